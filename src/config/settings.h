@@ -1,0 +1,227 @@
+/* The typed settings tree that a configuration file becomes.
+ *
+ * Filled by config/load.c through the directive tables, checked as a whole by config/check.c, and
+ * then never changed: snapshots are built from it. Everything in it lives in `arena`, which the
+ * tree owns; settings_destroy frees it all. Strings end in a NUL. Pointers to other parts of the
+ * tree (a site's backend) are filled in by the cross-checks. Paths are absolute or relative to the
+ * working directory (the loader has already joined them to the file's own folder).
+ *
+ * No I/O happens here and no protocol is known here. */
+#ifndef TIDEGATE_CONFIG_SETTINGS_H
+#define TIDEGATE_CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/span.h"
+
+/* Where in the file something was written; line and column count from 1, 0 when it is a default. */
+struct place {
+    int line;
+    int column;
+};
+
+struct string_list {
+    const char **items;
+    size_t count;
+};
+
+/* An address as written: "127.0.0.1:80", "[::1]:80", "name.example:80", ":443" (listeners only:
+ * every address of both families), "unix:/run/app.sock". */
+enum address_kind { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_NAME, ADDRESS_ANY, ADDRESS_UNIX };
+
+struct address_setting {
+    enum address_kind kind;
+    const char *text; /* as written */
+    const char *host; /* without brackets; the path for ADDRESS_UNIX; "" for ADDRESS_ANY */
+    uint16_t port;    /* 0 only for ADDRESS_UNIX, and for a listener that asks for any free port */
+    struct place place;
+};
+
+struct address_list {
+    struct address_setting *items;
+    size_t count;
+};
+
+/* 10.0.0.0/8, fd00::/8, a single address, or "unix" for peers on a Unix socket. IPv4 is kept as
+ * ::ffff:a.b.c.d with 96 added to the prefix length. */
+struct network {
+    uint8_t address[16];
+    uint8_t prefix_bits;
+    bool is_unix;
+};
+
+struct network_list {
+    struct network *items;
+    size_t count;
+};
+
+struct listener_settings {
+    struct address_list bind;
+    struct network_list
+        proxy_protocol_from; /* peers whose PROXY header is read; others' is refused */
+    struct place place;
+};
+
+enum tls_policy { TLS_POLICY_INTERMEDIATE, TLS_POLICY_MODERN, TLS_POLICY_OLD };
+enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_REQUIRED };
+
+struct certificate_settings {
+    const char *certificate; /* PEM file: the leaf, then its intermediates */
+    const char *key;         /* PEM file */
+    struct place place;
+};
+
+struct tls_clients_settings {
+    enum client_verify verify;
+    const char *ca; /* PEM bundle */
+    struct place place;
+};
+
+struct tls_settings {
+    struct certificate_settings *certificates; /* `certificate`/`key` become the first of these */
+    size_t certificate_count;
+    enum tls_policy policy;
+    struct tls_clients_settings *clients; /* NULL: off */
+    struct place place;
+};
+
+enum respond_kind { RESPOND_TEXT, RESPOND_ECHO };
+
+struct header_setting {
+    const char *name;
+    const char *value;
+};
+
+struct respond_settings {
+    unsigned status;
+    const char *body; /* "" by default */
+    bool echo;        /* answer with the request as JSON instead of a body */
+    struct header_setting *fields;
+    size_t field_count;
+    struct place place;
+};
+
+struct files_settings {
+    const char *root;  /* directory */
+    const char *index; /* file name served for a directory; default index.html */
+    struct place place;
+};
+
+struct match_settings {
+    const char *path; /* "/v1/" "*": a '*' at the end is a prefix match, else exact; default all */
+    struct string_list methods; /* empty: all but TRACE and CONNECT */
+    struct place place;
+};
+
+struct backend_settings;
+
+struct route_settings {
+    struct match_settings match;
+    struct backend_settings *backend; /* exactly one of backend, respond, files */
+    struct respond_settings *respond;
+    struct files_settings *files;
+    struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
+    uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
+    const char *name;           /* for logs: as written, or "site/N" counted from 1 */
+    struct place place;
+};
+
+enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
+
+struct site_settings {
+    const char *name;         /* for logs: the first host */
+    struct string_list hosts; /* lower case; exact, "*.example.com", or "*" for the default site */
+    struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
+    struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
+    enum plain_http
+        plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
+    struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
+    size_t route_count;
+    struct place place;
+};
+
+struct server_settings {
+    struct address_setting address;
+    unsigned weight; /* 1 to 1000; default 1 */
+    struct place place;
+};
+
+enum balance_kind { BALANCE_ROUND_ROBIN };
+enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
+
+/* TLS towards a backend. Verification is on unless it is spelled out. */
+struct backend_tls_settings {
+    const char *ca;          /* PEM bundle; NULL: the system's */
+    const char *server_name; /* SNI and the name to check; NULL: the server's address when a name */
+    const char *certificate; /* with `key`: two-way TLS */
+    const char *key;
+    bool verify; /* default true */
+    struct place place;
+};
+
+struct backend_settings {
+    const char *name; /* given, or the address for one written in place */
+    struct server_settings *servers;
+    size_t server_count;
+    enum balance_kind balance;
+    struct backend_tls_settings *tls; /* NULL: plain */
+    enum proxy_protocol proxy_protocol;
+    uint64_t connect_timeout_ms;
+    uint64_t response_timeout_ms; /* from the request's end to the response's head */
+    uint64_t idle_timeout_ms;     /* a pooled connection's */
+    unsigned idle_connections;    /* pooled, per worker and server */
+    struct place place;
+};
+
+struct limits_settings {
+    uint64_t head;        /* bytes of a request's or response's head; 431, 502 */
+    uint64_t target;      /* bytes of the request target; 414 */
+    uint64_t fields;      /* fields in a head or in trailers; 431, 502 */
+    uint64_t body;        /* bytes of a request's body; 413 */
+    uint64_t connections; /* client connections per worker */
+    uint64_t hello;       /* bytes of a ClientHello, at most 64 KiB */
+};
+
+struct timeouts_settings {
+    uint64_t first_byte_ms;   /* from accept until a PROXY header, ClientHello or request line has
+                                 come whole */
+    uint64_t handshake_ms;    /* the TLS handshake as a whole */
+    uint64_t head_ms;         /* a request's head, from its first byte; 408 */
+    uint64_t body_ms;         /* between two reads of a request's body; 408 */
+    uint64_t send_ms;         /* without the client taking a byte of what waits for it */
+    uint64_t keep_alive_ms;   /* between two requests */
+    uint64_t tunnel_idle_ms;  /* passthrough and upgraded connections: no byte either way */
+    uint64_t tunnel_total_ms; /* 0: no limit */
+    uint64_t drain_ms;        /* from SIGTERM until what still runs is cut off */
+};
+
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+
+struct log_settings {
+    const char *access; /* a file, "-" for standard output (default), "off" */
+    enum log_format format;
+    const char *level; /* error, warn, info (default), debug: messages on standard error */
+};
+
+struct settings {
+    struct arena arena;
+    const char *file;                    /* as named */
+    struct listener_settings *listeners; /* default: ":80" and ":443" */
+    size_t listener_count;
+    struct site_settings *sites;
+    size_t site_count;
+    struct backend_settings *backends; /* named ones, then those written in place */
+    size_t backend_count;
+    struct limits_settings limits;
+    struct timeouts_settings timeouts;
+    struct log_settings log;
+    struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
+    uint64_t workers;                    /* 0: one per core */
+    const char *user;                    /* to become when started as root; default "nobody" */
+    const char *group;                   /* default: the user's own */
+};
+
+#endif
