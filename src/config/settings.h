@@ -60,6 +60,7 @@ struct network_list {
 
 struct listener_settings {
     struct address_list bind;
+    struct string_list sites; /* names of the sites served here; empty: all of them */
     struct network_list
         proxy_protocol_from; /* peers whose PROXY header is read; others' is refused */
     struct place place;
@@ -132,7 +133,7 @@ struct route_settings {
 enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
 struct site_settings {
-    const char *name;         /* for logs: the first host */
+    const char *name;         /* for logs and listeners' `sites`; default: the first host */
     struct string_list hosts; /* lower case; exact, "*.example.com", or "*" for the default site */
     struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
     struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
