@@ -1,0 +1,37 @@
+/* The listening sockets: bound once by the supervisor, kept across deaths of the gateway.
+ *
+ * One socket per `bind` of each listener, in the order of the file; ":443" is one dual-stack socket
+ * ([::], or 0.0.0.0 where the machine has no IPv6). Non-blocking and close-on-exec. */
+#ifndef TIDEGATE_PROCESS_LISTEN_H
+#define TIDEGATE_PROCESS_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "config/settings.h"
+
+enum { LISTEN_BACKLOG = 4096, LISTEN_TEXT_MAX = 160 };
+
+struct listen_socket {
+    int fd;
+    char text[LISTEN_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
+    const char *unix_path;      /* to be removed at the end; NULL for TCP; owned by the settings */
+};
+
+struct listen_set {
+    struct listen_socket *sockets;
+    size_t count;
+};
+
+/* Binds all of them or none: on false all are closed again and `error` says which one could not be
+ * bound, why, and what to do. A socket file left by a process that is gone is replaced; one that
+ * somebody answers on, or a file that is no socket, is left alone. The settings must outlive the
+ * set. */
+bool listen_open(struct listen_set *set, const struct settings *settings,
+                 struct error *error) MUST_CHECK;
+/* Closes all and removes the socket files. Can be called twice. */
+void listen_close(struct listen_set *set);
+
+#endif
