@@ -1,0 +1,176 @@
+/* A connection: a stream of bytes both ways over a non-blocking socket, either plain or with TLS on
+ * it (a layer, which tls/tls_conn.h puts there).
+ *
+ * Reading: conn_read hands out bytes in the thread's own receive buffer, so an idle connection owns
+ * no memory; they stay valid until the next conn_read of any connection on this thread, or the end
+ * of the callback. The caller uses or copies all of them. Events are edge-triggered: after
+ * on_readable, read until CONN_AGAIN, or stop earlier and look at conn_can_read later.
+ *
+ * Writing: conn_queue gathers spans by reference in the thread's outbox; they go out in one send
+ * when the callback ends, when another connection queues, or at conn_flush. What the socket does
+ * not take is copied and waits in pooled chunks (conn_pending); on_writable tells when it has all
+ * gone. Nothing is ever refused: a writer that respects conn_pending holds at most one receive
+ * buffer's worth.
+ *
+ * A write error is remembered (conn_write_failed) and later output dropped; what the peer sent can
+ * still be read.
+ *
+ * Owned by whoever embeds it. conn_close may be called twice, also from the callbacks. */
+#ifndef TIDEGATE_IO_CONN_H
+#define TIDEGATE_IO_CONN_H
+
+#include <sys/uio.h>
+
+#include "base/span.h"
+#include "io/loop.h"
+
+/* Sizes of a thread's buffers, in bytes. PLAIN holds what RX's worth of TLS records can decrypt to,
+ * with a record that an earlier read had left incomplete. */
+#define CONN_RX_BYTES 65536
+#define CONN_PLAIN_BYTES (65536 + 17408)
+#define CONN_TX_BYTES (65536 + 4096)
+/* The most that conn_reserve gives: a head at its limit and the fields that a gateway adds. */
+#define CONN_SCRATCH_BYTES (256 * 1024)
+#define CONN_OUTBOX_SPANS 64
+
+enum conn_result { CONN_OK, CONN_AGAIN, CONN_EOF, CONN_ERROR };
+
+struct conn;
+
+struct conn_handler {
+    /* There may be bytes, an end or an error to read. */
+    void (*on_readable)(struct conn *conn);
+    /* What was pending has gone out, or will never (conn_write_failed). */
+    void (*on_writable)(struct conn *conn);
+    /* Ends conn_connect: error is 0 or an errno. */
+    void (*on_connected)(struct conn *conn, int error);
+};
+
+/* How bytes cross the socket. Plain is the default; TLS is another. */
+struct conn_layer {
+    enum conn_result (*read)(struct conn *conn, struct span *bytes);
+    void (*send)(struct conn *conn, const struct iovec *iov, int count);
+    /* No more output will come: says so to the peer (TLS: close_notify). */
+    void (*finish)(struct conn *conn);
+    void (*destroy)(struct conn *conn);
+    /* Takes the socket's events while it has its own business (a handshake); NULL: none. True:
+     * consumed. */
+    bool (*on_events)(struct conn *conn);
+};
+
+struct conn_chunk;
+
+struct conn {
+    struct watch watch;
+    struct loop *loop;
+    const struct conn_layer *layer;
+    void *layer_state;
+    const struct conn_handler *handler;
+    struct conn_chunk *first_chunk; /* output that waits */
+    struct conn_chunk *last_chunk;
+    uint32_t pending;
+    int error; /* errno of a failed read or write; 0: none */
+    bool is_connecting : 1;
+    bool is_readable : 1; /* the socket may have more */
+    bool has_hangup : 1;  /* an end or an error is to be read */
+    bool is_at_eof : 1;   /* the peer's end was read */
+    bool wants_write : 1; /* EPOLLOUT is on */
+    bool write_failed : 1;
+    bool is_finishing : 1; /* shut down the sending side once pending is out */
+    bool is_write_shut : 1;
+    bool layer_has_bytes : 1; /* the layer holds bytes that no socket event will announce */
+    uint64_t bytes_in;        /* through the socket, TLS overhead included */
+    uint64_t bytes_out;
+};
+
+/* The part of a loop that connections share. */
+struct conn_memory {
+    char *rx;    /* CONN_RX_BYTES */
+    char *plain; /* CONN_PLAIN_BYTES, for layers */
+    char *tx;    /* CONN_TX_BYTES, for layers */
+    struct conn_chunk *free_chunks;
+    unsigned free_count;
+    struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
+    int out_count;
+    size_t out_bytes;
+    size_t scratch_used;
+    size_t scratch_reserved;
+    char *scratch;
+    struct iovec out[CONN_OUTBOX_SPANS];
+};
+
+void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler);
+/* Takes the socket over. False when it cannot be watched (the fd is closed then). */
+bool conn_open(struct conn *conn, int fd) MUST_CHECK;
+/* Starts to connect; on_connected tells how it ended, also when it fails at once (never from inside
+ * this call). False with an errno in *error when no socket could be had. */
+struct sock_address;
+bool conn_connect(struct conn *conn, const struct sock_address *to, int *error) MUST_CHECK;
+/* Drops what is pending. */
+void conn_close(struct conn *conn);
+/* Closes with a RST, so that the peer learns at once and no TIME_WAIT stays. */
+void conn_abort(struct conn *conn);
+
+static inline bool conn_is_open(const struct conn *conn)
+{
+    return conn->watch.fd >= 0;
+}
+
+enum conn_result conn_read(struct conn *conn, struct span *bytes) MUST_CHECK;
+
+static inline bool conn_can_read(const struct conn *conn)
+{
+    return conn->is_readable || conn->layer_has_bytes;
+}
+
+/* By reference: valid until the callback ends, or conn_flush or any conn_read. */
+void conn_queue(struct conn *conn, struct span bytes);
+void conn_queue_copy(struct conn *conn, struct span bytes);
+/* Memory in the outbox to write into, at most CONN_SCRATCH_BYTES; conn_commit queues the first n
+ * bytes of it. */
+char *conn_reserve(struct conn *conn, size_t size);
+void conn_commit(struct conn *conn, size_t n);
+void conn_flush(struct conn *conn);
+/* No more output: half-closes once all is out. */
+void conn_finish(struct conn *conn);
+
+/* Bytes that wait for the socket. */
+static inline size_t conn_pending(const struct conn *conn)
+{
+    return conn->pending;
+}
+
+static inline bool conn_write_failed(const struct conn *conn)
+{
+    return conn->write_failed;
+}
+
+static inline bool conn_is_plain(const struct conn *conn)
+{
+    return conn->layer_state == NULL;
+}
+
+/* ---- for layers ---- */
+
+/* From the socket into the receive buffer (memory.rx). */
+enum conn_result conn_raw_read(struct conn *conn, size_t limit, struct span *bytes) MUST_CHECK;
+/* To the socket; what it does not take is copied and waits. */
+void conn_raw_send(struct conn *conn, const struct iovec *iov, int count);
+void conn_raw_finish(struct conn *conn);
+struct conn_memory *conn_memory(struct conn *conn);
+
+/* ---- for the loop ---- */
+
+void conn_memory_init(struct conn_memory *memory);
+void conn_memory_free(struct conn_memory *memory);
+/* Sends what the outbox holds. */
+void conn_memory_flush_now(struct conn_memory *memory);
+
+static inline void conn_memory_flush(struct conn_memory *memory)
+{
+    if (memory->out_conn != NULL) {
+        conn_memory_flush_now(memory);
+    }
+}
+
+#endif

@@ -1,0 +1,255 @@
+#include "io/sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static size_t ip_text(const uint8_t ip[16], char text[SOCK_TEXT_MAX])
+{
+    const char *done = memcmp(ip, v4_mapped, sizeof(v4_mapped)) == 0
+                           ? inet_ntop(AF_INET, ip + 12, text, SOCK_TEXT_MAX)
+                           : inet_ntop(AF_INET6, ip, text, SOCK_TEXT_MAX);
+
+    CHECK(done != NULL);
+    return strlen(text);
+}
+
+bool peer_is_ipv4(const struct peer *peer)
+{
+    return !peer->is_unix && memcmp(peer->ip, v4_mapped, sizeof(v4_mapped)) == 0;
+}
+
+size_t peer_ip_text(const struct peer *peer, char text[SOCK_TEXT_MAX])
+{
+    if (peer->is_unix) {
+        memcpy(text, "unix:", 6);
+        return 5;
+    }
+    return ip_text(peer->ip, text);
+}
+
+size_t peer_text(const struct peer *peer, char text[SOCK_TEXT_MAX])
+{
+    char ip[SOCK_TEXT_MAX];
+    int len;
+
+    if (peer->is_unix) {
+        return peer_ip_text(peer, text);
+    }
+    (void)ip_text(peer->ip, ip);
+    len = snprintf(text, SOCK_TEXT_MAX, peer_is_ipv4(peer) ? "%.60s:%u" : "[%.60s]:%u", ip,
+                   peer->port);
+    return (size_t)len;
+}
+
+struct peer peer_from(const struct sock_address *address)
+{
+    struct peer peer = {.is_unix = true};
+
+    if (address->any.sa_family == AF_INET) {
+        peer.is_unix = false;
+        memcpy(peer.ip, v4_mapped, sizeof(v4_mapped));
+        memcpy(peer.ip + 12, &address->v4.sin_addr, 4);
+        peer.port = ntohs(address->v4.sin_port);
+    } else if (address->any.sa_family == AF_INET6) {
+        peer.is_unix = false;
+        memcpy(peer.ip, &address->v6.sin6_addr, 16);
+        peer.port = ntohs(address->v6.sin6_port);
+    }
+    return peer;
+}
+
+void sock_address_from_peer(struct sock_address *address, const struct peer *peer)
+{
+    *address = (struct sock_address){0};
+    if (peer->is_unix) {
+        address->any.sa_family = AF_UNIX;
+        address->len = sizeof(address->any.sa_family);
+    } else if (peer_is_ipv4(peer)) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons(peer->port);
+        memcpy(&address->v4.sin_addr, peer->ip + 12, 4);
+        address->len = sizeof(address->v4);
+    } else {
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = htons(peer->port);
+        memcpy(&address->v6.sin6_addr, peer->ip, 16);
+        address->len = sizeof(address->v6);
+    }
+}
+
+size_t sock_address_text(const struct sock_address *address, char text[SOCK_TEXT_MAX])
+{
+    if (address->any.sa_family == AF_UNIX) {
+        const char *path = address->len > sizeof(sa_family_t) ? address->un.sun_path : "";
+        int len =
+            snprintf(text, SOCK_TEXT_MAX, "unix:%.*s", (int)sizeof(address->un.sun_path), path);
+        return (size_t)len;
+    }
+    struct peer peer = peer_from(address);
+    return peer_text(&peer, text);
+}
+
+bool sock_address_from_ip(struct sock_address *address, const char *host, uint16_t port)
+{
+    *address = (struct sock_address){0};
+    if (inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons(port);
+        address->len = sizeof(address->v4);
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1) {
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = htons(port);
+        address->len = sizeof(address->v6);
+        return true;
+    }
+    return false;
+}
+
+bool sock_address_from_path(struct sock_address *address, const char *path)
+{
+    size_t len = strlen(path);
+
+    *address = (struct sock_address){0};
+    if (len == 0 || len >= sizeof(address->un.sun_path)) {
+        return false;
+    }
+    address->un.sun_family = AF_UNIX;
+    memcpy(address->un.sun_path, path, len + 1);
+    address->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+    return true;
+}
+
+/* Removes a socket file that a dead process left. A file of another kind, or a socket on which
+ * somebody answers, stays, and bind reports it. */
+static void remove_stale_socket(const struct sock_address *address)
+{
+    struct stat st;
+    int fd;
+
+    if (lstat(address->un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        return;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return;
+    }
+    if (connect(fd, &address->any, address->len) != 0 && errno == ECONNREFUSED) {
+        (void)unlink(address->un.sun_path);
+    }
+    close(fd);
+}
+
+static const char *listen_hint(int number)
+{
+    switch (number) {
+    case EACCES:
+        return "ports below 1024 need root; start tidegate as root, give the binary the capability "
+               "(setcap cap_net_bind_service=+ep), or choose a port above 1023";
+    case EADDRINUSE:
+        return "another program listens there already; see 'ss -ltnp', stop it or choose another "
+               "port";
+    case EADDRNOTAVAIL:
+        return "this machine has no such address; see 'ip address'";
+    default:
+        return NULL;
+    }
+}
+
+int sock_listen(const struct sock_address *address, int backlog, struct error *error)
+{
+    char text[SOCK_TEXT_MAX];
+    int family = address->any.sa_family;
+    int on = 1;
+    int off = 0;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)sock_address_text(address, text);
+    if (fd < 0) {
+        (void)error_set_errno(error, errno, "cannot make a socket for %s", text);
+        return -1;
+    }
+    if (family == AF_UNIX) {
+        remove_stale_socket(address);
+    } else {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    }
+    if (family == AF_INET6) {
+        bool is_any = IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_any ? &off : &on, sizeof(on));
+    }
+    if (bind(fd, &address->any, address->len) != 0 || listen(fd, backlog) != 0) {
+        int number = errno;
+        const char *hint = listen_hint(number);
+        close(fd);
+        if (hint != NULL) {
+            (void)error_set(error, "cannot listen on %s: %s: %s", text, strerror(number), hint);
+        } else {
+            (void)error_set_errno(error, number, "cannot listen on %s", text);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+static void set_no_delay(int fd, int family)
+{
+    int on = 1;
+
+    if (family != AF_UNIX) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+}
+
+int sock_accept(int listen_fd, struct sock_address *peer)
+{
+    int fd;
+
+    *peer = (struct sock_address){0};
+    peer->len = sizeof(*peer) - offsetof(struct sock_address, any);
+    fd = accept4(listen_fd, &peer->any, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        set_no_delay(fd, peer->any.sa_family);
+    }
+    return fd;
+}
+
+int sock_connect(const struct sock_address *to, bool *is_connected)
+{
+    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    set_no_delay(fd, to->any.sa_family);
+    *is_connected = connect(fd, &to->any, to->len) == 0;
+    if (!*is_connected && errno != EINPROGRESS) {
+        int number = errno;
+        close(fd);
+        errno = number;
+        return -1;
+    }
+    return fd;
+}
+
+bool sock_local_address(int fd, struct sock_address *address)
+{
+    *address = (struct sock_address){0};
+    address->len = sizeof(*address) - offsetof(struct sock_address, any);
+    return getsockname(fd, &address->any, &address->len) == 0;
+}
+
+bool sock_peer_address(int fd, struct sock_address *address)
+{
+    *address = (struct sock_address){0};
+    address->len = sizeof(*address) - offsetof(struct sock_address, any);
+    return getpeername(fd, &address->any, &address->len) == 0;
+}
