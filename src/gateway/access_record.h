@@ -1,0 +1,89 @@
+/* One line of the access log: a request, or a connection that never became one.
+ *
+ * The JSON names are a contract with those who read the logs (see access_record_json). Formatting
+ * does no I/O, no printf and no allocation but the buffer's own growth. Not thread-safe: each
+ * worker has its own buffer and clock. */
+#ifndef TIDEGATE_GATEWAY_ACCESS_RECORD_H
+#define TIDEGATE_GATEWAY_ACCESS_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/span.h"
+#include "base/strbuf.h"
+
+/* A longer value is cut and ends in ACCESS_CUT_MARK. */
+#define ACCESS_VALUE_MAX 2048
+#define ACCESS_CUT_MARK "...(cut)"
+
+enum access_kind { ACCESS_REQUEST, ACCESS_CONNECTION };
+enum access_mode { ACCESS_MODE_NONE, ACCESS_PASSTHROUGH, ACCESS_TERMINATE, ACCESS_PLAIN };
+
+/* Times of the phases, in microseconds; -1: not reached, not known. */
+struct access_times {
+    int64_t tls_us;        /* the handshake */
+    int64_t head_us;       /* from the request's first byte to its whole head */
+    int64_t connect_us;    /* to get a connection to the server; 0 or so when pooled */
+    int64_t first_byte_us; /* from there to the response's first byte */
+    int64_t total_us;
+};
+
+/* Spans with ptr NULL (or, for text, of length 0) and status 0 are left out. Zero-initialise with
+ * access_record_init. */
+struct access_record {
+    enum access_kind kind;
+    enum access_mode mode;
+    int64_t time_us;      /* wall clock since 1970, when the request or connection began */
+    struct span client;   /* "203.0.113.7:51234", "[2001:db8::7]:51234", "unix" */
+    struct span listener; /* "0.0.0.0:443" */
+    struct span sni;
+    struct span tls; /* "TLSv1.3" */
+    struct span cipher;
+    struct span client_subject;
+    struct span site;
+    struct span route;
+    struct span backend;
+    struct span server; /* the address of the one that answered */
+    struct span method;
+    struct span authority;
+    struct span target;
+    struct span version; /* "HTTP/1.1" */
+    unsigned status;
+    uint64_t bytes_in;  /* from the client: body of a request; all of a passthrough */
+    uint64_t bytes_out; /* to the client */
+    struct span request_id;
+    struct span user_agent;
+    struct span referer;
+    struct span reason; /* a word, stable, when something failed */
+    struct span detail; /* a sentence */
+    struct span mend;   /* what to do about it */
+    struct access_times times;
+};
+
+/* The text of the second last written, so that the calendar is asked once a second. Zero-init. */
+struct access_clock {
+    time_t second;
+    bool is_set;
+    char rfc3339[20]; /* "2026-01-31T23:59:59" */
+    char common[27];  /* "31/Jan/2026:23:59:59 +0000" */
+};
+
+/* All absent, times -1. */
+void access_record_init(struct access_record *record, enum access_kind kind);
+
+/* Appends one line with its "\n": {"time": RFC 3339 in UTC with milliseconds, "kind": "request" or
+ * "connection", "client", "listener", "mode": "passthrough", "terminate" or "plain", "sni", "tls",
+ * "cipher", "client_subject", "site", "route", "backend", "server", "method", "authority",
+ * "target", "version", "status", "bytes_in", "bytes_out", "request_id", "user_agent", "referer",
+ * "reason", "detail", "mend", "ms": {"tls", "head", "connect", "first_byte", "total"}}. Absent ones
+ * are left out, bytes_in and bytes_out never are. */
+void access_record_json(const struct access_record *record, struct access_clock *access_clock,
+                        struct strbuf *out);
+
+/* The "combined" format of the Apache server. Quotes, backslashes, controls and bytes above 0x7e
+ * are written \xHH. A connection's request is "-" and its status 000. */
+void access_record_combined(const struct access_record *record, struct access_clock *access_clock,
+                            struct strbuf *out);
+
+#endif

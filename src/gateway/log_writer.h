@@ -1,0 +1,49 @@
+/* The access log's file, and the thread that writes it, so that no worker ever waits for a disk.
+ *
+ * Opened by the process that has the rights (before privileges are dropped, before fork), started
+ * in the process that logs. What waits to be written is bounded: beyond LOG_WRITER_QUEUE_MAX bytes
+ * new blocks are dropped, counted and told about once a second. So are write errors (disk full, a
+ * reader gone): they stop nothing. */
+#ifndef TIDEGATE_GATEWAY_LOG_WRITER_H
+#define TIDEGATE_GATEWAY_LOG_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/error.h"
+
+#define LOG_WRITER_QUEUE_MAX ((size_t)4 << 20)
+
+struct log_writer;
+
+struct log_writer_counts {
+    uint64_t written_bytes;
+    uint64_t dropped_blocks; /* the queue was full */
+    uint64_t failed_blocks;  /* the write failed, wholly or in part */
+};
+
+/* "-" is standard output; otherwise the file is made (mode 0640) or appended to. NULL with *error
+ * filled on failure. Freed by log_writer_stop. */
+struct log_writer *log_writer_open(const char *path, struct error *error) MUST_CHECK;
+
+/* Starts the thread, in the process that will log. Blocks put before are kept. */
+bool log_writer_start(struct log_writer *writer, struct error *error) MUST_CHECK;
+
+/* Takes `lines` (whole lines, from malloc), frees it when done. From any thread; never blocks but
+ * for a short lock. With writer NULL (log off) it only frees. */
+void log_writer_put(struct log_writer *writer, char *lines, size_t len);
+
+/* After the file was renamed (log rotation): opens the path anew, soon, behind what was put before.
+ * When that fails the old file stays in use and the log says so. From any thread; not a signal
+ * handler. Nothing for standard output. */
+void log_writer_reopen(struct log_writer *writer);
+
+void log_writer_counts(struct log_writer *writer, struct log_writer_counts *counts);
+
+/* Writes what waits, for at most limit_ms, stops the thread and frees the writer. False when
+ * something was left unwritten. No other thread may use the writer any more. NULL is allowed. */
+bool log_writer_stop(struct log_writer *writer, unsigned limit_ms);
+
+#endif
