@@ -90,6 +90,7 @@ struct conn_memory {
     char *tx;    /* CONN_TX_BYTES, for layers */
     struct conn_chunk *free_chunks;
     unsigned free_count;
+    struct conn *current;  /* whose event is being handled; NULL once it was closed */
     struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
     int out_count;
     size_t out_bytes;
