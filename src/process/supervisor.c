@@ -1,0 +1,438 @@
+#include "process/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/settings.h"
+#include "gateway/gateway.h"
+#include "process/backoff.h"
+#include "process/listen.h"
+#include "process/notify.h"
+#include "process/privileges.h"
+
+/* How long a gateway that was told to end may take longer than its own limit. */
+enum { GRACE_MS = 2000 };
+
+enum supervisor_state {
+    SUPERVISOR_STARTING,
+    SUPERVISOR_IS_UP,
+    SUPERVISOR_WAITING,
+    SUPERVISOR_DRAINING,
+    SUPERVISOR_KILLING,
+    SUPERVISOR_ENDED
+};
+
+struct supervisor {
+    const struct settings *settings;
+    struct snapshot *snapshot;
+    struct privileges privileges;
+    struct listen_set listening;
+    struct backoff backoff;
+    enum supervisor_state state;
+    bool was_ever_up;
+    pid_t gateway;  /* 0: none */
+    int control_fd; /* our end; -1: none */
+    int signal_fd;
+    sigset_t old_signals;
+    uint64_t started_ms;  /* when the gateway was forked */
+    uint64_t deadline_ms; /* of WAITING, DRAINING and KILLING */
+    int exit_status;
+};
+
+static const char *const state_names[] = {"starting", "up",      "waiting",
+                                          "draining", "killing", "ended"};
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void set_state(struct supervisor *s, enum supervisor_state state)
+{
+    log_debug("supervisor: %s -> %s", state_names[s->state], state_names[state]);
+    s->state = state;
+}
+
+/* --- the gateway process --- */
+
+static volatile sig_atomic_t orphan_limit_s;
+
+/* The supervisor is gone. The control socket's end makes the gateway drain; this makes sure that it
+ * ends even when it hangs. alarm is async-signal-safe, and SIGALRM's default is to end. */
+static void on_parent_death(int signal_number)
+{
+    (void)signal_number;
+    (void)alarm((unsigned)orphan_limit_s);
+}
+
+/* A terminal's Ctrl-C and a service manager's SIGTERM reach every process of the group, but when to
+ * drain is the supervisor's word alone. */
+static void reset_signals(const struct supervisor *s)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+
+    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++) {
+        action.sa_handler = handled_signals[i] == SIGCHLD ? SIG_DFL : SIG_IGN;
+        (void)sigaction(handled_signals[i], &action, NULL);
+    }
+    (void)sigprocmask(SIG_SETMASK, &s->old_signals, NULL);
+}
+
+/* After the change of user: the kernel forgets the parent-death signal in it. */
+static void follow_parent(const struct supervisor *s, pid_t parent)
+{
+    struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
+    uint64_t limit_s = (s->settings->timeouts.drain_ms + GRACE_MS) / 1000 + 1;
+
+    orphan_limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
+    (void)sigaction(SIGUSR2, &action, NULL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
+    if (getppid() != parent) {
+        on_parent_death(SIGUSR2);
+    }
+}
+
+static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t parent)
+{
+    struct error error;
+    int *fds = xcalloc(s->listening.count + 1, sizeof(*fds));
+    int status;
+
+    log_set_role("gateway");
+    reset_signals(s);
+    (void)close(s->signal_fd);
+    if (!privileges_drop(&s->privileges, &error)) {
+        log_error("%s", error.text);
+        exit(1);
+    }
+    follow_parent(s, parent);
+    for (size_t i = 0; i < s->listening.count; i++) {
+        fds[i] = s->listening.sockets[i].fd;
+    }
+    status = gateway_main(s->snapshot, fds, s->listening.count, control_fd);
+    free(fds);
+    free(s->listening.sockets);
+    s->listening = (struct listen_set){0};
+    exit(status);
+}
+
+static bool start_gateway(struct supervisor *s)
+{
+    int pair[2];
+    pid_t parent = getpid();
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        log_error("cannot start the gateway: socketpair: %s", strerror(errno));
+        return false;
+    }
+    (void)fflush(NULL); /* or both processes would print what waits in a buffer */
+    pid = fork();
+    if (pid < 0) {
+        log_error("cannot start the gateway: fork: %s", strerror(errno));
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+        return false;
+    }
+    if (pid == 0) {
+        (void)close(pair[0]);
+        be_gateway(s, pair[1], parent);
+    }
+    (void)close(pair[1]);
+    (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    s->control_fd = pair[0];
+    s->gateway = pid;
+    s->started_ms = now_ms();
+    set_state(s, SUPERVISOR_STARTING);
+    return true;
+}
+
+/* --- what happens to it --- */
+
+static void send_command(const struct supervisor *s, enum supervisor_command command)
+{
+    char byte = (char)command;
+
+    if (s->control_fd >= 0) {
+        /* It fails only when the gateway is dead, of which SIGCHLD tells. */
+        (void)send(s->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+static void close_control(struct supervisor *s)
+{
+    if (s->control_fd >= 0) {
+        (void)close(s->control_fd);
+        s->control_fd = -1;
+    }
+}
+
+static void read_control(struct supervisor *s)
+{
+    char bytes[16];
+    ssize_t got = recv(s->control_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        close_control(s);
+        return;
+    }
+    for (ssize_t i = 0; i < got; i++) {
+        if (bytes[i] == SUPERVISOR_UP && s->state == SUPERVISOR_STARTING) {
+            set_state(s, SUPERVISOR_IS_UP);
+            s->was_ever_up = true;
+            log_info("ready");
+            notify_send("READY=1");
+        }
+    }
+}
+
+static void wait_and_restart(struct supervisor *s, uint64_t lived_ms)
+{
+    uint64_t pause_ms = backoff_next(&s->backoff, lived_ms);
+
+    s->deadline_ms = now_ms() + pause_ms;
+    set_state(s, SUPERVISOR_WAITING);
+    log_warn("starting the gateway again in %" PRIu64 " ms; the sockets stay open, new connections "
+             "wait in their queues",
+             pause_ms);
+}
+
+static void describe_death(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(text, size, "was ended by signal %d (%s)%s", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+    } else {
+        (void)snprintf(text, size, "exited with status %d", WEXITSTATUS(status));
+    }
+}
+
+static void gateway_ended(struct supervisor *s, int status)
+{
+    uint64_t lived_ms = now_ms() - s->started_ms;
+    bool was_told = s->state == SUPERVISOR_DRAINING || s->state == SUPERVISOR_KILLING;
+    bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    char how[128];
+
+    /* Its last words may still wait in the socket: it may have been up for a moment. */
+    if (s->control_fd >= 0) {
+        read_control(s);
+    }
+    close_control(s);
+    s->gateway = 0;
+    describe_death(status, how, sizeof(how));
+    if (was_told) {
+        if (!is_clean) {
+            log_warn("the gateway %s while it was stopping", how);
+            s->exit_status = 1;
+        }
+        set_state(s, SUPERVISOR_ENDED);
+        return;
+    }
+    log_error("the gateway (process that carries the traffic) %s after %" PRIu64 " ms", how,
+              lived_ms);
+    if (!s->was_ever_up) {
+        log_error("it never came up, so there is no use in trying again; its messages are above");
+        s->exit_status = 1;
+        set_state(s, SUPERVISOR_ENDED);
+        return;
+    }
+    wait_and_restart(s, lived_ms);
+}
+
+/* Every child, in case we are a container's first process and inherited somebody else's. */
+static void reap(struct supervisor *s)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == s->gateway) {
+            gateway_ended(s, status);
+        }
+    }
+}
+
+static void stop(struct supervisor *s, int signal_number)
+{
+    const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
+
+    notify_send("STOPPING=1");
+    if (s->gateway == 0) {
+        log_info("%s: stopping", name);
+        set_state(s, SUPERVISOR_ENDED);
+        return;
+    }
+    if (s->state == SUPERVISOR_DRAINING) {
+        log_info("%s again: stopping at once", name);
+        send_command(s, SUPERVISOR_STOP);
+        s->deadline_ms = now_ms() + GRACE_MS;
+        set_state(s, SUPERVISOR_KILLING);
+    } else if (s->state != SUPERVISOR_KILLING) {
+        log_info("%s: finishing what runs (up to %" PRIu64 " s; once more stops at once)", name,
+                 s->settings->timeouts.drain_ms / 1000);
+        send_command(s, SUPERVISOR_DRAIN);
+        s->deadline_ms = now_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
+        set_state(s, SUPERVISOR_DRAINING);
+    }
+}
+
+static void read_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+
+    while (s->state != SUPERVISOR_ENDED &&
+           read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            reap(s);
+            break;
+        case SIGHUP:
+        case SIGUSR1:
+            log_info("reopening the logs");
+            send_command(s, SUPERVISOR_REOPEN_LOGS);
+            break;
+        default:
+            stop(s, (int)info.ssi_signo);
+        }
+    }
+}
+
+static void deadline_passed(struct supervisor *s)
+{
+    if (s->state == SUPERVISOR_WAITING) {
+        if (!start_gateway(s)) {
+            wait_and_restart(s, 0);
+        }
+        return;
+    }
+    log_warn("the gateway did not end in time; killing it");
+    (void)kill(s->gateway, SIGKILL);
+    s->exit_status = 1;
+    s->deadline_ms = now_ms() + GRACE_MS;
+    set_state(s, SUPERVISOR_KILLING);
+}
+
+static int poll_timeout(const struct supervisor *s)
+{
+    uint64_t now = now_ms();
+
+    if (s->state == SUPERVISOR_STARTING || s->state == SUPERVISOR_IS_UP) {
+        return -1;
+    }
+    if (s->deadline_ms <= now) {
+        return 0;
+    }
+    return s->deadline_ms - now < 3600000 ? (int)(s->deadline_ms - now) : 3600000;
+}
+
+static void run_loop(struct supervisor *s)
+{
+    while (s->state != SUPERVISOR_ENDED) {
+        struct pollfd fds[2] = {{.fd = s->signal_fd, .events = POLLIN},
+                                {.fd = s->control_fd, .events = POLLIN}};
+
+        /* A negative descriptor is skipped, so a gateway that is gone needs no second form. */
+        int ready = poll(fds, 2, poll_timeout(s));
+
+        if (ready > 0 && fds[1].revents != 0) {
+            read_control(s);
+        }
+        if (ready > 0 && fds[0].revents != 0) {
+            read_signals(s);
+        }
+        if (s->state != SUPERVISOR_ENDED && poll_timeout(s) == 0) {
+            deadline_passed(s);
+        }
+    }
+}
+
+/* --- setting up --- */
+
+/* Every connection takes a descriptor or two, and the soft limit of 1024 is from another age. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool take_signals(struct supervisor *s)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    sigset_t signals;
+
+    (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigemptyset(&signals);
+    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++) {
+        (void)sigaddset(&signals, handled_signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &signals, &s->old_signals);
+    /* A mask inherited from whoever started us would keep the gateway from hearing anything. */
+    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++) {
+        (void)sigdelset(&s->old_signals, handled_signals[i]);
+    }
+    s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signal_fd < 0) {
+        log_error("cannot receive signals: %s", strerror(errno));
+    }
+    return s->signal_fd >= 0;
+}
+
+static bool set_up(struct supervisor *s, const struct supervisor_options *options)
+{
+    struct error error;
+
+    if (!privileges_resolve(&s->privileges, s->settings->user, s->settings->group, &error) ||
+        !listen_open(&s->listening, s->settings, &error)) {
+        log_error("%s", error.text);
+        return false;
+    }
+    s->privileges.keep_dumpable = options->keep_dumpable;
+    for (size_t i = 0; i < s->listening.count; i++) {
+        log_info("listening on %s", s->listening.sockets[i].text);
+    }
+    raise_descriptor_limit();
+    return take_signals(s) && start_gateway(s);
+}
+
+int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
+                   const struct supervisor_options *options)
+{
+    struct supervisor s = {
+        .settings = settings, .snapshot = snapshot, .control_fd = -1, .signal_fd = -1};
+
+    if (!set_up(&s, options)) {
+        s.exit_status = 1;
+    } else {
+        run_loop(&s);
+    }
+    listen_close(&s.listening);
+    if (s.signal_fd >= 0) {
+        (void)close(s.signal_fd);
+        (void)sigprocmask(SIG_SETMASK, &s.old_signals, NULL);
+    }
+    return s.exit_status;
+}
