@@ -1,0 +1,132 @@
+"""A throw-away certificate authority: roots, server and client certificates, good and bad ones."""
+
+import datetime
+import ipaddress
+import pathlib
+import ssl
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = datetime.timedelta(days=1)
+
+
+def _new_key(kind):
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _name(common_name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _alternative(host):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+class Certificate:
+    """A leaf with its key, both as files and as objects."""
+
+    def __init__(self, certificate, key, folder, name):
+        self.certificate = certificate
+        self.key = key
+        self.crt = folder / f"{name}.crt"
+        self.key_file = folder / f"{name}.key"
+        self.crt.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.key_file.write_bytes(key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()))
+
+    @property
+    def der(self):
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+    @property
+    def fingerprint(self):
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def subject(self):
+        return self.certificate.subject.rfc4514_string()
+
+    def settings(self):
+        """As `certificates` of the configuration has it."""
+        return {"certificate": str(self.crt), "key": str(self.key_file)}
+
+    def server_context(self, **options):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.crt, self.key_file)
+        for name, value in options.items():
+            setattr(context, name, value)
+        return context
+
+
+class Authority:
+    """A self-signed root that issues into a folder."""
+
+    def __init__(self, folder, name="Test Root"):
+        self.folder = pathlib.Path(folder)
+        self.name = name
+        self.key = _new_key("ec")
+        self.issued = 0
+        now = datetime.datetime.utcnow()
+        self.certificate = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name)).issuer_name(_name(name))
+            .public_key(self.key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now - 30 * DAY).not_valid_after(now + 30 * DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(
+                digital_signature=True, key_cert_sign=True, crl_sign=True,
+                content_commitment=False, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, encipher_only=False, decipher_only=False), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()),
+                           critical=False)
+            .sign(self.key, hashes.SHA256()))
+        self.file = self.folder / f"{name.replace(' ', '-').lower()}.pem"
+        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, common_name, hosts=(), kind="ec", days=(-1, 20), client=False):
+        """days: from when to when it is valid, counted from today."""
+        key = _new_key(kind)
+        now = datetime.datetime.utcnow()
+        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(common_name)).issuer_name(self.certificate.subject)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now + days[0] * DAY).not_valid_after(now + days[1] * DAY)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                self.key.public_key()), critical=False))
+        if hosts:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_alternative(host) for host in hosts]),
+                critical=False)
+        self.issued += 1
+        certificate = builder.sign(self.key, hashes.SHA256())
+        return Certificate(certificate, key, self.folder, f"{kind}-{self.issued}-{common_name}")
+
+    def server(self, *hosts, kind="ec", days=(-1, 20)):
+        return self.issue(hosts[0].replace("*", "any"), hosts, kind, days)
+
+    def client(self, common_name, days=(-1, 20)):
+        return self.issue(common_name, (), "ec", days, client=True)
+
+    def client_context(self, certificate=None, check_hostname=True, **options):
+        """For clients which trust this root, with a client certificate when given."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.file)
+        context.check_hostname = check_hostname
+        if certificate is not None:
+            context.load_cert_chain(certificate.crt, certificate.key_file)
+        for name, value in options.items():
+            setattr(context, name, value)
+        return context

@@ -1,0 +1,108 @@
+"""Fixtures of the system tests. Each gateway a test starts is drained at its end, and it is an
+error when a session, an exchange or an upstream lease is left then."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from ca import Authority  # noqa: E402  pylint: disable=wrong-import-position
+from origins import free_port  # noqa: E402  pylint: disable=wrong-import-position
+from tidegate import Gateway, binary, new_folder  # noqa: E402  pylint: disable=wrong-import-position
+
+
+def pytest_sessionstart(session):
+    del session
+    if not os.access(binary(), os.X_OK):
+        pytest.exit(f"no gateway at {binary()}: build it, or set TIDEGATE_BIN", 1)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the gateways said."""
+    del item, call
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for gateway in Gateway.running:
+            report.sections.append((f"standard error of {gateway.config_path}",
+                                    gateway.stderr()[-6000:]))
+            lines = "\n".join(str(entry) for entry in gateway.log_entries()[-5:])
+            report.sections.append(("its access log's last lines", lines))
+
+
+def _starter():
+    started = []
+
+    def start(config, **options):
+        gateway = Gateway(config, **options)
+        started.append(gateway)
+        return gateway
+
+    yield start
+    failures = []
+    for gateway in reversed(started):
+        try:
+            gateway.stop()
+        except AssertionError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def start():
+    """start(config) -> Gateway, for one test."""
+    yield from _starter()
+
+
+@pytest.fixture(scope="module")
+def start_for_module():
+    """start_for_module(config) -> Gateway, for a table of cases."""
+    yield from _starter()
+
+
+@pytest.fixture
+def folder():
+    path = new_folder()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def free_address():
+    """Where nobody listens."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="session")
+def pki_folder():
+    path = new_folder()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ca(pki_folder):
+    return Authority(pki_folder)
+
+
+@pytest.fixture(scope="session")
+def other_ca(pki_folder):
+    """A root that nobody trusts."""
+    return Authority(pki_folder, "Other Root")
+
+
+@pytest.fixture(scope="session")
+def shop(ca):
+    """The certificate of shop.example, ECDSA."""
+    return ca.server("shop.example")
+
+
+@pytest.fixture(scope="session")
+def bank(ca):
+    """The certificate of the passed-through origin, bank.example."""
+    return ca.server("bank.example", "*.vault.example")

@@ -1,0 +1,254 @@
+"""Starts the gateway under test and looks at it from outside: its ports, logs, processes, end."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from waiting import wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+START_SECONDS = 20
+STOP_SECONDS = 30
+
+LISTENING = re.compile(r"^tidegate\S*: info: listening on (\S+)", re.MULTILINE)
+READY = re.compile(r"^tidegate\S*: info: ready", re.MULTILINE)
+LEFT = re.compile(r"sessions (\d+), exchanges (\d+), leases (\d+) left")
+SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehavior|ThreadSanitizer|"
+                       r"runtime error:|CHECK failed|check failed)")
+
+
+def binary():
+    """The gateway's program file. A relative TIDEGATE_BIN counts from the project's folder."""
+    return str(ROOT / os.environ.get("TIDEGATE_BIN", "build/asan/tidegate"))
+
+
+def environment(**more):
+    """A small environment of our own: no proxies, no locale, the sanitizers' options kept."""
+    env = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C"}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+        if name in os.environ:
+            env[name] = os.environ[name]
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    env.update(more)
+    return env
+
+
+def command(*args, timeout=30, cwd=None, **more):
+    """Runs `tidegate ARGS...` to its end; returns the CompletedProcess with text output."""
+    return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=timeout,
+                          cwd=cwd, env=environment(**more), stdin=subprocess.DEVNULL, check=False)
+
+
+def new_folder():
+    """A folder that the unprivileged gateway process may enter, too."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-test-"))
+    path.chmod(0o755)
+    return path
+
+
+def to_address(text):
+    """What is printed behind "listening on", as the socket module wants it."""
+    if text.startswith("unix:"):
+        return text[len("unix:"):]
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def bind_count(config):
+    """How many sockets a configuration asks for; default ports need root and are not used here."""
+    count = 0
+    for listener in config["listeners"]:
+        bind = listener["bind"]
+        count += 1 if isinstance(bind, str) else len(bind)
+    return count
+
+
+def children_of(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
+
+
+def status_field(pid, name):
+    """A line of /proc/PID/status, or None when the process is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    found = re.search(rf"^{name}:\s*(.*)$", text, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+class Gateway:
+    """`tidegate run` with a configuration given as a dict (written as JSON, which is YAML) or as
+    YAML text. Listeners default to one free port of 127.0.0.1, the access log to a file."""
+
+    running = []
+
+    def __init__(self, config, folder=None, wait=True, sanitizer_options=None):
+        self.own_folder = folder is None
+        self.folder = pathlib.Path(folder) if folder else new_folder()
+        self.log_path = None
+        if isinstance(config, dict):
+            config = self._with_defaults(config)
+            text = json.dumps(config, indent=1)
+            self.bind_count = bind_count(config)
+        else:
+            text = config
+            self.bind_count = None
+        self.config_path = self.folder / "tidegate.yaml"
+        self.config_path.write_text(text)
+        self.stderr_path = self.folder / "stderr.txt"
+        self.stdout_path = self.folder / "stdout.txt"
+        env = environment()
+        if sanitizer_options:
+            old = env.get("ASAN_OPTIONS")
+            env["ASAN_OPTIONS"] = f"{old}:{sanitizer_options}" if old else sanitizer_options
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen([binary(), "run", "-c", str(self.config_path)],
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                            cwd=self.folder, env=env)
+        self.is_stopped = False
+        self.addresses = []
+        Gateway.running.append(self)
+        if wait:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.kill()
+                raise
+
+    def _with_defaults(self, config):
+        config = dict(config)
+        config.setdefault("listeners", [{"bind": "127.0.0.1:0"}])
+        config.setdefault("workers", 1)
+        log = dict(config.get("log", {}))
+        log.setdefault("access", str(self.folder / "access.log"))
+        config["log"] = log
+        self.log_path = pathlib.Path(log["access"])
+        timeouts = dict(config.get("timeouts", {}))
+        timeouts.setdefault("drain", "5s")
+        config["timeouts"] = timeouts
+        return config
+
+    # What it says.
+
+    def stderr(self):
+        return self.stderr_path.read_text(errors="replace")
+
+    def stdout(self):
+        return self.stdout_path.read_text(errors="replace")
+
+    def wait_ready(self):
+        def is_ready():
+            if self.process.poll() is not None:
+                raise AssertionError(
+                    f"the gateway ended with {self.process.returncode}:\n{self.stderr()}")
+            return READY.search(self.stderr())
+        try:
+            wait_until(is_ready, START_SECONDS, "the gateway's being ready")
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n{self.stderr()}") from None
+        self.addresses = [to_address(text) for text in LISTENING.findall(self.stderr())]
+        if self.bind_count is not None:
+            assert len(self.addresses) == self.bind_count, self.stderr()
+
+    @property
+    def address(self):
+        return self.addresses[0]
+
+    @property
+    def port(self):
+        return self.addresses[0][1]
+
+    def log_entries(self):
+        """The JSON access log so far; a line still being written is left out."""
+        if self.log_path is None or not self.log_path.exists():
+            return []
+        text = self.log_path.read_bytes().decode("utf-8")
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def wait_log(self, condition=lambda entry: True, seconds=10, **fields):
+        """The first log entry with these fields for which condition(entry) holds."""
+        def find():
+            for entry in self.log_entries():
+                if all(entry.get(k) == v for k, v in fields.items()) and condition(entry):
+                    return entry
+            return None
+        try:
+            return wait_until(find, seconds, f"a log line with {fields}")
+        except AssertionError as failure:
+            tail = "\n".join(json.dumps(entry) for entry in self.log_entries()[-5:])
+            raise AssertionError(f"{failure}; the last lines:\n{tail}") from None
+
+    # Its processes.
+
+    def gateway_pid(self):
+        """The process that carries the traffic: the supervisor's child."""
+        children = children_of(self.process.pid)
+        return children[0] if len(children) == 1 else None
+
+    def rss_bytes(self):
+        """Resident memory of the supervisor and its children."""
+        total = 0
+        for pid in [self.process.pid, *children_of(self.process.pid)]:
+            text = status_field(pid, "VmRSS")
+            total += int(text.split()[0]) * 1024 if text else 0
+        return total
+
+    # Its end.
+
+    def terminate(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait_exit(self, seconds=STOP_SECONDS):
+        return self.process.wait(timeout=seconds)
+
+    def kill(self):
+        """The end after a failure: nothing is asserted, nothing is left."""
+        for pid in children_of(self.process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._forget()
+
+    def _forget(self):
+        self.is_stopped = True
+        if self in Gateway.running:
+            Gateway.running.remove(self)
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self):
+        """Drains, and asserts that nothing was left, leaked or broken."""
+        if self.is_stopped:
+            return
+        try:
+            if self.process.poll() is None:
+                self.terminate()
+            try:
+                code = self.wait_exit()
+            except subprocess.TimeoutExpired:
+                raise AssertionError(f"no end after SIGTERM:\n{self.stderr()}") from None
+            self.assert_clean(code)
+        finally:
+            self.kill()
+
+    def assert_clean(self, code):
+        text = self.stderr()
+        assert not SANITIZER.search(text), text
+        assert code == 0, f"exit status {code}:\n{text}"
+        left = LEFT.findall(text)
+        assert left, f"no word about what is left:\n{text}"
+        assert left[-1] == ("0", "0", "0"), f"left over {left[-1]}:\n{text}"

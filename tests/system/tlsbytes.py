@@ -1,0 +1,168 @@
+"""TLS seen from the wire: recorded streams, ClientHellos cut and padded at will, alerts."""
+
+import hashlib
+import ssl
+import struct
+
+RECORD_ALERT = 21
+RECORD_HANDSHAKE = 22
+ALERT_UNRECOGNIZED_NAME = 112
+ALERT_PROTOCOL_VERSION = 70
+EXTENSION_PADDING = 21
+
+
+class WireTls:
+    """TLS over a socket through memory BIOs, which keeps every byte of the wire."""
+
+    def __init__(self, sock, context, server_name=None, server_side=False):
+        self.sock = sock
+        self.incoming = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=server_side,
+                                    server_hostname=server_name)
+        self.wire_sent = bytearray()
+        self.wire_received = bytearray()
+
+    def _flush(self):
+        data = self.outgoing.read()
+        if data:
+            self.sock.sendall(data)
+            self.wire_sent += data
+
+    def _run(self, step):
+        while True:
+            try:
+                result = step()
+                self._flush()
+                return result
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self.sock.recv(65536)
+                self.wire_received += data
+                if data:
+                    self.incoming.write(data)
+                else:
+                    self.incoming.write_eof()
+
+    def handshake(self):
+        self._run(self.tls.do_handshake)
+
+    def send(self, data):
+        self._run(lambda: self.tls.write(data))
+
+    def recv(self, size=65536):
+        try:
+            return self._run(lambda: self.tls.read(size))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            more = self.recv(count - len(data))
+            assert more, f"the end after {data!r}"
+            data += more
+        return data
+
+    def close_notify(self):
+        try:
+            self.tls.unwrap()
+        except ssl.SSLError:
+            pass
+        self._flush()
+
+    def drain_wire(self):
+        """All that still comes, until the end of the TCP stream."""
+        while True:
+            data = self.sock.recv(65536)
+            if not data:
+                return
+            self.wire_received += data
+
+
+def client_hello(server_name, context=None):
+    """The bytes of a real ClientHello, in its record(s)."""
+    if context is None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=server_name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def handshake_of(records):
+    """The handshake bytes inside handshake records."""
+    out = b""
+    at = 0
+    while at < len(records):
+        kind, _, length = struct.unpack_from("!BHH", records, at)
+        assert kind == RECORD_HANDSHAKE
+        out += records[at + 5:at + 5 + length]
+        at += 5 + length
+    return out
+
+
+def to_records(handshake, sizes):
+    """Cuts handshake bytes into records: the given payload sizes in turn, the last repeated."""
+    out = b""
+    at = 0
+    sizes = list(sizes)
+    while at < len(handshake):
+        size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
+        part = handshake[at:at + size]
+        out += struct.pack("!BHH", RECORD_HANDSHAKE, 0x0301, len(part)) + part
+        at += len(part)
+    return out
+
+
+def padded_hello(server_name, total, more_ciphers=0):
+    """A ClientHello handshake message of `total` bytes, by the padding extension, and with
+    `more_ciphers` unknown cipher suites: a hello of more than 64 KiB needs both."""
+    hello = handshake_of(client_hello(server_name))
+    body = hello[4:]
+    at = 2 + 32
+    at += 1 + body[at]
+    ciphers_len = struct.unpack_from("!H", body, at)[0]
+    ciphers = body[at + 2:at + 2 + ciphers_len] + b"\x5a\x5a" * more_ciphers
+    head = body[:at]
+    at += 2 + ciphers_len
+    compression = body[at:at + 1 + body[at]]
+    at += len(compression)
+    extensions = body[at + 2:]
+    fixed = 4 + len(head) + 2 + len(ciphers) + len(compression) + 2 + len(extensions) + 4
+    padding = total - fixed
+    assert 0 <= padding <= 65535 - len(extensions) - 4
+    extensions += struct.pack("!HH", EXTENSION_PADDING, padding) + bytes(padding)
+    body = (head + struct.pack("!H", len(ciphers)) + ciphers + compression
+            + struct.pack("!H", len(extensions)) + extensions)
+    hello = b"\x01" + len(body).to_bytes(3, "big") + body
+    assert len(hello) == total
+    return hello
+
+
+def records_in(data):
+    """[(kind, payload)] of the whole records in data."""
+    out = []
+    at = 0
+    while at + 5 <= len(data):
+        kind, _, length = struct.unpack_from("!BHH", data, at)
+        if at + 5 + length > len(data):
+            break
+        out.append((kind, data[at + 5:at + 5 + length]))
+        at += 5 + length
+    return out
+
+
+def alerts_in(data):
+    """The descriptions of the plain alerts in what a server sent."""
+    return [payload[1] for kind, payload in records_in(data)
+            if kind == RECORD_ALERT and len(payload) == 2]
+
+
+def peer_fingerprint(tls):
+    return hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
