@@ -11,13 +11,14 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "config/settings.h"
+#include "io/sock.h"
 
-enum { LISTEN_BACKLOG = 4096, LISTEN_TEXT_MAX = 160 };
+enum { LISTEN_BACKLOG = 4096 };
 
 struct listen_socket {
     int fd;
-    char text[LISTEN_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
-    const char *unix_path;      /* to be removed at the end; NULL for TCP; owned by the settings */
+    char text[SOCK_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
+    const char *unix_path;    /* to be removed at the end; NULL for TCP; owned by the settings */
 };
 
 struct listen_set {

@@ -1,0 +1,43 @@
+/* The pauses between a gateway's death and its next start. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "process/backoff.h"
+
+static void doubles_from_100_ms_up_to_10_s(void **state)
+{
+    static const uint64_t expected[] = {100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000, 10000};
+    struct backoff backoff = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        assert_int_equal(backoff_next(&backoff, 5), expected[i]);
+    }
+}
+
+static void starts_over_after_10_s_of_life(void **state)
+{
+    struct backoff backoff = {0};
+
+    (void)state;
+    assert_int_equal(backoff_next(&backoff, 0), 100);
+    assert_int_equal(backoff_next(&backoff, 0), 200);
+    assert_int_equal(backoff_next(&backoff, 9999), 400);
+    assert_int_equal(backoff_next(&backoff, 10000), 100);
+    assert_int_equal(backoff_next(&backoff, 0), 200);
+    assert_int_equal(backoff_next(&backoff, UINT64_MAX), 100);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(doubles_from_100_ms_up_to_10_s),
+        cmocka_unit_test(starts_over_after_10_s_of_life),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
