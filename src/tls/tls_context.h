@@ -1,0 +1,60 @@
+/* A TLS context: what all connections of one site, or all to one backend, have in common (an
+ * SSL_CTX and its settings). Built once for a snapshot, then read by every worker without a lock.
+ *
+ * Whoever created it destroys it. Connections hold their own reference to the library's part, so a
+ * context may go while they live. */
+#ifndef TIDEGATE_TLS_TLS_CONTEXT_H
+#define TIDEGATE_TLS_TLS_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/error.h"
+
+/* Mozilla's presets (wiki.mozilla.org/Security/Server_Side_TLS): TLS 1.2 and 1.3; 1.3 alone; 1.0
+ * and up where the library still lets us. */
+enum tls_context_policy { TLS_CONTEXT_INTERMEDIATE, TLS_CONTEXT_MODERN, TLS_CONTEXT_OLD };
+/* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
+enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
+
+struct tls_certificate_files {
+    const char *certificate; /* PEM: the leaf, then its intermediates */
+    const char *key;         /* PEM, without a passphrase */
+};
+
+struct tls_server_options {
+    /* At least one; at most one for each kind of key (RSA, ECDSA, Ed25519, Ed448): the library
+     * picks by what the client can check. */
+    const struct tls_certificate_files *certificates;
+    size_t certificate_count;
+    enum tls_context_policy policy;
+    enum tls_context_clients clients;
+    const char *client_ca; /* PEM bundle; needed unless clients is OFF */
+};
+
+struct tls_client_options {
+    const char *ca;          /* PEM bundle; NULL: the system's */
+    const char *certificate; /* with `key`: for two-way TLS; NULL: none */
+    const char *key;
+    bool skip_verify; /* trust anybody: encryption without knowing with whom */
+};
+
+struct tls_context;
+
+/* NULL with an error for a person. */
+struct tls_context *tls_server_context_create(const struct tls_server_options *options,
+                                              struct error *error) MUST_CHECK;
+struct tls_context *tls_client_context_create(const struct tls_client_options *options,
+                                              struct error *error) MUST_CHECK;
+/* NULL is allowed. */
+void tls_context_destroy(struct tls_context *context);
+
+/* Whether the library has the hybrid post-quantum group X25519MLKEM768 (for `check` and status). */
+bool tls_context_has_post_quantum(void);
+
+/* The library's object, for tls/ alone. */
+struct ssl_ctx_st;
+struct ssl_ctx_st *tls_context_ssl_ctx(const struct tls_context *context);
+
+#endif
