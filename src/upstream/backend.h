@@ -1,0 +1,61 @@
+/* Backends and their servers: what all workers share.
+ *
+ * Made with a snapshot and freed with it. Everything is immutable but a server's addresses, which
+ * the control thread publishes once a name has been resolved, and which are never freed before the
+ * backend is. */
+#ifndef TIDEGATE_UPSTREAM_BACKEND_H
+#define TIDEGATE_UPSTREAM_BACKEND_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "io/sock.h"
+
+/* Addresses used of one name: more are ignored. */
+#define SERVER_ADDRESSES_MAX 8
+/* Servers of a backend. */
+#define BACKEND_SERVERS_MAX 1024
+
+struct tls_context;
+struct balance_policy;
+
+struct server_addresses {
+    struct server_addresses *older; /* kept until the end: a worker may be reading it */
+    size_t count;
+    struct sock_address items[SERVER_ADDRESSES_MAX];
+};
+
+struct server {
+    const char *text; /* as written, for logs: "10.0.0.5:443" */
+    const char *host; /* the name to resolve; NULL: the addresses were given as numbers */
+    uint16_t port;
+    unsigned weight;
+    const char *tls_name;                         /* SNI and the name to verify; NULL: none */
+    _Atomic(struct server_addresses *) addresses; /* NULL: not resolved (yet) */
+};
+
+enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
+
+struct backend {
+    const char *name;
+    size_t index; /* in the snapshot; each worker has an array of upstreams */
+    struct server *servers;
+    size_t server_count;
+    const struct balance_policy *policy;
+    struct tls_context *tls; /* NULL: plain; owned by the snapshot */
+    enum backend_proxy_protocol proxy_protocol;
+    uint64_t connect_timeout_ms;
+    uint64_t response_timeout_ms;
+    uint64_t idle_timeout_ms;
+    unsigned idle_connections; /* pooled, per server and worker */
+};
+
+/* Publishes addresses (copied). From one thread only. */
+void server_publish(struct server *server, const struct sock_address *items, size_t count);
+/* Frees what was published. */
+void server_free_addresses(struct server *server);
+/* Resolves server->host with the system's resolver, which blocks: never on a worker. */
+bool server_resolve(struct server *server, struct error *error) MUST_CHECK;
+
+#endif
