@@ -5,6 +5,19 @@
  * apart. Anything on which two implementations could disagree about where a message ends is an
  * error: there is no lenient mode.
  *
+ * Request targets (RFC 9112 section 3.2) are visible ASCII. Refused anywhere in them: '#', '\',
+ * '<', '>', a '%' that two hex digits do not follow, and %00. Refused in the path, but not in the
+ * query, where browsers send them as they are: '"', '^', '`', '{', '|', '}'. Absolute form is for
+ * http and https only, "*" for OPTIONS only, host:port for CONNECT only and the only form CONNECT
+ * may have. An absolute target without a path has the path "/", or "*" with OPTIONS and no query
+ * (RFC 9112 section 3.2.4). Where both the target and Host name an authority they must agree.
+ *
+ * Fields that Connection names, and those that belong to one connection by definition, are marked
+ * is_hop_by_hop. An Upgrade that Connection does not name, or of HTTP/1.0, is one of these and
+ * nothing more; so is Expect in HTTP/1.0 and Content-Length where a response cannot have a body
+ * (1xx, 204, 2xx to CONNECT). Connection may not name the fields that framing, routing, identity
+ * or authorisation rest on (FIXED in field_table.h): H1_BAD_CONNECTION.
+ *
  * The parsed message's spans point into `head`, which must outlive the message; the field array is
  * taken from the arena. Nothing is modified, but for request.host, which is lower-cased in a copy
  * from the arena when it holds an upper-case letter. */
@@ -13,15 +26,21 @@
 
 #include "http/message.h"
 
+/* Longer methods are refused; no registered one has more than 17 bytes. */
+#define H1_METHOD_MAX 64
+/* More options than this in the Connection fields of one message are refused: each is compared with
+ * each field. */
+#define H1_CONNECTION_OPTIONS_MAX 32
+
 /* Each is a word in the log (h1_error_word) and a status (h1_error_status). */
 enum h1_error {
     H1_OK,
     H1_BAD_LINE_END,        /* bare LF or bare CR */
     H1_BAD_REQUEST_LINE,    /* not METHOD SP TARGET SP VERSION; HTTP/0.9 */
-    H1_BAD_METHOD,          /* not a token */
+    H1_BAD_METHOD,          /* not a token, or of more than H1_METHOD_MAX bytes */
     H1_BAD_TARGET,          /* bytes or form that RFC 9112 section 3.2 does not allow */
-    H1_BAD_VERSION,         /* HTTP-version syntax, or a major version other than 1: 505 for that */
-    H1_UNSUPPORTED_VERSION, /* HTTP/2.0, HTTP/3.7: well-formed, not ours: 505 */
+    H1_BAD_VERSION,         /* not HTTP/ DIGIT . DIGIT */
+    H1_UNSUPPORTED_VERSION, /* HTTP/2.0, HTTP/1.2: well-formed, not ours: 505 */
     H1_BAD_STATUS_LINE,     /* of a response */
     H1_BAD_FIELD_NAME,      /* empty, not a token, space before the colon, no colon */
     H1_BAD_FIELD_VALUE,     /* NUL, CR, LF or another control byte */
@@ -33,11 +52,11 @@ enum h1_error {
     H1_BAD_CONTENT_LENGTH,     /* not digits, or too large for 63 bits */
     H1_BAD_CONFLICTING_LENGTH, /* several Content-Length lines or a list, equal or not */
     H1_BAD_LENGTH_AND_CODING,  /* Content-Length with Transfer-Encoding */
-    H1_BAD_TRANSFER_ENCODING,  /* anything but one, final "chunked"; any at all in HTTP/1.0; 501 for
-                                  a coding we do not know */
-    H1_BAD_CONNECTION,         /* not a list of tokens */
-    H1_BAD_EXPECT,             /* an expectation other than 100-continue: 417 */
-    H1_BAD_UPGRADE,            /* not a list of protocols, or Upgrade in HTTP/1.0 */
+    H1_BAD_TRANSFER_ENCODING, /* anything but one, final "chunked"; any at all in HTTP/1.0 or with a
+                                 1xx or 204 */
+    H1_BAD_CONNECTION,        /* not a list of tokens, or it names a field that must stay */
+    H1_BAD_EXPECT,            /* an expectation other than 100-continue: 417 */
+    H1_BAD_UPGRADE,           /* not a list of protocols; a 101 without it */
     H1_BAD_CHUNK_SIZE,
     H1_BAD_CHUNK_EXTENSION,
     H1_BAD_CHUNK_END,      /* no CRLF behind a chunk's data */
@@ -65,10 +84,11 @@ const char *h1_error_text(enum h1_error error);
 enum h1_head_result { H1_HEAD_COMPLETE, H1_HEAD_MORE, H1_HEAD_BAD };
 
 /* Looks for the empty line that ends a head. *scanned is 0 at first and is kept between calls as
- * bytes are added, so each byte is looked at once. At most one empty line (CRLF) before a request
- * line is skipped (RFC 9112 section 2.2): *start tells how many bytes. COMPLETE: *head_len bytes
- * from *start, the final CRLF CRLF included. BAD: *error says why, as early as it can be told (a
- * bare LF or NUL at once, a head over the limit, a request line over the target limit). */
+ * bytes are added, so each byte is looked at once (those of the first line: once a call). At most
+ * one empty line (CRLF) before a request line is skipped (RFC 9112 section 2.2): *start tells how
+ * many bytes. COMPLETE: *head_len bytes from *start, the final CRLF CRLF included. BAD: *error says
+ * why, as early as it can be told (a bare LF or NUL at once, a head over the limit, a request line
+ * over the target limit). */
 enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limits, bool is_request,
                                 size_t *scanned, size_t *start, size_t *head_len,
                                 enum h1_error *error) MUST_CHECK;

@@ -122,7 +122,7 @@ struct http_request {
     uint64_t content_length; /* with HTTP_FRAMING_LENGTH; also 0 of an explicit Content-Length: 0 */
     bool has_content_length; /* a Content-Length was there: forwarded even when 0 */
     bool keep_alive;         /* the client lets the connection be used again */
-    bool expects_continue;   /* Expect: 100-continue */
+    bool expects_continue;   /* Expect: 100-continue, with a body to come, in HTTP/1.1 */
     struct span upgrade; /* the Upgrade field's value where Connection names it; ptr NULL: none */
 };
 
@@ -165,9 +165,13 @@ bool http_fields_list_has(const struct http_fields *fields, enum http_field_id i
                           struct span token);
 /* True for a non-empty RFC 9110 section 5.6.2 token. */
 bool http_is_token(struct span s);
-/* host[:port] by RFC 3986 section 3.2: reg-name, IPv4, or [IPv6] (IPvFuture and userinfo are
+/* host[:port] by RFC 3986 section 3.2: reg-name, IPv4, or [IPv6] (IPvFuture, zones and userinfo are
  * refused; percent signs too). Fills host (the span inside `authority`) and port (0 when absent).
- * An empty host is refused. */
+ *
+ * Narrower than RFC 3986 in four points: an empty host is refused; so is one of more than 255
+ * bytes; a colon must be followed by 1 to 5 digits that make 1 to 65535 ("host:" is refused); and
+ * a name may not hold a comma, since "a,b" is what two Host fields look like once joined. On false
+ * *host and *port are not to be used. */
 bool http_parse_authority(struct span authority, struct span *host, uint16_t *port) MUST_CHECK;
 
 #endif

@@ -1,0 +1,16 @@
+/* Sets of field ids, for the parsers of this folder: a bit for each, as in http_fields.present. */
+#ifndef TIDEGATE_HTTP_FIELDS_H
+#define TIDEGATE_HTTP_FIELDS_H
+
+#include "http/message.h"
+
+#define FIELD_BIT(id) (UINT64_C(1) << (id))
+
+/* See field_table.h for what the traits mean. */
+extern const uint64_t http_fields_hop_by_hop;
+extern const uint64_t http_fields_fixed;
+
+/* Makes room for one more, in the arena. */
+void http_fields_grow(struct http_fields *fields, struct arena *arena);
+
+#endif

@@ -1,0 +1,31 @@
+#include "http/h1_parse.h"
+
+struct h1_error_entry {
+    unsigned status;
+    const char *word;
+    const char *text;
+};
+
+static const struct h1_error_entry errors[H1_ERROR_COUNT] = {
+#define H1_ERROR(id, status, word, text) [id] = {status, word, text},
+#include "http/h1_error_table.h"
+#undef H1_ERROR
+};
+
+unsigned h1_error_status(enum h1_error error)
+{
+    CHECK(error < H1_ERROR_COUNT);
+    return errors[error].status;
+}
+
+const char *h1_error_word(enum h1_error error)
+{
+    CHECK(error < H1_ERROR_COUNT);
+    return errors[error].word;
+}
+
+const char *h1_error_text(enum h1_error error)
+{
+    CHECK(error < H1_ERROR_COUNT);
+    return errors[error].text;
+}

@@ -1,0 +1,71 @@
+#include "http/message.h"
+
+#include "http/chars.h"
+
+static inline bool is(struct span name, const char *literal)
+{
+    return memcmp(name.ptr, literal, name.len) == 0;
+}
+
+/* Method names are case-sensitive (RFC 9110 section 9.1): "get" is some other method. */
+enum http_method http_method_from(struct span name)
+{
+    switch (name.len) {
+    case 3:
+        return is(name, "GET") ? HTTP_GET : is(name, "PUT") ? HTTP_PUT : HTTP_METHOD_OTHER;
+    case 4:
+        return is(name, "POST") ? HTTP_POST : is(name, "HEAD") ? HTTP_HEAD : HTTP_METHOD_OTHER;
+    case 5:
+        return is(name, "PATCH") ? HTTP_PATCH : is(name, "TRACE") ? HTTP_TRACE : HTTP_METHOD_OTHER;
+    case 6:
+        return is(name, "DELETE") ? HTTP_DELETE : HTTP_METHOD_OTHER;
+    case 7:
+        return is(name, "OPTIONS")   ? HTTP_OPTIONS
+               : is(name, "CONNECT") ? HTTP_CONNECT
+                                     : HTTP_METHOD_OTHER;
+    default:
+        return HTTP_METHOD_OTHER;
+    }
+}
+
+bool http_method_is_idempotent(enum http_method method)
+{
+    switch (method) {
+    case HTTP_GET:
+    case HTTP_HEAD:
+    case HTTP_PUT:
+    case HTTP_DELETE:
+    case HTTP_OPTIONS:
+    case HTTP_TRACE:
+        return true;
+    case HTTP_METHOD_OTHER:
+    case HTTP_POST:
+    case HTTP_PATCH:
+    case HTTP_CONNECT:
+        return false;
+    }
+    return false;
+}
+
+const char *http_reason(unsigned status)
+{
+    switch (status) {
+#define STATUS(code, reason)                                                                       \
+    case code:                                                                                     \
+        return reason;
+#include "http/status_table.h"
+#undef STATUS
+    default:
+        return "Unknown";
+    }
+}
+
+bool http_is_token(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!http_is(s.ptr[i], HTTP_TOKEN)) {
+            return false;
+        }
+    }
+    return s.len != 0;
+}
