@@ -1,0 +1,150 @@
+# Tidegate. `make help` says what there is; `make V=1` shows the commands.
+# Sources are found by name (src/FOLDER/FILE.c): a new file needs no change here.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CLANG ?= clang
+CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
+CLANG_TIDY ?= $(shell command -v clang-tidy-14 || echo clang-tidy)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 60
+
+LIBS = openssl libfyaml jansson
+LIB_CFLAGS := $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+LIB_LINK := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+# WERROR=-Werror is for CI and `make clang`: a compiler newer than ours must not stop a user's build.
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion $(WERROR)
+COMMON = -std=c11 -D_GNU_SOURCE -Isrc $(WARNINGS) -g -pthread $(LIB_CFLAGS)
+HARDEN = -O2 -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SANITIZE = -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+
+SRC := $(wildcard src/*/*.c)
+UNIT := $(wildcard tests/unit/test_*.c)
+UNIT_HELP := $(filter-out $(UNIT),$(wildcard tests/unit/*.c))
+FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
+FORMATTED := $(SRC) $(wildcard src/*/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] bench/*.c)
+
+# ---------------------------------------------------------------- building
+# A variant is the same tree compiled in another way, in build/VARIANT/.
+# Arguments: its name, the compiler, flags of both steps, flags of the link alone.
+, := ,
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+define variant
+$(1)_lib := $$(patsubst %.c,build/$(1)/%.o,$$(filter-out src/cli/main.c,$$(SRC)))
+$(1)_unit := $$(UNIT:%.c=build/$(1)/%)
+$(1)_fuzz := $$(FUZZ:%.c=build/$(1)/%)
+$(1)_link = $(2) $(3) $$(CFLAGS) $(4) $$(LDFLAGS) -pthread -o $$@ $$^ $$(LIB_LINK)
+
+build/$(1)/%.o: %.c Makefile | toolchain
+	@mkdir -p $$(@D)
+	$$(call say,$(1),$$<)
+	$$(Q)$(2) $$(COMMON) $(3) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+build/$(1)/tidegate: build/$(1)/src/cli/main.o $$($(1)_lib)
+	$$(call say,$(1),$$@)
+	$$(Q)$$($(1)_link)
+$$($(1)_unit): %: %.o $$(UNIT_HELP:%.c=build/$(1)/%.o) $$($(1)_lib)
+	$$(call say,$(1),$$@)
+	$$(Q)$$($(1)_link) -lcmocka
+$$($(1)_fuzz): %: %.o $(if $(filter fuzz,$(1)),,build/$(1)/tests/fuzz/replay_main.o) $$($(1)_lib)
+	$$(call say,$(1),$$@)
+	$$(Q)$$($(1)_link)
+endef
+
+all: build/tidegate ## build/tidegate: optimised, hardened (the default)
+
+$(eval $(call variant,release,$(CC),$(HARDEN),-pie -Wl$(,)-z$(,)relro$(,)-z$(,)now))
+$(eval $(call variant,asan,$(CC),$(SANITIZE) -fsanitize=address$(,)undefined))
+$(eval $(call variant,tsan,$(CC),$(SANITIZE) -fsanitize=thread))
+$(eval $(call variant,clang,$(CLANG),-Werror $(HARDEN),-pie))
+$(eval $(call variant,fuzz,$(CLANG),$(SANITIZE) -fsanitize=fuzzer-no-link$(,)address$(,)undefined,-fsanitize=fuzzer))
+
+build/tidegate: build/release/tidegate
+	$(Q)cp $< $@.new && mv -f $@.new $@
+
+asan: build/asan/tidegate ## build/asan/tidegate, with AddressSanitizer and UBSan
+clang: build/clang/tidegate $(clang_unit) ## compile everything with clang, warnings as errors
+tsan: build/tsan/tidegate $(tsan_unit) ## the unit tests under ThreadSanitizer
+	@tests/run --variant tsan unit
+
+toolchain: # says what is missing before a compiler does it less kindly
+	@pkg-config --exists $(LIBS) 2>/dev/null && command -v $(firstword $(CC)) >/dev/null || tools/deps --check build
+
+-include $(wildcard build/*/src/*/*.d build/*/tests/*/*.d)
+
+# ---------------------------------------------------------------- trying and testing
+demo: ## install what is missing, build, and run the tour (ARGS=--once: end after it)
+	@tools/deps build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) build/tidegate
+	build/tidegate demo $(ARGS)
+
+deps: ## install the Debian packages for building, testing, linting and benchmarks
+	@tools/deps build demo test fuzz lint bench
+
+test: ## install what is missing, build, and run every test
+	@tools/deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) test-programs || { echo '0 passed, 1 failed'; exit 1; }
+	@tests/run
+
+test-programs: build/tidegate build/asan/tidegate $(asan_unit) $(asan_fuzz)
+
+unit: $(asan_unit) ## unit tests (TEST=pattern: only those whose name has it)
+	@tests/run --match '$(TEST)' unit
+fuzz-replay: $(asan_fuzz) ## the fuzz targets on their saved corpora (TEST=pattern)
+	@tests/run --match '$(TEST)' fuzz
+system: build/tidegate build/asan/tidegate ## system tests (TEST=pattern: as pytest's -k)
+	@tests/run --match '$(TEST)' system
+checks: build/tidegate ## layers, file sizes, documents
+	@tests/run checks
+
+fuzz: $(fuzz_fuzz) ## libFuzzer on copies of the corpora, FUZZ_SECONDS=60 each (TEST=pattern)
+	@tools/fuzz $(FUZZ_SECONDS) $(foreach f,$^,$(if $(findstring $(TEST),$(f)),$(f)))
+
+bench: build/tidegate ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
+	@tools/deps build bench
+	@bench/run --rounds $(or $(BENCH_ROUNDS),3) $(if $(CASES),--cases $(CASES))
+
+# ---------------------------------------------------------------- linting
+lint: compdb ## layout, static analysis, layers
+	@tools/deps build test lint
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+	tools/layers
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -j$(JOBS) \
+	    --suppressions-list=tools/cppcheck.txt -D_GNU_SOURCE -Isrc src
+	printf '%s\n' $(SRC) | xargs -n4 -P$(JOBS) $(CLANG_TIDY) --quiet --warnings-as-errors='*'
+
+format: ## lay the C files out with clang-format
+	$(CLANG_FORMAT) -i $(FORMATTED)
+
+compdb: compile_commands.json ## compile_commands.json for editors and clang-tidy
+compile_commands.json: Makefile $(SRC) $(UNIT) $(FUZZ)
+	@tools/compdb '$(CC) $(COMMON)' $(filter %.c,$^) > $@
+
+# ---------------------------------------------------------------- installing
+INSTALL = install -D
+MAN := $(wildcard docs/*.[158])
+
+install: build/tidegate ## into $(DESTDIR)$(PREFIX), and $(SYSCONFDIR)/tidegate
+	$(INSTALL) -m 755 build/tidegate $(DESTDIR)$(PREFIX)/bin/tidegate
+	$(foreach m,$(MAN),$(INSTALL) -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	$(INSTALL) -m 644 dist/tidegate.service $(DESTDIR)$(UNITDIR)/tidegate.service
+	sed -i 's|@BINDIR@|$(PREFIX)/bin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' $(DESTDIR)$(UNITDIR)/tidegate.service
+	test -e $(DESTDIR)$(SYSCONFDIR)/tidegate/tidegate.yaml || \
+	    $(INSTALL) -m 644 dist/tidegate.yaml $(DESTDIR)$(SYSCONFDIR)/tidegate/tidegate.yaml
+
+uninstall: ## the reverse, but for the configuration
+	rm -f $(DESTDIR)$(PREFIX)/bin/tidegate $(DESTDIR)$(UNITDIR)/tidegate.service \
+	    $(foreach m,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+
+clean: ## remove what was built
+	rm -rf build compile_commands.json
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: all asan clang tsan toolchain demo deps test test-programs unit fuzz-replay system checks fuzz bench \
+    lint format compdb install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
