@@ -1,0 +1,123 @@
+/* The help texts, and how a wrong command line is answered. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/version.h"
+
+static const char overview[] =
+    "Tidegate " TIDEGATE_VERSION
+    ", the door in front of a group of servers: it passes TLS through\n"
+    "or terminates it, and balances HTTP.\n"
+    "\n"
+    "usage: tidegate COMMAND [OPTIONS]\n"
+    "\n"
+    "  run      run the gateway in the foreground\n"
+    "  check    say whether a configuration would start\n"
+    "  route    say what would serve a URL, without sending anything\n"
+    "  demo     see it work: a throw-away CA, three origins and a gateway\n"
+    "  schema   print the configuration's JSON Schema, for editors\n"
+    "  version  print the versions\n"
+    "  help     print this, or a command's help: tidegate help run\n"
+    "\n"
+    "The smallest useful tidegate.yaml:\n"
+    "\n"
+    "  sites:\n"
+    "    - hosts: [shop.example.com]\n"
+    "      tls: { certificate: shop.crt, key: shop.key }\n"
+    "      backend: 127.0.0.1:8080\n";
+
+#define CONFIG_HELP                                                                                \
+    "  -c, --config FILE  the configuration; else ./tidegate.yaml, else\n"                         \
+    "                     /etc/tidegate/tidegate.yaml\n"
+
+static const struct {
+    const char *command;
+    const char *text;
+} texts[] = {
+    {"run", "usage: tidegate run [-c FILE]\n"
+            "\n"
+            "Runs the gateway in the foreground until SIGTERM or SIGINT: then it stops accepting,\n"
+            "finishes what runs and exits with status 0; the signal sent again stops it at once.\n"
+            "SIGHUP or SIGUSR1 reopens the logs. A wrong configuration never starts: its errors\n"
+            "are printed and the status is 1.\n"
+            "\n" CONFIG_HELP "      --debug        more messages, and core dumps allowed\n"},
+    {"check",
+     "usage: tidegate check [-c FILE] [--json]\n"
+     "\n"
+     "Says whether the configuration would start, with all its errors at once, each with its\n"
+     "line and how to mend it. Needs neither root nor DNS nor the network. Status 0: fine,\n"
+     "1: wrong, 2: the command line was not understood.\n"
+     "\n" CONFIG_HELP "      --json         the messages as JSON\n"},
+    {"route",
+     "usage: tidegate route URL [--sni NAME] [--method M] [-c FILE] [--json]\n"
+     "\n"
+     "Says which listener, site, route and backend would serve a request, hop by hop, without\n"
+     "sending anything. Status 0: something serves it, 1: it would be refused.\n"
+     "\n"
+     "      --sni NAME     the name in the TLS handshake when it is not the URL's host;\n"
+     "                     empty: none\n"
+     "      --method M     the method; GET if not given\n" CONFIG_HELP
+     "      --json         the answer as JSON\n"},
+    {"demo",
+     "usage: tidegate demo [--once]\n"
+     "\n"
+     "Makes a throw-away CA, starts three origins and a gateway on free ports of 127.0.0.1,\n"
+     "sends a request through each way that Tidegate knows, says what happened hop by hop, and\n"
+     "leaves it all running with the commands to try. Needs no root. Everything is removed at\n"
+     "the end.\n"
+     "\n"
+     "      --once         end after the tour; status 0 only if every way did what it says\n"},
+    {"schema", "usage: tidegate schema [--manual]\n"
+               "\n"
+               "Prints the JSON Schema of the configuration, which editors use for completion and\n"
+               "checks as you type.\n"
+               "\n"
+               "      --manual       the reference manual in Markdown instead\n"},
+    {"version", "usage: tidegate version\n"
+                "\n"
+                "Prints the versions of Tidegate and of its TLS library, and the key exchange\n"
+                "groups that the library offers.\n"},
+    {"help", "usage: tidegate help [COMMAND]\n"},
+};
+
+int print_help(const char *command)
+{
+    if (command == NULL) {
+        (void)fputs(overview, stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (strcmp(command, texts[i].command) == 0) {
+            (void)fputs(texts[i].text, stdout);
+            return 0;
+        }
+    }
+    return usage_error("help", "there is no command '%s'", command);
+}
+
+int usage_error(const char *command, const char *fmt, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "tidegate%s%s: ", command != NULL ? " " : "",
+                  command != NULL ? command : "");
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nSee: tidegate help%s%s\n", command != NULL ? " " : "",
+                  command != NULL ? command : "");
+    return 2;
+}
+
+int cmd_help(int argc, char **argv)
+{
+    if (argc > 2) {
+        return usage_error("help", "there is one argument too many: '%s'", argv[2]);
+    }
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        return print_help("help");
+    }
+    return print_help(argc == 2 ? argv[1] : NULL);
+}

@@ -1,0 +1,203 @@
+/* tidegate route: what would serve a URL, hop by hop, without sending anything. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/route_answer.h"
+#include "config/config.h"
+#include "http/message.h"
+
+static void print_result(const struct route_answer *answer)
+{
+    switch (answer->outcome) {
+    case ROUTE_TO_BACKEND:
+    case ROUTE_TO_PASSTHROUGH:
+        (void)printf("=> %s '%s'\n",
+                     answer->outcome == ROUTE_TO_BACKEND ? "backend" : "passed through to",
+                     answer->backend->name);
+        break;
+    case ROUTE_TO_RESPOND:
+        (void)printf("=> answered by Tidegate itself: %u\n", answer->status);
+        break;
+    case ROUTE_TO_FILES:
+        (void)printf("=> files of %s\n", answer->route->files->root);
+        break;
+    case ROUTE_TO_REDIRECT:
+        (void)printf("=> %u to %s\n", answer->status, answer->location);
+        break;
+    case ROUTE_TO_REFUSAL:
+        if (answer->status != 0) {
+            (void)printf("=> refused: %u (%s)\n", answer->status, answer->reason);
+        } else {
+            (void)printf("=> refused: %s\n", answer->reason);
+        }
+    }
+}
+
+static void print_text(const struct route_answer *answer, const char *url, const char *file)
+{
+    (void)printf("%s\n", url);
+    for (size_t i = 0; i < answer->step_count; i++) {
+        const struct route_step *step = &answer->steps[i];
+
+        (void)printf("  %-9s %s", step->what, step->text);
+        if (step->place.line > 0) {
+            (void)printf("  (%s:%d)", file, step->place.line);
+        }
+        (void)printf("\n");
+    }
+    print_result(answer);
+}
+
+static void add_member(struct strbuf *b, const char *name, const char *value)
+{
+    if (value != NULL) {
+        strbuf_printf(b, ",\"%s\":", name);
+        strbuf_add_json(b, span_from_cstr(value));
+    }
+}
+
+static void add_servers(struct strbuf *b, const struct backend_settings *backend)
+{
+    add_member(b, "backend", backend->name);
+    strbuf_add_cstr(b, ",\"servers\":[");
+    for (size_t i = 0; i < backend->server_count; i++) {
+        strbuf_add_cstr(b, i == 0 ? "{\"address\":" : ",{\"address\":");
+        strbuf_add_json(b, span_from_cstr(backend->servers[i].address.text));
+        strbuf_printf(b, ",\"weight\":%u}", backend->servers[i].weight);
+    }
+    strbuf_add_char(b, ']');
+}
+
+static void add_steps(struct strbuf *b, const struct route_answer *answer)
+{
+    strbuf_add_cstr(b, ",\"steps\":[");
+    for (size_t i = 0; i < answer->step_count; i++) {
+        const struct route_step *step = &answer->steps[i];
+
+        strbuf_add_cstr(b, i == 0 ? "{\"what\":" : ",{\"what\":");
+        strbuf_add_json(b, span_from_cstr(step->what));
+        add_member(b, "text", step->text);
+        if (step->place.line > 0) {
+            strbuf_printf(b, ",\"line\":%d", step->place.line);
+        }
+        strbuf_add_char(b, '}');
+    }
+    strbuf_add_char(b, ']');
+}
+
+static void print_json(const struct route_answer *answer, const char *url)
+{
+    struct strbuf b;
+
+    strbuf_init(&b);
+    strbuf_add_cstr(&b, "{\"url\":");
+    strbuf_add_json(&b, span_from_cstr(url));
+    add_member(&b, "result", route_outcome_word(answer->outcome));
+    if (answer->status != 0) {
+        strbuf_printf(&b, ",\"status\":%u", answer->status);
+    }
+    add_member(&b, "reason", answer->reason);
+    add_member(&b, "location", answer->location);
+    add_member(&b, "listener", answer->listener);
+    add_member(&b, "site", answer->site != NULL ? answer->site->name : NULL);
+    add_member(&b, "route", answer->route != NULL ? answer->route->name : NULL);
+    if (answer->path.ptr != NULL) {
+        strbuf_add_cstr(&b, ",\"path\":");
+        strbuf_add_json(&b, answer->path);
+    }
+    if (answer->backend != NULL) {
+        add_servers(&b, answer->backend);
+    }
+    add_steps(&b, answer);
+    (void)printf("%.*s}\n", SPAN_ARG(strbuf_span(&b)));
+    strbuf_free(&b);
+}
+
+/* NULL: it was reported. */
+static struct settings *load(const char *given)
+{
+    struct error error;
+    struct config_report report;
+    struct settings *settings;
+    const char *path = config_find_file(given, &error);
+
+    if (path == NULL) {
+        log_error("%s", error.text);
+        return NULL;
+    }
+    config_report_init(&report);
+    settings = config_load_file(path, &report);
+    if (settings == NULL) {
+        config_report_print(&report, stderr, options_color(stderr));
+    }
+    config_report_free(&report);
+    return settings;
+}
+
+static int answer_question(const struct settings *settings, const struct route_question *question,
+                           const char *url, bool json)
+{
+    struct route_answer answer;
+    struct arena arena;
+    int status;
+
+    arena_init(&arena, 4096);
+    route_answer_find(&answer, settings, question, &arena);
+    if (json) {
+        print_json(&answer, url);
+    } else {
+        print_text(&answer, url, settings->file);
+    }
+    status = answer.outcome == ROUTE_TO_REFUSAL ? 1 : 0;
+    arena_destroy(&arena);
+    return status;
+}
+
+int cmd_route(int argc, char **argv)
+{
+    const char *given = NULL;
+    const char *sni = NULL;
+    const char *method = "GET";
+    const char *url = NULL;
+    bool json = false;
+    const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
+                                        {"--sni", NULL, &sni, NULL},
+                                        {"--method", NULL, &method, NULL},
+                                        {"--json", NULL, NULL, &json}};
+    int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
+    struct route_question question;
+    struct settings *settings;
+    struct error error;
+
+    if (result != OPTIONS_OK) {
+        return result;
+    }
+    if (url == NULL) {
+        return usage_error("route", "which URL?");
+    }
+    if (!route_question_parse(&question, url, &error)) {
+        return usage_error("route", "%s", error.text);
+    }
+    if (!http_is_token(span_from_cstr(method))) {
+        return usage_error("route", "'%s' is no method", method);
+    }
+    question.method = span_from_cstr(method);
+    if (sni != NULL) {
+        if (!question.is_https) {
+            return usage_error("route", "--sni is for https:// URLs");
+        }
+        question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
+    }
+    settings = load(given);
+    if (settings == NULL) {
+        return 1;
+    }
+    result = answer_question(settings, &question, url, json);
+    settings_destroy(settings);
+    return result;
+}

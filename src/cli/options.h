@@ -1,0 +1,28 @@
+/* The command line of one command: "-c FILE", "--config FILE", "--config=FILE", flags, "--" and
+ * positional arguments, in any order. "--help" prints the command's help. */
+#ifndef TIDEGATE_CLI_OPTIONS_H
+#define TIDEGATE_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct option_spec {
+    const char *name;   /* "--config" */
+    const char *letter; /* "-c", or NULL */
+    const char **value; /* where the value goes; NULL for a flag */
+    bool *flag;         /* set to true; NULL for an option with a value */
+};
+
+/* Go on with the command; any other result of options_parse is the exit status to return. */
+enum { OPTIONS_OK = -1 };
+
+/* Positional arguments go to `positional`, at most `max` of them; fewer leave the rest as they
+ * were. argv[0] is the command's name. */
+int options_parse(int argc, char **argv, const struct option_spec *specs, size_t spec_count,
+                  const char **positional, size_t max);
+
+/* Whether to use colours on it: a terminal that can, and no NO_COLOR in the environment. */
+bool options_color(FILE *out);
+
+#endif

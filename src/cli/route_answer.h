@@ -1,0 +1,67 @@
+/* What would happen to a request, decided by the functions that live traffic goes through, without
+ * sending anything: the answer of `tidegate route`. */
+#ifndef TIDEGATE_CLI_ROUTE_ANSWER_H
+#define TIDEGATE_CLI_ROUTE_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/span.h"
+#include "config/settings.h"
+
+struct route_question {
+    bool is_https;
+    struct span host;   /* as in the URL; brackets stay on an IPv6 address */
+    uint16_t port;      /* never 0 */
+    struct span path;   /* without query; empty is "/" */
+    struct span query;  /* ptr NULL: none */
+    struct span sni;    /* ptr NULL: no name is sent */
+    struct span method; /* a token */
+};
+
+enum route_outcome {
+    ROUTE_TO_BACKEND,
+    ROUTE_TO_PASSTHROUGH,
+    ROUTE_TO_RESPOND,
+    ROUTE_TO_FILES,
+    ROUTE_TO_REDIRECT,
+    ROUTE_TO_REFUSAL
+};
+
+enum { ROUTE_STEPS_MAX = 12 };
+
+/* One hop: what it is about, and a sentence. */
+struct route_step {
+    const char *what; /* "listener", "TLS", ... */
+    const char *text;
+    struct place place; /* where the configuration says so; line 0: nowhere */
+};
+
+/* Everything in it lives in the arena given, or in the settings. */
+struct route_answer {
+    enum route_outcome outcome;
+    struct route_step steps[ROUTE_STEPS_MAX];
+    size_t step_count;
+    const char *listener;                   /* NULL: none */
+    const struct site_settings *site;       /* NULL: none */
+    const struct route_settings *route;     /* NULL: none */
+    const struct backend_settings *backend; /* of BACKEND and PASSTHROUGH */
+    unsigned status;      /* of RESPOND, REDIRECT and REFUSAL; 0: no HTTP answer */
+    const char *reason;   /* of REFUSAL: a word such as "unrecognized_name"; else NULL */
+    const char *location; /* of REDIRECT */
+    struct span path;     /* as the backend gets it; ptr NULL: not known */
+};
+
+/* Reads "http://host[:port]/path?query". SNI becomes the host when that is a name. Spans point into
+ * `url`. False says what is wrong with it. */
+bool route_question_parse(struct route_question *question, const char *url,
+                          struct error *error) MUST_CHECK;
+void route_answer_find(struct route_answer *answer, const struct settings *settings,
+                       const struct route_question *question, struct arena *arena);
+/* "backend", "passthrough", "respond", "files", "redirect", "refused". */
+const char *route_outcome_word(enum route_outcome outcome);
+
+#endif
