@@ -81,6 +81,9 @@ struct settings *config_load_file(const char *path, struct config_report *report
  * are joined to its folder. The text may be freed afterwards. */
 struct settings *config_load_text(struct span text, const char *file_name,
                                   struct config_report *report) MUST_CHECK;
+/* Where the value of a member of the tree was written, such as &site->passthrough or &items[2] of a
+ * list; line 0 when it is a default. For messages that point at more than a section's start. */
+struct place config_place(const struct settings *settings, const void *member);
 /* NULL is allowed. */
 void settings_destroy(struct settings *settings);
 

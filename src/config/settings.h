@@ -23,6 +23,9 @@ struct place {
     int column;
 };
 
+/* What the word `unlimited` becomes: sums with it don't overflow. */
+#define SETTINGS_UNLIMITED ((uint64_t)INT64_MAX)
+
 struct string_list {
     const char **items;
     size_t count;
@@ -84,6 +87,8 @@ struct tls_clients_settings {
 struct tls_settings {
     struct certificate_settings *certificates; /* `certificate`/`key` become the first of these */
     size_t certificate_count;
+    const char *certificate; /* as written; use `certificates` */
+    const char *key;
     enum tls_policy policy;
     struct tls_clients_settings *clients; /* NULL: off */
     struct place place;
@@ -141,6 +146,9 @@ struct site_settings {
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
+    struct backend_settings *backend; /* these three as written; use `routes` */
+    struct respond_settings *respond;
+    struct files_settings *files;
     struct place place;
 };
 
@@ -210,6 +218,7 @@ struct log_settings {
 struct settings {
     struct arena arena;
     const char *file;                    /* as named */
+    struct config_places *places;        /* of single values; see config_place() */
     struct listener_settings *listeners; /* default: ":80" and ":443" */
     size_t listener_count;
     struct site_settings *sites;

@@ -1,0 +1,84 @@
+#include "config/places.h"
+
+#include <stdlib.h>
+
+static void places_free(void *arg)
+{
+    struct config_places *places = arg;
+
+    free(places->entries);
+}
+
+struct config_places *places_create(struct arena *arena)
+{
+    struct config_places *places = arena_calloc(arena, sizeof(*places));
+
+    arena_on_reset(arena, places_free, places);
+    return places;
+}
+
+void places_add(struct config_places *places, const void *member, struct place place)
+{
+    if (places->count == places->capacity) {
+        places->capacity = places->capacity != 0 ? 2 * places->capacity : 64;
+        places->entries = xrealloc(places->entries, places->capacity * sizeof(*places->entries));
+    }
+    places->entries[places->count++] = (struct places_entry){member, place};
+    places->is_sorted = false;
+}
+
+static int by_member(const void *a, const void *b)
+{
+    const struct places_entry *x = a;
+    const struct places_entry *y = b;
+
+    return x->member < y->member ? -1 : x->member > y->member ? 1 : 0;
+}
+
+static void sort(struct config_places *places)
+{
+    if (!places->is_sorted && places->count > 1) {
+        qsort(places->entries, places->count, sizeof(*places->entries), by_member);
+    }
+    places->is_sorted = true;
+}
+
+/* The first entry at or above the address. */
+static size_t lower_bound(struct config_places *places, const char *member)
+{
+    size_t low = 0;
+    size_t high = places->count;
+
+    sort(places);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (places->entries[middle].member < member) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct place places_find(struct config_places *places, const void *member)
+{
+    size_t at = lower_bound(places, member);
+
+    if (at < places->count && places->entries[at].member == (const char *)member) {
+        return places->entries[at].place;
+    }
+    return (struct place){0, 0};
+}
+
+void places_move(struct config_places *places, const void *from, size_t size, const void *to)
+{
+    const char *start = from;
+    size_t first = lower_bound(places, start);
+
+    for (size_t i = first; i < places->count && places->entries[i].member < start + size; i++) {
+        places->entries[i].member = (const char *)to + (places->entries[i].member - start);
+        places->is_sorted = false;
+    }
+}

@@ -1,0 +1,34 @@
+/* Where each value of the settings tree was written: from the address of a member to its place in
+ * the file. The checks that come after loading know members, not YAML.
+ *
+ * Filled while loading, then sorted once and only read. The addresses of values that are copied
+ * elsewhere follow by places_move. */
+#ifndef TIDEGATE_CONFIG_PLACES_H
+#define TIDEGATE_CONFIG_PLACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/settings.h"
+
+struct places_entry {
+    const char *member;
+    struct place place;
+};
+
+struct config_places {
+    struct places_entry *entries;
+    size_t count;
+    size_t capacity;
+    bool is_sorted;
+};
+
+/* Freed with the arena. */
+struct config_places *places_create(struct arena *arena);
+void places_add(struct config_places *places, const void *member, struct place place);
+/* The place of a member that was added, else line 0. Sorts first, when anything changed. */
+struct place places_find(struct config_places *places, const void *member);
+/* What lay at `from` lies at `to` now. */
+void places_move(struct config_places *places, const void *from, size_t size, const void *to);
+
+#endif

@@ -1,0 +1,17 @@
+/* Whether a file is text that YAML allows at all (YAML 1.2 section 5.1, c-printable): UTF-8 without
+ * control bytes. libfyaml takes the first byte that is not as the end of the text, silently, so
+ * half a configuration would be taken for a whole one. */
+#ifndef TIDEGATE_CONFIG_TEXT_CHECK_H
+#define TIDEGATE_CONFIG_TEXT_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "config/config.h"
+
+/* Reports the first offence. */
+bool text_check(struct span text, struct config_report *report) MUST_CHECK;
+/* Bytes of the UTF-8 character at the front of `s`, 0 when it is none (RFC 3629). */
+size_t text_char(struct span s, uint32_t *character);
+
+#endif

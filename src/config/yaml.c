@@ -1,0 +1,360 @@
+#include "config/yaml.h"
+
+#include <libfyaml.h>
+
+#include "config/text_check.h"
+
+struct frame {
+    struct yaml_node *node;
+    struct yaml_node *last; /* the newest child */
+    struct yaml_node *key;  /* of a mapping: read, and waiting for its value */
+};
+
+struct yaml_reader {
+    struct span text;
+    struct arena *arena;
+    struct config_report *report;
+    struct yaml_node *root;
+    struct frame frames[CONFIG_DEPTH_MAX];
+    size_t depth;
+    /* How far line and column were counted: marks come in order, so each byte is counted once. */
+    size_t counted_to;
+    struct place counted;
+    unsigned documents;
+};
+
+static bool fail(struct yaml_reader *reader, struct place place, const char *text, const char *hint)
+{
+    config_report_add(reader->report, CONFIG_ERROR, place, "%s", text);
+    config_report_hint(reader->report, "%s", hint);
+    return false;
+}
+
+static bool starts_character(char c)
+{
+    return ((unsigned char)c & 0xC0U) != 0x80;
+}
+
+static void count_forward(struct yaml_reader *reader, size_t offset)
+{
+    for (; reader->counted_to < offset; reader->counted_to++) {
+        char c = reader->text.ptr[reader->counted_to];
+
+        if (c == '\n') {
+            reader->counted.line++;
+            reader->counted.column = 1;
+        } else if (starts_character(c)) {
+            reader->counted.column++;
+        }
+    }
+}
+
+/* A mapping in a list, `[a: b]`, is known as one only after its key was read. */
+static void count_back(struct yaml_reader *reader, size_t offset)
+{
+    const char *text = reader->text.ptr;
+
+    for (; reader->counted_to > offset; reader->counted_to--) {
+        reader->counted.line -= text[reader->counted_to - 1] == '\n' ? 1 : 0;
+    }
+    reader->counted.column = 1;
+    for (size_t i = offset; i > 0 && text[i - 1] != '\n'; i--) {
+        reader->counted.column += starts_character(text[i - 1]) ? 1 : 0;
+    }
+}
+
+/* Columns count characters, not bytes. */
+static struct place place_at(struct yaml_reader *reader, size_t offset)
+{
+    offset = offset < reader->text.len ? offset : reader->text.len;
+    if (offset < reader->counted_to) {
+        count_back(reader, offset);
+    } else {
+        count_forward(reader, offset);
+    }
+    return reader->counted;
+}
+
+/* Empty values have no mark of their own: they are where their key is. */
+static struct place event_place(struct yaml_reader *reader, struct fy_event *event, size_t back)
+{
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    struct frame *top = reader->depth != 0 ? &reader->frames[reader->depth - 1] : NULL;
+
+    if (mark != NULL) {
+        return place_at(reader, mark->input_pos >= back ? mark->input_pos - back : 0);
+    }
+    if (top != NULL && top->key != NULL) {
+        return top->key->place;
+    }
+    return top != NULL ? top->node->place : (struct place){1, 1};
+}
+
+static bool set_key(struct yaml_reader *reader, struct frame *top, struct yaml_node *node)
+{
+    if (node->kind != YAML_TEXT) {
+        return fail(reader, node->place, "a key must be plain text",
+                    "write 'name: value'; an address such as \"[::1]:80\" needs quotes");
+    }
+    top->key = node;
+    return true;
+}
+
+/* Puts a complete scalar or an opened mapping or list where it belongs. */
+static bool attach(struct yaml_reader *reader, struct yaml_node *node)
+{
+    struct frame *top;
+
+    if (reader->depth == 0) {
+        reader->root = node;
+        return true;
+    }
+    top = &reader->frames[reader->depth - 1];
+    if (top->node->kind == YAML_MAPPING && top->key == NULL) {
+        return set_key(reader, top, node);
+    }
+    node->key = top->key;
+    top->key = NULL;
+    if (top->last != NULL) {
+        top->last->next = node;
+    } else {
+        top->node->first = node;
+    }
+    top->last = node;
+    top->node->count++;
+    return true;
+}
+
+static struct yaml_node *node_create(struct yaml_reader *reader, enum yaml_kind kind,
+                                     struct place place)
+{
+    struct yaml_node *node = arena_calloc(reader->arena, sizeof(*node));
+
+    node->kind = kind;
+    node->place = place;
+    return node;
+}
+
+static bool is_nothing(struct span text)
+{
+    return text.len == 0 || span_eq_cstr(text, "~") || span_eq_cstr(text, "null");
+}
+
+static bool on_scalar(struct yaml_reader *reader, struct fy_event *event)
+{
+    enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+    bool in_quotes = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+    struct yaml_node *node;
+    const char *text;
+    size_t len = 0;
+
+    node = node_create(reader, YAML_TEXT, event_place(reader, event, in_quotes ? 1 : 0));
+    if (event->scalar.value != NULL) {
+        text = fy_token_get_text(event->scalar.value, &len);
+        node->text = arena_copy(reader->arena, span_make(text, text != NULL ? len : 0));
+    } else {
+        node->text = arena_copy(reader->arena, SPAN_OF(""));
+    }
+    node->is_quoted = event->scalar.value != NULL && style != FYSS_PLAIN;
+    if (!node->is_quoted && is_nothing(node->text)) {
+        node->kind = YAML_NOTHING;
+    }
+    return attach(reader, node);
+}
+
+static bool on_open(struct yaml_reader *reader, struct fy_event *event, enum yaml_kind kind)
+{
+    struct yaml_node *node = node_create(reader, kind, event_place(reader, event, 0));
+
+    if (reader->depth == CONFIG_DEPTH_MAX) {
+        return fail(reader, node->place, "lists and sections are nested too deeply",
+                    "no directive needs more than a few levels; look for a stray '[' or '{'");
+    }
+    if (!attach(reader, node)) {
+        return false;
+    }
+    reader->frames[reader->depth++] = (struct frame){.node = node};
+    return true;
+}
+
+static bool on_close(struct yaml_reader *reader)
+{
+    CHECK(reader->depth != 0);
+    reader->depth--;
+    return true;
+}
+
+/* '*' starts an alias, which is what an unquoted wildcard turns into. */
+static bool on_alias(struct yaml_reader *reader, struct fy_event *event)
+{
+    return fail(reader, event_place(reader, event, 1),
+                "'*' at the start of a value means a YAML alias, which is not used here",
+                "put a name with a wildcard in quotes: \"*.example.com\"");
+}
+
+static bool refuse_anchor(struct yaml_reader *reader, struct fy_event *event)
+{
+    struct fy_token *anchor = NULL;
+    struct fy_token *tag = NULL;
+
+    switch (event->type) {
+    case FYET_SCALAR:
+        anchor = event->scalar.anchor;
+        tag = event->scalar.tag;
+        break;
+    case FYET_SEQUENCE_START:
+        anchor = event->sequence_start.anchor;
+        tag = event->sequence_start.tag;
+        break;
+    case FYET_MAPPING_START:
+        anchor = event->mapping_start.anchor;
+        tag = event->mapping_start.tag;
+        break;
+    default:
+        break;
+    }
+    if (anchor != NULL) {
+        return fail(reader, event_place(reader, event, 0), "YAML anchors ('&name') are not used",
+                    "write the value out, or put it in quotes when it starts with '&'");
+    }
+    if (tag != NULL) {
+        return fail(reader, event_place(reader, event, 0), "YAML tags ('!name') are not used",
+                    "leave the tag out, or put the value in quotes when it starts with '!'");
+    }
+    return true;
+}
+
+static bool on_document(struct yaml_reader *reader, struct fy_event *event)
+{
+    if (++reader->documents > 1) {
+        return fail(reader, event_place(reader, event, 0), "a second document starts here",
+                    "one file holds one configuration; remove the '---' line");
+    }
+    return true;
+}
+
+static bool on_event(struct yaml_reader *reader, struct fy_event *event)
+{
+    if (!refuse_anchor(reader, event)) {
+        return false;
+    }
+    switch (event->type) {
+    case FYET_DOCUMENT_START:
+        return on_document(reader, event);
+    case FYET_SCALAR:
+        return on_scalar(reader, event);
+    case FYET_ALIAS:
+        return on_alias(reader, event);
+    case FYET_SEQUENCE_START:
+        return on_open(reader, event, YAML_LIST);
+    case FYET_MAPPING_START:
+        return on_open(reader, event, YAML_MAPPING);
+    case FYET_SEQUENCE_END:
+    case FYET_MAPPING_END:
+        return on_close(reader);
+    default:
+        return true;
+    }
+}
+
+/* What the library says, and what to do about it. The first entry whose words occur wins; the last
+ * one matches everything. */
+static const struct {
+    const char *words;
+    const char *hint;
+} mends[] = {
+    {"tab character", "indent with spaces; YAML does not allow tabs there"},
+    {"invalid alias", "'*' starts a YAML alias: put a name with a wildcard in quotes, \"*\" or "
+                      "\"*.example.com\""},
+    {"closing quote", "close the quotation mark"},
+    {"closing bracket", "close the list with ']' or the section with '}'"},
+    {"closing brace", "close the section with '}'"},
+    {"nested block mapping on the same line",
+     "put the inner 'key: value' on a line of its own, indented, or put the value in quotes"},
+    {"indentation", "give the keys of one section the same indentation"},
+    {"invalid value after mapping", "an address such as \"[::1]:80\" needs quotes"},
+    {"cannot start with", "put the value in quotes"},
+    {"did not find expected key", "write 'key: value', with the keys of a section aligned"},
+    {"escape", "in double quotes a backslash must be written twice; single quotes take it as it "
+               "is"},
+    {"", "check the indentation, quotes and brackets here and on the line before"},
+};
+
+static const char *mend_for(const char *message)
+{
+    size_t i = 0;
+
+    while (strstr(message, mends[i].words) == NULL) {
+        i++;
+    }
+    return mends[i].hint;
+}
+
+static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
+{
+    struct fy_diag_error *error;
+    void *at = NULL;
+    bool found = false;
+
+    while ((error = fy_diag_errors_iterate(diag, &at)) != NULL) {
+        if (error->type != FYET_ERROR || error->msg == NULL) {
+            continue;
+        }
+        config_report_add(reader->report, CONFIG_ERROR, (struct place){error->line, error->column},
+                          "not valid YAML: %s", error->msg);
+        config_report_hint(reader->report, "%s", mend_for(error->msg));
+        found = true;
+    }
+    if (!found) {
+        fail(reader, place_at(reader, reader->counted_to), "not valid YAML",
+             "check the text from here on; it must be YAML 1.2");
+    }
+}
+
+static bool read_events(struct yaml_reader *reader, struct fy_parser *parser, struct fy_diag *diag)
+{
+    struct fy_event *event;
+    bool ended = false;
+    bool ok = true;
+
+    while (ok && (event = fy_parser_parse(parser)) != NULL) {
+        ended = event->type == FYET_STREAM_END;
+        ok = on_event(reader, event);
+        fy_parser_event_free(parser, event);
+    }
+    if (ok && (fy_parser_get_stream_error(parser) || !ended)) {
+        report_syntax(reader, diag);
+        return false;
+    }
+    return ok;
+}
+
+struct yaml_node *yaml_parse(struct span text, struct arena *arena, struct config_report *report)
+{
+    struct yaml_reader reader = {.text = text, .arena = arena, .report = report, .counted = {1, 1}};
+    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
+    struct fy_diag_cfg diag_cfg;
+    struct fy_parser *parser;
+    bool ok;
+
+    if (!text_check(text, report)) {
+        return NULL;
+    }
+    fy_diag_cfg_default(&diag_cfg);
+    diag_cfg.fp = NULL;
+    cfg.diag = fy_diag_create(&diag_cfg);
+    CHECK(cfg.diag != NULL);
+    fy_diag_set_collect_errors(cfg.diag, true);
+    parser = fy_parser_create(&cfg);
+    CHECK(parser != NULL);
+    ok = fy_parser_set_string(parser, text.len != 0 ? text.ptr : "\n",
+                              text.len != 0 ? text.len : 1) == 0 &&
+         read_events(&reader, parser, cfg.diag);
+    fy_parser_destroy(parser);
+    fy_diag_destroy(cfg.diag);
+    if (!ok) {
+        return NULL;
+    }
+    return reader.root != NULL ? reader.root
+                               : node_create(&reader, YAML_NOTHING, (struct place){1, 1});
+}
