@@ -1,7 +1,9 @@
 #include "io/conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -381,6 +383,16 @@ enum conn_result conn_read(struct conn *conn, struct span *bytes)
     return conn->layer->read(conn, bytes);
 }
 
+enum conn_result conn_read_some(struct conn *conn, uint64_t limit, struct span *bytes)
+{
+    if (limit >= CONN_RX_BYTES || !conn_is_open(conn)) {
+        return conn_read(conn, bytes);
+    }
+    CHECK(conn_is_plain(conn));
+    conn_memory_flush(conn_memory(conn));
+    return conn_raw_read(conn, (size_t)limit, bytes);
+}
+
 static void plain_finish(struct conn *conn)
 {
     conn_raw_finish(conn);
@@ -397,6 +409,79 @@ static const struct conn_layer plain_layer = {
     .finish = plain_finish,
     .destroy = plain_destroy,
 };
+
+/* ---- moving bytes without touching them ---- */
+
+enum conn_result conn_splice_in(struct conn *conn, int pipe_fd, size_t limit, size_t *moved)
+{
+    ssize_t n;
+
+    *moved = 0;
+    if (conn->is_at_eof) {
+        return CONN_EOF;
+    }
+    do {
+        n = splice(conn->watch.fd, NULL, pipe_fd, NULL, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        conn->bytes_in += (uint64_t)n;
+        *moved = (size_t)n;
+        return CONN_OK;
+    }
+    conn->is_readable = false;
+    if (n == 0) {
+        conn->is_at_eof = true;
+        return CONN_EOF;
+    }
+    if (errno == EAGAIN) {
+        return CONN_AGAIN;
+    }
+    conn->error = errno;
+    return CONN_ERROR;
+}
+
+static enum conn_result after_moving_out(struct conn *conn, ssize_t n, size_t *moved)
+{
+    *moved = 0;
+    if (n > 0) {
+        conn->bytes_out += (uint64_t)n;
+        *moved = (size_t)n;
+        return CONN_OK;
+    }
+    if (n == 0) {
+        return CONN_EOF;
+    }
+    if (errno == EAGAIN) {
+        conn->is_splice_blocked = true;
+        want_write(conn);
+        return CONN_AGAIN;
+    }
+    fail_write(conn, errno);
+    return CONN_ERROR;
+}
+
+enum conn_result conn_splice_out(struct conn *conn, int pipe_fd, size_t limit, size_t *moved)
+{
+    ssize_t n;
+
+    do {
+        n = splice(pipe_fd, NULL, conn->watch.fd, NULL, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    return after_moving_out(conn, n, moved);
+}
+
+enum conn_result conn_send_file(struct conn *conn, int file_fd, uint64_t *offset, size_t limit,
+                                size_t *moved)
+{
+    off_t at = (off_t)*offset;
+    ssize_t n;
+
+    do {
+        n = sendfile(conn->watch.fd, file_fd, &at, limit);
+    } while (n < 0 && errno == EINTR);
+    *offset = (uint64_t)at;
+    return after_moving_out(conn, n, moved);
+}
 
 /* ---- events ---- */
 
@@ -426,12 +511,16 @@ static void on_events(struct watch *watch, uint32_t events)
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         conn->has_hangup = true;
     }
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        conn->is_reset = true;
+    }
     memory->current = conn; /* conn_close clears it, so that a callback may end the connection */
     if (conn->is_connecting) {
         end_connecting(conn);
     } else {
-        bool had_pending = conn->pending != 0;
+        bool had_pending = conn->pending != 0 || conn->is_splice_blocked;
         if (had_pending && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
+            conn->is_splice_blocked = false;
             send_pending(conn);
         }
         if (conn->pending == 0 && conn->is_finishing) {
@@ -440,7 +529,8 @@ static void on_events(struct watch *watch, uint32_t events)
         if (conn->layer->on_events != NULL && conn->layer->on_events(conn)) {
             return;
         }
-        if (memory->current == conn && had_pending && conn->pending == 0) {
+        if (memory->current == conn && had_pending && conn->pending == 0 &&
+            !conn->is_splice_blocked) {
             conn->handler->on_writable(conn);
         }
     }
@@ -451,9 +541,10 @@ static void on_events(struct watch *watch, uint32_t events)
 
 /* ---- opening and closing ---- */
 
-void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler)
+void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler,
+               void *owner)
 {
-    *conn = (struct conn){.loop = loop, .handler = handler, .layer = &plain_layer};
+    *conn = (struct conn){.loop = loop, .handler = handler, .owner = owner, .layer = &plain_layer};
     watch_init(&conn->watch, on_events);
 }
 
@@ -503,7 +594,7 @@ void conn_close(struct conn *conn)
     conn->layer = &plain_layer;
     conn->layer_state = NULL;
     conn->is_readable = conn->layer_has_bytes = false;
-    watch_remove(conn->loop, &conn->watch);
+    watch_forget(conn->loop, &conn->watch);
     drop_pending(conn);
     close(fd);
 }

@@ -66,6 +66,7 @@ struct conn {
     const struct conn_layer *layer;
     void *layer_state;
     const struct conn_handler *handler;
+    void *owner;                    /* for the handler */
     struct conn_chunk *first_chunk; /* output that waits */
     struct conn_chunk *last_chunk;
     uint32_t pending;
@@ -78,8 +79,10 @@ struct conn {
     bool write_failed : 1;
     bool is_finishing : 1; /* shut down the sending side once pending is out */
     bool is_write_shut : 1;
-    bool layer_has_bytes : 1; /* the layer holds bytes that no socket event will announce */
-    uint64_t bytes_in;        /* through the socket, TLS overhead included */
+    bool is_splice_blocked : 1; /* conn_splice_out met a full socket */
+    bool is_reset : 1;          /* the socket is dead both ways (EPOLLHUP, EPOLLERR) */
+    bool layer_has_bytes : 1;   /* the layer holds bytes that no socket event will announce */
+    uint64_t bytes_in;          /* through the socket, TLS overhead included */
     uint64_t bytes_out;
 };
 
@@ -100,7 +103,8 @@ struct conn_memory {
     struct iovec out[CONN_OUTBOX_SPANS];
 };
 
-void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler);
+void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler,
+               void *owner);
 /* Takes the socket over. False when it cannot be watched (the fd is closed then). */
 bool conn_open(struct conn *conn, int fd) MUST_CHECK;
 /* Starts to connect; on_connected tells how it ended, also when it fails at once (never from inside
@@ -118,6 +122,9 @@ static inline bool conn_is_open(const struct conn *conn)
 }
 
 enum conn_result conn_read(struct conn *conn, struct span *bytes) MUST_CHECK;
+/* Not more than `limit` bytes. Only for plain connections is the rest left in the socket: for
+ * others limit must be UINT64_MAX, since a record comes whole. */
+enum conn_result conn_read_some(struct conn *conn, uint64_t limit, struct span *bytes) MUST_CHECK;
 
 static inline bool conn_can_read(const struct conn *conn)
 {
@@ -150,6 +157,17 @@ static inline bool conn_is_plain(const struct conn *conn)
 {
     return conn->layer_state == NULL;
 }
+
+/* Only with plain layers and nothing pending: moves bytes between the socket and a pipe without a
+ * copy, at most `limit`. Results as of conn_read; AGAIN of conn_splice_out means that on_writable
+ * will tell. A short splice_in does not mean that the socket is empty (the pipe may be full). */
+enum conn_result conn_splice_in(struct conn *conn, int pipe_fd, size_t limit,
+                                size_t *moved) MUST_CHECK;
+enum conn_result conn_splice_out(struct conn *conn, int pipe_fd, size_t limit,
+                                 size_t *moved) MUST_CHECK;
+/* The same from a file at *offset, which moves on. CONN_EOF: the file ends there. */
+enum conn_result conn_send_file(struct conn *conn, int file_fd, uint64_t *offset, size_t limit,
+                                size_t *moved) MUST_CHECK;
 
 /* ---- for layers ---- */
 

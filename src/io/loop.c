@@ -233,6 +233,11 @@ void watch_remove(struct loop *loop, struct watch *watch)
         return;
     }
     CHECK(epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL) == 0);
+    watch_forget(loop, watch);
+}
+
+void watch_forget(struct loop *loop, struct watch *watch)
+{
     watch->fd = -1;
     for (int i = loop->batch_at; i < loop->batch_count; i++) {
         if (loop->batch[i].data.ptr == watch) {
@@ -342,6 +347,7 @@ void loop_destroy(struct loop *loop)
 {
     CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred));
     conn_memory_free(&loop->memory);
+    relay_pool_free(loop->free_pipes);
     close(loop->wake.fd);
     close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->mutex);

@@ -7,6 +7,7 @@
 
 #include "io/conn.h"
 #include "io/loop.h"
+#include "io/relay.h"
 
 #define LOOP_BATCH 256
 
@@ -30,6 +31,9 @@ struct loop {
     struct loop_message *messages; /* newest first */
 
     struct conn_memory memory;
+
+    struct relay_pipe *free_pipes;
+    unsigned free_pipe_count;
 };
 
 #endif

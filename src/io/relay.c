@@ -1,0 +1,202 @@
+#include "io/relay.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/loop_internal.h"
+
+/* A pipe this large holds what a fast sender delivers in one turn; the kernel may grant less. */
+#define PIPE_BYTES (1024 * 1024)
+#define POOL_MAX 16
+/* Reads in one call: others get their turn after about this many buffers. */
+#define BUDGET_READS 8
+/* Below this, one read and one send are cheaper than two splices. */
+#define SPLICE_MIN_BYTES (128 * 1024)
+
+struct relay_pipe {
+    struct relay_pipe *next;
+    int read_fd;
+    int write_fd;
+};
+
+static void pipe_destroy(struct relay_pipe *pipe)
+{
+    close(pipe->read_fd);
+    close(pipe->write_fd);
+    free(pipe);
+}
+
+void relay_pool_free(struct relay_pipe *pool)
+{
+    while (pool != NULL) {
+        struct relay_pipe *next = pool->next;
+        pipe_destroy(pool);
+        pool = next;
+    }
+}
+
+static struct relay_pipe *pipe_take(struct loop *loop)
+{
+    struct relay_pipe *pipe = loop->free_pipes;
+    int fds[2];
+
+    if (pipe != NULL) {
+        loop->free_pipes = pipe->next;
+        loop->free_pipe_count--;
+        return pipe;
+    }
+    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) {
+        return NULL; /* out of descriptors: the copying way still works */
+    }
+    (void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+    pipe = xmalloc(sizeof(*pipe));
+    *pipe = (struct relay_pipe){NULL, fds[0], fds[1]};
+    return pipe;
+}
+
+void relay_reset(struct relay *relay, struct loop *loop)
+{
+    struct relay_pipe *pipe = relay->pipe;
+
+    if (pipe == NULL) {
+        return;
+    }
+    if (relay->in_pipe != 0 || loop->free_pipe_count >= POOL_MAX) {
+        pipe_destroy(pipe); /* one with bytes in it must never serve another connection */
+    } else {
+        pipe->next = loop->free_pipes;
+        loop->free_pipes = pipe;
+        loop->free_pipe_count++;
+    }
+    relay->pipe = NULL;
+    relay->in_pipe = 0;
+}
+
+static enum relay_result empty_pipe(struct relay *relay, struct conn *to)
+{
+    while (relay->in_pipe != 0) {
+        size_t n;
+        enum conn_result result = conn_splice_out(to, relay->pipe->read_fd, relay->in_pipe, &n);
+        if (result == CONN_AGAIN) {
+            return RELAY_BLOCKED;
+        }
+        if (result != CONN_OK) {
+            return RELAY_ERROR;
+        }
+        relay->in_pipe -= (uint32_t)n;
+    }
+    return RELAY_EMPTY;
+}
+
+static enum relay_result run_splice(struct relay *relay, struct conn *from, struct conn *to,
+                                    uint64_t limit, uint64_t *moved)
+{
+    for (int i = 0; i < BUDGET_READS; i++) {
+        enum relay_result emptied = empty_pipe(relay, to);
+        size_t n;
+        if (emptied != RELAY_EMPTY) {
+            return emptied;
+        }
+        uint64_t left = limit - *moved;
+        if (left == 0) {
+            return RELAY_LIMIT;
+        }
+        if (!from->is_readable) {
+            return RELAY_EMPTY;
+        }
+        enum conn_result result = conn_splice_in(from, relay->pipe->write_fd,
+                                                 left < PIPE_BYTES ? (size_t)left : PIPE_BYTES, &n);
+        if (result == CONN_AGAIN) {
+            return RELAY_EMPTY;
+        }
+        if (result != CONN_OK) {
+            return result == CONN_EOF ? RELAY_EOF : RELAY_ERROR;
+        }
+        relay->in_pipe = (uint32_t)n;
+        *moved += n;
+    }
+    enum relay_result emptied = empty_pipe(relay, to);
+    return emptied == RELAY_EMPTY ? RELAY_BUDGET : emptied;
+}
+
+static enum relay_result run_copy(struct relay *relay, struct conn *from, struct conn *to,
+                                  uint64_t limit, uint64_t *moved)
+{
+    for (int i = 0; i < BUDGET_READS; i++) {
+        struct span bytes;
+        if (*moved == limit) {
+            return RELAY_LIMIT;
+        }
+        if (!conn_can_read(from)) {
+            return RELAY_EMPTY;
+        }
+        enum conn_result result = conn_read_some(from, limit - *moved, &bytes);
+        if (result == CONN_AGAIN) {
+            continue; /* not a whole record yet, or nothing: is_readable knows */
+        }
+        if (result != CONN_OK) {
+            return result == CONN_EOF ? RELAY_EOF : RELAY_ERROR;
+        }
+        *moved += bytes.len;
+        conn_queue(to, bytes);
+        conn_flush(to);
+        if (conn_write_failed(to)) {
+            return RELAY_ERROR;
+        }
+        if (bytes.len == CONN_RX_BYTES) {
+            relay->is_bulk = true;
+        }
+        if (conn_pending(to) != 0) {
+            return RELAY_BLOCKED;
+        }
+        if (relay->is_bulk && conn_is_plain(from) && conn_is_plain(to) &&
+            limit - *moved >= SPLICE_MIN_BYTES) {
+            return RELAY_BUDGET; /* go on by splice, in this same turn */
+        }
+    }
+    return RELAY_BUDGET;
+}
+
+static bool may_splice(const struct relay *relay, const struct conn *from, const struct conn *to,
+                       uint64_t left)
+{
+    return relay->in_pipe != 0 ||
+           (relay->is_bulk && left >= SPLICE_MIN_BYTES && conn_is_plain(from) && conn_is_plain(to));
+}
+
+enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
+                            uint64_t *moved)
+{
+    enum relay_result result;
+
+    *moved = 0;
+    conn_flush(to);
+    if (conn_write_failed(to)) {
+        return RELAY_ERROR;
+    }
+    if (conn_pending(to) != 0) {
+        return RELAY_BLOCKED;
+    }
+    if (!may_splice(relay, from, to, limit)) {
+        result = run_copy(relay, from, to, limit, moved);
+        if (result != RELAY_BUDGET || !may_splice(relay, from, to, limit - *moved)) {
+            return result;
+        }
+    }
+    if (relay->pipe == NULL) {
+        relay->pipe = pipe_take(from->loop);
+        if (relay->pipe == NULL) {
+            relay->is_bulk = false;
+            return RELAY_BUDGET;
+        }
+    }
+    result = run_splice(relay, from, to, limit, moved);
+    if (relay->in_pipe == 0 && result != RELAY_BUDGET) {
+        relay_reset(relay, from->loop);
+        if (result == RELAY_EMPTY && *moved < SPLICE_MIN_BYTES / 2) {
+            relay->is_bulk = false; /* it trickles now: the next full buffer makes it bulk again */
+        }
+    }
+    return result;
+}

@@ -1,0 +1,45 @@
+/* Moves bytes from one connection to another without looking at them: tunnels, and bodies whose
+ * length is known.
+ *
+ * Starts with the thread's receive buffer. Once a read has filled it, the flow counts as bulk and,
+ * where both sides are plain, goes through a pipe with splice(2), which costs a third per byte but
+ * more per call; the pipe is borrowed from the thread's pool and given back as soon as it is empty
+ * and the flow pauses, so an idle relay holds nothing. Memory is bounded: nothing more is read
+ * while the receiver has bytes pending. */
+#ifndef TIDEGATE_IO_RELAY_H
+#define TIDEGATE_IO_RELAY_H
+
+#include "io/conn.h"
+
+enum relay_result {
+    RELAY_EMPTY,   /* all that was there has been moved; on_readable of `from` will tell */
+    RELAY_BLOCKED, /* the receiver takes no more; on_writable of `to` will tell */
+    RELAY_BUDGET,  /* the turn's share is used up: call again from a deferred call */
+    RELAY_LIMIT,   /* `limit` bytes have been moved */
+    RELAY_EOF,     /* the sender has ended, and all is handed on */
+    RELAY_ERROR    /* either side broke */
+};
+
+struct relay_pipe;
+
+struct relay {
+    struct relay_pipe *pipe; /* NULL: none borrowed */
+    uint32_t in_pipe;
+    bool is_bulk;
+};
+
+static inline void relay_init(struct relay *relay)
+{
+    *relay = (struct relay){0};
+}
+
+/* Gives the pipe back, with whatever is in it. May be called twice. */
+void relay_reset(struct relay *relay, struct loop *loop);
+/* Moves up to `limit` bytes (UINT64_MAX: all); *moved says how many were taken from `from`. */
+enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
+                            uint64_t *moved) MUST_CHECK;
+
+/* For the loop. */
+void relay_pool_free(struct relay_pipe *pool);
+
+#endif
