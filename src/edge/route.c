@@ -1,0 +1,138 @@
+#include "edge/route.h"
+
+#include "edge/path.h"
+
+void route_match_init(struct route_match *match, const char *pattern, const char *const *methods,
+                      size_t method_count, struct arena *arena)
+{
+    struct span path = span_from_cstr(pattern);
+    bool is_prefix = path.len != 0 && path.ptr[path.len - 1] == '*';
+    struct span *names = arena_alloc(arena, method_count * sizeof(*names));
+
+    if (is_prefix) {
+        path.len--;
+    }
+    for (size_t i = 0; i < method_count; i++) {
+        names[i] = span_from_cstr(methods[i]);
+    }
+    *match = (struct route_match){path_fold_percent(path, arena), is_prefix, names, method_count};
+}
+
+static bool path_matches(const struct route_match *match, struct span path)
+{
+    if (!match->is_prefix) {
+        return span_eq(match->path, path);
+    }
+    if (span_starts_with(path, match->path)) {
+        return true;
+    }
+    return span_eq(path, SPAN_OF("*")) && span_eq(match->path, SPAN_OF("/"));
+}
+
+/* Methods are compared with regard to case (RFC 9110 section 9.1). */
+static bool method_matches(const struct route_match *match, struct span method)
+{
+    if (span_eq(method, SPAN_OF("CONNECT"))) {
+        return false;
+    }
+    if (match->method_count == 0) {
+        return !span_eq(method, SPAN_OF("TRACE"));
+    }
+    bool is_head = span_eq(method, SPAN_OF("HEAD"));
+    for (size_t i = 0; i < match->method_count; i++) {
+        if (span_eq(match->methods[i], method) ||
+            (is_head && span_eq(match->methods[i], SPAN_OF("GET")))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int route_table_find(const struct route_table *table, struct span path, struct span method)
+{
+    int result = ROUTE_NONE;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (!path_matches(&table->routes[i], path)) {
+            continue;
+        }
+        if (method_matches(&table->routes[i], method)) {
+            return (int)i;
+        }
+        result = ROUTE_METHOD_NOT_ALLOWED;
+    }
+    return result;
+}
+
+struct allow_list {
+    char *text;
+    size_t len;
+};
+
+static void allow_add(struct allow_list *list, struct span method)
+{
+    struct span rest = span_make(list->text, list->len);
+    struct span one;
+
+    while (list->len != 0 && span_split(&rest, ',', &one)) {
+        if (span_eq(span_trim(one), method)) {
+            return;
+        }
+    }
+    if (list->len != 0) {
+        memcpy(list->text + list->len, ", ", 2);
+        list->len += 2;
+    }
+    memcpy(list->text + list->len, method.ptr, method.len);
+    list->len += method.len;
+}
+
+/* What a route without `methods` allows and is registered for general use (RFC 9110 section 9.1,
+ * RFC 5789); others pass too, but cannot all be named. */
+static const struct span usual_methods[] = {SPAN("GET"),  SPAN("HEAD"),   SPAN("POST"),
+                                            SPAN("PUT"),  SPAN("DELETE"), SPAN("OPTIONS"),
+                                            SPAN("PATCH")};
+
+static size_t allow_size(const struct route_match *match)
+{
+    size_t size = sizeof("HEAD, ");
+
+    for (size_t i = 0; i < match->method_count; i++) {
+        size += match->methods[i].len + 2;
+    }
+    return size;
+}
+
+static void allow_add_route(struct allow_list *list, const struct route_match *match)
+{
+    bool is_open = match->method_count == 0;
+    const struct span *methods = is_open ? usual_methods : match->methods;
+    size_t count = is_open ? ARRAY_LEN(usual_methods) : match->method_count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (span_eq(methods[i], SPAN_OF("CONNECT"))) {
+            continue;
+        }
+        allow_add(list, methods[i]);
+        if (span_eq(methods[i], SPAN_OF("GET"))) {
+            allow_add(list, SPAN_OF("HEAD"));
+        }
+    }
+}
+
+struct span route_table_allow(const struct route_table *table, struct span path,
+                              struct arena *arena)
+{
+    size_t size = sizeof("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, ");
+
+    for (size_t i = 0; i < table->count; i++) {
+        size += allow_size(&table->routes[i]);
+    }
+    struct allow_list list = {arena_alloc(arena, size), 0};
+    for (size_t i = 0; i < table->count; i++) {
+        if (path_matches(&table->routes[i], path)) {
+            allow_add_route(&list, &table->routes[i]);
+        }
+    }
+    return span_make(list.text, list.len);
+}

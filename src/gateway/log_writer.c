@@ -1,0 +1,422 @@
+#include "gateway/log_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* How long lines wait for company, so that a busy gateway makes few writes and few wake-ups. */
+#define GATHER_MS 20
+/* So much is written without waiting for more. */
+#define GATHERED_ENOUGH ((size_t)256 << 10)
+#define BATCH_BYTES ((size_t)64 << 10)
+#define POLL_SLICE_MS 100
+
+struct log_block {
+    struct log_block *next;
+    char *bytes;
+    size_t len;
+};
+
+struct log_writer {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool is_started;
+    char *path; /* NULL: standard output */
+
+    /* Under the lock. */
+    struct log_block *first;
+    struct log_block **last;
+    size_t queued_bytes; /* of the queue, and of what the thread is writing */
+    struct log_writer_counts counts;
+    bool is_gathering; /* the thread has seen the queue and comes by itself */
+    bool wants_reopen;
+    bool wants_stop;
+    int64_t stop_at_ms;
+
+    /* The thread's own. */
+    int fd;
+    bool is_file;   /* a regular file: writes to others may block, and are made in small pieces */
+    bool is_torn;   /* the last write ended within a line */
+    int last_error; /* errno of the last failure */
+    uint64_t told_dropped;
+    uint64_t told_failed;
+    struct log_limiter drop_limiter;
+    struct log_limiter fail_limiter;
+    char *batch; /* BATCH_BYTES */
+    size_t batch_len;
+    uint64_t batch_blocks;
+};
+
+static int64_t now_ms(clockid_t id)
+{
+    struct timespec ts = {0};
+
+    (void)clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static struct timespec timespec_of(int64_t ms)
+{
+    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
+}
+
+/* O_NONBLOCK: a FIFO that nobody reads must not make the start wait. */
+static int open_path(const char *path)
+{
+    if (path == NULL) {
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    }
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+static bool is_regular(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+struct log_writer *log_writer_open(const char *path, struct error *error)
+{
+    const char *name = strcmp(path, "-") == 0 ? NULL : path;
+    int fd = open_path(name);
+
+    if (fd < 0) {
+        if (name == NULL) {
+            (void)error_set_errno(error, errno, "the access log cannot use standard output");
+        } else {
+            (void)error_set_errno(error, errno, "cannot open the access log %s", name);
+        }
+        return NULL;
+    }
+    struct log_writer *w = xcalloc(1, sizeof(*w));
+    w->fd = fd;
+    w->is_file = is_regular(fd);
+    w->path = name != NULL ? xstrdup(name) : NULL;
+    w->last = &w->first;
+    w->batch = xmalloc(BATCH_BYTES);
+    pthread_condattr_t attr;
+    CHECK(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_condattr_init(&attr) == 0);
+    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&w->wake, &attr) == 0);
+    CHECK(pthread_condattr_destroy(&attr) == 0);
+    return w;
+}
+
+static const char *name_of(const struct log_writer *w)
+{
+    return w->path != NULL ? w->path : "on standard output";
+}
+
+/* Says what was lost since the last time. Called by the thread (and by stop, when it has ended). */
+static void tell_losses(struct log_writer *w)
+{
+    struct log_writer_counts counts;
+
+    log_writer_counts(w, &counts);
+    if (counts.dropped_blocks != w->told_dropped) {
+        w->told_dropped = counts.dropped_blocks;
+        log_limited(&w->drop_limiter, LOG_LEVEL_WARN,
+                    "the access log %s is written too slowly: %llu blocks of lines dropped so far; "
+                    "use a faster disk or reader",
+                    name_of(w), (unsigned long long)counts.dropped_blocks);
+    }
+    if (counts.failed_blocks != w->told_failed) {
+        w->told_failed = counts.failed_blocks;
+        log_limited(&w->fail_limiter, LOG_LEVEL_ERROR,
+                    "cannot write the access log %s: %s; %llu blocks of lines lost so far; traffic "
+                    "goes on",
+                    name_of(w), strerror(w->last_error), (unsigned long long)counts.failed_blocks);
+    }
+}
+
+static bool is_past_stop(struct log_writer *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    bool is_past = w->wants_stop && now_ms(CLOCK_MONOTONIC) >= w->stop_at_ms;
+    (void)pthread_mutex_unlock(&w->lock);
+    return is_past;
+}
+
+/* Waits for room in what is no regular file. False when the thread is to stop first. */
+static bool wait_writable(struct log_writer *w)
+{
+    struct pollfd pfd = {.fd = w->fd, .events = POLLOUT};
+
+    while (!is_past_stop(w)) {
+        if (poll(&pfd, 1, POLL_SLICE_MS) > 0) {
+            return true;
+        }
+        tell_losses(w);
+    }
+    w->last_error = ETIMEDOUT;
+    return false;
+}
+
+/* How much of `len` to write at once. Standard output may be shared, so it cannot be made
+ * non-blocking; but a pipe with room takes PIPE_BUF bytes without blocking, and keeps them together
+ * (pipe(7)), so whole lines are taken where they fit. */
+static size_t piece_len(const struct log_writer *w, const char *bytes, size_t len)
+{
+    if (w->is_file || len <= PIPE_BUF) {
+        return len;
+    }
+    const char *line_end = memrchr(bytes, '\n', PIPE_BUF);
+    return line_end != NULL ? (size_t)(line_end - bytes) + 1 : PIPE_BUF;
+}
+
+static bool write_all(struct log_writer *w, const char *bytes, size_t len)
+{
+    while (len != 0) {
+        if (!w->is_file && !wait_writable(w)) {
+            return false;
+        }
+        ssize_t n = write(w->fd, bytes, piece_len(w, bytes, len));
+        if (n < 0 && (errno == EINTR || errno == EAGAIN) && !w->is_file) {
+            continue;
+        }
+        if (n <= 0) {
+            w->last_error = n < 0 ? errno : EIO;
+            return false;
+        }
+        w->is_torn = bytes[n - 1] != '\n';
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* A line that broke off is ended first, so that the next one is not spoilt too. */
+static void write_lines(struct log_writer *w, const char *bytes, size_t len, uint64_t blocks)
+{
+    bool is_written = (!w->is_torn || write_all(w, "\n", 1)) && write_all(w, bytes, len);
+
+    (void)pthread_mutex_lock(&w->lock);
+    w->queued_bytes -= len;
+    w->counts.written_bytes += is_written ? len : 0;
+    w->counts.failed_blocks += is_written ? 0 : blocks;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+static void flush_batch(struct log_writer *w)
+{
+    if (w->batch_len != 0) {
+        write_lines(w, w->batch, w->batch_len, w->batch_blocks);
+    }
+    w->batch_len = 0;
+    w->batch_blocks = 0;
+}
+
+static void write_block(struct log_writer *w, const struct log_block *block)
+{
+    if (block->len > BATCH_BYTES - w->batch_len) {
+        flush_batch(w);
+    }
+    if (block->len > BATCH_BYTES) {
+        write_lines(w, block->bytes, block->len, 1);
+        return;
+    }
+    memcpy(w->batch + w->batch_len, block->bytes, block->len);
+    w->batch_len += block->len;
+    w->batch_blocks++;
+}
+
+static void write_blocks(struct log_writer *w, struct log_block *block)
+{
+    struct log_block *next;
+
+    for (; block != NULL; block = next) {
+        next = block->next;
+        write_block(w, block);
+        free(block->bytes);
+        free(block);
+    }
+    flush_batch(w);
+    tell_losses(w);
+}
+
+static void do_reopen(struct log_writer *w)
+{
+    int fd = open_path(w->path);
+
+    if (fd < 0) {
+        log_warn("cannot reopen the access log %s: %s; going on with the old file; let the "
+                 "gateway's user write in its folder, or rotate by copying (copytruncate)",
+                 w->path, strerror(errno));
+        return;
+    }
+    (void)close(w->fd);
+    w->fd = fd;
+    w->is_file = is_regular(fd);
+    w->is_torn = false;
+}
+
+/* Waits until there is something to do, and a little longer for more of it. With the lock held. */
+static void wait_for_work(struct log_writer *w)
+{
+    while (w->first == NULL && !w->wants_reopen && !w->wants_stop) {
+        (void)pthread_cond_wait(&w->wake, &w->lock);
+    }
+    struct timespec until = timespec_of(now_ms(CLOCK_MONOTONIC) + GATHER_MS);
+    w->is_gathering = true;
+    while (w->queued_bytes < GATHERED_ENOUGH && !w->wants_reopen && !w->wants_stop) {
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT) {
+            break;
+        }
+    }
+    w->is_gathering = false;
+}
+
+static void *run(void *arg)
+{
+    struct log_writer *w = arg;
+    bool is_last = false;
+
+    while (!is_last) {
+        (void)pthread_mutex_lock(&w->lock);
+        wait_for_work(w);
+        struct log_block *blocks = w->first;
+        bool reopens = w->wants_reopen;
+        is_last = w->wants_stop;
+        w->first = NULL;
+        w->last = &w->first;
+        w->wants_reopen = false;
+        (void)pthread_mutex_unlock(&w->lock);
+        write_blocks(w, blocks);
+        if (reopens) {
+            do_reopen(w);
+        }
+    }
+    return NULL;
+}
+
+bool log_writer_start(struct log_writer *w, struct error *error)
+{
+    sigset_t all;
+    sigset_t old;
+
+    CHECK(!w->is_started);
+    /* Signals are for the threads that wait for them; and SIGPIPE becomes EPIPE. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    int number = pthread_create(&w->thread, NULL, run, w);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (number != 0) {
+        return error_set_errno(error, number, "cannot start the access log's thread");
+    }
+    (void)pthread_setname_np(w->thread, "access-log");
+    w->is_started = true;
+    return true;
+}
+
+void log_writer_put(struct log_writer *w, char *lines, size_t len)
+{
+    if (w == NULL || len == 0) {
+        free(lines);
+        return;
+    }
+    struct log_block *block = xmalloc(sizeof(*block));
+    *block = (struct log_block){NULL, lines, len};
+    (void)pthread_mutex_lock(&w->lock);
+    bool is_full = len > LOG_WRITER_QUEUE_MAX - w->queued_bytes;
+    bool wakes = false;
+    if (is_full) {
+        w->counts.dropped_blocks++;
+    } else {
+        /* The thread is woken by the first block, and by the one that makes it enough. */
+        bool was_enough = w->queued_bytes >= GATHERED_ENOUGH;
+        w->queued_bytes += len;
+        bool is_enough = w->queued_bytes >= GATHERED_ENOUGH;
+        wakes = w->is_gathering ? is_enough && !was_enough : w->first == NULL;
+        *w->last = block;
+        w->last = &block->next;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    if (wakes) {
+        (void)pthread_cond_signal(&w->wake);
+    }
+    if (is_full) {
+        free(block->bytes);
+        free(block);
+    }
+}
+
+void log_writer_reopen(struct log_writer *w)
+{
+    if (w == NULL || w->path == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&w->lock);
+    w->wants_reopen = true;
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_cond_signal(&w->wake);
+}
+
+void log_writer_counts(struct log_writer *w, struct log_writer_counts *counts)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    *counts = w->counts;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+static void destroy(struct log_writer *w)
+{
+    struct log_block *next;
+
+    for (struct log_block *block = w->first; block != NULL; block = next) {
+        next = block->next;
+        free(block->bytes);
+        free(block);
+    }
+    (void)pthread_cond_destroy(&w->wake);
+    (void)pthread_mutex_destroy(&w->lock);
+    (void)close(w->fd);
+    free(w->batch);
+    free(w->path);
+    free(w);
+}
+
+/* True when the thread has ended in time. A write that the kernel holds on to (a dead network disk)
+ * cannot be taken back: the thread is then left to itself, with its memory. */
+static bool join_thread(struct log_writer *w, unsigned limit_ms)
+{
+    struct timespec until =
+        timespec_of(now_ms(CLOCK_REALTIME) + limit_ms + (int64_t)3 * POLL_SLICE_MS);
+
+    if (pthread_timedjoin_np(w->thread, NULL, &until) == 0) {
+        return true;
+    }
+    (void)pthread_detach(w->thread);
+    log_warn("the access log %s does not take what is left to write; giving up", name_of(w));
+    return false;
+}
+
+bool log_writer_stop(struct log_writer *w, unsigned limit_ms)
+{
+    if (w == NULL) {
+        return true;
+    }
+    (void)pthread_mutex_lock(&w->lock);
+    uint64_t failed_before = w->counts.failed_blocks;
+    w->wants_stop = true;
+    w->stop_at_ms = now_ms(CLOCK_MONOTONIC) + limit_ms;
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_cond_signal(&w->wake);
+    if (w->is_started && !join_thread(w, limit_ms)) {
+        return false;
+    }
+    bool is_all_written = w->first == NULL && w->counts.failed_blocks == failed_before;
+    destroy(w);
+    return is_all_written;
+}

@@ -1,0 +1,310 @@
+#include "gateway/static_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "edge/conditional.h"
+#include "edge/mime.h"
+#include "edge/path.h"
+#include "gateway/beneath.h"
+#include "http/date.h"
+
+struct file_lookup {
+    int root_fd;
+    const char *index;
+    const struct http_request *request;
+    struct span path;
+    struct arena *arena;
+    struct file_answer *answer;
+};
+
+static void close_fd(void *arg)
+{
+    (void)close((int)(intptr_t)arg);
+}
+
+static void add_field(const struct file_lookup *lookup, enum http_field_id id, struct span name,
+                      struct span value)
+{
+    http_fields_add(&lookup->answer->fields, lookup->arena, id, name, value);
+}
+
+static void fail(const struct file_lookup *lookup, unsigned status, const char *detail)
+{
+    lookup->answer->status = status;
+    lookup->answer->detail = detail;
+}
+
+/* A refusal that depends on what lies outside the root must look as if nothing were there. */
+static void fail_errno(const struct file_lookup *lookup, int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+        fail(lookup, 404, "no such file");
+        return;
+    case EXDEV:
+    case ELOOP:
+        fail(lookup, 404, "a link that leads out of the root, or in a circle");
+        return;
+    case ENXIO:
+    case ENODEV:
+        fail(lookup, 404, "not a regular file");
+        return;
+    case EACCES:
+    case EPERM:
+        fail(lookup, 403, "the gateway's user may not read the file");
+        return;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+        fail(lookup, 503, "out of file descriptors or memory");
+        return;
+    default:
+        fail(lookup, 500, "the file cannot be opened");
+        return;
+    }
+}
+
+/* Opens and stats; the arena closes. Returns the fd or -1 when the answer is made. */
+static int open_entry(const struct file_lookup *lookup, const char *name, struct stat *st)
+{
+    int fd = beneath_open(lookup->root_fd, name);
+
+    if (fd < 0) {
+        fail_errno(lookup, errno);
+        return -1;
+    }
+    arena_on_reset(lookup->arena, close_fd, (void *)(intptr_t)fd);
+    if (fstat(fd, st) != 0) {
+        fail_errno(lookup, errno);
+        return -1;
+    }
+    return fd;
+}
+
+/* The folder's name was asked for without its '/': relative links in its index would go astray. The
+ * location begins with one '/', since path has no runs of them, so it never names another host. */
+static void redirect_to_folder(const struct file_lookup *lookup)
+{
+    struct span query = lookup->request->query;
+    const char *location =
+        query.ptr != NULL
+            ? arena_printf(lookup->arena, "%.*s/?%.*s", SPAN_ARG(lookup->path), SPAN_ARG(query))
+            : arena_printf(lookup->arena, "%.*s/", SPAN_ARG(lookup->path));
+
+    lookup->answer->status = 308;
+    add_field(lookup, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
+}
+
+/* From the request's path to an open regular file, or -1 when the answer is made. *name is what the
+ * type is told from. */
+static int open_file(const struct file_lookup *lookup, const char **name, struct stat *st)
+{
+    if (!path_to_file(lookup->path, lookup->arena, name)) {
+        fail(lookup, 404, "a hidden or impossible file name");
+        return -1;
+    }
+    bool is_folder_name = span_ends_with(lookup->path, SPAN_OF("/"));
+    if (is_folder_name) {
+        bool is_root = lookup->path.len == 1;
+        *name = arena_printf(lookup->arena, "%s%s", is_root ? "" : *name, lookup->index);
+    }
+    int fd = open_entry(lookup, *name, st);
+    if (fd < 0) {
+        return -1;
+    }
+    if (S_ISDIR(st->st_mode) && !is_folder_name) {
+        redirect_to_folder(lookup);
+        return -1;
+    }
+    if (!S_ISREG(st->st_mode)) {
+        fail(lookup, 404, "not a regular file");
+        return -1;
+    }
+    return fd;
+}
+
+/* A file that changed within the last second may change again without its time changing (clocks
+ * tick coarser than writes), so its tag is weak until then (RFC 9110 section 8.8.1). */
+static struct validators validators_of(const struct stat *st, struct arena *arena)
+{
+    struct timespec now = {0};
+    struct validators v = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    /* A time in the future is not told to anyone (RFC 9110 section 8.8.2.1). */
+    v.last_modified = st->st_mtim.tv_sec < now.tv_sec ? st->st_mtim.tv_sec : now.tv_sec;
+    if (v.last_modified < 0) {
+        v.last_modified = 0;
+    }
+    int64_t age_ms = ((int64_t)now.tv_sec - st->st_mtim.tv_sec) * 1000 +
+                     (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
+    v.is_date_strong = age_ms >= 2000; /* the date counts whole seconds */
+    v.etag = span_from_cstr(arena_printf(arena, "%s\"%llx.%lx-%llx\"", age_ms >= 1000 ? "" : "W/",
+                                         (unsigned long long)st->st_mtim.tv_sec,
+                                         (unsigned long)st->st_mtim.tv_nsec,
+                                         (unsigned long long)st->st_size));
+    return v;
+}
+
+static void add_validators(const struct file_lookup *lookup, const struct validators *current)
+{
+    add_field(lookup, FIELD_OTHER, SPAN_OF("ETag"), current->etag);
+    if (current->last_modified != 0) {
+        char *date = arena_alloc(lookup->arena, 30);
+        http_date_format(current->last_modified, date);
+        add_field(lookup, FIELD_OTHER, SPAN_OF("Last-Modified"), span_from_cstr(date));
+    }
+}
+
+static void answer_whole(const struct file_lookup *lookup, struct span type, uint64_t size)
+{
+    struct file_answer *answer = lookup->answer;
+
+    answer->status = 200;
+    answer->content_length = size;
+    answer->parts[0] = (struct file_part){{NULL, 0}, 0, size};
+    answer->part_count = 1;
+    add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+}
+
+static struct span content_range(struct arena *arena, struct byte_range range, uint64_t size)
+{
+    return span_from_cstr(arena_printf(
+        arena, "bytes %llu-%llu/%llu", (unsigned long long)range.first,
+        (unsigned long long)(range.first + range.length - 1), (unsigned long long)size));
+}
+
+/* RFC 9110 section 14.6. The boundary is random, so that no file can hold it on purpose. */
+static void answer_multipart(const struct file_lookup *lookup, struct span type, uint64_t size,
+                             const struct byte_range *ranges, size_t count)
+{
+    struct file_answer *answer = lookup->answer;
+    uint64_t random[2] = {0};
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        random[0] = (uint64_t)(uintptr_t)lookup; /* never: the pool is up when a gateway runs */
+    }
+    const char *boundary =
+        arena_printf(lookup->arena, "%016llx%016llx", (unsigned long long)random[0],
+                     (unsigned long long)random[1]);
+    for (size_t i = 0; i < count; i++) {
+        struct span header = span_from_cstr(
+            arena_printf(lookup->arena, "%s--%s\r\nContent-Type: %.*s\r\nContent-Range: %s\r\n\r\n",
+                         i == 0 ? "" : "\r\n", boundary, SPAN_ARG(type),
+                         content_range(lookup->arena, ranges[i], size).ptr));
+        answer->parts[i] = (struct file_part){header, ranges[i].first, ranges[i].length};
+        answer->content_length += header.len + ranges[i].length;
+    }
+    struct span end = span_from_cstr(arena_printf(lookup->arena, "\r\n--%s--\r\n", boundary));
+    answer->parts[count] = (struct file_part){end, 0, 0};
+    answer->content_length += end.len;
+    answer->part_count = count + 1;
+    add_field(
+        lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"),
+        span_from_cstr(arena_printf(lookup->arena, "multipart/byteranges; boundary=%s", boundary)));
+}
+
+static void answer_ranges(const struct file_lookup *lookup, struct span type, uint64_t size,
+                          const struct byte_range *ranges, size_t count)
+{
+    struct file_answer *answer = lookup->answer;
+
+    answer->status = 206;
+    if (count > 1) {
+        answer_multipart(lookup, type, size, ranges, count);
+        return;
+    }
+    answer->content_length = ranges[0].length;
+    answer->parts[0] = (struct file_part){{NULL, 0}, ranges[0].first, ranges[0].length};
+    answer->part_count = 1;
+    add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+    add_field(lookup, FIELD_OTHER, SPAN_OF("Content-Range"),
+              content_range(lookup->arena, ranges[0], size));
+}
+
+/* The ranges asked for, if a Range field counts here: only with GET (RFC 9110 section 14.2). */
+static enum range_result wanted_ranges(const struct http_request *request,
+                                       const struct validators *current, uint64_t size,
+                                       struct byte_range *ranges, size_t *count)
+{
+    const struct http_field *field = http_fields_find(&request->fields, FIELD_RANGE);
+
+    if (request->method != HTTP_GET || field == NULL ||
+        !conditional_range_applies(request, current)) {
+        return RANGE_WHOLE;
+    }
+    for (const struct http_field *f = field + 1; f < request->fields.items + request->fields.count;
+         f++) {
+        if (f->id == FIELD_RANGE) {
+            return RANGE_WHOLE; /* twice: not a list, so none is to be believed */
+        }
+    }
+    return range_parse(field->value, size, ranges, count);
+}
+
+static void answer_file(const struct file_lookup *lookup, int fd, struct span type, uint64_t size,
+                        const struct validators *current)
+{
+    struct file_answer *answer = lookup->answer;
+    struct byte_range ranges[RANGE_MAX];
+    size_t count = 0;
+
+    enum range_result result = wanted_ranges(lookup->request, current, size, ranges, &count);
+    if (result == RANGE_UNSATISFIABLE) {
+        answer->status = 416;
+        add_field(
+            lookup, FIELD_OTHER, SPAN_OF("Content-Range"),
+            span_from_cstr(arena_printf(lookup->arena, "bytes */%llu", (unsigned long long)size)));
+        return;
+    }
+    answer->has_file = true;
+    answer->fd = fd;
+    answer->is_body_sent = lookup->request->method == HTTP_GET;
+    if (result == RANGE_PARTIAL) {
+        answer_ranges(lookup, type, size, ranges, count);
+    } else {
+        answer_whole(lookup, type, size);
+    }
+    add_field(lookup, FIELD_OTHER, SPAN_OF("Accept-Ranges"), SPAN_OF("bytes"));
+    add_validators(lookup, current);
+}
+
+void static_files_open(int root_fd, const char *index, const struct http_request *request,
+                       struct span path, struct arena *arena, struct file_answer *answer)
+{
+    const struct file_lookup lookup = {root_fd, index, request, path, arena, answer};
+    const char *name;
+    struct stat st;
+
+    *answer = (struct file_answer){.fd = -1};
+    if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
+        answer->status = 405;
+        add_field(&lookup, FIELD_OTHER, SPAN_OF("Allow"), SPAN_OF("GET, HEAD"));
+        return;
+    }
+    int fd = open_file(&lookup, &name, &st);
+    if (fd < 0) {
+        return;
+    }
+    struct validators current = validators_of(&st, arena);
+    switch (conditional_evaluate(request, &current)) {
+    case CONDITIONAL_NOT_MODIFIED:
+        answer->status = 304;
+        add_validators(&lookup, &current);
+        return;
+    case CONDITIONAL_PRECONDITION_FAILED:
+        answer->status = 412;
+        return;
+    case CONDITIONAL_PROCEED:
+        break;
+    }
+    answer_file(&lookup, fd, mime_from_name(span_from_cstr(name)), (uint64_t)st.st_size, &current);
+}
