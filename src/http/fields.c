@@ -176,3 +176,13 @@ bool http_fields_list_has(const struct http_fields *fields, enum http_field_id i
     }
     return false;
 }
+
+void http_trailers_mark(struct http_fields *trailers, const struct http_fields *head)
+{
+    for (size_t i = 0; i < trailers->count; i++) {
+        struct http_field *field = &trailers->items[i];
+        if (http_fields_list_has(head, FIELD_CONNECTION, field->name)) {
+            field->is_hop_by_hop = true;
+        }
+    }
+}

@@ -3,17 +3,21 @@
  *
  * Chunk extensions are refused unless they are well-formed (token [= token or quoted-string]) and
  * are then dropped; sizes of more than 16 hex digits or 63 bits, and sizes with a sign, a prefix or
- * space around them are refused. */
+ * space around them are refused. So is the "bad" white space that RFC 9112 section 7.1.1 lets
+ * stand around ';' and '=': nothing sends it but attacks that look for a parser which skips it.
+ * A size line has at most H1_CHUNK_SIZE_LINE_MAX bytes, the trailers limits->head_bytes. */
 #ifndef TIDEGATE_HTTP_H1_CHUNKED_H
 #define TIDEGATE_HTTP_H1_CHUNKED_H
 
 #include "base/arena.h"
 #include "http/h1_parse.h"
 
+#define H1_CHUNK_SIZE_LINE_MAX 512
+
 struct h1_chunked {
     uint8_t state;       /* private */
     uint8_t digits;      /* private */
-    uint16_t line_bytes; /* private: of the size line or the trailers so far */
+    uint16_t line_bytes; /* private: of the size line so far */
     uint64_t left;       /* of the chunk under way */
     char *trailer_bytes; /* private: trailers as they come; in the arena */
     size_t trailer_len;
@@ -28,9 +32,13 @@ enum h1_chunked_result {
 };
 
 void h1_chunked_init(struct h1_chunked *decoder);
-/* *used counts the bytes of `in` consumed by this call, the run in *data included. Trailers are
- * added to *trailers when END is returned; hop-by-hop and framing fields among them are refused
- * (RFC 9110 section 6.5.1: Transfer-Encoding, Content-Length, Host, and the like). */
+/* Not to be called again after BAD; after END it uses nothing and returns END.
+ *
+ * *used counts the bytes of `in` consumed by this call, the run in *data included. Trailers are
+ * added to *trailers when END is returned (NULL: checked and dropped). Fields that framing,
+ * routing, identity or the content's meaning rest on are refused among them (RFC 9110
+ * section 6.5.1): whatever has an id in message.h, Cache-Control, Content-Encoding and the like.
+ * Those that the head's Connection names are marked by http_trailers_mark. */
 enum h1_chunked_result h1_chunked_decode(struct h1_chunked *decoder, struct span in,
                                          const struct h1_limits *limits, struct arena *arena,
                                          size_t *used, struct span *data,

@@ -1,6 +1,8 @@
 /* Writes HTTP/1.1 heads from the parsed form. The caller supplies the memory; overflow is sticky
  * and told at the end, so that the calls need no check each. Names and values come from the strict
- * parser or from our own tables; a CR, LF or NUL in one is our own mistake (CHECK). */
+ * parser or from our own tables; a CR, LF or NUL in one is our own mistake (CHECK), so what an
+ * operator or an HTTP/2 peer wrote must have been checked before it comes here. h1_write_fields
+ * takes its fields as the parser left them and does not look again. */
 #ifndef TIDEGATE_HTTP_H1_WRITE_H
 #define TIDEGATE_HTTP_H1_WRITE_H
 
@@ -25,7 +27,7 @@ static inline struct span h1_writer_span(const struct h1_writer *w)
 
 static inline void h1_write_bytes(struct h1_writer *w, struct span s)
 {
-    if (UNLIKELY((size_t)(w->end - w->at) < s.len)) {
+    if (UNLIKELY(w->is_full || (size_t)(w->end - w->at) < s.len)) {
         w->is_full = true;
         return;
     }
@@ -43,7 +45,8 @@ void h1_write_status_line(struct h1_writer *w, unsigned status, struct span reas
 /* "name: value\r\n" */
 void h1_write_field(struct h1_writer *w, struct span name, struct span value);
 void h1_write_field_u64(struct h1_writer *w, struct span name, uint64_t value);
-/* Each field that is not hop-by-hop and whose id's bit is not set in `skip_ids`, in order. */
+/* Each field that is not hop-by-hop and whose id's bit is not set in `skip_ids`, in order. The bit
+ * of FIELD_OTHER means nothing there. */
 void h1_write_fields(struct h1_writer *w, const struct http_fields *fields, uint64_t skip_ids);
 /* "\r\n" */
 void h1_write_end(struct h1_writer *w);

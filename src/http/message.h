@@ -163,6 +163,9 @@ const struct http_field *http_fields_find_name(const struct http_fields *fields,
 /* Whether a comma-separated list field holds `token`, in any case, in any of its lines. */
 bool http_fields_list_has(const struct http_fields *fields, enum http_field_id id,
                           struct span token);
+/* Marks as hop-by-hop the trailers that the Connection fields of their message's head name (RFC
+ * 9110 section 7.6.1: "remove any header or trailer field(s)"). */
+void http_trailers_mark(struct http_fields *trailers, const struct http_fields *head);
 /* True for a non-empty RFC 9110 section 5.6.2 token. */
 bool http_is_token(struct span s);
 /* host[:port] by RFC 3986 section 3.2: reg-name, IPv4, or [IPv6] (IPvFuture, zones and userinfo are
