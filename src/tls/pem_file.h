@@ -1,0 +1,28 @@
+/* PEM files: their bytes, and what to tell a person about one that is not what it should be. For
+ * tls/ alone. */
+#ifndef TIDEGATE_TLS_PEM_FILE_H
+#define TIDEGATE_TLS_PEM_FILE_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/span.h"
+
+/* The whole file, at most CERTIFICATE_FILE_MAX bytes; `what` names it in the error ("certificate").
+ * Freed with pem_file_free, which wipes it first, since it may hold a key. */
+bool pem_file_read(const char *path, const char *what, struct span *bytes,
+                   struct error *error) MUST_CHECK;
+void pem_file_free(struct span *bytes);
+
+/* Every certificate in the file, in its order, at least one; at most `max`. NULL with an error. */
+STACK_OF(X509) *
+    pem_file_certificates(const char *path, size_t max, struct error *error) MUST_CHECK;
+
+bool pem_file_contains(struct span bytes, const char *text);
+/* What an ASN.1 file without PEM looks like, as a command that converts it; NULL: it is none.
+ * is_key: a private key was wanted, else certificates. */
+const char *pem_file_der_hint(struct span bytes, bool is_key);
+
+#endif

@@ -1,0 +1,22 @@
+/* Private keys: the one file of Tidegate that reads and uses them. Everything else asks here, so
+ * that a process of their own can take its place later.
+ *
+ * Keys are PEM without a passphrase. Errors are for a person. */
+#ifndef TIDEGATE_TLS_PRIVATE_KEY_H
+#define TIDEGATE_TLS_PRIVATE_KEY_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "tls/certificate.h"
+
+/* Whether the key in the file belongs to the certificate; false with an error. */
+bool private_key_fits(const char *path, const struct certificate *certificate,
+                      struct error *error) MUST_CHECK;
+/* Gives the context the key to the certificate that it was given last. */
+bool private_key_use(SSL_CTX *ssl_ctx, const char *path, const struct certificate *certificate,
+                     struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,630 @@
+#include "tls/tls_conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tls/alert.h"
+#include "tls/handshake_error.h"
+#include "tls/tls_bio.h"
+
+/* More than the longest chains of both sides together. */
+#define HANDSHAKE_BYTES_MAX (512 * 1024)
+/* Full reads in a row that may bring no plaintext: TLS allows records without data, and a peer that
+ * sends nothing else would keep the thread to itself. */
+#define EMPTY_READS_MAX 8
+
+enum tls_conn_state {
+    TLS_CONN_HANDSHAKE,
+    TLS_CONN_ESTABLISHED,
+    TLS_CONN_ENDED, /* the peer's close_notify has come */
+    TLS_CONN_FAILED
+};
+
+struct tls_conn {
+    SSL *ssl;
+    struct conn *conn;
+    const struct tls_conn_events *events;
+    struct deferred report;
+    const struct handshake_cause *cause; /* NULL: nothing has failed */
+    const char *detail;
+    char *leftover; /* ciphertext that was received, and not yet decrypted */
+    uint32_t leftover_len;
+    uint32_t handshake_bytes;
+    int16_t alert_sent;
+    int16_t alert_received;
+    enum tls_conn_state state : 8;
+    bool is_server : 1;
+    bool is_reported : 1; /* on_done was called, or is about to be */
+    bool was_truncated : 1;
+};
+
+static const struct conn_layer handshake_layer;
+static const struct conn_layer data_layer;
+
+static struct tls_conn *tls_of(const struct conn *conn)
+{
+    CHECK(conn->layer_state != NULL);
+    return conn->layer_state;
+}
+
+/* ---- failures ---- */
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    struct tls_conn *tls = SSL_get_app_data(ssl);
+
+    if ((where & SSL_CB_ALERT) == 0) {
+        return;
+    }
+    if ((where & SSL_CB_READ) != 0) {
+        tls->alert_received = (int16_t)(value & 0xff);
+    } else {
+        tls->alert_sent = (int16_t)(value & 0xff);
+    }
+}
+
+static void fail(struct tls_conn *tls, const struct handshake_cause *cause)
+{
+    tls->state = TLS_CONN_FAILED;
+    tls->cause = cause;
+    tls->conn->error = EPROTO;
+}
+
+/* The error that says most: the first of the TLS layer, under what it wraps. */
+static unsigned long library_error(void)
+{
+    unsigned long first = ERR_peek_error();
+    unsigned long e;
+
+    while ((e = ERR_get_error()) != 0) {
+        if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
+            ERR_clear_error();
+            return e;
+        }
+    }
+    return first;
+}
+
+static void fail_by_library(struct tls_conn *tls)
+{
+    struct handshake_facts facts = {
+        .is_server = tls->is_server,
+        .library_error = library_error(),
+        .verify_result = SSL_get_verify_result(tls->ssl),
+        .alert_received = tls->alert_received,
+    };
+
+    tls->detail = ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED
+                      ? X509_verify_cert_error_string(facts.verify_result)
+                      : ERR_reason_error_string(facts.library_error);
+    fail(tls, handshake_cause_of(&facts));
+}
+
+/* Keeps what the library did not take, until the owner reads. */
+static void keep_leftover(struct tls_conn *tls, struct span input)
+{
+    CHECK(tls->leftover == NULL);
+    tls->leftover = xmalloc(input.len);
+    memcpy(tls->leftover, input.ptr, input.len);
+    tls->leftover_len = (uint32_t)input.len;
+}
+
+/* ---- the handshake ---- */
+
+/* The one place that runs the handshake: it goes as far as the input lets it, and sends the flight
+ * that comes of it. */
+static void handshake_step(struct tls_conn *tls, struct span input)
+{
+    int result;
+    int error;
+
+    tls->handshake_bytes += (uint32_t)input.len;
+    tls_bio_begin(tls->conn, input);
+    result = SSL_do_handshake(tls->ssl);
+    error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, result);
+    if (result == 1) {
+        tls->state = TLS_CONN_ESTABLISHED;
+        if (tls_bio_input().len != 0) {
+            keep_leftover(tls, tls_bio_input());
+            tls->conn->layer_has_bytes = true;
+        }
+    } else if (error != SSL_ERROR_WANT_READ) {
+        fail_by_library(tls);
+    } else if (tls->handshake_bytes > HANDSHAKE_BYTES_MAX) {
+        fail(tls, &handshake_too_long);
+    }
+    tls_bio_end();
+}
+
+/* Reads while there is something, until the handshake is over. */
+static void handshake_read(struct tls_conn *tls)
+{
+    struct conn *conn = tls->conn;
+
+    while (tls->state == TLS_CONN_HANDSHAKE && conn->is_readable) {
+        struct span bytes;
+        switch (conn_raw_read(conn, CONN_RX_BYTES, &bytes)) {
+        case CONN_OK:
+            handshake_step(tls, bytes);
+            break;
+        case CONN_AGAIN:
+            return;
+        case CONN_EOF:
+            fail(tls, &handshake_closed);
+            break;
+        case CONN_ERROR: {
+            int number = conn->error;
+            fail(tls, &handshake_reset);
+            conn->error = number;
+            break;
+        }
+        }
+    }
+}
+
+static void report_done(struct tls_conn *tls)
+{
+    struct conn *conn = tls->conn;
+    bool ok = tls->state == TLS_CONN_ESTABLISHED;
+
+    if (ok) {
+        conn->layer = &data_layer;
+    }
+    tls->events->on_done(conn, ok);
+}
+
+static void on_report(struct deferred *deferred)
+{
+    report_done(CONTAINER_OF(deferred, struct tls_conn, report));
+}
+
+static bool handshake_on_events(struct conn *conn)
+{
+    struct tls_conn *tls = tls_of(conn);
+
+    if (tls->is_reported) {
+        /* Over: either the owner is about to be told, or it failed and the owner, who knows, waits
+         * for the alert to go out. */
+        return tls->state != TLS_CONN_FAILED || !list_is_empty(&tls->report.node);
+    }
+    handshake_read(tls);
+    if (tls->state != TLS_CONN_HANDSHAKE) {
+        tls->is_reported = true;
+        report_done(tls);
+    }
+    return true;
+}
+
+/* ---- after a failed handshake, and before its end ---- */
+
+static enum conn_result handshake_layer_read(struct conn *conn, struct span *bytes)
+{
+    struct tls_conn *tls = tls_of(conn);
+    enum conn_result result;
+
+    *bytes = span_make(NULL, 0);
+    if (tls->state != TLS_CONN_FAILED) {
+        return CONN_AGAIN;
+    }
+    /* The owner drains the socket so that the alert is not lost to a reset: give it the end, and
+     * nothing of the bytes before it. */
+    while ((result = conn_raw_read(conn, CONN_RX_BYTES, bytes)) == CONN_OK && conn->is_readable) {
+    }
+    *bytes = span_make(NULL, 0);
+    return result == CONN_OK ? CONN_AGAIN : result;
+}
+
+static void handshake_layer_send(struct conn *conn, const struct iovec *iov, int count)
+{
+    /* Without keys nothing may go out, and after a failure there are none. */
+    (void)conn;
+    (void)iov;
+    (void)count;
+}
+
+static void layer_destroy(struct conn *conn)
+{
+    struct tls_conn *tls = tls_of(conn);
+
+    deferred_cancel(&tls->report);
+    SSL_free(tls->ssl);
+    free(tls->leftover);
+    free(tls);
+}
+
+/* ---- reading ---- */
+
+/* Decrypts the input into memory.plain; returns the length. What follows an end or a failure is
+ * dropped. */
+static size_t decrypt(struct tls_conn *tls, struct span input)
+{
+    char *plain = conn_memory(tls->conn)->plain;
+    size_t len = 0;
+
+    tls_bio_begin(tls->conn, input);
+    /* With neither input nor a record that was opened before, a call could only fail. */
+    while ((tls_bio_input().len != 0 || SSL_pending(tls->ssl) > 0) && len < CONN_PLAIN_BYTES) {
+        size_t got = 0;
+        int result = SSL_read_ex(tls->ssl, plain + len, CONN_PLAIN_BYTES - len, &got);
+        if (result == 1) {
+            len += got;
+            continue;
+        }
+        int error = SSL_get_error(tls->ssl, result);
+        if (error == SSL_ERROR_WANT_READ) {
+            break;
+        }
+        if (error == SSL_ERROR_ZERO_RETURN) {
+            tls->state = TLS_CONN_ENDED;
+        } else {
+            fail_by_library(tls);
+        }
+        break;
+    }
+    if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
+        keep_leftover(tls, tls_bio_input());
+    }
+    tls_bio_end();
+    return len;
+}
+
+/* Whether the layer can go on without the socket. */
+static bool has_more(const struct tls_conn *tls)
+{
+    return tls->state != TLS_CONN_ESTABLISHED || tls->leftover != NULL || SSL_pending(tls->ssl) > 0;
+}
+
+static size_t decrypt_leftover(struct tls_conn *tls)
+{
+    char *leftover = tls->leftover;
+    size_t len;
+
+    tls->leftover = NULL;
+    len = decrypt(tls, span_make(leftover, leftover != NULL ? tls->leftover_len : 0));
+    free(leftover);
+    return len;
+}
+
+static enum conn_result end_of(struct tls_conn *tls)
+{
+    struct conn *conn = tls->conn;
+
+    conn->is_readable = false;
+    if (tls->state == TLS_CONN_FAILED) {
+        conn->error = EPROTO;
+        return CONN_ERROR;
+    }
+    conn->is_at_eof = true;
+    return CONN_EOF;
+}
+
+static enum conn_result layer_read(struct conn *conn, struct span *bytes)
+{
+    struct tls_conn *tls = tls_of(conn);
+    size_t len;
+
+    *bytes = span_make(NULL, 0);
+    conn->layer_has_bytes = false;
+    for (int i = 0; i < EMPTY_READS_MAX; i++) {
+        if (tls->state != TLS_CONN_ESTABLISHED) {
+            return end_of(tls);
+        }
+        if (has_more(tls)) {
+            len = decrypt_leftover(tls);
+        } else {
+            struct span input;
+            enum conn_result result = conn_raw_read(conn, CONN_RX_BYTES, &input);
+            if (result != CONN_OK) {
+                tls->was_truncated = result == CONN_EOF;
+                return result;
+            }
+            len = decrypt(tls, input);
+        }
+        if (len != 0) {
+            conn->layer_has_bytes = has_more(tls);
+            *bytes = span_make(conn_memory(conn)->plain, len);
+            return CONN_OK;
+        }
+        if (!conn->is_readable && !has_more(tls)) {
+            return CONN_AGAIN;
+        }
+    }
+    if (tls->state == TLS_CONN_ESTABLISHED) {
+        fail(tls, &handshake_only_noise);
+    }
+    return end_of(tls);
+}
+
+/* ---- writing ---- */
+
+static bool seal(struct tls_conn *tls, const char *bytes, size_t len)
+{
+    size_t written;
+
+    if (SSL_write_ex(tls->ssl, bytes, len, &written) == 1) {
+        return !tls->conn->write_failed;
+    }
+    /* The BIO never blocks, so this is a connection that failed while it was read. */
+    ERR_clear_error();
+    tls->conn->write_failed = true;
+    if (tls->conn->error == 0) {
+        tls->conn->error = EPROTO;
+    }
+    return false;
+}
+
+/* Large spans are sealed where they lie; small ones, and the ends of large ones, are joined. */
+static bool seal_all(struct tls_conn *tls, const struct iovec *iov, int count)
+{
+    char *record = tls_bio_record();
+    size_t joined = 0;
+
+    for (int i = 0; i < count; i++) {
+        const char *at = iov[i].iov_base;
+        size_t left = iov[i].iov_len;
+        while (left != 0) {
+            size_t part;
+            if (joined == 0 && (left >= TLS_RECORD_BYTES || i == count - 1)) {
+                part = i == count - 1 ? left : left - left % TLS_RECORD_BYTES;
+                if (!seal(tls, at, part)) {
+                    return false;
+                }
+            } else {
+                part = TLS_RECORD_BYTES - joined < left ? TLS_RECORD_BYTES - joined : left;
+                memcpy(record + joined, at, part);
+                joined += part;
+                if (joined == TLS_RECORD_BYTES) {
+                    if (!seal(tls, record, joined)) {
+                        return false;
+                    }
+                    joined = 0;
+                }
+            }
+            at += part;
+            left -= part;
+        }
+    }
+    return joined == 0 || seal(tls, record, joined);
+}
+
+static void layer_send(struct conn *conn, const struct iovec *iov, int count)
+{
+    struct tls_conn *tls = tls_of(conn);
+
+    if (tls->state == TLS_CONN_FAILED || conn->is_write_shut || conn->is_finishing) {
+        return;
+    }
+    tls_bio_begin(conn, span_make(NULL, 0));
+    (void)seal_all(tls, iov, count);
+    tls_bio_end();
+}
+
+static void layer_finish(struct conn *conn)
+{
+    struct tls_conn *tls = tls_of(conn);
+
+    if (tls->state == TLS_CONN_ESTABLISHED || tls->state == TLS_CONN_ENDED) {
+        tls_bio_begin(conn, span_make(NULL, 0));
+        (void)SSL_shutdown(tls->ssl);
+        tls_bio_end();
+    }
+    conn_raw_finish(conn);
+}
+
+static const struct conn_layer handshake_layer = {
+    .read = handshake_layer_read,
+    .send = handshake_layer_send,
+    .finish = layer_finish,
+    .destroy = layer_destroy,
+    .on_events = handshake_on_events,
+};
+
+static const struct conn_layer data_layer = {
+    .read = layer_read,
+    .send = layer_send,
+    .finish = layer_finish,
+    .destroy = layer_destroy,
+};
+
+/* ---- starting ---- */
+
+static SSL *ssl_create(const struct tls_context *context)
+{
+    SSL *ssl = SSL_new(tls_context_ssl_ctx(context));
+
+    if (ssl != NULL && !tls_bio_attach(ssl)) {
+        SSL_free(ssl);
+        ssl = NULL;
+    }
+    return ssl;
+}
+
+static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
+                                     const struct tls_conn_events *events, bool is_server)
+{
+    struct tls_conn *tls = xcalloc(1, sizeof(*tls));
+
+    tls->ssl = ssl;
+    tls->conn = conn;
+    tls->events = events;
+    tls->is_server = is_server;
+    tls->alert_sent = tls->alert_received = TLS_ALERT_NONE;
+    deferred_init(&tls->report, on_report);
+    (void)SSL_set_app_data(ssl, tls);
+    SSL_set_info_callback(ssl, on_info);
+    conn->layer = &handshake_layer;
+    conn->layer_state = tls;
+    return tls;
+}
+
+static void start(struct tls_conn *tls, struct span first_bytes)
+{
+    handshake_step(tls, first_bytes);
+    /* What the socket has announced already it will not announce again. */
+    handshake_read(tls);
+    if (tls->state != TLS_CONN_HANDSHAKE) {
+        tls->is_reported = true;
+        loop_defer(tls->conn->loop, &tls->report);
+    }
+}
+
+bool tls_conn_accept(struct conn *conn, const struct tls_context *context, struct span first_bytes,
+                     const struct tls_conn_events *events)
+{
+    SSL *ssl = ssl_create(context);
+
+    conn_flush(conn); /* what was queued before goes out in the clear */
+    if (ssl == NULL) {
+        return false;
+    }
+    SSL_set_accept_state(ssl);
+    start(layer_put_on(conn, ssl, events, true), first_bytes);
+    return true;
+}
+
+/* Whom the certificate must name, and whom we ask for. */
+static bool set_server_name(SSL *ssl, const char *server_name)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    struct in6_addr ip;
+
+    if (server_name == NULL) {
+        return SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE;
+    }
+    if (inet_pton(AF_INET, server_name, &ip) == 1 || inet_pton(AF_INET6, server_name, &ip) == 1) {
+        return X509_VERIFY_PARAM_set1_ip_asc(param, server_name) == 1;
+    }
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_host(param, server_name, 0) == 1 &&
+           SSL_set_tlsext_host_name(ssl, server_name) == 1;
+}
+
+bool tls_conn_connect(struct conn *conn, const struct tls_context *context, const char *server_name,
+                      const struct tls_conn_events *events)
+{
+    SSL *ssl = ssl_create(context);
+
+    conn_flush(conn);
+    if (ssl == NULL || !set_server_name(ssl, server_name)) {
+        SSL_free(ssl);
+        return false;
+    }
+    SSL_set_connect_state(ssl);
+    start(layer_put_on(conn, ssl, events, false), span_make(NULL, 0));
+    return true;
+}
+
+/* ---- facts ---- */
+
+bool tls_conn_is_established(const struct conn *conn)
+{
+    enum tls_conn_state state = tls_of(conn)->state;
+
+    return state == TLS_CONN_ESTABLISHED || state == TLS_CONN_ENDED;
+}
+
+struct tls_failure tls_conn_failure(const struct conn *conn)
+{
+    const struct tls_conn *tls = tls_of(conn);
+    struct tls_failure failure = {
+        .alert_sent = tls->alert_sent,
+        .alert_received = tls->alert_received,
+        .detail = tls->detail,
+    };
+
+    if (tls->cause != NULL) {
+        failure.word = tls->cause->word;
+        failure.sentence = tls->cause->sentence;
+        failure.mend = tls->cause->mend;
+    }
+    return failure;
+}
+
+bool tls_conn_was_truncated(const struct conn *conn)
+{
+    return tls_of(conn)->was_truncated;
+}
+
+const char *tls_conn_version(const struct conn *conn)
+{
+    return SSL_get_version(tls_of(conn)->ssl);
+}
+
+const char *tls_conn_cipher(const struct conn *conn)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls_of(conn)->ssl);
+    const char *name = cipher != NULL ? SSL_CIPHER_standard_name(cipher) : NULL;
+
+    return name != NULL ? name : "";
+}
+
+const char *tls_conn_group(const struct conn *conn)
+{
+    SSL *ssl = tls_of(conn)->ssl;
+    long id = SSL_get_negotiated_group(ssl);
+    const char *name = id > 0 ? SSL_group_to_name(ssl, (int)id) : NULL;
+
+    return name != NULL ? name : "";
+}
+
+bool tls_conn_was_resumed(const struct conn *conn)
+{
+    return SSL_session_reused(tls_of(conn)->ssl) == 1;
+}
+
+struct span tls_conn_alpn(const struct conn *conn)
+{
+    const unsigned char *name;
+    unsigned len;
+
+    SSL_get0_alpn_selected(tls_of(conn)->ssl, &name, &len);
+    return span_make(name, len);
+}
+
+bool tls_conn_has_peer_certificate(const struct conn *conn)
+{
+    return SSL_get0_peer_certificate(tls_of(conn)->ssl) != NULL;
+}
+
+size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size)
+{
+    const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
+    BIO *bio;
+    int len = 0;
+
+    CHECK(size > 0);
+    text[0] = '\0';
+    bio = peer != NULL ? BIO_new(BIO_s_mem()) : NULL;
+    if (bio == NULL) {
+        return 0;
+    }
+    if (X509_NAME_print_ex(bio, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0) {
+        len = BIO_read(bio, text, size <= INT32_MAX ? (int)size - 1 : INT32_MAX);
+    }
+    BIO_free(bio);
+    len = len > 0 ? len : 0;
+    text[len] = '\0';
+    return (size_t)len;
+}
+
+bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65])
+{
+    const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    text[0] = '\0';
+    if (peer == NULL || X509_digest(peer, EVP_sha256(), digest, &len) != 1) {
+        return false;
+    }
+    for (unsigned i = 0; i < len; i++) {
+        (void)snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
+    }
+    return true;
+}
