@@ -183,7 +183,7 @@ static bool write_all(struct log_writer *w, const char *bytes, size_t len)
             return false;
         }
         ssize_t n = write(w->fd, bytes, piece_len(w, bytes, len));
-        if (n < 0 && (errno == EINTR || errno == EAGAIN) && !w->is_file) {
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && !w->is_file))) {
             continue;
         }
         if (n <= 0) {

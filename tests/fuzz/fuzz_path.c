@@ -1,0 +1,56 @@
+/* Path normalisation: whatever comes in, what goes out has one reading. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "edge/path.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_no_dots(struct span path)
+{
+    struct span segment;
+
+    while (span_split(&path, '/', &segment)) {
+        CHECK(!span_eq(segment, SPAN_OF(".")) && !span_eq(segment, SPAN_OF("..")));
+    }
+}
+
+static void check_file(struct span match, struct arena *arena)
+{
+    const char *relative;
+
+    if (!path_to_file(match, arena, &relative)) {
+        return;
+    }
+    struct span name = span_from_cstr(relative);
+    CHECK(name.len != 0 && name.len <= match.len && name.ptr[0] != '/');
+    if (!span_eq(name, SPAN_OF("."))) {
+        check_no_dots(name);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span raw = span_make(data, size);
+    struct arena arena;
+    struct path path;
+    struct path again;
+
+    arena_init(&arena, 1024);
+    struct span folded = path_fold_percent(raw, &arena);
+    CHECK(folded.len <= size);
+    if (path_normalise(raw, &arena, &path) == PATH_OK && !span_eq(raw, SPAN_OF("*"))) {
+        CHECK(path.match.len <= (size != 0 ? size : 1) && path.match.ptr[0] == '/');
+        CHECK(path.is_rewritten == !span_eq(path.forward, raw));
+        CHECK(path.forward.ptr[0] == '/');
+        check_no_dots(path.match);
+        check_file(path.match, &arena);
+        /* Whoever normalises what we matched or forward gets what we matched. */
+        CHECK(path_normalise(path.match, &arena, &again) == PATH_OK);
+        CHECK(span_eq(again.match, path.match) && !again.is_rewritten);
+        CHECK(path_normalise(path.forward, &arena, &again) == PATH_OK);
+        CHECK(span_eq(again.match, path.match) && !again.is_rewritten);
+    }
+    arena_destroy(&arena);
+    return 0;
+}

@@ -1,0 +1,253 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "edge/path.h"
+
+static struct arena arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena_init(&arena, 1024);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_destroy(&arena);
+    return 0;
+}
+
+/* A heap copy of exact size: ASan guards its end. */
+static struct span exact_copy(struct span s)
+{
+    char *copy = xmalloc(s.len != 0 ? s.len : 1);
+
+    if (s.len != 0) {
+        memcpy(copy, s.ptr, s.len);
+    }
+    return span_make(copy, s.len);
+}
+
+static void assert_span(struct span got, const char *want)
+{
+    if (!span_eq_cstr(got, want)) {
+        fail_msg("got \"%.*s\", want \"%s\"", SPAN_ARG(got), want);
+    }
+}
+
+static void test_normal_paths_are_not_copied(void **state)
+{
+    static const char *const paths[] = {"/",    "/a", "/a/b.c/", "/a;b=c/d", "/~u/-_.!$&'()*+,:@",
+                                        "/a./b"};
+    struct path path;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct span raw = span_from_cstr(paths[i]);
+        assert_int_equal(path_normalise(raw, &arena, &path), PATH_OK);
+        assert_ptr_equal(path.match.ptr, raw.ptr);
+        assert_ptr_equal(path.forward.ptr, raw.ptr);
+        assert_int_equal(path.match.len, raw.len);
+        assert_false(path.is_rewritten);
+    }
+    assert_null(arena.blocks);
+}
+
+static void test_normalised(void **state)
+{
+    static const struct {
+        const char *raw;
+        const char *match;
+        const char *forward; /* NULL: as received */
+    } cases[] = {
+        {"", "/", "/"},
+        {"*", "*", NULL},
+        {"/%61%2D%2e%5F%7e", "/a-._~", NULL},
+        {"/a%2fb", "/a%2Fb", NULL},
+        {"/a%2Fb%20c%c3%a9", "/a%2Fb%20c%C3%A9", NULL},
+        {"/%2541", "/%2541", NULL}, /* decoded once, never twice */
+        {"/%252e%252e/x", "/%252e%252e/x", NULL},
+        {"/a//b///c//", "/a/b/c/", NULL},
+        {"//", "/", NULL},
+        {"/.well-known/x", "/.well-known/x", NULL},
+        {"/...", "/...", NULL},
+        {"/..a/.b", "/..a/.b", NULL},
+        /* Dot segments, RFC 3986 sections 5.2.4 and 5.4. */
+        {"/a/b/c/./../../g", "/a/g", "/a/g"},
+        {"/a/./b", "/a/b", "/a/b"},
+        {"/a/.", "/a/", "/a/"},
+        {"/a/..", "/", "/"},
+        {"/a/b/..", "/a/", "/a/"},
+        {"/..", "/", "/"},
+        {"/.", "/", "/"},
+        {"/../../../etc/passwd", "/etc/passwd", "/etc/passwd"},
+        {"/a/%2e%2e/b", "/b", "/b"},
+        {"/a/%2E./b", "/b", "/b"},
+        {"/a/.%2e/b/%2e", "/b/", "/b/"},
+        {"/public/../admin", "/admin", "/admin"},
+        {"/a//../b", "/a/b", "/a/b"},
+        {"/a/b//x/..", "/a/b/", "/a/b//"},
+        {"/a/..//b", "/b", "//b"},
+        {"/%2e%2e/%41%2f", "/A%2F", "/A%2F"},
+    };
+    struct path path;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span raw = exact_copy(span_from_cstr(cases[i].raw));
+        assert_int_equal(path_normalise(raw, &arena, &path), PATH_OK);
+        assert_span(path.match, cases[i].match);
+        assert_span(path.forward, cases[i].forward != NULL ? cases[i].forward : cases[i].raw);
+        assert_int_equal(path.is_rewritten, cases[i].forward != NULL);
+        free((void *)(uintptr_t)raw.ptr);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *raw;
+        enum path_error error;
+    } cases[] = {
+        {"a", PATH_BAD_START},
+        {"**", PATH_BAD_START},
+        {"http://x/", PATH_BAD_START},
+        {"/a b", PATH_BAD_BYTE},
+        {"/a\tb", PATH_BAD_BYTE},
+        {"/a\x7f", PATH_BAD_BYTE},
+        {"/caf\xc3\xa9", PATH_BAD_BYTE},
+        {"/a?b", PATH_BAD_BYTE},
+        {"/a#b", PATH_BAD_BYTE},
+        {"/%", PATH_BAD_PERCENT},
+        {"/%4", PATH_BAD_PERCENT},
+        {"/%4g", PATH_BAD_PERCENT},
+        {"/%g4", PATH_BAD_PERCENT},
+        {"/%%41", PATH_BAD_PERCENT},
+        {"/a%", PATH_BAD_PERCENT},
+        {"/a%00", PATH_BAD_NUL},
+        {"/a%00.png", PATH_BAD_NUL},
+        {"/a\\b", PATH_BAD_BACKSLASH},
+        {"/..%5c..%5Cx", PATH_BAD_BACKSLASH},
+        {"/a%5cb", PATH_BAD_BACKSLASH},
+        {"/public/..%2fadmin", PATH_BAD_DOTS},
+        {"/public%2F..%2Fadmin", PATH_BAD_DOTS},
+        {"/public%2f%2e%2e/admin", PATH_BAD_DOTS},
+        {"/a%2f.", PATH_BAD_DOTS},
+        {"/public/..;/admin", PATH_BAD_DOTS},
+        {"/public/.;x=y/admin", PATH_BAD_DOTS},
+        {"/public/%2e%2e;a/admin", PATH_BAD_DOTS},
+        {"/public/..%3b/admin", PATH_BAD_DOTS},
+        {"/a/x%2f..;b", PATH_BAD_DOTS},
+    };
+    struct path path;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span raw = exact_copy(span_from_cstr(cases[i].raw));
+        enum path_error error = path_normalise(raw, &arena, &path);
+        if (error != cases[i].error) {
+            fail_msg("%s: %s, want %s", cases[i].raw, path_error_word(error),
+                     path_error_word(cases[i].error));
+        }
+        free((void *)(uintptr_t)raw.ptr);
+    }
+    assert_int_equal(path_normalise(span_make("/a\0b", 4), &arena, &path), PATH_BAD_BYTE);
+}
+
+/* Each prefix of a path has an answer, and reads nothing behind its end. */
+static void test_prefixes(void **state)
+{
+    static const char whole[] = "/a/%2e%2E/b%2fc//..%2f;%5c/./x%00";
+    struct path path;
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(whole); len++) {
+        struct span raw = exact_copy(span_make(whole, len));
+        enum path_error error = path_normalise(raw, &arena, &path);
+        assert_true(error < PATH_ERROR_COUNT);
+        free((void *)(uintptr_t)raw.ptr);
+    }
+}
+
+static void test_every_error_has_its_words(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PATH_ERROR_COUNT; i++) {
+        assert_true(strlen(path_error_word((enum path_error)i)) > 1);
+        assert_true(strlen(path_error_text((enum path_error)i)) > 10);
+    }
+}
+
+static void test_folded_patterns(void **state)
+{
+    (void)state;
+    assert_span(path_fold_percent(SPAN_OF("/v1/"), &arena), "/v1/");
+    assert_span(path_fold_percent(SPAN_OF("/%7euser%2f"), &arena), "/~user%2F");
+    assert_span(path_fold_percent(SPAN_OF("/100%"), &arena), "/100%");
+    assert_span(path_fold_percent(SPAN_OF("/%4"), &arena), "/%4");
+    assert_span(path_fold_percent(SPAN_OF("%zz%41"), &arena), "%zzA");
+}
+
+static void test_file_names(void **state)
+{
+    static const struct {
+        const char *match;
+        const char *relative; /* NULL: refused */
+    } cases[] = {
+        {"/", "."},
+        {"/a", "a"},
+        {"/a/b.txt", "a/b.txt"},
+        {"/a/", "a/"},
+        {"/a%20b%C3%A9", "a b\xc3\xa9"},
+        {"/100%25", "100%"},
+        {"/.well-known/acme-challenge/x", ".well-known/acme-challenge/x"},
+        {"/.well-known", ".well-known"},
+        {"/.git/config", NULL},
+        {"/.htaccess", NULL},
+        {"/a/.hidden", NULL},
+        {"/a/.well-known/x", NULL},
+        {"/.well-knownx", NULL},
+        {"/.well-known/.x", NULL},
+        {"/a/..", NULL},
+        {"/../a", NULL},
+        {"/a%2Fb", NULL},
+        {"/a%0Ab", NULL},
+        {"/a%7F", NULL},
+        {"/a%00", NULL},
+        {"*", NULL},
+        {"", NULL},
+    };
+    const char *relative;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span match = exact_copy(span_from_cstr(cases[i].match));
+        bool is_file = path_to_file(match, &arena, &relative);
+        assert_int_equal(is_file, cases[i].relative != NULL);
+        if (is_file) {
+            assert_string_equal(relative, cases[i].relative);
+        }
+        free((void *)(uintptr_t)match.ptr);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_normal_paths_are_not_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_normalised, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_prefixes, set_up, tear_down),
+        cmocka_unit_test(test_every_error_has_its_words),
+        cmocka_unit_test_setup_teardown(test_folded_patterns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file_names, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
