@@ -70,7 +70,7 @@ int cmd_run(int argc, char **argv)
     log_set_level(debug ? LOG_LEVEL_DEBUG : level_from(settings->log.level));
     options.keep_dumpable = debug;
     result = supervisor_run(settings, snapshot, &options);
-    snapshot_destroy(snapshot);
+    snapshot_release(snapshot);
     settings_destroy(settings);
     return result;
 }
