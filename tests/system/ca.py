@@ -75,7 +75,7 @@ class Authority:
         self.name = name
         self.key = _new_key("ec")
         self.issued = 0
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         self.certificate = (
             x509.CertificateBuilder()
             .subject_name(_name(name)).issuer_name(_name(name))
@@ -95,7 +95,7 @@ class Authority:
     def issue(self, common_name, hosts=(), kind="ec", days=(-1, 20), client=False):
         """days: from when to when it is valid, counted from today."""
         key = _new_key(kind)
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
             x509.CertificateBuilder()
