@@ -72,7 +72,7 @@ tsan: build/tsan/tidegate $(tsan_unit) ## the unit tests under ThreadSanitizer
 toolchain: # says what is missing before a compiler does it less kindly
 	@pkg-config --exists $(LIBS) 2>/dev/null && command -v $(firstword $(CC)) >/dev/null || tools/deps --check build
 
--include $(wildcard build/*/src/*/*.d build/*/tests/*/*.d)
+-include $(wildcard build/*/src/*/*.d build/*/tests/*/*.d build/*/bench/*.d)
 
 # ---------------------------------------------------------------- trying and testing
 demo: ## install what is missing, build, and run the tour (ARGS=--once: end after it)
@@ -102,9 +102,13 @@ checks: build/tidegate ## layers, file sizes, documents
 fuzz: $(fuzz_fuzz) ## libFuzzer on copies of the corpora, FUZZ_SECONDS=60 each (TEST=pattern)
 	@tools/fuzz $(FUZZ_SECONDS) $(foreach f,$^,$(if $(findstring $(TEST),$(f)),$(f)))
 
-bench: build/tidegate ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
+bench: ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
 	@tools/deps build bench
+	@$(MAKE) --no-print-directory -j$(JOBS) build/tidegate build/bench-load
 	@bench/run --rounds $(or $(BENCH_ROUNDS),3) $(if $(CASES),--cases $(CASES))
+
+build/bench-load: build/release/bench/load.o
+	$(Q)$(CC) -pie -o $@ $^ $(LIB_LINK)
 
 # ---------------------------------------------------------------- linting
 lint: compdb ## layout, static analysis, layers
