@@ -119,6 +119,11 @@ static const char *name_of(const struct log_writer *w)
     return w->path != NULL ? w->path : "on standard output";
 }
 
+static const char *last_error_text(const struct log_writer *w)
+{
+    return w->last_error == ETIMEDOUT ? "nobody took it before the stop" : strerror(w->last_error);
+}
+
 /* Says what was lost since the last time. Called by the thread (and by stop, when it has ended). */
 static void tell_losses(struct log_writer *w)
 {
@@ -137,7 +142,7 @@ static void tell_losses(struct log_writer *w)
         log_limited(&w->fail_limiter, LOG_LEVEL_ERROR,
                     "cannot write the access log %s: %s; %llu blocks of lines lost so far; traffic "
                     "goes on",
-                    name_of(w), strerror(w->last_error), (unsigned long long)counts.failed_blocks);
+                    name_of(w), last_error_text(w), (unsigned long long)counts.failed_blocks);
     }
 }
 
