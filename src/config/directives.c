@@ -1,0 +1,325 @@
+#include "config/directives.h"
+
+#include "config/directives_internal.h"
+#include "config/text_rules.h"
+
+static const char *const log_formats[] = {"json", "combined", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_targets[] = {"-", "off", NULL};
+
+static const struct directive listener_directives[] = {
+    {.name = "bind",
+     .type = DIRECTIVE_LISTEN,
+     SLOT(listener_settings, bind),
+     .fallback = ":80 :443",
+     .min = 1,
+     .max = 256,
+     .doc = "The addresses to listen on.",
+     .more = "`\":443\"` is port 443 of every address of this machine, IPv4 and IPv6. Others are "
+             "written `192.0.2.1:443`, `\"[2001:db8::1]:443\"` and `unix:/run/tidegate.sock`. Port "
+             "0 asks for any free port. Every address takes TLS, plain HTTP and, from the peers "
+             "in `proxy_protocol_from`, the PROXY protocol: the first bytes of a connection "
+             "decide.",
+     .example = "bind: [\":443\", \":80\"]"},
+    {.name = "sites",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(listener_settings, sites),
+     .min = 1,
+     .max = 100000,
+     .doc = "The names of the sites served here; without it, all of them.",
+     .more = "A site's name is its `name`, or its first host when it has none.",
+     .example = "sites: [shop.example.com]"},
+    {.name = "proxy_protocol_from",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(listener_settings, proxy_protocol_from),
+     .min = 1,
+     .max = 1024,
+     .doc = "Peers whose PROXY protocol header (v1 or v2) is read.",
+     .more = "A header from anyone else ends the connection: it could claim any address. `unix` "
+             "stands for peers on a Unix socket.",
+     .example = "proxy_protocol_from: [10.0.0.0/8, unix]"},
+};
+
+const struct section section_listener = {
+    .name = "a listener",
+    .title = "listener",
+    .doc = "Where connections come in. Without `listeners` there is one, on ports 80 and 443.",
+    .directives = listener_directives,
+    .count = ARRAY_LEN(listener_directives),
+    .size = sizeof(struct listener_settings),
+    .place_offset = offsetof(struct listener_settings, place),
+};
+
+static const struct directive limits_directives[] = {
+    {.name = "head",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, head),
+     .fallback = "32k",
+     .min = KIBI,
+     .max = MEBI,
+     .doc = "Bytes of the head of a request or response; a larger one is answered 431, or 502 when "
+            "it comes from a backend.",
+     .example = "head: 32k"},
+    {.name = "target",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, target),
+     .fallback = "8k",
+     .min = 256,
+     .max = MEBI,
+     .doc = "Bytes of the request target (path and query); a longer one is answered 414.",
+     .example = "target: 8k"},
+    {.name = "fields",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, fields),
+     .fallback = "100",
+     .min = 8,
+     .max = 10000,
+     .doc = "Fields in a head, and in trailers; more are answered 431, or 502 from a backend.",
+     .example = "fields: 100"},
+    {.name = "body",
+     .type = DIRECTIVE_SIZE,
+     .flags = DIRECTIVE_UNLIMITED,
+     SLOT(limits_settings, body),
+     .fallback = "16G",
+     .min = 0,
+     .max = 1024 * TEBI,
+     .doc = "Bytes of a request's body; a larger one is answered 413.",
+     .more = "Bodies stream through, so a large limit costs no memory. A route may have its own "
+             "`body_limit`.",
+     .example = "body: 16G"},
+    {.name = "connections",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, connections),
+     .fallback = "50000",
+     .min = 1,
+     .max = 10000000,
+     .doc = "Client connections of one worker; more wait until one ends.",
+     .example = "connections: 50000"},
+    {.name = "hello",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, hello),
+     .fallback = "64k",
+     .min = 4 * KIBI,
+     .max = 64 * KIBI,
+     .doc = "Bytes of a TLS ClientHello, over all its records.",
+     .example = "hello: 64k"},
+};
+
+const struct section section_limits = {
+    .name = "limits",
+    .title = "limits",
+    .doc = "How much a peer may send.",
+    .directives = limits_directives,
+    .count = ARRAY_LEN(limits_directives),
+    .size = sizeof(struct limits_settings),
+    .place_offset = NO_PLACE,
+};
+
+#define TIMEOUT(member, word, flag, value, least, most)                                            \
+    .name = word, .type = DIRECTIVE_DURATION, .flags = (flag), SLOT(timeouts_settings, member),    \
+    .fallback = value, .min = (least), .max = (most), .example = word ": " value
+
+static const struct directive timeouts_directives[] = {
+    {TIMEOUT(first_byte_ms, "first_byte", 0, "10s", 100, HOUR),
+     .doc = "From accepting a connection until its PROXY header, ClientHello or first request line "
+            "has come whole."},
+    {TIMEOUT(handshake_ms, "handshake", 0, "10s", 100, HOUR),
+     .doc = "The TLS handshake with a client, as a whole."},
+    {TIMEOUT(head_ms, "head", 0, "15s", 100, HOUR),
+     .doc = "A request's head, from its first byte to its last; then 408."},
+    {TIMEOUT(body_ms, "body", 0, "30s", 100, DAY),
+     .doc = "Between two pieces of a request's body; then 408."},
+    {TIMEOUT(send_ms, "send", 0, "30s", 100, DAY),
+     .doc = "Without the client taking a byte of what waits for it."},
+    {TIMEOUT(keep_alive_ms, "keep_alive", 0, "75s", 100, DAY),
+     .doc = "Between two requests of a connection."},
+    {TIMEOUT(tunnel_idle_ms, "tunnel_idle", 0, "10m", 100, 30 * DAY),
+     .doc = "Passthrough and upgraded (WebSocket) connections without a byte in either direction."},
+    {TIMEOUT(tunnel_total_ms, "tunnel_total", DIRECTIVE_OFF, "off", 100, 365 * DAY),
+     .doc = "Passthrough and upgraded connections, however busy."},
+    {TIMEOUT(drain_ms, "drain", 0, "30s", 0, DAY),
+     .doc = "From being told to stop (SIGTERM) until what still runs is cut off."},
+};
+
+const struct section section_timeouts = {
+    .name = "timeouts",
+    .title = "timeouts",
+    .doc = "How long is waited for a client. Those for a backend are its own.",
+    .directives = timeouts_directives,
+    .count = ARRAY_LEN(timeouts_directives),
+    .size = sizeof(struct timeouts_settings),
+    .place_offset = NO_PLACE,
+};
+
+static const struct directive log_directives[] = {
+    {.name = "access",
+     .type = DIRECTIVE_PATH,
+     SLOT(log_settings, access),
+     .fallback = "-",
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .words = log_targets,
+     .check = rule_path,
+     .doc = "The file of the access log, `-` for standard output, or `off`.",
+     .example = "access: /var/log/tidegate/access.log"},
+    {.name = "format",
+     .type = DIRECTIVE_ENUM,
+     SLOT(log_settings, format),
+     .fallback = "json",
+     .words = log_formats,
+     .doc = "One JSON object a line, or the combined format of Apache and nginx.",
+     .example = "format: json"},
+    {.name = "level",
+     .type = DIRECTIVE_WORD,
+     SLOT(log_settings, level),
+     .fallback = "info",
+     .words = log_levels,
+     .doc = "Which messages about the gateway itself go to standard error.",
+     .example = "level: info"},
+};
+
+const struct section section_log = {
+    .name = "log",
+    .title = "log",
+    .doc = "What is written down.",
+    .directives = log_directives,
+    .count = ARRAY_LEN(log_directives),
+    .size = sizeof(struct log_settings),
+    .place_offset = NO_PLACE,
+};
+
+static const struct directive root_directives[] = {
+    {.name = "sites",
+     .type = DIRECTIVE_SECTIONS,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(settings, sites),
+     COUNT(settings, site_count),
+     .min = 1,
+     .max = 100000,
+     .section = &section_site,
+     .doc = "What is served: sets of host names, and what to do with them.",
+     .example = "sites: [ { hosts: shop.example.com, backend: 127.0.0.1:8080 } ]"},
+    {.name = "listeners",
+     .type = DIRECTIVE_SECTIONS,
+     SLOT(settings, listeners),
+     COUNT(settings, listener_count),
+     .min = 1,
+     .max = 256,
+     .section = &section_listener,
+     .doc = "Where connections come in; without it, ports 80 and 443 of every address.",
+     .example = "listeners: [ { bind: [\":443\", \":80\"] } ]"},
+    {.name = "backends",
+     .type = DIRECTIVE_SECTIONS,
+     SLOT(settings, backends),
+     COUNT(settings, backend_count),
+     .min = 0,
+     .max = 10000,
+     .section = &section_backend,
+     .doc = "Groups of servers that sites and routes refer to by name.",
+     .example = "backends: [ { name: shop, servers: [10.0.1.1:8080, 10.0.1.2:8080] } ]"},
+    {.name = "limits",
+     .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_EMBEDDED,
+     SLOT(settings, limits),
+     .section = &section_limits,
+     .doc = "How much a peer may send.",
+     .example = "limits: { body: 100M }"},
+    {.name = "timeouts",
+     .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_EMBEDDED,
+     SLOT(settings, timeouts),
+     .section = &section_timeouts,
+     .doc = "How long is waited for a client.",
+     .example = "timeouts: { keep_alive: 75s }"},
+    {.name = "log",
+     .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_EMBEDDED,
+     SLOT(settings, log),
+     .section = &section_log,
+     .doc = "What is written down.",
+     .example = "log: { access: /var/log/tidegate/access.log }"},
+    {.name = "trusted_proxies",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(settings, trusted_proxies),
+     .min = 1,
+     .max = 1024,
+     .doc = "Peers whose `Forwarded` and `X-Forwarded-*` fields are believed and added to.",
+     .more = "From anyone else these fields are removed, so that a backend can rely on them.",
+     .example = "trusted_proxies: [10.0.0.0/8]"},
+    {.name = "workers",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(settings, workers),
+     .fallback = "0",
+     .min = 0,
+     .max = 256,
+     .doc = "Threads that serve connections; 0 means one per processor core.",
+     .example = "workers: 4"},
+    {.name = "user",
+     .type = DIRECTIVE_TEXT,
+     SLOT(settings, user),
+     .fallback = "nobody",
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_account,
+     .pattern = "^[A-Za-z0-9._$@\\\\][A-Za-z0-9._$@\\\\-]*$",
+     .doc = "The user that the gateway becomes when it was started as root.",
+     .example = "user: nobody"},
+    {.name = "group",
+     .type = DIRECTIVE_TEXT,
+     SLOT(settings, group),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_account,
+     .pattern = "^[A-Za-z0-9._$@\\\\][A-Za-z0-9._$@\\\\-]*$",
+     .doc = "The group that goes with `user`; without it, the user's own.",
+     .example = "group: nogroup"},
+    {.name = "admin", .type = DIRECTIVE_LATER, .doc = "status and metrics over HTTP"},
+    {.name = "metrics", .type = DIRECTIVE_LATER, .doc = "Prometheus metrics"},
+    {.name = "resolver", .type = DIRECTIVE_LATER, .doc = "which DNS servers are asked"},
+    {.name = "keyholder", .type = DIRECTIVE_LATER, .doc = "keys in a process of their own"},
+};
+
+const struct section section_root = {
+    .name = "the file",
+    .title = "file",
+    .doc = "The top of the file. Only `sites` is required.",
+    .directives = root_directives,
+    .count = ARRAY_LEN(root_directives),
+    .size = sizeof(struct settings),
+    .place_offset = NO_PLACE,
+};
+
+const struct section *const all_sections[] = {
+    &section_root,
+    &section_site,
+    &section_tls,
+    &section_certificate,
+    &section_clients,
+    &section_route,
+    &section_match,
+    &section_respond,
+    &section_files,
+    &section_backend,
+    &section_server,
+    &section_backend_tls,
+    &section_listener,
+    &section_limits,
+    &section_timeouts,
+    &section_log,
+    NULL,
+};
+
+const struct directive *section_find(const struct section *section, struct span name)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        if (span_eq_cstr(name, section->directives[i].name)) {
+            return &section->directives[i];
+        }
+    }
+    return NULL;
+}
+
+bool directive_is_usable(const struct directive *directive)
+{
+    return directive->type != DIRECTIVE_LATER;
+}

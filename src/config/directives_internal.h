@@ -1,0 +1,41 @@
+/* What the files with the tables share. Not for others: they go through directives.h. */
+#ifndef TIDEGATE_CONFIG_DIRECTIVES_INTERNAL_H
+#define TIDEGATE_CONFIG_DIRECTIVES_INTERNAL_H
+
+#include "config/directives.h"
+#include "config/settings.h"
+
+/* The member of a settings struct that a directive fills. */
+#define SLOT(type, member)                                                                         \
+    .offset = offsetof(struct type, member), .width = sizeof(((struct type *)NULL)->member)
+#define COUNT(type, member) .count_offset = offsetof(struct type, member)
+
+#define KIBI ((uint64_t)1 << 10)
+#define MEBI ((uint64_t)1 << 20)
+#define GIBI ((uint64_t)1 << 30)
+#define TEBI ((uint64_t)1 << 40)
+#define SECOND ((uint64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* Longest path, name and value that make sense. */
+#define PATH_BYTES_MAX 4095
+#define NAME_BYTES_MAX 255
+
+extern const struct section section_listener;
+extern const struct section section_site;
+extern const struct section section_tls;
+extern const struct section section_certificate;
+extern const struct section section_clients;
+extern const struct section section_route;
+extern const struct section section_match;
+extern const struct section section_respond;
+extern const struct section section_files;
+extern const struct section section_server;
+extern const struct section section_backend_tls;
+extern const struct section section_limits;
+extern const struct section section_timeouts;
+extern const struct section section_log;
+
+#endif

@@ -1,0 +1,125 @@
+/* Shorthands and defaults that depend on other directives: what the rest of the gateway should not
+ * have to know about. */
+#include "config/load.h"
+#include "config/places.h"
+
+static bool is_given(const struct settings *settings, const void *member)
+{
+    return config_place(settings, member).line != 0;
+}
+
+static void finish_listeners(struct settings *settings)
+{
+    static const char *const ports[] = {":80", ":443"};
+    struct arena *arena = &settings->arena;
+    struct address_list bind;
+
+    if (is_given(settings, &settings->listeners)) {
+        return;
+    }
+    bind.count = ARRAY_LEN(ports);
+    bind.items = arena_calloc(arena, bind.count * sizeof(*bind.items));
+    for (size_t i = 0; i < bind.count; i++) {
+        bind.items[i] = (struct address_setting){.kind = ADDRESS_ANY,
+                                                 .text = ports[i],
+                                                 .host = "",
+                                                 .port = (uint16_t)(i == 0 ? 80 : 443)};
+    }
+    settings->listeners = arena_calloc(arena, sizeof(*settings->listeners));
+    settings->listeners[0].bind = bind;
+    settings->listener_count = 1;
+}
+
+/* `certificate` and `key` become the first of `certificates`. */
+static void finish_tls(struct settings *settings, struct tls_settings *tls)
+{
+    struct certificate_settings *all;
+
+    if (tls->certificate == NULL || tls->key == NULL) {
+        return;
+    }
+    all = arena_calloc(&settings->arena, (tls->certificate_count + 1) * sizeof(*all));
+    all[0] = (struct certificate_settings){.certificate = tls->certificate,
+                                           .key = tls->key,
+                                           .place = config_place(settings, &tls->certificate)};
+    if (tls->certificate_count != 0) {
+        size_t size = tls->certificate_count * sizeof(*all);
+
+        memcpy(&all[1], tls->certificates, size);
+        places_move(settings->places, tls->certificates, size, &all[1]);
+    }
+    places_add(settings->places, &all[0].certificate, config_place(settings, &tls->certificate));
+    places_add(settings->places, &all[0].key, config_place(settings, &tls->key));
+    tls->certificates = all;
+    tls->certificate_count++;
+}
+
+/* `backend`, `respond` or `files` of the site become its last route. */
+static void finish_shorthand(struct settings *settings, struct site_settings *site)
+{
+    static const char *upgrades[] = {"websocket"};
+    struct route_settings *all;
+    struct route_settings *last;
+    size_t size = site->route_count * sizeof(*all);
+    struct place place;
+
+    if (site->backend == NULL && site->respond == NULL && site->files == NULL) {
+        return;
+    }
+    place = config_place(settings, site->backend != NULL   ? (const void *)&site->backend
+                                   : site->respond != NULL ? (const void *)&site->respond
+                                                           : (const void *)&site->files);
+    all = arena_calloc(&settings->arena, (site->route_count + 1) * sizeof(*all));
+    if (size != 0) {
+        memcpy(all, site->routes, size);
+        places_move(settings->places, site->routes, size, all);
+    }
+    last = &all[site->route_count];
+    *last = (struct route_settings){.match = {.path = "/*"},
+                                    .backend = site->backend,
+                                    .respond = site->respond,
+                                    .files = site->files,
+                                    .upgrade = {upgrades, ARRAY_LEN(upgrades)},
+                                    .body_limit = UINT64_MAX,
+                                    .place = place};
+    site->routes = all;
+    site->route_count++;
+}
+
+static void finish_routes(struct settings *settings, struct site_settings *site)
+{
+    for (size_t i = 0; i < site->route_count; i++) {
+        struct route_settings *route = &site->routes[i];
+
+        if (!is_given(settings, &route->body_limit)) {
+            route->body_limit = UINT64_MAX;
+        }
+        if (route->name == NULL) {
+            route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
+        }
+    }
+}
+
+static void finish_site(struct settings *settings, struct site_settings *site)
+{
+    if (site->name == NULL) {
+        site->name = site->hosts.count != 0 ? site->hosts.items[0] : "site";
+    }
+    if (!is_given(settings, &site->plain_http)) {
+        site->plain_http =
+            site->tls != NULL || site->passthrough != NULL ? PLAIN_HTTP_REDIRECT : PLAIN_HTTP_SERVE;
+    }
+    if (site->tls != NULL) {
+        finish_tls(settings, site->tls);
+    }
+    finish_shorthand(settings, site);
+    finish_routes(settings, site);
+}
+
+void finish_settings(struct settings *settings)
+{
+    finish_listeners(settings);
+    for (size_t i = 0; i < settings->site_count; i++) {
+        finish_site(settings, &settings->sites[i]);
+    }
+}

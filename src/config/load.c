@@ -1,0 +1,676 @@
+#include "config/load.h"
+
+#include <stdlib.h>
+
+#include "base/strbuf.h"
+#include "config/address.h"
+#include "config/places.h"
+#include "config/suggest.h"
+#include "config/text_rules.h"
+#include "config/values.h"
+
+/* The tables are small; CHECKed where it matters. */
+#define SECTION_DIRECTIVES_MAX 64
+/* Of one text in a list: longer than any host, method or name. */
+#define ITEM_BYTES_MAX 4095
+
+static void report_complaint(struct loader *loader, struct place place,
+                             const struct complaint *complaint)
+{
+    config_report_add(loader->report, CONFIG_ERROR, place, "%s", complaint->text);
+    if (complaint->hint[0] != '\0') {
+        config_report_hint(loader->report, "%s", complaint->hint);
+    }
+}
+
+static void *member(void *object, size_t offset)
+{
+    return (char *)object + offset;
+}
+
+static void store_number(const struct directive *directive, void *slot, uint64_t value)
+{
+    uint32_t small = (uint32_t)value;
+
+    if (directive->width == sizeof(value)) {
+        memcpy(slot, &value, sizeof(value));
+        return;
+    }
+    CHECK(directive->width == sizeof(small) && value <= UINT32_MAX);
+    memcpy(slot, &small, sizeof(small));
+}
+
+/* Texts of all kinds. */
+
+static bool text_is_fine(const struct directive *directive, struct span text,
+                         struct complaint *complaint)
+{
+    if (text.len != 0 && memchr(text.ptr, '\0', text.len) != NULL) {
+        complain(complaint, "'%s' has a NUL byte", directive->name);
+        return complain_hint(complaint, "remove the \\0");
+    }
+    return directive->check == NULL || directive->check(text, complaint);
+}
+
+static bool text_check_length(const struct directive *directive, struct span text,
+                              struct complaint *complaint)
+{
+    if (text.len >= directive->min && text.len <= directive->max) {
+        return true;
+    }
+    if (text.len < directive->min) {
+        complain(complaint, "'%s' is empty", directive->name);
+    } else {
+        complain(complaint, "'%s' is longer than %llu bytes", directive->name,
+                 (unsigned long long)directive->max);
+    }
+    return complain_hint(complaint, "for example %s", directive->example);
+}
+
+static bool load_word(struct loader *loader, const struct directive *directive, struct span text,
+                      void *slot, struct complaint *complaint)
+{
+    size_t index = 0;
+
+    (void)loader;
+    if (!value_word(directive, text, &index, complaint)) {
+        return false;
+    }
+    if (directive->type == DIRECTIVE_ENUM) {
+        store_number(directive, slot, index);
+    } else {
+        *(const char **)slot = directive->words[index];
+    }
+    return true;
+}
+
+static bool load_path(struct loader *loader, const struct directive *directive, struct span text,
+                      void *slot, struct complaint *complaint)
+{
+    for (size_t i = 0; directive->words != NULL && directive->words[i] != NULL; i++) {
+        if (span_eq_cstr(text, directive->words[i])) {
+            *(const char **)slot = directive->words[i];
+            return true;
+        }
+    }
+    if (!text_check_length(directive, text, complaint) ||
+        !text_is_fine(directive, text, complaint)) {
+        return false;
+    }
+    *(const char **)slot = path_join(loader->folder, text, &loader->settings->arena);
+    return true;
+}
+
+static bool load_plain_text(struct loader *loader, const struct directive *directive,
+                            struct span text, void *slot, struct complaint *complaint)
+{
+    if (!text_check_length(directive, text, complaint) ||
+        !text_is_fine(directive, text, complaint)) {
+        return false;
+    }
+    *(const char **)slot = arena_cstr(&loader->settings->arena, text);
+    return true;
+}
+
+/* A directive whose value is one text. */
+static bool load_text(struct loader *loader, const struct directive *directive, struct span text,
+                      void *slot, struct complaint *complaint)
+{
+    uint64_t number = 0;
+
+    switch (directive->type) {
+    case DIRECTIVE_BOOL:
+        return value_bool(directive, text, slot, complaint);
+    case DIRECTIVE_INTEGER:
+    case DIRECTIVE_SIZE:
+    case DIRECTIVE_DURATION:
+        if (!value_number(directive, text, &number, complaint)) {
+            return false;
+        }
+        store_number(directive, slot, number);
+        return true;
+    case DIRECTIVE_ENUM:
+    case DIRECTIVE_WORD:
+        return load_word(loader, directive, text, slot, complaint);
+    case DIRECTIVE_PATH:
+        return load_path(loader, directive, text, slot, complaint);
+    case DIRECTIVE_ADDRESS:
+        return address_parse(text, ADDRESS_CONNECT, loader->folder, &loader->settings->arena, slot,
+                             complaint);
+    default:
+        return load_plain_text(loader, directive, text, slot, complaint);
+    }
+}
+
+/* Lists of texts. */
+
+static bool add_text(struct loader *loader, const struct directive *directive, struct span text,
+                     struct string_list *list, struct complaint *complaint)
+{
+    char *copy;
+
+    if (text.len > ITEM_BYTES_MAX || !text_is_fine(directive, text, complaint)) {
+        return text.len <= ITEM_BYTES_MAX ||
+               complain(complaint, "an item of '%s' is too long", directive->name);
+    }
+    copy = arena_cstr(&loader->settings->arena, text);
+    for (size_t i = 0; (directive->flags & DIRECTIVE_LOWER) != 0 && copy[i] != '\0'; i++) {
+        copy[i] = ascii_lower(copy[i]);
+    }
+    list->items[list->count++] = copy;
+    return true;
+}
+
+static bool add_address(struct loader *loader, struct span text, struct place place,
+                        struct address_list *list, struct complaint *complaint)
+{
+    struct address_setting *address = &list->items[list->count];
+
+    address->place = place;
+    if (!address_parse(text, ADDRESS_LISTEN, loader->folder, &loader->settings->arena, address,
+                       complaint)) {
+        return false;
+    }
+    list->count++;
+    return true;
+}
+
+static bool add_item(struct loader *loader, const struct directive *directive, struct span text,
+                     struct place place, void *slot)
+{
+    struct network_list *networks = slot;
+    struct string_list *texts = slot;
+    struct complaint complaint;
+    const void *item = NULL;
+    bool ok;
+
+    if (directive->type == DIRECTIVE_LISTEN) {
+        ok = add_address(loader, text, place, slot, &complaint);
+    } else if (directive->type == DIRECTIVE_NETWORKS) {
+        ok = network_parse(text, &networks->items[networks->count], &complaint);
+        networks->count += ok ? 1 : 0;
+    } else {
+        item = &texts->items[texts->count];
+        ok = add_text(loader, directive, text, texts, &complaint);
+    }
+    if (!ok) {
+        report_complaint(loader, place, &complaint);
+    } else if (item != NULL && place.line != 0) {
+        places_add(loader->settings->places, item, place);
+    }
+    return ok;
+}
+
+/* Room for `count` items in the list of the directive's type, none of them used. */
+static void make_list(struct loader *loader, const struct directive *directive, size_t count,
+                      void *slot)
+{
+    struct arena *arena = &loader->settings->arena;
+
+    if (directive->type == DIRECTIVE_LISTEN) {
+        struct address_list *list = slot;
+
+        *list = (struct address_list){arena_calloc(arena, count * sizeof(*list->items)), 0};
+    } else if (directive->type == DIRECTIVE_NETWORKS) {
+        struct network_list *list = slot;
+
+        *list = (struct network_list){arena_calloc(arena, count * sizeof(*list->items)), 0};
+    } else {
+        struct string_list *list = slot;
+
+        *list = (struct string_list){arena_calloc(arena, count * sizeof(*list->items)), 0};
+    }
+}
+
+static bool count_is_fine(struct loader *loader, const struct directive *directive,
+                          const struct yaml_node *node, size_t count)
+{
+    if (count >= directive->min && count <= directive->max) {
+        return true;
+    }
+    if (count < directive->min) {
+        config_report_add(loader->report, CONFIG_ERROR, node->place, "'%s' is empty",
+                          directive->name);
+        config_report_hint(loader->report, "leave it out, or write for example %s",
+                           directive->example);
+    } else {
+        config_report_add(loader->report, CONFIG_ERROR, node->place,
+                          "'%s' has %zu entries, which is too many", directive->name, count);
+        config_report_hint(loader->report, "it can have up to %llu",
+                           (unsigned long long)directive->max);
+    }
+    return false;
+}
+
+/* What was found in place of what a directive needs. */
+
+static const char *needs(enum directive_type type)
+{
+    static const char *const needed[] = {
+        [DIRECTIVE_BOOL] = "true or false",
+        [DIRECTIVE_INTEGER] = "a whole number",
+        [DIRECTIVE_SIZE] = "a size",
+        [DIRECTIVE_DURATION] = "a time",
+        [DIRECTIVE_TEXT] = "text",
+        [DIRECTIVE_PATH] = "a path",
+        [DIRECTIVE_ENUM] = "a word",
+        [DIRECTIVE_WORD] = "a word",
+        [DIRECTIVE_TEXTS] = "a list of texts",
+        [DIRECTIVE_LISTEN] = "a list of addresses",
+        [DIRECTIVE_ADDRESS] = "an address",
+        [DIRECTIVE_NETWORKS] = "a list of networks",
+        [DIRECTIVE_FIELDS] = "a section of field names and values",
+        [DIRECTIVE_SECTION] = "a section of keys and values",
+        [DIRECTIVE_SECTIONS] = "a list of sections",
+        [DIRECTIVE_BACKEND] = "a backend's name, its address or a section",
+        [DIRECTIVE_LATER] = "a later version",
+    };
+
+    return needed[type];
+}
+
+static bool wrong_kind(struct loader *loader, const struct directive *directive,
+                       const struct yaml_node *node)
+{
+    static const char *const found[] = {[YAML_NOTHING] = "nothing",
+                                        [YAML_TEXT] = "text",
+                                        [YAML_LIST] = "a list",
+                                        [YAML_MAPPING] = "a section"};
+
+    if (node->kind == YAML_NOTHING) {
+        config_report_add(loader->report, CONFIG_ERROR, node->place, "'%s' has no value",
+                          directive->name);
+    } else {
+        config_report_add(loader->report, CONFIG_ERROR, node->place, "'%s' needs %s, not %s%s%s",
+                          directive->name, needs(directive->type), found[node->kind],
+                          node->kind == YAML_TEXT ? " " : "",
+                          node->kind == YAML_TEXT ? quote(node->text).text : "");
+    }
+    config_report_hint(loader->report, "for example %s", directive->example);
+    return false;
+}
+
+static bool load_texts(struct loader *loader, const struct directive *directive,
+                       struct yaml_node *node, void *slot)
+{
+    size_t count = node->kind == YAML_TEXT ? 1 : node->count;
+    bool ok = true;
+
+    if (node->kind != YAML_TEXT && node->kind != YAML_LIST) {
+        return wrong_kind(loader, directive, node);
+    }
+    if (!count_is_fine(loader, directive, node, count)) {
+        return false;
+    }
+    make_list(loader, directive, count, slot);
+    if (node->kind == YAML_TEXT) {
+        return add_item(loader, directive, node->text, node->place, slot);
+    }
+    for (struct yaml_node *item = node->first; item != NULL; item = item->next) {
+        if (item->kind != YAML_TEXT) {
+            ok = wrong_kind(loader, directive, item);
+        } else {
+            ok = add_item(loader, directive, item->text, item->place, slot) && ok;
+        }
+    }
+    return ok;
+}
+
+/* Sections. */
+
+static bool load_scalar_section(struct loader *loader, const struct section *section,
+                                struct yaml_node *node, void *object)
+{
+    const struct directive *directive = section_find(section, span_from_cstr(section->scalar_name));
+
+    CHECK(directive != NULL);
+    return load_value(loader, directive, node, object);
+}
+
+/* A mapping, or the text that is short for one. */
+static bool load_object(struct loader *loader, const struct directive *directive,
+                        struct yaml_node *node, void *object)
+{
+    const struct section *section = directive->section;
+
+    if (section->place_offset != NO_PLACE) {
+        *(struct place *)member(object, section->place_offset) = node->place;
+    }
+    if (node->kind == YAML_MAPPING) {
+        load_section(loader, section, node, object);
+        return true;
+    }
+    if (node->kind == YAML_TEXT && section->scalar_name != NULL) {
+        return load_scalar_section(loader, section, node, object);
+    }
+    return wrong_kind(loader, directive, node);
+}
+
+static bool load_single_section(struct loader *loader, const struct directive *directive,
+                                struct yaml_node *node, void *slot)
+{
+    void *object = slot;
+
+    if ((directive->flags & DIRECTIVE_EMBEDDED) == 0) {
+        object = arena_calloc(&loader->settings->arena, directive->section->size);
+        load_defaults(loader, directive->section, object);
+    }
+    if (!load_object(loader, directive, node, object)) {
+        return false;
+    }
+    if ((directive->flags & DIRECTIVE_EMBEDDED) == 0) {
+        *(void **)slot = object;
+    }
+    return true;
+}
+
+/* A list, or a single text where that is short for a section. */
+static bool load_sections(struct loader *loader, const struct directive *directive,
+                          struct yaml_node *node, void *object)
+{
+    const struct section *section = directive->section;
+    bool is_single = node->kind == YAML_TEXT && section->scalar_name != NULL;
+    size_t max_count = is_single ? 1 : node->count;
+    size_t count = 0;
+    char *items;
+
+    if (node->kind != YAML_LIST && !is_single) {
+        return wrong_kind(loader, directive, node);
+    }
+    if (!count_is_fine(loader, directive, node, max_count)) {
+        return false;
+    }
+    items = arena_calloc(&loader->settings->arena, max_count * section->size);
+    for (struct yaml_node *item = is_single ? node : node->first; item != NULL;
+         item = is_single ? NULL : item->next) {
+        load_defaults(loader, section, items + count * section->size);
+        if (load_object(loader, directive, item, items + count * section->size)) {
+            count++;
+        } else {
+            memset(items + count * section->size, 0, section->size);
+        }
+    }
+    *(void **)member(object, directive->offset) = items;
+    *(size_t *)member(object, directive->count_offset) = count;
+    return count == max_count;
+}
+
+/* Header fields: a mapping with any keys. */
+
+static bool load_field(struct loader *loader, const struct directive *directive,
+                       struct yaml_node *node, struct header_setting *fields, size_t count)
+{
+    struct arena *arena = &loader->settings->arena;
+    struct span name = node->key->text;
+    struct complaint complaint;
+
+    if (node->kind != YAML_TEXT) {
+        config_report_add(loader->report, CONFIG_ERROR, node->place, "field %s needs text",
+                          quote(name).text);
+        config_report_hint(loader->report, "for example %s", directive->example);
+        return false;
+    }
+    if (!rule_field(name, node->text, &complaint)) {
+        report_complaint(loader, node->key->place, &complaint);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (span_ieq(span_from_cstr(fields[i].name), name)) {
+            config_report_add(loader->report, CONFIG_ERROR, node->key->place,
+                              "field %s is given twice", quote(name).text);
+            config_report_hint(loader->report, "write its values in one, separated by commas");
+            return false;
+        }
+    }
+    fields[count].name = arena_cstr(arena, name);
+    fields[count].value = arena_cstr(arena, node->text);
+    return true;
+}
+
+static bool load_fields(struct loader *loader, const struct directive *directive,
+                        struct yaml_node *node, void *object)
+{
+    struct header_setting *fields;
+    size_t count = 0;
+
+    if (node->kind != YAML_MAPPING) {
+        return wrong_kind(loader, directive, node);
+    }
+    if (!count_is_fine(loader, directive, node, node->count)) {
+        return false;
+    }
+    fields = arena_calloc(&loader->settings->arena, node->count * sizeof(*fields));
+    for (struct yaml_node *item = node->first; item != NULL; item = item->next) {
+        count += load_field(loader, directive, item, fields, count) ? 1 : 0;
+    }
+    *(struct header_setting **)member(object, directive->offset) = fields;
+    *(size_t *)member(object, directive->count_offset) = count;
+    return count == node->count;
+}
+
+static bool load_reference(struct loader *loader, const struct directive *directive,
+                           struct yaml_node *node, void *slot)
+{
+    if (node->kind == YAML_NOTHING) {
+        return wrong_kind(loader, directive, node);
+    }
+    if (loader->reference_count == loader->reference_capacity) {
+        loader->reference_capacity =
+            loader->reference_capacity != 0 ? 2 * loader->reference_capacity : 16;
+        loader->references =
+            xrealloc(loader->references, loader->reference_capacity * sizeof(*loader->references));
+    }
+    loader->references[loader->reference_count++] = (struct backend_reference){slot, node};
+    return true;
+}
+
+static bool load_single_text(struct loader *loader, const struct directive *directive,
+                             struct yaml_node *node, void *slot)
+{
+    struct complaint complaint;
+
+    if (node->kind != YAML_TEXT) {
+        return wrong_kind(loader, directive, node);
+    }
+    if (!load_text(loader, directive, node->text, slot, &complaint)) {
+        report_complaint(loader, node->place, &complaint);
+        return false;
+    }
+    if (directive->type == DIRECTIVE_ADDRESS) {
+        ((struct address_setting *)slot)->place = node->place;
+    }
+    return true;
+}
+
+/* Messages about a section's presence point at its key, those about a text at the text. An embedded
+ * section shares its address with its first member, so it has no place in the table. */
+static void note_place(struct loader *loader, const struct directive *directive,
+                       const struct yaml_node *node, const void *slot)
+{
+    bool by_key = directive->type == DIRECTIVE_SECTION || directive->type == DIRECTIVE_SECTIONS ||
+                  directive->type == DIRECTIVE_BACKEND;
+
+    if (directive->type == DIRECTIVE_ADDRESS || (directive->flags & DIRECTIVE_EMBEDDED) != 0) {
+        return;
+    }
+    places_add(loader->settings->places, slot,
+               by_key && node->key != NULL ? node->key->place : node->place);
+}
+
+bool load_value(struct loader *loader, const struct directive *directive, struct yaml_node *node,
+                void *object)
+{
+    void *slot = member(object, directive->offset);
+
+    note_place(loader, directive, node, slot);
+    switch (directive->type) {
+    case DIRECTIVE_TEXTS:
+    case DIRECTIVE_LISTEN:
+    case DIRECTIVE_NETWORKS:
+        return load_texts(loader, directive, node, slot);
+    case DIRECTIVE_SECTION:
+        return load_single_section(loader, directive, node, slot);
+    case DIRECTIVE_SECTIONS:
+        return load_sections(loader, directive, node, object);
+    case DIRECTIVE_FIELDS:
+        return load_fields(loader, directive, node, object);
+    case DIRECTIVE_BACKEND:
+        return load_reference(loader, directive, node, slot);
+    default:
+        return load_single_text(loader, directive, node, slot);
+    }
+}
+
+static void default_list(struct loader *loader, const struct directive *directive, void *slot)
+{
+    struct span rest = span_from_cstr(directive->fallback);
+    struct span item;
+    size_t count = 1;
+
+    for (size_t i = 0; i < rest.len; i++) {
+        count += rest.ptr[i] == ' ' ? 1 : 0;
+    }
+    make_list(loader, directive, count, slot);
+    while (span_split(&rest, ' ', &item)) {
+        CHECK(add_item(loader, directive, item, (struct place){0, 0}, slot));
+    }
+}
+
+void load_defaults(struct loader *loader, const struct section *section, void *object)
+{
+    struct complaint complaint;
+
+    for (size_t i = 0; i < section->count; i++) {
+        const struct directive *directive = &section->directives[i];
+        void *slot = member(object, directive->offset);
+
+        if ((directive->flags & DIRECTIVE_EMBEDDED) != 0) {
+            load_defaults(loader, directive->section, slot);
+        } else if (directive->fallback == NULL) {
+            continue;
+        } else if (directive->type == DIRECTIVE_TEXTS || directive->type == DIRECTIVE_LISTEN) {
+            default_list(loader, directive, slot);
+        } else {
+            CHECK(load_text(loader, directive, span_from_cstr(directive->fallback), slot,
+                            &complaint));
+        }
+    }
+}
+
+/* Keys. */
+
+static void hint_keys(struct loader *loader, const struct section *section)
+{
+    struct strbuf list;
+
+    strbuf_init(&list);
+    for (size_t i = 0; i < section->count; i++) {
+        if (directive_is_usable(&section->directives[i])) {
+            strbuf_printf(&list, "%s%s", list.len != 0 ? ", " : "", section->directives[i].name);
+        }
+    }
+    config_report_hint(loader->report, "%s can have: %s", section->name, list.ptr);
+    strbuf_free(&list);
+}
+
+/* Another section that has this very key. */
+static const struct section *find_home(struct span name)
+{
+    for (size_t i = 0; all_sections[i] != NULL; i++) {
+        const struct directive *directive = section_find(all_sections[i], name);
+
+        if (directive != NULL && directive_is_usable(directive)) {
+            return all_sections[i];
+        }
+    }
+    return NULL;
+}
+
+static void unknown_key(struct loader *loader, const struct section *section,
+                        const struct yaml_node *key)
+{
+    const struct section *home = find_home(key->text);
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, key->text);
+    for (size_t i = 0; i < section->count; i++) {
+        if (directive_is_usable(&section->directives[i])) {
+            suggestion_offer(&suggestion, section->directives[i].name);
+        }
+    }
+    if (suggestion.best != NULL && (home == NULL || suggestion.distance == 1)) {
+        config_report_add(loader->report, CONFIG_ERROR, key->place,
+                          "unknown key %s; did you mean '%s'?", quote(key->text).text,
+                          suggestion.best);
+    } else if (home != NULL) {
+        config_report_add(loader->report, CONFIG_ERROR, key->place,
+                          "unknown key %s in %s; it belongs in %s", quote(key->text).text,
+                          section->name, home->name);
+    } else {
+        config_report_add(loader->report, CONFIG_ERROR, key->place, "unknown key %s in %s",
+                          quote(key->text).text, section->name);
+    }
+    hint_keys(loader, section);
+}
+
+static void load_entry(struct loader *loader, const struct section *section, struct yaml_node *node,
+                       void *object, int *seen)
+{
+    const struct directive *directive = section_find(section, node->key->text);
+    size_t index;
+
+    if (directive == NULL) {
+        unknown_key(loader, section, node->key);
+        return;
+    }
+    if (!directive_is_usable(directive)) {
+        config_report_add(loader->report, CONFIG_ERROR, node->key->place,
+                          "'%s' is not in this version of Tidegate yet", directive->name);
+        config_report_hint(loader->report, "remove it; a later version will bring it (%s)",
+                           directive->doc);
+        return;
+    }
+    index = (size_t)(directive - section->directives);
+    if (seen[index] != 0) {
+        config_report_add(loader->report, CONFIG_ERROR, node->key->place,
+                          "'%s' is given twice in %s", directive->name, section->name);
+        config_report_hint(loader->report, "it is on line %d already; keep one", seen[index]);
+        return;
+    }
+    seen[index] = node->key->place.line;
+    (void)load_value(loader, directive, node, object);
+}
+
+void load_section(struct loader *loader, const struct section *section, struct yaml_node *node,
+                  void *object)
+{
+    int seen[SECTION_DIRECTIVES_MAX] = {0};
+
+    CHECK(section->count <= ARRAY_LEN(seen));
+    for (struct yaml_node *value = node->first; value != NULL; value = value->next) {
+        load_entry(loader, section, value, object, seen);
+    }
+    for (size_t i = 0; i < section->count; i++) {
+        const struct directive *directive = &section->directives[i];
+
+        if ((directive->flags & DIRECTIVE_REQUIRED) != 0 && seen[i] == 0) {
+            config_report_add(loader->report, CONFIG_ERROR, node->place, "%s has no '%s'",
+                              section->name, directive->name);
+            config_report_hint(loader->report, "add for example %s", directive->example);
+        }
+    }
+}
+
+void load_file(struct loader *loader, struct yaml_node *root)
+{
+    load_defaults(loader, &section_root, loader->settings);
+    if (root->kind == YAML_MAPPING) {
+        load_section(loader, &section_root, root, loader->settings);
+        return;
+    }
+    config_report_add(loader->report, CONFIG_ERROR, root->place,
+                      root->kind == YAML_NOTHING ? "the file is empty"
+                                                 : "the file is not a section of keys and values");
+    config_report_hint(loader->report,
+                       "begin with 'sites:', then '  - hosts: [shop.example.com]' below it");
+}

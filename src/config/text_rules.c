@@ -1,0 +1,199 @@
+#include "config/text_rules.h"
+
+static bool is_alnum(char c)
+{
+    return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+}
+
+static bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* The first byte that is neither a letter, a digit nor in `set`; s.len when all are. */
+static size_t find_stranger(struct span s, const char *set)
+{
+    size_t at = 0;
+
+    while (at < s.len && (is_alnum(s.ptr[at]) || is_one_of(s.ptr[at], set))) {
+        at++;
+    }
+    return at;
+}
+
+static size_t find_control(struct span s)
+{
+    size_t at = 0;
+
+    while (at < s.len && (unsigned char)s.ptr[at] >= 0x20 && s.ptr[at] != 0x7F) {
+        at++;
+    }
+    return at;
+}
+
+bool rule_name(struct span text, struct complaint *complaint)
+{
+    if (text.len == 0 || find_stranger(text, "._-*") < text.len) {
+        complain(complaint, "%s cannot be a name", quote(text).text);
+        return complain_hint(complaint, "use letters, digits, '.', '_' and '-'");
+    }
+    return true;
+}
+
+bool rule_path_pattern(struct span text, struct complaint *complaint)
+{
+    size_t bad = 0;
+
+    if (text.len == 0 || text.ptr[0] != '/') {
+        complain(complaint, "path %s does not begin with '/'", quote(text).text);
+        return complain_hint(complaint,
+                             text.len != 0 && text.ptr[0] != '*' ? "write \"/%.*s\""
+                                                                 : "write \"/*\" for every path",
+                             SPAN_ARG(text));
+    }
+    if (span_find(text, '*') + 1 < text.len) {
+        complain(complaint, "path %s has '*' before its end", quote(text).text);
+        return complain_hint(complaint, "'*' stands for the rest of the path, so it can only be "
+                                        "last: /v1/*");
+    }
+    while (bad < text.len && text.ptr[bad] > 0x20 && text.ptr[bad] < 0x7F &&
+           !is_one_of(text.ptr[bad], "?#\\\"<>{}|^`")) {
+        bad++;
+    }
+    if (bad < text.len) {
+        complain(complaint, "path %s has a character that no path has", quote(text).text);
+        return complain_hint(complaint, is_one_of(text.ptr[bad], "?#")
+                                            ? "routes match the path alone, without '?' and '#'"
+                                            : "write it percent-encoded, as it is in a URL");
+    }
+    return true;
+}
+
+/* RFC 9110 section 5.6.2. */
+static bool is_token(struct span text)
+{
+    return text.len != 0 && find_stranger(text, "!#$%&'*+-.^_`|~") == text.len;
+}
+
+static bool has_lower(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] >= 'a' && text.ptr[i] <= 'z') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_known_method(struct span text)
+{
+    static const char *const known[] = {"get",     "head",  "post",  "put",    "delete",
+                                        "options", "patch", "trace", "connect"};
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (span_ieq(text, span_from_cstr(known[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rule_method(struct span text, struct complaint *complaint)
+{
+    if (!is_token(text)) {
+        complain(complaint, "%s is not a method", quote(text).text);
+        return complain_hint(complaint, "for example methods: [GET, POST]");
+    }
+    if (is_known_method(text) && has_lower(text)) {
+        complain(complaint, "method %s is not in capitals", quote(text).text);
+        return complain_hint(complaint, "methods are compared with regard to case; write it in "
+                                        "capitals");
+    }
+    if (span_eq_cstr(text, "CONNECT")) {
+        complain(complaint, "method CONNECT cannot be routed");
+        return complain_hint(complaint, "it asks for a tunnel to anywhere, which is a forward "
+                                        "proxy's job; for TLS use passthrough");
+    }
+    return true;
+}
+
+bool rule_protocol(struct span text, struct complaint *complaint)
+{
+    struct span rest = text;
+    struct span name = {NULL, 0};
+    struct span version = SPAN("1");
+
+    (void)span_split(&rest, '/', &name);
+    if (rest.ptr != NULL) {
+        version = rest;
+    }
+    if (!is_token(name) || !is_token(version)) {
+        complain(complaint, "%s is not a protocol name", quote(text).text);
+        return complain_hint(complaint, "for example upgrade: [websocket]");
+    }
+    if (span_ieq(name, SPAN_OF("h2c")) || span_ieq(name, SPAN_OF("tls")) ||
+        span_ieq(name, SPAN_OF("http"))) {
+        complain(complaint, "upgrade to %s cannot be passed on", quote(text).text);
+        return complain_hint(complaint, "requests inside such a tunnel would bypass the routes");
+    }
+    return true;
+}
+
+bool rule_file_name(struct span text, struct complaint *complaint)
+{
+    if (text.len == 0 || span_find(text, '/') < text.len || find_control(text) < text.len ||
+        text.ptr[0] == '.') {
+        complain(complaint, "%s is not a plain file name", quote(text).text);
+        return complain_hint(complaint, "for example index.html, without a folder");
+    }
+    return true;
+}
+
+bool rule_account(struct span text, struct complaint *complaint)
+{
+    if (text.len == 0 || find_stranger(text, "._-$@\\") < text.len || text.ptr[0] == '-') {
+        complain(complaint, "%s cannot be a user or group", quote(text).text);
+        return complain_hint(complaint, "write a name or a number, for example nobody");
+    }
+    return true;
+}
+
+bool rule_path(struct span text, struct complaint *complaint)
+{
+    if (text.len == 0 || find_control(text) < text.len) {
+        complain(complaint, text.len == 0 ? "the path is empty" : "the path has a control byte");
+        return complain_hint(complaint, "relative paths are seen from the configuration file's "
+                                        "folder");
+    }
+    return true;
+}
+
+bool rule_field(struct span name, struct span value, struct complaint *complaint)
+{
+    static const char *const own[] = {
+        "connection", "keep-alive", "proxy-connection", "transfer-encoding",
+        "te",         "trailer",    "upgrade",          "content-length"};
+
+    if (!is_token(name)) {
+        complain(complaint, "%s is not a field name", quote(name).text);
+        return complain_hint(complaint, "for example fields: { Content-Type: text/plain }");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (span_ieq(name, span_from_cstr(own[i]))) {
+            complain(complaint, "field %s cannot be set", quote(name).text);
+            return complain_hint(complaint, "the gateway writes it itself, for each connection");
+        }
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7F) {
+            complain(complaint, "the value of field %s has a line break or control byte",
+                     quote(name).text);
+            return complain_hint(complaint, "a field's value is one line of text");
+        }
+    }
+    if (span_trim(value).len != value.len) {
+        complain(complaint, "the value of field %s begins or ends with a space", quote(name).text);
+        return complain_hint(complaint, "remove it; receivers drop it anyhow");
+    }
+    return true;
+}

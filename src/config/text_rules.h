@@ -1,0 +1,30 @@
+/* Rules for single texts, as the directive tables name them. Each takes one text and says whether
+ * it can be. */
+#ifndef TIDEGATE_CONFIG_TEXT_RULES_H
+#define TIDEGATE_CONFIG_TEXT_RULES_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "config/complaint.h"
+
+/* A name of a site, backend or route: letters, digits, '.', '_', '-', and '/' and ':' nowhere, so
+ * that it is never taken for an address. */
+bool rule_name(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A route's path: "/" first, '*' only last, no query. */
+bool rule_path_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A method (RFC 9110 section 9.1), never CONNECT. */
+bool rule_method(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A protocol that Upgrade may name (RFC 9110 section 7.8), such as websocket. */
+bool rule_protocol(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A single file name, without a folder. */
+bool rule_file_name(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A system user or group: its name or number. */
+bool rule_account(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A file to name in another directive: not empty, no control bytes. */
+bool rule_path(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A field of a response that `respond` may set: a token that is not about the connection or the
+ * message's length (RFC 9110 sections 5.1 and 7.6.1), and a value without line breaks. */
+bool rule_field(struct span name, struct span value, struct complaint *complaint) MUST_CHECK;
+
+#endif
