@@ -92,7 +92,7 @@ static const char gateway_yaml[] =
     "      server_name: partners.internal\n"
     "      certificate: gateway-client.crt\n"
     "      key: gateway-client.key\n"
-    "log: { access: %s/access.log }\n" SMALL;
+    "log: { access: \"%s/access.log\" }\n" SMALL;
 
 void demo_world_init(struct demo_world *world, int signal_fd)
 {
