@@ -1,0 +1,80 @@
+"""A real browser: no warning when it trusts the authority, a warning when it does not."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tidegate import environment, new_folder
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CERTUTIL = shutil.which("certutil")
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.skipif(CERTUTIL is None, reason="certutil (libnss3-tools) is not installed")]
+
+PAGE = "<!doctype html><title>shop</title><p id=greeting>Welcome to the shop.</p>"
+
+
+@pytest.fixture(scope="module")
+def gateway(start_for_module, shop):
+    return start_for_module({"sites": [{
+        "hosts": ["shop.example"], "tls": shop.settings(),
+        "respond": {"body": PAGE, "fields": {"Content-Type": "text/html; charset=utf-8"}}}]})
+
+
+@pytest.fixture
+def home():
+    path = new_folder()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def trust(home, authority):
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    for args in (["-N", "--empty-password"],
+                 ["-A", "-t", "C,,", "-n", "tests", "-i", str(authority.file)]):
+        subprocess.run([CERTUTIL, "-d", f"sql:{database}", *args], check=True, timeout=30,
+                       capture_output=True, env=environment(HOME=str(home)))
+
+
+def load(home, gateway, url):
+    """The page as the browser has it, after it has been loaded."""
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-default-apps",
+         "--disable-extensions", "--no-proxy-server",
+         f"--user-data-dir={home}/profile",
+         f"--host-resolver-rules=MAP shop.example 127.0.0.1:{gateway.port},MAP * ~NOTFOUND",
+         "--timeout=20000", "--dump-dom", url],
+        capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL,
+        env=environment(HOME=str(home), XDG_CONFIG_HOME=f"{home}/config",
+                        XDG_CACHE_HOME=f"{home}/cache", TMPDIR=str(home)))
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_page_loads_without_a_warning_when_the_authority_is_trusted(gateway, ca, home, scheme):
+    """By plain http, too: the redirect leads to the same page. The browser thinks in the ports
+    of the scheme, as a user does; the resolver rule leads it to the test's port."""
+    trust(home, ca)
+    page, log = load(home, gateway, f"{scheme}://shop.example/")
+    assert "Welcome to the shop." in page, log
+    assert "ERR_CERT" not in page
+    entry = gateway.wait_log(
+        lambda entry: "Chrome" in entry.get("user_agent", ""), status=200, mode="terminate")
+    assert entry["tls"] == "TLSv1.3"
+    assert entry["sni"] == "shop.example"
+
+
+def test_certificate_error_when_it_is_not(gateway, home):
+    lines = len(gateway.log_entries())
+    page, log = load(home, gateway, "https://shop.example/")
+    assert "Welcome to the shop." not in page, log
+    assert "ERR_CERT_AUTHORITY_INVALID" in page or "ERR_CERT_AUTHORITY_INVALID" in log, page
+    entry = gateway.wait_log(
+        lambda entry: entry in gateway.log_entries()[lines:], kind="connection")
+    assert entry["sni"] == "shop.example" and entry["reason"] and entry["mend"]

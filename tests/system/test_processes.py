@@ -1,0 +1,367 @@
+"""Supervisor and gateway: start, drain, stop, death and restart, privileges, workers."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import time
+
+import pytest
+
+from client import Connection, Ended, fetch, open_socket, request_bytes
+from origins import EchoOrigin, Origin, response_bytes
+from tidegate import LEFT, SANITIZER, Gateway, children_of, command, status_field
+from tlsbytes import client_hello
+from waiting import wait_until
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop privileges")
+SIMPLE = {"sites": [{"hosts": ["*"], "respond": {"body": "ok"}}]}
+
+
+def is_refused(address):
+    try:
+        open_socket(address, 2).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def has_ended(pid):
+    state = status_field(pid, "State")
+    return state is None or state.startswith("Z")
+
+
+def idle_connection(gateway):
+    connection = Connection(gateway.address)
+    assert connection.request().status == 200
+    return connection
+
+
+class HeldOrigin(Origin):
+    """Answers /held when it is released, everything else at once."""
+
+    def __init__(self):
+        self.held = 0
+        self.is_released = False
+        super().__init__(self.answer)
+
+    def answer(self, connection):
+        while True:
+            request = connection.read_request()
+            if request.target == "/held":
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+                self.held += 1
+                wait_until(lambda: self.is_released or connection.has_ended, 30)
+                connection.send(b" last")
+            else:
+                connection.send(response_bytes(200, [], b"ok"))
+
+
+@pytest.fixture
+def held():
+    with HeldOrigin() as origin:
+        yield origin
+        origin.is_released = True
+
+
+def holding(held, **more):
+    return {"sites": [{"hosts": ["*"], "backend": held.address}], **more}
+
+
+# Stopping.
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_idle_gateway_stops_at_once(start, number):
+    gateway = start(SIMPLE)
+    pid = gateway.gateway_pid()
+    started = time.monotonic()
+    gateway.terminate(number)
+    assert gateway.wait_exit(10) == 0
+    assert time.monotonic() - started < 4
+    assert has_ended(pid)
+    gateway.assert_clean(0)
+
+
+def test_sigterm_finishes_what_runs_and_takes_nothing_new(start, held):
+    gateway = start(holding(held, timeouts={"drain": "20s"}))
+    idle = idle_connection(gateway)
+    long = Connection(gateway.address)
+    long.send(request_bytes("/held"))
+    long.read_until(b"first")
+    gateway.terminate()
+    wait_until(lambda: is_refused(gateway.address), what="the refusal of new connections")
+    assert idle.is_closed_by_peer()
+    assert gateway.process.poll() is None
+    held.is_released = True
+    assert long.read(5) == b" last"
+    assert long.is_closed_by_peer()
+    assert gateway.wait_exit(10) == 0
+    idle.close()
+    long.close()
+
+
+def test_response_while_draining_announces_the_close(start, held):
+    """A request whose head comes before the drain and whose response begins after it."""
+    gateway = start(holding(held, timeouts={"drain": "20s"}))
+    connection = Connection(gateway.address)
+    connection.send(request_bytes("/late", "POST", fields=[("Content-Length", "4")]))
+    wait_until(lambda: held.connections)
+    gateway.terminate()
+    wait_until(lambda: is_refused(gateway.address))
+    connection.send(b"body")
+    response = connection.read_response()
+    assert response.status == 200
+    assert response.get("Connection").lower() == "close"
+    assert connection.is_closed_by_peer()
+    connection.close()
+    assert gateway.wait_exit(10) == 0
+
+
+def test_tunnels_end_when_the_drain_is_over(start):
+    with Origin(lambda connection: connection.read_to_end()) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "passthrough": origin.address}],
+                         "timeouts": {"drain": "1s"}})
+        with Connection(gateway.address) as connection:
+            connection.send(client_hello("bank.example"))
+            origin.wait_connections(1)
+            started = time.monotonic()
+            gateway.terminate()
+            gateway.wait_exit(15)
+            assert 0.8 < time.monotonic() - started < 10
+            assert connection.is_closed_by_peer()
+        text = gateway.stderr()
+        assert not SANITIZER.search(text), text
+        assert LEFT.search(text), text
+        gateway.kill()
+
+
+def test_second_sigterm_stops_at_once(start, held):
+    gateway = start(holding(held, timeouts={"drain": "30s"}))
+    connection = Connection(gateway.address)
+    connection.send(request_bytes("/held"))
+    connection.read_until(b"first")
+    gateway.terminate()
+    wait_until(lambda: is_refused(gateway.address))
+    assert gateway.process.poll() is None
+    started = time.monotonic()
+    gateway.terminate()
+    gateway.wait_exit(10)
+    assert time.monotonic() - started < 4
+    assert connection.is_closed_by_peer()
+    connection.close()
+    text = gateway.stderr()
+    assert not SANITIZER.search(text), text
+    gateway.kill()
+
+
+def test_no_process_is_left(start, held):
+    gateway = start(holding(held, workers=2))
+    pids = [gateway.process.pid, *children_of(gateway.process.pid)]
+    assert len(pids) == 2
+    gateway.stop()
+    for pid in pids:
+        assert has_ended(pid)
+
+
+# Death.
+
+
+def test_gateway_that_is_killed_is_started_again(start):
+    gateway = start(SIMPLE)
+    first = gateway.gateway_pid()
+    address = gateway.address
+    os.kill(first, signal.SIGKILL)
+    # The sockets stay with the supervisor: connections wait in the queue, none is refused.
+    for _ in range(5):
+        assert fetch(address).body == b"ok"
+    wait_until(lambda: gateway.gateway_pid() not in (None, first))
+    assert fetch(address).body == b"ok"
+    assert gateway.process.poll() is None
+    wait_until(lambda: "signal 9" in gateway.stderr() or "SIGKILL" in gateway.stderr()
+               or "Killed" in gateway.stderr(), what="a word about the death")
+
+
+def test_gateway_that_keeps_dying_is_started_again_with_back_off(start):
+    gateway = start(SIMPLE)
+    for _ in range(4):
+        pid = wait_until(gateway.gateway_pid)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda old=pid: gateway.gateway_pid() not in (None, old))
+    assert fetch(gateway.address).body == b"ok"
+
+
+def test_gateway_ends_when_its_supervisor_is_killed(start):
+    gateway = start(SIMPLE)
+    pid = gateway.gateway_pid()
+    os.kill(gateway.process.pid, signal.SIGKILL)
+    gateway.process.wait(10)
+    wait_until(lambda: has_ended(pid), what="the gateway's end")
+    gateway.kill()
+
+
+# Starting.
+
+
+def wrong_start(folder, config, **options):
+    gateway = Gateway(config, folder=folder, wait=False, **options)
+    try:
+        return gateway.wait_exit(20), gateway.stderr()
+    finally:
+        gateway.kill()
+
+
+@pytest.mark.parametrize("config, word", [
+    ("sites: [", "tidegate.yaml:"),
+    ("sites:\n  - hosts: [a.example]\n    bakcend: 127.0.0.1:1\n", "backend"),
+    ("sites:\n  - hosts: [a.example]\n    backend: nowhere\n", "nowhere"),
+    ("sites:\n  - hosts: [a.example]\n    tls: {certificate: no.crt, key: no.key}\n"
+     "    backend: 127.0.0.1:1\n", "no.crt")])
+def test_wrong_configuration_never_starts(folder, config, word):
+    code, text = wrong_start(folder, config)
+    assert code == 1
+    assert word in text and "error" in text
+
+
+def test_port_in_use_is_said(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        code, text = wrong_start(folder, {"listeners": [{"bind": f"127.0.0.1:{port}"}], **SIMPLE})
+        assert code == 1
+        assert str(port) in text and "in use" in text
+
+
+def test_missing_configuration_is_said(folder):
+    done = command("run", "-c", str(folder / "none.yaml"))
+    assert done.returncode == 1
+    assert "none.yaml" in done.stderr
+
+
+def test_configuration_of_the_working_directory_is_found(folder):
+    (folder / "tidegate.yaml").write_text("sites: wrong\n")
+    done = command("check", cwd=folder)
+    assert done.returncode == 1
+    assert "tidegate.yaml:1" in done.stdout + done.stderr
+
+
+def test_stale_unix_socket_is_replaced(start, folder):
+    path = folder / "gate.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    gateway = start({"listeners": [{"bind": f"unix:{path}"}], **SIMPLE})
+    assert fetch(gateway.address).body == b"ok"
+
+
+def test_unix_socket_in_use_and_other_files_are_left_alone(folder):
+    path = folder / "gate.sock"
+    with socket.socket(socket.AF_UNIX) as used:
+        used.bind(str(path))
+        used.listen(1)
+        code, text = wrong_start(folder, {"listeners": [{"bind": f"unix:{path}"}], **SIMPLE})
+        assert code == 1 and "gate.sock" in text
+        assert path.exists()
+    path.unlink()
+    path.write_text("precious")
+    code, text = wrong_start(folder, {"listeners": [{"bind": f"unix:{path}"}], **SIMPLE})
+    assert code == 1
+    assert path.read_text() == "precious"
+
+
+# Privileges.
+
+
+@AS_ROOT
+def test_root_is_dropped_and_root_only_keys_are_read(start, folder, ca):
+    certificate = ca.server("shop.example")
+    secret = folder / "secret"
+    secret.mkdir(mode=0o700)
+    for file in (certificate.crt, certificate.key_file):
+        copy = secret / file.name
+        copy.write_bytes(file.read_bytes())
+        copy.chmod(0o600)
+    gateway = start({"sites": [{"hosts": ["shop.example"], "respond": {"body": "ok"}, "tls": {
+        "certificate": str(secret / certificate.crt.name),
+        "key": str(secret / certificate.key_file.name)}}]})
+    assert fetch(gateway.address, host="shop.example", tls=ca.client_context()).body == b"ok"
+    pid = gateway.gateway_pid()
+    nobody = pathlib.Path("/etc/passwd").read_text().split("\nnobody:")[1].split(":")
+    assert status_field(pid, "Uid").split() == [nobody[1]] * 4
+    assert status_field(pid, "Gid").split() == [nobody[2]] * 4
+    assert status_field(pid, "Groups") in ("", nobody[2])
+    assert int(status_field(pid, "CapEff"), 16) == 0
+    assert int(status_field(pid, "CapPrm"), 16) == 0
+    assert status_field(pid, "NoNewPrivs") == "1"
+    # Every thread of it, not the first alone.
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        text = pathlib.Path(f"/proc/{pid}/task/{thread}/status").read_text()
+        assert f"Uid:\t{nobody[1]}\t" in text
+
+
+@AS_ROOT
+def test_another_user_can_be_named(start):
+    gateway = start({"user": "daemon", **SIMPLE})
+    uid = pathlib.Path("/etc/passwd").read_text().split("\ndaemon:")[1].split(":")[1]
+    assert status_field(gateway.gateway_pid(), "Uid").split()[0] == uid
+
+
+@AS_ROOT
+def test_unknown_user_never_starts(folder):
+    code, text = wrong_start(folder, {"user": "no-such-user", **SIMPLE})
+    assert code == 1
+    assert "no-such-user" in text
+
+
+# Workers.
+
+
+def threads_of(gateway):
+    return len(os.listdir(f"/proc/{gateway.gateway_pid()}/task"))
+
+
+def test_number_of_workers(start):
+    one = threads_of(start({"workers": 1, **SIMPLE}))
+    three = threads_of(start({"workers": 3, **SIMPLE}))
+    automatic = threads_of(start({"workers": 0, **SIMPLE}))
+    assert three - one == 2
+    assert automatic - one == len(os.sched_getaffinity(0)) - 1
+
+
+def test_many_workers_serve_and_drain(start):
+    with EchoOrigin() as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}], "workers": 4})
+        connections = [Connection(gateway.address) for _ in range(40)]
+        for _ in range(3):
+            for connection in connections:
+                connection.send(request_bytes())
+            for connection in connections:
+                assert connection.read_response().status == 200
+        for connection in connections[::2]:
+            connection.close()
+        gateway.stop()
+        for connection in connections[1::2]:
+            with contextlib.suppress(Ended, ConnectionResetError):
+                assert connection.is_closed_by_peer()
+            connection.close()
+
+
+def test_no_file_descriptor_is_leaked(start, held):
+    gateway = start(holding(held))
+    pid = gateway.gateway_pid()
+
+    def count():
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    fetch(gateway.address)
+    base = count()
+    for _ in range(30):
+        fetch(gateway.address)
+        with Connection(gateway.address) as connection:
+            connection.send(b"GET / HT")
+        with Connection(gateway.address) as connection:
+            connection.send(b"\x16\x03\x01\x00")
+    wait_until(lambda: count() <= base + 2, what="the closing of all connections")
