@@ -120,6 +120,18 @@ def to_records(handshake, sizes):
     return out
 
 
+def without_padding(extensions):
+    """OpenSSL pads some of its own hellos; an extension may come only once."""
+    out = b""
+    at = 0
+    while at < len(extensions):
+        kind, length = struct.unpack_from("!HH", extensions, at)
+        if kind != EXTENSION_PADDING:
+            out += extensions[at:at + 4 + length]
+        at += 4 + length
+    return out
+
+
 def padded_hello(server_name, total, more_ciphers=0):
     """A ClientHello handshake message of `total` bytes, by the padding extension, and with
     `more_ciphers` unknown cipher suites: a hello of more than 64 KiB needs both."""
@@ -133,7 +145,7 @@ def padded_hello(server_name, total, more_ciphers=0):
     at += 2 + ciphers_len
     compression = body[at:at + 1 + body[at]]
     at += len(compression)
-    extensions = body[at + 2:]
+    extensions = without_padding(body[at + 2:])
     fixed = 4 + len(head) + 2 + len(ciphers) + len(compression) + 2 + len(extensions) + 4
     padding = total - fixed
     assert 0 <= padding <= 65535 - len(extensions) - 4
