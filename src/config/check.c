@@ -1,6 +1,199 @@
+/* Cross-checks: what is wrong between directives that are each right. No I/O. Members that are NULL
+ * or empty may be ones that were reported already, so absence is judged by what the file says. */
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "config/check_internal.h"
+#include "config/complaint.h"
 #include "config/load.h"
+
+bool check_is_given(const struct checker *checker, const void *member)
+{
+    return config_place(checker->settings, member).line != 0;
+}
+
+struct place check_place(const struct checker *checker, const void *member, struct place otherwise)
+{
+    struct place place = config_place(checker->settings, member);
+
+    return place.line != 0 ? place : otherwise;
+}
+
+bool check_pair(const struct checker *checker, const void *certificate, const void *key,
+                struct place place)
+{
+    bool has_certificate = check_is_given(checker, certificate);
+
+    if (has_certificate == check_is_given(checker, key)) {
+        return true;
+    }
+    config_report_add(checker->report, CONFIG_ERROR,
+                      check_place(checker, has_certificate ? certificate : key, place),
+                      has_certificate ? "'certificate' without 'key'"
+                                      : "'key' without 'certificate'");
+    config_report_hint(checker->report,
+                       has_certificate ? "add the file of its private key; it can be the same file"
+                                       : "add the file of the certificate that the key belongs to");
+    return false;
+}
+
+static void check_limits(const struct checker *checker)
+{
+    const struct limits_settings *limits = &checker->settings->limits;
+
+    if (limits->target <= limits->head) {
+        return;
+    }
+    config_report_add(
+        checker->report, CONFIG_ERROR,
+        check_place(checker, &limits->target, config_place(checker->settings, &limits->head)),
+        "limits.target is larger than limits.head");
+    config_report_hint(checker->report, "the target is a part of the head; raise 'head' or lower "
+                                        "'target'");
+}
+
+/* `user` alone brings its own group; a group alone would mix it with the default user. */
+static void check_user(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+
+    if (settings->user != NULL && strcmp(settings->user, "root") == 0) {
+        config_report_add(checker->report, CONFIG_WARNING, config_place(settings, &settings->user),
+                          "the gateway would keep the rights of root");
+        config_report_hint(checker->report, "it needs none once it listens: name another user");
+    }
+}
+
+static void check_backend_tls(const struct checker *checker, const struct backend_settings *backend)
+{
+    const struct backend_tls_settings *tls = backend->tls;
+
+    (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
+    if (!tls->verify && check_is_given(checker, &tls->ca)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &tls->ca),
+                          "'ca' is not used, as 'verify' is false");
+        config_report_hint(checker->report, "remove 'verify: false' to have the servers verified");
+    }
+}
+
+static void check_servers(const struct checker *checker, const struct backend_settings *backend)
+{
+    const struct server_settings *servers = backend->servers;
+    struct map seen;
+
+    map_init(&seen);
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct address_setting *address = &servers[i].address;
+        const struct address_setting *first;
+
+        if (address->host == NULL) {
+            continue;
+        }
+        first = map_add(&seen, span_from_cstr(address->text), (void *)address);
+        if (first != NULL && first != address) {
+            config_report_add(checker->report, CONFIG_WARNING, address->place,
+                              "server %s is listed twice", quote_cstr(address->text).text);
+            config_report_hint(checker->report, "to give it more requests, set its 'weight'");
+        }
+    }
+    map_free(&seen);
+}
+
+/* Backends with names of their own, those written in place too. */
+static void check_backend_names(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+    struct map names;
+
+    map_init(&names);
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        const struct backend_settings *backend = &settings->backends[i];
+        const struct backend_settings *first;
+
+        if (backend->name == NULL || !check_is_given(checker, &backend->name)) {
+            continue;
+        }
+        first = map_add(&names, span_from_cstr(backend->name), (void *)backend);
+        if (first != NULL && first != backend) {
+            config_report_add(checker->report, CONFIG_ERROR, config_place(settings, &backend->name),
+                              "there are two backends named %s", quote_cstr(backend->name).text);
+            config_report_hint(checker->report, "the first is on line %d; rename one of them",
+                               config_place(settings, &first->name).line);
+        }
+    }
+    map_free(&names);
+}
+
+static void mark_used(const struct settings *settings, const struct backend_settings *backend,
+                      bool *used)
+{
+    if (backend != NULL) {
+        used[backend - settings->backends] = true;
+    }
+}
+
+/* Only when all references were understood: a mistyped one makes its backend look unused. */
+static void check_unused_backends(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+    bool *used = xcalloc(settings->backend_count, sizeof(*used));
+
+    for (size_t i = 0; i < settings->site_count; i++) {
+        const struct site_settings *site = &settings->sites[i];
+
+        mark_used(settings, site->passthrough, used);
+        mark_used(settings, site->backend, used);
+        for (size_t j = 0; j < site->route_count; j++) {
+            mark_used(settings, site->routes[j].backend, used);
+        }
+    }
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        const struct backend_settings *backend = &settings->backends[i];
+
+        if (!used[i] && backend->name != NULL) {
+            config_report_add(checker->report, CONFIG_WARNING,
+                              check_place(checker, &backend->name, backend->place),
+                              "backend %s is not used", quote_cstr(backend->name).text);
+            config_report_hint(checker->report, "refer to it with 'backend: %s', or remove it",
+                               backend->name);
+        }
+    }
+    free(used);
+}
+
+static void check_backends(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        const struct backend_settings *backend = &settings->backends[i];
+
+        if (backend->name == NULL && !check_is_given(checker, &backend->name)) {
+            config_report_add(checker->report, CONFIG_ERROR, backend->place,
+                              "a backend has no 'name'");
+            config_report_hint(checker->report, "add for example name: api");
+        }
+        if (backend->tls != NULL) {
+            check_backend_tls(checker, backend);
+        }
+        check_servers(checker, backend);
+    }
+    check_backend_names(checker);
+}
+
 void check_settings(const struct settings *settings, struct config_report *report)
 {
-    (void)settings;
-    (void)report;
+    const struct checker checker = {settings, report};
+
+    check_limits(&checker);
+    check_user(&checker);
+    check_backends(&checker);
+    for (size_t i = 0; i < settings->site_count; i++) {
+        check_site(&checker, &settings->sites[i]);
+    }
+    check_listeners_and_hosts(&checker);
+    if (report->errors == 0) {
+        check_unused_backends(&checker);
+    }
 }

@@ -586,23 +586,36 @@ static const struct section *find_home(struct span name)
     return NULL;
 }
 
-static void unknown_key(struct loader *loader, const struct section *section,
-                        const struct yaml_node *key)
+/* The directive that was probably meant, or NULL. */
+static const struct directive *nearest_key(const struct section *section, struct span name,
+                                           size_t *distance)
 {
-    const struct section *home = find_home(key->text);
     struct suggestion suggestion;
 
-    suggestion_init(&suggestion, key->text);
+    suggestion_init(&suggestion, name);
     for (size_t i = 0; i < section->count; i++) {
         if (directive_is_usable(&section->directives[i])) {
             suggestion_offer(&suggestion, section->directives[i].name);
         }
     }
-    if (suggestion.best != NULL && (home == NULL || suggestion.distance == 1)) {
+    *distance = suggestion.distance;
+    return suggestion.best != NULL ? section_find(section, span_from_cstr(suggestion.best)) : NULL;
+}
+
+/* Returns the directive that was offered as the one meant, or NULL. */
+static const struct directive *unknown_key(struct loader *loader, const struct section *section,
+                                           const struct yaml_node *key)
+{
+    const struct section *home = find_home(key->text);
+    size_t distance = 0;
+    const struct directive *nearest = nearest_key(section, key->text, &distance);
+
+    if (nearest != NULL && (home == NULL || distance == 1)) {
         config_report_add(loader->report, CONFIG_ERROR, key->place,
                           "unknown key %s; did you mean '%s'?", quote(key->text).text,
-                          suggestion.best);
+                          nearest->name);
     } else if (home != NULL) {
+        nearest = NULL;
         config_report_add(loader->report, CONFIG_ERROR, key->place,
                           "unknown key %s in %s; it belongs in %s", quote(key->text).text,
                           section->name, home->name);
@@ -611,6 +624,19 @@ static void unknown_key(struct loader *loader, const struct section *section,
                           quote(key->text).text, section->name);
     }
     hint_keys(loader, section);
+    return nearest;
+}
+
+/* A mistyped key counts as given, so that nothing complains that it is missing. */
+static void on_unknown_key(struct loader *loader, const struct section *section,
+                           const struct yaml_node *key, void *object, int *seen)
+{
+    const struct directive *meant = unknown_key(loader, section, key);
+
+    if (meant != NULL && seen[meant - section->directives] == 0) {
+        seen[meant - section->directives] = key->place.line;
+        places_add(loader->settings->places, member(object, meant->offset), key->place);
+    }
 }
 
 static void load_entry(struct loader *loader, const struct section *section, struct yaml_node *node,
@@ -620,7 +646,7 @@ static void load_entry(struct loader *loader, const struct section *section, str
     size_t index;
 
     if (directive == NULL) {
-        unknown_key(loader, section, node->key);
+        on_unknown_key(loader, section, node->key, object, seen);
         return;
     }
     if (!directive_is_usable(directive)) {

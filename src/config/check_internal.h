@@ -1,0 +1,28 @@
+/* What the files with the cross-checks share. Each function reports what it finds. */
+#ifndef TIDEGATE_CONFIG_CHECK_INTERNAL_H
+#define TIDEGATE_CONFIG_CHECK_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "config/settings.h"
+
+struct checker {
+    const struct settings *settings;
+    struct config_report *report;
+};
+
+/* Whether the file says anything about the member, even something wrong. */
+bool check_is_given(const struct checker *checker, const void *member);
+/* Where it does, else `otherwise`. */
+struct place check_place(const struct checker *checker, const void *member, struct place otherwise);
+/* Reports that one of a certificate and its key is missing; true when both or none are given. */
+bool check_pair(const struct checker *checker, const void *certificate, const void *key,
+                struct place place);
+
+/* check_site.c: what is wrong within a site. */
+void check_site(const struct checker *checker, const struct site_settings *site);
+/* check_names.c: what is wrong between listeners, sites and their hosts. */
+void check_listeners_and_hosts(const struct checker *checker);
+
+#endif

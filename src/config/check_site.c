@@ -1,0 +1,246 @@
+#include "config/check_internal.h"
+#include "config/complaint.h"
+
+static void error_at(const struct checker *checker, struct place place, const char *text,
+                     const char *hint)
+{
+    config_report_add(checker->report, CONFIG_ERROR, place, "%s", text);
+    config_report_hint(checker->report, "%s", hint);
+}
+
+/* The kinds of answer that a site or route can name. */
+struct answers {
+    const void *members[3]; /* backend, respond, files */
+};
+
+static const char *const answer_names[] = {"backend", "respond", "files"};
+
+/* How many are given; `first` and `last` are indexes of given ones. */
+static size_t count_answers(const struct checker *checker, const struct answers *answers,
+                            size_t *first, size_t *last)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(answers->members); i++) {
+        if (check_is_given(checker, answers->members[i])) {
+            *first = count == 0 ? i : *first;
+            *last = i;
+            count++;
+        }
+    }
+    return count;
+}
+
+static size_t check_one_answer(const struct checker *checker, const struct answers *answers,
+                               const char *what)
+{
+    size_t first = 0;
+    size_t last = 0;
+    size_t count = count_answers(checker, answers, &first, &last);
+
+    if (count > 1) {
+        config_report_add(
+            checker->report, CONFIG_ERROR, config_place(checker->settings, answers->members[last]),
+            "%s has both '%s' and '%s'", what, answer_names[first], answer_names[last]);
+        config_report_hint(checker->report, "keep one; give each its own route with a 'match'");
+    }
+    return count;
+}
+
+static void check_respond(const struct checker *checker, const struct respond_settings *respond)
+{
+    bool has_body = respond->body != NULL && respond->body[0] != '\0';
+    struct place place = check_place(checker, &respond->body, respond->place);
+
+    if (respond->echo && has_body) {
+        error_at(checker, place, "respond has both 'body' and 'echo'",
+                 "keep one; the echo is the body");
+    }
+    if ((respond->status == 204 || respond->status == 205 || respond->status == 304) &&
+        (has_body || respond->echo)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          has_body ? place : check_place(checker, &respond->echo, respond->place),
+                          "a %u response has no body", respond->status);
+        config_report_hint(checker->report, "remove the body, or choose another status, such as "
+                                            "200");
+    }
+}
+
+static void check_route(const struct checker *checker, const struct route_settings *route)
+{
+    const struct answers answers = {{&route->backend, &route->respond, &route->files}};
+
+    if (check_one_answer(checker, &answers, "a route") == 0) {
+        error_at(checker, route->place, "a route has neither 'backend', 'respond' nor 'files'",
+                 "say what to do with its requests, for example backend: 127.0.0.1:8080");
+    }
+    if (route->respond != NULL) {
+        check_respond(checker, route->respond);
+    }
+}
+
+/* Whether every path that `narrow` matches is matched by `wide`. */
+static bool path_covers(const char *wide, const char *narrow)
+{
+    struct span w = span_from_cstr(wide);
+    struct span n = span_from_cstr(narrow);
+
+    if (w.len == 0 || w.ptr[w.len - 1] != '*') {
+        return span_eq(w, n);
+    }
+    return span_starts_with(n, span_head(w, w.len - 1));
+}
+
+static bool has_method(const struct string_list *methods, const char *method)
+{
+    for (size_t i = 0; i < methods->count; i++) {
+        if (strcmp(methods->items[i], method) == 0 ||
+            (strcmp(method, "HEAD") == 0 && strcmp(methods->items[i], "GET") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* No list means every method but TRACE. */
+static bool methods_cover(const struct string_list *wide, const struct string_list *narrow)
+{
+    if (wide->count == 0) {
+        return !has_method(narrow, "TRACE");
+    }
+    for (size_t i = 0; i < narrow->count; i++) {
+        if (!has_method(wide, narrow->items[i])) {
+            return false;
+        }
+    }
+    return narrow->count != 0;
+}
+
+static void check_reachable(const struct checker *checker, const struct site_settings *site,
+                            size_t index)
+{
+    const struct route_settings *route = &site->routes[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct match_settings *earlier = &site->routes[i].match;
+
+        if (earlier->path == NULL || route->match.path == NULL ||
+            !path_covers(earlier->path, route->match.path) ||
+            !methods_cover(&earlier->methods, &route->match.methods)) {
+            continue;
+        }
+        config_report_add(checker->report, CONFIG_WARNING, route->place,
+                          "no request can reach this route");
+        config_report_hint(checker->report,
+                           "the route on line %d takes all of its requests; the first that "
+                           "matches wins, so put the narrower one first",
+                           site->routes[i].place.line);
+        return;
+    }
+}
+
+static void check_clients(const struct checker *checker, const struct tls_clients_settings *clients)
+{
+    if (clients->verify != CLIENT_VERIFY_OFF && !check_is_given(checker, &clients->ca)) {
+        error_at(checker, check_place(checker, &clients->verify, clients->place),
+                 "clients are to be verified, but there is no 'ca'",
+                 "add the PEM file of the authorities that issue their certificates: ca: "
+                 "partners.pem");
+    }
+}
+
+static void check_tls(const struct checker *checker, const struct tls_settings *tls)
+{
+    if (check_pair(checker, &tls->certificate, &tls->key, tls->place) &&
+        !check_is_given(checker, &tls->certificate) &&
+        !check_is_given(checker, &tls->certificates)) {
+        error_at(checker, tls->place, "tls of a site has no certificate",
+                 "add certificate: shop.crt and key: shop.key, or 'certificates'");
+    }
+    if (tls->clients != NULL) {
+        check_clients(checker, tls->clients);
+    }
+}
+
+static void check_passthrough(const struct checker *checker, const struct site_settings *site)
+{
+    const struct {
+        const void *member;
+        const char *name;
+    } others[] = {{&site->routes, "routes"},
+                  {&site->backend, "backend"},
+                  {&site->respond, "respond"},
+                  {&site->files, "files"}};
+
+    if (check_is_given(checker, &site->tls)) {
+        error_at(checker, config_place(checker->settings, &site->passthrough),
+                 "a site with 'passthrough' cannot have 'tls' too",
+                 "choose: 'passthrough' leaves TLS to the backend, 'tls' ends it here");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        if (check_is_given(checker, others[i].member)) {
+            config_report_add(checker->report, CONFIG_ERROR,
+                              config_place(checker->settings, others[i].member),
+                              "a site with 'passthrough' cannot have '%s' too", others[i].name);
+            config_report_hint(checker->report,
+                               "requests inside TLS that is not decrypted cannot be seen; to "
+                               "route them use 'tls' in place of 'passthrough'");
+        }
+    }
+    if (site->passthrough != NULL && site->passthrough->tls != NULL) {
+        error_at(checker, config_place(checker->settings, &site->passthrough),
+                 "'passthrough' to a backend with 'tls'",
+                 "the bytes are TLS already: use a backend without 'tls'");
+    }
+}
+
+/* What plain requests get must be something that the site has. */
+static void check_plain_http(const struct checker *checker, const struct site_settings *site)
+{
+    struct place place = config_place(checker->settings, &site->plain_http);
+    bool has_tls = check_is_given(checker, &site->tls);
+    bool is_passthrough = check_is_given(checker, &site->passthrough);
+
+    if (place.line == 0) {
+        return;
+    }
+    if (is_passthrough && site->plain_http == PLAIN_HTTP_SERVE) {
+        error_at(checker, place, "'plain_http: serve' in a site with 'passthrough'",
+                 "there is nothing to serve without TLS; use redirect or refuse");
+    }
+    if (!has_tls && !is_passthrough && site->plain_http != PLAIN_HTTP_SERVE) {
+        error_at(checker, place,
+                 site->plain_http == PLAIN_HTTP_REDIRECT
+                     ? "'plain_http: redirect' in a site without TLS"
+                     : "'plain_http: refuse' in a site without TLS",
+                 "add 'tls' or 'passthrough', or remove 'plain_http'");
+    }
+}
+
+void check_site(const struct checker *checker, const struct site_settings *site)
+{
+    const struct answers answers = {{&site->backend, &site->respond, &site->files}};
+    size_t count = check_one_answer(checker, &answers, "a site");
+
+    if (check_is_given(checker, &site->passthrough)) {
+        check_passthrough(checker, site);
+    } else if (count == 0 && !check_is_given(checker, &site->routes)) {
+        error_at(checker, site->place, "a site does nothing",
+                 "add 'backend', 'routes', 'respond', 'files' or 'passthrough'");
+    }
+    check_plain_http(checker, site);
+    if (site->tls != NULL) {
+        check_tls(checker, site->tls);
+    }
+    if (site->respond != NULL) {
+        check_respond(checker, site->respond);
+    }
+    for (size_t i = 0; i < site->route_count; i++) {
+        bool is_shorthand = count != 0 && i + 1 == site->route_count;
+
+        if (!is_shorthand) {
+            check_route(checker, &site->routes[i]);
+        }
+        check_reachable(checker, site, i);
+    }
+}
