@@ -21,6 +21,7 @@ struct search {
     const struct listener_settings *listener;
     struct arena *arena;
     struct host_table hosts; /* of that listener */
+    struct path path;        /* once read_request has been there */
 };
 
 static void add_step(struct search *s, const char *what, struct place place, const char *fmt, ...)
@@ -272,28 +273,41 @@ static void build_routes(struct search *s, const struct site_settings *site,
     *table = (struct route_table){matches, site->route_count};
 }
 
-static void find_route(struct search *s, const struct site_settings *site)
+/* What is refused before anybody asks whose request it is. */
+static bool read_request(struct search *s)
 {
     const struct route_question *question = s->question;
-    struct route_table table;
-    struct path path;
-    enum path_error bad = path_normalise(question->path, s->arena, &path);
-    int index;
+    enum path_error bad;
 
+    if (http_method_from(question->method) == HTTP_CONNECT) {
+        add_step(s, "request", (struct place){0},
+                 "405: CONNECT asks for a forward proxy, which this is not");
+        refuse(s, 405, "connect_refused");
+        return false;
+    }
+    bad = path_normalise(question->path, s->arena, &s->path);
     if (bad != PATH_OK) {
         add_step(s, "request", (struct place){0}, "400: %s", path_error_text(bad));
         refuse(s, 400, path_error_word(bad));
-        return;
+        return false;
     }
-    s->answer->path = path.forward;
+    s->answer->path = s->path.forward;
     add_step(s, "request", (struct place){0}, "%.*s %.*s%s", SPAN_ARG(question->method),
-             SPAN_ARG(path.forward), path.is_rewritten ? " (dot segments removed)" : "");
+             SPAN_ARG(s->path.forward), s->path.is_rewritten ? " (dot segments removed)" : "");
+    return true;
+}
+
+static void find_route(struct search *s, const struct site_settings *site)
+{
+    struct route_table table;
+    int index;
+
     build_routes(s, site, &table);
-    index = route_table_find(&table, path.match, question->method);
+    index = route_table_find(&table, s->path.match, s->question->method);
     if (index >= 0) {
         follow_route(s, site, (size_t)index);
     } else if (index == ROUTE_METHOD_NOT_ALLOWED) {
-        struct span allow = route_table_allow(&table, path.match, s->arena);
+        struct span allow = route_table_allow(&table, s->path.match, s->arena);
 
         add_step(s, "route", site->place, "405: the path is served for %.*s only", SPAN_ARG(allow));
         refuse(s, 405, "method_not_allowed");
@@ -325,12 +339,15 @@ static void follow_http(struct search *s)
     enum host_match how;
     const struct site_settings *site = host_table_find_how(&s->hosts, s->question->host, &how);
 
+    if (!read_request(s)) {
+        return;
+    }
     if (site == NULL) {
-        add_step(
-            s, "site", (struct place){0},
-            "404: no site has the host '%.*s', and there is no default site (`hosts: [\"*\"]`)",
-            SPAN_ARG(s->question->host));
-        refuse(s, 404, "no_site");
+        add_step(s, "site", (struct place){0},
+                 "421: no site has the host '%.*s', and there is no default site (`hosts: "
+                 "[\"*\"]`)",
+                 SPAN_ARG(s->question->host));
+        refuse(s, 421, "unknown_host");
         return;
     }
     s->answer->site = site;
@@ -363,16 +380,19 @@ static void follow_terminated(struct search *s, const struct site_settings *by_s
     const struct route_question *question = s->question;
     const struct site_settings *site = host_table_find(&s->hosts, question->host);
 
+    if (!read_request(s)) {
+        return;
+    }
     if (site == by_sni) {
         find_route(s, by_sni);
         return;
     }
-    add_step(s, "request", (struct place){0},
+    add_step(s, "site", (struct place){0},
              "421: the host '%.*s' belongs to %s%s%s, but this connection was made for site '%s'; "
              "clients then open a new one with the right SNI",
              SPAN_ARG(question->host), site != NULL ? "site '" : "no site",
              site != NULL ? site->name : "", site != NULL ? "'" : "", by_sni->name);
-    refuse(s, 421, "misdirected");
+    refuse(s, 421, "misdirected_request");
 }
 
 static void follow_tls(struct search *s)
@@ -388,7 +408,10 @@ static void follow_tls(struct search *s)
                  "%s: %s; the handshake ends with the alert unrecognized_name", shown,
                  site != NULL ? "its site has neither `tls` nor `passthrough`"
                               : "no site has this host, and there is no default site");
-        refuse(s, 0, "unrecognized_name");
+        refuse(s, 0,
+               site != NULL      ? "site_without_tls"
+               : sni.ptr == NULL ? "no_server_name"
+                                 : "unknown_server_name");
         return;
     }
     s->answer->site = site;

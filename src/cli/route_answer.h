@@ -50,7 +50,7 @@ struct route_answer {
     const struct route_settings *route;     /* NULL: none */
     const struct backend_settings *backend; /* of BACKEND and PASSTHROUGH */
     unsigned status;      /* of RESPOND, REDIRECT and REFUSAL; 0: no HTTP answer */
-    const char *reason;   /* of REFUSAL: a word such as "unrecognized_name"; else NULL */
+    const char *reason;   /* of REFUSAL: the access log's word for it; else NULL */
     const char *location; /* of REDIRECT */
     struct span path;     /* as the backend gets it; ptr NULL: not known */
 };
