@@ -209,6 +209,12 @@ def request_bytes(target="/", method="GET", host="test.example", fields=(), body
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
 
 
+def chunked(*parts, trailers=""):
+    """A whole chunked body."""
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + \
+        f"0\r\n{trailers}\r\n".encode()
+
+
 def fetch(address, target="/", method="GET", host="test.example", fields=(), body=None, tls=None,
           server_name=None):
     """One request on a connection of its own."""

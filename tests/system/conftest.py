@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
+# The helper modules lie beside this file, however pytest was called.
 sys.path.insert(0, os.path.dirname(__file__))
 
-from ca import Authority  # noqa: E402  pylint: disable=wrong-import-position
-from origins import free_port  # noqa: E402  pylint: disable=wrong-import-position
-from tidegate import Gateway, binary, new_folder  # noqa: E402  pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+from ca import Authority
+from origins import free_port
+from tidegate import Gateway, binary, new_folder
 
 
 def pytest_sessionstart(session):

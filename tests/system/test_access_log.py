@@ -152,7 +152,8 @@ def test_odd_bytes_of_a_request_do_not_break_the_log(start, origin, fields, targ
 
 def test_malformed_requests_are_logged_without_breaking_it(start, origin):
     gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
-    for data in (b'GET /"\xff\n HTTP/1.1\r\n\r\n', b"\x00\x01\x02\x03\r\n\r\n", b"\xff" * 100 + b"\r\n"):
+    for data in (b'GET /"\xff\n HTTP/1.1\r\n\r\n', b"\x00\x01\x02\x03\r\n\r\n",
+                 b"\xff" * 100 + b"\r\n"):
         with Connection(gateway.address) as connection:
             connection.send(data)
             connection.read_to_end()

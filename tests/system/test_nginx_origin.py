@@ -42,7 +42,9 @@ http {{
         ssl_certificate_key {certificate.key_file};
         root {folder}/root;
         keepalive_requests 100000;
-        location /headers {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto $http_host"; }}
+        location /headers {{
+            return 200 "$http_x_forwarded_for $http_x_forwarded_proto $http_host";
+        }}
         location /stub {{ return 204; }}
         location /moved {{ return 301 /elsewhere; }}
         location /limited {{ client_max_body_size 1k; return 200 "ok"; }}

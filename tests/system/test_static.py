@@ -43,8 +43,8 @@ def test_respond(start):
 def test_echo(start):
     gateway = start({"sites": [{"hosts": ["*"], "name": "mirror", "respond": {"echo": True}}]})
     with Connection(gateway.address) as connection:
-        response = connection.request("/a%20b?c=d", "PUT", fields=[("X-A", "\xe9\"\\"), ("X-A", "2")],
-                                      body=b"12345")
+        response = connection.request("/a%20b?c=d", "PUT", body=b"12345",
+                                      fields=[("X-A", "\xe9\"\\"), ("X-A", "2")])
         assert response.get("Content-Type").startswith("application/json")
         echo = json.loads(response.body)
         assert echo["method"] == "PUT"

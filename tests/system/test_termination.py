@@ -1,5 +1,5 @@
-"""TLS terminated at the gateway: which versions and certificates, two-way TLS, plain http beside it,
-re-encryption to the backend, and how both sides keep and close connections."""
+"""TLS terminated at the gateway: which versions and certificates, two-way TLS, plain http beside
+it, re-encryption to the backend, and how both sides keep and close connections."""
 
 import contextlib
 import json

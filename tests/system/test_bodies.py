@@ -1,0 +1,251 @@
+"""Bodies of messages: every framing, streamed both ways, with back-pressure, in constant memory."""
+
+import hashlib
+import threading
+
+import pytest
+
+from client import Connection, chunked, request_bytes
+from origins import EchoOrigin, Origin, response_bytes
+from waiting import wait_stable
+
+MIB = 1 << 20
+
+
+def proxying(origin):
+    return {"sites": [{"hosts": ["*"], "backend": origin.address}]}
+
+
+@pytest.fixture(scope="module")
+def echo():
+    with EchoOrigin() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def gateway(start_for_module, echo):
+    return start_for_module(proxying(echo))
+
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 65536, 65537, 3 * MIB])
+def test_body_with_a_length(gateway, echo, size):
+    body = bytes(range(256)) * (size // 256 + 1)
+    before = len(echo.requests)
+    with Connection(gateway.address) as connection:
+        assert connection.request("/", "POST", body=body[:size]).status == 200
+    request = echo.requests[before]
+    assert request.body == body[:size]
+    assert request.get("Content-Length") == str(size)
+
+
+def test_chunked_request_with_trailers(gateway, echo):
+    before = len(echo.requests)
+    with Connection(gateway.address) as connection:
+        connection.send(request_bytes("/", "POST", fields=[("Transfer-Encoding", "chunked"),
+                                                           ("Trailer", "X-Sum")]))
+        connection.send(chunked(b"hello ", b"world", trailers="X-Sum: 42\r\nX-More: y\r\n"))
+        assert connection.read_response().status == 200
+    request = echo.requests[before]
+    assert request.body == b"hello world"
+    assert ("X-Sum", "42") in request.trailers
+    assert request.get("Content-Length") is None
+
+
+def test_chunked_request_in_one_byte_segments(gateway, echo):
+    before = len(echo.requests)
+    with Connection(gateway.address) as connection:
+        data = request_bytes("/", "POST", fields=[("Transfer-Encoding", "Chunked")])
+        data += b'5;name="quoted \\" value"\r\nhello\r\n' + chunked(b" world")
+        for byte in data:
+            connection.send(bytes([byte]))
+        assert connection.read_response().status == 200
+        assert connection.request().status == 200
+    assert echo.requests[before].body == b"hello world"
+
+
+def test_chunked_response_with_trailers(start):
+    def handler(connection):
+        while True:
+            connection.read_request()
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                            b"Trailer: X-Sum\r\n\r\n")
+            connection.send(chunked(b"hello ", b"world", trailers="X-Sum: 42\r\n"))
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            for _ in range(2):
+                response = connection.request(fields=[("TE", "trailers")])
+                assert response.body == b"hello world"
+                assert response.trailers == [("X-Sum", "42")]
+        assert len(origin.connections) == 1
+
+
+def test_response_streams_as_it_comes(start):
+    """Each part reaches the client before the next one is written."""
+    arrived = threading.Semaphore(0)
+
+    def handler(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number in range(3):
+            connection.send(b"6\r\npart %d\r\n" % number)
+            assert arrived.acquire(timeout=10)
+        connection.send(b"0\r\n\r\n")
+        connection.wait_end()
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            connection.send(request_bytes())
+            connection.read_head()
+            for number in range(3):
+                connection.read_until(b"part %d" % number)
+                arrived.release()
+            connection.read_until(b"0\r\n\r\n")
+
+
+def test_request_streams_as_it_comes(start):
+    """The origin sees the first part before the client has sent the last."""
+    def handler(connection):
+        request = connection.read_head()
+        connection.read_until(b"first")
+        seen.set()
+        connection.read_until(b"0\r\n\r\n")
+        assert request.get("Transfer-Encoding") == "chunked"
+        connection.send(response_bytes(200, [], b"ok"))
+        connection.wait_end()
+
+    seen = threading.Event()
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            connection.send(request_bytes("/", "POST", fields=[("Transfer-Encoding", "chunked")]))
+            connection.send(b"5\r\nfirst\r\n")
+            assert seen.wait(10)
+            connection.send(chunked(b"second"))
+            assert connection.read_response().body == b"ok"
+
+
+def test_big_upload_in_constant_memory(start):
+    total = 384 * MIB
+
+    def handler(connection):
+        connection.read_head()
+        digest = hashlib.sha256(connection.buffer)
+        count = len(connection.buffer)
+        while count < total:
+            data = connection.sock.recv(MIB)
+            assert data
+            digest.update(data)
+            count += len(data)
+        connection.send(response_bytes(200, [], digest.hexdigest().encode()))
+        connection.sock.recv(1)
+
+    with Origin(handler, timeout=60) as origin:
+        gateway = start(proxying(origin), sanitizer_options="quarantine_size_mb=4")
+        before = gateway.rss_bytes()
+        peak = 0
+        part = bytes(range(256)) * (MIB // 256)
+        digest = hashlib.sha256()
+        with Connection(gateway.address, timeout=60) as connection:
+            connection.send(request_bytes("/", "PUT", fields=[("Content-Length", str(total))]))
+            for number in range(total // MIB):
+                connection.send(part)
+                digest.update(part)
+                if number % 32 == 0:
+                    peak = max(peak, gateway.rss_bytes())
+            assert connection.read_response().body == digest.hexdigest().encode()
+        assert peak - before < 24 * MIB
+        assert gateway.wait_log(method="PUT")["bytes_in"] >= total
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_slow_reader_of_a_big_response_never_grows_memory(start, framing):
+    total = 192 * MIB
+    sent = [0]
+
+    def handler(connection):
+        connection.read_request()
+        head = {"length": b"Content-Length: %d\r\n" % total,
+                "chunked": b"Transfer-Encoding: chunked\r\n",
+                "close": b""}[framing]
+        connection.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+        part = b"x" * MIB
+        if framing == "chunked":
+            part = b"%x\r\n%s\r\n" % (len(part), part)
+        for _ in range(total // MIB):
+            connection.sock.sendall(part)
+            sent[0] += MIB
+        if framing == "chunked":
+            connection.send(b"0\r\n\r\n")
+        if framing == "close":
+            connection.half_close()
+        connection.wait_end()
+
+    with Origin(handler, timeout=60) as origin:
+        gateway = start(proxying(origin), sanitizer_options="quarantine_size_mb=4")
+        before = gateway.rss_bytes()
+        with Connection(gateway.address, receive_buffer=65536, timeout=60) as connection:
+            connection.send(request_bytes(fields=[("Connection", "close")]))
+            assert wait_stable(lambda: sent[0]) < 32 * MIB
+            assert gateway.rss_bytes() - before < 16 * MIB
+            connection.read_head()
+            count = len(connection.buffer)
+            while True:
+                data = connection.sock.recv(MIB)
+                if not data:
+                    break
+                count += len(data)
+            assert count >= total
+        assert gateway.rss_bytes() - before < 24 * MIB
+
+
+def test_early_response_to_an_upload(start):
+    """An origin may refuse before it has read the body; the client learns of it."""
+    def handler(connection):
+        connection.read_head()
+        connection.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n"
+                        b"Connection: close\r\n\r\nno")
+        connection.half_close()
+        connection.wait_end()
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            connection.send(request_bytes("/", "POST", fields=[("Content-Length", "1000000")]))
+            connection.send(b"x" * 1000)
+            response = connection.read_response()
+            assert (response.status, response.body) == (403, b"no")
+
+
+def test_head(gateway, echo):
+    with Connection(gateway.address) as connection:
+        for _ in range(3):
+            response = connection.request(method="HEAD")
+            assert response.status == 200
+            assert int(response.get("Content-Length")) > 0
+        assert connection.request().status == 200
+    assert echo.requests[-2].method == "HEAD"
+
+
+@pytest.mark.parametrize("head, status", [
+    (b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n", 204),
+    (b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 1234\r\n\r\n", 304),
+    (b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 200),
+    (b"HTTP/1.1 299 Very Own Reason\r\nContent-Length: 0\r\n\r\n", 299),
+    (b"HTTP/1.1 599 X\r\nContent-Length: 0\r\n\r\n", 599)])
+def test_responses_without_a_body_keep_the_connection(start, head, status):
+    def handler(connection):
+        while True:
+            connection.read_request()
+            connection.send(head)
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            for _ in range(3):
+                response = connection.request()
+                assert response.status == status
+        assert len(origin.connections) == 1

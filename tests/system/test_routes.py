@@ -1,0 +1,83 @@
+"""Which site and route serves a request, and that no spelling of a path slips past one."""
+
+import json
+import re
+
+import pytest
+
+from client import Connection, fetch
+from origins import EchoOrigin
+
+
+
+def test_routes_by_path_and_method(start):
+    with EchoOrigin("api") as api, EchoOrigin("rest") as rest:
+        gateway = start({"sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/v1/*", "methods": ["GET", "POST"]}, "backend": api.address},
+            {"match": {"path": "/exact"}, "respond": {"status": 418, "body": "tea\n"}},
+            {"match": {"path": "/only", "methods": ["PUT"]}, "respond": {"body": "put\n"}},
+            {"match": {"path": "/down/*"}, "backend": rest.address}]}]})
+        with Connection(gateway.address) as connection:
+            def origin_of(target, method="GET"):
+                return json.loads(connection.request(target, method).body)["origin"]
+            assert origin_of("/v1/") == "api"
+            assert origin_of("/v1/a/b?c", "POST") == "api"
+            assert origin_of("/down/x") == "rest"
+            assert connection.request("/exact").status == 418
+            assert connection.request("/exact/").status == 404
+            assert connection.request("/v2/").status == 404
+            refused = connection.request("/only")
+            assert refused.status == 405
+            assert "PUT" in refused.get("Allow")
+
+
+@pytest.mark.parametrize("target", ["/open/../secret/x", "/open/%2e%2e/secret/x",
+                                    "/open/..%2fsecret/x", "/open/.%2E/secret/x",
+                                    "/%73ecret/x", "//secret/x", "/./secret/x", "/secret%2fx",
+                                    "/open/..;/secret/x", "/open/%252e%252e/secret/x",
+                                    "/SECRET/../secret/x"])
+def test_no_spelling_of_a_path_slips_past_a_route(start_once, target):
+    """What the open route's origin gets is never, after its own decoding, below /secret/."""
+    gateway, origin = start_once
+    before = len(origin.requests)
+    response = fetch(gateway.address, target)
+    if len(origin.requests) > before:
+        seen = origin.requests[before].target
+        assert seen.startswith("/open/")
+        assert not re.search(r"/(\.|%2e){1,2}(/|\?|$)", seen, re.IGNORECASE)
+    else:
+        assert response.status in (400, 403, 404)
+
+
+@pytest.fixture(scope="module")
+def start_once(start_for_module):
+    with EchoOrigin() as origin:
+        gateway = start_for_module({"sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/open/*"}, "backend": origin.address},
+            {"match": {"path": "/secret/*"}, "respond": {"status": 403, "body": "no\n"}}]}]})
+        yield gateway, origin
+
+
+def test_sites_by_host(start):
+    gateway = start({"sites": [
+        {"hosts": ["a.example", "aa.example"], "respond": {"body": "a"}},
+        {"hosts": ["*.b.example"], "respond": {"body": "b"}},
+        {"hosts": ["x.b.example"], "respond": {"body": "x"}}]})
+    with Connection(gateway.address) as connection:
+        for host, body in [("a.example", b"a"), ("AA.Example:81", b"a"), ("y.b.example", b"b"),
+                           ("x.b.example", b"x")]:
+            assert connection.request(host=host).body == body, host
+        for host in ("b.example", "c.example", "z.y.b.example", "127.0.0.1"):
+            assert connection.request(host=host).status in (404, 421), host
+
+
+def test_listener_serves_only_the_sites_it_names(start):
+    gateway = start({
+        "listeners": [{"bind": "127.0.0.1:0", "sites": ["one"]}, {"bind": "127.0.0.1:0"}],
+        "sites": [{"name": "one", "hosts": ["one.example"], "respond": {"body": "1"}},
+                  {"name": "two", "hosts": ["two.example"], "respond": {"body": "2"}}]})
+    limited, both = gateway.addresses
+    assert fetch(limited, host="one.example").body == b"1"
+    assert fetch(limited, host="two.example").status in (404, 421)
+    assert fetch(both, host="one.example").body == b"1"
+    assert fetch(both, host="two.example").body == b"2"
