@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/sock.h"
+#include "process/port_owner.h"
 
 /* A kernel without IPv6 refuses the socket itself. */
 static bool machine_has_ipv6(void)
@@ -80,6 +81,19 @@ static bool to_sock_address(struct sock_address *out, const struct address_setti
     }
 }
 
+/* "Already in use" is half an answer: say by whom, where it can be seen. */
+static void name_owner(const struct address_setting *address, struct error *error)
+{
+    char owner[PORT_OWNER_TEXT_MAX];
+    size_t len = strlen(error->text);
+
+    if (address->kind != ADDRESS_UNIX && address->port != 0 &&
+        port_owner_find(address->port, owner)) {
+        (void)snprintf(error->text + len, sizeof(error->text) - len, "; port %u is held by %s",
+                       (unsigned)address->port, owner);
+    }
+}
+
 static bool open_one(struct listen_socket *out, const struct address_setting *address,
                      struct error *error)
 {
@@ -94,6 +108,7 @@ static bool open_one(struct listen_socket *out, const struct address_setting *ad
     out->fd = sock_listen(&where, LISTEN_BACKLOG, error);
     (void)umask(old_mask);
     if (out->fd < 0) {
+        name_owner(address, error);
         return false;
     }
     /* The address as it came to be: with the port that the system chose for port 0. */

@@ -93,6 +93,7 @@ static void a_port_that_is_taken_is_told_and_nothing_stays_bound(void **state)
     struct listen_set first;
     struct listen_set second;
     struct error error;
+    char held[64];
 
     (void)state;
     assert_true(open_list(&first, items, 1, &error));
@@ -100,6 +101,8 @@ static void a_port_that_is_taken_is_told_and_nothing_stays_bound(void **state)
     assert_false(open_list(&second, items, 2, &error));
     assert_non_null(strstr(error.text, "another program listens there already"));
     assert_non_null(strstr(error.text, "ss -ltnp"));
+    (void)snprintf(held, sizeof(held), "is held by test_listen, process %ld", (long)getpid());
+    assert_non_null(strstr(error.text, held));
     assert_int_equal(second.count, 0);
     listen_close(&first);
 }
