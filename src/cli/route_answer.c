@@ -320,14 +320,22 @@ static void find_route(struct search *s, const struct site_settings *site)
 
 /* --- plain HTTP --- */
 
+/* As exchange_answer_redirect does it: the same port takes TLS too, but 80 has 443 for that. */
 static void redirect(struct search *s, const struct site_settings *site)
 {
     const struct route_question *question = s->question;
+    char *host = arena_cstr(s->arena, question->host);
+    const char *port = question->port == 80 || question->port == 443
+                           ? ""
+                           : arena_printf(s->arena, ":%u", (unsigned)question->port);
 
+    for (size_t i = 0; i < question->host.len; i++) {
+        host[i] = ascii_lower(host[i]);
+    }
     s->answer->outcome = ROUTE_TO_REDIRECT;
     s->answer->status = 308;
     s->answer->location =
-        arena_printf(s->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(question->host),
+        arena_printf(s->arena, "https://%s%s%s%.*s%s%.*s", host, port,
                      question->path.len == 0 ? "/" : "", SPAN_ARG(question->path),
                      question->query.ptr != NULL ? "?" : "", SPAN_ARG(question->query));
     add_step(s, "redirect", site->place, "308 to %s, since plain_http is `redirect`",

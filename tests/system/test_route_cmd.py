@@ -83,8 +83,9 @@ SERVED = [
      {"result": "backend", "site": "plain", "listener": "127.0.0.1:8080"}),
     ("http://plain.example.com:9443/x", [],
      {"result": "backend", "listener": "127.0.0.1:9443"}),
-    ("http://shop.example.com:8080/cart?x=1", [],
-     {"result": "redirect", "status": 308, "site": "shop"}),
+    ("http://SHOP.example.com:8080/cart?x=1", [],
+     {"result": "redirect", "status": 308, "site": "shop",
+      "location": "https://shop.example.com:8080/cart?x=1"}),
 ]
 
 
