@@ -178,6 +178,7 @@ struct backend_settings {
     enum balance_kind balance;
     struct backend_tls_settings *tls; /* NULL: plain */
     enum proxy_protocol proxy_protocol;
+    bool forwarded; /* default true: send X-Forwarded-*, Forwarded, Via, X-Request-Id */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms; /* from the request's end to the response's head */
     uint64_t idle_timeout_ms;     /* a pooled connection's */

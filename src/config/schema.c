@@ -1,0 +1,407 @@
+/* The JSON Schema of the configuration, made from the directive tables (draft 2020-12). Editors
+ * complete and check with it; the loader stays the judge. */
+#include "config/schema.h"
+
+#include "base/strbuf.h"
+#include "config/directives.h"
+
+struct writer {
+    struct strbuf out;
+    unsigned depth;
+    bool is_first; /* of the object or array being written */
+};
+
+static void new_line(struct writer *w)
+{
+    strbuf_add_char(&w->out, '\n');
+    for (unsigned i = 0; i < w->depth; i++) {
+        strbuf_add_cstr(&w->out, "  ");
+    }
+}
+
+/* Before each member of an object or item of an array. */
+static void next(struct writer *w)
+{
+    if (!w->is_first) {
+        strbuf_add_char(&w->out, ',');
+    }
+    w->is_first = false;
+    new_line(w);
+}
+
+static void text(struct writer *w, const char *s)
+{
+    strbuf_add_json(&w->out, span_from_cstr(s));
+}
+
+static void key(struct writer *w, const char *name)
+{
+    next(w);
+    text(w, name);
+    strbuf_add_cstr(&w->out, ": ");
+}
+
+static void open(struct writer *w, char bracket)
+{
+    strbuf_add_char(&w->out, bracket);
+    w->depth++;
+    w->is_first = true;
+}
+
+static void close(struct writer *w, char bracket)
+{
+    w->depth--;
+    if (!w->is_first) {
+        new_line(w);
+    }
+    strbuf_add_char(&w->out, bracket);
+    w->is_first = false;
+}
+
+static void key_text(struct writer *w, const char *name, const char *value)
+{
+    key(w, name);
+    text(w, value);
+}
+
+static void key_number(struct writer *w, const char *name, uint64_t value)
+{
+    key(w, name);
+    strbuf_add_u64(&w->out, value);
+}
+
+static void ref(struct writer *w, const struct section *section)
+{
+    key(w, "$ref");
+    strbuf_add_cstr(&w->out, "\"#/$defs/");
+    strbuf_add_cstr(&w->out, section->title);
+    strbuf_add_char(&w->out, '"');
+}
+
+static void pattern(struct writer *w, const char *regex)
+{
+    key_text(w, "type", "string");
+    key_text(w, "pattern", regex);
+}
+
+static void words(struct writer *w, const char *const *list)
+{
+    key(w, "enum");
+    open(w, '[');
+    for (size_t i = 0; list[i] != NULL; i++) {
+        next(w);
+        text(w, list[i]);
+    }
+    close(w, ']');
+}
+
+/* A text, as the directive's values or items are. */
+static void single_text(struct writer *w, const struct directive *directive)
+{
+    key_text(w, "type", "string");
+    if (directive->type == DIRECTIVE_TEXT || directive->type == DIRECTIVE_PATH) {
+        key_number(w, "minLength", directive->min);
+        key_number(w, "maxLength", directive->max);
+    }
+    if (directive->pattern != NULL) {
+        key_text(w, "pattern", directive->pattern);
+    }
+}
+
+static void listen_address(struct writer *w)
+{
+    pattern(w, "^(unix:.+|([0-9.]*|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})$");
+}
+
+static void server_address(struct writer *w)
+{
+    pattern(w, "^(unix:.+|([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})$");
+}
+
+static void network(struct writer *w)
+{
+    pattern(w, "^(unix|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$");
+}
+
+static void list_item(struct writer *w, const struct directive *directive)
+{
+    if (directive->type == DIRECTIVE_LISTEN) {
+        listen_address(w);
+    } else if (directive->type == DIRECTIVE_NETWORKS) {
+        network(w);
+    } else {
+        single_text(w, directive);
+    }
+}
+
+static void list_bounds(struct writer *w, const struct directive *directive)
+{
+    key_number(w, "minItems", directive->min);
+    key_number(w, "maxItems", directive->max);
+}
+
+static void begin_choice(struct writer *w)
+{
+    key(w, "anyOf");
+    open(w, '[');
+}
+
+static void begin_option(struct writer *w)
+{
+    next(w);
+    open(w, '{');
+}
+
+/* A list of texts, or one text. */
+static void text_list(struct writer *w, const struct directive *directive)
+{
+    begin_choice(w);
+    begin_option(w);
+    list_item(w, directive);
+    close(w, '}');
+    begin_option(w);
+    key_text(w, "type", "array");
+    key(w, "items");
+    open(w, '{');
+    list_item(w, directive);
+    close(w, '}');
+    list_bounds(w, directive);
+    close(w, '}');
+    close(w, ']');
+}
+
+/* A section, or the text that is short for it. */
+static void section_or_text(struct writer *w, const struct section *section)
+{
+    if (section->scalar_name == NULL) {
+        ref(w, section);
+        return;
+    }
+    begin_choice(w);
+    begin_option(w);
+    key_text(w, "type", "string");
+    close(w, '}');
+    begin_option(w);
+    ref(w, section);
+    close(w, '}');
+    close(w, ']');
+}
+
+static void section_list(struct writer *w, const struct directive *directive)
+{
+    key_text(w, "type", "array");
+    key(w, "items");
+    open(w, '{');
+    section_or_text(w, directive->section);
+    close(w, '}');
+    list_bounds(w, directive);
+}
+
+static void sections(struct writer *w, const struct directive *directive)
+{
+    if (directive->section->scalar_name == NULL) {
+        section_list(w, directive);
+        return;
+    }
+    begin_choice(w);
+    begin_option(w);
+    key_text(w, "type", "string");
+    close(w, '}');
+    begin_option(w);
+    section_list(w, directive);
+    close(w, '}');
+    close(w, ']');
+}
+
+static void backend(struct writer *w, const struct directive *directive)
+{
+    const struct directive *servers = section_find(directive->section, SPAN_OF("servers"));
+
+    begin_choice(w);
+    begin_option(w);
+    key_text(w, "type", "string");
+    close(w, '}');
+    begin_option(w);
+    section_list(w, servers);
+    close(w, '}');
+    begin_option(w);
+    ref(w, directive->section);
+    close(w, '}');
+    close(w, ']');
+}
+
+static void integer(struct writer *w, const struct directive *directive)
+{
+    key_text(w, "type", "integer");
+    key_number(w, "minimum", directive->min);
+    key_number(w, "maximum", directive->max);
+}
+
+static void size(struct writer *w, const struct directive *directive)
+{
+    begin_choice(w);
+    begin_option(w);
+    integer(w, directive);
+    close(w, '}');
+    begin_option(w);
+    pattern(w, (directive->flags & DIRECTIVE_UNLIMITED) != 0 ? "^([0-9]+[kKmMgGtT]?|unlimited)$"
+                                                             : "^[0-9]+[kKmMgGtT]?$");
+    close(w, '}');
+    close(w, ']');
+}
+
+static void fields(struct writer *w, const struct directive *directive)
+{
+    key_text(w, "type", "object");
+    key(w, "propertyNames");
+    open(w, '{');
+    pattern(w, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
+    close(w, '}');
+    key(w, "additionalProperties");
+    open(w, '{');
+    key(w, "type");
+    strbuf_add_cstr(&w->out, "[\"string\", \"number\", \"boolean\"]");
+    close(w, '}');
+    key_number(w, "maxProperties", directive->max);
+}
+
+static void value(struct writer *w, const struct directive *directive)
+{
+    switch (directive->type) {
+    case DIRECTIVE_BOOL:
+        key_text(w, "type", "boolean");
+        return;
+    case DIRECTIVE_INTEGER:
+        integer(w, directive);
+        return;
+    case DIRECTIVE_SIZE:
+        size(w, directive);
+        return;
+    case DIRECTIVE_DURATION:
+        pattern(w, (directive->flags & DIRECTIVE_OFF) != 0 ? "^([0-9]+(ms|s|m|h|d)|off)$"
+                                                           : "^[0-9]+(ms|s|m|h|d)$");
+        return;
+    case DIRECTIVE_ENUM:
+    case DIRECTIVE_WORD:
+        words(w, directive->words);
+        return;
+    case DIRECTIVE_TEXTS:
+    case DIRECTIVE_LISTEN:
+    case DIRECTIVE_NETWORKS:
+        text_list(w, directive);
+        return;
+    case DIRECTIVE_ADDRESS:
+        server_address(w);
+        return;
+    case DIRECTIVE_FIELDS:
+        fields(w, directive);
+        return;
+    case DIRECTIVE_SECTION:
+        section_or_text(w, directive->section);
+        return;
+    case DIRECTIVE_SECTIONS:
+        sections(w, directive);
+        return;
+    case DIRECTIVE_BACKEND:
+        backend(w, directive);
+        return;
+    default:
+        single_text(w, directive);
+    }
+}
+
+/* Numbers and booleans stand bare; what else a file would write is a text. */
+static void fallback(struct writer *w, const struct directive *directive)
+{
+    struct span rest = span_from_cstr(directive->fallback);
+    struct span item;
+
+    key(w, "default");
+    if (directive->type == DIRECTIVE_TEXTS || directive->type == DIRECTIVE_LISTEN) {
+        open(w, '[');
+        while (span_split(&rest, ' ', &item)) {
+            next(w);
+            strbuf_add_json(&w->out, item);
+        }
+        close(w, ']');
+    } else if (directive->type == DIRECTIVE_BOOL || directive->type == DIRECTIVE_INTEGER) {
+        strbuf_add_cstr(&w->out, directive->fallback);
+    } else {
+        text(w, directive->fallback);
+    }
+}
+
+static void describe(struct writer *w, const struct directive *directive)
+{
+    key(w, directive->name);
+    open(w, '{');
+    key_text(w, "description", directive->doc);
+    value(w, directive);
+    if (directive->fallback != NULL) {
+        fallback(w, directive);
+    }
+    close(w, '}');
+}
+
+static void required(struct writer *w, const struct section *section)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < section->count; i++) {
+        any = any || (section->directives[i].flags & DIRECTIVE_REQUIRED) != 0;
+    }
+    if (!any) {
+        return;
+    }
+    key(w, "required");
+    open(w, '[');
+    for (size_t i = 0; i < section->count; i++) {
+        if ((section->directives[i].flags & DIRECTIVE_REQUIRED) != 0) {
+            next(w);
+            text(w, section->directives[i].name);
+        }
+    }
+    close(w, ']');
+}
+
+static void members(struct writer *w, const struct section *section)
+{
+    key_text(w, "description", section->doc);
+    key_text(w, "type", "object");
+    key(w, "properties");
+    open(w, '{');
+    for (size_t i = 0; i < section->count; i++) {
+        if (directive_is_usable(&section->directives[i])) {
+            describe(w, &section->directives[i]);
+        }
+    }
+    close(w, '}');
+    required(w, section);
+    key(w, "additionalProperties");
+    strbuf_add_cstr(&w->out, "false");
+}
+
+void config_schema_print(FILE *out)
+{
+    struct writer w = {0};
+
+    open(&w, '{');
+    key_text(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    key_text(&w, "title", "Tidegate configuration");
+    members(&w, &section_root);
+    key(&w, "$defs");
+    open(&w, '{');
+    for (size_t i = 0; all_sections[i] != NULL; i++) {
+        if (all_sections[i] != &section_root) {
+            key(&w, all_sections[i]->title);
+            open(&w, '{');
+            members(&w, all_sections[i]);
+            close(&w, '}');
+        }
+    }
+    close(&w, '}');
+    close(&w, '}');
+    strbuf_add_char(&w.out, '\n');
+    fwrite(w.out.ptr, 1, w.out.len, out);
+    strbuf_free(&w.out);
+}
