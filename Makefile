@@ -30,6 +30,7 @@ FORMATTED := $(SRC) $(wildcard src/*/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] ben
 # Arguments: its name, the compiler, flags of both steps, flags of the link alone.
 , := ,
 Q = $(if $(V),,@)
+matching = $(if $(TEST),$(foreach f,$(1),$(if $(findstring $(TEST),$(notdir $(f))),$(f))),$(1))
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 define variant
@@ -90,17 +91,17 @@ test: ## install what is missing, build, and run every test
 
 test-programs: build/tidegate build/asan/tidegate $(asan_unit) $(asan_fuzz)
 
-unit: $(asan_unit) ## unit tests (TEST=pattern: only those whose name has it)
+unit: $(call matching,$(asan_unit)) ## unit tests (TEST=pattern: only those whose name has it)
 	@tests/run --match '$(TEST)' unit
-fuzz-replay: $(asan_fuzz) ## the fuzz targets on their saved corpora (TEST=pattern)
+fuzz-replay: $(call matching,$(asan_fuzz)) ## the fuzz targets on their saved corpora (TEST=pattern)
 	@tests/run --match '$(TEST)' fuzz
 system: build/tidegate build/asan/tidegate ## system tests (TEST=pattern: as pytest's -k)
 	@tests/run --match '$(TEST)' system
 checks: build/tidegate ## layers, file sizes, documents
 	@tests/run checks
 
-fuzz: $(fuzz_fuzz) ## libFuzzer on copies of the corpora, FUZZ_SECONDS=60 each (TEST=pattern)
-	@tools/fuzz $(FUZZ_SECONDS) $(foreach f,$^,$(if $(findstring $(TEST),$(f)),$(f)))
+fuzz: $(call matching,$(fuzz_fuzz)) ## libFuzzer on copies of the corpora, FUZZ_SECONDS=60 each (TEST=pattern)
+	@tools/fuzz $(FUZZ_SECONDS) $^
 
 bench: ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
 	@tools/deps build bench
