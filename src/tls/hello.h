@@ -6,8 +6,8 @@
  * TLS library's.
  *
  * Allocates nothing. A call costs O(bytes). hello.wanted says how many bytes there must be before
- * another call can end otherwise than with HELLO_MORE; a caller that waits for them makes
- * O(log bytes) calls for one hello however it is cut into records and segments. */
+ * another call can end with HELLO_COMPLETE; a caller that waits for them (or for the peer's end)
+ * makes O(log bytes) calls for one hello however it is cut into records and segments. */
 #ifndef TIDEGATE_TLS_HELLO_H
 #define TIDEGATE_TLS_HELLO_H
 
@@ -35,6 +35,7 @@ enum hello_result {
 enum hello_bad {
     HELLO_BAD_NONE,
     HELLO_BAD_TOO_LONG,        /* more than limit_bytes */
+    HELLO_BAD_TOO_MANY,        /* extensions: more than 128 */
     HELLO_BAD_RECORD,          /* another kind of record before the hello was whole */
     HELLO_BAD_RECORD_LENGTH,   /* empty, or above 2^14 bytes (RFC 8446 section 5.1) */
     HELLO_BAD_MESSAGE,         /* a handshake message, but no ClientHello */
