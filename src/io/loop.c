@@ -200,6 +200,13 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+void loop_run_deferred(struct loop *loop)
+{
+    while (!list_is_empty(&loop->deferred)) {
+        run_deferred(loop);
+    }
+}
+
 /* ---- watches ---- */
 
 void watch_init(struct watch *watch, void (*on_events)(struct watch *, uint32_t))

@@ -88,5 +88,7 @@ void deferred_init(struct deferred *deferred, void (*fn)(struct deferred *));
 /* Once, however often it is asked for in a turn. */
 void loop_defer(struct loop *loop, struct deferred *deferred);
 void deferred_cancel(struct deferred *deferred);
+/* After loop_run has returned: makes the calls that are still waiting, and those they ask for. */
+void loop_run_deferred(struct loop *loop);
 
 #endif

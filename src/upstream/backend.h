@@ -45,6 +45,7 @@ struct backend {
     const struct balance_policy *policy;
     struct tls_context *tls; /* NULL: plain; owned by the snapshot */
     enum backend_proxy_protocol proxy_protocol;
+    bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;
     uint64_t idle_timeout_ms;

@@ -1,0 +1,189 @@
+#include "gateway/access.h"
+
+#include <time.h>
+
+#include "gateway/exchange.h"
+#include "tls/tls_conn.h"
+
+/* What the texts of a record point into. */
+struct texts {
+    char client[SOCK_TEXT_MAX];
+    char subject[256];
+};
+
+static int64_t wall_clock_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void fill_session(struct access_record *record, struct session *session, struct texts *texts)
+{
+    record->client = span_make(texts->client, peer_text(&session->peer, texts->client));
+    record->listener = span_from_cstr(session->socket->text);
+    record->sni = span_from_cstr(session->sni);
+    if (session->site != NULL) {
+        record->site = session->site->name;
+    }
+    if (session->is_tls && !conn_is_plain(&session->conn) &&
+        tls_conn_is_established(&session->conn)) {
+        size_t len = tls_conn_peer_subject(&session->conn, texts->subject, sizeof(texts->subject));
+        record->tls = span_from_cstr(tls_conn_version(&session->conn));
+        record->cipher = span_from_cstr(tls_conn_cipher(&session->conn));
+        record->client_subject = span_make(texts->subject, len);
+    }
+}
+
+static void fill_trouble(struct access_record *record, const struct trouble *trouble)
+{
+    if (trouble != NULL) {
+        record->reason = span_from_cstr(trouble->reason);
+        record->detail = span_from_cstr(trouble->detail);
+        record->mend = span_from_cstr(trouble->mend);
+    }
+}
+
+static void write_record(struct worker *worker, const struct access_record *record)
+{
+    if (worker->snapshot->settings->log.format == LOG_FORMAT_COMBINED) {
+        access_record_combined(record, &worker->log_clock, &worker->log);
+    } else {
+        access_record_json(record, &worker->log_clock, &worker->log);
+    }
+    worker_log_done(worker);
+}
+
+static bool begin(struct session *session, struct access_record *record, enum access_kind kind,
+                  uint64_t began_us, struct texts *texts)
+{
+    struct worker *worker = session->worker;
+
+    if (worker_log(worker) == NULL) {
+        return false;
+    }
+    access_record_init(record, kind);
+    int64_t age_us = (int64_t)(loop_clock_us() - began_us);
+    record->time_us = wall_clock_us() - age_us;
+    record->times.total_us = age_us;
+    fill_session(record, session, texts);
+    return true;
+}
+
+void access_log_trouble(struct session *session, const struct trouble *trouble)
+{
+    struct access_record record;
+    struct texts texts;
+
+    if (session->is_logged) {
+        return;
+    }
+    session->is_logged = true;
+    if (!begin(session, &record, ACCESS_CONNECTION, session->accepted_us, &texts)) {
+        return;
+    }
+    if (session->is_tls) {
+        record.mode = ACCESS_TERMINATE;
+    }
+    record.bytes_in = session->conn.bytes_in;
+    record.bytes_out = session->conn.bytes_out;
+    fill_trouble(&record, trouble);
+    write_record(session->worker, &record);
+}
+
+void access_log_passthrough(struct session *session, const struct passthrough_facts *facts,
+                            const struct trouble *trouble)
+{
+    struct access_record record;
+    struct texts texts;
+
+    if (session->is_logged) {
+        return;
+    }
+    session->is_logged = true;
+    if (!begin(session, &record, ACCESS_CONNECTION, session->accepted_us, &texts)) {
+        return;
+    }
+    record.mode = ACCESS_PASSTHROUGH;
+    record.backend = facts->backend;
+    record.server = facts->server;
+    record.times.connect_us = facts->connect_us;
+    record.bytes_in = session->conn.bytes_in;
+    record.bytes_out = session->conn.bytes_out;
+    fill_trouble(&record, trouble);
+    write_record(session->worker, &record);
+}
+
+static int64_t between(uint64_t from_us, uint64_t to_us)
+{
+    return from_us != 0 && to_us >= from_us ? (int64_t)(to_us - from_us) : -1;
+}
+
+static void fill_request(struct access_record *record, const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    const struct http_field *agent = http_fields_find(&request->fields, FIELD_USER_AGENT);
+    const struct http_field *referer = http_fields_find(&request->fields, FIELD_REFERER);
+
+    record->method = request->method_name;
+    record->authority = request->authority;
+    record->target = request->target;
+    record->version = request->version == HTTP_1_0 ? SPAN_OF("HTTP/1.0")
+                      : request->version == HTTP_2 ? SPAN_OF("HTTP/2")
+                                                   : SPAN_OF("HTTP/1.1");
+    if (agent != NULL) {
+        record->user_agent = agent->value;
+    }
+    if (referer != NULL) {
+        record->referer = referer->value;
+    }
+}
+
+static void fill_times(struct access_record *record, const struct exchange *x)
+{
+    if (x->session->is_tls) {
+        record->times.tls_us = x->session->handshake_us;
+    }
+    record->times.head_us = between(x->started_us, x->head_us);
+    if (x->connect_began_us != 0 && x->connected_us != 0) {
+        record->times.connect_us = between(x->connect_began_us, x->connected_us);
+    }
+    if (x->connected_us != 0 && x->first_byte_us != 0) {
+        record->times.first_byte_us = between(x->connected_us, x->first_byte_us);
+    }
+}
+
+void access_log_exchange(struct exchange *x)
+{
+    struct session *session = x->session;
+    struct access_record record;
+    struct texts texts;
+
+    if (!begin(session, &record, ACCESS_REQUEST, x->started_us, &texts)) {
+        return;
+    }
+    record.mode = session->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
+    if (x->site != NULL) {
+        record.site = x->site->name;
+    }
+    if (x->route != NULL) {
+        record.route = x->route->name;
+    }
+    if (x->backend != NULL) {
+        record.backend = span_from_cstr(x->backend->name);
+        if (x->server != BALANCE_NONE) {
+            record.server = span_from_cstr(x->backend->servers[x->server].text);
+        }
+    }
+    if (!x->is_plain_error) {
+        fill_request(&record, x);
+    }
+    record.status = x->has_started ? x->response.status : 0;
+    record.bytes_in = x->request_bytes;
+    record.bytes_out = x->response_bytes;
+    record.request_id = x->request_id;
+    fill_trouble(&record, x->trouble.reason != NULL ? &x->trouble : NULL);
+    fill_times(&record, x);
+    write_record(session->worker, &record);
+}

@@ -1,0 +1,668 @@
+#include "gateway/back_h1.h"
+
+#include <stdlib.h>
+
+#include "http/h1_chunked.h"
+#include "http/h1_parse.h"
+#include "http/h1_write.h"
+#include "io/relay.h"
+#include "tls/tls_conn.h"
+
+/* Room for what the gateway adds to a head. */
+#define HEAD_EXTRA_BYTES 8192
+/* Interim (1xx) responses to one request. */
+#define INTERIM_MAX 16
+
+enum back_state {
+    BACK_CONNECTING,
+    BACK_IDLE,
+    BACK_HEAD,
+    BACK_BODY,
+    BACK_DONE,
+    BACK_TUNNEL,
+    BACK_CLOSED
+};
+
+struct back_h1 {
+    struct conn conn;
+    struct worker *worker;
+    struct upstream *upstream;
+    struct exchange *exchange; /* NULL: parked */
+    size_t server;
+    struct list node; /* in worker->backs */
+    struct list parked;
+    struct timer timer; /* of a parked one */
+    struct deferred again;
+    struct deferred freeing;
+    enum back_state state;
+    enum http_framing framing;
+    bool request_is_chunked;
+    bool is_reused;
+    bool keep_alive;
+    bool is_pumping;
+    bool has_leftover; /* bytes behind the response: not to be used again */
+    char *saved;       /* a head that has come in part */
+    size_t saved_len;
+    size_t scanned;
+    unsigned interim_count;
+    struct span rest; /* bytes behind a 101 */
+    uint64_t body_left;
+    struct h1_chunked chunked;
+    struct relay relay;
+};
+
+static void pump(struct back_h1 *back);
+
+static struct h1_limits limits_of(const struct back_h1 *back)
+{
+    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
+
+    return (struct h1_limits){.head_bytes = (size_t)limits->head,
+                              .target_bytes = (size_t)limits->target,
+                              .fields = (size_t)limits->fields};
+}
+
+/* ---- life ---- */
+
+static void on_free(struct deferred *deferred)
+{
+    struct back_h1 *back = CONTAINER_OF(deferred, struct back_h1, freeing);
+
+    free(back->saved);
+    free(back);
+}
+
+static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
+{
+    struct loop *loop = back->worker->loop;
+
+    if (back->state == BACK_CLOSED) {
+        return;
+    }
+    back->state = BACK_CLOSED;
+    if (!list_is_empty(&back->parked)) {
+        upstream_remove_parked(back->upstream, back->server, &back->parked);
+    }
+    back->exchange = NULL;
+    relay_reset(&back->relay, loop);
+    close_conn(&back->conn);
+    timer_destroy(loop, &back->timer);
+    deferred_cancel(&back->again);
+    list_remove(&back->node);
+    loop_defer(loop, &back->freeing);
+}
+
+void back_h1_destroy(struct back_h1 *back)
+{
+    close_with(back, conn_close);
+}
+
+static void on_again(struct deferred *deferred)
+{
+    pump(CONTAINER_OF(deferred, struct back_h1, again));
+}
+
+static void on_idle_timer(struct timer *timer)
+{
+    struct back_h1 *back = CONTAINER_OF(timer, struct back_h1, timer);
+
+    if (!list_is_empty(&back->parked)) {
+        back_h1_destroy(back);
+    }
+}
+
+struct back_h1 *back_h1_create(struct worker *worker, const struct backend *backend)
+{
+    struct back_h1 *back = xcalloc(1, sizeof(*back));
+
+    back->worker = worker;
+    back->upstream = worker_upstream(worker, backend);
+    back->conn.watch.fd = -1;
+    back->conn.loop = worker->loop;
+    list_init(&back->parked);
+    list_push_back(&worker->backs, &back->node);
+    timer_init(&back->timer, on_idle_timer);
+    deferred_init(&back->again, on_again);
+    deferred_init(&back->freeing, on_free);
+    return back;
+}
+
+struct conn *back_h1_conn(struct back_h1 *back)
+{
+    return &back->conn;
+}
+
+void back_h1_close_all(struct worker *worker)
+{
+    LIST_FOR_EACH(node, &worker->backs)
+    {
+        back_h1_destroy(LIST_ENTRY(node, struct back_h1, node));
+    }
+}
+
+struct back_h1 *back_h1_from_parked(struct list *node)
+{
+    struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
+
+    back->is_reused = true;
+    timer_clear(&back->timer);
+    return back;
+}
+
+static bool may_park(const struct back_h1 *back)
+{
+    return back->state == BACK_DONE && back->keep_alive && !back->has_leftover &&
+           back->saved_len == 0 && conn_pending(&back->conn) == 0 &&
+           !conn_write_failed(&back->conn) && !back->conn.has_hangup &&
+           back->upstream->backend->proxy_protocol == BACKEND_PROXY_OFF &&
+           !back->worker->is_draining;
+}
+
+void back_h1_release(struct back_h1 *back, bool reusable)
+{
+    bool was_done = back->state == BACK_DONE;
+
+    back->exchange = NULL;
+    relay_reset(&back->relay, back->worker->loop);
+    if (reusable && may_park(back) && upstream_park(back->upstream, back->server, &back->parked)) {
+        back->state = BACK_IDLE;
+        timer_set_ms(back->worker->loop, &back->timer, back->upstream->backend->idle_timeout_ms);
+        return;
+    }
+    /* A server that is still sending, or still being sent to, is told at once. */
+    close_with(back, was_done ? conn_close : conn_abort);
+}
+
+/* The connection is of no more use; the exchange decides what that means for the request. */
+static void fail(struct back_h1 *back, unsigned status, const char *reason, const char *detail,
+                 const char *mend)
+{
+    struct exchange *x = back->exchange;
+    struct trouble trouble = {reason, detail, mend};
+    bool may_retry = back->is_reused && back->state == BACK_HEAD && back->saved_len == 0 &&
+                     x != NULL && x->first_byte_us == 0;
+
+    close_with(back, conn_abort);
+    if (x != NULL) {
+        exchange_back_failed(x, may_retry, status, &trouble);
+    }
+}
+
+static void fail_lost(struct back_h1 *back)
+{
+    if (back->state == BACK_BODY) {
+        fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
+             "see the server's log");
+    } else {
+        fail(back, 502, "server_closed", "the server closed the connection without a response",
+             "see the server's log");
+    }
+}
+
+static void fail_parse(struct back_h1 *back, enum h1_error error)
+{
+    fail(back, 502, h1_error_word(error), h1_error_text(error),
+         "the server sends broken HTTP: see its log, and its version");
+}
+
+/* ---- the request ---- */
+
+static void write_target(struct h1_writer *w, const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+
+    h1_write_bytes(w, request->method_name);
+    h1_write_bytes(w, SPAN_OF(" "));
+    h1_write_bytes(w, x->path.forward);
+    if (request->query.ptr != NULL) {
+        h1_write_bytes(w, SPAN_OF("?"));
+        h1_write_bytes(w, request->query);
+    }
+    h1_write_bytes(w, SPAN_OF(" HTTP/1.1\r\n"));
+}
+
+static void write_head(struct h1_writer *w, struct back_h1 *back, const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    bool wants_trailers = http_fields_has(&request->fields, FIELD_TE) &&
+                          http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"));
+
+    write_target(w, x);
+    h1_write_field(w, SPAN_OF("Host"),
+                   request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"));
+    h1_write_fields(w, &request->fields,
+                    UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH);
+    if (request->framing == HTTP_FRAMING_CHUNKED) {
+        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
+    } else if (request->has_content_length) {
+        h1_write_field_u64(w, SPAN_OF("Content-Length"), request->content_length);
+    }
+    if (request->upgrade.ptr != NULL) {
+        h1_write_bytes(w, SPAN_OF("Connection: Upgrade\r\n"));
+        h1_write_field(w, SPAN_OF("Upgrade"), request->upgrade);
+    } else if (back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF) {
+        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
+    } else if (wants_trailers) {
+        h1_write_bytes(w, SPAN_OF("TE: trailers\r\nConnection: TE\r\n"));
+    }
+    h1_write_end(w);
+}
+
+void back_h1_send_head(struct back_h1 *back, struct exchange *x)
+{
+    size_t room = limits_of(back).head_bytes + HEAD_EXTRA_BYTES;
+    struct h1_writer writer;
+
+    back->exchange = x;
+    back->state = BACK_HEAD;
+    back->request_is_chunked = x->request.framing == HTTP_FRAMING_CHUNKED;
+    back->scanned = 0;
+    back->interim_count = 0;
+    back->has_leftover = false;
+    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
+    write_head(&writer, back, x);
+    if (writer.is_full) {
+        conn_commit(&back->conn, 0);
+        fail(back, 431, "head_too_large",
+             "the request's head does not fit with the fields that are added to it",
+             "limits.head sets the limit");
+        return;
+    }
+    conn_commit(&back->conn, h1_writer_span(&writer).len);
+}
+
+bool back_h1_takes_body(const struct back_h1 *back)
+{
+    struct conn *conn = (struct conn *)(uintptr_t)&back->conn;
+
+    conn_flush(conn);
+    return conn_pending(conn) == 0;
+}
+
+void back_h1_send_body(struct back_h1 *back, struct span bytes)
+{
+    if (!back->request_is_chunked) {
+        conn_queue(&back->conn, bytes);
+        return;
+    }
+    char *line = conn_reserve(&back->conn, H1_CHUNK_LINE_MAX);
+    conn_commit(&back->conn, h1_chunk_line(line, bytes.len));
+    conn_queue(&back->conn, bytes);
+    conn_queue(&back->conn, SPAN_OF("\r\n"));
+}
+
+struct conn *back_h1_raw(struct back_h1 *back)
+{
+    return back->request_is_chunked ? NULL : &back->conn;
+}
+
+void back_h1_send_end(struct back_h1 *back, const struct http_fields *trailers)
+{
+    size_t room = limits_of(back).head_bytes + HEAD_EXTRA_BYTES;
+    struct h1_writer writer;
+
+    if (!back->request_is_chunked) {
+        return;
+    }
+    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
+    h1_write_bytes(&writer, SPAN_OF("0\r\n"));
+    if (trailers != NULL) {
+        h1_write_fields(&writer, trailers, 0);
+    }
+    h1_write_end(&writer);
+    CHECK(!writer.is_full); /* trailers were read under the same limit */
+    conn_commit(&back->conn, h1_writer_span(&writer).len);
+}
+
+/* ---- the response ---- */
+
+static void start_body(struct back_h1 *back, struct exchange *x)
+{
+    back->state = BACK_BODY;
+    back->framing = x->response.framing;
+    back->body_left = x->response.content_length;
+    back->keep_alive = x->response.keep_alive;
+    if (back->framing == HTTP_FRAMING_CHUNKED) {
+        h1_chunked_init(&back->chunked);
+    }
+    exchange_response_head(x);
+    if (back->state != BACK_BODY) {
+        return;
+    }
+    if (back->framing == HTTP_FRAMING_NONE) {
+        back->state = BACK_DONE;
+    }
+}
+
+static void finish_response(struct back_h1 *back, const struct http_fields *trailers)
+{
+    exchange_response_end(back->exchange, trailers);
+}
+
+/* Each of these uses some bytes of `in` and says how many. */
+
+static size_t take_head(struct back_h1 *back, struct span in)
+{
+    struct h1_limits limits = limits_of(back);
+    struct exchange *x = back->exchange;
+    enum h1_error error;
+    size_t start;
+    size_t len;
+
+    switch (h1_head_end(in, &limits, false, &back->scanned, &start, &len, &error)) {
+    case H1_HEAD_MORE:
+        return 0;
+    case H1_HEAD_BAD:
+        fail_parse(back, error);
+        return in.len;
+    case H1_HEAD_COMPLETE:
+        break;
+    }
+    back->scanned = 0;
+    x->response = (struct http_response){0};
+    error = h1_parse_response(arena_copy(&x->arena, span_make(in.ptr + start, len)), &limits,
+                              &x->arena, x->request.method, &x->response);
+    if (error != H1_OK) {
+        fail_parse(back, error);
+        return in.len;
+    }
+    if (x->response.status == 101) {
+        if (x->request.upgrade.ptr == NULL || !span_ieq(x->response.upgrade, x->request.upgrade)) {
+            fail(back, 502, "unasked_upgrade",
+                 "the server switched to a protocol that was not asked for",
+                 "see the server's log");
+            return in.len;
+        }
+        back->state = BACK_TUNNEL;
+        back->rest = span_skip(in, start + len);
+        exchange_response_head(x);
+        return in.len;
+    }
+    if (x->response.status < 200) {
+        if (++back->interim_count > INTERIM_MAX) {
+            fail(back, 502, "too_many_interim",
+                 "the server sent one interim response after another", "see the server's log");
+            return in.len;
+        }
+        exchange_response_interim(x);
+        return start + len;
+    }
+    start_body(back, x);
+    return start + len;
+}
+
+static size_t take_chunked(struct back_h1 *back, struct span in)
+{
+    struct h1_limits limits = limits_of(back);
+    struct exchange *x = back->exchange;
+    struct http_fields trailers = {0};
+    size_t total = 0;
+
+    while (back->state == BACK_BODY) {
+        enum h1_error error;
+        struct span data;
+        size_t used;
+        enum h1_chunked_result result =
+            h1_chunked_decode(&back->chunked, span_skip(in, total), &limits, &x->arena, &used,
+                              &data, &trailers, &error);
+        total += used;
+        if (result == H1_CHUNKED_DATA) {
+            exchange_response_body(x, data);
+            continue;
+        }
+        if (result == H1_CHUNKED_BAD) {
+            fail_parse(back, error);
+            return in.len;
+        }
+        if (result == H1_CHUNKED_END) {
+            back->state = BACK_DONE;
+            back->has_leftover = total != in.len;
+            finish_response(back, &trailers);
+            return in.len;
+        }
+        break;
+    }
+    return total;
+}
+
+static size_t take_length(struct back_h1 *back, struct span in)
+{
+    size_t n = back->body_left < in.len ? (size_t)back->body_left : in.len;
+
+    back->body_left -= n;
+    exchange_response_body(back->exchange, span_head(in, n));
+    if (back->state == BACK_BODY && back->body_left == 0) {
+        back->state = BACK_DONE;
+        back->has_leftover = n != in.len;
+        finish_response(back, NULL);
+        return in.len;
+    }
+    return n;
+}
+
+static size_t take_body(struct back_h1 *back, struct span in)
+{
+    switch (back->framing) {
+    case HTTP_FRAMING_CHUNKED:
+        return take_chunked(back, in);
+    case HTTP_FRAMING_LENGTH:
+        return take_length(back, in);
+    case HTTP_FRAMING_CLOSE:
+        exchange_response_body(back->exchange, in);
+        return in.len;
+    case HTTP_FRAMING_NONE:
+        break;
+    }
+    CHECK(false);
+    return 0;
+}
+
+static size_t take(struct back_h1 *back, struct span in)
+{
+    size_t total = 0;
+
+    while (back->state == BACK_HEAD || back->state == BACK_BODY) {
+        struct span left = span_skip(in, total);
+        if (left.len == 0) {
+            break;
+        }
+        size_t used = back->state == BACK_HEAD ? take_head(back, left) : take_body(back, left);
+        total += used;
+        if (back->state == BACK_DONE && back->exchange != NULL &&
+            back->framing == HTTP_FRAMING_NONE) {
+            back->has_leftover = total != in.len;
+            finish_response(back, NULL);
+            return in.len;
+        }
+        if (used == 0) {
+            break;
+        }
+    }
+    return total;
+}
+
+static void save(struct back_h1 *back, struct span bytes)
+{
+    back->saved = xrealloc(back->saved, back->saved_len + bytes.len);
+    memcpy(back->saved + back->saved_len, bytes.ptr, bytes.len);
+    back->saved_len += bytes.len;
+}
+
+static void on_bytes(struct back_h1 *back, struct span bytes)
+{
+    if (back->saved_len == 0) {
+        size_t used = take(back, bytes);
+        if (back->state == BACK_HEAD && used < bytes.len) {
+            save(back, span_skip(bytes, used));
+        }
+        return;
+    }
+    save(back, bytes);
+    char *whole = back->saved;
+    size_t len = back->saved_len;
+    back->saved = NULL;
+    back->saved_len = 0;
+    size_t used = take(back, span_make(whole, len));
+    if (back->state == BACK_HEAD && used < len) {
+        save(back, span_make(whole + used, len - used));
+    }
+    conn_memory_flush(conn_memory(&back->conn)); /* what was queued lies in `whole` */
+    free(whole);
+}
+
+static void on_end(struct back_h1 *back, enum conn_result result)
+{
+    if (back->exchange == NULL) {
+        back_h1_destroy(back); /* a parked connection that the server has closed */
+        return;
+    }
+    bool is_truncated = !conn_is_plain(&back->conn) && tls_conn_was_truncated(&back->conn);
+    if (back->state == BACK_BODY && back->framing == HTTP_FRAMING_CLOSE && result == CONN_EOF &&
+        !is_truncated) {
+        back->state = BACK_DONE;
+        back->keep_alive = false;
+        finish_response(back, NULL);
+        return;
+    }
+    fail_lost(back);
+}
+
+/* A long body of known length between two plain connections goes by itself. False: the ordinary
+ * way. */
+static bool run_relay(struct back_h1 *back)
+{
+    struct exchange *x = back->exchange;
+    struct conn *to;
+    uint64_t moved;
+    bool is_length = back->framing == HTTP_FRAMING_LENGTH;
+
+    if (back->state != BACK_BODY || (!is_length && back->framing != HTTP_FRAMING_CLOSE) ||
+        !conn_is_plain(&back->conn) || (is_length && back->body_left < CONN_RX_BYTES)) {
+        if (back->relay.in_pipe == 0) {
+            return false;
+        }
+    }
+    to = x->front->raw(x);
+    if (to == NULL || !conn_is_plain(to)) {
+        return false;
+    }
+    enum relay_result result =
+        relay_run(&back->relay, &back->conn, to, is_length ? back->body_left : UINT64_MAX, &moved);
+    if (is_length) {
+        back->body_left -= moved;
+    }
+    exchange_response_moved(x, moved);
+    switch (result) {
+    case RELAY_EMPTY:
+    case RELAY_BLOCKED:
+        break;
+    case RELAY_BUDGET:
+        loop_defer(back->worker->loop, &back->again);
+        break;
+    case RELAY_LIMIT:
+        back->state = BACK_DONE;
+        finish_response(back, NULL);
+        break;
+    case RELAY_EOF:
+        on_end(back, CONN_EOF);
+        break;
+    case RELAY_ERROR:
+        if (conn_write_failed(to)) {
+            exchange_finish(x, true);
+        } else {
+            on_end(back, CONN_ERROR);
+        }
+        break;
+    }
+    return true;
+}
+
+static bool may_read(const struct back_h1 *back)
+{
+    if (back->state == BACK_IDLE) {
+        return true;
+    }
+    return (back->state == BACK_HEAD || back->state == BACK_BODY) &&
+           exchange_takes_response(back->exchange);
+}
+
+static void pump(struct back_h1 *back)
+{
+    if (back->is_pumping) {
+        return;
+    }
+    back->is_pumping = true;
+    for (int turn = 0;; turn++) {
+        struct span bytes;
+        if (!may_read(back)) {
+            break;
+        }
+        if (run_relay(back)) {
+            break;
+        }
+        if (!conn_can_read(&back->conn)) {
+            break;
+        }
+        if (turn == 8) {
+            loop_defer(back->worker->loop, &back->again);
+            break;
+        }
+        enum conn_result result = conn_read(&back->conn, &bytes);
+        if (result == CONN_AGAIN) {
+            continue;
+        }
+        if (result != CONN_OK) {
+            on_end(back, result);
+            break;
+        }
+        if (back->exchange == NULL) {
+            back_h1_destroy(back); /* a server that speaks without being asked */
+            break;
+        }
+        on_bytes(back, bytes);
+    }
+    back->is_pumping = false;
+}
+
+void back_h1_resume(struct back_h1 *back)
+{
+    pump(back);
+}
+
+static void on_readable(struct conn *conn)
+{
+    pump(conn->owner);
+}
+
+static void on_writable(struct conn *conn)
+{
+    struct back_h1 *back = conn->owner;
+
+    if (conn_write_failed(conn)) {
+        /* The server may have said why before it stopped listening. */
+        pump(back);
+        return;
+    }
+    if (back->exchange != NULL) {
+        exchange_back_writable(back->exchange);
+    }
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+};
+
+void back_h1_connected(struct back_h1 *back, size_t server)
+{
+    back->server = server;
+    back->state = BACK_IDLE;
+    back->conn.handler = &handler;
+    back->conn.owner = back;
+}
+
+struct conn *back_h1_take_over(struct back_h1 *back, struct span *rest)
+{
+    *rest = back->rest;
+    return &back->conn;
+}

@@ -1,0 +1,228 @@
+#include "gateway/dial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/proxy_header.h"
+#include "tls/tls_conn.h"
+
+static void try_next(struct dial *dial);
+
+static void finish(struct dial *dial, enum dial_result result)
+{
+    dial->is_over = true;
+    timer_destroy(dial->worker->loop, &dial->timer);
+    dial->on_done(dial, result);
+}
+
+static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)
+{
+    const struct server *server = &dial->upstream->backend->servers[dial->server];
+
+    dial->last = result;
+    dial->trouble.reason = reason;
+    dial->trouble.mend = mend;
+    dial->trouble.detail = dial->text;
+    timer_clear(&dial->timer);
+    conn_close(dial->conn);
+    log_debug("server %s: %s", server->text, dial->text);
+}
+
+/* The present address failed: the server's next one, else the next server. */
+static void move_on(struct dial *dial)
+{
+    const struct server *server = &dial->upstream->backend->servers[dial->server];
+    const struct server_addresses *addresses =
+        atomic_load_explicit(&server->addresses, memory_order_acquire);
+
+    if (++dial->address >= addresses->count) {
+        upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->loop));
+        upstream_done(dial->upstream, dial->server, false);
+        dial->server = BALANCE_NONE;
+    }
+    try_next(dial);
+}
+
+static void fail_connect(struct dial *dial, int error)
+{
+    const struct server *server = &dial->upstream->backend->servers[dial->server];
+
+    (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
+                   strerror(error));
+    fail(dial, DIAL_REFUSED, "server_unreachable",
+         "see that the server runs and listens on that address, and that no firewall is between");
+    move_on(dial);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct dial *dial = CONTAINER_OF(timer, struct dial, timer);
+    const struct backend *backend = dial->upstream->backend;
+
+    (void)snprintf(dial->text, sizeof(dial->text), "%.150s did not answer within %llu ms",
+                   backend->servers[dial->server].text,
+                   (unsigned long long)backend->connect_timeout_ms);
+    fail(dial, DIAL_TIMEOUT, "connect_timeout",
+         "see whether the server is overloaded or a firewall drops packets; connect_timeout of the "
+         "backend sets "
+         "the limit");
+    move_on(dial);
+}
+
+static void succeed(struct dial *dial)
+{
+    upstream_mark_up(dial->upstream, dial->server);
+    finish(dial, DIAL_OK);
+}
+
+static void on_handshake(struct conn *conn, bool ok)
+{
+    struct dial *dial = conn->owner;
+
+    if (ok) {
+        succeed(dial);
+        return;
+    }
+    struct tls_failure failure = tls_conn_failure(conn);
+    (void)snprintf(dial->text, sizeof(dial->text), "TLS to %.100s: %.140s",
+                   dial->upstream->backend->servers[dial->server].text, failure.sentence);
+    fail(dial, DIAL_TLS, failure.word, failure.mend);
+    move_on(dial);
+}
+
+static const struct tls_conn_events tls_events = {.on_done = on_handshake};
+
+static void send_proxy_header(struct dial *dial)
+{
+    char header[PROXY_HEADER_WRITE_MAX];
+    struct session *session = dial->session;
+    size_t len;
+
+    switch (dial->upstream->backend->proxy_protocol) {
+    case BACKEND_PROXY_OFF:
+        return;
+    case BACKEND_PROXY_V1:
+        len = proxy_header_write_v1(header, &session->peer, session_local(session));
+        break;
+    case BACKEND_PROXY_V2:
+        len = proxy_header_write_v2(header, &session->peer, session_local(session),
+                                    span_from_cstr(session->sni));
+        break;
+    default:
+        CHECK(false);
+    }
+    conn_queue_copy(dial->conn, span_make(header, len));
+}
+
+static void on_connected(struct conn *conn, int error)
+{
+    struct dial *dial = conn->owner;
+    const struct backend *backend = dial->upstream->backend;
+
+    if (error != 0) {
+        fail_connect(dial, error);
+        return;
+    }
+    send_proxy_header(dial);
+    if (backend->tls == NULL) {
+        succeed(dial);
+        return;
+    }
+    conn_flush(conn);
+    if (!tls_conn_connect(conn, backend->tls, backend->servers[dial->server].tls_name,
+                          &tls_events)) {
+        fail_connect(dial, ENOMEM);
+    }
+}
+
+static void on_unused(struct conn *conn)
+{
+    (void)conn; /* the handshake has the events; what comes later waits for the owner */
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_unused,
+    .on_writable = on_unused,
+    .on_connected = on_connected,
+};
+
+static void give_up(struct dial *dial)
+{
+    if (dial->tried->count == 0) {
+        dial->last = DIAL_NO_SERVER;
+        dial->trouble =
+            (struct trouble){"no_server", "no server of the backend has a known address",
+                             "see the messages about names that could not be resolved"};
+    }
+    finish(dial, dial->last);
+}
+
+static void try_next(struct dial *dial)
+{
+    struct loop *loop = dial->worker->loop;
+
+    for (;;) {
+        int error = 0;
+        if (dial->server == BALANCE_NONE) {
+            dial->server = upstream_pick(dial->upstream, dial->tried, loop_now_us(loop));
+            dial->address = 0;
+        }
+        if (dial->server == BALANCE_NONE) {
+            give_up(dial);
+            return;
+        }
+        const struct server_addresses *addresses = atomic_load_explicit(
+            &dial->upstream->backend->servers[dial->server].addresses, memory_order_acquire);
+        conn_init(dial->conn, loop, &handler, dial);
+        timer_set_ms(loop, &dial->timer, dial->upstream->backend->connect_timeout_ms);
+        if (conn_connect(dial->conn, &addresses->items[dial->address], &error)) {
+            return;
+        }
+        const struct server *server = &dial->upstream->backend->servers[dial->server];
+        (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
+                       strerror(error));
+        fail(dial, DIAL_REFUSED, "server_unreachable",
+             "see that the server runs and listens on that address");
+        if (++dial->address >= addresses->count) {
+            upstream_mark_down(dial->upstream, dial->server, loop_now_us(loop));
+            upstream_done(dial->upstream, dial->server, false);
+            dial->server = BALANCE_NONE;
+        }
+    }
+}
+
+void dial_start(struct dial *dial, struct session *session, const struct backend *backend,
+                struct conn *conn, struct upstream_tried *tried, size_t server, void *owner,
+                void (*on_done)(struct dial *, enum dial_result))
+{
+    struct worker *worker = session->worker;
+
+    *dial = (struct dial){
+        .worker = worker,
+        .session = session,
+        .upstream = worker_upstream(worker, backend),
+        .conn = conn,
+        .tried = tried,
+        .server = server,
+        .started_us = loop_now_us(worker->loop),
+        .owner = owner,
+        .on_done = on_done,
+    };
+    timer_init(&dial->timer, on_timer);
+    try_next(dial);
+}
+
+void dial_cancel(struct dial *dial)
+{
+    if (dial->is_over) {
+        return;
+    }
+    dial->is_over = true;
+    timer_destroy(dial->worker->loop, &dial->timer);
+    conn_close(dial->conn);
+    if (dial->server != BALANCE_NONE) {
+        upstream_done(dial->upstream, dial->server, true);
+        dial->server = BALANCE_NONE;
+    }
+}

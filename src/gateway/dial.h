@@ -1,0 +1,49 @@
+/* Connects to one of a backend's servers: the balancer's choice, then the next one when it cannot
+ * be reached, until none is left. Sends the PROXY header and makes the TLS handshake where the
+ * backend asks for them.
+ *
+ * Made for one connection attempt and freed by its owner after on_done. */
+#ifndef TIDEGATE_GATEWAY_DIAL_H
+#define TIDEGATE_GATEWAY_DIAL_H
+
+#include "gateway/session.h"
+#include "io/conn.h"
+
+enum dial_result {
+    DIAL_OK,
+    DIAL_NO_SERVER, /* none is known: not resolved yet */
+    DIAL_REFUSED,   /* the last one tried could not be reached */
+    DIAL_TIMEOUT,
+    DIAL_TLS /* the last one tried failed the handshake; see trouble */
+};
+
+struct dial {
+    struct worker *worker;
+    struct session *session; /* for the PROXY header */
+    struct upstream *upstream;
+    struct conn *conn; /* the owner's; opened here */
+    struct upstream_tried *tried;
+    struct timer timer;
+    size_t server;  /* on which a lease is held; BALANCE_NONE: on none */
+    size_t address; /* which of its addresses */
+    uint64_t started_us;
+    bool is_over;
+    enum dial_result last;
+    struct trouble trouble; /* of the last failure; texts are static or in text */
+    char text[256];
+    void *owner;
+    /* Once; from the loop, or from inside dial_start. DIAL_OK: the connection is open, a lease on
+     * `server` is held, and the owner sets its handler. Otherwise the connection is closed and no
+     * lease is held. */
+    void (*on_done)(struct dial *dial, enum dial_result result);
+};
+
+/* `tried` is kept by the owner over several dials of one request. With `server` not BALANCE_NONE
+ * that one is tried first; a lease on it is held already. */
+void dial_start(struct dial *dial, struct session *session, const struct backend *backend,
+                struct conn *conn, struct upstream_tried *tried, size_t server, void *owner,
+                void (*on_done)(struct dial *, enum dial_result));
+/* Gives up: closes the connection and ends the lease. Not after on_done. May be called twice. */
+void dial_cancel(struct dial *dial);
+
+#endif

@@ -1,0 +1,398 @@
+#include "gateway/exchange.h"
+
+#include <stdlib.h>
+
+#include "gateway/access.h"
+#include "gateway/back_h1.h"
+#include "gateway/dial.h"
+
+/* One block holds the head, the fields and what is added to an ordinary request. */
+#define ARENA_BLOCK 8192
+#define POOL_MAX 256
+
+static void on_timer(struct timer *timer);
+
+/* ---- life ---- */
+
+static struct exchange *take_from_pool(struct worker *worker)
+{
+    struct list *node = list_pop_front(&worker->free_exchanges);
+    struct exchange *x;
+
+    if (node != NULL) {
+        worker->free_exchange_count--;
+        return LIST_ENTRY(node, struct exchange, pool_node);
+    }
+    x = xcalloc(1, sizeof(*x));
+    arena_init(&x->arena, ARENA_BLOCK);
+    timer_init(&x->timer, on_timer);
+    list_init(&x->pool_node);
+    return x;
+}
+
+static void exchange_destroy(struct exchange *x)
+{
+    timer_destroy(x->worker->loop, &x->timer);
+    arena_destroy(&x->arena);
+    free(x);
+}
+
+void exchange_free_pool(struct worker *worker)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&worker->free_exchanges)) != NULL) {
+        exchange_destroy(LIST_ENTRY(node, struct exchange, pool_node));
+    }
+}
+
+static void give_back(struct exchange *x)
+{
+    struct worker *worker = x->worker;
+
+    worker->exchange_count--;
+    deferred_cancel(&x->again);
+    if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
+        exchange_destroy(x);
+        return;
+    }
+    /* The timer stays in the heap, cleared: the next request will most likely set it again. */
+    timer_clear(&x->timer);
+    arena_reset(&x->arena);
+    list_push_front(&worker->free_exchanges, &x->pool_node);
+    worker->free_exchange_count++;
+}
+
+struct exchange *exchange_create(struct session *session, const struct front_ops *front,
+                                 void *front_owner)
+{
+    struct worker *worker = session->worker;
+    struct exchange *x = take_from_pool(worker);
+    struct arena arena = x->arena;
+    struct timer timer = x->timer;
+
+    worker->exchange_count++;
+    /* Everything but what the pool keeps starts from zero. */
+    memset(x, 0, sizeof(*x));
+    x->arena = arena;
+    x->timer = timer;
+    list_init(&x->pool_node);
+    deferred_init(&x->again, exchange_answer_file_again);
+    x->worker = worker;
+    x->session = session;
+    x->front = front;
+    x->front_owner = front_owner;
+    x->site = session->site;
+    x->server = BALANCE_NONE;
+    x->started_us = x->head_us = loop_now_us(worker->loop);
+    worker_request_id(worker, x->id);
+    x->request_id = span_make(x->id, REQUEST_ID_LEN);
+    session->is_logged = true; /* from here on its requests are what is logged */
+    return x;
+}
+
+void exchange_finish(struct exchange *x, bool is_broken)
+{
+    if (x->state == EXCHANGE_DONE) {
+        return;
+    }
+    exchange_release_back(x, !is_broken);
+    x->state = EXCHANGE_DONE;
+    access_log_exchange(x);
+    x->front->done(x, is_broken);
+    give_back(x);
+}
+
+void exchange_abandon(struct exchange *x, const char *reason)
+{
+    if (x->state == EXCHANGE_DONE) {
+        return;
+    }
+    if (x->trouble.reason == NULL && reason != NULL) {
+        x->trouble.reason = reason;
+    }
+    exchange_stop_tunnel(x);
+    exchange_release_back(x, false);
+    x->state = EXCHANGE_DONE;
+    access_log_exchange(x);
+    give_back(x);
+}
+
+/* ---- routing ---- */
+
+void exchange_refuse(struct exchange *x, unsigned status, bool closes, const char *reason,
+                     const char *detail, const char *mend)
+{
+    x->trouble = (struct trouble){reason, detail, mend};
+    x->closes |= closes;
+    exchange_release_back(x, false);
+    if (x->has_started) {
+        exchange_finish(x, true);
+        return;
+    }
+    exchange_answer_error(x, status);
+}
+
+/* The site of the request's authority, which on TLS must be the one that the handshake was for:
+ * another may have another certificate or ask for one of the client (RFC 9110 section 15.5.20). */
+static bool find_site(struct exchange *x)
+{
+    const struct listener *listener = x->session->socket->listener;
+    const struct site *site = host_table_find(&listener->hosts, x->request.host);
+
+    if (x->session->is_tls && site != x->session->site) {
+        exchange_refuse(x, 421, false, "misdirected_request",
+                        "the request's host belongs to another site than the TLS handshake was for",
+                        "the client should open a connection of its own for that host");
+        return false;
+    }
+    if (site == NULL) {
+        exchange_refuse(
+            x, 421, false, "unknown_host", "no site has the request's host",
+            "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default");
+        return false;
+    }
+    x->site = site;
+    return true;
+}
+
+/* Plain HTTP to a site that speaks TLS. True: the request was answered. */
+static bool keep_off_plain(struct exchange *x)
+{
+    if (x->session->is_tls) {
+        return false;
+    }
+    switch (x->site->settings->plain_http) {
+    case PLAIN_HTTP_SERVE:
+        return false;
+    case PLAIN_HTTP_REDIRECT:
+        exchange_answer_redirect(x);
+        return true;
+    case PLAIN_HTTP_REFUSE:
+        break;
+    }
+    exchange_refuse(x, 403, true, "plain_http_refused", "this site is not served over plain HTTP",
+                    "use https://, or set plain_http of the site");
+    return true;
+}
+
+static bool find_route(struct exchange *x)
+{
+    const struct route_table *table = &x->site->table;
+    int found = route_table_find(table, x->path.match, x->request.method_name);
+
+    if (found >= 0) {
+        x->route = &x->site->routes[found];
+        return true;
+    }
+    if (found == ROUTE_METHOD_NOT_ALLOWED || x->request.method == HTTP_CONNECT) {
+        struct span allow = route_table_allow(table, x->path.match, &x->arena);
+        http_fields_add(&x->response.fields, &x->arena, FIELD_OTHER, SPAN_OF("Allow"), allow);
+        exchange_refuse(x, 405, false, "method_not_allowed",
+                        "no route of the path takes this method",
+                        "name the method in match.methods of a route");
+        return false;
+    }
+    exchange_refuse(x, 404, false, "no_route", "no route of the site matches the path",
+                    "add a route, for example one with the path /*");
+    return false;
+}
+
+static bool check_body_limit(struct exchange *x, uint64_t bytes)
+{
+    if (bytes <= x->route->body_limit) {
+        return true;
+    }
+    exchange_refuse(x, 413, true, "body_too_large", "the request's body is over the limit",
+                    "body_limit of the route, or limits.body, sets it");
+    return false;
+}
+
+void exchange_begin(struct exchange *x)
+{
+    struct http_request *request = &x->request;
+
+    if (request->method == HTTP_CONNECT) {
+        exchange_refuse(x, 405, true, "connect_refused",
+                        "CONNECT asks for a forward proxy, which this is not", NULL);
+        return;
+    }
+    enum path_error error = path_normalise(request->path, &x->arena, &x->path);
+    if (error != PATH_OK) {
+        exchange_refuse(x, 400, true, path_error_word(error), path_error_text(error), NULL);
+        return;
+    }
+    if (!find_site(x) || keep_off_plain(x) || !find_route(x)) {
+        return;
+    }
+    if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {
+        return;
+    }
+    if (x->route->backend == NULL) {
+        exchange_answer_route(x);
+        return;
+    }
+    x->backend = x->route->backend;
+    exchange_prepare_request(x);
+    exchange_forward(x);
+}
+
+/* ---- the request's body ---- */
+
+bool exchange_takes_body(const struct exchange *x)
+{
+    switch (x->state) {
+    case EXCHANGE_DISCARD:
+        return true;
+    case EXCHANGE_WAIT:
+    case EXCHANGE_RESPOND:
+        return x->back != NULL && back_h1_takes_body(x->back);
+    case EXCHANGE_START:
+    case EXCHANGE_CONNECT:
+    case EXCHANGE_TUNNEL:
+    case EXCHANGE_DONE:
+        break;
+    }
+    return false;
+}
+
+void exchange_request_body(struct exchange *x, struct span bytes)
+{
+    x->request_bytes += bytes.len;
+    if (!check_body_limit(x, x->request_bytes)) {
+        return;
+    }
+    if (x->back != NULL) {
+        back_h1_send_body(x->back, bytes);
+        exchange_progress(x);
+    }
+}
+
+struct conn *exchange_raw_back(const struct exchange *x)
+{
+    return x->back != NULL && (x->state == EXCHANGE_WAIT || x->state == EXCHANGE_RESPOND)
+               ? back_h1_raw(x->back)
+               : NULL;
+}
+
+void exchange_request_moved(struct exchange *x, uint64_t bytes)
+{
+    x->request_bytes += bytes;
+    exchange_progress(x);
+}
+
+void exchange_request_end(struct exchange *x, const struct http_fields *trailers)
+{
+    x->request_done = true;
+    if (x->state == EXCHANGE_DISCARD) {
+        exchange_answer_now(x);
+        return;
+    }
+    if (x->back != NULL) {
+        back_h1_send_end(x->back, trailers);
+        exchange_progress(x);
+    }
+}
+
+void exchange_back_writable(struct exchange *x)
+{
+    exchange_progress(x);
+    if (!x->request_done) {
+        x->front->resume(x);
+    }
+}
+
+/* ---- the response ---- */
+
+bool exchange_takes_response(const struct exchange *x)
+{
+    return !x->front->is_blocked((struct exchange *)(uintptr_t)x);
+}
+
+void exchange_front_writable(struct exchange *x)
+{
+    if (x->file != NULL) {
+        exchange_answer_file_go_on(x);
+        return;
+    }
+    if (x->back != NULL && x->state != EXCHANGE_TUNNEL) {
+        exchange_progress(x);
+        back_h1_resume(x->back);
+    }
+}
+
+void exchange_response_interim(struct exchange *x)
+{
+    exchange_progress(x);
+    /* HTTP/1.0 knows no interim responses (RFC 9110 section 15.2). */
+    if (x->request.version != HTTP_1_0) {
+        exchange_prepare_response(x);
+        x->front->interim(x, &x->response);
+    }
+}
+
+void exchange_response_head(struct exchange *x)
+{
+    if (x->first_byte_us == 0) {
+        x->first_byte_us = loop_now_us(x->worker->loop);
+    }
+    exchange_progress(x);
+    if (x->response.status == 101) {
+        exchange_prepare_response(x);
+        x->has_started = true;
+        x->front->head(x, &x->response);
+        exchange_start_tunnel(x);
+        return;
+    }
+    exchange_prepare_response(x);
+    x->state = EXCHANGE_RESPOND;
+    x->has_started = true;
+    x->front->head(x, &x->response);
+}
+
+void exchange_response_body(struct exchange *x, struct span bytes)
+{
+    exchange_response_moved(x, bytes.len);
+    x->front->body(x, bytes);
+}
+
+void exchange_response_moved(struct exchange *x, uint64_t bytes)
+{
+    x->response_bytes += bytes;
+    exchange_progress(x);
+}
+
+void exchange_response_end(struct exchange *x, const struct http_fields *trailers)
+{
+    x->front->end(x, trailers);
+    exchange_finish(x, false);
+}
+
+/* ---- time ---- */
+
+void exchange_progress(struct exchange *x)
+{
+    if (x->backend != NULL && x->state != EXCHANGE_TUNNEL) {
+        timer_set_ms(x->worker->loop, &x->timer, x->backend->response_timeout_ms);
+    }
+}
+
+/* Nothing moved on the server's side for the backend's response_timeout. */
+static void on_timer(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, timer);
+    bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
+                            (x->has_started && !exchange_takes_response(x));
+
+    if (x->state == EXCHANGE_DONE || x->back == NULL) {
+        return;
+    }
+    if (waits_for_client) {
+        exchange_progress(x); /* the front has deadlines of its own for its client */
+        return;
+    }
+    exchange_refuse(x, 504, false, "response_timeout",
+                    x->has_started ? "the server stopped in the middle of its response"
+                                   : "the server did not answer in time",
+                    "response_timeout of the backend sets the limit");
+}

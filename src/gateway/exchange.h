@@ -1,0 +1,168 @@
+/* An exchange: one request and its response, between a front (the client's side, of any HTTP
+ * version) and a back (a server's side), or an answer made here.
+ *
+ *   front --head--> exchange_begin: site, route, policy
+ *                      |--> answered here: redirect, respond, files, errors
+ *                      `--> forwarded: lease, back --head, body, end--> front
+ *
+ * Bodies stream: a front asks exchange_takes_body before it reads, a back asks
+ * exchange_takes_response. Each piece given is taken at once (it is queued for the other side), so
+ * that what a slow side costs is bounded by one receive buffer.
+ *
+ * The exchange ends itself: when the response is complete, or with exchange_abandon by the front.
+ * The front hears of it by its `done`, after which the exchange is gone. Request memory comes from
+ * its arena. */
+#ifndef TIDEGATE_GATEWAY_EXCHANGE_H
+#define TIDEGATE_GATEWAY_EXCHANGE_H
+
+#include "edge/path.h"
+#include "gateway/session.h"
+#include "gateway/static_files.h"
+#include "http/message.h"
+
+struct back_h1;
+struct dial;
+struct exchange;
+
+/* What a front does for its exchange. */
+struct front_ops {
+    /* 1xx, but not 101. */
+    void (*interim)(struct exchange *x, const struct http_response *response);
+    /* The final head; x->response.framing says what follows. Hop-by-hop fields are marked, and not
+     * sent. */
+    void (*head)(struct exchange *x, const struct http_response *response);
+    void (*body)(struct exchange *x, struct span bytes);
+    void (*end)(struct exchange *x, const struct http_fields *trailers);
+    /* Whether more of the response would only wait. When that ends: exchange_front_writable. */
+    bool (*is_blocked)(struct exchange *x);
+    /* exchange_takes_body may have become true. */
+    void (*resume)(struct exchange *x);
+    /* The last call. is_broken: the response could not be completed, and the client must be able to
+     * tell. */
+    void (*done)(struct exchange *x, bool is_broken);
+    /* 101 was sent: the connection to carry on with, to be given to a tunnel; bytes that
+     * were read beyond the request are in *rest. NULL: this front cannot. */
+    struct conn *(*upgrade)(struct exchange *x, struct span *rest);
+    /* The connection, where bodies may be moved by splice and sendfile; NULL where not (frames).
+     * Only between head and end of a response of known length, or one that ends with the
+     * connection. */
+    struct conn *(*raw)(struct exchange *x);
+};
+
+enum exchange_state {
+    EXCHANGE_START,   /* routing */
+    EXCHANGE_DISCARD, /* answered here, once the request's body has come and gone */
+    EXCHANGE_CONNECT, /* waiting for a connection to a server */
+    EXCHANGE_WAIT,    /* the request is on its way; no response yet */
+    EXCHANGE_RESPOND, /* the response's head has been sent */
+    EXCHANGE_TUNNEL,  /* after 101 */
+    EXCHANGE_DONE
+};
+
+struct exchange {
+    struct worker *worker;
+    struct session *session;
+    const struct front_ops *front;
+    void *front_owner;
+    struct arena arena;
+    struct http_request request;
+    struct path path;
+    struct http_response response;
+    const struct site *site;
+    const struct route *route;
+    const struct backend *backend;
+    struct back_h1 *back;       /* leased; NULL: none */
+    struct dial *dial;          /* while connecting */
+    struct back_h1 *connecting; /* to be `back` once the dial is done */
+    struct upgrade_tunnel *tunnel;
+    struct upstream_tried tried;
+    size_t server; /* the last one tried, for the log; BALANCE_NONE: none */
+    struct timer timer;
+    struct deferred again; /* a file's next turn */
+    struct list pool_node;
+    enum exchange_state state;
+    bool request_done;   /* its last byte has come */
+    bool is_plain_error; /* the head was never parsed: fields of the request are not to be read */
+    bool was_retried;
+    bool has_started;         /* a final response head was given to the front */
+    bool closes;              /* the client's connection must end with this response */
+    struct file_answer *file; /* being sent; NULL: none */
+    size_t file_part;
+    uint64_t file_at;
+    struct span answer;      /* the body of an answer made here, when it waits for the request */
+    uint64_t request_bytes;  /* of the body so far */
+    uint64_t response_bytes; /* of the body so far, as given to the front */
+    uint64_t started_us;     /* the request's first byte */
+    uint64_t head_us;        /* its whole head; times are monotonic */
+    uint64_t connect_began_us;
+    uint64_t connected_us;
+    uint64_t first_byte_us;
+    struct trouble trouble; /* reason NULL: none */
+    char id[REQUEST_ID_LEN + 1];
+    struct span request_id; /* id, or a trusted peer's */
+    char trouble_text[256];
+};
+
+/* From the worker's pool. The front then fills x->request (memory from x->arena) and calls
+ * exchange_begin or exchange_refuse. */
+struct exchange *exchange_create(struct session *session, const struct front_ops *front,
+                                 void *front_owner);
+/* x->request is whole; request_done is set if it has no body. May end the exchange. */
+void exchange_begin(struct exchange *x);
+/* Answers with an error and ends; `closes` the client's connection. Texts are static, or live in
+ * the arena. */
+void exchange_refuse(struct exchange *x, unsigned status, bool closes, const char *reason,
+                     const char *detail, const char *mend);
+
+/* ---- from the front ---- */
+/* Whether body bytes would be taken now; if not, front->resume tells. */
+bool exchange_takes_body(const struct exchange *x);
+void exchange_request_body(struct exchange *x, struct span bytes);
+void exchange_request_end(struct exchange *x, const struct http_fields *trailers);
+/* The server's connection, where a body of known length may be moved by splice; NULL where not.
+ * What is moved is told with exchange_request_moved. */
+struct conn *exchange_raw_back(const struct exchange *x);
+void exchange_request_moved(struct exchange *x, uint64_t bytes);
+void exchange_front_writable(struct exchange *x);
+/* The client has gone. No call to the front follows. */
+void exchange_abandon(struct exchange *x, const char *reason);
+
+/* ---- from the back ---- */
+bool exchange_takes_response(const struct exchange *x);
+/* x->response is filled, memory from x->arena. */
+void exchange_response_interim(struct exchange *x);
+/* May end the exchange (a HEAD's, a 204). */
+void exchange_response_head(struct exchange *x);
+void exchange_response_body(struct exchange *x, struct span bytes);
+void exchange_response_moved(struct exchange *x, uint64_t bytes);
+void exchange_response_end(struct exchange *x, const struct http_fields *trailers);
+/* The back failed and is gone already; may_retry: nothing of a response came, and the connection
+ * had been used before. */
+void exchange_back_failed(struct exchange *x, bool may_retry, unsigned status,
+                          const struct trouble *trouble);
+/* More of the request can be taken. */
+void exchange_back_writable(struct exchange *x);
+/* Bytes went to or came from the server. */
+void exchange_progress(struct exchange *x);
+
+/* ---- for the parts of this module ---- */
+/* exchange_answer.c: answers made here. */
+void exchange_answer_redirect(struct exchange *x);
+void exchange_answer_route(struct exchange *x);
+void exchange_answer_file_go_on(struct exchange *x);
+void exchange_answer_file_again(struct deferred *deferred);
+void exchange_answer_error(struct exchange *x, unsigned status);
+void exchange_answer_now(struct exchange *x);
+/* exchange_fields.c: what is added to and taken from the fields. */
+void exchange_prepare_request(struct exchange *x);
+void exchange_prepare_response(struct exchange *x);
+/* exchange_forward.c: the lease. */
+void exchange_forward(struct exchange *x);
+void exchange_release_back(struct exchange *x, bool reusable);
+void exchange_start_tunnel(struct exchange *x);
+void exchange_stop_tunnel(struct exchange *x);
+/* exchange.c */
+void exchange_finish(struct exchange *x, bool is_broken);
+void exchange_free_pool(struct worker *worker);
+
+#endif

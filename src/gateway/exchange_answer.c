@@ -1,0 +1,302 @@
+/* Answers made here: errors, the redirect to https, `respond`, `files`. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/echo.h"
+#include "gateway/exchange.h"
+#include "tls/tls_conn.h"
+
+#define FILE_READ_BYTES 65536
+#define FILE_TURN_BYTES ((size_t)1024 * 1024)
+
+static void add_field(struct exchange *x, enum http_field_id id, struct span name,
+                      struct span value)
+{
+    http_fields_add(&x->response.fields, &x->arena, id, name, value);
+}
+
+static bool status_has_no_body(unsigned status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
+
+/* Head and body of an answer of known length; the caller has set status and fields. */
+static void send_head(struct exchange *x, uint64_t body_bytes)
+{
+    struct http_response *response = &x->response;
+    bool has_body =
+        body_bytes != 0 && x->request.method != HTTP_HEAD && !status_has_no_body(response->status);
+
+    response->version = HTTP_1_1;
+    response->framing = has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE;
+    response->has_content_length = !status_has_no_body(response->status);
+    response->content_length = body_bytes;
+    /* What of the request is still on its way would be read as the next request. */
+    x->closes |= !x->request_done;
+    x->first_byte_us = loop_now_us(x->worker->loop);
+    x->state = EXCHANGE_RESPOND;
+    x->has_started = true;
+    exchange_prepare_response(x);
+    x->front->head(x, response);
+}
+
+static void send_answer(struct exchange *x, struct span body)
+{
+    send_head(x, body.len);
+    if (x->response.framing == HTTP_FRAMING_LENGTH) {
+        exchange_response_body(x, body);
+    }
+    exchange_response_end(x, NULL);
+}
+
+static void start_response(struct exchange *x, unsigned status)
+{
+    struct http_fields kept = x->response.fields;
+
+    x->response = (struct http_response){.status = status, .fields = kept};
+}
+
+void exchange_answer_error(struct exchange *x, unsigned status)
+{
+    /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind
+     * the gateway is nobody's business out there. */
+    const char *detail = status == 400 || status == 431 || status == 414 ? x->trouble.detail : NULL;
+    char *body = arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status, http_reason(status),
+                              detail != NULL ? detail : "", detail != NULL ? "\n" : "",
+                              SPAN_ARG(x->request_id));
+
+    x->file = NULL;
+    if (x->response.status != 0 && x->response.status != status) {
+        x->response.fields = (struct http_fields){0}; /* of a response that is not passed on */
+    }
+    start_response(x, status);
+    add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("text/plain; charset=utf-8"));
+    send_answer(x, span_from_cstr(body));
+}
+
+void exchange_answer_redirect(struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    uint16_t port = session_local(x->session)->is_unix ? 0 : x->session->socket->port;
+    struct span target =
+        request->target_form == HTTP_TARGET_ORIGIN ? request->target : request->path;
+    char *location;
+
+    if (request->host.ptr == NULL) {
+        exchange_refuse(x, 400, true, "no_host", "there is no Host field to redirect to https with",
+                        NULL);
+        return;
+    }
+    /* The same port takes TLS too; only 80 has a counterpart by convention. */
+    if (port == 80 || port == 443 || port == 0) {
+        location =
+            arena_printf(&x->arena, "https://%.*s%.*s", SPAN_ARG(request->host), SPAN_ARG(target));
+    } else {
+        location = arena_printf(&x->arena, "https://%.*s:%u%.*s", SPAN_ARG(request->host), port,
+                                SPAN_ARG(target));
+    }
+    start_response(x, 308);
+    add_field(x, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
+    send_answer(x, span_make(NULL, 0));
+}
+
+/* ---- respond ---- */
+
+static struct span echo_body(struct exchange *x)
+{
+    struct session *session = x->session;
+    char client[SOCK_TEXT_MAX];
+    char subject[256];
+    struct echo_facts facts = {
+        .client = span_make(client, peer_text(&session->peer, client)),
+        .listener = span_from_cstr(session->socket->text),
+        .server = x->site->name,
+        .is_tls = session->is_tls,
+        .sni = span_from_cstr(session->sni),
+        .body_bytes = x->request_bytes,
+    };
+
+    if (session->is_tls && !conn_is_plain(&session->conn)) {
+        size_t len = tls_conn_peer_subject(&session->conn, subject, sizeof(subject));
+        facts.tls_version = span_from_cstr(tls_conn_version(&session->conn));
+        facts.tls_cipher = span_from_cstr(tls_conn_cipher(&session->conn));
+        facts.client_subject = span_make(len != 0 ? subject : NULL, len);
+    }
+    return echo_json(&x->arena, &x->request, &facts);
+}
+
+static void answer_respond(struct exchange *x, const struct respond_settings *respond)
+{
+    bool has_type = false;
+
+    start_response(x, respond->status);
+    for (size_t i = 0; i < respond->field_count; i++) {
+        struct span name = span_from_cstr(respond->fields[i].name);
+        enum http_field_id id = http_field_id(name);
+        has_type |= id == FIELD_CONTENT_TYPE;
+        add_field(x, id, name, span_from_cstr(respond->fields[i].value));
+    }
+    if (respond->echo) {
+        if (!has_type) {
+            add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("application/json"));
+        }
+        send_answer(x, echo_body(x));
+        return;
+    }
+    struct span body = span_from_cstr(respond->body);
+    if (!has_type && body.len != 0) {
+        add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"),
+                  SPAN_OF("text/plain; charset=utf-8"));
+    }
+    send_answer(x, body);
+}
+
+/* ---- files ---- */
+
+static void answer_file(struct exchange *x, const struct files_settings *files)
+{
+    struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
+
+    static_files_open(x->route->files_root, files->index, &x->request, x->path.match, &x->arena,
+                      file);
+    x->response = (struct http_response){.status = file->status, .fields = file->fields};
+    if (!file->has_file) {
+        if (file->status >= 400) {
+            x->trouble = (struct trouble){file->status >= 500 ? "file_unreadable" : "no_file",
+                                          file->detail, NULL};
+            exchange_answer_error(x, file->status);
+            return;
+        }
+        send_answer(x, span_make(NULL, 0));
+        return;
+    }
+    send_head(x, file->content_length);
+    if (!file->is_body_sent || x->response.framing != HTTP_FRAMING_LENGTH) {
+        exchange_response_end(x, NULL);
+        return;
+    }
+    x->file = file;
+    exchange_answer_file_go_on(x);
+}
+
+enum file_step { FILE_STEP_MORE, FILE_STEP_WAIT, FILE_STEP_BROKEN };
+
+/* Through the kernel where the client's connection is plain. */
+static enum file_step send_raw(struct exchange *x, struct conn *conn, const struct file_part *part)
+{
+    uint64_t offset = part->offset + x->file_at;
+    uint64_t left = part->length - x->file_at;
+    size_t moved;
+
+    conn_flush(conn);
+    if (conn_pending(conn) != 0) {
+        return FILE_STEP_WAIT;
+    }
+    switch (conn_send_file(conn, x->file->fd, &offset,
+                           left < FILE_TURN_BYTES ? (size_t)left : FILE_TURN_BYTES, &moved)) {
+    case CONN_OK:
+        break;
+    case CONN_AGAIN:
+        return FILE_STEP_WAIT;
+    case CONN_EOF: /* the file has shrunk */
+    case CONN_ERROR:
+        return FILE_STEP_BROKEN;
+    }
+    x->file_at += moved;
+    exchange_response_moved(x, moved);
+    return FILE_STEP_MORE;
+}
+
+static enum file_step send_copied(struct exchange *x, const struct file_part *part)
+{
+    uint64_t left = part->length - x->file_at;
+    char *buffer = worker_file_buffer(x->worker, FILE_READ_BYTES);
+    ssize_t n = pread(x->file->fd, buffer, left < FILE_READ_BYTES ? (size_t)left : FILE_READ_BYTES,
+                      (off_t)(part->offset + x->file_at));
+
+    if (n <= 0) {
+        return FILE_STEP_BROKEN;
+    }
+    x->file_at += (uint64_t)n;
+    exchange_response_body(x, span_make(buffer, (size_t)n));
+    return x->front->is_blocked(x) ? FILE_STEP_WAIT : FILE_STEP_MORE;
+}
+
+static enum file_step send_some(struct exchange *x)
+{
+    const struct file_part *part = &x->file->parts[x->file_part];
+    struct conn *raw = x->front->raw(x);
+
+    if (x->file_at == 0 && part->header.len != 0) {
+        exchange_response_body(x, part->header);
+    }
+    if (part->length == 0) {
+        return FILE_STEP_MORE;
+    }
+    return raw != NULL ? send_raw(x, raw, part) : send_copied(x, part);
+}
+
+void exchange_answer_file_go_on(struct exchange *x)
+{
+    for (int turn = 0; turn < 4; turn++) {
+        if (x->front->is_blocked(x)) {
+            return; /* exchange_front_writable comes back here */
+        }
+        switch (send_some(x)) {
+        case FILE_STEP_MORE:
+            break;
+        case FILE_STEP_WAIT:
+            return;
+        case FILE_STEP_BROKEN:
+            x->trouble = (struct trouble){
+                "file_cut_short", "the file could not be read to its end, or the client went away",
+                NULL};
+            exchange_finish(x, true);
+            return;
+        }
+        if (x->file_at == x->file->parts[x->file_part].length) {
+            x->file_at = 0;
+            if (++x->file_part == x->file->part_count) {
+                x->file = NULL;
+                exchange_response_end(x, NULL);
+                return;
+            }
+        }
+    }
+    loop_defer(x->worker->loop, &x->again); /* the other connections' turn */
+}
+
+void exchange_answer_file_again(struct deferred *deferred)
+{
+    struct exchange *x = CONTAINER_OF(deferred, struct exchange, again);
+
+    if (x->state == EXCHANGE_RESPOND && x->file != NULL) {
+        exchange_answer_file_go_on(x);
+    }
+}
+
+/* ---- which ---- */
+
+void exchange_answer_now(struct exchange *x)
+{
+    const struct route_settings *settings = x->route->settings;
+
+    if (settings->respond != NULL) {
+        answer_respond(x, settings->respond);
+    } else {
+        answer_file(x, settings->files);
+    }
+}
+
+void exchange_answer_route(struct exchange *x)
+{
+    if (x->request_done) {
+        exchange_answer_now(x);
+        return;
+    }
+    x->state = EXCHANGE_DISCARD;
+    if (x->request.expects_continue) {
+        x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
+        x->front->interim(x, &x->response);
+    }
+}

@@ -1,0 +1,124 @@
+/* The fields of requests and responses that pass through: those that belong to one hop are left out
+ * (RFC 9110 section 7.6.1), those that only a gateway may say are its own. */
+#include "edge/forwarded.h"
+#include "gateway/exchange.h"
+
+#define BIT(id) (UINT64_C(1) << (id))
+
+/* Said by the gateway alone: inbound copies are never believed, unless the peer is a trusted proxy
+ * (and then they are the base of what is written). */
+#define IDENTITY_FIELDS                                                                            \
+    (BIT(FIELD_FORWARDED) | BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_PROTO) |            \
+     BIT(FIELD_X_FORWARDED_HOST) | BIT(FIELD_X_FORWARDED_PORT) | BIT(FIELD_X_REAL_IP) |            \
+     BIT(FIELD_X_REQUEST_ID) | BIT(FIELD_CLIENT_CERT) | BIT(FIELD_CLIENT_CERT_CHAIN))
+
+/* The most of a trusted peer's request id that is taken over. */
+#define REQUEST_ID_MAX 128
+
+static void drop(struct http_fields *fields, uint64_t ids)
+{
+    if ((fields->present & ids) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        if ((ids >> fields->items[i].id & 1) != 0) {
+            fields->items[i].is_hop_by_hop = true;
+        }
+    }
+}
+
+static void add(struct exchange *x, struct http_fields *fields, enum http_field_id id,
+                struct span value)
+{
+    if (value.ptr != NULL) {
+        http_fields_add(fields, &x->arena, id, http_field_name(id), value);
+    }
+}
+
+static void take_request_id(struct exchange *x)
+{
+    const struct http_field *given = http_fields_find(&x->request.fields, FIELD_X_REQUEST_ID);
+
+    if (given != NULL && given->value.len <= REQUEST_ID_MAX && http_is_token(given->value)) {
+        x->request_id = given->value;
+    }
+}
+
+static void add_identity(struct exchange *x)
+{
+    struct http_fields *fields = &x->request.fields;
+    struct session *session = x->session;
+    char client[SOCK_TEXT_MAX];
+    size_t client_len = peer_ip_text(&session->peer, client);
+    struct forwarded forwarded;
+    struct forwarded_from from = {
+        .client = span_make(client, client_len),
+        .client_port = session->peer.port,
+        .local_port = session->has_local && !session->local.is_unix ? session->local.port
+                                                                    : session->socket->port,
+        .is_tls = session->is_tls,
+        .authority = x->request.authority,
+        .previous = session->is_peer_trusted ? fields : NULL,
+    };
+
+    forwarded_write(&from, &x->arena, &forwarded);
+    if (session->is_peer_trusted) {
+        take_request_id(x);
+    }
+    drop(fields, IDENTITY_FIELDS);
+    add(x, fields, FIELD_X_FORWARDED_FOR, forwarded.x_for);
+    add(x, fields, FIELD_X_FORWARDED_PROTO, forwarded.x_proto);
+    add(x, fields, FIELD_X_FORWARDED_HOST, forwarded.x_host);
+    add(x, fields, FIELD_X_FORWARDED_PORT, forwarded.x_port);
+    add(x, fields, FIELD_FORWARDED, forwarded.forwarded);
+    add(x, fields, FIELD_X_REQUEST_ID, x->request_id);
+}
+
+static bool upgrade_is_allowed(const struct exchange *x)
+{
+    const struct string_list *allowed = &x->route->settings->upgrade;
+    struct span rest = x->request.upgrade;
+    struct span offered;
+
+    /* Only a single protocol: what would be chosen from a list is the server's to say, and may
+     * be one that the route does not allow. */
+    if (!span_split(&rest, ',', &offered) || rest.ptr != NULL) {
+        return false;
+    }
+    offered = span_trim(offered);
+    for (size_t i = 0; i < allowed->count; i++) {
+        if (span_ieq(offered, span_from_cstr(allowed->items[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void exchange_prepare_request(struct exchange *x)
+{
+    struct http_request *request = &x->request;
+
+    if (request->upgrade.ptr != NULL && (!upgrade_is_allowed(x) || !x->request_done)) {
+        request->upgrade = span_make(NULL, 0); /* as if it had not been asked for (RFC 9110, 7.8) */
+    }
+    if (x->backend->forwarded) {
+        add_identity(x);
+        /* RFC 9110 section 7.6.3 */
+        http_fields_add(&request->fields, &x->arena, FIELD_VIA, SPAN_OF("Via"),
+                        request->version == HTTP_1_0 ? SPAN_OF("1.0 tidegate")
+                        : request->version == HTTP_2 ? SPAN_OF("2 tidegate")
+                                                     : SPAN_OF("1.1 tidegate"));
+    } else {
+        drop(&request->fields, IDENTITY_FIELDS);
+    }
+}
+
+void exchange_prepare_response(struct exchange *x)
+{
+    struct http_response *response = &x->response;
+
+    if (response->status >= 200 && !http_fields_has(&response->fields, FIELD_DATE)) {
+        /* RFC 9110 section 6.6.1 */
+        add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, worker_date(x->worker)));
+    }
+}

@@ -1,0 +1,181 @@
+/* The lease: from a route's backend to a connection that carries the request, and back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/back_h1.h"
+#include "gateway/dial.h"
+#include "gateway/exchange.h"
+#include "gateway/tunnel.h"
+
+struct upgrade_tunnel {
+    struct tunnel tunnel;
+    struct exchange *x;
+};
+
+static unsigned status_of(enum dial_result result)
+{
+    switch (result) {
+    case DIAL_TIMEOUT:
+        return 504;
+    case DIAL_NO_SERVER:
+        return 503;
+    case DIAL_OK:
+    case DIAL_REFUSED:
+    case DIAL_TLS:
+        break;
+    }
+    return 502;
+}
+
+static void attach(struct exchange *x, struct back_h1 *back)
+{
+    x->connected_us = loop_now_us(x->worker->loop);
+    x->back = back;
+    x->state = EXCHANGE_WAIT;
+    exchange_progress(x);
+    back_h1_send_head(back, x);
+    if (x->back != NULL && !x->request_done) {
+        x->front->resume(x);
+    }
+}
+
+static void on_dialed(struct dial *dial, enum dial_result result)
+{
+    struct exchange *x = dial->owner;
+    struct back_h1 *back = x->connecting;
+
+    x->connecting = NULL;
+    x->dial = NULL;
+    if (result == DIAL_OK) {
+        x->server = dial->server;
+        free(dial);
+        back_h1_connected(back, x->server);
+        attach(x, back);
+        return;
+    }
+    struct trouble trouble = dial->trouble;
+    if (trouble.detail != NULL) {
+        trouble.detail = arena_cstr(&x->arena, span_from_cstr(trouble.detail));
+    }
+    free(dial);
+    back_h1_destroy(back);
+    exchange_refuse(x, status_of(result), false, trouble.reason, trouble.detail, trouble.mend);
+}
+
+static void dial(struct exchange *x, size_t server)
+{
+    x->connecting = back_h1_create(x->worker, x->backend);
+    x->dial = xcalloc(1, sizeof(*x->dial));
+    dial_start(x->dial, x->session, x->backend, back_h1_conn(x->connecting), &x->tried, server, x,
+               on_dialed);
+}
+
+void exchange_forward(struct exchange *x)
+{
+    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+    struct list *parked = NULL;
+    size_t server;
+
+    x->state = EXCHANGE_CONNECT;
+    x->connect_began_us = loop_now_us(x->worker->loop);
+    server = upstream_pick(upstream, &x->tried, x->connect_began_us);
+    if (server != BALANCE_NONE && !x->was_retried) {
+        parked = upstream_unpark(upstream, server);
+    }
+    if (parked == NULL) {
+        dial(x, server);
+        return;
+    }
+    x->server = server;
+    attach(x, back_h1_from_parked(parked));
+}
+
+void exchange_release_back(struct exchange *x, bool reusable)
+{
+    if (x->dial != NULL) {
+        dial_cancel(x->dial);
+        free(x->dial);
+        x->dial = NULL;
+        back_h1_destroy(x->connecting);
+        x->connecting = NULL;
+    }
+    if (x->back != NULL) {
+        struct back_h1 *back = x->back;
+        x->back = NULL;
+        upstream_done(worker_upstream(x->worker, x->backend), x->server, reusable);
+        back_h1_release(back, reusable && x->request_done);
+    }
+}
+
+void exchange_back_failed(struct exchange *x, bool may_retry, unsigned status,
+                          const struct trouble *trouble)
+{
+    upstream_done(worker_upstream(x->worker, x->backend), x->server, false);
+    x->back = NULL;
+    /* A connection that sat in the pool may have been closed by the server just when the request
+     * was sent. The request goes out once more on a fresh one, if doing it twice is harmless and
+     * nothing of its body has been used up (RFC 9110 section 9.2.2). */
+    if (may_retry && !x->was_retried && x->request_bytes == 0 &&
+        http_method_is_idempotent(x->request.method)) {
+        x->was_retried = true;
+        memset(&x->tried, 0, sizeof(x->tried));
+        exchange_forward(x);
+        return;
+    }
+    if (x->has_started) {
+        x->trouble = *trouble;
+        exchange_finish(x, true);
+        return;
+    }
+    exchange_refuse(x, status, false, trouble->reason, trouble->detail, trouble->mend);
+}
+
+/* ---- after 101 ---- */
+
+static void count_tunnel(struct exchange *x)
+{
+    x->request_bytes += x->tunnel->tunnel.moved[0];
+    x->response_bytes += x->tunnel->tunnel.moved[1];
+}
+
+void exchange_stop_tunnel(struct exchange *x)
+{
+    if (x->tunnel != NULL) {
+        tunnel_stop(&x->tunnel->tunnel);
+        count_tunnel(x);
+        free(x->tunnel);
+        x->tunnel = NULL;
+    }
+}
+
+static void on_tunnel_end(struct tunnel *tunnel, const char *reason)
+{
+    struct upgrade_tunnel *upgrade = CONTAINER_OF(tunnel, struct upgrade_tunnel, tunnel);
+    struct exchange *x = upgrade->x;
+
+    x->trouble.reason = reason;
+    x->closes = true;
+    exchange_stop_tunnel(x);
+    exchange_finish(x, reason != NULL);
+}
+
+void exchange_start_tunnel(struct exchange *x)
+{
+    struct span from_client;
+    struct span from_server;
+    struct conn *client = x->front->upgrade(x, &from_client);
+    struct conn *server = back_h1_take_over(x->back, &from_server);
+
+    x->state = EXCHANGE_TUNNEL;
+    timer_clear(&x->timer);
+    x->tunnel = xcalloc(1, sizeof(*x->tunnel));
+    x->tunnel->x = x;
+    tunnel_init(&x->tunnel->tunnel, x->worker, on_tunnel_end);
+    conn_queue(client, from_server);
+    conn_flush(client);
+    conn_queue(server, from_client);
+    conn_flush(server);
+    x->response_bytes += from_server.len;
+    x->request_bytes += from_client.len;
+    tunnel_start(&x->tunnel->tunnel, client, server);
+}

@@ -1,0 +1,767 @@
+#include "gateway/front_h1.h"
+
+#include <stdlib.h>
+
+#include "gateway/exchange.h"
+#include "http/h1_chunked.h"
+#include "http/h1_parse.h"
+#include "http/h1_write.h"
+#include "io/relay.h"
+
+#define HEAD_EXTRA_BYTES 8192
+#define READS_PER_TURN 8
+
+enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
+
+struct front_h1 {
+    struct session *session;
+    struct exchange *exchange; /* NULL between requests */
+    enum front_state state;
+    enum http_framing framing;          /* of the request's body */
+    enum http_framing response_framing; /* as written */
+    bool keep_alive;                    /* after the present response */
+    bool is_pumping;
+    bool saved_is_stuck; /* a part of a head: more must be read first */
+    bool is_draining;
+    char *saved; /* bytes read and not used yet */
+    uint32_t saved_len;
+    uint32_t saved_at; /* where the unused ones begin */
+    size_t scanned;
+    uint64_t head_began_us;
+    uint64_t body_left;
+    uint64_t moved_at_timer; /* conn.bytes_in when the body's deadline was set */
+    struct h1_chunked chunked;
+    struct relay relay;
+    struct deferred again;
+};
+
+static const struct front_ops ops;
+
+static void pump(struct front_h1 *front);
+
+static const struct settings *settings_of(const struct front_h1 *front)
+{
+    return front->session->snapshot->settings;
+}
+
+static struct h1_limits limits_of(const struct front_h1 *front)
+{
+    const struct limits_settings *limits = &settings_of(front)->limits;
+
+    return (struct h1_limits){.head_bytes = (size_t)limits->head,
+                              .target_bytes = (size_t)limits->target,
+                              .fields = (size_t)limits->fields};
+}
+
+static void set_timer(struct front_h1 *front, uint64_t ms)
+{
+    timer_set_ms(front->session->worker->loop, &front->session->timer, ms);
+}
+
+/* ---- the request ---- */
+
+static void enter_idle(struct front_h1 *front)
+{
+    front->state = FRONT_IDLE;
+    front->scanned = 0;
+    front->saved_is_stuck = false;
+    set_timer(front, settings_of(front)->timeouts.keep_alive_ms);
+}
+
+static void enter_body(struct front_h1 *front)
+{
+    front->state = FRONT_BODY;
+    front->moved_at_timer = front->session->conn.bytes_in;
+    set_timer(front, settings_of(front)->timeouts.body_ms);
+}
+
+static void enter_wait(struct front_h1 *front)
+{
+    front->state = FRONT_WAIT;
+    timer_clear(&front->session->timer);
+}
+
+static struct exchange *new_exchange(struct front_h1 *front)
+{
+    struct exchange *x = exchange_create(front->session, &ops, front);
+
+    x->started_us = front->head_began_us;
+    front->exchange = x;
+    front->keep_alive = false;
+    return x;
+}
+
+/* Answers what never became a request, and closes. */
+static void refuse(struct front_h1 *front, enum h1_error error)
+{
+    struct exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
+
+    front->state = FRONT_WAIT;
+    x->is_plain_error = true;
+    exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), h1_error_text(error),
+                    NULL);
+}
+
+static void start_request(struct front_h1 *front, struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+
+    front->keep_alive = request->keep_alive;
+    front->framing = request->framing;
+    switch (request->framing) {
+    case HTTP_FRAMING_NONE:
+    case HTTP_FRAMING_CLOSE: /* responses only */
+        x->request_done = true;
+        enter_wait(front);
+        break;
+    case HTTP_FRAMING_LENGTH:
+        front->body_left = request->content_length;
+        enter_body(front);
+        break;
+    case HTTP_FRAMING_CHUNKED:
+        h1_chunked_init(&front->chunked);
+        enter_body(front);
+        break;
+    }
+    exchange_begin(x);
+}
+
+/* Each of these says how many of the bytes it has used. */
+
+static size_t take_head(struct front_h1 *front, struct span in)
+{
+    struct h1_limits limits = limits_of(front);
+    enum h1_error error;
+    size_t start;
+    size_t len;
+
+    if (front->state == FRONT_IDLE) {
+        front->state = FRONT_HEAD;
+        front->head_began_us = loop_now_us(front->session->worker->loop);
+    }
+    switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
+    case H1_HEAD_MORE:
+        if (!front->saved_is_stuck) {
+            set_timer(front, settings_of(front)->timeouts.head_ms);
+        }
+        front->saved_is_stuck = true;
+        return 0;
+    case H1_HEAD_BAD:
+        refuse(front, error);
+        return in.len;
+    case H1_HEAD_COMPLETE:
+        break;
+    }
+    front->scanned = 0;
+    front->saved_is_stuck = false;
+    struct exchange *x = new_exchange(front);
+    error = h1_parse_request(arena_copy(&x->arena, span_make(in.ptr + start, len)), &limits,
+                             &x->arena, &x->request);
+    if (error != H1_OK) {
+        refuse(front, error);
+        return in.len;
+    }
+    start_request(front, x);
+    return start + len;
+}
+
+static void end_request(struct front_h1 *front, const struct http_fields *trailers)
+{
+    enter_wait(front);
+    exchange_request_end(front->exchange, trailers);
+}
+
+static size_t take_length(struct front_h1 *front, struct span in)
+{
+    size_t n = front->body_left < in.len ? (size_t)front->body_left : in.len;
+
+    front->body_left -= n;
+    exchange_request_body(front->exchange, span_head(in, n));
+    if (front->state == FRONT_BODY && front->body_left == 0) {
+        end_request(front, NULL);
+    }
+    return n;
+}
+
+static size_t take_chunked(struct front_h1 *front, struct span in)
+{
+    struct h1_limits limits = limits_of(front);
+    struct http_fields trailers = {0};
+    size_t total = 0;
+
+    while (front->state == FRONT_BODY) {
+        struct exchange *x = front->exchange;
+        enum h1_error error;
+        struct span data;
+        size_t used;
+        enum h1_chunked_result result =
+            h1_chunked_decode(&front->chunked, span_skip(in, total), &limits, &x->arena, &used,
+                              &data, &trailers, &error);
+        total += used;
+        if (result == H1_CHUNKED_DATA) {
+            exchange_request_body(x, data);
+            continue;
+        }
+        if (result == H1_CHUNKED_BAD) {
+            front->state = FRONT_WAIT;
+            exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
+                            h1_error_text(error), NULL);
+            return in.len;
+        }
+        if (result == H1_CHUNKED_END) {
+            end_request(front, &trailers);
+        }
+        break;
+    }
+    return total;
+}
+
+static size_t take(struct front_h1 *front, struct span in)
+{
+    switch (front->state) {
+    case FRONT_IDLE:
+    case FRONT_HEAD:
+        return take_head(front, in);
+    case FRONT_BODY:
+        return front->framing == HTTP_FRAMING_LENGTH ? take_length(front, in)
+                                                     : take_chunked(front, in);
+    case FRONT_WAIT:
+    case FRONT_TUNNEL:
+    case FRONT_ENDING:
+        break;
+    }
+    return 0;
+}
+
+/* ---- the bytes ---- */
+
+static bool wants_bytes(const struct front_h1 *front)
+{
+    switch (front->state) {
+    case FRONT_IDLE:
+    case FRONT_HEAD:
+        return conn_pending(&front->session->conn) == 0;
+    case FRONT_BODY:
+        return exchange_takes_body(front->exchange);
+    case FRONT_WAIT:
+    case FRONT_TUNNEL:
+    case FRONT_ENDING:
+        break;
+    }
+    return false;
+}
+
+static void save(struct front_h1 *front, struct span bytes)
+{
+    if (bytes.len == 0) {
+        return;
+    }
+    front->saved = xrealloc(front->saved, front->saved_len + bytes.len);
+    memcpy(front->saved + front->saved_len, bytes.ptr, bytes.len);
+    front->saved_len += (uint32_t)bytes.len;
+}
+
+static void drop_saved(struct front_h1 *front)
+{
+    free(front->saved);
+    front->saved = NULL;
+    front->saved_len = front->saved_at = 0;
+}
+
+/* Gives what was saved to the parsers. */
+static void use_saved(struct front_h1 *front)
+{
+    struct span bytes =
+        span_make(front->saved + front->saved_at, front->saved_len - front->saved_at);
+    size_t used = take(front, bytes);
+
+    front->saved_at += (uint32_t)used;
+    if (front->saved_at == front->saved_len) {
+        conn_memory_flush(conn_memory(&front->session->conn)); /* queued spans lie in it */
+        drop_saved(front);
+    }
+}
+
+/* Gives what was just read to the parsers, and saves what they do not take yet. */
+static void use_read(struct front_h1 *front, struct span bytes)
+{
+    if (front->saved_len != 0) {
+        /* A head in pieces; what is used up of `saved` goes first, so that it stays bounded. */
+        memmove(front->saved, front->saved + front->saved_at, front->saved_len - front->saved_at);
+        front->saved_len -= front->saved_at;
+        front->saved_at = 0;
+        save(front, bytes);
+        use_saved(front);
+        return;
+    }
+    while (bytes.len != 0 && wants_bytes(front)) {
+        size_t used = take(front, bytes);
+        bytes = span_skip(bytes, used);
+        if (used == 0) {
+            break;
+        }
+    }
+    if (front->state != FRONT_ENDING) {
+        save(front, bytes);
+    }
+}
+
+/* The client's end, or its loss. */
+static void on_end(struct front_h1 *front, enum conn_result result)
+{
+    struct session *session = front->session;
+
+    if (front->state == FRONT_IDLE && front->saved_len == 0) {
+        session_close(session);
+        return;
+    }
+    if (front->state == FRONT_HEAD) {
+        struct exchange *x = new_exchange(front);
+        x->is_plain_error = true;
+        front->state = FRONT_WAIT;
+        exchange_abandon(x, result == CONN_EOF ? "client_closed_in_head" : "client_reset");
+        front->exchange = NULL;
+        session_close(session);
+        return;
+    }
+    if (front->state == FRONT_BODY) {
+        exchange_abandon(front->exchange,
+                         result == CONN_EOF ? "client_closed_in_body" : "client_reset");
+        front->exchange = NULL;
+        session_abort(session);
+    }
+}
+
+/* Moves a long body of known length straight to the server's socket. False: the ordinary way. */
+static bool run_relay(struct front_h1 *front)
+{
+    struct conn *from = &front->session->conn;
+    struct conn *to;
+    uint64_t moved;
+
+    if (front->state != FRONT_BODY || front->framing != HTTP_FRAMING_LENGTH ||
+        front->saved_len != 0 || !conn_is_plain(from) ||
+        (front->body_left < CONN_RX_BYTES && front->relay.in_pipe == 0)) {
+        return false;
+    }
+    to = exchange_raw_back(front->exchange);
+    if (to == NULL || !conn_is_plain(to)) {
+        return false;
+    }
+    enum relay_result result = relay_run(&front->relay, from, to, front->body_left, &moved);
+    front->body_left -= moved;
+    exchange_request_moved(front->exchange, moved);
+    switch (result) {
+    case RELAY_EMPTY:
+    case RELAY_BLOCKED:
+        break;
+    case RELAY_BUDGET:
+        loop_defer(front->session->worker->loop, &front->again);
+        break;
+    case RELAY_LIMIT:
+        end_request(front, NULL);
+        break;
+    case RELAY_EOF:
+        on_end(front, CONN_EOF);
+        break;
+    case RELAY_ERROR:
+        if (!conn_write_failed(to)) {
+            on_end(front, CONN_ERROR);
+        }
+        break; /* else the server's side tells, once it is seen what it still says */
+    }
+    return true;
+}
+
+static bool step(struct front_h1 *front)
+{
+    struct conn *conn = &front->session->conn;
+    struct span bytes;
+
+    if (!wants_bytes(front)) {
+        return false;
+    }
+    if (front->saved_len != 0 && !front->saved_is_stuck) {
+        use_saved(front);
+        return true;
+    }
+    if (run_relay(front)) {
+        return front->state != FRONT_BODY;
+    }
+    if (!conn_can_read(conn)) {
+        return false;
+    }
+    enum conn_result result = conn_read(conn, &bytes);
+    if (result == CONN_AGAIN) {
+        return true;
+    }
+    if (result != CONN_OK) {
+        on_end(front, result);
+        return false;
+    }
+    front->saved_is_stuck = false;
+    use_read(front, bytes);
+    return true;
+}
+
+/* Reads and parses as long as there is something to do. The exchange calls back into here; one
+ * level is enough. */
+static void pump(struct front_h1 *front)
+{
+    if (front->is_pumping) {
+        return;
+    }
+    front->is_pumping = true;
+    int turn = 0;
+    while (front->state != FRONT_ENDING && step(front)) {
+        if (++turn == READS_PER_TURN) {
+            loop_defer(front->session->worker->loop, &front->again);
+            break;
+        }
+    }
+    front->is_pumping = false;
+}
+
+static void on_again(struct deferred *deferred)
+{
+    pump(CONTAINER_OF(deferred, struct front_h1, again));
+}
+
+static void on_readable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+    struct front_h1 *front = session->front;
+
+    if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT) {
+        exchange_abandon(front->exchange, "client_reset");
+        front->exchange = NULL;
+        session_close(session);
+        return;
+    }
+    pump(front);
+}
+
+static void on_writable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+    struct front_h1 *front = session->front;
+
+    if (conn_write_failed(conn)) {
+        if (front->exchange != NULL) {
+            exchange_abandon(front->exchange, "client_reset");
+            front->exchange = NULL;
+        }
+        session_close(session);
+        return;
+    }
+    if (front->state == FRONT_WAIT) {
+        timer_clear(&session->timer);
+    }
+    if (front->exchange != NULL) {
+        exchange_front_writable(front->exchange);
+    }
+    if (session->state == SESSION_HTTP) {
+        pump(front);
+    }
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+};
+
+/* ---- the response ---- */
+
+static void write_connection(struct h1_writer *w, const struct front_h1 *front,
+                             const struct exchange *x)
+{
+    if (!front->keep_alive) {
+        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
+    } else if (x->request.version == HTTP_1_0) {
+        h1_write_bytes(w, SPAN_OF("Connection: keep-alive\r\n"));
+    }
+}
+
+static void write_framing(struct h1_writer *w, struct front_h1 *front, const struct exchange *x,
+                          const struct http_response *response)
+{
+    front->response_framing = response->framing;
+    if (response->framing == HTTP_FRAMING_CHUNKED || response->framing == HTTP_FRAMING_CLOSE) {
+        if (x->request.version == HTTP_1_0) {
+            front->response_framing = HTTP_FRAMING_CLOSE;
+            front->keep_alive = false;
+            return;
+        }
+        front->response_framing = HTTP_FRAMING_CHUNKED;
+        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
+        return;
+    }
+    if (response->has_content_length) {
+        h1_write_field_u64(w, SPAN_OF("Content-Length"), response->content_length);
+    }
+}
+
+static void write_head(struct front_h1 *front, struct exchange *x,
+                       const struct http_response *response, bool is_final)
+{
+    struct conn *conn = &front->session->conn;
+    size_t room = limits_of(front).head_bytes + HEAD_EXTRA_BYTES;
+    struct h1_writer w;
+
+    h1_writer_init(&w, conn_reserve(conn, room), room);
+    h1_write_status_line(&w, response->status, response->reason);
+    h1_write_fields(&w, &response->fields, UINT64_C(1) << FIELD_CONTENT_LENGTH);
+    if (response->status == 101) {
+        h1_write_bytes(&w, SPAN_OF("Connection: Upgrade\r\n"));
+        h1_write_field(&w, SPAN_OF("Upgrade"), response->upgrade);
+    } else if (is_final) {
+        write_framing(&w, front, x, response);
+        write_connection(&w, front, x);
+    }
+    h1_write_end(&w);
+    CHECK(!w.is_full); /* heads are limited where they are read, and little is added */
+    conn_commit(conn, h1_writer_span(&w).len);
+}
+
+static void op_interim(struct exchange *x, const struct http_response *response)
+{
+    write_head(x->front_owner, x, response, false);
+}
+
+static void op_head(struct exchange *x, const struct http_response *response)
+{
+    struct front_h1 *front = x->front_owner;
+
+    front->keep_alive = front->keep_alive && !x->closes && !front->is_draining &&
+                        !front->session->worker->is_draining;
+    write_head(front, x, response, true);
+}
+
+static void op_body(struct exchange *x, struct span bytes)
+{
+    struct front_h1 *front = x->front_owner;
+    struct conn *conn = &front->session->conn;
+
+    if (bytes.len == 0) {
+        return;
+    }
+    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
+        conn_queue(conn, bytes);
+        return;
+    }
+    char *line = conn_reserve(conn, H1_CHUNK_LINE_MAX);
+    conn_commit(conn, h1_chunk_line(line, bytes.len));
+    conn_queue(conn, bytes);
+    conn_queue(conn, SPAN_OF("\r\n"));
+}
+
+static void op_end(struct exchange *x, const struct http_fields *trailers)
+{
+    struct front_h1 *front = x->front_owner;
+    struct conn *conn = &front->session->conn;
+    size_t room = limits_of(front).head_bytes + HEAD_EXTRA_BYTES;
+    struct h1_writer w;
+
+    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
+        return;
+    }
+    h1_writer_init(&w, conn_reserve(conn, room), room);
+    h1_write_bytes(&w, SPAN_OF("0\r\n"));
+    if (trailers != NULL) {
+        h1_write_fields(&w, trailers, 0);
+    }
+    h1_write_end(&w);
+    CHECK(!w.is_full); /* trailers were read under the same limit */
+    conn_commit(conn, h1_writer_span(&w).len);
+}
+
+static bool op_is_blocked(struct exchange *x)
+{
+    struct front_h1 *front = x->front_owner;
+    struct session *session = front->session;
+
+    conn_flush(&session->conn);
+    if (conn_pending(&session->conn) == 0 && !session->conn.is_splice_blocked) {
+        return false;
+    }
+    if (front->state != FRONT_BODY && session->timer.deadline_us == 0) {
+        session_watch_output(session);
+    }
+    return true;
+}
+
+static void op_resume(struct exchange *x)
+{
+    pump(x->front_owner);
+}
+
+static void op_done(struct exchange *x, bool is_broken)
+{
+    struct front_h1 *front = x->front_owner;
+    struct session *session = front->session;
+    bool was_whole = x->request_done && front->state == FRONT_WAIT;
+
+    front->exchange = NULL;
+    relay_reset(&front->relay, session->worker->loop);
+    if (is_broken) {
+        front->state = FRONT_ENDING;
+        session_abort(session);
+        return;
+    }
+    if (!front->keep_alive || !was_whole || session->worker->is_draining) {
+        bool is_quiet = was_whole && front->saved_len == 0 && !conn_can_read(&session->conn);
+        front->state = FRONT_ENDING;
+        session_finish(session, !is_quiet);
+        return;
+    }
+    enter_idle(front);
+    if (front->saved_len != 0 || conn_can_read(&session->conn)) {
+        pump(front);
+    }
+}
+
+static struct conn *op_upgrade(struct exchange *x, struct span *rest)
+{
+    struct front_h1 *front = x->front_owner;
+
+    front->state = FRONT_TUNNEL;
+    timer_clear(&front->session->timer);
+    *rest = span_make(front->saved + front->saved_at, front->saved_len - front->saved_at);
+    return &front->session->conn;
+}
+
+static struct conn *op_raw(struct exchange *x)
+{
+    struct front_h1 *front = x->front_owner;
+    struct conn *conn = &front->session->conn;
+
+    return front->response_framing != HTTP_FRAMING_CHUNKED && conn_is_plain(conn) ? conn : NULL;
+}
+
+static const struct front_ops ops = {
+    .interim = op_interim,
+    .head = op_head,
+    .body = op_body,
+    .end = op_end,
+    .is_blocked = op_is_blocked,
+    .resume = op_resume,
+    .done = op_done,
+    .upgrade = op_upgrade,
+    .raw = op_raw,
+};
+
+/* ---- time ---- */
+
+static void refuse_slow(struct front_h1 *front, const char *reason, const char *detail,
+                        const char *mend)
+{
+    struct exchange *x = front->exchange;
+
+    if (x == NULL) {
+        x = new_exchange(front);
+        x->is_plain_error = true;
+    }
+    front->state = FRONT_WAIT;
+    exchange_refuse(x, 408, true, reason, detail, mend);
+}
+
+void front_h1_on_timer(struct front_h1 *front)
+{
+    struct session *session = front->session;
+
+    if (conn_pending(&session->conn) != 0 || session->conn.is_splice_blocked) {
+        if (session->conn.bytes_out != session->stalled_at) {
+            session_watch_output(session); /* slow, but taking its bytes */
+            return;
+        }
+        if (front->exchange != NULL) {
+            exchange_abandon(front->exchange, "client_stalled");
+            front->exchange = NULL;
+        }
+        session_abort(session);
+        return;
+    }
+    switch (front->state) {
+    case FRONT_IDLE:
+        session_finish(session, false);
+        break;
+    case FRONT_HEAD:
+        refuse_slow(front, "head_timeout", "the request's head did not come whole in time",
+                    "timeouts.head sets the limit");
+        break;
+    case FRONT_BODY:
+        if (session->conn.bytes_in != front->moved_at_timer ||
+            !exchange_takes_body(front->exchange)) {
+            enter_body(front); /* it moves, or it is the server that is slow */
+            break;
+        }
+        refuse_slow(front, "body_timeout", "the request's body stopped coming",
+                    "timeouts.body sets the limit");
+        break;
+    case FRONT_WAIT:
+    case FRONT_TUNNEL:
+    case FRONT_ENDING:
+        break;
+    }
+}
+
+void front_h1_drain(struct front_h1 *front)
+{
+    front->is_draining = true;
+    if (front->state == FRONT_IDLE && front->saved_len == 0) {
+        front->state = FRONT_ENDING;
+        session_finish(front->session, false);
+    }
+}
+
+/* ---- life ---- */
+
+struct front_h1 *front_h1_create(struct session *session)
+{
+    struct front_h1 *front = xcalloc(1, sizeof(*front));
+
+    front->session = session;
+    session->conn.handler = &handler;
+    session->conn.owner = session;
+    deferred_init(&front->again, on_again);
+    return front;
+}
+
+void front_h1_start(struct front_h1 *front, struct span bytes)
+{
+    enter_idle(front);
+    /* The first request has to come sooner than one on a connection that was of use already. */
+    set_timer(front, settings_of(front)->timeouts.first_byte_ms);
+    if (bytes.len != 0) {
+        front->is_pumping = true;
+        use_read(front, bytes);
+        front->is_pumping = false;
+    }
+    if (front->state != FRONT_ENDING) {
+        pump(front);
+    }
+}
+
+static void on_free(struct deferred *deferred)
+{
+    struct front_h1 *front = CONTAINER_OF(deferred, struct front_h1, again);
+
+    free(front->saved);
+    free(front);
+}
+
+/* Its own functions may be on the stack: the memory goes at the end of the turn. */
+void front_h1_destroy(struct front_h1 *front)
+{
+    struct loop *loop = front->session->worker->loop;
+
+    front->state = FRONT_ENDING;
+    if (front->exchange != NULL) {
+        exchange_abandon(front->exchange, "cut_off");
+        front->exchange = NULL;
+    }
+    relay_reset(&front->relay, loop);
+    deferred_cancel(&front->again);
+    deferred_init(&front->again, on_free);
+    loop_defer(loop, &front->again);
+}

@@ -1,0 +1,257 @@
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "gateway/log_writer.h"
+#include "gateway/worker.h"
+
+#define WORKERS_MAX 256
+/* Between two attempts to resolve the names that could not be. */
+#define RESOLVE_AGAIN_MS 2000
+
+struct gateway {
+    struct snapshot *snapshot;
+    struct worker **workers;
+    unsigned worker_count;
+    atomic_uint workers_running;
+    int control_fd;
+    int ended_fds[2]; /* a pipe: a worker that has ended writes a byte */
+    bool is_stopping;
+};
+
+struct worker_start {
+    struct gateway *gateway;
+    struct worker *worker;
+};
+
+static unsigned count_workers(const struct settings *settings)
+{
+    cpu_set_t cpus;
+
+    if (settings->workers != 0) {
+        return (unsigned)settings->workers;
+    }
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
+        int count = CPU_COUNT(&cpus);
+        return count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
+    }
+    return 1;
+}
+
+/* ---- names of servers ---- */
+
+static const char *resolve_all(struct gateway *gateway, bool first_time)
+{
+    const char *unresolved = NULL;
+
+    for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
+        struct backend *backend = &gateway->snapshot->backends[b];
+        for (size_t s = 0; s < backend->server_count; s++) {
+            struct server *server = &backend->servers[s];
+            struct error error;
+            if (server->host == NULL || atomic_load(&server->addresses) != NULL) {
+                continue;
+            }
+            if (!server_resolve(server, &error)) {
+                unresolved = server->host;
+                if (first_time) {
+                    log_error("backend %s: %s; trying again every %d s", backend->name, error.text,
+                              RESOLVE_AGAIN_MS / 1000);
+                }
+            } else if (!first_time) {
+                log_info("backend %s: %s is resolved now", backend->name, server->host);
+            }
+        }
+    }
+    return unresolved;
+}
+
+/* ---- workers ---- */
+
+static void *worker_main(void *arg)
+{
+    struct worker_start *start = arg;
+    struct gateway *gateway = start->gateway;
+    sigset_t all;
+    char byte = 0;
+
+    /* Signals are the control thread's. */
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    worker_run(start->worker);
+    free(start);
+    (void)atomic_fetch_sub(&gateway->workers_running, 1);
+    ssize_t n = write(gateway->ended_fds[1], &byte, 1);
+    (void)n;
+    return NULL;
+}
+
+static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t listen_count)
+{
+    unsigned count = count_workers(gateway->snapshot->settings);
+
+    gateway->workers = xcalloc(count, sizeof(struct worker *));
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *worker = worker_create(gateway->snapshot, i, listen_fds, listen_count);
+        if (worker == NULL) {
+            log_error("cannot start worker %u: %s; raise the limit of open files", i,
+                      strerror(errno));
+            return false;
+        }
+        gateway->workers[gateway->worker_count++] = worker;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct worker_start *start = xmalloc(sizeof(*start));
+        *start = (struct worker_start){gateway, gateway->workers[i]};
+        int error = pthread_create(&gateway->workers[i]->thread, NULL, worker_main, start);
+        if (error != 0) {
+            log_error("cannot start the thread of worker %u: %s", i, strerror(error));
+            free(start);
+            return false;
+        }
+        (void)atomic_fetch_add(&gateway->workers_running, 1);
+    }
+    return true;
+}
+
+static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *))
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        tell(gateway->workers[i]);
+    }
+}
+
+/* ---- the control thread ---- */
+
+static void on_command(struct gateway *gateway, char command)
+{
+    switch (command) {
+    case 'D':
+        gateway->is_stopping = true;
+        tell_workers(gateway, worker_post_drain);
+        break;
+    case 'S':
+        gateway->is_stopping = true;
+        tell_workers(gateway, worker_post_stop);
+        break;
+    case 'R':
+        if (gateway->snapshot->access_log != NULL) {
+            log_writer_reopen(gateway->snapshot->access_log);
+        }
+        break;
+    default:
+        log_warn("unknown command %d from the supervisor", command);
+        break;
+    }
+}
+
+static void read_commands(struct gateway *gateway, struct pollfd *control)
+{
+    char commands[16];
+    ssize_t n = read(gateway->control_fd, commands, sizeof(commands));
+
+    for (ssize_t i = 0; i < n; i++) {
+        on_command(gateway, commands[i]);
+    }
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        log_warn("the supervisor is gone; finishing what runs, then exiting");
+        control->fd = -1;
+        on_command(gateway, 'D');
+    }
+}
+
+static void control(struct gateway *gateway)
+{
+    struct pollfd fds[2] = {{.fd = gateway->control_fd, .events = POLLIN},
+                            {.fd = gateway->ended_fds[0], .events = POLLIN}};
+    bool is_unresolved = resolve_all(gateway, true) != NULL;
+
+    while (atomic_load(&gateway->workers_running) != 0) {
+        int ready = poll(fds, 2, is_unresolved && !gateway->is_stopping ? RESOLVE_AGAIN_MS : -1);
+        if (ready > 0 && fds[0].revents != 0) {
+            read_commands(gateway, &fds[0]);
+        }
+        if (ready > 0 && fds[1].revents != 0) {
+            char byte;
+            ssize_t n = read(gateway->ended_fds[0], &byte, 1);
+            (void)n;
+        }
+        if (is_unresolved && !gateway->is_stopping) {
+            is_unresolved = resolve_all(gateway, false) != NULL;
+        }
+    }
+}
+
+static void say_what_is_left(struct gateway *gateway)
+{
+    uint64_t sessions = 0;
+    uint64_t exchanges = 0;
+    uint64_t leases = 0;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        struct worker *worker = gateway->workers[i];
+        sessions += worker->session_count;
+        exchanges += worker->exchange_count;
+        for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
+            leases += worker->upstreams[b].leases;
+        }
+    }
+    log_info("stopped: sessions %llu, exchanges %llu, leases %llu left",
+             (unsigned long long)sessions, (unsigned long long)exchanges,
+             (unsigned long long)leases);
+}
+
+static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_count)
+{
+    struct error error;
+    char up = 'U';
+
+    if (pipe(gateway->ended_fds) != 0) {
+        log_error("cannot make a pipe: %s", strerror(errno));
+        return false;
+    }
+    if (gateway->snapshot->access_log != NULL &&
+        !log_writer_start(gateway->snapshot->access_log, &error)) {
+        log_error("%s", error.text);
+        return false;
+    }
+    if (!start_workers(gateway, listen_fds, listen_count)) {
+        return false;
+    }
+    ssize_t n = write(gateway->control_fd, &up, 1);
+    (void)n; /* a supervisor that is gone shows as the end of control_fd */
+    return true;
+}
+
+int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen_count,
+                 int control_fd)
+{
+    struct gateway gateway = {.snapshot = snapshot, .control_fd = control_fd};
+
+    atomic_init(&gateway.workers_running, 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!start(&gateway, listen_fds, listen_count)) {
+        return 1;
+    }
+    control(&gateway);
+    for (unsigned i = 0; i < gateway.worker_count; i++) {
+        (void)pthread_join(gateway.workers[i]->thread, NULL);
+    }
+    say_what_is_left(&gateway);
+    for (unsigned i = 0; i < gateway.worker_count; i++) {
+        worker_destroy(gateway.workers[i]);
+    }
+    free(gateway.workers);
+    close(gateway.ended_fds[0]);
+    close(gateway.ended_fds[1]);
+    snapshot_release(snapshot);
+    return 0;
+}

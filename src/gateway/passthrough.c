@@ -1,0 +1,148 @@
+#include "gateway/passthrough.h"
+
+#include <stdlib.h>
+
+#include "gateway/access.h"
+#include "gateway/dial.h"
+#include "gateway/tunnel.h"
+
+struct passthrough {
+    struct session *session;
+    struct upstream *upstream;
+    size_t server;     /* BALANCE_NONE: no lease */
+    struct dial *dial; /* while connecting */
+    struct conn conn;  /* to the server */
+    struct tunnel tunnel;
+    struct upstream_tried *tried;
+    uint32_t connect_us;
+    bool is_connected;
+    const char *reason;
+};
+
+static void release_dial(struct passthrough *p)
+{
+    if (p->dial != NULL) {
+        dial_cancel(p->dial);
+        free(p->dial);
+        p->dial = NULL;
+    }
+    free(p->tried);
+    p->tried = NULL;
+}
+
+static void log_end(struct passthrough *p, const struct trouble *trouble)
+{
+    struct session *session = p->session;
+    struct passthrough_facts facts = {
+        .backend = span_from_cstr(p->upstream->backend->name),
+        .server = span_from_cstr(
+            p->server != BALANCE_NONE ? p->upstream->backend->servers[p->server].text : NULL),
+        .connect_us = p->is_connected ? (int64_t)p->connect_us : -1,
+    };
+
+    access_log_passthrough(session, &facts, trouble);
+}
+
+static void on_tunnel_end(struct tunnel *tunnel, const char *reason)
+{
+    struct passthrough *p = CONTAINER_OF(tunnel, struct passthrough, tunnel);
+
+    p->reason = reason;
+    if (reason != NULL) {
+        conn_abort(&p->conn);
+        session_abort(p->session); /* a reset of one side is carried across */
+        return;
+    }
+    session_close(p->session);
+}
+
+static void on_client_event(struct conn *conn)
+{
+    /* Before the server is there nothing is read: the client's bytes wait in its socket. Only its
+     * being gone ends the attempt. */
+    if (conn->is_reset) {
+        struct session *session = conn->owner;
+        session->passthrough->reason = "client_reset";
+        session_close(session);
+    }
+}
+
+static const struct conn_handler waiting_handler = {
+    .on_readable = on_client_event,
+    .on_writable = on_client_event,
+};
+
+static void on_dialed(struct dial *dial, enum dial_result result)
+{
+    struct passthrough *p = dial->owner;
+    struct session *session = p->session;
+
+    p->connect_us = (uint32_t)(loop_now_us(session->worker->loop) - dial->started_us);
+    if (result != DIAL_OK) {
+        log_end(p, &dial->trouble);
+        session_abort(session);
+        return;
+    }
+    p->server = dial->server;
+    p->is_connected = true;
+    /* The dial is on the stack below us; it is over, and touches nothing after this call. */
+    p->dial = NULL;
+    free(dial);
+    release_dial(p);
+    conn_queue(&p->conn, span_make(session->early, session->early_len));
+    conn_flush(&p->conn);
+    free(session->early);
+    session->early = NULL;
+    session->early_len = 0;
+    timer_destroy(session->worker->loop, &session->timer);
+    tunnel_start(&p->tunnel, &session->conn, &p->conn);
+}
+
+static void keep_bytes(struct session *session, struct span bytes)
+{
+    char *copy = xmalloc(bytes.len);
+
+    memcpy(copy, bytes.ptr, bytes.len);
+    free(session->early);
+    session->early = copy;
+    session->early_len = (uint32_t)bytes.len;
+}
+
+void passthrough_start(struct session *session, const struct backend *backend,
+                       struct span first_bytes)
+{
+    struct passthrough *p = xcalloc(1, sizeof(*p));
+
+    p->session = session;
+    p->upstream = worker_upstream(session->worker, backend);
+    p->server = BALANCE_NONE;
+    p->tried = xcalloc(1, sizeof(*p->tried));
+    p->dial = xcalloc(1, sizeof(*p->dial));
+    conn_init(&p->conn, session->worker->loop, &waiting_handler, session);
+    tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
+    keep_bytes(session, first_bytes);
+    session->passthrough = p;
+    session->state = SESSION_TUNNEL;
+    session->conn.handler = &waiting_handler;
+    timer_clear(&session->timer);
+    dial_start(p->dial, session, backend, &p->conn, p->tried, BALANCE_NONE, p, on_dialed);
+}
+
+void passthrough_destroy(struct passthrough *p)
+{
+    struct trouble trouble = {.reason = p->reason};
+
+    tunnel_stop(&p->tunnel);
+    log_end(p, p->reason != NULL ? &trouble : NULL);
+    release_dial(p);
+    if (p->server != BALANCE_NONE) {
+        upstream_done(p->upstream, p->server, p->reason == NULL);
+    }
+    if (p->reason != NULL) {
+        conn_abort(&p->conn);
+    } else {
+        conn_close(&p->conn);
+    }
+    p->session->passthrough = NULL;
+    free(p);
+}

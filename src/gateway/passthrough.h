@@ -1,0 +1,14 @@
+/* Passthrough: the client's TLS is carried to a server of the backend untouched, the ClientHello
+ * that was read included. Created when the site has been chosen; ends its session. */
+#ifndef TIDEGATE_GATEWAY_PASSTHROUGH_H
+#define TIDEGATE_GATEWAY_PASSTHROUGH_H
+
+#include "gateway/session.h"
+
+/* first_bytes: all that was read of the client so far; copied. */
+void passthrough_start(struct session *session, const struct backend *backend,
+                       struct span first_bytes);
+/* Ends it and writes its log line; the session is being closed. */
+void passthrough_destroy(struct passthrough *passthrough);
+
+#endif

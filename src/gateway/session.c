@@ -1,0 +1,526 @@
+#include "gateway/session.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "gateway/access.h"
+#include "gateway/front_h1.h"
+#include "gateway/passthrough.h"
+#include "io/proxy_header.h"
+#include "tls/hello.h"
+#include "tls/tls_conn.h"
+
+/* After the last answer, how long and for how many bytes a client that is still sending is heard.
+ */
+#define LINGER_MS 2000
+#define LINGER_BYTES (1024U * 1024)
+
+static const struct conn_handler peek_handler;
+static const struct conn_handler end_handler;
+
+static const struct settings *settings_of(const struct session *session)
+{
+    return session->snapshot->settings;
+}
+
+/* ---- closing ---- */
+
+static void on_free(struct deferred *deferred)
+{
+    struct session *session = CONTAINER_OF(deferred, struct session, freeing);
+
+    snapshot_release(session->snapshot);
+    free(session->sni);
+    free(session->early);
+    free(session);
+}
+
+static void close_now(struct session *session, bool with_reset)
+{
+    struct worker *worker = session->worker;
+
+    if (session->state == SESSION_CLOSED) {
+        return;
+    }
+    session->state = SESSION_CLOSED;
+    if (session->passthrough != NULL) {
+        passthrough_destroy(session->passthrough);
+    }
+    if (session->front != NULL) {
+        front_h1_destroy(session->front);
+        session->front = NULL;
+    }
+    if (with_reset) {
+        conn_abort(&session->conn);
+    } else {
+        conn_close(&session->conn);
+    }
+    timer_destroy(worker->loop, &session->timer);
+    list_remove(&session->node);
+    worker->session_count--;
+    loop_defer(worker->loop, &session->freeing);
+    worker_session_ended(worker);
+}
+
+void session_close(struct session *session)
+{
+    close_now(session, false);
+}
+
+void session_abort(struct session *session)
+{
+    close_now(session, true);
+}
+
+void session_log_trouble(struct session *session, const struct trouble *trouble)
+{
+    access_log_trouble(session, trouble);
+}
+
+static void fail(struct session *session, const char *reason, const char *detail, const char *mend)
+{
+    session_log_trouble(session, &(struct trouble){reason, detail, mend});
+}
+
+void session_watch_output(struct session *session)
+{
+    session->stalled_at = session->conn.bytes_out;
+    timer_set_ms(session->worker->loop, &session->timer, settings_of(session)->timeouts.send_ms);
+}
+
+void session_finish(struct session *session, bool linger)
+{
+    if (session->state == SESSION_CLOSED) {
+        return;
+    }
+    session->state = linger ? SESSION_LINGER : SESSION_FINISH;
+    conn_finish(&session->conn);
+    if (!conn_is_open(&session->conn) || conn_write_failed(&session->conn) ||
+        (!linger && conn_pending(&session->conn) == 0)) {
+        session_close(session);
+        return;
+    }
+    session->conn.handler = &end_handler;
+    session->conn.owner = session;
+    if (conn_pending(&session->conn) != 0) {
+        session_watch_output(session);
+    } else {
+        timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
+    }
+    if (linger && conn_can_read(&session->conn)) {
+        end_handler.on_readable(&session->conn);
+    }
+}
+
+/* Hears what a client still sends, so that the kernel does not answer it with a RST. */
+static void on_end_readable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+
+    if (session->state != SESSION_LINGER) {
+        return;
+    }
+    while (conn_can_read(conn)) {
+        struct span bytes;
+        enum conn_result result = conn_read(conn, &bytes);
+        if (result == CONN_AGAIN) {
+            continue;
+        }
+        session->linger_bytes += (uint32_t)bytes.len;
+        if (result != CONN_OK || session->linger_bytes > LINGER_BYTES) {
+            session_close(session);
+            return;
+        }
+    }
+}
+
+static void on_end_writable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+
+    if (session->state == SESSION_FINISH || conn_write_failed(conn)) {
+        session_close(session);
+        return;
+    }
+    timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
+}
+
+static const struct conn_handler end_handler = {
+    .on_readable = on_end_readable,
+    .on_writable = on_end_writable,
+};
+
+void session_drain(struct session *session)
+{
+    switch (session->state) {
+    case SESSION_PEEK:
+        if (session->early_len == 0) {
+            session_close(session);
+        }
+        break;
+    case SESSION_HTTP:
+        front_h1_drain(session->front);
+        break;
+    case SESSION_HANDSHAKE:
+    case SESSION_TUNNEL: /* they end by themselves, or when the drain's time is up */
+    case SESSION_FINISH:
+    case SESSION_LINGER:
+    case SESSION_CLOSED:
+        break;
+    }
+}
+
+/* ---- timers ---- */
+
+static void on_timer(struct timer *timer)
+{
+    struct session *session = CONTAINER_OF(timer, struct session, timer);
+
+    switch (session->state) {
+    case SESSION_PEEK:
+        /* A connection opened and never used (a browser's spare one, a port check) is no trouble.
+         */
+        fail(session, session->early_len != 0 ? "first_bytes_timeout" : "idle_without_request",
+             session->early_len != 0 ? "the client began to send, but no whole ClientHello, PROXY "
+                                       "header or request came in time"
+                                     : "the client connected and sent nothing",
+             session->early_len != 0 ? "timeouts.first_byte sets the limit" : NULL);
+        session_close(session);
+        break;
+    case SESSION_HANDSHAKE:
+        fail(session, "handshake_timeout", "the TLS handshake was not finished in time",
+             "the client or the network between is slow, or stopped; timeouts.handshake sets the "
+             "limit");
+        session_abort(session);
+        break;
+    case SESSION_HTTP:
+        front_h1_on_timer(session->front);
+        break;
+    case SESSION_FINISH:
+    case SESSION_LINGER:
+        if (conn_pending(&session->conn) != 0 && session->conn.bytes_out != session->stalled_at) {
+            session_watch_output(session); /* slow, but taking its bytes */
+            break;
+        }
+        session_abort(session);
+        break;
+    case SESSION_TUNNEL:
+    case SESSION_CLOSED:
+        break;
+    }
+}
+
+/* ---- the first bytes ---- */
+
+static void keep_early(struct session *session, struct span bytes, size_t wanted)
+{
+    /* `bytes` may be the kept ones themselves. */
+    if (bytes.ptr != session->early) {
+        char *copy = xmalloc(bytes.len);
+        memcpy(copy, bytes.ptr, bytes.len);
+        free(session->early);
+        session->early = copy;
+    }
+    session->early_len = (uint32_t)bytes.len;
+    session->early_wanted = (uint32_t)wanted;
+}
+
+/* Answers a ClientHello with an alert, in plain, and ends. */
+static void refuse_hello(struct session *session, enum tls_alert alert)
+{
+    char record[TLS_ALERT_RECORD_BYTES];
+
+    hello_alert(alert, record);
+    conn_queue_copy(&session->conn, span_make(record, sizeof(record)));
+    session_finish(session, true);
+}
+
+static void start_http(struct session *session, struct span bytes)
+{
+    session->state = SESSION_HTTP;
+    session->front = front_h1_create(session);
+    front_h1_start(session->front, bytes); /* copies what it does not use at once */
+    free(session->early);
+    session->early = NULL;
+    session->early_len = 0;
+}
+
+static void on_handshake(struct conn *conn, bool ok)
+{
+    struct session *session = conn->owner;
+
+    session->handshake_us = (uint32_t)(loop_now_us(session->worker->loop) - session->accepted_us);
+    if (ok) {
+        start_http(session, span_make(NULL, 0));
+        return;
+    }
+    struct tls_failure failure = tls_conn_failure(conn);
+    fail(session, failure.word, failure.sentence, failure.mend);
+    session_finish(session, true);
+}
+
+static const struct tls_conn_events tls_events = {.on_done = on_handshake};
+
+static void start_handshake(struct session *session, struct span bytes)
+{
+    session->is_tls = true;
+    session->state = SESSION_HANDSHAKE;
+    timer_set_ms(session->worker->loop, &session->timer,
+                 settings_of(session)->timeouts.handshake_ms);
+    if (!tls_conn_accept(&session->conn, session->site->tls, bytes, &tls_events)) {
+        session_abort(session);
+    }
+}
+
+static const struct site *site_of_hello(struct session *session, const struct hello *hello)
+{
+    return host_table_find(&session->socket->listener->hosts, hello_sni(hello));
+}
+
+static void on_hello(struct session *session, const struct hello *hello, struct span bytes)
+{
+    if (hello->has_sni) {
+        session->sni = xstrndup(hello->sni_name, hello->sni_len);
+    }
+    session->site = site_of_hello(session, hello);
+    if (session->site == NULL) {
+        if (hello->has_sni) {
+            fail(session, "unknown_server_name", "no site has the name that the client asked for",
+                 "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the "
+                 "default");
+        } else {
+            fail(session, "no_server_name",
+                 "the client named no server (SNI) and there is no default site",
+                 "use a client that sends SNI, or add a site with hosts: [\"*\"] as the default");
+        }
+        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
+        return;
+    }
+    if (session->site->passthrough != NULL) {
+        passthrough_start(session, session->site->passthrough, bytes);
+        return;
+    }
+    if (session->site->tls == NULL) {
+        fail(session, "site_without_tls",
+             "the site that the client asked for speaks plain HTTP only",
+             "give the site a certificate (tls:), or use http://");
+        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
+        return;
+    }
+    start_handshake(session, bytes);
+}
+
+static void decide_tls(struct session *session, struct span bytes)
+{
+    struct hello hello;
+    char *scratch = NULL;
+    size_t limit = (size_t)settings_of(session)->limits.hello;
+
+    /* A hello of one record needs no scratch; one of several is at most 64 KiB, and rare. */
+    if (bytes.len > 5 &&
+        (size_t)((uint8_t)bytes.ptr[3] << 8 | (uint8_t)bytes.ptr[4]) + 5 < bytes.len) {
+        scratch = xmalloc(bytes.len);
+    }
+    switch (hello_parse(&hello, bytes, limit, scratch)) {
+    case HELLO_COMPLETE:
+        on_hello(session, &hello, bytes);
+        break;
+    case HELLO_MORE:
+        keep_early(session, bytes, hello.wanted);
+        break;
+    case HELLO_NOT_TLS:
+        start_http(session, bytes);
+        break;
+    case HELLO_BAD:
+        fail(session, hello_bad_word(hello.bad), hello_bad_text(hello.bad),
+             hello.bad == HELLO_BAD_TOO_LONG
+                 ? "limits.hello sets the limit, at most 64k"
+                 : "the client, or something between, sends broken TLS");
+        refuse_hello(session, hello_bad_alert(hello.bad));
+        break;
+    }
+    free(scratch);
+}
+
+static bool in_network(const struct network *network, const struct peer *peer)
+{
+    unsigned whole = network->prefix_bits / 8;
+    unsigned rest = network->prefix_bits % 8;
+
+    if (network->is_unix || peer->is_unix) {
+        return network->is_unix && peer->is_unix;
+    }
+    if (memcmp(network->address, peer->ip, whole) != 0) {
+        return false;
+    }
+    return rest == 0 ||
+           ((network->address[whole] ^ peer->ip[whole]) & (0xff00U >> rest & 0xffU)) == 0;
+}
+
+static bool in_networks(const struct network_list *list, const struct peer *peer)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (in_network(&list->items[i], peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void use_proxy_header(struct session *session, const struct proxy_header *header)
+{
+    session->was_proxied = true;
+    if (!header->is_local) {
+        session->peer = header->source;
+        session->local = header->destination;
+        session->has_local = true;
+        session->is_peer_trusted =
+            in_networks(&settings_of(session)->trusted_proxies, &session->peer);
+    }
+}
+
+/* Reads a PROXY header off *bytes. False: the session has ended, or more bytes are needed. */
+static bool take_proxy_header(struct session *session, struct span *bytes)
+{
+    struct proxy_header header;
+
+    switch (proxy_header_parse(&header, *bytes)) {
+    case PROXY_HEADER_NOT:
+        return true;
+    case PROXY_HEADER_MORE:
+        keep_early(session, *bytes, bytes->len + 1);
+        return false;
+    case PROXY_HEADER_BAD:
+        fail(session, "bad_proxy_header", proxy_header_bad_text(header.bad),
+             "see that the proxy in front speaks PROXY protocol version 1 or 2");
+        session_abort(session);
+        return false;
+    case PROXY_HEADER_COMPLETE:
+        break;
+    }
+    if (!in_networks(&session->socket->listener->settings->proxy_protocol_from, &session->peer)) {
+        fail(session, "untrusted_proxy_header",
+             "a PROXY header came from an address that is not trusted to send one",
+             "name the proxy's address in proxy_protocol_from of the listener, or turn the header "
+             "off there");
+        session_abort(session);
+        return false;
+    }
+    use_proxy_header(session, &header);
+    *bytes = span_skip(*bytes, header.len);
+    return true;
+}
+
+/* PROXY headers begin with 'P' or CR, which no ClientHello does; an HTTP method may begin with P.
+ */
+static bool may_be_proxy_header(struct span bytes)
+{
+    return bytes.ptr[0] == 'P' || bytes.ptr[0] == '\r';
+}
+
+static void decide(struct session *session, struct span bytes)
+{
+    if (!session->was_proxied && may_be_proxy_header(bytes)) {
+        size_t before = bytes.len;
+        if (!take_proxy_header(session, &bytes)) {
+            return;
+        }
+        if (bytes.len != before && bytes.len == 0) {
+            free(session->early);
+            session->early = NULL;
+            session->early_len = session->early_wanted = 0;
+            return;
+        }
+    }
+    if ((uint8_t)bytes.ptr[0] == 0x16) {
+        decide_tls(session, bytes);
+        return;
+    }
+    start_http(session, bytes);
+}
+
+/* Adds to what came before; the result lives in session->early. */
+static struct span add_early(struct session *session, struct span bytes)
+{
+    session->early = xrealloc(session->early, session->early_len + bytes.len);
+    memcpy(session->early + session->early_len, bytes.ptr, bytes.len);
+    session->early_len += (uint32_t)bytes.len;
+    return span_make(session->early, session->early_len);
+}
+
+static void on_peek_readable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+
+    while (session->state == SESSION_PEEK && conn_can_read(conn)) {
+        struct span bytes;
+        enum conn_result result = conn_read(conn, &bytes);
+        if (result == CONN_AGAIN) {
+            return;
+        }
+        if (result != CONN_OK) {
+            if (session->early_len != 0) {
+                fail(session, "closed_before_request",
+                     "the client closed in the middle of its first message", NULL);
+            }
+            session_close(session);
+            return;
+        }
+        if (session->early_len != 0) {
+            bytes = add_early(session, bytes);
+            if (bytes.len < session->early_wanted) {
+                continue;
+            }
+        }
+        decide(session, bytes);
+    }
+}
+
+static void on_peek_writable(struct conn *conn)
+{
+    (void)conn;
+}
+
+static const struct conn_handler peek_handler = {
+    .on_readable = on_peek_readable,
+    .on_writable = on_peek_writable,
+};
+
+/* ---- opening ---- */
+
+const struct peer *session_local(struct session *session)
+{
+    struct sock_address address;
+
+    if (!session->has_local) {
+        session->has_local = true;
+        session->local = (struct peer){.is_unix = true};
+        if (conn_is_open(&session->conn) && sock_local_address(session->conn.watch.fd, &address)) {
+            session->local = peer_from(&address);
+        }
+    }
+    return &session->local;
+}
+
+void session_create(struct worker *worker, const struct worker_socket *socket, int fd,
+                    const struct sock_address *peer)
+{
+    struct session *session = xcalloc(1, sizeof(*session));
+
+    session->worker = worker;
+    session->socket = socket;
+    session->snapshot = snapshot_hold(worker->snapshot);
+    session->peer = peer_from(peer);
+    session->accepted_us = loop_now_us(worker->loop);
+    session->is_peer_trusted = in_networks(&settings_of(session)->trusted_proxies, &session->peer);
+    timer_init(&session->timer, on_timer);
+    deferred_init(&session->freeing, on_free);
+    conn_init(&session->conn, worker->loop, &peek_handler, session);
+    list_push_back(&worker->sessions, &session->node);
+    worker->session_count++;
+    if (!conn_open(&session->conn, fd)) {
+        session_close(session);
+        return;
+    }
+    timer_set_ms(worker->loop, &session->timer, settings_of(session)->timeouts.first_byte_ms);
+}

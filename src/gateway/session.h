@@ -1,0 +1,87 @@
+/* A session: one accepted connection, from its first byte to its close.
+ *
+ *   PEEK --ClientHello, site passes through--> TUNNEL ------------------------.
+ *     |---ClientHello, site terminates--> HANDSHAKE --> HTTP --upgrade--> TUNNEL --> CLOSED
+ *     |---anything else: HTTP/1 ----------------------> HTTP --> FINISH or LINGER --> CLOSED
+ *     `---PROXY header (trusted peers): read, then PEEK again
+ *
+ * FINISH: what is pending still goes out. LINGER: the same, and what the client still sends is read
+ * and dropped for a while, so that a RST does not take the answer away from it (RFC 9112
+ * section 9.6).
+ *
+ * Memory of a closed session is freed at the end of the loop's turn, so callbacks on the stack
+ * never see it go. */
+#ifndef TIDEGATE_GATEWAY_SESSION_H
+#define TIDEGATE_GATEWAY_SESSION_H
+
+#include "gateway/worker.h"
+#include "io/conn.h"
+
+struct front_h1;
+struct passthrough;
+
+enum session_state {
+    SESSION_PEEK,
+    SESSION_HANDSHAKE,
+    SESSION_HTTP,
+    SESSION_TUNNEL,
+    SESSION_FINISH,
+    SESSION_LINGER,
+    SESSION_CLOSED
+};
+
+struct session {
+    struct conn conn;
+    struct list node; /* in worker->sessions */
+    struct worker *worker;
+    struct snapshot *snapshot;
+    const struct worker_socket *socket;
+    const struct site *site; /* chosen by SNI; NULL: plain HTTP, or not yet */
+    struct timer timer;
+    struct deferred freeing;
+    struct peer peer;  /* the client; a trusted PROXY header's, if there was one */
+    struct peer local; /* the address it came to; see session_local */
+    enum session_state state;
+    bool has_local;
+    bool is_tls;          /* terminated here */
+    bool was_proxied;     /* a PROXY header was read */
+    bool is_peer_trusted; /* its Forwarded and X-Forwarded-* are believed */
+    bool is_logged;       /* a line was written for it, or a request came */
+    char *sni;            /* NULL: none */
+    char *early;          /* bytes read that are not enough to decide yet */
+    uint32_t early_len;
+    uint32_t early_wanted; /* decide again when this many are there */
+    uint64_t accepted_us;  /* monotonic */
+    uint32_t handshake_us; /* how long it took */
+    uint32_t linger_bytes;
+    uint64_t stalled_at; /* conn.bytes_out when the send deadline was set */
+    struct front_h1 *front;
+    struct passthrough *passthrough;
+};
+
+/* Why a connection failed, for its log line; all static or valid during the call. */
+struct trouble {
+    const char *reason; /* a word */
+    const char *detail; /* a sentence */
+    const char *mend;   /* what to do; NULL: nothing can be said */
+};
+
+/* Takes the socket over. */
+void session_create(struct worker *worker, const struct worker_socket *socket, int fd,
+                    const struct sock_address *peer);
+/* Writes the line of a connection that never became a request. Once. */
+void session_log_trouble(struct session *session, const struct trouble *trouble);
+/* No more output will come: close once all is out. `linger`: the client may still be sending. */
+void session_finish(struct session *session, bool linger);
+/* Now. May be called twice. */
+void session_close(struct session *session);
+/* With a RST. */
+void session_abort(struct session *session);
+/* Shutting down: close if no request is under way, or as soon as there is none. */
+void session_drain(struct session *session);
+/* The address that the client connected to. */
+const struct peer *session_local(struct session *session);
+/* The send deadline: set when output is pending, called from the timer; false: it has stalled. */
+void session_watch_output(struct session *session);
+
+#endif

@@ -1,0 +1,414 @@
+#include "gateway/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/log_writer.h"
+#include "tls/certificate.h"
+#include "upstream/balance.h"
+
+/* A certificate that ends within these days is worth a warning at each start. */
+#define EXPIRY_WARNING_DAYS 14
+
+struct builder {
+    struct snapshot *snapshot;
+    struct config_report *report;
+    bool failed;
+};
+
+static void fail(struct builder *b, struct place place, const struct error *error)
+{
+    config_report_add(b->report, CONFIG_ERROR, place, "%s", error->text);
+    b->failed = true;
+}
+
+/* ---- certificates ---- */
+
+static void check_coverage(struct builder *b, const struct site_settings *site,
+                           const struct certificate *certificate, struct place place)
+{
+    for (size_t i = 0; i < site->hosts.count; i++) {
+        if (certificate_covers(certificate, site->hosts.items[i])) {
+            return;
+        }
+    }
+    config_report_add(b->report, CONFIG_ERROR, place,
+                      "certificate %s covers none of this site's hosts",
+                      certificate_path(certificate));
+    config_report_hint(b->report, "it covers: %s", certificate_names(certificate));
+    b->failed = true;
+}
+
+static void warn_uncovered(struct builder *b, const struct site_settings *site,
+                           struct certificate *const *certificates)
+{
+    for (size_t i = 0; i < site->hosts.count; i++) {
+        bool is_covered = false;
+        for (size_t c = 0; c < site->tls->certificate_count; c++) {
+            is_covered |= certificates[c] == NULL ||
+                          certificate_covers(certificates[c], site->hosts.items[i]);
+        }
+        if (!is_covered) {
+            config_report_add(b->report, CONFIG_WARNING, site->tls->place,
+                              "no certificate of this site covers its host '%s'",
+                              site->hosts.items[i]);
+            config_report_hint(b->report, "clients that ask for it will refuse the certificate");
+        }
+    }
+}
+
+static struct certificate *check_certificate(struct builder *b, const struct site_settings *site,
+                                             const struct certificate_settings *settings)
+{
+    struct error error;
+    struct certificate *certificate = certificate_load(settings->certificate, &error);
+
+    if (certificate == NULL) {
+        fail(b, settings->place, &error);
+        return NULL;
+    }
+    if (!certificate_matches_key(certificate, settings->key, &error)) {
+        fail(b, settings->place, &error);
+    }
+    if (!certificate_check_strength(certificate, &error)) {
+        fail(b, settings->place, &error);
+    }
+    if (!certificate_check_time(certificate, time(NULL), EXPIRY_WARNING_DAYS, &error)) {
+        config_report_add(b->report, CONFIG_WARNING, settings->place, "%s", error.text);
+    }
+    check_coverage(b, site, certificate, settings->place);
+    return certificate;
+}
+
+static void check_certificates(struct builder *b, const struct site_settings *site)
+{
+    const struct tls_settings *tls = site->tls;
+    struct certificate **certificates = xcalloc(tls->certificate_count, sizeof(*certificates));
+
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        certificates[i] = check_certificate(b, site, &tls->certificates[i]);
+    }
+    if (!b->failed) {
+        warn_uncovered(b, site, certificates);
+    }
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        certificate_destroy(certificates[i]);
+    }
+    free(certificates);
+}
+
+static struct tls_context *build_server_tls(struct builder *b, const struct site_settings *site)
+{
+    static const enum tls_context_policy policies[] = {
+        [TLS_POLICY_INTERMEDIATE] = TLS_CONTEXT_INTERMEDIATE,
+        [TLS_POLICY_MODERN] = TLS_CONTEXT_MODERN,
+        [TLS_POLICY_OLD] = TLS_CONTEXT_OLD,
+    };
+    static const enum tls_context_clients verify[] = {
+        [CLIENT_VERIFY_OFF] = TLS_CLIENTS_OFF,
+        [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
+        [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
+    };
+    const struct tls_settings *tls = site->tls;
+    struct tls_server_options options = {
+        .certificate_count = tls->certificate_count,
+        .policy = policies[tls->policy],
+        .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
+        .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
+    };
+    struct error error;
+
+    check_certificates(b, site);
+    if (b->failed) {
+        return NULL; /* said above, certificate by certificate */
+    }
+    struct tls_certificate_files *files =
+        arena_calloc(&b->snapshot->arena, tls->certificate_count * sizeof(*files));
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        files[i].certificate = tls->certificates[i].certificate;
+        files[i].key = tls->certificates[i].key;
+    }
+    options.certificates = files;
+    struct tls_context *context = tls_server_context_create(&options, &error);
+    if (context == NULL) {
+        fail(b, tls->place, &error);
+    }
+    return context;
+}
+
+/* ---- backends ---- */
+
+static void build_server(struct builder *b, const struct server_settings *settings,
+                         const struct backend_settings *backend, struct server *server)
+{
+    const struct address_setting *address = &settings->address;
+    struct sock_address resolved;
+
+    *server =
+        (struct server){.text = address->text, .port = address->port, .weight = settings->weight};
+    if (backend->tls != NULL) {
+        server->tls_name = backend->tls->server_name;
+    }
+    if (address->kind == ADDRESS_UNIX) {
+        if (!sock_address_from_path(&resolved, address->host)) {
+            config_report_add(b->report, CONFIG_ERROR, address->place,
+                              "the path of a Unix socket must be shorter than 108 bytes");
+            b->failed = true;
+            return;
+        }
+        server_publish(server, &resolved, 1);
+        return;
+    }
+    if (server->tls_name == NULL) {
+        server->tls_name = address->host;
+    }
+    if (sock_address_from_ip(&resolved, address->host, address->port)) {
+        server_publish(server, &resolved, 1);
+    } else {
+        server->host = address->host;
+    }
+}
+
+static void build_backend(struct builder *b, const struct backend_settings *settings, size_t index,
+                          struct backend *backend)
+{
+    struct error error;
+
+    *backend = (struct backend){
+        .name = settings->name,
+        .index = index,
+        .server_count = settings->server_count,
+        .policy = &balance_round_robin,
+        .proxy_protocol = settings->proxy_protocol == PROXY_PROTOCOL_V1   ? BACKEND_PROXY_V1
+                          : settings->proxy_protocol == PROXY_PROTOCOL_V2 ? BACKEND_PROXY_V2
+                                                                          : BACKEND_PROXY_OFF,
+        .forwarded = settings->forwarded,
+        .connect_timeout_ms = settings->connect_timeout_ms,
+        .response_timeout_ms = settings->response_timeout_ms,
+        .idle_timeout_ms = settings->idle_timeout_ms,
+        .idle_connections = settings->idle_connections,
+    };
+    backend->servers =
+        arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(*backend->servers));
+    for (size_t i = 0; i < settings->server_count; i++) {
+        build_server(b, &settings->servers[i], settings, &backend->servers[i]);
+    }
+    if (settings->tls != NULL) {
+        struct tls_client_options options = {
+            .ca = settings->tls->ca,
+            .certificate = settings->tls->certificate,
+            .key = settings->tls->key,
+            .skip_verify = !settings->tls->verify,
+        };
+        backend->tls = tls_client_context_create(&options, &error);
+        if (backend->tls == NULL) {
+            fail(b, settings->tls->place, &error);
+        }
+    }
+}
+
+static struct backend *find_backend(const struct snapshot *snapshot,
+                                    const struct backend_settings *settings)
+{
+    return settings != NULL ? &snapshot->backends[settings - snapshot->settings->backends] : NULL;
+}
+
+/* ---- sites ---- */
+
+static void build_route(struct builder *b, const struct route_settings *settings,
+                        struct route *route, struct route_match *match)
+{
+    struct snapshot *snapshot = b->snapshot;
+
+    *route = (struct route){
+        .settings = settings,
+        .name = span_from_cstr(settings->name),
+        .backend = find_backend(snapshot, settings->backend),
+        .files_root = -1,
+        .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
+                                                         : snapshot->settings->limits.body,
+    };
+    if (settings->files != NULL) {
+        route->files_root = open(settings->files->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (route->files_root < 0) {
+            struct error error;
+            (void)error_set_errno(&error, errno, "cannot open the folder %s",
+                                  settings->files->root);
+            fail(b, settings->files->place, &error);
+        }
+    }
+    route_match_init(match, settings->match.path != NULL ? settings->match.path : "/*",
+                     settings->match.methods.items, settings->match.methods.count,
+                     &snapshot->arena);
+}
+
+static void build_site(struct builder *b, const struct site_settings *settings, struct site *site)
+{
+    struct arena *arena = &b->snapshot->arena;
+    struct route_match *matches = arena_calloc(arena, settings->route_count * sizeof(*matches));
+    bool failed_before = b->failed;
+
+    *site = (struct site){
+        .settings = settings,
+        .name = span_from_cstr(settings->name),
+        .passthrough = find_backend(b->snapshot, settings->passthrough),
+        .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
+        .table = {matches, settings->route_count},
+    };
+    for (size_t i = 0; i < settings->route_count; i++) {
+        build_route(b, &settings->routes[i], &site->routes[i], &matches[i]);
+    }
+    if (settings->tls != NULL) {
+        b->failed = false;
+        site->tls = build_server_tls(b, settings);
+    }
+    b->failed |= failed_before;
+}
+
+static bool serves(const struct listener_settings *listener, const struct site_settings *site)
+{
+    for (size_t i = 0; i < listener->sites.count; i++) {
+        if (strcmp(listener->sites.items[i], site->name) == 0) {
+            return true;
+        }
+    }
+    return listener->sites.count == 0;
+}
+
+static void build_listener(struct snapshot *snapshot, const struct listener_settings *settings,
+                           struct listener *listener)
+{
+    listener->settings = settings;
+    host_table_init(&listener->hosts);
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        const struct site_settings *site = &snapshot->settings->sites[i];
+        for (size_t h = 0; serves(settings, site) && h < site->hosts.count; h++) {
+            (void)host_table_add(&listener->hosts, span_from_cstr(site->hosts.items[h]),
+                                 &snapshot->sites[i]);
+        }
+    }
+}
+
+static void build_access_log(struct builder *b)
+{
+    const struct log_settings *log = &b->snapshot->settings->log;
+    struct error error;
+
+    if (strcmp(log->access, "off") == 0) {
+        return;
+    }
+    b->snapshot->access_log = log_writer_open(log->access, &error);
+    if (b->snapshot->access_log == NULL) {
+        fail(b, (struct place){0, 0}, &error);
+    }
+}
+
+/* ---- as a whole ---- */
+
+static struct snapshot *build(const struct settings *settings, struct config_report *report,
+                              bool for_real)
+{
+    struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
+    struct builder b = {.snapshot = snapshot, .report = report};
+    struct arena *arena = &snapshot->arena;
+
+    arena_init(arena, 4096);
+    snapshot->settings = settings;
+    atomic_init(&snapshot->references, 1);
+    snapshot->backend_count = settings->backend_count;
+    snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend));
+    snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
+    snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        build_backend(&b, &settings->backends[i], i, &snapshot->backends[i]);
+    }
+    for (size_t i = 0; i < settings->site_count; i++) {
+        build_site(&b, &settings->sites[i], &snapshot->sites[i]);
+    }
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        build_listener(snapshot, &settings->listeners[i], &snapshot->listeners[i]);
+    }
+    if (for_real) {
+        build_access_log(&b);
+    }
+    if (b.failed) {
+        snapshot_release(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+struct snapshot *snapshot_create(const struct settings *settings, struct config_report *report)
+{
+    return build(settings, report, true);
+}
+
+bool snapshot_check(const struct settings *settings, struct config_report *report)
+{
+    struct snapshot *snapshot = build(settings, report, false);
+
+    if (snapshot == NULL) {
+        return false;
+    }
+    snapshot_release(snapshot);
+    return true;
+}
+
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
+{
+    (void)atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+static void free_site(struct site *site)
+{
+    for (size_t i = 0; i < site->table.count; i++) {
+        if (site->routes != NULL && site->routes[i].settings != NULL &&
+            site->routes[i].files_root >= 0) {
+            close(site->routes[i].files_root);
+        }
+    }
+    tls_context_destroy(site->tls);
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+    if (atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        free_site(&snapshot->sites[i]);
+    }
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        struct backend *backend = &snapshot->backends[i];
+        for (size_t s = 0; s < backend->server_count; s++) {
+            server_free_addresses(&backend->servers[s]);
+        }
+        tls_context_destroy(backend->tls);
+    }
+    for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
+        host_table_free(&snapshot->listeners[i].hosts);
+    }
+    if (snapshot->access_log != NULL) {
+        (void)log_writer_stop(snapshot->access_log, 2000);
+    }
+    arena_destroy(&snapshot->arena);
+    free(snapshot);
+}
+
+const struct listener *snapshot_listener_of_socket(const struct snapshot *snapshot,
+                                                   size_t socket_index)
+{
+    for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
+        size_t count = snapshot->settings->listeners[i].bind.count;
+        if (socket_index < count) {
+            return &snapshot->listeners[i];
+        }
+        socket_index -= count;
+    }
+    CHECK(false);
+    return NULL;
+}

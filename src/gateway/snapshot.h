@@ -1,0 +1,65 @@
+/* A snapshot: the configuration as the data path uses it. Built whole from settings, or not at all;
+ * never changed afterwards (but for the addresses of servers that are given by name), so every
+ * worker reads it without a lock. Counted: each session holds the one it began with.
+ *
+ * The settings it was built from must outlive it. */
+#ifndef TIDEGATE_GATEWAY_SNAPSHOT_H
+#define TIDEGATE_GATEWAY_SNAPSHOT_H
+
+#include "config/config.h"
+#include "config/settings.h"
+#include "edge/host_table.h"
+#include "edge/route.h"
+#include "tls/tls_context.h"
+#include "upstream/backend.h"
+
+struct log_writer;
+
+struct route {
+    const struct route_settings *settings;
+    struct span name;
+    struct backend *backend; /* NULL: respond or files */
+    int files_root;          /* an open folder; -1: none */
+    uint64_t body_limit;
+};
+
+struct site {
+    const struct site_settings *settings;
+    struct span name;
+    struct tls_context *tls;     /* NULL: it does not terminate */
+    struct backend *passthrough; /* NULL: it does not pass through */
+    struct route *routes;
+    struct route_table table;
+};
+
+struct listener {
+    const struct listener_settings *settings;
+    struct host_table hosts; /* to struct site */
+};
+
+struct snapshot {
+    const struct settings *settings;
+    struct arena arena;
+    struct listener *listeners;
+    struct site *sites;
+    struct backend *backends;
+    size_t backend_count;
+    struct log_writer *access_log; /* NULL: off */
+    atomic_uint references;
+};
+
+/* Loads certificates and keys, opens folders and the access log, builds every table. NULL with
+ * errors in the report. Needs the rights to read the files, so it comes before privileges are
+ * dropped. */
+struct snapshot *snapshot_create(const struct settings *settings,
+                                 struct config_report *report) MUST_CHECK;
+/* The same checks without keeping anything and without opening the log; true: it would start. */
+bool snapshot_check(const struct settings *settings, struct config_report *report);
+struct snapshot *snapshot_hold(struct snapshot *snapshot);
+/* The last one frees it. */
+void snapshot_release(struct snapshot *snapshot);
+/* Which listener a socket belongs to: sockets are bound in the order of the settings. */
+const struct listener *snapshot_listener_of_socket(const struct snapshot *snapshot,
+                                                   size_t socket_index);
+
+#endif

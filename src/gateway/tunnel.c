@@ -1,0 +1,145 @@
+#include "gateway/tunnel.h"
+
+static void end(struct tunnel *tunnel, const char *reason)
+{
+    if (!tunnel->is_over) {
+        tunnel->is_over = true;
+        tunnel->reason = reason;
+        loop_defer(tunnel->worker->loop, &tunnel->again);
+    }
+}
+
+static void check_over(struct tunnel *tunnel)
+{
+    if (tunnel->has_ended[0] && tunnel->has_ended[1] && conn_pending(tunnel->conns[0]) == 0 &&
+        conn_pending(tunnel->conns[1]) == 0) {
+        end(tunnel, NULL);
+    }
+}
+
+/* Moves what there is from conns[side] to the other. */
+static void pump(struct tunnel *tunnel, int side)
+{
+    struct conn *from = tunnel->conns[side];
+    struct conn *to = tunnel->conns[!side];
+    uint64_t moved;
+
+    if (tunnel->is_over || tunnel->has_ended[side]) {
+        check_over(tunnel);
+        return;
+    }
+    enum relay_result result = relay_run(&tunnel->relays[side], from, to, UINT64_MAX, &moved);
+    tunnel->moved[side] += moved;
+    switch (result) {
+    case RELAY_EMPTY:
+    case RELAY_BLOCKED:
+    case RELAY_LIMIT:
+        break;
+    case RELAY_BUDGET:
+        loop_defer(tunnel->worker->loop, &tunnel->again);
+        break;
+    case RELAY_EOF:
+        tunnel->has_ended[side] = true;
+        conn_finish(to);
+        check_over(tunnel);
+        break;
+    case RELAY_ERROR:
+        end(tunnel, conn_write_failed(to) ? (side == 0 ? "server_reset" : "client_reset")
+                                          : (side == 0 ? "client_reset" : "server_reset"));
+        break;
+    }
+}
+
+static void on_again(struct deferred *deferred)
+{
+    struct tunnel *tunnel = CONTAINER_OF(deferred, struct tunnel, again);
+
+    if (tunnel->is_over) {
+        tunnel_stop(tunnel);
+        tunnel->on_end(tunnel, tunnel->reason);
+        return;
+    }
+    pump(tunnel, 0);
+    pump(tunnel, 1);
+}
+
+static void on_readable(struct conn *conn)
+{
+    struct tunnel *tunnel = conn->owner;
+
+    pump(tunnel, conn == tunnel->conns[1]);
+}
+
+static void on_writable(struct conn *conn)
+{
+    struct tunnel *tunnel = conn->owner;
+
+    pump(tunnel, conn == tunnel->conns[0]);
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+};
+
+/* Looks whether anything moved since it last looked: a byte a day keeps nobody from being closed,
+ * and a busy tunnel never touches its timer. */
+static void on_timer(struct timer *timer)
+{
+    struct tunnel *tunnel = CONTAINER_OF(timer, struct tunnel, timer);
+    const struct timeouts_settings *timeouts = &tunnel->worker->snapshot->settings->timeouts;
+    uint64_t moved = tunnel->conns[0]->bytes_in + tunnel->conns[0]->bytes_out;
+    uint64_t age_ms = (loop_now_us(tunnel->worker->loop) - tunnel->started_us) / 1000;
+
+    if (timeouts->tunnel_total_ms != 0 && age_ms >= timeouts->tunnel_total_ms) {
+        end(tunnel, "tunnel_total_timeout");
+        return;
+    }
+    if (moved == tunnel->moved_at_check) {
+        end(tunnel, "tunnel_idle_timeout");
+        return;
+    }
+    tunnel->moved_at_check = moved;
+    uint64_t next_ms = timeouts->tunnel_idle_ms;
+    if (timeouts->tunnel_total_ms != 0 && timeouts->tunnel_total_ms - age_ms < next_ms) {
+        next_ms = timeouts->tunnel_total_ms - age_ms;
+    }
+    timer_set_ms(tunnel->worker->loop, &tunnel->timer, next_ms);
+}
+
+void tunnel_init(struct tunnel *tunnel, struct worker *worker,
+                 void (*on_end)(struct tunnel *, const char *reason))
+{
+    *tunnel = (struct tunnel){.worker = worker, .on_end = on_end};
+    timer_init(&tunnel->timer, on_timer);
+    deferred_init(&tunnel->again, on_again);
+}
+
+void tunnel_start(struct tunnel *tunnel, struct conn *client, struct conn *server)
+{
+    tunnel->conns[0] = client;
+    tunnel->conns[1] = server;
+    tunnel->started_us = loop_now_us(tunnel->worker->loop);
+    tunnel->moved_at_check = UINT64_MAX; /* the first look only takes note */
+    for (int i = 0; i < 2; i++) {
+        tunnel->conns[i]->handler = &handler;
+        tunnel->conns[i]->owner = tunnel;
+        relay_init(&tunnel->relays[i]);
+    }
+    conn_flush(client);
+    conn_flush(server);
+    on_timer(&tunnel->timer);
+    pump(tunnel, 0);
+    pump(tunnel, 1);
+}
+
+void tunnel_stop(struct tunnel *tunnel)
+{
+    struct loop *loop = tunnel->worker->loop;
+
+    tunnel->is_over = true;
+    timer_destroy(loop, &tunnel->timer);
+    deferred_cancel(&tunnel->again);
+    relay_reset(&tunnel->relays[0], loop);
+    relay_reset(&tunnel->relays[1], loop);
+}

@@ -1,0 +1,332 @@
+#include "gateway/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/back_h1.h"
+#include "gateway/exchange.h"
+#include "gateway/log_writer.h"
+#include "gateway/session.h"
+#include "http/date.h"
+
+/* Connections taken in one wake-up: the other workers get a chance at the rest. */
+#define ACCEPTS_PER_WAKE 8
+#define ACCEPT_PAUSE_MS 100
+/* A log line waits this long at most before it is written. */
+#define LOG_DELAY_MS 50
+#define LOG_BLOCK_BYTES (32 * 1024)
+
+/* ---- accepting ---- */
+
+static void stop_accepting(struct worker *worker)
+{
+    for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
+        watch_remove(worker->loop, &worker->sockets[i].watch);
+    }
+    worker->is_accepting = false;
+}
+
+static bool start_accepting(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->socket_count; i++) {
+        struct worker_socket *socket = &worker->sockets[i];
+        /* Exclusive: a new connection wakes one worker, not all of them. */
+        if (!watch_add(worker->loop, &socket->watch, socket->fd, EPOLLIN | EPOLLEXCLUSIVE)) {
+            worker->is_accepting = true; /* so that what was added is taken out */
+            stop_accepting(worker);
+            return false;
+        }
+    }
+    worker->is_accepting = true;
+    return true;
+}
+
+static void pause_accepting(struct worker *worker)
+{
+    stop_accepting(worker);
+    timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+}
+
+static bool is_full(const struct worker *worker)
+{
+    return worker->session_count >= worker->snapshot->settings->limits.connections;
+}
+
+static void on_accept_pause(struct timer *timer)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, accept_pause);
+
+    if (worker->is_draining) {
+        return;
+    }
+    if (is_full(worker) || !start_accepting(worker)) {
+        timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+    }
+}
+
+static void on_accept(struct watch *watch, uint32_t events)
+{
+    struct worker_socket *socket = CONTAINER_OF(watch, struct worker_socket, watch);
+    struct worker *worker = socket->worker;
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+        struct sock_address peer;
+        if (is_full(worker)) {
+            log_limited(
+                &worker->accept_limiter, LOG_LEVEL_WARN,
+                "%llu connections are open in one worker (limits.connections): new ones wait",
+                (unsigned long long)worker->session_count);
+            pause_accepting(worker);
+            return;
+        }
+        int fd = sock_accept(watch->fd, &peer);
+        if (fd >= 0) {
+            session_create(worker, socket, fd, &peer);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_limited(&worker->accept_limiter, LOG_LEVEL_ERROR,
+                        "cannot accept connections for now: %s; raise the limit of open files "
+                        "(LimitNOFILE= of the service, or ulimit -n)",
+                        strerror(errno));
+            pause_accepting(worker);
+            return;
+        }
+        if (errno == EAGAIN) {
+            return;
+        }
+        /* Any other errno is about a connection that has gone meanwhile (accept(2)). */
+    }
+}
+
+/* ---- ending ---- */
+
+static void stop_if_drained(struct worker *worker)
+{
+    if (worker->is_draining && worker->session_count == 0) {
+        loop_stop(worker->loop);
+    }
+}
+
+void worker_session_ended(struct worker *worker)
+{
+    stop_if_drained(worker);
+}
+
+static void cut_off(struct worker *worker)
+{
+    stop_accepting(worker);
+    worker->is_draining = true;
+    LIST_FOR_EACH(node, &worker->sessions)
+    {
+        session_abort(LIST_ENTRY(node, struct session, node));
+    }
+    stop_if_drained(worker);
+}
+
+static void on_drain_timer(struct timer *timer)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, drain_timer);
+
+    log_warn(
+        "worker %u: %llu connections were still open when timeouts.drain ended; cutting them off",
+        worker->index, (unsigned long long)worker->session_count);
+    cut_off(worker);
+}
+
+static void on_drain_message(struct loop_message *message)
+{
+    struct worker *worker = CONTAINER_OF(message, struct worker, drain_message);
+
+    if (worker->is_draining) {
+        return;
+    }
+    stop_accepting(worker);
+    worker->is_draining = true;
+    timer_set_ms(worker->loop, &worker->drain_timer, worker->snapshot->settings->timeouts.drain_ms);
+    LIST_FOR_EACH(node, &worker->sessions)
+    {
+        session_drain(LIST_ENTRY(node, struct session, node));
+    }
+    stop_if_drained(worker);
+}
+
+static void on_stop_message(struct loop_message *message)
+{
+    cut_off(CONTAINER_OF(message, struct worker, stop_message));
+}
+
+void worker_post_drain(struct worker *worker)
+{
+    loop_post(worker->loop, &worker->drain_message);
+}
+
+void worker_post_stop(struct worker *worker)
+{
+    loop_post(worker->loop, &worker->stop_message);
+}
+
+/* ---- the log ---- */
+
+static void flush_log(struct worker *worker)
+{
+    struct strbuf *log = &worker->log;
+
+    if (log->len != 0) {
+        log_writer_put(worker->snapshot->access_log, log->ptr, log->len);
+        strbuf_init(log);
+    }
+}
+
+static void on_log_timer(struct timer *timer)
+{
+    flush_log(CONTAINER_OF(timer, struct worker, log_timer));
+}
+
+struct strbuf *worker_log(struct worker *worker)
+{
+    return worker->snapshot->access_log != NULL ? &worker->log : NULL;
+}
+
+void worker_log_done(struct worker *worker)
+{
+    if (worker->log.len >= LOG_BLOCK_BYTES) {
+        flush_log(worker);
+    } else if (worker->log_timer.deadline_us == 0) {
+        timer_set_ms(worker->loop, &worker->log_timer, LOG_DELAY_MS);
+    }
+}
+
+/* ---- ids and dates ---- */
+
+static uint64_t next_random(struct worker *worker)
+{
+    /* xorshift128+: unique enough for an id; nothing secret hangs on it. */
+    uint64_t a = worker->random[0];
+    uint64_t b = worker->random[1];
+
+    worker->random[0] = b;
+    a ^= a << 23;
+    worker->random[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+    return worker->random[1] + b;
+}
+
+void worker_request_id(struct worker *worker, char id[REQUEST_ID_LEN + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int half = 0; half < 2; half++) {
+        uint64_t n = next_random(worker);
+        for (int i = 0; i < 16; i++) {
+            id[half * 16 + i] = digits[n & 15];
+            n >>= 4;
+        }
+    }
+    id[REQUEST_ID_LEN] = '\0';
+}
+
+struct span worker_date(struct worker *worker)
+{
+    time_t now = time(NULL);
+
+    if (now != worker->date_second) {
+        worker->date_second = now;
+        http_date_format(now, worker->date);
+    }
+    return span_from_cstr(worker->date);
+}
+
+char *worker_file_buffer(struct worker *worker, size_t size)
+{
+    if (worker->file_buffer == NULL) {
+        worker->file_buffer = xmalloc(size);
+    }
+    return worker->file_buffer;
+}
+
+/* ---- life ---- */
+
+static void init_sockets(struct worker *worker, const int *listen_fds, size_t count)
+{
+    worker->sockets = xcalloc(count, sizeof(*worker->sockets));
+    worker->socket_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct worker_socket *socket = &worker->sockets[i];
+        struct sock_address address;
+        socket->worker = worker;
+        socket->fd = listen_fds[i];
+        socket->listener = snapshot_listener_of_socket(worker->snapshot, i);
+        watch_init(&socket->watch, on_accept);
+        if (sock_local_address(listen_fds[i], &address)) {
+            (void)sock_address_text(&address, socket->text);
+            socket->port = peer_from(&address).port;
+        }
+    }
+}
+
+struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,
+                             size_t listen_count)
+{
+    struct worker *worker = xcalloc(1, sizeof(*worker));
+
+    worker->loop = loop_create();
+    if (worker->loop == NULL) {
+        free(worker);
+        return NULL;
+    }
+    worker->snapshot = snapshot_hold(snapshot);
+    worker->index = index;
+    list_init(&worker->sessions);
+    list_init(&worker->backs);
+    list_init(&worker->free_exchanges);
+    timer_init(&worker->accept_pause, on_accept_pause);
+    timer_init(&worker->log_timer, on_log_timer);
+    timer_init(&worker->drain_timer, on_drain_timer);
+    worker->drain_message.fn = on_drain_message;
+    worker->stop_message.fn = on_stop_message;
+    if (getrandom(worker->random, sizeof(worker->random), 0) != sizeof(worker->random)) {
+        worker->random[0] = loop_clock_us();
+    }
+    worker->random[1] |= 1; /* the state must not be all zero */
+    worker->upstreams = xcalloc(snapshot->backend_count, sizeof(*worker->upstreams));
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        upstream_init(&worker->upstreams[i], &snapshot->backends[i]);
+    }
+    init_sockets(worker, listen_fds, listen_count);
+    if (!start_accepting(worker)) {
+        timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+    }
+    return worker;
+}
+
+void worker_run(struct worker *worker)
+{
+    loop_run(worker->loop);
+    stop_accepting(worker);
+    back_h1_close_all(worker);
+    flush_log(worker);
+}
+
+void worker_destroy(struct worker *worker)
+{
+    CHECK(worker->session_count == 0 && worker->exchange_count == 0);
+    loop_run_deferred(worker->loop);
+    exchange_free_pool(worker);
+    timer_destroy(worker->loop, &worker->accept_pause);
+    timer_destroy(worker->loop, &worker->log_timer);
+    timer_destroy(worker->loop, &worker->drain_timer);
+    for (size_t i = 0; i < worker->snapshot->backend_count; i++) {
+        upstream_free(&worker->upstreams[i]);
+    }
+    loop_destroy(worker->loop);
+    strbuf_free(&worker->log);
+    snapshot_release(worker->snapshot);
+    free(worker->file_buffer);
+    free(worker->upstreams);
+    free(worker->sockets);
+    free(worker);
+}

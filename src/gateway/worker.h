@@ -1,0 +1,87 @@
+/* A worker: one thread with a loop of its own, its sessions, its upstream pools and its log buffer.
+ * Workers share nothing but the snapshot (read only), the listening sockets and the log writer. */
+#ifndef TIDEGATE_GATEWAY_WORKER_H
+#define TIDEGATE_GATEWAY_WORKER_H
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "gateway/access_record.h"
+#include "gateway/snapshot.h"
+#include "io/loop.h"
+#include "io/sock.h"
+#include "upstream/upstream.h"
+
+struct worker;
+
+/* A listening socket as one worker watches it. */
+struct worker_socket {
+    struct watch watch;
+    struct worker *worker;
+    const struct listener *listener;
+    int fd;
+    uint16_t port; /* 0 on a Unix socket */
+    char text[SOCK_TEXT_MAX];
+};
+
+struct worker {
+    struct loop *loop;
+    struct snapshot *snapshot; /* a reference of its own */
+    unsigned index;
+    pthread_t thread;
+    struct worker_socket *sockets;
+    size_t socket_count;
+    bool is_accepting;
+    struct log_limiter accept_limiter;
+    struct timer accept_pause; /* out of descriptors, or at the limit of connections */
+    struct list sessions;
+    uint64_t session_count;
+    uint64_t exchange_count;
+    struct upstream *upstreams; /* by backend->index */
+    struct list backs;          /* all connections to backends, parked ones too */
+    struct list free_exchanges;
+    unsigned free_exchange_count;
+    struct strbuf log;
+    struct access_clock log_clock;
+    struct timer log_timer;
+    uint64_t random[2];
+    time_t date_second;
+    char date[32];     /* the Date field's value */
+    char *file_buffer; /* NULL until a file was served over TLS */
+    bool is_draining;
+    struct timer drain_timer;
+    struct loop_message drain_message;
+    struct loop_message stop_message;
+};
+
+/* NULL with errno when the machine has no descriptors for it. */
+struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,
+                             size_t listen_count) MUST_CHECK;
+/* Runs on the worker's own thread until it is drained or stopped. */
+void worker_run(struct worker *worker);
+/* From the control thread. */
+void worker_post_drain(struct worker *worker);
+void worker_post_stop(struct worker *worker);
+/* After worker_run has returned. Nothing is left in it then. */
+void worker_destroy(struct worker *worker);
+
+static inline struct upstream *worker_upstream(struct worker *worker, const struct backend *backend)
+{
+    return &worker->upstreams[backend->index];
+}
+
+/* A session has gone: accept again, or finish the drain. */
+void worker_session_ended(struct worker *worker);
+/* Where an access log line is written to; then worker_log_done. NULL: the log is off. */
+struct strbuf *worker_log(struct worker *worker);
+void worker_log_done(struct worker *worker);
+/* 32 hex digits that no other request has. */
+#define REQUEST_ID_LEN 32
+void worker_request_id(struct worker *worker, char id[REQUEST_ID_LEN + 1]);
+/* For reading files into, by turns; `size` is the same in each call. */
+char *worker_file_buffer(struct worker *worker, size_t size);
+/* The present time as an HTTP date. */
+struct span worker_date(struct worker *worker);
+
+#endif
