@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VALID_SECONDS = 7 * 24 * 3600, SERIAL_BITS = 127, PATH_SIZE = 512 };
+enum { VALID_SECONDS = 90 * 24 * 3600, SERIAL_BITS = 127, PATH_SIZE = 512 };
 
 struct demo_ca {
     EVP_PKEY *key;
@@ -63,7 +63,7 @@ static bool add_extension(X509 *certificate, X509 *issuer, int id, const char *v
     return ok;
 }
 
-/* Version 3, a serial, a week from an hour ago (clocks differ), the name and the key. */
+/* Version 3, a serial, 90 days from an hour ago (clocks differ), the name and the key. */
 static X509 *new_certificate(EVP_PKEY *key, const char *common_name, const char *organisation)
 {
     X509 *certificate = X509_new();

@@ -1,5 +1,6 @@
 /* The demo's certificate authority: lives in memory for as long as certificates are made, and its
- * key is never written anywhere. Keys are ECDSA P-256; certificates are good for a week. */
+ * key is never written anywhere. Keys are ECDSA P-256; certificates are good for 90 days, so that
+ * nothing warns that they end soon. */
 #ifndef TIDEGATE_CLI_DEMO_CA_H
 #define TIDEGATE_CLI_DEMO_CA_H
 

@@ -18,9 +18,10 @@ static const char *const names[DEMO_PROCESS_COUNT] = {"origin-shop", "origin-ban
 static const struct demo_certificate certificates[DEMO_HOLDER_COUNT] = {
     {"shop", "shop.localhost", NULL, "the gateway", DEMO_FOR_SERVER},
     {"partners", "partners.localhost", NULL, "the gateway", DEMO_FOR_SERVER},
-    {"gateway-client", "gateway", NULL, "the gateway, as a client", DEMO_FOR_CLIENT},
+    {"gateway-client", "gateway", NULL, "the gateway as a client", DEMO_FOR_CLIENT},
     {"bank-origin", "bank.localhost", NULL, "the bank itself", DEMO_FOR_SERVER},
-    {"partners-origin", "partners.internal", NULL, "the partners' origin", DEMO_FOR_SERVER},
+    {"partners-origin", "partners.internal", "partners.localhost", "the partners' origin",
+     DEMO_FOR_SERVER},
     {"client", "partner-client", NULL, "a partner", DEMO_FOR_CLIENT},
 };
 
@@ -37,6 +38,7 @@ static const char shop_yaml[] =
     "    name: origin-shop\n"
     "    plain_http: serve\n"
     "    respond: { echo: true }\n"
+    "trusted_proxies: [127.0.0.1] # believe the gateway's X-Forwarded-*\n"
     "log: { access: \"off\" }\n" SMALL;
 
 static const char bank_yaml[] =
@@ -48,6 +50,7 @@ static const char bank_yaml[] =
     "    name: origin-bank\n"
     "    tls: { certificate: bank-origin.crt, key: bank-origin.key }\n"
     "    respond: { echo: true }\n"
+    "trusted_proxies: [127.0.0.1]\n"
     "log: { access: \"off\" }\n" SMALL;
 
 static const char partners_yaml[] =
@@ -62,6 +65,7 @@ static const char partners_yaml[] =
     "      key: partners-origin.key\n"
     "      clients: { verify: required, ca: ca.crt }\n"
     "    respond: { echo: true }\n"
+    "trusted_proxies: [127.0.0.1]\n"
     "log: { access: \"off\" }\n" SMALL;
 
 /* The ports of the three origins and the folder's path go in. */
