@@ -14,7 +14,7 @@ struct bound_address {
     struct place place;
 };
 
-static void check_overlap(const struct checker *checker, const struct bound_address *bound,
+static bool check_overlap(const struct checker *checker, const struct bound_address *bound,
                           size_t index)
 {
     for (size_t i = 0; i < index; i++) {
@@ -28,8 +28,9 @@ static void check_overlap(const struct checker *checker, const struct bound_addr
         config_report_hint(checker->report,
                            "the other is on line %d; an address and port can be bound once",
                            bound[i].place.line);
-        return;
+        return false;
     }
+    return true;
 }
 
 static void check_binds(const struct checker *checker)
@@ -53,7 +54,9 @@ static void check_binds(const struct checker *checker)
             }
             bound[count] = (struct bound_address){
                 address, address->place.line != 0 ? address->place : listener->place};
-            check_overlap(checker, bound, count++);
+            if (!check_overlap(checker, bound, count++) && address->place.line == 0) {
+                break; /* The usual ports, of which one message is enough. */
+            }
         }
     }
     free(bound);
@@ -218,7 +221,7 @@ void check_listeners_and_hosts(const struct checker *checker)
         check_listener_sites(checker, &settings->listeners[i], &sites, reported_by, is_served);
     }
     check_site_names(checker, &sites, reported_by);
-    if (!has_full_listener && settings->listener_count != 0) {
+    if (!has_full_listener && checker->report->errors == 0) {
         check_served(checker, is_served);
     }
     map_free(&sites);

@@ -149,9 +149,12 @@ static bool add_text(struct loader *loader, const struct directive *directive, s
 {
     char *copy;
 
-    if (text.len > ITEM_BYTES_MAX || !text_is_fine(directive, text, complaint)) {
-        return text.len <= ITEM_BYTES_MAX ||
-               complain(complaint, "an item of '%s' is too long", directive->name);
+    if (text.len > ITEM_BYTES_MAX) {
+        complain(complaint, "an item of '%s' is too long", directive->name);
+        return complain_hint(complaint, "for example %s", directive->example);
+    }
+    if (!text_is_fine(directive, text, complaint)) {
+        return false;
     }
     copy = arena_cstr(&loader->settings->arena, text);
     for (size_t i = 0; (directive->flags & DIRECTIVE_LOWER) != 0 && copy[i] != '\0'; i++) {

@@ -266,6 +266,8 @@ static const struct {
     {"tab character", "indent with spaces; YAML does not allow tabs there"},
     {"invalid alias", "'*' starts a YAML alias: put a name with a wildcard in quotes, \"*\" or "
                       "\"*.example.com\""},
+    {"missing comma",
+     "put a comma between two items; close the list with ']', the section with '}'"},
     {"closing quote", "close the quotation mark"},
     {"closing bracket", "close the list with ']' or the section with '}'"},
     {"closing brace", "close the section with '}'"},

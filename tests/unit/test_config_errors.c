@@ -1,0 +1,525 @@
+/* Every message: where it points, what it says and how it says to mend it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+
+/* Three good lines, so that what follows begins on line 4. */
+#define SITE "sites:\n  - hosts: [a.example]\n    backend: 127.0.0.1:1\n"
+/* Two; the site's own directives follow, from line 3. */
+#define HOST "sites:\n  - hosts: [a.example]\n"
+/* Four; the route's directives follow. */
+#define ROUTE HOST "    routes:\n      - backend: 127.0.0.1:1\n"
+#define BACKEND SITE "backends:\n  - name: b\n    servers: [127.0.0.1:2]\n"
+
+struct message_case {
+    const char *yaml;
+    int line;
+    int column;
+    const char *text;
+    const char *hint; /* a part of it; NULL: not looked at */
+};
+
+static const struct message_case errors[] = {
+    /* The file as a whole, and YAML. */
+    {"", 1, 1, "the file is empty", "sites:"},
+    {"# nothing\n", 1, 1, "the file is empty", "hosts: [shop.example.com]"},
+    {"hello\n", 1, 1, "not a section of keys", "sites:"},
+    {"- a\n", 1, 1, "not a section of keys", "sites:"},
+    {"workers: 1\n", 1, 1, "the file has no 'sites'", "add for example sites:"},
+    {"sites: [\n", 2, 1, "not valid YAML: flow sequence without a closing bracket",
+     "close the list with ']'"},
+    {"sites: {a: 1\n", 2, 1, "not valid YAML", "the section with '}'"},
+    {"sites:\n  - hosts: [a]\n   backend: b\n", 3, 4, "not valid YAML", NULL},
+    {"sites:\n\t- hosts: a\n", 2, 1, "not valid YAML: tab character", "indent with spaces"},
+    {"a: \"x\n", 1, 5, "not valid YAML: double-quoted scalar without closing quote",
+     "close the quotation mark"},
+    {"a: b: c\n", 1, 5, "not valid YAML", "on a line of its own"},
+    {"a: @x\n", 1, 4, "plain scalar cannot start with '@'", "put the value in quotes"},
+    {"sites:\n  - hosts: [*]\n", 2, 14, "not valid YAML: invalid alias", "in quotes, \"*\""},
+    {"sites:\n  - hosts: *.example.com\n", 2, 12, "means a YAML alias", "\"*.example.com\""},
+    {"sites: &x []\n", 1, 11, "anchors ('&name') are not used", "write the value out"},
+    {"workers: !int 4\n", 1, 15, "tags ('!name') are not used", "leave the tag out"},
+    {SITE "---\nworkers: 1\n", 4, 1, "a second document", "remove the '---'"},
+    {"bind: [::1]:80\n", 1, 12, "not valid YAML", "needs quotes"},
+    {SITE "listeners:\n  - bind: [[::1]:80]\n", 5, 12, "a key must be plain text", "quotes"},
+    {"a: \xff\n", 1, 4, "byte 0xff is not UTF-8", "save the file as UTF-8"},
+    {"a: b\x01\n", 1, 5, "control character U+0001", "remove it"},
+    {"a: \xc2\x85\n", 1, 4, "control character U+0085", "remove it"},
+    {"%YAML 3.0\n---\na: 1\n", 1, 1, "not valid YAML", NULL},
+    {"a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1\n", 1, 35, "nested too deeply", "stray"},
+
+    /* Keys. */
+    {"\xc3\xa9: 1\n" SITE, 1, 1, "unknown key '\xc3\xa9' in the file", "the file can have: sites"},
+    {HOST "    tls: { certficate: a.crt, key: a.key }\n    backend: 127.0.0.1:1\n", 3, 12,
+     "unknown key 'certficate'; did you mean 'certificate'?",
+     "tls of a site can have: certificate, key, certificates, policy, clients"},
+    {"sites:\n  - host: [a.example]\n    backend: 127.0.0.1:1\n", 2, 5,
+     "unknown key 'host'; did you mean 'hosts'?", "a site can have: hosts, name"},
+    {HOST "    bakcend: 127.0.0.1:1\n", 3, 5, "unknown key 'bakcend'; did you mean 'backend'?",
+     NULL},
+    {SITE "    certificate: a.crt\n", 4, 5,
+     "unknown key 'certificate' in a site; it belongs in tls of a site", "a site can have"},
+    {SITE "zzzzzzzz: 1\n", 4, 1, "unknown key 'zzzzzzzz' in the file", "listeners, backends"},
+    {SITE "workers: 1\nworkers: 2\n", 5, 1, "'workers' is given twice in the file",
+     "on line 4 already"},
+    {SITE "    backend: 127.0.0.1:2\n", 4, 5, "'backend' is given twice in a site", "line 3"},
+    {SITE "    auth: { jwt: {} }\n", 4, 5, "'auth' is not in this version of Tidegate yet",
+     "later version"},
+    {SITE "metrics: on\n", 4, 1, "'metrics' is not in this version of Tidegate yet", "remove it"},
+    {BACKEND "    health_check: { path: / }\n", 7, 5, "'health_check' is not in this version",
+     "probes"},
+    {BACKEND "    balance: least_requests\n", 7, 14,
+     "'balance: least_requests' is not in this version", "possible here: round_robin"},
+    {HOST "    tls: { certificate: a, key: b, clients: { ca: c, crl: d } }\n"
+          "    backend: 127.0.0.1:1\n",
+     3, 54, "'crl' is not in this version", "revoked"},
+
+    /* Values of the wrong kind. */
+    {SITE "workers:\n", 4, 1, "'workers' has no value", "for example workers: 4"},
+    {SITE "workers: [1]\n", 4, 10, "'workers' needs a whole number, not a list", "workers: 4"},
+    {SITE "workers: many\n", 4, 10, "'workers' needs a whole number, not 'many'", "workers: 4"},
+    {SITE "workers: -1\n", 4, 10, "'workers' needs a whole number, not '-1'", NULL},
+    {SITE "workers: 257\n", 4, 10, "'workers' is '257', which is too large", "from 0 to 256"},
+    {SITE "workers: 99999999999999999999999\n", 4, 10, "which is too large", "from 0 to 256"},
+    {SITE "limits: 5\n", 4, 9, "'limits' needs a section of keys and values, not text '5'",
+     "limits: { body: 100M }"},
+    {SITE "limits: { head: 32q }\n", 4, 17, "'head' needs a size, not '32q'", "k, M, G or T"},
+    {SITE "limits: { head: 10 }\n", 4, 17, "'head' is '10', which is too small", "1k to 1M"},
+    {SITE "limits: { body: 9999T }\n", 4, 17, "which is too large", "1024T, or unlimited"},
+    {SITE "limits: { head: unlimited }\n", 4, 17, "'head' needs a size, not 'unlimited'", NULL},
+    {SITE "limits: { target: 64k }\n", 4, 19, "limits.target is larger than limits.head", "raise"},
+    {SITE "timeouts: { head: 15 }\n", 4, 19, "'head' has no unit of time",
+     "write head: 15s for seconds"},
+    {SITE "timeouts: { head: soon }\n", 4, 19, "'head' needs a time, not 'soon'", "ms, s, m, h"},
+    {SITE "timeouts: { head: off }\n", 4, 19, "'head' needs a time, not 'off'", NULL},
+    {SITE "timeouts: { head: 1ms }\n", 4, 19, "'head' is '1ms', which is too short",
+     "from 100ms to 1h"},
+    {SITE "timeouts: { head: 1.5s }\n", 4, 19, "'head' needs a time, not '1.5s'", "whole number"},
+    {SITE "log: { format: jsn }\n", 4, 16, "'format' cannot be 'jsn'; did you mean 'json'?",
+     "json or combined"},
+    {SITE "log: { level: loudly }\n", 4, 15, "'level' cannot be 'loudly'",
+     "error, warn, info or debug"},
+    {SITE "user: ''\n", 4, 7, "'user' is empty", "user: nobody"},
+    {SITE "user: 'a b'\n", 4, 7, "'a b' cannot be a user or group", NULL},
+    {SITE "user: \"a\\0b\"\n", 4, 7, "'user' has a NUL byte", NULL},
+    {"sites: []\n", 1, 8, "'sites' is empty", "leave it out"},
+    {"sites: shop\n", 1, 8, "'sites' needs a list of sections, not text 'shop'", "sites: ["},
+    {"sites:\n  hosts: [a.example]\n", 2, 3, "'sites' needs a list of sections, not a section",
+     NULL},
+    {"sites: [shop]\n", 1, 9, "not text 'shop'", NULL},
+    {BACKEND "    tls: { verify: yes }\n", 7, 20, "'verify' is true or false, not 'yes'",
+     "write verify: true"},
+    {BACKEND "    tls: true\n", 7, 10, "'tls' needs a section of keys and values", "tls: { ca:"},
+
+    /* Listeners, addresses, networks. */
+    {SITE "listeners: [{bind: 443}]\n", 4, 20, "address '443' has no port", "write \":443\""},
+    {SITE "listeners: [{bind: 'x:443'}]\n", 4, 20, "a listener needs a number, not the name 'x'",
+     "\":8080\""},
+    {SITE "listeners: [{bind: '*:443'}]\n", 4, 20, "address '*:443' names no host",
+     "write \":443\""},
+    {SITE "listeners: [{bind: ':70000'}]\n", 4, 20,
+     "port '70000' of ':70000' is not a number from 0 to 65535", NULL},
+    {SITE "listeners: [{bind: '1.2.3.256:80'}]\n", 4, 20, "neither a name nor an IPv4 address",
+     "four numbers"},
+    {SITE "listeners: [{bind: '[::g]:80'}]\n", 4, 20, "'::g' is not an IPv6 address", NULL},
+    {SITE "listeners: [{bind: ':1'}, {bind: [':2', '127.0.0.1:1']}]\n", 4, 41,
+     "'127.0.0.1:1' is taken by another listener's ':1'", "line 4"},
+    {SITE "listeners:\n  - proxy_protocol_from: unix\n  - sites: [a.example]\n", 6, 5,
+     "':80' is taken by another listener's ':80'", NULL},
+    {SITE "listeners: [{sites: [a.exmple]}]\n", 4, 22,
+     "unknown site 'a.exmple'; did you mean 'a.example'?", "'name'"},
+    {SITE "listeners: [{proxy_protocol_from: 10.0.0.1/8}]\n", 4, 35,
+     "network '10.0.0.1/8' has bits set behind its prefix", "the first 8"},
+    {SITE "trusted_proxies: [10.0.0.0/33]\n", 4, 19, "prefix length of '10.0.0.0/33'",
+     "10.0.0.0/8"},
+    {SITE "trusted_proxies: [example.com]\n", 4, 19, "'example.com' is not a network", "unix"},
+    {HOST "    backend: '127.0.0.1:65536'\n", 3, 14,
+     "port '65536' of '127.0.0.1:65536' is not a number from 1 to 65535", "127.0.0.1:8080"},
+    {HOST "    backend: '127.0.0.1:0'\n", 3, 14, "port '0' of '127.0.0.1:0'", NULL},
+    {HOST "    backend: ':80'\n", 3, 14, "address ':80' names no host", "127.0.0.1:80"},
+    {HOST "    backend: '::1:80'\n", 3, 14, "'::1:80' is not an address", "\"[::1]:8080\""},
+    {HOST "    backend: http://x:80/\n", 3, 14, "'http://x:80/' is not an address",
+     "without a scheme"},
+    {HOST "    backend: 'unix:'\n", 3, 14, "'unix:' has no path", "unix:/run/app.sock"},
+
+    /* Hosts. */
+    {"sites: [{hosts: [], files: x}]\n", 1, 17, "'hosts' is empty", NULL},
+    {"sites: [{hosts: 'https://a.example/', files: x}]\n", 1, 17, "is a URL, not a host", "routes"},
+    {"sites: [{hosts: 'a.example:443', files: x}]\n", 1, 17, "host 'a.example:443' has a port",
+     "listeners"},
+    {"sites: [{hosts: 'a.*.example', files: x}]\n", 1, 17, "'*' can only be the whole first part",
+     "\"*.example.com\""},
+    {"sites: [{hosts: '*a.example', files: x}]\n", 1, 17, "'*' can only be the whole first part",
+     NULL},
+    {"sites: [{hosts: [m\xc3\xbcnchen.example], files: x}]\n", 1, 18, "is not plain ASCII", "xn--"},
+    {"sites: [{hosts: [a..example], files: x}]\n", 1, 18, "has an empty part", NULL},
+    {"sites: [{hosts: [a.example.], files: x}]\n", 1, 18, "has an empty part", "either end"},
+    {"sites: [{hosts: [-a.example], files: x}]\n", 1, 18, "begins or ends with '-'", NULL},
+    {"sites: [{hosts: ['a b'], files: x}]\n", 1, 18, "' ' cannot be in one", "letters"},
+    {"sites: [{hosts: ['::1'], files: x}]\n", 1, 18, "without brackets", "\"[::1]\""},
+    {"sites: [{hosts: [10.0.0.300], files: x}]\n", 1, 18, "neither a name nor an IPv4", NULL},
+    {SITE "  - hosts: [b.example, A.EXAMPLE]\n    files: x\n", 4, 24,
+     "host 'a.example' is served twice", "the site on line 2"},
+    {"sites:\n  - { hosts: '*', files: x }\n  - { hosts: '*', files: y }\n", 3, 14,
+     "there are two default sites", NULL},
+    {SITE "  - { hosts: b.example, name: A.example, files: x }\n", 4, 31,
+     "there are two sites named 'A.example'", "on line 2"},
+
+    /* Sites. */
+    {HOST, 2, 5, "a site does nothing", "add 'backend'"},
+    {HOST "    passthrough: 127.0.0.1:1\n    tls: { certificate: a, key: b }\n", 3, 5,
+     "a site with 'passthrough' cannot have 'tls' too", "choose"},
+    {HOST "    passthrough: 127.0.0.1:1\n    files: x\n", 4, 5,
+     "a site with 'passthrough' cannot have 'files' too", "'tls' in place"},
+    {HOST "    passthrough: { servers: '127.0.0.1:1', tls: {} }\n", 3, 5,
+     "'passthrough' to a backend with 'tls'", "TLS already"},
+    {SITE "    files: x\n", 4, 5, "a site has both 'backend' and 'files'", "keep one"},
+    {SITE "    plain_http: redirect\n", 4, 17, "'plain_http: redirect' in a site without TLS",
+     "add 'tls'"},
+    {HOST "    passthrough: 127.0.0.1:1\n    plain_http: serve\n", 4, 17,
+     "'plain_http: serve' in a site with 'passthrough'", NULL},
+    {SITE "    tls: { certificate: a.crt }\n", 4, 25, "'certificate' without 'key'", "private key"},
+    {SITE "    tls: { key: a.key }\n", 4, 17, "'key' without 'certificate'", NULL},
+    {SITE "    tls: {}\n", 4, 10, "tls of a site has no certificate", "shop.crt"},
+    {SITE "    tls: { certificates: [{ certificate: a }] }\n", 4, 27, "a certificate has no 'key'",
+     "key: shop.key"},
+    {SITE "    tls: { certificate: a, key: b, clients: { verify: optional } }\n", 4, 55,
+     "clients are to be verified, but there is no 'ca'", "partners.pem"},
+    {SITE "    tls: { certificate: '', key: b }\n", 4, 25, "'certificate' is empty", NULL},
+    {SITE "    tls: { certificate: a, key: b, policy: hard }\n", 4, 44, "'policy' cannot be 'hard'",
+     "intermediate, modern or old"},
+
+    /* Routes. */
+    {HOST "    routes:\n      - match: { path: /a }\n", 4, 9,
+     "a route has neither 'backend', 'respond' nor 'files'", "say what"},
+    {ROUTE "        respond: { status: 204 }\n", 5, 9, "a route has both 'backend' and 'respond'",
+     NULL},
+    {ROUTE "        match: { path: v1 }\n", 5, 24, "path 'v1' does not begin with '/'", "\"/v1\""},
+    {ROUTE "        match: { path: '*' }\n", 5, 24, "path '*' does not begin with '/'", "/*"},
+    {ROUTE "        match: { path: '/a*b' }\n", 5, 24, "has '*' before its end", NULL},
+    {ROUTE "        match: { path: '/a?b=c' }\n", 5, 24, "character that no path has", "alone"},
+    {ROUTE "        match: { methods: [GET, 'a b'] }\n", 5, 33, "'a b' is not a method", NULL},
+    {ROUTE "        match: { methods: get }\n", 5, 27, "method 'get' is not in capitals", NULL},
+    {ROUTE "        match: { methods: [CONNECT] }\n", 5, 28, "method CONNECT cannot be routed",
+     "forward proxy"},
+    {ROUTE "        upgrade: [h2c]\n", 5, 19, "upgrade to 'h2c' cannot be passed on", "bypass"},
+    {ROUTE "        body_limit: lots\n", 5, 21, "'body_limit' needs a size, not 'lots'",
+     "unlimited"},
+    {HOST "    respond: { status: 99 }\n", 3, 24, "'status' is '99', which is too small",
+     "from 200 to 599"},
+    {HOST "    respond: { status: 204, body: x }\n", 3, 35, "a 204 response has no body", NULL},
+    {HOST "    respond: { status: 304, echo: true }\n", 3, 35, "a 304 response has no body", NULL},
+    {HOST "    respond: { echo: true, body: x }\n", 3, 34, "both 'body' and 'echo'", NULL},
+    {HOST "    respond: { fields: { 'a b': x } }\n", 3, 26, "'a b' is not a field name", NULL},
+    {HOST "    respond: { fields: { Content-Length: 5 } }\n", 3, 26,
+     "field 'Content-Length' cannot be set", "itself"},
+    {HOST "    respond: { fields: { A: \"x\\r\\ny: z\" } }\n", 3, 26, "has a line break", NULL},
+    {HOST "    respond: { fields: { A: x, a: y } }\n", 3, 32, "field 'a' is given twice", "commas"},
+    {HOST "    respond: { fields: { A: [x] } }\n", 3, 29, "field 'A' needs text", NULL},
+    {HOST "    files: { index: a }\n", 3, 12, "files has no 'root'", "root: public"},
+    {HOST "    files: { root: x, index: a/b }\n", 3, 30, "'a/b' is not a plain file name", NULL},
+
+    /* Backends. */
+    {HOST "    backend: bee\n"
+          "backends:\n  - { name: bees, servers: '127.0.0.1:1' }\n",
+     3, 14, "unknown backend 'bee'; did you mean 'bees'?", "the backends are: bees"},
+    {HOST "    backend: api\n", 3, 14, "unknown backend 'api'", "define it under 'backends'"},
+    {HOST "    backend: localhost\n", 3, 14, "unknown backend 'localhost'", "localhost:8080"},
+    {HOST "    backend:\n", 3, 5, "'backend' has no value", "backend: 127.0.0.1:8080"},
+    {HOST "    backend: []\n", 3, 14, "'servers' is empty", NULL},
+    {HOST "    backend: { name: x }\n", 3, 14, "a backend has no 'servers'", "servers: ["},
+    {BACKEND "  - { name: B, servers: '127.0.0.1:3' }\n", 7, 13, "there are two backends named 'B'",
+     "on line 5"},
+    {SITE "backends:\n  - servers: 127.0.0.1:2\n", 5, 5, "a backend has no 'name'", "name: api"},
+    {SITE "backends:\n  - { name: 'a:b', servers: 127.0.0.1:2 }\n", 5, 13, "'a:b' cannot be a name",
+     "letters"},
+    {BACKEND "  - { name: c, servers: [{ weight: 2 }] }\n", 7, 26, "a server has no 'address'",
+     NULL},
+    {BACKEND "  - { name: c, servers: [{ address: '127.0.0.1:1', weight: 0 }] }\n", 7, 60,
+     "'weight' is '0', which is too small", "from 1 to 1000"},
+    {BACKEND "    tls: { certificate: a }\n", 7, 25, "'certificate' without 'key'", NULL},
+    {BACKEND "    tls: { server_name: 'a b' }\n", 7, 25, "' ' cannot be in one", NULL},
+    {BACKEND "    proxy_protocol: v3\n", 7, 21, "'proxy_protocol' cannot be 'v3'", "off, v1 or v2"},
+    {BACKEND "    connect_timeout: 3\n", 7, 22, "'connect_timeout' has no unit of time",
+     "write connect_timeout: 3s"},
+};
+
+static const struct message_case warnings[] = {
+    {BACKEND, 5, 11, "backend 'b' is not used", "backend: b"},
+    {ROUTE "      - match: { path: /a, methods: [GET] }\n        files: x\n", 5, 9,
+     "no request can reach this route", "on line 4"},
+    {HOST "    backend: 127.0.0.1:1\n    routes:\n      - files: x\n", 3, 5,
+     "no request can reach this route", "on line 5"},
+    {SITE "  - { hosts: b.example, files: x }\nlisteners: [{ sites: a.example }]\n", 4, 5,
+     "no listener serves site 'b.example'", "'sites' of a listener"},
+    {HOST "    backend: ['127.0.0.1:1', '127.0.0.1:1']\n", 3, 30,
+     "server '127.0.0.1:1' is listed twice", "weight"},
+    {SITE "user: root\n", 4, 7, "keep the rights of root", NULL},
+    {HOST "    backend: { servers: '127.0.0.1:1', tls: { verify: false, ca: x } }\n", 3, 66,
+     "'ca' is not used", NULL},
+};
+
+static struct settings *load(const char *yaml, size_t len, struct config_report *report)
+{
+    char *copy = malloc(len != 0 ? len : 1);
+    struct settings *settings;
+
+    assert_non_null(copy);
+    memcpy(copy, yaml, len);
+    config_report_init(report);
+    settings = config_load_text(span_make(copy, len), "tidegate.yaml", report);
+    free(copy);
+    return settings;
+}
+
+static void check_message(const struct message_case *expected, const struct config_report *report,
+                          enum config_severity severity)
+{
+    const struct config_message *got = &report->messages[0];
+
+    if (report->count != 1 || got->severity != severity || got->place.line != expected->line ||
+        got->place.column != expected->column || strstr(got->text, expected->text) == NULL ||
+        got->hint == NULL ||
+        (expected->hint != NULL && strstr(got->hint, expected->hint) == NULL)) {
+        fprintf(stderr, "--- expected %d:%d '%s' ('%s') of:\n%s--- got:\n", expected->line,
+                expected->column, expected->text, expected->hint != NULL ? expected->hint : "",
+                expected->yaml);
+        config_report_print(report, stderr, false);
+        fail_msg("not the message expected");
+    }
+}
+
+static void each_error_has_its_place_and_mend(void **state)
+{
+    struct config_report report;
+    struct settings *settings;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        settings = load(errors[i].yaml, strlen(errors[i].yaml), &report);
+        check_message(&errors[i], &report, CONFIG_ERROR);
+        assert_null(settings);
+        config_report_free(&report);
+    }
+}
+
+static void each_warning_comes_with_settings(void **state)
+{
+    struct config_report report;
+    struct settings *settings;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(warnings); i++) {
+        settings = load(warnings[i].yaml, strlen(warnings[i].yaml), &report);
+        check_message(&warnings[i], &report, CONFIG_WARNING);
+        assert_non_null(settings);
+        settings_destroy(settings);
+        config_report_free(&report);
+    }
+}
+
+/* NULL exactly when there is an error, whatever the text. */
+static void every_beginning_of_every_case_is_survived(void **state)
+{
+    struct config_report report;
+    struct settings *settings;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        for (size_t len = 0; len < strlen(errors[i].yaml); len++) {
+            settings = load(errors[i].yaml, len, &report);
+            assert_int_equal(settings == NULL, config_report_has_errors(&report));
+            settings_destroy(settings);
+            config_report_free(&report);
+        }
+    }
+}
+
+static char *printed(const struct config_report *report, bool json, bool color)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    if (json) {
+        config_report_print_json(report, out);
+    } else {
+        config_report_print(report, out, color);
+    }
+    fclose(out);
+    return text;
+}
+
+static void all_errors_are_printed_at_once_in_order(void **state)
+{
+    static const char yaml[] = "workers: none\n"
+                               "sites:\n"
+                               "  - hosts: [a.example]\n"
+                               "    tls: { certficate: shop.crt, key: shop.key }\n"
+                               "    backend: 127.0.0.1:99999\n";
+    struct config_report report;
+    char *text;
+
+    (void)state;
+    assert_null(load(yaml, strlen(yaml), &report));
+    text = printed(&report, false, false);
+    assert_string_equal(
+        text, "tidegate.yaml:1:10: error: 'workers' needs a whole number, not 'none'\n"
+              "     1 | workers: none\n"
+              "       |          ^~~~\n"
+              "  = help: for example workers: 4\n"
+              "tidegate.yaml:4:12: error: unknown key 'certficate'; did you mean 'certificate'?\n"
+              "     4 |     tls: { certficate: shop.crt, key: shop.key }\n"
+              "       |            ^~~~~~~~~~\n"
+              "  = help: tls of a site can have: certificate, key, certificates, policy, clients\n"
+              "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
+              "1 to 65535\n"
+              "     5 |     backend: 127.0.0.1:99999\n"
+              "       |              ^~~~~~~~~~~~~~~\n"
+              "  = help: for example 127.0.0.1:8080\n"
+              "3 errors, 0 warnings\n");
+    free(text);
+    text = printed(&report, false, true);
+    assert_non_null(strstr(text, "\x1b[1;31m"));
+    free(text);
+    config_report_free(&report);
+}
+
+static void the_report_as_json(void **state)
+{
+    struct config_report report;
+    char *text;
+
+    (void)state;
+    assert_null(load("a\": [\n", 6, &report));
+    config_report_add(&report, CONFIG_WARNING, (struct place){0, 0}, "said \"%s\"", "so");
+    text = printed(&report, true, false);
+    assert_non_null(strstr(text, "{\"file\":\"tidegate.yaml\",\"ok\":false,\"errors\":1,"
+                                 "\"warnings\":1,\"messages\":[{\"severity\":\"warning\","
+                                 "\"line\":0,\"column\":0,\"text\":\"said \\\"so\\\"\","
+                                 "\"hint\":null},"));
+    free(text);
+    config_report_free(&report);
+}
+
+static void a_terminal_is_never_sent_control_bytes(void **state)
+{
+    struct config_report report;
+    char *text;
+
+    (void)state;
+    assert_null(load("a: \x1b[31m\xff\n", 9, &report));
+    config_report_add(&report, CONFIG_ERROR, (struct place){1, 4}, "odd \x1b]0;x\a text");
+    text = printed(&report, false, false);
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        assert_true(text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f));
+    }
+    free(text);
+    config_report_free(&report);
+}
+
+static void long_lines_are_shown_around_the_place(void **state)
+{
+    char yaml[4200];
+    struct config_report report;
+    char *text;
+
+    (void)state;
+    memset(yaml, ' ', sizeof(yaml));
+    memcpy(yaml, "workers: ", 9);
+    memcpy(yaml + sizeof(yaml) - 6, "maybe\n", 6);
+    assert_null(load(yaml, sizeof(yaml), &report));
+    text = printed(&report, false, false);
+    assert_non_null(strstr(text, "maybe\n"));
+    assert_non_null(strstr(text, "^~~~~\n"));
+    assert_true(strlen(text) < 800);
+    free(text);
+    config_report_free(&report);
+}
+
+static void messages_are_bounded(void **state)
+{
+    char *yaml = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&yaml, &len);
+    struct config_report report;
+    char *text;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        fprintf(out, "key%d: x\n", i);
+    }
+    fclose(out);
+    assert_null(load(yaml, len, &report));
+    assert_int_equal(report.count, CONFIG_MESSAGES_MAX);
+    assert_int_equal(report.errors, 1001);
+    text = printed(&report, false, false);
+    assert_non_null(strstr(text, "1001 errors, 0 warnings (the first 200 are shown)\n"));
+    free(text);
+    free(yaml);
+    config_report_free(&report);
+}
+
+static void what_is_too_large_or_missing_is_said_without_a_place(void **state)
+{
+    size_t len = CONFIG_FILE_BYTES_MAX + 1;
+    char *large = malloc(len);
+    struct config_report report;
+
+    (void)state;
+    assert_non_null(large);
+    memset(large, '#', len);
+    config_report_init(&report);
+    assert_null(config_load_text(span_make(large, len), "large.yaml", &report));
+    assert_non_null(strstr(report.messages[0].text, "larger than 4 MiB"));
+    config_report_free(&report);
+    free(large);
+    assert_null(config_load_file("no/such/file.yaml", &report));
+    assert_non_null(strstr(report.messages[0].text, "cannot be read: No such file"));
+    config_report_free(&report);
+    assert_null(config_load_file("/", &report));
+    assert_non_null(strstr(report.messages[0].text, "cannot be read: Is a directory"));
+    config_report_free(&report);
+}
+
+static void one_error_does_not_bring_others_with_it(void **state)
+{
+    static const char yaml[] = "sites:\n"
+                               "  - host: [a.example]\n"
+                               "    bakcend: 127.0.0.1:1\n"
+                               "    tls: { certficate: a, key: b }\n";
+    struct config_report report;
+
+    (void)state;
+    assert_null(load(yaml, strlen(yaml), &report));
+    assert_int_equal(report.errors, 3);
+    config_report_free(&report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_error_has_its_place_and_mend),
+        cmocka_unit_test(each_warning_comes_with_settings),
+        cmocka_unit_test(every_beginning_of_every_case_is_survived),
+        cmocka_unit_test(all_errors_are_printed_at_once_in_order),
+        cmocka_unit_test(the_report_as_json),
+        cmocka_unit_test(a_terminal_is_never_sent_control_bytes),
+        cmocka_unit_test(long_lines_are_shown_around_the_place),
+        cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(what_is_too_large_or_missing_is_said_without_a_place),
+        cmocka_unit_test(one_error_does_not_bring_others_with_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
