@@ -1,0 +1,581 @@
+/* The ClientHello parser on hellos of the library's own, cut and wrapped in every way, and on
+ * hostile ones. Everything is parsed from heap blocks of exact size, so that ASan sees a read past
+ * the end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "tls/hello.h"
+
+/* ---- making hellos ---- */
+
+static void add_u16(struct strbuf *b, size_t n)
+{
+    strbuf_add_char(b, (char)(n >> 8));
+    strbuf_add_char(b, (char)n);
+}
+
+/* What the library's client sends first: one record. */
+static struct strbuf library_hello(const char *sni, int max_version, bool has_alpn)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl;
+    struct strbuf made;
+    char *bytes;
+    long len;
+
+    assert_non_null(ctx);
+    SSL_CTX_set_max_proto_version(ctx, max_version);
+    ssl = SSL_new(ctx);
+    assert_non_null(ssl);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    if (sni != NULL) {
+        assert_int_equal(SSL_set_tlsext_host_name(ssl, sni), 1);
+    }
+    if (has_alpn) {
+        assert_int_equal(SSL_set_alpn_protos(ssl, (const unsigned char *)"\x02h2\x08http/1.1", 12),
+                         0);
+    }
+    assert_int_equal(SSL_connect(ssl), -1);
+    len = BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
+    strbuf_init(&made);
+    strbuf_add(&made, span_make(bytes, (size_t)len));
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    return made;
+}
+
+/* A message in records of `step` payload bytes. */
+static struct strbuf wrap(struct span message, size_t step)
+{
+    struct strbuf made;
+
+    strbuf_init(&made);
+    while (message.len != 0) {
+        size_t part = message.len < step ? message.len : step;
+        strbuf_add(&made, SPAN_OF("\x16\x03\x01"));
+        add_u16(&made, part);
+        strbuf_add(&made, span_head(message, part));
+        message = span_skip(message, part);
+    }
+    return made;
+}
+
+static struct strbuf message_of(struct span extensions, bool has_extensions)
+{
+    struct strbuf body, made;
+
+    strbuf_init(&body);
+    strbuf_init(&made);
+    strbuf_add(&body, SPAN_OF("\x03\x03"
+                              "0123456789abcdef0123456789abcdef"
+                              "\x00\x00\x02\x13\x01\x01\x00"));
+    if (has_extensions) {
+        add_u16(&body, extensions.len);
+        strbuf_add(&body, extensions);
+    }
+    strbuf_add_char(&made, 1);
+    strbuf_add_char(&made, 0);
+    add_u16(&made, body.len);
+    strbuf_add(&made, strbuf_span(&body));
+    strbuf_free(&body);
+    return made;
+}
+
+static struct strbuf hello_of(struct span extensions)
+{
+    struct strbuf message = message_of(extensions, true);
+    struct strbuf made = wrap(strbuf_span(&message), 16384);
+
+    strbuf_free(&message);
+    return made;
+}
+
+/* One server_name extension with one host_name. */
+static struct strbuf name_extension(struct span name)
+{
+    struct strbuf made;
+
+    strbuf_init(&made);
+    add_u16(&made, 0);
+    add_u16(&made, name.len + 5);
+    add_u16(&made, name.len + 3);
+    strbuf_add_char(&made, 0);
+    add_u16(&made, name.len);
+    strbuf_add(&made, name);
+    return made;
+}
+
+/* ---- parsing ---- */
+
+static char scratch[HELLO_BYTES_MAX];
+
+static enum hello_result parse(struct hello *hello, struct span bytes, size_t limit)
+{
+    char *copy = malloc(bytes.len != 0 ? bytes.len : 1);
+    enum hello_result result;
+
+    assert_non_null(copy);
+    if (bytes.len != 0) {
+        memcpy(copy, bytes.ptr, bytes.len);
+    }
+    result = hello_parse(hello, span_make(copy, bytes.len), limit, scratch);
+    hello->alpn_count = 0; /* they point into the copy */
+    free(copy);
+    return result;
+}
+
+/* Whole and byte by byte, both must come to the same; true to `wanted` on the way. */
+static enum hello_result parse_both_ways(struct hello *hello, struct span bytes)
+{
+    enum hello_result whole = parse(hello, bytes, HELLO_BYTES_MAX);
+    enum hello_result result = HELLO_MORE;
+    struct hello part;
+    size_t wanted = 0;
+
+    for (size_t n = 0; n <= bytes.len && result == HELLO_MORE; n++) {
+        result = parse(&part, span_head(bytes, n), HELLO_BYTES_MAX);
+        if (result == HELLO_MORE) {
+            assert_true(part.wanted > n);
+            assert_true(part.wanted >= wanted);
+            wanted = part.wanted;
+        }
+        if (result == HELLO_COMPLETE) {
+            assert_true(wanted <= n);
+            assert_int_equal(part.consumed, n);
+        }
+    }
+    assert_int_equal(result, whole);
+    if (whole == HELLO_BAD) {
+        assert_int_equal(part.bad, hello->bad);
+        assert_true(strlen(hello_bad_word(hello->bad)) > 5);
+        assert_true(strlen(hello_bad_text(hello->bad)) > 10);
+        assert_true(hello_bad_alert(hello->bad) > 0);
+    }
+    return whole;
+}
+
+static void library_hello_is_read(void **state)
+{
+    struct strbuf made = library_hello("Shop.Example.COM", TLS1_3_VERSION, true);
+    struct hello hello;
+
+    (void)state;
+    assert_int_equal(hello_parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX, scratch),
+                     HELLO_COMPLETE);
+    assert_string_equal(hello.sni_name, "shop.example.com");
+    assert_true(span_eq(hello_sni(&hello), SPAN_OF("shop.example.com")));
+    assert_true(hello.has_alpn);
+    assert_int_equal(hello.alpn_count, 2);
+    assert_true(hello_offers_alpn(&hello, SPAN_OF("h2")));
+    assert_true(hello_offers_alpn(&hello, SPAN_OF("http/1.1")));
+    assert_false(hello_offers_alpn(&hello, SPAN_OF("http/1.0")));
+    assert_int_equal(hello.legacy_version, 0x0303);
+    assert_int_equal(hello.best_version, 0x0304);
+    assert_true(hello.offers_tls13 && hello.offers_tls12);
+    assert_int_equal(hello.record_count, 1);
+    assert_int_equal(hello.consumed, made.len);
+    assert_int_equal(parse_both_ways(&hello, strbuf_span(&made)), HELLO_COMPLETE);
+    strbuf_free(&made);
+}
+
+static void older_hello_is_read(void **state)
+{
+    struct strbuf made = library_hello(NULL, TLS1_2_VERSION, false);
+    struct hello hello;
+
+    (void)state;
+    assert_int_equal(parse_both_ways(&hello, strbuf_span(&made)), HELLO_COMPLETE);
+    assert_false(hello.has_sni);
+    assert_null(hello_sni(&hello).ptr);
+    assert_false(hello.has_alpn);
+    assert_false(hello.offers_tls13);
+    assert_true(hello.offers_tls12);
+    assert_int_equal(hello.best_version, 0x0303);
+    strbuf_free(&made);
+}
+
+static void hello_without_extensions_is_read(void **state)
+{
+    struct strbuf message = message_of(SPAN_OF(""), false);
+    struct strbuf made = wrap(strbuf_span(&message), 16384);
+    struct hello hello;
+
+    (void)state;
+    assert_int_equal(parse_both_ways(&hello, strbuf_span(&made)), HELLO_COMPLETE);
+    assert_false(hello.has_sni);
+    assert_true(hello.offers_tls12);
+    strbuf_free(&message);
+    strbuf_free(&made);
+}
+
+static void records_of_every_size_are_joined(void **state)
+{
+    struct strbuf made = library_hello("many.records.example", TLS1_3_VERSION, true);
+    struct span message = span_skip(strbuf_span(&made), 5);
+
+    (void)state;
+    for (size_t step = 1; step <= message.len; step++) {
+        struct strbuf wrapped = wrap(message, step);
+        struct hello hello;
+        char *copy = malloc(wrapped.len); /* room for the scratch, not a byte more than promised */
+        assert_non_null(copy);
+        assert_int_equal(hello_parse(&hello, strbuf_span(&wrapped), HELLO_BYTES_MAX, copy),
+                         HELLO_COMPLETE);
+        assert_string_equal(hello.sni_name, "many.records.example");
+        assert_true(hello_offers_alpn(&hello, SPAN_OF("http/1.1")));
+        assert_int_equal(hello.record_count, (message.len + step - 1) / step);
+        assert_int_equal(hello.consumed, wrapped.len);
+        free(copy);
+        if (step % 16 == 1) {
+            assert_int_equal(parse_both_ways(&hello, strbuf_span(&wrapped)), HELLO_COMPLETE);
+        }
+        strbuf_free(&wrapped);
+    }
+    strbuf_free(&made);
+}
+
+/* What follows a hello (early data, or nothing to do with it) is not looked at. */
+static void bytes_behind_the_hello_are_left_alone(void **state)
+{
+    struct strbuf made = library_hello("a.example", TLS1_3_VERSION, false);
+    size_t len = made.len;
+    struct hello hello;
+
+    (void)state;
+    strbuf_add(&made, SPAN_OF("anything at all"));
+    assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_COMPLETE);
+    assert_int_equal(hello.consumed, len);
+    strbuf_free(&made);
+}
+
+/* A caller that waits for `wanted` is called a few times, also for a hello of 60 KiB in records of
+ * one byte. */
+static void waiting_for_wanted_bounds_the_calls(void **state)
+{
+    struct strbuf extensions, message, wrapped;
+    struct hello hello;
+    size_t have = 0;
+    unsigned calls = 0;
+
+    (void)state;
+    strbuf_init(&extensions);
+    add_u16(&extensions, 21);
+    add_u16(&extensions, 10000);
+    memset(strbuf_reserve(&extensions, 10000), 0, 10000);
+    extensions.len += 10000;
+    message = message_of(strbuf_span(&extensions), true);
+    wrapped = wrap(strbuf_span(&message), 1);
+    for (;;) {
+        calls++;
+        if (hello_parse(&hello, span_head(strbuf_span(&wrapped), have), HELLO_BYTES_MAX, scratch) !=
+            HELLO_MORE) {
+            break;
+        }
+        assert_true(hello.wanted > have && hello.wanted <= wrapped.len);
+        have = hello.wanted;
+    }
+    assert_int_equal(hello.bad, HELLO_BAD_NONE);
+    assert_int_equal(have, wrapped.len);
+    assert_int_equal(hello.record_count, message.len);
+    assert_true(calls < 100);
+    strbuf_free(&extensions);
+    strbuf_free(&message);
+    strbuf_free(&wrapped);
+}
+
+static void limit_holds(void **state)
+{
+    struct strbuf made = library_hello("a.example", TLS1_3_VERSION, false);
+    struct hello hello;
+
+    (void)state;
+    assert_int_equal(parse(&hello, strbuf_span(&made), made.len), HELLO_COMPLETE);
+    /* Known to be too long as soon as its header says so, not when the limit is reached. */
+    assert_int_equal(parse(&hello, span_head(strbuf_span(&made), 9), made.len - 1), HELLO_BAD);
+    assert_int_equal(hello.bad, HELLO_BAD_TOO_LONG);
+    assert_int_equal(parse(&hello, strbuf_span(&made), made.len - 1), HELLO_BAD);
+    assert_int_equal(hello.bad, HELLO_BAD_TOO_LONG);
+    strbuf_free(&made);
+    assert_int_equal(parse(&hello, SPAN_OF("\x16\x03\x01\x40\x00\x01\xff\xff\xff"), 65536),
+                     HELLO_BAD);
+    assert_int_equal(hello.bad, HELLO_BAD_TOO_LONG);
+}
+
+static void other_protocols_are_known_at_once(void **state)
+{
+    static const struct span others[] = {SPAN("GET / HTTP/1.1\r\n"),
+                                         SPAN("PRI * HTTP/2.0\r\n"),
+                                         SPAN("\x15\x03\x01\x00\x02\x02\x28"),
+                                         SPAN("\x80\x2e\x01\x00\x02"),
+                                         SPAN("\x16\x02\x01"),
+                                         SPAN("\x00"),
+                                         SPAN("SSH-2.0-")};
+    struct hello hello;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_int_equal(parse_both_ways(&hello, others[i]), HELLO_NOT_TLS);
+    }
+    assert_int_equal(parse(&hello, SPAN_OF("G"), 1024), HELLO_NOT_TLS);
+    assert_int_equal(parse(&hello, SPAN_OF(""), 1024), HELLO_MORE);
+    assert_int_equal(parse(&hello, SPAN_OF("\x16"), 1024), HELLO_MORE);
+    assert_int_equal(hello.wanted, 2);
+}
+
+static void broken_records_are_refused(void **state)
+{
+    static const struct {
+        struct span bytes;
+        enum hello_bad bad;
+    } cases[] = {
+        {SPAN("\x16\x03\x01\x00\x00"), HELLO_BAD_RECORD_LENGTH},
+        {SPAN("\x16\x03\x01\x40\x01"), HELLO_BAD_RECORD_LENGTH},
+        {SPAN("\x16\x03\x01\xff\xff"), HELLO_BAD_RECORD_LENGTH},
+        {SPAN("\x16\x03\x01\x00\x04\x02\x00\x00\x00"), HELLO_BAD_MESSAGE},
+        {SPAN("\x16\x03\x01\x00\x01\x01\x15\x03\x01\x00\x02\x02\x28"), HELLO_BAD_RECORD},
+        {SPAN("\x16\x03\x01\x00\x01\x01\x16\x02"), HELLO_BAD_RECORD},
+        {SPAN("\x16\x03\x01\x00\x01\x01\x16\x03\x01\x00\x00"), HELLO_BAD_RECORD_LENGTH},
+        {SPAN("\x16\x03\x01\x00\x04\x01\x00\x00\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x16\x03\x01\x00\x05\x01\x00\x00\x00\x00"), HELLO_BAD_SYNTAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct hello hello;
+        assert_int_equal(parse_both_ways(&hello, cases[i].bytes), HELLO_BAD);
+        assert_int_equal(hello.bad, cases[i].bad);
+    }
+}
+
+static void broken_extensions_are_refused(void **state)
+{
+    static const struct {
+        struct span extensions;
+        enum hello_bad bad;
+    } cases[] = {
+        {SPAN("\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x2b\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x2b\x00\x05\x02"), HELLO_BAD_SYNTAX},
+        /* the same one twice, also one that nobody knows */
+        {SPAN("\x00\x17\x00\x00\x00\x17\x00\x00"), HELLO_BAD_EXTENSION_TWICE},
+        {SPAN("\x7a\x7a\x00\x00\x00\x17\x00\x00\x7a\x7a\x00\x00"), HELLO_BAD_EXTENSION_TWICE},
+        /* server_name: nothing, an empty list, a cut list, two names, another type */
+        {SPAN("\x00\x00\x00\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x00\x00\x02\x00\x00"), HELLO_BAD_SNI_LIST},
+        {SPAN("\x00\x00\x00\x03\x00\x00\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x00\x00\x05\x00\x03\x00\x00\x01"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x00\x00\x0a\x00\x08\x00\x00\x01"
+              "a"
+              "\x00\x00\x01"
+              "b"),
+         HELLO_BAD_SNI_LIST},
+        {SPAN("\x00\x00\x00\x06\x00\x04\x01\x00\x01"
+              "a"),
+         HELLO_BAD_SNI_LIST},
+        /* supported_versions: empty, odd, cut */
+        {SPAN("\x00\x2b\x00\x01\x00"), HELLO_BAD_VERSION},
+        {SPAN("\x00\x2b\x00\x02\x01\x03"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x2b\x00\x03\x04\x03\x04"), HELLO_BAD_SYNTAX},
+        /* ALPN: nothing, an empty list, an empty name, a cut name */
+        {SPAN("\x00\x10\x00\x00"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x10\x00\x02\x00\x00"), HELLO_BAD_ALPN},
+        {SPAN("\x00\x10\x00\x03\x00\x01\x00"), HELLO_BAD_ALPN},
+        {SPAN("\x00\x10\x00\x05\x00\x03\x03h2"), HELLO_BAD_SYNTAX},
+        {SPAN("\x00\x10\x00\x06\x00\x03\x02h2x"), HELLO_BAD_SYNTAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct strbuf made = hello_of(cases[i].extensions);
+        struct hello hello;
+        assert_int_equal(parse_both_ways(&hello, strbuf_span(&made)), HELLO_BAD);
+        if (hello.bad != cases[i].bad) {
+            print_message("case %zu\n", i);
+        }
+        assert_int_equal(hello.bad, cases[i].bad);
+        strbuf_free(&made);
+    }
+}
+
+/* Every hello that is one byte off in a length is refused or waits; none is misread. */
+static void cut_hellos_never_complete(void **state)
+{
+    struct strbuf made = library_hello("cut.example", TLS1_3_VERSION, true);
+
+    (void)state;
+    for (size_t cut = 10; cut < made.len; cut++) {
+        /* The lengths of record and message say that the cut is the end. */
+        struct strbuf shorter;
+        struct hello hello;
+        strbuf_init(&shorter);
+        strbuf_add(&shorter, span_head(strbuf_span(&made), cut));
+        shorter.ptr[3] = (char)((cut - 5) >> 8);
+        shorter.ptr[4] = (char)(cut - 5);
+        shorter.ptr[7] = (char)((cut - 9) >> 8);
+        shorter.ptr[8] = (char)(cut - 9);
+        enum hello_result result = parse(&hello, strbuf_span(&shorter), HELLO_BYTES_MAX);
+        bool is_before_extensions = result == HELLO_COMPLETE && !hello.has_sni;
+        assert_true(result == HELLO_BAD || is_before_extensions);
+        strbuf_free(&shorter);
+    }
+    strbuf_free(&made);
+}
+
+static void too_many_extensions_are_refused(void **state)
+{
+    struct strbuf extensions, made;
+    struct hello hello;
+
+    (void)state;
+    strbuf_init(&extensions);
+    for (size_t i = 0; i < 129; i++) {
+        add_u16(&extensions, 0x1000 + i);
+        add_u16(&extensions, 0);
+    }
+    made = hello_of(span_head(strbuf_span(&extensions), 128 * 4));
+    assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_COMPLETE);
+    strbuf_free(&made);
+    made = hello_of(strbuf_span(&extensions));
+    assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_BAD);
+    assert_int_equal(hello.bad, HELLO_BAD_TOO_MANY);
+    strbuf_free(&made);
+    strbuf_free(&extensions);
+}
+
+static void many_protocols_are_counted_not_kept(void **state)
+{
+    struct strbuf extensions, made;
+    struct hello hello;
+
+    (void)state;
+    strbuf_init(&extensions);
+    add_u16(&extensions, 16);
+    add_u16(&extensions, 42);
+    add_u16(&extensions, 40);
+    for (int i = 0; i < 20; i++) {
+        strbuf_add_char(&extensions, 1);
+        strbuf_add_char(&extensions, (char)('a' + i));
+    }
+    made = hello_of(strbuf_span(&extensions));
+    assert_int_equal(hello_parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX, scratch),
+                     HELLO_COMPLETE);
+    assert_int_equal(hello.alpn_count, HELLO_ALPN_MAX);
+    strbuf_free(&made);
+    strbuf_free(&extensions);
+}
+
+static enum hello_bad name_result(struct span name, char *text)
+{
+    struct strbuf extension = name_extension(name);
+    struct strbuf made = hello_of(strbuf_span(&extension));
+    struct hello hello;
+
+    (void)parse_both_ways(&hello, strbuf_span(&made));
+    memcpy(text, hello.sni_name, sizeof(hello.sni_name));
+    strbuf_free(&made);
+    strbuf_free(&extension);
+    return hello.bad;
+}
+
+static void names_are_judged(void **state)
+{
+    static const struct {
+        struct span name;
+        enum hello_bad bad;
+        const char *text;
+    } cases[] = {
+        {SPAN("a"), HELLO_BAD_NONE, "a"},
+        {SPAN("A.B-c.X_1"), HELLO_BAD_NONE, "a.b-c.x_1"},
+        {SPAN("example.com."), HELLO_BAD_NONE, "example.com"},
+        {SPAN("xn--bcher-kva.example"), HELLO_BAD_NONE, "xn--bcher-kva.example"},
+        {SPAN("1.2.3"), HELLO_BAD_NONE, "1.2.3"},
+        {SPAN(""), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("."), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a.."), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN(".a"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a..b"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a b"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a\0b"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a/b"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("*.example.com"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("b\xc3\xbc"
+              "cher.example"),
+         HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("127.0.0.1"), HELLO_BAD_SNI_ADDRESS, NULL},
+        {SPAN("::1"), HELLO_BAD_SNI_ADDRESS, NULL},
+        {SPAN("a.example:443"), HELLO_BAD_SNI_ADDRESS, NULL},
+    };
+    char text[HELLO_SNI_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(name_result(cases[i].name, text), cases[i].bad);
+        if (cases[i].text != NULL) {
+            assert_string_equal(text, cases[i].text);
+        }
+    }
+}
+
+static void long_names_are_judged(void **state)
+{
+    char text[HELLO_SNI_MAX + 1];
+    char name[300];
+
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    assert_int_equal(name_result(span_make(name, 63), text), HELLO_BAD_NONE);
+    assert_int_equal(name_result(span_make(name, 64), text), HELLO_BAD_SNI_NAME);
+    for (size_t i = 50; i < sizeof(name); i += 50) {
+        name[i] = '.';
+    }
+    assert_int_equal(name_result(span_make(name, 253), text), HELLO_BAD_NONE);
+    assert_int_equal(strlen(text), 253);
+    assert_int_equal(name_result(span_make(name, 254), text), HELLO_BAD_SNI_NAME);
+    name[253] = '.';
+    assert_int_equal(name_result(span_make(name, 254), text), HELLO_BAD_NONE);
+    assert_int_equal(name_result(span_make(name, 300), text), HELLO_BAD_SNI_NAME);
+}
+
+static void alert_is_seven_bytes(void **state)
+{
+    char alert[TLS_ALERT_RECORD_BYTES];
+
+    (void)state;
+    hello_alert(TLS_ALERT_UNRECOGNIZED_NAME, alert);
+    assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x70", 7);
+    assert_string_equal(tls_alert_name(TLS_ALERT_UNRECOGNIZED_NAME), "unrecognized_name");
+    assert_string_equal(tls_alert_name(255), "unknown");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(library_hello_is_read),
+        cmocka_unit_test(older_hello_is_read),
+        cmocka_unit_test(hello_without_extensions_is_read),
+        cmocka_unit_test(records_of_every_size_are_joined),
+        cmocka_unit_test(bytes_behind_the_hello_are_left_alone),
+        cmocka_unit_test(waiting_for_wanted_bounds_the_calls),
+        cmocka_unit_test(limit_holds),
+        cmocka_unit_test(other_protocols_are_known_at_once),
+        cmocka_unit_test(broken_records_are_refused),
+        cmocka_unit_test(broken_extensions_are_refused),
+        cmocka_unit_test(cut_hellos_never_complete),
+        cmocka_unit_test(too_many_extensions_are_refused),
+        cmocka_unit_test(many_protocols_are_counted_not_kept),
+        cmocka_unit_test(names_are_judged),
+        cmocka_unit_test(long_names_are_judged),
+        cmocka_unit_test(alert_is_seven_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
