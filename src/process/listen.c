@@ -140,6 +140,15 @@ bool listen_open(struct listen_set *set, const struct settings *settings, struct
     return true;
 }
 
+void listen_stop(struct listen_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        /* On a listening socket this ends the listening, for every process that shares it. */
+        (void)shutdown(set->sockets[i].fd, SHUT_RDWR);
+    }
+    listen_close(set);
+}
+
 void listen_close(struct listen_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {

@@ -32,6 +32,9 @@ struct listen_set {
  * set. */
 bool listen_open(struct listen_set *set, const struct settings *settings,
                  struct error *error) MUST_CHECK;
+/* New connections are refused from now on, also by processes that inherited the sockets, which may
+ * not get round to closing them soon; then listen_close. */
+void listen_stop(struct listen_set *set);
 /* Closes all and removes the socket files. Can be called twice. */
 void listen_close(struct listen_set *set);
 

@@ -74,14 +74,25 @@ static void set_state(struct supervisor *s, enum supervisor_state state)
 
 /* --- the gateway process --- */
 
-static volatile sig_atomic_t orphan_limit_s;
+/* For the signal handler alone. */
+static struct {
+    volatile sig_atomic_t limit_s;
+    const struct listen_set *listening;
+} orphan;
 
-/* The supervisor is gone. The control socket's end makes the gateway drain; this makes sure that it
- * ends even when it hangs. alarm is async-signal-safe, and SIGALRM's default is to end. */
+/* The supervisor is gone. The control socket's end makes the gateway drain; this lets the next
+ * supervisor have the ports at once, and makes sure that the gateway ends even when it hangs.
+ * shutdown and alarm are async-signal-safe, and SIGALRM's default is to end. */
 static void on_parent_death(int signal_number)
 {
+    int number = errno;
+
     (void)signal_number;
-    (void)alarm((unsigned)orphan_limit_s);
+    for (size_t i = 0; i < orphan.listening->count; i++) {
+        (void)shutdown(orphan.listening->sockets[i].fd, SHUT_RDWR);
+    }
+    (void)alarm((unsigned)orphan.limit_s);
+    errno = number;
 }
 
 /* A terminal's Ctrl-C and a service manager's SIGTERM reach every process of the group, but when to
@@ -103,7 +114,8 @@ static void follow_parent(const struct supervisor *s, pid_t parent)
     struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
     uint64_t limit_s = (s->settings->timeouts.drain_ms + GRACE_MS) / 1000 + 1;
 
-    orphan_limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
+    orphan.limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
+    orphan.listening = &s->listening;
     (void)sigaction(SIGUSR2, &action, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
     if (getppid() != parent) {
@@ -130,8 +142,6 @@ static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t par
     }
     status = gateway_main(s->snapshot, fds, s->listening.count, control_fd);
     free(fds);
-    free(s->listening.sockets);
-    s->listening = (struct listen_set){0};
     exit(status);
 }
 
@@ -291,6 +301,7 @@ static void stop(struct supervisor *s, int signal_number)
         log_info("%s: finishing what runs (up to %" PRIu64 " s; once more stops at once)", name,
                  s->settings->timeouts.drain_ms / 1000);
         send_command(s, SUPERVISOR_DRAIN);
+        listen_stop(&s->listening);
         s->deadline_ms = now_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
         set_state(s, SUPERVISOR_DRAINING);
     }

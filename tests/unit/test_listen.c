@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +109,32 @@ static void a_port_that_is_taken_is_told_and_nothing_stays_bound(void **state)
     listen_close(&first);
 }
 
+static void stopping_refuses_at_once_although_others_hold_the_socket(void **state)
+{
+    struct address_setting item = tcp(ADDRESS_IPV4, "127.0.0.1:0", "127.0.0.1", 0);
+    struct listen_set set;
+    struct sock_address address;
+    struct error error;
+    int inherited;
+    int fd;
+
+    (void)state;
+    assert_true(open_list(&set, &item, 1, &error));
+    assert_true(sock_local_address(set.sockets[0].fd, &address));
+    inherited = dup(set.sockets[0].fd);
+    listen_stop(&set);
+    assert_int_equal(set.count, 0);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, &address.any, address.len), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    (void)close(fd);
+    /* And the next process can have the port. */
+    item.port = ntohs(address.v4.sin_port);
+    assert_true(open_list(&set, &item, 1, &error));
+    listen_close(&set);
+    (void)close(inherited);
+}
+
 static void an_address_of_another_machine_is_told(void **state)
 {
     struct address_setting item = tcp(ADDRESS_IPV4, "192.0.2.1:0", "192.0.2.1", 0);
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(binds_all_in_order_and_tells_the_real_ports),
         cmocka_unit_test(ipv6_alone_does_not_take_the_ipv4_port),
         cmocka_unit_test(a_port_that_is_taken_is_told_and_nothing_stays_bound),
+        cmocka_unit_test(stopping_refuses_at_once_although_others_hold_the_socket),
         cmocka_unit_test(an_address_of_another_machine_is_told),
         cmocka_unit_test(a_socket_file_is_made_replaced_when_stale_and_removed),
     };
