@@ -165,12 +165,11 @@ static bool may_splice(const struct relay *relay, const struct conn *from, const
            (relay->is_bulk && left >= SPLICE_MIN_BYTES && conn_is_plain(from) && conn_is_plain(to));
 }
 
-enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
-                            uint64_t *moved)
+static enum relay_result run(struct relay *relay, struct conn *from, struct conn *to,
+                             uint64_t limit, uint64_t *moved)
 {
     enum relay_result result;
 
-    *moved = 0;
     conn_flush(to);
     if (conn_write_failed(to)) {
         return RELAY_ERROR;
@@ -197,6 +196,21 @@ enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn 
         if (result == RELAY_EMPTY && *moved < SPLICE_MIN_BYTES / 2) {
             relay->is_bulk = false; /* it trickles now: the next full buffer makes it bulk again */
         }
+    }
+    return result;
+}
+
+enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
+                            uint64_t *moved)
+{
+    enum relay_result result;
+
+    *moved = 0;
+    result = run(relay, from, to, limit, moved);
+    /* Whatever else ended this turn: the caller must not wait for an event that cannot come. */
+    if (*moved == limit && relay->in_pipe == 0 && result != RELAY_ERROR && result != RELAY_EOF) {
+        relay_reset(relay, from->loop);
+        return RELAY_LIMIT;
     }
     return result;
 }

@@ -15,7 +15,7 @@ enum relay_result {
     RELAY_EMPTY,   /* all that was there has been moved; on_readable of `from` will tell */
     RELAY_BLOCKED, /* the receiver takes no more; on_writable of `to` will tell */
     RELAY_BUDGET,  /* the turn's share is used up: call again from a deferred call */
-    RELAY_LIMIT,   /* `limit` bytes have been moved */
+    RELAY_LIMIT,   /* `limit` bytes have been moved; the last may still be pending in `to` */
     RELAY_EOF,     /* the sender has ended, and all is handed on */
     RELAY_ERROR    /* either side broke */
 };
