@@ -78,17 +78,39 @@ bool pem_file_contains(struct span bytes, const char *text)
     return memmem(bytes.ptr, bytes.len, text, strlen(text)) != NULL;
 }
 
+/* A SEQUENCE that fills the file; *content is what it holds. */
+static bool is_sequence(struct span bytes, struct cursor *content)
+{
+    struct cursor c = cursor_make(bytes);
+    uint8_t tag, length, byte;
+    size_t len = 0;
+
+    if (!cursor_u8(&c, &tag) || tag != 0x30 || !cursor_u8(&c, &length)) {
+        return false;
+    }
+    if (length < 0x80) {
+        len = length;
+    }
+    for (uint8_t i = 0x80; i < length; i++) {
+        if (length > 0x84 || !cursor_u8(&c, &byte)) {
+            return false;
+        }
+        len = len << 8 | byte;
+    }
+    *content = c;
+    return len != 0 && cursor_left(&c) == len;
+}
+
 const char *pem_file_der_hint(struct span bytes, bool is_key)
 {
-    /* SEQUENCE with a two-byte length; PKCS#12 goes on with the INTEGER 3. */
-    static const char pkcs12_version[] = {0x02, 0x01, 0x03};
+    static const struct span pkcs12_version = SPAN("\x02\x01\x03");
+    struct cursor content;
+    struct span start;
 
-    if (bytes.len < 8 || bytes.ptr[0] != 0x30 || (bytes.ptr[1] & 0x80) == 0) {
+    if (!is_sequence(bytes, &content)) {
         return NULL;
     }
-    size_t header = 2 + (size_t)(bytes.ptr[1] & 0x7f);
-    if (header + sizeof(pkcs12_version) <= bytes.len &&
-        memcmp(bytes.ptr + header, pkcs12_version, sizeof(pkcs12_version)) == 0) {
+    if (cursor_bytes(&content, pkcs12_version.len, &start) && span_eq(start, pkcs12_version)) {
         return is_key ? "it looks like PKCS#12; convert it with: openssl pkcs12 -nocerts -noenc "
                         "-in FILE -out key.pem"
                       : "it looks like PKCS#12; convert it with: openssl pkcs12 -nokeys -in FILE "
@@ -147,7 +169,8 @@ static STACK_OF(X509) *
     ERR_clear_error();
     if (count > (int)max) {
         (void)error_set(error, "'%s' holds more than %zu certificates", path, max);
-    } else if (ERR_GET_REASON(reason) != PEM_R_NO_START_LINE) {
+    } else if (ERR_GET_REASON(reason) != PEM_R_NO_START_LINE &&
+               (count > 0 || pem_file_contains(bytes, "BEGIN CERTIFICATE-----"))) {
         const char *text = ERR_reason_error_string(reason);
         (void)error_set(error, "certificate %d in '%s' is damaged (%s): copy the file anew",
                         count + 1, path, text != NULL ? text : "unreadable");
