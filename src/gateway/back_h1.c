@@ -334,7 +334,7 @@ static void start_body(struct back_h1 *back, struct exchange *x)
     }
 }
 
-static void finish_response(struct back_h1 *back, const struct http_fields *trailers)
+static void finish_response(struct back_h1 *back, struct http_fields *trailers)
 {
     exchange_response_end(back->exchange, trailers);
 }

@@ -281,8 +281,11 @@ void exchange_request_moved(struct exchange *x, uint64_t bytes)
     exchange_progress(x);
 }
 
-void exchange_request_end(struct exchange *x, const struct http_fields *trailers)
+void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
+    if (trailers != NULL) {
+        http_trailers_mark(trailers, &x->request.fields);
+    }
     x->request_done = true;
     if (x->state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
@@ -362,8 +365,11 @@ void exchange_response_moved(struct exchange *x, uint64_t bytes)
     exchange_progress(x);
 }
 
-void exchange_response_end(struct exchange *x, const struct http_fields *trailers)
+void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 {
+    if (trailers != NULL) {
+        http_trailers_mark(trailers, &x->response.fields);
+    }
     x->front->end(x, trailers);
     exchange_finish(x, false);
 }

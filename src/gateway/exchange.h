@@ -118,7 +118,7 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
 /* Whether body bytes would be taken now; if not, front->resume tells. */
 bool exchange_takes_body(const struct exchange *x);
 void exchange_request_body(struct exchange *x, struct span bytes);
-void exchange_request_end(struct exchange *x, const struct http_fields *trailers);
+void exchange_request_end(struct exchange *x, struct http_fields *trailers);
 /* The server's connection, where a body of known length may be moved by splice; NULL where not.
  * What is moved is told with exchange_request_moved. */
 struct conn *exchange_raw_back(const struct exchange *x);
@@ -135,7 +135,7 @@ void exchange_response_interim(struct exchange *x);
 void exchange_response_head(struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
-void exchange_response_end(struct exchange *x, const struct http_fields *trailers);
+void exchange_response_end(struct exchange *x, struct http_fields *trailers);
 /* The back failed and is gone already; may_retry: nothing of a response came, and the connection
  * had been used before. */
 void exchange_back_failed(struct exchange *x, bool may_retry, unsigned status,

@@ -1,5 +1,5 @@
 /* Answers made here: errors, the redirect to https, `respond`, `files`. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "gateway/echo.h"
@@ -74,27 +74,26 @@ void exchange_answer_error(struct exchange *x, unsigned status)
     send_answer(x, span_from_cstr(body));
 }
 
+/* The client reaches this gateway by what it wrote in Host, whatever port is bound here behind a
+ * container's or a balancer's forwarding: a port that was named takes TLS too, and none means 443. */
 void exchange_answer_redirect(struct exchange *x)
 {
     const struct http_request *request = &x->request;
-    uint16_t port = session_local(x->session)->is_unix ? 0 : x->session->socket->port;
-    struct span target =
-        request->target_form == HTTP_TARGET_ORIGIN ? request->target : request->path;
-    char *location;
+    struct span query = request->query;
+    char port[8] = "";
 
     if (request->host.ptr == NULL) {
         exchange_refuse(x, 400, true, "no_host", "there is no Host field to redirect to https with",
                         NULL);
         return;
     }
-    /* The same port takes TLS too; only 80 has a counterpart by convention. */
-    if (port == 80 || port == 443 || port == 0) {
-        location =
-            arena_printf(&x->arena, "https://%.*s%.*s", SPAN_ARG(request->host), SPAN_ARG(target));
-    } else {
-        location = arena_printf(&x->arena, "https://%.*s:%u%.*s", SPAN_ARG(request->host), port,
-                                SPAN_ARG(target));
+    if (request->port != 0 && request->port != 80 && request->port != 443) {
+        (void)snprintf(port, sizeof(port), ":%u", request->port);
     }
+    const char *location = arena_printf(
+        &x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(request->host), port,
+        SPAN_ARG(span_eq(request->path, SPAN_OF("*")) ? SPAN_OF("/") : request->path),
+        query.ptr != NULL ? "?" : "", SPAN_ARG(query));
     start_response(x, 308);
     add_field(x, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
     send_answer(x, span_make(NULL, 0));

@@ -165,7 +165,7 @@ static size_t take_head(struct front_h1 *front, struct span in)
     return start + len;
 }
 
-static void end_request(struct front_h1 *front, const struct http_fields *trailers)
+static void end_request(struct front_h1 *front, struct http_fields *trailers)
 {
     enter_wait(front);
     exchange_request_end(front->exchange, trailers);
