@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "cli/demo_client.h"
+#include "cli/demo_log.h"
 
 struct tour {
     const struct demo_world *world;
@@ -255,7 +256,7 @@ static bool show_passthrough(struct tour *tour)
 
     begin(tour, "TLS passes through to the origin", "https", "bank.localhost", target);
     ask(tour, (struct demo_request){.host = "bank.localhost", .target = target, .use_tls = true});
-    print_client_hop(tour, "not decrypted here:");
+    print_client_hop(tour, "not decrypted here");
     print_line("gateway ===> origin", "the same TLS, byte for byte; decrypted at the origin");
     print_certificate(tour);
     print_origin_saw(tour);
@@ -304,6 +305,25 @@ static bool show_two_way(struct tour *tour)
     return end(tour);
 }
 
+/* A refusal that nobody can explain costs somebody an evening. */
+static void expect_explained(struct tour *tour, const char *sni)
+{
+    char path[DEMO_PATH_SIZE];
+    json_t *entry;
+    const char *detail;
+    const char *mend;
+
+    demo_world_path(tour->world, "access.log", path);
+    entry = demo_log_find_failure(path, sni);
+    detail = json_string_value(json_object_get(entry, "detail"));
+    mend = json_string_value(json_object_get(entry, "mend"));
+    print_line("the gateway's log", "%s", detail != NULL ? detail : "nothing");
+    print_line("", "%s", mend != NULL ? mend : "");
+    expect(tour, detail != NULL && mend != NULL,
+           "the gateway's log says why, and what to do about it");
+    json_decref(entry);
+}
+
 static bool show_two_way_refused(struct tour *tour)
 {
     begin(tour, "Two-way TLS, without a certificate: must be refused", "https",
@@ -318,6 +338,7 @@ static bool show_two_way_refused(struct tour *tour)
     expect(tour, tour->reply.alert == 116 || tour->reply.alert == 40,
            "the gateway ended the handshake with an alert that says why");
     expect(tour, tour->reply.status == 0, "no request got through");
+    expect_explained(tour, "partners.localhost");
     return end(tour);
 }
 
@@ -329,6 +350,7 @@ static bool show_unknown_name(struct tour *tour)
     print_got(tour);
     expect(tour, tour->reply.alert == 112, "the gateway sent the alert unrecognized_name");
     expect(tour, tour->reply.subject[0] == '\0', "the client was shown nobody else's certificate");
+    expect_explained(tour, "nobody.localhost");
     return end(tour);
 }
 
