@@ -357,8 +357,14 @@ static void run_clients(struct client *clients, size_t count, double seconds)
         }
         uint64_t spent = clock_us(CLOCK_MONOTONIC) - start;
         load.is_stopping = spent >= length;
-        if (spent >= length + 2000000) { /* what hangs then is left */
+        if (spent >= length + 2000000) {
             break;
+        }
+    }
+    for (size_t i = 0; i < count && load.mode != MODE_IDLE; i++) {
+        if (clients[i].state != CLIENT_UNUSED) {
+            errno = ETIMEDOUT;
+            client_fail(&clients[i], "no whole response in the last 2 s");
         }
     }
 }
