@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import struct
 
 TIMEOUT_SECONDS = 15
 
@@ -85,6 +86,11 @@ class Connection:
         self.close()
 
     def close(self):
+        self.sock.close()
+
+    def reset(self):
+        """Closes with a TCP reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     @property

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import threading
 
 from client import parse_fields
@@ -107,7 +108,7 @@ class OriginConnection:
 
     def reset(self):
         """Closes with a TCP reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     def half_close(self):

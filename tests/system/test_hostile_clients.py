@@ -72,7 +72,6 @@ CASES = [
     ("method with a slash", line(b"GET/x / HTTP/1.1"), 400),
     ("method with a nul", line(b"GE\0T / HTTP/1.1"), 400),
     ("quoted method", line(b'"GET" / HTTP/1.1'), 400),
-    ("trace", line(b"TRACE / HTTP/1.1"), (405, 501)),
     ("connect", b"CONNECT test.example:443 HTTP/1.1\r\nHost: test.example:443\r\n\r\n", (405, 501)),
     ("connect with a path", line(b"CONNECT / HTTP/1.1"), 400),
     # Targets (RFC 9112 section 3.2).
@@ -229,11 +228,11 @@ CASES = [
     ("many tiny fields", GET + b"a:\r\n" * 6000 + b"\r\n", 431),
     # Not HTTP at all.
     ("zeros", b"\0" * 100, 400),
-    ("smtp", b"EHLO test.example\r\n", 400),
-    ("ssh", b"SSH-2.0-OpenSSH_9.2\r\n", 400),
+    ("smtp", b"EHLO test.example\r\n\r\n", 400),
+    ("ssh", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", 400),
     ("json", b'{"jsonrpc": "2.0"}\r\n\r\n', 400),
     ("high bytes", b"\xff\xfe\xfd\xfc\r\n\r\n", 400),
-    ("redis", b"*1\r\n$4\r\nPING\r\n", 400),
+    ("redis", b"*1\r\n$4\r\nPING\r\n\r\n", 400),
 ]
 
 # The head is fine, the chunked body is not (RFC 9112 section 7.1). The head may have reached the

@@ -385,7 +385,8 @@ def test_reset_in_the_middle_of_a_body_ends_the_client(start):
         assert entry["reason"]
 
 
-def test_client_that_leaves_frees_the_origin(start):
+def test_client_that_resets_frees_the_origin(start):
+    """A mere end of the client's direction is no such thing: it may still wait for the answer."""
     def handler(connection):
         connection.read_head()
         arrived.append(True)
@@ -397,6 +398,6 @@ def test_client_that_leaves_frees_the_origin(start):
         connection = Connection(gateway.address)
         connection.send(request_bytes())
         wait_until(lambda: arrived)
-        connection.close()
+        connection.reset()
         wait_until(lambda: origin.connections[0].is_done)
         assert gateway.wait_log(target="/")["reason"]

@@ -91,16 +91,16 @@ def test_response_head_above_the_limit_is_the_origins_fault(start):
 
     with Origin(handler) as large:
         gateway = start({"sites": [{"hosts": ["*"], "backend": large.address}],
-                         "limits": {"head": "2k"}})
+                         "limits": {"head": "2k", "target": "1k"}})
         assert fetch(gateway.address).status == 502
 
 
 def test_hello(start, origin):
     gateway = start({"sites": [{"hosts": ["*"], "passthrough": origin.address}],
-                     "limits": {"hello": "2k"}})
+                     "limits": {"hello": "4k"}})
     before = len(origin.connections)
     with Connection(gateway.address) as connection:
-        connection.send(to_records(padded_hello("x.example", 3000), [16384]))
+        connection.send(to_records(padded_hello("x.example", 5000), [16384]))
         with contextlib.suppress(ConnectionResetError):
             connection.read_to_end()
     assert gateway.wait_log(kind="connection")["reason"]

@@ -138,8 +138,7 @@ def test_reset_of_the_client_ends_the_origin(start):
         connection = Connection(gateway.address)
         connection.send(client_hello("bank.example"))
         origin.wait_connections(1)
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
+        connection.reset()
         wait_until(lambda: origin.connections[0].is_done)
 
 

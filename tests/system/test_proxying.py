@@ -50,7 +50,7 @@ def test_methods_pass_unknown_ones_included(gateway, echo, method):
 def test_trace_and_connect_are_refused(gateway, echo, method, target):
     before = len(echo.requests)
     with Connection(gateway.address) as connection:
-        connection.send(request_bytes(target, method))
+        connection.send(request_bytes(target, method, host=target.strip("/") or "test.example"))
         assert connection.read_head().status in (405, 501)
     assert len(echo.requests) == before
 

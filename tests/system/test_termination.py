@@ -13,7 +13,6 @@ from origins import EchoOrigin, Origin, response_bytes
 from tidegate import environment
 from tlsbytes import (ALERT_PROTOCOL_VERSION, RECORD_HANDSHAKE, alerts_in, client_hello,
                       handshake_of, padded_hello, peer_fingerprint, records_in, to_records)
-from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +116,8 @@ def test_old_versions_are_refused_and_logged(gateway, ca, version):
         connection.send(client_hello("shop.example", old_context(ca, version)))
         answer = connection.read_to_end()
     assert alerts_in(answer) == [ALERT_PROTOCOL_VERSION]
-    wait_until(lambda: len(gateway.log_entries()) > before)
-    entry = gateway.log_entries()[before]
-    assert entry["kind"] == "connection"
-    assert entry["sni"] == "shop.example"
+    entry = gateway.wait_log(lambda entry: entry in gateway.log_entries()[before:],
+                             kind="connection", sni="shop.example")
     assert entry["client"].startswith("127.0.0.1:")
     assert entry["reason"] and entry["detail"] and entry["mend"]
 
@@ -241,8 +238,9 @@ def test_garbage_after_the_hello_ends_the_handshake(gateway):
         connection.send(client_hello("shop.example") + b"\x16\x03\x03\x00\x04garbage garbage")
         with contextlib.suppress(ConnectionResetError):
             connection.read_to_end()
-    wait_until(lambda: len(gateway.log_entries()) > before)
-    assert gateway.log_entries()[before]["reason"]
+    entry = gateway.wait_log(lambda entry: entry in gateway.log_entries()[before:],
+                             kind="connection", sni="shop.example")
+    assert entry["reason"]
     assert fetch(gateway.address, host="shop.example").status == 308
 
 

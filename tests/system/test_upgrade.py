@@ -156,4 +156,4 @@ def test_idle_websocket_is_closed_after_tunnel_idle(start):
             connection.send(upgrade_request())
             assert connection.read_response().status == 101
             connection.read(2)
-            connection.read_to_end()
+            assert connection.is_closed_by_peer()

@@ -82,7 +82,7 @@ def status_field(pid, name):
         text = pathlib.Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    found = re.search(rf"^{name}:\s*(.*)$", text, re.MULTILINE)
+    found = re.search(rf"^{name}:[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)
     return found.group(1) if found else None
 
 
@@ -116,6 +116,7 @@ class Gateway:
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                             cwd=self.folder, env=env)
         self.is_stopped = False
+        self.is_terminated = False
         self.addresses = []
         Gateway.running.append(self)
         if wait:
@@ -206,6 +207,7 @@ class Gateway:
     # Its end.
 
     def terminate(self, number=signal.SIGTERM):
+        self.is_terminated |= number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     def wait_exit(self, seconds=STOP_SECONDS):
@@ -235,7 +237,7 @@ class Gateway:
         if self.is_stopped:
             return
         try:
-            if self.process.poll() is None:
+            if self.process.poll() is None and not self.is_terminated:
                 self.terminate()
             try:
                 code = self.wait_exit()
