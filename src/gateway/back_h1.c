@@ -554,7 +554,9 @@ static bool run_relay(struct back_h1 *back)
     exchange_response_moved(x, moved);
     switch (result) {
     case RELAY_EMPTY:
+        break;
     case RELAY_BLOCKED:
+        (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
         break;
     case RELAY_BUDGET:
         loop_defer(back->worker->loop, &back->again);

@@ -50,6 +50,8 @@ static void give_back(struct exchange *x)
 {
     struct worker *worker = x->worker;
 
+    /* What the outbox holds by reference may lie in this arena. */
+    conn_memory_flush(conn_memory(&x->session->conn));
     worker->exchange_count--;
     deferred_cancel(&x->again);
     if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {

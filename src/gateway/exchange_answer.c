@@ -75,7 +75,8 @@ void exchange_answer_error(struct exchange *x, unsigned status)
 }
 
 /* The client reaches this gateway by what it wrote in Host, whatever port is bound here behind a
- * container's or a balancer's forwarding: a port that was named takes TLS too, and none means 443. */
+ * container's or a balancer's forwarding: a port that was named takes TLS too, and none means 443.
+ */
 void exchange_answer_redirect(struct exchange *x)
 {
     const struct http_request *request = &x->request;
@@ -90,10 +91,10 @@ void exchange_answer_redirect(struct exchange *x)
     if (request->port != 0 && request->port != 80 && request->port != 443) {
         (void)snprintf(port, sizeof(port), ":%u", request->port);
     }
-    const char *location = arena_printf(
-        &x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(request->host), port,
-        SPAN_ARG(span_eq(request->path, SPAN_OF("*")) ? SPAN_OF("/") : request->path),
-        query.ptr != NULL ? "?" : "", SPAN_ARG(query));
+    const char *location =
+        arena_printf(&x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(request->host), port,
+                     SPAN_ARG(span_eq(request->path, SPAN_OF("*")) ? SPAN_OF("/") : request->path),
+                     query.ptr != NULL ? "?" : "", SPAN_ARG(query));
     start_response(x, 308);
     add_field(x, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
     send_answer(x, span_make(NULL, 0));
@@ -245,6 +246,7 @@ void exchange_answer_file_go_on(struct exchange *x)
         case FILE_STEP_MORE:
             break;
         case FILE_STEP_WAIT:
+            (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
             return;
         case FILE_STEP_BROKEN:
             x->trouble = (struct trouble){

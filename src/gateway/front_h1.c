@@ -21,6 +21,7 @@ struct front_h1 {
     enum http_framing response_framing; /* as written */
     bool keep_alive;                    /* after the present response */
     bool is_pumping;
+    bool has_head_deadline;
     bool saved_is_stuck; /* a part of a head: more must be read first */
     bool is_draining;
     char *saved; /* bytes read and not used yet */
@@ -137,11 +138,14 @@ static size_t take_head(struct front_h1 *front, struct span in)
 
     if (front->state == FRONT_IDLE) {
         front->state = FRONT_HEAD;
+        front->has_head_deadline = false;
         front->head_began_us = loop_now_us(front->session->worker->loop);
     }
     switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
     case H1_HEAD_MORE:
-        if (!front->saved_is_stuck) {
+        /* Counted from the first byte: dripping bytes do not move it. */
+        if (!front->has_head_deadline) {
+            front->has_head_deadline = true;
             set_timer(front, settings_of(front)->timeouts.head_ms);
         }
         front->saved_is_stuck = true;
