@@ -8,8 +8,8 @@
 #include "io/relay.h"
 #include "tls/tls_conn.h"
 
-/* Room for what the gateway adds to a head. */
-#define HEAD_EXTRA_BYTES 8192
+/* Request line, framing and connection fields, besides what is counted. */
+#define HEAD_EXTRA_BYTES 256
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
 
@@ -250,7 +250,10 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct e
 
 void back_h1_send_head(struct back_h1 *back, struct exchange *x)
 {
-    size_t room = limits_of(back).head_bytes + HEAD_EXTRA_BYTES;
+    const struct http_request *request = &x->request;
+    size_t room = h1_fields_size(&request->fields) + request->method_name.len +
+                  x->path.forward.len + request->query.len + request->authority.len +
+                  request->upgrade.len + HEAD_EXTRA_BYTES;
     struct h1_writer writer;
 
     back->exchange = x;
@@ -261,13 +264,7 @@ void back_h1_send_head(struct back_h1 *back, struct exchange *x)
     back->has_leftover = false;
     h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
     write_head(&writer, back, x);
-    if (writer.is_full) {
-        conn_commit(&back->conn, 0);
-        fail(back, 431, "head_too_large",
-             "the request's head does not fit with the fields that are added to it",
-             "limits.head sets the limit");
-        return;
-    }
+    CHECK(!writer.is_full);
     conn_commit(&back->conn, h1_writer_span(&writer).len);
 }
 
@@ -298,7 +295,7 @@ struct conn *back_h1_raw(struct back_h1 *back)
 
 void back_h1_send_end(struct back_h1 *back, const struct http_fields *trailers)
 {
-    size_t room = limits_of(back).head_bytes + HEAD_EXTRA_BYTES;
+    size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer writer;
 
     if (!back->request_is_chunked) {
@@ -310,7 +307,7 @@ void back_h1_send_end(struct back_h1 *back, const struct http_fields *trailers)
         h1_write_fields(&writer, trailers, 0);
     }
     h1_write_end(&writer);
-    CHECK(!writer.is_full); /* trailers were read under the same limit */
+    CHECK(!writer.is_full);
     conn_commit(&back->conn, h1_writer_span(&writer).len);
 }
 

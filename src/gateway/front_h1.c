@@ -8,7 +8,8 @@
 #include "http/h1_write.h"
 #include "io/relay.h"
 
-#define HEAD_EXTRA_BYTES 8192
+/* Status line, framing and connection fields; the reason comes on top. */
+#define HEAD_EXTRA_BYTES 256
 #define READS_PER_TURN 8
 
 enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
@@ -509,7 +510,8 @@ static void write_head(struct front_h1 *front, struct exchange *x,
                        const struct http_response *response, bool is_final)
 {
     struct conn *conn = &front->session->conn;
-    size_t room = limits_of(front).head_bytes + HEAD_EXTRA_BYTES;
+    size_t room = h1_fields_size(&response->fields) + response->reason.len + response->upgrade.len +
+                  HEAD_EXTRA_BYTES;
     struct h1_writer w;
 
     h1_writer_init(&w, conn_reserve(conn, room), room);
@@ -523,7 +525,7 @@ static void write_head(struct front_h1 *front, struct exchange *x,
         write_connection(&w, front, x);
     }
     h1_write_end(&w);
-    CHECK(!w.is_full); /* heads are limited where they are read, and little is added */
+    CHECK(!w.is_full);
     conn_commit(conn, h1_writer_span(&w).len);
 }
 
@@ -563,7 +565,7 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
 {
     struct front_h1 *front = x->front_owner;
     struct conn *conn = &front->session->conn;
-    size_t room = limits_of(front).head_bytes + HEAD_EXTRA_BYTES;
+    size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer w;
 
     if (front->response_framing != HTTP_FRAMING_CHUNKED) {
@@ -575,7 +577,7 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
         h1_write_fields(&w, trailers, 0);
     }
     h1_write_end(&w);
-    CHECK(!w.is_full); /* trailers were read under the same limit */
+    CHECK(!w.is_full);
     conn_commit(conn, h1_writer_span(&w).len);
 }
 

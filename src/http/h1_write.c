@@ -129,6 +129,16 @@ void h1_write_fields(struct h1_writer *w, const struct http_fields *fields, uint
     }
 }
 
+size_t h1_fields_size(const struct http_fields *fields)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        size += fields->items[i].name.len + fields->items[i].value.len + 4;
+    }
+    return size;
+}
+
 void h1_write_end(struct h1_writer *w)
 {
     h1_write_bytes(w, SPAN_OF("\r\n"));

@@ -48,6 +48,8 @@ void h1_write_field_u64(struct h1_writer *w, struct span name, uint64_t value);
 /* Each field that is not hop-by-hop and whose id's bit is not set in `skip_ids`, in order. The bit
  * of FIELD_OTHER means nothing there. */
 void h1_write_fields(struct h1_writer *w, const struct http_fields *fields, uint64_t skip_ids);
+/* The bytes that h1_write_fields writes at most. */
+size_t h1_fields_size(const struct http_fields *fields);
 /* "\r\n" */
 void h1_write_end(struct h1_writer *w);
 /* "1f40\r\n": the line in front of a chunk of n bytes, n > 0. At most H1_CHUNK_LINE_MAX bytes. */

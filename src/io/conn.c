@@ -36,6 +36,7 @@ void conn_memory_init(struct conn_memory *memory)
     memory->plain = xmalloc(CONN_PLAIN_BYTES);
     memory->tx = xmalloc(CONN_TX_BYTES);
     memory->scratch = xmalloc(CONN_SCRATCH_BYTES);
+    memory->scratch_size = CONN_SCRATCH_BYTES;
 }
 
 void conn_memory_free(struct conn_memory *memory)
@@ -274,10 +275,14 @@ char *conn_reserve(struct conn *conn, size_t size)
 {
     struct conn_memory *memory = conn_memory(conn);
 
-    CHECK(size <= CONN_SCRATCH_BYTES);
     (void)outbox_bind(conn);
-    if (CONN_SCRATCH_BYTES - memory->scratch_used < size) {
+    if (memory->scratch_size - memory->scratch_used < size) {
         conn_memory_flush(memory);
+        if (memory->scratch_size < size) {
+            free(memory->scratch);
+            memory->scratch = xmalloc(size);
+            memory->scratch_size = size;
+        }
         (void)outbox_bind(conn);
     }
     memory->scratch_reserved = size;

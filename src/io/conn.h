@@ -29,8 +29,8 @@
 #define CONN_RX_BYTES 65536
 #define CONN_PLAIN_BYTES (65536 + 17408)
 #define CONN_TX_BYTES (65536 + 4096)
-/* The most that conn_reserve gives: a head at its limit and the fields that a gateway adds. */
-#define CONN_SCRATCH_BYTES (256 * 1024)
+/* What conn_reserve gives without growing: the heads of ordinary messages, several of them. */
+#define CONN_SCRATCH_BYTES 65536
 #define CONN_OUTBOX_SPANS 64
 
 enum conn_result { CONN_OK, CONN_AGAIN, CONN_EOF, CONN_ERROR };
@@ -97,6 +97,7 @@ struct conn_memory {
     struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
     int out_count;
     size_t out_bytes;
+    size_t scratch_size;
     size_t scratch_used;
     size_t scratch_reserved;
     char *scratch;
@@ -134,8 +135,7 @@ static inline bool conn_can_read(const struct conn *conn)
 /* By reference: valid until the callback ends, or conn_flush or any conn_read. */
 void conn_queue(struct conn *conn, struct span bytes);
 void conn_queue_copy(struct conn *conn, struct span bytes);
-/* Memory in the outbox to write into, at most CONN_SCRATCH_BYTES; conn_commit queues the first n
- * bytes of it. */
+/* Memory in the outbox to write into; conn_commit queues the first n bytes of it. */
 char *conn_reserve(struct conn *conn, size_t size);
 void conn_commit(struct conn *conn, size_t n);
 void conn_flush(struct conn *conn);
