@@ -112,7 +112,9 @@ class Connection:
             self.sock.sendall(data)
 
     def half_close(self):
-        self.sock.shutdown(socket.SHUT_WR)
+        """Also where the other side has reset the connection already."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def _fill(self):
         data = self.sock.recv(65536)

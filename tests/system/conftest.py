@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 # pylint: disable=wrong-import-position
 from ca import Authority
 from origins import free_port
-from tidegate import Gateway, binary, new_folder
+from tidegate import SANITIZER, Gateway, binary, new_folder
 
 
 def pytest_sessionstart(session):
@@ -34,6 +34,16 @@ def pytest_runtest_makereport(item, call):
                                     gateway.stderr()[-6000:]))
             lines = "\n".join(str(entry) for entry in gateway.log_entries()[-5:])
             report.sections.append(("its access log's last lines", lines))
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report():
+    """A gateway that broke is told by the test that broke it, not by the module's last."""
+    known = {gateway: len(SANITIZER.findall(gateway.stderr())) for gateway in Gateway.running}
+    yield
+    for gateway in Gateway.running:
+        text = gateway.stderr()
+        assert len(SANITIZER.findall(text)) == known.get(gateway, 0), text
 
 
 def _starter():

@@ -32,6 +32,9 @@ class OriginConnection:
     def recv(self, size=65536):
         try:
             data = self.sock.recv(size)
+        except TimeoutError:
+            # Idle for all the time an origin waits (in the gateway's pool): its own end.
+            return b""
         except (ConnectionResetError, ssl.SSLError):
             self.has_ended = self.was_reset = True
             return b""
@@ -112,7 +115,9 @@ class OriginConnection:
         self.sock.close()
 
     def half_close(self):
-        self.sock.shutdown(socket.SHUT_WR)
+        """Also where the gateway has reset the connection already."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
 
 class Request:
