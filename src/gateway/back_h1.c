@@ -24,6 +24,7 @@ enum back_state {
 };
 
 struct back_h1 {
+    struct back base;
     struct conn conn;
     struct worker *worker;
     struct upstream *upstream;
@@ -51,7 +52,19 @@ struct back_h1 {
     struct relay relay;
 };
 
+static const struct back_ops ops;
+
 static void pump(struct back_h1 *back);
+
+static struct back_h1 *of(const struct back *base)
+{
+    return CONTAINER_OF(base, struct back_h1, base);
+}
+
+struct back *back_h1_base(struct back_h1 *back)
+{
+    return &back->base;
+}
 
 static struct h1_limits limits_of(const struct back_h1 *back)
 {
@@ -115,6 +128,7 @@ struct back_h1 *back_h1_create(struct worker *worker, const struct backend *back
 {
     struct back_h1 *back = xcalloc(1, sizeof(*back));
 
+    back->base.ops = &ops;
     back->worker = worker;
     back->upstream = worker_upstream(worker, backend);
     back->conn.watch.fd = -1;
@@ -158,8 +172,9 @@ static bool may_park(const struct back_h1 *back)
            !back->worker->is_draining;
 }
 
-void back_h1_release(struct back_h1 *back, bool reusable)
+static void op_release(struct back *base, bool reusable)
 {
+    struct back_h1 *back = of(base);
     bool was_done = back->state == BACK_DONE;
 
     back->exchange = NULL;
@@ -248,8 +263,9 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct e
     h1_write_end(w);
 }
 
-void back_h1_send_head(struct back_h1 *back, struct exchange *x)
+static void op_send_head(struct back *base, struct exchange *x)
 {
+    struct back_h1 *back = of(base);
     const struct http_request *request = &x->request;
     size_t room = h1_fields_size(&request->fields) + request->method_name.len +
                   x->path.forward.len + request->query.len + request->authority.len +
@@ -268,16 +284,19 @@ void back_h1_send_head(struct back_h1 *back, struct exchange *x)
     conn_commit(&back->conn, h1_writer_span(&writer).len);
 }
 
-bool back_h1_takes_body(const struct back_h1 *back)
+static bool op_takes_body(const struct back *base)
 {
+    struct back_h1 *back = of(base);
     struct conn *conn = (struct conn *)(uintptr_t)&back->conn;
 
     conn_flush(conn);
     return conn_pending(conn) == 0;
 }
 
-void back_h1_send_body(struct back_h1 *back, struct span bytes)
+static void op_send_body(struct back *base, struct span bytes)
 {
+    struct back_h1 *back = of(base);
+
     if (!back->request_is_chunked) {
         conn_queue(&back->conn, bytes);
         return;
@@ -288,13 +307,16 @@ void back_h1_send_body(struct back_h1 *back, struct span bytes)
     conn_queue(&back->conn, SPAN_OF("\r\n"));
 }
 
-struct conn *back_h1_raw(struct back_h1 *back)
+static struct conn *op_raw(struct back *base)
 {
+    struct back_h1 *back = of(base);
+
     return back->request_is_chunked ? NULL : &back->conn;
 }
 
-void back_h1_send_end(struct back_h1 *back, const struct http_fields *trailers)
+static void op_send_end(struct back *base, const struct http_fields *trailers)
 {
+    struct back_h1 *back = of(base);
     size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer writer;
 
@@ -623,8 +645,10 @@ static void pump(struct back_h1 *back)
     back->is_pumping = false;
 }
 
-void back_h1_resume(struct back_h1 *back)
+static void op_resume(struct back *base)
 {
+    struct back_h1 *back = of(base);
+
     pump(back);
 }
 
@@ -660,8 +684,21 @@ void back_h1_connected(struct back_h1 *back, size_t server)
     back->conn.owner = back;
 }
 
-struct conn *back_h1_take_over(struct back_h1 *back, struct span *rest)
+static struct conn *op_take_over(struct back *base, struct span *rest)
 {
+    struct back_h1 *back = of(base);
+
     *rest = back->rest;
     return &back->conn;
 }
+
+static const struct back_ops ops = {
+    .send_head = op_send_head,
+    .takes_body = op_takes_body,
+    .send_body = op_send_body,
+    .send_end = op_send_end,
+    .resume = op_resume,
+    .release = op_release,
+    .raw = op_raw,
+    .take_over = op_take_over,
+};

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/access.h"
-#include "gateway/back_h1.h"
+#include "gateway/back.h"
 #include "gateway/dial.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
@@ -248,7 +248,7 @@ bool exchange_takes_body(const struct exchange *x)
         return true;
     case EXCHANGE_WAIT:
     case EXCHANGE_RESPOND:
-        return x->back != NULL && back_h1_takes_body(x->back);
+        return x->back != NULL && x->back->ops->takes_body(x->back);
     case EXCHANGE_START:
     case EXCHANGE_CONNECT:
     case EXCHANGE_TUNNEL:
@@ -265,7 +265,7 @@ void exchange_request_body(struct exchange *x, struct span bytes)
         return;
     }
     if (x->back != NULL) {
-        back_h1_send_body(x->back, bytes);
+        x->back->ops->send_body(x->back, bytes);
         exchange_progress(x);
     }
 }
@@ -273,7 +273,7 @@ void exchange_request_body(struct exchange *x, struct span bytes)
 struct conn *exchange_raw_back(const struct exchange *x)
 {
     return x->back != NULL && (x->state == EXCHANGE_WAIT || x->state == EXCHANGE_RESPOND)
-               ? back_h1_raw(x->back)
+               ? x->back->ops->raw(x->back)
                : NULL;
 }
 
@@ -294,7 +294,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
         return;
     }
     if (x->back != NULL) {
-        back_h1_send_end(x->back, trailers);
+        x->back->ops->send_end(x->back, trailers);
         exchange_progress(x);
     }
 }
@@ -322,7 +322,7 @@ void exchange_front_writable(struct exchange *x)
     }
     if (x->back != NULL && x->state != EXCHANGE_TUNNEL) {
         exchange_progress(x);
-        back_h1_resume(x->back);
+        x->back->ops->resume(x->back);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "gateway/static_files.h"
 #include "http/message.h"
 
+struct back;
 struct back_h1;
 struct dial;
 struct exchange;
@@ -71,7 +72,7 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct back_h1 *back;       /* leased; NULL: none */
+    struct back *back;          /* leased; NULL: none */
     struct dial *dial;          /* while connecting */
     struct back_h1 *connecting; /* to be `back` once the dial is done */
     struct upgrade_tunnel *tunnel;

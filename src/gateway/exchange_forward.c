@@ -27,13 +27,13 @@ static unsigned status_of(enum dial_result result)
     return 502;
 }
 
-static void attach(struct exchange *x, struct back_h1 *back)
+static void attach(struct exchange *x, struct back *back)
 {
     x->connected_us = loop_now_us(x->worker->loop);
     x->back = back;
     x->state = EXCHANGE_WAIT;
     exchange_progress(x);
-    back_h1_send_head(back, x);
+    back->ops->send_head(back, x);
     if (x->back != NULL && !x->request_done) {
         x->front->resume(x);
     }
@@ -50,7 +50,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         x->server = dial->server;
         free(dial);
         back_h1_connected(back, x->server);
-        attach(x, back);
+        attach(x, back_h1_base(back));
         return;
     }
     struct trouble trouble = dial->trouble;
@@ -87,7 +87,7 @@ void exchange_forward(struct exchange *x)
         return;
     }
     x->server = server;
-    attach(x, back_h1_from_parked(parked));
+    attach(x, back_h1_base(back_h1_from_parked(parked)));
 }
 
 void exchange_release_back(struct exchange *x, bool reusable)
@@ -100,10 +100,10 @@ void exchange_release_back(struct exchange *x, bool reusable)
         x->connecting = NULL;
     }
     if (x->back != NULL) {
-        struct back_h1 *back = x->back;
+        struct back *back = x->back;
         x->back = NULL;
         upstream_done(worker_upstream(x->worker, x->backend), x->server, reusable);
-        back_h1_release(back, reusable && x->request_done);
+        back->ops->release(back, reusable && x->request_done);
     }
 }
 
@@ -164,7 +164,7 @@ void exchange_start_tunnel(struct exchange *x)
     struct span from_client;
     struct span from_server;
     struct conn *client = x->front->upgrade(x, &from_client);
-    struct conn *server = back_h1_take_over(x->back, &from_server);
+    struct conn *server = x->back->ops->take_over(x->back, &from_server);
 
     x->state = EXCHANGE_TUNNEL;
     timer_clear(&x->timer);

@@ -15,6 +15,7 @@
 enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
 
 struct front_h1 {
+    struct front base;
     struct session *session;
     struct exchange *exchange; /* NULL between requests */
     enum front_state state;
@@ -38,8 +39,14 @@ struct front_h1 {
 };
 
 static const struct front_ops ops;
+static const struct front_type type;
 
 static void pump(struct front_h1 *front);
+
+static struct front_h1 *of(struct front *base)
+{
+    return CONTAINER_OF(base, struct front_h1, base);
+}
 
 static const struct settings *settings_of(const struct front_h1 *front)
 {
@@ -435,7 +442,7 @@ static void on_again(struct deferred *deferred)
 static void on_readable(struct conn *conn)
 {
     struct session *session = conn->owner;
-    struct front_h1 *front = session->front;
+    struct front_h1 *front = of(session->front);
 
     if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT) {
         exchange_abandon(front->exchange, "client_reset");
@@ -449,7 +456,7 @@ static void on_readable(struct conn *conn)
 static void on_writable(struct conn *conn)
 {
     struct session *session = conn->owner;
-    struct front_h1 *front = session->front;
+    struct front_h1 *front = of(session->front);
 
     if (conn_write_failed(conn)) {
         if (front->exchange != NULL) {
@@ -671,8 +678,9 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
     exchange_refuse(x, 408, true, reason, detail, mend);
 }
 
-void front_h1_on_timer(struct front_h1 *front)
+static void type_on_timer(struct front *base)
 {
+    struct front_h1 *front = of(base);
     struct session *session = front->session;
 
     if (conn_pending(&session->conn) != 0 || session->conn.is_splice_blocked) {
@@ -711,8 +719,10 @@ void front_h1_on_timer(struct front_h1 *front)
     }
 }
 
-void front_h1_drain(struct front_h1 *front)
+static void type_drain(struct front *base)
 {
+    struct front_h1 *front = of(base);
+
     front->is_draining = true;
     if (front->state == FRONT_IDLE && front->saved_len == 0) {
         front->state = FRONT_ENDING;
@@ -722,19 +732,22 @@ void front_h1_drain(struct front_h1 *front)
 
 /* ---- life ---- */
 
-struct front_h1 *front_h1_create(struct session *session)
+struct front *front_h1_create(struct session *session)
 {
     struct front_h1 *front = xcalloc(1, sizeof(*front));
 
+    front->base.type = &type;
     front->session = session;
     session->conn.handler = &handler;
     session->conn.owner = session;
     deferred_init(&front->again, on_again);
-    return front;
+    return &front->base;
 }
 
-void front_h1_start(struct front_h1 *front, struct span bytes)
+static void type_start(struct front *base, struct span bytes)
 {
+    struct front_h1 *front = of(base);
+
     enter_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
     set_timer(front, settings_of(front)->timeouts.first_byte_ms);
@@ -757,8 +770,9 @@ static void on_free(struct deferred *deferred)
 }
 
 /* Its own functions may be on the stack: the memory goes at the end of the turn. */
-void front_h1_destroy(struct front_h1 *front)
+static void type_destroy(struct front *base)
 {
+    struct front_h1 *front = of(base);
     struct loop *loop = front->session->worker->loop;
 
     front->state = FRONT_ENDING;
@@ -771,3 +785,11 @@ void front_h1_destroy(struct front_h1 *front)
     deferred_init(&front->again, on_free);
     loop_defer(loop, &front->again);
 }
+
+static const struct front_type type = {
+    .name = "HTTP/1.1",
+    .start = type_start,
+    .on_timer = type_on_timer,
+    .drain = type_drain,
+    .destroy = type_destroy,
+};

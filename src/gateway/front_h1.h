@@ -11,16 +11,9 @@
 #ifndef TIDEGATE_GATEWAY_FRONT_H1_H
 #define TIDEGATE_GATEWAY_FRONT_H1_H
 
+#include "gateway/front.h"
 #include "gateway/session.h"
 
-struct front_h1 *front_h1_create(struct session *session) MUST_CHECK;
-/* Begins with bytes that were read already; may close the session. */
-void front_h1_start(struct front_h1 *front, struct span bytes);
-/* The session is closing: abandons the exchange. */
-void front_h1_destroy(struct front_h1 *front);
-/* The session's timer. */
-void front_h1_on_timer(struct front_h1 *front);
-/* Shutting down: closes when idle, else after the response under way. */
-void front_h1_drain(struct front_h1 *front);
-
+/* Takes the session's connection over, but reads nothing before type->start. */
+struct front *front_h1_create(struct session *session) MUST_CHECK;
 #endif

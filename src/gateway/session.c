@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "gateway/access.h"
+#include "gateway/front.h"
 #include "gateway/front_h1.h"
 #include "gateway/passthrough.h"
 #include "io/proxy_header.h"
@@ -47,7 +48,7 @@ static void close_now(struct session *session, bool with_reset)
         passthrough_destroy(session->passthrough);
     }
     if (session->front != NULL) {
-        front_h1_destroy(session->front);
+        session->front->type->destroy(session->front);
         session->front = NULL;
     }
     if (with_reset) {
@@ -159,7 +160,7 @@ void session_drain(struct session *session)
         }
         break;
     case SESSION_HTTP:
-        front_h1_drain(session->front);
+        session->front->type->drain(session->front);
         break;
     case SESSION_HANDSHAKE:
     case SESSION_TUNNEL: /* they end by themselves, or when the drain's time is up */
@@ -194,7 +195,7 @@ static void on_timer(struct timer *timer)
         session_abort(session);
         break;
     case SESSION_HTTP:
-        front_h1_on_timer(session->front);
+        session->front->type->on_timer(session->front);
         break;
     case SESSION_FINISH:
     case SESSION_LINGER:
@@ -239,7 +240,7 @@ static void start_http(struct session *session, struct span bytes)
 {
     session->state = SESSION_HTTP;
     session->front = front_h1_create(session);
-    front_h1_start(session->front, bytes); /* copies what it does not use at once */
+    session->front->type->start(session->front, bytes); /* copies what it does not use at once */
     free(session->early);
     session->early = NULL;
     session->early_len = 0;

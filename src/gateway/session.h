@@ -17,7 +17,7 @@
 #include "gateway/worker.h"
 #include "io/conn.h"
 
-struct front_h1;
+struct front;
 struct passthrough;
 
 enum session_state {
@@ -55,7 +55,7 @@ struct session {
     uint32_t handshake_us; /* how long it took */
     uint32_t linger_bytes;
     uint64_t stalled_at; /* conn.bytes_out when the send deadline was set */
-    struct front_h1 *front;
+    struct front *front;
     struct passthrough *passthrough;
 };
 

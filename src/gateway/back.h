@@ -1,0 +1,34 @@
+/* What an exchange asks of its server's side, of whatever HTTP version. Embedded as the first
+ * member of a back_h1 (a connection) or of one stream of an HTTP/2 connection.
+ *
+ * A back is leased to one exchange at a time: from send_head to release, or until it reports a
+ * failure (exchange_back_failed), after which the exchange does not touch it any more. */
+#ifndef TIDEGATE_GATEWAY_BACK_H
+#define TIDEGATE_GATEWAY_BACK_H
+
+#include "gateway/exchange.h"
+
+struct back_ops {
+    /* The request's head, with its end if it has no body. May fail the exchange at once. */
+    void (*send_head)(struct back *back, struct exchange *x);
+    /* Whether body bytes would go out now; when that becomes true again: exchange_back_writable. */
+    bool (*takes_body)(const struct back *back);
+    /* By reference, valid during the call's event only. */
+    void (*send_body)(struct back *back, struct span bytes);
+    void (*send_end)(struct back *back, const struct http_fields *trailers);
+    /* The front takes more of the response. */
+    void (*resume)(struct back *back);
+    /* Ends the lease. reusable: request and response came to their ends in order. */
+    void (*release)(struct back *back, bool reusable);
+    /* The connection, where a body of known length may be moved by splice; NULL where not. */
+    struct conn *(*raw)(struct back *back);
+    /* After 101: the connection, for a tunnel; *rest: bytes behind the head, valid until the next
+     * read. NULL: this kind never answers 101. */
+    struct conn *(*take_over)(struct back *back, struct span *rest);
+};
+
+struct back {
+    const struct back_ops *ops;
+};
+
+#endif
