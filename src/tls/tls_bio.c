@@ -45,22 +45,27 @@ static void flush(void)
     }
 }
 
-static int write_output(BIO *bio, const char *bytes, size_t len, size_t *written)
+static void gather(const char *bytes, size_t len)
 {
-    BIO_clear_retry_flags(bio);
-    *written = len;
     while (len != 0) {
-        if (self->tx_len == CONN_TX_BYTES ||
-            (len <= CONN_TX_BYTES && CONN_TX_BYTES - self->tx_len < len)) {
-            flush(); /* whole records where they fit */
-        }
         size_t room = CONN_TX_BYTES - self->tx_len;
+        if (room == 0 || (room < len && len <= CONN_TX_BYTES)) {
+            flush(); /* whole records where they fit */
+            room = CONN_TX_BYTES;
+        }
         size_t part = len < room ? len : room;
         memcpy(conn_memory(self->conn)->tx + self->tx_len, bytes, part);
         self->tx_len += part;
         bytes += part;
         len -= part;
     }
+}
+
+static int write_output(BIO *bio, const char *bytes, size_t len, size_t *written)
+{
+    BIO_clear_retry_flags(bio);
+    gather(bytes, len);
+    *written = len;
     return 1;
 }
 
@@ -138,6 +143,19 @@ void tls_bio_end(void)
     flush();
     self->conn = NULL;
     self->input = span_make(NULL, 0);
+}
+
+struct span tls_bio_take(void)
+{
+    size_t len = self->tx_len;
+
+    self->tx_len = 0;
+    return span_make(conn_memory(self->conn)->tx, len);
+}
+
+void tls_bio_put(struct span sealed)
+{
+    gather(sealed.ptr, sealed.len);
 }
 
 char *tls_bio_record(void)

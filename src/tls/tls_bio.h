@@ -24,6 +24,10 @@ void tls_bio_begin(struct conn *conn, struct span input);
 struct span tls_bio_input(void);
 /* Sends what was gathered. The library's queue of errors stays as it is. */
 void tls_bio_end(void);
+/* What was gathered and not sent yet; it stays valid until something is put or written. */
+struct span tls_bio_take(void);
+/* Gathers bytes that were sealed before. */
+void tls_bio_put(struct span sealed);
 /* TLS_RECORD_BYTES of the thread's, to join small spans in. */
 char *tls_bio_record(void);
 

@@ -19,11 +19,23 @@
  * sends nothing else would keep the thread to itself. */
 #define EMPTY_READS_MAX 8
 
+/* How long a ticket waits for an answer to travel with. */
+#define HOLD_MS 4
+
 enum tls_conn_state {
     TLS_CONN_HANDSHAKE,
     TLS_CONN_ESTABLISHED,
     TLS_CONN_ENDED, /* the peer's close_notify has come */
     TLS_CONN_FAILED
+};
+
+/* Sealed output that nobody waits for: the ticket after a TLS 1.3 handshake. It leaves with the
+ * first answer, and so costs no send of its own, or a little later by itself. */
+struct held {
+    struct timer timer;
+    struct tls_conn *tls;
+    uint32_t len;
+    char bytes[];
 };
 
 struct tls_conn {
@@ -33,7 +45,8 @@ struct tls_conn {
     struct deferred report;
     const struct handshake_cause *cause; /* NULL: nothing has failed */
     const char *detail;
-    char *leftover; /* ciphertext that was received, and not yet decrypted */
+    struct held *held; /* NULL: nothing is held back */
+    char *leftover;    /* ciphertext that was received, and not yet decrypted */
     uint32_t leftover_len;
     uint32_t handshake_bytes;
     int16_t alert_sent;
@@ -115,6 +128,65 @@ static void keep_leftover(struct tls_conn *tls, struct span input)
     tls->leftover_len = (uint32_t)input.len;
 }
 
+/* ---- output that is held back ---- */
+
+static void drop_held(struct tls_conn *tls)
+{
+    if (tls->held != NULL) {
+        timer_destroy(tls->conn->loop, &tls->held->timer);
+        free(tls->held);
+        tls->held = NULL;
+    }
+}
+
+/* Between tls_bio_begin and anything that makes output: records leave in the order of sealing. */
+static void release_held(struct tls_conn *tls)
+{
+    if (tls->held != NULL) {
+        tls_bio_put(span_make(tls->held->bytes, tls->held->len));
+        drop_held(tls);
+    }
+}
+
+static void on_hold_expiry(struct timer *timer)
+{
+    struct tls_conn *tls = CONTAINER_OF(timer, struct held, timer)->tls;
+
+    tls_bio_begin(tls->conn, span_make(NULL, 0));
+    release_held(tls);
+    tls_bio_end();
+}
+
+static void hold_output(struct tls_conn *tls)
+{
+    struct span output = tls_bio_take();
+
+    if (output.len == 0) {
+        return;
+    }
+    tls->held = xmalloc(sizeof(*tls->held) + output.len);
+    tls->held->tls = tls;
+    tls->held->len = (uint32_t)output.len;
+    memcpy(tls->held->bytes, output.ptr, output.len);
+    timer_init(&tls->held->timer, on_hold_expiry);
+    timer_set_ms(tls->conn->loop, &tls->held->timer, HOLD_MS);
+}
+
+/* Ends reading. What that made the library say (an alert) goes after what is held. */
+static void end_reading(struct tls_conn *tls)
+{
+    struct span output = tls->held != NULL ? tls_bio_take() : span_make(NULL, 0);
+
+    if (output.len != 0) {
+        char *copy = xmalloc(output.len);
+        memcpy(copy, output.ptr, output.len);
+        release_held(tls);
+        tls_bio_put(span_make(copy, output.len));
+        free(copy);
+    }
+    tls_bio_end();
+}
+
 /* ---- the handshake ---- */
 
 /* The one place that runs the handshake: it goes as far as the input lets it, and sends the flight
@@ -133,6 +205,9 @@ static void handshake_step(struct tls_conn *tls, struct span input)
         if (tls_bio_input().len != 0) {
             keep_leftover(tls, tls_bio_input());
             tls->conn->layer_has_bytes = true;
+        }
+        if (tls->is_server && SSL_version(tls->ssl) == TLS1_3_VERSION) {
+            hold_output(tls); /* in TLS 1.2 the client would be waiting for it */
         }
     } else if (error != SSL_ERROR_WANT_READ) {
         fail_by_library(tls);
@@ -233,6 +308,7 @@ static void layer_destroy(struct conn *conn)
     struct tls_conn *tls = tls_of(conn);
 
     deferred_cancel(&tls->report);
+    drop_held(tls);
     SSL_free(tls->ssl);
     free(tls->leftover);
     free(tls);
@@ -270,7 +346,7 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
     if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
         keep_leftover(tls, tls_bio_input());
     }
-    tls_bio_end();
+    end_reading(tls);
     return len;
 }
 
@@ -401,6 +477,7 @@ static void layer_send(struct conn *conn, const struct iovec *iov, int count)
         return;
     }
     tls_bio_begin(conn, span_make(NULL, 0));
+    release_held(tls);
     (void)seal_all(tls, iov, count);
     tls_bio_end();
 }
@@ -411,6 +488,7 @@ static void layer_finish(struct conn *conn)
 
     if (tls->state == TLS_CONN_ESTABLISHED || tls->state == TLS_CONN_ENDED) {
         tls_bio_begin(conn, span_make(NULL, 0));
+        release_held(tls);
         (void)SSL_shutdown(tls->ssl);
         tls_bio_end();
     }

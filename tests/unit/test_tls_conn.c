@@ -1095,6 +1095,67 @@ static void one_ticket_resumes(void **state)
     }
 }
 
+static int stop_at_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    (void)session;
+    ticket_count++;
+    loop_stop(loop);
+    return 0;
+}
+
+/* The ticket waits for an answer to travel with, but not long. */
+static void ticket_comes_without_an_answer(void **state)
+{
+    struct end end = {.context = modern};
+    struct stranger stranger = {0};
+    SSL_CTX *ctx = stranger_ctx(true);
+    int fds[2];
+
+    (void)state;
+    ticket_count = 0;
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, stop_at_ticket);
+    begin();
+    pair(fds);
+    end_open(&end, fds[0]);
+    stranger_open(&stranger, ctx, fds[1], false);
+    run();
+    assert_int_equal(ticket_count, 1);
+    stranger_close(&stranger);
+    end_close(&end);
+    finish();
+}
+
+static void break_at_once(struct stranger *stranger)
+{
+    send_broken_record(stranger);
+    stranger->is_done = true;
+}
+
+/* An alert goes out behind the ticket, or the peer could not open it. */
+static void alert_follows_the_held_ticket(void **state)
+{
+    struct end end = {.context = modern};
+    struct stranger stranger = {.then = break_at_once};
+    int fds[2];
+
+    (void)state;
+    begin();
+    pair(fds);
+    end_open(&end, fds[0]);
+    stranger_open(&stranger, stranger_ctx(true), fds[1], false);
+    run();
+    assert_int_equal(end.end, CONN_ERROR);
+    ERR_clear_error();
+    assert_true(SSL_read(stranger.ssl, stranger.bytes, 1) <= 0);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
+    ERR_clear_error();
+    stranger_close(&stranger);
+    end_close(&end);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1119,6 +1180,8 @@ int main(void)
         cmocka_unit_test(broken_record_is_an_error),
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(one_ticket_resumes),
+        cmocka_unit_test(ticket_comes_without_an_answer),
+        cmocka_unit_test(alert_follows_the_held_ticket),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
