@@ -3,15 +3,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/objects.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "tls/alert.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_bio.h"
+#include "tls/tls_conn_internal.h"
 
 /* More than the longest chains of both sides together. */
 #define HANDSHAKE_BYTES_MAX (512 * 1024)
@@ -22,13 +21,6 @@
 /* How long a ticket waits for an answer to travel with. */
 #define HOLD_MS 4
 
-enum tls_conn_state {
-    TLS_CONN_HANDSHAKE,
-    TLS_CONN_ESTABLISHED,
-    TLS_CONN_ENDED, /* the peer's close_notify has come */
-    TLS_CONN_FAILED
-};
-
 /* Sealed output that nobody waits for: the ticket after a TLS 1.3 handshake. It leaves with the
  * first answer, and so costs no send of its own, or a little later by itself. */
 struct held {
@@ -38,33 +30,8 @@ struct held {
     char bytes[];
 };
 
-struct tls_conn {
-    SSL *ssl;
-    struct conn *conn;
-    const struct tls_conn_events *events;
-    struct deferred report;
-    const struct handshake_cause *cause; /* NULL: nothing has failed */
-    const char *detail;
-    struct held *held; /* NULL: nothing is held back */
-    char *leftover;    /* ciphertext that was received, and not yet decrypted */
-    uint32_t leftover_len;
-    uint32_t handshake_bytes;
-    int16_t alert_sent;
-    int16_t alert_received;
-    enum tls_conn_state state : 8;
-    bool is_server : 1;
-    bool is_reported : 1; /* on_done was called, or is about to be */
-    bool was_truncated : 1;
-};
-
 static const struct conn_layer handshake_layer;
 static const struct conn_layer data_layer;
-
-static struct tls_conn *tls_of(const struct conn *conn)
-{
-    CHECK(conn->layer_state != NULL);
-    return conn->layer_state;
-}
 
 /* ---- failures ---- */
 
@@ -595,114 +562,5 @@ bool tls_conn_connect(struct conn *conn, const struct tls_context *context, cons
     }
     SSL_set_connect_state(ssl);
     start(layer_put_on(conn, ssl, events, false), span_make(NULL, 0));
-    return true;
-}
-
-/* ---- facts ---- */
-
-bool tls_conn_is_established(const struct conn *conn)
-{
-    enum tls_conn_state state = tls_of(conn)->state;
-
-    return state == TLS_CONN_ESTABLISHED || state == TLS_CONN_ENDED;
-}
-
-struct tls_failure tls_conn_failure(const struct conn *conn)
-{
-    const struct tls_conn *tls = tls_of(conn);
-    struct tls_failure failure = {
-        .alert_sent = tls->alert_sent,
-        .alert_received = tls->alert_received,
-        .detail = tls->detail,
-    };
-
-    if (tls->cause != NULL) {
-        failure.word = tls->cause->word;
-        failure.sentence = tls->cause->sentence;
-        failure.mend = tls->cause->mend;
-    }
-    return failure;
-}
-
-bool tls_conn_was_truncated(const struct conn *conn)
-{
-    return tls_of(conn)->was_truncated;
-}
-
-const char *tls_conn_version(const struct conn *conn)
-{
-    return SSL_get_version(tls_of(conn)->ssl);
-}
-
-const char *tls_conn_cipher(const struct conn *conn)
-{
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls_of(conn)->ssl);
-    const char *name = cipher != NULL ? SSL_CIPHER_standard_name(cipher) : NULL;
-
-    return name != NULL ? name : "";
-}
-
-const char *tls_conn_group(const struct conn *conn)
-{
-    SSL *ssl = tls_of(conn)->ssl;
-    long id = SSL_get_negotiated_group(ssl);
-    const char *name = id > 0 ? SSL_group_to_name(ssl, (int)id) : NULL;
-
-    return name != NULL ? name : "";
-}
-
-bool tls_conn_was_resumed(const struct conn *conn)
-{
-    return SSL_session_reused(tls_of(conn)->ssl) == 1;
-}
-
-struct span tls_conn_alpn(const struct conn *conn)
-{
-    const unsigned char *name;
-    unsigned len;
-
-    SSL_get0_alpn_selected(tls_of(conn)->ssl, &name, &len);
-    return span_make(name, len);
-}
-
-bool tls_conn_has_peer_certificate(const struct conn *conn)
-{
-    return SSL_get0_peer_certificate(tls_of(conn)->ssl) != NULL;
-}
-
-size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size)
-{
-    const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
-    BIO *bio;
-    int len = 0;
-
-    CHECK(size > 0);
-    text[0] = '\0';
-    bio = peer != NULL ? BIO_new(BIO_s_mem()) : NULL;
-    if (bio == NULL) {
-        return 0;
-    }
-    if (X509_NAME_print_ex(bio, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0) {
-        len = BIO_read(bio, text, size <= INT32_MAX ? (int)size - 1 : INT32_MAX);
-    }
-    BIO_free(bio);
-    len = len > 0 ? len : 0;
-    text[len] = '\0';
-    return (size_t)len;
-}
-
-bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65])
-{
-    const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-
-    text[0] = '\0';
-    if (peer == NULL || X509_digest(peer, EVP_sha256(), digest, &len) != 1) {
-        return false;
-    }
-    for (unsigned i = 0; i < len; i++) {
-        (void)snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
-    }
     return true;
 }

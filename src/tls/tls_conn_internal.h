@@ -1,0 +1,47 @@
+/* What tls_conn.c and tls_conn_facts.c share: not for others. */
+#ifndef TIDEGATE_TLS_TLS_CONN_INTERNAL_H
+#define TIDEGATE_TLS_TLS_CONN_INTERNAL_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/conn.h"
+#include "tls/tls_conn.h"
+
+struct handshake_cause;
+struct held;
+
+enum tls_conn_state {
+    TLS_CONN_HANDSHAKE,
+    TLS_CONN_ESTABLISHED,
+    TLS_CONN_ENDED, /* the peer's close_notify has come */
+    TLS_CONN_FAILED
+};
+
+struct tls_conn {
+    SSL *ssl;
+    struct conn *conn;
+    const struct tls_conn_events *events;
+    struct deferred report;
+    const struct handshake_cause *cause; /* NULL: nothing has failed */
+    const char *detail;
+    struct held *held; /* NULL: nothing is held back */
+    char *leftover;    /* ciphertext that was received, and not yet decrypted */
+    uint32_t leftover_len;
+    uint32_t handshake_bytes;
+    int16_t alert_sent;
+    int16_t alert_received;
+    enum tls_conn_state state : 8;
+    bool is_server : 1;
+    bool is_reported : 1; /* on_done was called, or is about to be */
+    bool was_truncated : 1;
+};
+
+static inline struct tls_conn *tls_of(const struct conn *conn)
+{
+    CHECK(conn->layer_state != NULL);
+    return conn->layer_state;
+}
+
+#endif
