@@ -2,41 +2,9 @@
 
 #include <stdlib.h>
 
-#include "gateway/exchange.h"
-#include "http/h1_chunked.h"
-#include "http/h1_parse.h"
-#include "http/h1_write.h"
-#include "io/relay.h"
+#include "gateway/front_h1_internal.h"
 
-/* Status line, framing and connection fields; the reason comes on top. */
-#define HEAD_EXTRA_BYTES 256
 #define READS_PER_TURN 8
-
-enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
-
-struct front_h1 {
-    struct front base;
-    struct session *session;
-    struct exchange *exchange; /* NULL between requests */
-    enum front_state state;
-    enum http_framing framing;          /* of the request's body */
-    enum http_framing response_framing; /* as written */
-    bool keep_alive;                    /* after the present response */
-    bool is_pumping;
-    bool has_head_deadline;
-    bool saved_is_stuck; /* a part of a head: more must be read first */
-    bool is_draining;
-    char *saved; /* bytes read and not used yet */
-    uint32_t saved_len;
-    uint32_t saved_at; /* where the unused ones begin */
-    size_t scanned;
-    uint64_t head_began_us;
-    uint64_t body_left;
-    uint64_t moved_at_timer; /* conn.bytes_in when the body's deadline was set */
-    struct h1_chunked chunked;
-    struct relay relay;
-    struct deferred again;
-};
 
 static const struct front_ops ops;
 static const struct front_type type;
@@ -482,126 +450,7 @@ static const struct conn_handler handler = {
     .on_writable = on_writable,
 };
 
-/* ---- the response ---- */
-
-static void write_connection(struct h1_writer *w, const struct front_h1 *front,
-                             const struct exchange *x)
-{
-    if (!front->keep_alive) {
-        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
-    } else if (x->request.version == HTTP_1_0) {
-        h1_write_bytes(w, SPAN_OF("Connection: keep-alive\r\n"));
-    }
-}
-
-static void write_framing(struct h1_writer *w, struct front_h1 *front, const struct exchange *x,
-                          const struct http_response *response)
-{
-    front->response_framing = response->framing;
-    if (response->framing == HTTP_FRAMING_CHUNKED || response->framing == HTTP_FRAMING_CLOSE) {
-        if (x->request.version == HTTP_1_0) {
-            front->response_framing = HTTP_FRAMING_CLOSE;
-            front->keep_alive = false;
-            return;
-        }
-        front->response_framing = HTTP_FRAMING_CHUNKED;
-        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
-        return;
-    }
-    if (response->has_content_length) {
-        h1_write_field_u64(w, SPAN_OF("Content-Length"), response->content_length);
-    }
-}
-
-static void write_head(struct front_h1 *front, struct exchange *x,
-                       const struct http_response *response, bool is_final)
-{
-    struct conn *conn = &front->session->conn;
-    size_t room = h1_fields_size(&response->fields) + response->reason.len + response->upgrade.len +
-                  HEAD_EXTRA_BYTES;
-    struct h1_writer w;
-
-    h1_writer_init(&w, conn_reserve(conn, room), room);
-    h1_write_status_line(&w, response->status, response->reason);
-    h1_write_fields(&w, &response->fields, UINT64_C(1) << FIELD_CONTENT_LENGTH);
-    if (response->status == 101) {
-        h1_write_bytes(&w, SPAN_OF("Connection: Upgrade\r\n"));
-        h1_write_field(&w, SPAN_OF("Upgrade"), response->upgrade);
-    } else if (is_final) {
-        write_framing(&w, front, x, response);
-        write_connection(&w, front, x);
-    }
-    h1_write_end(&w);
-    CHECK(!w.is_full);
-    conn_commit(conn, h1_writer_span(&w).len);
-}
-
-static void op_interim(struct exchange *x, const struct http_response *response)
-{
-    write_head(x->front_owner, x, response, false);
-}
-
-static void op_head(struct exchange *x, const struct http_response *response)
-{
-    struct front_h1 *front = x->front_owner;
-
-    front->keep_alive = front->keep_alive && !x->closes && !front->is_draining &&
-                        !front->session->worker->is_draining;
-    write_head(front, x, response, true);
-}
-
-static void op_body(struct exchange *x, struct span bytes)
-{
-    struct front_h1 *front = x->front_owner;
-    struct conn *conn = &front->session->conn;
-
-    if (bytes.len == 0) {
-        return;
-    }
-    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
-        conn_queue(conn, bytes);
-        return;
-    }
-    char *line = conn_reserve(conn, H1_CHUNK_LINE_MAX);
-    conn_commit(conn, h1_chunk_line(line, bytes.len));
-    conn_queue(conn, bytes);
-    conn_queue(conn, SPAN_OF("\r\n"));
-}
-
-static void op_end(struct exchange *x, const struct http_fields *trailers)
-{
-    struct front_h1 *front = x->front_owner;
-    struct conn *conn = &front->session->conn;
-    size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
-    struct h1_writer w;
-
-    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
-        return;
-    }
-    h1_writer_init(&w, conn_reserve(conn, room), room);
-    h1_write_bytes(&w, SPAN_OF("0\r\n"));
-    if (trailers != NULL) {
-        h1_write_fields(&w, trailers, 0);
-    }
-    h1_write_end(&w);
-    CHECK(!w.is_full);
-    conn_commit(conn, h1_writer_span(&w).len);
-}
-
-static bool op_is_blocked(struct exchange *x)
-{
-    struct front_h1 *front = x->front_owner;
-    struct session *session = front->session;
-
-    conn_flush(&session->conn);
-    if (conn_pending(&session->conn) == 0 && !session->conn.is_splice_blocked) {
-        return false;
-    }
-    if (front->state != FRONT_BODY && session->timer.deadline_us == 0) {
-        session_watch_output(session);
-    }
-    return true;
-}
+/* ---- the response (front_h1_write.c), and its end ---- */
 
 static void op_resume(struct exchange *x)
 {
@@ -652,11 +501,11 @@ static struct conn *op_raw(struct exchange *x)
 }
 
 static const struct front_ops ops = {
-    .interim = op_interim,
-    .head = op_head,
-    .body = op_body,
-    .end = op_end,
-    .is_blocked = op_is_blocked,
+    .interim = front_h1_write_interim,
+    .head = front_h1_write_head,
+    .body = front_h1_write_body,
+    .end = front_h1_write_end,
+    .is_blocked = front_h1_is_blocked,
     .resume = op_resume,
     .done = op_done,
     .upgrade = op_upgrade,

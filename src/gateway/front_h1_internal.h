@@ -1,0 +1,45 @@
+/* What front_h1.c (reading requests) and front_h1_write.c (writing responses) share. Not for
+ * others. */
+#ifndef TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
+#define TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
+
+#include "gateway/exchange.h"
+#include "gateway/front_h1.h"
+#include "http/h1_chunked.h"
+#include "http/h1_parse.h"
+#include "io/relay.h"
+
+enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
+
+struct front_h1 {
+    struct front base;
+    struct session *session;
+    struct exchange *exchange; /* NULL between requests */
+    enum front_state state;
+    enum http_framing framing;          /* of the request's body */
+    enum http_framing response_framing; /* as written */
+    bool keep_alive;                    /* after the present response */
+    bool is_pumping;
+    bool has_head_deadline;
+    bool saved_is_stuck; /* a part of a head: more must be read first */
+    bool is_draining;
+    char *saved; /* bytes read and not used yet */
+    uint32_t saved_len;
+    uint32_t saved_at; /* where the unused ones begin */
+    size_t scanned;
+    uint64_t head_began_us;
+    uint64_t body_left;
+    uint64_t moved_at_timer; /* conn.bytes_in when the body's deadline was set */
+    struct h1_chunked chunked;
+    struct relay relay;
+    struct deferred again;
+};
+
+/* The parts of front_ops that write; see gateway/exchange.h. */
+void front_h1_write_interim(struct exchange *x, const struct http_response *response);
+void front_h1_write_head(struct exchange *x, const struct http_response *response);
+void front_h1_write_body(struct exchange *x, struct span bytes);
+void front_h1_write_end(struct exchange *x, const struct http_fields *trailers);
+bool front_h1_is_blocked(struct exchange *x);
+
+#endif

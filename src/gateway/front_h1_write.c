@@ -1,0 +1,124 @@
+#include "gateway/front_h1_internal.h"
+#include "http/h1_write.h"
+
+/* Status line, framing and connection fields; the reason comes on top. */
+#define HEAD_EXTRA_BYTES 256
+
+static void write_connection(struct h1_writer *w, const struct front_h1 *front,
+                             const struct exchange *x)
+{
+    if (!front->keep_alive) {
+        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
+    } else if (x->request.version == HTTP_1_0) {
+        h1_write_bytes(w, SPAN_OF("Connection: keep-alive\r\n"));
+    }
+}
+
+static void write_framing(struct h1_writer *w, struct front_h1 *front, const struct exchange *x,
+                          const struct http_response *response)
+{
+    front->response_framing = response->framing;
+    if (response->framing == HTTP_FRAMING_CHUNKED || response->framing == HTTP_FRAMING_CLOSE) {
+        if (x->request.version == HTTP_1_0) {
+            front->response_framing = HTTP_FRAMING_CLOSE;
+            front->keep_alive = false;
+            return;
+        }
+        front->response_framing = HTTP_FRAMING_CHUNKED;
+        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
+        return;
+    }
+    if (response->has_content_length) {
+        h1_write_field_u64(w, SPAN_OF("Content-Length"), response->content_length);
+    }
+}
+
+static void write_head(struct front_h1 *front, struct exchange *x,
+                       const struct http_response *response, bool is_final)
+{
+    struct conn *conn = &front->session->conn;
+    size_t room = h1_fields_size(&response->fields) + response->reason.len + response->upgrade.len +
+                  HEAD_EXTRA_BYTES;
+    struct h1_writer w;
+
+    h1_writer_init(&w, conn_reserve(conn, room), room);
+    h1_write_status_line(&w, response->status, response->reason);
+    h1_write_fields(&w, &response->fields, UINT64_C(1) << FIELD_CONTENT_LENGTH);
+    if (response->status == 101) {
+        h1_write_bytes(&w, SPAN_OF("Connection: Upgrade\r\n"));
+        h1_write_field(&w, SPAN_OF("Upgrade"), response->upgrade);
+    } else if (is_final) {
+        write_framing(&w, front, x, response);
+        write_connection(&w, front, x);
+    }
+    h1_write_end(&w);
+    CHECK(!w.is_full);
+    conn_commit(conn, h1_writer_span(&w).len);
+}
+
+void front_h1_write_interim(struct exchange *x, const struct http_response *response)
+{
+    write_head(x->front_owner, x, response, false);
+}
+
+void front_h1_write_head(struct exchange *x, const struct http_response *response)
+{
+    struct front_h1 *front = x->front_owner;
+
+    front->keep_alive = front->keep_alive && !x->closes && !front->is_draining &&
+                        !front->session->worker->is_draining;
+    write_head(front, x, response, true);
+}
+
+void front_h1_write_body(struct exchange *x, struct span bytes)
+{
+    struct front_h1 *front = x->front_owner;
+    struct conn *conn = &front->session->conn;
+
+    if (bytes.len == 0) {
+        return;
+    }
+    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
+        conn_queue(conn, bytes);
+        return;
+    }
+    char *line = conn_reserve(conn, H1_CHUNK_LINE_MAX);
+    conn_commit(conn, h1_chunk_line(line, bytes.len));
+    conn_queue(conn, bytes);
+    conn_queue(conn, SPAN_OF("\r\n"));
+}
+
+void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
+{
+    struct front_h1 *front = x->front_owner;
+    struct conn *conn = &front->session->conn;
+    size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
+    struct h1_writer w;
+
+    if (front->response_framing != HTTP_FRAMING_CHUNKED) {
+        return;
+    }
+    h1_writer_init(&w, conn_reserve(conn, room), room);
+    h1_write_bytes(&w, SPAN_OF("0\r\n"));
+    if (trailers != NULL) {
+        h1_write_fields(&w, trailers, 0);
+    }
+    h1_write_end(&w);
+    CHECK(!w.is_full);
+    conn_commit(conn, h1_writer_span(&w).len);
+}
+
+bool front_h1_is_blocked(struct exchange *x)
+{
+    struct front_h1 *front = x->front_owner;
+    struct session *session = front->session;
+
+    conn_flush(&session->conn);
+    if (conn_pending(&session->conn) == 0 && !session->conn.is_splice_blocked) {
+        return false;
+    }
+    if (front->state != FRONT_BODY && session->timer.deadline_us == 0) {
+        session_watch_output(session);
+    }
+    return true;
+}
