@@ -269,17 +269,17 @@ static enum hello_result first_bytes(struct span bytes)
 }
 
 /* Adds a record's payload to the message and looks at the message's own header. */
-static enum hello_bad assemble(struct hello *hello, struct assembly *a, struct span payload,
-                               char *scratch)
+static enum hello_bad assemble(struct assembly *a, struct span payload, char *scratch)
 {
     struct cursor c;
     uint8_t type;
     uint32_t len;
 
-    if (hello->record_count == 0) {
+    if (a->message.len == 0) {
         a->message = payload;
-    } else {
-        if (hello->record_count == 1) {
+    } else if (payload.len != 0) {
+        CHECK(scratch != NULL);
+        if (a->message.ptr != scratch) {
             memcpy(scratch, a->message.ptr, a->message.len);
         }
         memcpy(scratch + a->message.len, payload.ptr, payload.len);
@@ -382,7 +382,7 @@ enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t lim
         if (!cursor_bytes(&c, have, &payload)) {
             return refuse(hello, HELLO_BAD_SYNTAX);
         }
-        if ((why = assemble(hello, &a, payload, scratch)) != HELLO_BAD_NONE) {
+        if ((why = assemble(&a, payload, scratch)) != HELLO_BAD_NONE) {
             return refuse(hello, why);
         }
         hello->record_count++;

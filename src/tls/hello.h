@@ -67,7 +67,7 @@ struct hello {
 
 /* bytes: all that has come so far. limit_bytes: at most HELLO_BYTES_MAX. scratch: room for
  * bytes.len bytes, used only for a hello in more than one record, and only until the spans of
- * *hello are no longer needed. */
+ * *hello are no longer needed; may be NULL when nothing lies behind the first record. */
 enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t limit_bytes,
                               char *scratch) MUST_CHECK;
 

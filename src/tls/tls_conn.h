@@ -13,7 +13,7 @@
  *
  * Reads: one receive of CONN_RX_BYTES and the records in it per conn_read. Writes: small spans are
  * joined into records of 16 KiB, about 64 KiB sealed per send. A record that has come in part waits
- * inside the library. */
+ * inside the library. A TLS 1.3 server's ticket leaves with the first answer, or after 4 ms. */
 #ifndef TIDEGATE_TLS_TLS_CONN_H
 #define TIDEGATE_TLS_TLS_CONN_H
 
