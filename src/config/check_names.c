@@ -102,7 +102,7 @@ static void unknown_site(const struct checker *checker, const char *const *name)
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, span_from_cstr(*name));
-    for (size_t i = 0; i < settings->site_count; i++) {
+    for (size_t i = 0; i < settings->site_count && !config_report_is_full(checker->report); i++) {
         suggestion_offer(&suggestion, settings->sites[i].name);
     }
     if (suggestion.best != NULL) {

@@ -57,6 +57,8 @@ void config_report_add(struct config_report *report, enum config_severity severi
                        struct place place, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Says how to mend what the last config_report_add reported. */
 void config_report_hint(struct config_report *report, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Whether more messages would only be counted, so that looking for a good hint is not worth it. */
+bool config_report_is_full(const struct config_report *report);
 /* Whether anything of severity CONFIG_ERROR was added. */
 bool config_report_has_errors(const struct config_report *report);
 /* Sorted by place, each message as

@@ -590,13 +590,14 @@ static const struct section *find_home(struct span name)
 }
 
 /* The directive that was probably meant, or NULL. */
-static const struct directive *nearest_key(const struct section *section, struct span name,
+static const struct directive *nearest_key(const struct loader *loader,
+                                           const struct section *section, struct span name,
                                            size_t *distance)
 {
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, name);
-    for (size_t i = 0; i < section->count; i++) {
+    for (size_t i = 0; i < section->count && !config_report_is_full(loader->report); i++) {
         if (directive_is_usable(&section->directives[i])) {
             suggestion_offer(&suggestion, section->directives[i].name);
         }
@@ -611,7 +612,7 @@ static const struct directive *unknown_key(struct loader *loader, const struct s
 {
     const struct section *home = find_home(key->text);
     size_t distance = 0;
-    const struct directive *nearest = nearest_key(section, key->text, &distance);
+    const struct directive *nearest = nearest_key(loader, section, key->text, &distance);
 
     if (nearest != NULL && (home == NULL || distance == 1)) {
         config_report_add(loader->report, CONFIG_ERROR, key->place,

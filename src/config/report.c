@@ -93,6 +93,11 @@ void config_report_hint(struct config_report *report, const char *fmt, ...)
     va_end(args);
 }
 
+bool config_report_is_full(const struct config_report *report)
+{
+    return report->errors + report->warnings >= CONFIG_MESSAGES_MAX;
+}
+
 bool config_report_has_errors(const struct config_report *report)
 {
     return report->errors != 0;

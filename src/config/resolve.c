@@ -47,7 +47,7 @@ static void unknown_backend(struct loader *loader, size_t named, const struct ya
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, node->text);
-    for (size_t i = 0; i < named; i++) {
+    for (size_t i = 0; i < named && !config_report_is_full(loader->report); i++) {
         if (settings->backends[i].name != NULL) {
             suggestion_offer(&suggestion, settings->backends[i].name);
         }

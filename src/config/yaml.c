@@ -2,6 +2,7 @@
 
 #include <libfyaml.h>
 
+#include "base/strbuf.h"
 #include "config/text_check.h"
 
 struct frame {
@@ -49,17 +50,31 @@ static void count_forward(struct yaml_reader *reader, size_t offset)
     }
 }
 
-/* A mapping in a list, `[a: b]`, is known as one only after its key was read. */
+static int column_from(const char *text, size_t offset)
+{
+    int column = 1;
+
+    for (; offset > 0 && text[offset - 1] != '\n'; offset--) {
+        column += starts_character(text[offset - 1]) ? 1 : 0;
+    }
+    return column;
+}
+
+/* A mapping in a list, `[a: b]`, is known as one only after its key was read. It is near, but its
+ * line may be long, so a line is counted from its start only when it is another one. */
 static void count_back(struct yaml_reader *reader, size_t offset)
 {
     const char *text = reader->text.ptr;
+    int line = reader->counted.line;
 
     for (; reader->counted_to > offset; reader->counted_to--) {
-        reader->counted.line -= text[reader->counted_to - 1] == '\n' ? 1 : 0;
+        char c = text[reader->counted_to - 1];
+
+        reader->counted.line -= c == '\n' ? 1 : 0;
+        reader->counted.column -= starts_character(c) ? 1 : 0;
     }
-    reader->counted.column = 1;
-    for (size_t i = offset; i > 0 && text[i - 1] != '\n'; i--) {
-        reader->counted.column += starts_character(text[i - 1]) ? 1 : 0;
+    if (reader->counted.line != line) {
+        reader->counted.column = column_from(text, offset);
     }
 }
 
@@ -140,21 +155,35 @@ static bool is_nothing(struct span text)
     return text.len == 0 || span_eq_cstr(text, "~") || span_eq_cstr(text, "null");
 }
 
+/* Piece by piece: fy_token_get_text loses memory on texts with many escapes (libfyaml issue 233).
+ */
+static struct span token_text(struct fy_token *token, struct arena *arena)
+{
+    struct fy_token_iter *iter = fy_token_iter_create(token);
+    const struct fy_iter_chunk *chunk = NULL;
+    struct strbuf text;
+    struct span copy;
+
+    CHECK(iter != NULL);
+    strbuf_init(&text);
+    while ((chunk = fy_token_iter_chunk_next(iter, chunk, NULL)) != NULL) {
+        strbuf_add(&text, span_make(chunk->str, chunk->len));
+    }
+    fy_token_iter_destroy(iter);
+    copy = arena_copy(arena, strbuf_span(&text));
+    strbuf_free(&text);
+    return copy;
+}
+
 static bool on_scalar(struct yaml_reader *reader, struct fy_event *event)
 {
     enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
     bool in_quotes = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
     struct yaml_node *node;
-    const char *text;
-    size_t len = 0;
 
     node = node_create(reader, YAML_TEXT, event_place(reader, event, in_quotes ? 1 : 0));
-    if (event->scalar.value != NULL) {
-        text = fy_token_get_text(event->scalar.value, &len);
-        node->text = arena_copy(reader->arena, span_make(text, text != NULL ? len : 0));
-    } else {
-        node->text = arena_copy(reader->arena, SPAN_OF(""));
-    }
+    node->text = event->scalar.value != NULL ? token_text(event->scalar.value, reader->arena)
+                                             : arena_copy(reader->arena, SPAN_OF(""));
     node->is_quoted = event->scalar.value != NULL && style != FYSS_PLAIN;
     if (!node->is_quoted && is_nothing(node->text)) {
         node->kind = YAML_NOTHING;

@@ -470,6 +470,28 @@ static void messages_are_bounded(void **state)
     config_report_free(&report);
 }
 
+/* Counting columns from the line's start for each value took minutes here. */
+static void a_line_of_a_megabyte_is_read_in_a_moment(void **state)
+{
+    struct config_report report;
+    char *yaml = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&yaml, &len);
+
+    (void)state;
+    assert_non_null(out);
+    fputs("sites: [", out);
+    for (int i = 0; i < 1 << 18; i++) {
+        fputs("a: b, ", out);
+    }
+    fputs("]\n", out);
+    fclose(out);
+    assert_null(load(yaml, len, &report));
+    assert_non_null(strstr(report.messages[0].text, "has 262144 entries"));
+    config_report_free(&report);
+    free(yaml);
+}
+
 static void what_is_too_large_or_missing_is_said_without_a_place(void **state)
 {
     size_t len = CONFIG_FILE_BYTES_MAX + 1;
@@ -517,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_terminal_is_never_sent_control_bytes),
         cmocka_unit_test(long_lines_are_shown_around_the_place),
         cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(a_line_of_a_megabyte_is_read_in_a_moment),
         cmocka_unit_test(what_is_too_large_or_missing_is_said_without_a_place),
         cmocka_unit_test(one_error_does_not_bring_others_with_it),
     };
