@@ -577,6 +577,9 @@ static bool run_relay(struct back_h1 *back)
     case RELAY_BLOCKED:
         (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
         break;
+    case RELAY_REST:
+        loop_rest(back->worker->loop, &back->again);
+        break;
     case RELAY_BUDGET:
         loop_defer(back->worker->loop, &back->again);
         break;

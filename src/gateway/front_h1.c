@@ -335,6 +335,9 @@ static bool run_relay(struct front_h1 *front)
     case RELAY_EMPTY:
     case RELAY_BLOCKED:
         break;
+    case RELAY_REST:
+        loop_rest(front->session->worker->loop, &front->again);
+        break;
     case RELAY_BUDGET:
         loop_defer(front->session->worker->loop, &front->again);
         break;

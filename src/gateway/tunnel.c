@@ -35,6 +35,9 @@ static void pump(struct tunnel *tunnel, int side)
     case RELAY_BLOCKED:
     case RELAY_LIMIT:
         break;
+    case RELAY_REST:
+        loop_rest(tunnel->worker->loop, &tunnel->again);
+        break;
     case RELAY_BUDGET:
         loop_defer(tunnel->worker->loop, &tunnel->again);
         break;

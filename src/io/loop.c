@@ -143,21 +143,37 @@ static void run_timers(struct loop *loop)
     }
 }
 
-/* Milliseconds until the next timer, rounded up so that it is due when epoll_wait returns. */
-static int wait_ms(const struct loop *loop)
+/* When the loop has to be awake by itself; UINT64_MAX: only for events. */
+static uint64_t next_deadline_us(const struct loop *loop)
 {
+    uint64_t at = loop->heap_count != 0 ? loop->heap[1]->heap_us : UINT64_MAX;
+
     if (!list_is_empty(&loop->deferred)) {
         return 0;
     }
-    if (loop->heap_count == 0) {
-        return -1;
+    if (!list_is_empty(&loop->resting) && loop->rest_until_us < at) {
+        at = loop->rest_until_us;
     }
-    uint64_t at = loop->heap[1]->heap_us;
-    if (at <= loop->now_us) {
-        return 0;
+    return at;
+}
+
+/* Rounded up to whole milliseconds, so that a timer is due when the wait returns; only rests, which
+ * are shorter than that, are waited for exactly. */
+static int wait_for_events(struct loop *loop)
+{
+    uint64_t at = next_deadline_us(loop);
+    uint64_t left = at > loop->now_us ? at - loop->now_us : 0;
+
+    if (left != 0 && left < 1000 && !list_is_empty(&loop->resting)) {
+        struct timespec wait = {.tv_nsec = (long)left * 1000};
+        int n = epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, &wait, NULL);
+        if (n >= 0 || errno != ENOSYS) {
+            return n;
+        }
     }
-    uint64_t ms = (at - loop->now_us + 999) / 1000;
-    return ms < 60000 ? (int)ms : 60000;
+    uint64_t ms = (left + 999) / 1000;
+    int wait = at == UINT64_MAX ? -1 : ms < 60000 ? (int)ms : 60000;
+    return epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, wait);
 }
 
 /* ---- deferred calls ---- */
@@ -172,6 +188,28 @@ void loop_defer(struct loop *loop, struct deferred *deferred)
 {
     if (list_is_empty(&deferred->node)) {
         list_push_back(&loop->deferred, &deferred->node);
+    }
+}
+
+void loop_rest(struct loop *loop, struct deferred *deferred)
+{
+    if (!list_is_empty(&deferred->node)) {
+        return;
+    }
+    if (list_is_empty(&loop->resting)) {
+        loop->rest_until_us = loop->now_us + LOOP_REST_US;
+    }
+    list_push_back(&loop->resting, &deferred->node);
+}
+
+static void wake_resting(struct loop *loop)
+{
+    struct list *node;
+
+    if (loop->rest_until_us <= loop->now_us) {
+        while ((node = list_pop_front(&loop->resting)) != NULL) {
+            list_push_back(&loop->deferred, node);
+        }
     }
 }
 
@@ -202,6 +240,8 @@ static void run_deferred(struct loop *loop)
 
 void loop_run_deferred(struct loop *loop)
 {
+    loop->rest_until_us = 0;
+    wake_resting(loop);
     while (!list_is_empty(&loop->deferred)) {
         run_deferred(loop);
     }
@@ -330,6 +370,7 @@ struct loop *loop_create(void)
         goto fail;
     }
     list_init(&loop->deferred);
+    list_init(&loop->resting);
     watch_init(&loop->wake, on_wake);
     pthread_mutex_init(&loop->mutex, NULL);
     loop->now_us = loop_clock_us();
@@ -352,7 +393,7 @@ fail:
 
 void loop_destroy(struct loop *loop)
 {
-    CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred));
+    CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred) && list_is_empty(&loop->resting));
     conn_memory_free(&loop->memory);
     relay_pool_free(loop->free_pipes);
     close(loop->wake.fd);
@@ -365,13 +406,14 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_relaxed)) {
-        int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, wait_ms(loop));
+        int n = wait_for_events(loop);
         CHECK(n >= 0 || errno == EINTR);
         loop->now_us = loop_clock_us();
         loop->batch_at = 0;
         loop->batch_count = n > 0 ? n : 0;
         run_events(loop);
         run_timers(loop);
+        wake_resting(loop);
         run_deferred(loop);
     }
 }

@@ -25,6 +25,8 @@ struct loop {
     uint32_t heap_capacity;
 
     struct list deferred;
+    struct list resting; /* deferred calls whose time comes at rest_until_us */
+    uint64_t rest_until_us;
 
     struct watch wake;
     pthread_mutex_t mutex;

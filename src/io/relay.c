@@ -11,6 +11,9 @@
 #define POOL_MAX 16
 /* Reads in one call: others get their turn after about this many buffers. */
 #define BUDGET_READS 8
+/* A flow of this many bytes in this time counts as bulk. */
+#define BULK_BYTES 65536U
+#define BULK_WINDOW_US 2000
 /* Below this, one read and one send are cheaper than two splices. */
 #define SPLICE_MIN_BYTES (128 * 1024)
 
@@ -120,8 +123,8 @@ static enum relay_result run_splice(struct relay *relay, struct conn *from, stru
     return emptied == RELAY_EMPTY ? RELAY_BUDGET : emptied;
 }
 
-static enum relay_result run_copy(struct relay *relay, struct conn *from, struct conn *to,
-                                  uint64_t limit, uint64_t *moved)
+static enum relay_result run_copy(struct conn *from, struct conn *to, uint64_t limit,
+                                  uint64_t *moved)
 {
     for (int i = 0; i < BUDGET_READS; i++) {
         struct span bytes;
@@ -144,15 +147,8 @@ static enum relay_result run_copy(struct relay *relay, struct conn *from, struct
         if (conn_write_failed(to)) {
             return RELAY_ERROR;
         }
-        if (bytes.len == CONN_RX_BYTES) {
-            relay->is_bulk = true;
-        }
         if (conn_pending(to) != 0) {
             return RELAY_BLOCKED;
-        }
-        if (relay->is_bulk && conn_is_plain(from) && conn_is_plain(to) &&
-            limit - *moved >= SPLICE_MIN_BYTES) {
-            return RELAY_BUDGET; /* go on by splice, in this same turn */
         }
     }
     return RELAY_BUDGET;
@@ -178,39 +174,62 @@ static enum relay_result run(struct relay *relay, struct conn *from, struct conn
         return RELAY_BLOCKED;
     }
     if (!may_splice(relay, from, to, limit)) {
-        result = run_copy(relay, from, to, limit, moved);
-        if (result != RELAY_BUDGET || !may_splice(relay, from, to, limit - *moved)) {
-            return result;
-        }
+        return run_copy(from, to, limit, moved);
     }
     if (relay->pipe == NULL) {
         relay->pipe = pipe_take(from->loop);
         if (relay->pipe == NULL) {
-            relay->is_bulk = false;
-            return RELAY_BUDGET;
+            return run_copy(from, to, limit, moved);
         }
     }
     result = run_splice(relay, from, to, limit, moved);
     if (relay->in_pipe == 0 && result != RELAY_BUDGET) {
         relay_reset(relay, from->loop);
-        if (result == RELAY_EMPTY && *moved < SPLICE_MIN_BYTES / 2) {
-            relay->is_bulk = false; /* it trickles now: the next full buffer makes it bulk again */
-        }
     }
     return result;
+}
+
+/* Bulk is what has moved BULK_BYTES within one window. */
+static void note_rate(struct relay *relay, uint64_t moved, uint64_t now_us)
+{
+    if (now_us - relay->window_us > BULK_WINDOW_US) {
+        relay->is_bulk = relay->is_bulk && relay->window_bytes >= BULK_BYTES / 2;
+        relay->window_us = now_us;
+        relay->window_bytes = 0;
+    }
+    if (moved != 0) {
+        uint64_t sum = relay->window_bytes + moved;
+        relay->window_bytes = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+        relay->is_bulk = relay->is_bulk || relay->window_bytes >= BULK_BYTES;
+    }
 }
 
 enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
                             uint64_t *moved)
 {
+    uint64_t now_us = loop_now_us(from->loop);
     enum relay_result result;
 
     *moved = 0;
+    /* Relays share one deadline, which may come a little early for this one: near enough. */
+    if (now_us + LOOP_REST_US / 2 < relay->rest_until_us) {
+        return RELAY_REST;
+    }
+    relay->rest_until_us = 0;
     result = run(relay, from, to, limit, moved);
+    note_rate(relay, *moved, now_us);
     /* Whatever else ended this turn: the caller must not wait for an event that cannot come. */
     if (*moved == limit && relay->in_pipe == 0 && result != RELAY_ERROR && result != RELAY_EOF) {
         relay_reset(relay, from->loop);
         return RELAY_LIMIT;
+    }
+    if (result == RELAY_EMPTY && relay->is_bulk) {
+        if (*moved == 0) {
+            relay->is_bulk = false; /* it has paused */
+            return RELAY_EMPTY;
+        }
+        relay->rest_until_us = now_us + LOOP_REST_US;
+        return RELAY_REST;
     }
     return result;
 }

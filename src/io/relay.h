@@ -1,11 +1,12 @@
 /* Moves bytes from one connection to another without looking at them: tunnels, and bodies whose
  * length is known.
  *
- * Starts with the thread's receive buffer. Once a read has filled it, the flow counts as bulk and,
- * where both sides are plain, goes through a pipe with splice(2), which costs a third per byte but
- * more per call; the pipe is borrowed from the thread's pool and given back as soon as it is empty
- * and the flow pauses, so an idle relay holds nothing. Memory is bounded: nothing more is read
- * while the receiver has bytes pending. */
+ * Starts with the thread's receive buffer. Once a flow counts as bulk (so many bytes in so short a
+ * time) and both sides are plain, it goes through a pipe with splice(2), which costs a third per
+ * byte but more per call, and rests for LOOP_REST_US whenever its source is empty, so that each
+ * turn moves more. The pipe is borrowed from the thread's pool and given back as soon as it is
+ * empty, so an idle relay holds nothing. Memory is bounded: nothing more is read while the receiver
+ * has bytes pending. */
 #ifndef TIDEGATE_IO_RELAY_H
 #define TIDEGATE_IO_RELAY_H
 
@@ -14,6 +15,8 @@
 enum relay_result {
     RELAY_EMPTY,   /* all that was there has been moved; on_readable of `from` will tell */
     RELAY_BLOCKED, /* the receiver takes no more; on_writable of `to` will tell */
+    RELAY_REST,    /* bulk, and empty for now: call again from loop_rest; events meanwhile may be
+                      ignored */
     RELAY_BUDGET,  /* the turn's share is used up: call again from a deferred call */
     RELAY_LIMIT,   /* `limit` bytes have been moved; the last may still be pending in `to` */
     RELAY_EOF,     /* the sender has ended, and all is handed on */
@@ -26,6 +29,9 @@ struct relay {
     struct relay_pipe *pipe; /* NULL: none borrowed */
     uint32_t in_pipe;
     bool is_bulk;
+    uint32_t window_bytes; /* moved since window_us */
+    uint64_t window_us;
+    uint64_t rest_until_us;
 };
 
 static inline void relay_init(struct relay *relay)
