@@ -1,13 +1,14 @@
 """Bodies of messages: every framing, streamed both ways, with back-pressure, in constant memory."""
 
 import hashlib
+import os
 import threading
 
 import pytest
 
-from client import Connection, chunked, request_bytes
+from client import Connection, Ended, chunked, request_bytes
 from origins import EchoOrigin, Origin, response_bytes
-from waiting import wait_stable
+from waiting import wait_stable, wait_until
 
 MIB = 1 << 20
 
@@ -200,6 +201,129 @@ def test_slow_reader_of_a_big_response_never_grows_memory(start, framing):
                 count += len(data)
             assert count >= total
         assert gateway.rss_bytes() - before < 24 * MIB
+
+
+@pytest.mark.parametrize("way", ["plain", "tls", "tls to tls"])
+def test_slow_origin_never_grows_memory(start, ca, shop, bank, way):
+    """An upload is read from the client no faster than the origin takes it."""
+    total = 128 * MIB
+    go = threading.Event()
+
+    def handler(connection):
+        connection.read_head()
+        assert go.wait(60)
+        count = len(connection.buffer)
+        while count < total:
+            data = connection.sock.recv(MIB)
+            assert data
+            count += len(data)
+        connection.send(response_bytes(200, [], b"%d" % count))
+        connection.wait_end()
+
+    tls = bank.server_context() if way == "tls to tls" else None
+    with Origin(handler, timeout=60, tls=tls) as origin:
+        backend = {"name": "slow", "servers": [origin.address]}
+        if tls:
+            backend["tls"] = {"ca": str(ca.file), "server_name": "bank.example"}
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "slow"},
+                                   {"hosts": ["shop.example"], "tls": shop.settings(),
+                                    "backend": "slow"}], "backends": [backend]},
+                        sanitizer_options="quarantine_size_mb=4")
+        before = gateway.rss_bytes()
+        sent = [0]
+        context = None if way == "plain" else ca.client_context()
+        host = "test.example" if context is None else "shop.example"
+        with Connection(gateway.address, context, host if context else None,
+                        timeout=60) as connection:
+            def push():
+                for _ in range(total // MIB):
+                    connection.send(b"z" * MIB)
+                    sent[0] += MIB
+
+            connection.send(request_bytes("/", "PUT", host, [("Content-Length", str(total))]))
+            pusher = threading.Thread(target=push, daemon=True)
+            pusher.start()
+            assert wait_stable(lambda: sent[0]) < 32 * MIB
+            assert gateway.rss_bytes() - before < 24 * MIB
+            go.set()
+            pusher.join(60)
+            assert connection.read_response().body == b"%d" % total
+        assert gateway.rss_bytes() - before < 32 * MIB
+
+
+def test_slow_reader_over_tls_never_grows_memory(start, ca, shop, bank):
+    """From TLS to TLS: nothing here can be moved by the kernel alone."""
+    total = 128 * MIB
+    sent = [0]
+
+    def handler(connection):
+        connection.read_request()
+        connection.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % total)
+        for _ in range(total // MIB):
+            connection.sock.sendall(b"x" * MIB)
+            sent[0] += MIB
+        connection.wait_end()
+
+    with Origin(handler, timeout=60, tls=bank.server_context()) as origin:
+        gateway = start({
+            "sites": [{"hosts": ["shop.example"], "tls": shop.settings(), "backend": "big"}],
+            "backends": [{"name": "big", "servers": [origin.address],
+                          "tls": {"ca": str(ca.file), "server_name": "bank.example"}}]},
+            sanitizer_options="quarantine_size_mb=4")
+        before = gateway.rss_bytes()
+        with Connection(gateway.address, ca.client_context(), "shop.example",
+                        timeout=60) as connection:
+            connection.send(request_bytes(host="shop.example"))
+            assert wait_stable(lambda: sent[0]) < 32 * MIB
+            assert gateway.rss_bytes() - before < 24 * MIB
+            connection.read_head()
+            count = len(connection.buffer)
+            while count < total:
+                count += len(connection.sock.recv(MIB))
+            assert count == total
+        assert gateway.rss_bytes() - before < 32 * MIB
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_client_that_takes_nothing_is_cut_off(start, framing):
+    """timeouts.send holds for responses that pass through; the origin is freed as well."""
+    def handler(connection):
+        connection.read_request()
+        if framing == "length":
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 * MIB))
+            connection.sock.sendall(b"x" * (64 * MIB))
+        else:
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(64):
+                connection.sock.sendall(chunked(b"x" * MIB)[:-5])
+        connection.wait_end()
+
+    with Origin(handler, timeout=60) as origin:
+        gateway = start({**proxying(origin), "timeouts": {"send": "1s"}})
+        with Connection(gateway.address, receive_buffer=4096) as connection:
+            connection.send(request_bytes("/taken"))
+            assert gateway.wait_log(target="/taken")["reason"]
+            wait_until(lambda: origin.connections[0].is_done)
+
+
+def test_close_delimited_body_that_tls_did_not_end_is_cut_short(start, ca, bank):
+    """A TCP end without close_notify may be an attacker's: the body must not look whole."""
+    def handler(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+        raw = connection.sock.detach()
+        os.close(raw)
+
+    with Origin(handler, tls=bank.server_context()) as origin:
+        gateway = start({
+            "sites": [{"hosts": ["*"], "backend": "inner"}],
+            "backends": [{"name": "inner", "servers": [origin.address],
+                          "tls": {"ca": str(ca.file), "server_name": "bank.example"}}]})
+        with Connection(gateway.address) as connection:
+            connection.send(request_bytes("/cut"))
+            with pytest.raises((Ended, ConnectionResetError)):
+                connection.read_response()
+        assert gateway.wait_log(target="/cut")["reason"]
 
 
 def test_early_response_to_an_upload(start):

@@ -48,7 +48,8 @@ http {{
         location /stub {{ return 204; }}
         location /moved {{ return 301 /elsewhere; }}
         location /limited {{ client_max_body_size 1k; return 200 "ok"; }}
-        location /gzip/ {{ alias {folder}/root/; gzip on; gzip_proxied any; gzip_min_length 1; }}
+        location /gzip/ {{ alias {folder}/root/; gzip on; gzip_proxied any;
+            gzip_types text/plain; gzip_min_length 1; }}
     }}
 }}
 """
