@@ -348,6 +348,7 @@ static char *printed(const struct config_report *report, bool json, bool color)
 {
     char *text = NULL;
     size_t size = 0;
+    char *copy;
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
@@ -357,7 +358,9 @@ static char *printed(const struct config_report *report, bool json, bool color)
         config_report_print(report, out, color);
     }
     fclose(out);
-    return text;
+    copy = xstrdup(text);
+    free(text);
+    return copy;
 }
 
 static void all_errors_are_printed_at_once_in_order(void **state)

@@ -21,12 +21,15 @@ static char *printed(void (*print)(FILE *))
 {
     char *text = NULL;
     size_t size = 0;
+    char *copy;
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
     print(out);
     fclose(out);
-    return text;
+    copy = xstrdup(text);
+    free(text);
+    return copy;
 }
 
 static json_t *schema(void)
