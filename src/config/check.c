@@ -77,6 +77,34 @@ static void check_backend_tls(const struct checker *checker, const struct backen
     }
 }
 
+/* HTTP/2 inside TLS is agreed on by ALPN; without TLS both sides must know beforehand. */
+static void check_backend_protocol(const struct checker *checker,
+                                   const struct backend_settings *backend)
+{
+    struct place place = check_place(checker, &backend->protocol, backend->place);
+    bool is_h2_in_tls = backend->protocol == PROTOCOL_H2 || backend->protocol == PROTOCOL_AUTO;
+
+    if (is_h2_in_tls && backend->tls == NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, place, "'protocol: %s' needs 'tls'",
+                          backend->protocol == PROTOCOL_H2 ? "h2" : "auto");
+        config_report_hint(checker->report,
+                           "add 'tls: {}', or say 'protocol: h2c' for HTTP/2 without TLS");
+    }
+    if (backend->protocol == PROTOCOL_H2C && backend->tls != NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "'protocol: h2c' is HTTP/2 without TLS, but the backend has 'tls'");
+        config_report_hint(checker->report, "say 'protocol: h2', or remove 'tls'");
+    }
+    if (backend->protocol != PROTOCOL_H1 && backend->proxy_protocol != PROXY_PROTOCOL_OFF) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "HTTP/2 connections carry the requests of many clients, and a PROXY "
+                          "header names one");
+        config_report_hint(checker->report, "remove 'proxy_protocol' (Forwarded and "
+                                            "X-Forwarded-For name the client), or say "
+                                            "'protocol: h1'");
+    }
+}
+
 static void check_servers(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct server_settings *servers = backend->servers;
@@ -177,6 +205,7 @@ static void check_backends(const struct checker *checker)
         if (backend->tls != NULL) {
             check_backend_tls(checker, backend);
         }
+        check_backend_protocol(checker, backend);
         check_servers(checker, backend);
     }
     check_backend_names(checker);

@@ -2,11 +2,12 @@
 #include "config/directives_internal.h"
 #include "config/text_rules.h"
 
-/* In the order of enum balance_kind and enum proxy_protocol. */
+/* In the order of enum balance_kind, enum proxy_protocol and enum backend_protocol_kind. */
 static const char *const balances[] = {"round_robin", NULL};
 static const char *const later_balances[] = {"least_requests", "least_connections", "random",
                                              "hash", NULL};
 static const char *const proxy_protocols[] = {"off", "v1", "v2", NULL};
+static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
 
 static const struct directive server_directives[] = {
     {.name = "address",
@@ -120,6 +121,16 @@ static const struct directive backend_directives[] = {
      .section = &section_backend_tls,
      .doc = "TLS to the servers; without it they get plain HTTP.",
      .example = "tls: { ca: internal-ca.pem, server_name: api.internal }"},
+    {.name = "protocol",
+     .type = DIRECTIVE_ENUM,
+     SLOT(backend_settings, protocol),
+     .fallback = "h1",
+     .words = protocols,
+     .doc = "What the servers speak: `h1` HTTP/1.1; `h2` HTTP/2 over `tls`; `auto` either of them, "
+            "as the server chooses in the TLS handshake (ALPN); `h2c` HTTP/2 without `tls`.",
+     .more = "gRPC needs `h2` or `h2c`. HTTP/2 connections are shared by many requests, so they "
+             "do not go with `proxy_protocol`, which names one client.",
+     .example = "protocol: h2c"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,
      SLOT(backend_settings, proxy_protocol),
@@ -171,7 +182,6 @@ static const struct directive backend_directives[] = {
      .doc = "How many unused connections are kept, for each worker and server.",
      .example = "idle_connections: 256"},
     {.name = "health_check", .type = DIRECTIVE_LATER, .doc = "probes of the servers"},
-    {.name = "protocol", .type = DIRECTIVE_LATER, .doc = "HTTP/2 to the servers"},
     {.name = "resolve", .type = DIRECTIVE_LATER, .doc = "names that are looked up again"},
     {.name = "retries", .type = DIRECTIVE_LATER, .doc = "requests tried again"},
     {.name = "sticky", .type = DIRECTIVE_LATER, .doc = "clients that stay with a server"},

@@ -161,6 +161,9 @@ struct server_settings {
 enum balance_kind { BALANCE_ROUND_ROBIN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
 
+/* h2: TLS with ALPN h2 alone; auto: h2 or http/1.1 by ALPN; h2c: HTTP/2 on plain connections. */
+enum backend_protocol_kind { PROTOCOL_H1, PROTOCOL_H2, PROTOCOL_AUTO, PROTOCOL_H2C };
+
 /* TLS towards a backend. Verification is on unless it is spelled out. */
 struct backend_tls_settings {
     const char *ca;          /* PEM bundle; NULL: the system's */
@@ -177,6 +180,7 @@ struct backend_settings {
     size_t server_count;
     enum balance_kind balance;
     struct backend_tls_settings *tls; /* NULL: plain */
+    enum backend_protocol_kind protocol;
     enum proxy_protocol proxy_protocol;
     bool forwarded; /* default true: send X-Forwarded-*, Forwarded, Via, X-Request-Id */
     uint64_t connect_timeout_ms;

@@ -172,6 +172,10 @@ static void build_server(struct builder *b, const struct server_settings *settin
     }
 }
 
+_Static_assert((int)PROTOCOL_H2 == (int)BACKEND_H2 && (int)PROTOCOL_AUTO == (int)BACKEND_AUTO &&
+                   (int)PROTOCOL_H2C == (int)BACKEND_H2C,
+               "the settings' words are the backend's");
+
 static void build_backend(struct builder *b, const struct backend_settings *settings, size_t index,
                           struct backend *backend)
 {
@@ -185,6 +189,7 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
         .proxy_protocol = settings->proxy_protocol == PROXY_PROTOCOL_V1   ? BACKEND_PROXY_V1
                           : settings->proxy_protocol == PROXY_PROTOCOL_V2 ? BACKEND_PROXY_V2
                                                                           : BACKEND_PROXY_OFF,
+        .protocol = (enum backend_protocol)settings->protocol,
         .forwarded = settings->forwarded,
         .connect_timeout_ms = settings->connect_timeout_ms,
         .response_timeout_ms = settings->response_timeout_ms,
@@ -202,6 +207,9 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
             .certificate = settings->tls->certificate,
             .key = settings->tls->key,
             .skip_verify = !settings->tls->verify,
+            .protocols = settings->protocol == PROTOCOL_H2     ? TLS_PROTOCOLS_H2
+                         : settings->protocol == PROTOCOL_AUTO ? TLS_PROTOCOLS_BOTH
+                                                               : TLS_PROTOCOLS_H1,
         };
         backend->tls = tls_client_context_create(&options, &error);
         if (backend->tls == NULL) {

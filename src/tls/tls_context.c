@@ -304,12 +304,24 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
     return ok;
 }
 
+static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_context_protocols which)
+{
+    static const struct span lists[] = {
+        [TLS_PROTOCOLS_H1] = SPAN("\x08http/1.1"),
+        [TLS_PROTOCOLS_H2] = SPAN("\x02h2"),
+        [TLS_PROTOCOLS_BOTH] = SPAN("\x02h2\x08http/1.1"),
+    };
+
+    return SSL_CTX_set_alpn_protos(ssl_ctx, (const unsigned char *)lists[which].ptr,
+                                   (unsigned)lists[which].len) == 0;
+}
+
 static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
                        struct error *error)
 {
     if (!set_common(ssl_ctx, TLS1_2_VERSION) ||
         SSL_CTX_set_cipher_list(ssl_ctx, intermediate_ciphers) != 1 ||
-        SSL_CTX_set_alpn_protos(ssl_ctx, protocols, sizeof(protocols)) != 0) {
+        !offer_protocols(ssl_ctx, options->protocols)) {
         return library_failed(error, "the TLS library does not take the settings");
     }
     if (!trust_servers(ssl_ctx, options, error)) {

@@ -33,10 +33,14 @@ struct tls_server_options {
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
 };
 
+/* What is offered by ALPN (RFC 7301), best first. */
+enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
+
 struct tls_client_options {
     const char *ca;          /* PEM bundle; NULL: the system's */
     const char *certificate; /* with `key`: for two-way TLS; NULL: none */
     const char *key;
+    enum tls_context_protocols protocols;
     bool skip_verify; /* trust anybody: encryption without knowing with whom */
 };
 

@@ -35,6 +35,8 @@ struct server {
     _Atomic(struct server_addresses *) addresses; /* NULL: not resolved (yet) */
 };
 
+/* AUTO: as the server chooses by ALPN. */
+enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
 enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
 
 struct backend {
@@ -44,6 +46,7 @@ struct backend {
     size_t server_count;
     const struct balance_policy *policy;
     struct tls_context *tls; /* NULL: plain; owned by the snapshot */
+    enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
     uint64_t connect_timeout_ms;
