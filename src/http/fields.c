@@ -186,3 +186,23 @@ void http_trailers_mark(struct http_fields *trailers, const struct http_fields *
         }
     }
 }
+
+/* Known by id or by this list: what RFC 9110 section 6.5.1 keeps out of trailers and message.h has
+ * no id for. */
+bool http_field_may_be_trailer(const struct http_field *field)
+{
+    static const struct span refused[] = {
+        SPAN("Age"),     SPAN("Cache-Control"), SPAN("Content-Encoding"), SPAN("Content-Range"),
+        SPAN("Expires"), SPAN("Max-Forwards"),  SPAN("Pragma"),           SPAN("Retry-After"),
+        SPAN("Vary"),    SPAN("Warning"),       SPAN("WWW-Authenticate")};
+
+    if (field->id != FIELD_OTHER) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        if (span_ieq(field->name, refused[i])) {
+            return false;
+        }
+    }
+    return true;
+}

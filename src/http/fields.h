@@ -13,4 +13,7 @@ extern const uint64_t http_fields_fixed;
 /* Makes room for one more, in the arena. */
 void http_fields_grow(struct http_fields *fields, struct arena *arena);
 
+/* Whether a field may stand in trailers (RFC 9110 section 6.5.1). */
+bool http_field_may_be_trailer(const struct http_field *field);
+
 #endif

@@ -183,26 +183,6 @@ static void reserve_trailer(struct h1_chunked *decoder, struct arena *arena, siz
     decoder->trailer_capacity = capacity;
 }
 
-/* Known by id or by this list: what RFC 9110 section 6.5.1 keeps out of trailers and message.h has
- * no id for. */
-static bool may_be_trailer(const struct http_field *field)
-{
-    static const struct span refused[] = {
-        SPAN("Age"),     SPAN("Cache-Control"), SPAN("Content-Encoding"), SPAN("Content-Range"),
-        SPAN("Expires"), SPAN("Max-Forwards"),  SPAN("Pragma"),           SPAN("Retry-After"),
-        SPAN("Vary"),    SPAN("Warning"),       SPAN("WWW-Authenticate")};
-
-    if (field->id != FIELD_OTHER) {
-        return false;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        if (span_ieq(field->name, refused[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static enum h1_error finish_trailers(struct h1_chunked *decoder, const struct h1_limits *limits,
                                      struct arena *arena, struct http_fields *trailers)
 {
@@ -216,7 +196,7 @@ static enum h1_error finish_trailers(struct h1_chunked *decoder, const struct h1
         return error == H1_TOO_MANY_FIELDS ? error : H1_BAD_TRAILER;
     }
     for (size_t i = 0; i < found.count; i++) {
-        if (!may_be_trailer(&found.items[i])) {
+        if (!http_field_may_be_trailer(&found.items[i])) {
             return H1_BAD_TRAILER;
         }
     }

@@ -1,4 +1,5 @@
-/* Shared by the files of the HTTP/1.1 parser; nobody else includes it. */
+/* Shared by the files of the HTTP/1.1 parser, and by h2_fields.c, whose targets and hosts follow
+ * the same rules; nobody else includes it. */
 #ifndef TIDEGATE_HTTP_H1_INTERNAL_H
 #define TIDEGATE_HTTP_H1_INTERNAL_H
 

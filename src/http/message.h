@@ -124,6 +124,7 @@ struct http_request {
     bool keep_alive;         /* the client lets the connection be used again */
     bool expects_continue;   /* Expect: 100-continue, with a body to come, in HTTP/1.1 */
     struct span upgrade; /* the Upgrade field's value where Connection names it; ptr NULL: none */
+    bool is_extended_connect; /* it was HTTP/2's CONNECT with :protocol, now in `upgrade` */
 };
 
 struct http_response {
