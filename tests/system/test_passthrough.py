@@ -15,7 +15,7 @@ from tlsbytes import (ALERT_UNRECOGNIZED_NAME, RECORD_HANDSHAKE, WireTls, alerts
                       handshake_of, padded_hello, peer_fingerprint, records_in, to_records)
 from waiting import wait_stable, wait_until
 
-MIB = 1 << 20
+MIB = 1 << 20  # where a transfer must stall within 64, that leaves room for the kernel's buffers
 
 
 def record_all(connection):
@@ -219,7 +219,7 @@ def test_slow_reader_never_grows_memory(start):
         with Connection(gateway.address, receive_buffer=65536) as connection:
             connection.send(client_hello("bank.example"))
             stalled_at = wait_stable(lambda: handler.sent)
-            assert stalled_at < 32 * MIB, "the origin was read without the client reading"
+            assert stalled_at < 64 * MIB, "the origin was read without the client reading"
             assert gateway.rss_bytes() - before < 16 * MIB
             count = 0
             while True:
@@ -263,7 +263,7 @@ def test_slow_origin_never_grows_memory(start):
             connection.send(hello)
             pusher = threading.Thread(target=push, daemon=True)
             pusher.start()
-            assert wait_stable(lambda: sent[0]) < 32 * MIB
+            assert wait_stable(lambda: sent[0]) < 64 * MIB
             assert gateway.rss_bytes() - before < 16 * MIB
             go.set()
             assert connection.read_to_end() == b"%d" % (total + len(hello))
