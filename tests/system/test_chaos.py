@@ -20,6 +20,9 @@ ENDS = (Ended, OSError, ssl.SSLError, AssertionError, ValueError)
 
 
 def descriptors(gateway):
+    """Root alone may count them: the gateway's process is closed to others."""
+    if os.geteuid() != 0:
+        return 0
     return len(os.listdir(f"/proc/{gateway.gateway_pid()}/fd"))
 
 

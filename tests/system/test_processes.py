@@ -15,7 +15,9 @@ from tidegate import LEFT, SANITIZER, Gateway, children_of, command, status_fiel
 from tlsbytes import client_hello
 from waiting import wait_until
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop privileges")
+AS_ROOT = pytest.mark.skipif(
+    os.geteuid() != 0,
+    reason="root alone drops privileges, and may look into the gateway's process")
 SIMPLE = {"sites": [{"hosts": ["*"], "respond": {"body": "ok"}}]}
 
 
@@ -349,6 +351,7 @@ def test_many_workers_serve_and_drain(start):
             connection.close()
 
 
+@AS_ROOT
 def test_no_file_descriptor_is_leaked(start, held):
     gateway = start(holding(held))
     pid = gateway.gateway_pid()
