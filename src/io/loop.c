@@ -166,6 +166,12 @@ static int wait_for_events(struct loop *loop)
 
     if (left != 0 && left < 1000 && !list_is_empty(&loop->resting)) {
         struct timespec wait = {.tv_nsec = (long)left * 1000};
+        if (!loop->has_other_work) {
+            /* Nothing but bulk flows: epoll would end the rest with each segment that arrives.
+             * Others' events wait for the fraction of a millisecond that is left of it. */
+            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+            return epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+        }
         int n = epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, &wait, NULL);
         if (n >= 0 || errno != ENOSYS) {
             return n;
@@ -411,7 +417,9 @@ void loop_run(struct loop *loop)
         loop->now_us = loop_clock_us();
         loop->batch_at = 0;
         loop->batch_count = n > 0 ? n : 0;
+        loop->rest_hits = 0;
         run_events(loop);
+        loop->has_other_work = loop->rest_hits < loop->batch_count;
         run_timers(loop);
         wake_resting(loop);
         run_deferred(loop);

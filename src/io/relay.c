@@ -213,6 +213,7 @@ enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn 
     *moved = 0;
     /* Relays share one deadline, which may come a little early for this one: near enough. */
     if (now_us + LOOP_REST_US / 2 < relay->rest_until_us) {
+        from->loop->rest_hits++;
         return RELAY_REST;
     }
     relay->rest_until_us = 0;
