@@ -16,6 +16,7 @@ static const char overview[] =
     "  run      run the gateway in the foreground\n"
     "  check    say whether a configuration would start\n"
     "  route    say what would serve a URL, without sending anything\n"
+    "  explain  be the client of a URL, and show the handshake step by step\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -60,6 +61,26 @@ static const struct {
      "                     empty: none\n"
      "      --method M     the method; GET if not given\n" CONFIG_HELP
      "      --json         the answer as JSON\n"},
+    {"explain",
+     "usage: tidegate explain URL [OPTIONS]\n"
+     "\n"
+     "Plays the client of a URL: looks up the name, connects, makes the TLS handshake, sends a\n"
+     "request, and draws each step with its time. A failure ends in three lines: who refused,\n"
+     "why, what to do. Status 0: it went well, 1: it failed, 2: the command line was wrong.\n"
+     "\n"
+     "      --ca FILE        trust the authorities of this PEM file, not the system's\n"
+     "      --cert FILE      a client certificate (PEM, with its intermediates)\n"
+     "      --key FILE       its key, if that is not in the same file\n"
+     "      --sni NAME       the name to ask for and to check; empty: send none\n"
+     "      --connect A:P    connect there, whatever the URL's host and port are\n"
+     "      --tls1.2         offer nothing newer\n"
+     "      --http1.1        do not offer HTTP/2\n"
+     "      --method M       GET if not given; POST with --data\n"
+     "  -H, --header 'N: V'  add a field to the request; may come several times\n"
+     "      --data TEXT      the request's body\n"
+     "      --resume         do it twice, and say whether the session was resumed\n"
+     "      --timeout S      seconds for it all; 10 if not given\n"
+     "      --json           the steps as JSON\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "tls/alert.h"
+#include "tls/failure_words.h"
 
 struct row {
     int code;
@@ -107,6 +108,54 @@ static const struct row alerts_of_backends[] = {
       "set tls.server_name of this backend to a name it serves"}},
 };
 
+static const struct row alerts_of_servers[] = {
+    {TLS_ALERT_UNKNOWN_CA,
+     {"alert_unknown_ca", "the server does not trust the CA that issued this client certificate",
+      "use a certificate from a CA that the server accepts, and send its intermediates; see what "
+      "the server's CertificateRequest names"}},
+    {TLS_ALERT_CERTIFICATE_UNKNOWN,
+     {"alert_certificate_unknown", "the server refused this client certificate",
+      "see the server's log; check what the certificate given with --cert says"}},
+    {TLS_ALERT_BAD_CERTIFICATE,
+     {"alert_bad_certificate", "the server found this client certificate broken or weak",
+      "see the server's log; check what the certificate given with --cert says"}},
+    {TLS_ALERT_CERTIFICATE_REQUIRED,
+     {"client_certificate_missing", "the server wants a client certificate, and none was sent",
+      "give one with --cert and --key"}},
+    {TLS_ALERT_CERTIFICATE_EXPIRED,
+     {"alert_certificate_expired", "the server says that this client certificate has expired",
+      "renew the certificate given with --cert; if it is current, the server's clock is wrong"}},
+    {TLS_ALERT_CERTIFICATE_REVOKED,
+     {"alert_certificate_revoked", "the server says that this client certificate was revoked",
+      "request a new one"}},
+    {TLS_ALERT_UNSUPPORTED_CERTIFICATE,
+     {"alert_unsupported_certificate",
+      "the server cannot use this client certificate, or not for a client",
+      "use one that is meant for clients (extendedKeyUsage clientAuth)"}},
+    {TLS_ALERT_HANDSHAKE_FAILURE,
+     {"alert_handshake_failure",
+      "the server found no common settings: most often no common cipher suite",
+      "compare what the ClientHello offers with the server's policy and the kind of its "
+      "certificate"}},
+    {TLS_ALERT_PROTOCOL_VERSION,
+     {"alert_protocol_version", "the server takes none of the TLS versions that were offered",
+      "try without --tls1.2; else update the server's TLS, or make its policy less strict"}},
+    {TLS_ALERT_UNRECOGNIZED_NAME,
+     {"alert_unrecognized_name", "the server has no site of the name that was asked for (SNI)",
+      "check the spelling; --sni sends another name; on the server, add it to the hosts of a "
+      "site"}},
+    {TLS_ALERT_NO_APPLICATION_PROTOCOL,
+     {"alert_no_application_protocol",
+      "the server speaks none of the protocols that were offered (ALPN)",
+      "try without --http1.1; a server of another protocol may listen on this port"}},
+    {TLS_ALERT_ACCESS_DENIED,
+     {"alert_access_denied", "the server knows this client certificate and lets it not in",
+      "see the server's access rules"}},
+    {TLS_ALERT_INSUFFICIENT_SECURITY,
+     {"alert_insufficient_security", "the server wants stronger ciphers than were offered",
+      "try without --tls1.2"}},
+};
+
 static const struct row alerts_of_anybody[] = {
     {TLS_ALERT_CLOSE_NOTIFY,
      {"closed", "the peer said goodbye in the middle of the handshake",
@@ -131,6 +180,35 @@ static const struct row alerts_of_anybody[] = {
     {TLS_ALERT_INAPPROPRIATE_FALLBACK,
      {"alert_inappropriate_fallback", "the peer saw a needless fall-back to an older version",
       "let the client try its best version first"}},
+    {TLS_ALERT_UNEXPECTED_MESSAGE,
+     {"alert_unexpected_message", "the peer got a message that does not belong where it came",
+      "something between the two may change the handshake; update both TLS libraries"}},
+    {TLS_ALERT_RECORD_OVERFLOW,
+     {"alert_record_overflow", "the peer got a record that is too long",
+      "something between the two changes bytes; update both TLS libraries"}},
+    {TLS_ALERT_DECODE_ERROR,
+     {"alert_decode_error", "the peer could not read our handshake message",
+      "something between the two may change it, or cannot take large hellos; update the peer"}},
+    {TLS_ALERT_DECRYPT_ERROR,
+     {"alert_decrypt_error", "the peer could not check a signature of this handshake",
+      "check that our key and certificate belong together; else something changes bytes"}},
+    {TLS_ALERT_MISSING_EXTENSION,
+     {"alert_missing_extension", "the peer misses an extension in our handshake",
+      "the peer may demand a server name (SNI); send one"}},
+    {TLS_ALERT_UNSUPPORTED_EXTENSION,
+     {"alert_unsupported_extension", "the peer got an extension that it had not asked for",
+      "update both TLS libraries"}},
+    {TLS_ALERT_NO_RENEGOTIATION,
+     {"alert_no_renegotiation", "the peer does not begin a second handshake",
+      "nothing here asks for one; see the peer's log"}},
+    {TLS_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE,
+     {"alert_bad_certificate_status_response", "the peer refused the stapled OCSP response",
+      "renew the response, or staple none"}},
+    {TLS_ALERT_UNKNOWN_PSK_IDENTITY,
+     {"alert_unknown_psk_identity", "the peer wants a pre-shared key that it knows",
+      "this is no port for certificates; see the peer's configuration"}},
+    {TLS_ALERT_USER_CANCELED,
+     {"alert_user_canceled", "the peer's user stopped it", "nothing is wrong"}},
 };
 
 static const struct handshake_cause other_alert = {"alert_other",
@@ -140,6 +218,13 @@ static const struct handshake_cause other_alert = {"alert_other",
 /* ---- certificates that we did not accept ---- */
 
 static const struct row verdicts_on_clients[] = {
+    {X509_V_ERR_CRL_HAS_EXPIRED,
+     {"client_crl_expired",
+      "the list of revoked certificates (CRL) for the client's CA has expired",
+      "fetch a new CRL into the file of tls.clients.crl"}},
+    {X509_V_ERR_UNABLE_TO_GET_CRL,
+     {"client_crl_missing", "the list of revoked certificates (CRL) for the client's CA is missing",
+      "add the CRL of that CA"}},
     {X509_V_ERR_CERT_HAS_EXPIRED,
      {"client_certificate_expired", "the client's certificate, or one above it, has expired",
       "renew the client's certificate; if it is current, check this machine's clock"}},
@@ -174,6 +259,14 @@ static const struct row verdicts_on_clients[] = {
 };
 
 static const struct row verdicts_on_backends[] = {
+    {X509_V_ERR_CRL_HAS_EXPIRED,
+     {"backend_crl_expired",
+      "the list of revoked certificates (CRL) for the backend's CA has expired",
+      "fetch a new CRL for this backend"}},
+    {X509_V_ERR_UNABLE_TO_GET_CRL,
+     {"backend_crl_missing",
+      "the list of revoked certificates (CRL) for the backend's CA is missing",
+      "add the CRL of that CA"}},
     {X509_V_ERR_CERT_HAS_EXPIRED,
      {"backend_certificate_expired", "the backend's certificate, or one above it, has expired",
       "renew it on the backend; if it is current, check this machine's clock"}},
@@ -213,6 +306,55 @@ static const struct row verdicts_on_backends[] = {
       "issue it again with SHA-256"}},
 };
 
+/* What a client without a configuration of its own says: `tidegate explain`. */
+static const struct row verdicts_on_servers[] = {
+    {X509_V_ERR_CRL_HAS_EXPIRED,
+     {"server_crl_expired",
+      "the list of revoked certificates (CRL) for the server's CA has expired", "fetch a new CRL"}},
+    {X509_V_ERR_UNABLE_TO_GET_CRL,
+     {"server_crl_missing", "the list of revoked certificates (CRL) for the server's CA is missing",
+      "add the CRL of that CA"}},
+    {X509_V_ERR_CERT_HAS_EXPIRED,
+     {"server_certificate_expired", "the server's certificate, or one above it, has expired",
+      "renew it on the server; if it is current, check this machine's clock"}},
+    {X509_V_ERR_CERT_NOT_YET_VALID,
+     {"server_certificate_not_yet_valid", "the server's certificate is not valid yet",
+      "check this machine's clock, and the certificate's first day"}},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+     {"server_certificate_unknown_ca",
+      "the server's certificate comes from a CA that is not trusted here",
+      "name its root with --ca; if an intermediate is missing, append it to the server's "
+      "certificate file"}},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+     {"server_certificate_unknown_ca",
+      "the server's certificate comes from a CA that is not trusted here",
+      "name its root with --ca"}},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+     {"server_certificate_self_signed", "the server's certificate is signed by itself",
+      "name that certificate with --ca if you mean to trust it; else have a CA issue one"}},
+    {X509_V_ERR_INVALID_PURPOSE,
+     {"server_certificate_wrong_purpose", "the server's certificate is not meant for servers",
+      "issue one with extendedKeyUsage serverAuth"}},
+    {X509_V_ERR_CERT_REVOKED,
+     {"server_certificate_revoked", "the server's certificate was revoked",
+      "replace it on the server"}},
+    {X509_V_ERR_HOSTNAME_MISMATCH,
+     {"server_certificate_wrong_name", "the server's certificate is for another name",
+      "use a name that it covers (--sni), or have it issued again with this name"}},
+    {X509_V_ERR_IP_ADDRESS_MISMATCH,
+     {"server_certificate_wrong_name", "the server's certificate does not name its IP address",
+      "use a name that it covers (--sni), or have it issued again with this address"}},
+    {X509_V_ERR_EE_KEY_TOO_SMALL,
+     {"server_certificate_weak", "a key in the server's chain is too short",
+      "use a P-256 key, or RSA with 2048 bits or more, on the server"}},
+    {X509_V_ERR_CA_MD_TOO_WEAK,
+     {"server_certificate_weak", "the server's certificate is signed with SHA-1 or MD5",
+      "issue it again with SHA-256"}},
+};
+
+static const struct handshake_cause bad_server_certificate = {
+    "server_certificate_bad", "the server's certificate could not be verified",
+    "see the library's reason beside this message"};
 static const struct handshake_cause bad_client_certificate = {
     "client_certificate_bad", "the client's certificate could not be verified",
     "see the library's reason beside this message"};
@@ -230,6 +372,8 @@ static long verdict_of(long verify_result)
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     case X509_V_ERR_CA_KEY_TOO_SMALL:
         return X509_V_ERR_EE_KEY_TOO_SMALL;
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        return X509_V_ERR_CRL_HAS_EXPIRED;
     default:
         return verify_result;
     }
@@ -284,8 +428,8 @@ static const struct row reasons[] = {
      {"no_common_cipher", "no cipher suite is left for this handshake",
       "check the policy against the TLS version that the peer asks for"}},
     {SSL_R_WRONG_CIPHER_RETURNED,
-     {"no_common_cipher", "the backend chose a cipher suite that was not offered",
-      "update the backend's TLS library"}},
+     {"no_common_cipher", "the server chose a cipher suite that was not offered",
+      "update the server's TLS library"}},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, NO_SIGNATURE},
     {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, NO_SIGNATURE},
     {SSL_R_WRONG_SIGNATURE_TYPE, NO_SIGNATURE},
@@ -360,11 +504,13 @@ static const struct handshake_cause *find(const struct row *rows, size_t count, 
     return NULL;
 }
 
-static const struct handshake_cause *cause_of_alert(bool is_server, int alert)
+static const struct handshake_cause *cause_of_alert(const struct handshake_facts *facts)
 {
+    int alert = facts->alert_received;
     const struct handshake_cause *cause =
-        is_server ? find(alerts_of_clients, ARRAY_LEN(alerts_of_clients), alert)
-                  : find(alerts_of_backends, ARRAY_LEN(alerts_of_backends), alert);
+        facts->is_server        ? find(alerts_of_clients, ARRAY_LEN(alerts_of_clients), alert)
+        : facts->peer_is_server ? find(alerts_of_servers, ARRAY_LEN(alerts_of_servers), alert)
+                                : find(alerts_of_backends, ARRAY_LEN(alerts_of_backends), alert);
 
     if (cause == NULL) {
         cause = find(alerts_of_anybody, ARRAY_LEN(alerts_of_anybody), alert);
@@ -372,17 +518,21 @@ static const struct handshake_cause *cause_of_alert(bool is_server, int alert)
     return cause != NULL ? cause : &other_alert;
 }
 
-static const struct handshake_cause *cause_of_verdict(bool is_server, long verify_result)
+static const struct handshake_cause *cause_of_verdict(const struct handshake_facts *facts)
 {
-    long verdict = verdict_of(verify_result);
+    long verdict = verdict_of(facts->verify_result);
     const struct handshake_cause *cause =
-        is_server ? find(verdicts_on_clients, ARRAY_LEN(verdicts_on_clients), verdict)
-                  : find(verdicts_on_backends, ARRAY_LEN(verdicts_on_backends), verdict);
+        facts->is_server ? find(verdicts_on_clients, ARRAY_LEN(verdicts_on_clients), verdict)
+        : facts->peer_is_server
+            ? find(verdicts_on_servers, ARRAY_LEN(verdicts_on_servers), verdict)
+            : find(verdicts_on_backends, ARRAY_LEN(verdicts_on_backends), verdict);
 
     if (cause != NULL) {
         return cause;
     }
-    return is_server ? &bad_client_certificate : &bad_backend_certificate;
+    return facts->is_server        ? &bad_client_certificate
+           : facts->peer_is_server ? &bad_server_certificate
+                                   : &bad_backend_certificate;
 }
 
 const struct handshake_cause *handshake_cause_of(const struct handshake_facts *facts)
@@ -391,13 +541,66 @@ const struct handshake_cause *handshake_cause_of(const struct handshake_facts *f
     int reason = ERR_GET_REASON(facts->library_error);
 
     if (facts->alert_received != TLS_ALERT_NONE) {
-        return cause_of_alert(facts->is_server, facts->alert_received);
+        return cause_of_alert(facts);
     }
     if (ERR_GET_LIB(facts->library_error) == ERR_LIB_SSL) {
         if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-            return cause_of_verdict(facts->is_server, facts->verify_result);
+            return cause_of_verdict(facts);
         }
         cause = find(reasons, ARRAY_LEN(reasons), reason);
     }
     return cause != NULL ? cause : &unknown;
+}
+
+/* ---- all of them ---- */
+
+static const struct {
+    const char *side;
+    const struct row *rows;
+    size_t count;
+} groups[] = {
+    {"any", reasons, ARRAY_LEN(reasons)},
+    {"client", verdicts_on_clients, ARRAY_LEN(verdicts_on_clients)},
+    {"client", alerts_of_clients, ARRAY_LEN(alerts_of_clients)},
+    {"backend", verdicts_on_backends, ARRAY_LEN(verdicts_on_backends)},
+    {"backend", alerts_of_backends, ARRAY_LEN(alerts_of_backends)},
+    {"server", verdicts_on_servers, ARRAY_LEN(verdicts_on_servers)},
+    {"server", alerts_of_servers, ARRAY_LEN(alerts_of_servers)},
+    {"any", alerts_of_anybody, ARRAY_LEN(alerts_of_anybody)},
+};
+
+static const struct {
+    const char *side;
+    const struct handshake_cause *cause;
+} singles[] = {
+    {"client", &bad_client_certificate},
+    {"backend", &bad_backend_certificate},
+    {"server", &bad_server_certificate},
+    {"any", &other_alert},
+    {"any", &unknown},
+    {"any", &handshake_closed},
+    {"any", &handshake_reset},
+    {"any", &handshake_too_long},
+    {"any", &handshake_only_noise},
+};
+
+const struct handshake_cause *handshake_cause_at(size_t i, const char **side)
+{
+    for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
+        if (i < groups[g].count) {
+            *side = groups[g].side;
+            return &groups[g].rows[i].cause;
+        }
+        i -= groups[g].count;
+    }
+    if (i < ARRAY_LEN(singles)) {
+        *side = singles[i].side;
+        return singles[i].cause;
+    }
+    i -= ARRAY_LEN(singles);
+    if (i < FAILURE_COUNT) {
+        *side = failure_side((enum failure)i);
+        return failure_cause((enum failure)i);
+    }
+    return NULL;
 }

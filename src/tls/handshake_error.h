@@ -4,6 +4,7 @@
 #define TIDEGATE_TLS_HANDSHAKE_ERROR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct handshake_cause {
     const char *word; /* for counters and logs */
@@ -13,6 +14,7 @@ struct handshake_cause {
 
 struct handshake_facts {
     bool is_server;              /* we are; the peer is a client. Else the peer is a backend */
+    bool peer_is_server;         /* nor a backend: any server, and we are `tidegate explain` */
     unsigned long library_error; /* ERR_peek_error(); 0: none */
     long verify_result;          /* SSL_get_verify_result() */
     int alert_received;          /* TLS_ALERT_NONE */
@@ -20,6 +22,10 @@ struct handshake_facts {
 
 /* Never NULL; the texts are static. */
 const struct handshake_cause *handshake_cause_of(const struct handshake_facts *facts);
+
+/* Every cause there is, those of tls/failure_words.h last, for docs/failures.md: `side` says who
+ * speaks of it ("client", "backend", "server", "any"). NULL after the last one. */
+const struct handshake_cause *handshake_cause_at(size_t i, const char **side);
 
 /* What the library does not know of. */
 extern const struct handshake_cause handshake_closed;     /* the peer ended it in the middle */

@@ -1,0 +1,154 @@
+/* tidegate explain: be the client of a URL, and show each step. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/explain.h"
+#include "cli/options.h"
+#include "http/message.h"
+
+enum { TIMEOUT_DEFAULT_S = 10, TIMEOUT_MAX_S = 3600 };
+
+/* Takes every "--header F" (and "-H F", "--header=F") out of argv, since they may come several
+ * times. Returns the new argc, or 0 after a usage error. */
+static int take_headers(int argc, char **argv, struct explain_options *options)
+{
+    int kept = 0;
+
+    for (int i = 0; i < argc; i++) {
+        const char *value = NULL;
+        if (i > 0 && (strcmp(argv[i], "--header") == 0 || strcmp(argv[i], "-H") == 0)) {
+            if (i + 1 == argc) {
+                (void)usage_error(argv[0], "%s needs a value", argv[i]);
+                return 0;
+            }
+            value = argv[++i];
+        } else if (i > 0 && strncmp(argv[i], "--header=", 9) == 0) {
+            value = argv[i] + 9;
+        }
+        if (value == NULL) {
+            argv[kept++] = argv[i];
+        } else if (options->header_count == EXPLAIN_HEADERS_MAX) {
+            (void)usage_error(argv[0], "more than %d --header", EXPLAIN_HEADERS_MAX);
+            return 0;
+        } else {
+            options->headers[options->header_count++] = value;
+        }
+    }
+    return kept;
+}
+
+/* What goes into a head must not be able to end it. */
+static bool is_one_line(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' && *text != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_headers(const struct explain_options *options, struct error *error)
+{
+    for (size_t i = 0; i < options->header_count; i++) {
+        struct span field = span_from_cstr(options->headers[i]);
+        size_t colon = span_find(field, ':');
+        if (colon == field.len || !http_is_token(span_head(field, colon)) ||
+            !is_one_line(options->headers[i])) {
+            return error_set(error, "--header '%s' is not 'name: value'", options->headers[i]);
+        }
+    }
+    return true;
+}
+
+static bool check_options(struct explain_options *options, const char *timeout, struct error *error)
+{
+    uint64_t seconds = TIMEOUT_DEFAULT_S;
+    struct span host;
+    uint16_t port;
+
+    if (options->url == NULL) {
+        return error_set(error, "which URL?");
+    }
+    if (options->key != NULL && options->certificate == NULL) {
+        return error_set(error, "--key needs --cert");
+    }
+    if (timeout != NULL &&
+        (!span_to_u64(span_from_cstr(timeout), TIMEOUT_MAX_S, &seconds) || seconds == 0)) {
+        return error_set(error, "--timeout '%s' is not a number of seconds from 1 to %d", timeout,
+                         TIMEOUT_MAX_S);
+    }
+    if (options->connect != NULL &&
+        !http_parse_authority(span_from_cstr(options->connect), &host, &port)) {
+        return error_set(error, "--connect '%s' is not ADDRESS:PORT", options->connect);
+    }
+    if (options->sni != NULL && strlen(options->sni) > 253) {
+        return error_set(error, "--sni is longer than any host name");
+    }
+    if (options->method == NULL) {
+        options->method = options->data != NULL ? "POST" : "GET";
+    }
+    if (!http_is_token(span_from_cstr(options->method)) ||
+        strcmp(options->method, "CONNECT") == 0) {
+        return error_set(error, "--method '%s' cannot be sent", options->method);
+    }
+    options->timeout_ms = seconds * 1000;
+    return check_headers(options, error);
+}
+
+static int play(const struct explain_options *options)
+{
+    struct explain ex;
+    struct error error;
+    bool ok;
+
+    explain_init(&ex, options);
+    if (!explain_parse_url(&ex, &error)) {
+        explain_free(&ex);
+        return usage_error("explain", "%s", error.text);
+    }
+    if (ex.target.is_tls && !explain_set_up_tls(&ex, &error)) {
+        (void)fprintf(stderr, "tidegate explain: %s\n", error.text);
+        explain_free(&ex);
+        return 2;
+    }
+    ok = explain_play(&ex);
+    if (options->json) {
+        explain_print_json(&ex, stdout);
+    } else {
+        explain_draw(&ex, stdout, options_color(stdout));
+    }
+    explain_free(&ex);
+    return ok ? 0 : 1;
+}
+
+int cmd_explain(int argc, char **argv)
+{
+    struct explain_options options = {0};
+    const char *timeout = NULL;
+    const struct option_spec specs[] = {
+        {"--ca", NULL, &options.ca, NULL},         {"--cert", NULL, &options.certificate, NULL},
+        {"--key", NULL, &options.key, NULL},       {"--sni", NULL, &options.sni, NULL},
+        {"--tls1.2", NULL, NULL, &options.tls12},  {"--http1.1", NULL, NULL, &options.http11},
+        {"--method", NULL, &options.method, NULL}, {"--data", NULL, &options.data, NULL},
+        {"--resume", NULL, NULL, &options.resume}, {"--connect", NULL, &options.connect, NULL},
+        {"--timeout", NULL, &timeout, NULL},       {"--json", NULL, NULL, &options.json}};
+    struct error error;
+    int result;
+
+    argc = take_headers(argc, argv, &options);
+    if (argc == 0) {
+        return 2;
+    }
+    result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &options.url, 1);
+    if (result != OPTIONS_OK) {
+        return result;
+    }
+    if (!check_options(&options, timeout, &error)) {
+        return usage_error("explain", "%s", error.text);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    return play(&options);
+}

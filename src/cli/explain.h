@@ -1,0 +1,161 @@
+/* What `tidegate explain` does, in parts: it plays the client of one URL, and keeps each step that
+ * it takes or sees, with its time, for the diagram (explain_draw.c) and the JSON (explain_json.c).
+ *
+ * Blocking: one connection, one deadline. Everything lives in the arena of struct explain. The
+ * first failure ends the play, and is what the last three lines are about. */
+#ifndef TIDEGATE_CLI_EXPLAIN_H
+#define TIDEGATE_CLI_EXPLAIN_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "io/sock.h"
+#include "tls/handshake_error.h"
+
+enum { EXPLAIN_HEADERS_MAX = 64, EXPLAIN_ADDRESSES_MAX = 16 };
+
+struct explain_options {
+    const char *url;
+    const char *ca;          /* PEM; NULL: the system's */
+    const char *certificate; /* with key; NULL: none */
+    const char *key;
+    const char *sni; /* NULL: the URL's host; "": none */
+    const char *method;
+    const char *data;
+    const char *connect; /* ADDRESS:PORT; NULL: by the URL */
+    const char *headers[EXPLAIN_HEADERS_MAX];
+    size_t header_count;
+    uint64_t timeout_ms;
+    bool tls12;
+    bool http11;
+    bool resume;
+    bool json;
+};
+
+/* The URL, taken apart. */
+struct explain_target {
+    bool is_tls;
+    const char *host; /* without brackets and port */
+    uint16_t port;
+    const char *authority; /* for Host */
+    const char *target;    /* path and query */
+};
+
+enum explain_side { EXPLAIN_HERE, EXPLAIN_TO_SERVER, EXPLAIN_TO_CLIENT };
+
+struct explain_line {
+    const char *label; /* also the JSON's name, with '_' for ' ' */
+    const char *value;
+};
+
+struct explain_step {
+    enum explain_side side;
+    const char *name; /* "client_hello" */
+    const char *title;
+    uint64_t at_us; /* since the beginning */
+    bool is_bad;
+    struct explain_line *lines;
+    size_t count;
+    size_t capacity;
+};
+
+struct explain_failure {
+    const struct handshake_cause *cause; /* NULL: nothing has failed */
+    const char *who;
+    const char *why;
+    const char *detail; /* NULL: none */
+};
+
+struct explain {
+    struct arena arena;
+    const struct explain_options *options;
+    struct explain_target target;
+    struct explain_step *steps;
+    size_t step_count;
+    size_t step_capacity;
+    uint64_t began_us;
+    uint64_t deadline_us;
+    struct explain_failure failure;
+
+    struct sock_address addresses[EXPLAIN_ADDRESSES_MAX];
+    size_t address_count;
+    const char *server; /* "127.0.0.1:8443", once connected */
+    int fd;
+
+    SSL_CTX *ctx;
+    SSL *ssl; /* NULL: plain, or no handshake yet */
+    SSL_SESSION *session;
+    STACK_OF(X509) * sent; /* the server's chain as it came; NULL: not yet */
+    bool has_handshake;    /* our side of it is complete */
+    bool was_asked;        /* for a client certificate */
+    bool answered_http;    /* plain HTTP where a ServerHello belongs */
+    int alert_received;
+    bool was_resumed;
+    const char *protocol; /* "HTTP/1.1", "HTTP/2" */
+    unsigned status;      /* 0: no response */
+    uint64_t body_bytes;
+    bool is_second; /* the connection that tries to resume */
+};
+
+void explain_init(struct explain *ex, const struct explain_options *options);
+void explain_free(struct explain *ex);
+/* Plays it all; false: it failed, see failure. */
+bool explain_play(struct explain *ex);
+
+/* ---- the record ---- */
+
+struct explain_step *explain_step(struct explain *ex, enum explain_side side, const char *name,
+                                  const char *title);
+/* Steps move in memory when one is added: this always speaks of the last one. */
+void explain_note(struct explain *ex, const char *label, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same for a step that is not the last one; by its index. */
+void explain_note_at(struct explain *ex, size_t step, const char *label, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Ends the play; always false. The first one counts. who NULL: this client. */
+bool explain_fail(struct explain *ex, const struct handshake_cause *cause, const char *who,
+                  const char *detail);
+/* "the server (127.0.0.1:8443)" */
+const char *explain_server(struct explain *ex);
+uint64_t explain_clock_us(void);
+
+/* ---- the parts ---- */
+
+/* False with a text for a wrong command line. */
+bool explain_parse_url(struct explain *ex, struct error *error) MUST_CHECK;
+bool explain_resolve(struct explain *ex);
+bool explain_connect(struct explain *ex);
+bool explain_set_up_tls(struct explain *ex, struct error *error) MUST_CHECK;
+bool explain_handshake(struct explain *ex);
+bool explain_request(struct explain *ex);
+bool explain_request_h2(struct explain *ex);
+/* Waits for the socket (events of poll) until the deadline; false: it is over, errno says why. */
+bool explain_wait(struct explain *ex, short events);
+/* Bytes read, 0 at the end, -1 on a failure that is told. */
+ssize_t explain_read(struct explain *ex, void *bytes, size_t size);
+bool explain_write(struct explain *ex, const void *bytes, size_t len);
+/* Why the library gave up, from its error queue. result: of SSL_get_error. */
+bool explain_fail_tls(struct explain *ex, int ssl_error);
+void explain_disconnect(struct explain *ex);
+
+/* Handshake messages as notes on the last step; `message` is without its 4-byte header. */
+void explain_client_hello(struct explain *ex, struct span message);
+void explain_server_hello(struct explain *ex, struct span message);
+void explain_encrypted_extensions(struct explain *ex, struct span message);
+void explain_certificate_request(struct explain *ex, struct span message, bool is_tls13);
+void explain_signature_used(struct explain *ex, struct span message);
+/* The chain of a Certificate message; NULL when it is malformed or empty. */
+STACK_OF(X509) * explain_parse_chain(struct span message, bool is_tls13);
+void explain_describe_chain(struct explain *ex, STACK_OF(X509) * chain);
+/* After verification: does it cover the host, and how does the chain end? */
+void explain_describe_trust(struct explain *ex, size_t step, X509_STORE_CTX *verified, bool ok);
+
+/* ---- the results ---- */
+
+void explain_draw(const struct explain *ex, FILE *out, bool color);
+void explain_print_json(const struct explain *ex, FILE *out);
+
+#endif

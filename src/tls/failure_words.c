@@ -1,0 +1,154 @@
+#include "tls/failure_words.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+
+static const struct handshake_cause causes[FAILURE_COUNT] = {
+    [FAILURE_NAME_NOT_RESOLVED] =
+        {"name_not_resolved", "the host's name has no address",
+         "check the spelling and the DNS; --connect ADDRESS:PORT tries without it"},
+    [FAILURE_CONNECTION_REFUSED] =
+        {"connection_refused", "nothing listens on that port",
+         "see that the server runs and listens on that address and port"},
+    [FAILURE_NO_ROUTE] = {"no_route", "there is no way to that address in the network",
+                          "check the address, the routes and the firewalls on the way"},
+    [FAILURE_CONNECT_TIMEOUT] = {"connect_timeout",
+                                 "the server did not answer the connection attempt in time",
+                                 "see whether the server is overloaded or a firewall drops "
+                                 "packets; --timeout waits longer"},
+    [FAILURE_CONNECT_FAILED] = {"connect_failed", "the connection could not be made",
+                                "see the system's reason beside this message"},
+    [FAILURE_SERVER_SILENT] = {"handshake_timeout", "the TLS handshake was not finished in time",
+                               "see that this port speaks TLS (a plain server waits for more), and "
+                               "that the server is not "
+                               "overloaded; --timeout waits longer"},
+    [FAILURE_SERVER_CLOSED] =
+        {"closed", "the peer closed the connection in the middle of the handshake",
+         "see the server's log; a port that does not speak TLS, and a firewall that looks into "
+         "handshakes, do this"},
+    [FAILURE_SERVER_RESET] = {"reset", "the connection broke in the middle of the handshake",
+                              "look at the network between the two, and at the server's own log"},
+    [FAILURE_SERVER_PLAIN_HTTP] = {"plain_http",
+                                   "the server answered the TLS handshake in plain HTTP",
+                                   "use http://, or the port that speaks TLS"},
+    [FAILURE_CLIENT_CERTIFICATE_REFUSED] =
+        {"client_certificate_refused",
+         "the server closed the connection after it was shown the client certificate",
+         "see the server's log: the certificate may come from a CA that it does not trust"},
+    [FAILURE_CLIENT_CERTIFICATE_MISSING] =
+        {"client_certificate_missing", "the server wants a client certificate, and none was sent",
+         "give one with --cert and --key"},
+    [FAILURE_MISSING_INTERMEDIATE] =
+        {"server_certificate_missing_intermediate",
+         "the server did not send an intermediate certificate that leads to its root",
+         "append that intermediate certificate to the server's certificate file"},
+    [FAILURE_NO_ANSWER_CLOSED] = {"no_answer_closed",
+                                  "the server closed the connection without an answer",
+                                  "see the server's log"},
+    [FAILURE_NO_ANSWER_TIMEOUT] = {"no_answer_timeout", "no whole answer came in time",
+                                   "see whether the server, or one behind it, is overloaded; "
+                                   "--timeout waits longer"},
+    [FAILURE_BAD_ANSWER] = {"bad_answer", "what the server answered is no valid HTTP",
+                            "see the rule beside this message, and that this port speaks HTTP"},
+    [FAILURE_CUT_ANSWER] = {"cut_answer", "the connection ended in the middle of the answer",
+                            "see the server's log, and what is between the two"},
+    [FAILURE_TOO_LARGE_ANSWER] = {"too_large_answer",
+                                  "the head of the answer is larger than any should be",
+                                  "see which fields the server adds"},
+    [FAILURE_UNKNOWN_NAME] =
+        {"unknown_server_name", "no site has the name that the client asked for",
+         "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default"},
+    [FAILURE_NO_NAME] = {"no_server_name",
+                         "the client named no server (SNI) and there is no default site",
+                         "use a client that sends SNI, or add a site with hosts: [\"*\"] as the "
+                         "default"},
+    [FAILURE_SITE_WITHOUT_TLS] = {"site_without_tls",
+                                  "the site that the client asked for speaks plain HTTP only",
+                                  "give the site a certificate (tls:), or use http://"},
+    [FAILURE_HANDSHAKE_TIMEOUT] = {"handshake_timeout",
+                                   "the TLS handshake was not finished in time",
+                                   "the client or the network between is slow, or stopped; "
+                                   "timeouts.handshake sets the limit"},
+    [FAILURE_FIRST_BYTES_TIMEOUT] =
+        {"first_bytes_timeout",
+         "the client began to send, but no whole ClientHello, PROXY header or request came in time",
+         "timeouts.first_byte sets the limit"},
+    [FAILURE_CLOSED_BEFORE_REQUEST] =
+        {"closed_before_request", "the client closed in the middle of its first message",
+         "a port scan or health check does this; if it is a real client, look for its own error "
+         "message"},
+    [FAILURE_SERVER_UNREACHABLE] =
+        {"server_unreachable", "the server cannot be reached",
+         "see that the server runs and listens on that address, and that no firewall is between"},
+    [FAILURE_SERVER_TIMEOUT] =
+        {"connect_timeout", "the server did not answer the connection attempt in time",
+         "see whether the server is overloaded or a firewall drops packets; connect_timeout of the "
+         "backend sets the limit"},
+    [FAILURE_CLIENT_MISSING_INTERMEDIATE] =
+        {"client_certificate_missing_intermediate",
+         "the client did not send an intermediate certificate that leads to a CA of tls.clients.ca",
+         "let the client send its whole chain, or add the intermediate to that file"},
+    [FAILURE_BACKEND_MISSING_INTERMEDIATE] =
+        {"backend_certificate_missing_intermediate",
+         "the backend did not send an intermediate certificate that leads to its root",
+         "append that intermediate certificate to the backend's certificate file"},
+    [FAILURE_BACKEND_PLAIN_HTTP] =
+        {"plain_http", "the backend answered the TLS handshake in plain HTTP",
+         "remove tls from this backend, or name the port that speaks TLS"},
+};
+
+const struct handshake_cause *failure_cause(enum failure failure)
+{
+    CHECK(failure < FAILURE_COUNT);
+    return &causes[failure];
+}
+
+const char *failure_side(enum failure failure)
+{
+    switch (failure) {
+    case FAILURE_SERVER_UNREACHABLE:
+    case FAILURE_SERVER_TIMEOUT:
+    case FAILURE_BACKEND_MISSING_INTERMEDIATE:
+    case FAILURE_BACKEND_PLAIN_HTTP:
+        return "backend";
+    default:
+        return failure < FAILURE_UNKNOWN_NAME ? "server" : "client";
+    }
+}
+
+const struct handshake_cause *failure_of_connect(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return &causes[FAILURE_CONNECTION_REFUSED];
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case EADDRNOTAVAIL:
+        return &causes[FAILURE_NO_ROUTE];
+    case ETIMEDOUT:
+        return &causes[FAILURE_CONNECT_TIMEOUT];
+    default:
+        return &causes[FAILURE_CONNECT_FAILED];
+    }
+}
+
+const char *failure_who_connect(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return "the server's machine";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case EADDRNOTAVAIL:
+        return "the network";
+    case ETIMEDOUT:
+        return "nobody: no answer came";
+    default:
+        return "this machine";
+    }
+}
