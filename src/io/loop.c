@@ -417,9 +417,9 @@ void loop_run(struct loop *loop)
         loop->now_us = loop_clock_us();
         loop->batch_at = 0;
         loop->batch_count = n > 0 ? n : 0;
-        loop->rest_hits = 0;
+        loop->bulk_hits = 0;
         run_events(loop);
-        loop->has_other_work = loop->rest_hits < loop->batch_count;
+        loop->has_other_work = loop->bulk_hits < loop->batch_count;
         run_timers(loop);
         wake_resting(loop);
         run_deferred(loop);

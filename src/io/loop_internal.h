@@ -27,7 +27,7 @@ struct loop {
     struct list deferred;
     struct list resting; /* deferred calls whose time comes at rest_until_us */
     uint64_t rest_until_us;
-    int rest_hits;       /* events of this turn that were for resting relays */
+    int bulk_hits;       /* events of this turn that were for bulk relays */
     bool has_other_work; /* the last turn had others */
 
     struct watch wake;

@@ -126,7 +126,10 @@ static enum relay_result run_splice(struct relay *relay, struct conn *from, stru
 static enum relay_result run_copy(struct conn *from, struct conn *to, uint64_t limit,
                                   uint64_t *moved)
 {
-    for (int i = 0; i < BUDGET_READS; i++) {
+    /* After two full buffers it is bulk, and there is a better way. */
+    int budget = conn_is_plain(from) && conn_is_plain(to) ? 2 : BUDGET_READS;
+
+    for (int i = 0; i < budget; i++) {
         struct span bytes;
         if (*moved == limit) {
             return RELAY_LIMIT;
@@ -157,8 +160,11 @@ static enum relay_result run_copy(struct conn *from, struct conn *to, uint64_t l
 static bool may_splice(const struct relay *relay, const struct conn *from, const struct conn *to,
                        uint64_t left)
 {
+    /* So much is known to come, or has been coming. */
+    bool is_worth_it = left != UINT64_MAX || relay->is_bulk;
+
     return relay->in_pipe != 0 ||
-           (relay->is_bulk && left >= SPLICE_MIN_BYTES && conn_is_plain(from) && conn_is_plain(to));
+           (is_worth_it && left >= SPLICE_MIN_BYTES && conn_is_plain(from) && conn_is_plain(to));
 }
 
 static enum relay_result run(struct relay *relay, struct conn *from, struct conn *to,
@@ -213,12 +219,13 @@ enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn 
     *moved = 0;
     /* Relays share one deadline, which may come a little early for this one: near enough. */
     if (now_us + LOOP_REST_US / 2 < relay->rest_until_us) {
-        from->loop->rest_hits++;
+        from->loop->bulk_hits++;
         return RELAY_REST;
     }
     relay->rest_until_us = 0;
     result = run(relay, from, to, limit, moved);
     note_rate(relay, *moved, now_us);
+    from->loop->bulk_hits += relay->is_bulk;
     /* Whatever else ended this turn: the caller must not wait for an event that cannot come. */
     if (*moved == limit && relay->in_pipe == 0 && result != RELAY_ERROR && result != RELAY_EOF) {
         relay_reset(relay, from->loop);
