@@ -376,7 +376,16 @@ static bool read_response(struct explain *ex)
 
 bool explain_request(struct explain *ex)
 {
+    const unsigned char *alpn = NULL;
+    unsigned alpn_len = 0;
+
     ex->status = 0;
     ex->body_bytes = 0;
+    if (ex->ssl != NULL) {
+        SSL_get0_alpn_selected(ex->ssl, &alpn, &alpn_len);
+    }
+    if (alpn_len == 2 && memcmp(alpn, "h2", 2) == 0) {
+        return explain_request_h2(ex);
+    }
     return send_request(ex) && read_response(ex);
 }
