@@ -6,6 +6,7 @@
 #include "gateway/access.h"
 #include "gateway/front.h"
 #include "gateway/front_h1.h"
+#include "gateway/front_h2.h"
 #include "gateway/passthrough.h"
 #include "io/proxy_header.h"
 #include "tls/hello.h"
@@ -95,7 +96,11 @@ void session_finish(struct session *session, bool linger)
         return;
     }
     session->state = linger ? SESSION_LINGER : SESSION_FINISH;
-    conn_finish(&session->conn);
+    if (linger) {
+        conn_finish(&session->conn);
+    } else {
+        conn_finish_to_close(&session->conn);
+    }
     if (!conn_is_open(&session->conn) || conn_write_failed(&session->conn) ||
         (!linger && conn_pending(&session->conn) == 0)) {
         session_close(session);
@@ -236,10 +241,10 @@ static void refuse_hello(struct session *session, enum tls_alert alert)
     session_finish(session, true);
 }
 
-static void start_http(struct session *session, struct span bytes)
+static void start_http(struct session *session, bool is_h2, struct span bytes)
 {
     session->state = SESSION_HTTP;
-    session->front = front_h1_create(session);
+    session->front = is_h2 ? front_h2_create(session) : front_h1_create(session);
     session->front->type->start(session->front, bytes); /* copies what it does not use at once */
     free(session->early);
     session->early = NULL;
@@ -252,7 +257,7 @@ static void on_handshake(struct conn *conn, bool ok)
 
     session->handshake_us = (uint32_t)(loop_now_us(session->worker->loop) - session->accepted_us);
     if (ok) {
-        start_http(session, span_make(NULL, 0));
+        start_http(session, span_eq(tls_conn_alpn(conn), SPAN_OF("h2")), span_make(NULL, 0));
         return;
     }
     struct tls_failure failure = tls_conn_failure(conn);
@@ -330,7 +335,7 @@ static void decide_tls(struct session *session, struct span bytes)
         keep_early(session, bytes, hello.wanted);
         break;
     case HELLO_NOT_TLS:
-        start_http(session, bytes);
+        start_http(session, false, bytes);
         break;
     case HELLO_BAD:
         fail(session, hello_bad_word(hello.bad), hello_bad_text(hello.bad),
@@ -437,7 +442,12 @@ static void decide(struct session *session, struct span bytes)
         decide_tls(session, bytes);
         return;
     }
-    start_http(session, bytes);
+    enum front_h2_preface preface = front_h2_preface(bytes);
+    if (preface == FRONT_H2_PREFACE_PART) {
+        keep_early(session, bytes, bytes.len + 1);
+        return;
+    }
+    start_http(session, preface == FRONT_H2_PREFACE_WHOLE, bytes);
 }
 
 /* Adds to what came before; the result lives in session->early. */

@@ -320,15 +320,24 @@ void conn_raw_finish(struct conn *conn)
     }
     conn->is_finishing = false;
     conn->is_write_shut = true;
-    (void)shutdown(conn->watch.fd, SHUT_WR);
+    if (!conn->close_follows) {
+        (void)shutdown(conn->watch.fd, SHUT_WR);
+    }
 }
 
 void conn_finish(struct conn *conn)
 {
+    conn->finish_follows = true;
     conn_flush(conn);
     if (conn_is_open(conn) && !conn->is_finishing && !conn->is_write_shut) {
         conn->layer->finish(conn);
     }
+}
+
+void conn_finish_to_close(struct conn *conn)
+{
+    conn->close_follows = true;
+    conn_finish(conn);
 }
 
 static void plain_send(struct conn *conn, const struct iovec *iov, int count)

@@ -79,6 +79,8 @@ struct conn {
     bool write_failed : 1;
     bool is_finishing : 1; /* shut down the sending side once pending is out */
     bool is_write_shut : 1;
+    bool finish_follows : 1;    /* the layer may send its goodbye with what is being flushed */
+    bool close_follows : 1;     /* conn_close comes once all is out: it half-closes by itself */
     bool is_splice_blocked : 1; /* conn_splice_out met a full socket */
     bool is_reset : 1;          /* the socket is dead both ways (EPOLLHUP, EPOLLERR) */
     bool layer_has_bytes : 1;   /* the layer holds bytes that no socket event will announce */
@@ -141,6 +143,8 @@ void conn_commit(struct conn *conn, size_t n);
 void conn_flush(struct conn *conn);
 /* No more output: half-closes once all is out. */
 void conn_finish(struct conn *conn);
+/* The same for one that is closed as soon as conn_pending is 0: saves the half-close. */
+void conn_finish_to_close(struct conn *conn);
 
 /* Bytes that wait for the socket. */
 static inline size_t conn_pending(const struct conn *conn)

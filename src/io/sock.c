@@ -164,6 +164,15 @@ static const char *listen_hint(int number)
     }
 }
 
+static void set_no_delay(int fd, int family)
+{
+    int on = 1;
+
+    if (family != AF_UNIX) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+}
+
 int sock_listen(const struct sock_address *address, int backlog, struct error *error)
 {
     char text[SOCK_TEXT_MAX];
@@ -181,6 +190,7 @@ int sock_listen(const struct sock_address *address, int backlog, struct error *e
         remove_stale_socket(address);
     } else {
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        set_no_delay(fd, family); /* accepted sockets inherit it: one call instead of one each */
     }
     if (family == AF_INET6) {
         bool is_any = IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
@@ -200,15 +210,6 @@ int sock_listen(const struct sock_address *address, int backlog, struct error *e
     return fd;
 }
 
-static void set_no_delay(int fd, int family)
-{
-    int on = 1;
-
-    if (family != AF_UNIX) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-}
-
 int sock_accept(int listen_fd, struct sock_address *peer)
 {
     int fd;
@@ -216,9 +217,6 @@ int sock_accept(int listen_fd, struct sock_address *peer)
     *peer = (struct sock_address){0};
     peer->len = sizeof(*peer) - offsetof(struct sock_address, any);
     fd = accept4(listen_fd, &peer->any, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        set_no_delay(fd, peer->any.sa_family);
-    }
     return fd;
 }
 

@@ -47,7 +47,7 @@ void sock_address_from_peer(struct sock_address *address, const struct peer *pee
 /* A listening, non-blocking, close-on-exec socket; -1 with the error for a person. `is_any` with an
  * IPv6 address: both families. A stale Unix socket file that nobody answers on is replaced. */
 int sock_listen(const struct sock_address *address, int backlog, struct error *error) MUST_CHECK;
-/* The next connection, non-blocking with TCP_NODELAY; -1 with errno. */
+/* The next connection, non-blocking; TCP_NODELAY comes from sock_listen. -1 with errno. */
 int sock_accept(int listen_fd, struct sock_address *peer) MUST_CHECK;
 /* A non-blocking socket on its way to the address; -1 with errno. *is_connected: already there. */
 int sock_connect(const struct sock_address *to, bool *is_connected) MUST_CHECK;

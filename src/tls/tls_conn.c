@@ -446,6 +446,9 @@ static void layer_send(struct conn *conn, const struct iovec *iov, int count)
     tls_bio_begin(conn, span_make(NULL, 0));
     release_held(tls);
     (void)seal_all(tls, iov, count);
+    if (conn->finish_follows) {
+        (void)SSL_shutdown(tls->ssl); /* close_notify in the same send */
+    }
     tls_bio_end();
 }
 
@@ -456,7 +459,9 @@ static void layer_finish(struct conn *conn)
     if (tls->state == TLS_CONN_ESTABLISHED || tls->state == TLS_CONN_ENDED) {
         tls_bio_begin(conn, span_make(NULL, 0));
         release_held(tls);
-        (void)SSL_shutdown(tls->ssl);
+        if ((SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+            (void)SSL_shutdown(tls->ssl);
+        }
         tls_bio_end();
     }
     conn_raw_finish(conn);
