@@ -25,6 +25,9 @@ struct back_ops {
     /* After 101: the connection, for a tunnel; *rest: bytes behind the head, valid until the next
      * read. NULL: this kind never answers 101. */
     struct conn *(*take_over)(struct back *back, struct span *rest);
+    /* After 101, for a front that has no connection to give away: from here on send_body,
+     * send_end and exchange_response_body carry the other protocol's bytes. NULL: as above. */
+    void (*go_raw)(struct back *back);
 };
 
 struct back {

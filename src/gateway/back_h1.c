@@ -38,6 +38,7 @@ struct back_h1 {
     enum back_state state;
     enum http_framing framing;
     bool request_is_chunked;
+    bool is_raw; /* after 101: bytes of another protocol both ways */
     bool is_reused;
     bool keep_alive;
     bool is_pumping;
@@ -199,7 +200,8 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
 
     close_with(back, conn_abort);
     if (x != NULL) {
-        exchange_back_failed(x, may_retry, status, &trouble);
+        exchange_back_failed(x, may_retry ? BACK_RETRY_IDEMPOTENT : BACK_RETRY_NEVER, status,
+                             &trouble);
     }
 }
 
@@ -320,6 +322,10 @@ static void op_send_end(struct back *base, const struct http_fields *trailers)
     size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer writer;
 
+    if (back->is_raw) {
+        conn_finish(&back->conn);
+        return;
+    }
     if (!back->request_is_chunked) {
         return;
     }
@@ -395,7 +401,7 @@ static size_t take_head(struct back_h1 *back, struct span in)
         back->state = BACK_TUNNEL;
         back->rest = span_skip(in, start + len);
         exchange_response_head(x);
-        return in.len;
+        return back->is_raw ? start + len : in.len;
     }
     if (x->response.status < 200) {
         if (++back->interim_count > INTERIM_MAX) {
@@ -695,6 +701,17 @@ static struct conn *op_take_over(struct back *base, struct span *rest)
     return &back->conn;
 }
 
+static void op_go_raw(struct back *base)
+{
+    struct back_h1 *back = of(base);
+
+    back->is_raw = true;
+    back->state = BACK_BODY;
+    back->framing = HTTP_FRAMING_CLOSE;
+    back->keep_alive = false;
+    back->request_is_chunked = false;
+}
+
 static const struct back_ops ops = {
     .send_head = op_send_head,
     .takes_body = op_takes_body,
@@ -704,4 +721,5 @@ static const struct back_ops ops = {
     .release = op_release,
     .raw = op_raw,
     .take_over = op_take_over,
+    .go_raw = op_go_raw,
 };

@@ -231,11 +231,22 @@ void exchange_begin(struct exchange *x)
         return;
     }
     if (x->route->backend == NULL) {
+        if (request->is_extended_connect) {
+            exchange_refuse(x, 501, false, "upgrade_not_here",
+                            "the route has no server that could speak another protocol", NULL);
+            return;
+        }
         exchange_answer_route(x);
         return;
     }
     x->backend = x->route->backend;
     exchange_prepare_request(x);
+    if (request->is_extended_connect && request->upgrade.ptr == NULL) {
+        exchange_refuse(x, 501, false, "upgrade_not_allowed",
+                        "the route does not let clients switch to this protocol",
+                        "name the protocol in upgrade of the route");
+        return;
+    }
     exchange_forward(x);
 }
 
@@ -261,7 +272,7 @@ bool exchange_takes_body(const struct exchange *x)
 void exchange_request_body(struct exchange *x, struct span bytes)
 {
     x->request_bytes += bytes.len;
-    if (!check_body_limit(x, x->request_bytes)) {
+    if (!x->is_tunnel && !check_body_limit(x, x->request_bytes)) {
         return;
     }
     if (x->back != NULL) {
@@ -342,6 +353,17 @@ void exchange_response_head(struct exchange *x)
         x->first_byte_us = loop_now_us(x->worker->loop);
     }
     exchange_progress(x);
+    if (x->response.status == 101 && x->front->upgrade == NULL) {
+        exchange_start_streams(x);
+        return;
+    }
+    if (x->request.is_extended_connect && x->response.status < 300) {
+        /* A success means to the client that the other protocol is spoken from here on. */
+        exchange_refuse(x, 502, false, "upgrade_declined",
+                        "the server answered the request for another protocol as an ordinary one",
+                        "see the server's log, and whether the path is the right one");
+        return;
+    }
     if (x->response.status == 101) {
         exchange_prepare_response(x);
         x->has_started = true;
@@ -380,6 +402,11 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 void exchange_progress(struct exchange *x)
 {
+    if (x->is_tunnel) {
+        timer_set_ms(x->worker->loop, &x->timer,
+                     x->session->snapshot->settings->timeouts.tunnel_idle_ms);
+        return;
+    }
     if (x->backend != NULL && x->state != EXCHANGE_TUNNEL) {
         timer_set_ms(x->worker->loop, &x->timer, x->backend->response_timeout_ms);
     }
@@ -393,6 +420,11 @@ static void on_timer(struct timer *timer)
                             (x->has_started && !exchange_takes_response(x));
 
     if (x->state == EXCHANGE_DONE || x->back == NULL) {
+        return;
+    }
+    if (x->is_tunnel) {
+        x->trouble.reason = "tunnel_idle";
+        exchange_finish(x, true);
         return;
     }
     if (waits_for_client) {

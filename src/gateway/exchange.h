@@ -16,14 +16,24 @@
 #define TIDEGATE_GATEWAY_EXCHANGE_H
 
 #include "edge/path.h"
+#include "gateway/dial.h"
 #include "gateway/session.h"
 #include "gateway/static_files.h"
 #include "http/message.h"
 
 struct back;
 struct back_h1;
-struct dial;
+struct back_h2_conn;
 struct exchange;
+
+/* Whether a request whose back failed may be sent again. In any case only while none of its body
+ * was used. */
+enum back_retry {
+    BACK_RETRY_NEVER,
+    BACK_RETRY_IDEMPOTENT, /* no response came, but the server may have acted on it: once, if doing
+                              it twice is harmless (RFC 9110 section 9.2.2) */
+    BACK_RETRY_ALWAYS      /* the server has not looked at it (RFC 9113 section 8.7) */
+};
 
 /* What a front does for its exchange. */
 struct front_ops {
@@ -42,7 +52,9 @@ struct front_ops {
      * tell. */
     void (*done)(struct exchange *x, bool is_broken);
     /* 101 was sent: the connection to carry on with, to be given to a tunnel; bytes that
-     * were read beyond the request are in *rest. NULL: this front cannot. */
+     * were read beyond the request are in *rest. The member is NULL where a front has no
+     * connection to give away: the bytes then go on as bodies do (x->is_tunnel), and the client
+     * gets 200 instead of 101 (RFC 8441 section 5). */
     struct conn *(*upgrade)(struct exchange *x, struct span *rest);
     /* The connection, where bodies may be moved by splice and sendfile; NULL where not (frames).
      * Only between head and end of a response of known length, or one that ends with the
@@ -72,9 +84,11 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct back *back;          /* leased; NULL: none */
-    struct dial *dial;          /* while connecting */
-    struct back_h1 *connecting; /* to be `back` once the dial is done */
+    struct back *back;            /* leased; NULL: none */
+    struct dial *dial;            /* while connecting */
+    struct back_h1 *connecting;   /* to be `back` once the dial is done */
+    struct back_h2_conn *awaited; /* a connection in the making that others may share */
+    struct list awaiting;         /* in its list of those */
     struct upgrade_tunnel *tunnel;
     struct upstream_tried tried;
     size_t server; /* the last one tried, for the log; BALANCE_NONE: none */
@@ -85,6 +99,8 @@ struct exchange {
     bool request_done;   /* its last byte has come */
     bool is_plain_error; /* the head was never parsed: fields of the request are not to be read */
     bool was_retried;
+    unsigned refusals;        /* how often a server declined it unseen */
+    bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool has_started;         /* a final response head was given to the front */
     bool closes;              /* the client's connection must end with this response */
     struct file_answer *file; /* being sent; NULL: none */
@@ -137,9 +153,8 @@ void exchange_response_head(struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
-/* The back failed and is gone already; may_retry: nothing of a response came, and the connection
- * had been used before. */
-void exchange_back_failed(struct exchange *x, bool may_retry, unsigned status,
+/* The back failed and is gone already. */
+void exchange_back_failed(struct exchange *x, enum back_retry retry, unsigned status,
                           const struct trouble *trouble);
 /* More of the request can be taken. */
 void exchange_back_writable(struct exchange *x);
@@ -159,8 +174,15 @@ void exchange_prepare_request(struct exchange *x);
 void exchange_prepare_response(struct exchange *x);
 /* exchange_forward.c: the lease. */
 void exchange_forward(struct exchange *x);
+/* A connection to x->server is there, for the lease that is held. May end the exchange. */
+void exchange_attach(struct exchange *x, struct back *back);
+/* There is none, so the lease ends: another server, or the end. */
+void exchange_unreachable(struct exchange *x, enum dial_result result,
+                          const struct trouble *trouble);
 void exchange_release_back(struct exchange *x, bool reusable);
 void exchange_start_tunnel(struct exchange *x);
+/* The same for a front without a connection to give away. */
+void exchange_start_streams(struct exchange *x);
 void exchange_stop_tunnel(struct exchange *x);
 /* exchange.c */
 void exchange_finish(struct exchange *x, bool is_broken);

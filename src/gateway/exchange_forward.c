@@ -3,9 +3,13 @@
 #include <string.h>
 
 #include "gateway/back_h1.h"
+#include "gateway/back_h2.h"
 #include "gateway/dial.h"
 #include "gateway/exchange.h"
 #include "gateway/tunnel.h"
+
+/* How often a request is sent again that servers declined without looking at it. */
+#define REFUSALS_MAX 3
 
 struct upgrade_tunnel {
     struct tunnel tunnel;
@@ -27,7 +31,7 @@ static unsigned status_of(enum dial_result result)
     return 502;
 }
 
-static void attach(struct exchange *x, struct back *back)
+void exchange_attach(struct exchange *x, struct back *back)
 {
     x->connected_us = loop_now_us(x->worker->loop);
     x->back = back;
@@ -50,7 +54,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         x->server = dial->server;
         free(dial);
         back_h1_connected(back, x->server);
-        attach(x, back_h1_base(back));
+        exchange_attach(x, back_h1_base(back));
         return;
     }
     struct trouble trouble = dial->trouble;
@@ -70,6 +74,40 @@ static void dial(struct exchange *x, size_t server)
                on_dialed);
 }
 
+void exchange_unreachable(struct exchange *x, enum dial_result result,
+                          const struct trouble *trouble)
+{
+    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+    size_t failed = x->server;
+
+    x->trouble = *trouble;
+    if (trouble->detail != NULL) {
+        x->trouble.detail = arena_cstr(&x->arena, span_from_cstr(trouble->detail));
+    }
+    upstream_done(upstream, failed, false);
+    x->server = upstream_pick(upstream, &x->tried, loop_now_us(x->worker->loop));
+    if (x->server == BALANCE_NONE) {
+        x->server = failed;
+        exchange_refuse(x, status_of(result), false, x->trouble.reason, x->trouble.detail,
+                        x->trouble.mend);
+        return;
+    }
+    back_h2_acquire(x);
+}
+
+/* HTTP/2, perhaps: a stream on a connection that is there, or that others wait for too. */
+static void forward_shared(struct exchange *x, size_t server)
+{
+    if (server == BALANCE_NONE) {
+        exchange_refuse(x, 503, false, "no_server", "no server of the backend has a known address",
+                        "see the messages about names that could not be resolved");
+        return;
+    }
+    x->server = server;
+    x->trouble = (struct trouble){0};
+    back_h2_acquire(x);
+}
+
 void exchange_forward(struct exchange *x)
 {
     struct upstream *upstream = worker_upstream(x->worker, x->backend);
@@ -79,6 +117,10 @@ void exchange_forward(struct exchange *x)
     x->state = EXCHANGE_CONNECT;
     x->connect_began_us = loop_now_us(x->worker->loop);
     server = upstream_pick(upstream, &x->tried, x->connect_began_us);
+    if (x->backend->protocol != BACKEND_H1) {
+        forward_shared(x, server);
+        return;
+    }
     if (server != BALANCE_NONE && !x->was_retried) {
         parked = upstream_unpark(upstream, server);
     }
@@ -87,7 +129,7 @@ void exchange_forward(struct exchange *x)
         return;
     }
     x->server = server;
-    attach(x, back_h1_base(back_h1_from_parked(parked)));
+    exchange_attach(x, back_h1_base(back_h1_from_parked(parked)));
 }
 
 void exchange_release_back(struct exchange *x, bool reusable)
@@ -99,6 +141,10 @@ void exchange_release_back(struct exchange *x, bool reusable)
         back_h1_destroy(x->connecting);
         x->connecting = NULL;
     }
+    if (x->awaited != NULL) {
+        back_h2_forget(x);
+        upstream_done(worker_upstream(x->worker, x->backend), x->server, true);
+    }
     if (x->back != NULL) {
         struct back *back = x->back;
         x->back = NULL;
@@ -107,18 +153,42 @@ void exchange_release_back(struct exchange *x, bool reusable)
     }
 }
 
-void exchange_back_failed(struct exchange *x, bool may_retry, unsigned status,
+static bool may_send_again(struct exchange *x, enum back_retry retry)
+{
+    if (x->has_started || x->request_bytes != 0) {
+        return false;
+    }
+    switch (retry) {
+    case BACK_RETRY_NEVER:
+        break;
+    case BACK_RETRY_IDEMPOTENT:
+        /* A connection that sat in the pool may have been closed by the server just when the
+         * request was sent. */
+        if (x->was_retried || !http_method_is_idempotent(x->request.method)) {
+            break;
+        }
+        x->was_retried = true;
+        memset(&x->tried, 0, sizeof(x->tried));
+        return true;
+    case BACK_RETRY_ALWAYS:
+        /* Elsewhere, as long as there is another server. */
+        if (++x->refusals > REFUSALS_MAX) {
+            break;
+        }
+        if (x->tried.count >= x->backend->server_count) {
+            memset(&x->tried, 0, sizeof(x->tried));
+        }
+        return true;
+    }
+    return false;
+}
+
+void exchange_back_failed(struct exchange *x, enum back_retry retry, unsigned status,
                           const struct trouble *trouble)
 {
     upstream_done(worker_upstream(x->worker, x->backend), x->server, false);
     x->back = NULL;
-    /* A connection that sat in the pool may have been closed by the server just when the request
-     * was sent. The request goes out once more on a fresh one, if doing it twice is harmless and
-     * nothing of its body has been used up (RFC 9110 section 9.2.2). */
-    if (may_retry && !x->was_retried && x->request_bytes == 0 &&
-        http_method_is_idempotent(x->request.method)) {
-        x->was_retried = true;
-        memset(&x->tried, 0, sizeof(x->tried));
+    if (may_send_again(x, retry)) {
         exchange_forward(x);
         return;
     }
@@ -178,4 +248,25 @@ void exchange_start_tunnel(struct exchange *x)
     x->response_bytes += from_server.len;
     x->request_bytes += from_client.len;
     tunnel_start(&x->tunnel->tunnel, client, server);
+}
+
+void exchange_start_streams(struct exchange *x)
+{
+    if (x->back->ops->go_raw == NULL) {
+        exchange_refuse(x, 502, false, "unasked_upgrade",
+                        "the server switched to a protocol that cannot be carried on", NULL);
+        return;
+    }
+    x->back->ops->go_raw(x->back);
+    x->is_tunnel = true;
+    x->request_done = false; /* from here on the client may send as it likes */
+    x->state = EXCHANGE_RESPOND;
+    x->has_started = true;
+    x->response.status = 200;
+    x->response.framing = HTTP_FRAMING_CLOSE;
+    x->response.has_content_length = false;
+    exchange_prepare_response(x);
+    exchange_progress(x);
+    x->front->head(x, &x->response);
+    x->front->resume(x);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gateway/back_h1.h"
+#include "gateway/back_h2.h"
 #include "gateway/exchange.h"
 #include "gateway/log_writer.h"
 #include "gateway/session.h"
@@ -282,6 +283,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     worker->index = index;
     list_init(&worker->sessions);
     list_init(&worker->backs);
+    list_init(&worker->h2_backs);
     list_init(&worker->free_exchanges);
     timer_init(&worker->accept_pause, on_accept_pause);
     timer_init(&worker->log_timer, on_log_timer);
@@ -307,6 +309,7 @@ void worker_run(struct worker *worker)
 {
     loop_run(worker->loop);
     stop_accepting(worker);
+    back_h2_close_all(worker);
     back_h1_close_all(worker);
     flush_log(worker);
 }

@@ -38,8 +38,10 @@ struct worker {
     struct list sessions;
     uint64_t session_count;
     uint64_t exchange_count;
+    uint64_t h2_floods;         /* connections that were ended with ENHANCE_YOUR_CALM */
     struct upstream *upstreams; /* by backend->index */
     struct list backs;          /* all connections to backends, parked ones too */
+    struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */
     struct list free_exchanges;
     unsigned free_exchange_count;
     struct strbuf log;

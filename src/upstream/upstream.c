@@ -13,6 +13,7 @@ void upstream_init(struct upstream *upstream, const struct backend *backend)
     for (size_t i = 0; i < count; i++) {
         upstream->balance[i].weight = backend->servers[i].weight;
         list_init(&upstream->servers[i].idle);
+        list_init(&upstream->servers[i].shared);
     }
 }
 
@@ -21,6 +22,7 @@ void upstream_free(struct upstream *upstream)
     CHECK(upstream->leases == 0);
     for (size_t i = 0; i < upstream->backend->server_count; i++) {
         CHECK(list_is_empty(&upstream->servers[i].idle));
+        CHECK(list_is_empty(&upstream->servers[i].shared));
     }
     free(upstream->balance);
     free(upstream->servers);
@@ -60,10 +62,15 @@ size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, ui
     if (i != BALANCE_NONE) {
         tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
         tried->count++;
-        upstream->balance[i].leases++;
-        upstream->leases++;
+        upstream_lease(upstream, i);
     }
     return i;
+}
+
+void upstream_lease(struct upstream *upstream, size_t server)
+{
+    upstream->balance[server].leases++;
+    upstream->leases++;
 }
 
 void upstream_done(struct upstream *upstream, size_t server, bool succeeded)

@@ -20,6 +20,9 @@ struct upstream {
         struct list idle; /* newest first */
         unsigned idle_count;
         uint64_t down_until_us;
+        struct list shared;      /* connections that carry many requests at once, oldest first */
+        unsigned shared_streams; /* how many the server last said to take on one; 0: not known */
+        bool speaks_h1;          /* it chose HTTP/1.1 last time, where it had the choice */
     } * servers;
     uint64_t leases; /* open now */
 };
@@ -31,12 +34,14 @@ struct upstream_tried {
 };
 
 void upstream_init(struct upstream *upstream, const struct backend *backend);
-/* The idle lists are empty and no lease is open. */
+/* The lists of connections are empty and no lease is open. */
 void upstream_free(struct upstream *upstream);
 
 /* A server that was not tried yet and has addresses; those found down only when no other is left.
  * It is marked as tried and a lease on it begins. BALANCE_NONE when none is left. */
 size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_us);
+/* A lease on that server, whatever the policy thinks of it. */
+void upstream_lease(struct upstream *upstream, size_t server);
 /* Ends the lease. */
 void upstream_done(struct upstream *upstream, size_t server, bool succeeded);
 void upstream_mark_down(struct upstream *upstream, size_t server, uint64_t now_us);

@@ -1,0 +1,437 @@
+#include "gateway/back_h2_internal.h"
+
+#include <stdlib.h>
+
+#include "tls/tls_conn.h"
+
+/* How many exchanges wait for one connection of a server that has not said yet how many streams it
+ * takes: what RFC 9113 section 6.5.2 asks it to take at least. */
+#define STREAMS_GUESS 100
+/* More than this on one connection only makes them wait for each other. */
+#define STREAMS_MAX 1000
+/* How long a server has to answer the PING that asks whether it is there at all. */
+#define PING_MS 5000
+
+static void on_timer(struct timer *timer);
+static void on_again(struct deferred *deferred);
+static void on_dialed(struct dial *dial, enum dial_result result);
+static void flush(struct back_h2_conn *c);
+
+static struct upstream_server *server_of(const struct back_h2_conn *c)
+{
+    return &c->upstream->servers[c->server];
+}
+
+static const struct backend *backend_of(const struct back_h2_conn *c)
+{
+    return c->upstream->backend;
+}
+
+/* ---- life ---- */
+
+static void on_free(struct deferred *deferred)
+{
+    struct back_h2_conn *c = CONTAINER_OF(deferred, struct back_h2_conn, freeing);
+
+    nghttp2_session_del(c->session);
+    free(c);
+}
+
+static struct back_h2_conn *create(struct worker *worker, const struct backend *backend,
+                                   size_t server)
+{
+    struct back_h2_conn *c = xcalloc(1, sizeof(*c));
+
+    c->worker = worker;
+    c->upstream = worker_upstream(worker, backend);
+    c->server = server;
+    c->carrier = back_h1_create(worker, backend);
+    c->conn = back_h1_conn(c->carrier);
+    memset(&c->tried, 0xff, sizeof(c->tried));
+    list_init(&c->waiters);
+    list_init(&c->streams);
+    list_init(&c->stalled);
+    list_push_back(&worker->h2_backs, &c->node);
+    list_push_back(&server_of(c)->shared, &c->shared);
+    timer_init(&c->timer, on_timer);
+    deferred_init(&c->again, on_again);
+    deferred_init(&c->freeing, on_free);
+    return c;
+}
+
+/* The exchanges on it have been, or will be, told by the caller. */
+static void close_quietly(struct back_h2_conn *c)
+{
+    struct loop *loop = c->worker->loop;
+
+    if (c->state == BACK_H2_CLOSED) {
+        return;
+    }
+    if (c->state == BACK_H2_DIALING) {
+        dial_cancel(&c->dial);
+    }
+    c->state = BACK_H2_CLOSED;
+    list_remove(&c->node);
+    list_remove(&c->shared);
+    if (c->carrier != NULL) {
+        back_h1_destroy(c->carrier);
+    }
+    timer_destroy(loop, &c->timer);
+    deferred_cancel(&c->again);
+    loop_defer(loop, &c->freeing);
+}
+
+/* With a GOAWAY; nothing is on it. */
+static void say_goodbye(struct back_h2_conn *c)
+{
+    if (c->session != NULL && c->state != BACK_H2_CLOSED) {
+        (void)nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+        (void)back_h2_session_send(c);
+        conn_flush(c->conn);
+    }
+    close_quietly(c);
+}
+
+static void refuse_waiters(struct back_h2_conn *c, enum dial_result result,
+                           const struct trouble *trouble)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&c->waiters)) != NULL) {
+        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        c->waiter_count--;
+        x->awaited = NULL;
+        exchange_unreachable(x, result, trouble);
+    }
+}
+
+void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend)
+{
+    struct trouble trouble = {reason, detail, mend};
+    struct list *node;
+
+    if (c->state == BACK_H2_CLOSED) {
+        return;
+    }
+    close_quietly(c);
+    while ((node = list_pop_front(&c->streams)) != NULL) {
+        struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
+        back_h2_stream_closed(back, back->is_head_sent ? BACK_RETRY_IDEMPOTENT : BACK_RETRY_ALWAYS,
+                              &trouble);
+    }
+    refuse_waiters(c, DIAL_REFUSED, &trouble);
+}
+
+void back_h2_close_all(struct worker *worker)
+{
+    LIST_FOR_EACH(node, &worker->h2_backs)
+    {
+        say_goodbye(LIST_ENTRY(node, struct back_h2_conn, node));
+    }
+}
+
+/* ---- idle and doubtful ones ---- */
+
+static void rest(struct back_h2_conn *c)
+{
+    if (c->stream_count != 0 || c->state != BACK_H2_OPEN) {
+        return;
+    }
+    if (c->is_going_away || c->worker->is_draining) {
+        say_goodbye(c);
+        return;
+    }
+    if (c->timer.deadline_us == 0) {
+        timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->idle_timeout_ms);
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct back_h2_conn *c = CONTAINER_OF(timer, struct back_h2_conn, timer);
+
+    if (c->state == BACK_H2_PREFACE) {
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
+        back_h2_fail(c, "no_h2_settings", "the server did not begin to speak HTTP/2 in time",
+                     "see whether it speaks HTTP/2 on that port; protocol of the backend says so");
+    } else if (c->is_doubtful) {
+        back_h2_fail(c, "server_silent", "the server's connection does not answer a PING",
+                     "see whether the server hangs, or a firewall has forgotten the connection");
+    } else if (c->stream_count == 0) {
+        say_goodbye(c);
+    }
+}
+
+/* ---- making one ---- */
+
+static bool has_room(const struct back_h2_conn *c)
+{
+    uint32_t capacity;
+
+    if (c->state != BACK_H2_OPEN || c->is_going_away || c->is_doubtful || c->is_protocol_dead) {
+        return false;
+    }
+    capacity = back_h2_session_capacity(c);
+    return c->stream_count < (capacity < STREAMS_MAX ? capacity : STREAMS_MAX) &&
+           nghttp2_session_check_request_allowed(c->session) != 0;
+}
+
+static void open_stream(struct back_h2_conn *c, struct exchange *x)
+{
+    timer_clear(&c->timer);
+    exchange_attach(x, back_h2_stream_create(c, x));
+}
+
+/* The connection is up: as many as it has room for; the others make, or wait for, another. */
+static void admit_waiters(struct back_h2_conn *c)
+{
+    static const struct trouble no_room = {
+        "no_h2_streams", "the server opens connections on which it allows no requests",
+        "see the server's limit of concurrent streams"};
+    struct list *node;
+
+    if (c->state != BACK_H2_OPEN || list_is_empty(&c->waiters)) {
+        return;
+    }
+    if (!has_room(c)) {
+        refuse_waiters(c, DIAL_REFUSED, &no_room);
+        return;
+    }
+    while ((node = list_pop_front(&c->waiters)) != NULL) {
+        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        c->waiter_count--;
+        x->awaited = NULL;
+        if (has_room(c)) {
+            open_stream(c, x);
+        } else {
+            back_h2_acquire(x);
+        }
+    }
+}
+
+static void receive(struct back_h2_conn *c)
+{
+    if (c->is_pumping) {
+        return;
+    }
+    c->is_pumping = true;
+    for (int turn = 0; c->session != NULL && c->state != BACK_H2_CLOSED && conn_can_read(c->conn);
+         turn++) {
+        struct span bytes;
+        if (turn == 8) {
+            back_h2_schedule(c);
+            break;
+        }
+        enum conn_result result = conn_read(c->conn, &bytes);
+        if (result == CONN_AGAIN) {
+            continue;
+        }
+        if (result != CONN_OK) {
+            back_h2_fail(c, "server_closed", "the server closed the connection",
+                         "see the server's log");
+            break;
+        }
+        c->reads++;
+        c->last_read_us = loop_now_us(c->worker->loop);
+        if (!back_h2_session_receive(c, bytes)) {
+            c->is_protocol_dead = true;
+            break;
+        }
+        admit_waiters(c);
+    }
+    c->is_pumping = false;
+}
+
+/* Sends, and looks at what that and the frames before it have changed. */
+static void flush(struct back_h2_conn *c)
+{
+    if (c->state == BACK_H2_CLOSED || c->session == NULL) {
+        return;
+    }
+    if (!back_h2_session_send(c)) {
+        c->is_protocol_dead = true;
+    }
+    conn_flush(c->conn);
+    if (c->is_protocol_dead || (nghttp2_session_want_read(c->session) == 0 &&
+                                nghttp2_session_want_write(c->session) == 0)) {
+        back_h2_fail(c, "h2_connection_error", "the server broke the rules of HTTP/2",
+                     "see the server's log, and whether it speaks HTTP/2 on that port");
+        return;
+    }
+    back_h2_stream_wake_stalled(c);
+    rest(c);
+}
+
+static void on_again(struct deferred *deferred)
+{
+    struct back_h2_conn *c = CONTAINER_OF(deferred, struct back_h2_conn, again);
+
+    receive(c);
+    flush(c);
+}
+
+void back_h2_schedule(struct back_h2_conn *c)
+{
+    if (c->state != BACK_H2_CLOSED) {
+        loop_defer(c->worker->loop, &c->again);
+    }
+}
+
+static void on_readable(struct conn *conn)
+{
+    struct back_h2_conn *c = conn->owner;
+
+    receive(c);
+    flush(c);
+}
+
+static void on_writable(struct conn *conn)
+{
+    flush(conn->owner);
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+};
+
+static void start_h2(struct back_h2_conn *c)
+{
+    server_of(c)->speaks_h1 = false;
+    c->state = BACK_H2_PREFACE;
+    c->conn->handler = &handler;
+    c->conn->owner = c;
+    back_h2_session_create(c);
+    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->connect_timeout_ms);
+    back_h2_schedule(c);
+}
+
+/* The connection is the first one's; the others find their own, now that it is known what the
+ * server speaks. */
+static void hand_on_h1(struct back_h2_conn *c)
+{
+    struct back_h1 *carrier = c->carrier;
+    struct list waiters;
+    struct list *node;
+
+    server_of(c)->speaks_h1 = true;
+    back_h1_connected(carrier, c->server);
+    c->carrier = NULL;
+    list_init(&waiters);
+    while ((node = list_pop_front(&c->waiters)) != NULL) {
+        LIST_ENTRY(node, struct exchange, awaiting)->awaited = NULL;
+        list_push_back(&waiters, node);
+    }
+    c->state = BACK_H2_PREFACE; /* the dial is over */
+    close_quietly(c);
+    while ((node = list_pop_front(&waiters)) != NULL) {
+        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        if (carrier != NULL) {
+            exchange_attach(x, back_h1_base(carrier));
+            carrier = NULL;
+        } else {
+            back_h2_acquire(x);
+        }
+    }
+}
+
+static void on_dialed(struct dial *dial, enum dial_result result)
+{
+    static const struct trouble no_h2 = {
+        "no_h2", "the server does not speak HTTP/2 inside TLS (ALPN)",
+        "enable HTTP/2 on the server, or say 'protocol: auto' or 'protocol: h1' in the backend"};
+    struct back_h2_conn *c = dial->owner;
+    enum backend_protocol protocol = backend_of(c)->protocol;
+    bool is_h2;
+
+    if (result != DIAL_OK) {
+        struct trouble trouble = dial->trouble;
+        c->state = BACK_H2_PREFACE; /* the dial is over */
+        close_quietly(c);
+        refuse_waiters(c, result, &trouble);
+        return;
+    }
+    upstream_done(c->upstream, c->server, true); /* the dial's own; each exchange has another */
+    is_h2 = protocol == BACKEND_H2C || span_eq(tls_conn_alpn(c->conn), SPAN_OF("h2"));
+    if (is_h2) {
+        start_h2(c);
+    } else if (protocol == BACKEND_AUTO) {
+        hand_on_h1(c);
+    } else {
+        c->state = BACK_H2_PREFACE;
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
+        close_quietly(c);
+        refuse_waiters(c, DIAL_TLS, &no_h2);
+    }
+}
+
+/* ---- finding one ---- */
+
+static void wait_for(struct back_h2_conn *c, struct exchange *x)
+{
+    x->awaited = c;
+    list_push_back(&c->waiters, &x->awaiting);
+    c->waiter_count++;
+}
+
+void back_h2_forget(struct exchange *x)
+{
+    struct back_h2_conn *c = x->awaited;
+
+    x->awaited = NULL;
+    list_remove(&x->awaiting);
+    c->waiter_count--;
+    if (c->waiter_count == 0 && c->state == BACK_H2_DIALING) {
+        close_quietly(c); /* nobody wants it any more */
+    }
+}
+
+static unsigned waiters_max(const struct upstream_server *server)
+{
+    if (server->speaks_h1) {
+        return 1;
+    }
+    return server->shared_streams != 0 ? server->shared_streams : STREAMS_GUESS;
+}
+
+static bool join(struct upstream_server *server, struct exchange *x)
+{
+    LIST_FOR_EACH(node, &server->shared)
+    {
+        struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
+        if (has_room(c)) {
+            open_stream(c, x);
+            return true;
+        }
+    }
+    LIST_FOR_EACH(node, &server->shared)
+    {
+        struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
+        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) &&
+            c->waiter_count < waiters_max(server)) {
+            wait_for(c, x);
+            return true;
+        }
+    }
+    return false;
+}
+
+void back_h2_acquire(struct exchange *x)
+{
+    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+    struct list *parked =
+        x->backend->protocol == BACKEND_AUTO ? upstream_unpark(upstream, x->server) : NULL;
+    struct back_h2_conn *c;
+
+    if (parked != NULL) {
+        exchange_attach(x, back_h1_base(back_h1_from_parked(parked)));
+        return;
+    }
+    if (join(&upstream->servers[x->server], x)) {
+        return;
+    }
+    c = create(x->worker, x->backend, x->server);
+    wait_for(c, x);
+    upstream_lease(upstream, c->server);
+    dial_start(&c->dial, x->session, x->backend, c->conn, &c->tried, c->server, c, on_dialed);
+}

@@ -1,0 +1,120 @@
+/* What the files of the HTTP/2 back share:
+ *   back_h2.c           connections: found, made, shared, closed
+ *   back_h2_session.c   frames to events, by nghttp2
+ *   back_h2_stream.c    one request on a stream, as a struct back */
+#ifndef TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
+#define TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/strbuf.h"
+#include "gateway/back_h1.h"
+#include "gateway/back_h2.h"
+#include "gateway/dial.h"
+#include "http/h2_response.h"
+
+enum back_h2_state { BACK_H2_DIALING, BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
+
+struct back_h2_conn {
+    struct worker *worker;
+    struct upstream *upstream;
+    size_t server;
+    enum back_h2_state state;
+    /* Holds the connection, as only ALPN says which kind it becomes. NULL once it was handed on. */
+    struct back_h1 *carrier;
+    struct conn *conn; /* the carrier's */
+    struct dial dial;
+    struct upstream_tried tried; /* all bits set: this dial is for one server */
+    nghttp2_session *session;    /* NULL while dialing */
+    struct list node;            /* in worker->h2_backs */
+    struct list shared;          /* in its upstream_server's */
+    struct list waiters;         /* exchanges, by `awaiting` */
+    unsigned waiter_count;
+    struct list streams; /* struct back_h2: those that nghttp2 knows, or is about to */
+    struct list stalled; /* of those: whose request body waits for room */
+    unsigned stream_count;
+    bool is_going_away; /* takes no new streams */
+    bool is_doubtful;   /* a PING is out, after a stream on which nothing came */
+    bool is_pumping;
+    bool is_protocol_dead; /* nghttp2 cannot go on */
+    uint64_t reads;        /* counts the reads, so that each stream asks its front once in each */
+    uint64_t last_read_us;
+    size_t unsent;      /* bytes in the outbox since its last flush */
+    struct timer timer; /* PREFACE: the server's SETTINGS; OPEN: idle, or the PING's answer */
+    struct deferred again;
+    struct deferred freeing;
+};
+
+struct back_h2 {
+    struct back base;
+    struct worker *worker;
+    struct back_h2_conn *c;    /* NULL: the stream is closed */
+    struct exchange *exchange; /* NULL: released */
+    struct list node;          /* in c->streams */
+    struct list stalled;       /* in c->stalled */
+    int32_t stream_id;
+    /* The request. */
+    struct strbuf body; /* waits for the windows; sent up to body_at */
+    size_t body_at;
+    const struct http_fields *trailers; /* of the request, in the exchange's arena */
+    bool has_request_end;               /* no more body comes */
+    bool is_request_sent;               /* END_STREAM has gone out */
+    bool is_head_sent;                  /* the server may know of it */
+    /* The response. */
+    struct h2_response head; /* the section that is being received; trailers too */
+    struct http_fields response_trailers;
+    bool has_head;     /* the final one */
+    bool has_trailers; /* they are being received, or have been */
+    bool has_ended;    /* END_STREAM came */
+    bool is_giving;
+    unsigned interim_count;
+    enum http_framing framing;
+    uint64_t body_left;
+    struct strbuf held; /* what the front did not take yet; given up to held_at */
+    size_t held_at;
+    uint64_t asked_at_read; /* c->reads when the front was last asked whether it takes more */
+    uint32_t window;
+    uint64_t window_used; /* consumed since it was last enlarged */
+    struct deferred freeing;
+};
+
+/* ---- back_h2.c ---- */
+/* Output, or a check, is due: at the end of the turn. */
+void back_h2_schedule(struct back_h2_conn *c);
+/* Closes; every exchange on it hears of it. */
+void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend);
+
+/* ---- back_h2_session.c ---- */
+void back_h2_session_create(struct back_h2_conn *c);
+/* From the server; false: the session is dead. Events may end exchanges. */
+bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes) MUST_CHECK;
+/* Queues what is due as far as the socket takes it; false: the session is dead. */
+bool back_h2_session_send(struct back_h2_conn *c);
+/* How many streams the server takes at once. */
+uint32_t back_h2_session_capacity(const struct back_h2_conn *c);
+
+/* ---- back_h2_stream.c ---- */
+struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x);
+/* Its memory goes when both the exchange and the connection have let go of it. */
+void back_h2_stream_settle(struct back_h2 *back);
+/* nghttp2 or the connection has done with it. `retry` and `trouble` are used if the response is not
+ * whole. */
+void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
+                           const struct trouble *trouble);
+/* The response is broken: resets the stream. */
+void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail);
+/* Events of the response. */
+void back_h2_stream_on_section(struct back_h2 *back);
+void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value);
+void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end);
+void back_h2_stream_on_data(struct back_h2 *back, struct span bytes);
+void back_h2_stream_on_end(struct back_h2 *back);
+/* How much of the request's body waits to be sent. */
+static inline size_t back_h2_stream_waiting(const struct back_h2 *back)
+{
+    return back->body.len - back->body_at;
+}
+/* Asks the fronts of stalled streams for more, where there is room again. */
+void back_h2_stream_wake_stalled(struct back_h2_conn *c);
+
+#endif

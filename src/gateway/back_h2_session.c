@@ -1,0 +1,278 @@
+/* Frames to events: the nghttp2 session of a connection to a server.
+ *
+ * nghttp2 does frames, HPACK and flow control. What a response may look like is checked by
+ * http/h2_response.h, which refuses where nghttp2 leaves fields out. None of the callbacks sends:
+ * they run inside back_h2_session_receive or back_h2_session_send, and output waits for the end of
+ * the turn. */
+#include "gateway/back_h2_internal.h"
+
+/* What the server may send before it hears from us, for all streams together: enough for a long fat
+ * pipe. It is given back as it is used, so that a stream that is held up holds up no other. */
+#define CONNECTION_WINDOW (16 * 1024 * 1024)
+/* A stream's, at first (back_h2_stream.c enlarges it). */
+#define STREAM_WINDOW 131072
+/* Bytes that gather in the outbox before they are sent. */
+#define SEND_BYTES 65536
+
+static struct back_h2 *stream_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+/* ---- receiving ---- */
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct back_h2 *back = stream_of(session, frame->hd.stream_id);
+
+    (void)user_data;
+    if (back != NULL && back->exchange != NULL && frame->hd.type == NGHTTP2_HEADERS) {
+        back_h2_stream_on_section(back);
+    }
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user_data)
+{
+    struct back_h2 *back = stream_of(session, frame->hd.stream_id);
+
+    (void)flags;
+    (void)user_data;
+    if (back != NULL && back->exchange != NULL && frame->hd.type == NGHTTP2_HEADERS) {
+        back_h2_stream_on_field(back, span_make(name, name_len), span_make(value, value_len));
+    }
+    return 0;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id,
+                         const uint8_t *data, size_t len, void *user_data)
+{
+    struct back_h2 *back = stream_of(session, stream_id);
+
+    (void)flags;
+    (void)user_data;
+    (void)nghttp2_session_consume_connection(session, len);
+    if (back != NULL && back->exchange != NULL) {
+        back_h2_stream_on_data(back, span_make(data, len));
+    }
+    return 0;
+}
+
+static void on_settings(struct back_h2_conn *c)
+{
+    uint32_t capacity = back_h2_session_capacity(c);
+
+    c->upstream->servers[c->server].shared_streams = capacity != 0 ? capacity : 1;
+    if (c->state == BACK_H2_PREFACE) {
+        c->state = BACK_H2_OPEN;
+        timer_clear(&c->timer);
+    }
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct back_h2_conn *c = user_data;
+    struct back_h2 *back = NULL;
+    bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) {
+        back = stream_of(session, frame->hd.stream_id);
+    }
+    if (back != NULL && back->exchange != NULL) {
+        if (frame->hd.type == NGHTTP2_HEADERS) {
+            back_h2_stream_on_section_end(back, is_end);
+        } else if (is_end) {
+            back_h2_stream_on_end(back);
+        }
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        on_settings(c);
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
+        c->is_going_away = true;
+    } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+               c->is_doubtful) {
+        c->is_doubtful = false;
+        timer_clear(&c->timer);
+    }
+    return 0;
+}
+
+static const char *close_reason(uint32_t code)
+{
+    switch (code) {
+    case NGHTTP2_REFUSED_STREAM:
+        return "stream_refused";
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+        return "server_enhance_your_calm";
+    default:
+        return "stream_reset";
+    }
+}
+
+/* Also for the streams above a GOAWAY's last: nghttp2 closes them with REFUSED_STREAM (RFC 9113
+ * section 6.8). */
+static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code,
+                           void *user_data)
+{
+    struct back_h2 *back = stream_of(session, stream_id);
+    struct trouble trouble = {close_reason(code), nghttp2_http2_strerror(code),
+                              "the server reset the stream with this code: see its log"};
+
+    (void)user_data;
+    if (back != NULL) {
+        back_h2_stream_closed(
+            back, code == NGHTTP2_REFUSED_STREAM ? BACK_RETRY_ALWAYS : BACK_RETRY_NEVER, &trouble);
+    }
+    return 0;
+}
+
+/* ---- sending ---- */
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct back_h2 *back;
+
+    (void)user_data;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
+        return 0;
+    }
+    back = stream_of(session, frame->hd.stream_id);
+    if (back != NULL) {
+        back->is_head_sent = true;
+        back->is_request_sent |= (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    }
+    return 0;
+}
+
+/* A request that was queued when a GOAWAY came, or when it was cancelled: no stream was opened. */
+static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *user_data)
+{
+    struct back_h2_conn *c = user_data;
+    struct trouble trouble = {"stream_not_opened", nghttp2_strerror(error), NULL};
+
+    (void)session;
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return 0;
+    }
+    LIST_FOR_EACH(node, &c->streams)
+    {
+        struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
+        if (back->stream_id == frame->hd.stream_id) {
+            (void)nghttp2_session_set_stream_user_data(session, back->stream_id, NULL);
+            back_h2_stream_closed(
+                back, error == NGHTTP2_ERR_FRAME_SIZE_ERROR ? BACK_RETRY_NEVER : BACK_RETRY_ALWAYS,
+                &trouble);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* A DATA frame goes out of the stream's buffer without a copy. */
+static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                        size_t len, nghttp2_data_source *source, void *user_data)
+{
+    struct back_h2_conn *c = user_data;
+    struct back_h2 *back = source->ptr;
+
+    (void)session;
+    (void)frame;
+    conn_queue_copy(c->conn, span_make(head, 9));
+    conn_queue(c->conn, span_make(back->body.ptr + back->body_at, len));
+    back->body_at += len;
+    c->unsent += len + 9;
+    return 0;
+}
+
+bool back_h2_session_send(struct back_h2_conn *c)
+{
+    while (conn_pending(c->conn) == 0 && !conn_write_failed(c->conn)) {
+        const uint8_t *bytes;
+        ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
+        if (n < 0) {
+            return false;
+        }
+        if (n == 0 && c->unsent == 0) {
+            break;
+        }
+        conn_queue_copy(c->conn, span_make(bytes, (size_t)n));
+        c->unsent += (size_t)n;
+        if (n == 0 || c->unsent >= SEND_BYTES) {
+            conn_flush(c->conn);
+            c->unsent = 0;
+            if (n == 0) {
+                break;
+            }
+        }
+    }
+    conn_flush(c->conn);
+    c->unsent = 0;
+    return true;
+}
+
+bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes)
+{
+    ssize_t n = nghttp2_session_mem_recv(c->session, (const uint8_t *)bytes.ptr, bytes.len);
+
+    return n == (ssize_t)bytes.len;
+}
+
+uint32_t back_h2_session_capacity(const struct back_h2_conn *c)
+{
+    return nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+/* ---- creating ---- */
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *callbacks;
+
+    CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+    return callbacks;
+}
+
+static nghttp2_option *make_options(const struct limits_settings *limits)
+{
+    nghttp2_option *option;
+
+    CHECK(nghttp2_option_new(&option) == 0);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_http_messaging(option, 1); /* http/h2_response.h does it */
+    /* The gateway's own fields come on top of what a client may send. */
+    nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
+    return option;
+}
+
+void back_h2_session_create(struct back_h2_conn *c)
+{
+    const struct limits_settings *limits = &c->worker->snapshot->settings->limits;
+    nghttp2_session_callbacks *callbacks = make_callbacks();
+    nghttp2_option *option = make_options(limits);
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+         (uint32_t)(limits->head < UINT32_MAX ? limits->head : UINT32_MAX)},
+    };
+
+    CHECK(nghttp2_session_client_new2(&c->session, callbacks, c, option) == 0);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_option_del(option);
+    CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) ==
+          0);
+    CHECK(nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
+                                                CONNECTION_WINDOW) == 0);
+}

@@ -1,0 +1,535 @@
+/* One request and its response on a stream of an HTTP/2 connection.
+ *
+ * What is held of a stream is bounded: of the request's body BODY_MARK and one receive buffer, of
+ * the response what the stream's window allows, which is only opened again for what the front has
+ * taken. */
+#include <stdlib.h>
+
+#include "gateway/back_h2_internal.h"
+
+/* The body of a request that waits for the server: above this the front reads no more. */
+#define BODY_MARK 65536
+/* A stream's window: doubled as long as the client takes all at once, so that one who takes nothing
+ * costs little and one with a long fat pipe gets it full. The first is back_h2_session.c's. */
+#define WINDOW_FIRST 131072
+#define WINDOW_MAX (4 * 1024 * 1024)
+/* Given to the front at a time of what was held. */
+#define GIVE_BYTES 65536
+/* Interim (1xx) responses to one request. */
+#define INTERIM_MAX 16
+/* A connection that said nothing for this long is asked whether it is there, when a response on it
+ * was not. */
+#define DOUBT_US (5 * UINT64_C(1000000))
+#define DOUBT_ANSWER_MS 5000
+/* :method, :scheme, :authority, :path, te, content-length */
+#define OWN_FIELDS 6
+
+static const struct back_ops ops;
+
+static struct back_h2 *of(const struct back *base)
+{
+    return CONTAINER_OF(base, struct back_h2, base);
+}
+
+/* ---- life ---- */
+
+static void on_free(struct deferred *deferred)
+{
+    struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
+
+    strbuf_free(&back->body);
+    strbuf_free(&back->held);
+    free(back);
+}
+
+struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
+{
+    struct back_h2 *back = xcalloc(1, sizeof(*back));
+
+    back->base.ops = &ops;
+    back->worker = c->worker;
+    back->c = c;
+    back->exchange = x;
+    back->window = WINDOW_FIRST;
+    list_init(&back->stalled);
+    list_push_back(&c->streams, &back->node);
+    c->stream_count++;
+    deferred_init(&back->freeing, on_free);
+    return &back->base;
+}
+
+void back_h2_stream_settle(struct back_h2 *back)
+{
+    if (back->c == NULL && back->exchange == NULL) {
+        loop_defer(back->worker->loop, &back->freeing);
+    }
+}
+
+void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
+                           const struct trouble *trouble)
+{
+    struct exchange *x = back->exchange;
+    struct back_h2_conn *c = back->c;
+
+    list_remove(&back->node);
+    list_remove(&back->stalled);
+    c->stream_count--;
+    back->c = NULL;
+    back_h2_schedule(c);
+    if (x != NULL && !back->has_ended) {
+        struct trouble copy = *trouble;
+        if (copy.detail != NULL) {
+            copy.detail = arena_printf(&x->arena, "HTTP/2 to the server: %s", trouble->detail);
+        }
+        back->exchange = NULL;
+        if (x->first_byte_us != 0) {
+            retry = BACK_RETRY_NEVER;
+        }
+        exchange_back_failed(x, retry, 502, &copy);
+    }
+    back_h2_stream_settle(back);
+}
+
+void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
+{
+    struct exchange *x = back->exchange;
+    struct trouble trouble = {reason, detail,
+                              "the server sends broken HTTP/2: see its log, and its version"};
+
+    back->exchange = NULL;
+    if (back->c != NULL) {
+        (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                        NGHTTP2_PROTOCOL_ERROR);
+        back_h2_schedule(back->c);
+    }
+    exchange_back_failed(x, BACK_RETRY_NEVER, 502, &trouble);
+    back_h2_stream_settle(back);
+}
+
+/* A stream that got no answer, on a connection that has been silent: is it there at all? Until it
+ * says so it gets no new requests. */
+static void doubt(struct back_h2_conn *c)
+{
+    uint64_t silent_us = loop_now_us(c->worker->loop) - c->last_read_us;
+
+    if (silent_us < DOUBT_US || c->is_doubtful || c->state != BACK_H2_OPEN) {
+        return;
+    }
+    c->is_doubtful = true;
+    (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+    timer_set_ms(c->worker->loop, &c->timer, DOUBT_ANSWER_MS);
+}
+
+static void op_release(struct back *base, bool reusable)
+{
+    struct back_h2 *back = of(base);
+    struct back_h2_conn *c = back->c;
+
+    (void)reusable;
+    back->exchange = NULL;
+    back->has_request_end = true;
+    if (c != NULL && !(back->has_ended && back->is_request_sent)) {
+        /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
+        (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                        back->has_ended ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+        back_h2_schedule(c);
+        if (!back->has_head) {
+            doubt(c);
+        }
+    }
+    back_h2_stream_settle(back);
+}
+
+/* ---- the request ---- */
+
+static void add_nv(nghttp2_nv *nva, size_t *count, struct span name, struct span value,
+                   uint8_t flags)
+{
+    nva[(*count)++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
+                                   name.len, value.len, flags};
+}
+
+/* Fields that are secret, or new each time, stay out of the compression's memory, which the
+ * requests of all clients share (RFC 7541 section 7.1.3). */
+static uint8_t nv_flags(enum http_field_id id)
+{
+    static const uint64_t unindexed =
+        UINT64_C(1) << FIELD_AUTHORIZATION | UINT64_C(1) << FIELD_COOKIE |
+        UINT64_C(1) << FIELD_PROXY_AUTHORIZATION | UINT64_C(1) << FIELD_CLIENT_CERT |
+        UINT64_C(1) << FIELD_CLIENT_CERT_CHAIN | UINT64_C(1) << FIELD_X_REQUEST_ID;
+
+    return (unindexed >> id & 1) != 0 ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
+/* nghttp2 copies, and writes names in lower case. */
+static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields *fields)
+{
+    static const uint64_t own =
+        UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH | UINT64_C(1) << FIELD_TE;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct http_field *field = &fields->items[i];
+        if (!field->is_hop_by_hop && (own >> field->id & 1) == 0) {
+            add_nv(nva, count, field->name, field->value, nv_flags(field->id));
+        }
+    }
+}
+
+static struct span target_of(struct exchange *x)
+{
+    struct span path = x->path.forward;
+    struct span query = x->request.query;
+
+    if (query.ptr == NULL) {
+        return path;
+    }
+    return span_from_cstr(arena_printf(&x->arena, "%.*s?%.*s", SPAN_ARG(path), SPAN_ARG(query)));
+}
+
+static size_t write_head(struct exchange *x, nghttp2_nv *nva)
+{
+    const struct http_request *request = &x->request;
+    size_t count = 0;
+
+    add_nv(nva, &count, SPAN_OF(":method"), request->method_name, NGHTTP2_NV_FLAG_NONE);
+    /* Of this hop: servers refuse https on connections without TLS, and X-Forwarded-Proto tells
+     * what the client used. */
+    add_nv(nva, &count, SPAN_OF(":scheme"),
+           x->backend->tls != NULL ? SPAN_OF("https") : SPAN_OF("http"), NGHTTP2_NV_FLAG_NONE);
+    add_nv(nva, &count, SPAN_OF(":authority"),
+           request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"),
+           NGHTTP2_NV_FLAG_NONE);
+    add_nv(nva, &count, SPAN_OF(":path"), target_of(x), NGHTTP2_NV_FLAG_NONE);
+    add_fields(nva, &count, &request->fields);
+    if (http_fields_has(&request->fields, FIELD_TE) &&
+        http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"))) {
+        add_nv(nva, &count, SPAN_OF("te"), SPAN_OF("trailers"), NGHTTP2_NV_FLAG_NONE);
+    }
+    if (request->has_content_length && request->framing != HTTP_FRAMING_CHUNKED) {
+        const char *length =
+            arena_printf(&x->arena, "%llu", (unsigned long long)request->content_length);
+        add_nv(nva, &count, SPAN_OF("content-length"), span_from_cstr(length),
+               NGHTTP2_NV_FLAG_NONE);
+    }
+    return count;
+}
+
+/* nghttp2 asks for a DATA frame's worth. The trailers, if any, go behind the last one. */
+static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *user_data)
+{
+    struct back_h2 *back = source->ptr;
+    size_t waiting = back_h2_stream_waiting(back);
+    size_t n = waiting < length ? waiting : length;
+
+    (void)buf;
+    (void)user_data;
+    if (n == 0 && (!back->has_request_end || back->exchange == NULL)) {
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (n == waiting && back->has_request_end && back->exchange != NULL) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (back->trailers != NULL && back->trailers->count != 0) {
+            nghttp2_nv *nva =
+                arena_alloc(&back->exchange->arena, (back->trailers->count + 1) * sizeof(*nva));
+            size_t count = 0;
+            add_fields(nva, &count, back->trailers);
+            if (count != 0 && nghttp2_submit_trailer(session, stream_id, nva, count) == 0) {
+                *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            }
+        }
+    }
+    return (ssize_t)n;
+}
+
+static void op_send_head(struct back *base, struct exchange *x)
+{
+    struct back_h2 *back = of(base);
+    nghttp2_nv *nva = arena_alloc(&x->arena, (x->request.fields.count + OWN_FIELDS) * sizeof(*nva));
+    nghttp2_data_provider provider = {.source.ptr = back, .read_callback = read_body};
+
+    back->has_request_end = x->request_done;
+    back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(x, nva),
+                                             x->request_done ? NULL : &provider, back);
+    CHECK(back->stream_id > 0);
+    back_h2_schedule(back->c);
+}
+
+static bool op_takes_body(const struct back *base)
+{
+    struct back_h2 *back = of(base);
+
+    if (back->c == NULL) {
+        return false;
+    }
+    if (back_h2_stream_waiting(back) < BODY_MARK) {
+        return true;
+    }
+    if (list_is_empty(&back->stalled)) {
+        list_push_back(&back->c->stalled, &back->stalled);
+    }
+    return false;
+}
+
+static void wake_body(struct back_h2 *back)
+{
+    (void)nghttp2_session_resume_data(back->c->session, back->stream_id);
+    back_h2_schedule(back->c);
+}
+
+static void op_send_body(struct back *base, struct span bytes)
+{
+    struct back_h2 *back = of(base);
+
+    if (back->c == NULL || bytes.len == 0) {
+        return;
+    }
+    if (back->body_at == back->body.len) {
+        strbuf_clear(&back->body);
+        back->body_at = 0;
+    } else if (back->body_at >= BODY_MARK) {
+        back->body.len -= back->body_at;
+        memmove(back->body.ptr, back->body.ptr + back->body_at, back->body.len);
+        back->body_at = 0;
+    }
+    strbuf_add(&back->body, bytes);
+    wake_body(back);
+}
+
+static void op_send_end(struct back *base, const struct http_fields *trailers)
+{
+    struct back_h2 *back = of(base);
+
+    if (back->c == NULL || back->has_request_end) {
+        return;
+    }
+    back->has_request_end = true;
+    if (trailers != NULL && trailers->count != 0) {
+        struct http_fields *copy = arena_alloc(&back->exchange->arena, sizeof(*copy));
+        *copy = *trailers;
+        back->trailers = copy;
+    }
+    wake_body(back);
+}
+
+void back_h2_stream_wake_stalled(struct back_h2_conn *c)
+{
+    struct list ready;
+    struct list *node;
+
+    list_init(&ready);
+    LIST_FOR_EACH(it, &c->stalled)
+    {
+        if (back_h2_stream_waiting(LIST_ENTRY(it, struct back_h2, stalled)) < BODY_MARK) {
+            list_remove(it);
+            list_push_back(&ready, it);
+        }
+    }
+    while ((node = list_pop_front(&ready)) != NULL) {
+        struct back_h2 *back = LIST_ENTRY(node, struct back_h2, stalled);
+        if (back->exchange != NULL) {
+            exchange_back_writable(back->exchange);
+        }
+    }
+}
+
+static struct conn *op_raw(struct back *base)
+{
+    (void)base;
+    return NULL;
+}
+
+/* ---- the response ---- */
+
+/* The front has taken so much: the server may send as much again. */
+static void open_window(struct back_h2 *back, size_t bytes)
+{
+    struct back_h2_conn *c = back->c;
+
+    if (c == NULL || back->has_ended) {
+        return;
+    }
+    (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);
+    back->window_used += bytes;
+    if (back->window_used >= back->window && back->window < WINDOW_MAX) {
+        back->window_used = 0;
+        back->window *= 2;
+        (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                                    (int32_t)back->window);
+    }
+    back_h2_schedule(c);
+}
+
+static size_t held(const struct back_h2 *back)
+{
+    return back->held.len - back->held_at;
+}
+
+static void end_response(struct back_h2 *back)
+{
+    exchange_response_end(back->exchange, back->has_trailers ? &back->response_trailers : NULL);
+}
+
+static void give_held(struct back_h2 *back)
+{
+    if (back->is_giving) {
+        return;
+    }
+    back->is_giving = true;
+    while (back->exchange != NULL && held(back) != 0 && exchange_takes_response(back->exchange)) {
+        struct exchange *x = back->exchange;
+        struct conn_memory *memory = conn_memory(&x->session->conn);
+        size_t n = held(back) < GIVE_BYTES ? held(back) : GIVE_BYTES;
+        exchange_response_body(x, span_make(back->held.ptr + back->held_at, n));
+        /* It was queued by reference, and what it lies in may go. */
+        conn_memory_flush(memory);
+        back->held_at += n;
+        open_window(back, n);
+    }
+    back->is_giving = false;
+    if (back->exchange != NULL && held(back) == 0) {
+        strbuf_free(&back->held);
+        back->held_at = 0;
+        if (back->has_ended) {
+            end_response(back);
+        }
+    }
+}
+
+static void op_resume(struct back *base)
+{
+    struct back_h2 *back = of(base);
+
+    if (held(back) != 0) {
+        give_held(back);
+    }
+}
+
+static struct h2_limits limits_of(const struct back_h2 *back)
+{
+    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
+
+    return (struct h2_limits){.head_bytes = (size_t)limits->head, .fields = (size_t)limits->fields};
+}
+
+void back_h2_stream_on_section(struct back_h2 *back)
+{
+    struct exchange *x = back->exchange;
+    struct h2_limits limits = limits_of(back);
+
+    if (back->has_head) {
+        back->has_trailers = true;
+        back->response_trailers = (struct http_fields){0};
+        h2_section_init(&back->head.section, &x->arena, &limits, &back->response_trailers, true);
+        return;
+    }
+    h2_response_init(&back->head, &x->arena, &limits, &x->response);
+}
+
+void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value)
+{
+    if (back->has_head) {
+        h2_section_add(&back->head.section, name, value);
+    } else {
+        h2_response_add(&back->head, name, value);
+    }
+}
+
+static void fail_with(struct back_h2 *back, enum h2_error error)
+{
+    back_h2_stream_fail(back, h2_error_word(error), h2_error_text(error));
+}
+
+static void take_head(struct back_h2 *back, bool is_end)
+{
+    struct exchange *x = back->exchange;
+    enum h2_error error = h2_response_finish(&back->head, x->request.method, is_end);
+
+    if (error != H2_OK) {
+        fail_with(back, error);
+        return;
+    }
+    if (x->response.status < 200) {
+        if (++back->interim_count > INTERIM_MAX) {
+            back_h2_stream_fail(back, "too_many_interim",
+                                "the server sent one interim response after another");
+            return;
+        }
+        exchange_response_interim(x);
+        return;
+    }
+    back->has_head = true;
+    back->framing = x->response.framing;
+    back->body_left = x->response.content_length;
+    exchange_response_head(x);
+    if (is_end && back->exchange != NULL) {
+        back_h2_stream_on_end(back);
+    }
+}
+
+void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
+{
+    enum h2_error error;
+
+    if (!back->has_head) {
+        take_head(back, is_end);
+        return;
+    }
+    error = h2_trailers_finish(&back->head.section);
+    if (error == H2_OK && !is_end) {
+        error = H2_BAD_TRAILER;
+    }
+    if (error != H2_OK) {
+        fail_with(back, error);
+        return;
+    }
+    back_h2_stream_on_end(back);
+}
+
+void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
+{
+    struct exchange *x = back->exchange;
+    bool takes;
+
+    if (!back->has_head || back->framing == HTTP_FRAMING_NONE ||
+        (back->framing == HTTP_FRAMING_LENGTH && bytes.len > back->body_left)) {
+        fail_with(back, H2_BAD_LENGTH_MISMATCH);
+        return;
+    }
+    back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
+    /* Asked once for all frames that came in one read: they are no more than a receive buffer. */
+    takes =
+        held(back) == 0 && (back->asked_at_read == back->c->reads || exchange_takes_response(x));
+    if (!takes) {
+        strbuf_add(&back->held, bytes);
+        back->window_used = 0;
+        return;
+    }
+    back->asked_at_read = back->c->reads;
+    exchange_response_body(x, bytes);
+    open_window(back, bytes.len);
+}
+
+void back_h2_stream_on_end(struct back_h2 *back)
+{
+    if (!back->has_head || (back->framing == HTTP_FRAMING_LENGTH && back->body_left != 0)) {
+        fail_with(back, H2_BAD_LENGTH_MISMATCH);
+        return;
+    }
+    back->has_ended = true;
+    if (held(back) == 0 && !back->is_giving) {
+        end_response(back);
+    }
+}
+
+static const struct back_ops ops = {
+    .send_head = op_send_head,
+    .takes_body = op_takes_body,
+    .send_body = op_send_body,
+    .send_end = op_send_end,
+    .resume = op_resume,
+    .release = op_release,
+    .raw = op_raw,
+    .take_over = NULL,
+};
