@@ -299,6 +299,7 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         struct exchange *x = new_exchange(front);
         x->is_plain_error = true;
         front->state = FRONT_WAIT;
+        x->trouble.detail = "the client closed in the middle of a request's head";
         exchange_abandon(x, result == CONN_EOF ? "client_closed_in_head" : "client_reset");
         front->exchange = NULL;
         session_close(session);

@@ -443,6 +443,9 @@ int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
     listen_close(&s.listening);
     if (s.signal_fd >= 0) {
         (void)close(s.signal_fd);
+        /* One more signal that came in just now must not turn a clean end into a death by it. */
+        (void)signal(SIGTERM, SIG_IGN);
+        (void)signal(SIGINT, SIG_IGN);
         (void)sigprocmask(SIG_SETMASK, &s.old_signals, NULL);
     }
     return s.exit_status;
