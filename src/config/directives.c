@@ -103,6 +103,14 @@ static const struct directive limits_directives[] = {
      .max = 64 * KIBI,
      .doc = "Bytes of a TLS ClientHello, over all its records.",
      .example = "hello: 64k"},
+    {.name = "streams",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, streams),
+     .fallback = "100",
+     .min = 1,
+     .max = 10000,
+     .doc = "Requests at once on one HTTP/2 connection of a client.",
+     .example = "streams: 100"},
 };
 
 const struct section section_limits = {

@@ -4,6 +4,7 @@
 
 /* In the order of enum tls_policy, enum client_verify and enum plain_http. */
 static const char *const tls_policies[] = {"intermediate", "modern", "old", NULL};
+static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
 static const char *const client_verifies[] = {"off", "optional", "required", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
@@ -94,6 +95,16 @@ static const struct directive tls_directives[] = {
              "suits nearly every client of the last ten years. `old` goes back to TLS 1.0 and is "
              "for clients that cannot be replaced.",
      .example = "policy: modern"},
+    {.name = "protocols",
+     .type = DIRECTIVE_ENUM,
+     SLOT(tls_settings, protocols),
+     .fallback = "h2+h1",
+     .words = tls_protocols,
+     .doc = "Which HTTP versions clients may choose in the handshake (ALPN).",
+     .more = "`h2+h1` is HTTP/2 for clients that know it, else HTTP/1.1; `h1` and `h2` are one "
+             "alone. Plain ports take HTTP/2 from clients that know beforehand that it is spoken, "
+             "and HTTP/1.1; the `h2c` of Upgrade is ignored.",
+     .example = "protocols: h1"},
     {.name = "clients",
      .type = DIRECTIVE_SECTION,
      SLOT(tls_settings, clients),
@@ -390,7 +401,6 @@ static const struct directive site_directives[] = {
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
     {.name = "rewrite", .type = DIRECTIVE_LATER, .doc = "changes to paths and fields"},
-    {.name = "protocols", .type = DIRECTIVE_LATER, .doc = "which HTTP versions are spoken"},
 };
 
 const struct section section_site = {

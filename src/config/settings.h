@@ -69,6 +69,7 @@ struct listener_settings {
     struct place place;
 };
 
+enum tls_protocols { TLS_H2_AND_H1, TLS_H1_ONLY, TLS_H2_ONLY };
 enum tls_policy { TLS_POLICY_INTERMEDIATE, TLS_POLICY_MODERN, TLS_POLICY_OLD };
 enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_REQUIRED };
 
@@ -90,6 +91,7 @@ struct tls_settings {
     const char *certificate; /* as written; use `certificates` */
     const char *key;
     enum tls_policy policy;
+    enum tls_protocols protocols;
     struct tls_clients_settings *clients; /* NULL: off */
     struct place place;
 };
@@ -197,6 +199,7 @@ struct limits_settings {
     uint64_t body;        /* bytes of a request's body; 413 */
     uint64_t connections; /* client connections per worker */
     uint64_t hello;       /* bytes of a ClientHello, at most 64 KiB */
+    uint64_t streams;     /* open HTTP/2 streams of one client connection */
 };
 
 struct timeouts_settings {

@@ -71,14 +71,11 @@ static bool begin(struct session *session, struct access_record *record, enum ac
     return true;
 }
 
-void access_log_trouble(struct session *session, const struct trouble *trouble)
+void access_log_end(struct session *session, const struct trouble *trouble)
 {
     struct access_record record;
     struct texts texts;
 
-    if (session->is_logged) {
-        return;
-    }
     session->is_logged = true;
     if (!begin(session, &record, ACCESS_CONNECTION, session->accepted_us, &texts)) {
         return;
@@ -90,6 +87,13 @@ void access_log_trouble(struct session *session, const struct trouble *trouble)
     record.bytes_out = session->conn.bytes_out;
     fill_trouble(&record, trouble);
     write_record(session->worker, &record);
+}
+
+void access_log_trouble(struct session *session, const struct trouble *trouble)
+{
+    if (!session->is_logged) {
+        access_log_end(session, trouble);
+    }
 }
 
 void access_log_passthrough(struct session *session, const struct passthrough_facts *facts,

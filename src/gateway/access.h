@@ -14,6 +14,8 @@ struct passthrough_facts {
 
 /* Each writes at most one line; nothing when the log is off. */
 void access_log_trouble(struct session *session, const struct trouble *trouble);
+/* A connection that was of use before it was ended: written besides the lines of its requests. */
+void access_log_end(struct session *session, const struct trouble *trouble);
 /* trouble NULL: it ended in order. Writes nothing if a line was written before. */
 void access_log_passthrough(struct session *session, const struct passthrough_facts *facts,
                             const struct trouble *trouble);

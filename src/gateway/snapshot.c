@@ -112,12 +112,18 @@ static struct tls_context *build_server_tls(struct builder *b, const struct site
         [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
         [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
     };
+    static const enum tls_context_protocols protocols[] = {
+        [TLS_H2_AND_H1] = TLS_PROTOCOLS_BOTH,
+        [TLS_H1_ONLY] = TLS_PROTOCOLS_H1,
+        [TLS_H2_ONLY] = TLS_PROTOCOLS_H2,
+    };
     const struct tls_settings *tls = site->tls;
     struct tls_server_options options = {
         .certificate_count = tls->certificate_count,
         .policy = policies[tls->policy],
         .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
+        .protocols = protocols[tls->protocols],
     };
     struct error error;
 

@@ -18,9 +18,15 @@ struct tls_context {
     SSL_CTX *ssl_ctx;
 };
 
-/* What we speak inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1): the one place
- * that HTTP/2 will be added to. */
-static const unsigned char protocols[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+/* What we speak inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1). */
+static const struct protocol_list {
+    unsigned len;
+    unsigned char bytes[12];
+} protocol_lists[] = {
+    [TLS_PROTOCOLS_BOTH] = {12, {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
+    [TLS_PROTOCOLS_H1] = {9, {8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
+    [TLS_PROTOCOLS_H2] = {3, {2, 'h', '2'}},
+};
 
 /* AES-128-GCM first: as safe as the rest, and the cheapest handshake and record. */
 static const char tls13_suites[] =
@@ -188,12 +194,12 @@ static struct tls_context *wrap(SSL_CTX *ssl_ctx)
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *offered, unsigned offered_len, void *arg)
 {
+    const struct protocol_list *list = arg;
     unsigned char *chosen = NULL;
 
     (void)ssl;
-    (void)arg;
-    if (SSL_select_next_proto(&chosen, out_len, protocols, sizeof(protocols), offered,
-                              offered_len) != OPENSSL_NPN_NEGOTIATED) {
+    if (SSL_select_next_proto(&chosen, out_len, list->bytes, list->len, offered, offered_len) !=
+        OPENSSL_NPN_NEGOTIATED) {
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol (RFC 7301 section 3.2) */
     }
     *out = chosen;
@@ -248,7 +254,9 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
         SSL_CTX_set_cipher_list(ssl_ctx, policy->ciphers) != 1) {
         return library_failed(error, "the TLS library does not take the policy");
     }
-    SSL_CTX_set_alpn_select_cb(ssl_ctx, choose_protocol, NULL);
+    SSL_CTX_set_alpn_select_cb(
+        ssl_ctx, choose_protocol,
+        (struct protocol_list *)(uintptr_t)&protocol_lists[options->protocols]);
     for (size_t i = 0; i < options->certificate_count; i++) {
         if (!use_files(ssl_ctx, &options->certificates[i], error)) {
             return false;
@@ -306,14 +314,9 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
 
 static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_context_protocols which)
 {
-    static const struct span lists[] = {
-        [TLS_PROTOCOLS_H1] = SPAN("\x08http/1.1"),
-        [TLS_PROTOCOLS_H2] = SPAN("\x02h2"),
-        [TLS_PROTOCOLS_BOTH] = SPAN("\x02h2\x08http/1.1"),
-    };
+    const struct protocol_list *list = &protocol_lists[which];
 
-    return SSL_CTX_set_alpn_protos(ssl_ctx, (const unsigned char *)lists[which].ptr,
-                                   (unsigned)lists[which].len) == 0;
+    return SSL_CTX_set_alpn_protos(ssl_ctx, list->bytes, list->len) == 0;
 }
 
 static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *options,

@@ -18,6 +18,9 @@ enum tls_context_policy { TLS_CONTEXT_INTERMEDIATE, TLS_CONTEXT_MODERN, TLS_CONT
 /* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
 enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
 
+/* What is offered, or taken, by ALPN (RFC 7301); HTTP/2 first. */
+enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
+
 struct tls_certificate_files {
     const char *certificate; /* PEM: the leaf, then its intermediates */
     const char *key;         /* PEM, without a passphrase */
@@ -31,10 +34,8 @@ struct tls_server_options {
     enum tls_context_policy policy;
     enum tls_context_clients clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
+    enum tls_context_protocols protocols;
 };
-
-/* What is offered by ALPN (RFC 7301), best first. */
-enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
 
 struct tls_client_options {
     const char *ca;          /* PEM bundle; NULL: the system's */

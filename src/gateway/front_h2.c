@@ -1,0 +1,479 @@
+#include "gateway/front_h2.h"
+
+#include <stdlib.h>
+
+#include "gateway/access.h"
+#include "gateway/front_h2_internal.h"
+
+#define READS_PER_TURN 8
+/* How often streams and output are looked at while there are any: the deadlines are exact to this.
+ */
+#define TICK_MAX_MS 2000
+#define TICK_MIN_MS 20
+/* From the GOAWAY that announces the end to the one that names the last stream, unless the client
+ * answers the PING before. */
+#define DRAIN_NOTICE_MS 1000
+
+static const struct front_type type;
+
+static struct front_h2 *of(struct front *base)
+{
+    return CONTAINER_OF(base, struct front_h2, base);
+}
+
+const struct settings *front_h2_settings(const struct front_h2 *front)
+{
+    return front->session->snapshot->settings;
+}
+
+uint64_t front_h2_now(const struct front_h2 *front)
+{
+    return loop_now_us(front->session->worker->loop);
+}
+
+enum front_h2_preface front_h2_preface(struct span bytes)
+{
+    struct span preface = span_make(FRONT_H2_PREFACE, FRONT_H2_PREFACE_BYTES);
+    size_t n = bytes.len < preface.len ? bytes.len : preface.len;
+
+    if (!span_eq(span_head(bytes, n), span_head(preface, n))) {
+        return FRONT_H2_PREFACE_NOT;
+    }
+    return n == preface.len ? FRONT_H2_PREFACE_WHOLE : FRONT_H2_PREFACE_PART;
+}
+
+bool front_h2_charge(struct front_h2 *front, enum h2_event event)
+{
+    if (front->was_flooded || h2_budget_spend(&front->budget, event, front_h2_now(front))) {
+        return !front->was_flooded;
+    }
+    front->was_flooded = true;
+    front->flood = event;
+    return false;
+}
+
+/* ---- the end ---- */
+
+/* The client does not hear us any more, or must not. */
+static void abandon_all(struct front_h2 *front, const char *reason)
+{
+    LIST_FOR_EACH(node, &front->streams)
+    {
+        front_h2_abandon(LIST_ENTRY(node, struct h2_stream, node), reason);
+    }
+}
+
+static void lose(struct front_h2 *front, const char *reason)
+{
+    struct session *session = front->session;
+
+    if (!front->is_over) {
+        front->is_over = true;
+        abandon_all(front, reason);
+        session_abort(session);
+    }
+}
+
+/* A GOAWAY with a reason, then the end. */
+static void terminate(struct front_h2 *front, uint32_t code, const char *reason)
+{
+    if (front->is_terminated) {
+        return;
+    }
+    front->is_terminated = front->is_ending = true;
+    (void)nghttp2_session_terminate_session(front->h2, code);
+    abandon_all(front, reason);
+    front_h2_schedule(front);
+}
+
+static void hand_back(struct front_h2 *front)
+{
+    front->is_over = true;
+    abandon_all(front, "connection_ended");
+    session_finish(front->session, true);
+}
+
+/* ---- sending ---- */
+
+static void release_spent(struct front_h2 *front)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&front->spent)) != NULL) {
+        byte_queue_release(&LIST_ENTRY(node, struct h2_stream, spent)->out);
+    }
+}
+
+void front_h2_send(struct front_h2 *front)
+{
+    struct conn *conn = &front->session->conn;
+    const uint8_t *bytes;
+    ssize_t n = 0;
+
+    if (front->in_library || front->is_over) {
+        return;
+    }
+    front->in_library = true;
+    while (conn_pending(conn) == 0 && !conn_write_failed(conn) &&
+           (n = nghttp2_session_mem_send(front->h2, &bytes)) > 0) {
+        conn_queue_copy(conn, span_make(bytes, (size_t)n));
+        front->run_bytes += (size_t)n;
+    }
+    front->in_library = false;
+    conn_flush(conn);
+    front->run_bytes = 0;
+    release_spent(front);
+}
+
+/* Exchanges that waited for room in their streams. */
+static bool wake(struct front_h2 *front)
+{
+    struct list *node;
+    bool has_woken = false;
+
+    while (!front->is_over && (node = list_pop_front(&front->woken)) != NULL) {
+        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, woken);
+        if (stream->exchange != NULL) {
+            has_woken = true;
+            exchange_front_writable(stream->exchange);
+        }
+    }
+    return has_woken;
+}
+
+static void name_last_stream(struct front_h2 *front)
+{
+    if (front->is_draining && front->is_last_named && !front->is_ending) {
+        front->is_ending = true;
+        (void)nghttp2_submit_goaway(front->h2, NGHTTP2_FLAG_NONE,
+                                    nghttp2_session_get_last_proc_stream_id(front->h2),
+                                    NGHTTP2_NO_ERROR, NULL, 0);
+    }
+}
+
+static void run(struct front_h2 *front)
+{
+    struct conn *conn = &front->session->conn;
+
+    for (int turn = 0; turn < 4 && !front->is_over; turn++) {
+        name_last_stream(front);
+        front_h2_send(front);
+        if (!wake(front)) {
+            break;
+        }
+    }
+    front_h2_reap(front);
+    if (front->is_over) {
+        return;
+    }
+    if (conn_write_failed(conn)) {
+        lose(front, "client_reset");
+        return;
+    }
+    if (conn_pending(conn) != 0) {
+        return; /* on_writable */
+    }
+    if (nghttp2_session_want_write(front->h2) != 0 || !list_is_empty(&front->woken)) {
+        if (!list_is_empty(&front->woken)) {
+            front_h2_schedule(front);
+        }
+        return;
+    }
+    if ((front->is_ending && front->stream_count == 0) ||
+        nghttp2_session_want_read(front->h2) == 0) {
+        hand_back(front);
+    }
+}
+
+static void on_again(struct deferred *deferred);
+static void receive(struct front_h2 *front);
+
+void front_h2_schedule(struct front_h2 *front)
+{
+    if (!front->is_over) {
+        loop_defer(front->session->worker->loop, &front->again);
+    }
+}
+
+/* ---- receiving ---- */
+
+static void on_flood(struct front_h2 *front)
+{
+    struct trouble trouble = {h2_event_word(front->flood), h2_event_text(front->flood),
+                              "an attack, or a broken client: the connection was closed with "
+                              "ENHANCE_YOUR_CALM"};
+
+    front->session->worker->h2_floods++;
+    access_log_end(front->session, &trouble);
+    terminate(front, NGHTTP2_ENHANCE_YOUR_CALM, trouble.reason);
+}
+
+static void use(struct front_h2 *front, struct span bytes)
+{
+    front->in_library = true;
+    ssize_t n = nghttp2_session_mem_recv(front->h2, (const uint8_t *)bytes.ptr, bytes.len);
+    front->in_library = false;
+    if (front->was_flooded) {
+        on_flood(front);
+    } else if (n < 0) {
+        uint32_t code =
+            n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
+        access_log_end(
+            front->session,
+            &(struct trouble){n == NGHTTP2_ERR_FLOODED ? "h2_flood" : "h2_protocol_error",
+                              nghttp2_strerror((int)n), NULL});
+        front->was_flooded = true; /* its line is written */
+        terminate(front, code, "h2_protocol_error");
+    }
+}
+
+static void receive(struct front_h2 *front)
+{
+    struct conn *conn = &front->session->conn;
+    struct span bytes;
+
+    for (int turn = 0; !front->is_over && !front->was_flooded && conn_can_read(conn); turn++) {
+        if (turn == READS_PER_TURN) {
+            front_h2_schedule(front); /* on_again reads on */
+            return;
+        }
+        enum conn_result result = conn_read(conn, &bytes);
+        if (result == CONN_AGAIN) {
+            continue;
+        }
+        if (result != CONN_OK) {
+            lose(front, result == CONN_EOF ? "client_closed" : "client_reset");
+            return;
+        }
+        use(front, bytes);
+    }
+}
+
+static void on_again(struct deferred *deferred)
+{
+    struct front_h2 *front = CONTAINER_OF(deferred, struct front_h2, again);
+
+    receive(front);
+    run(front);
+}
+
+static void on_readable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+    struct front_h2 *front = of(session->front);
+
+    receive(front);
+    front_h2_schedule(front);
+}
+
+static void on_writable(struct conn *conn)
+{
+    struct session *session = conn->owner;
+    struct front_h2 *front = of(session->front);
+
+    front->stalled_since_us = 0;
+    run(front);
+}
+
+static const struct conn_handler handler = {
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+};
+
+/* ---- time ---- */
+
+static uint64_t tick_ms(const struct front_h2 *front)
+{
+    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
+    uint64_t least = timeouts->body_ms < timeouts->send_ms ? timeouts->body_ms : timeouts->send_ms;
+
+    least = timeouts->head_ms < least ? timeouts->head_ms : least;
+    return least / 4 < TICK_MIN_MS   ? TICK_MIN_MS
+           : least / 4 > TICK_MAX_MS ? TICK_MAX_MS
+                                     : least / 4;
+}
+
+void front_h2_arm(struct front_h2 *front)
+{
+    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
+    struct session *session = front->session;
+    uint64_t ms = front->stream_count != 0 || conn_pending(&session->conn) != 0 ? tick_ms(front)
+                  : front->is_greeted ? timeouts->keep_alive_ms
+                                      : timeouts->first_byte_ms;
+
+    if (front->is_draining && !front->is_last_named && ms > DRAIN_NOTICE_MS) {
+        ms = DRAIN_NOTICE_MS;
+    }
+    timer_set_ms(session->worker->loop, &session->timer, ms);
+}
+
+static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t ms)
+{
+    return front_h2_now(front) >= since_us + ms * 1000;
+}
+
+/* One stream's deadlines: its head, its body, and what it does not take. */
+static void check_stream(struct front_h2 *front, struct h2_stream *stream)
+{
+    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
+    struct exchange *x = stream->exchange;
+
+    if (x != NULL && !stream->is_head_done) {
+        if (has_passed(front, stream->moved_in_us, timeouts->head_ms)) {
+            x->is_plain_error = true;
+            terminate(front, NGHTTP2_PROTOCOL_ERROR, "head_timeout"); /* HPACK's state is lost */
+        }
+        return;
+    }
+    if ((stream->out.bytes != 0 || (stream->is_out_ended && !stream->is_end_sent)) &&
+        has_passed(front, stream->moved_out_us, timeouts->send_ms)) {
+        front_h2_abandon(stream, "client_stalled");
+        front_h2_reset(stream, NGHTTP2_CANCEL);
+        return;
+    }
+    if (x != NULL && !stream->is_in_ended && stream->in.bytes == 0 && !x->is_tunnel &&
+        !x->request_done && has_passed(front, stream->moved_in_us, timeouts->body_ms)) {
+        if (!exchange_takes_body(x)) {
+            stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
+            return;
+        }
+        exchange_refuse(x, 408, false, "body_timeout", "the request's body stopped coming",
+                        "timeouts.body sets the limit");
+    }
+}
+
+/* True: the connection has gone. */
+static bool check_output(struct front_h2 *front)
+{
+    struct conn *conn = &front->session->conn;
+
+    if (conn_pending(conn) == 0 || conn->bytes_out != front->bytes_at_tick) {
+        front->bytes_at_tick = conn->bytes_out;
+        front->stalled_since_us = 0;
+        return false;
+    }
+    if (front->stalled_since_us == 0) {
+        front->stalled_since_us = front_h2_now(front);
+    }
+    if (has_passed(front, front->stalled_since_us, front_h2_settings(front)->timeouts.send_ms)) {
+        lose(front, "client_stalled");
+        return true;
+    }
+    return false;
+}
+
+static bool is_idle_too_long(const struct front_h2 *front)
+{
+    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
+
+    return front->stream_count == 0 && conn_pending(&front->session->conn) == 0 &&
+           has_passed(front, front->idle_since_us,
+                      front->is_greeted ? timeouts->keep_alive_ms : timeouts->first_byte_ms);
+}
+
+static void type_on_timer(struct front *base)
+{
+    struct front_h2 *front = of(base);
+
+    if (front->is_over || check_output(front)) {
+        return;
+    }
+    if (front->is_draining && !front->is_last_named) {
+        front->is_last_named = true;
+        front_h2_schedule(front);
+    } else if (is_idle_too_long(front)) {
+        terminate(front, NGHTTP2_NO_ERROR, NULL);
+    }
+    LIST_FOR_EACH(node, &front->streams)
+    {
+        if (!front->is_over) {
+            check_stream(front, LIST_ENTRY(node, struct h2_stream, node));
+        }
+    }
+    if (!front->is_over) {
+        front_h2_arm(front);
+    }
+}
+
+static void type_drain(struct front *base)
+{
+    struct front_h2 *front = of(base);
+
+    if (front->is_draining || front->is_over) {
+        return;
+    }
+    front->is_draining = true;
+    /* RFC 9113 section 6.8: first a GOAWAY that lets everything under way pass, then one that names
+     * the last stream, a round trip later. */
+    (void)nghttp2_submit_shutdown_notice(front->h2);
+    (void)nghttp2_submit_ping(front->h2, NGHTTP2_FLAG_NONE, NULL);
+    front_h2_schedule(front);
+    front_h2_arm(front);
+}
+
+/* ---- life ---- */
+
+struct front *front_h2_create(struct session *session)
+{
+    struct front_h2 *front = xcalloc(1, sizeof(*front));
+
+    front->base.type = &type;
+    front->session = session;
+    session->conn.handler = &handler;
+    session->conn.owner = session;
+    list_init(&front->streams);
+    list_init(&front->dead);
+    list_init(&front->woken);
+    list_init(&front->spent);
+    deferred_init(&front->again, on_again);
+    h2_budget_init(&front->budget, front_h2_now(front));
+    front->idle_since_us = front_h2_now(front);
+    front->h2 = front_h2_session_new(front);
+    return &front->base;
+}
+
+static void type_start(struct front *base, struct span bytes)
+{
+    struct front_h2 *front = of(base);
+    struct session *session = front->session;
+
+    front_h2_arm(front);
+    if (bytes.len != 0) {
+        use(front, bytes);
+        conn_memory_flush(conn_memory(&session->conn)); /* what was queued may lie in `bytes` */
+    }
+    receive(front);
+    front_h2_schedule(front);
+}
+
+static void on_free(struct deferred *deferred)
+{
+    struct front_h2 *front = CONTAINER_OF(deferred, struct front_h2, again);
+    struct list *node;
+
+    front_h2_reap(front);
+    while ((node = list_pop_front(&front->streams)) != NULL) {
+        front_h2_free_stream(LIST_ENTRY(node, struct h2_stream, node));
+    }
+    nghttp2_session_del(front->h2);
+    free(front);
+}
+
+static void type_destroy(struct front *base)
+{
+    struct front_h2 *front = of(base);
+
+    front->is_over = true;
+    abandon_all(front, "cut_off");
+    deferred_cancel(&front->again);
+    deferred_init(&front->again, on_free);
+    loop_defer(front->session->worker->loop, &front->again);
+}
+
+static const struct front_type type = {
+    .name = "HTTP/2",
+    .start = type_start,
+    .on_timer = type_on_timer,
+    .drain = type_drain,
+    .destroy = type_destroy,
+};

@@ -1,0 +1,110 @@
+/* What the files of the HTTP/2 front share: front_h2.c (the connection: bytes, sending, time),
+ * front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_write.c (responses).
+ * Not for others. */
+#ifndef TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
+#define TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "gateway/byte_queue.h"
+#include "gateway/exchange.h"
+#include "gateway/front.h"
+#include "gateway/front_h2.h"
+#include "http/h2_budget.h"
+#include "http/h2_fields.h"
+
+/* Of a request's body, what a stream may send before the server takes any; and after the server has
+ * shown that it does, as long as all such streams of the connection together have no more than
+ * WIDE_BYTES_MAX of it. The connection's own window never holds a stream back. */
+#define STREAM_WINDOW 65535
+#define STREAM_WINDOW_WIDE (1024 * 1024)
+#define WIDE_STREAMS_MAX 4
+#define CONNECTION_WINDOW (16 * 1024 * 1024)
+
+struct h2_trailers;
+
+struct h2_stream {
+    struct front_h2 *front;
+    struct exchange *exchange; /* NULL: done, or given up */
+    struct list node;          /* in front->streams, or front->dead */
+    struct list woken;         /* in front->woken: the exchange can go on */
+    struct list spent;         /* in front->spent: chunks to be given back after the send */
+    int32_t id;
+    /* The request. */
+    struct h2_section section;
+    struct http_fields trailers;
+    struct byte_queue in;
+    uint64_t body_bytes;
+    uint64_t body_taken; /* by the exchange */
+    uint64_t moved_in_us;
+    bool is_head_done;
+    bool is_in_ended; /* END_STREAM has come */
+    bool has_trailers;
+    bool is_wide;
+    /* The response. */
+    struct byte_queue out;
+    struct span direct; /* goes before `out`, during front_h2_write_body alone */
+    struct h2_trailers *out_trailers;
+    uint64_t moved_out_us;
+    bool is_out_ended; /* nothing is added any more */
+    bool is_out_deferred;
+    bool is_out_blocked; /* the exchange waits */
+    bool is_end_sent;
+    bool is_reset;
+};
+
+struct front_h2 {
+    struct front base;
+    struct session *session;
+    nghttp2_session *h2;
+    struct h2_budget budget;
+    struct list streams;
+    struct list dead; /* closed: memory goes after the next send */
+    struct list woken;
+    struct list spent;
+    unsigned stream_count;
+    unsigned wide_streams;
+    size_t run_bytes;       /* in the outbox, not flushed yet */
+    uint64_t bytes_at_tick; /* conn.bytes_out when the timer was set */
+    uint64_t stalled_since_us;
+    uint64_t idle_since_us; /* when the last stream went */
+    bool in_library;        /* nghttp2 is on the stack */
+    bool is_greeted;        /* the client's first SETTINGS have come */
+    bool is_draining;       /* a GOAWAY that announces the end was sent */
+    bool is_last_named;     /* and the one that names the last stream */
+    bool is_terminated;     /* GOAWAY is on its way, and nothing is read any more */
+    bool is_ending;         /* the last GOAWAY is on its way, and then the connection ends */
+    bool is_over;           /* handed back to the session; nothing is done any more */
+    bool was_flooded;
+    enum h2_event flood;
+    struct deferred again;
+};
+
+/* ---- front_h2.c ---- */
+void front_h2_schedule(struct front_h2 *front);
+/* Sends what there is, unless nghttp2 is on the stack. */
+void front_h2_send(struct front_h2 *front);
+void front_h2_arm(struct front_h2 *front);
+uint64_t front_h2_now(const struct front_h2 *front);
+/* False: the budget is used up; the connection ends when nghttp2 has returned. */
+bool front_h2_charge(struct front_h2 *front, enum h2_event event) MUST_CHECK;
+const struct settings *front_h2_settings(const struct front_h2 *front);
+
+/* ---- front_h2_request.c ---- */
+nghttp2_session *front_h2_session_new(struct front_h2 *front);
+void front_h2_reset(struct h2_stream *stream, uint32_t code);
+void front_h2_drop_input(struct h2_stream *stream);
+/* The exchange, if there is one, hears that the client is not there any more. */
+void front_h2_abandon(struct h2_stream *stream, const char *reason);
+/* Hands on what waits of the request. */
+void front_h2_feed(struct h2_stream *stream);
+/* The memory of closed streams. */
+void front_h2_reap(struct front_h2 *front);
+void front_h2_free_stream(struct h2_stream *stream);
+
+/* ---- front_h2_write.c ---- */
+extern const struct front_ops front_h2_ops;
+void front_h2_set_data_callbacks(nghttp2_session_callbacks *callbacks);
+void front_h2_free_trailers(struct h2_stream *stream);
+
+#endif

@@ -1,0 +1,320 @@
+/* Responses: what an exchange gives becomes frames. */
+#include <stdlib.h>
+
+#include "gateway/front_h2_internal.h"
+
+/* An exchange waits when its stream holds this much; with the receive buffer that came last, that
+ * is what a client costs which opens no window. */
+#define QUEUE_MARK 65536
+/* And goes on when it holds less than this. */
+#define QUEUE_LOW 32768
+/* Bodies that are worth a send of their own, without a copy. */
+#define DIRECT_MIN 8192
+/* What is put into one send. */
+#define RUN_BYTES 65536
+
+#define FRAME_HEAD_BYTES 9
+
+/* Trailers that wait for the body's end: an array, then its texts. */
+struct h2_trailers {
+    size_t count;
+    nghttp2_nv fields[];
+};
+
+static struct h2_stream *stream_of(const struct exchange *x)
+{
+    return x->front_owner;
+}
+
+static nghttp2_nv pair(struct span name, struct span value)
+{
+    return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.ptr,
+                        .namelen = name.len,
+                        .value = (uint8_t *)(uintptr_t)value.ptr,
+                        .valuelen = value.len,
+                        .flags = NGHTTP2_NV_FLAG_NONE};
+}
+
+/* ---- heads ---- */
+
+/* nghttp2 copies names and values, and makes the names lower case. */
+static nghttp2_nv *make_head(struct exchange *x, const struct http_response *response,
+                             bool is_final, size_t *count)
+{
+    const struct http_fields *fields = &response->fields;
+    nghttp2_nv *head = arena_alloc(&x->arena, (fields->count + 2) * sizeof(*head));
+    size_t n = 0;
+
+    head[n++] = pair(SPAN_OF(":status"),
+                     span_from_cstr(arena_printf(&x->arena, "%03u", response->status % 1000)));
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct http_field *field = &fields->items[i];
+        /* RFC 8441 section 5: the answer to a key that the client has not sent. */
+        bool is_ours = x->is_tunnel && span_ieq(field->name, SPAN_OF("Sec-WebSocket-Accept"));
+        if (!field->is_hop_by_hop && field->id != FIELD_CONTENT_LENGTH && !is_ours) {
+            head[n++] = pair(field->name, field->value);
+        }
+    }
+    if (is_final && response->has_content_length) {
+        const char *length =
+            arena_printf(&x->arena, "%llu", (unsigned long long)response->content_length);
+        head[n++] = pair(SPAN_OF("content-length"), span_from_cstr(length));
+    }
+    *count = n;
+    return head;
+}
+
+static void op_interim(struct exchange *x, const struct http_response *response)
+{
+    struct h2_stream *stream = stream_of(x);
+    size_t count;
+    nghttp2_nv *head = make_head(x, response, false, &count);
+
+    (void)nghttp2_submit_headers(stream->front->h2, NGHTTP2_FLAG_NONE, stream->id, NULL, head,
+                                 count, NULL);
+    front_h2_schedule(stream->front);
+}
+
+static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
+                       uint32_t *flags, nghttp2_data_source *source, void *user_data)
+{
+    struct h2_stream *stream = source->ptr;
+    size_t held = stream->direct.len + stream->out.bytes;
+    size_t n = held < length ? held : length;
+
+    (void)buf;
+    (void)user_data;
+    if (n == 0 && !stream->is_out_ended) {
+        stream->is_out_deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (n == held && stream->is_out_ended) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (stream->out_trailers != NULL) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            (void)nghttp2_submit_trailer(h2, id, stream->out_trailers->fields,
+                                         stream->out_trailers->count);
+        }
+    }
+    if (n != 0) {
+        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    }
+    return (ssize_t)n;
+}
+
+static void op_head(struct exchange *x, const struct http_response *response)
+{
+    struct h2_stream *stream = stream_of(x);
+    nghttp2_data_provider provider = {.source = {.ptr = stream}, .read_callback = on_read};
+    bool has_body = response->framing != HTTP_FRAMING_NONE;
+    size_t count;
+    nghttp2_nv *head = make_head(x, response, true, &count);
+
+    stream->is_out_ended = !has_body;
+    stream->moved_out_us = front_h2_now(stream->front);
+    (void)nghttp2_submit_response(stream->front->h2, stream->id, head, count,
+                                  has_body ? &provider : NULL);
+    front_h2_schedule(stream->front);
+}
+
+/* ---- bodies ---- */
+
+static void resume(struct h2_stream *stream)
+{
+    if (stream->is_out_deferred) {
+        stream->is_out_deferred = false;
+        (void)nghttp2_session_resume_data(stream->front->h2, stream->id);
+    }
+}
+
+/* A long piece goes out straight from where it lies, as far as socket and window take it. */
+static struct span send_direct(struct h2_stream *stream, struct span bytes)
+{
+    struct front_h2 *front = stream->front;
+
+    if (bytes.len < DIRECT_MIN || stream->out.bytes != 0 || front->in_library || front->is_over ||
+        conn_pending(&front->session->conn) != 0) {
+        return bytes;
+    }
+    stream->direct = bytes;
+    resume(stream);
+    front_h2_send(front);
+    bytes = stream->direct;
+    stream->direct = span_make(NULL, 0);
+    return bytes;
+}
+
+static void op_body(struct exchange *x, struct span bytes)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    if (bytes.len == 0 || stream->is_reset) {
+        return;
+    }
+    if (stream->out.bytes == 0) {
+        stream->moved_out_us = front_h2_now(stream->front);
+    }
+    byte_queue_add(&stream->out, send_direct(stream, bytes));
+    if (stream->out.bytes != 0) {
+        resume(stream);
+    }
+    front_h2_schedule(stream->front);
+}
+
+static void keep_trailers(struct h2_stream *stream, const struct http_fields *fields)
+{
+    size_t bytes = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (!fields->items[i].is_hop_by_hop) {
+            bytes += fields->items[i].name.len + fields->items[i].value.len;
+            count++;
+        }
+    }
+    if (count == 0) {
+        return;
+    }
+    struct h2_trailers *kept = xmalloc(sizeof(*kept) + count * sizeof(kept->fields[0]) + bytes);
+    char *at = (char *)&kept->fields[count];
+    kept->count = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct http_field *field = &fields->items[i];
+        if (field->is_hop_by_hop) {
+            continue;
+        }
+        memcpy(at, field->name.ptr, field->name.len);
+        struct span name = span_make(at, field->name.len);
+        at += field->name.len;
+        if (field->value.len != 0) {
+            memcpy(at, field->value.ptr, field->value.len);
+        }
+        kept->fields[kept->count++] = pair(name, span_make(at, field->value.len));
+        at += field->value.len;
+    }
+    stream->out_trailers = kept;
+}
+
+void front_h2_free_trailers(struct h2_stream *stream)
+{
+    free(stream->out_trailers);
+    stream->out_trailers = NULL;
+}
+
+static void op_end(struct exchange *x, const struct http_fields *trailers)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    if (stream->is_out_ended) {
+        return; /* the head was all */
+    }
+    if (trailers != NULL) {
+        keep_trailers(stream, trailers);
+    }
+    stream->is_out_ended = true;
+    resume(stream);
+    front_h2_schedule(stream->front);
+}
+
+static bool op_is_blocked(struct exchange *x)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    if (stream->out.bytes < QUEUE_MARK) {
+        return false;
+    }
+    stream->is_out_blocked = true;
+    return true;
+}
+
+static void op_resume(struct exchange *x)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    stream->moved_in_us = front_h2_now(stream->front);
+    front_h2_feed(stream);
+    front_h2_schedule(stream->front);
+}
+
+static void op_done(struct exchange *x, bool is_broken)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    stream->exchange = NULL;
+    list_remove(&stream->woken);
+    front_h2_drop_input(stream);
+    if (is_broken) {
+        front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    } else {
+        h2_budget_earn_request(&stream->front->budget);
+    }
+    front_h2_schedule(stream->front);
+}
+
+static struct conn *op_raw(struct exchange *x)
+{
+    (void)x;
+    return NULL;
+}
+
+const struct front_ops front_h2_ops = {
+    .interim = op_interim,
+    .head = op_head,
+    .body = op_body,
+    .end = op_end,
+    .is_blocked = op_is_blocked,
+    .resume = op_resume,
+    .done = op_done,
+    .upgrade = NULL,
+    .raw = op_raw,
+};
+
+/* ---- frames of bodies go into the outbox by reference ---- */
+
+static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *frame_head,
+                        size_t length, nghttp2_data_source *source, void *user_data)
+{
+    struct front_h2 *front = user_data;
+    struct h2_stream *stream = source->ptr;
+    struct conn *conn = &front->session->conn;
+
+    (void)h2;
+    (void)frame;
+    if (front->run_bytes >= RUN_BYTES) {
+        conn_flush(conn);
+        front->run_bytes = 0;
+    }
+    if (conn_pending(conn) != 0 || conn_write_failed(conn)) {
+        return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    conn_queue_copy(conn, span_make(frame_head, FRAME_HEAD_BYTES));
+    front->run_bytes += FRAME_HEAD_BYTES + length;
+    if (stream->direct.len != 0) {
+        size_t n = stream->direct.len < length ? stream->direct.len : length;
+        conn_queue(conn, span_head(stream->direct, n));
+        stream->direct = span_skip(stream->direct, n);
+        length -= n;
+    }
+    while (length != 0) {
+        struct span bytes = byte_queue_take(&stream->out, length);
+        conn_queue(conn, bytes);
+        length -= bytes.len;
+        if (list_is_empty(&stream->spent)) {
+            list_push_back(&front->spent, &stream->spent);
+        }
+    }
+    stream->moved_out_us = front_h2_now(front);
+    h2_budget_earn_frame(&front->budget);
+    if (stream->is_out_blocked && stream->out.bytes < QUEUE_LOW) {
+        stream->is_out_blocked = false;
+        if (stream->exchange != NULL && list_is_empty(&stream->woken)) {
+            list_push_back(&front->woken, &stream->woken);
+        }
+    }
+    return 0;
+}
+
+void front_h2_set_data_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+}
