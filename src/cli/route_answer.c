@@ -364,8 +364,8 @@ static void follow_http(struct search *s)
     if (site->plain_http == PLAIN_HTTP_REDIRECT) {
         redirect(s, site);
     } else if (site->plain_http == PLAIN_HTTP_REFUSE) {
-        add_step(s, "refused", site->place, "403: plain_http is `refuse` on this site");
-        refuse(s, 403, "plain_http_refused");
+        add_step(s, "refused", site->place, "400: plain_http is `refuse` on this site");
+        refuse(s, 400, "plain_http_refused");
     } else {
         find_route(s, site);
     }

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/failures.h"
 #include "io/proxy_header.h"
+#include "tls/alert.h"
+#include "tls/failure_words.h"
 #include "tls/tls_conn.h"
 
 static void try_next(struct dial *dial);
@@ -16,10 +19,30 @@ static void finish(struct dial *dial, enum dial_result result)
     dial->on_done(dial, result);
 }
 
+/* For `tidegate status --handshakes`. */
+static void note_failure(const struct dial *dial, enum dial_result result, const char *reason,
+                         const char *mend)
+{
+    const struct backend *backend = dial->upstream->backend;
+    bool backend_refused = result == DIAL_TLS && !conn_is_plain(dial->conn) &&
+                           tls_conn_failure(dial->conn).alert_received != TLS_ALERT_NONE;
+
+    failures_note(&(struct failure_note){.side = "backend",
+                                         .who = result != DIAL_TLS ? "network"
+                                                : backend_refused  ? "backend"
+                                                                   : "gateway",
+                                         .reason = reason,
+                                         .detail = dial->text,
+                                         .mend = mend,
+                                         .name = backend->name,
+                                         .peer = backend->servers[dial->server].text});
+}
+
 static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)
 {
     const struct server *server = &dial->upstream->backend->servers[dial->server];
 
+    note_failure(dial, result, reason, mend);
     dial->last = result;
     dial->trouble.reason = reason;
     dial->trouble.mend = mend;
@@ -50,8 +73,8 @@ static void fail_connect(struct dial *dial, int error)
 
     (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
                    strerror(error));
-    fail(dial, DIAL_REFUSED, "server_unreachable",
-         "see that the server runs and listens on that address, and that no firewall is between");
+    fail(dial, DIAL_REFUSED, failure_cause(FAILURE_SERVER_UNREACHABLE)->word,
+         failure_cause(FAILURE_SERVER_UNREACHABLE)->mend);
     move_on(dial);
 }
 
@@ -63,10 +86,8 @@ static void on_timer(struct timer *timer)
     (void)snprintf(dial->text, sizeof(dial->text), "%.150s did not answer within %llu ms",
                    backend->servers[dial->server].text,
                    (unsigned long long)backend->connect_timeout_ms);
-    fail(dial, DIAL_TIMEOUT, "connect_timeout",
-         "see whether the server is overloaded or a firewall drops packets; connect_timeout of the "
-         "backend sets "
-         "the limit");
+    fail(dial, DIAL_TIMEOUT, failure_cause(FAILURE_SERVER_TIMEOUT)->word,
+         failure_cause(FAILURE_SERVER_TIMEOUT)->mend);
     move_on(dial);
 }
 

@@ -173,7 +173,8 @@ static bool keep_off_plain(struct exchange *x)
     case PLAIN_HTTP_REFUSE:
         break;
     }
-    exchange_refuse(x, 403, true, "plain_http_refused", "this site is not served over plain HTTP",
+    exchange_refuse(x, 400, true, "plain_http_refused",
+                    "this site speaks TLS only, and the request came in plain HTTP: use https://",
                     "use https://, or set plain_http of the site");
     return true;
 }

@@ -4,11 +4,13 @@
 #include <sys/socket.h>
 
 #include "gateway/access.h"
+#include "gateway/failures.h"
 #include "gateway/front.h"
 #include "gateway/front_h1.h"
 #include "gateway/front_h2.h"
 #include "gateway/passthrough.h"
 #include "io/proxy_header.h"
+#include "tls/failure_words.h"
 #include "tls/hello.h"
 #include "tls/tls_conn.h"
 
@@ -74,14 +76,43 @@ void session_abort(struct session *session)
     close_now(session, true);
 }
 
+/* For `tidegate status --handshakes`. */
+static void note_failure(const struct session *session, const struct trouble *trouble)
+{
+    char peer[SOCK_TEXT_MAX];
+    bool client_refused = session->is_tls && !conn_is_plain(&session->conn) &&
+                          tls_conn_failure(&session->conn).alert_received != TLS_ALERT_NONE;
+
+    (void)peer_text(&session->peer, peer);
+    failures_note(&(struct failure_note){.side = "client",
+                                         .who = client_refused ? "client" : "gateway",
+                                         .reason = trouble->reason,
+                                         .detail = trouble->detail,
+                                         .mend = trouble->mend,
+                                         .name = session->sni,
+                                         .peer = peer});
+}
+
 void session_log_trouble(struct session *session, const struct trouble *trouble)
 {
+    /* One that was opened and never used has not failed. */
+    if (!session->is_logged && (session->early_len != 0 || session->state != SESSION_PEEK ||
+                                session->conn.bytes_in != 0)) {
+        note_failure(session, trouble);
+    }
     access_log_trouble(session, trouble);
 }
 
 static void fail(struct session *session, const char *reason, const char *detail, const char *mend)
 {
     session_log_trouble(session, &(struct trouble){reason, detail, mend});
+}
+
+static void fail_known(struct session *session, enum failure failure)
+{
+    const struct handshake_cause *cause = failure_cause(failure);
+
+    fail(session, cause->word, cause->sentence, cause->mend);
 }
 
 void session_watch_output(struct session *session)
@@ -186,17 +217,15 @@ static void on_timer(struct timer *timer)
     case SESSION_PEEK:
         /* A connection opened and never used (a browser's spare one, a port check) is no trouble.
          */
-        fail(session, session->early_len != 0 ? "first_bytes_timeout" : "idle_without_request",
-             session->early_len != 0 ? "the client began to send, but no whole ClientHello, PROXY "
-                                       "header or request came in time"
-                                     : "the client connected and sent nothing",
-             session->early_len != 0 ? "timeouts.first_byte sets the limit" : NULL);
+        if (session->early_len != 0) {
+            fail_known(session, FAILURE_FIRST_BYTES_TIMEOUT);
+        } else {
+            fail(session, "idle_without_request", "the client connected and sent nothing", NULL);
+        }
         session_close(session);
         break;
     case SESSION_HANDSHAKE:
-        fail(session, "handshake_timeout", "the TLS handshake was not finished in time",
-             "the client or the network between is slow, or stopped; timeouts.handshake sets the "
-             "limit");
+        fail_known(session, FAILURE_HANDSHAKE_TIMEOUT);
         session_abort(session);
         break;
     case SESSION_HTTP:
@@ -290,15 +319,7 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     }
     session->site = site_of_hello(session, hello);
     if (session->site == NULL) {
-        if (hello->has_sni) {
-            fail(session, "unknown_server_name", "no site has the name that the client asked for",
-                 "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the "
-                 "default");
-        } else {
-            fail(session, "no_server_name",
-                 "the client named no server (SNI) and there is no default site",
-                 "use a client that sends SNI, or add a site with hosts: [\"*\"] as the default");
-        }
+        fail_known(session, hello->has_sni ? FAILURE_UNKNOWN_NAME : FAILURE_NO_NAME);
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
         return;
     }
@@ -307,9 +328,7 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
         return;
     }
     if (session->site->tls == NULL) {
-        fail(session, "site_without_tls",
-             "the site that the client asked for speaks plain HTTP only",
-             "give the site a certificate (tls:), or use http://");
+        fail_known(session, FAILURE_SITE_WITHOUT_TLS);
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
         return;
     }
@@ -471,8 +490,7 @@ static void on_peek_readable(struct conn *conn)
         }
         if (result != CONN_OK) {
             if (session->early_len != 0) {
-                fail(session, "closed_before_request",
-                     "the client closed in the middle of its first message", NULL);
+                fail_known(session, FAILURE_CLOSED_BEFORE_REQUEST);
             }
             session_close(session);
             return;
