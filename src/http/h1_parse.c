@@ -67,6 +67,25 @@ static enum h1_head_result find_end(const char *start, const char **at, const ch
     return H1_HEAD_MORE;
 }
 
+/* Whether the first bytes can be no HTTP/1 message's: a server's banner, another protocol. Told at
+ * once, rather than when a line end or a deadline comes. CR, LF and NUL are find_end's business. */
+static enum h1_error check_beginning(struct span bytes, bool is_request)
+{
+    static const char protocol[] = "HTTP/";
+    size_t most = is_request ? H1_METHOD_MAX : sizeof(protocol) - 1;
+
+    for (size_t i = 0; i < bytes.len && i < most; i++) {
+        char c = bytes.ptr[i];
+        if (c == '\r' || c == '\n' || c == '\0' || (is_request && c == ' ')) {
+            break;
+        }
+        if (is_request ? !http_is(c, HTTP_TOKEN) : c != protocol[i]) {
+            return is_request ? H1_BAD_METHOD : H1_BAD_STATUS_LINE;
+        }
+    }
+    return H1_OK;
+}
+
 enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limits, bool is_request,
                                 size_t *scanned, size_t *start, size_t *head_len,
                                 enum h1_error *error)
@@ -82,6 +101,10 @@ enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limit
     *start = first;
     if (bytes.len <= from) {
         return H1_HEAD_MORE;
+    }
+    if (*scanned <= H1_METHOD_MAX &&
+        (*error = check_beginning(span_skip(bytes, first), is_request)) != H1_OK) {
+        return H1_HEAD_BAD;
     }
     window = head_window(bytes, limits, is_request, first, from);
     const char *at = bytes.ptr + from;

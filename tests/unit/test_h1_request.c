@@ -594,8 +594,14 @@ static void bad_bytes_are_told_before_the_end(void **state)
 {
     (void)state;
     assert_int_equal(find_head_both_ways((struct span)T("GET /\n"), true).error, H1_BAD_LINE_END);
+    /* No line end is waited for where the first byte can be no method's, no protocol name's. */
     assert_int_equal(find_head_both_ways((struct span)T("\x16\x03\x01\0"), true).error,
-                     H1_BAD_REQUEST_LINE);
+                     H1_BAD_METHOD);
+    assert_int_equal(find_head_both_ways((struct span)T("\xff\xff\xff"), true).error,
+                     H1_BAD_METHOD);
+    assert_int_equal(find_head_both_ways((struct span)T("SSH-2.0-x"), false).error,
+                     H1_BAD_STATUS_LINE);
+    assert_int_equal(find_head_both_ways((struct span)T("HTTP"), false).result, H1_HEAD_MORE);
     assert_int_equal(find_head_both_ways((struct span)T(GET "X: \0"), true).error,
                      H1_BAD_FIELD_VALUE);
     assert_int_equal(find_head_both_ways((struct span)T("GET / HTTP/1.1\r\n"), true).result,
