@@ -5,9 +5,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tls/alert.h"
+#include "tls/chain_gap.h"
+#include "tls/failure_words.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
@@ -71,8 +74,49 @@ static unsigned long library_error(void)
     return first;
 }
 
+/* While the chain is at hand: is it an intermediate certificate that is missing, and which? */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_conn *tls = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
+    char name[CHAIN_GAP_TEXT_MAX];
+    int error = X509_STORE_CTX_get_error(store);
+
+    if (ok == 0 && tls != NULL && tls->gap == NULL &&
+        (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+         error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE) &&
+        chain_gap_find(X509_STORE_CTX_get0_untrusted(store), X509_STORE_CTX_get0_store(store),
+                       name)) {
+        tls->gap = xstrdup(name);
+    }
+    return ok;
+}
+
+/* What is known better than by the library's reason alone; NULL: nothing. */
+static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is_verdict)
+{
+    const struct handshake_cause *cause;
+    char *text;
+
+    if (tls->answered_http && tls->alert_received == TLS_ALERT_NONE) {
+        return failure_cause(FAILURE_BACKEND_PLAIN_HTTP);
+    }
+    if (!is_verdict || tls->gap == NULL) {
+        return NULL;
+    }
+    cause = failure_cause(tls->is_server ? FAILURE_CLIENT_MISSING_INTERMEDIATE
+                                         : FAILURE_BACKEND_MISSING_INTERMEDIATE);
+    if (asprintf(&text, "%s: missing %s", cause->sentence, tls->gap) >= 0) {
+        free(tls->gap);
+        tls->gap = text;
+    }
+    return cause;
+}
+
 static void fail_by_library(struct tls_conn *tls)
 {
+    const struct handshake_cause *cause;
+    bool is_verdict;
     struct handshake_facts facts = {
         .is_server = tls->is_server,
         .library_error = library_error(),
@@ -80,10 +124,16 @@ static void fail_by_library(struct tls_conn *tls)
         .alert_received = tls->alert_received,
     };
 
-    tls->detail = ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED
-                      ? X509_verify_cert_error_string(facts.verify_result)
-                      : ERR_reason_error_string(facts.library_error);
-    fail(tls, handshake_cause_of(&facts));
+    is_verdict = facts.alert_received == TLS_ALERT_NONE &&
+                 ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    tls->detail = is_verdict ? X509_verify_cert_error_string(facts.verify_result)
+                             : ERR_reason_error_string(facts.library_error);
+    cause = special_cause(tls, is_verdict);
+    if (!is_verdict || cause == NULL) {
+        free(tls->gap);
+        tls->gap = NULL;
+    }
+    fail(tls, cause != NULL ? cause : handshake_cause_of(&facts));
 }
 
 /* Keeps what the library did not take, until the owner reads. */
@@ -163,6 +213,10 @@ static void handshake_step(struct tls_conn *tls, struct span input)
     int result;
     int error;
 
+    if (tls->handshake_bytes == 0 && !tls->is_server) {
+        /* A web server answers a ClientHello with a page that says 400. */
+        tls->answered_http = input.len >= 5 && memcmp(input.ptr, "HTTP/", 5) == 0;
+    }
     tls->handshake_bytes += (uint32_t)input.len;
     tls_bio_begin(tls->conn, input);
     result = SSL_do_handshake(tls->ssl);
@@ -278,6 +332,7 @@ static void layer_destroy(struct conn *conn)
     drop_held(tls);
     SSL_free(tls->ssl);
     free(tls->leftover);
+    free(tls->gap);
     free(tls);
 }
 
@@ -508,6 +563,9 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
     deferred_init(&tls->report, on_report);
     (void)SSL_set_app_data(ssl, tls);
     SSL_set_info_callback(ssl, on_info);
+    if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_callback(ssl) == NULL) {
+        SSL_set_verify(ssl, SSL_get_verify_mode(ssl), on_verify);
+    }
     conn->layer = &handshake_layer;
     conn->layer_state = tls;
     return tls;

@@ -25,7 +25,7 @@ struct tls_failure tls_conn_failure(const struct conn *conn)
 
     if (tls->cause != NULL) {
         failure.word = tls->cause->word;
-        failure.sentence = tls->cause->sentence;
+        failure.sentence = tls->gap != NULL ? tls->gap : tls->cause->sentence;
         failure.mend = tls->cause->mend;
     }
     return failure;

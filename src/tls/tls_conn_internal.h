@@ -26,6 +26,7 @@ struct tls_conn {
     struct deferred report;
     const struct handshake_cause *cause; /* NULL: nothing has failed */
     const char *detail;
+    char *gap;         /* an intermediate certificate that was missing; then a sentence */
     struct held *held; /* NULL: nothing is held back */
     char *leftover;    /* ciphertext that was received, and not yet decrypted */
     uint32_t leftover_len;
@@ -36,6 +37,7 @@ struct tls_conn {
     bool is_server : 1;
     bool is_reported : 1; /* on_done was called, or is about to be */
     bool was_truncated : 1;
+    bool answered_http : 1; /* plain HTTP came where a ServerHello belongs */
 };
 
 static inline struct tls_conn *tls_of(const struct conn *conn)
