@@ -30,6 +30,10 @@ static void write_framing(struct h1_writer *w, struct front_h1 *front, const str
     }
     if (response->has_content_length) {
         h1_write_field_u64(w, SPAN_OF("Content-Length"), response->content_length);
+    } else if (response->version == HTTP_2 && x->request.method != HTTP_HEAD &&
+               response->status != 204 && response->status != 304) {
+        /* The stream's end said that there is no body; here its length must. */
+        h1_write_bytes(w, SPAN_OF("Content-Length: 0\r\n"));
     }
 }
 
