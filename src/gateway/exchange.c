@@ -54,6 +54,7 @@ static void give_back(struct exchange *x)
     conn_memory_flush(conn_memory(&x->session->conn));
     worker->exchange_count--;
     deferred_cancel(&x->again);
+    replay_drop(&x->replay);
     if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
         exchange_destroy(x);
         return;
@@ -241,6 +242,7 @@ void exchange_begin(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
+    x->replay.is_off = x->backend->protocol == BACKEND_H1;
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {
         exchange_refuse(x, 501, false, "upgrade_not_allowed",
@@ -277,6 +279,7 @@ void exchange_request_body(struct exchange *x, struct span bytes)
         return;
     }
     if (x->back != NULL) {
+        replay_add(&x->replay, bytes);
         x->back->ops->send_body(x->back, bytes);
         exchange_progress(x);
     }
@@ -292,6 +295,7 @@ struct conn *exchange_raw_back(const struct exchange *x)
 void exchange_request_moved(struct exchange *x, uint64_t bytes)
 {
     x->request_bytes += bytes;
+    replay_drop(&x->replay); /* they were never in our memory */
     exchange_progress(x);
 }
 
@@ -299,6 +303,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
+        x->replay.trailers = *trailers;
     }
     x->request_done = true;
     if (x->state == EXCHANGE_DISCARD) {
@@ -354,6 +359,7 @@ void exchange_response_head(struct exchange *x)
         x->first_byte_us = loop_now_us(x->worker->loop);
     }
     exchange_progress(x);
+    replay_drop(&x->replay);
     if (x->response.status == 101 && x->front->upgrade == NULL) {
         exchange_start_streams(x);
         return;

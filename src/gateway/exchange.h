@@ -17,6 +17,7 @@
 
 #include "edge/path.h"
 #include "gateway/dial.h"
+#include "gateway/replay.h"
 #include "gateway/session.h"
 #include "gateway/static_files.h"
 #include "http/message.h"
@@ -99,6 +100,7 @@ struct exchange {
     bool request_done;   /* its last byte has come */
     bool is_plain_error; /* the head was never parsed: fields of the request are not to be read */
     bool was_retried;
+    struct replay replay;
     unsigned refusals;        /* how often a server declined it unseen */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool has_started;         /* a final response head was given to the front */

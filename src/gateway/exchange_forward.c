@@ -31,13 +31,33 @@ static unsigned status_of(enum dial_result result)
     return 502;
 }
 
+/* The head, and what has come of the body already: a request that is sent again, or one whose end
+ * came while there was no connection yet. */
+static void send_request(struct exchange *x)
+{
+    struct back *back = x->back;
+    struct span body = strbuf_span(&x->replay.body);
+    bool is_done = x->request_done;
+
+    x->request_done = is_done && body.len == 0 && x->replay.trailers.count == 0;
+    back->ops->send_head(back, x);
+    x->request_done = is_done;
+    if (body.len != 0) {
+        back->ops->send_body(back, body);
+        conn_memory_flush(conn_memory(&x->session->conn)); /* more may be added, elsewhere */
+    }
+    if (is_done && x->request.framing != HTTP_FRAMING_NONE) {
+        back->ops->send_end(back, x->replay.trailers.count != 0 ? &x->replay.trailers : NULL);
+    }
+}
+
 void exchange_attach(struct exchange *x, struct back *back)
 {
     x->connected_us = loop_now_us(x->worker->loop);
     x->back = back;
     x->state = EXCHANGE_WAIT;
     exchange_progress(x);
-    back->ops->send_head(back, x);
+    send_request(x);
     if (x->back != NULL && !x->request_done) {
         x->front->resume(x);
     }
@@ -155,7 +175,7 @@ void exchange_release_back(struct exchange *x, bool reusable)
 
 static bool may_send_again(struct exchange *x, enum back_retry retry)
 {
-    if (x->has_started || x->request_bytes != 0) {
+    if (x->has_started || (x->request_bytes != 0 && x->replay.is_off)) {
         return false;
     }
     switch (retry) {
