@@ -539,9 +539,9 @@ static const struct conn_layer data_layer = {
 
 /* ---- starting ---- */
 
-static SSL *ssl_create(const struct tls_context *context)
+static SSL *ssl_create(struct tls_context *context)
 {
-    SSL *ssl = SSL_new(tls_context_ssl_ctx(context));
+    SSL *ssl = tls_context_new_ssl(context);
 
     if (ssl != NULL && !tls_bio_attach(ssl)) {
         SSL_free(ssl);
@@ -582,7 +582,7 @@ static void start(struct tls_conn *tls, struct span first_bytes)
     }
 }
 
-bool tls_conn_accept(struct conn *conn, const struct tls_context *context, struct span first_bytes,
+bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span first_bytes,
                      const struct tls_conn_events *events)
 {
     SSL *ssl = ssl_create(context);
@@ -613,7 +613,7 @@ static bool set_server_name(SSL *ssl, const char *server_name)
            SSL_set_tlsext_host_name(ssl, server_name) == 1;
 }
 
-bool tls_conn_connect(struct conn *conn, const struct tls_context *context, const char *server_name,
+bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
                       const struct tls_conn_events *events)
 {
     SSL *ssl = ssl_create(context);

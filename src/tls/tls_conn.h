@@ -42,11 +42,11 @@ struct tls_failure {
 /* Puts the layer on and goes on from first_bytes, which the owner has already read (the whole
  * ClientHello or any part of it, and what followed); copied where needed, so they may lie in the
  * receive buffer. False when memory is out: the connection is still plain then. */
-bool tls_conn_accept(struct conn *conn, const struct tls_context *context, struct span first_bytes,
+bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span first_bytes,
                      const struct tls_conn_events *events) MUST_CHECK;
 /* server_name: a host name (sent as SNI and checked) or an IP address (checked, not sent); NULL
  * only with a context that skips verification. */
-bool tls_conn_connect(struct conn *conn, const struct tls_context *context, const char *server_name,
+bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
                       const struct tls_conn_events *events) MUST_CHECK;
 
 /* All below: only for a connection that has the layer (!conn_is_plain). */

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define AUTHORITIES_MAX 4096
 
 struct tls_context {
+    pthread_mutex_t lock; /* of the pointer alone: it is replaced when files have changed */
     SSL_CTX *ssl_ctx;
 };
 
@@ -28,37 +30,6 @@ static const struct protocol_list {
     [TLS_PROTOCOLS_H2] = {3, {2, 'h', '2'}},
 };
 
-/* AES-128-GCM first: as safe as the rest, and the cheapest handshake and record. */
-static const char tls13_suites[] =
-    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-
-/* Mozilla's lists. Finite-field Diffie-Hellman is left out: what needs it is gone, and one client
- * can make it cost a server dear. */
-static const char intermediate_ciphers[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-static const char old_ciphers[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:"
-    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"
-    "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"
-    "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"
-    "AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA";
-
-static const struct policy {
-    int min_version;
-    int security_level;
-    const char *ciphers; /* of TLS 1.2 and below */
-} policies[] = {
-    [TLS_CONTEXT_INTERMEDIATE] = {TLS1_2_VERSION, 2, intermediate_ciphers},
-    [TLS_CONTEXT_MODERN] = {TLS1_3_VERSION, 2, intermediate_ciphers},
-    /* Level 0, since TLS 1.0 and 1.1 sign with SHA-1. */
-    [TLS_CONTEXT_OLD] = {TLS1_VERSION, 0, old_ciphers},
-};
-
 static bool library_failed(struct error *error, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -70,36 +41,18 @@ static bool library_failed(struct error *error, const char *what)
 
 /* ---- what both sides set ---- */
 
-/* The library says which groups it knows only by refusing a list that has another. */
-static bool set_groups(SSL_CTX *ssl_ctx)
-{
-    if (SSL_CTX_set1_groups_list(ssl_ctx, "X25519MLKEM768:X25519:P-256:P-384") == 1) {
-        return true;
-    }
-    ERR_clear_error();
-    return SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1;
-}
-
 bool tls_context_has_post_quantum(void)
 {
-    SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_method());
-    bool has_it = ssl_ctx != NULL && SSL_CTX_set1_groups_list(ssl_ctx, "X25519MLKEM768") == 1;
-
-    SSL_CTX_free(ssl_ctx);
-    ERR_clear_error();
-    return has_it;
+    return tls_policy_has_post_quantum();
 }
 
-static bool set_common(SSL_CTX *ssl_ctx, int min_version)
+static void set_common(SSL_CTX *ssl_ctx)
 {
     SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     /* Idle connections give their buffers back; the chain that is sent is the file's. */
     SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(ssl_ctx, 0);
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
-    return SSL_CTX_set_min_proto_version(ssl_ctx, min_version) == 1 &&
-           SSL_CTX_set_max_proto_version(ssl_ctx, 0) == 1 &&
-           SSL_CTX_set_ciphersuites(ssl_ctx, tls13_suites) == 1 && set_groups(ssl_ctx);
 }
 
 static bool use_chain(SSL_CTX *ssl_ctx, const struct certificate *certificate, const char *key,
@@ -185,6 +138,7 @@ static struct tls_context *wrap(SSL_CTX *ssl_ctx)
 {
     struct tls_context *context = xcalloc(1, sizeof(*context));
 
+    CHECK(pthread_mutex_init(&context->lock, NULL) == 0);
     context->ssl_ctx = ssl_ctx;
     return context;
 }
@@ -244,15 +198,14 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
 static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
                        struct error *error)
 {
-    const struct policy *policy = &policies[options->policy];
-
-    SSL_CTX_set_options(ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_security_level(ssl_ctx, policy->security_level);
+    set_common(ssl_ctx);
     /* One ticket instead of two saves 7 % of a handshake; browsers that open several connections at
      * once get one with each. */
-    if (!set_common(ssl_ctx, policy->min_version) || SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1 ||
-        SSL_CTX_set_cipher_list(ssl_ctx, policy->ciphers) != 1) {
+    if (SSL_CTX_set_num_tickets(ssl_ctx, 1) != 1) {
         return library_failed(error, "the TLS library does not take the policy");
+    }
+    if (!tls_policy_apply(ssl_ctx, options->policy, &options->overrides, error)) {
+        return false;
     }
     SSL_CTX_set_alpn_select_cb(
         ssl_ctx, choose_protocol,
@@ -265,8 +218,7 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     return set_client_policy(ssl_ctx, options, error);
 }
 
-struct tls_context *tls_server_context_create(const struct tls_server_options *options,
-                                              struct error *error)
+static SSL_CTX *build_server(const struct tls_server_options *options, struct error *error)
 {
     SSL_CTX *ssl_ctx;
 
@@ -284,7 +236,32 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
-    return wrap(ssl_ctx);
+    return ssl_ctx;
+}
+
+struct tls_context *tls_server_context_create(const struct tls_server_options *options,
+                                              struct error *error)
+{
+    SSL_CTX *ssl_ctx = build_server(options, error);
+
+    return ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
+}
+
+bool tls_server_context_reload(struct tls_context *context,
+                               const struct tls_server_options *options, struct error *error)
+{
+    SSL_CTX *fresh = build_server(options, error);
+    SSL_CTX *old;
+
+    if (fresh == NULL) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&context->lock);
+    old = context->ssl_ctx;
+    context->ssl_ctx = fresh;
+    (void)pthread_mutex_unlock(&context->lock);
+    SSL_CTX_free(old); /* connections have references of their own */
+    return true;
 }
 
 /* ---- clients ---- */
@@ -322,9 +299,8 @@ static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_context_protocols which)
 static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
                        struct error *error)
 {
-    if (!set_common(ssl_ctx, TLS1_2_VERSION) ||
-        SSL_CTX_set_cipher_list(ssl_ctx, intermediate_ciphers) != 1 ||
-        !offer_protocols(ssl_ctx, options->protocols)) {
+    set_common(ssl_ctx);
+    if (!tls_policy_apply_client(ssl_ctx) || !offer_protocols(ssl_ctx, options->protocols)) {
         return library_failed(error, "the TLS library does not take the settings");
     }
     if (!trust_servers(ssl_ctx, options, error)) {
@@ -359,8 +335,23 @@ void tls_context_destroy(struct tls_context *context)
 {
     if (context != NULL) {
         SSL_CTX_free(context->ssl_ctx);
+        (void)pthread_mutex_destroy(&context->lock);
         free(context);
     }
+}
+
+struct ssl_st *tls_context_new_ssl(struct tls_context *context)
+{
+    SSL_CTX *ssl_ctx;
+    SSL *ssl;
+
+    (void)pthread_mutex_lock(&context->lock);
+    ssl_ctx = context->ssl_ctx;
+    (void)SSL_CTX_up_ref(ssl_ctx);
+    (void)pthread_mutex_unlock(&context->lock);
+    ssl = SSL_new(ssl_ctx);
+    SSL_CTX_free(ssl_ctx);
+    return ssl;
 }
 
 struct ssl_ctx_st *tls_context_ssl_ctx(const struct tls_context *context)

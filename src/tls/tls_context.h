@@ -1,5 +1,6 @@
 /* A TLS context: what all connections of one site, or all to one backend, have in common (an
- * SSL_CTX and its settings). Built once for a snapshot, then read by every worker without a lock.
+ * SSL_CTX and its settings). Built once for a snapshot, then used by every worker; a server's is
+ * built anew when its files change.
  *
  * Whoever created it destroys it. Connections hold their own reference to the library's part, so a
  * context may go while they live. */
@@ -11,10 +12,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "tls/tls_policy.h"
 
-/* Mozilla's presets (wiki.mozilla.org/Security/Server_Side_TLS): TLS 1.2 and 1.3; 1.3 alone; 1.0
- * and up where the library still lets us. */
-enum tls_context_policy { TLS_CONTEXT_INTERMEDIATE, TLS_CONTEXT_MODERN, TLS_CONTEXT_OLD };
 /* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
 enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
 
@@ -35,6 +34,7 @@ struct tls_server_options {
     enum tls_context_clients clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
     enum tls_context_protocols protocols;
+    struct tls_overrides overrides; /* of the policy */
 };
 
 struct tls_client_options {
@@ -52,13 +52,22 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
                                               struct error *error) MUST_CHECK;
 struct tls_context *tls_client_context_create(const struct tls_client_options *options,
                                               struct error *error) MUST_CHECK;
+/* Builds the server's part anew, from files that have changed, and puts it in the old one's place
+ * for connections to come; from any thread. False with an error: the old one stays. */
+bool tls_server_context_reload(struct tls_context *context,
+                               const struct tls_server_options *options,
+                               struct error *error) MUST_CHECK;
 /* NULL is allowed. */
 void tls_context_destroy(struct tls_context *context);
 
 /* Whether the library has the hybrid post-quantum group X25519MLKEM768 (for `check` and status). */
 bool tls_context_has_post_quantum(void);
 
-/* The library's object, for tls/ alone. */
+/* A connection's object, with a reference of its own to the context as it is now; NULL when memory
+ * is out. From any thread; for tls/ alone. */
+struct ssl_st;
+struct ssl_st *tls_context_new_ssl(struct tls_context *context) MUST_CHECK;
+/* The library's object as it is now, for tests and before the context is shared. */
 struct ssl_ctx_st;
 struct ssl_ctx_st *tls_context_ssl_ctx(const struct tls_context *context);
 

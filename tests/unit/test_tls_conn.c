@@ -38,7 +38,11 @@ static struct tls_context *make_server(enum tls_context_policy policy,
 {
     struct tls_certificate_files both[] = {{files[F_EC], files[F_EC_KEY]},
                                            {files[F_RSA], files[F_RSA_KEY]}};
-    struct tls_server_options options = {both, 2, policy, clients, files[F_CA]};
+    struct tls_server_options options = {.certificates = both,
+                                         .certificate_count = 2,
+                                         .policy = policy,
+                                         .clients = clients,
+                                         .client_ca = files[F_CA]};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
 
@@ -136,7 +140,7 @@ static int tear_down(void **state)
 struct end {
     struct conn conn;
     struct loop *loop;
-    const struct tls_context *context; /* put on at the first bytes, when this is the server */
+    struct tls_context *context; /* put on at the first bytes, when this is the server */
     struct strbuf got;
     size_t wanted; /* stops the loop when so many have come; 0: never */
     bool is_done;
@@ -294,7 +298,7 @@ struct both {
     struct end client;
 };
 
-static void open_both(struct both *both, const struct tls_context *server_context)
+static void open_both(struct both *both, struct tls_context *server_context)
 {
     int fds[2];
 
@@ -715,8 +719,8 @@ static SSL_CTX *client_with(const struct identity *identity)
 }
 
 /* A strange client comes to our server, which must fail so. Takes the ctx over. */
-static void refuses(const struct tls_context *context, SSL_CTX *ctx, const char *word,
-                    int alert_sent, int alert_received)
+static void refuses(struct tls_context *context, SSL_CTX *ctx, const char *word, int alert_sent,
+                    int alert_received)
 {
     struct end end = {.context = context};
     struct stranger stranger = {0};
@@ -826,7 +830,7 @@ static SSL_CTX *server_with(const struct identity *identity)
     return ctx;
 }
 
-static void backend_fails(const struct tls_context *context, const char *name, SSL_CTX *ctx,
+static void backend_fails(struct tls_context *context, const char *name, SSL_CTX *ctx,
                           const char *word)
 {
     struct end end = {0};
@@ -1045,7 +1049,7 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-static void visit(const struct tls_context *context, int max_version, bool must_resume)
+static void visit(struct tls_context *context, int max_version, bool must_resume)
 {
     struct end end = {.context = context, .then = say_hello};
     struct stranger stranger = {0};

@@ -53,7 +53,11 @@ static struct tls_context *make_server(enum tls_context_policy policy, size_t ce
 {
     struct tls_certificate_files files[] = {{test_path("ec.pem"), test_path("ec.key")},
                                             {test_path("rsa.pem"), test_path("rsa.key")}};
-    struct tls_server_options options = {files, certificate_count, policy, TLS_CLIENTS_OFF, NULL};
+    struct tls_server_options options = {.certificates = files,
+                                         .certificate_count = certificate_count,
+                                         .policy = policy,
+                                         .clients = TLS_CLIENTS_OFF,
+                                         .client_ca = NULL};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
 
@@ -76,7 +80,11 @@ static void server_errors_are_told(void **state)
 {
     struct tls_certificate_files files[] = {{test_path("ec.pem"), test_path("ec.key")},
                                             {test_path("other.pem"), test_path("other.key")}};
-    struct tls_server_options options = {files, 0, TLS_CONTEXT_INTERMEDIATE, TLS_CLIENTS_OFF, NULL};
+    struct tls_server_options options = {.certificates = files,
+                                         .certificate_count = 0,
+                                         .policy = TLS_CONTEXT_INTERMEDIATE,
+                                         .clients = TLS_CLIENTS_OFF,
+                                         .client_ca = NULL};
 
     (void)state;
     expect_server_error(&options, "needs a certificate");
@@ -334,8 +342,11 @@ static void protocol_is_agreed_on(void **state)
 static void client_authorities_are_named(void **state)
 {
     struct tls_certificate_files files = {test_path("ec.pem"), test_path("ec.key")};
-    struct tls_server_options options = {&files, 1, TLS_CONTEXT_INTERMEDIATE, TLS_CLIENTS_OPTIONAL,
-                                         test_path("ca.pem")};
+    struct tls_server_options options = {.certificates = &files,
+                                         .certificate_count = 1,
+                                         .policy = TLS_CONTEXT_INTERMEDIATE,
+                                         .clients = TLS_CLIENTS_OPTIONAL,
+                                         .client_ca = test_path("ca.pem")};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
     struct agreement agreement;

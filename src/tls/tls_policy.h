@@ -1,0 +1,54 @@
+/* Which versions, ciphers, groups and signatures are agreed to: Mozilla's presets
+ * (wiki.mozilla.org/Security/Server_Side_TLS) and what a site overrides of them. For tls/, and for
+ * whoever checks a configuration.
+ *
+ * Names are the library's; ciphers may be given by their IANA names too. Everything given here is
+ * borrowed for the call. Errors are for a person. */
+#ifndef TIDEGATE_TLS_TLS_POLICY_H
+#define TIDEGATE_TLS_TLS_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/error.h"
+
+/* TLS 1.2 and 1.3; 1.3 alone; 1.0 and up where the library still lets us. */
+enum tls_context_policy { TLS_CONTEXT_INTERMEDIATE, TLS_CONTEXT_MODERN, TLS_CONTEXT_OLD };
+
+struct tls_names {
+    const char *const *items;
+    size_t count; /* 0: the preset's */
+};
+
+struct tls_overrides {
+    const char *min_version; /* "1.0" to "1.3"; NULL: the preset's */
+    const char *max_version;
+    struct tls_names ciphers;       /* of TLS 1.2 and below, best first */
+    struct tls_names cipher_suites; /* of TLS 1.3 */
+    struct tls_names groups;
+    struct tls_names signature_algorithms;
+    bool prefer_client; /* the client's order of ciphers counts, not ours */
+};
+
+/* Each false with an error that names the first word that the library does not take. */
+bool tls_policy_check_ciphers(const struct tls_names *names, struct error *error) MUST_CHECK;
+bool tls_policy_check_cipher_suites(const struct tls_names *names, struct error *error) MUST_CHECK;
+bool tls_policy_check_groups(const struct tls_names *names, struct error *error) MUST_CHECK;
+bool tls_policy_check_signatures(const struct tls_names *names, struct error *error) MUST_CHECK;
+/* Whether the range of versions holds any, and whether the lists have something for it. */
+bool tls_policy_check_versions(enum tls_context_policy policy, const struct tls_overrides *own,
+                               struct error *error) MUST_CHECK;
+
+/* Whether the library has the hybrid post-quantum group X25519MLKEM768, which then comes first. */
+bool tls_policy_has_post_quantum(void);
+
+/* The library's object, for tls/ alone. */
+struct ssl_ctx_st;
+/* Sets all of it on a server's context. */
+bool tls_policy_apply(struct ssl_ctx_st *ssl_ctx, enum tls_context_policy policy,
+                      const struct tls_overrides *own, struct error *error) MUST_CHECK;
+/* Towards servers: TLS 1.2 and up, the intermediate preset. */
+bool tls_policy_apply_client(struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
+
+#endif
