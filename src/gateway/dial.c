@@ -53,21 +53,35 @@ static void fail(struct dial *dial, enum dial_result result, const char *reason,
 }
 
 /* The present address failed: the server's next one, else the next server. */
-static void move_on(struct dial *dial)
+static void step(struct dial *dial, bool is_server_to_blame)
 {
     const struct server *server = &dial->upstream->backend->servers[dial->server];
     const struct server_addresses *addresses =
         atomic_load_explicit(&server->addresses, memory_order_acquire);
 
     if (++dial->address >= addresses->count) {
-        upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->loop));
+        if (is_server_to_blame) {
+            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->loop));
+        }
         upstream_done(dial->upstream, dial->server, false);
         dial->server = BALANCE_NONE;
     }
+}
+
+static void move_on(struct dial *dial)
+{
+    step(dial, true);
     try_next(dial);
 }
 
-static void fail_connect(struct dial *dial, int error)
+/* Out of descriptors, ports or memory: no server is worse for it. */
+static bool is_our_fault(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL;
+}
+
+static void note_unreachable(struct dial *dial, int error)
 {
     const struct server *server = &dial->upstream->backend->servers[dial->server];
 
@@ -75,7 +89,13 @@ static void fail_connect(struct dial *dial, int error)
                    strerror(error));
     fail(dial, DIAL_REFUSED, failure_cause(FAILURE_SERVER_UNREACHABLE)->word,
          failure_cause(FAILURE_SERVER_UNREACHABLE)->mend);
-    move_on(dial);
+    step(dial, !is_our_fault(error));
+}
+
+static void fail_connect(struct dial *dial, int error)
+{
+    note_unreachable(dial, error);
+    try_next(dial);
 }
 
 static void on_timer(struct timer *timer)
@@ -200,16 +220,7 @@ static void try_next(struct dial *dial)
         if (conn_connect(dial->conn, &addresses->items[dial->address], &error)) {
             return;
         }
-        const struct server *server = &dial->upstream->backend->servers[dial->server];
-        (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
-                       strerror(error));
-        fail(dial, DIAL_REFUSED, "server_unreachable",
-             "see that the server runs and listens on that address");
-        if (++dial->address >= addresses->count) {
-            upstream_mark_down(dial->upstream, dial->server, loop_now_us(loop));
-            upstream_done(dial->upstream, dial->server, false);
-            dial->server = BALANCE_NONE;
-        }
+        note_unreachable(dial, error);
     }
 }
 

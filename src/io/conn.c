@@ -347,6 +347,21 @@ static void plain_send(struct conn *conn, const struct iovec *iov, int count)
 
 /* ---- reading ---- */
 
+/* What a receiving call that returned n <= 0 (and its errno) says about the connection. */
+static enum conn_result nothing_received(struct conn *conn, ssize_t n)
+{
+    conn->is_readable = false;
+    if (n == 0) {
+        conn->is_at_eof = true;
+        return CONN_EOF;
+    }
+    if (errno == EAGAIN) {
+        return CONN_AGAIN;
+    }
+    conn->error = errno;
+    return CONN_ERROR;
+}
+
 enum conn_result conn_raw_read(struct conn *conn, size_t limit, struct span *bytes)
 {
     char *rx = conn_memory(conn)->rx;
@@ -370,16 +385,7 @@ enum conn_result conn_raw_read(struct conn *conn, size_t limit, struct span *byt
         *bytes = span_make(rx, (size_t)n);
         return CONN_OK;
     }
-    conn->is_readable = false;
-    if (n == 0) {
-        conn->is_at_eof = true;
-        return CONN_EOF;
-    }
-    if (errno == EAGAIN) {
-        return CONN_AGAIN;
-    }
-    conn->error = errno;
-    return CONN_ERROR;
+    return nothing_received(conn, n);
 }
 
 static enum conn_result plain_read(struct conn *conn, struct span *bytes)
@@ -442,16 +448,7 @@ enum conn_result conn_splice_in(struct conn *conn, int pipe_fd, size_t limit, si
         *moved = (size_t)n;
         return CONN_OK;
     }
-    conn->is_readable = false;
-    if (n == 0) {
-        conn->is_at_eof = true;
-        return CONN_EOF;
-    }
-    if (errno == EAGAIN) {
-        return CONN_AGAIN;
-    }
-    conn->error = errno;
-    return CONN_ERROR;
+    return nothing_received(conn, n);
 }
 
 static enum conn_result after_moving_out(struct conn *conn, ssize_t n, size_t *moved)
