@@ -52,7 +52,7 @@ static void fail(struct dial *dial, enum dial_result result, const char *reason,
     log_debug("server %s: %s", server->text, dial->text);
 }
 
-/* The present address failed: the server's next one, else the next server. */
+/* The present address failed: on to the next one of the server, or off this server. */
 static void step(struct dial *dial, bool is_server_to_blame)
 {
     const struct server *server = &dial->upstream->backend->servers[dial->server];
