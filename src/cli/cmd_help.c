@@ -17,6 +17,7 @@ static const char overview[] =
     "  check    say whether a configuration would start\n"
     "  route    say what would serve a URL, without sending anything\n"
     "  explain  be the client of a URL, and show the handshake step by step\n"
+    "  status   ask a running gateway how it is, and which handshakes failed\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -81,6 +82,15 @@ static const struct {
      "      --resume         do it twice, and say whether the session was resumed\n"
      "      --timeout S      seconds for it all; 10 if not given\n"
      "      --json           the steps as JSON\n"},
+    {"status",
+     "usage: tidegate status [--handshakes] [--json] [-c FILE | --socket PATH]\n"
+     "\n"
+     "Asks a running gateway through its control socket ('control' in the configuration) for its\n"
+     "workers, connections and backends. Status 0: it answered, 1: it did not.\n"
+     "\n"
+     "      --handshakes   the handshakes and connections that failed, by reason, with what to "
+     "do\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
+     "      --json         the answer as JSON\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/version.h"
 #include "config/config.h"
 #include "gateway/snapshot.h"
 #include "process/supervisor.h"
@@ -69,6 +70,7 @@ int cmd_run(int argc, char **argv)
     }
     log_set_level(debug ? LOG_LEVEL_DEBUG : level_from(settings->log.level));
     options.keep_dumpable = debug;
+    options.version = TIDEGATE_VERSION;
     result = supervisor_run(settings, snapshot, &options);
     snapshot_release(snapshot);
     settings_destroy(settings);

@@ -6,6 +6,7 @@
 static const char *const log_formats[] = {"json", "combined", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_targets[] = {"-", "off", NULL};
+static const char *const control_targets[] = {"off", NULL};
 
 static const struct directive listener_directives[] = {
     {.name = "bind",
@@ -262,6 +263,20 @@ static const struct directive root_directives[] = {
      .max = 256,
      .doc = "Threads that serve connections; 0 means one per processor core.",
      .example = "workers: 4"},
+    {.name = "control",
+     .type = DIRECTIVE_PATH,
+     SLOT(settings, control),
+     .fallback = "off",
+     .min = 1,
+     .max = 107,
+     .words = control_targets,
+     .check = rule_path,
+     .doc = "The Unix socket on which the running gateway answers `tidegate status`, or `off`.",
+     .more =
+         "Only the user that starts the gateway may connect to it. It speaks HTTP/1.1 and JSON: "
+         "`curl --unix-socket /run/tidegate/control.sock http://tidegate/` lists what can be "
+         "asked.",
+     .example = "control: /run/tidegate/control.sock"},
     {.name = "user",
      .type = DIRECTIVE_TEXT,
      SLOT(settings, user),

@@ -238,6 +238,7 @@ struct settings {
     struct log_settings log;
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
     uint64_t workers;                    /* 0: one per core */
+    const char *control;                 /* path of the control socket; "off": none */
     const char *user;                    /* to become when started as root; default "nobody" */
     const char *group;                   /* default: the user's own */
 };

@@ -232,7 +232,7 @@ static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_
 }
 
 int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen_count,
-                 int control_fd)
+                 int control_fd, const struct gateway_companion *companion)
 {
     struct gateway gateway = {.snapshot = snapshot, .control_fd = control_fd};
 
@@ -241,7 +241,13 @@ int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen
     if (!start(&gateway, listen_fds, listen_count)) {
         return 1;
     }
+    if (companion != NULL) {
+        (void)companion->start(companion->self, snapshot, gateway.workers, gateway.worker_count);
+    }
     control(&gateway);
+    if (companion != NULL) {
+        companion->stop(companion->self);
+    }
     for (unsigned i = 0; i < gateway.worker_count; i++) {
         (void)pthread_join(gateway.workers[i]->thread, NULL);
     }

@@ -17,10 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/log.h"
 #include "config/settings.h"
 #include "gateway/gateway.h"
 #include "process/backoff.h"
+#include "process/control_socket.h"
 #include "process/listen.h"
 #include "process/notify.h"
 #include "process/privileges.h"
@@ -42,6 +44,8 @@ struct supervisor {
     struct snapshot *snapshot;
     struct privileges privileges;
     struct listen_set listening;
+    int admin_fd; /* the control socket; -1: none */
+    const char *version;
     struct backoff backoff;
     enum supervisor_state state;
     bool was_ever_up;
@@ -78,6 +82,7 @@ static void set_state(struct supervisor *s, enum supervisor_state state)
 static struct {
     volatile sig_atomic_t limit_s;
     const struct listen_set *listening;
+    int admin_fd;
 } orphan;
 
 /* The supervisor is gone. The control socket's end makes the gateway drain; this lets the next
@@ -90,6 +95,9 @@ static void on_parent_death(int signal_number)
     (void)signal_number;
     for (size_t i = 0; i < orphan.listening->count; i++) {
         (void)shutdown(orphan.listening->sockets[i].fd, SHUT_RDWR);
+    }
+    if (orphan.admin_fd >= 0) {
+        (void)shutdown(orphan.admin_fd, SHUT_RDWR);
     }
     (void)alarm((unsigned)orphan.limit_s);
     errno = number;
@@ -116,6 +124,7 @@ static void follow_parent(const struct supervisor *s, pid_t parent)
 
     orphan.limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
     orphan.listening = &s->listening;
+    orphan.admin_fd = s->admin_fd;
     (void)sigaction(SIGUSR2, &action, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
     if (getppid() != parent) {
@@ -140,7 +149,15 @@ static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t par
     for (size_t i = 0; i < s->listening.count; i++) {
         fds[i] = s->listening.sockets[i].fd;
     }
-    status = gateway_main(s->snapshot, fds, s->listening.count, control_fd);
+    if (s->admin_fd >= 0) {
+        struct admin *admin = admin_create(s->admin_fd, s->version);
+        struct gateway_companion companion = admin_companion(admin);
+
+        status = gateway_main(s->snapshot, fds, s->listening.count, control_fd, &companion);
+        admin_destroy(admin);
+    } else {
+        status = gateway_main(s->snapshot, fds, s->listening.count, control_fd, NULL);
+    }
     free(fds);
     exit(status);
 }
@@ -417,11 +434,13 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
     struct error error;
 
     if (!privileges_resolve(&s->privileges, s->settings->user, s->settings->group, &error) ||
-        !listen_open(&s->listening, s->settings, &error)) {
+        !listen_open(&s->listening, s->settings, &error) ||
+        !control_socket_open(s->settings->control, &s->admin_fd, &error)) {
         log_error("%s", error.text);
         return false;
     }
     s->privileges.keep_dumpable = options->keep_dumpable;
+    s->version = options->version != NULL ? options->version : "";
     for (size_t i = 0; i < s->listening.count; i++) {
         log_info("listening on %s", s->listening.sockets[i].text);
     }
@@ -432,8 +451,11 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
 int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
                    const struct supervisor_options *options)
 {
-    struct supervisor s = {
-        .settings = settings, .snapshot = snapshot, .control_fd = -1, .signal_fd = -1};
+    struct supervisor s = {.settings = settings,
+                           .snapshot = snapshot,
+                           .admin_fd = -1,
+                           .control_fd = -1,
+                           .signal_fd = -1};
 
     if (!set_up(&s, options)) {
         s.exit_status = 1;
@@ -441,6 +463,7 @@ int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
         run_loop(&s);
     }
     listen_close(&s.listening);
+    control_socket_close(settings->control, s.admin_fd);
     if (s.signal_fd >= 0) {
         (void)close(s.signal_fd);
         /* One more signal that came in just now must not turn a clean end into a death by it. */

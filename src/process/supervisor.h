@@ -26,7 +26,8 @@ enum supervisor_command {
 };
 
 struct supervisor_options {
-    bool keep_dumpable; /* core dumps of the gateway; for developers */
+    bool keep_dumpable;  /* core dumps of the gateway; for developers */
+    const char *version; /* for whoever asks on the control socket */
 };
 
 /* Runs until told to stop; returns the process's exit status: 0 after a clean drain, 1 when it

@@ -1,0 +1,335 @@
+#include "admin/admin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin/routes.h"
+#include "base/log.h"
+#include "gateway/report.h"
+#include "http/h1_parse.h"
+#include "io/loop.h"
+
+/* Out of descriptors. */
+enum { PAUSE_MS = 100 };
+
+struct client {
+    int fd; /* -1: free */
+    uint64_t deadline_us;
+    char request[ADMIN_REQUEST_MAX];
+    size_t len;
+    size_t scanned;
+    struct strbuf answer;
+    size_t sent;
+};
+
+struct admin {
+    int listen_fd;
+    int wake[2]; /* a pipe: its end tells the thread to stop */
+    pthread_t thread;
+    bool is_running;
+    struct client clients[ADMIN_CLIENTS_MAX];
+    struct admin_world world;
+};
+
+static void drop(struct client *client)
+{
+    (void)close(client->fd);
+    strbuf_free(&client->answer);
+    client->fd = -1;
+}
+
+/* ---- requests ---- */
+
+static void put_answer(struct client *client, unsigned status, struct span body, bool has_body)
+{
+    struct strbuf *out = &client->answer;
+
+    strbuf_printf(out,
+                  "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+                  "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+                  status, http_reason(status), body.len);
+    if (has_body) {
+        strbuf_add(out, body);
+    }
+}
+
+static void put_error(struct client *client, unsigned status, const char *text)
+{
+    struct strbuf body;
+
+    strbuf_init(&body);
+    strbuf_add_cstr(&body, "{\"error\":");
+    strbuf_add_json(&body, span_from_cstr(text));
+    strbuf_add_cstr(&body, "}\n");
+    put_answer(client, status, strbuf_span(&body), true);
+    strbuf_free(&body);
+}
+
+static void answer(struct admin *admin, struct client *client, const struct http_request *request)
+{
+    const struct admin_route *route = admin_route_find(request->path);
+    bool is_head = request->method == HTTP_HEAD;
+    struct strbuf body;
+
+    if (request->framing != HTTP_FRAMING_NONE) {
+        put_error(client, 413, "a request here has no body");
+        return;
+    }
+    if (route == NULL) {
+        put_error(client, 404, "there is nothing of that name; see /");
+        return;
+    }
+    if (request->method != HTTP_GET && !is_head) {
+        put_error(client, 405, "only GET and HEAD");
+        return;
+    }
+    strbuf_init(&body);
+    route->print(&admin->world, &body);
+    put_answer(client, 200, strbuf_span(&body), !is_head);
+    strbuf_free(&body);
+}
+
+/* Once the head is whole, or can never be. */
+static void take_request(struct admin *admin, struct client *client)
+{
+    static const struct h1_limits limits = {ADMIN_REQUEST_MAX - 1, 1024, 50};
+    enum h1_error error = H1_OK;
+    size_t start = 0;
+    size_t head_len = 0;
+    struct http_request request;
+    struct arena arena;
+
+    switch (h1_head_end(span_make(client->request, client->len), &limits, true, &client->scanned,
+                        &start, &head_len, &error)) {
+    case H1_HEAD_MORE:
+        if (client->len == ADMIN_REQUEST_MAX) {
+            put_error(client, 431, "the request is too large");
+        }
+        return;
+    case H1_HEAD_BAD:
+        put_error(client, h1_error_status(error), h1_error_text(error));
+        return;
+    case H1_HEAD_COMPLETE:
+        break;
+    }
+    arena_init(&arena, 4096);
+    error =
+        h1_parse_request(span_make(client->request + start, head_len), &limits, &arena, &request);
+    if (error != H1_OK) {
+        put_error(client, h1_error_status(error), h1_error_text(error));
+    } else {
+        answer(admin, client, &request);
+    }
+    arena_destroy(&arena);
+}
+
+/* ---- one client ---- */
+
+static void send_answer(struct client *client)
+{
+    while (client->sent < client->answer.len) {
+        ssize_t n = send(client->fd, client->answer.ptr + client->sent,
+                         client->answer.len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (n < 0) {
+            break;
+        }
+        client->sent += (size_t)n;
+    }
+    drop(client);
+}
+
+static void read_request(struct admin *admin, struct client *client)
+{
+    ssize_t n = recv(client->fd, client->request + client->len, ADMIN_REQUEST_MAX - client->len,
+                     MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        drop(client);
+        return;
+    }
+    client->len += (size_t)n;
+    take_request(admin, client);
+    if (client->answer.len != 0) {
+        send_answer(client);
+    }
+}
+
+static struct client *find_free(struct admin *admin)
+{
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        if (admin->clients[i].fd < 0) {
+            return &admin->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static void accept_client(struct admin *admin)
+{
+    struct client *client = find_free(admin);
+    int fd = accept4(admin->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            (void)poll(NULL, 0, PAUSE_MS); /* the poll would come back at once */
+        } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            admin->listen_fd = -1; /* it was shut down: the supervisor is gone */
+        }
+        return;
+    }
+    if (client == NULL) {
+        (void)close(fd);
+        return;
+    }
+    *client = (struct client){.fd = fd, .deadline_us = loop_clock_us() + ADMIN_CLIENT_MS * 1000};
+}
+
+/* ---- the thread ---- */
+
+static int wait_ms(const struct admin *admin)
+{
+    uint64_t now = loop_clock_us();
+    int wait = -1;
+
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        const struct client *client = &admin->clients[i];
+        if (client->fd >= 0) {
+            int left =
+                client->deadline_us > now ? (int)((client->deadline_us - now) / 1000) + 1 : 0;
+            wait = wait < 0 || left < wait ? left : wait;
+        }
+    }
+    return wait;
+}
+
+static void serve_clients(struct admin *admin, const struct pollfd *fds)
+{
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        struct client *client = &admin->clients[i];
+        if (client->fd < 0 || client->fd != fds[i].fd) {
+            continue;
+        }
+        if (fds[i].revents != 0) {
+            if (client->answer.len != 0) {
+                send_answer(client);
+            } else {
+                read_request(admin, client);
+            }
+        }
+        if (client->fd >= 0 && client->deadline_us <= loop_clock_us()) {
+            drop(client);
+        }
+    }
+}
+
+static void *admin_main(void *arg)
+{
+    struct admin *admin = arg;
+    struct pollfd fds[ADMIN_CLIENTS_MAX + 2];
+    sigset_t everything;
+
+    (void)sigfillset(&everything);
+    (void)pthread_sigmask(SIG_BLOCK, &everything, NULL);
+    for (;;) {
+        for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+            const struct client *client = &admin->clients[i];
+            fds[i] = (struct pollfd){.fd = client->fd,
+                                     .events = client->answer.len != 0 ? POLLOUT : POLLIN};
+        }
+        /* When all places are taken, the next client waits in the socket's queue. */
+        fds[ADMIN_CLIENTS_MAX] = (struct pollfd){
+            .fd = find_free(admin) != NULL ? admin->listen_fd : -1, .events = POLLIN};
+        fds[ADMIN_CLIENTS_MAX + 1] = (struct pollfd){.fd = admin->wake[0], .events = POLLIN};
+        (void)poll(fds, ADMIN_CLIENTS_MAX + 2, wait_ms(admin));
+        if (fds[ADMIN_CLIENTS_MAX + 1].revents != 0) {
+            break;
+        }
+        serve_clients(admin, fds);
+        if (fds[ADMIN_CLIENTS_MAX].revents != 0) {
+            accept_client(admin);
+        }
+    }
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        if (admin->clients[i].fd >= 0) {
+            drop(&admin->clients[i]);
+        }
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+struct admin *admin_create(int listen_fd, const char *version)
+{
+    struct admin *admin = xcalloc(1, sizeof(*admin));
+
+    admin->listen_fd = listen_fd;
+    admin->wake[0] = admin->wake[1] = -1;
+    admin->world.version = version;
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        admin->clients[i].fd = -1;
+    }
+    return admin;
+}
+
+void admin_destroy(struct admin *admin)
+{
+    if (admin->wake[0] >= 0) {
+        (void)close(admin->wake[0]);
+    }
+    if (admin->world.reporter != NULL) {
+        reporter_destroy(admin->world.reporter);
+    }
+    free(admin);
+}
+
+static bool start(void *self, struct snapshot *snapshot, struct worker **workers, unsigned count)
+{
+    struct admin *admin = self;
+    int error;
+
+    if (pipe2(admin->wake, O_CLOEXEC) != 0) {
+        log_error("the control socket is not served: %s", strerror(errno));
+        return false;
+    }
+    admin->world.reporter = reporter_create(snapshot, workers, count);
+    admin->world.started_us = loop_clock_us();
+    error = pthread_create(&admin->thread, NULL, admin_main, admin);
+    admin->is_running = error == 0;
+    if (error != 0) {
+        log_error("the control socket is not served: %s", strerror(error));
+        (void)close(admin->wake[1]);
+    }
+    return admin->is_running;
+}
+
+static void stop(void *self)
+{
+    struct admin *admin = self;
+
+    if (admin->is_running) {
+        (void)close(admin->wake[1]); /* the reading end sees it */
+        (void)pthread_join(admin->thread, NULL);
+        admin->is_running = false;
+    }
+}
+
+struct gateway_companion admin_companion(struct admin *admin)
+{
+    return (struct gateway_companion){.start = start, .stop = stop, .self = admin};
+}

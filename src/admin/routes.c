@@ -1,0 +1,150 @@
+#include "admin/routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/failures.h"
+#include "gateway/report.h"
+#include "io/loop.h"
+
+/* The newest failures in an answer; the counts are of all. */
+enum { LAST_SHOWN = 100 };
+
+static void add_text(struct strbuf *out, const char *name, const char *value)
+{
+    strbuf_printf(out, ",\"%s\":", name);
+    if (value != NULL && value[0] != '\0') {
+        strbuf_add_json(out, span_from_cstr(value));
+    } else {
+        strbuf_add_cstr(out, "null");
+    }
+}
+
+/* "time":"2026-01-31T23:59:59.123Z" */
+static void add_time(struct strbuf *out, const char *name, int64_t ms)
+{
+    time_t second = (time_t)(ms / 1000);
+    struct tm parts;
+    char text[32] = "";
+
+    if (gmtime_r(&second, &parts) != NULL) {
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+    }
+    strbuf_printf(out, "\"%s\":\"%s.%03dZ\"", name, text, (int)(ms % 1000));
+}
+
+static void add_failure(struct strbuf *out, const struct failure_entry *entry)
+{
+    strbuf_add_char(out, '{');
+    add_time(out, "time", entry->time_ms);
+    add_text(out, "side", entry->side);
+    add_text(out, "who", entry->who);
+    add_text(out, "reason", entry->reason);
+    add_text(out, "detail", entry->detail);
+    add_text(out, "name", entry->name);
+    add_text(out, "peer", entry->peer);
+    strbuf_add_char(out, '}');
+}
+
+static void add_group(struct strbuf *out, const struct failure_group *group)
+{
+    strbuf_printf(out, "{\"count\":%llu,", (unsigned long long)group->count);
+    add_time(out, "first", group->first_ms);
+    strbuf_add_char(out, ',');
+    add_time(out, "last", group->last_ms);
+    add_text(out, "side", group->side);
+    add_text(out, "reason", group->reason);
+    add_text(out, "mend", group->mend);
+    strbuf_add_cstr(out, ",\"example\":");
+    add_failure(out, &group->last);
+    strbuf_add_char(out, '}');
+}
+
+static void print_handshakes(const struct admin_world *world, struct strbuf *out)
+{
+    struct failure_group *groups = xcalloc(FAILURES_REASONS, sizeof(*groups));
+    struct failure_entry *last = xcalloc(LAST_SHOWN, sizeof(*last));
+    size_t group_count = failures_groups(groups, FAILURES_REASONS);
+    size_t last_count = failures_last(last, LAST_SHOWN);
+
+    (void)world;
+    strbuf_printf(out, "{\"total\":%llu,\"groups\":[", (unsigned long long)failures_total());
+    for (size_t i = 0; i < group_count; i++) {
+        strbuf_add_cstr(out, i == 0 ? "\n" : ",\n");
+        add_group(out, &groups[i]);
+    }
+    strbuf_add_cstr(out, "],\"last\":[");
+    for (size_t i = 0; i < last_count; i++) {
+        strbuf_add_cstr(out, i == 0 ? "\n" : ",\n");
+        add_failure(out, &last[i]);
+    }
+    strbuf_add_cstr(out, "]}\n");
+    free(groups);
+    free(last);
+}
+
+static void add_backend(struct strbuf *out, const struct report_backend *backend)
+{
+    strbuf_add_cstr(out, "{\"name\":");
+    strbuf_add_json(out, span_from_cstr(backend->name));
+    strbuf_printf(out, ",\"leases\":%llu,\"servers\":[", (unsigned long long)backend->leases);
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct report_server *server = &backend->servers[i];
+        strbuf_add_cstr(out, i == 0 ? "{\"address\":" : ",{\"address\":");
+        strbuf_add_json(out, span_from_cstr(server->address));
+        strbuf_printf(out, ",\"idle\":%llu,\"down_at\":%u,\"resolved\":%s}",
+                      (unsigned long long)server->idle, server->down_at,
+                      server->has_addresses ? "true" : "false");
+    }
+    strbuf_add_cstr(out, "]}");
+}
+
+static void print_status(const struct admin_world *world, struct strbuf *out)
+{
+    const struct report *report = reporter_ask(world->reporter);
+
+    strbuf_add_cstr(out, "{\"version\":");
+    strbuf_add_json(out, span_from_cstr(world->version));
+    strbuf_printf(out, ",\"pid\":%d,\"uptime_s\":%llu", (int)getpid(),
+                  (unsigned long long)((loop_clock_us() - world->started_us) / 1000000));
+    strbuf_printf(out, ",\"workers\":%u,\"silent_workers\":%u", report->workers, report->silent);
+    strbuf_printf(out, ",\"sessions\":%llu,\"exchanges\":%llu,\"failures\":%llu,\"backends\":[",
+                  (unsigned long long)report->sessions, (unsigned long long)report->exchanges,
+                  (unsigned long long)failures_total());
+    for (size_t i = 0; i < report->backend_count; i++) {
+        strbuf_add_cstr(out, i == 0 ? "\n" : ",\n");
+        add_backend(out, &report->backends[i]);
+    }
+    strbuf_add_cstr(out, "]}\n");
+}
+
+static void print_index(const struct admin_world *world, struct strbuf *out);
+
+static const struct admin_route routes[] = {
+    {"/", "this list", print_index},
+    {"/status", "workers, connections, backends and their servers", print_status},
+    {"/handshakes", "failed handshakes and connections, by reason, and the last ones",
+     print_handshakes},
+};
+
+static void print_index(const struct admin_world *world, struct strbuf *out)
+{
+    (void)world;
+    strbuf_add_char(out, '{');
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        strbuf_printf(out, "%s\n\"%s\":\"%s\"", i == 0 ? "" : ",", routes[i].path, routes[i].doc);
+    }
+    strbuf_add_cstr(out, "}\n");
+}
+
+const struct admin_route *admin_route_find(struct span path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (span_eq_cstr(path, routes[i].path)) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,29 @@
+/* What the control socket answers: a table of paths, each with the function that prints its JSON.
+ * More of the administration is added here. */
+#ifndef TIDEGATE_ADMIN_ROUTES_H
+#define TIDEGATE_ADMIN_ROUTES_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "base/strbuf.h"
+
+struct reporter;
+
+/* What the functions look at. */
+struct admin_world {
+    const char *version;
+    uint64_t started_us; /* CLOCK_MONOTONIC */
+    struct reporter *reporter;
+};
+
+struct admin_route {
+    const char *path;
+    const char *doc;
+    void (*print)(const struct admin_world *world, struct strbuf *out);
+};
+
+/* NULL: there is none. */
+const struct admin_route *admin_route_find(struct span path);
+
+#endif

@@ -1,0 +1,45 @@
+/* How the workers are doing, for the administration. Each is asked by a message to its loop and
+ * answers with its own numbers, so nothing is shared with the data path; one that does not answer
+ * in time counts as silent.
+ *
+ * Made before the workers run and destroyed after they have ended. Asked from one thread. */
+#ifndef TIDEGATE_GATEWAY_REPORT_H
+#define TIDEGATE_GATEWAY_REPORT_H
+
+#include "gateway/worker.h"
+
+/* How long a worker has for its answer. */
+#define REPORT_WAIT_MS 500
+
+struct report_server {
+    const char *address;
+    uint64_t idle;      /* parked connections, over all workers */
+    unsigned down_at;   /* workers that pass it over because it could not be reached */
+    bool has_addresses; /* its name is resolved */
+};
+
+struct report_backend {
+    const char *name;
+    uint64_t leases; /* requests and tunnels on its servers */
+    struct report_server *servers;
+    size_t server_count;
+};
+
+struct report {
+    unsigned workers;
+    unsigned silent; /* of these */
+    uint64_t sessions;
+    uint64_t exchanges;
+    struct report_backend *backends;
+    size_t backend_count;
+};
+
+struct reporter;
+
+struct reporter *reporter_create(struct snapshot *snapshot, struct worker **workers,
+                                 unsigned count);
+void reporter_destroy(struct reporter *reporter);
+/* The report is the reporter's, and lasts until it is asked again. */
+const struct report *reporter_ask(struct reporter *reporter);
+
+#endif
