@@ -7,11 +7,13 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tls/alert.h"
 #include "tls/chain_gap.h"
 #include "tls/failure_words.h"
 #include "tls/handshake_error.h"
+#include "tls/session_slot.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
 
@@ -613,10 +615,27 @@ static bool set_server_name(SSL *ssl, const char *server_name)
            SSL_set_tlsext_host_name(ssl, server_name) == 1;
 }
 
-bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
-                      const struct tls_conn_events *events)
+int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_conn *tls = SSL_get_app_data(ssl);
+    int64_t deadline = (int64_t)time(NULL) + SESSION_SLOT_MAX_AGE_S;
+
+    if (tls == NULL || tls->slot == NULL) {
+        return 0;
+    }
+    /* Tickets that came by a ticket don't put off the next full handshake. */
+    if (SSL_session_reused(ssl) == 1) {
+        deadline = tls->session_deadline;
+    }
+    session_slot_put(tls->slot, ssl, session, deadline);
+    return 1;
+}
+
+bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const char *server_name,
+                           struct session_slot *slot, const struct tls_conn_events *events)
 {
     SSL *ssl = ssl_create(context);
+    struct tls_conn *tls;
 
     conn_flush(conn);
     if (ssl == NULL || !set_server_name(ssl, server_name)) {
@@ -624,6 +643,15 @@ bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char
         return false;
     }
     SSL_set_connect_state(ssl);
-    start(layer_put_on(conn, ssl, events, false), span_make(NULL, 0));
+    tls = layer_put_on(conn, ssl, events, false);
+    tls->slot = slot;
+    tls->session_deadline = slot != NULL ? session_slot_use(slot, ssl) : 0;
+    start(tls, span_make(NULL, 0));
     return true;
+}
+
+bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
+                      const struct tls_conn_events *events)
+{
+    return tls_conn_connect_with(conn, context, server_name, NULL, events);
 }

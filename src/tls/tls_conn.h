@@ -24,6 +24,8 @@
 #include "io/conn.h"
 #include "tls/tls_context.h"
 
+struct session_slot;
+
 struct tls_conn_events {
     /* The handshake is over. */
     void (*on_done)(struct conn *conn, bool ok);
@@ -48,6 +50,11 @@ bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span
  * only with a context that skips verification. */
 bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
                       const struct tls_conn_events *events) MUST_CHECK;
+/* The same, resuming a session that `slot` (tls/session_slot.h) keeps of this server and name, and
+ * keeping new ones there. It must outlive the connection. */
+bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const char *server_name,
+                           struct session_slot *slot,
+                           const struct tls_conn_events *events) MUST_CHECK;
 
 /* All below: only for a connection that has the layer (!conn_is_plain). */
 

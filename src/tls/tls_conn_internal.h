@@ -11,6 +11,7 @@
 
 struct handshake_cause;
 struct held;
+struct session_slot;
 
 enum tls_conn_state {
     TLS_CONN_HANDSHAKE,
@@ -26,9 +27,11 @@ struct tls_conn {
     struct deferred report;
     const struct handshake_cause *cause; /* NULL: nothing has failed */
     const char *detail;
-    char *gap;         /* an intermediate certificate that was missing; then a sentence */
-    struct held *held; /* NULL: nothing is held back */
-    char *leftover;    /* ciphertext that was received, and not yet decrypted */
+    char *gap;                 /* an intermediate certificate that was missing; then a sentence */
+    struct held *held;         /* NULL: nothing is held back */
+    char *leftover;            /* ciphertext that was received, and not yet decrypted */
+    struct session_slot *slot; /* where sessions with this server are kept; NULL: nowhere */
+    int64_t session_deadline;  /* of the session that was offered; 0: none was */
     uint32_t leftover_len;
     uint32_t handshake_bytes;
     int16_t alert_sent;
@@ -45,5 +48,8 @@ static inline struct tls_conn *tls_of(const struct conn *conn)
     CHECK(conn->layer_state != NULL);
     return conn->layer_state;
 }
+
+/* SSL_CTX_sess_set_new_cb: a server gave us a session that can be resumed. */
+int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session);
 
 #endif

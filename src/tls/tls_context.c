@@ -10,10 +10,15 @@
 
 #include "base/span.h"
 #include "tls/certificate.h"
+#include "tls/peer_verify.h"
 #include "tls/pem_file.h"
 #include "tls/private_key.h"
+#include "tls/tickets.h"
+#include "tls/tls_conn_internal.h"
 
 #define AUTHORITIES_MAX 4096
+/* Intermediates of a client's chain, where the options don't say. */
+#define CLIENT_DEPTH 10
 
 struct tls_context {
     pthread_mutex_t lock; /* of the pointer alone: it is replaced when files have changed */
@@ -160,6 +165,33 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* Adds what a ticket's session must have in common with a connection that would resume it. */
+static bool add_scope(EVP_MD_CTX *digest, const struct tls_server_options *options)
+{
+    const char *scope = options->scope != NULL ? options->scope : "";
+    unsigned char policy[4] = {
+        (unsigned char)options->clients, (unsigned char)options->policy,
+        (unsigned char)options->client_depth,
+        (unsigned char)((options->client_crl != NULL) << 1 | options->keep_client_chain)};
+
+    return EVP_DigestUpdate(digest, policy, sizeof(policy)) == 1 &&
+           EVP_DigestUpdate(digest, scope, strlen(scope) + 1) == 1;
+}
+
+static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
+                           struct error *error)
+{
+    struct peer_verify_options verify = {
+        .crl = options->client_crl,
+        .is_server = true,
+        .keep_chain = options->keep_client_chain,
+    };
+
+    SSL_CTX_set_verify_depth(ssl_ctx, options->client_depth != 0 ? (int)options->client_depth
+                                                                 : CLIENT_DEPTH);
+    return peer_verify_install(ssl_ctx, &verify, error);
+}
+
 /* A ticket must not carry a client into a site with another idea of who may come in: resumption
  * works only where this hash of the policy is the same. */
 static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
@@ -170,12 +202,11 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
         [TLS_CLIENTS_OPTIONAL] = SSL_VERIFY_PEER,
         [TLS_CLIENTS_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
     };
-    unsigned char policy[2] = {(unsigned char)options->clients, (unsigned char)options->policy};
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned id_len = 0;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     bool ok = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-              EVP_DigestUpdate(digest, policy, sizeof(policy)) == 1;
+              add_scope(digest, options);
 
     if (!ok) {
         (void)library_failed(error, "client certificates");
@@ -184,6 +215,7 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
                  ? trust_file(ssl_ctx, options->client_ca, true, digest, error)
                  : error_set(error, "to verify clients, 'ca' must name the PEM file of the "
                                     "authorities that issue their certificates");
+        ok = ok && verify_clients(ssl_ctx, options, error);
     }
     if (ok) {
         SSL_CTX_set_verify(ssl_ctx, modes[options->clients], NULL);
@@ -206,6 +238,9 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     }
     if (!tls_policy_apply(ssl_ctx, options->policy, &options->overrides, error)) {
         return false;
+    }
+    if (options->tickets != NULL && !tls_tickets_install(options->tickets, ssl_ctx)) {
+        return library_failed(error, "the TLS library does not take the ticket keys");
     }
     SSL_CTX_set_alpn_select_cb(
         ssl_ctx, choose_protocol,
@@ -269,14 +304,26 @@ bool tls_server_context_reload(struct tls_context *context,
 static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
                           struct error *error)
 {
+    struct peer_verify_options verify = {
+        .crl = options->crl,
+        .pins = options->pins,
+        .pin_count = options->pin_count,
+        .skip_chain = options->skip_verify,
+    };
     EVP_MD_CTX *digest;
     bool ok;
 
-    if (options->skip_verify) {
+    if (!peer_verify_install(ssl_ctx, &verify, error)) {
+        return false;
+    }
+    if (options->skip_verify && options->pin_count == 0) {
         SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_NONE, NULL);
         return true;
     }
     SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
+    if (options->skip_verify) {
+        return true;
+    }
     if (options->ca == NULL) {
         return SSL_CTX_set_default_verify_paths(ssl_ctx) == 1 ||
                library_failed(error, "the system's authorities cannot be loaded");
@@ -303,6 +350,13 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
     if (!tls_policy_apply_client(ssl_ctx) || !offer_protocols(ssl_ctx, options->protocols)) {
         return library_failed(error, "the TLS library does not take the settings");
     }
+    if (options->only_tls13 && SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_3_VERSION) != 1) {
+        return library_failed(error, "the TLS library does not take the settings");
+    }
+    /* Sessions are kept where tls_conn_connect_with was told to. */
+    (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ssl_ctx, tls_conn_on_new_session);
     if (!trust_servers(ssl_ctx, options, error)) {
         return false;
     }

@@ -34,6 +34,11 @@ struct tls_server_options {
     enum tls_context_clients clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
     enum tls_context_protocols protocols;
+    struct crl_file *client_crl;    /* held; NULL: revocation is not looked at */
+    unsigned client_depth;          /* intermediates allowed between client and root; 0: 10 */
+    bool keep_client_chain;         /* tickets carry what tls_conn_peer_chain gives */
+    struct tls_tickets *tickets;    /* held; NULL: keys of the context's own, that never change */
+    const char *scope;              /* tickets are for contexts with the same one alone; NULL: "" */
     struct tls_overrides overrides; /* of the policy */
 };
 
@@ -42,10 +47,16 @@ struct tls_client_options {
     const char *certificate; /* with `key`: for two-way TLS; NULL: none */
     const char *key;
     enum tls_context_protocols protocols;
-    bool skip_verify; /* trust anybody: encryption without knowing with whom */
+    bool skip_verify;        /* trust anybody: encryption without knowing with whom */
+    struct crl_file *crl;    /* held; NULL: revocation is not looked at */
+    const char *const *pins; /* tls/peer_verify.h */
+    size_t pin_count;
+    bool only_tls13; /* else TLS 1.2 too */
 };
 
 struct tls_context;
+struct crl_file;
+struct tls_tickets;
 
 /* NULL with an error for a person. */
 struct tls_context *tls_server_context_create(const struct tls_server_options *options,

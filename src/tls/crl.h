@@ -1,0 +1,45 @@
+/* A file of certificate revocation lists (RFC 5280 section 5), which may change while it is in use:
+ * the lists that a handshake is checked against are those that were read last.
+ *
+ * Both types are counted. Any thread may take the present lists; refreshing is for one thread, and
+ * reads a file, so not for a worker. */
+#ifndef TIDEGATE_TLS_CRL_H
+#define TIDEGATE_TLS_CRL_H
+
+#include <openssl/x509.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/error.h"
+
+#define CRL_DIGEST_BYTES 32
+
+struct crl_file;
+
+/* The lists as they were at one time: never changed. */
+struct crl_lists {
+    STACK_OF(X509_CRL) * crls;
+    unsigned char digest[CRL_DIGEST_BYTES]; /* of their content */
+    int64_t expires;                        /* the first nextUpdate, Unix time; INT64_MAX: none */
+    atomic_uint references;
+};
+
+enum crl_refresh { CRL_SAME, CRL_RENEWED, CRL_UNREADABLE };
+
+/* PEM with any number of lists, or one in DER; at most CERTIFICATE_FILE_MAX bytes. NULL with an
+ * error. */
+struct crl_file *crl_file_open(const char *path, struct error *error) MUST_CHECK;
+struct crl_file *crl_file_hold(struct crl_file *file);
+/* NULL is allowed. */
+void crl_file_release(struct crl_file *file);
+const char *crl_file_path(const struct crl_file *file);
+/* Reads the file again if it changed. CRL_UNREADABLE, with an error: the lists stay as they were.
+ * The error is the same for as long as the file is. */
+enum crl_refresh crl_file_refresh(struct crl_file *file, struct error *error) MUST_CHECK;
+
+struct crl_lists *crl_file_lists(struct crl_file *file) MUST_CHECK;
+void crl_lists_release(struct crl_lists *lists);
+
+#endif

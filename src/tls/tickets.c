@@ -1,0 +1,242 @@
+#include "tls/tickets.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/span.h"
+
+#define KEY_NAME_BYTES 16
+/* RFC 8446 section 4.6.1 allows no more than seven days. */
+#define LIFETIME_MAX_S (7L * 24 * 3600)
+
+enum { PREVIOUS, CURRENT, NEXT, KEY_COUNT };
+
+struct ticket_key {
+    unsigned char name[KEY_NAME_BYTES];
+    unsigned char cipher[32]; /* AES-256-CBC */
+    unsigned char mac[32];    /* HMAC-SHA-256 */
+};
+
+struct tls_tickets {
+    pthread_mutex_t lock; /* of what follows, down to the keys */
+    uint64_t rotate_at_ms;
+    struct ticket_key keys[KEY_COUNT];
+    uint64_t rotation_ms;
+    EVP_CIPHER *cipher; /* fetched once: a look-up by name in each handshake would cost more */
+    atomic_uint references;
+};
+
+static uint64_t now(void)
+{
+    struct timespec ts;
+
+    /* The time asleep counts too. */
+    (void)clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static bool make_key(struct ticket_key *key)
+{
+    return RAND_bytes(key->name, sizeof(key->name)) == 1 &&
+           RAND_priv_bytes(key->cipher, sizeof(key->cipher)) == 1 &&
+           RAND_priv_bytes(key->mac, sizeof(key->mac)) == 1;
+}
+
+/* With the lock. After a long rest several steps are due, of which three change every key. */
+static void rotate(struct tls_tickets *tickets, uint64_t now_ms)
+{
+    for (int i = 0; i < KEY_COUNT && now_ms >= tickets->rotate_at_ms; i++) {
+        OPENSSL_cleanse(&tickets->keys[PREVIOUS], sizeof(struct ticket_key));
+        tickets->keys[PREVIOUS] = tickets->keys[CURRENT];
+        tickets->keys[CURRENT] = tickets->keys[NEXT];
+        CHECK(make_key(&tickets->keys[NEXT]));
+        tickets->rotate_at_ms += tickets->rotation_ms;
+    }
+    if (now_ms >= tickets->rotate_at_ms) {
+        tickets->rotate_at_ms = now_ms + tickets->rotation_ms;
+    }
+}
+
+static struct ticket_key current_key(struct tls_tickets *tickets)
+{
+    struct ticket_key key;
+
+    (void)pthread_mutex_lock(&tickets->lock);
+    rotate(tickets, now());
+    key = tickets->keys[CURRENT];
+    (void)pthread_mutex_unlock(&tickets->lock);
+    return key;
+}
+
+/* Which key it is, or -1. */
+static int find_key(struct tls_tickets *tickets, const unsigned char *name, struct ticket_key *key)
+{
+    int found = -1;
+
+    (void)pthread_mutex_lock(&tickets->lock);
+    rotate(tickets, now());
+    for (int i = 0; i < KEY_COUNT; i++) {
+        if (memcmp(tickets->keys[i].name, name, KEY_NAME_BYTES) == 0) {
+            *key = tickets->keys[i];
+            found = i;
+        }
+    }
+    (void)pthread_mutex_unlock(&tickets->lock);
+    return found;
+}
+
+/* ---- the library's side ---- */
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int ctx_index = -1;
+
+static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
+                            void *argp)
+{
+    (void)parent;
+    (void)ad;
+    (void)idx;
+    (void)argl;
+    (void)argp;
+    tls_tickets_release(ptr);
+}
+
+static void make_index(void)
+{
+    ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
+}
+
+static bool set_mac(EVP_MAC_CTX *mac, struct ticket_key *key)
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, sizeof(key->mac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+static int seal(struct tls_tickets *tickets, unsigned char *name, unsigned char *iv,
+                EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    struct ticket_key key = current_key(tickets);
+    bool ok = RAND_bytes(iv, EVP_CIPHER_get_iv_length(tickets->cipher)) == 1 &&
+              EVP_EncryptInit_ex(cipher, tickets->cipher, NULL, key.cipher, iv) == 1 &&
+              set_mac(mac, &key);
+
+    memcpy(name, key.name, KEY_NAME_BYTES);
+    OPENSSL_cleanse(&key, sizeof(key));
+    return ok ? 1 : 0; /* 0: no ticket */
+}
+
+static int unseal(struct tls_tickets *tickets, const unsigned char *name, const unsigned char *iv,
+                  EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    struct ticket_key key;
+    int found = find_key(tickets, name, &key);
+
+    if (found < 0) {
+        return 0; /* a full handshake */
+    }
+    bool ok = EVP_DecryptInit_ex(cipher, tickets->cipher, NULL, key.cipher, iv) == 1 &&
+              set_mac(mac, &key);
+    OPENSSL_cleanse(&key, sizeof(key));
+    if (!ok) {
+        return 0;
+    }
+    return found == PREVIOUS ? 2 : 1; /* 2: and make a new one */
+}
+
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int is_new)
+{
+    struct tls_tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
+
+    if (tickets == NULL) {
+        return 0;
+    }
+    return is_new == 1 ? seal(tickets, name, iv, cipher, mac)
+                       : unseal(tickets, name, iv, cipher, mac);
+}
+
+bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx)
+{
+    uint64_t lifetime_s = tickets->rotation_ms / 500; /* two rotations */
+
+    (void)pthread_once(&index_once, make_index);
+    if (ctx_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, ctx_index, tickets) != 1) {
+        return false;
+    }
+    (void)tls_tickets_hold(tickets);
+    lifetime_s = lifetime_s < 1 ? 1 : lifetime_s;
+    (void)SSL_CTX_set_timeout(ssl_ctx,
+                              lifetime_s < LIFETIME_MAX_S ? (long)lifetime_s : LIFETIME_MAX_S);
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) == 1;
+}
+
+/* ---- life ---- */
+
+struct tls_tickets *tls_tickets_create(uint64_t rotation_ms)
+{
+    struct tls_tickets *tickets = xcalloc(1, sizeof(*tickets));
+    bool ok = true;
+
+    tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    for (int i = 0; i < KEY_COUNT; i++) {
+        ok = ok && make_key(&tickets->keys[i]);
+    }
+    if (!ok || tickets->cipher == NULL) {
+        EVP_CIPHER_free(tickets->cipher);
+        free(tickets);
+        return NULL;
+    }
+    CHECK(pthread_mutex_init(&tickets->lock, NULL) == 0);
+    atomic_init(&tickets->references, 1);
+    tickets->rotation_ms = rotation_ms;
+    tickets->rotate_at_ms = now() + rotation_ms;
+    return tickets;
+}
+
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets)
+{
+    (void)atomic_fetch_add_explicit(&tickets->references, 1, memory_order_relaxed);
+    return tickets;
+}
+
+void tls_tickets_release(struct tls_tickets *tickets)
+{
+    if (tickets == NULL ||
+        atomic_fetch_sub_explicit(&tickets->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    OPENSSL_cleanse(tickets->keys, sizeof(tickets->keys));
+    EVP_CIPHER_free(tickets->cipher);
+    (void)pthread_mutex_destroy(&tickets->lock);
+    free(tickets);
+}
+
+void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_ms)
+{
+    (void)pthread_mutex_lock(&tickets->lock);
+    rotate(tickets, now_ms);
+    (void)pthread_mutex_unlock(&tickets->lock);
+}
+
+void tls_tickets_name(struct tls_tickets *tickets, unsigned which, unsigned char name[16])
+{
+    CHECK(which < KEY_COUNT);
+    (void)pthread_mutex_lock(&tickets->lock);
+    memcpy(name, tickets->keys[which].name, KEY_NAME_BYTES);
+    (void)pthread_mutex_unlock(&tickets->lock);
+}

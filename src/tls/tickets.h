@@ -1,0 +1,33 @@
+/* The keys of session tickets (RFC 5077, RFC 8446 section 4.6.1): three of them, the next, the
+ * current and the previous one, that move on with time. Made at random, kept in memory alone, wiped
+ * when they leave; shared by every worker and by all contexts of a site, so that a ticket outlives
+ * a renewed certificate, but not two rotations.
+ *
+ * Counted. Thread-safe; a handshake costs a short lock. */
+#ifndef TIDEGATE_TLS_TICKETS_H
+#define TIDEGATE_TLS_TICKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+
+struct ssl_ctx_st;
+struct tls_tickets;
+
+/* From now on a key is current for this long; at least 1 ms. NULL when the library gives no random
+ * bytes. */
+struct tls_tickets *tls_tickets_create(uint64_t rotation_ms) MUST_CHECK;
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets);
+/* NULL is allowed. */
+void tls_tickets_release(struct tls_tickets *tickets);
+
+/* For tls/ alone: lets a server's context use these keys; it holds them. */
+bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
+
+/* For tests: goes on to the given monotonic time. */
+void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_ms);
+/* The name of a key as tickets carry it; which: 0 previous, 1 current, 2 next. */
+void tls_tickets_name(struct tls_tickets *tickets, unsigned which, unsigned char name[16]);
+
+#endif
