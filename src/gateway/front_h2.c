@@ -131,6 +131,7 @@ static bool wake(struct front_h2 *front)
     struct list *node;
     bool has_woken = false;
 
+    front->is_starving = false;
     while (!front->is_over && (node = list_pop_front(&front->woken)) != NULL) {
         struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, woken);
         if (stream->exchange != NULL) {
@@ -320,7 +321,6 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 
     if (x != NULL && !stream->is_head_done) {
         if (has_passed(front, stream->moved_in_us, timeouts->head_ms)) {
-            x->is_plain_error = true;
             terminate(front, NGHTTP2_PROTOCOL_ERROR, "head_timeout"); /* HPACK's state is lost */
         }
         return;

@@ -62,19 +62,21 @@ struct front_h2 {
     struct list dead; /* closed: memory goes after the next send */
     struct list woken;
     struct list spent;
+    struct h2_stream *giver; /* whose exchange is giving a long piece just now */
     unsigned stream_count;
     unsigned wide_streams;
     size_t run_bytes;       /* in the outbox, not flushed yet */
     uint64_t bytes_at_tick; /* conn.bytes_out when the timer was set */
     uint64_t stalled_since_us;
     uint64_t idle_since_us; /* when the last stream went */
-    bool in_library;        /* nghttp2 is on the stack */
-    bool is_greeted;        /* the client's first SETTINGS have come */
-    bool is_draining;       /* a GOAWAY that announces the end was sent */
-    bool is_last_named;     /* and the one that names the last stream */
-    bool is_terminated;     /* GOAWAY is on its way, and nothing is read any more */
-    bool is_ending;         /* the last GOAWAY is on its way, and then the connection ends */
-    bool is_over;           /* handed back to the session; nothing is done any more */
+    bool is_starving;   /* a stream that should be next has run dry, and its exchange has more */
+    bool in_library;    /* nghttp2 is on the stack */
+    bool is_greeted;    /* the client's first SETTINGS have come */
+    bool is_draining;   /* a GOAWAY that announces the end was sent */
+    bool is_last_named; /* and the one that names the last stream */
+    bool is_terminated; /* GOAWAY is on its way, and nothing is read any more */
+    bool is_ending;     /* the last GOAWAY is on its way, and then the connection ends */
+    bool is_over;       /* handed back to the session; nothing is done any more */
     bool was_flooded;
     enum h2_event flood;
     struct deferred again;

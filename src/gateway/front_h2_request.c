@@ -33,6 +33,7 @@ static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
     stream->front = front;
     stream->id = id;
     stream->exchange = x;
+    x->is_plain_error = true; /* until its head has come */
     stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
     list_init(&stream->woken);
     list_init(&stream->spent);
@@ -103,7 +104,6 @@ static bool refuse(struct h2_stream *stream, enum h2_error error)
     struct exchange *x = stream->exchange;
     unsigned status = h2_error_status(error);
 
-    x->is_plain_error |= !stream->is_head_done;
     stream->is_head_done = true;
     if (status != 0) {
         exchange_refuse(x, status, false, h2_error_word(error), h2_error_text(error), NULL);
@@ -156,6 +156,7 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
         return refuse(stream, error);
     }
     stream->is_head_done = true;
+    x->is_plain_error = false;
     set_priority(stream, request);
     if (request->is_extended_connect && span_ieq(request->upgrade, SPAN_OF("websocket"))) {
         add_websocket_key(x);

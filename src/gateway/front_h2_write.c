@@ -85,6 +85,8 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     (void)buf;
     (void)user_data;
     if (n == 0 && !stream->is_out_ended) {
+        stream->front->is_starving |=
+            !list_is_empty(&stream->woken) || stream->front->giver == stream;
         stream->is_out_deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
@@ -137,8 +139,11 @@ static struct span send_direct(struct h2_stream *stream, struct span bytes)
         return bytes;
     }
     stream->direct = bytes;
+    front->giver = stream;
     resume(stream);
     front_h2_send(front);
+    front->giver = NULL;
+    front->is_starving = false;
     bytes = stream->direct;
     stream->direct = span_make(NULL, 0);
     return bytes;
@@ -284,7 +289,8 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         conn_flush(conn);
         front->run_bytes = 0;
     }
-    if (conn_pending(conn) != 0 || conn_write_failed(conn)) {
+    /* Streams of lower priority do not go before what an exchange is about to give. */
+    if (front->is_starving || conn_pending(conn) != 0 || conn_write_failed(conn)) {
         return NGHTTP2_ERR_WOULDBLOCK;
     }
     conn_queue_copy(conn, span_make(frame_head, FRAME_HEAD_BYTES));

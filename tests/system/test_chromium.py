@@ -67,6 +67,7 @@ def test_page_loads_without_a_warning_when_the_authority_is_trusted(gateway, ca,
     entry = gateway.wait_log(
         lambda entry: "Chrome" in entry.get("user_agent", ""), status=200, mode="terminate")
     assert entry["tls"] == "TLSv1.3"
+    assert entry["version"] == "HTTP/2"
     assert entry["sni"] == "shop.example"
 
 

@@ -71,11 +71,11 @@ def test_curl(gateway, ca, version, options):
     assert entry["sni"] == "shop.example"
 
 
-def test_curl_without_http11_option_gets_http11(gateway, ca):
-    """ALPN offers h2 and http/1.1; this version answers http/1.1."""
+def test_curl_without_an_option_gets_http2(gateway, ca):
+    """ALPN offers h2 and http/1.1."""
     done = curl(gateway, ca, "shop.example", "-w", "%{http_version}", "-o", "/dev/null")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == b"1.1"
+    assert done.stdout == b"2"
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
