@@ -249,6 +249,12 @@ static const struct message_case errors[] = {
     {BACKEND "    tls: { certificate: a }\n", 7, 25, "'certificate' without 'key'", NULL},
     {BACKEND "    tls: { server_name: 'a b' }\n", 7, 25, "' ' cannot be in one", NULL},
     {BACKEND "    proxy_protocol: v3\n", 7, 21, "'proxy_protocol' cannot be 'v3'", "off, v1 or v2"},
+    {BACKEND "    protocol: http2\n", 7, 15, "'protocol' cannot be 'http2'", "h2"},
+    {BACKEND "    protocol: h2\n", 7, 15, "'protocol: h2' needs 'tls'", "h2c"},
+    {BACKEND "    protocol: auto\n", 7, 15, "'protocol: auto' needs 'tls'", "tls: {}"},
+    {BACKEND "    protocol: h2c\n    tls: {}\n", 7, 15, "is HTTP/2 without TLS", "remove 'tls'"},
+    {BACKEND "    protocol: h2c\n    proxy_protocol: v2\n", 7, 15, "a PROXY header names one",
+     "protocol: h1"},
     {BACKEND "    connect_timeout: 3\n", 7, 22, "'connect_timeout' has no unit of time",
      "write connect_timeout: 3s"},
 };
