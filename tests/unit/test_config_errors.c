@@ -61,7 +61,7 @@ static const struct message_case errors[] = {
     {"\xc3\xa9: 1\n" SITE, 1, 1, "unknown key '\xc3\xa9' in the file", "the file can have: sites"},
     {HOST "    tls: { certficate: a.crt, key: a.key }\n    backend: 127.0.0.1:1\n", 3, 12,
      "unknown key 'certficate'; did you mean 'certificate'?",
-     "tls of a site can have: certificate, key, certificates, policy, clients"},
+     "tls of a site can have: certificate, key, certificates, policy, protocols, clients"},
     {"sites:\n  - host: [a.example]\n    backend: 127.0.0.1:1\n", 2, 5,
      "unknown key 'host'; did you mean 'hosts'?", "a site can have: hosts, name"},
     {HOST "    bakcend: 127.0.0.1:1\n", 3, 5, "unknown key 'bakcend'; did you mean 'backend'?",
@@ -390,7 +390,8 @@ static void all_errors_are_printed_at_once_in_order(void **state)
               "tidegate.yaml:4:12: error: unknown key 'certficate'; did you mean 'certificate'?\n"
               "     4 |     tls: { certficate: shop.crt, key: shop.key }\n"
               "       |            ^~~~~~~~~~\n"
-              "  = help: tls of a site can have: certificate, key, certificates, policy, clients\n"
+              "  = help: tls of a site can have: certificate, key, certificates, policy, "
+              "protocols, clients\n"
               "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
               "1 to 65535\n"
               "     5 |     backend: 127.0.0.1:99999\n"
