@@ -89,7 +89,7 @@ test: ## install what is missing, build, and run every test
 	@$(MAKE) --no-print-directory -j$(JOBS) test-programs || { echo '0 passed, 1 failed'; exit 1; }
 	@tests/run
 
-test-programs: build/tidegate build/asan/tidegate $(asan_unit) $(asan_fuzz)
+test-programs: build/tidegate build/asan/tidegate build/tsan/tidegate $(asan_unit) $(asan_fuzz)
 
 unit: $(call matching,$(asan_unit)) ## unit tests (TEST=pattern: only those whose name has it)
 	@tests/run --match '$(TEST)' unit
@@ -97,6 +97,8 @@ fuzz-replay: $(call matching,$(asan_fuzz)) ## the fuzz targets on their saved co
 	@tests/run --match '$(TEST)' fuzz
 system: build/tidegate build/asan/tidegate ## system tests (TEST=pattern: as pytest's -k)
 	@tests/run --match '$(TEST)' system
+races: build/tidegate build/tsan/tidegate ## the system tests that race, under ThreadSanitizer
+	@tests/run --match '$(TEST)' races
 checks: build/tidegate ## layers, file sizes, documents
 	@tests/run checks
 
@@ -149,7 +151,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test test-programs unit fuzz-replay system checks fuzz bench \
+.PHONY: all asan clang tsan toolchain demo deps test test-programs unit fuzz-replay system races checks fuzz bench \
     lint format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
