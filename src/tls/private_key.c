@@ -87,6 +87,12 @@ static EVP_PKEY *load_fitting(const char *path, const struct certificate *certif
     return NULL;
 }
 
+EVP_PKEY *private_key_load(const char *path, const struct certificate *certificate,
+                           struct error *error)
+{
+    return load_fitting(path, certificate, error);
+}
+
 bool private_key_fits(const char *path, const struct certificate *certificate, struct error *error)
 {
     EVP_PKEY *key = load_fitting(path, certificate, error);

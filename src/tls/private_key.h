@@ -15,6 +15,10 @@
 /* Whether the key in the file belongs to the certificate; false with an error. */
 bool private_key_fits(const char *path, const struct certificate *certificate,
                       struct error *error) MUST_CHECK;
+/* The key of a certificate that is used for many connections but belongs to no context; the
+ * caller's. NULL with an error. */
+EVP_PKEY *private_key_load(const char *path, const struct certificate *certificate,
+                           struct error *error) MUST_CHECK;
 /* Gives the context the key to the certificate that it was given last. */
 bool private_key_use(SSL_CTX *ssl_ctx, const char *path, const struct certificate *certificate,
                      struct error *error) MUST_CHECK;

@@ -1,0 +1,468 @@
+#include "tls/cert_index.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+
+/* A certificate's file of an index; larger ones are not looked into. */
+#define FILE_MAX (256 * 1024)
+#define THREADS_MAX 8
+/* Fewer files than these are read faster than a thread is started. */
+#define FILES_PER_THREAD 64
+
+/* ---- entries ---- */
+
+struct cert_entry *cert_entry_hold(struct cert_entry *entry)
+{
+    (void)atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+    return entry;
+}
+
+void cert_entry_release(struct cert_entry *entry)
+{
+    if (atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    CHECK(entry->loaded == NULL);
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        free(entry->files[i]);
+    }
+    free(entry->names);
+    free(entry->complaint);
+    free(entry);
+}
+
+static struct cert_entry *entry_create(const char *file)
+{
+    struct cert_entry *entry = xcalloc(1, sizeof(*entry));
+
+    atomic_init(&entry->references, 1);
+    entry->files[CERT_FILE_CERTIFICATE] = xstrdup(file);
+    entry->is_new = true;
+    return entry;
+}
+
+/* ---- one file ---- */
+
+struct reader {
+    int folder_fd;
+    char text[FILE_MAX];
+    char der[FILE_MAX];
+    struct strbuf names;
+};
+
+static void complain(struct cert_entry *entry, const char *what)
+{
+    free(entry->complaint);
+    entry->complaint = xstrdup(what);
+}
+
+static bool read_text(struct reader *reader, struct cert_entry *entry, struct span *text)
+{
+    int fd = openat(reader->folder_fd, entry->files[CERT_FILE_CERTIFICATE], O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+
+    if (fd < 0) {
+        complain(entry, errno == EACCES ? "may not be read" : "cannot be opened");
+        return false;
+    }
+    len = read(fd, reader->text, sizeof(reader->text));
+    (void)close(fd);
+    if (len <= 0 || (size_t)len == sizeof(reader->text)) {
+        complain(entry, len < 0 ? "cannot be read" : len == 0 ? "is empty" : "is too large");
+        return false;
+    }
+    *text = span_make(reader->text, (size_t)len);
+    return true;
+}
+
+/* A host name, or one with '*' as its whole first label. */
+static bool is_host(struct span name)
+{
+    struct span rest =
+        name.len > 2 && name.ptr[0] == '*' && name.ptr[1] == '.' ? span_skip(name, 2) : name;
+
+    for (size_t i = 0; i < rest.len; i++) {
+        char c = rest.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '.' || c == '_')) {
+            return false;
+        }
+    }
+    return rest.len != 0 && name.len <= 253;
+}
+
+static void take_names(struct reader *reader, struct cert_entry *entry, struct cert_scan *scan)
+{
+    struct span name;
+
+    strbuf_clear(&reader->names);
+    while (entry->name_count < CERT_NAMES_MAX && cert_scan_next_name(scan, &name)) {
+        if (!is_host(name)) {
+            continue;
+        }
+        for (size_t i = 0; i < name.len; i++) {
+            char c = name.ptr[i];
+            strbuf_add_char(&reader->names, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+        }
+        strbuf_add_char(&reader->names, '\0');
+        entry->name_count++;
+    }
+    if (entry->name_count == 0) {
+        complain(entry, "has no DNS names (subjectAltName)");
+        return;
+    }
+    entry->names = xmalloc(reader->names.len);
+    memcpy(entry->names, reader->names.ptr, reader->names.len);
+    entry->is_usable = true;
+}
+
+static void read_entry(struct reader *reader, struct cert_entry *entry)
+{
+    struct span text;
+    struct span der;
+    struct cert_scan scan;
+
+    if (!read_text(reader, entry, &text)) {
+        return;
+    }
+    if (memmem(text.ptr, text.len, "BEGIN CERTIFICATE-----", 22) == NULL) {
+        const char *dot = strrchr(entry->files[CERT_FILE_CERTIFICATE], '.');
+        /* Many tools call the key's file .pem too. */
+        if (strcmp(dot, ".pem") != 0 || memmem(text.ptr, text.len, "-----BEGIN ", 11) == NULL) {
+            complain(entry, "holds no PEM certificate");
+        }
+        return;
+    }
+    if (!cert_scan_pem(text, reader->der, sizeof(reader->der), &der) ||
+        !cert_scan_der(der, &scan)) {
+        complain(entry, "holds a damaged certificate");
+        return;
+    }
+    if (entry->files[CERT_FILE_KEY] == NULL &&
+        memmem(text.ptr, text.len, "PRIVATE KEY-----", 16) == NULL) {
+        complain(entry, "has no key, neither in it nor beside it in a .key file");
+        return;
+    }
+    entry->kind = scan.kind;
+    entry->not_before = scan.not_before;
+    entry->not_after = scan.not_after;
+    take_names(reader, entry, &scan);
+}
+
+/* ---- all of them, by several threads ---- */
+
+struct reading {
+    struct cert_index *index;
+    int folder_fd;
+    atomic_size_t next;
+};
+
+static void take_stamps(int folder_fd, struct cert_entry *entry)
+{
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        struct stat st;
+        if (entry->files[i] != NULL && fstatat(folder_fd, entry->files[i], &st, 0) == 0) {
+            entry->stamps[i] = file_stamp_from(&st);
+        }
+    }
+}
+
+static bool is_same(const struct cert_entry *a, const struct cert_entry *b)
+{
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        if ((a->files[i] == NULL) != (b->files[i] == NULL) ||
+            !file_stamp_equal(&a->stamps[i], &b->stamps[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *read_entries(void *arg)
+{
+    struct reading *reading = arg;
+    struct reader *reader = xcalloc(1, sizeof(*reader));
+    size_t i;
+
+    reader->folder_fd = reading->folder_fd;
+    while ((i = atomic_fetch_add_explicit(&reading->next, 1, memory_order_relaxed)) <
+           reading->index->count) {
+        if (reading->index->entries[i]->is_new) {
+            read_entry(reader, reading->index->entries[i]);
+        }
+    }
+    strbuf_free(&reader->names);
+    free(reader);
+    return NULL;
+}
+
+static size_t count_threads(size_t files)
+{
+    cpu_set_t cpus;
+    size_t count = 1;
+
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
+        count = (size_t)CPU_COUNT(&cpus);
+    }
+    count = count < THREADS_MAX ? count : THREADS_MAX;
+    return count < files / FILES_PER_THREAD ? count : files / FILES_PER_THREAD;
+}
+
+static void read_new(struct cert_index *index, int folder_fd, size_t new_count)
+{
+    struct reading reading = {.index = index, .folder_fd = folder_fd};
+    pthread_t threads[THREADS_MAX];
+    size_t wanted = count_threads(new_count);
+    size_t started = 0;
+
+    atomic_init(&reading.next, 0);
+    while (started + 1 < wanted &&
+           pthread_create(&threads[started], NULL, read_entries, &reading) == 0) {
+        started++;
+    }
+    if (new_count != 0) {
+        (void)read_entries(&reading);
+    }
+    for (size_t i = 0; i < started; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+}
+
+/* ---- the folder ---- */
+
+struct listing {
+    char **names; /* sorted */
+    size_t count;
+    size_t capacity;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void listing_free(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        free(listing->names[i]);
+    }
+    free(listing->names);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t len = strlen(name);
+    size_t suffix_len = strlen(suffix);
+
+    return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
+}
+
+static bool is_certificate_name(const char *name)
+{
+    return has_suffix(name, ".crt") || has_suffix(name, ".cer") || has_suffix(name, ".pem");
+}
+
+static bool list_folder(DIR *dir, struct listing *listing)
+{
+    struct dirent *found;
+
+    *listing = (struct listing){0};
+    errno = 0;
+    while ((found = readdir(dir)) != NULL) {
+        /* Hidden files are editors' and tools' half-done ones. */
+        if (found->d_name[0] == '.' ||
+            !(is_certificate_name(found->d_name) || has_suffix(found->d_name, ".key") ||
+              has_suffix(found->d_name, ".ocsp"))) {
+            continue;
+        }
+        if (listing->count == listing->capacity) {
+            listing->capacity = listing->capacity != 0 ? listing->capacity * 2 : 64;
+            listing->names = xrealloc(listing->names, listing->capacity * sizeof(char *));
+        }
+        listing->names[listing->count++] = xstrdup(found->d_name);
+        errno = 0;
+    }
+    if (errno == 0 && listing->count != 0) {
+        qsort(listing->names, listing->count, sizeof(char *), compare_names);
+    }
+    return errno == 0;
+}
+
+/* The name with another suffix, if there is such a file; the caller's then. */
+static char *sibling(const struct listing *listing, const char *name, const char *suffix)
+{
+    size_t stem = strlen(name) - 4;
+    char *wanted = xmalloc(stem + strlen(suffix) + 1);
+
+    memcpy(wanted, name, stem);
+    memcpy(wanted + stem, suffix, strlen(suffix) + 1);
+    if (bsearch(&wanted, listing->names, listing->count, sizeof(char *), compare_names) == NULL) {
+        free(wanted);
+        wanted = NULL;
+    }
+    return wanted;
+}
+
+static void add_entry(struct cert_index *index, const struct listing *listing, const char *name,
+                      int folder_fd, const struct cert_index *old)
+{
+    struct cert_entry *entry = entry_create(name);
+    struct cert_entry *before = old != NULL ? cert_index_entry(old, name) : NULL;
+
+    entry->files[CERT_FILE_KEY] = sibling(listing, name, ".key");
+    entry->files[CERT_FILE_OCSP] = sibling(listing, name, ".ocsp");
+    take_stamps(folder_fd, entry);
+    if (before != NULL && is_same(before, entry)) {
+        cert_entry_release(entry);
+        entry = cert_entry_hold(before);
+        entry->is_new = false;
+    } else if (before != NULL) {
+        index->changed++;
+    } else {
+        index->added++;
+    }
+    index->entries[index->count++] = entry;
+}
+
+struct cert_index *cert_index_read(const char *folder, const struct cert_index *old,
+                                   struct error *error)
+{
+    DIR *dir = opendir(folder);
+    struct cert_index *index;
+    struct listing listing;
+
+    if (dir == NULL) {
+        (void)error_set_errno(error, errno, "the folder of certificates '%s' cannot be opened",
+                              folder);
+        return NULL;
+    }
+    if (!list_folder(dir, &listing)) {
+        (void)error_set_errno(error, errno, "the folder of certificates '%s' cannot be read",
+                              folder);
+        listing_free(&listing);
+        (void)closedir(dir);
+        return NULL;
+    }
+    index = xcalloc(1, sizeof(*index));
+    map_init(&index->names);
+    index->entries = xcalloc(listing.count + 1, sizeof(struct cert_entry *));
+    for (size_t i = 0; i < listing.count; i++) {
+        if (is_certificate_name(listing.names[i])) {
+            add_entry(index, &listing, listing.names[i], dirfd(dir), old);
+        }
+    }
+    index->removed = old != NULL ? old->count - (index->count - index->added) : 0;
+    read_new(index, dirfd(dir), index->added + index->changed);
+    listing_free(&listing);
+    (void)closedir(dir);
+    return index;
+}
+
+/* ---- the table of names ---- */
+
+static bool is_better(const struct cert_entry *a, const struct cert_entry *b, int64_t now)
+{
+    bool a_holds = a->not_before <= now && now <= a->not_after;
+    bool b_holds = b->not_before <= now && now <= b->not_after;
+
+    return a_holds != b_holds ? a_holds : a->not_before > b->not_before;
+}
+
+static void add_name(struct cert_index *index, struct cert_choice *spare, const char *name,
+                     struct cert_entry *entry, int64_t now)
+{
+    struct cert_choice *choice = map_add(&index->names, span_from_cstr(name), spare);
+    struct cert_entry **slot;
+
+    if (choice == NULL) {
+        choice = spare;
+    }
+    slot = &choice->of_kind[entry->kind];
+    if (*slot == NULL || is_better(entry, *slot, now)) {
+        *slot = entry;
+    }
+}
+
+void cert_index_arrange(struct cert_index *index)
+{
+    int64_t now = (int64_t)time(NULL);
+    size_t names = 0;
+
+    index->usable = 0;
+    for (size_t i = 0; i < index->count; i++) {
+        names += index->entries[i]->is_usable ? index->entries[i]->name_count : 0;
+        index->usable += index->entries[i]->is_usable ? 1 : 0;
+    }
+    index->choices = xcalloc(names + 1, sizeof(*index->choices));
+    for (size_t i = 0; i < index->count; i++) {
+        struct cert_entry *entry = index->entries[i];
+        const char *name = entry->names;
+        for (size_t n = 0; entry->is_usable && n < entry->name_count; n++) {
+            /* A choice is used up only by a name that was not there. */
+            add_name(index, &index->choices[index->names.count], name, entry, now);
+            name += strlen(name) + 1;
+        }
+    }
+}
+
+void cert_index_destroy(struct cert_index *index)
+{
+    if (index == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < index->count; i++) {
+        cert_entry_release(index->entries[i]);
+    }
+    map_free(&index->names);
+    free(index->choices);
+    free(index->entries);
+    free(index);
+}
+
+const struct cert_choice *cert_index_find(const struct cert_index *index, struct span host)
+{
+    const struct cert_choice *choice = map_find(&index->names, host);
+    const char *dot = host.len != 0 ? memchr(host.ptr, '.', host.len) : NULL;
+    char wildcard[256] = "*";
+    size_t rest;
+
+    if (choice != NULL || dot == NULL || dot == host.ptr) {
+        return choice;
+    }
+    rest = (size_t)(host.ptr + host.len - dot);
+    if (rest > sizeof(wildcard) - 1) {
+        return NULL;
+    }
+    memcpy(wildcard + 1, dot, rest);
+    return map_find(&index->names, span_make(wildcard, rest + 1));
+}
+
+struct cert_entry *cert_index_entry(const struct cert_index *index, const char *file)
+{
+    size_t from = 0;
+    size_t to = index->count;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = strcmp(file, index->entries[middle]->files[CERT_FILE_CERTIFICATE]);
+        if (order == 0) {
+            return index->entries[middle];
+        }
+        if (order < 0) {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    return NULL;
+}
