@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/failures_table.h"
 #include "cli/version.h"
 
 static const char overview[] =
@@ -110,13 +111,18 @@ static const struct {
                 "\n"
                 "Prints the versions of Tidegate and of its TLS library, and the key exchange\n"
                 "groups that the library offers.\n"},
-    {"help", "usage: tidegate help [COMMAND]\n"},
+    {"help", "usage: tidegate help [COMMAND]\n"
+             "       tidegate help failures   every failure by name: why, and what to do\n"},
 };
 
 int print_help(const char *command)
 {
     if (command == NULL) {
         (void)fputs(overview, stdout);
+        return 0;
+    }
+    if (strcmp(command, "failures") == 0) {
+        failures_table_print(stdout);
         return 0;
     }
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {

@@ -343,7 +343,8 @@ bool explain_fail_tls(struct explain *ex, int ssl_error)
     }
     if (ssl_error == SSL_ERROR_SYSCALL || ssl_error == SSL_ERROR_ZERO_RETURN ||
         ERR_GET_REASON(facts.library_error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        return fail_closed(ex, ssl_error == SSL_ERROR_SYSCALL && errno == ECONNRESET);
+        return fail_closed(ex, ex->was_reset ||
+                                   (ssl_error == SSL_ERROR_SYSCALL && errno == ECONNRESET));
     }
     return explain_fail(ex, handshake_cause_of(&facts), NULL, reason);
 }
@@ -356,9 +357,10 @@ static void peek_first_bytes(struct explain *ex)
 {
     char bytes[5];
 
-    if (recv(ex->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(bytes)) {
-        ex->answered_http = memcmp(bytes, "HTTP/", 5) == 0;
-    }
+    ssize_t got = recv(ex->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+    ex->answered_http = got == (ssize_t)sizeof(bytes) && memcmp(bytes, "HTTP/", 5) == 0;
+    ex->was_reset = got < 0 && errno == ECONNRESET; /* the kernel says so only once */
 }
 
 static void note_agreed(struct explain *ex)
