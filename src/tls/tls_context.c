@@ -8,8 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/span.h"
+#include "tls/cert_store.h"
 #include "tls/certificate.h"
+#include "tls/key_log.h"
+#include "tls/ocsp_staple.h"
 #include "tls/peer_verify.h"
 #include "tls/pem_file.h"
 #include "tls/private_key.h"
@@ -23,6 +27,8 @@
 struct tls_context {
     pthread_mutex_t lock; /* of the pointer alone: it is replaced when files have changed */
     SSL_CTX *ssl_ctx;
+    struct cert_store *store; /* NULL: none; not ours */
+    bool has_own;             /* certificates besides the store's */
 };
 
 /* What we speak inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1). */
@@ -89,6 +95,16 @@ static bool has_same_kind(SSL_CTX *ssl_ctx, const struct certificate *certificat
     return false;
 }
 
+/* A response that cannot be used is no reason not to serve; whoever checks the configuration says
+ * what is wrong with it. */
+static void staple(const struct certificate *certificate, const char *path)
+{
+    struct error ignored;
+    bool is_attached = path != NULL && ocsp_staple_attach(certificate, path, &ignored);
+
+    (void)is_attached;
+}
+
 static bool use_files(SSL_CTX *ssl_ctx, const struct tls_certificate_files *files,
                       struct error *error)
 {
@@ -108,6 +124,7 @@ static bool use_files(SSL_CTX *ssl_ctx, const struct tls_certificate_files *file
                         files->certificate, certificate_key_kind(certificate));
     } else {
         ok = use_chain(ssl_ctx, certificate, files->key, error);
+        staple(certificate, files->ocsp);
     }
     certificate_destroy(certificate);
     ERR_clear_error();
@@ -163,6 +180,26 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     }
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
+}
+
+/* Before the library chooses among the context's certificates: those of the folder, if it has the
+ * name, take their place. */
+static int choose_certificate(SSL *ssl, void *arg)
+{
+    static __thread struct log_limiter limiter;
+    struct cert_store *store = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct error error;
+
+    if (name == NULL || !cert_store_has(store, span_from_cstr(name))) {
+        return 1;
+    }
+    SSL_certs_clear(ssl);
+    if (cert_store_use(store, ssl, span_from_cstr(name), &error)) {
+        return 1;
+    }
+    log_limited(&limiter, LOG_LEVEL_ERROR, "no certificate for %s: %s", name, error.text);
+    return 0;
 }
 
 /* Adds what a ticket's session must have in common with a connection that would resume it. */
@@ -250,6 +287,11 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
             return false;
         }
     }
+    if (options->store != NULL) {
+        SSL_CTX_set_cert_cb(ssl_ctx, choose_certificate, options->store);
+    }
+    ocsp_staple_enable(ssl_ctx);
+    key_log_enable(ssl_ctx);
     return set_client_policy(ssl_ctx, options, error);
 }
 
@@ -258,7 +300,7 @@ static SSL_CTX *build_server(const struct tls_server_options *options, struct er
     SSL_CTX *ssl_ctx;
 
     ERR_clear_error();
-    if (options->certificate_count == 0) {
+    if (options->certificate_count == 0 && options->store == NULL) {
         (void)error_set(error, "a site that terminates TLS needs a certificate and its key");
         return NULL;
     }
@@ -278,8 +320,18 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
                                               struct error *error)
 {
     SSL_CTX *ssl_ctx = build_server(options, error);
+    struct tls_context *context = ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
 
-    return ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
+    if (context != NULL) {
+        context->store = options->store;
+        context->has_own = options->certificate_count != 0;
+    }
+    return context;
+}
+
+bool tls_context_can_serve(const struct tls_context *context, struct span name)
+{
+    return context->has_own || (name.len != 0 && cert_store_has(context->store, name));
 }
 
 bool tls_server_context_reload(struct tls_context *context,
@@ -347,6 +399,7 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
                        struct error *error)
 {
     set_common(ssl_ctx);
+    key_log_enable(ssl_ctx);
     if (!tls_policy_apply_client(ssl_ctx) || !offer_protocols(ssl_ctx, options->protocols)) {
         return library_failed(error, "the TLS library does not take the settings");
     }
@@ -363,7 +416,7 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
     if ((options->certificate == NULL) != (options->key == NULL)) {
         return error_set(error, "'certificate' and 'key' go together: give both or none");
     }
-    struct tls_certificate_files own = {options->certificate, options->key};
+    struct tls_certificate_files own = {options->certificate, options->key, NULL};
     return options->certificate == NULL || use_files(ssl_ctx, &own, error);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/span.h"
 #include "tls/tls_policy.h"
 
 /* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
@@ -23,13 +24,17 @@ enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_B
 struct tls_certificate_files {
     const char *certificate; /* PEM: the leaf, then its intermediates */
     const char *key;         /* PEM, without a passphrase */
+    const char *ocsp;        /* DER: a response to staple; NULL: none */
 };
 
 struct tls_server_options {
-    /* At least one; at most one for each kind of key (RSA, ECDSA, Ed25519, Ed448): the library
-     * picks by what the client can check. */
+    /* At least one, unless there is a store; at most one for each kind of key (RSA, ECDSA, Ed25519,
+     * Ed448): the library picks by what the client can check. */
     const struct tls_certificate_files *certificates;
     size_t certificate_count;
+    /* A folder of certificates for the names that they have; for others those above are used. NULL:
+     * none. It must outlive the context. */
+    struct cert_store *store;
     enum tls_context_policy policy;
     enum tls_context_clients clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
@@ -55,6 +60,7 @@ struct tls_client_options {
 };
 
 struct tls_context;
+struct cert_store;
 struct crl_file;
 struct tls_tickets;
 
@@ -68,6 +74,9 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
 bool tls_server_context_reload(struct tls_context *context,
                                const struct tls_server_options *options,
                                struct error *error) MUST_CHECK;
+/* Whether a server's context has a certificate for a client that asks for `name` (empty: for none).
+ * From any thread. */
+bool tls_context_can_serve(const struct tls_context *context, struct span name);
 /* NULL is allowed. */
 void tls_context_destroy(struct tls_context *context);
 
