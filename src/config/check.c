@@ -69,6 +69,12 @@ static void check_backend_tls(const struct checker *checker, const struct backen
     const struct backend_tls_settings *tls = backend->tls;
 
     (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
+    if (!tls->verify && check_is_given(checker, &tls->crl)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &tls->crl),
+                          "'crl' is not used, as 'verify' is false");
+        config_report_hint(checker->report, "remove 'verify: false' to have the servers verified");
+    }
     if (!tls->verify && check_is_given(checker, &tls->ca)) {
         config_report_add(checker->report, CONFIG_WARNING,
                           config_place(checker->settings, &tls->ca),

@@ -126,7 +126,7 @@ static void check_reachable(const struct checker *checker, const struct site_set
 
         if (earlier->path == NULL || route->match.path == NULL ||
             !path_covers(earlier->path, route->match.path) ||
-            !methods_cover(&earlier->methods, &route->match.methods)) {
+            !methods_cover(&earlier->methods, &route->match.methods) || earlier->client != NULL) {
             continue;
         }
         config_report_add(checker->report, CONFIG_WARNING, route->place,
@@ -136,6 +136,24 @@ static void check_reachable(const struct checker *checker, const struct site_set
                            "matches wins, so put the narrower one first",
                            site->routes[i].place.line);
         return;
+    }
+}
+
+/* Without a verified certificate no rule about it can fit. */
+static void check_match_client(const struct checker *checker, const struct site_settings *site,
+                               const struct match_client_settings *client)
+{
+    bool has_clients = site->tls != NULL && site->tls->clients != NULL &&
+                       site->tls->clients->verify != CLIENT_VERIFY_OFF;
+
+    if (!has_clients) {
+        error_at(checker, client->place, "the route is for some clients, but none are verified",
+                 "add to the site's tls: clients: { verify: required, ca: partners.pem }");
+    }
+    if (!check_is_given(checker, &client->dns) && !check_is_given(checker, &client->uri) &&
+        !check_is_given(checker, &client->email) && !check_is_given(checker, &client->subject)) {
+        error_at(checker, client->place, "'client' names no client",
+                 "give one of 'dns', 'uri', 'email' and 'subject'");
     }
 }
 
@@ -240,6 +258,9 @@ void check_site(const struct checker *checker, const struct site_settings *site)
 
         if (!is_shorthand) {
             check_route(checker, &site->routes[i]);
+        }
+        if (site->routes[i].match.client != NULL) {
+            check_match_client(checker, site, site->routes[i].match.client);
         }
         check_reachable(checker, site, i);
     }

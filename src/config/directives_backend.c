@@ -1,12 +1,15 @@
 #include "config/address.h"
 #include "config/directives_internal.h"
+#include "config/identity_rules.h"
 #include "config/text_rules.h"
 
-/* In the order of enum balance_kind, enum proxy_protocol and enum backend_protocol_kind. */
+/* In the order of enum balance_kind, enum proxy_protocol, enum backend_min_version and enum
+ * backend_protocol_kind. */
 static const char *const balances[] = {"round_robin", NULL};
 static const char *const later_balances[] = {"least_requests", "least_connections", "random",
                                              "hash", NULL};
 static const char *const proxy_protocols[] = {"off", "v1", "v2", NULL};
+static const char *const min_versions[] = {"TLSv1.2", "TLSv1.3", NULL};
 static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
 
 static const struct directive server_directives[] = {
@@ -73,7 +76,32 @@ static const struct directive backend_tls_directives[] = {
      .doc = "Whether the servers' certificates are verified.",
      .more = "`false` accepts any certificate, an attacker's too.",
      .example = "verify: true"},
-    {.name = "crl", .type = DIRECTIVE_LATER, .doc = "lists of revoked server certificates"},
+    {.name = "crl",
+     PEM_FILE,
+     SLOT(backend_tls_settings, crl),
+     .doc = "File of revocation lists (CRL): one of each CA above the servers' certificates, the "
+            "root's too.",
+     .more = "PEM with any number of lists, or one in DER; read again when it has changed.",
+     .example = "crl: internal.crl"},
+    {.name = "pins",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(backend_tls_settings, pins),
+     .min = 1,
+     .max = 64,
+     .check = rule_pin,
+     .pattern = "^sha256/[A-Za-z0-9+/]{43}=$",
+     .doc = "Public keys, one of which must be in the verified chain: `sha256/` and the base64 "
+            "SHA-256 of a SubjectPublicKeyInfo.",
+     .more = "With `verify: false` the server's own key must be one of them. Name a spare key too, "
+             "or the day the server gets a new one it cannot be reached.",
+     .example = "pins: [sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=]"},
+    {.name = "min_version",
+     .type = DIRECTIVE_ENUM,
+     SLOT(backend_tls_settings, min_version),
+     .fallback = "TLSv1.2",
+     .words = min_versions,
+     .doc = "The oldest TLS version that is spoken with the servers.",
+     .example = "min_version: TLSv1.3"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "TLS versions towards servers"},
 };
 
@@ -147,6 +175,24 @@ static const struct directive backend_directives[] = {
      .more = "What clients themselves send under these names is removed either way, unless they "
              "are in `trusted_proxies`.",
      .example = "forwarded: false"},
+    {.name = "client_certificate",
+     .type = DIRECTIVE_BOOL,
+     SLOT(backend_settings, client_certificate),
+     .fallback = "false",
+     .doc = "Send the servers the certificate that the client showed, and its chain: Client-Cert "
+            "and Client-Cert-Chain (RFC 9440).",
+     .more = "Only certificates that were verified. What clients themselves send under these names "
+             "is always removed.",
+     .example = "client_certificate: true"},
+    {.name = "forwarded_client_certificate",
+     .type = DIRECTIVE_BOOL,
+     SLOT(backend_settings, forwarded_client_certificate),
+     .fallback = "false",
+     .doc = "Send the servers who the client is in X-Forwarded-Client-Cert: hash, subject, URIs "
+            "and DNS names of its certificate.",
+     .more = "For servers that know this field from other proxies. What clients themselves send "
+             "under this name is always removed.",
+     .example = "forwarded_client_certificate: true"},
     {.name = "connect_timeout",
      .type = DIRECTIVE_DURATION,
      SLOT(backend_settings, connect_timeout_ms),

@@ -30,6 +30,7 @@ extern const struct section section_certificate;
 extern const struct section section_clients;
 extern const struct section section_route;
 extern const struct section section_match;
+extern const struct section section_match_client;
 extern const struct section section_respond;
 extern const struct section section_files;
 extern const struct section section_server;

@@ -1,5 +1,6 @@
 #include "config/address.h"
 #include "config/directives_internal.h"
+#include "config/identity_rules.h"
 #include "config/text_rules.h"
 
 /* In the order of enum tls_policy, enum client_verify and enum plain_http. */
@@ -52,7 +53,24 @@ static const struct directive clients_directives[] = {
      SLOT(tls_clients_settings, ca),
      .doc = "PEM file: the authorities whose certificates clients may show.",
      .example = "ca: partners.pem"},
-    {.name = "crl", .type = DIRECTIVE_LATER, .doc = "lists of revoked client certificates"},
+    {.name = "crl",
+     PEM_FILE,
+     SLOT(tls_clients_settings, crl),
+     .doc = "File of revocation lists (CRL): one of each CA above the clients' certificates, the "
+            "root's too.",
+     .more = "PEM with any number of lists, or one in DER. The file is looked at every second and "
+             "read again when it has changed: who is revoked is refused from the next handshake "
+             "on, resumed ones included. A list whose next update is past lets nobody in until it "
+             "is renewed. The user that the gateway runs as must be able to read the file.",
+     .example = "crl: partners.crl"},
+    {.name = "depth",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(tls_clients_settings, depth),
+     .fallback = "4",
+     .min = 1,
+     .max = 20,
+     .doc = "How many intermediate CAs there may be between a client's certificate and its root.",
+     .example = "depth: 2"},
 };
 
 const struct section section_clients = {
@@ -111,6 +129,17 @@ static const struct directive tls_directives[] = {
      .section = &section_clients,
      .doc = "Two-way TLS: certificates of clients.",
      .example = "clients: { verify: required, ca: partners.pem }"},
+    {.name = "ticket_rotation",
+     .type = DIRECTIVE_DURATION,
+     SLOT(tls_settings, ticket_rotation_ms),
+     .fallback = "8h",
+     .min = SECOND,
+     .max = 84 * HOUR,
+     .doc = "How long a key for session tickets is used before the next one takes its place.",
+     .more = "A client can resume its session until the key that sealed its ticket has been "
+             "replaced twice. Keys are made at random, kept in memory alone, and forgotten then.",
+     .example = "ticket_rotation: 8h"},
+    {.name = "early_data", .type = DIRECTIVE_LATER, .doc = "requests in the first flight (0-RTT)"},
     {.name = "acme", .type = DIRECTIVE_LATER, .doc = "certificates that fetch themselves"},
     {.name = "tickets", .type = DIRECTIVE_LATER, .doc = "ticket keys shared by several gateways"},
     {.name = "ocsp", .type = DIRECTIVE_LATER, .doc = "stapled revocation answers"},
@@ -126,6 +155,39 @@ const struct section section_tls = {
     .count = ARRAY_LEN(tls_directives),
     .size = sizeof(struct tls_settings),
     .place_offset = offsetof(struct tls_settings, place),
+};
+
+#define CLIENT_NAMES(member, word, rule)                                                           \
+    .name = word, .type = DIRECTIVE_TEXTS, SLOT(match_client_settings, member), .min = 1,          \
+    .max = 1000, .check = (rule)
+
+static const struct directive match_client_directives[] = {
+    {CLIENT_NAMES(dns, "dns", rule_client_dns),
+     .pattern = "^(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$",
+     .doc = "DNS names of the subjectAltName; `\"*.example.com\"` stands for one label before it.",
+     .example = "dns: [billing.example.com]"},
+    {CLIENT_NAMES(uri, "uri", rule_client_uri), .pattern = "^[^:*\\s]+:[^*\\s]*\\*?$",
+     .doc =
+         "URIs of the subjectAltName, such as SPIFFE IDs; with a `*` at the end, what begins so.",
+     .example = "uri: [\"spiffe://example.org/shop/*\"]"},
+    {CLIENT_NAMES(email, "email", rule_client_email), .pattern = "^(\\*|[^@*\\s]+)@[^@\\s]+$",
+     .doc = "Email addresses of the subjectAltName; `\"*@example.com\"` is everybody there.",
+     .example = "email: [\"*@example.com\"]"},
+    {CLIENT_NAMES(subject, "subject", NULL),
+     .doc = "The subject as a whole, as the access log writes it (`client_subject`, RFC 4514).",
+     .example = "subject: [\"CN=billing,O=Partners\"]"},
+};
+
+const struct section section_match_client = {
+    .name = "client",
+    .title = "match_client",
+    .doc = "Which clients a route is for, by the certificate they showed: one entry of each list "
+           "that is given must fit. When a request fits only routes that are for others, the "
+           "answer is 403.",
+    .directives = match_client_directives,
+    .count = ARRAY_LEN(match_client_directives),
+    .size = sizeof(struct match_client_settings),
+    .place_offset = offsetof(struct match_client_settings, place),
 };
 
 static const struct directive match_directives[] = {
@@ -153,6 +215,12 @@ static const struct directive match_directives[] = {
      .more = "When only the path of some route fits, the answer is 405. TRACE is refused unless a "
              "route names it; CONNECT always.",
      .example = "methods: [GET, POST]"},
+    {.name = "client",
+     .type = DIRECTIVE_SECTION,
+     SLOT(match_settings, client),
+     .section = &section_match_client,
+     .doc = "Which clients, by their certificates; the site needs `tls.clients` for it.",
+     .example = "client: { uri: [\"spiffe://example.org/shop/*\"] }"},
     {.name = "fields", .type = DIRECTIVE_LATER, .doc = "routes by header fields"},
     {.name = "query", .type = DIRECTIVE_LATER, .doc = "routes by query parameters"},
 };

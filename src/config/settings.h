@@ -81,7 +81,9 @@ struct certificate_settings {
 
 struct tls_clients_settings {
     enum client_verify verify;
-    const char *ca; /* PEM bundle */
+    const char *ca;  /* PEM bundle */
+    const char *crl; /* file of revocation lists; NULL: none */
+    unsigned depth;  /* intermediates between a client's certificate and its root */
     struct place place;
 };
 
@@ -93,6 +95,7 @@ struct tls_settings {
     enum tls_policy policy;
     enum tls_protocols protocols;
     struct tls_clients_settings *clients; /* NULL: off */
+    uint64_t ticket_rotation_ms;          /* how long a ticket key is the current one */
     struct place place;
 };
 
@@ -118,9 +121,19 @@ struct files_settings {
     struct place place;
 };
 
+/* Whom a route is for, by the certificate: one of each list that is not empty. */
+struct match_client_settings {
+    struct string_list dns;
+    struct string_list uri;
+    struct string_list email;
+    struct string_list subject;
+    struct place place;
+};
+
 struct match_settings {
     const char *path; /* "/v1/" "*": a '*' at the end is a prefix match, else exact; default all */
-    struct string_list methods; /* empty: all but TRACE and CONNECT */
+    struct string_list methods;           /* empty: all but TRACE and CONNECT */
+    struct match_client_settings *client; /* NULL: whoever it is */
     struct place place;
 };
 
@@ -166,13 +179,18 @@ enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 }
 /* h2: TLS with ALPN h2 alone; auto: h2 or http/1.1 by ALPN; h2c: HTTP/2 on plain connections. */
 enum backend_protocol_kind { PROTOCOL_H1, PROTOCOL_H2, PROTOCOL_AUTO, PROTOCOL_H2C };
 
+enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
+
 /* TLS towards a backend. Verification is on unless it is spelled out. */
 struct backend_tls_settings {
     const char *ca;          /* PEM bundle; NULL: the system's */
     const char *server_name; /* SNI and the name to check; NULL: the server's address when a name */
     const char *certificate; /* with `key`: two-way TLS */
     const char *key;
-    bool verify; /* default true */
+    bool verify;             /* default true */
+    const char *crl;         /* file of revocation lists; NULL: none */
+    struct string_list pins; /* "sha256/..." of public keys, one of which must be in the chain */
+    enum backend_min_version min_version;
     struct place place;
 };
 
@@ -184,7 +202,9 @@ struct backend_settings {
     struct backend_tls_settings *tls; /* NULL: plain */
     enum backend_protocol_kind protocol;
     enum proxy_protocol proxy_protocol;
-    bool forwarded; /* default true: send X-Forwarded-*, Forwarded, Via, X-Request-Id */
+    bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, Via, X-Request-Id */
+    bool client_certificate; /* send Client-Cert and Client-Cert-Chain (RFC 9440) */
+    bool forwarded_client_certificate; /* send X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms; /* from the request's end to the response's head */
     uint64_t idle_timeout_ms;     /* a pooled connection's */

@@ -15,7 +15,8 @@ void route_match_init(struct route_match *match, const char *pattern, const char
     for (size_t i = 0; i < method_count; i++) {
         names[i] = span_from_cstr(methods[i]);
     }
-    *match = (struct route_match){path_fold_percent(path, arena), is_prefix, names, method_count};
+    *match =
+        (struct route_match){path_fold_percent(path, arena), is_prefix, names, method_count, NULL};
 }
 
 static bool path_matches(const struct route_match *match, struct span path)
@@ -48,20 +49,40 @@ static bool method_matches(const struct route_match *match, struct span method)
     return false;
 }
 
-int route_table_find(const struct route_table *table, struct span path, struct span method)
+int route_table_find_for(const struct route_table *table, struct span path, struct span method,
+                         const struct client_names *client)
 {
     int result = ROUTE_NONE;
 
     for (size_t i = 0; i < table->count; i++) {
-        if (!path_matches(&table->routes[i], path)) {
+        const struct route_match *route = &table->routes[i];
+        if (!path_matches(route, path)) {
             continue;
         }
-        if (method_matches(&table->routes[i], method)) {
+        if (!method_matches(route, method)) {
+            result = result == ROUTE_NONE ? ROUTE_METHOD_NOT_ALLOWED : result;
+        } else if (route->client != NULL && !client_rule_fits(route->client, client)) {
+            result = ROUTE_CLIENT_REFUSED;
+        } else {
             return (int)i;
         }
-        result = ROUTE_METHOD_NOT_ALLOWED;
     }
     return result;
+}
+
+int route_table_find(const struct route_table *table, struct span path, struct span method)
+{
+    return route_table_find_for(table, path, method, NULL);
+}
+
+bool route_table_asks_client(const struct route_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->routes[i].client != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct allow_list {

@@ -79,9 +79,16 @@ static const struct message_case errors[] = {
      "probes"},
     {BACKEND "    balance: least_requests\n", 7, 14,
      "'balance: least_requests' is not in this version", "possible here: round_robin"},
-    {HOST "    tls: { certificate: a, key: b, clients: { ca: c, crl: d } }\n"
+    {HOST "    tls: { certificate: a, key: b, early_data: true }\n"
           "    backend: 127.0.0.1:1\n",
-     3, 54, "'crl' is not in this version", "revoked"},
+     3, 36, "'early_data' is not in this version", "0-RTT"},
+    {HOST "    routes: [{ match: { client: { uri: 'spiffe:x' } }, files: x }]\n", 3, 33,
+     "the route is for some clients, but none are verified", "verify: required"},
+    {HOST "    tls: { certificate: a, key: b, clients: { ca: c } }\n"
+          "    routes: [{ match: { client: { uri: ['spiffe:*x'] } }, files: x }]\n",
+     4, 41, "has '*' before its end", "spiffe://example.org/shop/*"},
+    {HOST "    backend: { servers: '127.0.0.1:1', tls: { pins: [sha256/abc] } }\n", 3, 54,
+     "'sha256/abc' is no pin", "openssl dgst"},
 
     /* Values of the wrong kind. */
     {SITE "workers:\n", 4, 1, "'workers' has no value", "for example workers: 4"},
@@ -391,7 +398,7 @@ static void all_errors_are_printed_at_once_in_order(void **state)
               "     4 |     tls: { certficate: shop.crt, key: shop.key }\n"
               "       |            ^~~~~~~~~~\n"
               "  = help: tls of a site can have: certificate, key, certificates, policy, "
-              "protocols, clients\n"
+              "protocols, clients, ticket_rotation\n"
               "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
               "1 to 65535\n"
               "     5 |     backend: 127.0.0.1:99999\n"

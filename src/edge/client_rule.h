@@ -1,0 +1,38 @@
+/* Rules about a client's certificate: whom a route is for.
+ *
+ * A rule has up to four lists (DNS names, URIs, email addresses of the subjectAltName, and the
+ * subject); the certificate must fit each list that is not empty, and fits a list by one entry of
+ * it. Plain texts: whoever calls has verified the certificate. The memory is the caller's; no I/O.
+ */
+#ifndef TIDEGATE_EDGE_CLIENT_RULE_H
+#define TIDEGATE_EDGE_CLIENT_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+struct client_name_list {
+    const struct span *items;
+    size_t count;
+};
+
+/* What a verified certificate says of its holder. */
+struct client_names {
+    struct span subject; /* RFC 4514 text: "CN=alice,O=Partners" */
+    struct client_name_list dns;
+    struct client_name_list uris;
+    struct client_name_list emails;
+};
+
+struct client_rule {
+    struct client_name_list dns;      /* a name, or "*.name" for one label before it */
+    struct client_name_list uris;     /* a URI, or with '*' at the end what begins so */
+    struct client_name_list emails;   /* an address, or "*@host" */
+    struct client_name_list subjects; /* the whole text */
+};
+
+/* client NULL: it showed no certificate, which fits no rule. */
+bool client_rule_fits(const struct client_rule *rule, const struct client_names *client);
+
+#endif
