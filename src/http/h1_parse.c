@@ -102,7 +102,7 @@ enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limit
     if (bytes.len <= from) {
         return H1_HEAD_MORE;
     }
-    if (*scanned <= H1_METHOD_MAX &&
+    if (*scanned <= first + H1_METHOD_MAX &&
         (*error = check_beginning(span_skip(bytes, first), is_request)) != H1_OK) {
         return H1_HEAD_BAD;
     }
