@@ -131,7 +131,7 @@ compile_commands.json: Makefile $(SRC) $(UNIT) $(FUZZ)
 
 # ---------------------------------------------------------------- installing
 INSTALL = install -D
-MAN := $(wildcard docs/*.[158])
+MAN := $(wildcard dist/*.[158])
 
 install: build/tidegate ## into $(DESTDIR)$(PREFIX), and $(SYSCONFDIR)/tidegate
 	$(INSTALL) -m 755 build/tidegate $(DESTDIR)$(PREFIX)/bin/tidegate
