@@ -156,8 +156,9 @@ static const struct directive backend_directives[] = {
      .words = protocols,
      .doc = "What the servers speak: `h1` HTTP/1.1; `h2` HTTP/2 over `tls`; `auto` either of them, "
             "as the server chooses in the TLS handshake (ALPN); `h2c` HTTP/2 without `tls`.",
-     .more = "gRPC needs `h2` or `h2c`. HTTP/2 connections are shared by many requests, so they "
-             "do not go with `proxy_protocol`, which names one client.",
+     .more = "gRPC needs `h2` or `h2c`; Upgrade (WebSocket) needs `h1` or `auto`. HTTP/2 "
+             "connections are shared by many requests, so they do not go with `proxy_protocol`, "
+             "which names one client.",
      .example = "protocol: h2c"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,

@@ -434,4 +434,7 @@ void back_h2_acquire(struct exchange *x)
     wait_for(c, x);
     upstream_lease(upstream, c->server);
     dial_start(&c->dial, x->session, x->backend, c->conn, &c->tried, c->server, c, on_dialed);
+    if (c->state == BACK_H2_DIALING) {
+        dial_offer_h2(&c->dial);
+    }
 }

@@ -166,12 +166,12 @@ static void on_connected(struct conn *conn, int error)
         return;
     }
     send_proxy_header(dial);
-    if (backend->tls == NULL) {
+    if (dial->tls == NULL) {
         succeed(dial);
         return;
     }
     conn_flush(conn);
-    if (!tls_conn_connect(conn, backend->tls, backend->servers[dial->server].tls_name,
+    if (!tls_conn_connect(conn, dial->tls, backend->servers[dial->server].tls_name,
                           &tls_events)) {
         fail_connect(dial, ENOMEM);
     }
@@ -235,6 +235,7 @@ void dial_start(struct dial *dial, struct session *session, const struct backend
         .session = session,
         .upstream = worker_upstream(worker, backend),
         .conn = conn,
+        .tls = backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .server = server,
         .started_us = loop_now_us(worker->loop),
@@ -243,6 +244,11 @@ void dial_start(struct dial *dial, struct session *session, const struct backend
     };
     timer_init(&dial->timer, on_timer);
     try_next(dial);
+}
+
+void dial_offer_h2(struct dial *dial)
+{
+    dial->tls = dial->upstream->backend->tls;
 }
 
 void dial_cancel(struct dial *dial)

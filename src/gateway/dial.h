@@ -21,7 +21,8 @@ struct dial {
     struct worker *worker;
     struct session *session; /* for the PROXY header */
     struct upstream *upstream;
-    struct conn *conn; /* the owner's; opened here */
+    struct conn *conn;       /* the owner's; opened here */
+    struct tls_context *tls; /* NULL: plain */
     struct upstream_tried *tried;
     struct timer timer;
     size_t server;  /* on which a lease is held; BALANCE_NONE: on none */
@@ -43,6 +44,9 @@ struct dial {
 void dial_start(struct dial *dial, struct session *session, const struct backend *backend,
                 struct conn *conn, struct upstream_tried *tried, size_t server, void *owner,
                 void (*on_done)(struct dial *, enum dial_result));
+/* After dial_start: the owner speaks HTTP/2 as well, where the backend says so; tls_conn_alpn tells
+ * what the server chose. */
+void dial_offer_h2(struct dial *dial);
 /* Gives up: closes the connection and ends the lease. Not after on_done. May be called twice. */
 void dial_cancel(struct dial *dial);
 

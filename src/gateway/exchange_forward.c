@@ -137,7 +137,9 @@ void exchange_forward(struct exchange *x)
     x->state = EXCHANGE_CONNECT;
     x->connect_began_us = loop_now_us(x->worker->loop);
     server = upstream_pick(upstream, &x->tried, x->connect_began_us);
-    if (x->backend->protocol != BACKEND_H1) {
+    /* Only HTTP/1.1 has Upgrade; a server that is known to speak HTTP/2 alone never sees it. */
+    if (x->backend->protocol != BACKEND_H1 &&
+        (x->backend->protocol != BACKEND_AUTO || x->request.upgrade.ptr == NULL)) {
         forward_shared(x, server);
         return;
     }

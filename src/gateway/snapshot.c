@@ -221,6 +221,13 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
         if (backend->tls == NULL) {
             fail(b, settings->tls->place, &error);
         }
+        if (backend->tls != NULL && settings->protocol == PROTOCOL_AUTO) {
+            options.protocols = TLS_PROTOCOLS_H1;
+            backend->tls_h1 = tls_client_context_create(&options, &error);
+            if (backend->tls_h1 == NULL) {
+                fail(b, settings->tls->place, &error);
+            }
+        }
     }
 }
 
@@ -402,6 +409,7 @@ void snapshot_release(struct snapshot *snapshot)
             server_free_addresses(&backend->servers[s]);
         }
         tls_context_destroy(backend->tls);
+        tls_context_destroy(backend->tls_h1);
     }
     for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
         host_table_free(&snapshot->listeners[i].hosts);

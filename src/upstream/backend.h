@@ -17,6 +17,7 @@
 /* Servers of a backend. */
 #define BACKEND_SERVERS_MAX 1024
 
+struct session_slot;
 struct tls_context;
 struct balance_policy;
 
@@ -32,6 +33,7 @@ struct server {
     uint16_t port;
     unsigned weight;
     const char *tls_name;                         /* SNI and the name to verify; NULL: none */
+    struct session_slot *sessions; /* TLS sessions to resume; NULL: plain; owned by the snapshot */
     _Atomic(struct server_addresses *) addresses; /* NULL: not resolved (yet) */
 };
 
@@ -45,10 +47,13 @@ struct backend {
     struct server *servers;
     size_t server_count;
     const struct balance_policy *policy;
-    struct tls_context *tls; /* NULL: plain; owned by the snapshot */
+    struct tls_context *tls;    /* NULL: plain; owned by the snapshot */
+    struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
+    bool client_certificate;           /* Client-Cert, Client-Cert-Chain */
+    bool forwarded_client_certificate; /* X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;
     uint64_t idle_timeout_ms;

@@ -24,7 +24,7 @@ class H2Request:
     def __init__(self, stream, fields):
         self.stream = stream
         self.fields = [(name.decode(), value.decode("latin-1")) for name, value in fields]
-        self.body = b""
+        self.body = bytearray()
         self.trailers = []
         self.is_whole = False
         self.reset_code = None

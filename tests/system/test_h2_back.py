@@ -9,7 +9,8 @@ pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
 from client import Connection, Ended, chunked, fetch, request_bytes
-from h2origin import CANCEL, CODES, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, H2Origin, serve, text
+from h2origin import (CANCEL, CODES, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, H2Connection,
+                      H2Origin, serve, text)
 from origins import EchoOrigin, Origin
 from waiting import wait_stable, wait_until
 
@@ -270,6 +271,35 @@ def test_auto_takes_what_the_server_chooses(start, ca, shop):
         gateway = start(config(two, tls=tls, protocol="auto"))
         assert {response.status for response in many(gateway.address, 8)} == {200}
         assert len(two.connections) == 1
+
+
+def test_auto_keeps_http1_for_upgrades(start, ca, shop):
+    """WebSocket goes over HTTP/1.1, whatever the server prefers; the rest goes over HTTP/2."""
+    def script(raw):
+        versions.append(raw.sock.selected_alpn_protocol())
+        if versions[-1] == "h2":
+            serve(text)(H2Connection(raw))
+        raw.read_head()
+        raw.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                 b"Upgrade: websocket\r\n\r\n")
+        raw.send(raw.read(4).upper())
+        raw.wait_end()
+
+    versions = []
+    tls = shop.server_context()
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+    with Origin(script, tls=tls) as origin:
+        gateway = start(config(origin, protocol="auto", tls={
+            "ca": str(ca.file), "server_name": "shop.example"}))
+        assert fetch(gateway.address, "/a").body == b"1 /a"
+        with Connection(gateway.address) as client:
+            client.send(request_bytes("/ws", fields=[("Connection", "Upgrade"),
+                                                     ("Upgrade", "websocket")]))
+            assert client.read_response().status == 101
+            client.send(b"ping")
+            assert client.read(4) == b"PING"
+        assert fetch(gateway.address, "/b").body == b"1 /b"
+        assert versions == ["h2", "http/1.1"]
 
 
 def test_h2_is_insisted_on(start, ca, shop):
@@ -767,6 +797,25 @@ def test_silent_server_times_out(start):
         gateway = start(config(origin, response_timeout="300ms"))
         assert fetch(gateway.address).status == 504
         assert fetch(gateway.address, "/ok").body == b"1 /ok"
+
+
+def test_connection_that_died_silently(start):
+    """A server that is gone without a word: the next request does not fall into the same hole for
+    long."""
+    def script(connection):
+        if connection.number == 1:
+            text(connection, connection.next_request())
+            silent.wait(60)  # reads nothing more
+            return
+        serve(text)(connection)
+
+    silent = threading.Event()
+    with H2Origin(script) as origin:
+        gateway = start(config(origin, response_timeout="6s"))
+        assert fetch(gateway.address, "/a").body == b"1 /a"
+        assert fetch(gateway.address, "/b").status == 504
+        assert fetch(gateway.address, "/c").body == b"2 /c"
+        silent.set()
 
 
 def test_drain_lets_streams_finish(start):
