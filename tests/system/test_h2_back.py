@@ -601,7 +601,7 @@ BROKEN = [
     ("negative length", [STATUS, ("content-length", "-5")]),
     ("length twice", [STATUS, ("content-length", "5"), ("content-length", "5")]),
     ("lengths in a list", [STATUS, ("content-length", "5, 5")]),
-    ("too large", [STATUS, ("x", "y" * 200_000)]),
+    ("too large", [STATUS] + [(f"x-{i}", "y" * 2000) for i in range(100)]),
     ("too many", [STATUS] + [(f"x-{i}", "y") for i in range(2000)]),
 ]
 
