@@ -171,9 +171,16 @@ static void check_tls(const struct checker *checker, const struct tls_settings *
 {
     if (check_pair(checker, &tls->certificate, &tls->key, tls->place) &&
         !check_is_given(checker, &tls->certificate) &&
-        !check_is_given(checker, &tls->certificates)) {
+        !check_is_given(checker, &tls->certificates) &&
+        !check_is_given(checker, &tls->certificates_from)) {
         error_at(checker, tls->place, "tls of a site has no certificate",
-                 "add certificate: shop.crt and key: shop.key, or 'certificates'");
+                 "add certificate: shop.crt and key: shop.key, or 'certificates', or "
+                 "'certificates_from' with a folder");
+    }
+    if (check_is_given(checker, &tls->ocsp) && !check_is_given(checker, &tls->certificate)) {
+        error_at(checker, config_place(checker->settings, &tls->ocsp),
+                 "'ocsp' belongs to a 'certificate', and there is none beside it",
+                 "write it into the entry of 'certificates' that it is for");
     }
     if (tls->clients != NULL) {
         check_clients(checker, tls->clients);

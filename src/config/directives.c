@@ -277,6 +277,34 @@ static const struct directive root_directives[] = {
          "`curl --unix-socket /run/tidegate/control.sock http://tidegate/` lists what can be "
          "asked.",
      .example = "control: /run/tidegate/control.sock"},
+    {.name = "reload_certificates",
+     .type = DIRECTIVE_DURATION,
+     .flags = DIRECTIVE_OFF,
+     SLOT(settings, reload_certificates_ms),
+     .fallback = "10s",
+     .min = SECOND,
+     .max = DAY,
+     .doc = "How often the sites' certificates, keys, client authorities and OCSP responses are "
+            "looked at for changes; or `off`.",
+     .more =
+         "What has changed and fits is used for new connections; those that are there are not "
+         "touched. What does not fit leaves the old files in use, and a message says why. The "
+         "files are read by the user that the gateway becomes (`user`); what only root may read "
+         "is taken at the next restart. Looking never takes more than a hundredth of the time, "
+         "so with very many files it is done less often.",
+     .example = "reload_certificates: 10s"},
+    {.name = "tls_key_log",
+     .type = DIRECTIVE_PATH,
+     SLOT(settings, tls_key_log),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "A file that the secrets of all TLS connections are written to (SSLKEYLOGFILE).",
+     .more =
+         "For finding errors with Wireshark and the like: whoever has the file can read all the "
+         "traffic. A warning at every start says that it is on. The environment variable of "
+         "that name does nothing.",
+     .example = "tls_key_log: /root/keys.log"},
     {.name = "user",
      .type = DIRECTIVE_TEXT,
      SLOT(settings, user),

@@ -5,11 +5,20 @@
 
 /* In the order of enum tls_policy, enum client_verify and enum plain_http. */
 static const char *const tls_policies[] = {"intermediate", "modern", "old", NULL};
+static const char *const tls_versions[] = {"1.0", "1.1", "1.2", "1.3", NULL};
+static const char *const tls_prefers[] = {"server", "client", NULL};
 static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
 static const char *const client_verifies[] = {"off", "optional", "required", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
 #define PEM_FILE .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX, .check = rule_path
+
+#define OCSP_DOC "File with an OCSP response (DER) that is stapled to the certificate."
+#define OCSP_MORE                                                                                  \
+    "Something else keeps it fresh, such as `openssl ocsp ... -respout FILE` from a timer; it is " \
+    "read again when it changes. A response that has expired, or is for another certificate, is "  \
+    "not sent, and a warning says so. That there is none is normal, unless the certificate asks "  \
+    "for it (must-staple)."
 
 static const struct directive certificate_directives[] = {
     {.name = "certificate",
@@ -24,6 +33,12 @@ static const struct directive certificate_directives[] = {
      SLOT(certificate_settings, key),
      .doc = "PEM file: the certificate's private key.",
      .example = "key: shop.key"},
+    {.name = "ocsp",
+     PEM_FILE,
+     SLOT(certificate_settings, ocsp),
+     .doc = OCSP_DOC,
+     .more = OCSP_MORE,
+     .example = "ocsp: shop.ocsp"},
 };
 
 const struct section section_certificate = {
@@ -83,6 +98,10 @@ const struct section section_clients = {
     .place_offset = offsetof(struct tls_clients_settings, place),
 };
 
+#define CRYPTO_NAMES(member)                                                                       \
+    .type = DIRECTIVE_TEXTS, SLOT(tls_settings, member), .min = 1, .max = 100,                     \
+    .pattern = "^[A-Za-z0-9_+-]+$"
+
 static const struct directive tls_directives[] = {
     {.name = "certificate",
      PEM_FILE,
@@ -103,6 +122,41 @@ static const struct directive tls_directives[] = {
      .section = &section_certificate,
      .doc = "Several certificates side by side; the handshake picks one.",
      .example = "certificates: [ { certificate: ec.crt, key: ec.key } ]"},
+    {.name = "ocsp",
+     PEM_FILE,
+     SLOT(tls_settings, ocsp),
+     .doc = OCSP_DOC,
+     .more = OCSP_MORE,
+     .example = "ocsp: shop.ocsp"},
+    {.name = "certificates_from",
+     .type = DIRECTIVE_PATH,
+     SLOT(tls_settings, certificates_from),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "A folder of certificates, each used for the names that are in it.",
+     .more =
+         "A certificate is a file NAME.crt, NAME.cer or NAME.pem with its key in NAME.key or in "
+         "the same file, and perhaps an OCSP response in NAME.ocsp; NAME itself means nothing, "
+         "and folders within are not looked into. A client gets the certificate that has its "
+         "server name (SNI), else one with the wildcard of its parent domain, of each kind of "
+         "key one; else those of `certificate` and `certificates`, and if there are none the "
+         "handshake is refused. With `hosts: [\"*\"]` the folder alone decides which names are "
+         "served.\n\n"
+         "Only names are read at the start, of tens of thousands of files within a second or "
+         "two. A key is read when it is first needed, so the user that the gateway becomes "
+         "(`user`) must be able to read the folder's files. New, changed and removed files are "
+         "seen without a restart (`reload_certificates`).",
+     .example = "certificates_from: certificates"},
+    {.name = "certificates_loaded",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(tls_settings, certificates_loaded),
+     .fallback = "2000",
+     .min = 1,
+     .max = 1000000,
+     .doc = "How many certificates of the folder are kept in memory; those used least recently go.",
+     .more = "One takes 10 to 20 KiB. A certificate that is not there is read again.",
+     .example = "certificates_loaded: 2000"},
     {.name = "policy",
      .type = DIRECTIVE_ENUM,
      SLOT(tls_settings, policy),
@@ -113,6 +167,49 @@ static const struct directive tls_directives[] = {
              "suits nearly every client of the last ten years. `old` goes back to TLS 1.0 and is "
              "for clients that cannot be replaced.",
      .example = "policy: modern"},
+    {.name = "min_version",
+     .type = DIRECTIVE_WORD,
+     SLOT(tls_settings, min_version),
+     .words = tls_versions,
+     .doc = "The lowest TLS version, in place of the policy's.",
+     .more = "Below 1.2 the library's security level has to be lowered, and the ciphers of `old` "
+             "are taken unless `ciphers` says otherwise.",
+     .example = "min_version: 1.2"},
+    {.name = "max_version",
+     .type = DIRECTIVE_WORD,
+     SLOT(tls_settings, max_version),
+     .words = tls_versions,
+     .doc = "The highest TLS version.",
+     .example = "max_version: 1.3"},
+    {.name = "ciphers",
+     CRYPTO_NAMES(ciphers),
+     .doc = "The ciphers of TLS 1.2 and below, best first, in place of the policy's.",
+     .more = "By the TLS library's names or by those of IANA.",
+     .example = "ciphers: [ECDHE-ECDSA-AES128-GCM-SHA256, ECDHE-RSA-AES128-GCM-SHA256]"},
+    {.name = "cipher_suites",
+     CRYPTO_NAMES(cipher_suites),
+     .doc = "The cipher suites of TLS 1.3, best first, in place of the policy's.",
+     .example = "cipher_suites: [TLS_AES_256_GCM_SHA384]"},
+    {.name = "groups",
+     CRYPTO_NAMES(groups),
+     .doc = "The groups for key exchange, best first, in place of the policy's.",
+     .more = "Without it X25519MLKEM768 (post-quantum, where the TLS library has it), X25519, "
+             "P-256 and P-384. `tidegate version` shows what the library has.",
+     .example = "groups: [X25519, P-256]"},
+    {.name = "signature_algorithms",
+     CRYPTO_NAMES(signature_algorithms),
+     .doc = "What handshakes and client certificates may be signed with, best first.",
+     .example = "signature_algorithms: [ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256]"},
+    {.name = "prefer",
+     .type = DIRECTIVE_ENUM,
+     SLOT(tls_settings, prefer),
+     .fallback = "server",
+     .words = tls_prefers,
+     .doc = "Whose order of ciphers counts.",
+     .more =
+         "With `server` a client that puts ChaCha20 first, as those without AES in hardware do, "
+         "still gets it.",
+     .example = "prefer: server"},
     {.name = "protocols",
      .type = DIRECTIVE_ENUM,
      SLOT(tls_settings, protocols),
@@ -142,15 +239,13 @@ static const struct directive tls_directives[] = {
     {.name = "early_data", .type = DIRECTIVE_LATER, .doc = "requests in the first flight (0-RTT)"},
     {.name = "acme", .type = DIRECTIVE_LATER, .doc = "certificates that fetch themselves"},
     {.name = "tickets", .type = DIRECTIVE_LATER, .doc = "ticket keys shared by several gateways"},
-    {.name = "ocsp", .type = DIRECTIVE_LATER, .doc = "stapled revocation answers"},
-    {.name = "ciphers", .type = DIRECTIVE_LATER, .doc = "ciphers one by one"},
-    {.name = "versions", .type = DIRECTIVE_LATER, .doc = "TLS versions one by one"},
 };
 
 const struct section section_tls = {
     .name = "tls of a site",
     .title = "tls",
-    .doc = "TLS that ends here. Either `certificate` and `key`, or `certificates`.",
+    .doc = "TLS that ends here: with `certificate` and `key`, `certificates`, or a folder of them, "
+           "`certificates_from`.",
     .directives = tls_directives,
     .count = ARRAY_LEN(tls_directives),
     .size = sizeof(struct tls_settings),

@@ -41,6 +41,7 @@ static void finish_tls(struct settings *settings, struct tls_settings *tls)
     all = arena_calloc(&settings->arena, (tls->certificate_count + 1) * sizeof(*all));
     all[0] = (struct certificate_settings){.certificate = tls->certificate,
                                            .key = tls->key,
+                                           .ocsp = tls->ocsp,
                                            .place = config_place(settings, &tls->certificate)};
     if (tls->certificate_count != 0) {
         size_t size = tls->certificate_count * sizeof(*all);

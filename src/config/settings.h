@@ -76,8 +76,11 @@ enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_RE
 struct certificate_settings {
     const char *certificate; /* PEM file: the leaf, then its intermediates */
     const char *key;         /* PEM file */
+    const char *ocsp;        /* DER file: a response to staple; NULL: none */
     struct place place;
 };
+
+enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
 struct tls_clients_settings {
     enum client_verify verify;
@@ -92,7 +95,17 @@ struct tls_settings {
     size_t certificate_count;
     const char *certificate; /* as written; use `certificates` */
     const char *key;
+    const char *ocsp;
+    const char *certificates_from; /* folder; NULL: none */
+    uint64_t certificates_loaded;  /* of it, at most */
     enum tls_policy policy;
+    const char *min_version; /* "1.0" to "1.3"; NULL: the policy's, as with the lists below */
+    const char *max_version;
+    struct string_list ciphers; /* TLS 1.2 and below */
+    struct string_list cipher_suites;
+    struct string_list groups;
+    struct string_list signature_algorithms;
+    enum tls_prefer prefer; /* whose order of ciphers counts */
     enum tls_protocols protocols;
     struct tls_clients_settings *clients; /* NULL: off */
     uint64_t ticket_rotation_ms;          /* how long a ticket key is the current one */
@@ -259,6 +272,8 @@ struct settings {
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
     uint64_t workers;                    /* 0: one per core */
     const char *control;                 /* path of the control socket; "off": none */
+    uint64_t reload_certificates_ms;     /* between looks for changed files; 0: never */
+    const char *tls_key_log;             /* file; NULL: none */
     const char *user;                    /* to become when started as root; default "nobody" */
     const char *group;                   /* default: the user's own */
 };

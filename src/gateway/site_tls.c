@@ -1,0 +1,508 @@
+#include "gateway/site_tls.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tls/certificate.h"
+#include "tls/ocsp_staple.h"
+
+/* A certificate that ends within these days is worth a warning at each start. */
+#define EXPIRY_WARNING_DAYS 14
+
+struct builder {
+    struct site_tls *tls;
+    const struct settings *settings;
+    const struct site_settings *site;
+    struct config_report *report;
+    bool failed;
+};
+
+static void fail(struct builder *b, struct place place, const struct error *error)
+{
+    config_report_add(b->report, CONFIG_ERROR, place, "%s", error->text);
+    b->failed = true;
+}
+
+static void warn(struct builder *b, struct place place, const struct error *warning)
+{
+    config_report_add(b->report, CONFIG_WARNING, place, "%s", warning->text);
+}
+
+/* ---- the certificates that the settings name ---- */
+
+static void check_coverage(struct builder *b, const struct certificate *certificate,
+                           struct place place)
+{
+    for (size_t i = 0; i < b->site->hosts.count; i++) {
+        if (certificate_covers(certificate, b->site->hosts.items[i])) {
+            return;
+        }
+    }
+    config_report_add(b->report, CONFIG_ERROR, place,
+                      "certificate %s covers none of this site's hosts",
+                      certificate_path(certificate));
+    config_report_hint(b->report, "it covers: %s", certificate_names(certificate));
+    b->failed = true;
+}
+
+static bool is_covered(const struct builder *b, struct certificate *const *certificates,
+                       const char *host)
+{
+    for (size_t c = 0; c < b->site->tls->certificate_count; c++) {
+        if (certificates[c] == NULL || certificate_covers(certificates[c], host)) {
+            return true;
+        }
+    }
+    return b->tls->store != NULL &&
+           (strcmp(host, "*") == 0 || cert_store_has(b->tls->store, span_from_cstr(host)));
+}
+
+static void warn_uncovered(struct builder *b, struct certificate *const *certificates)
+{
+    const struct site_settings *site = b->site;
+
+    for (size_t i = 0; i < site->hosts.count; i++) {
+        if (!is_covered(b, certificates, site->hosts.items[i])) {
+            config_report_add(b->report, CONFIG_WARNING, site->tls->place,
+                              "no certificate of this site covers its host '%s'",
+                              site->hosts.items[i]);
+            config_report_hint(b->report, "clients that ask for it will refuse the certificate");
+        }
+    }
+}
+
+static void check_ocsp(struct builder *b, size_t i, const struct certificate *certificate)
+{
+    const struct certificate_settings *settings = &b->site->tls->certificates[i];
+    struct error warning;
+
+    b->tls->ocsp_until[i] = 0;
+    if (settings->ocsp == NULL) {
+        if (ocsp_staple_is_required(certificate)) {
+            config_report_add(b->report, CONFIG_WARNING, settings->place,
+                              "certificate %s asks for a stapled OCSP response (must-staple), and "
+                              "there is none",
+                              certificate_path(certificate));
+            config_report_hint(b->report,
+                               "some clients will refuse it: add 'ocsp' with the file "
+                               "of a response, or get a certificate without must-staple");
+        }
+        return;
+    }
+    if (!ocsp_staple_check(certificate, settings->ocsp, &b->tls->ocsp_until[i], &warning)) {
+        b->tls->ocsp_until[i] = 0;
+        warn(b, settings->place, &warning);
+        config_report_hint(b->report, "%s",
+                           ocsp_staple_is_required(certificate)
+                               ? "the certificate asks for stapling (must-staple): some clients "
+                                 "will refuse it until there is a response"
+                               : "handshakes go on without it");
+    }
+}
+
+static struct certificate *check_certificate(struct builder *b, size_t i)
+{
+    const struct certificate_settings *settings = &b->site->tls->certificates[i];
+    struct error error;
+    struct certificate *certificate = certificate_load(settings->certificate, &error);
+
+    if (certificate == NULL) {
+        fail(b, settings->place, &error);
+        return NULL;
+    }
+    if (!certificate_matches_key(certificate, settings->key, &error)) {
+        fail(b, settings->place, &error);
+    }
+    if (!certificate_check_strength(certificate, &error)) {
+        fail(b, settings->place, &error);
+    }
+    if (!certificate_check_time(certificate, time(NULL), EXPIRY_WARNING_DAYS, &error)) {
+        warn(b, settings->place, &error);
+    }
+    check_coverage(b, certificate, settings->place);
+    check_ocsp(b, i, certificate);
+    return certificate;
+}
+
+static void check_certificates(struct builder *b)
+{
+    const struct tls_settings *tls = b->site->tls;
+    struct certificate **certificates = xcalloc(tls->certificate_count + 1, sizeof(*certificates));
+
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        certificates[i] = check_certificate(b, i);
+    }
+    if (!b->failed) {
+        warn_uncovered(b, certificates);
+    }
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        certificate_destroy(certificates[i]);
+    }
+    free(certificates);
+}
+
+/* ---- the folder ---- */
+
+static void report_complaint(void *arg, const char *text)
+{
+    struct builder *b = arg;
+
+    config_report_add(b->report, CONFIG_WARNING, b->site->tls->place, "%s", text);
+}
+
+/* Whom the gateway will be; false: whoever it is now. */
+static bool find_reader(const struct settings *settings, uid_t *user, gid_t *group)
+{
+    const struct passwd *account = geteuid() == 0 ? getpwnam(settings->user) : NULL;
+    const struct group *named =
+        account != NULL && settings->group != NULL ? getgrnam(settings->group) : NULL;
+
+    if (account == NULL) {
+        return false;
+    }
+    *user = account->pw_uid;
+    *group = named != NULL ? named->gr_gid : account->pw_gid;
+    return true;
+}
+
+static void warn_unreadable(struct builder *b)
+{
+    char path[512] = "";
+    uid_t user;
+    gid_t group;
+    size_t count;
+
+    if (!find_reader(b->settings, &user, &group)) {
+        return;
+    }
+    count = cert_store_unreadable(b->tls->store, user, group, path, sizeof(path));
+    if (count != 0) {
+        config_report_add(b->report, CONFIG_WARNING, b->site->tls->place,
+                          "the gateway's user '%s' may not read %zu of the keys in '%s', for "
+                          "example '%s'",
+                          b->settings->user, count, b->site->tls->certificates_from, path);
+        config_report_hint(b->report, "keys of a folder are read when they are first asked for: "
+                                      "let the user's group read them (chgrp, chmod g+r)");
+    }
+}
+
+static void open_folder(struct builder *b)
+{
+    const struct tls_settings *tls = b->site->tls;
+    struct cert_listener listener = {report_complaint, b};
+    struct error error;
+
+    b->tls->store = cert_store_open(tls->certificates_from, (size_t)tls->certificates_loaded,
+                                    &listener, &error);
+    if (b->tls->store == NULL) {
+        fail(b, tls->place, &error);
+        return;
+    }
+    if (cert_store_counts(b->tls->store).usable == 0 && tls->certificate_count == 0) {
+        config_report_add(b->report, CONFIG_ERROR, tls->place,
+                          "the folder '%s' has no certificate that can be used",
+                          tls->certificates_from);
+        config_report_hint(b->report, "put NAME.crt and NAME.key there, or NAME.pem with both");
+        b->failed = true;
+    }
+    warn_unreadable(b);
+}
+
+/* ---- the policy ---- */
+
+static struct tls_names names_of(const struct string_list *list)
+{
+    return (struct tls_names){list->items, list->count};
+}
+
+static void check_names(struct builder *b, const struct string_list *list,
+                        bool (*check)(const struct tls_names *, struct error *))
+{
+    struct tls_names names = names_of(list);
+    struct error error;
+
+    if (names.count != 0 && !check(&names, &error)) {
+        fail(b, config_place(b->settings, list), &error);
+    }
+}
+
+static void check_policy(struct builder *b, const struct tls_server_options *options)
+{
+    const struct tls_settings *tls = b->site->tls;
+    struct error error;
+
+    check_names(b, &tls->ciphers, tls_policy_check_ciphers);
+    check_names(b, &tls->cipher_suites, tls_policy_check_cipher_suites);
+    check_names(b, &tls->groups, tls_policy_check_groups);
+    check_names(b, &tls->signature_algorithms, tls_policy_check_signatures);
+    if (!tls_policy_check_versions(options->policy, &options->overrides, &error)) {
+        fail(b, tls->place, &error);
+    }
+}
+
+/* ---- as a whole ---- */
+
+static void set_options(struct builder *b, struct arena *arena)
+{
+    static const enum tls_context_policy policies[] = {
+        [TLS_POLICY_INTERMEDIATE] = TLS_CONTEXT_INTERMEDIATE,
+        [TLS_POLICY_MODERN] = TLS_CONTEXT_MODERN,
+        [TLS_POLICY_OLD] = TLS_CONTEXT_OLD,
+    };
+    static const enum tls_context_clients verify[] = {
+        [CLIENT_VERIFY_OFF] = TLS_CLIENTS_OFF,
+        [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
+        [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
+    };
+    static const enum tls_context_protocols protocols[] = {
+        [TLS_H2_AND_H1] = TLS_PROTOCOLS_BOTH,
+        [TLS_H1_ONLY] = TLS_PROTOCOLS_H1,
+        [TLS_H2_ONLY] = TLS_PROTOCOLS_H2,
+    };
+    const struct tls_settings *tls = b->site->tls;
+    struct tls_certificate_files *files =
+        arena_calloc(arena, (tls->certificate_count + 1) * sizeof(*files));
+
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        files[i].certificate = tls->certificates[i].certificate;
+        files[i].key = tls->certificates[i].key;
+        files[i].ocsp = tls->certificates[i].ocsp;
+    }
+    b->tls->options = (struct tls_server_options){
+        .certificates = files,
+        .certificate_count = tls->certificate_count,
+        .policy = policies[tls->policy],
+        .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
+        .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
+        .protocols = protocols[tls->protocols],
+        .overrides =
+            {
+                .min_version = tls->min_version,
+                .max_version = tls->max_version,
+                .ciphers = names_of(&tls->ciphers),
+                .cipher_suites = names_of(&tls->cipher_suites),
+                .groups = names_of(&tls->groups),
+                .signature_algorithms = names_of(&tls->signature_algorithms),
+                .prefer_client = tls->prefer == TLS_PREFER_CLIENT,
+            },
+    };
+}
+
+static void watch(struct site_tls *tls, const char *path)
+{
+    if (path != NULL) {
+        tls->files[tls->file_count++] = (struct watched_file){path, file_stamp_take(path)};
+    }
+}
+
+/* Before the files are read, so that a change while they are is seen later. */
+static void watch_files(struct site_tls *tls, struct arena *arena)
+{
+    const struct tls_server_options *options = &tls->options;
+
+    tls->files = arena_calloc(arena, (options->certificate_count * 3 + 1) * sizeof(*tls->files));
+    tls->ocsp_until =
+        arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->ocsp_until));
+    for (size_t i = 0; i < options->certificate_count; i++) {
+        watch(tls, options->certificates[i].certificate);
+        watch(tls, options->certificates[i].key);
+        watch(tls, options->certificates[i].ocsp);
+    }
+    watch(tls, options->client_ca);
+}
+
+bool site_tls_build(struct site_tls *tls, const struct settings *settings,
+                    const struct site_settings *site, struct arena *arena,
+                    struct config_report *report)
+{
+    struct builder b = {.tls = tls, .settings = settings, .site = site, .report = report};
+    struct error error;
+
+    *tls = (struct site_tls){.settings = site};
+    set_options(&b, arena);
+    watch_files(tls, arena);
+    if (site->tls->certificates_from != NULL) {
+        open_folder(&b);
+        tls->options.store = tls->store;
+    }
+    check_certificates(&b);
+    check_policy(&b, &tls->options);
+    if (b.failed) {
+        return false;
+    }
+    tls->context = tls_server_context_create(&tls->options, &error);
+    if (tls->context == NULL) {
+        fail(&b, site->tls->place, &error);
+    }
+    return !b.failed;
+}
+
+void site_tls_free(struct site_tls *tls)
+{
+    tls_context_destroy(tls->context);
+    cert_store_destroy(tls->store);
+}
+
+/* ---- later ---- */
+
+static bool have_files_changed(struct site_tls *tls)
+{
+    bool has_changed = tls->retry_at != 0 && tls->retry_at <= (int64_t)time(NULL);
+
+    for (size_t i = 0; i < tls->file_count; i++) {
+        struct file_stamp stamp = file_stamp_take(tls->files[i].path);
+        if (!file_stamp_equal(&stamp, &tls->files[i].stamp)) {
+            tls->files[i].stamp = stamp;
+            has_changed = true;
+        }
+    }
+    return has_changed;
+}
+
+/* What root could read at the start the gateway's user perhaps cannot. */
+static bool may_read_files(const struct site_tls *tls)
+{
+    for (size_t i = 0; i < tls->file_count; i++) {
+        if (access(tls->files[i].path, R_OK) != 0 && errno == EACCES) {
+            log_warn("site %s: its certificate files have changed, but the gateway's user may not "
+                     "read '%s': the old ones stay in use until it may, or until a restart",
+                     tls->settings->name, tls->files[i].path);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A certificate that is not valid now is no reason to give up one that may be. */
+static bool are_valid_now(struct site_tls *tls)
+{
+    int64_t now = (int64_t)time(NULL);
+    bool are_valid = true;
+
+    tls->retry_at = 0;
+    for (size_t i = 0; are_valid && i < tls->options.certificate_count; i++) {
+        struct error error;
+        struct certificate *certificate =
+            certificate_load(tls->options.certificates[i].certificate, &error);
+        enum certificate_time when =
+            certificate != NULL ? certificate_time_at(certificate, now) : CERTIFICATE_CURRENT;
+        are_valid = when == CERTIFICATE_CURRENT;
+        if (!are_valid) {
+            tls->retry_at =
+                when == CERTIFICATE_NOT_YET_VALID ? certificate_not_before(certificate) : 0;
+            log_warn("site %s: the new certificate in '%s' %s: the old one stays in use",
+                     tls->settings->name, certificate_path(certificate),
+                     when == CERTIFICATE_EXPIRED ? "has expired"
+                                                 : "is not valid yet, and will be used when it is");
+        }
+        certificate_destroy(certificate);
+    }
+    return are_valid;
+}
+
+static void log_report(const struct site_tls *tls, const struct config_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const struct config_message *message = &report->messages[i];
+        bool is_error = message->severity == CONFIG_ERROR;
+        log_warn("site %s: %s%s%s%s", tls->settings->name, message->text,
+                 message->hint != NULL ? "; " : "", message->hint != NULL ? message->hint : "",
+                 is_error ? "; the old certificate stays in use" : "");
+    }
+}
+
+static void log_new(const struct site_tls *tls)
+{
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        struct error error;
+        struct certificate *certificate =
+            certificate_load(tls->options.certificates[i].certificate, &error);
+        if (certificate != NULL) {
+            log_info("site %s: certificate '%s' is in use now (%s, sha256 %s)", tls->settings->name,
+                     certificate_path(certificate), certificate_subject(certificate),
+                     certificate_fingerprint(certificate));
+        }
+        certificate_destroy(certificate);
+    }
+}
+
+static void reload(struct site_tls *tls)
+{
+    struct config_report report;
+    struct builder b = {.tls = tls, .site = tls->settings, .report = &report};
+    struct error error;
+
+    if (!may_read_files(tls) || !are_valid_now(tls)) {
+        return;
+    }
+    config_report_init(&report);
+    check_certificates(&b);
+    if (!b.failed && !tls_server_context_reload(tls->context, &tls->options, &error)) {
+        fail(&b, tls->settings->tls->place, &error);
+    }
+    log_report(tls, &report);
+    config_report_free(&report);
+    if (!b.failed) {
+        log_new(tls);
+    }
+}
+
+static void log_complaint(void *arg, const char *text)
+{
+    const struct site_tls *tls = arg;
+
+    log_warn("site %s: %s", tls->settings->name, text);
+}
+
+static void refresh_folder(struct site_tls *tls)
+{
+    struct cert_listener listener = {log_complaint, tls};
+    struct cert_counts counts;
+    struct error error;
+
+    if (!cert_store_refresh(tls->store, &listener, &error)) {
+        if (!tls->is_folder_lost) {
+            log_warn("site %s: %s; its certificates stay as they were", tls->settings->name,
+                     error.text);
+        }
+        tls->is_folder_lost = true;
+        return;
+    }
+    tls->is_folder_lost = false;
+    counts = cert_store_counts(tls->store);
+    if (counts.added + counts.changed + counts.removed != 0) {
+        log_info("site %s: in '%s' %zu new, %zu changed, %zu gone; %zu certificates for %zu names",
+                 tls->settings->name, tls->settings->tls->certificates_from, counts.added,
+                 counts.changed, counts.removed, counts.usable, counts.names);
+    }
+}
+
+static void watch_ocsp(struct site_tls *tls)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        if (tls->ocsp_until[i] != 0 && tls->ocsp_until[i] <= now) {
+            tls->ocsp_until[i] = 0;
+            log_warn("site %s: the OCSP response in '%s' has expired and is not sent any more: put "
+                     "a new one there",
+                     tls->settings->name, tls->options.certificates[i].ocsp);
+        }
+    }
+}
+
+void site_tls_refresh(struct site_tls *tls)
+{
+    if (tls->store != NULL) {
+        refresh_folder(tls);
+    }
+    if (have_files_changed(tls)) {
+        reload(tls);
+    }
+    watch_ocsp(tls);
+}

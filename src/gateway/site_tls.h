@@ -1,0 +1,43 @@
+/* A site's TLS from its settings: checks the certificates and the policy, builds the context and
+ * the folder's index, and looks after the files later: what has changed is checked the same way and
+ * taken into use for connections to come, or told of and left.
+ *
+ * Built by whoever may read the keys (the supervisor, as root); site_tls_refresh runs on the
+ * gateway's control thread, as the gateway's user. */
+#ifndef TIDEGATE_GATEWAY_SITE_TLS_H
+#define TIDEGATE_GATEWAY_SITE_TLS_H
+
+#include "config/config.h"
+#include "config/settings.h"
+#include "tls/cert_store.h"
+#include "tls/file_stamp.h"
+#include "tls/tls_context.h"
+
+/* A file of the settings; a change of one makes the whole context anew. */
+struct watched_file {
+    const char *path;
+    struct file_stamp stamp;
+};
+
+struct site_tls {
+    const struct site_settings *settings;
+    struct tls_context *context; /* NULL: not built */
+    struct cert_store *store;    /* NULL: no folder */
+    struct tls_server_options options;
+    struct watched_file *files;
+    size_t file_count;
+    int64_t *ocsp_until; /* by certificate; 0: none is stapled */
+    int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
+    bool is_folder_lost; /* said so */
+};
+
+/* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. False with
+ * errors in the report. */
+bool site_tls_build(struct site_tls *tls, const struct settings *settings,
+                    const struct site_settings *site, struct arena *arena,
+                    struct config_report *report) MUST_CHECK;
+/* Looks for changed files. */
+void site_tls_refresh(struct site_tls *tls);
+void site_tls_free(struct site_tls *tls);
+
+#endif
