@@ -15,6 +15,9 @@
 #include "tls/alert.h"
 #include "tls/failure_words.h"
 
+/* What is kept of a server that sends more than any should. */
+enum { STEPS_MAX = 1000, LINES_MAX = 600 };
+
 uint64_t explain_clock_us(void)
 {
     struct timespec now;
@@ -47,6 +50,11 @@ struct explain_step *explain_step(struct explain *ex, enum explain_side side, co
 {
     struct explain_step *step;
 
+    if (ex->step_count == STEPS_MAX) {
+        /* A server that talks on and on: the last place is used again, and time is up. */
+        ex->deadline_us = 0;
+        ex->step_count--;
+    }
     if (ex->step_count == ex->step_capacity) {
         ex->step_capacity = ex->step_capacity != 0 ? 2 * ex->step_capacity : 32;
         ex->steps = xrealloc(ex->steps, ex->step_capacity * sizeof(*ex->steps));
@@ -60,6 +68,9 @@ struct explain_step *explain_step(struct explain *ex, enum explain_side side, co
 static void note(struct explain *ex, struct explain_step *step, const char *label, const char *fmt,
                  va_list args)
 {
+    if (ex->step_count == STEPS_MAX || step->count == LINES_MAX) {
+        return;
+    }
     if (step->count == step->capacity) {
         size_t capacity = step->capacity != 0 ? 2 * step->capacity : 8;
         struct explain_line *lines = arena_calloc(&ex->arena, capacity * sizeof(*lines));

@@ -46,6 +46,10 @@ ssize_t explain_read(struct explain *ex, void *bytes, size_t size)
 {
     for (;;) {
         ssize_t got;
+        if (explain_clock_us() > ex->deadline_us) { /* also where bytes never cease to come */
+            (void)fail_timeout(ex);
+            return -1;
+        }
         if (ex->ssl != NULL) {
             ERR_clear_error();
             errno = 0;

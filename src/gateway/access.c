@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "gateway/exchange.h"
+#include "tls/handshake_error.h"
 #include "tls/tls_conn.h"
 
 /* What the texts of a record point into. */
@@ -42,6 +43,11 @@ static void fill_trouble(struct access_record *record, const struct trouble *tro
         record->reason = span_from_cstr(trouble->reason);
         record->detail = span_from_cstr(trouble->detail);
         record->mend = span_from_cstr(trouble->mend);
+        if (trouble->reason != NULL &&
+            (record->kind == ACCESS_CONNECTION || record->status >= 500)) {
+            bool of_client = record->kind == ACCESS_CONNECTION && record->backend.ptr == NULL;
+            record->refused_by = span_from_cstr(handshake_refused_by(trouble->reason, of_client));
+        }
     }
 }
 

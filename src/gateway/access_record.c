@@ -257,6 +257,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"user_agent\":"), record->user_agent);
     put_text(out, SPAN_OF(",\"referer\":"), record->referer);
     put_text(out, SPAN_OF(",\"reason\":"), record->reason);
+    put_text(out, SPAN_OF(",\"refused_by\":"), record->refused_by);
     put_text(out, SPAN_OF(",\"detail\":"), record->detail);
     put_text(out, SPAN_OF(",\"mend\":"), record->mend);
     put_times(out, &record->times);

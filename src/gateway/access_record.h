@@ -55,9 +55,10 @@ struct access_record {
     struct span request_id;
     struct span user_agent;
     struct span referer;
-    struct span reason; /* a word, stable, when something failed */
-    struct span detail; /* a sentence */
-    struct span mend;   /* what to do about it */
+    struct span reason;     /* a word, stable, when something failed */
+    struct span detail;     /* a sentence */
+    struct span mend;       /* what to do about it */
+    struct span refused_by; /* who ended a handshake or a connection */
     struct access_times times;
 };
 
@@ -76,8 +77,8 @@ void access_record_init(struct access_record *record, enum access_kind kind);
  * "connection", "client", "listener", "mode": "passthrough", "terminate" or "plain", "sni", "tls",
  * "cipher", "client_subject", "site", "route", "backend", "server", "method", "authority",
  * "target", "version", "status", "bytes_in", "bytes_out", "request_id", "user_agent", "referer",
- * "reason", "detail", "mend", "ms": {"tls", "head", "connect", "first_byte", "total"}}. Absent ones
- * are left out, bytes_in and bytes_out never are. */
+ * "reason", "refused_by", "detail", "mend", "ms": {"tls", "head", "connect", "first_byte",
+ * "total"}}. Absent ones are left out, bytes_in and bytes_out never are. */
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out);
 

@@ -4,6 +4,7 @@
 #include <openssl/sslerr.h>
 #include <openssl/x509_vfy.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "tls/alert.h"
@@ -608,6 +609,34 @@ const struct handshake_cause *handshake_cause_at(size_t i, const char **side)
     if (i < FAILURE_COUNT) {
         *side = failure_side((enum failure)i);
         return failure_cause((enum failure)i);
+    }
+    return NULL;
+}
+
+/* The peer says so itself (an alert), or simply goes. */
+static bool is_peers_doing(const char *word)
+{
+    return strncmp(word, "alert_", 6) == 0 || strncmp(word, "closed", 6) == 0 ||
+           strcmp(word, "reset") == 0;
+}
+
+const char *handshake_refused_by(const char *word, bool of_client)
+{
+    const char *side;
+    const struct handshake_cause *cause;
+
+    for (size_t i = 0; (cause = handshake_cause_at(i, &side)) != NULL; i++) {
+        if (strcmp(cause->word, word) != 0 || strcmp(side, of_client ? "backend" : "client") == 0 ||
+            strcmp(side, "server") == 0) {
+            continue;
+        }
+        if (is_peers_doing(word)) {
+            return of_client ? "client" : "backend";
+        }
+        return cause == failure_cause(FAILURE_SERVER_UNREACHABLE) ||
+                       cause == failure_cause(FAILURE_SERVER_TIMEOUT)
+                   ? "network"
+                   : "gateway";
     }
     return NULL;
 }

@@ -27,6 +27,10 @@ const struct handshake_cause *handshake_cause_of(const struct handshake_facts *f
  * speaks of it ("client", "backend", "server", "any"). NULL after the last one. */
 const struct handshake_cause *handshake_cause_at(size_t i, const char **side);
 
+/* Who ended it, after a failure of that word: "client", "backend", "gateway" or "network"; NULL: it
+ * is none of a handshake or connection. of_client: with a client; else with a backend. */
+const char *handshake_refused_by(const char *word, bool of_client);
+
 /* What the library does not know of. */
 extern const struct handshake_cause handshake_closed;     /* the peer ended it in the middle */
 extern const struct handshake_cause handshake_reset;      /* a socket error */

@@ -183,6 +183,9 @@ def logged(gateway, before, **fields):
 
 def check_logged(gateway, before, reason, **fields):
     entry = logged(gateway, before, reason=reason, **fields)
+    if entry["kind"] == "connection":
+        is_client = reason.startswith(("alert_", "closed", "reset"))
+        assert entry["refused_by"] == ("client" if is_client else "gateway")
     assert entry["detail"]
     assert entry["mend"]
     return entry
@@ -530,6 +533,7 @@ def bad_backend(start, ca):
         assert response.status in (502, 504)
         entry = gateway.wait_log(lambda entry: entry.get("reason"), kind="request")
         assert entry["mend"]
+        assert entry["refused_by"] in ("gateway", "backend", "network")
         assert entry["detail"].encode() not in response.body
         gateway.stop()
         return entry["reason"], entry["detail"]
