@@ -171,8 +171,8 @@ static void on_connected(struct conn *conn, int error)
         return;
     }
     conn_flush(conn);
-    if (!tls_conn_connect(conn, dial->tls, backend->servers[dial->server].tls_name,
-                          &tls_events)) {
+    const struct server *server = &backend->servers[dial->server];
+    if (!tls_conn_connect_with(conn, dial->tls, server->tls_name, server->sessions, &tls_events)) {
         fail_connect(dial, ENOMEM);
     }
 }

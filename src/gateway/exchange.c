@@ -4,6 +4,7 @@
 
 #include "gateway/access.h"
 #include "gateway/back.h"
+#include "gateway/client_identity.h"
 #include "gateway/dial.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
@@ -183,7 +184,9 @@ static bool keep_off_plain(struct exchange *x)
 static bool find_route(struct exchange *x)
 {
     const struct route_table *table = &x->site->table;
-    int found = route_table_find(table, x->path.match, x->request.method_name);
+    const struct client_names *client =
+        route_table_asks_client(table) ? client_identity_names(x->session) : NULL;
+    int found = route_table_find_for(table, x->path.match, x->request.method_name, client);
 
     if (found >= 0) {
         x->route = &x->site->routes[found];
@@ -195,6 +198,14 @@ static bool find_route(struct exchange *x)
         exchange_refuse(x, 405, false, "method_not_allowed",
                         "no route of the path takes this method",
                         "name the method in match.methods of a route");
+        return false;
+    }
+    if (found == ROUTE_CLIENT_REFUSED) {
+        exchange_refuse(x, 403, false, client != NULL ? "client_not_allowed" : "client_unknown",
+                        client != NULL ? "no route of the path is for this client's certificate"
+                                       : "the routes of the path are for clients that show a "
+                                         "certificate",
+                        "match.client of the routes says whom they are for");
         return false;
     }
     exchange_refuse(x, 404, false, "no_route", "no route of the site matches the path",

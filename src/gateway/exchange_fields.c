@@ -1,6 +1,7 @@
 /* The fields of requests and responses that pass through: those that belong to one hop are left out
  * (RFC 9110 section 7.6.1), those that only a gateway may say are its own. */
 #include "edge/forwarded.h"
+#include "gateway/client_identity.h"
 #include "gateway/exchange.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
@@ -10,7 +11,8 @@
 #define IDENTITY_FIELDS                                                                            \
     (BIT(FIELD_FORWARDED) | BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_PROTO) |            \
      BIT(FIELD_X_FORWARDED_HOST) | BIT(FIELD_X_FORWARDED_PORT) | BIT(FIELD_X_REAL_IP) |            \
-     BIT(FIELD_X_REQUEST_ID) | BIT(FIELD_CLIENT_CERT) | BIT(FIELD_CLIENT_CERT_CHAIN))
+     BIT(FIELD_X_REQUEST_ID) | BIT(FIELD_CLIENT_CERT) | BIT(FIELD_CLIENT_CERT_CHAIN) |             \
+     BIT(FIELD_X_FORWARDED_CLIENT_CERT))
 
 /* The most of a trusted peer's request id that is taken over. */
 #define REQUEST_ID_MAX 128
@@ -111,6 +113,7 @@ void exchange_prepare_request(struct exchange *x)
     } else {
         drop(&request->fields, IDENTITY_FIELDS);
     }
+    client_identity_add_fields(x, x->backend);
 }
 
 void exchange_prepare_response(struct exchange *x)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "gateway/access.h"
+#include "gateway/client_identity.h"
 #include "gateway/failures.h"
 #include "gateway/front.h"
 #include "gateway/front_h1.h"
@@ -34,6 +35,7 @@ static void on_free(struct deferred *deferred)
     struct session *session = CONTAINER_OF(deferred, struct session, freeing);
 
     snapshot_release(session->snapshot);
+    client_identity_destroy(session->identity);
     free(session->sni);
     free(session->early);
     free(session);

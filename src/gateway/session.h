@@ -18,6 +18,7 @@
 #include "io/conn.h"
 
 struct front;
+struct client_identity;
 struct passthrough;
 
 enum session_state {
@@ -57,6 +58,7 @@ struct session {
     uint64_t stalled_at; /* conn.bytes_out when the send deadline was set */
     struct front *front;
     struct passthrough *passthrough;
+    struct client_identity *identity; /* NULL: not asked for yet, or none */
 };
 
 /* Why a connection failed, for its log line; all static or valid during the call. */

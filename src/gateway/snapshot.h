@@ -10,11 +10,11 @@
 #include "config/settings.h"
 #include "edge/host_table.h"
 #include "edge/route.h"
+#include "gateway/trust.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 
 struct log_writer;
-struct site_tls;
 
 struct route {
     const struct route_settings *settings;
@@ -28,7 +28,6 @@ struct site {
     const struct site_settings *settings;
     struct span name;
     struct tls_context *tls;     /* NULL: it does not terminate */
-    struct site_tls *tls_source; /* what it was built from; for the control thread */
     struct backend *passthrough; /* NULL: it does not pass through */
     struct route *routes;
     struct route_table table;
@@ -46,6 +45,7 @@ struct snapshot {
     struct site *sites;
     struct backend *backends;
     size_t backend_count;
+    struct trust trust;            /* changed by the control thread alone, through trust_refresh */
     struct log_writer *access_log; /* NULL: off */
     atomic_uint references;
 };
@@ -57,8 +57,6 @@ struct snapshot *snapshot_create(const struct settings *settings,
                                  struct config_report *report) MUST_CHECK;
 /* The same checks without keeping anything and without opening the log; true: it would start. */
 bool snapshot_check(const struct settings *settings, struct config_report *report);
-/* Looks for certificate files that have changed (gateway/site_tls.h). On the control thread. */
-void snapshot_refresh_certificates(struct snapshot *snapshot);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* The last one frees it. */
 void snapshot_release(struct snapshot *snapshot);

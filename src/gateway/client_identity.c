@@ -1,0 +1,145 @@
+#include "gateway/client_identity.h"
+
+#include <stdlib.h>
+
+#include "base/strbuf.h"
+#include "gateway/exchange.h"
+#include "gateway/session.h"
+#include "tls/tls_conn.h"
+#include "tls/tls_peer.h"
+
+struct client_identity {
+    struct arena arena;
+    bool has_certificate;
+    bool has_fields;
+    struct tls_peer peer;
+    struct client_names names;
+    struct span certificate; /* of the fields; ptr NULL: none */
+    struct span chain;
+    struct span forwarded;
+};
+
+static struct client_identity *identity_of(struct session *session)
+{
+    struct client_identity *identity = session->identity;
+
+    if (identity != NULL) {
+        return identity;
+    }
+    if (!session->is_tls || conn_is_plain(&session->conn) ||
+        !tls_conn_has_peer_certificate(&session->conn)) {
+        return NULL;
+    }
+    identity = xcalloc(1, sizeof(*identity));
+    arena_init(&identity->arena, 4096);
+    session->identity = identity;
+    identity->has_certificate = tls_peer_read(&session->conn, &identity->arena, &identity->peer);
+    identity->names = (struct client_names){
+        .subject = identity->peer.subject,
+        .dns = {identity->peer.dns, identity->peer.dns_count},
+        .uris = {identity->peer.uris, identity->peer.uri_count},
+        .emails = {identity->peer.emails, identity->peer.email_count},
+    };
+    return identity;
+}
+
+const struct client_names *client_identity_names(struct session *session)
+{
+    struct client_identity *identity = identity_of(session);
+
+    return identity != NULL && identity->has_certificate ? &identity->names : NULL;
+}
+
+/* ---- fields ---- */
+
+/* What would end a value or an element is percent-encoded, so that a name cannot pose as another
+ * part. */
+static void add_escaped(struct strbuf *b, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '"' || c == '\\' || c == ',' || c == ';' || c == '%') {
+            strbuf_printf(b, "%%%02X", (unsigned)(unsigned char)c);
+        } else {
+            strbuf_add_char(b, c);
+        }
+    }
+}
+
+/* Hash=..;Subject="..";URI=..;DNS=.. as other proxies write it. The subject is quoted, with quotes
+ * and backslashes in it escaped. */
+static struct span forwarded_value(struct client_identity *identity)
+{
+    const struct tls_peer *peer = &identity->peer;
+    struct strbuf b;
+    struct span value;
+
+    strbuf_init(&b);
+    strbuf_printf(&b, "Hash=%s;Subject=\"", peer->fingerprint);
+    for (size_t i = 0; i < peer->subject.len; i++) {
+        char c = peer->subject.ptr[i];
+        if (c == '"' || c == '\\') {
+            strbuf_add_char(&b, '\\');
+        }
+        strbuf_add_char(&b, c);
+    }
+    strbuf_add_char(&b, '"');
+    for (size_t i = 0; i < peer->uri_count; i++) {
+        strbuf_add_cstr(&b, ";URI=");
+        add_escaped(&b, peer->uris[i]);
+    }
+    for (size_t i = 0; i < peer->dns_count; i++) {
+        strbuf_add_cstr(&b, ";DNS=");
+        add_escaped(&b, peer->dns[i]);
+    }
+    value = arena_copy(&identity->arena, strbuf_span(&b));
+    strbuf_free(&b);
+    return value;
+}
+
+static void make_fields(struct session *session, struct client_identity *identity)
+{
+    identity->has_fields = true;
+    identity->certificate = tls_peer_certificate_field(&session->conn, &identity->arena);
+    identity->chain = tls_peer_chain_field(&session->conn, &identity->arena);
+    identity->forwarded = forwarded_value(identity);
+}
+
+static void add(struct exchange *x, enum http_field_id id, struct span value)
+{
+    if (value.ptr != NULL && value.len != 0) {
+        http_fields_add(&x->request.fields, &x->arena, id, http_field_name(id),
+                        arena_copy(&x->arena, value));
+    }
+}
+
+void client_identity_add_fields(struct exchange *x, const struct backend *backend)
+{
+    struct client_identity *identity;
+
+    if (!backend->client_certificate && !backend->forwarded_client_certificate) {
+        return;
+    }
+    identity = identity_of(x->session);
+    if (identity == NULL || !identity->has_certificate) {
+        return;
+    }
+    if (!identity->has_fields) {
+        make_fields(x->session, identity);
+    }
+    if (backend->client_certificate) {
+        add(x, FIELD_CLIENT_CERT, identity->certificate);
+        add(x, FIELD_CLIENT_CERT_CHAIN, identity->chain);
+    }
+    if (backend->forwarded_client_certificate) {
+        add(x, FIELD_X_FORWARDED_CLIENT_CERT, identity->forwarded);
+    }
+}
+
+void client_identity_destroy(struct client_identity *identity)
+{
+    if (identity != NULL) {
+        arena_destroy(&identity->arena);
+        free(identity);
+    }
+}

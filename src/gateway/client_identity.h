@@ -1,0 +1,21 @@
+/* Who the client of a session is, by its certificate: for the rules of routes, and for the fields
+ * that tell servers. Made when it is first asked for, and kept with the session, which owns it. */
+#ifndef TIDEGATE_GATEWAY_CLIENT_IDENTITY_H
+#define TIDEGATE_GATEWAY_CLIENT_IDENTITY_H
+
+#include "edge/client_rule.h"
+
+struct backend;
+struct client_identity;
+struct exchange;
+struct session;
+
+/* NULL: the client showed no certificate, or came without TLS. Lives as long as the session. */
+const struct client_names *client_identity_names(struct session *session);
+/* Adds the fields that the backend wants of it: Client-Cert and Client-Cert-Chain (RFC 9440),
+ * X-Forwarded-Client-Cert. */
+void client_identity_add_fields(struct exchange *x, const struct backend *backend);
+/* NULL is allowed. */
+void client_identity_destroy(struct client_identity *identity);
+
+#endif

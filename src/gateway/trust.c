@@ -1,0 +1,141 @@
+#include "gateway/trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "config/settings.h"
+#include "tls/crl.h"
+#include "tls/tickets.h"
+#include "tls/tls_context.h"
+
+/* The lists of a file, read now if they were not yet. */
+static struct crl_file *find_crl(struct trust *trust, const char *path, struct error *error)
+{
+    struct crl_file *crl;
+
+    for (size_t i = 0; i < trust->crl_count; i++) {
+        if (strcmp(crl_file_path(trust->crls[i]), path) == 0) {
+            return trust->crls[i];
+        }
+    }
+    crl = crl_file_open(path, error);
+    if (crl == NULL) {
+        return NULL;
+    }
+    trust->crls = xrealloc(trust->crls, (trust->crl_count + 1) * sizeof(struct crl_file *));
+    trust->was_said = xrealloc(trust->was_said, (trust->crl_count + 1) * sizeof(bool));
+    trust->was_said[trust->crl_count] = false;
+    trust->crls[trust->crl_count++] = crl;
+    return crl;
+}
+
+/* Whether some server of the site is told of the client's chain. */
+static bool wants_chain(const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct backend_settings *backend = site->routes[i].backend;
+        if (backend != NULL && backend->client_certificate) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct tls_tickets *add_tickets(struct trust *trust, uint64_t rotation_ms)
+{
+    struct tls_tickets *tickets = tls_tickets_create(rotation_ms);
+
+    if (tickets != NULL) {
+        trust->tickets =
+            xrealloc(trust->tickets, (trust->ticket_count + 1) * sizeof(struct tls_tickets *));
+        trust->tickets[trust->ticket_count++] = tickets;
+    }
+    return tickets;
+}
+
+bool trust_server_options(struct trust *trust, const struct site_settings *site,
+                          struct tls_server_options *options, struct error *error)
+{
+    const struct tls_clients_settings *clients = site->tls->clients;
+
+    options->scope = site->name;
+    options->tickets = add_tickets(trust, site->tls->ticket_rotation_ms);
+    if (options->tickets == NULL) {
+        return error_set(error, "the TLS library gives no keys for tickets");
+    }
+    if (clients == NULL || clients->verify == CLIENT_VERIFY_OFF) {
+        return true;
+    }
+    options->client_depth = clients->depth;
+    options->keep_client_chain = wants_chain(site);
+    if (clients->crl != NULL) {
+        options->client_crl = find_crl(trust, clients->crl, error);
+        return options->client_crl != NULL;
+    }
+    return true;
+}
+
+bool trust_client_options(struct trust *trust, const struct backend_tls_settings *tls,
+                          struct tls_client_options *options, struct error *error)
+{
+    options->pins = tls->pins.items;
+    options->pin_count = tls->pins.count;
+    options->only_tls13 = tls->min_version == BACKEND_TLS_1_3;
+    if (tls->crl != NULL && tls->verify) {
+        options->crl = find_crl(trust, tls->crl, error);
+        return options->crl != NULL;
+    }
+    return true;
+}
+
+static void say_renewed(struct crl_file *crl)
+{
+    struct crl_lists *lists = crl_file_lists(crl);
+
+    log_info("revocation lists in %s: read again", crl_file_path(crl));
+    if (lists->expires <= (int64_t)time(NULL)) {
+        log_warn("revocation lists in %s: one is past its next update; certificates of that CA "
+                 "are refused until it is renewed",
+                 crl_file_path(crl));
+    }
+    crl_lists_release(lists);
+}
+
+void trust_refresh(struct trust *trust)
+{
+    for (size_t i = 0; i < trust->crl_count; i++) {
+        struct error error;
+        switch (crl_file_refresh(trust->crls[i], &error)) {
+        case CRL_SAME:
+            break;
+        case CRL_RENEWED:
+            trust->was_said[i] = false;
+            say_renewed(trust->crls[i]);
+            break;
+        case CRL_UNREADABLE:
+            if (!trust->was_said[i]) {
+                log_error("%s; the lists read before stay in use. The user that the gateway runs "
+                          "as must be able to read the file and its folders",
+                          error.text);
+                trust->was_said[i] = true;
+            }
+            break;
+        }
+    }
+}
+
+void trust_free(struct trust *trust)
+{
+    for (size_t i = 0; i < trust->crl_count; i++) {
+        crl_file_release(trust->crls[i]);
+    }
+    for (size_t i = 0; i < trust->ticket_count; i++) {
+        tls_tickets_release(trust->tickets[i]);
+    }
+    free(trust->tickets);
+    free(trust->crls);
+    free(trust->was_said);
+    *trust = (struct trust){0};
+}
