@@ -25,6 +25,7 @@ struct gateway {
     int control_fd;
     int ended_fds[2]; /* a pipe: a worker that has ended writes a byte */
     bool is_stopping;
+    uint64_t refresh_at_ms; /* the next look at certificate files */
 };
 
 struct worker_start {
@@ -129,7 +130,53 @@ static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *))
     }
 }
 
+/* ---- certificate files ---- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Very many files are looked at less often, so that looking stays cheap. */
+#define LOOKING_SHARE 100
+
+static void refresh_certificates(struct gateway *gateway)
+{
+    uint64_t interval = gateway->snapshot->settings->reload_certificates_ms;
+    uint64_t start = now_ms();
+    uint64_t took;
+
+    if (interval == 0 || gateway->is_stopping || start < gateway->refresh_at_ms) {
+        return;
+    }
+    snapshot_refresh_certificates(gateway->snapshot);
+    took = (now_ms() - start) * LOOKING_SHARE;
+    gateway->refresh_at_ms = start + (took > interval ? took : interval);
+}
+
 /* ---- the control thread ---- */
+
+/* How long there is nothing to do but to wait for commands; -1: for ever. */
+static int wait_ms(const struct gateway *gateway, bool is_unresolved)
+{
+    uint64_t now = now_ms();
+    uint64_t wait = is_unresolved ? RESOLVE_AGAIN_MS : UINT64_MAX;
+
+    if (gateway->is_stopping) {
+        return -1;
+    }
+    if (gateway->snapshot->settings->reload_certificates_ms != 0) {
+        uint64_t until = gateway->refresh_at_ms > now ? gateway->refresh_at_ms - now : 0;
+        wait = until < wait ? until : wait;
+    }
+    if (gateway->snapshot->trust.crl_count != 0 && wait > TRUST_REFRESH_MS) {
+        wait = TRUST_REFRESH_MS;
+    }
+    return wait == UINT64_MAX ? -1 : wait < 3600000 ? (int)wait : 3600000;
+}
 
 static void on_command(struct gateway *gateway, char command)
 {
@@ -175,10 +222,7 @@ static void control(struct gateway *gateway)
     bool is_unresolved = resolve_all(gateway, true) != NULL;
 
     while (atomic_load(&gateway->workers_running) != 0) {
-        int wait_ms = gateway->snapshot->trust.crl_count != 0  ? TRUST_REFRESH_MS
-                      : is_unresolved && !gateway->is_stopping ? RESOLVE_AGAIN_MS
-                                                               : -1;
-        int ready = poll(fds, 2, wait_ms);
+        int ready = poll(fds, 2, wait_ms(gateway, is_unresolved));
         trust_refresh(&gateway->snapshot->trust);
         if (ready > 0 && fds[0].revents != 0) {
             read_commands(gateway, &fds[0]);
@@ -191,6 +235,7 @@ static void control(struct gateway *gateway)
         if (is_unresolved && !gateway->is_stopping) {
             is_unresolved = resolve_all(gateway, false) != NULL;
         }
+        refresh_certificates(gateway);
     }
 }
 

@@ -334,6 +334,14 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
         return;
     }
+    if (!tls_context_can_serve(session->site->tls, hello_sni(hello))) {
+        fail(session, "no_certificate_for_name",
+             "the site's folder of certificates has none for the name that the client asked for",
+             "put a certificate with that name into the folder, or give the site a certificate for "
+             "all other names");
+        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
+        return;
+    }
     start_handshake(session, bytes);
 }
 

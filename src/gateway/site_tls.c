@@ -317,7 +317,7 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
 }
 
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
-                    const struct site_settings *site, struct arena *arena,
+                    const struct site_settings *site, struct trust *trust, struct arena *arena,
                     struct config_report *report)
 {
     struct builder b = {.tls = tls, .settings = settings, .site = site, .report = report};
@@ -325,6 +325,9 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
 
     *tls = (struct site_tls){.settings = site};
     set_options(&b, arena);
+    if (!trust_server_options(trust, site, &tls->options, &error)) {
+        fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
+    }
     watch_files(tls, arena);
     if (site->tls->certificates_from != NULL) {
         open_folder(&b);
@@ -332,6 +335,9 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
     }
     check_certificates(&b);
     check_policy(&b, &tls->options);
+    if (!b.failed && !trust_server_options(trust, site, &tls->options, &error)) {
+        fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
+    }
     if (b.failed) {
         return false;
     }

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "config/settings.h"
+#include "gateway/trust.h"
 #include "tls/cert_store.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
@@ -34,7 +35,7 @@ struct site_tls {
 /* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. False with
  * errors in the report. */
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
-                    const struct site_settings *site, struct arena *arena,
+                    const struct site_settings *site, struct trust *trust, struct arena *arena,
                     struct config_report *report) MUST_CHECK;
 /* Looks for changed files. */
 void site_tls_refresh(struct site_tls *tls);

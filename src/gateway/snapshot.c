@@ -3,20 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gateway/log_writer.h"
-#include "tls/certificate.h"
+#include "gateway/site_tls.h"
+#include "tls/key_log.h"
 #include "tls/session_slot.h"
 #include "upstream/balance.h"
-
-/* A certificate that ends within these days is worth a warning at each start. */
-#define EXPIRY_WARNING_DAYS 14
 
 struct builder {
     struct snapshot *snapshot;
     struct config_report *report;
+    bool is_for_real;
     bool failed;
 };
 
@@ -24,130 +22,6 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 {
     config_report_add(b->report, CONFIG_ERROR, place, "%s", error->text);
     b->failed = true;
-}
-
-/* ---- certificates ---- */
-
-static void check_coverage(struct builder *b, const struct site_settings *site,
-                           const struct certificate *certificate, struct place place)
-{
-    for (size_t i = 0; i < site->hosts.count; i++) {
-        if (certificate_covers(certificate, site->hosts.items[i])) {
-            return;
-        }
-    }
-    config_report_add(b->report, CONFIG_ERROR, place,
-                      "certificate %s covers none of this site's hosts",
-                      certificate_path(certificate));
-    config_report_hint(b->report, "it covers: %s", certificate_names(certificate));
-    b->failed = true;
-}
-
-static void warn_uncovered(struct builder *b, const struct site_settings *site,
-                           struct certificate *const *certificates)
-{
-    for (size_t i = 0; i < site->hosts.count; i++) {
-        bool is_covered = false;
-        for (size_t c = 0; c < site->tls->certificate_count; c++) {
-            is_covered |= certificates[c] == NULL ||
-                          certificate_covers(certificates[c], site->hosts.items[i]);
-        }
-        if (!is_covered) {
-            config_report_add(b->report, CONFIG_WARNING, site->tls->place,
-                              "no certificate of this site covers its host '%s'",
-                              site->hosts.items[i]);
-            config_report_hint(b->report, "clients that ask for it will refuse the certificate");
-        }
-    }
-}
-
-static struct certificate *check_certificate(struct builder *b, const struct site_settings *site,
-                                             const struct certificate_settings *settings)
-{
-    struct error error;
-    struct certificate *certificate = certificate_load(settings->certificate, &error);
-
-    if (certificate == NULL) {
-        fail(b, settings->place, &error);
-        return NULL;
-    }
-    if (!certificate_matches_key(certificate, settings->key, &error)) {
-        fail(b, settings->place, &error);
-    }
-    if (!certificate_check_strength(certificate, &error)) {
-        fail(b, settings->place, &error);
-    }
-    if (!certificate_check_time(certificate, time(NULL), EXPIRY_WARNING_DAYS, &error)) {
-        config_report_add(b->report, CONFIG_WARNING, settings->place, "%s", error.text);
-    }
-    check_coverage(b, site, certificate, settings->place);
-    return certificate;
-}
-
-static void check_certificates(struct builder *b, const struct site_settings *site)
-{
-    const struct tls_settings *tls = site->tls;
-    struct certificate **certificates = xcalloc(tls->certificate_count, sizeof(*certificates));
-
-    for (size_t i = 0; i < tls->certificate_count; i++) {
-        certificates[i] = check_certificate(b, site, &tls->certificates[i]);
-    }
-    if (!b->failed) {
-        warn_uncovered(b, site, certificates);
-    }
-    for (size_t i = 0; i < tls->certificate_count; i++) {
-        certificate_destroy(certificates[i]);
-    }
-    free(certificates);
-}
-
-static struct tls_context *build_server_tls(struct builder *b, const struct site_settings *site)
-{
-    static const enum tls_context_policy policies[] = {
-        [TLS_POLICY_INTERMEDIATE] = TLS_CONTEXT_INTERMEDIATE,
-        [TLS_POLICY_MODERN] = TLS_CONTEXT_MODERN,
-        [TLS_POLICY_OLD] = TLS_CONTEXT_OLD,
-    };
-    static const enum tls_context_clients verify[] = {
-        [CLIENT_VERIFY_OFF] = TLS_CLIENTS_OFF,
-        [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
-        [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
-    };
-    static const enum tls_context_protocols protocols[] = {
-        [TLS_H2_AND_H1] = TLS_PROTOCOLS_BOTH,
-        [TLS_H1_ONLY] = TLS_PROTOCOLS_H1,
-        [TLS_H2_ONLY] = TLS_PROTOCOLS_H2,
-    };
-    const struct tls_settings *tls = site->tls;
-    struct tls_server_options options = {
-        .certificate_count = tls->certificate_count,
-        .policy = policies[tls->policy],
-        .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
-        .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
-        .protocols = protocols[tls->protocols],
-    };
-    struct error error;
-
-    check_certificates(b, site);
-    if (b->failed) {
-        return NULL; /* said above, certificate by certificate */
-    }
-    struct tls_certificate_files *files =
-        arena_calloc(&b->snapshot->arena, tls->certificate_count * sizeof(*files));
-    for (size_t i = 0; i < tls->certificate_count; i++) {
-        files[i].certificate = tls->certificates[i].certificate;
-        files[i].key = tls->certificates[i].key;
-    }
-    options.certificates = files;
-    if (!trust_server_options(&b->snapshot->trust, site, &options, &error)) {
-        fail(b, tls->clients != NULL ? tls->clients->place : tls->place, &error);
-        return NULL;
-    }
-    struct tls_context *context = tls_server_context_create(&options, &error);
-    if (context == NULL) {
-        fail(b, tls->place, &error);
-    }
-    return context;
 }
 
 /* ---- backends ---- */
@@ -314,7 +188,6 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
 {
     struct arena *arena = &b->snapshot->arena;
     struct route_match *matches = arena_calloc(arena, settings->route_count * sizeof(*matches));
-    bool failed_before = b->failed;
 
     *site = (struct site){
         .settings = settings,
@@ -327,10 +200,11 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         build_route(b, &settings->routes[i], &site->routes[i], &matches[i]);
     }
     if (settings->tls != NULL) {
-        b->failed = false;
-        site->tls = build_server_tls(b, settings);
+        site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));
+        b->failed |= !site_tls_build(site->tls_source, b->snapshot->settings, settings,
+                                     &b->snapshot->trust, arena, b->report);
+        site->tls = site->tls_source->context;
     }
-    b->failed |= failed_before;
 }
 
 static bool serves(const struct listener_settings *listener, const struct site_settings *site)
@@ -357,6 +231,25 @@ static void build_listener(struct snapshot *snapshot, const struct listener_sett
     }
 }
 
+/* Before the first context is made, since contexts look whether it is open. */
+static void open_key_log(struct builder *b)
+{
+    const char *path = b->snapshot->settings->tls_key_log;
+    struct place place = config_place(b->snapshot->settings, &b->snapshot->settings->tls_key_log);
+    struct error error;
+
+    if (path == NULL) {
+        return;
+    }
+    config_report_add(b->report, CONFIG_WARNING, place,
+                      "the secrets of all TLS connections are written to %s", path);
+    config_report_hint(b->report, "whoever reads it can read all the traffic: remove 'tls_key_log' "
+                                  "when the search for the error is over");
+    if (b->is_for_real && !key_log_open(path, &error)) {
+        fail(b, place, &error);
+    }
+}
+
 static void build_access_log(struct builder *b)
 {
     const struct log_settings *log = &b->snapshot->settings->log;
@@ -377,7 +270,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
                               bool for_real)
 {
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
-    struct builder b = {.snapshot = snapshot, .report = report};
+    struct builder b = {.snapshot = snapshot, .report = report, .is_for_real = for_real};
     struct arena *arena = &snapshot->arena;
 
     arena_init(arena, 4096);
@@ -387,6 +280,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
+    open_key_log(&b);
     for (size_t i = 0; i < settings->backend_count; i++) {
         build_backend(&b, &settings->backends[i], i, &snapshot->backends[i]);
     }
@@ -422,6 +316,15 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
     return true;
 }
 
+void snapshot_refresh_certificates(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        if (snapshot->sites[i].tls_source != NULL) {
+            site_tls_refresh(snapshot->sites[i].tls_source);
+        }
+    }
+}
+
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
 {
     (void)atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
@@ -436,7 +339,9 @@ static void free_site(struct site *site)
             close(site->routes[i].files_root);
         }
     }
-    tls_context_destroy(site->tls);
+    if (site->tls_source != NULL) {
+        site_tls_free(site->tls_source);
+    }
 }
 
 void snapshot_release(struct snapshot *snapshot)

@@ -15,6 +15,7 @@
 #include "upstream/backend.h"
 
 struct log_writer;
+struct site_tls;
 
 struct route {
     const struct route_settings *settings;
@@ -28,6 +29,7 @@ struct site {
     const struct site_settings *settings;
     struct span name;
     struct tls_context *tls;     /* NULL: it does not terminate */
+    struct site_tls *tls_source; /* what it was built from; for the control thread */
     struct backend *passthrough; /* NULL: it does not pass through */
     struct route *routes;
     struct route_table table;
@@ -57,6 +59,8 @@ struct snapshot *snapshot_create(const struct settings *settings,
                                  struct config_report *report) MUST_CHECK;
 /* The same checks without keeping anything and without opening the log; true: it would start. */
 bool snapshot_check(const struct settings *settings, struct config_report *report);
+/* Looks for certificate files that have changed (gateway/site_tls.h). On the control thread. */
+void snapshot_refresh_certificates(struct snapshot *snapshot);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* The last one frees it. */
 void snapshot_release(struct snapshot *snapshot);
