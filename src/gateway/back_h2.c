@@ -81,17 +81,6 @@ static void close_quietly(struct back_h2_conn *c)
     loop_defer(loop, &c->freeing);
 }
 
-/* With a GOAWAY; nothing is on it. */
-static void say_goodbye(struct back_h2_conn *c)
-{
-    if (c->session != NULL && c->state != BACK_H2_CLOSED) {
-        (void)nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
-        (void)back_h2_session_send(c);
-        conn_flush(c->conn);
-    }
-    close_quietly(c);
-}
-
 static void refuse_waiters(struct back_h2_conn *c, enum dial_result result,
                            const struct trouble *trouble)
 {
@@ -113,6 +102,9 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
     if (c->state == BACK_H2_CLOSED) {
         return;
     }
+    if (c->state == BACK_H2_PREFACE) {
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
+    }
     close_quietly(c);
     while ((node = list_pop_front(&c->streams)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
@@ -120,6 +112,17 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
                               &trouble);
     }
     refuse_waiters(c, DIAL_REFUSED, &trouble);
+}
+
+/* With a GOAWAY; no exchange is on it. */
+static void say_goodbye(struct back_h2_conn *c)
+{
+    if (c->session != NULL && c->state != BACK_H2_CLOSED) {
+        (void)nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+        (void)back_h2_session_send(c);
+        conn_flush(c->conn);
+    }
+    back_h2_fail(c, "server_closed", NULL, NULL);
 }
 
 void back_h2_close_all(struct worker *worker)
@@ -151,7 +154,6 @@ static void on_timer(struct timer *timer)
     struct back_h2_conn *c = CONTAINER_OF(timer, struct back_h2_conn, timer);
 
     if (c->state == BACK_H2_PREFACE) {
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
         back_h2_fail(c, "no_h2_settings", "the server did not begin to speak HTTP/2 in time",
                      "see whether it speaks HTTP/2 on that port; protocol of the backend says so");
     } else if (c->is_doubtful) {
@@ -311,27 +313,27 @@ static void start_h2(struct back_h2_conn *c)
 static void hand_on_h1(struct back_h2_conn *c)
 {
     struct back_h1 *carrier = c->carrier;
-    struct list waiters;
     struct list *node;
 
     server_of(c)->speaks_h1 = true;
     back_h1_connected(carrier, c->server);
     c->carrier = NULL;
-    list_init(&waiters);
-    while ((node = list_pop_front(&c->waiters)) != NULL) {
-        LIST_ENTRY(node, struct exchange, awaiting)->awaited = NULL;
-        list_push_back(&waiters, node);
-    }
     c->state = BACK_H2_PREFACE; /* the dial is over */
     close_quietly(c);
-    while ((node = list_pop_front(&waiters)) != NULL) {
+    while ((node = list_pop_front(&c->waiters)) != NULL) {
         struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        c->waiter_count--;
+        x->awaited = NULL;
         if (carrier != NULL) {
-            exchange_attach(x, back_h1_base(carrier));
+            struct back *back = back_h1_base(carrier);
             carrier = NULL;
+            exchange_attach(x, back);
         } else {
             back_h2_acquire(x);
         }
+    }
+    if (carrier != NULL) {
+        back_h1_destroy(carrier);
     }
 }
 

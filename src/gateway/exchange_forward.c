@@ -98,21 +98,18 @@ void exchange_unreachable(struct exchange *x, enum dial_result result,
                           const struct trouble *trouble)
 {
     struct upstream *upstream = worker_upstream(x->worker, x->backend);
-    size_t failed = x->server;
+    size_t next;
 
-    x->trouble = *trouble;
-    if (trouble->detail != NULL) {
-        x->trouble.detail = arena_cstr(&x->arena, span_from_cstr(trouble->detail));
-    }
-    upstream_done(upstream, failed, false);
-    x->server = upstream_pick(upstream, &x->tried, loop_now_us(x->worker->loop));
-    if (x->server == BALANCE_NONE) {
-        x->server = failed;
-        exchange_refuse(x, status_of(result), false, x->trouble.reason, x->trouble.detail,
-                        x->trouble.mend);
+    upstream_done(upstream, x->server, false);
+    next = upstream_pick(upstream, &x->tried, loop_now_us(x->worker->loop));
+    if (next != BALANCE_NONE) {
+        x->server = next;
+        back_h2_acquire(x);
         return;
     }
-    back_h2_acquire(x);
+    const char *detail =
+        trouble->detail != NULL ? arena_cstr(&x->arena, span_from_cstr(trouble->detail)) : NULL;
+    exchange_refuse(x, status_of(result), false, trouble->reason, detail, trouble->mend);
 }
 
 /* HTTP/2, perhaps: a stream on a connection that is there, or that others wait for too. */
@@ -124,7 +121,6 @@ static void forward_shared(struct exchange *x, size_t server)
         return;
     }
     x->server = server;
-    x->trouble = (struct trouble){0};
     back_h2_acquire(x);
 }
 
