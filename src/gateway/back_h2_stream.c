@@ -13,6 +13,9 @@
  * costs little and one with a long fat pipe gets it full. The first is back_h2_session.c's. */
 #define WINDOW_FIRST 131072
 #define WINDOW_MAX (4 * 1024 * 1024)
+/* All that the streams of a worker may have been given above their first windows: what clients
+ * could make it hold by taking a lot and then nothing. */
+#define WINDOWS_MAX (64 * 1024 * 1024)
 /* Given to the front at a time of what was held. */
 #define GIVE_BYTES 65536
 /* Interim (1xx) responses to one request. */
@@ -37,6 +40,7 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
 
+    back->worker->h2_windows -= back->window - WINDOW_FIRST;
     strbuf_free(&back->body);
     strbuf_free(&back->held);
     free(back);
@@ -352,8 +356,10 @@ static void open_window(struct back_h2 *back, size_t bytes)
     }
     (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);
     back->window_used += bytes;
-    if (back->window_used >= back->window && back->window < WINDOW_MAX) {
+    if (back->window_used >= back->window && back->window < WINDOW_MAX &&
+        back->worker->h2_windows + back->window <= WINDOWS_MAX) {
         back->window_used = 0;
+        back->worker->h2_windows += back->window;
         back->window *= 2;
         (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
                                                     (int32_t)back->window);

@@ -41,6 +41,7 @@ struct worker {
     uint64_t h2_floods;         /* connections that were ended with ENHANCE_YOUR_CALM */
     struct upstream *upstreams; /* by backend->index */
     struct list backs;          /* all connections to backends, parked ones too */
+    uint64_t h2_windows;        /* what servers' streams may send above their first windows */
     struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */
     struct list free_exchanges;
     unsigned free_exchange_count;
