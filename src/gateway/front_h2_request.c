@@ -500,6 +500,18 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 
 /* ---- the session ---- */
 
+/* Unknown frames are ignored (RFC 9113 section 5.5), but not for free: without this nghttp2 would
+ * skip them without a word. */
+static int on_extension(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *head,
+                        void *user_data)
+{
+    (void)h2;
+    (void)payload;
+    (void)head;
+    (void)user_data;
+    return NGHTTP2_ERR_CANCEL;
+}
+
 static nghttp2_session_callbacks *make_callbacks(void)
 {
     nghttp2_session_callbacks *callbacks;
@@ -513,8 +525,18 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_extension);
     front_h2_set_data_callbacks(callbacks);
     return callbacks;
+}
+
+static void see_unknown_frames(nghttp2_option *option)
+{
+    for (int kind = NGHTTP2_ALTSVC; kind <= UINT8_MAX; kind++) {
+        if (kind != NGHTTP2_PRIORITY_UPDATE) {
+            nghttp2_option_set_user_recv_extension_type(option, (uint8_t)kind);
+        }
+    }
 }
 
 static nghttp2_option *make_option(void)
@@ -526,6 +548,7 @@ static nghttp2_option *make_option(void)
     nghttp2_option_set_no_closed_streams(option, 1);
     /* h2_fields.c checks messages, so that each refusal is ours to name and to test. */
     nghttp2_option_set_no_http_messaging(option, 1);
+    see_unknown_frames(option);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     return option;
 }

@@ -1,0 +1,297 @@
+"""Floods and games of HTTP/2: each ends with ENHANCE_YOUR_CALM or is waited out, and costs a bounded
+amount of memory; others are served meanwhile."""
+
+import contextlib
+import itertools
+import time
+
+import pytest
+
+from client import open_socket
+from h2client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
+                      HEADERS, INTERNAL_ERROR, PING, PREFACE, PRIORITY, PRIORITY_UPDATE,
+                      PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Client, frame)
+from origins import EchoOrigin, Origin
+
+MIB = 1024 * 1024
+GROWTH_BYTES = 24 * MIB
+GET = b"\x82\x86\x84\x01\x01a"  # GET http / of "a", by HPACK's static table
+
+
+@pytest.fixture
+def origin():
+    with EchoOrigin() as found:
+        yield found
+
+
+@pytest.fixture
+def gateway(start, origin):
+    return start({"sites": [{"hosts": ["*"], "routes": [
+        {"match": {"path": "/echo"}, "respond": {"body": "ok"}},
+        {"match": {"path": "/*"}, "backend": origin.address}]}],
+        "timeouts": {"send": "3s", "body": "3s", "head": "3s"}})
+
+
+def open_stream(number, end=True):
+    return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), number, GET)
+
+
+def rapid_reset(number):
+    return b"".join(open_stream(n, False) + frame(RST_STREAM, 0, n, b"\0\0\0\x08")
+                    for n in range(number * 100 + 1, number * 100 + 101, 2))
+
+
+def bad_requests(number):
+    """Each is malformed: the gateway resets them, one by one (the "made you reset" attack)."""
+    return b"".join(frame(HEADERS, END_HEADERS | END_STREAM, n, b"\x82")
+                    for n in range(number * 100 + 1, number * 100 + 101, 2))
+
+
+def bad_windows(number):
+    """WINDOW_UPDATE of 0 on a stream makes the gateway reset it."""
+    return b"".join(open_stream(n, False) + frame(WINDOW_UPDATE, 0, n, bytes(4))
+                    for n in range(number * 100 + 1, number * 100 + 101, 2))
+
+
+def empty_data(number):
+    return (open_stream(1, False) if number == 0 else b"") + frame(DATA, 0, 1) * 100
+
+
+def padded_empty_data(number):
+    return (open_stream(1, False) if number == 0 else b"") + frame(DATA, 8, 1, b"\x05" + bytes(5)) * 100
+
+
+def continuation(number):
+    return frame(HEADERS, 0, 1, b"\x82") if number == 0 else frame(CONTINUATION, 0, 1, b"") * 100
+
+
+def long_continuation(number):
+    if number == 0:
+        return frame(HEADERS, END_STREAM, 1, GET)
+    return frame(CONTINUATION, 0, 1, (b"\x00\x01x\x7f\x00" + b"v" * 127) * 100)
+
+
+FLOODS = {
+    "rapid reset": rapid_reset,
+    "malformed requests": bad_requests,
+    "window updates of zero": bad_windows,
+    "empty DATA": empty_data,
+    "padded empty DATA": padded_empty_data,
+    "empty CONTINUATION": continuation,
+    "long CONTINUATION": long_continuation,
+    "SETTINGS": lambda _: frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64") * 100,
+    "empty SETTINGS": lambda _: frame(SETTINGS) * 100,
+    "SETTINGS acknowledgements": lambda _: frame(SETTINGS, 1) * 100,
+    "PING": lambda _: frame(PING, 0, 0, bytes(8)) * 100,
+    "PING acknowledgements": lambda _: frame(PING, 1, 0, bytes(8)) * 100,
+    "PRIORITY": lambda n: b"".join(frame(PRIORITY, 0, 2 * (100 * n + i) + 1, b"\0\0\0\0\x10")
+                                   for i in range(100)),
+    "PRIORITY_UPDATE": lambda n: frame(PRIORITY_UPDATE, 0, 0, b"\0\0\0\x01u=1") * 100,
+    "WINDOW_UPDATE": lambda _: frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x01") * 100,
+    "unknown frames": lambda _: frame(0x77, 0, 0, b"x") * 100,
+}
+
+
+class Raw:
+    """A connection whose answers are only looked through for a GOAWAY."""
+
+    def __init__(self, address):
+        self.sock = open_socket(address, 20)
+        self.sock.sendall(PREFACE + frame(SETTINGS))
+        self.buffer = b""
+        self.goaway = None
+        self.is_closed = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def read(self, timeout):
+        self.sock.settimeout(timeout)
+        try:
+            data = self.sock.recv(65536)
+        except TimeoutError:
+            return
+        except OSError:
+            data = b""
+        self.is_closed = not data
+        self.buffer += data
+        while len(self.buffer) >= 9:
+            length = int.from_bytes(self.buffer[:3], "big")
+            if len(self.buffer) < 9 + length:
+                break
+            if self.buffer[3] == GOAWAY:
+                self.goaway = int.from_bytes(self.buffer[13:17], "big")
+            self.buffer = self.buffer[9 + length:]
+
+    def read_to_end(self):
+        deadline = time.monotonic() + 20
+        while not self.is_closed:
+            assert time.monotonic() < deadline, "the gateway does not close"
+            self.read(1)
+
+    def flood(self, make, limit=64 * MIB):
+        """Sends until the gateway has had enough."""
+        sent = 0
+        for number in itertools.count():
+            data = make(number)
+            self.sock.settimeout(20)
+            try:
+                self.sock.sendall(data)
+            except OSError:
+                return
+            sent += len(data)
+            assert sent < limit, f"the gateway took {sent} bytes"
+            self.read(0.001)
+            if self.is_closed or self.goaway is not None:
+                return
+
+
+def others_are_served(gateway):
+    with Client(gateway.address) as client:
+        assert client.request("/echo").body == b"ok"
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_flood(gateway, name):
+    others_are_served(gateway)
+    before = gateway.rss_bytes()
+    with Raw(gateway.address) as client:
+        client.flood(FLOODS[name])
+        client.read_to_end()
+        assert client.goaway in (None, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, INTERNAL_ERROR)
+        others_are_served(gateway)
+        assert gateway.rss_bytes() - before < GROWTH_BYTES
+    entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
+    assert entry["reason"].startswith("h2_"), entry
+    assert entry["bytes_in"] < 8 * MIB
+
+
+@pytest.mark.parametrize("name, reason", [
+    ("rapid reset", "h2_reset_flood"), ("malformed requests", "h2_malformed_flood"),
+    ("PING", "h2_ping_flood"),
+    ("SETTINGS", "h2_settings_flood"), ("empty DATA", "h2_empty_data_flood"),
+    ("padded empty DATA", "h2_empty_data_flood"), ("PRIORITY", "h2_priority_flood"),
+    ("PRIORITY_UPDATE", "h2_priority_flood"), ("WINDOW_UPDATE", "h2_window_flood"),
+    ("unknown frames", "h2_frame_flood")])
+def test_flood_is_named(gateway, name, reason):
+    """By GOAWAY with ENHANCE_YOUR_CALM to a client that listens, and in the log."""
+    with Raw(gateway.address) as client:
+        client.flood(FLOODS[name])
+        client.read_to_end()
+        assert client.goaway in (None, ENHANCE_YOUR_CALM)  # a RST may have overtaken it
+    entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
+    assert entry["reason"] == reason and entry["mend"]
+
+
+def test_rapid_reset_does_not_reach_the_origin_for_good(gateway, origin):
+    with Raw(gateway.address) as client:
+        client.flood(rapid_reset)
+    gateway.wait_log(lambda entry: entry["kind"] == "connection")
+    assert len(origin.connections) < 1000
+
+
+def test_hpack_bomb(gateway):
+    """One entry of 4000 bytes, then references to it: a few KiB become many MiB."""
+    others_are_served(gateway)
+    before = gateway.rss_bytes()
+    with Raw(gateway.address) as client:
+        block = GET + b"\x40\x01x" + b"\x7f\xa1\x1e" + b"v" * 4000
+        client.sock.sendall(frame(HEADERS, END_STREAM | END_HEADERS, 1, block))
+        bomb = GET + b"\xbe" * 16000
+        client.flood(lambda number: frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 3, bomb))
+        client.read_to_end()
+        assert gateway.rss_bytes() - before < GROWTH_BYTES
+    entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
+    assert entry["reason"] == "h2_head_flood"
+    assert gateway.wait_log(status=431)["reason"] == "head_too_large"
+    others_are_served(gateway)
+
+
+def test_zero_windows_held_open(start):
+    """Many streams of a client that opens no window: they are given up after timeouts.send."""
+    def big(connection):
+        connection.read_head()
+        with contextlib.suppress(OSError):
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + bytes(8000000))
+        connection.wait_end()
+
+    with Origin(big) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}],
+                         "timeouts": {"send": "2s"}})
+        with Client(gateway.address, acks=False, window=0) as client:
+            before = gateway.rss_bytes()
+            streams = [client.start("/big") for _ in range(60)]
+            client.wait_for(lambda: all(client.streams[s].fields for s in streams), "heads")
+            assert gateway.rss_bytes() - before < 60 * 500 * 1024
+            client.wait_for(lambda: all(client.streams[s].reset is not None for s in streams),
+                            "all given up")
+        assert gateway.wait_log(target="/big")["reason"] == "client_stalled"
+
+
+def test_client_that_reads_nothing(start):
+    def big(connection):
+        connection.read_head()
+        with contextlib.suppress(OSError):
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 80000000\r\n\r\n"
+                            + bytes(80000000))
+        connection.wait_end()
+
+    with Origin(big) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}],
+                         "timeouts": {"send": "2s"}})
+        with Client(gateway.address, window=2 ** 31 - 1, receive_buffer=4096) as client:
+            client.h2.increment_flow_control_window(2 ** 31 - 1 - 65535)
+            client.flush()
+            before = gateway.rss_bytes()
+            for _ in range(10):
+                client.start("/big")
+            entry = gateway.wait_log(target="/big", seconds=30)
+            assert entry["reason"] == "client_stalled"
+            assert gateway.rss_bytes() - before < GROWTH_BYTES
+
+
+def test_slow_bodies_on_many_streams(gateway):
+    """A hundred bodies that never end, a byte each: all are given up after timeouts.body."""
+    with Client(gateway.address) as client:
+        streams = [client.start("/slow", "POST", end=False) for _ in range(50)]
+        for stream in streams:
+            client.data(stream, b"x")
+        client.wait_for(lambda: all(client.streams[s].status == 408 for s in streams),
+                        "all given up")
+        assert client.request("/echo").status == 200
+
+
+def test_bodies_for_a_server_that_reads_nothing(start):
+    """What a stream may send ahead is bounded, however many there are."""
+    with EchoOrigin() as other:
+        gateway = start({"sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/echo"}, "backend": other.address},
+            {"match": {"path": "/*"}, "backend": "127.0.0.1:9"}]}]})
+        with Client(gateway.address) as client:
+            client.request("/echo")
+            before = gateway.rss_bytes()
+            for _ in range(5):
+                streams = [client.start("/gone", "POST", end=False) for _ in range(50)]
+                for stream in streams:
+                    if client.streams[stream].reset is None:
+                        with contextlib.suppress(Exception):
+                            client.data(stream, bytes(60000))
+                for stream in streams:
+                    client.wait(stream)
+            assert gateway.rss_bytes() - before < GROWTH_BYTES
+
+
+def test_honest_load_is_no_flood(gateway):
+    """Two thousand requests, and a PING now and then, on one connection."""
+    with Client(gateway.address) as client:
+        for number in range(2000):
+            client.start("/echo")
+            if number % 50 == 49:
+                client.h2.ping(b"12345678")
+                client.flush()
+                client.wait_for(lambda: all(s.is_ended for s in client.streams.values()))
+                client.streams.clear()
+        assert not client.goaways
