@@ -92,8 +92,7 @@ struct explain {
     STACK_OF(X509) * sent; /* the server's chain as it came; NULL: not yet */
     bool has_handshake;    /* our side of it is complete */
     bool was_asked;        /* for a client certificate */
-    bool was_reset;
-    bool answered_http; /* plain HTTP where a ServerHello belongs */
+    bool answered_http;    /* plain HTTP where a ServerHello belongs */
     int alert_received;
     bool was_resumed;
     const char *protocol; /* "HTTP/1.1", "HTTP/2" */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "cli/explain.h"
 #include "tls/alert.h"
@@ -137,7 +136,9 @@ static void on_message(int is_ours, int version, int type, const void *bytes, si
 
     (void)version;
     CHECK(ssl == ex->ssl);
-    if (type == TLS_HANDSHAKE && len >= MESSAGE_HEADER) {
+    if (type == SSL3_RT_HEADER && is_ours == 0 && len == 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        ex->answered_http = true; /* a page that says 400; to the library it is a wrong version */
+    } else if (type == TLS_HANDSHAKE && len >= MESSAGE_HEADER) {
         note_handshake(ex, is_ours != 0, message);
     } else if (type == TLS_ALERT && len >= 2) {
         note_alert(ex, is_ours != 0, message);
@@ -319,6 +320,7 @@ static bool is_about_missing(const struct explain *ex)
 
 bool explain_fail_tls(struct explain *ex, int ssl_error)
 {
+    bool was_reset = ssl_error == SSL_ERROR_SYSCALL && errno == ECONNRESET;
     struct handshake_facts facts = {
         .peer_is_server = true,
         .library_error = library_error(),
@@ -343,25 +345,12 @@ bool explain_fail_tls(struct explain *ex, int ssl_error)
     }
     if (ssl_error == SSL_ERROR_SYSCALL || ssl_error == SSL_ERROR_ZERO_RETURN ||
         ERR_GET_REASON(facts.library_error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        return fail_closed(ex, ex->was_reset ||
-                                   (ssl_error == SSL_ERROR_SYSCALL && errno == ECONNRESET));
+        return fail_closed(ex, was_reset);
     }
     return explain_fail(ex, handshake_cause_of(&facts), NULL, reason);
 }
 
 /* ---- the handshake ---- */
-
-/* A web server answers a ClientHello with a page that says 400; the library would call it a wrong
- * version. */
-static void peek_first_bytes(struct explain *ex)
-{
-    char bytes[5];
-
-    ssize_t got = recv(ex->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-
-    ex->answered_http = got == (ssize_t)sizeof(bytes) && memcmp(bytes, "HTTP/", 5) == 0;
-    ex->was_reset = got < 0 && errno == ECONNRESET; /* the kernel says so only once */
-}
 
 static void note_agreed(struct explain *ex)
 {
@@ -396,8 +385,6 @@ static void note_agreed(struct explain *ex)
 
 bool explain_handshake(struct explain *ex)
 {
-    bool is_first = true;
-
     ERR_clear_error();
     if (!begin(ex)) {
         return explain_fail_tls(ex, SSL_ERROR_SSL);
@@ -413,10 +400,6 @@ bool explain_handshake(struct explain *ex)
         }
         if (!explain_wait(ex, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT)) {
             return explain_fail(ex, failure_cause(FAILURE_SERVER_SILENT), explain_server(ex), NULL);
-        }
-        if (is_first) {
-            peek_first_bytes(ex);
-            is_first = false;
         }
     }
     ex->has_handshake = true;

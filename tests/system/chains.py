@@ -79,6 +79,22 @@ class Chains:
                        .sign(self.root.key, hashes.SHA256()))
         return self._leaf("weak", certificate, key)
 
+    def crl(self, *revoked, days=(-2, 20)):
+        """The root's list of revoked certificates (objects of ca.py), as a file."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = (x509.CertificateRevocationListBuilder()
+                   .issuer_name(self.root.certificate.subject)
+                   .last_update(now + days[0] * DAY).next_update(now + days[1] * DAY))
+        for one in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+                .revocation_date(now - DAY).build())
+        self.count += 1
+        path = self.folder / f"crl-{self.count}.pem"
+        crl = builder.sign(self.root.key, hashes.SHA256())
+        path.write_bytes(crl.public_bytes(serialization.Encoding.PEM))
+        return path
+
     def _leaf(self, kind, certificate, key, above=()):
         self.count += 1
         return Leaf(self.folder, f"{kind}-{self.count}", certificate, key, above)

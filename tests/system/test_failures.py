@@ -272,6 +272,22 @@ def test_client_without_its_intermediate(gateway, ca, chains):
     assert "Test Intermediate" in entry["detail"]
 
 
+@pytest.mark.parametrize("days, reason, alert", [
+    ((-2, 20), "client_certificate_revoked", "alert_certificate_revoked"),
+    ((-20, -2), "client_crl_expired", None)], ids=["revoked", "list expired"])
+def test_revoked_client(start, ca, chains, days, reason, alert):
+    client = ca.client("outcast")
+    gateway = start({"sites": [{
+        "hosts": ["partners.example"], "respond": {"status": 200},
+        "tls": {**ca.server("partners.example").settings(),
+                "clients": {"verify": "required", "ca": str(ca.file),
+                            "crl": str(chains.crl(client, days=days))}}}]})
+    failure = explain_to(gateway.port, ca, *client_files(client), host="partners.example")
+    assert failure["reason"].startswith("alert_")
+    assert alert in (None, failure["reason"])
+    check_logged(gateway, 0, reason, sni="partners.example")
+
+
 # The server's certificate, as the client sees it.
 
 
@@ -590,6 +606,18 @@ def test_backend_that_wants_a_certificate(bad_backend, ca, shop):
     with tls_server(shop, verify_mode=ssl.CERT_REQUIRED,
                     maximum_version=ssl.TLSVersion.TLSv1_2) as server:
         assert bad_backend(server.address)[0] == "alert_handshake_failure"
+
+
+def test_backend_with_another_key(bad_backend, shop):
+    with tls_server(shop) as server:
+        assert bad_backend(server.address, pins=["sha256/" + 43 * "A" + "="])[0] == "pin_mismatch"
+
+
+def test_backend_that_is_revoked(bad_backend, ca, chains):
+    certificate = ca.server(HOST)
+    with tls_server(certificate) as server:
+        reason, _ = bad_backend(server.address, crl=str(chains.crl(certificate)))
+    assert reason == "backend_certificate_revoked"
 
 
 # ---- the table ----
