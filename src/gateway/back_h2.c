@@ -9,8 +9,6 @@
 #define STREAMS_GUESS 100
 /* More than this on one connection only makes them wait for each other. */
 #define STREAMS_MAX 1000
-/* How long a server has to answer the PING that asks whether it is there at all. */
-#define PING_MS 5000
 
 static void on_timer(struct timer *timer);
 static void on_again(struct deferred *deferred);

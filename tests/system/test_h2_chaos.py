@@ -15,6 +15,7 @@ import h2.exceptions
 from client import Connection, Ended, request_bytes
 from h2client import Client
 from h2origin import CODES, REFUSED_STREAM, H2Origin
+from origins import Origin, response_bytes
 from waiting import wait_until
 
 REQUESTS = 40
@@ -118,24 +119,59 @@ def run_h2(address, number, wrong):
                             wrong.append(failure)
 
 
+def moody_h1(raw):
+    """The same over HTTP/1.1, in fewer moods."""
+    dice = random.Random(raw.number)
+    while True:
+        request = raw.read_request()
+        body = (request.target + " ").encode() * dice.choice([1, 10, 5000])
+        mood = dice.randrange(10)
+        if mood == 0:
+            raw.reset()
+            return
+        raw.send(response_bytes(200, [], body)[:-1 if mood == 1 else None])
+        if mood == 1:
+            return
+
+
+def run_clients(gateway, seed):
+    wrong = []
+    threads = [threading.Thread(target=run, args=(gateway.address, seed * 100 + i, wrong))
+               for i in range(CLIENTS) for run in (run_h1, run_h2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not wrong, wrong[0]
+    wait_until(lambda: sum(entry.get("status") == 200
+                           for entry in gateway.log_entries()) > 100, 10, "a hundred 200s")
+    gateway.stop()
+
+
+def config(backend):
+    return {"sites": [{"hosts": ["shop.example"], "backend": "up"}],
+            "backends": [{"name": "up", "response_timeout": "2s", **backend}]}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_moody_servers(start, seed):
     settings = {CODES.MAX_CONCURRENT_STREAMS: 7}
-    wrong = []
     with H2Origin(moody(seed), settings=settings) as one, H2Origin(moody(seed + 10)) as two:
-        gateway = start({
-            "sites": [{"hosts": ["shop.example"], "backend": "up"}],
-            "backends": [{"name": "up", "servers": [one.address, two.address], "protocol": "h2c",
-                          "response_timeout": "2s"}]})
-        threads = [threading.Thread(target=run, args=(gateway.address, i, wrong))
-                   for i in range(CLIENTS) for run in (run_h1, run_h2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-        assert not wrong, wrong[0]
-        wait_until(lambda: sum(entry.get("status") == 200
-                               for entry in gateway.log_entries()) > 100, 10, "a hundred 200s")
-        gateway.stop()
+        run_clients(start(config({"servers": [one.address, two.address], "protocol": "h2c"})),
+                    seed)
+        for origin in (one, two):
+            origin.failures.clear()
+
+
+def test_moody_servers_of_either_version(start, ca, shop, free_address):
+    """One speaks HTTP/2, one HTTP/1.1, and one is not there."""
+    h1_context = shop.server_context()
+    h1_context.set_alpn_protocols(["http/1.1"])
+    settings = {CODES.MAX_CONCURRENT_STREAMS: 5}
+    with H2Origin(moody(3), settings=settings, tls=shop.server_context()) as two, \
+            Origin(moody_h1, tls=h1_context) as one:
+        run_clients(start(config({
+            "servers": [one.address, two.address, free_address], "protocol": "auto",
+            "tls": {"ca": str(ca.file), "server_name": "shop.example"}})), 3)
         for origin in (one, two):
             origin.failures.clear()
