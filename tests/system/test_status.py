@@ -201,6 +201,25 @@ def test_it_is_there_again_after_the_gateway_died(gateway, control):
     assert get_slowly(control)["pid"] == gateway.gateway_pid()
 
 
+def test_a_new_supervisor_gets_the_socket_while_the_old_gateway_finishes(start, control, folder):
+    """The first supervisor is killed; a connection keeps its gateway for a while."""
+    config = {"control": str(control), "timeouts": {"drain": "5s"}, "sites": [
+        {"hosts": ["a.example"], "respond": {"status": 200, "body": "ok"}}]}
+    first = start(config)
+    old = first.gateway_pid()
+    with Connection(first.address) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: a.exam")  # a request that is under way
+        wait_until(lambda: get(control, "/status")["sessions"] == 1)
+        first.process.kill()
+        first.process.wait(10)
+        second = start(config)
+        assert get(control, "/status")["pid"] == second.gateway_pid() != old
+        assert os.path.exists(f"/proc/{old}")
+    wait_until(lambda: not os.path.exists(f"/proc/{old}"), 20, "the old gateway's end")
+    assert get(control, "/status")["pid"] == second.gateway_pid()
+    first.kill()
+
+
 def test_no_control_socket(start, folder):
     gateway = start({"sites": [{"hosts": ["a.example"], "respond": {"status": 200}}]})
     done = command("status", "-c", str(gateway.config_path))
