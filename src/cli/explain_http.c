@@ -370,6 +370,10 @@ static bool read_response(struct explain *ex)
             break;
         }
     }
+    if (ok && response.status < 200) {
+        ok = explain_fail(ex, failure_cause(FAILURE_BAD_ANSWER), NULL,
+                          "interim responses (1xx) without end");
+    }
     if (ok) {
         ex->status = response.status;
         ok = read_body(ex, &r, &response);

@@ -407,7 +407,8 @@ def test_bad_record_from_the_client(gateway, ca):
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "cut_answer"),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "bad_answer"),
     (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 300000, "bad_answer"),
-], ids=["nothing", "bare LF", "cut", "cut chunk", "bad chunk", "huge head"])
+    (100 * b"HTTP/1.1 102 Processing\r\n\r\n", "bad_answer"),
+], ids=["nothing", "bare LF", "cut", "cut chunk", "bad chunk", "huge head", "interim"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_answers(ca, shop, scheme, data, reason):
     def handler(connection):
