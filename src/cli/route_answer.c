@@ -221,17 +221,22 @@ static void add_backend(struct search *s, const struct backend_settings *backend
     add_step(s, "upstream", (struct place){0}, "%s", way);
 }
 
-static const char *upstream_way(const struct backend_settings *backend)
+static const char *upstream_way(struct arena *arena, const struct backend_settings *backend)
 {
+    static const char *const protocols[] = {
+        [PROTOCOL_H1] = "HTTP/1.1",
+        [PROTOCOL_H2] = "HTTP/2",
+        [PROTOCOL_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
+        [PROTOCOL_H2C] = "HTTP/2",
+    };
+    const char *protocol = protocols[backend->protocol];
+
     if (backend->tls == NULL) {
-        return "plain HTTP/1.1";
+        return arena_printf(arena, "plain %s", protocol);
     }
-    if (!backend->tls->verify) {
-        return "HTTP/1.1 over fresh TLS, the server's certificate NOT verified";
-    }
-    return backend->tls->certificate != NULL
-               ? "HTTP/1.1 over fresh two-way TLS, the server's certificate verified"
-               : "HTTP/1.1 over fresh TLS, the server's certificate verified";
+    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s", protocol,
+                        backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
+                        backend->tls->verify ? "verified" : "NOT verified");
 }
 
 /* --- the request --- */
@@ -246,7 +251,7 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
              route->match.path != NULL ? route->match.path : "/*");
     if (route->backend != NULL) {
         answer->outcome = ROUTE_TO_BACKEND;
-        add_backend(s, route->backend, upstream_way(route->backend));
+        add_backend(s, route->backend, upstream_way(s->arena, route->backend));
     } else if (route->files != NULL) {
         answer->outcome = ROUTE_TO_FILES;
         add_step(s, "files", route->files->place, "from the folder %s", route->files->root);
