@@ -44,9 +44,13 @@ void session_slot_destroy(struct session_slot *slot)
 
 void session_slot_put(struct session_slot *slot, SSL *ssl, SSL_SESSION *session, int64_t deadline)
 {
-    struct kept kept = {.session = session, .deadline = deadline};
+    /* The connection's own would be spoilt if it ended without close_notify. */
+    struct kept kept = {.session = SSL_SESSION_dup(session), .deadline = deadline};
     SSL_SESSION *old;
 
+    if (kept.session == NULL) {
+        return;
+    }
     peer_verify_state(SSL_get_SSL_CTX(ssl), kept.state);
     (void)pthread_mutex_lock(&slot->lock);
     old = slot->kept[slot->next].session;

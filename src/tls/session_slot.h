@@ -20,8 +20,8 @@ struct session_slot *session_slot_create(void);
 /* NULL is allowed. No connection may use it any more. */
 void session_slot_destroy(struct session_slot *slot);
 
-/* For tls/ alone. Keeps a session that the connection got (a reference of the caller's is taken
- * over): until `deadline`, Unix time. */
+/* For tls/ alone. Keeps a copy of a session that the connection got: until `deadline`, Unix time.
+ */
 void session_slot_put(struct session_slot *slot, struct ssl_st *ssl, struct ssl_session_st *session,
                       int64_t deadline);
 /* Sets a kept session on a connection that is about to begin, if there is one that is still good

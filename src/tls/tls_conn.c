@@ -628,7 +628,7 @@ int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session)
         deadline = tls->session_deadline;
     }
     session_slot_put(tls->slot, ssl, session, deadline);
-    return 1;
+    return 0;
 }
 
 bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const char *server_name,

@@ -1,0 +1,211 @@
+"""TLS towards servers: what is verified, why it fails, and sessions that are resumed."""
+
+import base64
+import hashlib
+import os
+import ssl
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from client import fetch
+from origins import Origin, echo_handler, response_bytes
+from waiting import wait_until
+
+NAME = "api.internal"
+WAIT = 25
+
+
+def pin_of(certificate):
+    spki = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return "sha256/" + base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
+def tls_origin(certificate, handler=None, **options):
+    return Origin(handler or echo_handler(), tls=certificate.server_context(**options))
+
+
+def config(origin, ca, **tls):
+    return {"sites": [{"hosts": ["test.example"], "backend": {
+        "servers": [origin.address],
+        "tls": {"ca": str(ca.file), "server_name": NAME, **tls}}}]}
+
+
+def expect_refusal(start, settings, reason):
+    """502, with the reason in the log."""
+    gateway = start(settings)
+    assert fetch(gateway.address).status == 502
+    entry = gateway.wait_log(status=502, seconds=WAIT)
+    assert entry["reason"] == reason
+    assert entry["mend"]
+    return gateway
+
+
+@pytest.mark.parametrize("reason", [
+    "backend_certificate_expired", "backend_certificate_not_yet_valid",
+    "backend_certificate_wrong_name", "backend_certificate_wrong_purpose",
+    "backend_certificate_unknown_ca"])
+def test_unverified_servers(start, ca, other_ca, reason):
+    certificate = {
+        "backend_certificate_expired": lambda: ca.server(NAME, days=(-9, -2)),
+        "backend_certificate_not_yet_valid": lambda: ca.server(NAME, days=(2, 9)),
+        "backend_certificate_wrong_name": lambda: ca.server("else.internal"),
+        "backend_certificate_wrong_purpose": lambda: ca.issue(NAME, [NAME], client=True),
+        "backend_certificate_unknown_ca": lambda: other_ca.server(NAME),
+    }[reason]()
+    with tls_origin(certificate) as origin:
+        expect_refusal(start, config(origin, ca), reason)
+
+
+def test_self_signed_server(start, ca, pki_folder):
+    own = ca.__class__(pki_folder, NAME)
+    files = type("Files", (), {})()
+    files.crt, files.key_file = own.file, own.folder / "own.key"
+    files.key_file.write_bytes(own.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.crt, files.key_file)
+    with Origin(echo_handler(), tls=context) as origin:
+        expect_refusal(start, config(origin, ca), "backend_certificate_self_signed")
+
+
+def write_crl(path, *lists):
+    new = path.with_suffix(".new")
+    new.write_bytes(b"".join(lists))
+    new.chmod(0o644)
+    os.replace(new, path)
+
+
+def test_revoked_server(start, ca, folder):
+    crl = folder / "internal.crl"
+    certificate = ca.server(NAME)
+    write_crl(crl, ca.crl(certificate))
+    with tls_origin(certificate) as origin:
+        gateway = expect_refusal(start, config(origin, ca, crl=str(crl)),
+                                 "backend_certificate_revoked")
+        write_crl(crl, ca.crl())
+        wait_until(lambda: fetch(gateway.address).status == 200, WAIT, "the new list")
+
+
+def test_revoked_while_running(start, ca, folder):
+    """A session of before the revocation is not resumed."""
+    crl = folder / "internal.crl"
+    certificate = ca.server(NAME)
+    write_crl(crl, ca.crl())
+
+    def handler(connection):
+        connection.read_request()
+        connection.send(response_bytes(200, [("Connection", "close")], b"x"))
+        connection.half_close()
+        connection.wait_end()
+
+    with tls_origin(certificate, handler) as origin:
+        gateway = start(config(origin, ca, crl=str(crl)))
+        assert fetch(gateway.address).status == 200
+        assert fetch(gateway.address).status == 200
+        write_crl(crl, ca.crl(certificate))
+        wait_until(lambda: "read again" in gateway.stderr(), WAIT, "the new list")
+        wait_until(lambda: fetch(gateway.address).status == 502, WAIT, "the refusal")
+        gateway.wait_log(reason="backend_certificate_revoked", seconds=WAIT)
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa", "ed25519"])
+def test_pins(start, ca, kind):
+    lower = ca.intermediate("Pin CA " + kind)
+    certificate = lower.server(NAME, kind=kind)
+    other = pin_of(ca.server("spare.internal").certificate)
+    with tls_origin(certificate) as origin:
+        for pins in ([other, pin_of(certificate.certificate)], [pin_of(lower.certificate)],
+                     [pin_of(ca.certificate)]):
+            gateway = start(config(origin, ca, pins=pins))
+            assert fetch(gateway.address).status == 200
+        expect_refusal(start, config(origin, ca, pins=[other]), "pin_mismatch")
+
+
+def test_pins_without_verification(start, ca, other_ca):
+    """The server's own key decides, whoever issued its certificate, and under whatever name."""
+    certificate = other_ca.server("who.internal")
+    with tls_origin(certificate) as origin:
+        def backend(pin):
+            return {"sites": [{"hosts": ["test.example"], "backend": {
+                "servers": [origin.address], "tls": {"verify": False, "pins": [pin]}}}]}
+        gateway = start(backend(pin_of(certificate.certificate)))
+        assert fetch(gateway.address).status == 200
+        assert "not verified" not in gateway.stderr()
+        expect_refusal(start, backend(pin_of(other_ca.certificate)), "pin_mismatch")
+        expect_refusal(start, backend(pin_of(ca.certificate)), "pin_mismatch")
+
+
+def test_verification_off_is_warned_about(start, other_ca):
+    with tls_origin(other_ca.server("who.internal")) as origin:
+        gateway = start({"sites": [{"hosts": ["test.example"], "backend": {
+            "servers": [origin.address], "tls": {"verify": False}}}]})
+        assert fetch(gateway.address).status == 200
+        assert "servers of this backend are not verified" in gateway.stderr()
+
+
+def test_min_version(start, ca):
+    with tls_origin(ca.server(NAME), maximum_version=ssl.TLSVersion.TLSv1_2) as origin:
+        gateway = start(config(origin, ca))
+        assert fetch(gateway.address).status == 200
+        gateway = start(config(origin, ca, min_version="TLSv1.3"))
+        assert fetch(gateway.address).status == 502
+        assert gateway.wait_log(status=502)["reason"] in ("alert_protocol_version",
+                                                          "no_common_version")
+
+
+def test_own_certificate(start, ca):
+    """Two-way TLS towards the server."""
+    mine = ca.client("gate")
+    context = ca.server(NAME).server_context(verify_mode=ssl.CERT_REQUIRED)
+    context.load_verify_locations(ca.file)
+    with Origin(echo_handler(), tls=context) as origin:
+        gateway = start(config(origin, ca, **mine.settings()))
+        response = fetch(gateway.address)
+        assert response.status == 200 and b"gate" in response.body
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],
+                         ids=["TLSv1.2", "TLSv1.3"])
+def test_sessions_are_resumed(start, ca, version):
+    """On a new connection to the same server; a pooled one needs none."""
+    resumed = []
+
+    def handler(connection):
+        connection.read_request()
+        resumed.append(connection.sock.session_reused)
+        connection.send(response_bytes(200, [("Connection", "close")], b"x"))
+        connection.half_close()
+        connection.wait_end()
+
+    with tls_origin(ca.server(NAME), handler, maximum_version=version) as origin:
+        gateway = start({**config(origin, ca), "workers": 2})
+        for _ in range(6):
+            assert fetch(gateway.address).status == 200
+    assert resumed[0] is False
+    assert resumed[1:] == [True] * 5
+
+
+def test_sessions_belong_to_one_server(start, ca):
+    """Two servers of a backend: neither is offered the other's session."""
+    resumed = {}
+
+    def make(name):
+        def handler(connection):
+            connection.read_request()
+            resumed.setdefault(name, []).append(connection.sock.session_reused)
+            connection.send(response_bytes(200, [("Connection", "close")], b"x"))
+            connection.half_close()
+            connection.wait_end()
+        return handler
+
+    certificate = ca.server(NAME)
+    with tls_origin(certificate, make("a")) as a, tls_origin(certificate, make("b")) as b:
+        gateway = start({"sites": [{"hosts": ["test.example"], "backend": {
+            "servers": [a.address, b.address],
+            "tls": {"ca": str(ca.file), "server_name": NAME}}}]})
+        for _ in range(6):
+            assert fetch(gateway.address).status == 200
+    assert resumed == {"a": [False, True, True], "b": [False, True, True]}
