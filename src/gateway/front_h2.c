@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "gateway/access.h"
 #include "gateway/front_h2_internal.h"
 
 #define READS_PER_TURN 8
@@ -204,8 +203,7 @@ static void on_flood(struct front_h2 *front)
                               "an attack, or a broken client: the connection was closed with "
                               "ENHANCE_YOUR_CALM"};
 
-    front->session->worker->h2_floods++;
-    access_log_end(front->session, &trouble);
+    session_log_end(front->session, &trouble);
     terminate(front, NGHTTP2_ENHANCE_YOUR_CALM, trouble.reason);
 }
 
@@ -219,7 +217,7 @@ static void use(struct front_h2 *front, struct span bytes)
     } else if (n < 0) {
         uint32_t code =
             n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
-        access_log_end(
+        session_log_end(
             front->session,
             &(struct trouble){n == NGHTTP2_ERR_FLOODED ? "h2_flood" : "h2_protocol_error",
                               nghttp2_strerror((int)n), NULL});

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/access.h"
 #include "gateway/front_h2_internal.h"
 
 static struct h2_limits limits_of(const struct front_h2 *front)
@@ -446,7 +445,7 @@ static void log_goaway(struct front_h2 *front, const nghttp2_goaway *goaway)
                    (int)(goaway->opaque_data_len < 80 ? goaway->opaque_data_len : 80),
                    goaway->opaque_data_len != 0 ? (const char *)goaway->opaque_data : "",
                    nghttp2_http2_strerror(goaway->error_code));
-    access_log_end(front->session, &(struct trouble){"h2_protocol_error", detail, NULL});
+    session_log_end(front->session, &(struct trouble){"h2_protocol_error", detail, NULL});
 }
 
 static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user_data)

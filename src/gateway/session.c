@@ -105,6 +105,12 @@ void session_log_trouble(struct session *session, const struct trouble *trouble)
     access_log_trouble(session, trouble);
 }
 
+void session_log_end(struct session *session, const struct trouble *trouble)
+{
+    note_failure(session, trouble);
+    access_log_end(session, trouble);
+}
+
 static void fail(struct session *session, const char *reason, const char *detail, const char *mend)
 {
     session_log_trouble(session, &(struct trouble){reason, detail, mend});
@@ -335,10 +341,7 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
         return;
     }
     if (!tls_context_can_serve(session->site->tls, hello_sni(hello))) {
-        fail(session, "no_certificate_for_name",
-             "the site's folder of certificates has none for the name that the client asked for",
-             "put a certificate with that name into the folder, or give the site a certificate for "
-             "all other names");
+        fail_known(session, FAILURE_NO_CERTIFICATE);
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
         return;
     }

@@ -73,6 +73,8 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
                     const struct sock_address *peer);
 /* Writes the line of a connection that never became a request. Once. */
 void session_log_trouble(struct session *session, const struct trouble *trouble);
+/* The same for one that was of use before: its line comes besides those of its requests. */
+void session_log_end(struct session *session, const struct trouble *trouble);
 /* No more output will come: close once all is out. `linger`: the client may still be sending. */
 void session_finish(struct session *session, bool linger);
 /* Now. May be called twice. */

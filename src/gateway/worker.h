@@ -38,7 +38,6 @@ struct worker {
     struct list sessions;
     uint64_t session_count;
     uint64_t exchange_count;
-    uint64_t h2_floods;         /* connections that were ended with ENHANCE_YOUR_CALM */
     struct upstream *upstreams; /* by backend->index */
     struct list backs;          /* all connections to backends, parked ones too */
     uint64_t h2_windows;        /* what servers' streams may send above their first windows */
