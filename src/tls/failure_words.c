@@ -66,6 +66,11 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
     [FAILURE_SITE_WITHOUT_TLS] = {"site_without_tls",
                                   "the site that the client asked for speaks plain HTTP only",
                                   "give the site a certificate (tls:), or use http://"},
+    [FAILURE_NO_CERTIFICATE] =
+        {"no_certificate_for_name",
+         "the site's folder of certificates has none for the name that the client asked for",
+         "put a certificate with that name into the folder, or give the site a certificate for all "
+         "other names"},
     [FAILURE_HANDSHAKE_TIMEOUT] = {"handshake_timeout",
                                    "the TLS handshake was not finished in time",
                                    "the client or the network between is slow, or stopped; "
