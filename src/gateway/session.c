@@ -105,6 +105,12 @@ void session_log_trouble(struct session *session, const struct trouble *trouble)
     access_log_trouble(session, trouble);
 }
 
+void session_log_end(struct session *session, const struct trouble *trouble)
+{
+    note_failure(session, trouble);
+    access_log_end(session, trouble);
+}
+
 static void fail(struct session *session, const char *reason, const char *detail, const char *mend)
 {
     session_log_trouble(session, &(struct trouble){reason, detail, mend});
