@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cli/demo_client.h"
 #include "cli/demo_log.h"
@@ -412,6 +413,30 @@ static void print_command(const struct tour *tour, const char *what, const char 
                  tour->ca, host, (unsigned)tour->port, scheme, host, (unsigned)tour->port, path);
 }
 
+/* How to call this program from there. */
+static void own_path(char path[DEMO_PATH_SIZE])
+{
+    ssize_t len = readlink("/proc/self/exe", path, DEMO_PATH_SIZE - 1);
+
+    if (len <= 0) {
+        (void)snprintf(path, DEMO_PATH_SIZE, "tidegate");
+    } else {
+        path[len] = '\0';
+    }
+}
+
+static void print_own_commands(const struct tour *tour)
+{
+    char self[DEMO_PATH_SIZE];
+
+    own_path(self);
+    print_colored(tour, DIM, "# a handshake, step by step; this one is refused, and says why");
+    (void)printf("\n  %s explain --ca %s --connect 127.0.0.1:%u https://partners.localhost/\n",
+                 self, tour->ca, (unsigned)tour->port);
+    print_colored(tour, DIM, "# what failed so far, and what to do about it");
+    (void)printf("\n  %s status --handshakes -c %s/tidegate.yaml\n", self, tour->world->folder);
+}
+
 void demo_print_commands(const struct demo_world *world, bool color)
 {
     struct tour tour = {
@@ -430,6 +455,7 @@ void demo_print_commands(const struct demo_world *world, bool color)
     print_command(&tour, "# two-way", "partners.localhost", "https", "/", options);
     print_command(&tour, "# two-way without a certificate: refused", "partners.localhost", "https",
                   "/", "");
+    print_own_commands(&tour);
     print_colored(&tour, DIM, "# the gateway's log of them, and its configuration");
     (void)printf("\n  tail -f %s/access.log\n  cat %s/tidegate.yaml\n", world->folder,
                  world->folder);

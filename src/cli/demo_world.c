@@ -96,7 +96,12 @@ static const char gateway_yaml[] =
     "      server_name: partners.internal\n"
     "      certificate: gateway-client.crt\n"
     "      key: gateway-client.key\n"
+    "control: \"%s%s\"\n"
     "log: { access: \"%s/access.log\" }\n" SMALL;
+
+/* The longest path of a socket (sun_path). */
+#define SOCKET_PATH_MAX 107
+static const char control_name[] = "/control.sock";
 
 void demo_world_init(struct demo_world *world, int signal_fd)
 {
@@ -178,11 +183,13 @@ static bool start_origins(struct demo_world *world, struct error *error)
 static bool start_gateway(struct demo_world *world, struct error *error)
 {
     struct demo_process *gateway = &world->processes[DEMO_GATEWAY];
-    char text[sizeof(gateway_yaml) + DEMO_PATH_SIZE + 32];
+    char text[sizeof(gateway_yaml) + 2 * DEMO_PATH_SIZE + 64];
+    bool has_control = strlen(world->folder) + sizeof(control_name) <= SOCKET_PATH_MAX;
 
     (void)snprintf(text, sizeof(text), gateway_yaml, (unsigned)world->processes[DEMO_SHOP].port,
                    (unsigned)world->processes[DEMO_BANK].port,
-                   (unsigned)world->processes[DEMO_PARTNERS].port, world->folder);
+                   (unsigned)world->processes[DEMO_PARTNERS].port, has_control ? world->folder : "",
+                   has_control ? control_name : "off", world->folder);
     return write_text(world, names[DEMO_GATEWAY], text, error) &&
            demo_process_start(gateway, world->folder, names[DEMO_GATEWAY], error) &&
            demo_process_wait_ready(gateway, world->signal_fd, error);

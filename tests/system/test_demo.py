@@ -40,6 +40,13 @@ def test_demo_stays_until_it_is_interrupted(folder):
         done = subprocess.run(["/bin/sh", "-c", line.group(1)], capture_output=True, timeout=30,
                               env=environment(), check=False)
         assert done.returncode == 0, done.stderr
+        own = re.findall(r"^\s*(\S+ (?:explain|status) .*)$", output.read_text(), re.MULTILINE)
+        for line, status, word in zip(own, (1, 0), ("who refused", "client_certificate_missing"),
+                                      strict=True):
+            done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True,
+                                  timeout=30, env=environment(), check=False)
+            assert done.returncode == status, done.stderr
+            assert word in done.stdout
         process.send_signal(signal.SIGINT)
         process.wait(30)
         assert not os.listdir(home), "the demo's folder is still there"
