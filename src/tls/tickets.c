@@ -140,8 +140,8 @@ static int seal(struct tls_tickets *tickets, unsigned char *name, unsigned char 
     return ok ? 1 : 0; /* 0: no ticket */
 }
 
-static int unseal(struct tls_tickets *tickets, const unsigned char *name, const unsigned char *iv,
-                  EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int unseal(struct tls_tickets *tickets, bool is_tls13, const unsigned char *name,
+                  const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     struct ticket_key key;
     int found = find_key(tickets, name, &key);
@@ -155,7 +155,9 @@ static int unseal(struct tls_tickets *tickets, const unsigned char *name, const 
     if (!ok) {
         return 0;
     }
-    return found == PREVIOUS ? 2 : 1; /* 2: and make a new one */
+    /* 2: and make a new one, always in TLS 1.3, whose clients should use each once (RFC 8446
+     * appendix C.4). */
+    return found == PREVIOUS || is_tls13 ? 2 : 1;
 }
 
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
@@ -167,7 +169,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
         return 0;
     }
     return is_new == 1 ? seal(tickets, name, iv, cipher, mac)
-                       : unseal(tickets, name, iv, cipher, mac);
+                       : unseal(tickets, SSL_version(ssl) == TLS1_3_VERSION, name, iv, cipher, mac);
 }
 
 bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx)

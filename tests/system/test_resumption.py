@@ -1,0 +1,123 @@
+"""Session tickets: who may resume, across workers and rotations, and who not."""
+
+import re
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from client import Connection
+from tidegate import environment
+
+HOST = "shop.example"
+VERSIONS = pytest.mark.parametrize(
+    "version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
+
+
+def config(shop, workers=1, **tls):
+    return {"workers": workers, "sites": [
+        {"hosts": [HOST], "respond": {"status": 200, "body": "ok"},
+         "tls": {**shop.settings(), **tls}}]}
+
+
+def visit(gateway, context, session=None, server_name=HOST):
+    """Whether it was resumed, and the session for the next time."""
+    with Connection(gateway.address) as connection:
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=server_name,
+                                              session=session)
+        assert connection.request(host=server_name).status == 200
+        return connection.sock.session_reused, connection.sock.session
+
+
+def ticket_name(session_text):
+    """The first 16 bytes of the ticket, as openssl prints a session: the name of its key."""
+    return re.search(r"0000 - ((?:[0-9a-f]{2}[ -]){16})", session_text).group(1).strip()
+
+
+@VERSIONS
+def test_across_workers(start, ca, shop, version):
+    """Each worker opens what any other sealed."""
+    gateway = start(config(shop, workers=4))
+    context = ca.client_context(maximum_version=version)
+    reused, session = visit(gateway, context)
+    assert not reused
+    for _ in range(24):
+        reused, session = visit(gateway, context, session)
+        assert reused
+
+
+@VERSIONS
+def test_across_rotations(start, ca, shop, version):
+    """A ticket outlives one rotation, but not two."""
+    rotation = 4.0
+    gateway = start(config(shop, ticket_rotation=f"{rotation:.0f}s"))
+    context = ca.client_context(maximum_version=version)
+    began = time.monotonic()
+    _, session = visit(gateway, context)
+    after = time.monotonic()
+    if after - began > rotation / 2:
+        pytest.skip("the machine is too busy to tell the rotations apart")
+    # Sealed in some period that lasts `rotation`: still good until the next one has ended.
+    time.sleep(max(0.0, rotation - 1.0 - (time.monotonic() - began)))
+    asked = time.monotonic()
+    reused, _ = visit(gateway, context, session)
+    if time.monotonic() - began < rotation:
+        assert reused, asked - began
+    time.sleep(max(0.0, 2 * rotation + 1.0 - (time.monotonic() - after)))
+    reused, _ = visit(gateway, context, session)
+    assert not reused
+
+
+def test_not_after_a_restart(start, ca, shop):
+    """Keys are kept in memory alone."""
+    context = ca.client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    _, session = visit(start(config(shop)), context)
+    reused, _ = visit(start(config(shop)), context, session)
+    assert not reused
+
+
+def test_not_at_another_site(start, ca, shop):
+    other = ca.server("other.example")
+    gateway = start({"sites": [
+        {"hosts": [HOST], "respond": {"status": 200}, "tls": shop.settings()},
+        {"hosts": ["other.example"], "respond": {"status": 200}, "tls": other.settings()}]})
+    context = ca.client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    _, session = visit(gateway, context)
+    reused, _ = visit(gateway, context, session, "other.example")
+    assert not reused
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_openssl_gets_one_ticket_and_uses_it(start, ca, shop, folder, version):
+    gateway = start(config(shop, workers=2))
+    saved = folder / "session.pem"
+
+    def s_client(*options):
+        request = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
+        return subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", HOST,
+             "-CAfile", str(ca.file), "-verify_return_error", "-ign_eof", version, *options],
+            input=request, capture_output=True, timeout=30, check=False,
+            env=environment()).stdout.decode(errors="replace")
+
+    first = s_client("-sess_out", str(saved))
+    assert "\nNew, TLSv1" in first and "HTTP/1.1 200" in first
+    if version == "-tls1_3":
+        assert first.count("Post-Handshake New Session Ticket arrived") == 1
+    second = s_client("-sess_in", str(saved))
+    assert "\nReused, TLSv1" in second and "HTTP/1.1 200" in second
+    assert ticket_name(first) == ticket_name(second)  # one key for all workers
+    assert "early data was not sent" in second.lower() or version == "-tls1_2"
+
+
+def test_early_data_is_not_taken(start, ca, shop, folder):
+    """No 0-RTT in this version: a ticket does not offer it."""
+    gateway = start(config(shop))
+    saved = folder / "session.pem"
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", HOST,
+         "-CAfile", str(ca.file), "-ign_eof", "-tls1_3", "-sess_out", str(saved)],
+        input=f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(),
+        capture_output=True, timeout=30, check=False, env=environment())
+    assert b"Max Early Data: 0" in done.stdout

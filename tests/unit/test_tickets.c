@@ -1,0 +1,132 @@
+/* Ticket keys: how they move on in time, and that contexts which share them take each other's
+ * tickets (tests/system/test_resumption.py has the rest). */
+#include "tls/tickets.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <time.h>
+
+#define ROTATION_MS 1000000
+
+static uint64_t now(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+struct names {
+    unsigned char previous[16];
+    unsigned char current[16];
+    unsigned char next[16];
+};
+
+static struct names names_of(struct tls_tickets *tickets)
+{
+    struct names names;
+
+    tls_tickets_name(tickets, 0, names.previous);
+    tls_tickets_name(tickets, 1, names.current);
+    tls_tickets_name(tickets, 2, names.next);
+    return names;
+}
+
+static void keys_move_on(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
+    uint64_t start = now();
+    struct names first;
+    struct names then;
+
+    (void)state;
+    assert_non_null(tickets);
+    first = names_of(tickets);
+    tls_tickets_advance(tickets, start + ROTATION_MS / 2);
+    then = names_of(tickets);
+    assert_memory_equal(&then, &first, sizeof(first));
+    tls_tickets_advance(tickets, start + ROTATION_MS + 1);
+    then = names_of(tickets);
+    assert_memory_equal(then.previous, first.current, 16);
+    assert_memory_equal(then.current, first.next, 16);
+    tls_tickets_advance(tickets, start + ROTATION_MS + 2); /* once per period */
+    then = names_of(tickets);
+    assert_memory_equal(then.current, first.next, 16);
+    tls_tickets_advance(tickets, start + 2 * ROTATION_MS + 1);
+    then = names_of(tickets);
+    assert_memory_equal(then.previous, first.next, 16);
+    tls_tickets_release(tickets);
+}
+
+static void a_long_rest_changes_every_key(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
+    uint64_t start = now();
+    struct names first;
+    struct names then;
+    struct names later;
+
+    (void)state;
+    assert_non_null(tickets);
+    first = names_of(tickets);
+    tls_tickets_advance(tickets, start + 100 * (uint64_t)ROTATION_MS);
+    then = names_of(tickets);
+    assert_memory_not_equal(then.previous, first.current, 16);
+    assert_memory_not_equal(then.previous, first.next, 16);
+    assert_memory_not_equal(then.current, first.next, 16);
+    /* And from there on a period is a period again. */
+    tls_tickets_advance(tickets, start + 100 * (uint64_t)ROTATION_MS + ROTATION_MS / 2);
+    later = names_of(tickets);
+    assert_memory_equal(&later, &then, sizeof(then));
+    tls_tickets_release(tickets);
+}
+
+static void contexts_hold_their_keys(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
+    SSL_CTX *one = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *other = SSL_CTX_new(TLS_server_method());
+
+    (void)state;
+    assert_non_null(tickets);
+    assert_true(tls_tickets_install(tickets, one));
+    assert_true(tls_tickets_install(tickets, other));
+    assert_int_equal(SSL_CTX_get_timeout(one), 2 * ROTATION_MS / 1000);
+    tls_tickets_release(tickets);
+    SSL_CTX_free(one);
+    tls_tickets_advance(tickets, now()); /* the other one holds them still */
+    SSL_CTX_free(other);
+}
+
+static void lifetimes_stay_below_a_week(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(UINT64_C(90) * 24 * 3600 * 1000);
+    SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_server_method());
+
+    (void)state;
+    assert_non_null(tickets);
+    assert_true(tls_tickets_install(tickets, ssl_ctx));
+    assert_int_equal(SSL_CTX_get_timeout(ssl_ctx), 7L * 24 * 3600);
+    tls_tickets_release(tickets);
+    SSL_CTX_free(ssl_ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_move_on),
+        cmocka_unit_test(a_long_rest_changes_every_key),
+        cmocka_unit_test(contexts_hold_their_keys),
+        cmocka_unit_test(lifetimes_stay_below_a_week),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
