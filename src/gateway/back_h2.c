@@ -49,6 +49,7 @@ static struct back_h2_conn *create(struct worker *worker, const struct backend *
     list_init(&c->waiters);
     list_init(&c->streams);
     list_init(&c->stalled);
+    list_init(&c->due);
     list_push_back(&worker->h2_backs, &c->node);
     list_push_back(&server_of(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);

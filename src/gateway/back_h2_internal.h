@@ -32,10 +32,12 @@ struct back_h2_conn {
     unsigned waiter_count;
     struct list streams; /* struct back_h2: those that nghttp2 knows, or is about to */
     struct list stalled; /* of those: whose request body waits for room */
+    struct list due;     /* whose exchange ends once nghttp2 has returned */
     unsigned stream_count;
     bool is_going_away; /* takes no new streams */
     bool is_doubtful;   /* a PING is out, after a stream on which nothing came */
     bool is_pumping;
+    bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */
     bool is_protocol_dead; /* nghttp2 cannot go on */
     uint64_t reads;        /* counts the reads, so that each stream asks its front once in each */
     uint64_t last_read_us;
@@ -52,6 +54,7 @@ struct back_h2 {
     struct exchange *exchange; /* NULL: released */
     struct list node;          /* in c->streams */
     struct list stalled;       /* in c->stalled */
+    struct list due;           /* in c->due */
     int32_t stream_id;
     /* The request. */
     struct strbuf body; /* waits for the windows; sent up to body_at */
@@ -67,6 +70,9 @@ struct back_h2 {
     bool has_trailers; /* they are being received, or have been */
     bool has_ended;    /* END_STREAM came */
     bool is_giving;
+    bool has_failed; /* with the two below */
+    enum back_retry retry;
+    struct trouble trouble;
     unsigned interim_count;
     enum http_framing framing;
     uint64_t body_left;
@@ -103,7 +109,14 @@ void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
                            const struct trouble *trouble);
 /* The response is broken: resets the stream. */
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail);
-/* Events of the response. */
+/* Ends the exchanges of c->due. Not from inside nghttp2: a front may read its next request then,
+ * into the buffer that nghttp2 is at. */
+void back_h2_stream_end_due(struct back_h2_conn *c);
+/* Events of the response, while back_h2_stream_listens. */
+static inline bool back_h2_stream_listens(const struct back_h2 *back)
+{
+    return back != NULL && back->exchange != NULL && !back->has_failed && !back->has_ended;
+}
 void back_h2_stream_on_section(struct back_h2 *back);
 void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value);
 void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end);

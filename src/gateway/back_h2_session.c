@@ -26,7 +26,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct back_h2 *back = stream_of(session, frame->hd.stream_id);
 
     (void)user_data;
-    if (back != NULL && back->exchange != NULL && frame->hd.type == NGHTTP2_HEADERS) {
+    if (back_h2_stream_listens(back) && frame->hd.type == NGHTTP2_HEADERS) {
         back_h2_stream_on_section(back);
     }
     return 0;
@@ -40,7 +40,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 
     (void)flags;
     (void)user_data;
-    if (back != NULL && back->exchange != NULL && frame->hd.type == NGHTTP2_HEADERS) {
+    if (back_h2_stream_listens(back) && frame->hd.type == NGHTTP2_HEADERS) {
         back_h2_stream_on_field(back, span_make(name, name_len), span_make(value, value_len));
     }
     return 0;
@@ -54,7 +54,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)flags;
     (void)user_data;
     (void)nghttp2_session_consume_connection(session, len);
-    if (back != NULL && back->exchange != NULL) {
+    if (back_h2_stream_listens(back)) {
         back_h2_stream_on_data(back, span_make(data, len));
     }
     return 0;
@@ -80,7 +80,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) {
         back = stream_of(session, frame->hd.stream_id);
     }
-    if (back != NULL && back->exchange != NULL) {
+    if (back_h2_stream_listens(back)) {
         if (frame->hd.type == NGHTTP2_HEADERS) {
             back_h2_stream_on_section_end(back, is_end);
         } else if (is_end) {
@@ -188,7 +188,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     return 0;
 }
 
-bool back_h2_session_send(struct back_h2_conn *c)
+static bool send_run(struct back_h2_conn *c)
 {
     while (conn_pending(c->conn) == 0 && !conn_write_failed(c->conn)) {
         const uint8_t *bytes;
@@ -209,15 +209,26 @@ bool back_h2_session_send(struct back_h2_conn *c)
             }
         }
     }
+    return true;
+}
+
+bool back_h2_session_send(struct back_h2_conn *c)
+{
+    c->in_library = true;
+    bool is_alive = send_run(c);
+    c->in_library = false;
     conn_flush(c->conn);
     c->unsent = 0;
-    return true;
+    back_h2_stream_end_due(c);
+    return is_alive;
 }
 
 bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes)
 {
+    c->in_library = true;
     ssize_t n = nghttp2_session_mem_recv(c->session, (const uint8_t *)bytes.ptr, bytes.len);
-
+    c->in_library = false;
+    back_h2_stream_end_due(c);
     return n == (ssize_t)bytes.len;
 }
 

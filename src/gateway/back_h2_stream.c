@@ -34,6 +34,11 @@ static struct back_h2 *of(const struct back *base)
     return CONTAINER_OF(base, struct back_h2, base);
 }
 
+static size_t held(const struct back_h2 *back)
+{
+    return back->held.len - back->held_at;
+}
+
 /* ---- life ---- */
 
 static void on_free(struct deferred *deferred)
@@ -56,6 +61,7 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
     back->exchange = x;
     back->window = WINDOW_FIRST;
     list_init(&back->stalled);
+    list_init(&back->due);
     list_push_back(&c->streams, &back->node);
     c->stream_count++;
     deferred_init(&back->freeing, on_free);
@@ -66,6 +72,44 @@ void back_h2_stream_settle(struct back_h2 *back)
 {
     if (back->c == NULL && back->exchange == NULL) {
         loop_defer(back->worker->loop, &back->freeing);
+    }
+}
+
+/* The response is whole, or has failed: so the exchange can end. */
+static void end_exchange(struct back_h2 *back)
+{
+    struct exchange *x = back->exchange;
+
+    if (x == NULL) {
+        return;
+    }
+    if (back->has_failed) {
+        struct trouble trouble = back->trouble;
+        back->exchange = NULL;
+        exchange_back_failed(x, back->retry, 502, &trouble);
+        back_h2_stream_settle(back);
+    } else if (back->has_ended && held(back) == 0) {
+        exchange_response_end(x, back->has_trailers ? &back->response_trailers : NULL);
+    }
+}
+
+/* At once, or when nghttp2 has returned. */
+static void end_when_possible(struct back_h2 *back, struct back_h2_conn *c)
+{
+    if (c != NULL && c->in_library) {
+        list_remove(&back->due);
+        list_push_back(&c->due, &back->due);
+        return;
+    }
+    end_exchange(back);
+}
+
+void back_h2_stream_end_due(struct back_h2_conn *c)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&c->due)) != NULL) {
+        end_exchange(LIST_ENTRY(node, struct back_h2, due));
     }
 }
 
@@ -80,34 +124,30 @@ void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
     c->stream_count--;
     back->c = NULL;
     back_h2_schedule(c);
-    if (x != NULL && !back->has_ended) {
-        struct trouble copy = *trouble;
-        if (copy.detail != NULL) {
-            copy.detail = arena_printf(&x->arena, "HTTP/2 to the server: %s", trouble->detail);
+    if (back_h2_stream_listens(back)) {
+        back->has_failed = true;
+        back->retry = x->first_byte_us != 0 ? BACK_RETRY_NEVER : retry;
+        back->trouble = *trouble;
+        if (trouble->detail != NULL) {
+            back->trouble.detail =
+                arena_printf(&x->arena, "HTTP/2 to the server: %s", trouble->detail);
         }
-        back->exchange = NULL;
-        if (x->first_byte_us != 0) {
-            retry = BACK_RETRY_NEVER;
-        }
-        exchange_back_failed(x, retry, 502, &copy);
+        end_when_possible(back, c);
+        return;
     }
     back_h2_stream_settle(back);
 }
 
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
 {
-    struct exchange *x = back->exchange;
-    struct trouble trouble = {reason, detail,
-                              "the server sends broken HTTP/2: see its log, and its version"};
-
-    back->exchange = NULL;
-    if (back->c != NULL) {
-        (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
-                                        NGHTTP2_PROTOCOL_ERROR);
-        back_h2_schedule(back->c);
-    }
-    exchange_back_failed(x, BACK_RETRY_NEVER, 502, &trouble);
-    back_h2_stream_settle(back);
+    back->has_failed = true;
+    back->retry = BACK_RETRY_NEVER;
+    back->trouble = (struct trouble){
+        reason, detail, "the server sends broken HTTP/2: see its log, and its version"};
+    (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                    NGHTTP2_PROTOCOL_ERROR);
+    back_h2_schedule(back->c);
+    end_when_possible(back, back->c);
 }
 
 /* A stream that got no answer, on a connection that has been silent: is it there at all? Until it
@@ -131,6 +171,7 @@ static void op_release(struct back *base, bool reusable)
 
     (void)reusable;
     back->exchange = NULL;
+    list_remove(&back->due);
     back->has_request_end = true;
     if (c != NULL && !(back->has_ended && back->is_request_sent)) {
         /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
@@ -367,16 +408,6 @@ static void open_window(struct back_h2 *back, size_t bytes)
     back_h2_schedule(c);
 }
 
-static size_t held(const struct back_h2 *back)
-{
-    return back->held.len - back->held_at;
-}
-
-static void end_response(struct back_h2 *back)
-{
-    exchange_response_end(back->exchange, back->has_trailers ? &back->response_trailers : NULL);
-}
-
 static void give_held(struct back_h2 *back)
 {
     if (back->is_giving) {
@@ -398,7 +429,7 @@ static void give_held(struct back_h2 *back)
         strbuf_free(&back->held);
         back->held_at = 0;
         if (back->has_ended) {
-            end_response(back);
+            end_when_possible(back, back->c);
         }
     }
 }
@@ -525,7 +556,7 @@ void back_h2_stream_on_end(struct back_h2 *back)
     }
     back->has_ended = true;
     if (held(back) == 0 && !back->is_giving) {
-        end_response(back);
+        end_when_possible(back, back->c);
     }
 }
 

@@ -569,6 +569,47 @@ def test_long_responses_fill_the_window(start):
         assert fetch(gateway.address).body == body
 
 
+def test_responses_side_by_side_in_one_read(start):
+    """One client's next request is read when its response ends, not while the other's is still
+    being taken apart."""
+    rounds = 5
+    arrived, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def script(connection):
+        for _ in range(rounds):
+            connection.wait(lambda: len(connection.wholes) == 2)
+            requests = [connection.next_request() for _ in range(2)]
+            requests.sort(key=lambda request: request.get(":path"))  # /a first
+            arrived.release()
+            assert go_on.acquire(timeout=20)
+            send, pieces = connection.raw.send, []
+            connection.raw.send = pieces.append
+            connection.respond(requests[0].stream, 200, [("content-length", "1")], b"a")
+            connection.respond(requests[1].stream, 200, [("content-length", "30000")],
+                               b"b" * 30000)
+            connection.raw.send = send
+            connection.raw.send(b"".join(pieces))
+        connection.wait_end()
+
+    with H2Origin(script) as origin:
+        settings = config(origin)
+        settings["sites"].append({"hosts": ["probe.example"], "respond": {"status": 200}})
+        gateway = start(settings)
+        with Connection(gateway.address) as one, Connection(gateway.address) as two:
+            request = request_bytes("/a", "POST", body=b"x" * 3000)
+            one.send(request)
+            for i in range(rounds):
+                two.send(request_bytes("/b"))
+                assert arrived.acquire(timeout=20)
+                if i + 1 < rounds:
+                    one.send(request)
+                # The gateway knows of it once it has answered something later.
+                assert fetch(gateway.address, host="probe.example").status == 200
+                go_on.release()
+                assert two.read_response().body == b"b" * 30000
+                assert one.read_response("POST").body == b"a"
+
+
 # ---- broken responses ----
 
 STATUS = (":status", "200")
