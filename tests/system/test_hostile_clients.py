@@ -63,7 +63,7 @@ CASES = [
     ("http 2.0", line(b"GET / HTTP/2.0"), 505),
     ("http 3.7", line(b"GET / HTTP/3.7"), 505),
     ("http 1.2", line(b"GET / HTTP/1.2"), (400, 505)),
-    ("http 2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
+    ("http 2 preface, almost", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\n\n", (400, 505)),
     # Methods.
     ("method with at", line(b"G@T / HTTP/1.1"), 400),
     ("method with a parenthesis", line(b"GET( / HTTP/1.1"), 400),
