@@ -819,6 +819,31 @@ def test_server_that_speaks_no_http2(start, answer):
         assert gateway.wait_log(condition=lambda entry: entry["status"] >= 500)["reason"]
 
 
+PREFACE = b"\0\0\0\x04\0\0\0\0\0"  # SETTINGS, all as by default
+
+
+@pytest.mark.parametrize("frame", [
+    b"\0\0\x08\x06\0\0\0\0\0" + b"\0" * 8,
+    b"\0\0\0\x04\0\0\0\0\0",
+], ids=["ping", "settings"])
+def test_server_that_floods(start, frame):
+    """It reads no answers; they do not pile up without end."""
+    def script(raw):
+        raw.send(PREFACE)
+        with contextlib.suppress(OSError):
+            while True:
+                raw.sock.sendall(frame * 1000)
+        ended.set()
+
+    ended = threading.Event()
+    with Origin(script) as origin:
+        gateway = start(config(origin, response_timeout="30s"))
+        before = gateway.rss_bytes()
+        assert fetch(gateway.address, method="POST").status == 502
+        assert ended.wait(20)
+        assert gateway.rss_bytes() - before < 64 * 1024 * 1024
+
+
 def test_no_streams_allowed(start):
     with H2Origin(lambda c: c.wait_end(), settings={CODES.MAX_CONCURRENT_STREAMS: 0}) as origin:
         gateway = start(config(origin))
