@@ -249,6 +249,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
     answer->route = route;
     add_step(s, "route", route->place, "'%s' (path %s)", route->name,
              route->match.path != NULL ? route->match.path : "/*");
+    if (route->match.client != NULL) {
+        add_step(s, "client", route->match.client->place,
+                 "only with a certificate that fits; others go on to the next route, or get 403");
+    }
     if (route->backend != NULL) {
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, upstream_way(s->arena, route->backend));

@@ -290,6 +290,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     for (size_t i = 0; i < settings->listener_count; i++) {
         build_listener(snapshot, &settings->listeners[i], &snapshot->listeners[i]);
     }
+    trust_warn_expired(&snapshot->trust, report);
     if (for_real) {
         build_access_log(&b);
     }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "config/config.h"
 #include "config/settings.h"
 #include "tls/crl.h"
 #include "tls/tickets.h"
@@ -90,17 +91,35 @@ bool trust_client_options(struct trust *trust, const struct backend_tls_settings
     return true;
 }
 
-static void say_renewed(struct crl_file *crl)
+static bool is_expired(struct crl_file *crl)
 {
     struct crl_lists *lists = crl_file_lists(crl);
+    bool is_past = lists->expires <= (int64_t)time(NULL);
 
+    crl_lists_release(lists);
+    return is_past;
+}
+
+void trust_warn_expired(const struct trust *trust, struct config_report *report)
+{
+    for (size_t i = 0; i < trust->crl_count; i++) {
+        if (is_expired(trust->crls[i])) {
+            config_report_add(report, CONFIG_WARNING, (struct place){0, 0},
+                              "a revocation list in '%s' is past its next update",
+                              crl_file_path(trust->crls[i]));
+            config_report_hint(report, "certificates of that CA are refused until it is renewed");
+        }
+    }
+}
+
+static void say_renewed(struct crl_file *crl)
+{
     log_info("revocation lists in %s: read again", crl_file_path(crl));
-    if (lists->expires <= (int64_t)time(NULL)) {
+    if (is_expired(crl)) {
         log_warn("revocation lists in %s: one is past its next update; certificates of that CA "
                  "are refused until it is renewed",
                  crl_file_path(crl));
     }
-    crl_lists_release(lists);
 }
 
 void trust_refresh(struct trust *trust)

@@ -13,6 +13,7 @@
 /* How often the files are looked at. */
 #define TRUST_REFRESH_MS 1000
 
+struct config_report;
 struct crl_file;
 struct site_settings;
 struct backend_tls_settings;
@@ -35,6 +36,8 @@ bool trust_server_options(struct trust *trust, const struct site_settings *site,
 /* What they say of revocation, pins and versions towards a backend. */
 bool trust_client_options(struct trust *trust, const struct backend_tls_settings *tls,
                           struct tls_client_options *options, struct error *error) MUST_CHECK;
+/* A warning for each file with a list that is past its next update. */
+void trust_warn_expired(const struct trust *trust, struct config_report *report);
 /* Reads again what has changed, and says so in the log. It reads files: for the control thread. */
 void trust_refresh(struct trust *trust);
 void trust_free(struct trust *trust);

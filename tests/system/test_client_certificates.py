@@ -159,6 +159,7 @@ def test_expired_and_missing_lists(start, ca, upper, origin, folder):
     client = upper.client("someone")
     assert ask(gateway, ca, client) is None
     gateway.wait_log(reason="client_crl_expired", seconds=WAIT)
+    assert "is past its next update" in gateway.stderr()
     write_crl(crl, ca.crl())
     wait_until(lambda: "read again" in gateway.stderr(), WAIT, "the new list")
     assert ask(gateway, ca, client) is None

@@ -69,20 +69,22 @@ def test_across_rotations(start, ca, shop, version):
     assert not reused
 
 
-def test_not_after_a_restart(start, ca, shop):
+@VERSIONS
+def test_not_after_a_restart(start, ca, shop, version):
     """Keys are kept in memory alone."""
-    context = ca.client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    context = ca.client_context(maximum_version=version)
     _, session = visit(start(config(shop)), context)
     reused, _ = visit(start(config(shop)), context, session)
     assert not reused
 
 
-def test_not_at_another_site(start, ca, shop):
+@VERSIONS
+def test_not_at_another_site(start, ca, shop, version):
     other = ca.server("other.example")
     gateway = start({"sites": [
         {"hosts": [HOST], "respond": {"status": 200}, "tls": shop.settings()},
         {"hosts": ["other.example"], "respond": {"status": 200}, "tls": other.settings()}]})
-    context = ca.client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    context = ca.client_context(maximum_version=version)
     _, session = visit(gateway, context)
     reused, _ = visit(gateway, context, session, "other.example")
     assert not reused
