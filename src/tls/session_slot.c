@@ -14,6 +14,7 @@
 struct kept {
     SSL_SESSION *session; /* NULL: none */
     int64_t deadline;
+    int64_t expires; /* by the ticket's own lifetime */
     unsigned char state[PEER_VERIFY_STATE_BYTES];
 };
 
@@ -45,7 +46,9 @@ void session_slot_destroy(struct session_slot *slot)
 void session_slot_put(struct session_slot *slot, SSL *ssl, SSL_SESSION *session, int64_t deadline)
 {
     /* The connection's own would be spoilt if it ended without close_notify. */
-    struct kept kept = {.session = SSL_SESSION_dup(session), .deadline = deadline};
+    struct kept kept = {.session = SSL_SESSION_dup(session),
+                        .deadline = deadline,
+                        .expires = (int64_t)time(NULL) + SSL_SESSION_get_timeout(session)};
     SSL_SESSION *old;
 
     if (kept.session == NULL) {
@@ -62,8 +65,8 @@ void session_slot_put(struct session_slot *slot, SSL *ssl, SSL_SESSION *session,
 
 static bool is_good(const struct kept *kept, int64_t now, const unsigned char *state)
 {
-    return kept->deadline > now && memcmp(kept->state, state, PEER_VERIFY_STATE_BYTES) == 0 &&
-           SSL_SESSION_get_time(kept->session) + SSL_SESSION_get_timeout(kept->session) > now;
+    return kept->deadline > now && kept->expires > now &&
+           memcmp(kept->state, state, PEER_VERIFY_STATE_BYTES) == 0;
 }
 
 /* The newest, which is then the caller's; a session of TLS 1.2 stays, as a copy. */
