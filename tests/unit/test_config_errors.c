@@ -61,9 +61,16 @@ static const struct message_case errors[] = {
     {"\xc3\xa9: 1\n" SITE, 1, 1, "unknown key '\xc3\xa9' in the file", "the file can have: sites"},
     {HOST "    tls: { certficate: a.crt, key: a.key }\n    backend: 127.0.0.1:1\n", 3, 12,
      "unknown key 'certficate'; did you mean 'certificate'?",
-     "tls of a site can have: certificate, key, certificates, policy, protocols, clients"},
+     "tls of a site can have: certificate, key, certificates, ocsp, certificates_from"},
     {"sites:\n  - host: [a.example]\n    backend: 127.0.0.1:1\n", 2, 5,
      "unknown key 'host'; did you mean 'hosts'?", "a site can have: hosts, name"},
+    {HOST "    respond: {}\n    tls: { certificates_from: d, ocsp: a.ocsp }\n", 4, 40,
+     "'ocsp' belongs to a 'certificate', and there is none beside it", "'certificates'"},
+    {HOST "    respond: {}\n    tls: { policy: modern }\n", 4, 10,
+     "tls of a site has no certificate", "'certificates_from' with a folder"},
+    {HOST "    respond: {}\n    tls: { certificates_from: d, min_version: 1.4 }\n", 4, 47, "1.4",
+     "1.2"},
+    {SITE "reload_certificates: 10ms\n", 4, 22, "reload_certificates", "from 1s to 1d, or off"},
     {HOST "    bakcend: 127.0.0.1:1\n", 3, 5, "unknown key 'bakcend'; did you mean 'backend'?",
      NULL},
     {SITE "    certificate: a.crt\n", 4, 5,
@@ -397,8 +404,10 @@ static void all_errors_are_printed_at_once_in_order(void **state)
               "tidegate.yaml:4:12: error: unknown key 'certficate'; did you mean 'certificate'?\n"
               "     4 |     tls: { certficate: shop.crt, key: shop.key }\n"
               "       |            ^~~~~~~~~~\n"
-              "  = help: tls of a site can have: certificate, key, certificates, policy, "
-              "protocols, clients, ticket_rotation\n"
+              "  = help: tls of a site can have: certificate, key, certificates, ocsp, "
+              "certificates_from, certificates_loaded, policy, min_version, max_version, ciphers, "
+              "cipher_suites, groups, signature_algorithms, prefer, protocols, clients, "
+              "ticket_rotation\n"
               "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
               "1 to 65535\n"
               "     5 |     backend: 127.0.0.1:99999\n"
