@@ -219,7 +219,7 @@ static int on_ticket_made(SSL *ssl, void *arg)
     const struct peer_verify *verify = arg;
     STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
     unsigned char bytes[KEPT_CHAIN_MAX];
-    struct ticket_note note;
+    struct ticket_note note = {0};
     int64_t deadline;
     size_t len = sizeof(note);
 

@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import ssl
+import subprocess
+import threading
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from client import Connection, fetch
 from origins import EchoOrigin
+from tidegate import environment
 from waiting import wait_until
 
 HOST = "partners.example"
@@ -179,6 +182,38 @@ def test_a_broken_list_leaves_the_old_one(start, ca, origin, folder):
     wait_until(lambda: ask(gateway, ca, bad) is not None, WAIT, "the mended list")
 
 
+def test_new_lists_under_load(start, ca, origin, folder):
+    """Nobody who may come in is turned away while lists are replaced; the revoked one is."""
+    crl = folder / "partners.crl"
+    good, bad = ca.client("good"), ca.client("bad")
+    others = [ca.client(f"other {i}") for i in range(4)]
+    write_crl(crl, ca.crl())
+    gateway = start({"workers": 2, "sites": [site(ca, [anything(origin)], crl=str(crl))]})
+    is_over = threading.Event()
+    served, failed = [], []
+
+    def load():
+        while not is_over.is_set():
+            response = ask(gateway, ca, good)
+            (served if response is not None and response.status == 200 else failed).append(1)
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for count in range(1, 4):
+            write_crl(crl, ca.crl(bad, *others[:count]))
+            wait_until(lambda n=count: gateway.stderr().count("read again") >= n, WAIT, "the list")
+            before = len(served)
+            wait_until(lambda n=before: len(served) > n + 3 or failed, WAIT, "more requests")
+            assert ask(gateway, ca, bad) is None
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join(WAIT)
+    assert served and not failed
+
+
 # Rules.
 
 
@@ -248,6 +283,23 @@ def test_rfc9440(telling, ca, upper, lower):
         assert [der(one.strip()) for one in chain.split(",")] == [
             a.certificate.public_bytes(serialization.Encoding.DER) for a in (lower, upper)]
         assert not field(response, "X-Forwarded-Client-Cert")
+
+
+def test_over_http2(telling, ca, lower):
+    client = lower.client("streams")
+    done = subprocess.run(
+        ["curl", "-sS", "--http2", "--max-time", "20", "--cacert", str(ca.file), "--cert",
+         str(client.crt), "--key", str(client.key_file), "--resolve",
+         f"{HOST}:{telling.port}:127.0.0.1", "-H", "client-cert: :bGll:",
+         f"https://{HOST}:{telling.port}/rfc9440", f"https://{HOST}:{telling.port}/rfc9440"],
+        capture_output=True, timeout=40, check=False, env=environment())
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.decode().replace("}{", "}\n{").split("\n")
+    assert len(answers) == 2
+    for answer in answers:
+        found = [v for k, v in json.loads(answer)["fields"] if k.lower() == "client-cert"]
+        assert [der(value) for value in found] == [client.der]
+    assert telling.wait_log(version="HTTP/2", target="/rfc9440", seconds=WAIT)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],
