@@ -442,6 +442,9 @@ static void type_start(struct front *base, struct span bytes)
     }
     receive(front);
     front_h2_schedule(front);
+    if (session->worker->is_draining) {
+        type_drain(base); /* it was in its handshake when the others were told */
+    }
 }
 
 static void on_free(struct deferred *deferred)

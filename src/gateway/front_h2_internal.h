@@ -14,11 +14,13 @@
 #include "http/h2_fields.h"
 
 /* Of a request's body, what a stream may send before the server takes any; and after the server has
- * shown that it does, as long as all such streams of the connection together have no more than
- * WIDE_BYTES_MAX of it. The connection's own window never holds a stream back. */
+ * shown that it does, for at most WIDE_STREAMS_MAX streams of a connection. The connection's own
+ * window never holds a stream back. */
 #define STREAM_WINDOW 65535
 #define STREAM_WINDOW_WIDE (1024 * 1024)
 #define WIDE_STREAMS_MAX 4
+/* What all streams of a worker may have sent that no server has taken. */
+#define WAITING_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
 #define CONNECTION_WINDOW (16 * 1024 * 1024)
 
 struct h2_trailers;

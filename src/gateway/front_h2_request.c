@@ -77,6 +77,7 @@ void front_h2_reset(struct h2_stream *stream, uint32_t code)
 /* What was handed on may lie in the outbox still. */
 void front_h2_drop_input(struct h2_stream *stream)
 {
+    stream->front->session->worker->h2_waiting_bytes -= stream->in.bytes;
     if (stream->in.spent != NULL) {
         conn_memory_flush(conn_memory(&stream->front->session->conn));
     }
@@ -251,6 +252,7 @@ void front_h2_feed(struct h2_stream *stream)
 
     while (stream->in.bytes != 0 && may_feed(stream)) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
+        front->session->worker->h2_waiting_bytes -= bytes.len;
         exchange_request_body(stream->exchange, bytes);
         if (stream->exchange != NULL) {
             consumed(stream, bytes.len);
@@ -271,6 +273,21 @@ static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
     return request->has_content_length &&
            (stream->body_bytes > request->content_length ||
             (is_end && stream->body_bytes < request->content_length));
+}
+
+/* Until the server takes it. All streams of the worker together have a bound, too. */
+static void keep(struct h2_stream *stream, struct span bytes)
+{
+    struct worker *worker = stream->front->session->worker;
+
+    if (worker->h2_waiting_bytes + bytes.len > WAITING_BYTES_MAX) {
+        exchange_refuse(stream->exchange, 503, false, "too_much_waits",
+                        "too many bodies wait for servers that do not take them",
+                        "see why the servers are slow");
+        return;
+    }
+    worker->h2_waiting_bytes += bytes.len;
+    byte_queue_add(&stream->in, bytes);
 }
 
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
@@ -296,7 +313,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
         return refuse(stream, H2_BAD_LENGTH_MISMATCH) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (stream->in.bytes != 0 || !may_feed(stream)) {
-        byte_queue_add(&stream->in, span_make(data, len));
+        keep(stream, span_make(data, len));
         return 0;
     }
     exchange_request_body(stream->exchange, span_make(data, len));
