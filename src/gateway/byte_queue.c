@@ -54,7 +54,7 @@ struct span byte_queue_take(struct byte_queue *queue, size_t limit)
 {
     struct byte_chunk *chunk = queue->first;
 
-    CHECK(chunk != NULL && limit != 0);
+    CHECK(queue->bytes != 0 && limit != 0);
     size_t part = chunk->end - chunk->at < limit ? chunk->end - chunk->at : limit;
     struct span bytes = span_make(chunk->bytes + chunk->at, part);
     chunk->at += part;

@@ -159,19 +159,18 @@ static void join_cookies(struct h2_section *section)
     struct http_field *joined = NULL;
     size_t total = 0;
     size_t kept = 0;
-    char *at = NULL;
 
     for (size_t i = 0; i < fields->count; i++) {
         total += fields->items[i].id == FIELD_COOKIE ? fields->items[i].value.len + 2 : 0;
     }
     char *bytes = arena_alloc(section->arena, total);
+    char *at = bytes;
     for (size_t i = 0; i < fields->count; i++) {
         struct http_field field = fields->items[i];
         if (field.id == FIELD_COOKIE) {
             if (joined == NULL) {
                 joined = &fields->items[kept++];
                 *joined = field;
-                at = bytes;
             } else {
                 *at++ = ';';
                 *at++ = ' ';
@@ -184,7 +183,9 @@ static void join_cookies(struct h2_section *section)
         }
         fields->items[kept++] = field;
     }
-    joined->value = span_make(bytes, (size_t)(at - bytes));
+    if (joined != NULL) {
+        joined->value = span_make(bytes, (size_t)(at - bytes));
+    }
     fields->count = kept;
 }
 
