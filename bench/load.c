@@ -1,9 +1,15 @@
 /* A load generator on one thread, for bench/run: what a client must do and no more.
  *
- *   load keep  PORT HOST PATH CONNECTIONS SECONDS [tls]   requests one after another on each
- * connection load close PORT HOST PATH CONNECTIONS SECONDS [tls]   a new connection, and full
- * handshake, each load idle  PORT HOST PATH CONNECTIONS 0       [tls]   one request each, then all
- * stay open load speed                                            how fast this CPU is just now
+ *   load keep   PORT HOST PATH CONNECTIONS SECONDS [tls]
+ *       requests one after another on each connection
+ *   load close  PORT HOST PATH CONNECTIONS SECONDS [tls]
+ *       a new connection, and full handshake, each
+ *   load resume PORT HOST PATH CONNECTIONS SECONDS tls
+ *       the same with a resumed handshake, but for the first ones
+ *   load idle   PORT HOST PATH CONNECTIONS 0       [tls]
+ *       one request each, then all stay open
+ *   load speed
+ *       how fast this CPU is just now
  *
  * Only ever connects to 127.0.0.1. Prints "done FAILED BYTES SECONDS MEDIAN_US P99_US" with the
  * number of good responses first. For idle it then waits for the end of standard input and prints
@@ -26,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum mode { MODE_KEEP, MODE_CLOSE, MODE_IDLE };
+enum mode { MODE_KEEP, MODE_CLOSE, MODE_IDLE, MODE_RESUME };
 enum state {
     CLIENT_UNUSED,
     CLIENT_CONNECT,
@@ -52,6 +58,7 @@ struct client {
     uint64_t began_us;
     uint64_t body_left;
     bool has_head;
+    bool offers_session;
     size_t head_len;
     char head[HEAD_BYTES];
 };
@@ -60,7 +67,8 @@ static struct {
     enum mode mode;
     uint16_t port;
     const char *host;
-    SSL_CTX *tls; /* NULL: plain */
+    SSL_CTX *tls;         /* NULL: plain */
+    SSL_SESSION *session; /* MODE_RESUME; NULL: none yet */
     int epoll;
     bool is_stopping;
     char request[512];
@@ -77,6 +85,23 @@ static uint64_t clock_us(clockid_t id)
     struct timespec t;
     clock_gettime(id, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Modes in which each request has a connection of its own. */
+static bool closes(void)
+{
+    return load.mode == MODE_CLOSE || load.mode == MODE_RESUME;
+}
+
+/* The first ticket is used by all connections to come. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    if (load.session != NULL) {
+        return 0;
+    }
+    load.session = SSL_SESSION_dup(session); /* nobody else's, so that nobody spoils it */
+    return 0;
 }
 
 static void client_close(struct client *client)
@@ -167,6 +192,12 @@ static bool client_connected(struct client *client)
         client->ssl = SSL_new(load.tls);
         SSL_set_fd(client->ssl, client->fd);
         SSL_set_tlsext_host_name(client->ssl, load.host);
+        client->offers_session = load.session != NULL;
+        if (client->offers_session) {
+            SSL_SESSION *own = SSL_SESSION_dup(load.session);
+            SSL_set_session(client->ssl, own);
+            SSL_SESSION_free(own);
+        }
         client->state = CLIENT_HANDSHAKE;
     }
     return true;
@@ -175,6 +206,10 @@ static bool client_connected(struct client *client)
 static bool client_handshake(struct client *client)
 {
     int result = SSL_connect(client->ssl);
+    if (result == 1 && client->offers_session && !SSL_session_reused(client->ssl)) {
+        client_fail(client, "a session that was not resumed");
+        return false;
+    }
     if (result == 1) {
         client->state = CLIENT_SEND;
         return true;
@@ -251,7 +286,7 @@ static bool client_finish(struct client *client)
         client->state = CLIENT_HELD;
         return false;
     }
-    if (load.mode == MODE_CLOSE || load.is_stopping) {
+    if (closes() || load.is_stopping) {
         client_close(client);
         return false;
     }
@@ -265,7 +300,7 @@ static bool client_read(struct client *client)
 {
     for (;;) {
         ssize_t got = client_receive(client);
-        if (got == 0 && load.mode == MODE_CLOSE && client->has_head && client->body_left == 0) {
+        if (got == 0 && closes() && client->has_head && client->body_left == 0) {
             return client_finish(client);
         }
         if (got <= 0) {
@@ -285,7 +320,7 @@ static bool client_read(struct client *client)
             return false;
         }
         client->body_left -= of_body;
-        if (client->has_head && client->body_left == 0 && load.mode != MODE_CLOSE) {
+        if (client->has_head && client->body_left == 0 && !closes()) {
             return client_finish(client);
         }
         if (client->ssl == NULL && got < BUFFER_BYTES) {
@@ -417,6 +452,10 @@ static SSL_CTX *make_tls(void)
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); /* the length said where it ends */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    if (load.mode == MODE_RESUME) {
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(ctx, on_session);
+    }
     if (load.mode == MODE_KEEP) { /* several records a read: bulk should be the gateway's limit */
         SSL_CTX_set_read_ahead(ctx, 1);
         SSL_CTX_set_default_read_buffer_len(ctx, BUFFER_BYTES / 2);
@@ -441,17 +480,18 @@ static void print_speed(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const modes[] = {"keep", "close", "idle"};
+    static const char *const modes[] = {"keep", "close", "idle", "resume"};
     if (argc == 2 && strcmp(argv[1], "speed") == 0) {
         print_speed();
         return EXIT_SUCCESS;
     }
     int mode = 0;
-    while (argc >= 7 && mode < 3 && strcmp(argv[1], modes[mode]) != 0) {
+    while (argc >= 7 && mode < 4 && strcmp(argv[1], modes[mode]) != 0) {
         mode++;
     }
-    if (argc < 7 || mode == 3) {
-        fprintf(stderr, "usage: load keep|close|idle PORT HOST PATH CONNECTIONS SECONDS [tls]\n");
+    if (argc < 7 || mode == 4) {
+        fprintf(stderr,
+                "usage: load keep|close|idle|resume PORT HOST PATH CONNECTIONS SECONDS [tls]\n");
         return 2;
     }
     load.mode = (enum mode)mode;
@@ -460,7 +500,7 @@ int main(int argc, char **argv)
     size_t count = strtoul(argv[5], NULL, 10);
     load.tls = argc > 7 ? make_tls() : NULL;
     int len = snprintf(load.request, sizeof load.request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n",
-                       argv[4], load.host, mode == MODE_CLOSE ? "Connection: close\r\n" : "");
+                       argv[4], load.host, closes() ? "Connection: close\r\n" : "");
     struct client *clients = calloc(count, sizeof *clients);
     load.request_len = (size_t)len;
     load.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -359,8 +359,13 @@ size_t cert_store_loaded(struct cert_store *store)
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,
                              size_t size)
 {
+    struct file_stamp of_folder = file_stamp_take(store->folder);
     size_t count = 0;
 
+    if (!file_stamp_enterable_by(&of_folder, user, group)) {
+        (void)snprintf(path, size, "%s", store->folder);
+        return store->index->usable;
+    }
     for (size_t i = 0; i < store->index->count; i++) {
         const struct cert_entry *entry = store->index->entries[i];
         enum cert_file which =

@@ -42,13 +42,26 @@ static inline bool file_stamp_equal(const struct file_stamp *a, const struct fil
            a->mode == b->mode && a->owner == b->owner && a->group == b->group;
 }
 
-/* Whether the mode lets this user read it (access lists are not looked at). */
-static inline bool file_stamp_readable_by(const struct file_stamp *stamp, uint32_t user,
-                                          uint32_t group)
+static inline bool file_stamp_allows(const struct file_stamp *stamp, uint32_t user, uint32_t group,
+                                     unsigned bit)
 {
     unsigned shift = stamp->owner == user ? 6 : stamp->group == group ? 3 : 0;
 
-    return user == 0 || (stamp->mode >> shift & 4) != 0;
+    return user == 0 || (stamp->mode >> shift & bit) != 0;
+}
+
+/* Whether the mode lets this user read the file, or go into the folder (access lists, and the
+ * folders above, are not looked at). */
+static inline bool file_stamp_readable_by(const struct file_stamp *stamp, uint32_t user,
+                                          uint32_t group)
+{
+    return file_stamp_allows(stamp, user, group, 4);
+}
+
+static inline bool file_stamp_enterable_by(const struct file_stamp *stamp, uint32_t user,
+                                           uint32_t group)
+{
+    return file_stamp_allows(stamp, user, group, 1);
 }
 
 #endif

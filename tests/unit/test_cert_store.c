@@ -369,11 +369,15 @@ static void modes_tell_who_may_read(void **state)
     put("a", &a);
     (void)snprintf(path, sizeof(path), "%s/a.key", folder);
     assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
     store = open_store(1);
     assert_int_equal(cert_store_unreadable(store, geteuid(), 12345, first, sizeof(first)), 0);
     assert_int_equal(cert_store_unreadable(store, 12345, getegid(), first, sizeof(first)), 0);
     assert_int_equal(cert_store_unreadable(store, 12345, 12345, first, sizeof(first)), 1);
     assert_string_equal(first, path);
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(cert_store_unreadable(store, 12345, getegid(), first, sizeof(first)), 1);
+    assert_string_equal(first, folder);
     cert_store_destroy(store);
     identity_free(&a);
 }
