@@ -77,6 +77,7 @@ static struct cert_loaded *loaded_create(const struct certificate *certificate, 
 static struct cert_loaded *load(const struct cert_store *store, const struct cert_entry *entry,
                                 struct error *error)
 {
+    static __thread struct log_limiter limiter;
     char *path = path_of(store, entry->files[CERT_FILE_CERTIFICATE]);
     char *key_path =
         entry->files[CERT_FILE_KEY] != NULL ? path_of(store, entry->files[CERT_FILE_KEY]) : NULL;
@@ -93,7 +94,7 @@ static struct cert_loaded *load(const struct cert_store *store, const struct cer
         struct error warning;
         loaded = loaded_create(certificate, key);
         if (ocsp_path != NULL && !ocsp_staple_attach(certificate, ocsp_path, &warning)) {
-            log_warn("%s", warning.text);
+            log_limited(&limiter, LOG_LEVEL_WARN, "%s", warning.text); /* clients cause loads */
         }
     }
     certificate_destroy(certificate);
@@ -310,11 +311,13 @@ bool cert_store_refresh(struct cert_store *store, const struct cert_listener *li
 
 void cert_store_destroy(struct cert_store *store)
 {
+    struct list *node;
+
     if (store == NULL) {
         return;
     }
-    while (!list_is_empty(&store->loaded)) {
-        forget(store, LIST_ENTRY(store->loaded.next, struct cert_loaded, node));
+    while ((node = list_pop_front(&store->loaded)) != NULL) {
+        forget(store, LIST_ENTRY(node, struct cert_loaded, node));
     }
     cert_index_destroy(store->index);
     (void)pthread_mutex_destroy(&store->lock);

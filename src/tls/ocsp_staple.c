@@ -175,7 +175,7 @@ bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
 {
     struct staple *staple = NULL;
     struct span bytes;
-    int64_t until;
+    int64_t until = 0;
 
     (void)pthread_once(&once, make_slot);
     if (!pem_file_read(path, "OCSP response", &bytes, error)) {
