@@ -126,7 +126,7 @@ static void keep(struct cert_store *store, struct cert_entry *entry, struct cert
     entry->loaded = loaded;
     list_push_front(&store->loaded, &loaded->node);
     store->loaded_count++;
-    while (store->loaded_count > store->loaded_max) {
+    if (store->loaded_count > store->loaded_max) {
         forget(store, LIST_ENTRY(store->loaded.prev, struct cert_loaded, node));
     }
 }
