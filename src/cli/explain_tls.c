@@ -12,6 +12,7 @@
 #include "tls/alert.h"
 #include "tls/chain_gap.h"
 #include "tls/failure_words.h"
+#include "tls/openssl_compat.h"
 
 enum { MESSAGE_HEADER = 4, TLS_HANDSHAKE = 22, TLS_ALERT = 21, TLS_CCS = 20 };
 
@@ -221,6 +222,7 @@ bool explain_set_up_tls(struct explain *ex, struct error *error)
         SSL_CTX_set_alpn_protos(ex->ctx, protocols, len) != 0) {
         return refused(error, "the TLS library cannot start");
     }
+    SSL_CTX_set_options(ex->ctx, TLS_NO_CERTIFICATE_COMPRESSION);
     SSL_CTX_set_mode(ex->ctx, SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_verify(ex->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ex->ctx, on_verify, ex);

@@ -292,7 +292,11 @@ static void on_end(struct front_h1 *front, enum conn_result result)
     struct session *session = front->session;
 
     if (front->state == FRONT_IDLE && front->saved_len == 0) {
-        session_close(session);
+        if (session->conn.has_hangup) {
+            session_close(session);
+        } else {
+            session_finish(session, false); /* it has said goodbye, and may wait for ours */
+        }
         return;
     }
     if (front->state == FRONT_HEAD) {

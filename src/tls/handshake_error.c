@@ -491,6 +491,10 @@ static const struct row reasons[] = {
     {SSL_R_ENCRYPTED_LENGTH_TOO_LONG,
      {"record_too_long", "the peer sent a record above the limit",
       "update the peer's TLS library"}},
+    /* What OpenSSL 3.2 and later say of it. */
+    {SSL_R_DATA_LENGTH_TOO_LONG,
+     {"record_too_long", "the peer sent a record above the limit, or does not speak TLS",
+      "check that the peer speaks TLS on this port"}},
     {SSL_R_LENGTH_MISMATCH, MALFORMED},
     {SSL_R_LENGTH_TOO_SHORT, MALFORMED},
     {SSL_R_LENGTH_TOO_LONG, MALFORMED},

@@ -14,6 +14,7 @@
 #include "tls/certificate.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_staple.h"
+#include "tls/openssl_compat.h"
 #include "tls/peer_verify.h"
 #include "tls/pem_file.h"
 #include "tls/private_key.h"
@@ -59,7 +60,8 @@ bool tls_context_has_post_quantum(void)
 
 static void set_common(SSL_CTX *ssl_ctx)
 {
-    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     TLS_NO_CERTIFICATE_COMPRESSION);
     /* Idle connections give their buffers back; the chain that is sent is the file's. */
     SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(ssl_ctx, 0);

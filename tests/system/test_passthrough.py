@@ -388,7 +388,7 @@ def test_hello_over_many_records_and_segments(module_gateway, module_origin):
     assert_arrives(module_gateway, module_origin, [data[i:i + 7] for i in range(0, len(data), 7)])
 
 
-@pytest.mark.parametrize("total", [1500, 4000, 16384, 20000, 60 * 1024, 64000])
+@pytest.mark.parametrize("total", [2500, 4000, 16384, 20000, 60 * 1024, 64000])
 def test_large_hello(module_gateway, module_origin, total):
     hello = padded_hello("bank.example", total)
     assert_arrives(module_gateway, module_origin, [to_records(hello, [16384])])
