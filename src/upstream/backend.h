@@ -32,7 +32,7 @@ struct server {
     const char *host; /* the name to resolve; NULL: the addresses were given as numbers */
     uint16_t port;
     unsigned weight;
-    const char *tls_name;                         /* SNI and the name to verify; NULL: none */
+    const char *tls_name;          /* SNI and the name to verify; NULL: none */
     struct session_slot *sessions; /* TLS sessions to resume; NULL: plain; owned by the snapshot */
     _Atomic(struct server_addresses *) addresses; /* NULL: not resolved (yet) */
 };
@@ -51,8 +51,8 @@ struct backend {
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;
-    bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
-    bool client_certificate;           /* Client-Cert, Client-Cert-Chain */
+    bool forwarded;          /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
+    bool client_certificate; /* Client-Cert, Client-Cert-Chain */
     bool forwarded_client_certificate; /* X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;
