@@ -2,65 +2,16 @@
 
 #include <stdlib.h>
 
-#include "http/h1_chunked.h"
+#include "gateway/back_h1_internal.h"
 #include "http/h1_parse.h"
-#include "http/h1_write.h"
-#include "io/relay.h"
 #include "tls/tls_conn.h"
 
-/* Request line, framing and connection fields, besides what is counted. */
-#define HEAD_EXTRA_BYTES 256
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
-
-enum back_state {
-    BACK_CONNECTING,
-    BACK_IDLE,
-    BACK_HEAD,
-    BACK_BODY,
-    BACK_DONE,
-    BACK_TUNNEL,
-    BACK_CLOSED
-};
-
-struct back_h1 {
-    struct back base;
-    struct conn conn;
-    struct worker *worker;
-    struct upstream *upstream;
-    struct exchange *exchange; /* NULL: parked */
-    size_t server;
-    struct list node; /* in worker->backs */
-    struct list parked;
-    struct timer timer; /* of a parked one */
-    struct deferred again;
-    struct deferred freeing;
-    enum back_state state;
-    enum http_framing framing;
-    bool request_is_chunked;
-    bool is_raw; /* after 101: bytes of another protocol both ways */
-    bool is_reused;
-    bool keep_alive;
-    bool is_pumping;
-    bool has_leftover; /* bytes behind the response: not to be used again */
-    char *saved;       /* a head that has come in part */
-    size_t saved_len;
-    size_t scanned;
-    unsigned interim_count;
-    struct span rest; /* bytes behind a 101 */
-    uint64_t body_left;
-    struct h1_chunked chunked;
-    struct relay relay;
-};
 
 static const struct back_ops ops;
 
 static void pump(struct back_h1 *back);
-
-static struct back_h1 *of(const struct back *base)
-{
-    return CONTAINER_OF(base, struct back_h1, base);
-}
 
 struct back *back_h1_base(struct back_h1 *back)
 {
@@ -175,7 +126,7 @@ static bool may_park(const struct back_h1 *back)
 
 static void op_release(struct back *base, bool reusable)
 {
-    struct back_h1 *back = of(base);
+    struct back_h1 *back = back_h1_of(base);
     bool was_done = back->state == BACK_DONE;
 
     back->exchange = NULL;
@@ -220,123 +171,6 @@ static void fail_parse(struct back_h1 *back, enum h1_error error)
 {
     fail(back, 502, h1_error_word(error), h1_error_text(error),
          "the server sends broken HTTP: see its log, and its version");
-}
-
-/* ---- the request ---- */
-
-static void write_target(struct h1_writer *w, const struct exchange *x)
-{
-    const struct http_request *request = &x->request;
-
-    h1_write_bytes(w, request->method_name);
-    h1_write_bytes(w, SPAN_OF(" "));
-    h1_write_bytes(w, x->path.forward);
-    if (request->query.ptr != NULL) {
-        h1_write_bytes(w, SPAN_OF("?"));
-        h1_write_bytes(w, request->query);
-    }
-    h1_write_bytes(w, SPAN_OF(" HTTP/1.1\r\n"));
-}
-
-static void write_head(struct h1_writer *w, struct back_h1 *back, const struct exchange *x)
-{
-    const struct http_request *request = &x->request;
-    bool wants_trailers = http_fields_has(&request->fields, FIELD_TE) &&
-                          http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"));
-
-    write_target(w, x);
-    h1_write_field(w, SPAN_OF("Host"),
-                   request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"));
-    h1_write_fields(w, &request->fields,
-                    UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH);
-    if (request->framing == HTTP_FRAMING_CHUNKED) {
-        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
-    } else if (request->has_content_length) {
-        h1_write_field_u64(w, SPAN_OF("Content-Length"), request->content_length);
-    }
-    if (request->upgrade.ptr != NULL) {
-        h1_write_bytes(w, SPAN_OF("Connection: Upgrade\r\n"));
-        h1_write_field(w, SPAN_OF("Upgrade"), request->upgrade);
-    } else if (back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF) {
-        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
-    } else if (wants_trailers) {
-        h1_write_bytes(w, SPAN_OF("TE: trailers\r\nConnection: TE\r\n"));
-    }
-    h1_write_end(w);
-}
-
-static void op_send_head(struct back *base, struct exchange *x)
-{
-    struct back_h1 *back = of(base);
-    const struct http_request *request = &x->request;
-    size_t room = h1_fields_size(&request->fields) + request->method_name.len +
-                  x->path.forward.len + request->query.len + request->authority.len +
-                  request->upgrade.len + HEAD_EXTRA_BYTES;
-    struct h1_writer writer;
-
-    back->exchange = x;
-    back->state = BACK_HEAD;
-    back->request_is_chunked = x->request.framing == HTTP_FRAMING_CHUNKED;
-    back->scanned = 0;
-    back->interim_count = 0;
-    back->has_leftover = false;
-    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
-    write_head(&writer, back, x);
-    CHECK(!writer.is_full);
-    conn_commit(&back->conn, h1_writer_span(&writer).len);
-}
-
-static bool op_takes_body(const struct back *base)
-{
-    struct back_h1 *back = of(base);
-    struct conn *conn = (struct conn *)(uintptr_t)&back->conn;
-
-    conn_flush(conn);
-    return conn_pending(conn) == 0;
-}
-
-static void op_send_body(struct back *base, struct span bytes)
-{
-    struct back_h1 *back = of(base);
-
-    if (!back->request_is_chunked) {
-        conn_queue(&back->conn, bytes);
-        return;
-    }
-    char *line = conn_reserve(&back->conn, H1_CHUNK_LINE_MAX);
-    conn_commit(&back->conn, h1_chunk_line(line, bytes.len));
-    conn_queue(&back->conn, bytes);
-    conn_queue(&back->conn, SPAN_OF("\r\n"));
-}
-
-static struct conn *op_raw(struct back *base)
-{
-    struct back_h1 *back = of(base);
-
-    return back->request_is_chunked ? NULL : &back->conn;
-}
-
-static void op_send_end(struct back *base, const struct http_fields *trailers)
-{
-    struct back_h1 *back = of(base);
-    size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
-    struct h1_writer writer;
-
-    if (back->is_raw) {
-        conn_finish(&back->conn);
-        return;
-    }
-    if (!back->request_is_chunked) {
-        return;
-    }
-    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
-    h1_write_bytes(&writer, SPAN_OF("0\r\n"));
-    if (trailers != NULL) {
-        h1_write_fields(&writer, trailers, 0);
-    }
-    h1_write_end(&writer);
-    CHECK(!writer.is_full);
-    conn_commit(&back->conn, h1_writer_span(&writer).len);
 }
 
 /* ---- the response ---- */
@@ -656,7 +490,7 @@ static void pump(struct back_h1 *back)
 
 static void op_resume(struct back *base)
 {
-    struct back_h1 *back = of(base);
+    struct back_h1 *back = back_h1_of(base);
 
     pump(back);
 }
@@ -695,7 +529,7 @@ void back_h1_connected(struct back_h1 *back, size_t server)
 
 static struct conn *op_take_over(struct back *base, struct span *rest)
 {
-    struct back_h1 *back = of(base);
+    struct back_h1 *back = back_h1_of(base);
 
     *rest = back->rest;
     return &back->conn;
@@ -703,7 +537,7 @@ static struct conn *op_take_over(struct back *base, struct span *rest)
 
 static void op_go_raw(struct back *base)
 {
-    struct back_h1 *back = of(base);
+    struct back_h1 *back = back_h1_of(base);
 
     back->is_raw = true;
     back->state = BACK_BODY;
@@ -713,13 +547,13 @@ static void op_go_raw(struct back *base)
 }
 
 static const struct back_ops ops = {
-    .send_head = op_send_head,
-    .takes_body = op_takes_body,
-    .send_body = op_send_body,
-    .send_end = op_send_end,
+    .send_head = back_h1_write_head,
+    .takes_body = back_h1_takes_body,
+    .send_body = back_h1_write_body,
+    .send_end = back_h1_write_end,
     .resume = op_resume,
     .release = op_release,
-    .raw = op_raw,
+    .raw = back_h1_raw,
     .take_over = op_take_over,
     .go_raw = op_go_raw,
 };

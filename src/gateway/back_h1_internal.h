@@ -1,0 +1,62 @@
+/* What back_h1.c (connections and responses) and back_h1_write.c (requests) share. Not for others.
+ */
+#ifndef TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
+#define TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
+
+#include "gateway/back_h1.h"
+#include "http/h1_chunked.h"
+#include "io/relay.h"
+
+enum back_state {
+    BACK_CONNECTING,
+    BACK_IDLE,
+    BACK_HEAD,
+    BACK_BODY,
+    BACK_DONE,
+    BACK_TUNNEL,
+    BACK_CLOSED
+};
+
+struct back_h1 {
+    struct back base;
+    struct conn conn;
+    struct worker *worker;
+    struct upstream *upstream;
+    struct exchange *exchange; /* NULL: parked */
+    size_t server;
+    struct list node; /* in worker->backs */
+    struct list parked;
+    struct timer timer; /* of a parked one */
+    struct deferred again;
+    struct deferred freeing;
+    enum back_state state;
+    enum http_framing framing;
+    bool request_is_chunked;
+    bool is_raw; /* after 101: bytes of another protocol both ways */
+    bool is_reused;
+    bool keep_alive;
+    bool is_pumping;
+    bool has_leftover; /* bytes behind the response: not to be used again */
+    char *saved;       /* a head that has come in part */
+    size_t saved_len;
+    size_t scanned;
+    unsigned interim_count;
+    struct span rest; /* bytes behind a 101 */
+    uint64_t body_left;
+    struct h1_chunked chunked;
+    struct relay relay;
+};
+
+static inline struct back_h1 *back_h1_of(const struct back *base)
+{
+    return CONTAINER_OF(base, struct back_h1, base);
+}
+
+/* The parts of back_ops that write; see gateway/back.h. */
+void back_h1_write_head(struct back *base, struct exchange *x);
+bool back_h1_takes_body(const struct back *base);
+void back_h1_write_body(struct back *base, struct span bytes);
+void back_h1_write_end(struct back *base, const struct http_fields *trailers);
+struct conn *back_h1_raw(struct back *base);
+
+#endif
