@@ -233,6 +233,12 @@ static void check_plain_http(const struct checker *checker, const struct site_se
         error_at(checker, place, "'plain_http: serve' in a site with 'passthrough'",
                  "there is nothing to serve without TLS; use redirect or refuse");
     }
+    if (site->plain_http == PLAIN_HTTP_SERVE && site->tls != NULL && site->tls->clients != NULL &&
+        site->tls->clients->verify == CLIENT_VERIFY_REQUIRED) {
+        error_at(
+            checker, place, "'plain_http: serve' in a site that requires client certificates",
+            "over plain HTTP nobody shows one, so anybody would get in; use redirect or refuse");
+    }
     if (!has_tls && !is_passthrough && site->plain_http != PLAIN_HTTP_SERVE) {
         error_at(checker, place,
                  site->plain_http == PLAIN_HTTP_REDIRECT

@@ -201,6 +201,9 @@ static const struct message_case errors[] = {
      "add 'tls'"},
     {HOST "    passthrough: 127.0.0.1:1\n    plain_http: serve\n", 4, 17,
      "'plain_http: serve' in a site with 'passthrough'", NULL},
+    {SITE "    plain_http: serve\n"
+          "    tls: { certificate: a, key: b, clients: { verify: required, ca: c } }\n",
+     4, 17, "'plain_http: serve' in a site that requires client certificates", "anybody"},
     {SITE "    tls: { certificate: a.crt }\n", 4, 25, "'certificate' without 'key'", "private key"},
     {SITE "    tls: { key: a.key }\n", 4, 17, "'key' without 'certificate'", NULL},
     {SITE "    tls: {}\n", 4, 10, "tls of a site has no certificate", "shop.crt"},
