@@ -173,9 +173,10 @@ static int wait_for_events(struct loop *loop)
             return epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
         }
         int n = epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, &wait, NULL);
-        if (n >= 0 || errno != ENOSYS) {
+        if (n >= 0 || errno == EINTR) {
             return n;
         }
+        /* An older kernel, or a container's filter that does not know the call. */
     }
     uint64_t ms = (left + 999) / 1000;
     int wait = at == UINT64_MAX ? -1 : ms < 60000 ? (int)ms : 60000;

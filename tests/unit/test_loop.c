@@ -7,9 +7,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/loop.h"
@@ -237,6 +243,70 @@ static void messages_of_another_thread_arrive_in_order(void **state)
     }
 }
 
+static unsigned rests;
+
+static void on_rested(struct deferred *deferred)
+{
+    if (++rests == 3) {
+        loop_stop(loop);
+        return;
+    }
+    loop_rest(loop, deferred);
+}
+
+/* As the filter of an older container runtime does for calls that it has not heard of. */
+static void refuse_epoll_pwait2(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        _exit(2);
+    }
+}
+
+static void on_noise(struct watch *watch, uint32_t events)
+{
+    (void)watch; /* always writable: other work, so that a rest waits for events too */
+    (void)events;
+}
+
+static void a_rest_ends_where_epoll_pwait2_is_forbidden(void **state)
+{
+    int status;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct deferred resting;
+        struct watch noise;
+        int ends[2];
+
+        refuse_epoll_pwait2();
+        if (pipe(ends) != 0) {
+            _exit(3);
+        }
+        watch_init(&noise, on_noise);
+        deferred_init(&resting, on_rested);
+        if (!watch_add(loop, &noise, ends[1], EPOLLOUT)) {
+            _exit(3);
+        }
+        loop_rest(loop, &resting);
+        loop_run(loop);
+        _exit(rests == 3 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -248,6 +318,7 @@ int main(void)
         TEST(many_timers_in_any_order_keep_the_heap_in_order),
         TEST(a_deferred_call_is_made_once_a_turn),
         TEST(a_removed_watch_is_not_called_for_an_event_already_fetched),
+        TEST(a_rest_ends_where_epoll_pwait2_is_forbidden),
         TEST(messages_of_another_thread_arrive_in_order),
     };
 
