@@ -147,9 +147,10 @@ class Authority:
                 critical=False)
         self.issued += 1
         certificate = builder.sign(self.key, _hash_for(self.key))
-        below = f"{self.name.replace(' ', '-').lower()}-" if self.parent else ""
+        # Authorities share a folder and count for themselves: without the issuer's name one would
+        # write over another's files, depending on the order of the tests.
         return Certificate(certificate, key, self.folder,
-                           f"{below}{kind}-{self.issued}-{common_name}", self.above())
+                           f"{self.file.stem}-{kind}-{self.issued}-{common_name}", self.above())
 
     def server(self, *hosts, kind="ec", days=(-1, 20)):
         return self.issue(hosts[0].replace("*", "any"), hosts, kind, days)
