@@ -197,12 +197,13 @@ class Gateway:
         return children[0] if len(children) == 1 else None
 
     def rss_bytes(self):
-        """Resident memory of the supervisor and its children."""
+        """Resident memory of the supervisor and its children. ThreadSanitizer keeps four bytes of
+        its own for each of the program's; only the program's are counted."""
         total = 0
         for pid in [self.process.pid, *children_of(self.process.pid)]:
             text = status_field(pid, "VmRSS")
             total += int(text.split()[0]) * 1024 if text else 0
-        return total
+        return total // 5 if "/tsan/" in binary() else total
 
     # Its end.
 
