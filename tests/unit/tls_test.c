@@ -38,10 +38,10 @@ static void add_extension(X509 *certificate, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-static void set_name(X509 *certificate, const char *subject)
+static void set_name(X509 *certificate, const char *field, const char *value)
 {
-    CHECK(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                                     (const unsigned char *)subject, -1, -1, 0) == 1);
+    CHECK(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_UTF8,
+                                     (const unsigned char *)value, -1, -1, 0) == 1);
 }
 
 struct identity identity_make(const struct identity_options *options, const struct identity *issuer)
@@ -49,7 +49,8 @@ struct identity identity_make(const struct identity_options *options, const stru
     static long serial = 1;
     struct identity made = {make_key(options->key != NULL ? options->key : "EC"), X509_new()};
     const struct identity *by = issuer != NULL ? issuer : &made;
-    bool has_times = options->from_days != 0 || options->until_days != 0;
+    bool has_times =
+        options->from_days != 0 || options->until_days != 0 || options->until_seconds != 0;
     const EVP_MD *digest = options->is_sha1 ? EVP_sha1() : EVP_sha256();
 
     CHECK(made.key != NULL && made.certificate != NULL);
@@ -58,8 +59,11 @@ struct identity identity_make(const struct identity_options *options, const stru
     (void)X509_gmtime_adj(X509_getm_notBefore(made.certificate),
                           (has_times ? options->from_days : -1) * DAY);
     (void)X509_gmtime_adj(X509_getm_notAfter(made.certificate),
-                          (has_times ? options->until_days : 365) * DAY);
-    set_name(made.certificate, options->subject);
+                          (has_times ? options->until_days : 365) * DAY + options->until_seconds);
+    if (options->house != NULL) {
+        set_name(made.certificate, "O", options->house);
+    }
+    set_name(made.certificate, "CN", options->subject);
     CHECK(X509_set_issuer_name(made.certificate, X509_get_subject_name(by->certificate)) == 1);
     CHECK(X509_set_pubkey(made.certificate, made.key) == 1);
     if (options->is_ca) {
@@ -71,6 +75,9 @@ struct identity identity_make(const struct identity_options *options, const stru
     }
     if (options->usage != NULL) {
         add_extension(made.certificate, NID_ext_key_usage, options->usage);
+    }
+    if (options->access != NULL) {
+        add_extension(made.certificate, NID_info_access, options->access);
     }
     CHECK(X509_sign(made.certificate, by->key,
                     EVP_PKEY_get_base_id(by->key) == EVP_PKEY_ED25519 ? NULL : digest) > 0);
@@ -161,5 +168,44 @@ const char *test_write_key(const char *name, const struct identity *identity)
 
     CHECK(PEM_write_PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL) == 1);
     CHECK(fclose(file) == 0);
+    return path;
+}
+
+static void add_revoked(X509_CRL *crl, const struct identity *identity)
+{
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_TIME *when = X509_gmtime_adj(NULL, -DAY);
+
+    CHECK(entry != NULL && when != NULL);
+    CHECK(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(identity->certificate)) == 1);
+    CHECK(X509_REVOKED_set_revocationDate(entry, when) == 1);
+    CHECK(X509_CRL_add0_revoked(crl, entry) == 1);
+    ASN1_TIME_free(when);
+}
+
+const char *test_write_crl(const char *name, const struct identity *issuer,
+                           const struct identity *revoked, long expires_in_s)
+{
+    const char *path = test_path(name);
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *when = X509_gmtime_adj(NULL, -DAY);
+    char new_path[200];
+    FILE *file;
+
+    CHECK(crl != NULL && when != NULL && X509_CRL_set_version(crl, 1) == 1);
+    CHECK(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate)) == 1);
+    CHECK(X509_CRL_set1_lastUpdate(crl, when) == 1);
+    (void)X509_gmtime_adj(when, expires_in_s);
+    CHECK(X509_CRL_set1_nextUpdate(crl, when) == 1);
+    if (revoked != NULL) {
+        add_revoked(crl, revoked);
+    }
+    CHECK(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+    (void)snprintf(new_path, sizeof(new_path), "%s.new", path);
+    file = create(new_path);
+    CHECK(PEM_write_X509_CRL(file, crl) == 1);
+    CHECK(fclose(file) == 0 && rename(new_path, path) == 0);
+    ASN1_TIME_free(when);
+    X509_CRL_free(crl);
     return path;
 }

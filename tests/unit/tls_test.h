@@ -11,13 +11,16 @@
 
 struct identity_options {
     const char *subject; /* the common name */
+    const char *house;   /* the organisation; NULL: none */
     const char *names;   /* "DNS:a.example,IP:127.0.0.1"; NULL: no subjectAltName */
     const char *key;     /* "EC" (default), "EC:P-384", "RSA:2048", "ED25519" */
     const char *usage;   /* extendedKeyUsage; NULL: none */
+    const char *access;  /* authorityInfoAccess, "caIssuers;URI:http://a.example/"; NULL: none */
     bool is_ca;
     bool is_sha1;
     int from_days; /* from now; 0 and 0: yesterday to a year from now */
     int until_days;
+    int until_seconds; /* besides the days */
 };
 
 struct identity {
@@ -40,5 +43,8 @@ const char *test_write(const char *name, struct span bytes);
 const char *test_write_chain(const char *name, const struct identity *const *chain, size_t count);
 const char *test_write_certificate(const char *name, const struct identity *identity);
 const char *test_write_key(const char *name, const struct identity *identity);
+/* An issuer's list of revoked certificates, in the place of an older one; revoked NULL: none is. */
+const char *test_write_crl(const char *name, const struct identity *issuer,
+                           const struct identity *revoked, long expires_in_s);
 
 #endif
