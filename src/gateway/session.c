@@ -326,6 +326,12 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
         session->sni = xstrndup(hello->sni_name, hello->sni_len);
     }
     session->site = site_of_hello(session, hello);
+    if (hello->best_version == HELLO_VERSION_SSL3 &&
+        (session->site == NULL || session->site->passthrough == NULL)) {
+        fail_known(session, FAILURE_SSL3); /* it could not send a name either */
+        refuse_hello(session, TLS_ALERT_PROTOCOL_VERSION);
+        return;
+    }
     if (session->site == NULL) {
         fail_known(session, hello->has_sni ? FAILURE_UNKNOWN_NAME : FAILURE_NO_NAME);
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
@@ -378,6 +384,24 @@ static void decide_tls(struct session *session, struct span bytes)
         break;
     }
     free(scratch);
+}
+
+/* False: it is no ClientHello of SSL 2.0. */
+static bool decide_ssl2(struct session *session, struct span bytes)
+{
+    switch (hello_parse_ssl2(bytes)) {
+    case HELLO_COMPLETE:
+        fail_known(session, FAILURE_SSL2);
+        refuse_hello(session, TLS_ALERT_PROTOCOL_VERSION);
+        return true;
+    case HELLO_MORE:
+        keep_early(session, bytes, HELLO_SSL2_BYTES);
+        return true;
+    case HELLO_NOT_TLS:
+    case HELLO_BAD:
+        break;
+    }
+    return false;
 }
 
 static bool in_network(const struct network *network, const struct peer *peer)
@@ -472,6 +496,9 @@ static void decide(struct session *session, struct span bytes)
     }
     if ((uint8_t)bytes.ptr[0] == 0x16) {
         decide_tls(session, bytes);
+        return;
+    }
+    if (decide_ssl2(session, bytes)) {
         return;
     }
     enum front_h2_preface preface = front_h2_preface(bytes);

@@ -66,6 +66,12 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
     [FAILURE_SITE_WITHOUT_TLS] = {"site_without_tls",
                                   "the site that the client asked for speaks plain HTTP only",
                                   "give the site a certificate (tls:), or use http://"},
+    [FAILURE_SSL2] = {"ssl2_client",
+                      "the client begins as SSL 2.0 did, which nobody answers any more (RFC 6176)",
+                      "update the client, or turn SSL 2.0, and hellos in its format, off there"},
+    [FAILURE_SSL3] = {"ssl3_client",
+                      "the client speaks SSL 3.0 at most, which nobody answers any more (RFC 7568)",
+                      "update the client, or turn TLS 1.2 on there"},
     [FAILURE_NO_CERTIFICATE] =
         {"no_certificate_for_name",
          "the site's folder of certificates has none for the name that the client asked for",

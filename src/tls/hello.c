@@ -396,6 +396,25 @@ enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t lim
     }
 }
 
+enum hello_result hello_parse_ssl2(struct span bytes)
+{
+    static const struct {
+        uint8_t mask, value;
+    } start[HELLO_SSL2_BYTES] = {{0x80, 0x80}, {0, 0}, {0xff, 1}, {0xfc, 0}, {0, 0}};
+    const uint8_t *at = (const uint8_t *)bytes.ptr;
+
+    for (size_t i = 0; i < bytes.len && i < HELLO_SSL2_BYTES; i++) {
+        if ((at[i] & start[i].mask) != start[i].value) {
+            return HELLO_NOT_TLS;
+        }
+    }
+    if (bytes.len < HELLO_SSL2_BYTES) {
+        return HELLO_MORE;
+    }
+    /* The version: 0.2, or 3 and something. */
+    return (at[3] == 0 && at[4] == 2) || at[3] == 3 ? HELLO_COMPLETE : HELLO_NOT_TLS;
+}
+
 bool hello_offers_alpn(const struct hello *hello, struct span protocol)
 {
     for (size_t i = 0; i < hello->alpn_count; i++) {

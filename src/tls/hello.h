@@ -18,6 +18,10 @@
 #include "base/span.h"
 #include "tls/alert.h"
 
+/* As best_version: a client that speaks SSL 3.0 at most, which no TLS library of today does. */
+#define HELLO_VERSION_SSL3 0x0300
+/* So many bytes tell a ClientHello of SSL 2.0. */
+#define HELLO_SSL2_BYTES 5
 /* The most bytes, record headers included, that a hello may take. */
 #define HELLO_BYTES_MAX 65536
 /* RFC 1035 section 2.3.4, as text without the trailing dot. */
@@ -70,6 +74,11 @@ struct hello {
  * *hello are no longer needed; may be NULL when nothing lies behind the first record. */
 enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t limit_bytes,
                               char *scratch) MUST_CHECK;
+
+/* Whether the bytes begin as SSL 2.0's ClientHello does, in which some old clients offer newer
+ * versions too (RFC 5246 appendix E.2). It names no server, and nobody answers it any more (RFC
+ * 6176). HELLO_COMPLETE: they do; HELLO_MORE: HELLO_SSL2_BYTES will tell; else HELLO_NOT_TLS. */
+enum hello_result hello_parse_ssl2(struct span bytes) MUST_CHECK;
 
 static inline struct span hello_sni(const struct hello *hello)
 {

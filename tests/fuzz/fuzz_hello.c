@@ -89,6 +89,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span bytes = span_make(data, size);
     struct hello hello;
 
+    /* No bytes are both. */
+    if (hello_parse_ssl2(bytes) != HELLO_NOT_TLS && size != 0) {
+        CHECK(hello_parse(&hello, bytes, HELLO_BYTES_MAX, own_scratch) == HELLO_NOT_TLS);
+        return 0;
+    }
     switch (hello_parse(&hello, bytes, HELLO_BYTES_MAX, own_scratch)) {
     case HELLO_COMPLETE:
         check_name(&hello);

@@ -545,6 +545,40 @@ static void long_names_are_judged(void **state)
     assert_int_equal(name_result(span_make(name, 300), text), HELLO_BAD_SNI_NAME);
 }
 
+static void hellos_of_ssl2_are_known(void **state)
+{
+    static const struct {
+        struct span bytes;
+        enum hello_result result;
+    } cases[] = {
+        {SPAN("\x80\x2e\x01\x00\x02\x00\x15"), HELLO_COMPLETE},
+        {SPAN("\x81\x03\x01\x03\x01"), HELLO_COMPLETE},
+        {SPAN("\x80\x2e\x01\x03\x00\x00"), HELLO_COMPLETE},
+        {SPAN("\x80\x2e\x01\x03\x04\x00"), HELLO_COMPLETE},
+        {SPAN("\x80\x2e\x01\x00\x03"), HELLO_NOT_TLS}, /* no such version */
+        {SPAN("\x80\x2e\x01\x02\x00"), HELLO_NOT_TLS},
+        {SPAN("\x80\x2e\x01\x04\x00"), HELLO_NOT_TLS},
+        {SPAN("\x80\x2e\x04\x00\x02"), HELLO_NOT_TLS}, /* a ServerHello */
+        {SPAN("\x16\x03\x01\x00\x02"), HELLO_NOT_TLS},
+        {SPAN("GET / HTTP/1.1"), HELLO_NOT_TLS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span bytes = cases[i].bytes;
+        bool is_refused = false;
+        assert_int_equal(hello_parse_ssl2(bytes), cases[i].result);
+        /* Byte by byte: it is never said before all five are there, nor taken back. */
+        for (size_t len = 1; len < HELLO_SSL2_BYTES; len++) {
+            enum hello_result result = hello_parse_ssl2(span_head(bytes, len));
+            assert_true(result == HELLO_MORE || result == HELLO_NOT_TLS);
+            assert_true(result == HELLO_NOT_TLS || !is_refused);
+            is_refused = result == HELLO_NOT_TLS;
+            assert_true(cases[i].result == HELLO_NOT_TLS || !is_refused);
+        }
+    }
+}
+
 static void alert_is_seven_bytes(void **state)
 {
     char alert[TLS_ALERT_RECORD_BYTES];
@@ -574,6 +608,7 @@ int main(void)
         cmocka_unit_test(many_protocols_are_counted_not_kept),
         cmocka_unit_test(names_are_judged),
         cmocka_unit_test(long_names_are_judged),
+        cmocka_unit_test(hellos_of_ssl2_are_known),
         cmocka_unit_test(alert_is_seven_bytes),
     };
 
