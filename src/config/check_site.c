@@ -167,6 +167,24 @@ static void check_clients(const struct checker *checker, const struct tls_client
     }
 }
 
+static void check_early_data(const struct checker *checker, const struct tls_settings *tls)
+{
+    struct place place = check_place(checker, &tls->early_data, tls->place);
+
+    if (!tls->early_data) {
+        return;
+    }
+    if (tls->clients != NULL && tls->clients->verify != CLIENT_VERIFY_OFF) {
+        error_at(checker, place, "'early_data' in a site that asks clients for certificates",
+                 "a request that was recorded and is sent again would carry the client's identity; "
+                 "remove one of the two, or make a site of its own for each");
+    }
+    if (tls->max_version != NULL && strcmp(tls->max_version, "1.3") != 0) {
+        error_at(checker, place, "'early_data' in a site without TLS 1.3",
+                 "only TLS 1.3 has it: remove max_version or early_data");
+    }
+}
+
 static void check_tls(const struct checker *checker, const struct tls_settings *tls)
 {
     if (check_pair(checker, &tls->certificate, &tls->key, tls->place) &&
@@ -185,6 +203,7 @@ static void check_tls(const struct checker *checker, const struct tls_settings *
     if (tls->clients != NULL) {
         check_clients(checker, tls->clients);
     }
+    check_early_data(checker, tls);
 }
 
 static void check_passthrough(const struct checker *checker, const struct site_settings *site)

@@ -236,7 +236,28 @@ static const struct directive tls_directives[] = {
      .more = "A client can resume its session until the key that sealed its ticket has been "
              "replaced twice. Keys are made at random, kept in memory alone, and forgotten then.",
      .example = "ticket_rotation: 8h"},
-    {.name = "early_data", .type = DIRECTIVE_LATER, .doc = "requests in the first flight (0-RTT)"},
+    {.name = "early_data",
+     .type = DIRECTIVE_BOOL,
+     SLOT(tls_settings, early_data),
+     .fallback = "false",
+     .doc =
+         "Whether clients that come back may send requests along with their first bytes (0-RTT).",
+     .more = "It saves them a round trip. Such requests can be recorded on the way and sent again: "
+             "the gateway takes each once, but a client whose own came second will repeat it. So "
+             "only GET, HEAD and OPTIONS are "
+             "answered before the handshake is over, others with 425 (Too Early), upon which "
+             "clients repeat them. Servers are told by `Early-Data: 1` and may answer 425 "
+             "too (RFC 8470): turn it on only where they know the field, or where no GET changes "
+             "anything. Not together with `clients`.",
+     .example = "early_data: true"},
+    {.name = "early_data_limit",
+     .type = DIRECTIVE_SIZE,
+     SLOT(tls_settings, early_data_limit),
+     .fallback = "16k",
+     .min = 1024,
+     .max = MEBI,
+     .doc = "How many bytes a connection may bring before its handshake is over.",
+     .example = "early_data_limit: 8k"},
     {.name = "acme", .type = DIRECTIVE_LATER, .doc = "certificates that fetch themselves"},
     {.name = "tickets", .type = DIRECTIVE_LATER, .doc = "ticket keys shared by several gateways"},
 };

@@ -236,6 +236,9 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"sni\":"), record->sni);
     put_text(out, SPAN_OF(",\"tls\":"), record->tls);
     put_text(out, SPAN_OF(",\"cipher\":"), record->cipher);
+    if (record->is_early) {
+        PUT(out, ",\"early_data\":true");
+    }
     put_text(out, SPAN_OF(",\"client_subject\":"), record->client_subject);
     put_text(out, SPAN_OF(",\"site\":"), record->site);
     put_text(out, SPAN_OF(",\"route\":"), record->route);

@@ -40,6 +40,7 @@ struct access_record {
     struct span sni;
     struct span tls; /* "TLSv1.3" */
     struct span cipher;
+    bool is_early; /* the request came before the handshake was over */
     struct span client_subject;
     struct span site;
     struct span route;
@@ -75,10 +76,10 @@ void access_record_init(struct access_record *record, enum access_kind kind);
 
 /* Appends one line with its "\n": {"time": RFC 3339 in UTC with milliseconds, "kind": "request" or
  * "connection", "client", "listener", "mode": "passthrough", "terminate" or "plain", "sni", "tls",
- * "cipher", "client_subject", "site", "route", "backend", "server", "method", "authority",
- * "target", "version", "status", "bytes_in", "bytes_out", "request_id", "user_agent", "referer",
- * "reason", "refused_by", "detail", "mend", "ms": {"tls", "head", "connect", "first_byte",
- * "total"}}. Absent ones are left out, bytes_in and bytes_out never are. */
+ * "cipher", "early_data": true, "client_subject", "site", "route", "backend", "server", "method",
+ * "authority", "target", "version", "status", "bytes_in", "bytes_out", "request_id", "user_agent",
+ * "referer", "reason", "refused_by", "detail", "mend", "ms": {"tls", "head", "connect",
+ * "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out never are. */
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out);
 

@@ -223,6 +223,23 @@ static bool check_body_limit(struct exchange *x, uint64_t bytes)
     return false;
 }
 
+/* What anybody on the way may have recorded and sent again does nothing that changes something (RFC
+ * 8470 section 3): the client repeats it after the handshake. A tunnel's bytes have no method. */
+static bool is_too_early(struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+
+    x->is_early = session_is_early(x->session);
+    if (!x->is_early || (http_method_is_safe(request->method) && request->upgrade.ptr == NULL)) {
+        return false;
+    }
+    exchange_refuse(x, 425, false, "too_early",
+                    "the request came as TLS early data (0-RTT), and might change something",
+                    "the client should send only GET, HEAD and OPTIONS before the handshake is "
+                    "over, and this again now; early_data of the site turns it off");
+    return true;
+}
+
 void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
@@ -237,7 +254,7 @@ void exchange_begin(struct exchange *x)
         exchange_refuse(x, 400, true, path_error_word(error), path_error_text(error), NULL);
         return;
     }
-    if (!find_site(x) || keep_off_plain(x) || !find_route(x)) {
+    if (!find_site(x) || keep_off_plain(x) || is_too_early(x) || !find_route(x)) {
         return;
     }
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {

@@ -76,6 +76,16 @@ static void add_identity(struct exchange *x)
     add(x, fields, FIELD_X_REQUEST_ID, x->request_id);
 }
 
+/* RFC 8470 section 5.1. From a proxy in front the field stays, whatever it says of that one's
+ * handshake; there is one of it in the end. */
+static void add_early_data(struct exchange *x)
+{
+    if (x->is_early) {
+        drop(&x->request.fields, BIT(FIELD_EARLY_DATA));
+        add(x, &x->request.fields, FIELD_EARLY_DATA, SPAN_OF("1"));
+    }
+}
+
 static bool upgrade_is_allowed(const struct exchange *x)
 {
     const struct string_list *allowed = &x->route->settings->upgrade;
@@ -114,6 +124,7 @@ void exchange_prepare_request(struct exchange *x)
         drop(&request->fields, IDENTITY_FIELDS);
     }
     client_identity_add_fields(x, x->backend);
+    add_early_data(x);
 }
 
 void exchange_prepare_response(struct exchange *x)

@@ -129,11 +129,17 @@ void session_watch_output(struct session *session)
     timer_set_ms(session->worker->loop, &session->timer, settings_of(session)->timeouts.send_ms);
 }
 
+bool session_is_early(const struct session *session)
+{
+    return session->is_tls && !conn_is_plain(&session->conn) && tls_conn_is_early(&session->conn);
+}
+
 void session_finish(struct session *session, bool linger)
 {
     if (session->state == SESSION_CLOSED) {
         return;
     }
+    linger |= session_is_early(session); /* the client's Finished has to be read first */
     session->state = linger ? SESSION_LINGER : SESSION_FINISH;
     if (linger) {
         conn_finish(&session->conn);

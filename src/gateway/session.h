@@ -83,6 +83,9 @@ void session_close(struct session *session);
 void session_abort(struct session *session);
 /* Shutting down: close if no request is under way, or as soon as there is none. */
 void session_drain(struct session *session);
+/* What comes now came before the TLS handshake is over, and may be a copy of what came before
+ * (tls_conn_is_early). */
+bool session_is_early(const struct session *session);
 /* The address that the client connected to. */
 const struct peer *session_local(struct session *session);
 /* The send deadline: set when output is pending, called from the timer; false: it has stalled. */

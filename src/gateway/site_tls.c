@@ -280,6 +280,7 @@ static void set_options(struct builder *b, struct arena *arena)
         .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
         .protocols = protocols[tls->protocols],
+        .early_data_max = tls->early_data ? (uint32_t)tls->early_data_limit : 0,
         .overrides =
             {
                 .min_version = tls->min_version,
@@ -335,9 +336,6 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
     }
     check_certificates(&b);
     check_policy(&b, &tls->options);
-    if (!b.failed && !trust_server_options(trust, site, &tls->options, &error)) {
-        fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
-    }
     if (b.failed) {
         return false;
     }

@@ -6,7 +6,8 @@
  * HOP: belongs to one connection (RFC 9110 section 7.6.1, section 11.7 for the two of
  * authentication), so it is never forwarded.
  * FIXED: Connection may not name it. Naming a field has it removed, and removing one of these would
- * take away what framing, routing, identity or authorisation rest on ("hop-by-hop abuse"). */
+ * take away what framing, routing, identity or authorisation rest on ("hop-by-hop abuse"), or the
+ * warning that a request may be a copy (RFC 8470 section 5.1). */
 FIELD(FIELD_HOST, "Host", 'h', 's', FIXED)
 FIELD(FIELD_CONNECTION, "Connection", 'c', 'o', HOP)
 FIELD(FIELD_CONTENT_LENGTH, "Content-Length", 'c', 't', FIXED)
@@ -47,3 +48,4 @@ FIELD(FIELD_SET_COOKIE, "Set-Cookie", 's', 'i', FIXED)
 FIELD(FIELD_AUTHORIZATION, "Authorization", 'a', 'o', FIXED)
 FIELD(FIELD_LOCATION, "Location", 'l', 'o', 0)
 FIELD(FIELD_HTTP2_SETTINGS, "HTTP2-Settings", 'h', 'g', HOP)
+FIELD(FIELD_EARLY_DATA, "Early-Data", 'e', 't', FIXED)

@@ -47,6 +47,12 @@ bool http_method_is_idempotent(enum http_method method)
     return false;
 }
 
+bool http_method_is_safe(enum http_method method)
+{
+    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS ||
+           method == HTTP_TRACE;
+}
+
 const char *http_reason(unsigned status)
 {
     switch (status) {

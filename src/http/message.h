@@ -71,6 +71,7 @@ enum http_field_id {
     FIELD_AUTHORIZATION,
     FIELD_LOCATION,
     FIELD_HTTP2_SETTINGS,
+    FIELD_EARLY_DATA,
     FIELD_ID_COUNT
 };
 
@@ -149,6 +150,8 @@ enum http_method http_method_from(struct span name);
 const char *http_reason(unsigned status);
 /* GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section 9.2.2): may be sent again. */
 bool http_method_is_idempotent(enum http_method method);
+/* Whether it asks for nothing to be changed (RFC 9110 section 9.2.1). */
+bool http_method_is_safe(enum http_method method);
 
 static inline bool http_fields_has(const struct http_fields *fields, enum http_field_id id)
 {

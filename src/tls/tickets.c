@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/span.h"
+#include "tls/replay_guard.h"
 
 #define KEY_NAME_BYTES 16
 /* RFC 8446 section 4.6.1 allows no more than seven days. */
@@ -27,9 +28,10 @@ struct ticket_key {
 };
 
 struct tls_tickets {
-    pthread_mutex_t lock; /* of what follows, down to the keys */
+    pthread_mutex_t lock; /* of what follows, down to the guard */
     uint64_t rotate_at_ms;
     struct ticket_key keys[KEY_COUNT];
+    struct replay_guard *guard; /* NULL: no early data */
     uint64_t rotation_ms;
     EVP_CIPHER *cipher; /* fetched once: a look-up by name in each handshake would cost more */
     atomic_uint references;
@@ -187,6 +189,19 @@ bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) == 1;
 }
 
+struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets)
+{
+    struct replay_guard *guard;
+
+    (void)pthread_mutex_lock(&tickets->lock);
+    if (tickets->guard == NULL) {
+        tickets->guard = replay_guard_create();
+    }
+    guard = tickets->guard;
+    (void)pthread_mutex_unlock(&tickets->lock);
+    return guard;
+}
+
 /* ---- life ---- */
 
 struct tls_tickets *tls_tickets_create(uint64_t rotation_ms)
@@ -223,6 +238,7 @@ void tls_tickets_release(struct tls_tickets *tickets)
         return;
     }
     OPENSSL_cleanse(tickets->keys, sizeof(tickets->keys));
+    replay_guard_destroy(tickets->guard);
     EVP_CIPHER_free(tickets->cipher);
     (void)pthread_mutex_destroy(&tickets->lock);
     free(tickets);

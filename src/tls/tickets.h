@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 
+struct replay_guard;
 struct ssl_ctx_st;
 struct tls_tickets;
 
@@ -24,6 +25,10 @@ void tls_tickets_release(struct tls_tickets *tickets);
 
 /* For tls/ alone: lets a server's context use these keys; it holds them. */
 bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
+
+/* What refuses recorded early data sealed with these keys: theirs, and as long-lived. Made when it
+ * is first asked for; NULL when the library gives no random bytes. */
+struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets);
 
 /* For tests: goes on to the given monotonic time. */
 void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_ms);

@@ -16,6 +16,7 @@
 #include "tls/session_slot.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
+#include "tls/tls_early.h"
 
 /* More than the longest chains of both sides together. */
 #define HANDSHAKE_BYTES_MAX (512 * 1024)
@@ -34,6 +35,8 @@ struct held {
     uint32_t len;
     char bytes[];
 };
+
+static void layer_finish(struct conn *conn);
 
 static const struct conn_layer handshake_layer;
 static const struct conn_layer data_layer;
@@ -221,15 +224,15 @@ static void handshake_step(struct tls_conn *tls, struct span input)
     }
     tls->handshake_bytes += (uint32_t)input.len;
     tls_bio_begin(tls->conn, input);
-    result = SSL_do_handshake(tls->ssl);
+    result = tls_early_handshake(tls);
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, result);
     if (result == 1) {
         tls->state = TLS_CONN_ESTABLISHED;
         if (tls_bio_input().len != 0) {
             keep_leftover(tls, tls_bio_input());
-            tls->conn->layer_has_bytes = true;
         }
-        if (tls->is_server && SSL_version(tls->ssl) == TLS1_3_VERSION) {
+        tls->conn->layer_has_bytes = tls->leftover != NULL || tls->is_early;
+        if (tls->is_server && !tls->is_early && SSL_version(tls->ssl) == TLS1_3_VERSION) {
             hold_output(tls); /* in TLS 1.2 the client would be waiting for it */
         }
     } else if (error != SSL_ERROR_WANT_READ) {
@@ -334,6 +337,7 @@ static void layer_destroy(struct conn *conn)
     drop_held(tls);
     SSL_free(tls->ssl);
     free(tls->leftover);
+    free(tls->early_bytes);
     free(tls->gap);
     free(tls);
 }
@@ -351,7 +355,7 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
     /* With neither input nor a record that was opened before, a call could only fail. */
     while ((tls_bio_input().len != 0 || SSL_pending(tls->ssl) > 0) && len < CONN_PLAIN_BYTES) {
         size_t got = 0;
-        int result = SSL_read_ex(tls->ssl, plain + len, CONN_PLAIN_BYTES - len, &got);
+        int result = tls_early_read(tls, plain + len, CONN_PLAIN_BYTES - len, &got);
         if (result == 1) {
             len += got;
             continue;
@@ -371,13 +375,18 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
         keep_leftover(tls, tls_bio_input());
     }
     end_reading(tls);
+    if (tls->must_finish && !tls->is_early) {
+        tls->must_finish = false;
+        layer_finish(tls->conn);
+    }
     return len;
 }
 
 /* Whether the layer can go on without the socket. */
 static bool has_more(const struct tls_conn *tls)
 {
-    return tls->state != TLS_CONN_ESTABLISHED || tls->leftover != NULL || SSL_pending(tls->ssl) > 0;
+    return tls->state != TLS_CONN_ESTABLISHED || tls->early_bytes != NULL ||
+           tls->leftover != NULL || SSL_pending(tls->ssl) > 0;
 }
 
 static size_t decrypt_leftover(struct tls_conn *tls)
@@ -415,7 +424,9 @@ static enum conn_result layer_read(struct conn *conn, struct span *bytes)
         if (tls->state != TLS_CONN_ESTABLISHED) {
             return end_of(tls);
         }
-        if (has_more(tls)) {
+        if (tls->early_bytes != NULL) {
+            len = tls_early_take(tls);
+        } else if (has_more(tls)) {
             len = decrypt_leftover(tls);
         } else {
             struct span input;
@@ -445,9 +456,7 @@ static enum conn_result layer_read(struct conn *conn, struct span *bytes)
 
 static bool seal(struct tls_conn *tls, const char *bytes, size_t len)
 {
-    size_t written;
-
-    if (SSL_write_ex(tls->ssl, bytes, len, &written) == 1) {
+    if (tls_early_write(tls, bytes, len) == 1) {
         return !tls->conn->write_failed;
     }
     /* The BIO never blocks, so this is a connection that failed while it was read. */
@@ -497,13 +506,14 @@ static void layer_send(struct conn *conn, const struct iovec *iov, int count)
 {
     struct tls_conn *tls = tls_of(conn);
 
-    if (tls->state == TLS_CONN_FAILED || conn->is_write_shut || conn->is_finishing) {
+    if (tls->state == TLS_CONN_FAILED || conn->is_write_shut || conn->is_finishing ||
+        tls->must_finish) {
         return;
     }
     tls_bio_begin(conn, span_make(NULL, 0));
     release_held(tls);
     (void)seal_all(tls, iov, count);
-    if (conn->finish_follows) {
+    if (conn->finish_follows && !tls->is_early) {
         (void)SSL_shutdown(tls->ssl); /* close_notify in the same send */
     }
     tls_bio_end();
@@ -513,6 +523,11 @@ static void layer_finish(struct conn *conn)
 {
     struct tls_conn *tls = tls_of(conn);
 
+    if (tls->is_early && tls->state == TLS_CONN_ESTABLISHED) {
+        tls->must_finish =
+            true; /* a goodbye before the handshake is over would be a protocol error */
+        return;
+    }
     if (tls->state == TLS_CONN_ESTABLISHED || tls->state == TLS_CONN_ENDED) {
         tls_bio_begin(conn, span_make(NULL, 0));
         release_held(tls);
@@ -588,13 +603,16 @@ bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span
                      const struct tls_conn_events *events)
 {
     SSL *ssl = ssl_create(context);
+    struct tls_conn *tls;
 
     conn_flush(conn); /* what was queued before goes out in the clear */
     if (ssl == NULL) {
         return false;
     }
     SSL_set_accept_state(ssl);
-    start(layer_put_on(conn, ssl, events, true), first_bytes);
+    tls = layer_put_on(conn, ssl, events, true);
+    tls_early_init(tls);
+    start(tls, first_bytes);
     return true;
 }
 

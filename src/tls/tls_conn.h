@@ -27,7 +27,7 @@
 struct session_slot;
 
 struct tls_conn_events {
-    /* The handshake is over. */
+    /* The handshake is over; or early data is there (tls_conn_is_early). */
     void (*on_done)(struct conn *conn, bool ok);
 };
 
@@ -59,6 +59,11 @@ bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const
 /* All below: only for a connection that has the layer (!conn_is_plain). */
 
 bool tls_conn_is_established(const struct conn *conn);
+/* The client's Finished has not come yet: what was read until now may be a recording that somebody
+ * sends again (0-RTT, RFC 8446 section 8), and is nothing to act on but what may be done twice.
+ * Only with a context that takes early data. Reading goes on with the handshake. conn_finish waits
+ * for it: the owner must read on until it is over or its time is. */
+bool tls_conn_is_early(const struct conn *conn);
 /* word NULL: nothing has failed. Valid after on_done(conn, false), and after CONN_ERROR. */
 struct tls_failure tls_conn_failure(const struct conn *conn);
 /* CONN_EOF came without close_notify: what was read may have been cut off (RFC 8446 section 6.1).

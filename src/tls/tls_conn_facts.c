@@ -14,6 +14,11 @@ bool tls_conn_is_established(const struct conn *conn)
     return state == TLS_CONN_ESTABLISHED || state == TLS_CONN_ENDED;
 }
 
+bool tls_conn_is_early(const struct conn *conn)
+{
+    return tls_of(conn)->is_early;
+}
+
 struct tls_failure tls_conn_failure(const struct conn *conn)
 {
     const struct tls_conn *tls = tls_of(conn);

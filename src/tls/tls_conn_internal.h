@@ -32,6 +32,8 @@ struct tls_conn {
     char *leftover;            /* ciphertext that was received, and not yet decrypted */
     struct session_slot *slot; /* where sessions with this server are kept; NULL: nowhere */
     int64_t session_deadline;  /* of the session that was offered; 0: none was */
+    char *early_bytes;         /* read before the owner was told; NULL: none */
+    uint32_t early_len;
     uint32_t leftover_len;
     uint32_t handshake_bytes;
     int16_t alert_sent;
@@ -41,6 +43,9 @@ struct tls_conn {
     bool is_reported : 1; /* on_done was called, or is about to be */
     bool was_truncated : 1;
     bool answered_http : 1; /* plain HTTP came where a ServerHello belongs */
+    bool may_be_early : 1;  /* early data may (still) come */
+    bool is_early : 1;      /* established, but for the client's Finished */
+    bool must_finish : 1;   /* as soon as that has come */
 };
 
 static inline struct tls_conn *tls_of(const struct conn *conn)

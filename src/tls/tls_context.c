@@ -20,6 +20,7 @@
 #include "tls/private_key.h"
 #include "tls/tickets.h"
 #include "tls/tls_conn_internal.h"
+#include "tls/tls_early.h"
 
 #define AUTHORITIES_MAX 4096
 /* Intermediates of a client's chain, where the options don't say. */
@@ -280,6 +281,11 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     }
     if (options->tickets != NULL && !tls_tickets_install(options->tickets, ssl_ctx)) {
         return library_failed(error, "the TLS library does not take the ticket keys");
+    }
+    if (options->early_data_max != 0 &&
+        (options->tickets == NULL || options->clients != TLS_CLIENTS_OFF ||
+         !tls_early_install(ssl_ctx, options->tickets, options->early_data_max))) {
+        return library_failed(error, "the TLS library does not take early data");
     }
     SSL_CTX_set_alpn_select_cb(
         ssl_ctx, choose_protocol,

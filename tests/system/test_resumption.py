@@ -113,8 +113,8 @@ def test_openssl_gets_one_ticket_and_uses_it(start, ca, shop, folder, version):
     assert "early data was not sent" in second.lower() or version == "-tls1_2"
 
 
-def test_early_data_is_not_taken(start, ca, shop, folder):
-    """No 0-RTT in this version: a ticket does not offer it."""
+def test_early_data_is_off_by_default(start, ca, shop, folder):
+    """No 0-RTT unless the site asks for it (test_early_data.py): a ticket does not offer it."""
     gateway = start(config(shop))
     saved = folder / "session.pem"
     done = subprocess.run(

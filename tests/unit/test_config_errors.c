@@ -86,9 +86,18 @@ static const struct message_case errors[] = {
      "probes"},
     {BACKEND "    balance: least_requests\n", 7, 14,
      "'balance: least_requests' is not in this version", "possible here: round_robin"},
-    {HOST "    tls: { certificate: a, key: b, early_data: true }\n"
+    {HOST "    tls: { certificate: a, key: b, acme: true }\n"
           "    backend: 127.0.0.1:1\n",
-     3, 36, "'early_data' is not in this version", "0-RTT"},
+     3, 36, "'acme' is not in this version", "fetch themselves"},
+    {HOST "    tls: { certificate: a, key: b, early_data: true, clients: { ca: c } }\n"
+          "    backend: 127.0.0.1:1\n",
+     3, 48, "'early_data' in a site that asks clients for certificates", "recorded"},
+    {HOST "    tls: { certificate: a, key: b, early_data: true, max_version: '1.2' }\n"
+          "    backend: 127.0.0.1:1\n",
+     3, 48, "'early_data' in a site without TLS 1.3", "max_version"},
+    {HOST "    tls: { certificate: a, key: b, early_data_limit: 100 }\n"
+          "    backend: 127.0.0.1:1\n",
+     3, 54, "early_data_limit", "1k"},
     {HOST "    routes: [{ match: { client: { uri: 'spiffe:x' } }, files: x }]\n", 3, 33,
      "the route is for some clients, but none are verified", "verify: required"},
     {HOST "    tls: { certificate: a, key: b, clients: { ca: c } }\n"
@@ -410,7 +419,7 @@ static void all_errors_are_printed_at_once_in_order(void **state)
               "  = help: tls of a site can have: certificate, key, certificates, ocsp, "
               "certificates_from, certificates_loaded, policy, min_version, max_version, ciphers, "
               "cipher_suites, groups, signature_algorithms, prefer, protocols, clients, "
-              "ticket_rotation\n"
+              "ticket_rotation, early_data, early_data_limit\n"
               "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
               "1 to 65535\n"
               "     5 |     backend: 127.0.0.1:99999\n"
