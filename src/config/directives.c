@@ -284,8 +284,9 @@ static const struct directive root_directives[] = {
      .fallback = "10s",
      .min = SECOND,
      .max = DAY,
-     .doc = "How often the sites' certificates, keys, client authorities and OCSP responses are "
-            "looked at for changes; or `off`.",
+     .doc = "How often the sites' certificates, keys, client authorities and OCSP responses, and "
+            "the backends' authorities, certificates and keys, are looked at for changes; or "
+            "`off`.",
      .more =
          "What has changed and fits is used for new connections; those that are there are not "
          "touched. What does not fit leaves the old files in use, and a message says why. The "

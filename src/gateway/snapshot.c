@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/backend_tls.h"
 #include "gateway/log_writer.h"
 #include "gateway/site_tls.h"
 #include "tls/key_log.h"
@@ -62,21 +63,9 @@ _Static_assert((int)PROTOCOL_H2 == (int)BACKEND_H2 && (int)PROTOCOL_AUTO == (int
                    (int)PROTOCOL_H2C == (int)BACKEND_H2C,
                "the settings' words are the backend's");
 
-static void warn_unverified(struct builder *b, const struct backend_tls_settings *tls)
-{
-    if (!tls->verify && tls->pins.count == 0) {
-        config_report_add(b->report, CONFIG_WARNING, tls->place,
-                          "the servers of this backend are not verified ('verify: false')");
-        config_report_hint(b->report, "anybody between can read and change what is sent: name "
-                                      "their authority with 'ca', or their keys with 'pins'");
-    }
-}
-
 static void build_backend(struct builder *b, const struct backend_settings *settings, size_t index,
                           struct backend *backend)
 {
-    struct error error;
-
     *backend = (struct backend){
         .name = settings->name,
         .index = index,
@@ -100,27 +89,10 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
         build_server(b, &settings->servers[i], settings, &backend->servers[i]);
     }
     if (settings->tls != NULL) {
-        struct tls_client_options options = {
-            .ca = settings->tls->ca,
-            .certificate = settings->tls->certificate,
-            .key = settings->tls->key,
-            .skip_verify = !settings->tls->verify,
-            .protocols = settings->protocol == PROTOCOL_H2     ? TLS_PROTOCOLS_H2
-                         : settings->protocol == PROTOCOL_AUTO ? TLS_PROTOCOLS_BOTH
-                                                               : TLS_PROTOCOLS_H1,
-        };
-        warn_unverified(b, settings->tls);
-        if (!trust_client_options(&b->snapshot->trust, settings->tls, &options, &error) ||
-            (backend->tls = tls_client_context_create(&options, &error)) == NULL) {
-            fail(b, settings->tls->place, &error);
-        }
-        if (backend->tls != NULL && settings->protocol == PROTOCOL_AUTO) {
-            options.protocols = TLS_PROTOCOLS_H1;
-            backend->tls_h1 = tls_client_context_create(&options, &error);
-            if (backend->tls_h1 == NULL) {
-                fail(b, settings->tls->place, &error);
-            }
-        }
+        struct backend_tls *tls = &b->snapshot->backend_tls[index];
+        b->failed |= !backend_tls_build(tls, settings, &b->snapshot->trust, b->report);
+        backend->tls = tls->context;
+        backend->tls_h1 = tls->context_h1;
     }
 }
 
@@ -278,6 +250,8 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     atomic_init(&snapshot->references, 1);
     snapshot->backend_count = settings->backend_count;
     snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend));
+    snapshot->backend_tls =
+        arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
     open_key_log(&b);
@@ -324,6 +298,11 @@ void snapshot_refresh_certificates(struct snapshot *snapshot)
             site_tls_refresh(snapshot->sites[i].tls_source);
         }
     }
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        if (snapshot->backends[i].tls != NULL) {
+            backend_tls_refresh(&snapshot->backend_tls[i]);
+        }
+    }
 }
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
@@ -359,8 +338,7 @@ void snapshot_release(struct snapshot *snapshot)
             server_free_addresses(&backend->servers[s]);
             session_slot_destroy(backend->servers[s].sessions);
         }
-        tls_context_destroy(backend->tls);
-        tls_context_destroy(backend->tls_h1);
+        backend_tls_free(&snapshot->backend_tls[i]);
     }
     for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
         host_table_free(&snapshot->listeners[i].hosts);

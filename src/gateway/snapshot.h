@@ -15,6 +15,7 @@
 #include "upstream/backend.h"
 
 struct log_writer;
+struct backend_tls;
 struct site_tls;
 
 struct route {
@@ -47,6 +48,7 @@ struct snapshot {
     struct site *sites;
     struct backend *backends;
     size_t backend_count;
+    struct backend_tls *backend_tls; /* of each; for the control thread */
     struct trust trust;            /* changed by the control thread alone, through trust_refresh */
     struct log_writer *access_log; /* NULL: off */
     atomic_uint references;
@@ -59,7 +61,8 @@ struct snapshot *snapshot_create(const struct settings *settings,
                                  struct config_report *report) MUST_CHECK;
 /* The same checks without keeping anything and without opening the log; true: it would start. */
 bool snapshot_check(const struct settings *settings, struct config_report *report);
-/* Looks for certificate files that have changed (gateway/site_tls.h). On the control thread. */
+/* Looks for certificate files that have changed (gateway/site_tls.h, gateway/backend_tls.h). On the
+ * control thread. */
 void snapshot_refresh_certificates(struct snapshot *snapshot);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* The last one frees it. */

@@ -23,6 +23,7 @@ struct peer_verify {
     size_t pin_count;
     bool skip_chain;
     bool keep_chain;
+    unsigned char trust[PEER_VERIFY_STATE_BYTES];
 };
 
 /* What a ticket of a client with a certificate carries: the state of the revocation lists it was
@@ -146,6 +147,17 @@ static void current_state(const struct peer_verify *verify, unsigned char *state
         *expires = lists->expires;
         crl_lists_release(lists);
     }
+    for (size_t i = 0; verify != NULL && i < PEER_VERIFY_STATE_BYTES; i++) {
+        state[i] ^= verify->trust[i];
+    }
+}
+
+void peer_verify_set_trust(SSL_CTX *ssl_ctx, const unsigned char digest[PEER_VERIFY_STATE_BYTES])
+{
+    struct peer_verify *verify = peer_verify_of(ssl_ctx);
+
+    CHECK(verify != NULL);
+    memcpy(verify->trust, digest, PEER_VERIFY_STATE_BYTES);
 }
 
 void peer_verify_state(SSL_CTX *ssl_ctx, unsigned char state[PEER_VERIFY_STATE_BYTES])

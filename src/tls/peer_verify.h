@@ -34,9 +34,13 @@ bool peer_verify_install(SSL_CTX *ssl_ctx, const struct peer_verify_options *opt
  * sk_X509_pop_free. NULL: none. */
 STACK_OF(X509) * peer_verify_chain(SSL *ssl);
 
-/* What tells one state of the revocation lists from another: sessions made under another one are
- * not used again. All zero without lists. */
+/* What tells one state of verification from another: sessions made under another one are not used
+ * again. It is that of the revocation lists, and of the trust that was set. All zero without
+ * either. */
 #define PEER_VERIFY_STATE_BYTES 32
+/* A digest of the authorities, and of the own certificate, that a client's context has. Before the
+ * context is shared; after peer_verify_install. */
+void peer_verify_set_trust(SSL_CTX *ssl_ctx, const unsigned char digest[PEER_VERIFY_STATE_BYTES]);
 void peer_verify_state(SSL_CTX *ssl_ctx, unsigned char state[PEER_VERIFY_STATE_BYTES]);
 
 #endif

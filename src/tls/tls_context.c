@@ -342,10 +342,9 @@ bool tls_context_can_serve(const struct tls_context *context, struct span name)
     return context->has_own || (name.len != 0 && cert_store_has(context->store, name));
 }
 
-bool tls_server_context_reload(struct tls_context *context,
-                               const struct tls_server_options *options, struct error *error)
+/* In the old one's place, for connections to come. fresh NULL: it could not be built. */
+static bool replace(struct tls_context *context, SSL_CTX *fresh)
 {
-    SSL_CTX *fresh = build_server(options, error);
     SSL_CTX *old;
 
     if (fresh == NULL) {
@@ -359,10 +358,17 @@ bool tls_server_context_reload(struct tls_context *context,
     return true;
 }
 
+bool tls_server_context_reload(struct tls_context *context,
+                               const struct tls_server_options *options, struct error *error)
+{
+    return replace(context, build_server(options, error));
+}
+
 /* ---- clients ---- */
 
+/* Adds to *digest what tells these authorities from others. */
 static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                          struct error *error)
+                          EVP_MD_CTX *digest, struct error *error)
 {
     struct peer_verify_options verify = {
         .crl = options->crl,
@@ -370,8 +376,6 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
         .pin_count = options->pin_count,
         .skip_chain = options->skip_verify,
     };
-    EVP_MD_CTX *digest;
-    bool ok;
 
     if (!peer_verify_install(ssl_ctx, &verify, error)) {
         return false;
@@ -388,11 +392,47 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
         return SSL_CTX_set_default_verify_paths(ssl_ctx) == 1 ||
                library_failed(error, "the system's authorities cannot be loaded");
     }
-    digest = EVP_MD_CTX_new();
-    ok = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1
-             ? trust_file(ssl_ctx, options->ca, false, digest, error)
-             : library_failed(error, options->ca);
+    return trust_file(ssl_ctx, options->ca, false, digest, error);
+}
+
+static bool show_certificate(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
+                             EVP_MD_CTX *digest, struct error *error)
+{
+    struct tls_certificate_files own = {options->certificate, options->key, NULL};
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if ((options->certificate == NULL) != (options->key == NULL)) {
+        return error_set(error, "'certificate' and 'key' go together: give both or none");
+    }
+    if (options->certificate == NULL) {
+        return true;
+    }
+    return use_files(ssl_ctx, &own, error) &&
+           ((X509_digest(SSL_CTX_get0_certificate(ssl_ctx), EVP_sha256(), hash, &len) == 1 &&
+             EVP_DigestUpdate(digest, hash, len) == 1) ||
+            library_failed(error, options->certificate));
+}
+
+/* Whom we trust, and who we are: sessions are for contexts alone in which both are the same. */
+static bool set_identities(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
+                           struct error *error)
+{
+    unsigned char id[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    bool ok = (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1) ||
+              library_failed(error, "the TLS library cannot start");
+
+    ok = ok && trust_servers(ssl_ctx, options, digest, error) &&
+         show_certificate(ssl_ctx, options, digest, error) &&
+         (EVP_DigestFinal_ex(digest, id, &len) == 1 ||
+          library_failed(error, "the TLS library cannot start"));
     EVP_MD_CTX_free(digest);
+    if (ok) {
+        CHECK(len == PEER_VERIFY_STATE_BYTES);
+        peer_verify_set_trust(ssl_ctx, id);
+    }
     return ok;
 }
 
@@ -418,18 +458,10 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl_ctx, tls_conn_on_new_session);
-    if (!trust_servers(ssl_ctx, options, error)) {
-        return false;
-    }
-    if ((options->certificate == NULL) != (options->key == NULL)) {
-        return error_set(error, "'certificate' and 'key' go together: give both or none");
-    }
-    struct tls_certificate_files own = {options->certificate, options->key, NULL};
-    return options->certificate == NULL || use_files(ssl_ctx, &own, error);
+    return set_identities(ssl_ctx, options, error);
 }
 
-struct tls_context *tls_client_context_create(const struct tls_client_options *options,
-                                              struct error *error)
+static SSL_CTX *build_client(const struct tls_client_options *options, struct error *error)
 {
     SSL_CTX *ssl_ctx;
 
@@ -443,7 +475,21 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
-    return wrap(ssl_ctx);
+    return ssl_ctx;
+}
+
+struct tls_context *tls_client_context_create(const struct tls_client_options *options,
+                                              struct error *error)
+{
+    SSL_CTX *ssl_ctx = build_client(options, error);
+
+    return ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
+}
+
+bool tls_client_context_reload(struct tls_context *context,
+                               const struct tls_client_options *options, struct error *error)
+{
+    return replace(context, build_client(options, error));
 }
 
 void tls_context_destroy(struct tls_context *context)

@@ -1,5 +1,5 @@
 /* A TLS context: what all connections of one site, or all to one backend, have in common (an
- * SSL_CTX and its settings). Built once for a snapshot, then used by every worker; a server's is
+ * SSL_CTX and its settings). Built once for a snapshot, then used by every worker; it is
  * built anew when its files change.
  *
  * Whoever created it destroys it. Connections hold their own reference to the library's part, so a
@@ -74,6 +74,10 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
  * for connections to come; from any thread. False with an error: the old one stays. */
 bool tls_server_context_reload(struct tls_context *context,
                                const struct tls_server_options *options,
+                               struct error *error) MUST_CHECK;
+/* The same for a client's. */
+bool tls_client_context_reload(struct tls_context *context,
+                               const struct tls_client_options *options,
                                struct error *error) MUST_CHECK;
 /* Whether a server's context has a certificate for a client that asks for `name` (empty: for none).
  * From any thread. */

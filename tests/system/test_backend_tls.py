@@ -209,3 +209,178 @@ def test_sessions_belong_to_one_server(start, ca):
         for _ in range(6):
             assert fetch(gateway.address).status == 200
     assert resumed == {"a": [False, True, True], "b": [False, True, True]}
+
+
+# ---- files that change while the gateway runs ----
+
+VERSIONS = pytest.mark.parametrize(
+    "version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
+
+
+def replace(path, data):
+    """As careful programs do: there is always a whole file."""
+    new = path.with_suffix(".new")
+    new.write_bytes(data)
+    new.chmod(0o644)
+    os.replace(new, path)
+
+
+def one_answer(seen):
+    """A request, an answer, the end: each one comes over a connection of its own. `seen` is told
+    whether that was resumed, and whose certificate it showed."""
+    def handler(connection):
+        connection.read_request()
+        peer = connection.sock.getpeercert() or {}
+        name = dict(part[0] for part in peer.get("subject", ())).get("commonName")
+        seen.append((connection.sock.session_reused, name))
+        connection.send(response_bytes(200, [("Connection", "close")], b"x"))
+        connection.half_close()
+        connection.wait_end()
+    return handler
+
+
+def watching(settings):
+    return {**settings, "reload_certificates": "1s"}
+
+
+def trusting(origin, path, **backend):
+    return watching({"sites": [{"hosts": ["test.example"], "backend": {
+        "servers": [origin.address], "tls": {"ca": str(path), "server_name": NAME}, **backend}}]})
+
+
+def wait_said(gateway, words, count=1):
+    wait_until(lambda: gateway.stderr().count(words) >= count, WAIT, words)
+
+
+IN_USE = "changed TLS files are in use now"
+OLD_STAY = "as they were before stay in use"
+
+
+@VERSIONS
+def test_another_authority(start, ca, other_ca, folder, version):
+    """Sessions of before are not resumed under the new one, nor refused for good."""
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    seen = []
+    with tls_origin(ca.server(NAME), one_answer(seen), maximum_version=version) as origin:
+        gateway = start(trusting(origin, trusted))
+        for _ in range(3):
+            assert fetch(gateway.address).status == 200
+        assert [resumed for resumed, _ in seen] == [False, True, True]
+        replace(trusted, other_ca.file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert fetch(gateway.address).status == 502
+        gateway.wait_log(reason="backend_certificate_unknown_ca", seconds=WAIT)
+        # Both, as while an authority is being exchanged.
+        replace(trusted, other_ca.file.read_bytes() + ca.file.read_bytes())
+        wait_said(gateway, IN_USE, 2)
+        del seen[:]
+        wait_until(lambda: fetch(gateway.address).status == 200, WAIT, "the server's return")
+        assert fetch(gateway.address).status == 200
+        assert [resumed for resumed, _ in seen] == [False, True]
+
+
+def test_the_same_authority_again(start, ca, folder):
+    """A file that was written anew with what it had: sessions go on."""
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    seen = []
+    with tls_origin(ca.server(NAME), one_answer(seen)) as origin:
+        gateway = start(trusting(origin, trusted))
+        assert fetch(gateway.address).status == 200
+        replace(trusted, ca.file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert fetch(gateway.address).status == 200
+    assert [resumed for resumed, _ in seen] == [False, True]
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path, _: path.unlink(),
+    lambda path, _: replace(path, b""),
+    lambda path, _: replace(path, b"-----BEGIN CERTIFICATE-----\nMIIB\n"),
+    lambda path, key: replace(path, key)], ids=["gone", "empty", "cut", "a key"])
+def test_a_broken_authority_file(start, ca, folder, spoil):
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    certificate = ca.server(NAME)
+    seen = []
+    with tls_origin(certificate, one_answer(seen)) as origin:
+        gateway = start(trusting(origin, trusted))
+        assert fetch(gateway.address).status == 200
+        spoil(trusted, certificate.key_file.read_bytes())
+        wait_said(gateway, OLD_STAY)
+        assert str(trusted) in gateway.stderr()
+        assert fetch(gateway.address).status == 200
+        replace(trusted, ca.file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert fetch(gateway.address).status == 200
+        assert gateway.stderr().count(OLD_STAY) == 1
+
+
+def two_way_origin(ca, seen, version):
+    context = ca.server(NAME).server_context(verify_mode=ssl.CERT_REQUIRED,
+                                             maximum_version=version)
+    context.load_verify_locations(ca.file)
+    return Origin(one_answer(seen), tls=context)
+
+
+@VERSIONS
+def test_another_own_certificate(start, ca, folder, version):
+    """Certificate and key come one after the other; a session of the old one is not resumed, as the
+    server would go on to see that."""
+    crt, key = folder / "gate.crt", folder / "gate.key"
+    first, second = ca.client("gate one"), ca.client("gate two")
+    replace(crt, first.crt.read_bytes())
+    replace(key, first.key_file.read_bytes())
+    seen = []
+    with two_way_origin(ca, seen, version) as origin:
+        gateway = start(watching(config(origin, ca, certificate=str(crt), key=str(key))))
+        assert fetch(gateway.address).status == 200
+        assert fetch(gateway.address).status == 200
+        assert seen == [(False, "gate one"), (True, "gate one")]
+        replace(crt, second.crt.read_bytes())
+        wait_said(gateway, OLD_STAY)
+        assert "does not belong" in gateway.stderr()
+        assert fetch(gateway.address).status == 200
+        assert seen[2:] == [(True, "gate one")]
+        replace(key, second.key_file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert "own certificate" in gateway.stderr() and "gate two" in gateway.stderr()
+        assert fetch(gateway.address).status == 200
+        assert fetch(gateway.address).status == 200
+        assert seen[3:] == [(False, "gate two"), (True, "gate two")]
+
+
+@pytest.mark.parametrize("days, words", [((-9, -2), "has expired"), ((2, 9), "is not valid yet")],
+                         ids=["expired", "early"])
+def test_an_own_certificate_that_is_not_valid(start, ca, folder, days, words):
+    pem = folder / "gate.pem"
+
+    def both(certificate):
+        return certificate.crt.read_bytes() + certificate.key_file.read_bytes()
+    replace(pem, both(ca.client("gate one")))
+    seen = []
+    with two_way_origin(ca, seen, ssl.TLSVersion.TLSv1_3) as origin:
+        gateway = start(watching(config(origin, ca, certificate=str(pem), key=str(pem))))
+        replace(pem, both(ca.client("gate two", days=days)))
+        wait_said(gateway, words)
+        assert fetch(gateway.address).status == 200
+        replace(pem, both(ca.client("gate three")))
+        wait_said(gateway, IN_USE)
+        assert fetch(gateway.address).status == 200
+    assert seen == [(False, "gate one"), (False, "gate three")]
+
+
+def test_both_ways_to_offer_protocols(start, ca, other_ca, folder):
+    """With `auto`, an Upgrade is asked for on a connection that offers HTTP/1.1 alone."""
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    with tls_origin(ca.server(NAME), one_answer([])) as origin:
+        gateway = start(trusting(origin, trusted, protocol="auto"))
+        assert fetch(gateway.address).status == 200
+        assert fetch(gateway.address, fields=upgrade).status == 200
+        replace(trusted, other_ca.file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert fetch(gateway.address).status == 502
+        assert fetch(gateway.address, fields=upgrade).status == 502

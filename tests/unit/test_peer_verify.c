@@ -277,6 +277,39 @@ static void states_tell_lists_apart(void **state)
     crl_file_release(crl);
 }
 
+static void states_tell_trust_apart(void **state)
+{
+    const unsigned char first[PEER_VERIFY_STATE_BYTES] = {1};
+    const unsigned char second[PEER_VERIFY_STATE_BYTES] = {2};
+    unsigned char now[PEER_VERIFY_STATE_BYTES], with_lists[PEER_VERIFY_STATE_BYTES];
+    struct crl_file *crl = open_lists(NULL, HOUR);
+    const struct peer_verify_options options = {.crl = crl};
+    const struct peer_verify_options without = {0};
+    SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_client_method());
+
+    (void)state;
+    install(ssl_ctx, &without);
+    peer_verify_set_trust(ssl_ctx, first);
+    peer_verify_state(ssl_ctx, now);
+    assert_memory_equal(now, first, sizeof(first));
+    SSL_CTX_free(ssl_ctx);
+
+    ssl_ctx = SSL_CTX_new(TLS_client_method());
+    install(ssl_ctx, &options);
+    peer_verify_set_trust(ssl_ctx, first);
+    peer_verify_state(ssl_ctx, with_lists);
+    assert_memory_not_equal(with_lists, first, sizeof(first));
+    peer_verify_set_trust(ssl_ctx, second);
+    peer_verify_state(ssl_ctx, now);
+    assert_memory_not_equal(with_lists, now, sizeof(now));
+    peer_verify_set_trust(ssl_ctx, first);
+    change_lists(crl, &site, HOUR);
+    peer_verify_state(ssl_ctx, now);
+    assert_memory_not_equal(with_lists, now, sizeof(now));
+    SSL_CTX_free(ssl_ctx);
+    crl_file_release(crl);
+}
+
 /* ---- tickets of clients ---- */
 
 /* A server that wants certificates, and a client that has one. */
@@ -581,6 +614,7 @@ int main(void)
         cmocka_unit_test(lists_are_asked),
         cmocka_unit_test(each_authority_needs_a_list),
         cmocka_unit_test(states_tell_lists_apart),
+        cmocka_unit_test(states_tell_trust_apart),
         cmocka_unit_test(tickets_stand_for_the_verification),
         cmocka_unit_test(a_client_without_a_certificate_resumes),
         cmocka_unit_test(new_lists_end_tickets),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/span.h"
+#include "tls/peer_verify.h"
 #include "tls/tls_context.h"
 #include "tls_test.h"
 
@@ -147,6 +148,51 @@ static void contexts_can_be_made_and_destroyed(void **state)
     assert_int_equal(SSL_CTX_get_verify_mode(tls_context_ssl_ctx(context)), SSL_VERIFY_NONE);
     tls_context_destroy(context);
     (void)tls_context_has_post_quantum();
+}
+
+/* What sessions with a server depend on: they are not used where it differs. */
+static void expect_same_trust(const struct tls_context *a, const unsigned char *state, bool is_same)
+{
+    unsigned char other[PEER_VERIFY_STATE_BYTES];
+
+    peer_verify_state(tls_context_ssl_ctx(a), other);
+    assert_int_equal(memcmp(other, state, sizeof(other)) == 0, is_same);
+}
+
+static void clients_can_be_made_anew(void **state)
+{
+    struct tls_client_options options = {
+        .ca = test_path("ca.pem"), .certificate = test_path("ec.pem"), .key = test_path("ec.key")};
+    struct error error;
+    struct tls_context *context = tls_client_context_create(&options, &error);
+    SSL_CTX *first = tls_context_ssl_ctx(context);
+    unsigned char trust[PEER_VERIFY_STATE_BYTES];
+
+    (void)state;
+    assert_non_null(context);
+    peer_verify_state(first, trust);
+    assert_int_equal(SSL_CTX_up_ref(first), 1); /* as a connection does */
+    assert_true(tls_client_context_reload(context, &options, &error));
+    assert_ptr_not_equal(tls_context_ssl_ctx(context), first);
+    expect_same_trust(context, trust, true);
+    SSL_CTX_free(first);
+    /* What cannot be built leaves all as it was. */
+    first = tls_context_ssl_ctx(context);
+    options.key = test_path("rsa.key");
+    assert_false(tls_client_context_reload(context, &options, &error));
+    assert_non_null(strstr(error.text, "does not belong"));
+    assert_ptr_equal(tls_context_ssl_ctx(context), first);
+    options.certificate = test_path("rsa.pem");
+    assert_true(tls_client_context_reload(context, &options, &error));
+    expect_same_trust(context, trust, false);
+    options = (struct tls_client_options){.ca = test_path("ca.pem")};
+    assert_true(tls_client_context_reload(context, &options, &error));
+    expect_same_trust(context, trust, false);
+    peer_verify_state(tls_context_ssl_ctx(context), trust);
+    options.ca = test_path("ec.pem");
+    assert_true(tls_client_context_reload(context, &options, &error));
+    expect_same_trust(context, trust, false);
+    tls_context_destroy(context);
 }
 
 static void safe_defaults_are_set(void **state)
@@ -370,6 +416,7 @@ int main(void)
         cmocka_unit_test(server_errors_are_told),
         cmocka_unit_test(client_errors_are_told),
         cmocka_unit_test(contexts_can_be_made_and_destroyed),
+        cmocka_unit_test(clients_can_be_made_anew),
         cmocka_unit_test(safe_defaults_are_set),
         cmocka_unit_test(best_suite_is_preferred),
         cmocka_unit_test(certificate_fits_the_client),

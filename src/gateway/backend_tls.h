@@ -1,0 +1,39 @@
+/* The TLS of a backend from its settings: what connections to its servers are made with, and a look
+ * at its files (authorities, own certificate and key) later: what has changed is taken into use for
+ * connections to come, or told of and left.
+ *
+ * Built by whoever may read the key (the supervisor, as root); backend_tls_refresh runs on the
+ * gateway's control thread, as the gateway's user. */
+#ifndef TIDEGATE_GATEWAY_BACKEND_TLS_H
+#define TIDEGATE_GATEWAY_BACKEND_TLS_H
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "config/settings.h"
+#include "gateway/trust.h"
+#include "tls/file_stamp.h"
+#include "tls/tls_context.h"
+
+/* ca, certificate, key */
+#define BACKEND_TLS_FILES_MAX 3
+
+struct backend_tls {
+    const struct backend_settings *settings;
+    struct tls_context *context;    /* NULL: not built */
+    struct tls_context *context_h1; /* where HTTP/2 is one of two: offers HTTP/1.1 alone; or NULL */
+    struct tls_client_options options;
+    const char *files[BACKEND_TLS_FILES_MAX]; /* NULL: not set */
+    struct file_stamp stamps[BACKEND_TLS_FILES_MAX];
+    int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
+};
+
+/* Fills *tls, for a backend that has TLS; backend_tls_free in any case. False with errors in the
+ * report. */
+bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
+                       struct trust *trust, struct config_report *report) MUST_CHECK;
+/* Looks for changed files. */
+void backend_tls_refresh(struct backend_tls *tls);
+void backend_tls_free(struct backend_tls *tls);
+
+#endif
