@@ -115,13 +115,14 @@ struct back_h1 *back_h1_from_parked(struct list *node)
     return back;
 }
 
-static bool may_park(const struct back_h1 *back)
+/* What is left unread behind a response would be read as the next one's. */
+static bool may_park(struct back_h1 *back)
 {
     return back->state == BACK_DONE && back->keep_alive && !back->has_leftover &&
            back->saved_len == 0 && conn_pending(&back->conn) == 0 &&
            !conn_write_failed(&back->conn) && !back->conn.has_hangup &&
            back->upstream->backend->proxy_protocol == BACKEND_PROXY_OFF &&
-           !back->worker->is_draining;
+           !back->worker->is_draining && !conn_has_unread(&back->conn);
 }
 
 static void op_release(struct back *base, bool reusable)

@@ -413,6 +413,24 @@ enum conn_result conn_read_some(struct conn *conn, uint64_t limit, struct span *
     return conn_raw_read(conn, (size_t)limit, bytes);
 }
 
+bool conn_has_unread(struct conn *conn)
+{
+    char byte;
+    ssize_t n;
+
+    if (conn->layer_has_bytes || conn->is_at_eof) {
+        return true;
+    }
+    if (!conn->is_readable) {
+        return false;
+    }
+    do {
+        n = recv(conn->watch.fd, &byte, 1, MSG_PEEK);
+    } while (n < 0 && errno == EINTR);
+    conn->is_readable = n >= 0 || errno != EAGAIN;
+    return conn->is_readable;
+}
+
 static void plain_finish(struct conn *conn)
 {
     conn_raw_finish(conn);

@@ -134,6 +134,10 @@ static inline bool conn_can_read(const struct conn *conn)
     return conn->is_readable || conn->layer_has_bytes;
 }
 
+/* Whether bytes, or the peer's end, are there to be read now. Unlike conn_can_read it asks the
+ * socket where no event and no short read has told. */
+bool conn_has_unread(struct conn *conn);
+
 /* By reference: valid until the callback ends, or conn_flush or any conn_read. */
 void conn_queue(struct conn *conn, struct span bytes);
 void conn_queue_copy(struct conn *conn, struct span bytes);

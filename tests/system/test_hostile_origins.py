@@ -5,6 +5,9 @@ fine, an end that cannot be taken for a whole message), never a byte of a forged
 connection to that origin is not used again."""
 
 import contextlib
+import fcntl
+import struct
+import termios
 
 import pytest
 
@@ -312,6 +315,44 @@ def test_bytes_behind_a_response_reach_nobody(gateway, origin, holding_gateway, 
             assert connection.request("/good").body == b"good"
     assert is_good(gateway)
     assert not_reused(origin)
+
+
+def unacknowledged(sock):
+    """Bytes sent that the other side's kernel does not have yet."""
+    if sock.fileno() < 0:
+        return 0
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
+@pytest.mark.parametrize("is_pipelined", [False, True])
+def test_bytes_behind_a_long_response_reach_nobody(start, is_pipelined):
+    """A long body is moved by the kernel, which takes the body alone: what comes behind it stays
+    in the socket, and no later event tells of it."""
+    total = 8 << 20
+
+    def handler(connection):
+        while True:
+            if connection.read_request().target != "/long":
+                connection.send(response_bytes(200, [], b"good"))
+                continue
+            connection.send(response_bytes(200, [], b"x" * total) + FORGED)
+
+    with Origin(handler, timeout=60) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
+        with Connection(gateway.address, receive_buffer=65536, timeout=60) as connection:
+            connection.send(request_bytes("/long"))
+            if is_pipelined:
+                connection.send(request_bytes("/good"))
+            connection.read_head()
+            left = total
+            # The client takes what it must for all of the rest to be in the gateway's hands.
+            while left > 2 << 20 or (left > 1 << 16 and unacknowledged(origin.connections[0].sock)):
+                left -= len(connection.read(1 << 16))
+            connection.read(left)
+            if not is_pipelined:
+                connection.send(request_bytes("/good"))
+            assert connection.read_response().body == b"good"
+        assert len(origin.connections) == 2
 
 
 def test_response_before_the_request_poisons_nobody(start):
