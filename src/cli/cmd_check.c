@@ -10,9 +10,14 @@
 /* Both stages, so that a file that reads well is also one whose certificates are there and fit. */
 static bool check_file(const char *path, struct config_report *report)
 {
-    struct settings *settings = config_load_file(path, report);
-    bool ok = settings != NULL && snapshot_check(settings, report);
+    struct settings *settings = config_load_file_partly(path, report);
+    bool ok = settings != NULL && !config_report_has_errors(report);
 
+    if (ok) {
+        ok = snapshot_check(settings, report);
+    } else if (settings != NULL) {
+        snapshot_check_files(settings, report);
+    }
     settings_destroy(settings);
     return ok && !config_report_has_errors(report);
 }

@@ -30,9 +30,11 @@ static struct snapshot *load(const char *path, struct settings **settings)
     struct snapshot *snapshot = NULL;
 
     config_report_init(&report);
-    *settings = config_load_file(path, &report);
-    if (*settings != NULL) {
+    *settings = config_load_file_partly(path, &report);
+    if (*settings != NULL && !config_report_has_errors(&report)) {
         snapshot = snapshot_create(*settings, &report);
+    } else if (*settings != NULL) {
+        snapshot_check_files(*settings, &report);
     }
     config_report_print(&report, stderr, options_color(stderr));
     if (snapshot == NULL) {

@@ -121,6 +121,9 @@ static void check_reachable(const struct checker *checker, const struct site_set
 {
     const struct route_settings *route = &site->routes[index];
 
+    if (config_report_has_errors(checker->report)) {
+        return; /* what was wrong in a match is not what is meant by it */
+    }
     for (size_t i = 0; i < index; i++) {
         const struct match_settings *earlier = &site->routes[i].match;
 

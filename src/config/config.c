@@ -74,10 +74,10 @@ static bool is_too_large(size_t len, struct config_report *report)
     return true;
 }
 
-struct settings *config_load_text(struct span text, const char *file_name,
-                                  struct config_report *report)
+/* NULL only when there is no tree of values at all. */
+static struct settings *load_text_partly(struct span text, const char *file_name,
+                                         struct config_report *report)
 {
-    size_t errors_before = report->errors;
     struct settings *settings = NULL;
     struct yaml_node *root;
     struct arena arena;
@@ -94,11 +94,25 @@ struct settings *config_load_text(struct span text, const char *file_name,
         load_tree(settings, root, file_name, report);
     }
     arena_destroy(&arena);
+    return settings;
+}
+
+static struct settings *only_if_whole(struct settings *settings, size_t errors_before,
+                                      const struct config_report *report)
+{
     if (report->errors != errors_before) {
         settings_destroy(settings);
         return NULL;
     }
     return settings;
+}
+
+struct settings *config_load_text(struct span text, const char *file_name,
+                                  struct config_report *report)
+{
+    size_t errors_before = report->errors;
+
+    return only_if_whole(load_text_partly(text, file_name, report), errors_before, report);
 }
 
 /* Reads to the end, or one byte more than is allowed. */
@@ -128,7 +142,7 @@ static void report_unreadable(const char *path, int number, struct config_report
                                                   : "a configuration is a plain text file");
 }
 
-struct settings *config_load_file(const char *path, struct config_report *report)
+struct settings *config_load_file_partly(const char *path, struct config_report *report)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct settings *settings = NULL;
@@ -142,13 +156,20 @@ struct settings *config_load_file(const char *path, struct config_report *report
     strbuf_init(&text);
     ok = read_all(fd, &text);
     if (ok) {
-        settings = config_load_text(strbuf_span(&text), path, report);
+        settings = load_text_partly(strbuf_span(&text), path, report);
     } else {
         report_unreadable(path, errno, report);
     }
     close(fd);
     strbuf_free(&text);
     return settings;
+}
+
+struct settings *config_load_file(const char *path, struct config_report *report)
+{
+    size_t errors_before = report->errors;
+
+    return only_if_whole(config_load_file_partly(path, report), errors_before, report);
 }
 
 const char *config_find_file(const char *given, struct error *error)

@@ -79,8 +79,11 @@ const char *config_find_file(const char *given, struct error *error) MUST_CHECK;
 /* Reads, parses and checks. NULL when the report has an error from it; warnings may come with
  * settings. Errors of reading the file are reported too, without a place. */
 struct settings *config_load_file(const char *path, struct config_report *report) MUST_CHECK;
-/* The same for text in memory; `file_name` is what messages call it, and relative paths in the text
- * are joined to its folder. The text may be freed afterwards. */
+/* The same, but with what could be read of a file that has errors, which serves only for finding
+ * more of them: what is wrong is missing or at its default. NULL when nothing could be read. */
+struct settings *config_load_file_partly(const char *path, struct config_report *report) MUST_CHECK;
+/* The same as config_load_file for text in memory; `file_name` is what messages call it, and
+ * relative paths in the text are joined to its folder. The text may be freed afterwards. */
 struct settings *config_load_text(struct span text, const char *file_name,
                                   struct config_report *report) MUST_CHECK;
 /* Where the value of a member of the tree was written, such as &site->passthrough or &items[2] of a

@@ -105,9 +105,10 @@ static void check_ocsp(struct builder *b, size_t i, const struct certificate *ce
     }
 }
 
-static struct certificate *check_certificate(struct builder *b, size_t i)
+/* NULL: there is none in the file. */
+static struct certificate *load_certificate(struct builder *b,
+                                            const struct certificate_settings *settings)
 {
-    const struct certificate_settings *settings = &b->site->tls->certificates[i];
     struct error error;
     struct certificate *certificate = certificate_load(settings->certificate, &error);
 
@@ -124,8 +125,18 @@ static struct certificate *check_certificate(struct builder *b, size_t i)
     if (!certificate_check_time(certificate, time(NULL), EXPIRY_WARNING_DAYS, &error)) {
         warn(b, settings->place, &error);
     }
-    check_coverage(b, certificate, settings->place);
-    check_ocsp(b, i, certificate);
+    return certificate;
+}
+
+static struct certificate *check_certificate(struct builder *b, size_t i)
+{
+    const struct certificate_settings *settings = &b->site->tls->certificates[i];
+    struct certificate *certificate = load_certificate(b, settings);
+
+    if (certificate != NULL) {
+        check_coverage(b, certificate, settings->place);
+        check_ocsp(b, i, certificate);
+    }
     return certificate;
 }
 
@@ -144,6 +155,23 @@ static void check_certificates(struct builder *b)
         certificate_destroy(certificates[i]);
     }
     free(certificates);
+}
+
+void site_tls_check_files(const struct site_settings *site, bool with_hosts,
+                          struct config_report *report)
+{
+    struct builder b = {.site = site, .report = report};
+
+    for (size_t i = 0; i < site->tls->certificate_count; i++) {
+        const struct certificate_settings *settings = &site->tls->certificates[i];
+        struct certificate *certificate = settings->certificate != NULL && settings->key != NULL
+                                              ? load_certificate(&b, settings)
+                                              : NULL;
+        if (certificate != NULL && with_hosts) {
+            check_coverage(&b, certificate, settings->place);
+        }
+        certificate_destroy(certificate);
+    }
 }
 
 /* ---- the folder ---- */

@@ -37,6 +37,10 @@ struct site_tls {
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
                     const struct site_settings *site, struct trust *trust, struct arena *arena,
                     struct config_report *report) MUST_CHECK;
+/* For settings that have errors: reports what is wrong with the files of the site's certificates
+ * all the same. Without `with_hosts` it does not ask whether they cover the site's hosts. */
+void site_tls_check_files(const struct site_settings *site, bool with_hosts,
+                          struct config_report *report);
 /* Looks for changed files. */
 void site_tls_refresh(struct site_tls *tls);
 void site_tls_free(struct site_tls *tls);

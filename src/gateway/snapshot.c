@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -126,6 +127,18 @@ static const struct client_rule *build_client_rule(const struct match_client_set
     return rule;
 }
 
+static int open_root(const struct files_settings *files, struct config_report *report)
+{
+    int fd = open(files->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) {
+        struct error error;
+        (void)error_set_errno(&error, errno, "cannot open the folder %s", files->root);
+        config_report_add(report, CONFIG_ERROR, files->place, "%s", error.text);
+    }
+    return fd;
+}
+
 static void build_route(struct builder *b, const struct route_settings *settings,
                         struct route *route, struct route_match *match)
 {
@@ -140,13 +153,8 @@ static void build_route(struct builder *b, const struct route_settings *settings
                                                          : snapshot->settings->limits.body,
     };
     if (settings->files != NULL) {
-        route->files_root = open(settings->files->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (route->files_root < 0) {
-            struct error error;
-            (void)error_set_errno(&error, errno, "cannot open the folder %s",
-                                  settings->files->root);
-            fail(b, settings->files->place, &error);
-        }
+        route->files_root = open_root(settings->files, b->report);
+        b->failed |= route->files_root < 0;
     }
     route_match_init(match, settings->match.path != NULL ? settings->match.path : "/*",
                      settings->match.methods.items, settings->match.methods.count,
@@ -289,6 +297,46 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
     }
     snapshot_release(snapshot);
     return true;
+}
+
+/* Whether no error was reported from the site's first line to the next one's. What stands behind
+ * the last site counts as its own: no harm, it is looked at again when that is mended. */
+static bool is_faultless(const struct settings *settings, size_t site,
+                         const struct config_report *report)
+{
+    int first = settings->sites[site].place.line;
+    int end = site + 1 < settings->site_count ? settings->sites[site + 1].place.line : INT_MAX;
+
+    for (size_t i = 0; i < report->count; i++) {
+        const struct config_message *message = &report->messages[i];
+        if (message->severity == CONFIG_ERROR && message->place.line >= first &&
+            message->place.line < end) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_roots(const struct site_settings *site, struct config_report *report)
+{
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct files_settings *files = site->routes[i].files;
+        int fd = files != NULL && files->root != NULL ? open_root(files, report) : -1;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+}
+
+void snapshot_check_files(const struct settings *settings, struct config_report *report)
+{
+    for (size_t i = 0; i < settings->site_count; i++) {
+        const struct site_settings *site = &settings->sites[i];
+        if (site->tls != NULL) {
+            site_tls_check_files(site, is_faultless(settings, i, report), report);
+        }
+        check_roots(site, report);
+    }
 }
 
 void snapshot_refresh_certificates(struct snapshot *snapshot)

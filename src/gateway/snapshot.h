@@ -61,6 +61,9 @@ struct snapshot *snapshot_create(const struct settings *settings,
                                  struct config_report *report) MUST_CHECK;
 /* The same checks without keeping anything and without opening the log; true: it would start. */
 bool snapshot_check(const struct settings *settings, struct config_report *report);
+/* For settings that have errors: reports what is wrong with the files that the sites name all the
+ * same, so that all that is to be mended is told at once. */
+void snapshot_check_files(const struct settings *settings, struct config_report *report);
 /* Looks for certificate files that have changed (gateway/site_tls.h, gateway/backend_tls.h). On the
  * control thread. */
 void snapshot_refresh_certificates(struct snapshot *snapshot);

@@ -54,6 +54,44 @@ def test_check_says_all_errors_at_once_with_their_places(folder):
     assert "help:" in text
 
 
+def test_check_says_errors_of_files_beside_those_of_keys(folder, ca, shop):
+    """One look finds them all: a misspelt key does not hide a certificate that does not fit."""
+    other = ca.server("other.example")
+    done = check(folder, "\n".join([
+        "sites:",
+        "  - hosts: [shop.example]",
+        "    bakcend: 127.0.0.1:1",
+        f"    tls: {{ certificate: {shop.crt}, key: {other.key_file} }}",
+        "  - hosts: [b.example]",
+        f"    tls: {{ certificate: {other.crt}, key: {other.key_file} }}",
+        "    respond: { status: 200 }",
+        "  - hosts: [c.example]",
+        "    tls: { certificate: missing.crt, key: missing.key }",
+        "    respond: { status: 200 }",
+        "  - hosts: ['d.example:80']",
+        f"    tls: {{ certificate: {shop.crt}, key: {shop.key_file} }}",
+        "    files: ./missing",
+        "  - hosts: [e.example]",
+        f"    tls: {{ certificate: {shop.crt} }}",
+        "    respond: { status: 200 }",
+        ""]))
+    assert done.returncode == 1
+    text = done.stdout + done.stderr
+    found = [int(n) for n in re.findall(r"tidegate\.yaml:(\d+):\d+: error: ", text)]
+    assert found == [3, 4, 6, 9, 11, 13, 15], text
+    for word in ("did you mean 'backend'", "key", "other.example", "missing.crt", "./missing"):
+        assert word in text, text
+
+
+def test_a_wrong_match_makes_no_route_unreachable(folder):
+    done = check(folder, "sites:\n  - hosts: [a.example]\n    routes:\n"
+                         "      - { match: { path: v1/* }, respond: { status: 200 } }\n"
+                         "      - { match: { paths: /v2/* }, respond: { status: 201 } }\n"
+                         "      - { respond: { status: 202 } }\n")
+    assert done.returncode == 1
+    assert "no request can reach" not in done.stderr, done.stderr
+
+
 def test_check_as_json(folder, shop):
     done = check(folder, "sites:\n  - hosts: [a.example]\n    bakcend: 127.0.0.1:1\n", "--json")
     assert done.returncode == 1
