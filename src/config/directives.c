@@ -289,7 +289,8 @@ static const struct directive root_directives[] = {
             "`off`.",
      .more =
          "What has changed and fits is used for new connections; those that are there are not "
-         "touched. What does not fit leaves the old files in use, and a message says why. The "
+         "touched, but for the idle ones to a backend, which carry one request more at most. What "
+         "does not fit leaves the old files in use, and a message says why. The "
          "files are read by the user that the gateway becomes (`user`); what only root may read "
          "is taken at the next restart. Looking never takes more than a hundredth of the time, "
          "so with very many files it is done less often.",

@@ -400,7 +400,9 @@ static bool join(struct upstream_server *server, struct exchange *x)
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if (has_room(c)) {
+        if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
+            c->is_going_away = true; /* it ends with its last stream, or by its idle timer */
+        } else if (has_room(c)) {
             open_stream(c, x);
             return true;
         }

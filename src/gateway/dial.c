@@ -251,6 +251,12 @@ void dial_offer_h2(struct dial *dial)
     dial->tls = dial->upstream->backend->tls;
 }
 
+bool dial_is_current(const struct backend *backend, const struct conn *conn)
+{
+    return backend->tls == NULL || tls_conn_is_of(conn, backend->tls) ||
+           (backend->tls_h1 != NULL && tls_conn_is_of(conn, backend->tls_h1));
+}
+
 void dial_cancel(struct dial *dial)
 {
     if (dial->is_over) {

@@ -47,6 +47,9 @@ void dial_start(struct dial *dial, struct session *session, const struct backend
 /* After dial_start: the owner speaks HTTP/2 as well, where the backend says so; tls_conn_alpn tells
  * what the server chose. */
 void dial_offer_h2(struct dial *dial);
+/* Whether an open connection to the backend was made with its TLS files as they are now: otherwise
+ * it is for what it carries already, and no more. */
+bool dial_is_current(const struct backend *backend, const struct conn *conn);
 /* Gives up: closes the connection and ends the lease. Not after on_done. May be called twice. */
 void dial_cancel(struct dial *dial);
 

@@ -75,6 +75,8 @@ const char *tls_conn_version(const struct conn *conn);
 const char *tls_conn_cipher(const struct conn *conn);
 const char *tls_conn_group(const struct conn *conn);
 bool tls_conn_was_resumed(const struct conn *conn);
+/* Whether it was made with the context as it is now (tls_client_context_reload). */
+bool tls_conn_is_of(const struct conn *conn, struct tls_context *context);
 /* The protocol agreed on by ALPN; len 0: none. Lives as long as the connection. */
 struct span tls_conn_alpn(const struct conn *conn);
 /* Whether the peer showed a certificate (which was then verified). */

@@ -68,6 +68,11 @@ bool tls_conn_was_resumed(const struct conn *conn)
     return SSL_session_reused(tls_of(conn)->ssl) == 1;
 }
 
+bool tls_conn_is_of(const struct conn *conn, struct tls_context *context)
+{
+    return tls_context_made(context, tls_of(conn)->ssl);
+}
+
 struct span tls_conn_alpn(const struct conn *conn)
 {
     const unsigned char *name;

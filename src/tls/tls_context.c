@@ -515,6 +515,16 @@ struct ssl_st *tls_context_new_ssl(struct tls_context *context)
     return ssl;
 }
 
+bool tls_context_made(struct tls_context *context, const struct ssl_st *ssl)
+{
+    bool is_of_now;
+
+    (void)pthread_mutex_lock(&context->lock);
+    is_of_now = SSL_get_SSL_CTX(ssl) == context->ssl_ctx;
+    (void)pthread_mutex_unlock(&context->lock);
+    return is_of_now;
+}
+
 struct ssl_ctx_st *tls_context_ssl_ctx(const struct tls_context *context)
 {
     return context->ssl_ctx;

@@ -92,6 +92,9 @@ bool tls_context_has_post_quantum(void);
  * is out. From any thread; for tls/ alone. */
 struct ssl_st;
 struct ssl_st *tls_context_new_ssl(struct tls_context *context) MUST_CHECK;
+/* Whether a connection's object is of the context as it is now, and not as it was before it was
+ * built anew. From any thread; for tls/ alone. */
+bool tls_context_made(struct tls_context *context, const struct ssl_st *ssl);
 /* The library's object as it is now, for tests and before the context is shared. */
 struct ssl_ctx_st;
 struct ssl_ctx_st *tls_context_ssl_ctx(const struct tls_context *context);

@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
+import json
 import os
 import ssl
+import threading
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from client import fetch
+from client import Connection, fetch, request_bytes
 from origins import Origin, echo_handler, response_bytes
 from waiting import wait_until
 
@@ -384,3 +386,55 @@ def test_both_ways_to_offer_protocols(start, ca, other_ca, folder):
         wait_said(gateway, IN_USE)
         assert fetch(gateway.address).status == 502
         assert fetch(gateway.address, fields=upgrade).status == 502
+
+
+@pytest.mark.parametrize("protocol", ["h1", "auto"])
+def test_pooled_connections_end_with_their_authority(start, ca, other_ca, folder, protocol):
+    """One that waited in the pool may carry one request more."""
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    with tls_origin(ca.server(NAME)) as origin:
+        gateway = start(trusting(origin, trusted, protocol=protocol))
+
+        def used():
+            return json.loads(fetch(gateway.address).body)["connection"]
+        assert [used() for _ in range(3)] == [1, 1, 1]
+        replace(trusted, other_ca.file.read_bytes() + ca.file.read_bytes())
+        wait_said(gateway, IN_USE)
+        assert used() in (1, 2)
+        assert [used() for _ in range(3)] == [2, 2, 2]
+        replace(trusted, other_ca.file.read_bytes())
+        wait_said(gateway, IN_USE, 2)
+        fetch(gateway.address)
+        assert fetch(gateway.address).status == 502
+
+
+def test_shared_connections_end_with_their_authority(start, ca, other_ca, folder):
+    """HTTP/2: streams that are open go on; new ones come on a new connection."""
+    h2origin = pytest.importorskip("h2origin")
+    trusted = folder / "trusted.pem"
+    replace(trusted, ca.file.read_bytes())
+    may_end = threading.Event()
+
+    def answer(connection, request):
+        connection.head(request.stream)
+        if request.get(":path") == "/slow":
+            may_end.wait(WAIT)
+        connection.data(request.stream, str(connection.number).encode(), end=True)
+
+    with h2origin.H2Origin(h2origin.serve(answer),
+                           tls=ca.server(NAME).server_context()) as origin:
+        gateway = start(trusting(origin, trusted, protocol="h2"))
+        assert fetch(gateway.address).body == b"1"
+        assert fetch(gateway.address).body == b"1"
+        with Connection(gateway.address) as slow:
+            slow.send(request_bytes("/slow"))
+            wait_until(lambda: len(origin.requests()) == 3, WAIT, "the slow request")
+            replace(trusted, other_ca.file.read_bytes() + ca.file.read_bytes())
+            wait_said(gateway, IN_USE)
+            assert [fetch(gateway.address).body for _ in range(3)] == [b"2"] * 3
+            may_end.set()
+            assert slow.read_response().body == b"1"
+        replace(trusted, other_ca.file.read_bytes())
+        wait_said(gateway, IN_USE, 2)
+        assert fetch(gateway.address).status == 502
