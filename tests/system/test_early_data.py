@@ -428,3 +428,29 @@ def test_shutdown_does_not_wait_for_it(world):
             world.gateway.wait_log(target="/early")
             world.gateway.terminate()
             assert world.gateway.wait_exit() == 0
+
+
+def test_broken_flights(world):
+    """Cut off anywhere, or with something else behind: a request is answered whole or not at all,
+    and nothing else is lost (the gateway under test has its sanitizers on)."""
+    world.visit()
+    whole = record_flight(world, GET)
+    step = max(1, len(whole) // 40)
+    flights = [whole[:at] for at in range(1, len(whole), step)]
+    flights += [whole + tail for tail in (
+        bytes(5), b"\x17\x03\x03\x00\x00", b"\x17\x03\x03\x00\x01x", b"\x17\x03\x03\x40\x11",
+        b"\x15\x03\x03\x00\x02\x02\x28", b"\x16\x03\x03\x00\x04\x05\x00\x00\x00", b"GET / HTTP/1.1\r\n",
+        whole, bytes(range(256)) * 300)]
+    for at in range(0, len(whole), step):
+        changed = bytearray(whole)
+        changed[at] ^= 0x55
+        flights.append(bytes(changed))
+    for flight in flights:
+        with open_socket(world.gateway.address, 20) as sock, \
+                contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            sock.sendall(flight)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
+    assert len(world.requests()) <= 1
+    assert "HTTP/1.1 200" in world.visit()
