@@ -174,7 +174,8 @@ static const struct directive backend_directives[] = {
      .doc = "Tell the servers of each request's client and way: X-Forwarded-For, -Proto, -Host, "
             "-Port, Forwarded, Via and X-Request-Id.",
      .more = "What clients themselves send under these names is removed either way, unless they "
-             "are in `trusted_proxies`.",
+             "are in `trusted_proxies`. Via makes some servers hold back: nginx does not compress "
+             "for proxies unless its `gzip_proxied any` says so.",
      .example = "forwarded: false"},
     {.name = "client_certificate",
      .type = DIRECTIVE_BOOL,

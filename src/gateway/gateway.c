@@ -23,7 +23,8 @@ struct gateway {
     unsigned worker_count;
     atomic_uint workers_running;
     int control_fd;
-    int ended_fds[2]; /* a pipe: a worker that has ended writes a byte */
+    int ended_fds[2]; /* a pipe: a worker that is quiet, or has ended, writes a byte */
+    unsigned quiet_count;
     bool is_stopping;
     uint64_t refresh_at_ms; /* the next look at certificate files */
 };
@@ -107,6 +108,7 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
                       strerror(errno));
             return false;
         }
+        worker->quiet_fd = gateway->ended_fds[1];
         gateway->workers[gateway->worker_count++] = worker;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -215,6 +217,19 @@ static void read_commands(struct gateway *gateway, struct pollfd *control)
     }
 }
 
+/* Once nobody accepts any more, the supervisor may close the sockets. */
+static void read_worker(struct gateway *gateway)
+{
+    char quiet = 'Q';
+    char byte = 0;
+    ssize_t n = read(gateway->ended_fds[0], &byte, 1);
+
+    if (n == 1 && byte == WORKER_IS_QUIET && ++gateway->quiet_count == gateway->worker_count) {
+        n = write(gateway->control_fd, &quiet, 1);
+    }
+    (void)n; /* of a supervisor that is gone the end of control_fd tells */
+}
+
 static void control(struct gateway *gateway)
 {
     struct pollfd fds[2] = {{.fd = gateway->control_fd, .events = POLLIN},
@@ -228,9 +243,7 @@ static void control(struct gateway *gateway)
             read_commands(gateway, &fds[0]);
         }
         if (ready > 0 && fds[1].revents != 0) {
-            char byte;
-            ssize_t n = read(gateway->ended_fds[0], &byte, 1);
-            (void)n;
+            read_worker(gateway);
         }
         if (is_unresolved && !gateway->is_stopping) {
             is_unresolved = resolve_all(gateway, false) != NULL;

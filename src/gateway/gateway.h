@@ -21,7 +21,8 @@ struct gateway_companion {
 };
 
 /* Serves the sockets (in the settings' order) until control_fd says 'D' (drain) or 'S' (stop) or
- * ends; writes 'U' to it once every worker accepts. Returns the exit status. Takes over the
+ * ends; writes 'U' to it once every worker accepts, and 'Q' once none
+ * does any more. Returns the exit status. Takes over the
  * caller's reference to the snapshot; the sockets stay the caller's. companion: may be NULL. */
 int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen_count,
                  int control_fd, const struct gateway_companion *companion);

@@ -19,6 +19,8 @@
  */
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024U * 1024)
+/* Shutting down: its request may be on its way, or lie in the socket. */
+#define DRAIN_FIRST_BYTE_MS 500
 
 static const struct conn_handler peek_handler;
 static const struct conn_handler end_handler;
@@ -206,7 +208,7 @@ void session_drain(struct session *session)
     switch (session->state) {
     case SESSION_PEEK:
         if (session->early_len == 0) {
-            session_close(session);
+            timer_set_ms(session->worker->loop, &session->timer, DRAIN_FIRST_BYTE_MS);
         }
         break;
     case SESSION_HTTP:

@@ -139,6 +139,26 @@ static void on_drain_timer(struct timer *timer)
     cut_off(worker);
 }
 
+/* Bounded by limits.connections; the other workers take their share. */
+static void accept_rest(struct worker *worker)
+{
+    for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
+        struct sock_address peer;
+        int fd;
+        while (!is_full(worker) && (fd = sock_accept(worker->sockets[i].fd, &peer)) >= 0) {
+            session_create(worker, &worker->sockets[i], fd, &peer);
+        }
+    }
+}
+
+static void say_quiet(const struct worker *worker)
+{
+    char byte = WORKER_IS_QUIET;
+    ssize_t n = worker->quiet_fd >= 0 ? write(worker->quiet_fd, &byte, 1) : 0;
+
+    (void)n; /* whoever waits for it has a deadline of its own */
+}
+
 static void on_drain_message(struct loop_message *message)
 {
     struct worker *worker = CONTAINER_OF(message, struct worker, drain_message);
@@ -146,7 +166,9 @@ static void on_drain_message(struct loop_message *message)
     if (worker->is_draining) {
         return;
     }
+    accept_rest(worker);
     stop_accepting(worker);
+    say_quiet(worker);
     worker->is_draining = true;
     timer_set_ms(worker->loop, &worker->drain_timer, worker->snapshot->settings->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)
@@ -281,6 +303,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     }
     worker->snapshot = snapshot_hold(snapshot);
     worker->index = index;
+    worker->quiet_fd = -1;
     list_init(&worker->sessions);
     list_init(&worker->backs);
     list_init(&worker->h2_backs);

@@ -53,17 +53,21 @@ struct worker {
     char date[32];     /* the Date field's value */
     char *file_buffer; /* NULL until a file was served over TLS */
     bool is_draining;
+    int quiet_fd; /* a byte goes there once a drain has taken what waited to be accepted; -1 */
     struct timer drain_timer;
     struct loop_message drain_message;
     struct loop_message stop_message;
 };
+
+#define WORKER_IS_QUIET 'q' /* what is written to quiet_fd */
 
 /* NULL with errno when the machine has no descriptors for it. */
 struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,
                              size_t listen_count) MUST_CHECK;
 /* Runs on the worker's own thread until it is drained or stopped. */
 void worker_run(struct worker *worker);
-/* From the control thread. */
+/* From the control thread. A drain takes the connections that wait in the sockets' queues first:
+ * who has connected before the end was told is served, not reset. */
 void worker_post_drain(struct worker *worker);
 void worker_post_stop(struct worker *worker);
 /* After worker_run has returned. Nothing is left in it then. */

@@ -29,6 +29,8 @@
 
 /* How long a gateway that was told to end may take longer than its own limit. */
 enum { GRACE_MS = 2000 };
+/* How long a gateway may take to accept what waits before it drains. */
+enum { QUIET_MS = 1000 };
 
 enum supervisor_state {
     SUPERVISOR_STARTING,
@@ -55,6 +57,7 @@ struct supervisor {
     sigset_t old_signals;
     uint64_t started_ms;  /* when the gateway was forked */
     uint64_t deadline_ms; /* of WAITING, DRAINING and KILLING */
+    uint64_t quiet_ms;    /* of DRAINING: the sockets are closed then at the latest; 0: they are */
     int exit_status;
 };
 
@@ -213,6 +216,13 @@ static void close_control(struct supervisor *s)
     }
 }
 
+/* New connections are refused from now on; what still waited to be accepted is reset. */
+static void stop_listening(struct supervisor *s)
+{
+    listen_stop(&s->listening);
+    s->quiet_ms = 0;
+}
+
 static void read_control(struct supervisor *s)
 {
     char bytes[16];
@@ -228,6 +238,9 @@ static void read_control(struct supervisor *s)
             s->was_ever_up = true;
             log_info("ready");
             notify_send("READY=1");
+        }
+        if (bytes[i] == SUPERVISOR_QUIET && s->quiet_ms != 0) {
+            stop_listening(s);
         }
     }
 }
@@ -312,13 +325,14 @@ static void stop(struct supervisor *s, int signal_number)
     if (s->state == SUPERVISOR_DRAINING) {
         log_info("%s again: stopping at once", name);
         send_command(s, SUPERVISOR_STOP);
+        stop_listening(s);
         s->deadline_ms = now_ms() + GRACE_MS;
         set_state(s, SUPERVISOR_KILLING);
     } else if (s->state != SUPERVISOR_KILLING) {
         log_info("%s: finishing what runs (up to %" PRIu64 " s; once more stops at once)", name,
                  s->settings->timeouts.drain_ms / 1000);
         send_command(s, SUPERVISOR_DRAIN);
-        listen_stop(&s->listening);
+        s->quiet_ms = now_ms() + QUIET_MS;
         s->deadline_ms = now_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
         set_state(s, SUPERVISOR_DRAINING);
     }
@@ -347,6 +361,10 @@ static void read_signals(struct supervisor *s)
 
 static void deadline_passed(struct supervisor *s)
 {
+    if (s->quiet_ms != 0 && s->quiet_ms <= now_ms()) {
+        stop_listening(s);
+        return;
+    }
     if (s->state == SUPERVISOR_WAITING) {
         if (!start_gateway(s)) {
             wait_and_restart(s, 0);
@@ -363,14 +381,18 @@ static void deadline_passed(struct supervisor *s)
 static int poll_timeout(const struct supervisor *s)
 {
     uint64_t now = now_ms();
+    uint64_t deadline = s->deadline_ms;
 
     if (s->state == SUPERVISOR_STARTING || s->state == SUPERVISOR_IS_UP) {
         return -1;
     }
-    if (s->deadline_ms <= now) {
+    if (s->quiet_ms != 0 && s->quiet_ms < deadline) {
+        deadline = s->quiet_ms;
+    }
+    if (deadline <= now) {
         return 0;
     }
-    return s->deadline_ms - now < 3600000 ? (int)(s->deadline_ms - now) : 3600000;
+    return deadline - now < 3600000 ? (int)(deadline - now) : 3600000;
 }
 
 static void run_loop(struct supervisor *s)

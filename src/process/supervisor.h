@@ -22,7 +22,8 @@ enum supervisor_command {
     SUPERVISOR_DRAIN = 'D',
     SUPERVISOR_STOP = 'S',
     SUPERVISOR_REOPEN_LOGS = 'R',
-    SUPERVISOR_UP = 'U', /* from the gateway: its workers accept */
+    SUPERVISOR_UP = 'U',    /* from the gateway: its workers accept */
+    SUPERVISOR_QUIET = 'Q', /* from the gateway: none does any more, and nobody waits to be */
 };
 
 struct supervisor_options {

@@ -106,6 +106,36 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(start, held):
     long.close()
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_who_waits_to_be_accepted_is_served(start, workers):
+    """Connected before the end was told: never reset."""
+    gateway = start({"workers": workers, **SIMPLE})
+    pid = gateway.gateway_pid()
+    os.kill(pid, signal.SIGSTOP)
+    waiting = [Connection(gateway.address) for _ in range(40)]
+    for connection in waiting[:20]:
+        connection.send(request_bytes("/"))
+    gateway.terminate()
+    os.kill(pid, signal.SIGCONT)
+    for connection in waiting[20:30]:
+        connection.send(request_bytes("/"))
+    for connection in waiting[:30]:
+        assert connection.read_response().status == 200
+    for connection in waiting:
+        assert connection.is_closed_by_peer()
+        connection.close()
+    assert gateway.wait_exit(10) == 0
+
+
+def test_stop_does_not_wait_for_a_gateway_that_hangs(start):
+    gateway = start({**SIMPLE, "timeouts": {"drain": "1s"}})
+    os.kill(gateway.gateway_pid(), signal.SIGSTOP)
+    gateway.terminate()
+    wait_until(lambda: is_refused(gateway.address), what="the refusal of new connections")
+    assert gateway.wait_exit(20) == 1
+    gateway.kill()
+
+
 def test_response_while_draining_announces_the_close(start, held):
     """A request whose head comes before the drain and whose response begins after it."""
     gateway = start(holding(held, timeouts={"drain": "20s"}))
