@@ -123,8 +123,8 @@ static bool may_park(struct back_h1 *back)
            back->saved_len == 0 && conn_pending(&back->conn) == 0 &&
            !conn_write_failed(&back->conn) && !back->conn.has_hangup &&
            back->upstream->backend->proxy_protocol == BACKEND_PROXY_OFF &&
-           !back->worker->is_draining &&
-           dial_is_current(back->upstream->backend, &back->conn) && !conn_has_unread(&back->conn);
+           !back->worker->is_draining && dial_is_current(back->upstream->backend, &back->conn) &&
+           !conn_has_unread(&back->conn);
 }
 
 static void op_release(struct back *base, bool reusable)
