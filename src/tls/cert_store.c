@@ -28,6 +28,8 @@ struct cert_loaded {
 struct cert_store {
     char *folder;
     size_t loaded_max;
+    struct ocsp_registry *ocsp; /* NULL: no responses are fetched */
+    enum tls_context_ocsp ocsp_fetch;
     pthread_mutex_t lock; /* of all below; held for lookups, never for reading files */
     struct cert_index *index;
     struct list loaded;
@@ -73,11 +75,33 @@ static struct cert_loaded *loaded_create(const struct certificate *certificate, 
     return loaded;
 }
 
+/* ocsp_path NULL: there is no file with a response. */
+static void staple(const struct cert_store *store, const struct certificate *certificate,
+                   const char *ocsp_path)
+{
+    static __thread struct log_limiter limiter; /* clients cause loads */
+    struct error warning;
+
+    if (ocsp_path != NULL) {
+        if (!ocsp_staple_attach(certificate, ocsp_path, &warning)) {
+            log_limited(&limiter, LOG_LEVEL_WARN, "%s", warning.text);
+        }
+        return;
+    }
+    ocsp_staple_fetch(certificate, store->ocsp, store->ocsp_fetch);
+    if (store->ocsp != NULL && ocsp_staple_is_required(certificate) &&
+        !ocsp_staple_can_fetch(certificate, &warning)) {
+        log_limited(&limiter, LOG_LEVEL_WARN,
+                    "certificate %s asks for a stapled OCSP response (must-staple), and there is "
+                    "none: %s",
+                    certificate_path(certificate), warning.text);
+    }
+}
+
 /* Reads the files, without the lock. */
 static struct cert_loaded *load(const struct cert_store *store, const struct cert_entry *entry,
                                 struct error *error)
 {
-    static __thread struct log_limiter limiter;
     char *path = path_of(store, entry->files[CERT_FILE_CERTIFICATE]);
     char *key_path =
         entry->files[CERT_FILE_KEY] != NULL ? path_of(store, entry->files[CERT_FILE_KEY]) : NULL;
@@ -91,11 +115,8 @@ static struct cert_loaded *load(const struct cert_store *store, const struct cer
         key = private_key_load(key_path != NULL ? key_path : path, certificate, error);
     }
     if (key != NULL) {
-        struct error warning;
         loaded = loaded_create(certificate, key);
-        if (ocsp_path != NULL && !ocsp_staple_attach(certificate, ocsp_path, &warning)) {
-            log_limited(&limiter, LOG_LEVEL_WARN, "%s", warning.text); /* clients cause loads */
-        }
+        staple(store, certificate, ocsp_path);
     }
     certificate_destroy(certificate);
     free(path);
@@ -190,6 +211,13 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
     }
     complain_in_all(&complaints, folder);
     return store;
+}
+
+void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *registry,
+                           enum tls_context_ocsp when)
+{
+    store->ocsp = registry;
+    store->ocsp_fetch = when;
 }
 
 /* A changed file whose new contents cannot be used gives way to what was there: its entry, with the

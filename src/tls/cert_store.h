@@ -16,8 +16,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "tls/tls_context.h"
 
 struct cert_store;
+struct ocsp_registry;
 
 /* Told of each file that is not used and why; at most CERT_COMPLAINTS_MAX times a call, then once
  * how many more there are. */
@@ -40,6 +42,10 @@ struct cert_counts {
 struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
                                    const struct cert_listener *listener,
                                    struct error *error) MUST_CHECK;
+/* Has OCSP responses fetched for the certificates that are loaded and have no file of one. Before
+ * any is loaded; the registry must outlive the store. */
+void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *registry,
+                           enum tls_context_ocsp when);
 /* Looks again: takes over what is new and readable as a whole; a file that is broken now leaves
  * what was there before in use. False with an error when the folder cannot be read: then all stays
  * as it was. */

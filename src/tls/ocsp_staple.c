@@ -1,26 +1,25 @@
 #include "tls/ocsp_staple.h"
 
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "tls/ocsp_registry.h"
+#include "tls/ocsp_words.h"
 #include "tls/pem_file.h"
-
-/* How far the responder's clock may be ahead of ours. */
-#define CLOCK_SKEW_S 300
 
 struct staple {
     int64_t until;
-    int len;
+    size_t len;
     unsigned char bytes[];
 };
 
+/* What a certificate's object carries: a file's response, or a use of what is fetched. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int slot = -1;
+static int file_slot = -1;
+static int subject_slot = -1;
 
 static void free_staple(void *parent, void *staple, CRYPTO_EX_DATA *data, int index, long argl,
                         void *argp)
@@ -33,125 +32,40 @@ static void free_staple(void *parent, void *staple, CRYPTO_EX_DATA *data, int in
     free(staple);
 }
 
-static void make_slot(void)
+static void leave_subject(void *parent, void *subject, CRYPTO_EX_DATA *data, int index, long argl,
+                          void *argp)
 {
-    slot = X509_get_ex_new_index(0, NULL, NULL, NULL, free_staple);
-    CHECK(slot >= 0);
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    if (subject != NULL) {
+        ocsp_subject_leave(subject);
+    }
 }
 
-/* ---- reading and checking ---- */
-
-static OCSP_SINGLERESP *find_single(OCSP_BASICRESP *basic, X509 *leaf)
+static void make_slots(void)
 {
-    for (int i = 0; i < OCSP_resp_count(basic); i++) {
-        OCSP_SINGLERESP *single = OCSP_resp_get0(basic, i);
-        OCSP_CERTID *id = (OCSP_CERTID *)(uintptr_t)OCSP_SINGLERESP_get0_id(single);
-        ASN1_INTEGER *serial = NULL;
-        if (OCSP_id_get0_info(NULL, NULL, NULL, &serial, id) == 1 &&
-            ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(leaf)) == 0) {
-            return single;
-        }
-    }
-    return NULL;
+    file_slot = X509_get_ex_new_index(0, NULL, NULL, NULL, free_staple);
+    subject_slot = X509_get_ex_new_index(0, NULL, NULL, NULL, leave_subject);
+    CHECK(file_slot >= 0 && subject_slot >= 0);
 }
 
-/* Signed by the issuer, or by a responder that the issuer vouches for (RFC 6960 section 4.2.2.2).
- */
-static bool is_signed(OCSP_BASICRESP *basic, X509 *issuer)
-{
-    X509_STORE *trust = X509_STORE_new();
-    STACK_OF(X509) *signers = sk_X509_new_null();
-    bool ok = trust != NULL && signers != NULL && sk_X509_push(signers, issuer) > 0 &&
-              X509_STORE_add_cert(trust, issuer) == 1 &&
-              X509_STORE_set_flags(trust, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
-              OCSP_basic_verify(basic, signers, trust, OCSP_TRUSTOTHER) == 1;
-
-    sk_X509_free(signers);
-    X509_STORE_free(trust);
-    return ok;
-}
-
-static int64_t seconds_of(const ASN1_GENERALIZEDTIME *when)
-{
-    struct tm parts;
-
-    return when != NULL && ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : INT64_MAX;
-}
-
-static bool check_single(OCSP_SINGLERESP *single, const char *path, int64_t *until,
-                         struct error *error)
-{
-    ASN1_GENERALIZEDTIME *from = NULL;
-    ASN1_GENERALIZEDTIME *to = NULL;
-    int status = OCSP_single_get0_status(single, NULL, NULL, &from, &to);
-
-    *until = seconds_of(to);
-    if (status != V_OCSP_CERTSTATUS_GOOD) {
-        return error_set(error,
-                         "the OCSP response in '%s' says that the certificate is %s: get a new "
-                         "certificate",
-                         path, OCSP_cert_status_str(status));
-    }
-    if (*until <= (int64_t)time(NULL)) {
-        return error_set(error,
-                         "the OCSP response in '%s' has expired and is not sent: fetch a new one "
-                         "with openssl ocsp -respout, and see that it is done regularly",
-                         path);
-    }
-    if (OCSP_check_validity(from, to, CLOCK_SKEW_S, -1) != 1) {
-        return error_set(error,
-                         "the OCSP response in '%s' is not valid yet: is this machine's clock "
-                         "right?",
-                         path);
-    }
-    return true;
-}
-
-static bool check_basic(OCSP_BASICRESP *basic, const struct certificate *certificate,
-                        const char *path, int64_t *until, struct error *error)
-{
-    OCSP_SINGLERESP *single =
-        basic != NULL ? find_single(basic, certificate_x509(certificate, 0)) : NULL;
-
-    if (single == NULL) {
-        return error_set(error,
-                         "the OCSP response in '%s' is for another certificate than that in '%s': "
-                         "fetch it anew after each renewal",
-                         path, certificate_path(certificate));
-    }
-    if (certificate_chain_length(certificate) > 1 &&
-        !is_signed(basic, certificate_x509(certificate, 1))) {
-        return error_set(
-            error, "the OCSP response in '%s' is not signed by the certificate's issuer", path);
-    }
-    return check_single(single, path, until, error);
-}
+/* ---- from a file ---- */
 
 static bool check(const struct certificate *certificate, const char *path, struct span bytes,
                   int64_t *until, struct error *error)
 {
-    const unsigned char *at = (const unsigned char *)bytes.ptr;
-    OCSP_RESPONSE *response =
-        bytes.len <= OCSP_STAPLE_MAX ? d2i_OCSP_RESPONSE(NULL, &at, (long)bytes.len) : NULL;
-    OCSP_BASICRESP *basic = NULL;
-    bool ok;
+    X509 *leaf = certificate_x509(certificate, 0);
+    X509 *issuer =
+        certificate_chain_length(certificate) > 1 ? certificate_x509(certificate, 1) : NULL;
+    struct ocsp_finding finding =
+        ocsp_check(bytes, issuer, X509_get0_serialNumber(leaf), (int64_t)time(NULL));
 
-    if (response == NULL) {
-        (void)error_set(
-            error, "'%s' is no OCSP response in DER, as openssl ocsp -respout writes it", path);
-        ok = false;
-    } else if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
-        (void)error_set(error, "the OCSP response in '%s' is a refusal (%s): fetch it again", path,
-                        OCSP_response_status_str(OCSP_response_status(response)));
-        ok = false;
-    } else {
-        basic = OCSP_response_get1_basic(response);
-        ok = check_basic(basic, certificate, path, until, error);
-    }
-    OCSP_BASICRESP_free(basic);
-    OCSP_RESPONSE_free(response);
-    ERR_clear_error();
-    return ok;
+    *until = finding.until;
+    return finding.verdict == OCSP_VERDICT_GOOD ||
+           ocsp_words_of_file(&finding, path, certificate_path(certificate), error);
 }
 
 bool ocsp_staple_check(const struct certificate *certificate, const char *path, int64_t *until,
@@ -168,8 +82,6 @@ bool ocsp_staple_check(const struct certificate *certificate, const char *path, 
     return ok;
 }
 
-/* ---- stapling ---- */
-
 bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
                         struct error *error)
 {
@@ -177,48 +89,84 @@ bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
     struct span bytes;
     int64_t until = 0;
 
-    (void)pthread_once(&once, make_slot);
+    (void)pthread_once(&once, make_slots);
     if (!pem_file_read(path, "OCSP response", &bytes, error)) {
         return false;
     }
     if (check(certificate, path, bytes, &until, error)) {
         staple = xmalloc(sizeof(*staple) + bytes.len);
         staple->until = until;
-        staple->len = (int)bytes.len;
+        staple->len = bytes.len;
         memcpy(staple->bytes, bytes.ptr, bytes.len);
-        CHECK(X509_set_ex_data(certificate_x509(certificate, 0), slot, staple) == 1);
+        CHECK(X509_set_ex_data(certificate_x509(certificate, 0), file_slot, staple) == 1);
     }
     pem_file_free(&bytes);
     return staple != NULL;
 }
 
+/* ---- fetched ---- */
+
 bool ocsp_staple_is_required(const struct certificate *certificate)
 {
-    const long status_request = 5; /* the number of the TLS extension */
-    TLS_FEATURE *features =
-        X509_get_ext_d2i(certificate_x509(certificate, 0), NID_tlsfeature, NULL, NULL);
-    bool is_required = false;
+    return ocsp_is_required(certificate_x509(certificate, 0));
+}
 
-    for (int i = 0; i < sk_ASN1_INTEGER_num(features); i++) {
-        is_required |= ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i)) == status_request;
+bool ocsp_staple_can_fetch(const struct certificate *certificate, struct error *error)
+{
+    char *url = ocsp_responder(certificate_x509(certificate, 0));
+    bool has_responder = url != NULL;
+
+    free(url);
+    if (!has_responder) {
+        return error_set(error, "it names no responder with http:// that it could be fetched from");
     }
-    sk_ASN1_INTEGER_pop_free(features, ASN1_INTEGER_free);
-    return is_required;
+    return certificate_chain_length(certificate) > 1 ||
+           error_set(error,
+                     "it cannot be fetched, since the file lacks the issuer's certificate: put it "
+                     "behind the site's own");
+}
+
+void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_registry *registry,
+                       enum tls_context_ocsp when)
+{
+    X509 *leaf = certificate_x509(certificate, 0);
+    struct ocsp_subject *subject;
+
+    (void)pthread_once(&once, make_slots);
+    if (registry == NULL || when == TLS_OCSP_NEVER_FETCH ||
+        (when == TLS_OCSP_FETCH_MUST_STAPLE && !ocsp_is_required(leaf))) {
+        return;
+    }
+    subject = ocsp_registry_join(registry, certificate);
+    if (subject != NULL) {
+        CHECK(X509_set_ex_data(leaf, subject_slot, subject) == 1);
+    }
+}
+
+/* ---- in the handshake ---- */
+
+static unsigned char *response_of(X509 *chosen, size_t *len)
+{
+    const struct staple *staple = X509_get_ex_data(chosen, file_slot);
+    struct ocsp_subject *subject = X509_get_ex_data(chosen, subject_slot);
+    int64_t now = (int64_t)time(NULL);
+
+    if (staple != NULL && staple->until > now) {
+        *len = staple->len;
+        return OPENSSL_memdup(staple->bytes, staple->len);
+    }
+    return subject != NULL ? ocsp_subject_response(subject, now * 1000, len) : NULL;
 }
 
 static int on_status_request(SSL *ssl, void *arg)
 {
     X509 *chosen = SSL_get_certificate(ssl);
-    const struct staple *staple = chosen != NULL ? X509_get_ex_data(chosen, slot) : NULL;
-    unsigned char *copy;
+    size_t len = 0;
+    unsigned char *response = chosen != NULL ? response_of(chosen, &len) : NULL;
 
     (void)arg;
-    if (staple == NULL || staple->until <= (int64_t)time(NULL)) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    copy = OPENSSL_memdup(staple->bytes, (size_t)staple->len);
-    if (copy == NULL || SSL_set_tlsext_status_ocsp_resp(ssl, copy, staple->len) != 1) {
-        OPENSSL_free(copy);
+    if (response == NULL || SSL_set_tlsext_status_ocsp_resp(ssl, response, (long)len) != 1) {
+        OPENSSL_free(response);
         return SSL_TLSEXT_ERR_NOACK;
     }
     return SSL_TLSEXT_ERR_OK;
@@ -226,6 +174,6 @@ static int on_status_request(SSL *ssl, void *arg)
 
 void ocsp_staple_enable(SSL_CTX *ssl_ctx)
 {
-    (void)pthread_once(&once, make_slot);
+    (void)pthread_once(&once, make_slots);
     (void)SSL_CTX_set_tlsext_status_cb(ssl_ctx, on_status_request);
 }

@@ -1,9 +1,11 @@
 /* OCSP stapling (RFC 6066 section 8, RFC 6960): a response from the certificate's authority that it
  * has not been revoked, sent along in the handshake to clients that ask for it. It comes from a
- * file that somebody else keeps fresh (`openssl ocsp ... -respout FILE`, or an ACME client). That
- * there is none is normal: many authorities have given OCSP up.
+ * file that somebody else keeps fresh (`openssl ocsp ... -respout FILE`, or an ACME client), or is
+ * fetched from the responder that the certificate names (tls/ocsp_registry.h). That there is none
+ * is normal: many authorities have given OCSP up.
  *
- * A response belongs to the certificate's object, lives as long, and is sent while it is valid. */
+ * A response of a file belongs to the certificate's object, lives as long, and is sent while it is
+ * valid. One that is fetched belongs to the registry; the object has a use of it. */
 #ifndef TIDEGATE_TLS_OCSP_STAPLE_H
 #define TIDEGATE_TLS_OCSP_STAPLE_H
 
@@ -14,20 +16,29 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "tls/certificate.h"
+#include "tls/ocsp_check.h"
+#include "tls/tls_context.h"
 
-/* Larger files are refused; real responses have one or two KiB. */
-#define OCSP_STAPLE_MAX (64 * 1024)
+struct ocsp_registry;
 
-/* Reads the response (DER) and checks that it is for this certificate, says "good", is valid now
- * and is signed by the issuer (if the chain has it); *until is then when it ends (INT64_MAX: it
- * does not say). False with an error for a person. */
+/* Reads the response (DER, at most OCSP_RESPONSE_MAX) and checks that it is for this certificate,
+ * says "good", is valid now and is signed by the issuer (if the chain has it); *until is then when
+ * it ends (INT64_MAX: it does not say). False with an error for a person. */
 bool ocsp_staple_check(const struct certificate *certificate, const char *path, int64_t *until,
                        struct error *error) MUST_CHECK;
 /* The same, and staples it from now on. */
 bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
                         struct error *error) MUST_CHECK;
+
 /* Whether the certificate asks for it (must-staple, RFC 7633). */
 bool ocsp_staple_is_required(const struct certificate *certificate);
+/* Whether a response for it can be fetched; false with an error for a person: why not. */
+bool ocsp_staple_can_fetch(const struct certificate *certificate, struct error *error) MUST_CHECK;
+/* Has responses fetched and stapled, where `when` and the certificate say so and it can be done,
+ * for as long as the certificate's object lives. */
+void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_registry *registry,
+                       enum tls_context_ocsp when);
+
 /* Makes a server's context send what is attached to the certificate that it chose. */
 void ocsp_staple_enable(SSL_CTX *ssl_ctx);
 

@@ -100,16 +100,22 @@ static bool has_same_kind(SSL_CTX *ssl_ctx, const struct certificate *certificat
 
 /* A response that cannot be used is no reason not to serve; whoever checks the configuration says
  * what is wrong with it. */
-static void staple(const struct certificate *certificate, const char *path)
+static void staple(const struct certificate *certificate, const char *path,
+                   const struct tls_server_options *server)
 {
     struct error ignored;
-    bool is_attached = path != NULL && ocsp_staple_attach(certificate, path, &ignored);
 
-    (void)is_attached;
+    if (path != NULL) {
+        bool is_attached = ocsp_staple_attach(certificate, path, &ignored);
+        (void)is_attached;
+    } else if (server != NULL) {
+        ocsp_staple_fetch(certificate, server->ocsp, server->ocsp_fetch);
+    }
 }
 
+/* server NULL: it is a client's. */
 static bool use_files(SSL_CTX *ssl_ctx, const struct tls_certificate_files *files,
-                      struct error *error)
+                      const struct tls_server_options *server, struct error *error)
 {
     struct certificate *certificate = certificate_load(files->certificate, error);
     bool ok = false;
@@ -127,7 +133,7 @@ static bool use_files(SSL_CTX *ssl_ctx, const struct tls_certificate_files *file
                         files->certificate, certificate_key_kind(certificate));
     } else {
         ok = use_chain(ssl_ctx, certificate, files->key, error);
-        staple(certificate, files->ocsp);
+        staple(certificate, files->ocsp, server);
     }
     certificate_destroy(certificate);
     ERR_clear_error();
@@ -291,7 +297,7 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
         ssl_ctx, choose_protocol,
         (struct protocol_list *)(uintptr_t)&protocol_lists[options->protocols]);
     for (size_t i = 0; i < options->certificate_count; i++) {
-        if (!use_files(ssl_ctx, &options->certificates[i], error)) {
+        if (!use_files(ssl_ctx, &options->certificates[i], options, error)) {
             return false;
         }
     }
@@ -408,7 +414,7 @@ static bool show_certificate(SSL_CTX *ssl_ctx, const struct tls_client_options *
     if (options->certificate == NULL) {
         return true;
     }
-    return use_files(ssl_ctx, &own, error) &&
+    return use_files(ssl_ctx, &own, NULL, error) &&
            ((X509_digest(SSL_CTX_get0_certificate(ssl_ctx), EVP_sha256(), hash, &len) == 1 &&
              EVP_DigestUpdate(digest, hash, len) == 1) ||
             library_failed(error, options->certificate));

@@ -18,6 +18,11 @@
 /* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
 enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
 
+/* For which certificates without a file of it an OCSP response is fetched, if they name a
+ * responder.
+ */
+enum tls_context_ocsp { TLS_OCSP_NEVER_FETCH, TLS_OCSP_FETCH_MUST_STAPLE, TLS_OCSP_FETCH_ALWAYS };
+
 /* What is offered, or taken, by ALPN (RFC 7301); HTTP/2 first. */
 enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
 
@@ -35,6 +40,8 @@ struct tls_server_options {
     /* A folder of certificates for the names that they have; for others those above are used. NULL:
      * none. It must outlive the context. */
     struct cert_store *store;
+    struct ocsp_registry *ocsp; /* NULL: nothing is fetched; the store has its own */
+    enum tls_context_ocsp ocsp_fetch;
     enum tls_context_policy policy;
     enum tls_context_clients clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
@@ -63,6 +70,7 @@ struct tls_client_options {
 struct tls_context;
 struct cert_store;
 struct crl_file;
+struct ocsp_registry;
 struct tls_tickets;
 
 /* NULL with an error for a person. */

@@ -1,0 +1,79 @@
+#include "tls/ocsp_url.h"
+
+#include <stdio.h>
+
+/* What stands in a request as it is: visible ASCII, without what a fragment begins with or what
+ * RFC 3986 does not allow. */
+static bool is_plain(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f || strchr("#\"<>\\^`{|}", text.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_host(struct span host, bool is_bracketed)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        char c = ascii_lower(host.ptr[i]);
+        bool is_name = ascii_is_digit(c) || (c >= 'a' && c <= 'z') || c == '.' || c == '-' ||
+                       c == '_' || (is_bracketed && c == ':');
+        if (!is_name) {
+            return false;
+        }
+    }
+    return host.len != 0 && host.len <= OCSP_HOST_MAX;
+}
+
+static bool parse_authority(struct span text, struct ocsp_url *url)
+{
+    bool is_bracketed = text.len != 0 && text.ptr[0] == '[';
+    size_t start = is_bracketed ? 1 : 0;
+    size_t len = span_find(span_skip(text, start), is_bracketed ? ']' : ':');
+    struct span host = span_head(span_skip(text, start), len);
+    struct span rest = span_skip(text, start + len);
+    uint64_t port = 80;
+
+    if (is_bracketed) {
+        if (rest.len == 0) {
+            return false;
+        }
+        rest = span_skip(rest, 1);
+    }
+    if (!is_host(host, is_bracketed)) {
+        return false;
+    }
+    if (rest.len != 0 &&
+        (rest.ptr[0] != ':' || !span_to_u64(span_skip(rest, 1), 65535, &port) || port == 0)) {
+        return false;
+    }
+    memcpy(url->host, host.ptr, host.len);
+    url->host[host.len] = '\0';
+    url->port = (uint16_t)port;
+    url->authority = text;
+    return true;
+}
+
+bool ocsp_url_parse(struct span text, struct ocsp_url *url)
+{
+    static const struct span scheme = SPAN("http://");
+    size_t len = 0;
+
+    if (text.len > OCSP_URL_MAX || text.len <= scheme.len || !is_plain(text) ||
+        !span_ieq(span_head(text, scheme.len), scheme)) {
+        return false;
+    }
+    text = span_skip(text, scheme.len);
+    while (len < text.len && text.ptr[len] != '/' && text.ptr[len] != '?') {
+        len++;
+    }
+    if (!parse_authority(span_head(text, len), url)) {
+        return false;
+    }
+    text = span_skip(text, len);
+    (void)snprintf(url->target, sizeof(url->target), "%s%.*s",
+                   text.len != 0 && text.ptr[0] == '/' ? "" : "/", SPAN_ARG(text));
+    return true;
+}
