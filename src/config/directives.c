@@ -146,6 +146,9 @@ static const struct directive timeouts_directives[] = {
      .doc = "Passthrough and upgraded (WebSocket) connections without a byte in either direction."},
     {TIMEOUT(tunnel_total_ms, "tunnel_total", DIRECTIVE_OFF, "off", 100, 365 * DAY),
      .doc = "Passthrough and upgraded connections, however busy."},
+    {TIMEOUT(ocsp_ms, "ocsp", 0, "10s", 100, HOUR),
+     .doc = "One fetch of an OCSP response (`ocsp_fetch`), as a whole; then it is tried again "
+            "later."},
     {TIMEOUT(drain_ms, "drain", 0, "30s", 0, DAY),
      .doc = "From being told to stop (SIGTERM) until what still runs is cut off."},
 };
@@ -153,7 +156,8 @@ static const struct directive timeouts_directives[] = {
 const struct section section_timeouts = {
     .name = "timeouts",
     .title = "timeouts",
-    .doc = "How long is waited for a client. Those for a backend are its own.",
+    .doc = "How long is waited for a client, and for OCSP responders. Those for a backend are its "
+           "own.",
     .directives = timeouts_directives,
     .count = ARRAY_LEN(timeouts_directives),
     .size = sizeof(struct timeouts_settings),

@@ -4,6 +4,7 @@
 #include "config/text_rules.h"
 
 /* In the order of enum tls_policy, enum client_verify and enum plain_http. */
+static const char *const ocsp_fetches[] = {"must_staple", "off", "always", NULL};
 static const char *const tls_policies[] = {"intermediate", "modern", "old", NULL};
 static const char *const tls_versions[] = {"1.0", "1.1", "1.2", "1.3", NULL};
 static const char *const tls_prefers[] = {"server", "client", NULL};
@@ -18,7 +19,7 @@ static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
     "Something else keeps it fresh, such as `openssl ocsp ... -respout FILE` from a timer; it is " \
     "read again when it changes. A response that has expired, or is for another certificate, is "  \
     "not sent, and a warning says so. That there is none is normal, unless the certificate asks "  \
-    "for it (must-staple)."
+    "for it (must-staple): then it is fetched, see `ocsp_fetch`."
 
 static const struct directive certificate_directives[] = {
     {.name = "certificate",
@@ -157,6 +158,22 @@ static const struct directive tls_directives[] = {
      .doc = "How many certificates of the folder are kept in memory; those used least recently go.",
      .more = "One takes 10 to 20 KiB. A certificate that is not there is read again.",
      .example = "certificates_loaded: 2000"},
+    {.name = "ocsp_fetch",
+     .type = DIRECTIVE_ENUM,
+     SLOT(tls_settings, ocsp_fetch),
+     .fallback = "must_staple",
+     .words = ocsp_fetches,
+     .doc = "For which certificates without a file of it an OCSP response is fetched and stapled.",
+     .more =
+         "`must_staple`: for those that ask for a stapled response. `always`: for all that name a "
+         "responder. `off`: for none. It is asked for at the address that the certificate names "
+         "(http:// only, not through a proxy), at the start and again at half of the response's "
+         "life, or at least once a day. Handshakes do not wait for it: until it is there, and "
+         "when a responder is gone for longer than the last response holds, none is stapled. "
+         "A response that says \"revoked\" is told in the log as an error and not stapled. The "
+         "issuer's certificate must be in the certificate's file. `timeouts: { ocsp: ... }` "
+         "bounds each fetch.",
+     .example = "ocsp_fetch: always"},
     {.name = "policy",
      .type = DIRECTIVE_ENUM,
      SLOT(tls_settings, policy),

@@ -80,6 +80,7 @@ struct certificate_settings {
     struct place place;
 };
 
+enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
 enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
 struct tls_clients_settings {
@@ -96,8 +97,9 @@ struct tls_settings {
     const char *certificate; /* as written; use `certificates` */
     const char *key;
     const char *ocsp;
-    const char *certificates_from; /* folder; NULL: none */
-    uint64_t certificates_loaded;  /* of it, at most */
+    enum ocsp_fetch_policy ocsp_fetch; /* for certificates without a file of a response */
+    const char *certificates_from;     /* folder; NULL: none */
+    uint64_t certificates_loaded;      /* of it, at most */
     enum tls_policy policy;
     const char *min_version; /* "1.0" to "1.3"; NULL: the policy's, as with the lists below */
     const char *max_version;
@@ -247,6 +249,7 @@ struct timeouts_settings {
     uint64_t keep_alive_ms;   /* between two requests */
     uint64_t tunnel_idle_ms;  /* passthrough and upgraded connections: no byte either way */
     uint64_t tunnel_total_ms; /* 0: no limit */
+    uint64_t ocsp_ms;         /* one fetch of an OCSP response */
     uint64_t drain_ms;        /* from SIGTERM until what still runs is cut off */
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "gateway/log_writer.h"
+#include "gateway/ocsp_fetcher.h"
 #include "gateway/worker.h"
 
 #define WORKERS_MAX 256
@@ -27,6 +28,7 @@ struct gateway {
     unsigned quiet_count;
     bool is_stopping;
     uint64_t refresh_at_ms; /* the next look at certificate files */
+    struct ocsp_fetcher *ocsp;
 };
 
 struct worker_start {
@@ -288,6 +290,8 @@ static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_
     if (!start_workers(gateway, listen_fds, listen_count)) {
         return false;
     }
+    gateway->ocsp =
+        ocsp_fetcher_start(gateway->snapshot->ocsp, gateway->snapshot->settings->timeouts.ocsp_ms);
     ssize_t n = write(gateway->control_fd, &up, 1);
     (void)n; /* a supervisor that is gone shows as the end of control_fd */
     return true;
@@ -313,6 +317,7 @@ int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen
     for (unsigned i = 0; i < gateway.worker_count; i++) {
         (void)pthread_join(gateway.workers[i]->thread, NULL);
     }
+    ocsp_fetcher_stop(gateway.ocsp);
     say_what_is_left(&gateway);
     for (unsigned i = 0; i < gateway.worker_count; i++) {
         worker_destroy(gateway.workers[i]);

@@ -76,6 +76,28 @@ static void warn_uncovered(struct builder *b, struct certificate *const *certifi
     }
 }
 
+/* Without a file: a response that can be fetched is no matter for a warning, nor is that a
+ * certificate which does not ask for one has none. */
+static void check_ocsp_fetch(struct builder *b, const struct certificate *certificate,
+                             struct place place)
+{
+    bool is_off = b->site->tls->ocsp_fetch == OCSP_FETCH_OFF;
+    struct error why;
+
+    if (!ocsp_staple_is_required(certificate) ||
+        (!is_off && ocsp_staple_can_fetch(certificate, &why))) {
+        return;
+    }
+    config_report_add(b->report, CONFIG_WARNING, place,
+                      "certificate %s asks for a stapled OCSP response (must-staple), and there is "
+                      "none: %s",
+                      certificate_path(certificate), is_off ? "'ocsp_fetch' is off" : why.text);
+    config_report_hint(b->report,
+                       "some clients will refuse it: %sadd 'ocsp' with the file of a "
+                       "response, or get a certificate without must-staple",
+                       is_off ? "turn 'ocsp_fetch' on, " : "");
+}
+
 static void check_ocsp(struct builder *b, size_t i, const struct certificate *certificate)
 {
     const struct certificate_settings *settings = &b->site->tls->certificates[i];
@@ -83,15 +105,7 @@ static void check_ocsp(struct builder *b, size_t i, const struct certificate *ce
 
     b->tls->ocsp_until[i] = 0;
     if (settings->ocsp == NULL) {
-        if (ocsp_staple_is_required(certificate)) {
-            config_report_add(b->report, CONFIG_WARNING, settings->place,
-                              "certificate %s asks for a stapled OCSP response (must-staple), and "
-                              "there is none",
-                              certificate_path(certificate));
-            config_report_hint(b->report,
-                               "some clients will refuse it: add 'ocsp' with the file "
-                               "of a response, or get a certificate without must-staple");
-        }
+        check_ocsp_fetch(b, certificate, settings->place);
         return;
     }
     if (!ocsp_staple_check(certificate, settings->ocsp, &b->tls->ocsp_until[i], &warning)) {
@@ -238,6 +252,7 @@ static void open_folder(struct builder *b)
         config_report_hint(b->report, "put NAME.crt and NAME.key there, or NAME.pem with both");
         b->failed = true;
     }
+    cert_store_fetch_ocsp(b->tls->store, b->tls->options.ocsp, b->tls->options.ocsp_fetch);
     warn_unreadable(b);
 }
 
@@ -275,8 +290,13 @@ static void check_policy(struct builder *b, const struct tls_server_options *opt
 
 /* ---- as a whole ---- */
 
-static void set_options(struct builder *b, struct arena *arena)
+static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct arena *arena)
 {
+    static const enum tls_context_ocsp fetch[] = {
+        [OCSP_FETCH_MUST_STAPLE] = TLS_OCSP_FETCH_MUST_STAPLE,
+        [OCSP_FETCH_OFF] = TLS_OCSP_NEVER_FETCH,
+        [OCSP_FETCH_ALWAYS] = TLS_OCSP_FETCH_ALWAYS,
+    };
     static const enum tls_context_policy policies[] = {
         [TLS_POLICY_INTERMEDIATE] = TLS_CONTEXT_INTERMEDIATE,
         [TLS_POLICY_MODERN] = TLS_CONTEXT_MODERN,
@@ -304,6 +324,8 @@ static void set_options(struct builder *b, struct arena *arena)
     b->tls->options = (struct tls_server_options){
         .certificates = files,
         .certificate_count = tls->certificate_count,
+        .ocsp = ocsp,
+        .ocsp_fetch = fetch[tls->ocsp_fetch],
         .policy = policies[tls->policy],
         .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
@@ -346,14 +368,14 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
 }
 
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
-                    const struct site_settings *site, struct trust *trust, struct arena *arena,
-                    struct config_report *report)
+                    const struct site_settings *site, struct trust *trust,
+                    struct ocsp_registry *ocsp, struct arena *arena, struct config_report *report)
 {
     struct builder b = {.tls = tls, .settings = settings, .site = site, .report = report};
     struct error error;
 
     *tls = (struct site_tls){.settings = site};
-    set_options(&b, arena);
+    set_options(&b, ocsp, arena);
     if (!trust_server_options(trust, site, &tls->options, &error)) {
         fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
     }

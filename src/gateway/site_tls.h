@@ -20,6 +20,8 @@ struct watched_file {
     struct file_stamp stamp;
 };
 
+struct ocsp_registry;
+
 struct site_tls {
     const struct site_settings *settings;
     struct tls_context *context; /* NULL: not built */
@@ -32,10 +34,12 @@ struct site_tls {
     bool is_folder_lost; /* said so */
 };
 
-/* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. False with
- * errors in the report. */
+/* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. The
+ * certificates whose OCSP responses are to be fetched join `ocsp`, which must outlive it. False
+ * with errors in the report. */
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
-                    const struct site_settings *site, struct trust *trust, struct arena *arena,
+                    const struct site_settings *site, struct trust *trust,
+                    struct ocsp_registry *ocsp, struct arena *arena,
                     struct config_report *report) MUST_CHECK;
 /* For settings that have errors: reports what is wrong with the files of the site's certificates
  * all the same. Without `with_hosts` it does not ask whether they cover the site's hosts. */

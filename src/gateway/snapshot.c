@@ -10,6 +10,7 @@
 #include "gateway/log_writer.h"
 #include "gateway/site_tls.h"
 #include "tls/key_log.h"
+#include "tls/ocsp_registry.h"
 #include "tls/session_slot.h"
 #include "upstream/balance.h"
 
@@ -182,7 +183,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
     if (settings->tls != NULL) {
         site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));
         b->failed |= !site_tls_build(site->tls_source, b->snapshot->settings, settings,
-                                     &b->snapshot->trust, arena, b->report);
+                                     &b->snapshot->trust, b->snapshot->ocsp, arena, b->report);
         site->tls = site->tls_source->context;
     }
 }
@@ -256,6 +257,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     arena_init(arena, 4096);
     snapshot->settings = settings;
     atomic_init(&snapshot->references, 1);
+    snapshot->ocsp = ocsp_registry_create();
     snapshot->backend_count = settings->backend_count;
     snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend));
     snapshot->backend_tls =
@@ -391,6 +393,7 @@ void snapshot_release(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
         host_table_free(&snapshot->listeners[i].hosts);
     }
+    ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);
     if (snapshot->access_log != NULL) {
         (void)log_writer_stop(snapshot->access_log, 2000);

@@ -16,6 +16,7 @@
 
 struct log_writer;
 struct backend_tls;
+struct ocsp_registry;
 struct site_tls;
 
 struct route {
@@ -50,6 +51,7 @@ struct snapshot {
     size_t backend_count;
     struct backend_tls *backend_tls; /* of each; for the control thread */
     struct trust trust;            /* changed by the control thread alone, through trust_refresh */
+    struct ocsp_registry *ocsp;    /* certificates whose responses are fetched */
     struct log_writer *access_log; /* NULL: off */
     atomic_uint references;
 };

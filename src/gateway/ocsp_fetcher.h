@@ -1,0 +1,25 @@
+/* Fetches the OCSP responses that tls/ocsp_registry wants. A thread of its own decides what is
+ * next, and each fetch has another, so that neither a worker nor the control thread ever waits for
+ * a responder or a name server, and one that does not answer holds up no other. There is no thread
+ * until there is something to fetch.
+ *
+ * Started once in the gateway's process, after the fork; stopped when its workers have ended. */
+#ifndef TIDEGATE_GATEWAY_OCSP_FETCHER_H
+#define TIDEGATE_GATEWAY_OCSP_FETCHER_H
+
+#include <stdint.h>
+
+#include "base/check.h"
+
+struct ocsp_registry;
+struct ocsp_fetcher;
+
+/* timeout_ms: for one fetch, from the name's lookup to the response's last byte. The lookup cannot
+ * be interrupted: it ends when the system's resolver gives up. Holds the registry. */
+struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry,
+                                        uint64_t timeout_ms) MUST_CHECK;
+/* Cuts off what is under way. Does not wait for lookups of names: their threads end by themselves,
+ * or with the process. NULL is allowed. */
+void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher);
+
+#endif
