@@ -127,8 +127,8 @@ class Authority:
         return builder.sign(self.key, _hash_for(self.key)).public_bytes(
             serialization.Encoding.PEM)
 
-    def issue(self, common_name, hosts=(), kind="ec", days=(-1, 20), client=False):
-        """days: from when to when it is valid, counted from today."""
+    def issue(self, common_name, hosts=(), kind="ec", days=(-1, 20), client=False, extensions=()):
+        """days: from when to when it is valid, counted from today. extensions: more of them."""
         key = _new_key(kind)
         now = datetime.datetime.now(datetime.timezone.utc)
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
@@ -145,6 +145,8 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_alternative(host) for host in hosts]),
                 critical=False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
         self.issued += 1
         certificate = builder.sign(self.key, _hash_for(self.key))
         # Authorities share a folder and count for themselves: without the issuer's name one would

@@ -1,7 +1,6 @@
 """Certificates from a folder by their own names, files replaced while the gateway runs, OCSP
 responses stapled from files, and the key log."""
 
-import datetime
 import os
 import shutil
 import socket
@@ -12,8 +11,8 @@ import threading
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import ocsp
 
+import ocsp_responder
 from client import request_bytes
 from tidegate import command, environment, new_folder
 from tlsbytes import alerts_in, client_hello, peer_fingerprint
@@ -316,17 +315,10 @@ def test_client_authorities_are_replaced(start, ca, other_ca, folder):
 # OCSP.
 
 
-def response(ca, certificate, hours, status=ocsp.OCSPCertStatus.GOOD):
+def response(ca, certificate, hours, **options):
     """A response that is valid from some hours ago until in so many hours."""
-    now = datetime.datetime.utcnow()
-    until = now + datetime.timedelta(hours=hours)
-    is_revoked = status == ocsp.OCSPCertStatus.REVOKED
-    return ocsp.OCSPResponseBuilder().add_response(
-        cert=certificate.certificate, issuer=ca.certificate, algorithm=hashes.SHA256(),
-        cert_status=status, this_update=min(now, until) - datetime.timedelta(hours=1),
-        next_update=until, revocation_time=now if is_revoked else None, revocation_reason=None,
-    ).responder_id(ocsp.OCSPResponderEncoding.HASH, ca.certificate).sign(
-        ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return ocsp_responder.response(ca, certificate.certificate, 3600 * hours,
+                                   algorithm=hashes.SHA256(), **options)
 
 
 def stapled(gateway, name, *options):
@@ -370,14 +362,16 @@ def test_ocsp_of_a_folder(start, ca, store):
 
 @pytest.mark.parametrize("kind, words", [
     ("expired", "has expired"), ("other", "is for another certificate"),
+    ("same_number", "is for another certificate"),
     ("revoked", "says that the certificate is revoked"),
     ("forged", "is not signed by the certificate's issuer"), ("garbage", "is no OCSP response")])
 def test_ocsp_responses_that_are_not_sent(ca, other_ca, folder, kind, words):
     shop = with_issuer(ca, ca.server("shop.example"))
     data = {"expired": lambda: response(ca, shop, hours=-1),
             "other": lambda: response(ca, ca.server("shop.example"), hours=1),
-            "revoked": lambda: response(ca, shop, 1, ocsp.OCSPCertStatus.REVOKED),
-            "forged": lambda: response(other_ca, shop, hours=1),
+            "same_number": lambda: response(other_ca, shop, hours=1, signer=ca),
+            "revoked": lambda: response(ca, shop, 1, status=ocsp_responder.REVOKED),
+            "forged": lambda: response(ca, shop, hours=1, signer=other_ca),
             "garbage": lambda: b"0\x03\x0a\x01"}[kind]()
     replace(folder / "shop.ocsp", data)
     config = folder / "tidegate.yaml"

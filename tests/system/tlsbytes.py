@@ -1,6 +1,7 @@
 """TLS seen from the wire: recorded streams, ClientHellos cut and padded at will, alerts."""
 
 import hashlib
+import socket
 import ssl
 import struct
 
@@ -178,3 +179,50 @@ def alerts_in(data):
 
 def peer_fingerprint(tls):
     return hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
+
+
+EXTENSION_STATUS_REQUEST = 5
+CERTIFICATE_STATUS = 22
+SERVER_HELLO_DONE = 14
+
+
+def handshake_messages(data):
+    """[(type, body)] of the whole handshake messages in the plain records of what a server sent."""
+    stream = b"".join(payload for kind, payload in records_in(data) if kind == RECORD_HANDSHAKE)
+    out = []
+    at = 0
+    while at + 4 <= len(stream):
+        length = int.from_bytes(stream[at + 1:at + 4], "big")
+        if at + 4 + length > len(stream):
+            break
+        out.append((stream[at], stream[at + 4:at + 4 + length]))
+        at += 4 + length
+    return out
+
+
+def staple_of(address, server_name, seconds=20):
+    """The OCSP response (DER) that a client of TLS 1.2 is sent, where the handshake is plain to read;
+    None when there is none (RFC 6066 section 8)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    body = handshake_of(client_hello(server_name, context))[4:]
+    at = 2 + 32
+    at += 1 + body[at]
+    at += 2 + struct.unpack_from("!H", body, at)[0]
+    at += 1 + body[at]
+    extensions = (without_padding(body[at + 2:])
+                  + struct.pack("!HHBHH", EXTENSION_STATUS_REQUEST, 5, 1, 0, 0))
+    body = body[:at] + struct.pack("!H", len(extensions)) + extensions
+    data = b""
+    with socket.create_connection(address, seconds) as sock:
+        sock.sendall(to_records(b"\x01" + len(body).to_bytes(3, "big") + body, [16384]))
+        while True:
+            messages = dict(handshake_messages(data))
+            if SERVER_HELLO_DONE in messages:
+                status = messages.get(CERTIFICATE_STATUS)
+                return status[4:] if status else None
+            chunk = sock.recv(65536)
+            assert chunk, f"no handshake: alerts {alerts_in(data)}"
+            data += chunk
