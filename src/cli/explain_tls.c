@@ -152,6 +152,12 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct explain *ex = SSL_get_app_data(ssl);
 
+    if (SSL_version(ssl) == TLS1_3_VERSION) { /* in TLS 1.2 it comes later than its message */
+        unsigned early_data = SSL_SESSION_get_max_early_data(session);
+        explain_note(ex, "good for", "%lu s", SSL_SESSION_get_ticket_lifetime_hint(session));
+        explain_note(ex, "early data", early_data != 0 ? "up to %u bytes (0-RTT)" : "not taken",
+                     early_data);
+    }
     SSL_SESSION_free(ex->session);
     ex->session = session; /* ours now */
     return 1;

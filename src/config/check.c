@@ -58,7 +58,7 @@ static void check_user(const struct checker *checker)
     const struct settings *settings = checker->settings;
 
     if (settings->user != NULL && strcmp(settings->user, "root") == 0) {
-        config_report_add(checker->report, CONFIG_WARNING, config_place(settings, &settings->user),
+        config_report_add(checker->report, CONFIG_ERROR, config_place(settings, &settings->user),
                           "the gateway would keep the rights of root");
         config_report_hint(checker->report, "it needs none once it listens: name another user");
     }

@@ -30,7 +30,10 @@ def gateway(start_for_module, ca, origin, shop):
                "clients": {"verify": "required", "ca": str(ca.file)}}
     return start_for_module({"sites": [
         {"hosts": [HOST], "backend": origin.address, "tls": shop.settings()},
-        {"hosts": ["partners.example"], "backend": origin.address, "tls": two_way}]})
+        {"hosts": ["partners.example"], "backend": origin.address, "tls": two_way},
+        {"hosts": ["early.example"], "backend": origin.address,
+         "tls": {**ca.server("early.example").settings(), "early_data": True,
+                 "ticket_rotation": "1h"}}]})
 
 
 def explain(gateway, ca, *options, host=HOST, target="/"):
@@ -143,6 +146,13 @@ def test_resume(gateway, ca, options):
     assert steps_of(answer).count("client_hello") == 2
     assert steps_of(answer).count("certificate") == 1
     assert answer["steps"][-1]["title"] == "the session was resumed"
+
+
+def test_what_a_ticket_is_good_for(gateway, ca):
+    ticket = step(explain_json(gateway, ca), "new_session_ticket")
+    assert ticket["details"]["early_data"] == "not taken"
+    ticket = step(explain_json(gateway, ca, host="early.example"), "new_session_ticket")
+    assert ticket["details"] == {"good_for": "7200 s", "early_data": "up to 16384 bytes (0-RTT)"}
 
 
 def test_resume_where_the_server_does_not(ca, shop):

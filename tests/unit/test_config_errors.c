@@ -78,6 +78,7 @@ static const struct message_case errors[] = {
     {SITE "zzzzzzzz: 1\n", 4, 1, "unknown key 'zzzzzzzz' in the file", "listeners, backends"},
     {SITE "workers: 1\nworkers: 2\n", 5, 1, "'workers' is given twice in the file",
      "on line 4 already"},
+    {SITE "user: root\n", 4, 7, "keep the rights of root", "another user"},
     {SITE "    backend: 127.0.0.1:2\n", 4, 5, "'backend' is given twice in a site", "line 3"},
     {SITE "    auth: { jwt: {} }\n", 4, 5, "'auth' is not in this version of Tidegate yet",
      "later version"},
@@ -295,7 +296,6 @@ static const struct message_case warnings[] = {
      "no listener serves site 'b.example'", "'sites' of a listener"},
     {HOST "    backend: ['127.0.0.1:1', '127.0.0.1:1']\n", 3, 30,
      "server '127.0.0.1:1' is listed twice", "weight"},
-    {SITE "user: root\n", 4, 7, "keep the rights of root", NULL},
     {HOST "    backend: { servers: '127.0.0.1:1', tls: { verify: false, ca: x } }\n", 3, 66,
      "'ca' is not used", NULL},
 };
