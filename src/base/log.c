@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,15 @@ void log_set_role(const char *role)
     role_name = role;
 }
 
+/* A reader of standard error that has stopped (a pager, a held terminal) must not stop the traffic:
+ * its lines are lost. A pipe with room at all has room for a line (PIPE_BUF). */
+static bool has_room(void)
+{
+    struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
 static void write_line(enum log_level level, const char *suffix, const char *fmt, va_list args)
 {
     char line[2048];
@@ -41,8 +51,10 @@ static void write_line(enum log_level level, const char *suffix, const char *fmt
     len = strlen(line);
     line[len++] = '\n';
     /* Nobody could be told about a standard error that cannot be written. */
-    ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written;
+    if (has_room()) {
+        ssize_t written = write(STDERR_FILENO, line, len);
+        (void)written;
+    }
 }
 
 #define LOG_AT(level)                                                                              \

@@ -1,17 +1,20 @@
 """Supervisor and gateway: start, drain, stop, death and restart, privileges, workers."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
 from client import Connection, Ended, fetch, open_socket, request_bytes
 from origins import EchoOrigin, Origin, response_bytes
-from tidegate import LEFT, SANITIZER, Gateway, children_of, command, status_field
+from tidegate import (LEFT, SANITIZER, Gateway, binary, children_of, command, environment,
+                      status_field)
 from tlsbytes import client_hello
 from waiting import wait_until
 
@@ -266,6 +269,60 @@ def test_port_in_use_is_said(folder):
         code, text = wrong_start(folder, {"listeners": [{"bind": f"127.0.0.1:{port}"}], **SIMPLE})
         assert code == 1
         assert str(port) in text and "in use" in text
+
+
+@contextlib.contextmanager
+def running_with(folder, redirections="", **options):
+    """A gateway on a Unix socket whose standard descriptors are not the usual ones; its process and
+    address."""
+    path = folder / "gate.sock"
+    (folder / "tidegate.yaml").write_text(json.dumps({
+        "listeners": [{"bind": f"unix:{path}"}], "workers": 1,
+        "log": {"access": str(folder / "access.log")}, **SIMPLE}))
+    line = f"exec '{binary()}' run -c '{folder}/tidegate.yaml' {redirections}"
+    with subprocess.Popen(["/bin/sh", "-c", line], env=environment(), **options) as process:
+        try:
+            wait_until(path.exists, 20)
+            yield process, str(path)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("redirections", [
+    "0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-", "0<&- 2>&-"])
+def test_closed_standard_descriptors_are_no_sockets(folder, redirections):
+    """Else a listening socket or a client's connection would be what messages are written to."""
+    with running_with(folder, redirections) as (process, address):
+        with Connection(address) as connection:
+            assert connection.request().body == b"ok"
+            for pid in [process.pid, *children_of(process.pid)]:
+                for fd in redirections.split():
+                    target = os.readlink(f"/proc/{pid}/fd/{fd[0]}")
+                    assert target == "/dev/null", f"{fd}: {target}"
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_reader_of_standard_error_that_has_stopped_stops_nothing(folder):
+    out, into = os.pipe()
+    try:
+        os.set_blocking(into, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(into, b"x" * 4096)
+        os.set_blocking(into, True)
+        with running_with(folder, stderr=into) as (process, address):
+            def answers():
+                with contextlib.suppress(OSError):
+                    return fetch(address).body == b"ok"
+            wait_until(answers, 20, "an answer")
+            process.send_signal(signal.SIGHUP)
+            assert answers()
+            process.terminate()
+            assert process.wait(20) == 0
+    finally:
+        os.close(out)
+        os.close(into)
 
 
 def test_missing_configuration_is_said(folder):
