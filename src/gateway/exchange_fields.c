@@ -130,8 +130,9 @@ void exchange_prepare_request(struct exchange *x)
 void exchange_prepare_response(struct exchange *x)
 {
     struct http_response *response = &x->response;
+    const struct http_field *date = http_fields_find(&response->fields, FIELD_DATE);
 
-    if (response->status >= 200 && !http_fields_has(&response->fields, FIELD_DATE)) {
+    if (response->status >= 200 && (date == NULL || date->is_hop_by_hop)) {
         /* RFC 9110 section 6.6.1 */
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, worker_date(x->worker)));
     }

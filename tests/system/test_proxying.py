@@ -6,7 +6,7 @@ import re
 import pytest
 
 from client import Connection, chunked, fetch, request_bytes
-from origins import EchoOrigin, Origin, response_bytes
+from origins import EchoOrigin, Origin, canned, response_bytes
 
 
 def proxying(origin, **more):
@@ -221,6 +221,13 @@ def test_hop_by_hop_fields_of_the_response_are_removed(start):
                 assert not names & {"x-mine", "keep-alive", "proxy-connection", "upgrade"}
                 assert response.all("Set-Cookie") == ["a=1", "b=2"]
         assert len(origin.connections) == 1
+
+
+def test_date_that_belongs_to_one_hop_is_replaced(start):
+    answer = b"HTTP/1.1 200 OK\r\nConnection: date\r\nDate: then\r\nContent-Length: 0\r\n\r\n"
+    with Origin(canned(answer)) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
+        assert re.match(r"\w{3}, \d\d \w{3} \d{4} ", fetch(gateway.address).get("Date"))
 
 
 # 1xx.
