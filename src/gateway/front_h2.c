@@ -199,12 +199,20 @@ void front_h2_schedule(struct front_h2 *front)
 
 static void on_flood(struct front_h2 *front)
 {
-    struct trouble trouble = {h2_event_word(front->flood), h2_event_text(front->flood),
-                              "an attack, or a broken client: the connection was closed with "
-                              "ENHANCE_YOUR_CALM"};
+    struct trouble trouble = {h2_event_word(front->flood), h2_event_text(front->flood), FLOOD_MEND};
 
     session_log_end(front->session, &trouble);
     terminate(front, NGHTTP2_ENHANCE_YOUR_CALM, trouble.reason);
+}
+
+/* What nghttp2 passes over without a word: DATA for streams that have gone. After an early answer
+ * or a reset an honest client's window may still be on its way. */
+static void charge_skipped(struct front_h2 *front, size_t bytes)
+{
+    front->skipped_bytes += (int64_t)bytes;
+    while (front->skipped_bytes >= H2_LATE_BYTES && front_h2_charge(front, H2_EVENT_LATE)) {
+        front->skipped_bytes -= H2_LATE_BYTES;
+    }
 }
 
 static void use(struct front_h2 *front, struct span bytes)
@@ -212,17 +220,19 @@ static void use(struct front_h2 *front, struct span bytes)
     front->in_library = true;
     ssize_t n = nghttp2_session_mem_recv(front->h2, (const uint8_t *)bytes.ptr, bytes.len);
     front->in_library = false;
+    if (n > 0) {
+        charge_skipped(front, (size_t)n);
+    }
     if (front->was_flooded) {
         on_flood(front);
     } else if (n < 0) {
-        uint32_t code =
-            n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
-        session_log_end(
-            front->session,
-            &(struct trouble){n == NGHTTP2_ERR_FLOODED ? "h2_flood" : "h2_protocol_error",
-                              nghttp2_strerror((int)n), NULL});
+        bool is_flood = n == NGHTTP2_ERR_FLOODED;
+        session_log_end(front->session,
+                        &(struct trouble){is_flood ? "h2_flood" : "h2_protocol_error",
+                                          nghttp2_strerror((int)n), is_flood ? FLOOD_MEND : NULL});
         front->was_flooded = true; /* its line is written */
-        terminate(front, code, "h2_protocol_error");
+        terminate(front, is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
+                  "h2_protocol_error");
     }
 }
 
@@ -425,6 +435,7 @@ struct front *front_h2_create(struct session *session)
     list_init(&front->spent);
     deferred_init(&front->again, on_again);
     h2_budget_init(&front->budget, front_h2_now(front));
+    front->skipped_bytes = -FRONT_H2_PREFACE_BYTES;
     front->idle_since_us = front_h2_now(front);
     front->h2 = front_h2_session_new(front);
     return &front->base;

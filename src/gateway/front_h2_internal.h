@@ -22,6 +22,8 @@
 /* What all streams of a worker may have sent that no server has taken. */
 #define WAITING_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
 #define CONNECTION_WINDOW (16 * 1024 * 1024)
+#define FRAME_HEAD_BYTES 9
+#define FLOOD_MEND "an attack, or a broken client: the connection was closed with ENHANCE_YOUR_CALM"
 
 struct h2_trailers;
 
@@ -65,6 +67,8 @@ struct front_h2 {
     struct list woken;
     struct list spent;
     struct h2_stream *giver; /* whose exchange is giving a long piece just now */
+    int32_t newest_id;       /* the highest stream that HEADERS came for */
+    int64_t skipped_bytes;   /* received, less those of the frames that nghttp2 told of */
     unsigned stream_count;
     unsigned wide_streams;
     size_t run_bytes;       /* in the outbox, not flushed yet */

@@ -7,6 +7,9 @@
 
 #include "gateway/front_h2_internal.h"
 
+/* More than the budget of a moment pays for: only who never reads gets there. */
+#define OUTBOUND_ACKS_MAX 4096
+
 static struct h2_limits limits_of(const struct front_h2 *front)
 {
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
@@ -374,16 +377,30 @@ static bool on_data_frame(struct front_h2 *front, struct h2_stream *stream,
 
 /* ---- frames ---- */
 
-/* Everything but HEADERS and DATA has its price at once; those are looked at when they are whole.
- */
+/* Those of a stream that is there are looked at when they are whole. nghttp2 skips the others. */
+static bool charge_headers(struct front_h2 *front, nghttp2_session *h2,
+                           const nghttp2_frame_hd *head)
+{
+    const struct h2_stream *stream = find(h2, head->stream_id);
+
+    if (head->stream_id > front->newest_id) {
+        front->newest_id = head->stream_id;
+        return true;
+    }
+    return (stream != NULL && !stream->is_reset) || front_h2_charge(front, H2_EVENT_OTHER);
+}
+
+/* Everything but HEADERS and DATA has its price at once. DATA for streams that have gone is not
+ * even told: front_h2.c finds its bytes missing. */
 static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *user_data)
 {
     struct front_h2 *front = user_data;
     enum h2_event event;
 
-    (void)h2;
+    front->skipped_bytes -= FRAME_HEAD_BYTES + (int64_t)head->length;
     switch (head->type) {
     case NGHTTP2_HEADERS:
+        return charge_headers(front, h2, head) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     case NGHTTP2_DATA:
         return 0;
     case NGHTTP2_RST_STREAM:
@@ -457,12 +474,14 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
 static void log_goaway(struct front_h2 *front, const nghttp2_goaway *goaway)
 {
     char detail[128];
+    bool is_flood = goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM;
 
     (void)snprintf(detail, sizeof(detail), "the client broke a rule of HTTP/2: %.*s (%s)",
                    (int)(goaway->opaque_data_len < 80 ? goaway->opaque_data_len : 80),
                    goaway->opaque_data_len != 0 ? (const char *)goaway->opaque_data : "",
                    nghttp2_http2_strerror(goaway->error_code));
-    session_log_end(front->session, &(struct trouble){"h2_protocol_error", detail, NULL});
+    session_log_end(front->session, &(struct trouble){is_flood ? "h2_flood" : "h2_protocol_error",
+                                                      detail, is_flood ? FLOOD_MEND : NULL});
 }
 
 static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user_data)
@@ -555,6 +574,15 @@ static void see_unknown_frames(nghttp2_option *option)
     }
 }
 
+/* nghttp2 has limits of its own, which would answer before ours, and less clearly. What it holds of
+ * answers that the client does not read stays limited. */
+static void leave_floods_to_the_budget(nghttp2_option *option)
+{
+    nghttp2_option_set_max_continuations(option, SIZE_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
+    nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
+}
+
 static nghttp2_option *make_option(void)
 {
     nghttp2_option *option;
@@ -564,6 +592,7 @@ static nghttp2_option *make_option(void)
     nghttp2_option_set_no_closed_streams(option, 1);
     /* h2_fields.c checks messages, so that each refusal is ours to name and to test. */
     nghttp2_option_set_no_http_messaging(option, 1);
+    leave_floods_to_the_budget(option);
     see_unknown_frames(option);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     return option;

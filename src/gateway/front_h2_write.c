@@ -13,8 +13,6 @@
 /* What is put into one send. */
 #define RUN_BYTES 65536
 
-#define FRAME_HEAD_BYTES 9
-
 /* Trailers that wait for the body's end: an array, then its texts. */
 struct h2_trailers {
     size_t count;

@@ -24,6 +24,7 @@ static const struct h2_price {
                             "the client sends one malformed request after another"},
     [H2_EVENT_TOO_LARGE] = {100, "h2_head_flood",
                             "the client sends one head over the limits after another"},
+    [H2_EVENT_LATE] = {1, "h2_late_data_flood", "the client sends DATA for streams that have gone"},
     [H2_EVENT_OTHER] = {4, "h2_frame_flood", "the client sends frames that mean nothing"},
 };
 

@@ -15,6 +15,7 @@
 /* Tokens: what a new connection may spend at once, and what a second gives back. */
 #define H2_BUDGET_TOKENS 4000
 #define H2_BUDGET_PER_SECOND 400
+#define H2_LATE_BYTES 16384
 
 enum h2_event {
     H2_EVENT_RESET,         /* RST_STREAM from the peer */
@@ -26,6 +27,7 @@ enum h2_event {
     H2_EVENT_WINDOW_UPDATE, /* each */
     H2_EVENT_MALFORMED,     /* a head or frame that broke a rule and ended its stream only */
     H2_EVENT_TOO_LARGE,     /* a head over the limits: HPACK bombs */
+    H2_EVENT_LATE,          /* H2_LATE_BYTES of DATA for streams that have gone */
     H2_EVENT_OTHER,         /* GOAWAY, unknown kinds, frames for streams that have gone */
     H2_EVENT_COUNT
 };

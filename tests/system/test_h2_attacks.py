@@ -3,15 +3,17 @@ amount of memory; others are served meanwhile."""
 
 import contextlib
 import itertools
+import re
 import time
 
 import pytest
 
 from client import open_socket
 from h2client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
-                      HEADERS, INTERNAL_ERROR, PING, PREFACE, PRIORITY, PRIORITY_UPDATE,
-                      PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Client, frame)
+                      HEADERS, PING, PREFACE, PRIORITY, PRIORITY_UPDATE, PROTOCOL_ERROR,
+                      RST_STREAM, SETTINGS, WINDOW_UPDATE, Client, frame)
 from origins import EchoOrigin, Origin
+from tidegate import command
 
 MIB = 1024 * 1024
 GROWTH_BYTES = 24 * MIB
@@ -61,6 +63,11 @@ def padded_empty_data(number):
     return (open_stream(1, False) if number == 0 else b"") + frame(DATA, 8, 1, b"\x05" + bytes(5)) * 100
 
 
+def finished(number, then):
+    """A stream that is over, and what comes for it nevertheless."""
+    return open_stream(1, False) + frame(RST_STREAM, 0, 1, b"\0\0\0\x08") if number == 0 else then
+
+
 def continuation(number):
     return frame(HEADERS, 0, 1, b"\x82") if number == 0 else frame(CONTINUATION, 0, 1, b"") * 100
 
@@ -89,6 +96,26 @@ FLOODS = {
     "PRIORITY_UPDATE": lambda n: frame(PRIORITY_UPDATE, 0, 0, b"\0\0\0\x01u=1") * 100,
     "WINDOW_UPDATE": lambda _: frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x01") * 100,
     "unknown frames": lambda _: frame(0x77, 0, 0, b"x") * 100,
+    "late HEADERS": lambda n: finished(n, open_stream(1) * 100),
+    "late empty HEADERS": lambda n: finished(n, frame(HEADERS, END_HEADERS, 1) * 100),
+    "late DATA": lambda n: finished(n, frame(DATA, 0, 1) * 50000),
+    "resets of a stream that has gone":
+        lambda n: finished(n, frame(RST_STREAM, 0, 1, b"\0\0\0\x08") * 100),
+    "many SETTINGS in one": lambda _: frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64" * 100),
+}
+# Each of these would be an error of its own, whatever their number: the first one ends it.
+ERRORS = ("window updates of zero", "SETTINGS acknowledgements")
+NAMES = {
+    "rapid reset": "h2_reset_flood", "malformed requests": "h2_malformed_flood",
+    "empty DATA": "h2_empty_data_flood", "padded empty DATA": "h2_empty_data_flood",
+    "empty CONTINUATION": "h2_continuation_flood", "long CONTINUATION": "h2_continuation_flood",
+    "SETTINGS": "h2_settings_flood", "empty SETTINGS": "h2_settings_flood",
+    "PING": "h2_ping_flood", "PING acknowledgements": "h2_ping_flood",
+    "PRIORITY": "h2_priority_flood", "PRIORITY_UPDATE": "h2_priority_flood",
+    "WINDOW_UPDATE": "h2_window_flood", "unknown frames": "h2_frame_flood",
+    "late HEADERS": "h2_frame_flood", "late empty HEADERS": "h2_frame_flood",
+    "late DATA": "h2_late_data_flood", "resets of a stream that has gone": "h2_reset_flood",
+    "many SETTINGS in one": "h2_flood",
 }
 
 
@@ -159,31 +186,38 @@ def test_flood(gateway, name):
     others_are_served(gateway)
     before = gateway.rss_bytes()
     with Raw(gateway.address) as client:
-        client.flood(FLOODS[name])
+        client.flood(FLOODS[name], 128 * MIB)
         client.read_to_end()
-        assert client.goaway in (None, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, INTERNAL_ERROR)
+        assert client.goaway in (None, PROTOCOL_ERROR if name in ERRORS else ENHANCE_YOUR_CALM)
         others_are_served(gateway)
         assert gateway.rss_bytes() - before < GROWTH_BYTES
     entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
     assert entry["reason"].startswith("h2_"), entry
-    assert entry["bytes_in"] < 8 * MIB
+    assert entry["bytes_in"] < (72 if name == "late DATA" else 8) * MIB
 
 
-@pytest.mark.parametrize("name, reason", [
-    ("rapid reset", "h2_reset_flood"), ("malformed requests", "h2_malformed_flood"),
-    ("PING", "h2_ping_flood"),
-    ("SETTINGS", "h2_settings_flood"), ("empty DATA", "h2_empty_data_flood"),
-    ("padded empty DATA", "h2_empty_data_flood"), ("PRIORITY", "h2_priority_flood"),
-    ("PRIORITY_UPDATE", "h2_priority_flood"), ("WINDOW_UPDATE", "h2_window_flood"),
-    ("unknown frames", "h2_frame_flood")])
-def test_flood_is_named(gateway, name, reason):
+@pytest.mark.parametrize("name", [name for name in FLOODS if name not in ERRORS])
+def test_flood_is_named(gateway, name):
     """By GOAWAY with ENHANCE_YOUR_CALM to a client that listens, and in the log."""
     with Raw(gateway.address) as client:
-        client.flood(FLOODS[name])
+        client.flood(FLOODS[name], 128 * MIB)
         client.read_to_end()
         assert client.goaway in (None, ENHANCE_YOUR_CALM)  # a RST may have overtaken it
     entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
-    assert entry["reason"] == reason and entry["mend"]
+    assert entry["reason"] == NAMES[name] and entry["mend"]
+
+
+def test_floods_are_counted(start, folder):
+    control = folder / "control.sock"
+    gateway = start({"control": str(control), "sites": [{"hosts": ["*"], "routes": [
+        {"match": {"path": "/*"}, "respond": {"body": "ok"}}]}]})
+    for name in ("PING", "PING", "empty CONTINUATION"):
+        with Raw(gateway.address) as client:
+            client.flood(FLOODS[name])
+            client.read_to_end()
+    text = command("status", "--handshakes", "--socket", str(control)).stdout
+    assert re.search(r"\b2\b.*h2_ping_flood", text), text
+    assert re.search(r"\b1\b.*h2_continuation_flood", text), text
 
 
 def test_rapid_reset_does_not_reach_the_origin_for_good(gateway, origin):
