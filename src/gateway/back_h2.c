@@ -58,6 +58,14 @@ static struct back_h2_conn *create(struct worker *worker, const struct backend *
     return c;
 }
 
+static void wake(struct back_h2_conn *c)
+{
+    if (c->is_idle) {
+        c->is_idle = false;
+        upstream_wake(c->upstream, c->server);
+    }
+}
+
 /* The exchanges on it have been, or will be, told by the caller. */
 static void close_quietly(struct back_h2_conn *c)
 {
@@ -70,6 +78,7 @@ static void close_quietly(struct back_h2_conn *c)
         dial_cancel(&c->dial);
     }
     c->state = BACK_H2_CLOSED;
+    wake(c);
     list_remove(&c->node);
     list_remove(&c->shared);
     if (c->carrier != NULL) {
@@ -143,9 +152,15 @@ static void rest(struct back_h2_conn *c)
         say_goodbye(c);
         return;
     }
-    if (c->timer.deadline_us == 0) {
-        timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->idle_timeout_ms);
+    if (c->is_idle || c->is_doubtful) {
+        return; /* its timer runs */
     }
+    c->is_idle = upstream_rest(c->upstream, c->server);
+    if (!c->is_idle) {
+        say_goodbye(c);
+        return;
+    }
+    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->idle_timeout_ms);
 }
 
 static void on_timer(struct timer *timer)
@@ -180,6 +195,7 @@ static bool has_room(const struct back_h2_conn *c)
 static void open_stream(struct back_h2_conn *c, struct exchange *x)
 {
     timer_clear(&c->timer);
+    wake(c);
     exchange_attach(x, back_h2_stream_create(c, x));
 }
 

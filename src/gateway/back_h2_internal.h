@@ -35,6 +35,7 @@ struct back_h2_conn {
     struct list due;     /* whose exchange ends once nghttp2 has returned */
     unsigned stream_count;
     bool is_going_away; /* takes no new streams */
+    bool is_idle;       /* counted among those of its server */
     bool is_doubtful;   /* a PING is out, after a stream on which nothing came */
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */

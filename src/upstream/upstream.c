@@ -106,6 +106,23 @@ bool upstream_park(struct upstream *upstream, size_t server, struct list *node)
     return true;
 }
 
+bool upstream_rest(struct upstream *upstream, size_t server)
+{
+    struct upstream_server *s = &upstream->servers[server];
+
+    if (s->idle_count >= upstream->backend->idle_connections) {
+        return false;
+    }
+    s->idle_count++;
+    return true;
+}
+
+void upstream_wake(struct upstream *upstream, size_t server)
+{
+    CHECK(upstream->servers[server].idle_count > 0);
+    upstream->servers[server].idle_count--;
+}
+
 struct list *upstream_unpark(struct upstream *upstream, size_t server)
 {
     struct upstream_server *s = &upstream->servers[server];

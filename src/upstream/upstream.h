@@ -17,8 +17,8 @@ struct upstream {
     const struct backend *backend;
     struct balance_server *balance; /* server_count of each */
     struct upstream_server {
-        struct list idle; /* newest first */
-        unsigned idle_count;
+        struct list idle;    /* newest first */
+        unsigned idle_count; /* of both kinds */
         uint64_t down_until_us;
         struct list shared;      /* connections that carry many requests at once, oldest first */
         unsigned shared_streams; /* how many the server last said to take on one; 0: not known */
@@ -53,5 +53,10 @@ bool upstream_park(struct upstream *upstream, size_t server, struct list *node) 
 struct list *upstream_unpark(struct upstream *upstream, size_t server);
 /* For a parked connection that has died or is too old. */
 void upstream_remove_parked(struct upstream *upstream, size_t server, struct list *node);
+/* A shared connection has become idle, and stays in its list; false: too many are, so the caller
+ * closes it. */
+bool upstream_rest(struct upstream *upstream, size_t server) MUST_CHECK;
+/* And is not idle any more. */
+void upstream_wake(struct upstream *upstream, size_t server);
 
 #endif

@@ -254,6 +254,34 @@ def test_idle_connection_ends(start):
         assert len(origin.connections) == 1
 
 
+@pytest.mark.parametrize("most", [0, 2])
+def test_idle_connections_are_bounded(start, most):
+    """Eight at once need four connections; afterwards only so many stay."""
+    ended, everything, seen = [], threading.Event(), []
+
+    def script(connection):
+        while connection.goaway is None:
+            connection.poll(0.05)
+            while connection.heads:
+                seen.append(connection.next_head())
+            if len(seen) >= 8:
+                everything.set()
+            while everything.is_set() and connection.wholes:
+                text(connection, connection.next_request())
+        assert connection.goaway == NO_ERROR
+        ended.append(connection.number)
+
+    with H2Origin(script, settings={CODES.MAX_CONCURRENT_STREAMS: 2}) as origin:
+        gateway = start(config(origin, idle_connections=most))
+        assert [one.status for one in many(gateway.address, 8)] == [200] * 8
+        made = len(origin.connections)
+        assert made >= 4
+        wait_until(lambda: len(ended) == made - most, 20)
+        assert fetch(gateway.address, "/again").status == 200
+        assert len(origin.connections) == (made if most else made + 1)
+        wait_until(lambda: len(ended) == len(origin.connections) - most, 20)
+
+
 def test_auto_takes_what_the_server_chooses(start, ca, shop):
     tls = {"ca": str(ca.file), "server_name": "shop.example"}
     h1_context = shop.server_context()
