@@ -6,6 +6,7 @@
 #include "gateway/back.h"
 #include "gateway/client_identity.h"
 #include "gateway/dial.h"
+#include "gateway/websocket.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
 #define ARENA_BLOCK 8192
@@ -388,6 +389,13 @@ void exchange_response_head(struct exchange *x)
     }
     exchange_progress(x);
     replay_drop(&x->replay);
+    if (x->response.status == 101 && websocket_is_asked(x) && !websocket_is_accepted(x)) {
+        exchange_refuse(x, 502, false, "bad_websocket_accept",
+                        "the server switched to WebSocket without the answer to the key "
+                        "(Sec-WebSocket-Accept, RFC 6455 section 4.2.2)",
+                        "see whether it is a WebSocket server");
+        return;
+    }
     if (x->response.status == 101 && x->front->upgrade == NULL) {
         exchange_start_streams(x);
         return;

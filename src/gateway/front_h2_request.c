@@ -1,11 +1,10 @@
 /* Requests: nghttp2's callbacks, from frames to exchanges. None of them ends the connection: they
  * note what is to be done, and front_h2.c does it when nghttp2 has returned. */
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
+#include "gateway/websocket.h"
 
 /* More than the budget of a moment pays for: only who never reads gets there. */
 #define OUTBOUND_ACKS_MAX 4096
@@ -132,21 +131,6 @@ static void set_priority(struct h2_stream *stream, const struct http_request *re
     }
 }
 
-/* HTTP/1.1 servers want a key, which RFC 8441 section 5 leaves out. */
-static void add_websocket_key(struct exchange *x)
-{
-    unsigned char bytes[16] = {0};
-    unsigned char text[25];
-
-    if (http_fields_find_name(&x->request.fields, SPAN_OF("sec-websocket-key")) != NULL) {
-        return;
-    }
-    (void)RAND_bytes(bytes, sizeof(bytes));
-    int len = EVP_EncodeBlock(text, bytes, sizeof(bytes));
-    http_fields_add(&x->request.fields, &x->arena, FIELD_OTHER, SPAN_OF("Sec-WebSocket-Key"),
-                    arena_copy(&x->arena, span_make(text, (size_t)len)));
-}
-
 static bool finish_head(struct h2_stream *stream, bool is_end)
 {
     struct exchange *x = stream->exchange;
@@ -161,8 +145,8 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
     stream->is_head_done = true;
     x->is_plain_error = false;
     set_priority(stream, request);
-    if (request->is_extended_connect && span_ieq(request->upgrade, SPAN_OF("websocket"))) {
-        add_websocket_key(x);
+    if (websocket_is_asked(x)) {
+        websocket_add_key(x);
     }
     x->request_done = request->framing == HTTP_FRAMING_NONE;
     exchange_begin(x);

@@ -1,6 +1,7 @@
 """WebSocket over HTTP/2 (RFC 8441): extended CONNECT to a server that speaks HTTP/1.1."""
 
 import base64
+import hashlib
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from h2client import CANCEL, PROTOCOL_ERROR, Client
 from origins import Origin, response_bytes
 
 MIB = 1024 * 1024
+MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def echo(connection):
@@ -22,9 +24,13 @@ def echo(connection):
         connection.send(response_bytes(403, [("Connection", "close")], b"no"))
         return
     assert request.get("Connection").lower() == "upgrade"
-    assert len(base64.b64decode(request.get("Sec-WebSocket-Key"))) == 16
+    key = request.get("Sec-WebSocket-Key")
+    assert len(base64.b64decode(key)) == 16
+    proof = base64.b64encode(hashlib.sha1((key + MAGIC).encode()).digest()).decode()
+    accept = {"/unproven": "x", "/case": proof.swapcase(), "/bare": None}.get(request.target, proof)
+    line = f"Sec-WebSocket-Accept: {accept}\r\n" if accept else ""
     connection.send(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {request.get('Upgrade')}\r\n"
-                    "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n"
+                    f"Connection: Upgrade\r\n{line}"
                     "Sec-WebSocket-Protocol: chat\r\n\r\nhi".encode())
     if connection.buffer:
         connection.send(connection.buffer)
@@ -160,11 +166,18 @@ def test_plain_port(gateway):
 @pytest.mark.parametrize("target, protocol, status", [
     ("/refused", "websocket", 403),  # the server's answer passes
     ("/plain", "websocket", 502),    # a success without the protocol must not look like one
+    ("/unproven", "websocket", 502), ("/case", "websocket", 502), ("/bare", "websocket", 502),
     ("/page", "websocket", 501), ("/closed", "websocket", 501), ("/", "other", 501)])
 def test_refusals(client, target, protocol, status):
     stream, response = connect(client, target, protocol)
     assert response.status == status
     assert client.request("/page").status == 200
+
+
+def test_a_server_that_proves_nothing_is_told_of(gateway, client):
+    """It may not know what it has switched to (RFC 6455 section 4.1)."""
+    assert connect(client, "/unproven")[1].status == 502
+    assert gateway.wait_log(target="/unproven")["reason"] == "bad_websocket_accept"
 
 
 def test_malformed(client):

@@ -1,0 +1,18 @@
+/* The handshake's key and its answer (RFC 6455 section 4), which WebSocket over HTTP/2 leaves out
+ * (RFC 8441 section 5) and HTTP/1.1 servers want: the gateway is the client there. */
+#ifndef TIDEGATE_GATEWAY_WEBSOCKET_H
+#define TIDEGATE_GATEWAY_WEBSOCKET_H
+
+#include <stdbool.h>
+
+struct exchange;
+
+/* Whether its extended CONNECT asks for WebSocket. */
+bool websocket_is_asked(const struct exchange *x);
+/* Adds Sec-WebSocket-Key, unless the client has sent one. */
+void websocket_add_key(struct exchange *x);
+/* Whether the response proves that the server has read the key: otherwise it may be one that does
+ * not know what it has switched to. */
+bool websocket_is_accepted(const struct exchange *x);
+
+#endif
