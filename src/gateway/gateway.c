@@ -12,11 +12,10 @@
 #include "base/log.h"
 #include "gateway/log_writer.h"
 #include "gateway/ocsp_fetcher.h"
+#include "gateway/resolver.h"
 #include "gateway/worker.h"
 
 #define WORKERS_MAX 256
-/* Between two attempts to resolve the names that could not be. */
-#define RESOLVE_AGAIN_MS 2000
 
 struct gateway {
     struct snapshot *snapshot;
@@ -29,6 +28,7 @@ struct gateway {
     bool is_stopping;
     uint64_t refresh_at_ms; /* the next look at certificate files */
     struct ocsp_fetcher *ocsp;
+    struct resolver *resolver; /* NULL: no names */
 };
 
 struct worker_start {
@@ -48,34 +48,6 @@ static unsigned count_workers(const struct settings *settings)
         return count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
     }
     return 1;
-}
-
-/* ---- names of servers ---- */
-
-static const char *resolve_all(struct gateway *gateway, bool first_time)
-{
-    const char *unresolved = NULL;
-
-    for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
-        struct backend *backend = &gateway->snapshot->backends[b];
-        for (size_t s = 0; s < backend->server_count; s++) {
-            struct server *server = &backend->servers[s];
-            struct error error;
-            if (server->host == NULL || atomic_load(&server->addresses) != NULL) {
-                continue;
-            }
-            if (!server_resolve(server, &error)) {
-                unresolved = server->host;
-                if (first_time) {
-                    log_error("backend %s: %s; trying again every %d s", backend->name, error.text,
-                              RESOLVE_AGAIN_MS / 1000);
-                }
-            } else if (!first_time) {
-                log_info("backend %s: %s is resolved now", backend->name, server->host);
-            }
-        }
-    }
-    return unresolved;
 }
 
 /* ---- workers ---- */
@@ -164,10 +136,10 @@ static void refresh_certificates(struct gateway *gateway)
 /* ---- the control thread ---- */
 
 /* How long there is nothing to do but to wait for commands; -1: for ever. */
-static int wait_ms(const struct gateway *gateway, bool is_unresolved)
+static int wait_ms(const struct gateway *gateway)
 {
     uint64_t now = now_ms();
-    uint64_t wait = is_unresolved ? RESOLVE_AGAIN_MS : UINT64_MAX;
+    uint64_t wait = UINT64_MAX;
 
     if (gateway->is_stopping) {
         return -1;
@@ -236,19 +208,15 @@ static void control(struct gateway *gateway)
 {
     struct pollfd fds[2] = {{.fd = gateway->control_fd, .events = POLLIN},
                             {.fd = gateway->ended_fds[0], .events = POLLIN}};
-    bool is_unresolved = resolve_all(gateway, true) != NULL;
 
     while (atomic_load(&gateway->workers_running) != 0) {
-        int ready = poll(fds, 2, wait_ms(gateway, is_unresolved));
+        int ready = poll(fds, 2, wait_ms(gateway));
         trust_refresh(&gateway->snapshot->trust);
         if (ready > 0 && fds[0].revents != 0) {
             read_commands(gateway, &fds[0]);
         }
         if (ready > 0 && fds[1].revents != 0) {
             read_worker(gateway);
-        }
-        if (is_unresolved && !gateway->is_stopping) {
-            is_unresolved = resolve_all(gateway, false) != NULL;
         }
         refresh_certificates(gateway);
     }
@@ -290,6 +258,7 @@ static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_
     if (!start_workers(gateway, listen_fds, listen_count)) {
         return false;
     }
+    gateway->resolver = resolver_start(gateway->snapshot);
     gateway->ocsp =
         ocsp_fetcher_start(gateway->snapshot->ocsp, gateway->snapshot->settings->timeouts.ocsp_ms);
     ssize_t n = write(gateway->control_fd, &up, 1);
@@ -317,6 +286,7 @@ int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen
     for (unsigned i = 0; i < gateway.worker_count; i++) {
         (void)pthread_join(gateway.workers[i]->thread, NULL);
     }
+    resolver_stop(gateway.resolver);
     ocsp_fetcher_stop(gateway.ocsp);
     say_what_is_left(&gateway);
     for (unsigned i = 0; i < gateway.worker_count; i++) {

@@ -272,15 +272,16 @@ def test_port_in_use_is_said(folder):
 
 
 @contextlib.contextmanager
-def running_with(folder, redirections="", **options):
-    """A gateway on a Unix socket whose standard descriptors are not the usual ones; its process and
-    address."""
+def running_with(folder, redirections="", config=None, variables=None, **options):
+    """A gateway on a Unix socket whose standard descriptors or environment are not the usual ones;
+    its process and address."""
     path = folder / "gate.sock"
     (folder / "tidegate.yaml").write_text(json.dumps({
         "listeners": [{"bind": f"unix:{path}"}], "workers": 1,
-        "log": {"access": str(folder / "access.log")}, **SIMPLE}))
+        "log": {"access": str(folder / "access.log")}, **(config or SIMPLE)}))
     line = f"exec '{binary()}' run -c '{folder}/tidegate.yaml' {redirections}"
-    with subprocess.Popen(["/bin/sh", "-c", line], env=environment(), **options) as process:
+    with subprocess.Popen(["/bin/sh", "-c", line], env=environment(**(variables or {})),
+                          **options) as process:
         try:
             wait_until(path.exists, 20)
             yield process, str(path)
@@ -323,6 +324,40 @@ def test_reader_of_standard_error_that_has_stopped_stops_nothing(folder):
     finally:
         os.close(out)
         os.close(into)
+
+
+SLOW_LOOKUP = """
+#include <netdb.h>
+#include <unistd.h>
+int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    (void)name, (void)port, (void)hints, (void)found;
+    sleep(120);
+    return EAI_AGAIN;
+}
+"""
+
+
+def test_name_servers_that_do_not_answer_hold_up_nothing(folder):
+    """Neither the drain nor other servers wait for a lookup that nobody answers."""
+    (folder / "slow.c").write_text(SLOW_LOOKUP)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "slow.so", folder / "slow.c"],
+                   check=True, timeout=60)
+    asan = environment().get("ASAN_OPTIONS", "")
+    with EchoOrigin() as origin:
+        config = {"backends": [{"name": "b", "servers": ["slow.example:80", origin.address]}],
+                  "sites": [{"hosts": ["*"], "backend": "b"}], "timeouts": {"drain": "60s"}}
+        with running_with(folder, config=config, variables={
+                "LD_PRELOAD": str(folder / "slow.so"),
+                "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0"}) as (process, address):
+            def answers():
+                with contextlib.suppress(OSError):
+                    return fetch(address).status == 200
+            wait_until(answers, 20, "an answer")
+            process.terminate()
+            assert process.wait(20) == 0
+        assert '"status":200' in (folder / "access.log").read_text().replace(": ", ":")
 
 
 def test_missing_configuration_is_said(folder):
