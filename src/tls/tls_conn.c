@@ -118,6 +118,23 @@ static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is
     return cause;
 }
 
+/* A cause that tells little by itself is told with what the library, or the peer, says. */
+static void add_reason(struct tls_conn *tls, const struct handshake_cause *cause)
+{
+    char *text = NULL;
+    int len = -1;
+
+    if (tls->alert_received != TLS_ALERT_NONE) {
+        len = asprintf(&text, "%s: alert %d, %s", cause->sentence, tls->alert_received,
+                       tls_alert_name(tls->alert_received));
+    } else if (tls->detail != NULL) {
+        len = asprintf(&text, "%s: %s", cause->sentence, tls->detail);
+    }
+    if (len >= 0) {
+        tls->gap = text;
+    }
+}
+
 static void fail_by_library(struct tls_conn *tls)
 {
     const struct handshake_cause *cause;
@@ -138,7 +155,13 @@ static void fail_by_library(struct tls_conn *tls)
         free(tls->gap);
         tls->gap = NULL;
     }
-    fail(tls, cause != NULL ? cause : handshake_cause_of(&facts));
+    if (cause == NULL) {
+        cause = handshake_cause_of(&facts);
+        if (handshake_cause_is_vague(cause)) {
+            add_reason(tls, cause);
+        }
+    }
+    fail(tls, cause);
 }
 
 /* Keeps what the library did not take, until the owner reads. */

@@ -27,7 +27,7 @@ struct tls_conn {
     struct deferred report;
     const struct handshake_cause *cause; /* NULL: nothing has failed */
     const char *detail;
-    char *gap;                 /* an intermediate certificate that was missing; then a sentence */
+    char *gap;                 /* an intermediate certificate that was missing; then what is said */
     struct held *held;         /* NULL: nothing is held back */
     char *leftover;            /* ciphertext that was received, and not yet decrypted */
     struct session_slot *slot; /* where sessions with this server are kept; NULL: nowhere */

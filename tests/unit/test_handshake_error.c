@@ -62,6 +62,9 @@ static void reasons_have_words(void **state)
         {SSL_R_PACKET_LENGTH_TOO_LONG, "record_too_long"},
         {SSL_R_LENGTH_MISMATCH, "malformed"},
         {SSL_R_BAD_EXTENSION, "malformed"},
+        {SSL_R_INVALID_ALERT, "malformed"},
+        {SSL_R_BAD_RECORD_TYPE, "unexpected_message"},
+        {SSL_R_UNKNOWN_CIPHER_RETURNED, "no_common_cipher"},
         {SSL_R_UNINITIALIZED, "other"},
         {0, "other"},
     };
@@ -135,6 +138,23 @@ static void alerts_go_first(void **state)
     assert_string_equal(cause(true, 0, X509_V_OK, 255)->word, "alert_other");
 }
 
+/* Those whose words say little by themselves. */
+static void vague_causes_are_known(void **state)
+{
+    (void)state;
+    assert_true(handshake_cause_is_vague(cause(true, 0, X509_V_OK, TLS_ALERT_NONE)));
+    assert_true(handshake_cause_is_vague(cause(true, 0, X509_V_OK, 255)));
+    for (int is_server = 0; is_server < 2; is_server++) {
+        assert_true(
+            handshake_cause_is_vague(cause(is_server == 1, SSL_R_CERTIFICATE_VERIFY_FAILED,
+                                           X509_V_ERR_PATH_LENGTH_EXCEEDED, TLS_ALERT_NONE)));
+        assert_false(handshake_cause_is_vague(
+            cause(is_server == 1, SSL_R_BAD_EXTENSION, X509_V_OK, TLS_ALERT_NONE)));
+        assert_false(handshake_cause_is_vague(
+            cause(is_server == 1, 0, X509_V_OK, TLS_ALERT_HANDSHAKE_FAILURE)));
+    }
+}
+
 /* Another part of the library may use the same number for another reason. */
 static void other_parts_of_the_library_are_not_mistaken(void **state)
 {
@@ -154,6 +174,7 @@ int main(void)
         cmocka_unit_test(reasons_have_words),
         cmocka_unit_test(verdicts_name_the_side),
         cmocka_unit_test(alerts_go_first),
+        cmocka_unit_test(vague_causes_are_known),
         cmocka_unit_test(other_parts_of_the_library_are_not_mistaken),
     };
 
