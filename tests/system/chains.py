@@ -71,13 +71,29 @@ class Chains:
                        .sign(key, hashes.SHA256()))
         return self._leaf("self", certificate, key)
 
-    def weak(self, host):
-        """RSA with 1024 bits."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    def _below_root(self, kind, host, key, digest):
         certificate = (self._builder(host, key, self.root.certificate.subject)
                        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), False)
-                       .sign(self.root.key, hashes.SHA256()))
-        return self._leaf("weak", certificate, key)
+                       .sign(self.root.key, digest))
+        return self._leaf(kind, certificate, key)
+
+    def weak(self, host):
+        """RSA with 1024 bits; for servers and clients."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+        return self._below_root("weak", host, key, hashes.SHA256())
+
+    def badly_signed(self, host):
+        """With SHA-1; for servers and clients."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self._below_root("sha1", host, key, hashes.SHA1())
+
+    def below_a_leaf(self, host, parent):
+        """Issued with the key of a certificate (of ca.py) that is no authority's."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (self._builder(host, key, parent.certificate.subject)
+                       .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), False)
+                       .sign(parent.key, hashes.SHA256()))
+        return self._leaf("stolen", certificate, key, [parent.certificate])
 
     def crl(self, *revoked, days=(-2, 20)):
         """The root's list of revoked certificates (objects of ca.py), as a file."""

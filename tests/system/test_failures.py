@@ -3,22 +3,19 @@ why and what to do: on the client's side by `tidegate explain`, on the gateway's
 is docs/failures.md."""
 
 import contextlib
-import json
 import re
-import socket
 import ssl
 import struct
-import threading
 
 import pytest
 
 from chains import Chains
-from client import Connection, fetch, open_socket
+from client import Connection, fetch
+from failing import (ALERTS, HOST, answering, check_logged, client_files, explain, explain_to,
+                     is_server, logged, loose_context, spoiling, tls_fails, tls_server)
 from origins import EchoOrigin, Origin, UnansweringPort, free_port
 from tidegate import ROOT, command
 from tlsbytes import RECORD_ALERT, client_hello, padded_hello, to_records
-
-HOST = "shop.example"
 
 
 @pytest.fixture(scope="module")
@@ -27,53 +24,6 @@ def chains(ca, pki_folder):
 
 
 # ---- `tidegate explain`: three lines ----
-
-
-def explain(url, *options, timeout=30):
-    """The failure as JSON; the three lines of the diagram must say the same."""
-    drawn = command("explain", url, *options, timeout=timeout)
-    assert drawn.returncode == 1, (drawn.stdout, drawn.stderr)
-    lines = drawn.stdout.rstrip("\n").split("\n")[-3:]
-    who, why, what = (line.split(":", 1) for line in lines)
-    assert [who[0].strip(), why[0].strip(), what[0].strip()] == ["who refused", "why", "what to do"]
-    done = command("explain", url, "--json", *options, timeout=timeout)
-    assert done.returncode == 1
-    answer = json.loads(done.stdout)
-    failure = answer["failure"]
-    assert answer["ok"] is False
-    assert what[1].strip() == failure["what_to_do"]
-    assert why[1].strip().startswith(failure["why"])
-    assert why[1].strip().endswith(f"[{failure['reason']}]")
-    # Ports of the two runs may differ.
-    assert re.sub(r"\d+", "", who[1].strip()) == re.sub(r"\d+", "", failure["who"])
-    return failure
-
-
-def explain_to(port, ca, *options, host=HOST):
-    return explain(f"https://{host}/", "--connect", f"127.0.0.1:{port}", "--ca", str(ca.file),
-                   *options)
-
-
-def is_server(failure):
-    return failure["who"].startswith("the server (")
-
-
-@contextlib.contextmanager
-def answering(data, wait_hello=True, end=None):
-    """A server that answers the first bytes with `data`, and then ends as told."""
-    def handler(connection):
-        if wait_hello:
-            connection.recv()
-        connection.send(data)
-        if end == "reset":
-            connection.reset()
-        elif end == "wait":
-            connection.wait_end()
-        else:
-            connection.half_close()
-            connection.wait_end()
-    with Origin(handler) as origin:
-        yield origin.port
 
 
 def test_name_not_resolved():
@@ -130,17 +80,6 @@ def test_silent_server(ca):
     assert failure["reason"] == "handshake_timeout"
 
 
-ALERTS = {10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow",
-          40: "handshake_failure", 42: "bad_certificate", 43: "unsupported_certificate",
-          44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
-          47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error",
-          51: "decrypt_error", 70: "protocol_version", 71: "insufficient_security",
-          80: "internal_error", 86: "inappropriate_fallback", 109: "missing_extension",
-          110: "unsupported_extension", 112: "unrecognized_name",
-          113: "bad_certificate_status_response", 115: "unknown_psk_identity",
-          120: "no_application_protocol"}
-
-
 def test_each_alert_has_its_words(ca):
     sentences = set()
     for number, name in ALERTS.items():
@@ -174,21 +113,6 @@ def gateway(start_for_module, ca, chains, origin, shop):
              "tls": {**ca.server("modern.example").settings(), "policy": "modern"}},
             {"hosts": ["partners.example"], "backend": origin.address, "tls": two_way},
             {"hosts": ["plain.example"], "backend": origin.address}]})
-
-
-def logged(gateway, before, **fields):
-    return gateway.wait_log(lambda entry: entry in gateway.log_entries()[before:], seconds=20,
-                            **fields)
-
-
-def check_logged(gateway, before, reason, **fields):
-    entry = logged(gateway, before, reason=reason, **fields)
-    if entry["kind"] == "connection":
-        is_client = reason.startswith(("alert_", "closed", "reset"))
-        assert entry["refused_by"] == ("client" if is_client else "gateway")
-    assert entry["detail"]
-    assert entry["mend"]
-    return entry
 
 
 def test_unknown_name(gateway, ca):
@@ -233,10 +157,6 @@ def test_no_client_certificate(gateway, ca):
         assert failure["reason"] == "client_certificate_missing"
         assert is_server(failure)
         check_logged(gateway, before, "client_certificate_missing", sni="partners.example")
-
-
-def client_files(certificate):
-    return ("--cert", str(certificate.crt), "--key", str(certificate.key_file))
 
 
 def test_client_certificates(gateway, ca, other_ca, chains):
@@ -291,18 +211,6 @@ def test_revoked_client(start, ca, chains, days, reason, alert):
 # The server's certificate, as the client sees it.
 
 
-@contextlib.contextmanager
-def tls_server(certificate, file=None, ciphers=None, **options):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if ciphers:
-        context.set_ciphers(ciphers)
-    context.load_cert_chain(file or certificate.crt, certificate.key_file)
-    for name, value in options.items():
-        setattr(context, name, value)
-    with EchoOrigin(tls=context) as server:
-        yield server
-
-
 def test_server_certificates(ca, other_ca, chains):
     cases = [
         (ca.server(HOST, days=(-20, -2)), "expired"),
@@ -348,38 +256,6 @@ def test_no_common_cipher(ca, shop):
 
 
 # A proxy that spoils a byte.
-
-
-@contextlib.contextmanager
-def spoiling(address, from_client=None, from_server=None):
-    """Changes the last byte of the record with that number, counted from 0, in one direction."""
-    def pump(source, sink, spoil):
-        buffer = b""
-        number = 0
-        with contextlib.suppress(OSError):
-            while True:
-                data = source.recv(65536)
-                if not data:
-                    break
-                buffer += data
-                while len(buffer) >= 5 and len(buffer) >= 5 + int.from_bytes(buffer[3:5], "big"):
-                    end = 5 + int.from_bytes(buffer[3:5], "big")
-                    record, buffer = bytearray(buffer[:end]), buffer[end:]
-                    if number == spoil:
-                        record[-1] ^= 1
-                    sink.sendall(record)
-                    number += 1
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def handler(connection):
-        with contextlib.closing(open_socket(address)) as upstream:
-            back = threading.Thread(target=pump, args=(upstream, connection.sock, from_server))
-            back.start()
-            pump(connection.sock, upstream, from_client)
-            back.join()
-    with Origin(handler) as proxy:
-        yield proxy.port
 
 
 def test_bad_record_from_the_server(gateway, ca):
@@ -435,22 +311,6 @@ def test_no_answer_in_time(ca, shop):
 
 
 # ---- the gateway's log: clients ----
-
-
-def tls_fails(gateway, context, server_name):
-    with pytest.raises((ssl.SSLError, OSError, AssertionError, EOFError)):
-        with Connection(gateway.address, context, server_name) as connection:
-            connection.request(host=server_name)
-            connection.request(host=server_name)
-
-
-def loose_context(**options):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    for name, value in options.items():
-        setattr(context, name, value)
-    return context
 
 
 def test_client_does_not_trust_us(gateway):
