@@ -185,15 +185,18 @@ static struct ocsp_subject *make(const struct certificate *certificate,
     return subject;
 }
 
-static void begin_use(struct ocsp_registry *registry, struct ocsp_subject *subject)
+/* True: it was not in use before. */
+static bool begin_use(struct ocsp_registry *registry, struct ocsp_subject *subject)
 {
-    if (subject->uses++ == 0) {
-        subject->registry = ocsp_registry_hold(registry);
-        if (!list_is_empty(&subject->retired)) {
-            list_remove(&subject->retired);
-            registry->retired_count--;
-        }
+    if (subject->uses++ != 0) {
+        return false;
     }
+    subject->registry = ocsp_registry_hold(registry);
+    if (!list_is_empty(&subject->retired)) {
+        list_remove(&subject->retired);
+        registry->retired_count--;
+    }
+    return true;
 }
 
 struct ocsp_subject *ocsp_registry_join(struct ocsp_registry *registry,
@@ -202,7 +205,7 @@ struct ocsp_subject *ocsp_registry_join(struct ocsp_registry *registry,
     unsigned char fingerprint[EVP_MAX_MD_SIZE];
     struct ocsp_subject *fresh = NULL;
     struct ocsp_subject *subject;
-    void (*wake)(void *);
+    void (*wake)(void *) = NULL;
     void *arg;
 
     if (certificate_chain_length(certificate) < 2 ||
@@ -216,10 +219,9 @@ struct ocsp_subject *ocsp_registry_join(struct ocsp_registry *registry,
         list_push_back(bucket_of(registry, fingerprint), &fresh->bucket);
         registry->subject_count++;
     }
-    if (subject != NULL) {
-        begin_use(registry, subject);
+    if (subject != NULL && begin_use(registry, subject)) {
+        wake = registry->wake;
     }
-    wake = subject != NULL ? registry->wake : NULL;
     arg = registry->wake_arg;
     (void)pthread_mutex_unlock(&registry->lock);
     if (wake != NULL) {

@@ -37,7 +37,7 @@ struct ocsp_registry *ocsp_registry_create(void);
 struct ocsp_registry *ocsp_registry_hold(struct ocsp_registry *registry);
 /* NULL is allowed. */
 void ocsp_registry_release(struct ocsp_registry *registry);
-/* Has `wake` called when a subject has joined, by the thread that did it, without a lock held;
+/* Has `wake` called when a subject comes into use, by the thread that did it, without a lock held;
  * NULL: no more. Not while others may join. True: there is a subject already. */
 bool ocsp_registry_watch(struct ocsp_registry *registry, void (*wake)(void *arg), void *arg);
 

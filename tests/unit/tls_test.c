@@ -55,7 +55,8 @@ struct identity identity_make(const struct identity_options *options, const stru
 
     CHECK(made.key != NULL && made.certificate != NULL);
     CHECK(X509_set_version(made.certificate, X509_VERSION_3) == 1);
-    CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.certificate), serial++) == 1);
+    CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.certificate),
+                           options->serial != 0 ? options->serial : serial++) == 1);
     (void)X509_gmtime_adj(X509_getm_notBefore(made.certificate),
                           (has_times ? options->from_days : -1) * DAY);
     (void)X509_gmtime_adj(X509_getm_notAfter(made.certificate),
@@ -78,6 +79,14 @@ struct identity identity_make(const struct identity_options *options, const stru
     }
     if (options->access != NULL) {
         add_extension(made.certificate, NID_info_access, options->access);
+    }
+    if (options->responder != NULL) {
+        char access[1200];
+        (void)snprintf(access, sizeof(access), "OCSP;URI:%s", options->responder);
+        add_extension(made.certificate, NID_info_access, access);
+    }
+    if (options->is_must_staple) {
+        add_extension(made.certificate, NID_tlsfeature, "status_request");
     }
     CHECK(X509_sign(made.certificate, by->key,
                     EVP_PKEY_get_base_id(by->key) == EVP_PKEY_ED25519 ? NULL : digest) > 0);

@@ -10,12 +10,15 @@
 #include "base/span.h"
 
 struct identity_options {
-    const char *subject; /* the common name */
-    const char *house;   /* the organisation; NULL: none */
-    const char *names;   /* "DNS:a.example,IP:127.0.0.1"; NULL: no subjectAltName */
-    const char *key;     /* "EC" (default), "EC:P-384", "RSA:2048", "ED25519" */
-    const char *usage;   /* extendedKeyUsage; NULL: none */
-    const char *access;  /* authorityInfoAccess, "caIssuers;URI:http://a.example/"; NULL: none */
+    const char *subject;   /* the common name */
+    const char *house;     /* the organisation; NULL: none */
+    const char *names;     /* "DNS:a.example,IP:127.0.0.1"; NULL: no subjectAltName */
+    const char *key;       /* "EC" (default), "EC:P-384", "RSA:2048", "ED25519" */
+    const char *usage;     /* extendedKeyUsage; NULL: none */
+    const char *access;    /* authorityInfoAccess, "caIssuers;URI:http://a.example/"; NULL: none */
+    const char *responder; /* URL of an OCSP responder; NULL: none */
+    bool is_must_staple;
+    long serial; /* 0: the next one */
     bool is_ca;
     bool is_sha1;
     int from_days; /* from now; 0 and 0: yesterday to a year from now */
