@@ -111,6 +111,30 @@ static enum h2_error take_pseudo(struct h2_section *section, struct span name, s
     return H2_OK;
 }
 
+/* RFC 9113 section 8.2.3: crumbs "MUST be concatenated into a single octet string using the
+ * two-octet delimiter of 0x3b, 0x20". At once, as a field for each would cost a client one byte and
+ * us a hundred. */
+static void add_crumb(struct h2_section *section, struct span value)
+{
+    struct http_field *field = &section->fields->items[section->cookie];
+    size_t had = field->value.len;
+    size_t needed = had + 2 + value.len;
+
+    if (needed > section->cookie_room) {
+        char *bytes = arena_alloc(section->arena, needed * 2);
+        if (had != 0) {
+            memcpy(bytes, field->value.ptr, had);
+        }
+        section->cookie_bytes = bytes;
+        section->cookie_room = needed * 2;
+    }
+    memcpy(section->cookie_bytes + had, "; ", 2);
+    if (value.len != 0) {
+        memcpy(section->cookie_bytes + had + 2, value.ptr, value.len);
+    }
+    field->value = span_make(section->cookie_bytes, needed);
+}
+
 static enum h2_error take_field(struct h2_section *section, struct span name, struct span value)
 {
     struct http_fields *fields = section->fields;
@@ -121,10 +145,15 @@ static enum h2_error take_field(struct h2_section *section, struct span name, st
     if (error != H2_OK) {
         return error;
     }
-    if (id == FIELD_COOKIE) {
-        section->cookies++;
-    } else if (++section->count > section->limits.fields) {
+    if (id == FIELD_COOKIE && http_fields_has(fields, FIELD_COOKIE)) {
+        add_crumb(section, value);
+        return H2_OK;
+    }
+    if (++section->count > section->limits.fields) {
         return H2_TOO_MANY_FIELDS;
+    }
+    if (id == FIELD_COOKIE) {
+        section->cookie = fields->count;
     }
     if (http_fields_has(fields, id)) {
         section->repeated |= FIELD_BIT(id);
@@ -150,44 +179,6 @@ void h2_section_add(struct h2_section *section, struct span name, struct span va
 }
 
 /* ---- the whole ---- */
-
-/* RFC 9113 section 8.2.3: crumbs "MUST be concatenated into a single octet string using the
- * two-octet delimiter of 0x3b, 0x20" before they go to an HTTP/1.1 server. */
-static void join_cookies(struct h2_section *section)
-{
-    struct http_fields *fields = section->fields;
-    struct http_field *joined = NULL;
-    size_t total = 0;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < fields->count; i++) {
-        total += fields->items[i].id == FIELD_COOKIE ? fields->items[i].value.len + 2 : 0;
-    }
-    char *bytes = arena_alloc(section->arena, total);
-    char *at = bytes;
-    for (size_t i = 0; i < fields->count; i++) {
-        struct http_field field = fields->items[i];
-        if (field.id == FIELD_COOKIE) {
-            if (joined == NULL) {
-                joined = &fields->items[kept++];
-                *joined = field;
-            } else {
-                *at++ = ';';
-                *at++ = ' ';
-            }
-            if (field.value.len != 0) {
-                memcpy(at, field.value.ptr, field.value.len);
-                at += field.value.len;
-            }
-            continue;
-        }
-        fields->items[kept++] = field;
-    }
-    if (joined != NULL) {
-        joined->value = span_make(bytes, (size_t)(at - bytes));
-    }
-    fields->count = kept;
-}
 
 static enum h2_error from_h1(enum h1_error error)
 {
@@ -315,9 +306,6 @@ static enum h2_error finish_request(struct h2_section *section, bool is_end,
     }
     request->method = http_method_from(section->method);
     request->method_name = section->method;
-    if (section->cookies > 1) {
-        join_cookies(section);
-    }
     if (request->method == HTTP_CONNECT && section->protocol.ptr == NULL) {
         return finish_connect(section, request);
     }

@@ -34,7 +34,9 @@ struct h2_section {
     struct http_fields *fields; /* the ordinary fields */
     size_t bytes;
     size_t count;
-    size_t cookies; /* crumbs */
+    size_t cookie;      /* which field the crumbs are joined in, if there is one */
+    char *cookie_bytes; /* NULL: a single one so far */
+    size_t cookie_room;
     uint64_t repeated;
     enum h2_error error;
     bool is_trailers;

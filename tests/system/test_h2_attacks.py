@@ -125,7 +125,7 @@ class Raw:
     def __init__(self, address):
         self.sock = open_socket(address, 20)
         self.sock.sendall(PREFACE + frame(SETTINGS))
-        self.buffer = b""
+        self.buffer = self.taken = b""
         self.goaway = None
         self.is_closed = False
 
@@ -145,6 +145,7 @@ class Raw:
             data = b""
         self.is_closed = not data
         self.buffer += data
+        self.taken += data
         while len(self.buffer) >= 9:
             length = int.from_bytes(self.buffer[:3], "big")
             if len(self.buffer) < 9 + length:
@@ -241,6 +242,23 @@ def test_hpack_bomb(gateway):
     entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
     assert entry["reason"] == "h2_head_flood"
     assert gateway.wait_log(status=431)["reason"] == "head_too_large"
+    others_are_served(gateway)
+
+
+def test_cookie_crumbs_cost_little(gateway):
+    """A byte each on the wire (RFC 9113 section 8.2.3 has no bound): a hundred heads, held open."""
+    others_are_served(gateway)
+    before = gateway.rss_bytes()
+    with Raw(gateway.address) as client:
+        first = b"\x83\x86\x84\x01\x01a" + b"\x60\x00"  # POST, and "cookie: " to be remembered
+        client.sock.sendall(frame(HEADERS, END_HEADERS, 1, first))
+        again = first[:6] + b"\xbe" * 3000
+        client.sock.sendall(b"".join(frame(HEADERS, END_HEADERS, 2 * i + 1, again)
+                                     for i in range(1, 100)) + frame(PING, 0, 0, b"are here"))
+        while b"are here" not in client.taken:
+            client.read(20)
+            assert not client.is_closed
+        assert gateway.rss_bytes() - before < GROWTH_BYTES
     others_are_served(gateway)
 
 

@@ -321,6 +321,31 @@ static void a_head_over_the_limit(void **state)
     arena_destroy(&arena);
 }
 
+/* By HPACK each costs the client a byte. */
+static void crumbs_cost_no_more_than_their_bytes(void **state)
+{
+    struct h2_limits wide = {.head_bytes = 32768, .target_bytes = 64, .fields = 10};
+    struct http_fields fields = {0};
+    struct h2_section section;
+    struct arena arena;
+    unsigned count = 1;
+
+    (void)state;
+    arena_init(&arena, 512);
+    h2_section_init(&section, &arena, &wide, &fields, false);
+    h2_section_add(&section, SPAN_OF("cookie"), SPAN_OF("a"));
+    for (; section.error == H2_OK; count++) {
+        h2_section_add(&section, SPAN_OF("cookie"), SPAN_OF(""));
+    }
+    assert_int_equal(section.error, H2_HEAD_TOO_LARGE);
+    assert_true(count > 3000);
+    assert_int_equal(fields.count, 1);
+    assert_true(section.cookie_room <= wide.head_bytes);
+    assert_int_equal(fields.items[0].value.len, 1 + (count - 2) * 2);
+    assert_memory_equal(fields.items[0].value.ptr, "a; ; ; ", 7);
+    arena_destroy(&arena);
+}
+
 static enum h2_error trailers_of(struct span name, struct span value)
 {
     struct http_fields fields = {0};
@@ -372,7 +397,7 @@ static void priorities(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(heads) + 3];
+    struct CMUnitTest tests[ARRAY_LEN(heads) + 4];
     size_t count = 0;
 
     for (; count < ARRAY_LEN(heads); count++) {
@@ -380,6 +405,7 @@ int main(void)
                                            (void *)(uintptr_t)&heads[count]};
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_head_over_the_limit);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(crumbs_cost_no_more_than_their_bytes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(trailers);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(priorities);
     return cmocka_run_group_tests(tests, NULL, NULL);
