@@ -42,15 +42,20 @@ def gateway(start_for_module, ca):
                                        partners]})
 
 
-@pytest.mark.parametrize("policy", ["modern", "intermediate"])
-def test_testssl(gateway, folder, policy):
-    """Protocols, cipher categories, forward secrecy, known vulnerabilities: nothing above LOW."""
-    testssl = need("testssl", "testssl.sh")
+def testssl(gateway, folder, policy):
+    """Protocols, cipher categories, forward secrecy, known vulnerabilities."""
+    program = need("testssl", "testssl.sh")
     out = folder / "findings.json"
-    run(testssl, "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip",
+    run(program, "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip",
         "127.0.0.1", "--jsonfile", str(out), "-p", "-s", "-f", "-U",
         f"{policy}.example:{gateway.port}")
-    findings = json.loads(out.read_text())
+    return json.loads(out.read_text())
+
+
+@pytest.mark.parametrize("policy", ["modern", "intermediate"])
+def test_testssl(gateway, folder, policy):
+    """Nothing above LOW."""
+    findings = testssl(gateway, folder, policy)
     seen = {finding["id"]: finding for finding in findings}
     assert [f for f in findings if f["severity"] not in FINE] == []
     assert seen["TLS1_3"]["severity"] == "OK", seen["TLS1_3"]
@@ -59,6 +64,16 @@ def test_testssl(gateway, folder, policy):
     assert seen["heartbleed"]["severity"] == "OK"
     assert seen["ROBOT"]["severity"] == "OK"
     assert len(findings) > 30
+
+
+def test_testssl_of_old(gateway, folder):
+    """TLS 1.0 has CBC ciphers alone (BEAST): that is what the policy is for, and all there is."""
+    findings = testssl(gateway, folder, "old")
+    seen = {finding["id"]: finding["finding"] for finding in findings}
+    assert {f["id"] for f in findings if f["severity"] not in FINE} <= {"BEAST_CBC_TLS1"}
+    assert seen["SSLv2"] == seen["SSLv3"] == "not offered"
+    for version in ("TLS1", "TLS1_1", "TLS1_2", "TLS1_3"):
+        assert seen[version].startswith("offered"), findings
 
 
 def test_sslscan(gateway):
