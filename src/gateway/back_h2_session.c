@@ -13,6 +13,8 @@
 #define STREAM_WINDOW 131072
 /* Bytes that gather in the outbox before they are sent. */
 #define SEND_BYTES 65536
+/* Behind a head, on top of what one of the allowed length needs. */
+#define CONTINUATIONS 8
 
 static struct back_h2 *stream_of(nghttp2_session *session, int32_t id)
 {
@@ -264,6 +266,7 @@ static nghttp2_option *make_options(const struct limits_settings *limits)
     nghttp2_option_set_no_http_messaging(option, 1); /* http/h2_response.h does it */
     /* The gateway's own fields come on top of what a client may send. */
     nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
+    nghttp2_option_set_max_continuations(option, CONTINUATIONS + (size_t)limits->head / 16384);
     return option;
 }
 

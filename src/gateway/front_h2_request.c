@@ -493,6 +493,21 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* A head or trailers that nghttp2 does not write: the client must not wait for them. */
+static int on_frame_not_sent(nghttp2_session *h2, const nghttp2_frame *frame, int error,
+                             void *user_data)
+{
+    struct h2_stream *stream =
+        frame->hd.type == NGHTTP2_HEADERS ? find(h2, frame->hd.stream_id) : NULL;
+
+    (void)error;
+    (void)user_data;
+    if (stream != NULL) {
+        front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    }
+    return 0;
+}
+
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user_data)
 {
     struct front_h2 *front = user_data;
@@ -543,6 +558,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_extension);
     front_h2_set_data_callbacks(callbacks);
@@ -578,7 +594,7 @@ static void leave_floods_to_the_budget(nghttp2_option *option)
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
 }
 
-static nghttp2_option *make_option(void)
+static nghttp2_option *make_option(const struct limits_settings *limits)
 {
     nghttp2_option *option;
 
@@ -587,6 +603,8 @@ static nghttp2_option *make_option(void)
     nghttp2_option_set_no_closed_streams(option, 1);
     /* h2_fields.c checks messages, so that each refusal is ours to name and to test. */
     nghttp2_option_set_no_http_messaging(option, 1);
+    /* The gateway's own fields come on top of what a server may send. */
+    nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
     leave_floods_to_the_budget(option);
     see_unknown_frames(option);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
@@ -611,7 +629,7 @@ static void submit_settings(struct front_h2 *front, nghttp2_session *h2)
 nghttp2_session *front_h2_session_new(struct front_h2 *front)
 {
     nghttp2_session_callbacks *callbacks = make_callbacks();
-    nghttp2_option *option = make_option();
+    nghttp2_option *option = make_option(&front_h2_settings(front)->limits);
     nghttp2_session *h2;
 
     CHECK(nghttp2_session_server_new2(&h2, callbacks, front, option) == 0);

@@ -59,6 +59,7 @@ class H2Connection:
         if settings:
             self.h2.local_settings.update(settings)
             self.h2.local_settings.acknowledge()
+            self.h2.decoder.max_header_list_size = settings.get(CODES.MAX_HEADER_LIST_SIZE, 65536)
         self.h2.initiate_connection()
         self.flush()
 

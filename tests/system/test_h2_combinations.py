@@ -8,7 +8,7 @@ pytest.importorskip("h2")
 # pylint: disable=wrong-import-position
 from client import Connection, chunked, request_bytes
 from h2client import CANCEL, Client
-from h2origin import H2Origin, serve
+from h2origin import CODES, H2Origin, serve
 from origins import Origin
 
 BODY = bytes(range(256)) * 4000
@@ -39,6 +39,7 @@ def ask_h1(gateway, target, method, body, fields, trailers):
 
 def ask_h2(gateway, target, method, body, fields, trailers):
     with Client(gateway.address) as client:
+        client.h2.decoder.max_header_list_size = 1024 * 1024
         fields = [(name.lower(), value) for name, value in fields]
         stream = client.start(target, method, end=body is None, fields=fields)
         if body is not None:
@@ -78,7 +79,7 @@ def h1_origin(answers):
     return origin
 
 
-def h2_origin(answers):
+def h2_origin(answers, settings=None):
     def answer(connection, request):
         requests.append((request.get(":method"), request.get(":path"), request.fields,
                          request.body, request.trailers))
@@ -94,7 +95,7 @@ def h2_origin(answers):
         connection.respond(request.stream, status, fields, body, trailers or None)
 
     requests = []
-    origin = H2Origin(serve(answer))
+    origin = H2Origin(serve(answer), settings)
     origin.requests_seen = requests
     return origin
 
@@ -188,6 +189,33 @@ def test_big_response(world):
 def test_empty_body_of_a_request(world):
     answer, request = world("/", "POST", b"")
     assert answer.status == 201 and request[3] == b""
+
+
+LONG = [(f"x-long-{i}", "v" * 1000) for i in range(200)]
+
+
+@pytest.mark.parametrize("back", "12")
+@pytest.mark.parametrize("front", "12")
+def test_long_heads_and_trailers(start, front, back):
+    """As long as limits.head allows, whatever a library's own ideas of length are."""
+    def long_answers(target, body):
+        return 200, LONG, body or b"ok", LONG if target == "/trailers" else [], []
+
+    wide = {CODES.MAX_HEADER_LIST_SIZE: 1024 * 1024}
+    origin = (lambda: h2_origin(long_answers, wide)) if back == "2" else lambda: h1_origin(long_answers)
+    with origin() as server:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}],
+                         "backends": [{"name": "up", "servers": [server.address],
+                                       "protocol": "h2c" if back == "2" else "h1"}],
+                         "limits": {"head": "512k", "fields": 1000}})
+        ask = ask_h2 if front == "2" else ask_h1
+        answer = ask(gateway, "/", "GET", None, LONG, None)
+        assert answer.body == b"ok" and [answer.fields[name] for name, _ in LONG]
+        answer = ask(gateway, "/trailers", "POST", b"body", [("TE", "trailers")], LONG)
+        assert answer.body == b"body" and answer.trailers == LONG
+        for request in server.requests_seen:
+            given = request[2] if request[0] == "GET" else request[4]
+            assert len([name for name, _ in given if name.lower().startswith("x-long")]) == 200
 
 
 def test_cancel_is_carried_across(start):
