@@ -101,6 +101,24 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
     strbuf_add_cstr(out, "]}");
 }
 
+static void add_ocsp(struct strbuf *out, const struct report_ocsp *ocsp)
+{
+    strbuf_printf(out,
+                  ",\"ocsp\":{\"certificates\":%zu,\"stapled\":%zu,\"failing\":%zu,"
+                  "\"problems\":[",
+                  ocsp->certificates, ocsp->stapled, ocsp->failing);
+    for (size_t i = 0; i < ocsp->problem_count; i++) {
+        const struct report_ocsp_problem *problem = &ocsp->problems[i];
+        strbuf_printf(out, "%s{\"stapled\":%s", i == 0 ? "\n" : ",\n",
+                      problem->is_stapled ? "true" : "false");
+        add_text(out, "certificate", problem->certificate);
+        add_text(out, "responder", problem->responder);
+        add_text(out, "problem", problem->problem);
+        strbuf_add_char(out, '}');
+    }
+    strbuf_add_cstr(out, "]}");
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -117,14 +135,16 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
         strbuf_add_cstr(out, i == 0 ? "\n" : ",\n");
         add_backend(out, &report->backends[i]);
     }
-    strbuf_add_cstr(out, "]}\n");
+    strbuf_add_char(out, ']');
+    add_ocsp(out, &report->ocsp);
+    strbuf_add_cstr(out, "}\n");
 }
 
 static void print_index(const struct admin_world *world, struct strbuf *out);
 
 static const struct admin_route routes[] = {
     {"/", "this list", print_index},
-    {"/status", "workers, connections, backends and their servers", print_status},
+    {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
     {"/handshakes", "failed handshakes and connections, by reason, and the last ones",
      print_handshakes},
 };

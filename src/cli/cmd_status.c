@@ -191,6 +191,34 @@ static void print_backend(const json_t *backend)
     }
 }
 
+/* Nothing where nothing is fetched. */
+static void print_ocsp(const json_t *ocsp)
+{
+    const json_t *problems = json_object_get(ocsp, "problems");
+    long long left = number_of(ocsp, "failing") - (long long)json_array_size(problems);
+
+    if (number_of(ocsp, "certificates") == 0) {
+        return;
+    }
+    (void)printf("OCSP: responses for %lld of %lld certificates\n", number_of(ocsp, "stapled"),
+                 number_of(ocsp, "certificates"));
+    for (size_t i = 0; i < json_array_size(problems); i++) {
+        const json_t *problem = json_array_get(problems, i);
+        (void)printf("  ");
+        print_clean(text_of(problem, "certificate"));
+        (void)printf(" (%s), from ", json_is_true(json_object_get(problem, "stapled"))
+                                         ? "the response before still holds"
+                                         : "none is stapled");
+        print_clean(text_of(problem, "responder"));
+        (void)printf(": ");
+        print_clean(text_of(problem, "problem"));
+        (void)printf("\n");
+    }
+    if (left > 0) {
+        (void)printf("  and %lld more\n", left);
+    }
+}
+
 static void print_status(const json_t *answer)
 {
     const json_t *backends = json_object_get(answer, "backends");
@@ -210,6 +238,7 @@ static void print_status(const json_t *answer)
     for (size_t i = 0; i < json_array_size(backends); i++) {
         print_backend(json_array_get(backends, i));
     }
+    print_ocsp(json_object_get(answer, "ocsp"));
 }
 
 static bool show(const char *path, bool handshakes, bool as_json, struct error *error)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tls/ocsp_registry.h"
+
 struct ask {
     struct loop_message message;
     struct reporter *reporter;
@@ -99,8 +101,46 @@ struct reporter *reporter_create(struct snapshot *snapshot, struct worker **work
     return reporter;
 }
 
+/* ---- OCSP ---- */
+
+static void clear_ocsp(struct report_ocsp *ocsp)
+{
+    for (size_t i = 0; i < ocsp->problem_count; i++) {
+        free(ocsp->problems[i].certificate);
+        free(ocsp->problems[i].responder);
+        free(ocsp->problems[i].problem);
+    }
+    *ocsp = (struct report_ocsp){0};
+}
+
+static void see_failing(void *arg, const struct ocsp_failing *failing)
+{
+    struct report_ocsp *ocsp = arg;
+
+    if (ocsp->problem_count < REPORT_OCSP_MAX) {
+        ocsp->problems[ocsp->problem_count++] = (struct report_ocsp_problem){
+            .certificate = xstrdup(failing->certificate),
+            .responder = xstrdup(failing->responder),
+            .problem = xstrdup(failing->problem),
+            .is_stapled = failing->is_stapled,
+        };
+    }
+}
+
+static void look_at_ocsp(struct report_ocsp *ocsp, struct ocsp_registry *registry)
+{
+    struct ocsp_counts counts;
+
+    clear_ocsp(ocsp);
+    counts = ocsp_registry_look(registry, (int64_t)time(NULL) * 1000, see_failing, ocsp);
+    ocsp->certificates = counts.certificates;
+    ocsp->stapled = counts.stapled;
+    ocsp->failing = counts.failing;
+}
+
 void reporter_destroy(struct reporter *reporter)
 {
+    clear_ocsp(&reporter->report.ocsp);
     for (size_t b = 0; b < reporter->report.backend_count; b++) {
         free(reporter->report.backends[b].servers);
     }
@@ -155,5 +195,6 @@ const struct report *reporter_ask(struct reporter *reporter)
         reporter->asks[i].is_of_this = false; /* a late answer must not change what is read now */
     }
     (void)pthread_mutex_unlock(&reporter->lock);
+    look_at_ocsp(&reporter->report.ocsp, reporter->snapshot->ocsp);
     return &reporter->report;
 }

@@ -25,6 +25,25 @@ struct report_backend {
     size_t server_count;
 };
 
+/* Problems with OCSP responses that are named; the rest are counted only. */
+#define REPORT_OCSP_MAX 20
+
+struct report_ocsp_problem {
+    char *certificate;
+    char *responder;
+    char *problem;
+    bool is_stapled; /* the response before still holds */
+};
+
+/* Certificates whose OCSP responses are fetched. */
+struct report_ocsp {
+    size_t certificates;
+    size_t stapled;
+    size_t failing;
+    struct report_ocsp_problem problems[REPORT_OCSP_MAX];
+    size_t problem_count;
+};
+
 struct report {
     unsigned workers;
     unsigned silent; /* of these */
@@ -32,6 +51,7 @@ struct report {
     uint64_t exchanges;
     struct report_backend *backends;
     size_t backend_count;
+    struct report_ocsp ocsp;
 };
 
 struct reporter;

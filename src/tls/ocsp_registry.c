@@ -300,6 +300,42 @@ static int64_t in_use_until(const struct ocsp_subject *subject, int64_t now_ms)
                : 0;
 }
 
+/* ---- looking ---- */
+
+static void look_at(const struct ocsp_subject *subject, int64_t now_ms, struct ocsp_counts *counts,
+                    void (*see)(void *arg, const struct ocsp_failing *failing), void *arg)
+{
+    bool is_stapled = in_use_until(subject, now_ms) != 0;
+
+    counts->certificates++;
+    counts->stapled += is_stapled;
+    if (subject->complaint != NULL) {
+        struct ocsp_failing failing = {subject->path, subject->url, subject->complaint, is_stapled};
+        counts->failing++;
+        see(arg, &failing);
+    }
+}
+
+struct ocsp_counts ocsp_registry_look(struct ocsp_registry *registry, int64_t now_ms,
+                                      void (*see)(void *arg, const struct ocsp_failing *failing),
+                                      void *arg)
+{
+    struct ocsp_counts counts = {0};
+
+    (void)pthread_mutex_lock(&registry->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_FOR_EACH(node, &registry->buckets[i])
+        {
+            const struct ocsp_subject *subject = LIST_ENTRY(node, struct ocsp_subject, bucket);
+            if (subject->uses != 0) {
+                look_at(subject, now_ms, &counts, see, arg);
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&registry->lock);
+    return counts;
+}
+
 /* ---- what to fetch ---- */
 
 static bool is_due(const struct ocsp_subject *subject, int64_t now_ms)
@@ -495,7 +531,7 @@ static void on_revoked(struct ocsp_registry *registry, struct ocsp_subject *subj
     subject->failures = 0;
     subject->next_at_ms = now_ms + ocsp_refresh_wait_ms(INT64_MAX, now_ms, random_number());
     free(subject->complaint);
-    subject->complaint = xstrdup("revoked");
+    subject->complaint = xstrdup("the certificate was revoked: get a new one with a new key");
     if (is_news) {
         say(registry, now_ms, message, LOG_LEVEL_ERROR,
             "certificate '%s' was REVOKED by its authority on %s%s%s%s, says %s: clients will "

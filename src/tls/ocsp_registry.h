@@ -59,6 +59,26 @@ bool ocsp_registry_next(struct ocsp_registry *registry, int64_t now_ms, struct o
 void ocsp_registry_done(struct ocsp_registry *registry, const struct ocsp_fetch *fetch,
                         struct span bytes, const char *problem, int64_t now_ms);
 
+/* ---- looking ---- */
+
+struct ocsp_counts {
+    size_t certificates; /* in use, for which responses are fetched */
+    size_t stapled;      /* of these */
+    size_t failing;      /* of these: the last fetch was in vain, or they are revoked */
+};
+
+struct ocsp_failing {
+    const char *certificate; /* its file */
+    const char *responder;
+    const char *problem;
+    bool is_stapled; /* the response before still holds */
+};
+
+/* Calls `see` for each that fails, with the registry locked: it only copies what it wants. */
+struct ocsp_counts ocsp_registry_look(struct ocsp_registry *registry, int64_t now_ms,
+                                      void (*see)(void *arg, const struct ocsp_failing *failing),
+                                      void *arg);
+
 /* ---- for tls/ocsp_staple.c and tests ---- */
 
 /* The subject of a certificate whose issuer is in its chain and that names a responder; NULL: it

@@ -2,6 +2,7 @@
 they are kept fresh, and what bad responders can do."""
 
 import datetime
+import json
 import os
 import re
 import shutil
@@ -199,6 +200,23 @@ def test_a_responder_that_is_gone_for_a_while(start, responder):
     asked = responder.count(shop)
     wait_until(lambda: gateway.stderr().count("status 503") == 2, SECONDS)
     assert "the one before is stapled until" in gateway.stderr()
+
+
+def test_status_tells_of_responses(start, responder, folder):
+    shop = responder.must_staple("shop.example")
+    url = f"http://127.0.0.1:{free_port()}/"
+    lost = responder.must_staple("lost.example", url=url)
+    gateway = start({"control": str(folder / "control.sock"), "sites": [
+        site("shop.example", shop.settings()), site("lost.example", lost.settings())]})
+    wait_staple(gateway)
+    wait_told(gateway, "Connection refused")
+    done = command("status", "--socket", str(folder / "control.sock"))
+    assert "OCSP: responses for 1 of 2 certificates" in done.stdout, done.stdout + done.stderr
+    assert f"  {lost.crt} (none is stapled), from {url}: " in done.stdout
+    done = command("status", "--socket", str(folder / "control.sock"), "--json")
+    told = json.loads(done.stdout)["ocsp"]
+    assert (told["certificates"], told["stapled"], told["failing"]) == (2, 1, 1)
+    assert told["problems"][0]["certificate"] == str(lost.crt)
 
 
 # Bad responders.
