@@ -291,6 +291,9 @@ static void start_http(struct session *session, bool is_h2, struct span bytes)
     session->state = SESSION_HTTP;
     session->front = is_h2 ? front_h2_create(session) : front_h1_create(session);
     session->front->type->start(session->front, bytes); /* copies what it does not use at once */
+    if (session->early != NULL) {
+        conn_memory_flush(conn_memory(&session->conn)); /* queued spans lie in it */
+    }
     free(session->early);
     session->early = NULL;
     session->early_len = 0;

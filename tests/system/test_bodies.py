@@ -65,6 +65,23 @@ def test_chunked_request_in_one_byte_segments(gateway, echo):
     assert echo.requests[before].body == b"hello world"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_request_whose_first_bytes_came_alone(gateway, echo, count, is_chunked):
+    """'P' may begin a PROXY header or the preface of HTTP/2, so it is kept until more comes; what
+    then goes to the origin at once, on a pooled connection, must not be read when it is gone."""
+    body = chunked(b"first", b"second") if is_chunked else b"firstsecond"
+    framing = "Transfer-Encoding: chunked" if is_chunked else "Content-Length: 11"
+    data = f"POST / HTTP/1.1\r\nHost: test.example\r\n{framing}\r\n\r\n".encode() + body
+    with Connection(gateway.address) as connection, Connection(gateway.address) as other:
+        connection.send(data[:count])
+        # When this is answered the first bytes have been read; and an origin's connection is pooled.
+        assert other.request().status == 200
+        connection.send(data[count:])
+        assert connection.read_response().status == 200
+    assert echo.requests[-1].body == b"firstsecond"
+
+
 def test_chunked_response_with_trailers(start):
     def handler(connection):
         while True:
