@@ -52,6 +52,7 @@ struct h2_stream {
     uint64_t moved_out_us;
     bool is_out_ended; /* nothing is added any more */
     bool is_out_deferred;
+    bool is_dribbling;   /* its next frame is as short as the window makes it */
     bool is_out_blocked; /* the exchange waits */
     bool is_end_sent;
     bool is_reset;

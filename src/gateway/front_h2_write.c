@@ -12,6 +12,9 @@
 #define DIRECT_MIN 8192
 /* What is put into one send. */
 #define RUN_BYTES 65536
+/* A window that lets fewer through than this, when there is more, earns nothing: who asks for a
+ * body byte by byte pays for it (CVE-2019-9511). */
+#define DRIBBLE_BYTES 256
 
 /* Trailers that wait for the body's end: an array, then its texts. */
 struct h2_trailers {
@@ -82,6 +85,7 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
 
     (void)buf;
     (void)user_data;
+    stream->is_dribbling = held > length && length < DRIBBLE_BYTES;
     if (n == 0 && !stream->is_out_ended) {
         stream->front->is_starving |=
             !list_is_empty(&stream->woken) || stream->front->giver == stream;
@@ -308,7 +312,9 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         }
     }
     stream->moved_out_us = front_h2_now(front);
-    h2_budget_earn_frame(&front->budget);
+    if (!stream->is_dribbling) {
+        h2_budget_earn_frame(&front->budget);
+    }
     if (stream->is_out_blocked && stream->out.bytes < QUEUE_LOW) {
         stream->is_out_blocked = false;
         if (stream->exchange != NULL && list_is_empty(&stream->woken)) {

@@ -122,9 +122,9 @@ NAMES = {
 class Raw:
     """A connection whose answers are only looked through for a GOAWAY."""
 
-    def __init__(self, address):
+    def __init__(self, address, start=frame(SETTINGS)):
         self.sock = open_socket(address, 20)
-        self.sock.sendall(PREFACE + frame(SETTINGS))
+        self.sock.sendall(PREFACE + start)
         self.buffer = self.taken = b""
         self.goaway = None
         self.is_closed = False
@@ -281,6 +281,42 @@ def test_zero_windows_held_open(start):
             client.wait_for(lambda: all(client.streams[s].reset is not None for s in streams),
                             "all given up")
         assert gateway.wait_log(target="/big")["reason"] == "client_stalled"
+
+
+def test_data_dribble(start):
+    """CVE-2019-9511: a body is asked for byte by byte, each a frame of its own."""
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "x" * 60000}}]})
+    with Raw(gateway.address, frame(SETTINGS, 0, 0, b"\0\x04\0\0\0\0") + open_stream(1)) as client:
+        for _ in range(30000):  # each one waits for its byte, so that no two become one frame
+            try:
+                client.sock.sendall(frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01"))
+            except OSError:
+                break
+            client.read(20)
+            if client.goaway is not None:
+                break
+        client.read_to_end()
+        assert client.goaway in (None, ENHANCE_YOUR_CALM)
+    entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
+    assert entry["reason"] == "h2_window_flood"
+
+
+def test_small_messages_are_no_dribble(start):
+    """Nor is a client that gives each frame's window back at once."""
+    def stream(connection):
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        for i in range(4000):
+            connection.send(b"data: %d\n\n" % i)
+            if i % 16 == 0:
+                time.sleep(0.001)
+
+    with Origin(stream) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
+        with Client(gateway.address) as client:
+            for _ in range(3):
+                found = client.request("/events")
+                assert found.body.endswith(b"data: 3999\n\n") and found.is_ended
 
 
 def test_client_that_reads_nothing(start):
