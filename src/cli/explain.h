@@ -92,6 +92,7 @@ struct explain {
     STACK_OF(X509) * sent; /* the server's chain as it came; NULL: not yet */
     bool has_handshake;    /* our side of it is complete */
     bool was_asked;        /* for a client certificate */
+    bool is_revoked;       /* the server's certificate, by its own stapled response */
     bool answered_http;    /* plain HTTP where a ServerHello belongs */
     int alert_received;
     bool was_resumed;
@@ -129,6 +130,10 @@ bool explain_parse_url(struct explain *ex, struct error *error) MUST_CHECK;
 bool explain_resolve(struct explain *ex);
 bool explain_connect(struct explain *ex);
 bool explain_set_up_tls(struct explain *ex, struct error *error) MUST_CHECK;
+/* Asks for a stapled OCSP response, and judges it. */
+bool explain_ask_status(struct explain *ex);
+/* The index of the step in which the server's certificate came; step_count: it has not. */
+size_t explain_certificate_step(const struct explain *ex);
 bool explain_handshake(struct explain *ex);
 bool explain_request(struct explain *ex);
 bool explain_request_h2(struct explain *ex);

@@ -163,20 +163,26 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+size_t explain_certificate_step(const struct explain *ex)
+{
+    for (size_t i = ex->step_count; i > 0; i--) {
+        if (ex->steps[i - 1].side == EXPLAIN_TO_CLIENT &&
+            strcmp(ex->steps[i - 1].name, "certificate") == 0) {
+            return i - 1;
+        }
+    }
+    return ex->step_count;
+}
+
 /* The library's own verification, with a look at how it went. */
 static int on_verify(X509_STORE_CTX *store, void *arg)
 {
     struct explain *ex = arg;
-    int ok;
-    size_t step = ex->step_count;
+    size_t step = explain_certificate_step(ex);
+    int ok = X509_verify_cert(store);
 
-    while (step > 0 && (ex->steps[step - 1].side != EXPLAIN_TO_CLIENT ||
-                        strcmp(ex->steps[step - 1].name, "certificate") != 0)) {
-        step--;
-    }
-    ok = X509_verify_cert(store);
-    if (step > 0) {
-        explain_describe_trust(ex, step - 1, store, ok == 1);
+    if (step < ex->step_count) {
+        explain_describe_trust(ex, step, store, ok == 1);
     }
     return ok == 1;
 }
@@ -225,7 +231,7 @@ bool explain_set_up_tls(struct explain *ex, struct error *error)
     ex->ctx = SSL_CTX_new(TLS_client_method());
     if (ex->ctx == NULL || SSL_CTX_set_min_proto_version(ex->ctx, TLS1_2_VERSION) != 1 ||
         (ex->options->tls12 && SSL_CTX_set_max_proto_version(ex->ctx, TLS1_2_VERSION) != 1) ||
-        SSL_CTX_set_alpn_protos(ex->ctx, protocols, len) != 0) {
+        SSL_CTX_set_alpn_protos(ex->ctx, protocols, len) != 0 || !explain_ask_status(ex)) {
         return refused(error, "the TLS library cannot start");
     }
     SSL_CTX_set_options(ex->ctx, TLS_NO_CERTIFICATE_COMPRESSION);
@@ -337,6 +343,12 @@ bool explain_fail_tls(struct explain *ex, int ssl_error)
     };
     const char *reason = ERR_reason_error_string(facts.library_error);
 
+    if (ex->is_revoked) {
+        facts.library_error = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_CERTIFICATE_VERIFY_FAILED);
+        facts.verify_result = X509_V_ERR_CERT_REVOKED;
+        return explain_fail(ex, handshake_cause_of(&facts), NULL,
+                            "by the OCSP response that the server staples");
+    }
     if (ex->alert_received != TLS_ALERT_NONE) {
         const char *name = arena_printf(&ex->arena, "alert %d, %s", ex->alert_received,
                                         tls_alert_name(ex->alert_received));

@@ -1,5 +1,6 @@
 /* OCSP (RFC 6960) as bytes: what a certificate says about its responder, the request for it, and
- * what a response is worth. No files, no network, no words for a person. For tls/ alone. */
+ * what a response is worth. No files, no network, no words for a person. For tls/, and
+ * for `tidegate explain`. */
 #ifndef TIDEGATE_TLS_OCSP_CHECK_H
 #define TIDEGATE_TLS_OCSP_CHECK_H
 

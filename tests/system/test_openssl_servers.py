@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from client import fetch
+from ocsp_responder import REVOKED, Responder, response
 from origins import free_port
 from tidegate import command, environment
 from waiting import wait_until
@@ -26,12 +29,17 @@ class Server:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.said = folder / f"s_server-{self.port}.txt"
+        if certificate.above:
+            above = folder / f"above-{self.port}.pem"
+            above.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM)
+                                       for one in certificate.above))
+            options = ("-cert_chain", str(above), *options)
         with open(self.said, "wb") as out:
             self.process = subprocess.Popen(
                 ["openssl", "s_server", "-accept", self.address, "-www", "-cert",
-                 str(certificate.crt), "-key", str(certificate.key_file), "-cert_chain",
-                 str(certificate.crt), *options], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.STDOUT, env=environment())
+                 str(certificate.crt), "-key", str(certificate.key_file), *options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                env=environment())
 
     def text(self):
         return self.said.read_text(errors="replace")
@@ -114,6 +122,59 @@ def test_no_common_cipher(start, ca, folder):
         done = command("explain", f"https://{NAME}/", "--connect", server.address, "--ca",
                        str(ca.file), "--json")
         assert json.loads(done.stdout)["failure"]["reason"] == "alert_handshake_failure"
+
+
+def explained(server, ca, *options):
+    done = command("explain", f"https://{NAME}/", "--connect", server.address, "--ca",
+                   str(ca.file), *options)
+    answer = json.loads(command("explain", f"https://{NAME}/", "--connect", server.address, "--ca",
+                                str(ca.file), "--json", *options).stdout)
+    return done, answer
+
+
+@pytest.mark.parametrize("option", [(), ("--tls1.2",)], ids=["TLSv1.3", "TLSv1.2"])
+@pytest.mark.parametrize("kind, words", [
+    ("none", "unknown: nothing is stapled"),
+    ("good", "no, says the stapled response (until 20"),
+    ("revoked", "YES, on 20"),
+    ("expired", "unknown: the stapled response has expired"),
+    ("another's", "unknown: the stapled response is for another certificate"),
+    ("forged", "unknown: the stapled response is not signed by the issuer")])
+def test_explain_judges_stapled_responses(ca, other_ca, folder, kind, words, option):
+    certificate = ca.server(NAME)
+    file = folder / "response.der"
+    make = {
+        "none": lambda: None,
+        "good": lambda: response(ca, certificate.certificate, 3600),
+        "revoked": lambda: response(ca, certificate.certificate, 3600, status=REVOKED),
+        "expired": lambda: response(ca, certificate.certificate, -1200),
+        "another's": lambda: response(ca, ca.server("other.internal").certificate, 3600),
+        "forged": lambda: response(ca, certificate.certificate, 3600, signer=other_ca)}
+    data = make[kind]()
+    options = ()
+    if data is not None:
+        file.write_bytes(data)
+        options = ("-status_file", str(file))
+    with s_server(folder, certificate, *options) as server:
+        done, answer = explained(server, ca, *option)
+    assert answer["ok"] == (kind != "revoked"), done.stdout
+    (step,) = [step for step in answer["steps"] if step["step"] == "certificate"]
+    assert step["details"]["revoked"].startswith(words)
+    assert re.search(r"\| +revoked +\S", done.stdout), done.stdout
+    if kind == "revoked":
+        assert step["details"]["revoked"].endswith(": keyCompromise")
+        assert answer["failure"]["reason"] == "server_certificate_revoked"
+        assert answer["failure"]["who"] == "this client"
+        assert done.returncode == 1 and "[server_certificate_revoked]" in done.stdout
+
+
+def test_explain_misses_a_response_that_must_be(ca, folder):
+    with contextlib.closing(Responder(ca)) as responder:
+        certificate = responder.must_staple(NAME)
+    with s_server(folder, certificate) as server:
+        done, answer = explained(server, ca)
+    assert answer["ok"], done.stdout
+    assert "must-staple" in done.stdout
 
 
 def test_what_explain_draws(ca, folder):
