@@ -1,10 +1,14 @@
 """A real browser: no warning when it trusts the authority, a warning when it does not."""
 
+import base64
+import hashlib
 import shutil
 import subprocess
+import threading
 
 import pytest
 
+from origins import Origin, response_bytes
 from tidegate import environment, new_folder
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -79,3 +83,57 @@ def test_certificate_error_when_it_is_not(gateway, home):
     entry = gateway.wait_log(
         lambda entry: entry in gateway.log_entries()[lines:], kind="connection")
     assert entry["sni"] == "shop.example" and entry["reason"] and entry["mend"]
+
+
+# The page's load waits for late.js, which the origin holds back until the browser has answered.
+CHAT_PAGE = """<!doctype html><title>chat</title><script>
+const chat = new WebSocket("wss://shop.example/chat", "words");
+chat.onopen = () => chat.send("hello " + chat.protocol);
+chat.onmessage = (event) => chat.send("got " + event.data);
+</script><script src="/late.js"></script>"""
+
+
+def read_text(connection):
+    """A WebSocket message (RFC 6455 section 5.2) of at most 125 bytes."""
+    head = connection.read(2)
+    assert head[0] == 0x81 and head[1] & 0x80
+    mask = connection.read(4)
+    data = connection.read(head[1] & 0x7f)
+    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)).decode()
+
+
+def chat_origin(heard, is_over):
+    def script(connection):
+        while True:
+            request = connection.read_head()
+            if request.target != "/chat":
+                assert is_over.wait(20) or request.target != "/late.js"
+                connection.send(response_bytes(200, [("Content-Type", "text/javascript")], b""))
+                continue
+            key = request.get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            proof = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+            connection.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                             f"Connection: Upgrade\r\nSec-WebSocket-Accept: {proof}\r\n"
+                             "Sec-WebSocket-Protocol: words\r\n\r\n").encode())
+            heard.append(read_text(connection))
+            connection.send(b"\x81\x05world")
+            heard.append(read_text(connection))
+            is_over.set()
+            connection.wait_end()
+            return
+    return script
+
+
+def test_websocket_over_http2(start, shop, ca, home):
+    """RFC 8441 as a browser does it, to a server that knows HTTP/1.1 alone."""
+    heard, is_over = [], threading.Event()
+    trust(home, ca)
+    with Origin(chat_origin(heard, is_over)) as origin:
+        gateway = start({"sites": [{"hosts": ["shop.example"], "tls": shop.settings(), "routes": [
+            {"match": {"path": "/"}, "respond": {
+                "body": CHAT_PAGE, "fields": {"Content-Type": "text/html; charset=utf-8"}}},
+            {"match": {"path": "/*"}, "backend": origin.address}]}]})
+        _, log = load(home, gateway, "https://shop.example/")
+        assert heard == ["hello words", "got world"], log
+        entry = gateway.wait_log(target="/chat")
+        assert entry["version"] == "HTTP/2" and entry["status"] == 200
