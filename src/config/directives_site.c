@@ -170,6 +170,8 @@ static const struct directive tls_directives[] = {
          "(http:// only, not through a proxy), at the start and again at half of the response's "
          "life, or at least once a day. Handshakes do not wait for it: until it is there, and "
          "when a responder is gone for longer than the last response holds, none is stapled. "
+         "A renewed certificate of the site's own, seen while the gateway runs, is used when its "
+         "response is there, or half a minute later; one of a folder at once. "
          "A response that says \"revoked\" is told in the log as an error and not stapled. The "
          "issuer's certificate must be in the certificate's file. `timeouts: { ocsp: ... }` "
          "bounds each fetch.",

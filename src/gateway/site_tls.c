@@ -14,6 +14,9 @@
 /* A certificate that ends within these days is worth a warning at each start. */
 #define EXPIRY_WARNING_DAYS 14
 
+/* How long a new certificate that asks for a stapled response waits for the first one. */
+#define STAPLE_WAIT_S 30
+
 struct builder {
     struct site_tls *tls;
     const struct settings *settings;
@@ -359,6 +362,7 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
     tls->files = arena_calloc(arena, (options->certificate_count * 3 + 1) * sizeof(*tls->files));
     tls->ocsp_until =
         arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->ocsp_until));
+    tls->awaited = arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->awaited));
     for (size_t i = 0; i < options->certificate_count; i++) {
         watch(tls, options->certificates[i].certificate);
         watch(tls, options->certificates[i].key);
@@ -396,8 +400,17 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
     return !b.failed;
 }
 
+static void forget_awaited(struct site_tls *tls)
+{
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        certificate_destroy(tls->awaited[i]);
+        tls->awaited[i] = NULL;
+    }
+}
+
 void site_tls_free(struct site_tls *tls)
 {
+    forget_awaited(tls);
     tls_context_destroy(tls->context);
     cert_store_destroy(tls->store);
 }
@@ -485,6 +498,47 @@ static void log_new(const struct site_tls *tls)
     }
 }
 
+/* Begins to fetch the responses of new certificates that ask for stapling. */
+static bool begin_fetching(struct site_tls *tls)
+{
+    bool are_awaited = false;
+
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        const struct tls_certificate_files *files = &tls->options.certificates[i];
+        struct error error;
+        struct certificate *certificate =
+            files->ocsp == NULL ? certificate_load(files->certificate, &error) : NULL;
+        if (certificate != NULL && ocsp_staple_is_required(certificate)) {
+            ocsp_staple_fetch(certificate, tls->options.ocsp, tls->options.ocsp_fetch);
+            are_awaited |= ocsp_staple_is_awaited(certificate);
+        }
+        certificate_destroy(tls->awaited[i]);
+        tls->awaited[i] = certificate;
+    }
+    return are_awaited;
+}
+
+/* A renewed certificate that asks for stapling is put off until its response is there, since
+ * clients that insist on it would refuse it; but not for long, and not once the fetch has failed.
+ */
+static bool is_put_off(struct site_tls *tls)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    if (!begin_fetching(tls) || (tls->await_until != 0 && tls->await_until <= now)) {
+        tls->await_until = 0;
+        return false;
+    }
+    if (tls->await_until == 0) {
+        tls->await_until = now + STAPLE_WAIT_S;
+        log_info("site %s: its new certificate asks for a stapled OCSP response, and is used when "
+                 "that has been fetched, or in %d s",
+                 tls->settings->name, STAPLE_WAIT_S);
+    }
+    tls->retry_at = now;
+    return true;
+}
+
 static void reload(struct site_tls *tls)
 {
     struct config_report report;
@@ -496,9 +550,14 @@ static void reload(struct site_tls *tls)
     }
     config_report_init(&report);
     check_certificates(&b);
+    if (!b.failed && is_put_off(tls)) {
+        config_report_free(&report);
+        return; /* what is to be told is told then */
+    }
     if (!b.failed && !tls_server_context_reload(tls->context, &tls->options, &error)) {
         fail(&b, tls->settings->tls->place, &error);
     }
+    forget_awaited(tls);
     log_report(tls, &report);
     config_report_free(&report);
     if (!b.failed) {

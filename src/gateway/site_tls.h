@@ -20,6 +20,7 @@ struct watched_file {
     struct file_stamp stamp;
 };
 
+struct certificate;
 struct ocsp_registry;
 
 struct site_tls {
@@ -30,6 +31,9 @@ struct site_tls {
     struct watched_file *files;
     size_t file_count;
     int64_t *ocsp_until; /* by certificate; 0: none is stapled */
+    struct certificate *
+        *awaited;        /* new ones, whose OCSP responses are being fetched; NULLs: none */
+    int64_t await_until; /* seconds since 1970; 0: nothing is awaited */
     int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
     bool is_folder_lost; /* said so */
 };

@@ -258,6 +258,16 @@ void ocsp_subject_leave(struct ocsp_subject *subject)
     }
 }
 
+bool ocsp_subject_is_new(struct ocsp_subject *subject)
+{
+    bool is_new;
+
+    (void)pthread_mutex_lock(&subject->registry->lock);
+    is_new = subject->newest_from == INT64_MIN && subject->failures == 0;
+    (void)pthread_mutex_unlock(&subject->registry->lock);
+    return is_new;
+}
+
 /* ---- the response ---- */
 
 unsigned char *ocsp_subject_response(struct ocsp_subject *subject, int64_t now_ms, size_t *len)

@@ -86,6 +86,8 @@ struct ocsp_counts ocsp_registry_look(struct ocsp_registry *registry, int64_t no
 struct ocsp_subject *ocsp_registry_join(struct ocsp_registry *registry,
                                         const struct certificate *certificate) MUST_CHECK;
 void ocsp_subject_leave(struct ocsp_subject *subject);
+/* Whether no fetch for it has ended yet, well or badly. */
+bool ocsp_subject_is_new(struct ocsp_subject *subject);
 /* A copy of the response that is in use, allocated by the TLS library; NULL: there is none. */
 unsigned char *ocsp_subject_response(struct ocsp_subject *subject, int64_t now_ms,
                                      size_t *len) MUST_CHECK;

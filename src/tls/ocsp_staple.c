@@ -143,6 +143,15 @@ void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_regist
     }
 }
 
+bool ocsp_staple_is_awaited(const struct certificate *certificate)
+{
+    struct ocsp_subject *subject;
+
+    (void)pthread_once(&once, make_slots);
+    subject = X509_get_ex_data(certificate_x509(certificate, 0), subject_slot);
+    return subject != NULL && ocsp_subject_is_new(subject);
+}
+
 /* ---- in the handshake ---- */
 
 static unsigned char *response_of(X509 *chosen, size_t *len)

@@ -39,6 +39,9 @@ bool ocsp_staple_can_fetch(const struct certificate *certificate, struct error *
 void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_registry *registry,
                        enum tls_context_ocsp when);
 
+/* Whether the first of these fetches has not ended yet, well or badly. */
+bool ocsp_staple_is_awaited(const struct certificate *certificate);
+
 /* Makes a server's context send what is attached to the certificate that it chose. */
 void ocsp_staple_enable(SSL_CTX *ssl_ctx);
 

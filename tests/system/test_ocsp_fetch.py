@@ -438,22 +438,58 @@ def test_a_response_outlives_a_change_of_files(start, ca, folder, responder):
     assert responder.count(shop) == 1
 
 
-def test_a_certificate_is_replaced_at_run_time(start, folder, responder, store):
+def test_a_certificate_is_replaced_at_run_time(start, folder, responder):
+    """By one whose response has been fetched: no client ever sees it without."""
     old, new = responder.must_staple("shop.example"), responder.must_staple("shop.example")
+    answers = threading.Event()
+
+    def late(self, certificate):
+        if certificate == new.certificate:
+            answers.wait(SECONDS)
+        return self.good(certificate)
+
+    responder.answer = late
     put(folder, "shop", old)
-    put(store, "many", responder.must_staple("many.example"))
     gateway = start({"reload_certificates": "1s", "sites": [
         site("shop.example", {"certificate": str(folder / "shop.crt"),
-                              "key": str(folder / "shop.key")}),
-        site("*", {"certificates_from": str(store)})]})
+                              "key": str(folder / "shop.key")})]})
     assert wait_staple(gateway).serial_number == old.certificate.serial_number
-    first = wait_staple(gateway, "many.example")
     put(folder, "shop", new)
-    put(store, "many", responder.must_staple("many.example"))
-    wait_until(lambda: (now := staple(gateway))
-               and now.serial_number == new.certificate.serial_number, SECONDS)
+    wait_asked(responder, new, 1)
+    assert staple(gateway).serial_number == old.certificate.serial_number
+    answers.set()
+    wait_until(lambda: staple(gateway).serial_number == new.certificate.serial_number, SECONDS)
+    assert responder.count(new) == 1
+    wait_told(gateway, "its new certificate asks for a stapled OCSP response")
+
+
+def test_a_new_certificate_does_not_wait_for_a_responder_that_fails(start, ca, folder, responder):
+    old, new = responder.must_staple("shop.example"), responder.must_staple("shop.example")
+    responder.answer = lambda self, one: (
+        self.good(one) if one == old.certificate else (503, {}, b"busy"))
+    put(folder, "shop", old)
+    gateway = start({"reload_certificates": "1s", "sites": [
+        site("shop.example", {"certificate": str(folder / "shop.crt"),
+                              "key": str(folder / "shop.key")})]})
+    wait_staple(gateway)
+    put(folder, "shop", new)
+    wait_until(lambda: f"is in use now (CN=shop.example, sha256 {new.fingerprint})"
+               in gateway.stderr(), SECONDS)
+    assert staple(gateway) is None
+    assert serves(gateway, ca)
+    responder.answer = None
+    assert wait_staple(gateway).serial_number == new.certificate.serial_number
+
+
+def test_a_certificate_of_a_folder_is_replaced(start, responder, store):
+    old, new = responder.must_staple("many.example"), responder.must_staple("many.example")
+    put(store, "many", old)
+    gateway = start({"reload_certificates": "1s", "sites": [
+        site("*", {"certificates_from": str(store)})]})
+    assert wait_staple(gateway, "many.example").serial_number == old.certificate.serial_number
+    put(store, "many", new)
     wait_until(lambda: (now := staple(gateway, "many.example"))
-               and now.serial_number != first.serial_number, SECONDS)
+               and now.serial_number == new.certificate.serial_number, SECONDS)
 
 
 # What is told before.
