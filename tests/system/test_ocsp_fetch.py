@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -219,6 +220,23 @@ def test_status_tells_of_responses(start, responder, folder):
     assert told["problems"][0]["certificate"] == str(lost.crt)
 
 
+def test_a_gateway_that_died_fetches_again(start, responder):
+    shop = responder.must_staple("shop.example")
+    gateway = start({"sites": [site("shop.example", shop.settings())]})
+    wait_staple(gateway)
+    died = gateway.gateway_pid()
+    os.kill(died, signal.SIGKILL)
+
+    def is_stapled_again():
+        try:
+            return gateway.gateway_pid() not in (None, died) and staple(gateway)
+        except OSError:
+            return None
+
+    wait_until(is_stapled_again, SECONDS)
+    assert responder.count(shop) == 2
+
+
 # Bad responders.
 
 
@@ -250,9 +268,11 @@ def of_another(self, certificate):
     (lambda self, one: (302, {"Location": "http://127.0.0.1:1/"}, b""), "redirects are not"),
     (lambda self, one: (200, {"Content-Length": "99999999999"}, b""), "closed the connection"),
     (lambda self, one: (200, {"Content-Length": "1", "Transfer-Encoding": "chunked"}, b""),
-     "Content-Length")],
+     "Content-Length"),
+    (lambda self, one: (200, {f"X-{i}": "a" * 1000 for i in range(20)}, b""), "the head is larger"),
+    (lambda self, one: (200, {f"X-{i}": "a" for i in range(120)}, b""), "has more fields")],
     ids=["html", "tail", "empty", "oversized", "endless", "another", "try_later", "internal_error",
-         "unknown", "expired", "redirect", "short", "two_lengths"])
+         "unknown", "expired", "redirect", "short", "two_lengths", "large_head", "many_fields"])
 def test_bad_answers(start, ca, responder, second, answer, words):
     """Handshakes go on, the log tells, other certificates have theirs, and it is tried again."""
     responder.must_staple("elsewhere.example")

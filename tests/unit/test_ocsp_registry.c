@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "ocsp_test.h"
@@ -429,6 +431,83 @@ static void so_many_are_kept_of_those_that_left(void **state)
     ocsp_registry_release(registry);
 }
 
+/* Runs with standard error in a file; returns how many lines it has then. */
+static unsigned count_lines(void (*run)(struct ocsp_registry *, struct ocsp_subject **),
+                            struct ocsp_registry *registry, struct ocsp_subject **subjects,
+                            const char *words, bool *has_words)
+{
+    int fd = memfd_create("stderr", MFD_CLOEXEC);
+    int kept = dup(STDERR_FILENO);
+    char text[65536];
+    unsigned lines = 0;
+    ssize_t len;
+
+    assert_true(fd >= 0 && kept >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    log_set_level(LOG_LEVEL_INFO);
+    run(registry, subjects);
+    log_set_level(LOG_LEVEL_ERROR);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    len = pread(fd, text, sizeof(text) - 1, 0);
+    assert_in_range(len, 1, sizeof(text) - 2);
+    text[len] = '\0';
+    *has_words = strstr(text, words) != NULL;
+    for (ssize_t i = 0; i < len; i++) {
+        lines += text[i] == '\n';
+    }
+    close(fd);
+    close(kept);
+    return lines;
+}
+
+enum { TALKERS = 50 };
+
+static void fail_all(struct ocsp_registry *registry, struct ocsp_subject **subjects)
+{
+    (void)subjects;
+    for (unsigned i = 0; i < TALKERS; i++) {
+        bring(registry, NULL, NOW_MS);
+    }
+}
+
+/* Within the next minute, all again, the first with other words. */
+static void fail_again(struct ocsp_registry *registry, struct ocsp_subject **subjects)
+{
+    struct ocsp_fetch fetch;
+    int64_t wait_ms;
+
+    (void)subjects;
+    assert_true(ocsp_registry_next(registry, NOW_MS + 60000, &fetch, &wait_ms));
+    ocsp_registry_done(registry, &fetch, (struct span){NULL, 0}, "it is slow", NOW_MS + 60000);
+    for (unsigned i = 1; i < TALKERS; i++) {
+        bring(registry, NULL, NOW_MS + 60000);
+    }
+}
+
+static void so_many_messages_in_a_minute(void **state)
+{
+    struct ocsp_registry *registry = ocsp_registry_create();
+    struct ocsp_subject *subjects[TALKERS];
+    bool has_words;
+
+    (void)state;
+    for (unsigned i = 0; i < TALKERS; i++) {
+        struct identity leaf = make_leaf(URL);
+        subjects[i] = join(registry, &leaf);
+        identity_free(&leaf);
+    }
+    assert_int_equal(count_lines(fail_all, registry, subjects, "it is down", &has_words),
+                     OCSP_MESSAGES_PER_MINUTE);
+    assert_true(has_words);
+    /* The same problem is not told again; how many were left out is. */
+    assert_int_equal(
+        count_lines(fail_again, registry, subjects, "20 more messages about OCSP", &has_words), 2);
+    assert_true(has_words);
+    for (unsigned i = 0; i < TALKERS; i++) {
+        ocsp_subject_leave(subjects[i]);
+    }
+    ocsp_registry_release(registry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +524,7 @@ int main(void)
         cmocka_unit_test(so_many_fetches_at_a_time),
         cmocka_unit_test(what_has_left_comes_again_with_its_response),
         cmocka_unit_test(so_many_are_kept_of_those_that_left),
+        cmocka_unit_test(so_many_messages_in_a_minute),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
