@@ -40,6 +40,39 @@ bool rule_name(struct span text, struct complaint *complaint)
     return true;
 }
 
+static bool is_hex(char c)
+{
+    return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/* Requests with a broken percent triplet are refused before they are routed. */
+static bool has_bad_percent(struct span path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] == '%' &&
+            (path.len - i < 3 || !is_hex(path.ptr[i + 1]) || !is_hex(path.ptr[i + 2]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What paths that are compared never have: edge/path.h takes it out. */
+static bool has_odd_segment(struct span path)
+{
+    struct span rest = span_skip(path, 1);
+    struct span segment;
+
+    while (span_split(&rest, '/', &segment)) {
+        bool is_last = rest.ptr == NULL;
+        if ((segment.len == 0 && !is_last) || span_eq(segment, SPAN_OF(".")) ||
+            span_eq(segment, SPAN_OF(".."))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool rule_path_pattern(struct span text, struct complaint *complaint)
 {
     size_t bad = 0;
@@ -65,6 +98,16 @@ bool rule_path_pattern(struct span text, struct complaint *complaint)
         return complain_hint(complaint, is_one_of(text.ptr[bad], "?#")
                                             ? "routes match the path alone, without '?' and '#'"
                                             : "write it percent-encoded, as it is in a URL");
+    }
+    if (has_bad_percent(text)) {
+        complain(complaint, "path %s has a '%%' without two hexadecimal digits behind it",
+                 quote(text).text);
+        return complain_hint(complaint, "write %%25 for the '%%' itself");
+    }
+    if (has_odd_segment(text)) {
+        complain(complaint, "path %s would match nothing", quote(text).text);
+        return complain_hint(complaint, "'//', '/./' and '/../' are resolved before a path is "
+                                        "compared: write the path that they lead to");
     }
     return true;
 }

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/backend_tls.h"
@@ -231,17 +233,48 @@ static void open_key_log(struct builder *b)
     }
 }
 
+/* Without making the file: whether it could be made. It may take more rights than the checker has,
+ * so only what no right would mend is an error. */
+static bool check_access_log(const char *path, struct error *error)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return error_set_errno(error, EISDIR, "cannot open the access log %s", path);
+    }
+    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder)) {
+        return true;
+    }
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    if (stat(folder, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        return error_set_errno(error, errno, "cannot open the access log %s", path);
+    }
+    return true;
+}
+
 static void build_access_log(struct builder *b)
 {
-    const struct log_settings *log = &b->snapshot->settings->log;
+    const struct settings *settings = b->snapshot->settings;
+    const char *path = settings->log.access;
+    bool is_fine;
     struct error error;
 
-    if (strcmp(log->access, "off") == 0) {
+    if (strcmp(path, "off") == 0) {
         return;
     }
-    b->snapshot->access_log = log_writer_open(log->access, &error);
-    if (b->snapshot->access_log == NULL) {
-        fail(b, (struct place){0, 0}, &error);
+    if (b->is_for_real) {
+        b->snapshot->access_log = log_writer_open(path, &error);
+        is_fine = b->snapshot->access_log != NULL;
+    } else {
+        is_fine = strcmp(path, "-") == 0 || check_access_log(path, &error);
+    }
+    if (!is_fine) {
+        fail(b, config_place(settings, &settings->log.access), &error);
+        config_report_hint(b->report, "make the folder, or name a file in one that is there; \"-\" "
+                                      "is standard output, off is none");
     }
 }
 
@@ -275,9 +308,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
         build_listener(snapshot, &settings->listeners[i], &snapshot->listeners[i]);
     }
     trust_warn_expired(&snapshot->trust, report);
-    if (for_real) {
-        build_access_log(&b);
-    }
+    build_access_log(&b);
     if (b.failed) {
         snapshot_release(snapshot);
         return NULL;

@@ -148,7 +148,23 @@ static void remove_stale_socket(const struct sock_address *address)
     close(fd);
 }
 
-static const char *listen_hint(int number)
+static const char *unix_hint(int number)
+{
+    switch (number) {
+    case EACCES:
+        return "this user may not make files in the socket's folder; change its permissions, or "
+               "choose another folder";
+    case ENOENT:
+    case ENOTDIR:
+        return "the socket's folder is not there; make it, or choose another path";
+    case EADDRINUSE:
+        return "another program listens there already; stop it, or choose another path";
+    default:
+        return NULL;
+    }
+}
+
+static const char *port_hint(int number)
 {
     switch (number) {
     case EACCES:
@@ -198,7 +214,7 @@ int sock_listen(const struct sock_address *address, int backlog, struct error *e
     }
     if (bind(fd, &address->any, address->len) != 0 || listen(fd, backlog) != 0) {
         int number = errno;
-        const char *hint = listen_hint(number);
+        const char *hint = family == AF_UNIX ? unix_hint(number) : port_hint(number);
         close(fd);
         if (hint != NULL) {
             (void)error_set(error, "cannot listen on %s: %s: %s", text, strerror(number), hint);

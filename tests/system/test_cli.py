@@ -137,6 +137,11 @@ def flaws(ca, shop):
             "clients: {verify: required, ca: missing.pem}}\n", "missing.pem", 1),
         "missing folder of files": ("sites:\n  - {hosts: [a.example], files: ./missing}\n",
                                     "missing", 1),
+        "missing folder of the log": ("sites:\n  - {hosts: [a.example], respond: {body: x}}\n"
+                                      "log: { access: ./missing/access.log }\n",
+                                      "tidegate.yaml:3:", 1),
+        "log that is a folder": ("sites:\n  - {hosts: [a.example], respond: {body: x}}\n"
+                                 "log: { access: /tmp }\n", "tidegate.yaml:3:", 1),
         "later directive": ("sites:\n  - hosts: [a.example]\n    routes:\n"
                             "      - {auth: {jwt: {}}, backend: 127.0.0.1:1}\n", "auth", 1),
         "duplicate key": ("sites:\n  - hosts: [a.example]\n    backend: 127.0.0.1:1\n"
@@ -151,8 +156,8 @@ def flaws(ca, shop):
     "unknown backend", "duplicate host", "key of another certificate",
     "certificate of other hosts", "expired certificate", "missing certificate",
     "key for a certificate", "port out of range", "pass through and terminate",
-    "clients without ca", "missing ca", "missing folder of files", "later directive",
-    "duplicate key", "not yaml", "empty", "binary"])
+    "clients without ca", "missing ca", "missing folder of files", "missing folder of the log",
+    "log that is a folder", "later directive", "duplicate key", "not yaml", "empty", "binary"])
 def test_check_finds(folder, ca, shop, flaw):
     text, word, code = flaws(ca, shop)[flaw]
     done = check(folder, text)

@@ -183,6 +183,10 @@ static void a_socket_file_is_made_replaced_when_stale_and_removed(void **state)
     assert_non_null(strstr(error.text, "no socket"));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
+
+    /* The advice is about the folder, not about ports. */
+    assert_false(open_list(&other, &item, 1, &error));
+    assert_non_null(strstr(error.text, "the socket's folder is not there"));
 }
 
 int main(void)
