@@ -5,6 +5,7 @@
  * they run inside back_h2_session_receive or back_h2_session_send, and output waits for the end of
  * the turn. */
 #include "gateway/back_h2_internal.h"
+#include "gateway/nghttp2_compat.h"
 
 /* What the server may send before it hears from us, for all streams together: enough for a long fat
  * pipe. It is given back as it is used, so that a stream that is held up holds up no other. */
@@ -266,7 +267,7 @@ static nghttp2_option *make_options(const struct limits_settings *limits)
     nghttp2_option_set_no_http_messaging(option, 1); /* http/h2_response.h does it */
     /* The gateway's own fields come on top of what a client may send. */
     nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
-    nghttp2_option_set_max_continuations(option, CONTINUATIONS + (size_t)limits->head / 16384);
+    nghttp2_compat_max_continuations(option, CONTINUATIONS + (size_t)limits->head / 16384);
     return option;
 }
 

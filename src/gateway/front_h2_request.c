@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
+#include "gateway/nghttp2_compat.h"
 #include "gateway/websocket.h"
 
 /* More than the budget of a moment pays for: only who never reads gets there. */
@@ -574,23 +575,12 @@ static void see_unknown_frames(nghttp2_option *option)
     }
 }
 
-/* Newer than the library of some distributions, which have them as security updates: without those
- * the library's own limits stay as they are, and floods end with its words. */
-extern void nghttp2_option_set_max_continuations(nghttp2_option *option, size_t count)
-    __attribute__((weak));
-extern void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option *option, uint64_t burst,
-                                                       uint64_t rate) __attribute__((weak));
-
 /* nghttp2 has limits of its own, which would answer before ours, and less clearly. What it holds of
  * answers that the client does not read stays limited. */
 static void leave_floods_to_the_budget(nghttp2_option *option)
 {
-    if (nghttp2_option_set_max_continuations != NULL) {
-        nghttp2_option_set_max_continuations(option, SIZE_MAX);
-    }
-    if (nghttp2_option_set_stream_reset_rate_limit != NULL) {
-        nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
-    }
+    nghttp2_compat_max_continuations(option, SIZE_MAX);
+    nghttp2_compat_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
 }
 

@@ -30,10 +30,9 @@ struct site_tls {
     struct tls_server_options options;
     struct watched_file *files;
     size_t file_count;
-    int64_t *ocsp_until; /* by certificate; 0: none is stapled */
-    struct certificate *
-        *awaited;        /* new ones, whose OCSP responses are being fetched; NULLs: none */
-    int64_t await_until; /* seconds since 1970; 0: nothing is awaited */
+    int64_t *ocsp_until;          /* by certificate; 0: none is stapled */
+    struct certificate **awaited; /* new, their OCSP responses being fetched; NULLs: none */
+    int64_t await_until;          /* seconds since 1970; 0: nothing is awaited */
     int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
     bool is_folder_lost; /* said so */
 };
