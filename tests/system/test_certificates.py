@@ -343,11 +343,13 @@ def test_ocsp_is_stapled_from_a_file(start, ca, folder, version):
         site({**shop.settings(), "ocsp": str(path)}, ["shop.example"])]})
     assert stapled(gateway, "shop.example", version)
     replace(path, response(ca, shop, hours=-1))
-    wait_until(lambda: not stapled(gateway, "shop.example", version), SECONDS)
     wait_until(lambda: "has expired" in gateway.stderr(), SECONDS)
+    wait_until(lambda: gateway.stderr().count("is in use now") == 1, SECONDS)
+    assert not stapled(gateway, "shop.example", version)
     assert served(gateway, ca, "shop.example") == shop.fingerprint
     replace(path, response(ca, shop, hours=24))
-    wait_until(lambda: stapled(gateway, "shop.example", version), SECONDS)
+    wait_until(lambda: gateway.stderr().count("is in use now") == 2, SECONDS)
+    assert stapled(gateway, "shop.example", version)
 
 
 def test_ocsp_of_a_folder(start, ca, store):
