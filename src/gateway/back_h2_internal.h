@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "gateway/back_h1.h"
 #include "gateway/back_h2.h"
+#include "gateway/byte_queue.h"
 #include "gateway/dial.h"
 #include "http/h2_response.h"
 
@@ -77,8 +78,7 @@ struct back_h2 {
     unsigned interim_count;
     enum http_framing framing;
     uint64_t body_left;
-    struct strbuf held; /* what the front did not take yet; given up to held_at */
-    size_t held_at;
+    struct byte_queue held; /* what the front did not take yet */
     uint64_t asked_at_read; /* c->reads when the front was last asked whether it takes more */
     uint32_t window;
     uint64_t window_used; /* consumed since it was last enlarged */

@@ -34,11 +34,6 @@ static struct back_h2 *of(const struct back *base)
     return CONTAINER_OF(base, struct back_h2, base);
 }
 
-static size_t held(const struct back_h2 *back)
-{
-    return back->held.len - back->held_at;
-}
-
 /* ---- life ---- */
 
 static void on_free(struct deferred *deferred)
@@ -47,7 +42,7 @@ static void on_free(struct deferred *deferred)
 
     back->worker->h2_windows -= back->window - WINDOW_FIRST;
     strbuf_free(&back->body);
-    strbuf_free(&back->held);
+    byte_queue_free(&back->held);
     free(back);
 }
 
@@ -88,7 +83,7 @@ static void end_exchange(struct back_h2 *back)
         back->exchange = NULL;
         exchange_back_failed(x, back->retry, 502, &trouble);
         back_h2_stream_settle(back);
-    } else if (back->has_ended && held(back) == 0) {
+    } else if (back->has_ended && back->held.bytes == 0) {
         exchange_response_end(x, back->has_trailers ? &back->response_trailers : NULL);
     }
 }
@@ -408,29 +403,36 @@ static void open_window(struct back_h2 *back, size_t bytes)
     back_h2_schedule(c);
 }
 
+/* One send's worth. */
+static void give_some(struct back_h2 *back, struct exchange *x)
+{
+    struct conn_memory *memory = conn_memory(&x->session->conn);
+    size_t given = 0;
+
+    while (back->exchange == x && back->held.bytes != 0 && given < GIVE_BYTES) {
+        struct span bytes = byte_queue_take(&back->held, GIVE_BYTES - given);
+        given += bytes.len;
+        exchange_response_body(x, bytes);
+    }
+    /* It was queued by reference, and what it lies in may go. */
+    conn_memory_flush(memory);
+    byte_queue_release(&back->held);
+    open_window(back, given);
+}
+
 static void give_held(struct back_h2 *back)
 {
     if (back->is_giving) {
         return;
     }
     back->is_giving = true;
-    while (back->exchange != NULL && held(back) != 0 && exchange_takes_response(back->exchange)) {
-        struct exchange *x = back->exchange;
-        struct conn_memory *memory = conn_memory(&x->session->conn);
-        size_t n = held(back) < GIVE_BYTES ? held(back) : GIVE_BYTES;
-        exchange_response_body(x, span_make(back->held.ptr + back->held_at, n));
-        /* It was queued by reference, and what it lies in may go. */
-        conn_memory_flush(memory);
-        back->held_at += n;
-        open_window(back, n);
+    while (back->exchange != NULL && back->held.bytes != 0 &&
+           exchange_takes_response(back->exchange)) {
+        give_some(back, back->exchange);
     }
     back->is_giving = false;
-    if (back->exchange != NULL && held(back) == 0) {
-        strbuf_free(&back->held);
-        back->held_at = 0;
-        if (back->has_ended) {
-            end_when_possible(back, back->c);
-        }
+    if (back->exchange != NULL && back->held.bytes == 0 && back->has_ended) {
+        end_when_possible(back, back->c);
     }
 }
 
@@ -438,7 +440,7 @@ static void op_resume(struct back *base)
 {
     struct back_h2 *back = of(base);
 
-    if (held(back) != 0) {
+    if (back->held.bytes != 0) {
         give_held(back);
     }
 }
@@ -536,10 +538,10 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
     }
     back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
     /* Asked once for all frames that came in one read: they are no more than a receive buffer. */
-    takes =
-        held(back) == 0 && (back->asked_at_read == back->c->reads || exchange_takes_response(x));
+    takes = back->held.bytes == 0 &&
+            (back->asked_at_read == back->c->reads || exchange_takes_response(x));
     if (!takes) {
-        strbuf_add(&back->held, bytes);
+        byte_queue_add(&back->held, bytes);
         back->window_used = 0;
         return;
     }
@@ -555,7 +557,7 @@ void back_h2_stream_on_end(struct back_h2 *back)
         return;
     }
     back->has_ended = true;
-    if (held(back) == 0 && !back->is_giving) {
+    if (back->held.bytes == 0 && !back->is_giving) {
         end_when_possible(back, back->c);
     }
 }

@@ -1,7 +1,10 @@
 """HTTP/2 towards servers: streams that are refused, lost, cancelled, or held up."""
 
 import contextlib
+import shutil
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -11,8 +14,8 @@ pytest.importorskip("h2")
 from client import Connection, Ended, chunked, fetch, request_bytes
 from h2back import config, many
 from h2origin import CANCEL, REFUSED_STREAM, H2Origin, serve, text
-from origins import Origin
-from waiting import wait_stable
+from origins import Origin, free_port
+from waiting import wait_stable, wait_until
 
 
 # ---- retries ----
@@ -220,6 +223,32 @@ def test_slow_client_holds_its_own_stream_only(start):
             for i in range(3):
                 assert fetch(gateway.address, f"/{i}").body == b"1 /%d" % i
             assert len(origin.connections) == 1
+
+
+@pytest.mark.skipif(shutil.which("nghttpd") is None, reason="nghttpd is not installed")
+def test_client_slower_than_the_server_costs_its_window(start, folder):
+    """It takes all the time, and never all there is: what it took is not kept."""
+    mib = 1024 * 1024
+    with open(folder / "big", "wb") as file:
+        file.truncate(200 * mib)
+    port = free_port()
+    with subprocess.Popen(["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", str(folder), str(port)],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            gateway = start(config(f"127.0.0.1:{port}", connect_timeout="10s"),
+                            sanitizer_options="quarantine_size_mb=4")
+            wait_until(lambda: fetch(gateway.address, "/none").status == 404, 20)
+            with Connection(gateway.address, receive_buffer=65536) as client:
+                client.send(request_bytes("/big"))
+                received, before = 0, None
+                while received < 120 * mib:
+                    data = client.sock.recv(65536)
+                    received += len(data)
+                    time.sleep(len(data) / (40 * mib))
+                    before = before or (received > 20 * mib and gateway.rss_bytes())
+                assert gateway.rss_bytes() - before < 32 * mib
+        finally:
+            server.terminate()
 
 
 def test_server_that_reads_nothing_stops_the_client(start):
