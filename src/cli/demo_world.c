@@ -27,6 +27,7 @@ static const struct demo_certificate certificates[DEMO_HOLDER_COUNT] = {
 
 #define SMALL                                                                                      \
     "workers: 1\n"                                                                                 \
+    "reload_certificates: off\n"                                                                   \
     "timeouts: { drain: 1s }\n"
 
 static const char shop_yaml[] =

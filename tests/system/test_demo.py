@@ -47,6 +47,7 @@ def test_demo_stays_until_it_is_interrupted(folder):
                                   timeout=30, env=environment(), check=False)
             assert done.returncode == status, done.stderr
             assert word in done.stdout
+        assert "warning" not in output.read_text()
         process.send_signal(signal.SIGINT)
         process.wait(30)
         assert not os.listdir(home), "the demo's folder is still there"
