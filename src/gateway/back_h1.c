@@ -150,7 +150,7 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
     struct exchange *x = back->exchange;
     struct trouble trouble = {reason, detail, mend};
     bool may_retry = back->is_reused && back->state == BACK_HEAD && back->saved_len == 0 &&
-                     x != NULL && x->first_byte_us == 0;
+                     back->interim_count == 0 && x != NULL && x->first_byte_us == 0;
 
     close_with(back, conn_abort);
     if (x != NULL) {

@@ -436,8 +436,8 @@ static bool may_read_files(const struct site_tls *tls)
 {
     for (size_t i = 0; i < tls->file_count; i++) {
         if (access(tls->files[i].path, R_OK) != 0 && errno == EACCES) {
-            log_warn("site %s: its certificate files have changed, but the gateway's user may not "
-                     "read '%s': the old ones stay in use until it may, or until a restart",
+            log_warn("site %s: the gateway's user may not read '%s': what was read at the start "
+                     "stays in use, whatever changes there, until it may, or until a restart",
                      tls->settings->name, tls->files[i].path);
             return false;
         }

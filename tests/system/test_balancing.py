@@ -158,6 +158,23 @@ def test_post_is_never_repeated(start):
         assert len(origin.connections) == 1
 
 
+def test_get_is_not_repeated_after_an_interim_response(start):
+    """The server has begun to answer: it saw the request."""
+    def handler(connection):
+        connection.read_request()
+        connection.send(response_bytes(200, [], b"ok"))
+        connection.read_request()
+        connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+
+    with Origin(handler) as origin:
+        gateway = start(balanced([origin.address]))
+        with Connection(gateway.address) as connection:
+            assert connection.request().status == 200
+            response = connection.request()
+            assert response.status == 502 and len(response.interim) == 1
+        assert len(origin.connections) == 1
+
+
 def test_get_is_not_repeated_on_a_new_connection(start):
     """A server that ends each connection without an answer is asked a bounded number of times."""
     with Origin(lambda connection: connection.read_request()) as origin:
