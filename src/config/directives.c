@@ -257,7 +257,9 @@ static const struct directive root_directives[] = {
      .min = 1,
      .max = 1024,
      .doc = "Peers whose `Forwarded` and `X-Forwarded-*` fields are believed and added to.",
-     .more = "From anyone else these fields are removed, so that a backend can rely on them.",
+     .more =
+         "From anyone else these fields are removed, so that a backend can rely on them; so are "
+         "names that differ from theirs only by `_` for `-`, from everyone.",
      .example = "trusted_proxies: [10.0.0.0/8]"},
     {.name = "workers",
      .type = DIRECTIVE_INTEGER,

@@ -332,6 +332,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
+        exchange_drop_disguised(trailers);
         x->replay.trailers = *trailers;
     }
     x->request_done = true;

@@ -29,6 +29,36 @@ static void drop(struct http_fields *fields, uint64_t ids)
     }
 }
 
+/* Servers that hand fields on as variables (CGI, and what came after it) read '_' and '-' alike:
+ * what is a stranger to us would be one of these to them. */
+#define NEVER_WITH_UNDERSCORE                                                                      \
+    (IDENTITY_FIELDS | BIT(FIELD_CONTENT_LENGTH) | BIT(FIELD_TRANSFER_ENCODING) |                  \
+     BIT(FIELD_EARLY_DATA))
+#define LONGEST_OF_THEM (sizeof("X-Forwarded-Client-Cert") - 1)
+
+static bool is_disguised(struct span name)
+{
+    char folded[LONGEST_OF_THEM];
+
+    if (name.len > sizeof(folded) || memchr(name.ptr, '_', name.len) == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        folded[i] = name.ptr[i] != '_' ? name.ptr[i] : '-';
+    }
+    return (NEVER_WITH_UNDERSCORE >> http_field_id(span_make(folded, name.len)) & 1) != 0;
+}
+
+void exchange_drop_disguised(struct http_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        struct http_field *field = &fields->items[i];
+        if (field->id == FIELD_OTHER && is_disguised(field->name)) {
+            field->is_hop_by_hop = true;
+        }
+    }
+}
+
 static void add(struct exchange *x, struct http_fields *fields, enum http_field_id id,
                 struct span value)
 {
@@ -113,6 +143,7 @@ void exchange_prepare_request(struct exchange *x)
     if (request->upgrade.ptr != NULL && (!upgrade_is_allowed(x) || !x->request_done)) {
         request->upgrade = span_make(NULL, 0); /* as if it had not been asked for (RFC 9110, 7.8) */
     }
+    exchange_drop_disguised(&request->fields);
     if (x->backend->forwarded) {
         add_identity(x);
         /* RFC 9110 section 7.6.3 */

@@ -129,6 +129,25 @@ def test_identity_fields_of_strangers_are_removed(gateway, echo):
     assert request.get("X-Forwarded-Proto") == "http"
 
 
+@pytest.mark.parametrize("trusted", [[], ["127.0.0.0/8"]])
+def test_identity_fields_disguised_by_an_underscore_are_removed(start, echo, trusted):
+    """CGI and its heirs make HTTP_X_FORWARDED_FOR of either spelling."""
+    gateway = start(proxying(echo, **({"trusted_proxies": trusted} if trusted else {})))
+    disguised = [(name.replace("-", "_"), value) for name, value in FORGED]
+    disguised = [(name, value) for name, value in disguised if "_" in name]
+    request = ask(gateway, echo, fields=disguised + [
+        ("x-forwarded_for", "192.0.2.3"), ("X_Request_ID", "forged"), ("Content_Length", "192.0.2."),
+        ("X_Forwarded_Client_Cert", "forged"), ("My_Field", "kept"), ("X_Forwarded_Fork", "kept")])
+    assert "192.0.2." not in request.head and "forged" not in request.head
+    assert request.get("My_Field") == request.get("X_Forwarded_Fork") == "kept"
+    assert request.get("X-Forwarded-For") == "127.0.0.1"
+    with Connection(gateway.address) as connection:
+        connection.send(request_bytes("/", "POST", fields=[("Transfer-Encoding", "chunked")]))
+        connection.send(chunked(b"x", trailers="X_Forwarded_For: 192.0.2.1\r\nX_Sum: 1\r\n"))
+        assert connection.read_response().status == 200
+    assert echo.requests[-1].trailers == [("X_Sum", "1")]
+
+
 def test_identity_fields_of_trusted_proxies_are_kept_and_added_to(start, echo):
     gateway = start(proxying(echo, trusted_proxies=["127.0.0.0/8"]))
     request = ask(gateway, echo, fields=[("X-Forwarded-For", "192.0.2.1"),
