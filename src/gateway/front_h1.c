@@ -286,12 +286,23 @@ static void use_read(struct front_h1 *front, struct span bytes)
     }
 }
 
+/* Whether nothing of a request has come: an empty line in front of one, or behind the last one's
+ * body, is none (RFC 9112 section 2.2). */
+static bool is_idle(const struct front_h1 *front)
+{
+    size_t len = front->saved_len - front->saved_at;
+
+    return (front->state == FRONT_IDLE && len == 0) ||
+           (front->state == FRONT_HEAD && len != 0 && len <= 2 &&
+            memcmp(front->saved + front->saved_at, "\r\n", len) == 0);
+}
+
 /* The client's end, or its loss. */
 static void on_end(struct front_h1 *front, enum conn_result result)
 {
     struct session *session = front->session;
 
-    if (front->state == FRONT_IDLE && front->saved_len == 0) {
+    if (is_idle(front)) {
         if (session->conn.has_hangup) {
             session_close(session);
         } else {
@@ -557,6 +568,10 @@ static void type_on_timer(struct front *base)
         session_finish(session, false);
         break;
     case FRONT_HEAD:
+        if (is_idle(front)) {
+            session_finish(session, false);
+            break;
+        }
         refuse_slow(front, "head_timeout", "the request's head did not come whole in time",
                     "timeouts.head sets the limit");
         break;
@@ -581,7 +596,7 @@ static void type_drain(struct front *base)
     struct front_h1 *front = of(base);
 
     front->is_draining = true;
-    if (front->state == FRONT_IDLE && front->saved_len == 0) {
+    if (is_idle(front)) {
         front->state = FRONT_ENDING;
         session_finish(front->session, false);
     }

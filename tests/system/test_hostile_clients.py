@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from client import Connection, Ended, fetch
+from client import Connection, Ended, fetch, request_bytes
 from origins import EchoOrigin
 from waiting import wait_until
 
@@ -454,6 +454,25 @@ def test_idle_connection_is_closed_without_a_word(impatient):
     with Connection(impatient.address) as connection:
         assert connection.request().status == 200
         assert connection.is_closed_by_peer()
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+def test_empty_line_behind_a_body_is_no_request_that_never_ends(impatient, end):
+    """Else a client that adds one would find a 408 where it expects its next answer."""
+    lines = len(impatient.log_entries())
+    for half_closes in (False, True):
+        with Connection(impatient.address) as connection:
+            connection.send(request_bytes("/", "POST", body=b"x") + end)
+            assert connection.read_response().status == 200
+            if half_closes:
+                connection.half_close()
+            assert connection.is_closed_by_peer()
+    with Connection(impatient.address) as connection:
+        connection.send(request_bytes("/", "POST", body=b"x") + b"\r\n")
+        assert connection.read_response().status == 200
+        assert connection.request().status == 200
+    wait_until(lambda: len(impatient.log_entries()) >= lines + 4)
+    assert all(entry["status"] == 200 for entry in impatient.log_entries()[lines:])
 
 
 def test_client_that_takes_nothing_is_cut_off(start, folder):
