@@ -279,6 +279,14 @@ void exchange_begin(struct exchange *x)
                         "name the protocol in upgrade of the route");
         return;
     }
+    if (request->is_extended_connect &&
+        (x->backend->protocol == BACKEND_H2 || x->backend->protocol == BACKEND_H2C)) {
+        exchange_refuse(x, 501, false, "upgrade_needs_h1",
+                        "the backend is spoken to in HTTP/2 alone, and another protocol needs "
+                        "Upgrade of HTTP/1.1",
+                        "say 'protocol: auto' or 'protocol: h1' in the backend");
+        return;
+    }
     exchange_forward(x);
 }
 

@@ -180,6 +180,17 @@ def test_a_server_that_proves_nothing_is_told_of(gateway, client):
     assert gateway.wait_log(target="/unproven")["reason"] == "bad_websocket_accept"
 
 
+def test_a_backend_of_http2_alone_is_told_of(start, origin):
+    """It never gets an ordinary request in place of the CONNECT."""
+    gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+        {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
+    with Client(gateway.address) as client:
+        assert connect(client, "/chat")[1].status == 501
+    entry = gateway.wait_log(target="/chat")
+    assert entry["reason"] == "upgrade_needs_h1" and "protocol: auto" in entry["mend"]
+    assert not origin.connections
+
+
 def test_malformed(client):
     connect(client)
     stream = client.send([(":method", "CONNECT"), (":protocol", "websocket"),
