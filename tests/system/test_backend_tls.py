@@ -10,7 +10,7 @@ import threading
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from client import Connection, fetch, request_bytes
+from client import Connection, Ended, fetch, request_bytes
 from origins import Origin, echo_handler, response_bytes
 from waiting import wait_until
 
@@ -438,3 +438,44 @@ def test_shared_connections_end_with_their_authority(start, ca, other_ca, folder
         replace(trusted, other_ca.file.read_bytes())
         wait_said(gateway, IN_USE, 2)
         assert fetch(gateway.address).status == 502
+
+
+def test_files_are_replaced_under_load(start, ca, folder):
+    """Own certificate and authorities change, back and forth, while requests come: none fails."""
+    trusted, pem = folder / "trusted.pem", folder / "gate.pem"
+    mine = [ca.client(f"gate {number}") for number in (1, 2)]
+    other = ca.__class__(folder, "Spare Root")
+
+    def put(number):
+        replace(pem, mine[number % 2].crt.read_bytes() + mine[number % 2].key_file.read_bytes())
+        replace(trusted, ca.file.read_bytes() + (other.file.read_bytes() if number % 2 else b""))
+    put(0)
+    seen, statuses = [], []
+    is_over = threading.Event()
+
+    with two_way_origin(ca, seen, ssl.TLSVersion.TLSv1_3) as origin:
+        settings = trusting(origin, trusted)
+        settings["workers"] = 2
+        settings["sites"][0]["backend"]["tls"].update(certificate=str(pem), key=str(pem))
+        gateway = start(settings)
+
+        def load():
+            while not is_over.is_set():
+                try:
+                    statuses.append(fetch(gateway.address).status)
+                except (OSError, AssertionError, Ended) as failure:
+                    statuses.append(repr(failure))
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in (1, 2, 3):
+                put(number)
+                name = f"gate {number % 2 + 1}"
+                wait_until(lambda name=name: seen[-1:] and seen[-1][1] == name, WAIT, name)
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join(WAIT)
+    assert set(statuses) == {200}
+    assert {name for _, name in seen} == {"gate 1", "gate 2"}
