@@ -78,8 +78,9 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
     for (unsigned i = 0; i < count; i++) {
         struct worker *worker = worker_create(gateway->snapshot, i, listen_fds, listen_count);
         if (worker == NULL) {
-            log_error("cannot start worker %u: %s; raise the limit of open files", i,
-                      strerror(errno));
+            log_error("cannot start worker %u: %s; raise the limit of open files (LimitNOFILE= of "
+                      "the service, or ulimit -n), or have fewer 'workers'",
+                      i, strerror(errno));
             return false;
         }
         worker->quiet_fd = gateway->ended_fds[1];
@@ -90,7 +91,9 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
         *start = (struct worker_start){gateway, gateway->workers[i]};
         int error = pthread_create(&gateway->workers[i]->thread, NULL, worker_main, start);
         if (error != 0) {
-            log_error("cannot start the thread of worker %u: %s", i, strerror(error));
+            log_error("cannot start the thread of worker %u: %s; raise the limit of threads "
+                      "(TasksMax= of the service, or ulimit -u), or have fewer 'workers'",
+                      i, strerror(error));
             free(start);
             return false;
         }

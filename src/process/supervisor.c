@@ -172,13 +172,17 @@ static bool start_gateway(struct supervisor *s)
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        log_error("cannot start the gateway: socketpair: %s", strerror(errno));
+        log_error("cannot start the gateway: socketpair: %s; raise the limit of open files "
+                  "(LimitNOFILE= of the service, or ulimit -n)",
+                  strerror(errno));
         return false;
     }
     (void)fflush(NULL); /* or both processes would print what waits in a buffer */
     pid = fork();
     if (pid < 0) {
-        log_error("cannot start the gateway: fork: %s", strerror(errno));
+        log_error("cannot start the gateway: fork: %s; there is too little memory, or the limit of "
+                  "processes is reached (TasksMax= of the service, or ulimit -u)",
+                  strerror(errno));
         (void)close(pair[0]);
         (void)close(pair[1]);
         return false;

@@ -362,6 +362,18 @@ def test_name_servers_that_do_not_answer_hold_up_nothing(folder):
         assert '"status":200' in (folder / "access.log").read_text().replace(": ", ":")
 
 
+@pytest.mark.parametrize("limit", [6, 64])
+def test_too_few_descriptors_are_told_with_what_to_do(folder, limit):
+    (folder / "tidegate.yaml").write_text(json.dumps({
+        "listeners": [{"bind": "127.0.0.1:0"}], "workers": 64, "log": {"access": "off"}, **SIMPLE}))
+    line = f"ulimit -n {limit}; exec '{binary()}' run -c '{folder}/tidegate.yaml'"
+    done = subprocess.run(["/bin/sh", "-c", line], env=environment(), capture_output=True,
+                          text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "Too many open files; raise the limit" in done.stderr
+    assert "LimitNOFILE" in done.stderr
+
+
 def test_missing_configuration_is_said(folder):
     done = command("run", "-c", str(folder / "none.yaml"))
     assert done.returncode == 1
