@@ -69,8 +69,12 @@ void front_h1_write_head(struct exchange *x, const struct http_response *respons
 {
     struct front_h1 *front = x->front_owner;
 
-    front->keep_alive = front->keep_alive && !x->closes && !front->is_draining &&
-                        !front->session->worker->is_draining;
+    /* A refusal before all of the request has come: the rest of it will not be read (RFC 9110
+     * section 10.1.1). Other responses may well run beside their request. */
+    bool is_early_refusal = !x->request_done && response->status >= 300;
+
+    front->keep_alive = front->keep_alive && !x->closes && !is_early_refusal &&
+                        !front->is_draining && !front->session->worker->is_draining;
     write_head(front, x, response, true);
 }
 

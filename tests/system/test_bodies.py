@@ -359,6 +359,27 @@ def test_early_response_to_an_upload(start):
             connection.send(b"x" * 1000)
             response = connection.read_response()
             assert (response.status, response.body) == (403, b"no")
+            assert response.get("Connection") == "close", "the rest of the body will not be read"
+
+
+def test_response_that_runs_beside_its_request_keeps_the_connection(start):
+    def handler(connection):
+        while True:
+            request = connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nec")
+            connection.read_body(request)
+            connection.send(b"ho")
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            for _ in range(2):
+                connection.send(request_bytes("/", "POST", fields=[("Content-Length", "5")]))
+                response = connection.read_head()
+                assert connection.read(2) == b"ec"
+                connection.send(b"hello")
+                assert connection.read(2) == b"ho"
+                assert response.get("Connection") is None
 
 
 def test_head(gateway, echo):
