@@ -90,19 +90,22 @@ static struct place place_at(struct yaml_reader *reader, size_t offset)
     return reader->counted;
 }
 
-/* Empty values have no mark of their own: they are where their key is. */
-static struct place event_place(struct yaml_reader *reader, struct fy_event *event, size_t back)
+static struct place empty_place(const struct yaml_reader *reader)
 {
-    const struct fy_mark *mark = fy_event_start_mark(event);
-    struct frame *top = reader->depth != 0 ? &reader->frames[reader->depth - 1] : NULL;
+    const struct frame *top = reader->depth != 0 ? &reader->frames[reader->depth - 1] : NULL;
 
-    if (mark != NULL) {
-        return place_at(reader, mark->input_pos >= back ? mark->input_pos - back : 0);
-    }
     if (top != NULL && top->key != NULL) {
         return top->key->place;
     }
     return top != NULL ? top->node->place : (struct place){1, 1};
+}
+
+static struct place event_place(struct yaml_reader *reader, struct fy_event *event, size_t back)
+{
+    const struct fy_mark *mark = fy_event_start_mark(event);
+
+    return mark != NULL ? place_at(reader, mark->input_pos >= back ? mark->input_pos - back : 0)
+                        : empty_place(reader);
 }
 
 static bool set_key(struct yaml_reader *reader, struct frame *top, struct yaml_node *node)
@@ -187,6 +190,10 @@ static bool on_scalar(struct yaml_reader *reader, struct fy_event *event)
     node->is_quoted = event->scalar.value != NULL && style != FYSS_PLAIN;
     if (!node->is_quoted && is_nothing(node->text)) {
         node->kind = YAML_NOTHING;
+        if (node->text.len == 0) {
+            /* Where their key is: older versions of the library mark no place for them. */
+            node->place = empty_place(reader);
+        }
     }
     return attach(reader, node);
 }
