@@ -18,6 +18,8 @@ struct back_ops {
     void (*send_end)(struct back *back, const struct http_fields *trailers);
     /* The front takes more of the response. */
     void (*resume)(struct back *back);
+    /* Whether more of the response is here already, and only waits for its turn. */
+    bool (*has_more)(const struct back *back);
     /* Ends the lease. reusable: request and response came to their ends in order. */
     void (*release)(struct back *back, bool reusable);
     /* The connection, where a body of known length may be moved by splice; NULL where not. */

@@ -549,12 +549,18 @@ static void op_go_raw(struct back *base)
     back->request_is_chunked = false;
 }
 
+static bool op_has_more(const struct back *base)
+{
+    return conn_can_read(&back_h1_of((struct back *)(uintptr_t)base)->conn);
+}
+
 static const struct back_ops ops = {
     .send_head = back_h1_write_head,
     .takes_body = back_h1_takes_body,
     .send_body = back_h1_write_body,
     .send_end = back_h1_write_end,
     .resume = op_resume,
+    .has_more = op_has_more,
     .release = op_release,
     .raw = back_h1_raw,
     .take_over = op_take_over,

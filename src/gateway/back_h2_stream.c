@@ -445,6 +445,14 @@ static void op_resume(struct back *base)
     }
 }
 
+static bool op_has_more(const struct back *base)
+{
+    const struct back_h2 *back = of(base);
+
+    return back->held.bytes != 0 ||
+           (back->c != NULL && !back->has_ended && conn_can_read(back->c->conn));
+}
+
 static struct h2_limits limits_of(const struct back_h2 *back)
 {
     const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
@@ -568,6 +576,7 @@ static const struct back_ops ops = {
     .send_body = op_send_body,
     .send_end = op_send_end,
     .resume = op_resume,
+    .has_more = op_has_more,
     .release = op_release,
     .raw = op_raw,
     .take_over = NULL,

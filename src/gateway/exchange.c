@@ -369,6 +369,12 @@ bool exchange_takes_response(const struct exchange *x)
     return !x->front->is_blocked((struct exchange *)(uintptr_t)x);
 }
 
+bool exchange_has_more(const struct exchange *x)
+{
+    return x->file != NULL ||
+           (x->back != NULL && x->state == EXCHANGE_RESPOND && x->back->ops->has_more(x->back));
+}
+
 void exchange_front_writable(struct exchange *x)
 {
     if (x->file != NULL) {

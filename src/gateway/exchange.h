@@ -143,6 +143,8 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers);
  * What is moved is told with exchange_request_moved. */
 struct conn *exchange_raw_back(const struct exchange *x);
 void exchange_request_moved(struct exchange *x, uint64_t bytes);
+/* Whether more of the response will be given at once, when it is its turn. */
+bool exchange_has_more(const struct exchange *x);
 void exchange_front_writable(struct exchange *x);
 /* The client has gone. No call to the front follows. */
 void exchange_abandon(struct exchange *x, const char *reason);

@@ -173,6 +173,12 @@ static void run(struct front_h2 *front)
     if (conn_pending(conn) != 0) {
         return; /* on_writable */
     }
+    if (!list_is_empty(&front->yielding)) {
+        front->patience -= front->patience != 0 ? 1 : 0;
+        front_h2_end_yield(front);
+        front_h2_schedule(front);
+        return;
+    }
     if (nghttp2_session_want_write(front->h2) != 0 || !list_is_empty(&front->woken)) {
         if (!list_is_empty(&front->woken)) {
             front_h2_schedule(front);
@@ -321,6 +327,18 @@ static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t
     return front_h2_now(front) >= since_us + ms * 1000;
 }
 
+/* What waits is not taken for too long. Others may go before it for as long as they like: only a
+ * window of its own that is shut, or a connection on which nothing moves, is the client's doing. */
+static bool is_stalled(const struct front_h2 *front, const struct h2_stream *stream)
+{
+    uint64_t send_ms = front_h2_settings(front)->timeouts.send_ms;
+
+    return (stream->out.bytes != 0 || (stream->is_out_ended && !stream->is_end_sent)) &&
+           has_passed(front, stream->moved_out_us, send_ms) &&
+           (has_passed(front, front->moved_out_us, send_ms) ||
+            nghttp2_session_get_stream_remote_window_size(front->h2, stream->id) <= 0);
+}
+
 /* One stream's deadlines: its head, its body, and what it does not take. */
 static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 {
@@ -333,8 +351,7 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
         }
         return;
     }
-    if ((stream->out.bytes != 0 || (stream->is_out_ended && !stream->is_end_sent)) &&
-        has_passed(front, stream->moved_out_us, timeouts->send_ms)) {
+    if (is_stalled(front, stream)) {
         front_h2_abandon(stream, "client_stalled");
         front_h2_reset(stream, NGHTTP2_CANCEL);
         return;
@@ -433,6 +450,7 @@ struct front *front_h2_create(struct session *session)
     list_init(&front->dead);
     list_init(&front->woken);
     list_init(&front->spent);
+    list_init(&front->yielding);
     deferred_init(&front->again, on_again);
     h2_budget_init(&front->budget, front_h2_now(front));
     front->skipped_bytes = -FRONT_H2_PREFACE_BYTES;

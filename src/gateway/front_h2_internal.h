@@ -33,6 +33,7 @@ struct h2_stream {
     struct list node;          /* in front->streams, or front->dead */
     struct list woken;         /* in front->woken: the exchange can go on */
     struct list spent;         /* in front->spent: chunks to be given back after the send */
+    struct list yielding; /* in front->yielding: goes on once `dry` has given, or had its time */
     int32_t id;
     /* The request. */
     struct h2_section section;
@@ -50,6 +51,7 @@ struct h2_stream {
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
+    unsigned urgency;  /* RFC 9218: 0 goes first */
     bool is_out_ended; /* nothing is added any more */
     bool is_out_deferred;
     bool is_dribbling;   /* its next frame is as short as the window makes it */
@@ -67,6 +69,9 @@ struct front_h2 {
     struct list dead; /* closed: memory goes after the next send */
     struct list woken;
     struct list spent;
+    struct list yielding;
+    struct h2_stream *dry;   /* has run dry, and its exchange has more: goes before less urgent */
+    unsigned patience;       /* for how many turns yet */
     struct h2_stream *giver; /* whose exchange is giving a long piece just now */
     int32_t newest_id;       /* the highest stream that HEADERS came for */
     int64_t skipped_bytes;   /* received, less those of the frames that nghttp2 told of */
@@ -74,6 +79,7 @@ struct front_h2 {
     unsigned wide_streams;
     size_t run_bytes;       /* in the outbox, not flushed yet */
     uint64_t bytes_at_tick; /* conn.bytes_out when the timer was set */
+    uint64_t moved_out_us;  /* when a body's frame went out last */
     uint64_t stalled_since_us;
     uint64_t idle_since_us; /* when the last stream went */
     bool is_starving;   /* a stream that should be next has run dry, and its exchange has more */
@@ -114,6 +120,8 @@ void front_h2_free_stream(struct h2_stream *stream);
 /* ---- front_h2_write.c ---- */
 extern const struct front_ops front_h2_ops;
 void front_h2_set_data_callbacks(nghttp2_session_callbacks *callbacks);
+/* The streams that wait for a more urgent one may go, unless they find it dry still. */
+void front_h2_end_yield(struct front_h2 *front);
 void front_h2_free_trailers(struct h2_stream *stream);
 
 #endif

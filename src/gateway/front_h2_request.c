@@ -37,8 +37,10 @@ static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
     stream->exchange = x;
     x->is_plain_error = true; /* until its head has come */
     stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
+    stream->urgency = H2_URGENCY_DEFAULT;
     list_init(&stream->woken);
     list_init(&stream->spent);
+    list_init(&stream->yielding);
     list_push_back(&front->streams, &stream->node);
     h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
     if (front->stream_count++ == 0) {
@@ -52,6 +54,7 @@ void front_h2_free_stream(struct h2_stream *stream)
     list_remove(&stream->node);
     list_remove(&stream->woken);
     list_remove(&stream->spent);
+    list_remove(&stream->yielding);
     byte_queue_free(&stream->in);
     byte_queue_free(&stream->out);
     front_h2_free_trailers(stream);
@@ -126,6 +129,7 @@ static void set_priority(struct h2_stream *stream, const struct http_request *re
 
     if (field != NULL) {
         struct h2_priority priority = h2_priority_parse(field->value);
+        stream->urgency = priority.urgency;
         nghttp2_extpri extpri = {.urgency = priority.urgency, .inc = priority.is_incremental};
         (void)nghttp2_session_change_extpri_stream_priority(stream->front->h2, stream->id, &extpri,
                                                             0);
@@ -414,6 +418,17 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, voi
     return front_h2_charge(front, event) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* nghttp2 has taken it already. */
+static void update_priority(nghttp2_session *h2, const nghttp2_ext_priority_update *update)
+{
+    struct h2_stream *stream = find(h2, update->stream_id);
+
+    if (stream != NULL) {
+        stream->urgency =
+            h2_priority_parse(span_make(update->field_value, update->field_value_len)).urgency;
+    }
+}
+
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_data)
 {
     struct front_h2 *front = user_data;
@@ -432,6 +447,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
             front->is_greeted = true;
             front_h2_arm(front);
         }
+        break;
+    case NGHTTP2_PRIORITY_UPDATE:
+        update_priority(h2, frame->ext.payload);
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && front->is_draining) {
@@ -522,6 +540,10 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
     if (stream->is_wide) {
         front->wide_streams--;
     }
+    if (front->dry == stream) {
+        front->dry = NULL;
+    }
+    list_remove(&stream->yielding);
     list_remove(&stream->woken);
     list_remove(&stream->node);
     list_push_back(&front->dead, &stream->node);

@@ -76,6 +76,29 @@ static void op_interim(struct exchange *x, const struct http_response *response)
     front_h2_schedule(stream->front);
 }
 
+/* The turns of the loop that less urgent streams wait for one that has run dry though its exchange
+ * has more: it had only given way to other connections. */
+#define DRY_TURNS 2
+
+static void note_dry(struct h2_stream *stream)
+{
+    struct front_h2 *front = stream->front;
+
+    if (front->dry == NULL || front->dry->urgency >= stream->urgency) {
+        front->dry = stream;
+        front->patience = DRY_TURNS;
+    }
+}
+
+static bool yields(const struct h2_stream *stream)
+{
+    const struct front_h2 *front = stream->front;
+    const struct h2_stream *dry = front->dry;
+
+    return dry != NULL && dry->urgency < stream->urgency && front->patience != 0 &&
+           dry->exchange != NULL && exchange_has_more(dry->exchange);
+}
+
 static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
                        uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
@@ -90,6 +113,12 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
         stream->front->is_starving |=
             !list_is_empty(&stream->woken) || stream->front->giver == stream;
         stream->is_out_deferred = true;
+        note_dry(stream);
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (n != 0 && yields(stream)) {
+        stream->is_out_deferred = true;
+        list_push_back(&stream->front->yielding, &stream->yielding);
         return NGHTTP2_ERR_DEFERRED;
     }
     if (n == held && stream->is_out_ended) {
@@ -126,8 +155,18 @@ static void op_head(struct exchange *x, const struct http_response *response)
 static void resume(struct h2_stream *stream)
 {
     if (stream->is_out_deferred) {
+        list_remove(&stream->yielding);
         stream->is_out_deferred = false;
         (void)nghttp2_session_resume_data(stream->front->h2, stream->id);
+    }
+}
+
+void front_h2_end_yield(struct front_h2 *front)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&front->yielding)) != NULL) {
+        resume(LIST_ENTRY(node, struct h2_stream, yielding));
     }
 }
 
@@ -157,6 +196,10 @@ static void op_body(struct exchange *x, struct span bytes)
 
     if (bytes.len == 0 || stream->is_reset) {
         return;
+    }
+    if (stream->front->dry == stream) {
+        stream->front->dry = NULL;
+        front_h2_end_yield(stream->front);
     }
     if (stream->out.bytes == 0) {
         stream->moved_out_us = front_h2_now(stream->front);
@@ -311,7 +354,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
             list_push_back(&front->spent, &stream->spent);
         }
     }
-    stream->moved_out_us = front_h2_now(front);
+    stream->moved_out_us = front->moved_out_us = front_h2_now(front);
     if (!stream->is_dribbling) {
         h2_budget_earn_frame(&front->budget);
     }

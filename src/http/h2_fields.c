@@ -356,7 +356,7 @@ enum h2_error h2_trailers_finish(struct h2_section *section)
 
 struct h2_priority h2_priority_parse(struct span value)
 {
-    struct h2_priority priority = {.urgency = 3};
+    struct h2_priority priority = {.urgency = H2_URGENCY_DEFAULT};
     struct span member;
 
     while (span_split(&value, ',', &member)) {

@@ -66,6 +66,8 @@ enum h2_error h2_field_check(enum http_field_id id, struct span name, struct spa
 
 /* RFC 9218 section 4: urgency 0 to 7 and incremental, from a `priority` field. What is absent or
  * malformed leaves the defaults (3, false). */
+#define H2_URGENCY_DEFAULT 3
+
 struct h2_priority {
     unsigned urgency;
     bool is_incremental;

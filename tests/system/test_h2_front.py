@@ -1,9 +1,11 @@
 """HTTP/2 towards clients: real ones, and one that speaks in frames."""
 
+import contextlib
 import shutil
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -383,6 +385,45 @@ def test_priority_field_and_update(gateway, ca):
         client.wait_for(lambda: client.streams[low].received + client.streams[high].received
                         == 465535, "the connection's window")
         assert client.streams[low].received > 65535
+
+
+@pytest.mark.parametrize("kind", ["files", "h1"])
+def test_the_urgent_one_goes_first_on_a_slow_network(start, folder_of_files, kind):
+    """Where the socket is what holds them up, too; and the other one is not taken for stalled."""
+    total = 64 * MIB
+
+    def endless(connection):
+        connection.read_head()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {total}\r\n\r\n".encode())
+        with contextlib.suppress(OSError):
+            for _ in range(total // MIB):
+                connection.sock.sendall(bytes(MIB))
+        connection.wait_end()
+
+    with open(folder_of_files / "long.bin", "wb") as file:
+        file.truncate(total)
+    (folder_of_files / "long.bin").chmod(0o644)
+    with Origin(endless) as origin:
+        what = {"backend": origin.address} if kind == "h1" else {
+            "files": {"root": str(folder_of_files)}}
+        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], **what}],
+                         "timeouts": {"send": "500ms"}})
+        with Client(gateway.address, window=2 ** 31 - 1, keeps_bodies=False,
+                    receive_buffer=65536) as client:
+            client.h2.increment_flow_control_window(2 ** 31 - 1 - 65535)
+            client.flush()
+            low = client.start("/long.bin", fields=[("priority", "u=7")])
+            client.wait_for(lambda: client.streams[low].received > MIB)
+            high = client.start("/long.bin", fields=[("priority", "u=0")])
+            client.wait_for(lambda: client.streams[high].received > MIB)
+            before = client.streams[low].received
+            while client.streams[high].received < 40 * MIB:
+                client.pump()
+                time.sleep(0.002)
+            assert client.streams[low].received - before < 12 * MIB  # or half, if it were its turn
+            assert client.streams[low].reset is None
+            client.wait_for(lambda: client.streams[high].is_ended)
+            client.wait_for(lambda: client.streams[low].received - before > 8 * MIB)
 
 
 # Malformed requests: a stream error, and never forwarded.
