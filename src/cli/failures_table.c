@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "http/h2_budget.h"
 #include "tls/handshake_error.h"
 
 static const char head[] =
@@ -70,6 +71,30 @@ static void print_rows(FILE *out, const char *side)
     }
 }
 
+static void print_floods(FILE *out)
+{
+    (void)fprintf(
+        out,
+        "\n## HTTP/2 of clients\n\n"
+        "`h2_protocol_error`: the client broke a rule of HTTP/2 that ends the connection; "
+        "`detail` says which.\n\n"
+        "Floods: each HTTP/2 connection has %d tokens, and gets %d back each second, %d "
+        "for each frame of a body that it\n"
+        "was sent and %d for each request that came to its end. What these things cost it "
+        "is below. When it cannot pay, it is\n"
+        "closed with ENHANCE_YOUR_CALM, and the reason names what it could not pay for: "
+        "an attack, or a broken client.\n"
+        "`h2_flood` is a limit of the HTTP/2 library, on entries of one SETTINGS frame "
+        "or on answers that are not read.\n\n"
+        "| reason | why | tokens each |\n|---|---|---|\n",
+        H2_BUDGET_TOKENS, H2_BUDGET_PER_SECOND, H2_BUDGET_PER_FRAME, H2_BUDGET_PER_REQUEST);
+    for (int event = 0; event < H2_EVENT_COUNT; event++) {
+        (void)fprintf(out, "| `%s` | %s | %u%s |\n", h2_event_word((enum h2_event)event),
+                      h2_event_text((enum h2_event)event), h2_event_price((enum h2_event)event),
+                      event == H2_EVENT_LATE ? " for 16 KiB" : "");
+    }
+}
+
 void failures_table_print(FILE *out)
 {
     (void)fputs(head, out);
@@ -78,4 +103,5 @@ void failures_table_print(FILE *out)
                       parts[i].title, parts[i].text);
         print_rows(out, parts[i].side);
     }
+    print_floods(out);
 }

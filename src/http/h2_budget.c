@@ -28,9 +28,6 @@ static const struct h2_price {
     [H2_EVENT_OTHER] = {4, "h2_frame_flood", "the client sends frames that mean nothing"},
 };
 
-#define EARN_FRAME 2
-#define EARN_REQUEST 2
-
 void h2_budget_init(struct h2_budget *budget, uint64_t now_us)
 {
     *budget = (struct h2_budget){.tokens = H2_BUDGET_TOKENS, .filled_us = now_us};
@@ -68,12 +65,18 @@ bool h2_budget_spend(struct h2_budget *budget, enum h2_event event, uint64_t now
 
 void h2_budget_earn_frame(struct h2_budget *budget)
 {
-    earn(budget, EARN_FRAME);
+    earn(budget, H2_BUDGET_PER_FRAME);
 }
 
 void h2_budget_earn_request(struct h2_budget *budget)
 {
-    earn(budget, EARN_REQUEST);
+    earn(budget, H2_BUDGET_PER_REQUEST);
+}
+
+unsigned h2_event_price(enum h2_event event)
+{
+    CHECK(event < H2_EVENT_COUNT);
+    return prices[event].tokens;
 }
 
 const char *h2_event_word(enum h2_event event)

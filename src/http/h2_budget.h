@@ -15,6 +15,10 @@
 /* Tokens: what a new connection may spend at once, and what a second gives back. */
 #define H2_BUDGET_TOKENS 4000
 #define H2_BUDGET_PER_SECOND 400
+/* What a frame of a body gives back that was sent to the peer, and a request that came to its end.
+ */
+#define H2_BUDGET_PER_FRAME 2
+#define H2_BUDGET_PER_REQUEST 2
 #define H2_LATE_BYTES 16384
 
 enum h2_event {
@@ -43,6 +47,8 @@ bool h2_budget_spend(struct h2_budget *budget, enum h2_event event, uint64_t now
 /* A body's frame has been sent to the peer, or a request came to its end in order. */
 void h2_budget_earn_frame(struct h2_budget *budget);
 void h2_budget_earn_request(struct h2_budget *budget);
+/* Tokens. */
+unsigned h2_event_price(enum h2_event event);
 /* "h2_reset_flood": stable, for logs and counters. */
 const char *h2_event_word(enum h2_event event);
 /* A sentence for the log. */
