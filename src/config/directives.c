@@ -137,13 +137,16 @@ static const struct directive timeouts_directives[] = {
     {TIMEOUT(head_ms, "head", 0, "15s", 100, HOUR),
      .doc = "A request's head, from its first byte to its last; then 408."},
     {TIMEOUT(body_ms, "body", 0, "30s", 100, DAY),
-     .doc = "Between two pieces of a request's body; then 408."},
+     .doc =
+         "Between two pieces of a request's body; then 408. Of HTTP/2 once the response has begun: "
+         "without a byte in either direction."},
     {TIMEOUT(send_ms, "send", 0, "30s", 100, DAY),
      .doc = "Without the client taking a byte of what waits for it."},
     {TIMEOUT(keep_alive_ms, "keep_alive", 0, "75s", 100, DAY),
      .doc = "Between two requests of a connection."},
     {TIMEOUT(tunnel_idle_ms, "tunnel_idle", 0, "10m", 100, 30 * DAY),
-     .doc = "Passthrough and upgraded (WebSocket) connections without a byte in either direction."},
+     .doc = "Passthrough and upgraded (WebSocket) connections, and gRPC calls whose response has "
+            "begun, without a byte in either direction."},
     {TIMEOUT(tunnel_total_ms, "tunnel_total", DIRECTIVE_OFF, "off", 100, 365 * DAY),
      .doc = "Passthrough and upgraded connections, however busy."},
     {TIMEOUT(ocsp_ms, "ocsp", 0, "10s", 100, HOUR),

@@ -241,6 +241,14 @@ static bool is_too_early(struct exchange *x)
     return true;
 }
 
+static bool is_grpc(const struct http_request *request)
+{
+    const struct span kind = SPAN("application/grpc"); /* and application/grpc+proto, ... */
+    const struct http_field *type = http_fields_find(&request->fields, FIELD_CONTENT_TYPE);
+
+    return type != NULL && span_ieq(span_head(type->value, kind.len), kind);
+}
+
 void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
@@ -271,6 +279,7 @@ void exchange_begin(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
+    x->is_grpc = is_grpc(request);
     x->replay.is_off = x->backend->protocol == BACKEND_H1;
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {
@@ -432,6 +441,9 @@ void exchange_response_head(struct exchange *x)
     exchange_prepare_response(x);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
+    if (x->is_grpc) {
+        exchange_progress(x); /* another limit from here on */
+    }
     x->front->head(x, &x->response);
 }
 
@@ -460,13 +472,16 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 void exchange_progress(struct exchange *x)
 {
+    uint64_t tunnel_ms = x->session->snapshot->settings->timeouts.tunnel_idle_ms;
+
     if (x->is_tunnel) {
-        timer_set_ms(x->worker->loop, &x->timer,
-                     x->session->snapshot->settings->timeouts.tunnel_idle_ms);
+        timer_set_ms(x->worker->loop, &x->timer, tunnel_ms);
         return;
     }
     if (x->backend != NULL && x->state != EXCHANGE_TUNNEL) {
-        timer_set_ms(x->worker->loop, &x->timer, x->backend->response_timeout_ms);
+        uint64_t ms = x->backend->response_timeout_ms;
+        timer_set_ms(x->worker->loop, &x->timer,
+                     x->is_grpc && x->has_started && tunnel_ms > ms ? tunnel_ms : ms);
     }
 }
 

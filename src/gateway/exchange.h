@@ -104,6 +104,7 @@ struct exchange {
     unsigned refusals;        /* how often a server declined it unseen */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool has_started;         /* a final response head was given to the front */
+    bool is_grpc;             /* both sides may be silent for long, once the response has begun */
     bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
     bool closes;              /* the client's connection must end with this response */
     struct file_answer *file; /* being sent; NULL: none */

@@ -339,6 +339,22 @@ static bool is_stalled(const struct front_h2 *front, const struct h2_stream *str
             nghttp2_session_get_stream_remote_window_size(front->h2, stream->id) <= 0);
 }
 
+/* Once the response has begun, both sides may talk in turns, and one of them may only listen. Of
+ * gRPC, which keeps such streams open for hours, silence is as good as in a tunnel. */
+static bool is_body_late(const struct front_h2 *front, const struct h2_stream *stream)
+{
+    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
+    const struct exchange *x = stream->exchange;
+    uint64_t since_us = stream->moved_in_us;
+    uint64_t ms = timeouts->body_ms;
+
+    if (x->has_started) {
+        since_us = stream->moved_out_us > since_us ? stream->moved_out_us : since_us;
+        ms = x->is_grpc && timeouts->tunnel_idle_ms > ms ? timeouts->tunnel_idle_ms : ms;
+    }
+    return has_passed(front, since_us, ms);
+}
+
 /* One stream's deadlines: its head, its body, and what it does not take. */
 static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 {
@@ -357,7 +373,7 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
         return;
     }
     if (x != NULL && !stream->is_in_ended && stream->in.bytes == 0 && !x->is_tunnel &&
-        !x->request_done && has_passed(front, stream->moved_in_us, timeouts->body_ms)) {
+        !x->request_done && is_body_late(front, stream)) {
         if (!exchange_takes_body(x)) {
             stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
             return;

@@ -1,6 +1,8 @@
 """HTTP/1.1 and HTTP/2 on either side, in all four combinations: whatever a message has arrives, in
 whatever version the other side speaks."""
 
+import time
+
 import pytest
 
 pytest.importorskip("h2")
@@ -255,6 +257,57 @@ def test_reset_of_the_server_is_carried_across(start):
                                        "protocol": "h2c"}]})
         with Client(gateway.address) as client:
             response = client.wait(client.start())
+            assert response.reset is not None and not response.is_ended
+
+
+@pytest.mark.parametrize("fields, pause", [((), 0.2), ([("content-type", "application/grpc")], 1.5)])
+def test_client_that_listens_with_its_request_open(start, fields, pause):
+    """timeouts.body is for requests that stop coming, not for a conversation."""
+    def script(connection):
+        request = connection.next_head()
+        connection.wait(lambda: request.body)
+        connection.head(request.stream)
+        for _ in range(3 if pause > 1 else 10):
+            time.sleep(pause)
+            connection.data(request.stream, b"news")
+        connection.wait(lambda: request.is_whole)
+        connection.end(request.stream)
+        connection.wait_end()
+
+    with H2Origin(script) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}],
+                         "backends": [{"name": "up", "servers": [origin.address],
+                                       "protocol": "h2c"}], "timeouts": {"body": "500ms"}})
+        with Client(gateway.address) as client:
+            stream = client.start("/watch", "POST", end=False, fields=fields)
+            client.data(stream, b"watch")
+            found = client.streams[stream]
+            client.wait_for(lambda: len(found.body) == (12 if pause > 1 else 40)
+                            or found.reset is not None)
+            assert found.reset is None
+            client.data(stream, b"", end=True)
+            assert client.wait(stream).is_ended
+
+
+def test_grpc_server_that_is_silent_for_long(start):
+    """A stream of news may have none for longer than any response takes to begin."""
+    def script(connection):
+        for _ in range(2):
+            request = connection.next_request()
+            connection.head(request.stream)
+            time.sleep(1.5)
+            connection.data(request.stream, b"news", end=True)
+        connection.wait_end()
+
+    with H2Origin(script) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+            {"name": "up", "servers": [origin.address], "protocol": "h2c",
+             "response_timeout": "500ms"}]})
+        with Client(gateway.address) as client:
+            response = client.request("/watch", "POST", b"x",
+                                      fields=[("content-type", "application/grpc+proto")])
+            assert response.body == b"news" and response.is_ended
+            response = client.request("/watch", "POST", b"x")
             assert response.reset is not None and not response.is_ended
 
 
