@@ -550,6 +550,22 @@ def test_authority_of_another_site_is_misdirected(gateway, client, host):
     assert gateway.wait_log(authority=host)["reason"] in ("misdirected_request", "unknown_host")
 
 
+@pytest.mark.parametrize("host", ["deep.wild.example", "guarded.wild.example"])
+def test_a_certificate_that_covers_the_name_is_not_enough(start, ca, host):
+    """A browser may reuse the connection then; the names are passed through, or for clients with a
+    certificate alone."""
+    wild = ca.server("*.wild.example").settings()
+    gateway = start({"sites": [
+        {"hosts": ["*.wild.example"], "tls": wild, "respond": {"body": "wild"}},
+        {"hosts": ["guarded.wild.example"], "respond": {"body": "guarded"},
+         "tls": {**wild, "clients": {"verify": "required", "ca": str(ca.file)}}},
+        {"hosts": ["deep.wild.example"], "passthrough": "127.0.0.1:9"}]})
+    with Client(gateway.address, ca.client_context(), server_name="a.wild.example") as client:
+        assert client.request("/", host="b.wild.example").body == b"wild"
+        assert client.request("/", host=host).status == 421
+        assert client.request("/", host=host.upper() + ":443").status == 421
+
+
 # Time, and the end.
 
 
