@@ -1,6 +1,7 @@
 """Certificate chains that are wrong in one way each, below or beside a test authority."""
 
 import datetime
+import subprocess
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -71,21 +72,26 @@ class Chains:
                        .sign(key, hashes.SHA256()))
         return self._leaf("self", certificate, key)
 
-    def _below_root(self, kind, host, key, digest):
+    def _below_root(self, kind, host, key):
         certificate = (self._builder(host, key, self.root.certificate.subject)
                        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), False)
-                       .sign(self.root.key, digest))
+                       .sign(self.root.key, hashes.SHA256()))
         return self._leaf(kind, certificate, key)
 
     def weak(self, host):
         """RSA with 1024 bits; for servers and clients."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-        return self._below_root("weak", host, key, hashes.SHA256())
+        return self._below_root("weak", host, key)
 
     def badly_signed(self, host):
-        """With SHA-1; for servers and clients."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        return self._below_root("sha1", host, key, hashes.SHA1())
+        """With SHA-1, which newer versions of python3-cryptography refuse to sign with; for servers
+        and clients."""
+        leaf = self.self_signed(host)
+        authority = Leaf(self.folder, f"sha1-root-{self.count}", self.root.certificate, self.root.key)
+        subprocess.run(["openssl", "x509", "-in", leaf.alone, "-CA", authority.crt, "-CAkey",
+                        authority.key_file, "-sha1", "-days", "20", "-set_serial", "2", "-out",
+                        leaf.crt], check=True, capture_output=True, timeout=30)
+        return leaf
 
     def below_a_leaf(self, host, parent):
         """Issued with the key of a certificate (of ca.py) that is no authority's."""

@@ -42,7 +42,7 @@ def gateway(start_for_module, ca):
                                        partners]})
 
 
-def testssl(gateway, folder, policy):
+def run_testssl(gateway, folder, policy):
     """Protocols, cipher categories, forward secrecy, known vulnerabilities."""
     program = need("testssl", "testssl.sh")
     out = folder / "findings.json"
@@ -55,7 +55,7 @@ def testssl(gateway, folder, policy):
 @pytest.mark.parametrize("policy", ["modern", "intermediate"])
 def test_testssl(gateway, folder, policy):
     """Nothing above LOW."""
-    findings = testssl(gateway, folder, policy)
+    findings = run_testssl(gateway, folder, policy)
     seen = {finding["id"]: finding for finding in findings}
     assert [f for f in findings if f["severity"] not in FINE] == []
     assert seen["TLS1_3"]["severity"] == "OK", seen["TLS1_3"]
@@ -68,7 +68,7 @@ def test_testssl(gateway, folder, policy):
 
 def test_testssl_of_old(gateway, folder):
     """TLS 1.0 has CBC ciphers alone (BEAST): that is what the policy is for, and all there is."""
-    findings = testssl(gateway, folder, "old")
+    findings = run_testssl(gateway, folder, "old")
     seen = {finding["id"]: finding["finding"] for finding in findings}
     assert {f["id"] for f in findings if f["severity"] not in FINE} <= {"BEAST_CBC_TLS1"}
     assert seen["SSLv2"] == seen["SSLv3"] == "not offered"
