@@ -18,6 +18,11 @@ bool span_starts_with(struct span s, struct span prefix)
     return s.len >= prefix.len && span_eq(span_head(s, prefix.len), prefix);
 }
 
+bool span_istarts_with(struct span s, struct span prefix)
+{
+    return s.len >= prefix.len && span_ieq(span_head(s, prefix.len), prefix);
+}
+
 bool span_ends_with(struct span s, struct span suffix)
 {
     return s.len >= suffix.len && span_eq(span_skip(s, s.len - suffix.len), suffix);

@@ -60,6 +60,9 @@ static inline bool ascii_is_digit(char c)
 
 bool span_ieq(struct span a, struct span b);
 bool span_starts_with(struct span s, struct span prefix);
+/* The same, where ASCII case does not count. A prefix is never compared by way of span_head, whose
+ * length a peer's bytes may be shorter than. */
+bool span_istarts_with(struct span s, struct span prefix);
 bool span_ends_with(struct span s, struct span suffix);
 /* Index of the first byte c, or s.len. */
 size_t span_find(struct span s, char c);

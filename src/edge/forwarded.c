@@ -48,7 +48,7 @@ static enum client_kind client_kind(struct span *client)
     const struct span mapped = SPAN("::ffff:");
 
     *client = span_head(*client, span_find(*client, '%'));
-    if (client->len > mapped.len && span_ieq(span_head(*client, mapped.len), mapped) &&
+    if (span_istarts_with(*client, mapped) &&
         span_find(*client, '.') != client->len) {
         *client = span_skip(*client, mapped.len);
     }

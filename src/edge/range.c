@@ -72,7 +72,7 @@ enum range_result range_parse(struct span value, uint64_t size, struct byte_rang
     struct span spec;
 
     *count = 0;
-    if (value.len < unit.len || !span_ieq(span_head(value, unit.len), unit)) {
+    if (!span_istarts_with(value, unit)) {
         return RANGE_WHOLE;
     }
     value = span_skip(value, unit.len);

@@ -246,7 +246,7 @@ static bool is_grpc(const struct http_request *request)
     const struct span kind = SPAN("application/grpc"); /* and application/grpc+proto, ... */
     const struct http_field *type = http_fields_find(&request->fields, FIELD_CONTENT_TYPE);
 
-    return type != NULL && span_ieq(span_head(type->value, kind.len), kind);
+    return type != NULL && span_istarts_with(type->value, kind);
 }
 
 void exchange_begin(struct exchange *x)

@@ -1,0 +1,42 @@
+/* base/span: prefixes, which bytes of a peer may be shorter than. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/span.h"
+
+static void test_prefixes_longer_than_the_text(void **state)
+{
+    const struct span kind = SPAN("application/grpc");
+    (void)state;
+
+    for (size_t len = 0; len < kind.len; len++) {
+        assert_false(span_starts_with(span_make(kind.ptr, len), kind));
+        assert_false(span_istarts_with(span_make(kind.ptr, len), kind));
+    }
+    assert_false(span_istarts_with(span_make(NULL, 0), kind));
+    assert_true(span_istarts_with(span_make(NULL, 0), span_make(NULL, 0)));
+}
+
+static void test_case_counts_or_not(void **state)
+{
+    const struct span text = SPAN("Application/GRPC+proto");
+    (void)state;
+
+    assert_true(span_istarts_with(text, SPAN_OF("application/grpc")));
+    assert_false(span_starts_with(text, SPAN_OF("application/grpc")));
+    assert_true(span_starts_with(text, SPAN_OF("Application/GRPC")));
+    assert_false(span_istarts_with(text, SPAN_OF("application/json")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prefixes_longer_than_the_text),
+        cmocka_unit_test(test_case_counts_or_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
