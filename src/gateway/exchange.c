@@ -194,8 +194,7 @@ static bool find_route(struct exchange *x)
         return true;
     }
     if (found == ROUTE_METHOD_NOT_ALLOWED || x->request.method == HTTP_CONNECT) {
-        struct span allow = route_table_allow(table, x->path.match, &x->arena);
-        http_fields_add(&x->response.fields, &x->arena, FIELD_OTHER, SPAN_OF("Allow"), allow);
+        x->refusal.allow = route_table_allow(table, x->path.match, &x->arena);
         exchange_refuse(x, 405, false, "method_not_allowed",
                         "no route of the path takes this method",
                         "name the method in match.methods of a route");

@@ -17,6 +17,7 @@
 
 #include "edge/path.h"
 #include "gateway/dial.h"
+#include "gateway/own_answer.h"
 #include "gateway/replay.h"
 #include "gateway/session.h"
 #include "gateway/static_files.h"
@@ -119,6 +120,7 @@ struct exchange {
     uint64_t connected_us;
     uint64_t first_byte_us;
     struct trouble trouble; /* reason NULL: none */
+    struct refusal_facts refusal;
     char id[REQUEST_ID_LEN + 1];
     struct span request_id; /* id, or a trusted peer's */
     char trouble_text[256];

@@ -49,11 +49,10 @@ static void send_answer(struct exchange *x, struct span body)
     exchange_response_end(x, NULL);
 }
 
+/* From nothing: x->response may hold what a server said, in a head that is not passed on. */
 static void start_response(struct exchange *x, unsigned status)
 {
-    struct http_fields kept = x->response.fields;
-
-    x->response = (struct http_response){.status = status, .fields = kept};
+    x->response = (struct http_response){.status = status};
 }
 
 void exchange_answer_error(struct exchange *x, unsigned status)
@@ -66,11 +65,8 @@ void exchange_answer_error(struct exchange *x, unsigned status)
                               SPAN_ARG(x->request_id));
 
     x->file = NULL;
-    if (x->response.status != 0 && x->response.status != status) {
-        x->response.fields = (struct http_fields){0}; /* of a response that is not passed on */
-    }
     start_response(x, status);
-    add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("text/plain; charset=utf-8"));
+    own_answer_fields(status, &x->refusal, &x->arena, &x->response.fields);
     send_answer(x, span_from_cstr(body));
 }
 
@@ -164,6 +160,7 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
         if (file->status >= 400) {
             x->trouble = (struct trouble){file->status >= 500 ? "file_unreadable" : "no_file",
                                           file->detail, NULL};
+            x->refusal = file->refusal;
             exchange_answer_error(x, file->status);
             return;
         }

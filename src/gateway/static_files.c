@@ -260,9 +260,8 @@ static void answer_file(const struct file_lookup *lookup, int fd, struct span ty
     enum range_result result = wanted_ranges(lookup->request, current, size, ranges, &count);
     if (result == RANGE_UNSATISFIABLE) {
         answer->status = 416;
-        add_field(
-            lookup, FIELD_OTHER, SPAN_OF("Content-Range"),
-            span_from_cstr(arena_printf(lookup->arena, "bytes */%llu", (unsigned long long)size)));
+        answer->refusal.content_range =
+            span_from_cstr(arena_printf(lookup->arena, "bytes */%llu", (unsigned long long)size));
         return;
     }
     answer->has_file = true;
@@ -287,7 +286,7 @@ void static_files_open(int root_fd, const char *index, const struct http_request
     *answer = (struct file_answer){.fd = -1};
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
         answer->status = 405;
-        add_field(&lookup, FIELD_OTHER, SPAN_OF("Allow"), SPAN_OF("GET, HEAD"));
+        answer->refusal.allow = SPAN_OF("GET, HEAD");
         return;
     }
     int fd = open_file(&lookup, &name, &st);

@@ -9,6 +9,7 @@
 #define TIDEGATE_GATEWAY_STATIC_FILES_H
 
 #include "edge/range.h"
+#include "gateway/own_answer.h"
 #include "http/message.h"
 
 /* A run of body bytes: text first, then bytes of the file. */
@@ -19,13 +20,14 @@ struct file_part {
 };
 
 struct file_answer {
-    unsigned status;           /* 200, 206, 304, 308, 403, 404, 405, 412, 416, 500, 503 */
-    struct http_fields fields; /* all but Content-Length, Date and Server */
-    bool has_file;             /* 200 and 206: the parts are the body. Otherwise the caller writes a
-                                  body of its own where the status has one. */
-    uint64_t content_length;   /* with has_file: of the whole body, on HEAD too */
-    bool is_body_sent;         /* with has_file: false on HEAD, where parts are not to be sent */
-    int fd;                    /* -1 without has_file */
+    unsigned status;              /* 200, 206, 304, 308, 403, 404, 405, 412, 416, 500, 503 */
+    struct http_fields fields;    /* all but Content-Length, Date and Server; none with an error */
+    struct refusal_facts refusal; /* with an error */
+    bool has_file;           /* 200 and 206: the parts are the body. Otherwise the caller writes a
+                                body of its own where the status has one. */
+    uint64_t content_length; /* with has_file: of the whole body, on HEAD too */
+    bool is_body_sent;       /* with has_file: false on HEAD, where parts are not to be sent */
+    int fd;                  /* -1 without has_file */
     struct file_part parts[RANGE_MAX + 1];
     size_t part_count;
     const char *detail; /* why, for the log, when the status is 403, 404, 500 or 503; else NULL */
