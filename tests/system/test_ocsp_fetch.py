@@ -225,6 +225,7 @@ def test_a_gateway_that_died_fetches_again(start, responder):
     gateway = start({"sites": [site("shop.example", shop.settings())]})
     wait_staple(gateway)
     died = gateway.gateway_pid()
+    gateway.may_die = True
     os.kill(died, signal.SIGKILL)
 
     def is_stapled_again():

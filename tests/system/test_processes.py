@@ -209,6 +209,7 @@ def test_gateway_that_is_killed_is_started_again(start):
     gateway = start(SIMPLE)
     first = gateway.gateway_pid()
     address = gateway.address
+    gateway.may_die = True
     os.kill(first, signal.SIGKILL)
     # The sockets stay with the supervisor: connections wait in the queue, none is refused.
     for _ in range(5):
@@ -222,6 +223,7 @@ def test_gateway_that_is_killed_is_started_again(start):
 
 def test_gateway_that_keeps_dying_is_started_again_with_back_off(start):
     gateway = start(SIMPLE)
+    gateway.may_die = True
     for _ in range(4):
         pid = wait_until(gateway.gateway_pid)
         os.kill(pid, signal.SIGKILL)

@@ -196,6 +196,7 @@ def get_slowly(control):
 
 def test_it_is_there_again_after_the_gateway_died(gateway, control):
     pid = gateway.gateway_pid()
+    gateway.may_die = True
     os.kill(pid, 9)
     wait_until(lambda: gateway.gateway_pid() not in (None, pid), 20, "a new gateway")
     assert get_slowly(control)["pid"] == gateway.gateway_pid()

@@ -18,6 +18,7 @@ STOP_SECONDS = 30
 LISTENING = re.compile(r"^tidegate\S*: info: listening on (\S+)", re.MULTILINE)
 READY = re.compile(r"^tidegate\S*: info: ready", re.MULTILINE)
 LEFT = re.compile(r"sessions (\d+), exchanges (\d+), leases (\d+) left")
+DIED = re.compile(r"error: the gateway \(process that carries the traffic\) .*")
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehavior|ThreadSanitizer|"
                        r"runtime error:|CHECK failed|check failed)")
 
@@ -117,6 +118,7 @@ class Gateway:
                                             cwd=self.folder, env=env)
         self.is_stopped = False
         self.is_terminated = False
+        self.may_die = False  # a test that kills processes says so
         self.addresses = []
         Gateway.running.append(self)
         if wait:
@@ -251,6 +253,7 @@ class Gateway:
     def assert_clean(self, code):
         text = self.stderr()
         assert not SANITIZER.search(text), text
+        assert self.may_die or not DIED.search(text), f"a process ended unasked:\n{text}"
         assert code == 0, f"exit status {code}:\n{text}"
         left = LEFT.findall(text)
         assert left, f"no word about what is left:\n{text}"
