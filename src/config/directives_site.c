@@ -253,7 +253,9 @@ static const struct directive tls_directives[] = {
      .max = 84 * HOUR,
      .doc = "How long a key for session tickets is used before the next one takes its place.",
      .more = "A client can resume its session until the key that sealed its ticket has been "
-             "replaced twice. Keys are made at random, kept in memory alone, and forgotten then.",
+             "replaced twice. Keys are made at random by the process that carries the traffic, "
+             "kept in its memory alone, and forgotten then, or when it ends: after each start "
+             "clients shake hands in full once.",
      .example = "ticket_rotation: 8h"},
     {.name = "early_data",
      .type = DIRECTIVE_BOOL,
@@ -267,7 +269,11 @@ static const struct directive tls_directives[] = {
              "answered before the handshake is over, others with 425 (Too Early), upon which "
              "clients repeat them. Servers are told by `Early-Data: 1` and may answer 425 "
              "too (RFC 8470): turn it on only where they know the field, or where no GET changes "
-             "anything. Not together with `clients`.",
+             "anything. Not together with `clients`. What was recorded before a start of the "
+             "gateway cannot be opened after it, as tickets end with the process that made them; "
+             "a process that takes the place of one that crashed takes no early data for its "
+             "first 16 s besides (RFC 8446 section 8.2): clients send their requests after the "
+             "handshake then.",
      .example = "early_data: true"},
     {.name = "early_data_limit",
      .type = DIRECTIVE_SIZE,

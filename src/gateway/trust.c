@@ -145,6 +145,13 @@ void trust_refresh(struct trust *trust)
     }
 }
 
+void trust_follow(struct trust *trust)
+{
+    for (size_t i = 0; i < trust->ticket_count; i++) {
+        tls_tickets_follow(trust->tickets[i]);
+    }
+}
+
 void trust_free(struct trust *trust)
 {
     for (size_t i = 0; i < trust->crl_count; i++) {

@@ -40,6 +40,8 @@ bool trust_client_options(struct trust *trust, const struct backend_tls_settings
 void trust_warn_expired(const struct trust *trust, struct config_report *report);
 /* Reads again what has changed, and says so in the log. It reads files: for the control thread. */
 void trust_refresh(struct trust *trust);
+/* The process that serves follows one that has ended (tls/tickets.h: tls_tickets_follow). */
+void trust_follow(struct trust *trust);
 void trust_free(struct trust *trust);
 
 #endif

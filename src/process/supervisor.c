@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "config/settings.h"
 #include "gateway/gateway.h"
+#include "gateway/snapshot.h"
 #include "process/backoff.h"
 #include "process/control_socket.h"
 #include "process/listen.h"
@@ -149,6 +150,9 @@ static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t par
         exit(1);
     }
     follow_parent(s, parent);
+    if (s->was_ever_up) {
+        trust_follow(&s->snapshot->trust);
+    }
     for (size_t i = 0; i < s->listening.count; i++) {
         fds[i] = s->listening.sockets[i].fd;
     }

@@ -25,17 +25,35 @@ struct replay_guard {
     struct window previous;
     int64_t began; /* the current window */
     int64_t latest;
+    int64_t closed_until; /* nothing is taken before */
+    bool has_secret;      /* not before the first use, by the process that serves clients */
     unsigned char secret[SECRET_BYTES];
 };
 
+static bool has_secret(struct replay_guard *guard)
+{
+    bool has;
+
+    (void)pthread_mutex_lock(&guard->lock);
+    if (!guard->has_secret) {
+        guard->has_secret = RAND_priv_bytes(guard->secret, sizeof(guard->secret)) == 1;
+    }
+    has = guard->has_secret;
+    (void)pthread_mutex_unlock(&guard->lock);
+    return has;
+}
+
 /* Which slot an entry takes must not be for a client to choose: with the secret it can neither make
  * two of its own collide nor fill one place of the table. 0 when the library fails. */
-static uint64_t entry_of(const struct replay_guard *guard, const unsigned char *random)
+static uint64_t entry_of(struct replay_guard *guard, const unsigned char *random)
 {
     unsigned char input[SECRET_BYTES + REPLAY_RANDOM_BYTES];
     unsigned char digest[EVP_MAX_MD_SIZE];
     uint64_t entry;
 
+    if (!has_secret(guard)) {
+        return 0;
+    }
     memcpy(input, guard->secret, SECRET_BYTES);
     memcpy(input + SECRET_BYTES, random, REPLAY_RANDOM_BYTES);
     if (EVP_Digest(input, sizeof(input), digest, NULL, EVP_sha256(), NULL) != 1) {
@@ -120,14 +138,21 @@ bool replay_guard_is_first(struct replay_guard *guard,
             guard->latest = now;
             move_on(guard, now);
         }
-        is_first = guard->current.count < REPLAY_ENTRIES_MAX && !has(&guard->current, entry) &&
-                   !has(&guard->previous, entry);
+        is_first = now >= guard->closed_until && guard->current.count < REPLAY_ENTRIES_MAX &&
+                   !has(&guard->current, entry) && !has(&guard->previous, entry);
         if (is_first) {
             add(&guard->current, entry);
         }
     }
     (void)pthread_mutex_unlock(&guard->lock);
     return is_first;
+}
+
+void replay_guard_close_until(struct replay_guard *guard, int64_t then)
+{
+    (void)pthread_mutex_lock(&guard->lock);
+    guard->closed_until = then;
+    (void)pthread_mutex_unlock(&guard->lock);
 }
 
 size_t replay_guard_count(struct replay_guard *guard)
@@ -144,10 +169,6 @@ struct replay_guard *replay_guard_create(void)
 {
     struct replay_guard *guard = xcalloc(1, sizeof(*guard));
 
-    if (RAND_priv_bytes(guard->secret, sizeof(guard->secret)) != 1) {
-        free(guard);
-        return NULL;
-    }
     CHECK(pthread_mutex_init(&guard->lock, NULL) == 0);
     return guard;
 }

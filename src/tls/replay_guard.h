@@ -9,7 +9,9 @@
  *     no other set of keys can open them, so there is nobody else to ask;
  *   - its time is the clock that the age is measured by, and never goes back: while the machine's
  *     clock does, nothing is taken;
- *   - a table that is full takes nothing more.
+ *   - a table that is full takes nothing more;
+ *   - its secret is made when it is first asked, and a process that follows another one takes
+ *     nothing for a window (section 8.2: it cannot know what the other one took).
  * Refused early data costs its client a round trip: it sends the request again after the handshake.
  *
  * Thread-safe. */
@@ -32,13 +34,14 @@
 
 struct replay_guard;
 
-/* NULL when the library gives no random bytes. */
 struct replay_guard *replay_guard_create(void) MUST_CHECK;
 /* NULL is allowed. */
 void replay_guard_destroy(struct replay_guard *guard);
 /* Whether this is seen for the first time; remembers it. now: seconds, the wall clock. */
 bool replay_guard_is_first(struct replay_guard *guard,
                            const unsigned char random[REPLAY_RANDOM_BYTES], int64_t now) MUST_CHECK;
+/* Nothing is taken before that second of the wall clock. */
+void replay_guard_close_until(struct replay_guard *guard, int64_t then);
 /* For tests. */
 size_t replay_guard_count(struct replay_guard *guard);
 

@@ -29,6 +29,7 @@ struct ticket_key {
 
 struct tls_tickets {
     pthread_mutex_t lock; /* of what follows, down to the guard */
+    bool has_keys;        /* not before the first use: see the header */
     uint64_t rotate_at_ms;
     struct ticket_key keys[KEY_COUNT];
     struct replay_guard *guard; /* NULL: no early data */
@@ -53,9 +54,23 @@ static bool make_key(struct ticket_key *key)
            RAND_priv_bytes(key->mac, sizeof(key->mac)) == 1;
 }
 
+/* With the lock, and the only place that makes the first keys. Not in tls_tickets_create: the
+ * process that builds the contexts is forked into each gateway process, and would keep them. */
+static void make_keys(struct tls_tickets *tickets)
+{
+    for (int i = 0; i < KEY_COUNT; i++) {
+        CHECK(make_key(&tickets->keys[i]));
+    }
+    tickets->rotate_at_ms = now() + tickets->rotation_ms;
+    tickets->has_keys = true;
+}
+
 /* With the lock. After a long rest several steps are due, of which three change every key. */
 static void rotate(struct tls_tickets *tickets, uint64_t now_ms)
 {
+    if (!tickets->has_keys) {
+        make_keys(tickets);
+    }
     for (int i = 0; i < KEY_COUNT && now_ms >= tickets->rotate_at_ms; i++) {
         OPENSSL_cleanse(&tickets->keys[PREVIOUS], sizeof(struct ticket_key));
         tickets->keys[PREVIOUS] = tickets->keys[CURRENT];
@@ -189,6 +204,15 @@ bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) == 1;
 }
 
+void tls_tickets_follow(struct tls_tickets *tickets)
+{
+    (void)pthread_mutex_lock(&tickets->lock);
+    if (tickets->guard != NULL) {
+        replay_guard_close_until(tickets->guard, (int64_t)time(NULL) + REPLAY_WINDOW_S);
+    }
+    (void)pthread_mutex_unlock(&tickets->lock);
+}
+
 struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets)
 {
     struct replay_guard *guard;
@@ -207,21 +231,15 @@ struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets)
 struct tls_tickets *tls_tickets_create(uint64_t rotation_ms)
 {
     struct tls_tickets *tickets = xcalloc(1, sizeof(*tickets));
-    bool ok = true;
 
     tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-    for (int i = 0; i < KEY_COUNT; i++) {
-        ok = ok && make_key(&tickets->keys[i]);
-    }
-    if (!ok || tickets->cipher == NULL) {
-        EVP_CIPHER_free(tickets->cipher);
+    if (tickets->cipher == NULL) {
         free(tickets);
         return NULL;
     }
     CHECK(pthread_mutex_init(&tickets->lock, NULL) == 0);
     atomic_init(&tickets->references, 1);
     tickets->rotation_ms = rotation_ms;
-    tickets->rotate_at_ms = now() + rotation_ms;
     return tickets;
 }
 
@@ -255,6 +273,7 @@ void tls_tickets_name(struct tls_tickets *tickets, unsigned which, unsigned char
 {
     CHECK(which < KEY_COUNT);
     (void)pthread_mutex_lock(&tickets->lock);
+    rotate(tickets, 0);
     memcpy(name, tickets->keys[which].name, KEY_NAME_BYTES);
     (void)pthread_mutex_unlock(&tickets->lock);
 }

@@ -3,6 +3,10 @@
  * when they leave; shared by every worker and by all contexts of a site, so that a ticket outlives
  * a renewed certificate, but not two rotations.
  *
+ * The keys, and the guard's secret, are made when they are first used: by the process that serves
+ * clients, never by the one that built the contexts and is forked into it. So they end with that
+ * process, and what was sealed, or recorded, before cannot be opened by the next one.
+ *
  * Counted. Thread-safe; a handshake costs a short lock. */
 #ifndef TIDEGATE_TLS_TICKETS_H
 #define TIDEGATE_TLS_TICKETS_H
@@ -16,8 +20,8 @@ struct replay_guard;
 struct ssl_ctx_st;
 struct tls_tickets;
 
-/* From now on a key is current for this long; at least 1 ms. NULL when the library gives no random
- * bytes. */
+/* From its first use on a key is current for this long; at least 1 ms. NULL when the library has no
+ * cipher for them. */
 struct tls_tickets *tls_tickets_create(uint64_t rotation_ms) MUST_CHECK;
 struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets);
 /* NULL is allowed. */
@@ -27,8 +31,12 @@ void tls_tickets_release(struct tls_tickets *tickets);
 bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
 
 /* What refuses recorded early data sealed with these keys: theirs, and as long-lived. Made when it
- * is first asked for; NULL when the library gives no random bytes. */
+ * is first asked for. */
 struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets);
+
+/* This process takes the place of one that has ended, of whose ClientHellos it knows nothing: no
+ * early data is taken until none of them could be fresh any more (RFC 8446 section 8.2). */
+void tls_tickets_follow(struct tls_tickets *tickets);
 
 /* For tests: goes on to the given monotonic time. */
 void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_ms);

@@ -24,7 +24,7 @@ bool tls_early_install(SSL_CTX *ssl_ctx, struct tls_tickets *tickets, uint32_t l
 {
     struct replay_guard *guard = tls_tickets_replay_guard(tickets);
 
-    if (guard == NULL || SSL_CTX_set_max_early_data(ssl_ctx, limit) != 1 ||
+    if (SSL_CTX_set_max_early_data(ssl_ctx, limit) != 1 ||
         SSL_CTX_set_recv_max_early_data(ssl_ctx, limit) != 1) {
         return false;
     }

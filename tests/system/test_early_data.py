@@ -1,11 +1,14 @@
 """TLS early data (0-RTT) and RFC 8470: what passes before the handshake is over, and how often."""
 
 import contextlib
+import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -329,6 +332,49 @@ def test_copy_for_another_gateway(start, ca, shop, folder):
         flight = record_flight(first, GET)
         send_copies(World(start, ca, shop, folder, origin), flight, 2)
         assert not first.requests()
+
+
+def kill_gateway(gateway):
+    """As a crash does; the supervisor starts another process."""
+    first = gateway.gateway_pid()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
+    return first
+
+
+def test_copy_after_a_crash(world):
+    """What the process that is gone took, the next one does not take again."""
+    world.visit()
+    flight = record_flight(world, GET)
+    send_copies(world, flight, 1)
+    assert len(world.requests()) == 1
+    kill_gateway(world.gateway)
+    send_copies(world, flight, 2)
+    assert len(world.requests()) == 1
+
+
+def test_process_after_a_crash_takes_no_early_data_at_first(world):
+    """RFC 8446 section 8.2: until nothing that its predecessor may have taken is fresh. The client
+    sends its request again, after the handshake."""
+    world.visit()
+    kill_gateway(world.gateway)
+    since = time.monotonic()
+    assert "Max Early Data: 16384" in world.visit()
+    with world.send_early(GET) as client:
+        client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        text = client.finish()
+    if time.monotonic() - since < 15:
+        assert "Early data was rejected" in text
+        assert [r.get("Early-Data") for r in world.requests()] == [None]
+
+    def is_accepted():
+        world.visit()
+        with world.send_early(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as again:
+            again.process.stdin.close()
+            again.process.stdin = None
+            return "Early data was accepted" in again.finish()
+    wait_until(is_accepted, 40, "early data again")
+    assert time.monotonic() - since > 14
 
 
 def test_clients_that_send_none(world, ca):

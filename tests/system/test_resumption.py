@@ -1,6 +1,8 @@
 """Session tickets: who may resume, across workers and rotations, and who not."""
 
+import os
 import re
+import signal
 import ssl
 import subprocess
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from client import Connection
 from tidegate import environment
+from waiting import wait_until
 
 HOST = "shop.example"
 VERSIONS = pytest.mark.parametrize(
@@ -123,3 +126,61 @@ def test_early_data_is_off_by_default(start, ca, shop, folder):
         input=f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(),
         capture_output=True, timeout=30, check=False, env=environment())
     assert b"Max Early Data: 0" in done.stdout
+
+
+def memory_of(pid):
+    """What a process has in memory that it may write, in pieces; a sanitizer's shadow left out."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            if " rw" not in line or end - begin > 64 << 20:
+                continue
+            try:
+                memory.seek(begin)
+                yield memory.read(end - begin)
+            except OSError:  # it went in the meantime, or is a device's
+                continue
+
+
+def has_in_memory(pid, what):
+    return any(what in piece for piece in memory_of(pid))
+
+
+def sealed_by(ca, gateway):
+    """The name of the key that a new ticket is sealed with."""
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", HOST,
+         "-CAfile", str(ca.file), "-tls1_2"], input=b"", capture_output=True, timeout=30,
+        check=False, env=environment())
+    return bytes.fromhex(re.sub(r"[ -]", "", ticket_name(done.stdout.decode())))
+
+
+def test_keys_are_made_by_the_process_that_uses_them(start, ca, shop):
+    """The supervisor has none, so they end with the process that sealed with them: a copy of what
+    was sent to it stays closed for ever (forward secrecy)."""
+    gateway = start(config(shop))
+    supervisor, first = gateway.process.pid, gateway.gateway_pid()
+    name = sealed_by(ca, gateway)
+    try:
+        assert has_in_memory(first, name), "the test does not find what is there"
+        assert not has_in_memory(supervisor, name)
+    except PermissionError:
+        pass  # who may not look is told by the second half
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
+    assert sealed_by(ca, gateway) != name
+
+
+@VERSIONS
+def test_not_after_a_crash(start, ca, shop, version):
+    gateway = start(config(shop))
+    context = ca.client_context(maximum_version=version)
+    _, session = visit(gateway, context)
+    first = gateway.gateway_pid()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
+    reused, session = visit(gateway, context, session)
+    assert not reused
+    reused, _ = visit(gateway, context, session)
+    assert reused

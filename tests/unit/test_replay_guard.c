@@ -128,6 +128,22 @@ static void a_full_table_takes_nothing_more(void **state)
     replay_guard_destroy(guard);
 }
 
+/* A process that follows another one (RFC 8446 section 8.2). */
+static void a_closed_guard_takes_nothing_until_its_time(void **state)
+{
+    struct replay_guard *guard = make();
+
+    (void)state;
+    replay_guard_close_until(guard, NOW + REPLAY_WINDOW_S);
+    for (int64_t at = 0; at < REPLAY_WINDOW_S; at++) {
+        assert_false(is_first(guard, (uint32_t)at, NOW + at));
+    }
+    assert_int_equal(replay_guard_count(guard), 0);
+    assert_true(is_first(guard, 1, NOW + REPLAY_WINDOW_S));
+    assert_false(is_first(guard, 1, NOW + REPLAY_WINDOW_S));
+    replay_guard_destroy(guard);
+}
+
 /* ---- threads ---- */
 
 #define THREADS 4
@@ -174,6 +190,7 @@ int main(void)
         cmocka_unit_test(it_is_forgotten_later),
         cmocka_unit_test(nothing_is_taken_while_the_clock_is_behind),
         cmocka_unit_test(a_full_table_takes_nothing_more),
+        cmocka_unit_test(a_closed_guard_takes_nothing_until_its_time),
         cmocka_unit_test(threads_agree_who_was_first),
     };
 

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROTATION_MS 1000000
 
@@ -43,13 +45,14 @@ static struct names names_of(struct tls_tickets *tickets)
 static void keys_move_on(void **state)
 {
     struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
-    uint64_t start = now();
     struct names first;
     struct names then;
+    uint64_t start;
 
     (void)state;
     assert_non_null(tickets);
-    first = names_of(tickets);
+    first = names_of(tickets); /* which makes them */
+    start = now();
     tls_tickets_advance(tickets, start + ROTATION_MS / 2);
     then = names_of(tickets);
     assert_memory_equal(&then, &first, sizeof(first));
@@ -69,14 +72,15 @@ static void keys_move_on(void **state)
 static void a_long_rest_changes_every_key(void **state)
 {
     struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
-    uint64_t start = now();
     struct names first;
     struct names then;
     struct names later;
+    uint64_t start;
 
     (void)state;
     assert_non_null(tickets);
     first = names_of(tickets);
+    start = now();
     tls_tickets_advance(tickets, start + 100 * (uint64_t)ROTATION_MS);
     then = names_of(tickets);
     assert_memory_not_equal(then.previous, first.current, 16);
@@ -86,6 +90,34 @@ static void a_long_rest_changes_every_key(void **state)
     tls_tickets_advance(tickets, start + 100 * (uint64_t)ROTATION_MS + ROTATION_MS / 2);
     later = names_of(tickets);
     assert_memory_equal(&later, &then, sizeof(then));
+    tls_tickets_release(tickets);
+}
+
+/* The process that builds the contexts is forked into each one that serves. */
+static void processes_have_keys_of_their_own(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
+    unsigned char names[2][16];
+
+    (void)state;
+    assert_non_null(tickets);
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+        int status;
+        assert_int_equal(pipe(ends), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            tls_tickets_name(tickets, 1, names[i]);
+            _exit(write(ends[1], names[i], 16) == 16 ? 0 : 1);
+        }
+        assert_int_equal(read(ends[0], names[i], 16), 16);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+    }
+    assert_memory_not_equal(names[0], names[1], 16);
     tls_tickets_release(tickets);
 }
 
@@ -124,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_move_on),
         cmocka_unit_test(a_long_rest_changes_every_key),
+        cmocka_unit_test(processes_have_keys_of_their_own),
         cmocka_unit_test(contexts_hold_their_keys),
         cmocka_unit_test(lifetimes_stay_below_a_week),
     };
