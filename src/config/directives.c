@@ -260,9 +260,34 @@ static const struct directive root_directives[] = {
      .min = 1,
      .max = 1024,
      .doc = "Peers whose `Forwarded` and `X-Forwarded-*` fields are believed and added to.",
-     .more =
-         "From anyone else these fields are removed, so that a backend can rely on them; so are "
-         "names that differ from theirs only by `_` for `-`, from everyone.",
+     .more = "From anyone else these fields are removed, in heads and trailers, over HTTP/1 and "
+             "HTTP/2, so that a server can rely on them; with `forwarded: false` too. So are the "
+             "others by which gateways tell servers of a client, and they pass from trusted "
+             "peers alone: `CF-Access-Auth*`, `CF-Connecting-*`, `CF-Pseudo-IPv4`, `CF-Visitor`, "
+             "`Client-Cert*`, `Client-DN`, `Client-I-DN`, `Client-IP`, `Client-S-DN`, "
+             "`Client-Verify`, `Cluster-Client-IP`, `DO-Connecting-IP`, `Fastly-Client-*`, "
+             "`Fastly-SSL`, `Fly-Client-IP`, `Fly-Forwarded-*`, `Forwarded`, `Forwarded-*`, "
+             "`Front-End-Https`, `HTTPS`, `IV-*`, `OAM_*`, `OIDC_*`, `PATH_INFO`, "
+             "`Proxy-Client-IP`, `Remote-*`, `SCRIPT_NAME`, `SM_*`, `SSL-*`, `Tailscale-User-*`, "
+             "`TLS-Client-*`, `True-Client-*`, `WL-Proxy-*`, `X-Accel-*`, `X-Amzn-Mtls-*`, "
+             "`X-Amzn-Oidc-*`, `X-Appengine-*`, `X-ARR-*`, `X-Auth-Request-*`, "
+             "`X-Authenticated-*`, `X-Authentik-*`, `X-Azure-*`, `X-Client-Addr*`, "
+             "`X-Client-Cert*`, `X-Client-DN`, `X-Client-Finger*`, `X-Client-I-DN`, "
+             "`X-Client-IP*`, `X-Client-Issuer*`, `X-Client-S-DN`, `X-Client-Serial*`, "
+             "`X-Client-SSL-*`, `X-Client-Subject*`, `X-Client-TLS-*`, `X-Client-Verif*`, "
+             "`X-Cluster-Client-IP`, `X-Envoy-*`, `X-External-IP`, `X-Forward-*`, `X-Forwarded`, "
+             "`X-Forwarded-*`, `X-Goog-Authenticated-*`, `X-Host`, `X-HTTP-Host-Override`, "
+             "`X-HTTPS`, `X-MS-Client-Principal*`, `X-NF-Client-Connection-IP`, `X-Original-*`, "
+             "`X-Originating-IP`, `X-Peer-Cert*`, `X-Pomerium-*`, `X-Proto`, `X-ProxyUser-IP`, "
+             "`X-Real-*`, `X-Remote-*`, `X-Request-ID`, `X-Rewrite-URL`, `X-Scheme`, "
+             "`X-Script-Name`, `X-Sendfile-Type`, `X-SSL`, `X-SSL-*`, `X-TLS-*`, "
+             "`X-True-Client-IP`, `X-URL-Scheme`, `X-Vercel-*`, `X-WebAuth-*`. Removed from "
+             "everyone are `Client-Cert`, `Client-Cert-Chain`, `Proxy`, "
+             "`X-Forwarded-Client-Cert`. Servers that make variables of fields, as CGI does, "
+             "read `X_Forwarded_For` and `X.Forwarded.For` as `X-Forwarded-For`. So a name that "
+             "differs from a listed one, or from `CDN-Loop`, `Content-Length`, `Early-Data`, "
+             "`Transfer-Encoding`, only in bytes that are neither letters nor digits is removed "
+             "from everyone, trusted or not; in trailers, all of them are.",
      .example = "trusted_proxies: [10.0.0.0/8]"},
     {.name = "workers",
      .type = DIRECTIVE_INTEGER,

@@ -348,7 +348,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
-        exchange_drop_disguised(trailers);
+        exchange_prepare_trailers(trailers);
         x->replay.trailers = *trailers;
     }
     x->request_done = true;

@@ -179,10 +179,8 @@ void exchange_answer_error(struct exchange *x, unsigned status);
 void exchange_answer_now(struct exchange *x);
 /* exchange_fields.c: what is added to and taken from the fields. */
 void exchange_prepare_request(struct exchange *x);
-/* Leaves out what a server that reads '_' and '-' alike would take for a field that only the
- * gateway may say, or for framing. Done by exchange_prepare_request; trailers need it of their own.
- */
-void exchange_drop_disguised(struct http_fields *fields);
+/* Leaves out what no trailer may claim, whoever sent it. */
+void exchange_prepare_trailers(struct http_fields *trailers);
 void exchange_prepare_response(struct exchange *x);
 /* exchange_forward.c: the lease. */
 void exchange_forward(struct exchange *x);

@@ -1,18 +1,17 @@
 /* The fields of requests and responses that pass through: those that belong to one hop are left out
  * (RFC 9110 section 7.6.1), those that only a gateway may say are its own. */
+#include "edge/field_senders.h"
 #include "edge/forwarded.h"
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
 
-/* Said by the gateway alone: inbound copies are never believed, unless the peer is a trusted proxy
- * (and then they are the base of what is written). */
-#define IDENTITY_FIELDS                                                                            \
+/* Written here, from what trusted peers said of them. */
+#define WRITTEN_FIELDS                                                                             \
     (BIT(FIELD_FORWARDED) | BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_PROTO) |            \
      BIT(FIELD_X_FORWARDED_HOST) | BIT(FIELD_X_FORWARDED_PORT) | BIT(FIELD_X_REAL_IP) |            \
-     BIT(FIELD_X_REQUEST_ID) | BIT(FIELD_CLIENT_CERT) | BIT(FIELD_CLIENT_CERT_CHAIN) |             \
-     BIT(FIELD_X_FORWARDED_CLIENT_CERT))
+     BIT(FIELD_X_REQUEST_ID))
 
 /* The most of a trusted peer's request id that is taken over. */
 #define REQUEST_ID_MAX 128
@@ -29,34 +28,20 @@ static void drop(struct http_fields *fields, uint64_t ids)
     }
 }
 
-/* Servers that hand fields on as variables (CGI, and what came after it) read '_' and '-' alike:
- * what is a stranger to us would be one of these to them. */
-#define NEVER_WITH_UNDERSCORE                                                                      \
-    (IDENTITY_FIELDS | BIT(FIELD_CONTENT_LENGTH) | BIT(FIELD_TRANSFER_ENCODING) |                  \
-     BIT(FIELD_EARLY_DATA))
-#define LONGEST_OF_THEM (sizeof("X-Forwarded-Client-Cert") - 1)
-
-static bool is_disguised(struct span name)
-{
-    char folded[LONGEST_OF_THEM];
-
-    if (name.len > sizeof(folded) || memchr(name.ptr, '_', name.len) == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        folded[i] = name.ptr[i] != '_' ? name.ptr[i] : '-';
-    }
-    return (NEVER_WITH_UNDERSCORE >> http_field_id(span_make(folded, name.len)) & 1) != 0;
-}
-
-void exchange_drop_disguised(struct http_fields *fields)
+/* Leaves out what its sender may not say (edge/field_senders.h). */
+static void drop_claims(struct http_fields *fields, bool is_trusted)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        struct http_field *field = &fields->items[i];
-        if (field->id == FIELD_OTHER && is_disguised(field->name)) {
-            field->is_hop_by_hop = true;
+        enum field_sender sender = field_sender_of(&fields->items[i]);
+        if (sender == FIELD_FROM_NOBODY || (sender == FIELD_FROM_TRUSTED && !is_trusted)) {
+            fields->items[i].is_hop_by_hop = true;
         }
     }
+}
+
+void exchange_prepare_trailers(struct http_fields *trailers)
+{
+    drop_claims(trailers, false);
 }
 
 static void add(struct exchange *x, struct http_fields *fields, enum http_field_id id,
@@ -97,7 +82,7 @@ static void add_identity(struct exchange *x)
     if (session->is_peer_trusted) {
         take_request_id(x);
     }
-    drop(fields, IDENTITY_FIELDS);
+    drop(fields, WRITTEN_FIELDS);
     add(x, fields, FIELD_X_FORWARDED_FOR, forwarded.x_for);
     add(x, fields, FIELD_X_FORWARDED_PROTO, forwarded.x_proto);
     add(x, fields, FIELD_X_FORWARDED_HOST, forwarded.x_host);
@@ -143,7 +128,7 @@ void exchange_prepare_request(struct exchange *x)
     if (request->upgrade.ptr != NULL && (!upgrade_is_allowed(x) || !x->request_done)) {
         request->upgrade = span_make(NULL, 0); /* as if it had not been asked for (RFC 9110, 7.8) */
     }
-    exchange_drop_disguised(&request->fields);
+    drop_claims(&request->fields, x->session->is_peer_trusted);
     if (x->backend->forwarded) {
         add_identity(x);
         /* RFC 9110 section 7.6.3 */
@@ -151,8 +136,6 @@ void exchange_prepare_request(struct exchange *x)
                         request->version == HTTP_1_0 ? SPAN_OF("1.0 tidegate")
                         : request->version == HTTP_2 ? SPAN_OF("2 tidegate")
                                                      : SPAN_OF("1.1 tidegate"));
-    } else {
-        drop(&request->fields, IDENTITY_FIELDS);
     }
     client_identity_add_fields(x, x->backend);
     add_early_data(x);

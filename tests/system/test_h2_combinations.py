@@ -150,6 +150,18 @@ def test_get(world):
     assert field(request, "x-forwarded-host") == "shop.example"
 
 
+CLAIMS = ["X-Forwarded-Prefix", "X-Forwarded-User", "X_Forwarded_Prefix", "X.Forwarded.For",
+          "Client+Cert", "X-Real-IP", "Remote-User", "X-SSL-Client-Verify", "Proxy"]
+
+
+def test_what_servers_believe_of_proxies_is_removed_from_strangers(world):
+    _, request = world("/", "POST", b"body", [(name, "forged") for name in CLAIMS],
+                       [(name, "forged") for name in CLAIMS if name != "X-Real-IP"] +
+                       [("X-Sum", "1")])
+    assert "forged" not in str(request[2]) and "forged" not in str(request[4])
+    assert [value for name, value in request[4] if name.lower() == "x-sum"] == ["1"]
+
+
 def test_head(world):
     answer, request = world("/", "HEAD")
     assert answer.status == 201 and answer.body == b"" and answer.fields["content-length"] == "5"
