@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "gateway/reason.h"
 #include "http/h2_budget.h"
 #include "tls/handshake_error.h"
 
 static const char head[] =
     "# Failures, and what to do\n"
     "\n"
-    "Every way in which a connection or a handshake fails has a name. It is the `reason` of the "
-    "access log, of\n"
+    "Every way in which a connection, a handshake or a request fails has a name. It is the "
+    "`reason` of the access log, of\n"
     "`tidegate status --handshakes` and of `tidegate explain`, which say the same about it as this "
     "table. The words are\n"
     "stable; the sentences may become clearer. `tidegate help failures` prints this page.\n";
@@ -95,6 +96,62 @@ static void print_floods(FILE *out)
     }
 }
 
+static const struct {
+    enum reason_part part;
+    const char *title;
+    const char *text;
+} http_parts[] = {
+    {REASON_REQUEST, "Requests that are refused",
+     "Well-formed requests that the configuration or a limit does not let through. The client gets "
+     "an error page with the request's id."},
+    {REASON_CLIENT, "Clients", "What clients do with their connections and requests."},
+    {REASON_SERVER, "Servers", "What came of forwarding; the client is answered 502, 503 or 504."},
+    {REASON_TUNNEL, "Tunnels", "Passthrough, WebSocket and other upgrades."},
+    {REASON_HELLO, "ClientHellos that are none",
+     "The gateway answers with an alert. The client, or something on the way, is broken, or does "
+     "not speak TLS; if it should work, look at its own log and version."},
+    {REASON_PATH, "Paths that are refused",
+     "Answered 400, because two servers could read them differently. "
+     "[strictness.md](strictness.md) says what can be loosened."},
+    {REASON_H1, "Malformed HTTP/1.1",
+     "A client that sends it is answered with the status that fits (400 in most cases); when a "
+     "server does, its client is answered 502. Whoever sent it, or something on the way, builds "
+     "the message wrongly. [strictness.md](strictness.md) says what can be loosened."},
+    {REASON_H2, "Malformed HTTP/2",
+     "The stream is reset, or answered with the status that fits; when a server sends it, its "
+     "client is answered 502."},
+};
+
+/* In the parts where the same is to be done about all, the text above says it. */
+static bool has_mends(enum reason_part part)
+{
+    return part <= REASON_TUNNEL;
+}
+
+static void print_reasons(FILE *out, enum reason_part part)
+{
+    const struct reason *reason;
+
+    (void)fputs(has_mends(part) ? "| reason | ended by | why | what to do |\n|---|---|---|---|\n"
+                                : "| reason | why |\n|---|---|\n",
+                out);
+    for (size_t i = 0; (reason = reason_at(i)) != NULL; i++) {
+        if (reason->part != part) {
+            continue;
+        }
+        (void)fprintf(out, "| `%s` | ", reason->word);
+        if (has_mends(part)) {
+            (void)fprintf(out, "%s | ", reason->who);
+        }
+        print_cell(out, reason->sentence);
+        if (has_mends(part)) {
+            (void)fputs(" | ", out);
+            print_cell(out, reason->mend);
+        }
+        (void)fputs(" |\n", out);
+    }
+}
+
 void failures_table_print(FILE *out)
 {
     (void)fputs(head, out);
@@ -102,6 +159,10 @@ void failures_table_print(FILE *out)
         (void)fprintf(out, "\n## %s\n\n%s\n\n| reason | why | what to do |\n|---|---|---|\n",
                       parts[i].title, parts[i].text);
         print_rows(out, parts[i].side);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(http_parts); i++) {
+        (void)fprintf(out, "\n## %s\n\n%s\n\n", http_parts[i].title, http_parts[i].text);
+        print_reasons(out, http_parts[i].part);
     }
     print_floods(out);
 }

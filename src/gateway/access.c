@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "gateway/exchange.h"
+#include "gateway/reason.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_conn.h"
 
@@ -37,17 +38,30 @@ static void fill_session(struct access_record *record, struct session *session, 
     }
 }
 
+/* What the place that failed did not say more exactly is said by the table of reasons. Of a word
+ * that handshakes and HTTP both have, a handshake's meaning counts where there was no request. */
 static void fill_trouble(struct access_record *record, const struct trouble *trouble)
 {
-    if (trouble != NULL) {
-        record->reason = span_from_cstr(trouble->reason);
-        record->detail = span_from_cstr(trouble->detail);
-        record->mend = span_from_cstr(trouble->mend);
-        if (trouble->reason != NULL &&
-            (record->kind == ACCESS_CONNECTION || record->status >= 500)) {
-            bool of_client = record->kind == ACCESS_CONNECTION && record->backend.ptr == NULL;
-            record->refused_by = span_from_cstr(handshake_refused_by(trouble->reason, of_client));
-        }
+    bool of_client = record->kind == ACCESS_CONNECTION && record->backend.ptr == NULL;
+    const struct reason *reason;
+    const char *who = NULL;
+
+    if (trouble == NULL || trouble->reason == NULL) {
+        return;
+    }
+    record->reason = span_from_cstr(trouble->reason);
+    record->detail = span_from_cstr(trouble->detail);
+    record->mend = span_from_cstr(trouble->mend);
+    reason = reason_find(record->reason);
+    if (record->kind == ACCESS_CONNECTION || record->status >= 500) {
+        who = handshake_refused_by(trouble->reason, of_client);
+    }
+    record->refused_by = span_from_cstr(who == NULL && reason != NULL ? reason->who : who);
+    if (reason != NULL && record->detail.len == 0) {
+        record->detail = span_from_cstr(reason->sentence);
+    }
+    if (reason != NULL && record->mend.len == 0) {
+        record->mend = span_from_cstr(reason->mend);
     }
 }
 

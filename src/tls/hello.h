@@ -49,7 +49,8 @@ enum hello_bad {
     HELLO_BAD_SNI_LIST,        /* empty, or more than one name */
     HELLO_BAD_SNI_NAME,        /* not a host name: empty, too long, odd bytes, empty labels */
     HELLO_BAD_SNI_ADDRESS,     /* an IP address (RFC 6066 section 3 forbids it) */
-    HELLO_BAD_ALPN             /* an empty list, or an empty name in it */
+    HELLO_BAD_ALPN,            /* an empty list, or an empty name in it */
+    HELLO_BAD_COUNT
 };
 
 struct hello {

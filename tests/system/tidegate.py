@@ -1,5 +1,6 @@
 """Starts the gateway under test and looks at it from outside: its ports, logs, processes, end."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -92,6 +93,7 @@ class Gateway:
     YAML text. Listeners default to one free port of 127.0.0.1, the access log to a file."""
 
     running = []
+    reasons = set()  # of docs/failures.md
 
     def __init__(self, config, folder=None, wait=True, sanitizer_options=None):
         self.own_folder = folder is None
@@ -173,7 +175,7 @@ class Gateway:
 
     def log_entries(self):
         """The JSON access log so far; a line still being written is left out."""
-        if self.log_path is None or not self.log_path.exists():
+        if self.log_path is None or not self.log_path.is_file():  # /dev/full has no end
             return []
         text = self.log_path.read_bytes().decode("utf-8")
         return [json.loads(line) for line in text.split("\n")[:-1]]
@@ -250,6 +252,19 @@ class Gateway:
         finally:
             self.kill()
 
+    def assert_known_reasons(self):
+        """Whatever the log gives as a reason, docs/failures.md explains, and the line itself says
+        who ended it and what can be done."""
+        if not Gateway.reasons:
+            text = (ROOT / "docs" / "failures.md").read_text()
+            Gateway.reasons.update(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
+        with contextlib.suppress(ValueError, UnicodeDecodeError, OSError):  # another format, or none
+            for entry in self.log_entries():
+                if "reason" in entry:
+                    assert entry["reason"] in Gateway.reasons, entry
+                    for what in ("detail", "mend", "refused_by"):
+                        assert entry.get(what), f"no {what}: {entry}"
+
     def assert_clean(self, code):
         text = self.stderr()
         assert not SANITIZER.search(text), text
@@ -257,4 +272,5 @@ class Gateway:
         assert code == 0, f"exit status {code}:\n{text}"
         left = LEFT.findall(text)
         assert left, f"no word about what is left:\n{text}"
+        self.assert_known_reasons()
         assert left[-1] == ("0", "0", "0"), f"left over {left[-1]}:\n{text}"

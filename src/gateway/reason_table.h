@@ -1,0 +1,143 @@
+/* Every reason that the access log can give and that no table of a protocol has (those are in
+ * http/h1_error_table.h, http/h2_error_table.h, http/h2_budget.c, tls/hello.c, edge/path.c and
+ * tls/handshake_*.c): REASON(part, who ends it, word, sentence, mend). No include guard, as in
+ * field_table.h. Words are stable. A line of the log that was given no sentence or no mend of its
+ * own, which may be more exact, takes those from here; docs/failures.md has all of them. */
+
+/* ---- of requests ---- */
+REASON(REQUEST, "gateway", "misdirected_request",
+       "the request's host belongs to another site than the one this TLS connection was made for",
+       "let the client open a connection for each of the two names; sites with the same "
+       "TLS settings share connections")
+REASON(REQUEST, "gateway", "unknown_host", "no site has the host that the request names",
+       "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default")
+REASON(REQUEST, "gateway", "plain_http_refused",
+       "the site takes no plain HTTP, and the request came without TLS",
+       "use https://, or say plain_http: redirect or plain_http: serve in the site")
+REASON(REQUEST, "gateway", "method_not_allowed",
+       "the routes that match the path do not take the request's method",
+       "name the method in methods of a route, if it should be served")
+REASON(REQUEST, "gateway", "client_not_allowed",
+       "the client's certificate is none of those that match.client of the route lets in",
+       "add the certificate to match.client of the route, if it should come in")
+REASON(REQUEST, "gateway", "client_unknown",
+       "the route is for clients with a certificate, and this one showed none",
+       "let the client show its certificate, and the site ask for one (tls.clients)")
+REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
+       "add a route that does, or a last one without match")
+REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the limit",
+       "raise limits.body, or body_limit of the route, if clients may send so much")
+REASON(REQUEST, "gateway", "too_early",
+       "a request that changes something came as early data, and might be a recording",
+       "nothing: the client repeats it once the handshake is over (RFC 8470)")
+REASON(REQUEST, "gateway", "connect_refused", "CONNECT asks for a forward proxy, which this is not",
+       "take this gateway out of the client's proxy settings")
+REASON(REQUEST, "gateway", "upgrade_not_here",
+       "the route has no server that could speak another protocol",
+       "let the route forward to a backend, if clients may switch protocols here")
+REASON(REQUEST, "gateway", "upgrade_not_allowed",
+       "the route does not let clients switch to this protocol",
+       "name the protocol in upgrade of the route")
+REASON(REQUEST, "gateway", "upgrade_needs_h1",
+       "the backend is spoken to in HTTP/2 alone, and another protocol needs Upgrade of HTTP/1.1",
+       "say 'protocol: auto' or 'protocol: h1' in the backend")
+REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to https with",
+       "let the client send Host, as HTTP/1.1 requires")
+REASON(REQUEST, "gateway", "no_file", "the route's folder has no such file",
+       "see that the path is right, and the file is there")
+REASON(REQUEST, "gateway", "file_unreadable", "the file is there and may not be read",
+       "let the gateway's user read it (user: in the configuration; nobody by default)")
+REASON(REQUEST, "gateway", "file_cut_short", "the file became shorter while it was sent",
+       "replace files by renaming new ones over them, not by writing into them")
+REASON(REQUEST, "gateway", "too_much_waits",
+       "too many of the connection's requests wait for servers",
+       "see why the backend is slow, or raise limits.streams")
+REASON(REQUEST, "gateway", "head_timeout", "the request's head did not come whole in time",
+       "the client or the network between is slow, or stopped; timeouts.head sets the limit")
+REASON(REQUEST, "gateway", "body_timeout", "the request's body stopped coming",
+       "the client or the network between is slow, or stopped; timeouts.body sets the limit")
+
+/* ---- clients that leave ---- */
+REASON(CLIENT, "client", "client_closed", "the client closed the connection before its answer",
+       "a user who goes on to another page does this; if it is often, look for slow answers")
+REASON(CLIENT, "client", "client_closed_in_head",
+       "the client closed the connection in the middle of a request's head",
+       "see the client's own log")
+REASON(CLIENT, "client", "client_closed_in_body",
+       "the client closed the connection in the middle of a request's body",
+       "see the client's own log; a broken network does this, too")
+REASON(CLIENT, "client", "client_reset", "the client broke the connection, or reset its request",
+       "a user who goes on to another page does this; if it is often, look for slow answers")
+REASON(CLIENT, "gateway", "client_stalled",
+       "the client read nothing of what was sent to it for too long",
+       "the client or the network between is slow, or stopped; timeouts.send sets the limit")
+REASON(CLIENT, "gateway", "connection_ended",
+       "the HTTP/2 connection that carried the request has ended",
+       "see the line of the connection itself, which says why")
+REASON(CLIENT, "gateway", "cut_off", "the gateway ended, and the request was not over by then",
+       "raise timeouts.drain if requests may take longer than that")
+REASON(CLIENT, "gateway", "idle_without_request", "the client connected and sent nothing",
+       "browsers do this, and port scans; timeouts.first_byte sets the limit")
+REASON(CLIENT, "gateway", "bad_proxy_header", "the PROXY protocol header is malformed",
+       "see the settings of the load balancer in front: version 1 or 2 of the protocol")
+REASON(CLIENT, "gateway", "untrusted_proxy_header",
+       "a PROXY protocol header came from an address that may not send one",
+       "add the address to trusted_proxies, if it is your load balancer's")
+REASON(CLIENT, "gateway", "h2_protocol_error", "the client broke a rule of HTTP/2",
+       "the client, or something between, is broken: detail says which rule")
+REASON(CLIENT, "gateway", "h2_flood",
+       "the client sent more than the HTTP/2 library takes: entries of one SETTINGS frame, or "
+       "questions whose answers it does not read",
+       "an attack, or a broken client")
+
+/* ---- of servers ---- */
+REASON(SERVER, "gateway", "no_server", "no server of the backend has a known address",
+       "see that the names in servers can be resolved on this machine")
+REASON(SERVER, "backend", "server_closed", "the server closed the connection before it answered",
+       "see the server's log; its limit for idle connections may be below idle_timeout of the "
+       "backend")
+REASON(SERVER, "backend", "server_reset", "the server broke the connection", "see the server's log")
+REASON(SERVER, "backend", "response_cut_short", "the server ended in the middle of its response",
+       "see the server's log")
+REASON(SERVER, "gateway", "response_timeout", "the server did not answer in time",
+       "see why the server is slow, or raise response_timeout of the backend")
+REASON(SERVER, "gateway", "unasked_upgrade",
+       "the server switches to a protocol that it was not asked for",
+       "see the server's settings: it answers 101 to what was no such request")
+REASON(SERVER, "gateway", "too_many_interim", "the server sends interim responses without end",
+       "see the server's log, and its version")
+REASON(SERVER, "gateway", "upgrade_declined", "the server does not switch to WebSocket",
+       "see that this path of the server is a WebSocket one")
+REASON(SERVER, "gateway", "bad_websocket_accept",
+       "the server's Sec-WebSocket-Accept does not belong to the request's key",
+       "what answers there is no WebSocket server, or a cache stands between")
+REASON(SERVER, "gateway", "no_h2", "the server does not speak HTTP/2",
+       "say 'protocol: auto' or 'protocol: h1' in the backend, or turn HTTP/2 on in the server")
+REASON(SERVER, "gateway", "no_h2_settings",
+       "the server did not begin HTTP/2 with its SETTINGS in time",
+       "see that the server speaks HTTP/2 there; 'protocol: h1' in the backend does without")
+REASON(SERVER, "gateway", "no_h2_streams", "the server lets no HTTP/2 stream be opened",
+       "see the server's limit of concurrent streams")
+REASON(SERVER, "gateway", "server_silent",
+       "the server answers nothing any more on its HTTP/2 connection, PINGs included",
+       "see whether the server, or the network to it, has stopped")
+REASON(SERVER, "gateway", "h2_connection_error", "the server broke a rule of HTTP/2",
+       "the server is broken: see its log, and its version")
+REASON(SERVER, "backend", "stream_refused", "the server refused the HTTP/2 stream",
+       "see the server's limits of requests, streams and connections")
+REASON(SERVER, "backend", "server_enhance_your_calm",
+       "the server finds that too much is asked of it (ENHANCE_YOUR_CALM)",
+       "see the server's limits of requests, streams and resets")
+REASON(SERVER, "backend", "stream_reset", "the server reset the HTTP/2 stream",
+       "see the server's log")
+REASON(SERVER, "gateway", "stream_not_opened",
+       "no HTTP/2 stream could be opened on the server's connection",
+       "see the server's limit of concurrent streams")
+
+/* ---- of tunnels: passthrough, WebSocket and other upgrades ---- */
+REASON(TUNNEL, "gateway", "tunnel_idle", "nothing went either way for too long",
+       "let the two sides send something now and then (pings), or raise timeouts.tunnel_idle")
+REASON(TUNNEL, "gateway", "tunnel_idle_timeout", "nothing went either way for too long",
+       "let the two sides send something now and then (pings), or raise timeouts.tunnel_idle")
+REASON(TUNNEL, "gateway", "tunnel_total_timeout", "the tunnel was open for as long as one may be",
+       "raise timeouts.tunnel_total, or leave it out")
