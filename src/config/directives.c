@@ -260,7 +260,14 @@ static const struct directive root_directives[] = {
      .min = 1,
      .max = 1024,
      .doc = "Peers whose `Forwarded` and `X-Forwarded-*` fields are believed and added to.",
-     .more = "From anyone else these fields are removed, in heads and trailers, over HTTP/1 and "
+     .more = "What such a peer says of the client counts everywhere: in what servers are told, in "
+             "`plain_http` and its redirect, in the access log (`client`; the peer is `proxy` "
+             "there). Lists are read from the right, as far as the addresses are trusted ones "
+             "too. Where there is any of X-Forwarded-For, -Proto, -Host, -Port, these are "
+             "believed, and a Forwarded that says something else is taken for a stranger's and "
+             "written anew; else Forwarded is; X-Real-IP is the client where neither names one. "
+             "Servers get both families, and they say the same.\n\n"
+             "From anyone else these fields are removed, in heads and trailers, over HTTP/1 and "
              "HTTP/2, so that a server can rely on them; with `forwarded: false` too. So are the "
              "others by which gateways tell servers of a client, and they pass from trusted "
              "peers alone: `CF-Access-Auth*`, `CF-Connecting-*`, `CF-Pseudo-IPv4`, `CF-Visitor`, "

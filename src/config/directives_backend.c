@@ -172,8 +172,13 @@ static const struct directive backend_directives[] = {
      SLOT(backend_settings, forwarded),
      .fallback = "true",
      .doc = "Tell the servers of each request's client and way: X-Forwarded-For, -Proto, -Host, "
-            "-Port, Forwarded, Via and X-Request-Id.",
-     .more = "What clients themselves send under these names is removed either way, unless they "
+            "-Port, X-Real-IP, Forwarded, Via and X-Request-Id.",
+     .more = "They say what the client sees: X-Real-IP its address, X-Forwarded-Port the port that "
+             "it wrote in Host, else its scheme's, not the one bound here; X-Forwarded-For every "
+             "hop, the peer last. Host itself is passed on as the client wrote it, and a Location "
+             "in a response as the server wrote it: a server that makes URLs of these fields, or "
+             "of Host and relative paths, makes them right.\n\n"
+             "What clients themselves send under these names is removed either way, unless they "
              "are in `trusted_proxies`. Via makes some servers hold back: nginx does not compress "
              "for proxies unless its `gzip_proxied any` says so.",
      .example = "forwarded: false"},

@@ -575,7 +575,10 @@ static const struct directive site_directives[] = {
      SLOT(site_settings, plain_http),
      .words = plain_https,
      .doc = "What a plain HTTP request gets: a redirect to https, the site itself, or a refusal.",
-     .more = "Without it, `redirect` where the site has `tls` or `passthrough`, else `serve`.",
+     .more = "Without it, `redirect` where the site has `tls` or `passthrough`, else `serve`. What "
+             "counts is how the client came: behind one of `trusted_proxies` that says so, a "
+             "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
+             "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
     {.name = "routes",
      .type = DIRECTIVE_SECTIONS,

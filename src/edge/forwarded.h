@@ -1,6 +1,6 @@
-/* The fields that tell a backend who the client was: X-Forwarded-For, -Proto, -Host, -Port, and
- * Forwarded (RFC 7239). Only values are written here; the caller removes the inbound copies always,
- * and passes them as `previous` only when the peer is a trusted proxy. */
+/* The fields that tell a server who the client is and how it came: X-Forwarded-For, -Proto, -Host,
+ * -Port, X-Real-IP, and Forwarded (RFC 7239). All of them say what client_view.h says, in two
+ * spellings. Only values are written here; the caller removes the inbound copies. */
 #ifndef TIDEGATE_EDGE_FORWARDED_H
 #define TIDEGATE_EDGE_FORWARDED_H
 
@@ -8,29 +8,22 @@
 
 #include "base/arena.h"
 #include "base/span.h"
-#include "http/message.h"
-
-/* What is kept of earlier hops' lists; beyond that the oldest elements are dropped, since the
- * newest are the ones that trusted proxies wrote. */
-#define FORWARDED_PREVIOUS_MAX 4096
+#include "edge/client_view.h"
 
 struct forwarded_from {
-    struct span client;   /* "203.0.113.7" or "2001:db8::7", no brackets, no port; anything that is
-                             not an address ("unix", empty) is written as "unknown" */
-    uint16_t client_port; /* 0: leave it out of Forwarded */
-    uint16_t local_port;  /* that the connection came to; 0: leave X-Forwarded-Port out */
-    bool is_tls;
-    struct span authority;              /* of the request; ptr NULL: none */
-    const struct http_fields *previous; /* the request's fields; NULL unless the peer is trusted */
+    const struct client_view *view;
+    struct span peer;   /* whose connection it is: as client_view_from.peer */
+    uint16_t peer_port; /* 0: leave it out of Forwarded */
 };
 
 /* In the arena, or static; ptr NULL: do not send that field. */
 struct forwarded {
-    struct span x_for;     /* previous list, then the client's address */
-    struct span x_proto;   /* a trusted proxy's, else "http" or "https" */
-    struct span x_host;    /* a trusted proxy's, else the authority */
-    struct span x_port;    /* a trusted proxy's, else local_port */
-    struct span forwarded; /* previous list, then for=, host=, proto= (RFC 7239 section 4) */
+    struct span x_for;   /* what earlier hops said, then the peer's address, or "unknown" */
+    struct span x_proto; /* "http" or "https" */
+    struct span x_host;
+    struct span x_port;
+    struct span x_real_ip; /* the client's address */
+    struct span forwarded; /* for=, host=, proto= (RFC 7239 section 4), in the order of x_for */
 };
 
 void forwarded_write(const struct forwarded_from *from, struct arena *arena,

@@ -10,6 +10,7 @@
 /* What the texts of a record point into. */
 struct texts {
     char client[SOCK_TEXT_MAX];
+    char told[SOCK_TEXT_MAX];
     char subject[256];
 };
 
@@ -202,6 +203,13 @@ void access_log_exchange(struct exchange *x)
     }
     if (!x->is_plain_error) {
         fill_request(&record, x);
+    }
+    if (session->is_peer_trusted) {
+        struct span client = exchange_client_text(x, texts.told);
+        if (!span_eq(client, record.client)) {
+            record.proxy = record.client;
+            record.client = client;
+        }
     }
     record.status = x->has_started ? x->response.status : 0;
     record.bytes_in = x->request_bytes;

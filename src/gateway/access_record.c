@@ -231,6 +231,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     (void)strbuf_reserve(out, 1024);
     put_start(out, record, access_clock);
     put_text(out, SPAN_OF(",\"client\":"), record->client);
+    put_text(out, SPAN_OF(",\"proxy\":"), record->proxy);
     put_text(out, SPAN_OF(",\"listener\":"), record->listener);
     put_text(out, SPAN_OF(",\"mode\":"), mode_word(record->mode));
     put_text(out, SPAN_OF(",\"sni\":"), record->sni);

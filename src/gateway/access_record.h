@@ -36,6 +36,7 @@ struct access_record {
     enum access_mode mode;
     int64_t time_us;      /* wall clock since 1970, when the request or connection began */
     struct span client;   /* "203.0.113.7:51234", "[2001:db8::7]:51234", "unix" */
+    struct span proxy;    /* the peer, where it told of the client */
     struct span listener; /* "0.0.0.0:443" */
     struct span sni;
     struct span tls; /* "TLSv1.3" */
@@ -75,11 +76,12 @@ struct access_clock {
 void access_record_init(struct access_record *record, enum access_kind kind);
 
 /* Appends one line with its "\n": {"time": RFC 3339 in UTC with milliseconds, "kind": "request" or
- * "connection", "client", "listener", "mode": "passthrough", "terminate" or "plain", "sni", "tls",
- * "cipher", "early_data": true, "client_subject", "site", "route", "backend", "server", "method",
- * "authority", "target", "version", "status", "bytes_in", "bytes_out", "request_id", "user_agent",
- * "referer", "reason", "refused_by", "detail", "mend", "ms": {"tls", "head", "connect",
- * "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out never are. */
+ * "connection", "client", "proxy", "listener", "mode": "passthrough", "terminate" or "plain",
+ * "sni", "tls", "cipher", "early_data": true, "client_subject", "site", "route", "backend",
+ * "server", "method", "authority", "target", "version", "status", "bytes_in", "bytes_out",
+ * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "ms": {"tls",
+ * "head", "connect", "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out
+ * never are. */
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out);
 

@@ -161,11 +161,31 @@ static bool find_site(struct exchange *x)
     return true;
 }
 
-/* Plain HTTP to a site that speaks TLS. True: the request was answered. */
+/* A trusted proxy took TLS off. That serves as if it had come here, but where the site's TLS does
+ * what the proxy's cannot: it ends elsewhere, or it is what lets clients in. */
+static bool needs_tls_here(struct exchange *x)
+{
+    const struct site_settings *site = x->site->settings;
+    bool asks_client = site->tls != NULL && site->tls->clients != NULL &&
+                       site->tls->clients->verify == CLIENT_VERIFY_REQUIRED;
+
+    if (site->plain_http == PLAIN_HTTP_SERVE || (site->passthrough == NULL && !asks_client)) {
+        return false;
+    }
+    exchange_refuse(x, 400, true, "plain_http_refused",
+                    site->passthrough != NULL
+                        ? "the site passes TLS through, and the proxy in front has taken it off"
+                        : "the site asks for client certificates, and the proxy in front has taken "
+                          "TLS off",
+                    "let the proxy pass TLS through, or set plain_http: serve of the site");
+    return true;
+}
+
+/* Plain HTTP, as the client sees it, to a site that speaks TLS. True: the request was answered. */
 static bool keep_off_plain(struct exchange *x)
 {
-    if (x->session->is_tls) {
-        return false;
+    if (exchange_is_https(x)) {
+        return !x->session->is_tls && needs_tls_here(x);
     }
     switch (x->site->settings->plain_http) {
     case PLAIN_HTTP_SERVE:

@@ -15,6 +15,7 @@
 #ifndef TIDEGATE_GATEWAY_EXCHANGE_H
 #define TIDEGATE_GATEWAY_EXCHANGE_H
 
+#include "edge/client_view.h"
 #include "edge/path.h"
 #include "gateway/dial.h"
 #include "gateway/own_answer.h"
@@ -122,7 +123,10 @@ struct exchange {
     struct trouble trouble; /* reason NULL: none */
     struct refusal_facts refusal;
     char id[REQUEST_ID_LEN + 1];
-    struct span request_id; /* id, or a trusted peer's */
+    struct span request_id;  /* id, or a trusted peer's */
+    struct span peer;        /* see exchange_peer */
+    struct client_view view; /* see exchange_view */
+    bool has_view;
     char trouble_text[256];
 };
 
@@ -182,6 +186,14 @@ void exchange_prepare_request(struct exchange *x);
 /* Leaves out what no trailer may claim, whoever sent it. */
 void exchange_prepare_trailers(struct http_fields *trailers);
 void exchange_prepare_response(struct exchange *x);
+/* exchange_view.c: how the client sees it; the request must have been parsed. */
+const struct client_view *exchange_view(struct exchange *x);
+bool exchange_is_https(struct exchange *x);
+/* The peer's address without port; empty: a Unix socket. */
+struct span exchange_peer(struct exchange *x);
+/* Who the client is, for people: address and port as far as they are known. `text` is room for it.
+ */
+struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
 /* exchange_forward.c: the lease. */
 void exchange_forward(struct exchange *x);
 /* A connection to x->server is there, for the lease that is held. May end the exchange. */

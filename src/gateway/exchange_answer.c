@@ -70,25 +70,28 @@ void exchange_answer_error(struct exchange *x, unsigned status)
     send_answer(x, span_from_cstr(body));
 }
 
-/* The client reaches this gateway by what it wrote in Host, whatever port is bound here behind a
- * container's or a balancer's forwarding: a port that was named takes TLS too, and none means 443.
- */
+/* The client reaches this gateway by what it wrote in Host, or a trusted proxy says it wrote,
+ * whatever port is bound here behind a container's or a balancer's forwarding: a port that was
+ * named takes TLS too, and none means 443. */
 void exchange_answer_redirect(struct exchange *x)
 {
     const struct http_request *request = &x->request;
+    const struct client_view *view = exchange_view(x);
     struct span query = request->query;
+    struct span host;
+    uint16_t named;
     char port[8] = "";
 
-    if (request->host.ptr == NULL) {
+    if (view->host.ptr == NULL || !http_parse_authority(view->host, &host, &named)) {
         exchange_refuse(x, 400, true, "no_host", "there is no Host field to redirect to https with",
                         NULL);
         return;
     }
-    if (request->port != 0 && request->port != 80 && request->port != 443) {
-        (void)snprintf(port, sizeof(port), ":%u", request->port);
+    if (named != 0 && named != 80 && named != 443) {
+        (void)snprintf(port, sizeof(port), ":%u", named);
     }
     const char *location =
-        arena_printf(&x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(request->host), port,
+        arena_printf(&x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(host), port,
                      SPAN_ARG(span_eq(request->path, SPAN_OF("*")) ? SPAN_OF("/") : request->path),
                      query.ptr != NULL ? "?" : "", SPAN_ARG(query));
     start_response(x, 308);
@@ -104,7 +107,7 @@ static struct span echo_body(struct exchange *x)
     char client[SOCK_TEXT_MAX];
     char subject[256];
     struct echo_facts facts = {
-        .client = span_make(client, peer_text(&session->peer, client)),
+        .client = exchange_client_text(x, client),
         .listener = span_from_cstr(session->socket->text),
         .server = x->site->name,
         .is_tls = session->is_tls,

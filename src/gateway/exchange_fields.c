@@ -64,22 +64,15 @@ static void take_request_id(struct exchange *x)
 static void add_identity(struct exchange *x)
 {
     struct http_fields *fields = &x->request.fields;
-    struct session *session = x->session;
-    char client[SOCK_TEXT_MAX];
-    size_t client_len = peer_ip_text(&session->peer, client);
     struct forwarded forwarded;
     struct forwarded_from from = {
-        .client = span_make(client, client_len),
-        .client_port = session->peer.port,
-        .local_port = session->has_local && !session->local.is_unix ? session->local.port
-                                                                    : session->socket->port,
-        .is_tls = session->is_tls,
-        .authority = x->request.authority,
-        .previous = session->is_peer_trusted ? fields : NULL,
+        .view = exchange_view(x),
+        .peer = exchange_peer(x),
+        .peer_port = x->session->peer.port,
     };
 
     forwarded_write(&from, &x->arena, &forwarded);
-    if (session->is_peer_trusted) {
+    if (x->session->is_peer_trusted) {
         take_request_id(x);
     }
     drop(fields, WRITTEN_FIELDS);
@@ -87,6 +80,7 @@ static void add_identity(struct exchange *x)
     add(x, fields, FIELD_X_FORWARDED_PROTO, forwarded.x_proto);
     add(x, fields, FIELD_X_FORWARDED_HOST, forwarded.x_host);
     add(x, fields, FIELD_X_FORWARDED_PORT, forwarded.x_port);
+    add(x, fields, FIELD_X_REAL_IP, forwarded.x_real_ip);
     add(x, fields, FIELD_FORWARDED, forwarded.forwarded);
     add(x, fields, FIELD_X_REQUEST_ID, x->request_id);
 }

@@ -440,6 +440,11 @@ static bool in_networks(const struct network_list *list, const struct peer *peer
     return false;
 }
 
+bool session_trusts(const struct session *session, const struct peer *peer)
+{
+    return in_networks(&settings_of(session)->trusted_proxies, peer);
+}
+
 static void use_proxy_header(struct session *session, const struct proxy_header *header)
 {
     session->was_proxied = true;
@@ -447,8 +452,7 @@ static void use_proxy_header(struct session *session, const struct proxy_header 
         session->peer = header->source;
         session->local = header->destination;
         session->has_local = true;
-        session->is_peer_trusted =
-            in_networks(&settings_of(session)->trusted_proxies, &session->peer);
+        session->is_peer_trusted = session_trusts(session, &session->peer);
     }
 }
 
@@ -592,7 +596,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     session->snapshot = snapshot_hold(worker->snapshot);
     session->peer = peer_from(peer);
     session->accepted_us = loop_now_us(worker->loop);
-    session->is_peer_trusted = in_networks(&settings_of(session)->trusted_proxies, &session->peer);
+    session->is_peer_trusted = session_trusts(session, &session->peer);
     timer_init(&session->timer, on_timer);
     deferred_init(&session->freeing, on_free);
     conn_init(&session->conn, worker->loop, &peek_handler, session);

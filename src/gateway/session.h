@@ -86,6 +86,8 @@ void session_drain(struct session *session);
 /* What comes now came before the TLS handshake is over, and may be a copy of what came before
  * (tls_conn_is_early). */
 bool session_is_early(const struct session *session);
+/* Whether an address is one of trusted_proxies. */
+bool session_trusts(const struct session *session, const struct peer *peer);
 /* The address that the client connected to. */
 const struct peer *session_local(struct session *session);
 /* The send deadline: set when output is pending, called from the timer; false: it has stalled. */

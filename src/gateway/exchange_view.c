@@ -1,0 +1,69 @@
+/* The exchange's request as its client sees it: what edge/client_view.h needs to know of the
+ * connection. */
+#include <stdio.h>
+
+#include "gateway/exchange.h"
+
+static bool is_trusted(const void *context, const uint8_t ip[16])
+{
+    struct peer peer = {.is_unix = false};
+
+    memcpy(peer.ip, ip, sizeof(peer.ip));
+    return session_trusts(context, &peer);
+}
+
+struct span exchange_peer(struct exchange *x)
+{
+    char text[SOCK_TEXT_MAX];
+
+    if (x->peer.ptr == NULL) {
+        bool has_address = !x->session->peer.is_unix;
+        size_t len = has_address ? peer_ip_text(&x->session->peer, text) : 0;
+        x->peer = arena_copy(&x->arena, span_make(text, len));
+    }
+    return x->peer;
+}
+
+const struct client_view *exchange_view(struct exchange *x)
+{
+    struct session *session = x->session;
+
+    if (!x->has_view) {
+        struct client_view_from from = {
+            .peer = exchange_peer(x),
+            .peer_port = session->peer.port,
+            .is_tls = session->is_tls,
+            .authority = x->request.authority,
+            .authority_port = x->request.port,
+            .fields = session->is_peer_trusted ? &x->request.fields : NULL,
+            .is_trusted = is_trusted,
+            .context = session,
+        };
+        client_view_read(&from, &x->arena, &x->view);
+        x->has_view = true;
+    }
+    return &x->view;
+}
+
+bool exchange_is_https(struct exchange *x)
+{
+    return x->session->is_peer_trusted ? exchange_view(x)->is_https : x->session->is_tls;
+}
+
+struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX])
+{
+    const struct client_view *view;
+    int len;
+
+    if (!x->session->is_peer_trusted || x->is_plain_error || exchange_view(x)->hop_count == 0) {
+        return span_make(text, peer_text(&x->session->peer, text));
+    }
+    view = &x->view;
+    if (view->client_port == 0) {
+        return view->address;
+    }
+    len = snprintf(text, SOCK_TEXT_MAX,
+                   span_find(view->address, ':') == view->address.len ? "%.*s:%u" : "[%.*s]:%u",
+                   SPAN_ARG(view->address), view->client_port);
+    return span_make(text, (size_t)len);
+}
