@@ -224,7 +224,11 @@ static const struct directive backend_directives[] = {
      .max = 30 * DAY,
      .doc = "How long an unused connection to a server is kept for the next request.",
      .more = "Keep it below what the servers themselves allow, so that they never close a "
-             "connection at the moment it is used.",
+             "connection at the moment it is used. Where one does, the request is sent again if "
+             "nothing of it was sent, or the server says that it did not look at it; and once if "
+             "its method is registered as idempotent (GET, PUT, DELETE, PROPFIND, ...) and its "
+             "body was no longer than 256 KiB. A POST that may have arrived is answered 502, and "
+             "nothing is sent again after an interim response.",
      .example = "idle_timeout: 60s"},
     {.name = "idle_connections",
      .type = DIRECTIVE_INTEGER,
@@ -233,6 +237,9 @@ static const struct directive backend_directives[] = {
      .min = 0,
      .max = 100000,
      .doc = "How many unused connections are kept, for each worker and server.",
+     .more = "NTLM, and Negotiate as Windows servers do it, authenticate the connection instead of "
+             "each request. One on which a client or a server speaks them is kept for that client "
+             "connection alone, besides these, and ends with it (at most four to a client).",
      .example = "idle_connections: 256"},
     {.name = "health_check", .type = DIRECTIVE_LATER, .doc = "probes of the servers"},
     {.name = "resolve", .type = DIRECTIVE_LATER, .doc = "names that are looked up again"},

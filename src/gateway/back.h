@@ -6,6 +6,7 @@
 #ifndef TIDEGATE_GATEWAY_BACK_H
 #define TIDEGATE_GATEWAY_BACK_H
 
+#include "edge/retry.h"
 #include "gateway/exchange.h"
 
 struct back_ops {

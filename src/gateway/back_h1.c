@@ -4,11 +4,14 @@
 
 #include "gateway/back_h1_internal.h"
 #include "gateway/dial.h"
+#include "http/connection_auth.h"
 #include "http/h1_parse.h"
 #include "tls/tls_conn.h"
 
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
+/* Connections that rest for one client connection, being authenticated for it alone. */
+#define BOUND_MAX 4
 
 static const struct back_ops ops;
 
@@ -49,6 +52,7 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     if (!list_is_empty(&back->parked)) {
         upstream_remove_parked(back->upstream, back->server, &back->parked);
     }
+    list_remove(&back->bound.node);
     back->exchange = NULL;
     relay_reset(&back->relay, loop);
     close_conn(&back->conn);
@@ -72,9 +76,16 @@ static void on_idle_timer(struct timer *timer)
 {
     struct back_h1 *back = CONTAINER_OF(timer, struct back_h1, timer);
 
-    if (!list_is_empty(&back->parked)) {
+    if (!list_is_empty(&back->parked) || !list_is_empty(&back->bound.node)) {
         back_h1_destroy(back);
+    } else if (back->state == BACK_ENDING) {
+        close_with(back, conn_abort); /* it takes nothing any more */
     }
+}
+
+static void on_session_end(struct session_bound *bound)
+{
+    back_h1_destroy(CONTAINER_OF(bound, struct back_h1, bound));
 }
 
 struct back_h1 *back_h1_create(struct worker *worker, const struct backend *backend)
@@ -87,6 +98,8 @@ struct back_h1 *back_h1_create(struct worker *worker, const struct backend *back
     back->conn.watch.fd = -1;
     back->conn.loop = worker->loop;
     list_init(&back->parked);
+    list_init(&back->bound.node);
+    back->bound.end = on_session_end;
     list_push_back(&worker->backs, &back->node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);
@@ -107,13 +120,73 @@ void back_h1_close_all(struct worker *worker)
     }
 }
 
-struct back_h1 *back_h1_from_parked(struct list *node)
+static struct back_h1 *wake(struct back_h1 *back)
 {
-    struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
-
     back->is_reused = true;
     timer_clear(&back->timer);
     return back;
+}
+
+/* What has come on a resting connection is for its event to deal with, which closes it unless it
+ * was nothing but TLS's own. Where a request could not be sent again, its socket is asked as well:
+ * an end that has come just now costs a system call here, and a failed request there. */
+static bool is_fresh(struct list *node, const void *arg)
+{
+    const struct exchange *x = arg;
+    struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
+
+    return conn_is_quiet(&back->conn, !exchange_may_repeat(x));
+}
+
+struct back_h1 *back_h1_unpark(struct exchange *x)
+{
+    struct list *node =
+        upstream_unpark(worker_upstream(x->worker, x->backend), x->server, is_fresh, x);
+
+    return node != NULL ? wake(LIST_ENTRY(node, struct back_h1, parked)) : NULL;
+}
+
+struct back_h1 *back_h1_take_bound(struct exchange *x)
+{
+    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+
+    LIST_FOR_EACH(node, &x->session->bound)
+    {
+        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
+        if (bound->end != on_session_end) {
+            continue;
+        }
+        struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
+        if (back->upstream == upstream && conn_is_quiet(&back->conn, !exchange_may_repeat(x))) {
+            list_remove(node);
+            upstream_lease(upstream, back->server);
+            x->server = back->server;
+            return wake(back);
+        }
+    }
+    return NULL;
+}
+
+void back_h1_bind(struct back_h1 *back)
+{
+    back->is_auth_bound = true;
+    exchange_tell_bound(back->upstream->backend);
+}
+
+/* For the next request of the same client connection, the oldest one making room. */
+static void keep_for(struct back_h1 *back, struct session *session)
+{
+    unsigned count = 0;
+
+    LIST_FOR_EACH(node, &session->bound)
+    {
+        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
+        if (bound->end == on_session_end && ++count >= BOUND_MAX) {
+            list_remove(node);
+            bound->end(bound);
+        }
+    }
+    list_push_front(&session->bound, &back->bound.node);
 }
 
 /* What is left unread behind a response would be read as the next one's. */
@@ -127,16 +200,47 @@ static bool may_park(struct back_h1 *back)
            !conn_has_unread(&back->conn);
 }
 
+/* True: it rests now, for whom it may serve. */
+static bool park(struct back_h1 *back, struct session *session)
+{
+    if (!may_park(back)) {
+        return false;
+    }
+    if (!back->is_auth_bound) {
+        return upstream_park(back->upstream, back->server, &back->parked);
+    }
+    if (session->state == SESSION_CLOSED || back->upstream->backend->idle_connections == 0) {
+        return false;
+    }
+    keep_for(back, session);
+    return true;
+}
+
+/* The exchange ended in order, and its last bytes still wait for the socket. */
+static void end_gently(struct back_h1 *back)
+{
+    back->state = BACK_ENDING;
+    conn_finish_to_close(&back->conn);
+    timer_set_ms(back->worker->loop, &back->timer,
+                 back->worker->snapshot->settings->timeouts.send_ms);
+}
+
 static void op_release(struct back *base, bool reusable)
 {
     struct back_h1 *back = back_h1_of(base);
-    bool was_done = back->state == BACK_DONE;
+    struct session *session = back->exchange != NULL ? back->exchange->session : NULL;
+    /* A tunnel that is released in order has ended both ways, with nothing left to send. */
+    bool was_done = back->state == BACK_DONE || (back->state == BACK_TUNNEL && reusable);
 
     back->exchange = NULL;
     relay_reset(&back->relay, back->worker->loop);
-    if (reusable && may_park(back) && upstream_park(back->upstream, back->server, &back->parked)) {
+    if (reusable && session != NULL && park(back, session)) {
         back->state = BACK_IDLE;
         timer_set_ms(back->worker->loop, &back->timer, back->upstream->backend->idle_timeout_ms);
+        return;
+    }
+    if (was_done && reusable && conn_pending(&back->conn) != 0 && !conn_write_failed(&back->conn)) {
+        end_gently(back);
         return;
     }
     /* A server that is still sending, or still being sent to, is told at once. */
@@ -149,13 +253,17 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
 {
     struct exchange *x = back->exchange;
     struct trouble trouble = {reason, detail, mend};
-    bool may_retry = back->is_reused && back->state == BACK_HEAD && back->saved_len == 0 &&
-                     back->interim_count == 0 && x != NULL && x->first_byte_us == 0;
+    bool has_left = !conn_write_failed(&back->conn) || back->conn.bytes_out != back->out_at_start;
+    struct retry_facts facts = {
+        .stage = back->state != BACK_HEAD || back->has_answered ? RETRY_ANSWERING
+                 : has_left                                     ? RETRY_SENT
+                                                                : RETRY_NOT_SENT,
+        .was_pooled = back->is_reused,
+    };
 
     close_with(back, conn_abort);
     if (x != NULL) {
-        exchange_back_failed(x, may_retry ? BACK_RETRY_IDEMPOTENT : BACK_RETRY_NEVER, status,
-                             &trouble);
+        exchange_back_failed(x, &facts, status, &trouble);
     }
 }
 
@@ -227,6 +335,9 @@ static size_t take_head(struct back_h1 *back, struct span in)
     if (error != H1_OK) {
         fail_parse(back, error);
         return in.len;
+    }
+    if (connection_auth_is_asked(&x->response.fields)) {
+        back_h1_bind(back);
     }
     if (x->response.status == 101) {
         if (x->request.upgrade.ptr == NULL || !span_ieq(x->response.upgrade, x->request.upgrade)) {
@@ -352,6 +463,7 @@ static void save(struct back_h1 *back, struct span bytes)
 
 static void on_bytes(struct back_h1 *back, struct span bytes)
 {
+    back->has_answered = true;
     if (back->saved_len == 0) {
         size_t used = take(back, bytes);
         if (back->state == BACK_HEAD && used < bytes.len) {
@@ -378,7 +490,9 @@ static void on_end(struct back_h1 *back, enum conn_result result)
         back_h1_destroy(back); /* a parked connection that the server has closed */
         return;
     }
-    bool is_truncated = !conn_is_plain(&back->conn) && tls_conn_was_truncated(&back->conn);
+    /* What a tunnel carries has an end of its own; the bytes count, as over HTTP/1.1. */
+    bool is_truncated =
+        !back->is_raw && !conn_is_plain(&back->conn) && tls_conn_was_truncated(&back->conn);
     if (back->state == BACK_BODY && back->framing == HTTP_FRAMING_CLOSE && result == CONN_EOF &&
         !is_truncated) {
         back->state = BACK_DONE;
@@ -498,15 +612,40 @@ static void op_resume(struct back *base)
     pump(back);
 }
 
+/* After the server's end of a tunnel only the writing side is left, and may break. */
+static bool is_half_broken(const struct back_h1 *back)
+{
+    return back->is_raw && back->state == BACK_DONE && back->exchange != NULL &&
+           (conn_write_failed(&back->conn) ||
+            (back->conn.is_reset &&
+             (!back->exchange->request_done || conn_pending(&back->conn) != 0)));
+}
+
 static void on_readable(struct conn *conn)
 {
-    pump(conn->owner);
+    struct back_h1 *back = conn->owner;
+
+    if (is_half_broken(back)) {
+        fail(back, 502, "server_reset", "the server took no more of the tunnel's bytes", NULL);
+    } else if (back->state == BACK_ENDING && conn->is_reset) {
+        close_with(back, conn_abort);
+    } else {
+        pump(back);
+    }
 }
 
 static void on_writable(struct conn *conn)
 {
     struct back_h1 *back = conn->owner;
 
+    if (back->state == BACK_ENDING || is_half_broken(back)) {
+        if (back->state == BACK_ENDING) {
+            close_with(back, conn_write_failed(conn) ? conn_abort : conn_close);
+        } else {
+            on_readable(conn);
+        }
+        return;
+    }
     if (conn_write_failed(conn)) {
         /* The server may have said why before it stopped listening. */
         pump(back);

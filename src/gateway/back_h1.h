@@ -2,7 +2,7 @@
  * in the worker's pool between them.
  *
  *   CONNECTING --> IDLE --head sent--> HEAD --response head--> BODY --> DONE --release--> IDLE
- * (parked)
+ * (parked)                                `--101--> TUNNEL --both ends--> ENDING --> CLOSED
  *
  * Any broken response ends the connection: it is never used again. Memory is freed at the end of
  * the loop's turn. */
@@ -17,8 +17,12 @@ struct back_h1 *back_h1_create(struct worker *worker, const struct backend *back
 /* For the dial. */
 struct conn *back_h1_conn(struct back_h1 *back);
 void back_h1_connected(struct back_h1 *back, size_t server);
-/* From the node that upstream_unpark gave. */
-struct back_h1 *back_h1_from_parked(struct list *node) MUST_CHECK;
+/* One that rests, to carry x: of those that x's client connection is authenticated on; with a lease
+ * begun on its server, which becomes x->server. NULL: none. */
+struct back_h1 *back_h1_take_bound(struct exchange *x) MUST_CHECK;
+/* One of the pool of x->server, on which x holds a lease. NULL: none on which nothing has come
+ * meanwhile, be it an end or an answer that nobody has asked for. */
+struct back_h1 *back_h1_unpark(struct exchange *x) MUST_CHECK;
 /* Closes. */
 void back_h1_destroy(struct back_h1 *back);
 /* Of a worker that ends: parked ones are all that is left. */

@@ -14,6 +14,7 @@ enum back_state {
     BACK_BODY,
     BACK_DONE,
     BACK_TUNNEL,
+    BACK_ENDING, /* released, and what is pending still goes out */
     BACK_CLOSED
 };
 
@@ -26,7 +27,8 @@ struct back_h1 {
     size_t server;
     struct list node; /* in worker->backs */
     struct list parked;
-    struct timer timer; /* of a parked one */
+    struct session_bound bound; /* while it rests for the one client it is authenticated for */
+    struct timer timer;         /* of a parked one */
     struct deferred again;
     struct deferred freeing;
     enum back_state state;
@@ -34,6 +36,8 @@ struct back_h1 {
     bool request_is_chunked;
     bool is_raw; /* after 101: bytes of another protocol both ways */
     bool is_reused;
+    bool has_answered;  /* a byte came since the request's head was written */
+    bool is_auth_bound; /* somebody is, or may be, authenticated on it: it is one client's */
     bool keep_alive;
     bool is_pumping;
     bool has_leftover; /* bytes behind the response: not to be used again */
@@ -41,7 +45,8 @@ struct back_h1 {
     size_t saved_len;
     size_t scanned;
     unsigned interim_count;
-    struct span rest; /* bytes behind a 101 */
+    struct span rest;      /* bytes behind a 101 */
+    uint64_t out_at_start; /* conn.bytes_out when the request began */
     uint64_t body_left;
     struct h1_chunked chunked;
     struct relay relay;
@@ -51,6 +56,9 @@ static inline struct back_h1 *back_h1_of(const struct back *base)
 {
     return CONTAINER_OF(base, struct back_h1, base);
 }
+
+/* From now on it is of its client connection alone. */
+void back_h1_bind(struct back_h1 *back);
 
 /* The parts of back_ops that write; see gateway/back.h. */
 void back_h1_write_head(struct back *base, struct exchange *x);

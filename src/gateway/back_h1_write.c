@@ -60,6 +60,11 @@ void back_h1_write_head(struct back *base, struct exchange *x)
     back->scanned = 0;
     back->interim_count = 0;
     back->has_leftover = false;
+    back->has_answered = false;
+    back->out_at_start = back->conn.bytes_out;
+    if (x->is_auth_bound) {
+        back_h1_bind(back);
+    }
     h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
     write_head(&writer, back, x);
     CHECK(!writer.is_full);

@@ -14,6 +14,7 @@ static void on_timer(struct timer *timer);
 static void on_again(struct deferred *deferred);
 static void on_dialed(struct dial *dial, enum dial_result result);
 static void flush(struct back_h2_conn *c);
+static void on_session_end(struct session_bound *bound);
 
 static struct upstream_server *server_of(const struct back_h2_conn *c)
 {
@@ -46,6 +47,8 @@ static struct back_h2_conn *create(struct worker *worker, const struct backend *
     c->carrier = back_h1_create(worker, backend);
     c->conn = back_h1_conn(c->carrier);
     memset(&c->tried, 0xff, sizeof(c->tried));
+    list_init(&c->bound.node);
+    c->bound.end = on_session_end;
     list_init(&c->waiters);
     list_init(&c->streams);
     list_init(&c->stalled);
@@ -81,6 +84,8 @@ static void close_quietly(struct back_h2_conn *c)
     wake(c);
     list_remove(&c->node);
     list_remove(&c->shared);
+    list_remove(&c->bound.node);
+    c->owner = NULL;
     if (c->carrier != NULL) {
         back_h1_destroy(c->carrier);
     }
@@ -116,8 +121,7 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
     close_quietly(c);
     while ((node = list_pop_front(&c->streams)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
-        back_h2_stream_closed(back, back->is_head_sent ? BACK_RETRY_IDEMPOTENT : BACK_RETRY_ALWAYS,
-                              &trouble);
+        back_h2_stream_closed(back, back->is_head_sent ? RETRY_SENT : RETRY_NOT_SENT, &trouble);
     }
     refuse_waiters(c, DIAL_REFUSED, &trouble);
 }
@@ -411,11 +415,37 @@ static unsigned waiters_max(const struct upstream_server *server)
     return server->shared_streams != 0 ? server->shared_streams : STREAMS_GUESS;
 }
 
+/* A client that authenticates connections has its own, and nobody else's. */
+static bool is_for(const struct back_h2_conn *c, const struct exchange *x)
+{
+    return c->owner == (x->session->is_bound ? x->session : NULL);
+}
+
+static void own(struct back_h2_conn *c, struct session *session)
+{
+    c->owner = session;
+    exchange_tell_bound(c->upstream->backend);
+    list_push_front(&session->bound, &c->bound.node);
+}
+
+/* What is under way on it has been abandoned. */
+static void on_session_end(struct session_bound *bound)
+{
+    struct back_h2_conn *c = CONTAINER_OF(bound, struct back_h2_conn, bound);
+
+    c->owner = (struct session *)(void *)c; /* no other session's, be it at the same address */
+    c->is_going_away = true;
+    back_h2_schedule(c);
+}
+
 static bool join(struct upstream_server *server, struct exchange *x)
 {
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
+        if (x->wants_new || !is_for(c, x)) {
+            continue;
+        }
         if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
             c->is_going_away = true; /* it ends with its last stream, or by its idle timer */
         } else if (has_room(c)) {
@@ -426,7 +456,7 @@ static bool join(struct upstream_server *server, struct exchange *x)
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) &&
+        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) && is_for(c, x) &&
             c->waiter_count < waiters_max(server)) {
             wait_for(c, x);
             return true;
@@ -438,18 +468,21 @@ static bool join(struct upstream_server *server, struct exchange *x)
 void back_h2_acquire(struct exchange *x)
 {
     struct upstream *upstream = worker_upstream(x->worker, x->backend);
-    struct list *parked =
-        x->backend->protocol == BACKEND_AUTO ? upstream_unpark(upstream, x->server) : NULL;
+    struct back_h1 *parked =
+        x->backend->protocol == BACKEND_AUTO && !x->wants_new ? back_h1_unpark(x) : NULL;
     struct back_h2_conn *c;
 
     if (parked != NULL) {
-        exchange_attach(x, back_h1_base(back_h1_from_parked(parked)));
+        exchange_attach(x, back_h1_base(parked));
         return;
     }
     if (join(&upstream->servers[x->server], x)) {
         return;
     }
     c = create(x->worker, x->backend, x->server);
+    if (x->session->is_bound) {
+        own(c, x->session);
+    }
     wait_for(c, x);
     upstream_lease(upstream, c->server);
     dial_start(&c->dial, x->session, x->backend, c->conn, &c->tried, c->server, c, on_dialed);

@@ -35,9 +35,12 @@ struct back_h2_conn {
     struct list stalled; /* of those: whose request body waits for room */
     struct list due;     /* whose exchange ends once nghttp2 has returned */
     unsigned stream_count;
-    bool is_going_away; /* takes no new streams */
-    bool is_idle;       /* counted among those of its server */
-    bool is_doubtful;   /* a PING is out, after a stream on which nothing came */
+    bool is_going_away;         /* takes no new streams */
+    bool is_idle;               /* counted among those of its server */
+    bool is_doubtful;           /* a PING is out, after a stream on which nothing came */
+    bool was_used;              /* by some stream */
+    struct session *owner;      /* whose client is authenticated on it: of that session alone */
+    struct session_bound bound; /* in its list, then */
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */
     bool is_protocol_dead; /* nghttp2 cannot go on */
@@ -65,15 +68,17 @@ struct back_h2 {
     bool has_request_end;               /* no more body comes */
     bool is_request_sent;               /* END_STREAM has gone out */
     bool is_head_sent;                  /* the server may know of it */
+    bool was_pooled;                    /* its connection had been of use before */
     /* The response. */
     struct h2_response head; /* the section that is being received; trailers too */
     struct http_fields response_trailers;
+    bool has_answered; /* a HEADERS frame came, be it an interim response's */
     bool has_head;     /* the final one */
     bool has_trailers; /* they are being received, or have been */
     bool has_ended;    /* END_STREAM came */
     bool is_giving;
     bool has_failed; /* with the two below */
-    enum back_retry retry;
+    struct retry_facts facts;
     struct trouble trouble;
     unsigned interim_count;
     enum http_framing framing;
@@ -104,9 +109,9 @@ uint32_t back_h2_session_capacity(const struct back_h2_conn *c);
 struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x);
 /* Its memory goes when both the exchange and the connection have let go of it. */
 void back_h2_stream_settle(struct back_h2 *back);
-/* nghttp2 or the connection has done with it. `retry` and `trouble` are used if the response is not
- * whole. */
-void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
+/* nghttp2 or the connection has done with it. `stage` (if nothing came back) and `trouble` are used
+ * if the response is not whole. */
+void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble);
 /* The response is broken: resets the stream. */
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail);

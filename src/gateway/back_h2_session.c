@@ -127,7 +127,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     (void)user_data;
     if (back != NULL) {
         back_h2_stream_closed(
-            back, code == NGHTTP2_REFUSED_STREAM ? BACK_RETRY_ALWAYS : BACK_RETRY_NEVER, &trouble);
+            back, code == NGHTTP2_REFUSED_STREAM ? RETRY_DECLINED : RETRY_ANSWERING, &trouble);
     }
     return 0;
 }
@@ -167,7 +167,7 @@ static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *fram
         if (back->stream_id == frame->hd.stream_id) {
             (void)nghttp2_session_set_stream_user_data(session, back->stream_id, NULL);
             back_h2_stream_closed(
-                back, error == NGHTTP2_ERR_FRAME_SIZE_ERROR ? BACK_RETRY_NEVER : BACK_RETRY_ALWAYS,
+                back, error == NGHTTP2_ERR_FRAME_SIZE_ERROR ? RETRY_ANSWERING : RETRY_NOT_SENT,
                 &trouble);
             break;
         }

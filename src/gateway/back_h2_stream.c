@@ -55,6 +55,8 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
     back->c = c;
     back->exchange = x;
     back->window = WINDOW_FIRST;
+    back->was_pooled = c->was_used;
+    c->was_used = true;
     list_init(&back->stalled);
     list_init(&back->due);
     list_push_back(&c->streams, &back->node);
@@ -81,7 +83,7 @@ static void end_exchange(struct back_h2 *back)
     if (back->has_failed) {
         struct trouble trouble = back->trouble;
         back->exchange = NULL;
-        exchange_back_failed(x, back->retry, 502, &trouble);
+        exchange_back_failed(x, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
     } else if (back->has_ended && back->held.bytes == 0) {
         exchange_response_end(x, back->has_trailers ? &back->response_trailers : NULL);
@@ -108,7 +110,7 @@ void back_h2_stream_end_due(struct back_h2_conn *c)
     }
 }
 
-void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
+void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble)
 {
     struct exchange *x = back->exchange;
@@ -121,7 +123,8 @@ void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
     back_h2_schedule(c);
     if (back_h2_stream_listens(back)) {
         back->has_failed = true;
-        back->retry = x->first_byte_us != 0 ? BACK_RETRY_NEVER : retry;
+        back->facts.stage = back->has_answered ? RETRY_ANSWERING : stage;
+        back->facts.was_pooled = back->was_pooled;
         back->trouble = *trouble;
         if (trouble->detail != NULL) {
             back->trouble.detail =
@@ -136,7 +139,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum back_retry retry,
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
 {
     back->has_failed = true;
-    back->retry = BACK_RETRY_NEVER;
+    back->facts.stage = RETRY_ANSWERING;
     back->trouble = (struct trouble){
         reason, detail, "the server sends broken HTTP/2: see its log, and its version"};
     (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
@@ -465,6 +468,7 @@ void back_h2_stream_on_section(struct back_h2 *back)
     struct exchange *x = back->exchange;
     struct h2_limits limits = limits_of(back);
 
+    back->has_answered = true;
     if (back->has_head) {
         back->has_trailers = true;
         back->response_trailers = (struct http_fields){0};

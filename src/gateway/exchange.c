@@ -7,6 +7,7 @@
 #include "gateway/client_identity.h"
 #include "gateway/dial.h"
 #include "gateway/websocket.h"
+#include "http/connection_auth.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
 #define ARENA_BLOCK 8192
@@ -268,6 +269,18 @@ static bool is_grpc(const struct http_request *request)
     return type != NULL && span_istarts_with(type->value, kind);
 }
 
+/* Whether what is sent of the body may be of use again. HTTP/1 never declines a request unseen. */
+static bool may_be_replayed(const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+
+    if (x->backend->protocol != BACKEND_H1) {
+        return true;
+    }
+    return http_method_is_idempotent(request->method, request->method_name) &&
+           (request->framing != HTTP_FRAMING_LENGTH || request->content_length <= REPLAY_MAX);
+}
+
 void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
@@ -299,7 +312,8 @@ void exchange_begin(struct exchange *x)
     }
     x->backend = x->route->backend;
     x->is_grpc = is_grpc(request);
-    x->replay.is_off = x->backend->protocol == BACKEND_H1;
+    replay_init(&x->replay, &x->worker->replay_bytes, !may_be_replayed(x));
+    x->is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {
         exchange_refuse(x, 501, false, "upgrade_not_allowed",
@@ -379,6 +393,9 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     if (x->back != NULL) {
         x->back->ops->send_end(x->back, trailers);
         exchange_progress(x);
+    }
+    if (x->is_response_over) {
+        exchange_finish(x, false);
     }
 }
 
@@ -484,6 +501,11 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
         http_trailers_mark(trailers, &x->response.fields);
     }
     x->front->end(x, trailers);
+    if (x->is_tunnel && !x->request_done) {
+        x->is_response_over = true; /* half of a tunnel: the other half goes on */
+        exchange_progress(x);
+        return;
+    }
     exchange_finish(x, false);
 }
 

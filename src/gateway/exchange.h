@@ -17,6 +17,7 @@
 
 #include "edge/client_view.h"
 #include "edge/path.h"
+#include "edge/retry.h"
 #include "gateway/dial.h"
 #include "gateway/own_answer.h"
 #include "gateway/replay.h"
@@ -28,15 +29,6 @@ struct back;
 struct back_h1;
 struct back_h2_conn;
 struct exchange;
-
-/* Whether a request whose back failed may be sent again. In any case only while none of its body
- * was used. */
-enum back_retry {
-    BACK_RETRY_NEVER,
-    BACK_RETRY_IDEMPOTENT, /* no response came, but the server may have acted on it: once, if doing
-                              it twice is harmless (RFC 9110 section 9.2.2) */
-    BACK_RETRY_ALWAYS      /* the server has not looked at it (RFC 9113 section 8.7) */
-};
 
 /* What a front does for its exchange. */
 struct front_ops {
@@ -101,10 +93,14 @@ struct exchange {
     enum exchange_state state;
     bool request_done;   /* its last byte has come */
     bool is_plain_error; /* the head was never parsed: fields of the request are not to be read */
-    bool was_retried;
+    bool wants_new;      /* sent again because of a connection: one that was at rest will not do */
+    bool wants_h1;       /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
+    bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
     struct replay replay;
-    unsigned refusals;        /* how often a server declined it unseen */
+    unsigned losses;          /* how often a connection was lost with it */
+    unsigned refusals;        /* how often a server declined it unseen, or did not get it */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
+    bool is_response_over;    /* of such a one: the server has ended, the client has not yet */
     bool has_started;         /* a final response head was given to the front */
     bool is_grpc;             /* both sides may be silent for long, once the response has begun */
     bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
@@ -165,8 +161,8 @@ void exchange_response_head(struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
-/* The back failed and is gone already. */
-void exchange_back_failed(struct exchange *x, enum back_retry retry, unsigned status,
+/* The back failed and is gone already. `facts`: for edge/retry.h. */
+void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, unsigned status,
                           const struct trouble *trouble);
 /* More of the request can be taken. */
 void exchange_back_writable(struct exchange *x);
@@ -202,6 +198,10 @@ void exchange_attach(struct exchange *x, struct back *back);
 void exchange_unreachable(struct exchange *x, enum dial_result result,
                           const struct trouble *trouble);
 void exchange_release_back(struct exchange *x, bool reusable);
+/* Says once in the log that connections to this backend are kept for single clients. */
+void exchange_tell_bound(const struct backend *backend);
+/* Whether it would be sent again if its connection were lost now. */
+bool exchange_may_repeat(const struct exchange *x);
 void exchange_start_tunnel(struct exchange *x);
 /* The same for a front without a connection to give away. */
 void exchange_start_streams(struct exchange *x);

@@ -8,8 +8,9 @@
 #include "gateway/exchange.h"
 #include "gateway/tunnel.h"
 
-/* How often a request is sent again that servers declined without looking at it. */
-#define REFUSALS_MAX 3
+/* How often a request is sent again that was lost with its connection; and one that servers
+ * declined without looking at it, or did not get. */
+static const struct retry_policy retry_policy = {.losses_max = 1, .refusals_max = 3};
 
 struct upgrade_tunnel {
     struct tunnel tunnel;
@@ -124,30 +125,64 @@ static void forward_shared(struct exchange *x, size_t server)
     back_h2_acquire(x);
 }
 
+void exchange_tell_bound(const struct backend *backend)
+{
+    struct backend *told = (struct backend *)(uintptr_t)backend;
+
+    if (!atomic_load_explicit(&told->is_bound_told, memory_order_relaxed) &&
+        !atomic_exchange(&told->is_bound_told, true)) {
+        log_info("backend %s: NTLM or Negotiate authenticates connections instead of requests: a "
+                 "connection on which it is spoken is kept for that one client",
+                 backend->name);
+    }
+}
+
+/* Where the server has the choice: only HTTP/1.1 has Upgrade, and connections that are one client's
+ * by their authentication. A server that is known to speak HTTP/2 alone never sees the former. */
+static bool needs_h1(const struct exchange *x)
+{
+    switch (x->backend->protocol) {
+    case BACKEND_H1:
+        return true;
+    case BACKEND_AUTO:
+        return x->request.upgrade.ptr != NULL || x->is_auth_bound || x->wants_h1;
+    case BACKEND_H2:
+    case BACKEND_H2C:
+        break;
+    }
+    return false;
+}
+
 void exchange_forward(struct exchange *x)
 {
     struct upstream *upstream = worker_upstream(x->worker, x->backend);
-    struct list *parked = NULL;
+    struct back_h1 *back = NULL;
     size_t server;
 
     x->state = EXCHANGE_CONNECT;
     x->connect_began_us = loop_now_us(x->worker->loop);
+    x->session->is_bound |= x->is_auth_bound;
+    if (!x->wants_new && !list_is_empty(&x->session->bound)) {
+        back = back_h1_take_bound(x);
+    }
+    if (back != NULL) {
+        exchange_attach(x, back_h1_base(back));
+        return;
+    }
     server = upstream_pick(upstream, &x->tried, x->connect_began_us);
-    /* Only HTTP/1.1 has Upgrade; a server that is known to speak HTTP/2 alone never sees it. */
-    if (x->backend->protocol != BACKEND_H1 &&
-        (x->backend->protocol != BACKEND_AUTO || x->request.upgrade.ptr == NULL)) {
+    if (!needs_h1(x)) {
         forward_shared(x, server);
         return;
     }
-    if (server != BALANCE_NONE && !x->was_retried) {
-        parked = upstream_unpark(upstream, server);
+    if (server != BALANCE_NONE && !x->wants_new) {
+        x->server = server;
+        back = back_h1_unpark(x);
     }
-    if (parked == NULL) {
+    if (back == NULL) {
         dial(x, server);
         return;
     }
-    x->server = server;
-    exchange_attach(x, back_h1_base(back_h1_from_parked(parked)));
+    exchange_attach(x, back_h1_base(back));
 }
 
 void exchange_release_back(struct exchange *x, bool reusable)
@@ -171,42 +206,53 @@ void exchange_release_back(struct exchange *x, bool reusable)
     }
 }
 
-static bool may_send_again(struct exchange *x, enum back_retry retry)
+static struct retry_state retry_state_of(const struct exchange *x)
 {
-    if (x->has_started || (x->request_bytes != 0 && x->replay.is_off)) {
-        return false;
-    }
-    switch (retry) {
-    case BACK_RETRY_NEVER:
-        break;
-    case BACK_RETRY_IDEMPOTENT:
-        /* A connection that sat in the pool may have been closed by the server just when the
-         * request was sent. */
-        if (x->was_retried || !http_method_is_idempotent(x->request.method)) {
-            break;
-        }
-        x->was_retried = true;
-        memset(&x->tried, 0, sizeof(x->tried));
-        return true;
-    case BACK_RETRY_ALWAYS:
-        /* Elsewhere, as long as there is another server. */
-        if (++x->refusals > REFUSALS_MAX) {
-            break;
-        }
-        if (x->tried.count >= x->backend->server_count) {
-            memset(&x->tried, 0, sizeof(x->tried));
-        }
-        return true;
-    }
-    return false;
+    return (struct retry_state){
+        .has_started = x->has_started,
+        .has_body_in_hand = x->request_bytes == 0 || !x->replay.is_off,
+        .is_idempotent = http_method_is_idempotent(x->request.method, x->request.method_name),
+        .losses = x->losses,
+        .refusals = x->refusals,
+    };
 }
 
-void exchange_back_failed(struct exchange *x, enum back_retry retry, unsigned status,
+bool exchange_may_repeat(const struct exchange *x)
+{
+    const struct retry_facts lost = {.stage = RETRY_SENT, .was_pooled = true};
+    struct retry_state state = retry_state_of(x);
+
+    /* A body that will not fit, or that goes straight from socket to socket. */
+    if (x->replay.is_off && x->request.framing != HTTP_FRAMING_NONE) {
+        state.has_body_in_hand = false;
+    }
+    return retry_decide(&retry_policy, &state, &lost) != RETRY_NO;
+}
+
+/* Where to: what was tried counts for as long as another server is left. */
+static bool may_send_again(struct exchange *x, const struct retry_facts *facts)
+{
+    struct retry_state state = retry_state_of(x);
+    enum retry_answer answer = retry_decide(&retry_policy, &state, facts);
+
+    if (answer == RETRY_NO) {
+        return false;
+    }
+    x->wants_new = answer != RETRY_ANYWHERE;
+    x->losses += facts->stage == RETRY_SENT;
+    x->refusals += facts->stage != RETRY_SENT;
+    if (answer == RETRY_ON_NEW_CONNECTION || x->tried.count >= x->backend->server_count) {
+        memset(&x->tried, 0, sizeof(x->tried));
+    }
+    return true;
+}
+
+void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, unsigned status,
                           const struct trouble *trouble)
 {
     upstream_done(worker_upstream(x->worker, x->backend), x->server, false);
     x->back = NULL;
-    if (may_send_again(x, retry)) {
+    if (may_send_again(x, facts)) {
         exchange_forward(x);
         return;
     }

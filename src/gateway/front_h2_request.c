@@ -257,6 +257,24 @@ void front_h2_feed(struct h2_stream *stream)
     end_request(stream);
 }
 
+/* A tunnel has ended both ways: what its server has not taken yet is left with that connection to
+ * be sent, no more than the stream's window. */
+static void feed_rest(struct h2_stream *stream)
+{
+    while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
+        struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
+        stream->front->session->worker->h2_waiting_bytes -= bytes.len;
+        exchange_request_body(stream->exchange, bytes);
+    }
+    if (stream->in.spent != NULL) {
+        conn_memory_flush(conn_memory(&stream->front->session->conn));
+    }
+    if (stream->exchange != NULL && stream->exchange->is_tunnel &&
+        !stream->exchange->request_done) {
+        exchange_request_end(stream->exchange, NULL);
+    }
+}
+
 /* More, or less, than Content-Length promised. */
 static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
 {
@@ -504,7 +522,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
             stream->is_end_sent = true;
             /* The answer came before the request's end, of which no more is wanted (RFC 9113
              * section 8.1). */
-            if (!stream->is_in_ended) {
+            if (!stream->is_in_ended && stream->exchange == NULL) {
                 front_h2_reset(stream, NGHTTP2_NO_ERROR);
             }
         }
@@ -532,9 +550,11 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
     struct front_h2 *front = user_data;
     struct h2_stream *stream = find(h2, id);
 
-    (void)code;
     if (stream == NULL) {
         return 0;
+    }
+    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended) {
+        feed_rest(stream);
     }
     front_h2_abandon(stream, "client_reset");
     if (stream->is_wide) {

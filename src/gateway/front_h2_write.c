@@ -296,6 +296,9 @@ static void op_done(struct exchange *x, bool is_broken)
     if (is_broken) {
         front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
     } else {
+        if (stream->is_end_sent && !stream->is_in_ended) {
+            front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
+        }
         h2_budget_earn_request(&stream->front->budget);
     }
     front_h2_schedule(stream->front);

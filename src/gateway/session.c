@@ -63,6 +63,12 @@ static void close_now(struct session *session, bool with_reset)
     } else {
         conn_close(&session->conn);
     }
+    LIST_FOR_EACH(node, &session->bound)
+    {
+        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
+        list_remove(node);
+        bound->end(bound);
+    }
     timer_destroy(worker->loop, &session->timer);
     list_remove(&session->node);
     worker->session_count--;
@@ -598,6 +604,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     session->accepted_us = loop_now_us(worker->loop);
     session->is_peer_trusted = session_trusts(session, &session->peer);
     timer_init(&session->timer, on_timer);
+    list_init(&session->bound);
     deferred_init(&session->freeing, on_free);
     conn_init(&session->conn, worker->loop, &peek_handler, session);
     list_push_back(&worker->sessions, &session->node);

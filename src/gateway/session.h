@@ -17,6 +17,13 @@
 #include "gateway/worker.h"
 #include "io/conn.h"
 
+/* Something that belongs to one client connection and ends with it: embedded in a connection to a
+ * server on which that client, and nobody else, is authenticated. */
+struct session_bound {
+    struct list node; /* in session->bound */
+    void (*end)(struct session_bound *bound);
+};
+
 struct front;
 struct client_identity;
 struct passthrough;
@@ -59,6 +66,8 @@ struct session {
     struct front *front;
     struct passthrough *passthrough;
     struct client_identity *identity; /* NULL: not asked for yet, or none */
+    struct list bound;                /* struct session_bound, newest first */
+    bool is_bound; /* its requests were authenticated by connection: see http/connection_auth.h */
 };
 
 /* Why a connection failed, for its log line; all static or valid during the call. */

@@ -39,6 +39,7 @@ struct worker {
     uint64_t session_count;
     uint64_t exchange_count;
     uint64_t h2_waiting_bytes;  /* of clients' streams, that no server has taken yet */
+    uint64_t replay_bytes;      /* of bodies, kept in case they must be sent again */
     struct upstream *upstreams; /* by backend->index */
     struct list backs;          /* all connections to backends, parked ones too */
     uint64_t h2_windows;        /* what servers' streams may send above their first windows */

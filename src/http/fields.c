@@ -27,8 +27,8 @@ static const struct span field_names[FIELD_ID_COUNT] = {
 
 /* A perfect hash of length, first byte and last byte but one. Two names in one place would be two
  * initialisers of one element, which the compiler refuses (-Woverride-init). */
-#define HASH_SIZE 128
-#define HASH(len, first, near_last) (((len) + 3 * (first) + 71 * (near_last)) & (HASH_SIZE - 1))
+#define HASH_SIZE 256
+#define HASH(len, first, near_last) (((len) + 3 * (first) + 18 * (near_last)) & (HASH_SIZE - 1))
 
 static const uint8_t ids_by_hash[HASH_SIZE] = {
 #define FIELD(id, name, first, near_last, traits) [HASH(sizeof(name) - 1, first, near_last)] = id,

@@ -28,7 +28,50 @@ enum http_method http_method_from(struct span name)
     }
 }
 
-bool http_method_is_idempotent(enum http_method method)
+/* Registered as idempotent, besides those that have a number of their own. */
+static bool is_registered_idempotent(struct span name)
+{
+    static const struct span names[] = {
+        SPAN("ACL"),
+        SPAN("BASELINE-CONTROL"),
+        SPAN("BIND"),
+        SPAN("CHECKIN"),
+        SPAN("CHECKOUT"),
+        SPAN("COPY"),
+        SPAN("LABEL"),
+        SPAN("LINK"),
+        SPAN("MERGE"),
+        SPAN("MKACTIVITY"),
+        SPAN("MKCALENDAR"),
+        SPAN("MKCOL"),
+        SPAN("MKREDIRECTREF"),
+        SPAN("MKWORKSPACE"),
+        SPAN("MOVE"),
+        SPAN("ORDERPATCH"),
+        SPAN("PROPFIND"),
+        SPAN("PROPPATCH"),
+        SPAN("QUERY"),
+        SPAN("REBIND"),
+        SPAN("REPORT"),
+        SPAN("SEARCH"),
+        SPAN("UNBIND"),
+        SPAN("UNCHECKOUT"),
+        SPAN("UNLINK"),
+        SPAN("UNLOCK"),
+        SPAN("UPDATE"),
+        SPAN("UPDATEREDIRECTREF"),
+        SPAN("VERSION-CONTROL"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_eq(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool http_method_is_idempotent(enum http_method method, struct span name)
 {
     switch (method) {
     case HTTP_GET:
@@ -39,6 +82,7 @@ bool http_method_is_idempotent(enum http_method method)
     case HTTP_TRACE:
         return true;
     case HTTP_METHOD_OTHER:
+        return is_registered_idempotent(name);
     case HTTP_POST:
     case HTTP_PATCH:
     case HTTP_CONNECT:

@@ -72,6 +72,8 @@ enum http_field_id {
     FIELD_LOCATION,
     FIELD_HTTP2_SETTINGS,
     FIELD_EARLY_DATA,
+    FIELD_WWW_AUTHENTICATE,
+    FIELD_PERSISTENT_AUTH,
     FIELD_ID_COUNT
 };
 
@@ -148,8 +150,9 @@ struct span http_field_name(enum http_field_id id);
 enum http_method http_method_from(struct span name);
 /* "Not Found" for 404; "Unknown" for a code that IANA has not assigned. */
 const char *http_reason(unsigned status);
-/* GET, HEAD, OPTIONS, TRACE, PUT, DELETE (RFC 9110 section 9.2.2): may be sent again. */
-bool http_method_is_idempotent(enum http_method method);
+/* May be sent again (RFC 9110 section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT, DELETE, and those of
+ * IANA's registry of methods that are registered as idempotent (WebDAV's, most of them). */
+bool http_method_is_idempotent(enum http_method method, struct span name);
 /* Whether it asks for nothing to be changed (RFC 9110 section 9.2.1). */
 bool http_method_is_safe(enum http_method method);
 

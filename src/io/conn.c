@@ -431,6 +431,20 @@ bool conn_has_unread(struct conn *conn)
     return conn->is_readable;
 }
 
+bool conn_is_quiet(struct conn *conn, bool surely)
+{
+    bool is_sure;
+
+    if (conn->has_hangup || conn->write_failed ||
+        watch_is_due(conn->loop, &conn->watch, &is_sure)) {
+        return false;
+    }
+    if (surely || !is_sure) {
+        conn->is_readable = true;
+    }
+    return !conn_has_unread(conn);
+}
+
 static void plain_finish(struct conn *conn)
 {
     conn_raw_finish(conn);

@@ -138,6 +138,10 @@ static inline bool conn_can_read(const struct conn *conn)
  * socket where no event and no short read has told. */
 bool conn_has_unread(struct conn *conn);
 
+/* Whether nothing has come, ended or broken that the owner has not been told of: what was at rest
+ * may be used again. `surely`: asks the socket too, not only what the loop has fetched. */
+bool conn_is_quiet(struct conn *conn, bool surely);
+
 /* By reference: valid until the callback ends, or conn_flush or any conn_read. */
 void conn_queue(struct conn *conn, struct span bytes);
 void conn_queue_copy(struct conn *conn, struct span bytes);

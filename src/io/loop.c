@@ -300,6 +300,17 @@ void watch_forget(struct loop *loop, struct watch *watch)
     }
 }
 
+bool watch_is_due(const struct loop *loop, const struct watch *watch, bool *is_sure)
+{
+    *is_sure = loop->batch_count < LOOP_BATCH;
+    for (int i = loop->batch_at; i < loop->batch_count; i++) {
+        if (loop->batch[i].data.ptr == watch) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_events(struct loop *loop)
 {
     while (loop->batch_at < loop->batch_count) {

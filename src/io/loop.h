@@ -73,6 +73,11 @@ void watch_remove(struct loop *loop, struct watch *watch);
  * it out of the epoll set by itself, which saves a system call. */
 void watch_forget(struct loop *loop, struct watch *watch);
 
+/* Whether an event of the watch was fetched and waits for its turn: something has happened there
+ * that its owner has not been told of. Asks no kernel. *is_sure: false where more events may be
+ * ready than one fetch brings. */
+bool watch_is_due(const struct loop *loop, const struct watch *watch, bool *is_sure);
+
 void timer_init(struct timer *timer, void (*on_expiry)(struct timer *));
 void timer_set(struct loop *loop, struct timer *timer, uint64_t delay_us);
 void timer_clear(struct timer *timer);

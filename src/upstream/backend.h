@@ -58,6 +58,7 @@ struct backend {
     uint64_t response_timeout_ms;
     uint64_t idle_timeout_ms;
     unsigned idle_connections; /* pooled, per server and worker */
+    atomic_bool is_bound_told; /* that its servers authenticate connections was logged */
 };
 
 /* Publishes addresses (copied). From one thread only. */

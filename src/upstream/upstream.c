@@ -123,15 +123,24 @@ void upstream_wake(struct upstream *upstream, size_t server)
     upstream->servers[server].idle_count--;
 }
 
-struct list *upstream_unpark(struct upstream *upstream, size_t server)
+struct list *upstream_unpark(struct upstream *upstream, size_t server,
+                             bool (*fits)(struct list *node, const void *arg), const void *arg)
 {
     struct upstream_server *s = &upstream->servers[server];
-    struct list *node = list_pop_front(&s->idle);
+    int looks = 0;
 
-    if (node != NULL) {
-        s->idle_count--;
+    LIST_FOR_EACH(node, &s->idle)
+    {
+        if (++looks > UPSTREAM_LOOKS) {
+            break;
+        }
+        if (fits(node, arg)) {
+            list_remove(node);
+            s->idle_count--;
+            return node;
+        }
     }
-    return node;
+    return NULL;
 }
 
 void upstream_remove_parked(struct upstream *upstream, size_t server, struct list *node)

@@ -49,8 +49,11 @@ void upstream_mark_up(struct upstream *upstream, size_t server);
 
 /* False when the pool is full: the caller closes its connection. */
 bool upstream_park(struct upstream *upstream, size_t server, struct list *node) MUST_CHECK;
-/* The most recently used idle connection's node, taken off the list; NULL: none. */
-struct list *upstream_unpark(struct upstream *upstream, size_t server);
+/* The most recently used idle connection's node that `fits`, taken off the list; NULL: none among
+ * the UPSTREAM_LOOKS newest. */
+#define UPSTREAM_LOOKS 16
+struct list *upstream_unpark(struct upstream *upstream, size_t server,
+                             bool (*fits)(struct list *node, const void *arg), const void *arg);
 /* For a parked connection that has died or is too old. */
 void upstream_remove_parked(struct upstream *upstream, size_t server, struct list *node);
 /* A shared connection has become idle, and stays in its list; false: too many are, so the caller

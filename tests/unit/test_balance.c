@@ -141,6 +141,31 @@ static void a_server_without_addresses_is_never_chosen(void **state)
     assert_true(picks[0] == BALANCE_NONE);
 }
 
+static bool any(struct list *node, const void *arg)
+{
+    (void)node;
+    (void)arg;
+    return true;
+}
+
+static bool is_other(struct list *node, const void *arg)
+{
+    return node != arg;
+}
+
+static void the_pool_gives_what_fits_and_leaves_the_rest(void **state)
+{
+    struct list nodes[2];
+
+    list_init(&nodes[0]);
+    list_init(&nodes[1]);
+    assert_true(upstream_park(*state, 0, &nodes[0]));
+    assert_true(upstream_park(*state, 0, &nodes[1]));
+    assert_ptr_equal(upstream_unpark(*state, 0, is_other, &nodes[1]), &nodes[0]);
+    assert_null(upstream_unpark(*state, 0, is_other, &nodes[1]));
+    assert_ptr_equal(upstream_unpark(*state, 0, any, NULL), &nodes[1]);
+}
+
 static void the_pool_is_bounded_and_gives_the_newest_first(void **state)
 {
     struct list nodes[3];
@@ -151,10 +176,10 @@ static void the_pool_is_bounded_and_gives_the_newest_first(void **state)
     assert_true(upstream_park(*state, 0, &nodes[0]));
     assert_true(upstream_park(*state, 0, &nodes[1]));
     assert_false(upstream_park(*state, 0, &nodes[2]));
-    assert_ptr_equal(upstream_unpark(*state, 0), &nodes[1]);
-    assert_null(upstream_unpark(*state, 1));
+    assert_ptr_equal(upstream_unpark(*state, 0, any, NULL), &nodes[1]);
+    assert_null(upstream_unpark(*state, 1, any, NULL));
     upstream_remove_parked(*state, 0, &nodes[0]);
-    assert_null(upstream_unpark(*state, 0));
+    assert_null(upstream_unpark(*state, 0, any, NULL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -168,6 +193,7 @@ int main(void)
         TEST(a_server_found_down_is_passed_over_until_its_time_is_up),
         TEST(when_all_are_down_one_is_tried_all_the_same),
         TEST(a_server_without_addresses_is_never_chosen),
+        TEST(the_pool_gives_what_fits_and_leaves_the_rest),
         TEST(the_pool_is_bounded_and_gives_the_newest_first),
     };
 

@@ -83,7 +83,12 @@ static void methods(void **state)
         {"get", HTTP_METHOD_OTHER, false},
         {"GETS", HTTP_METHOD_OTHER, false},
         {"", HTTP_METHOD_OTHER, false},
-        {"PROPFIND", HTTP_METHOD_OTHER, false},
+        {"PROPFIND", HTTP_METHOD_OTHER, true},
+        {"MOVE", HTTP_METHOD_OTHER, true},
+        {"VERSION-CONTROL", HTTP_METHOD_OTHER, true},
+        {"propfind", HTTP_METHOD_OTHER, false},
+        {"LOCK", HTTP_METHOD_OTHER, false},
+        {"PRI", HTTP_METHOD_OTHER, false},
         {"ABC", HTTP_METHOD_OTHER, false},
         {"ABCD", HTTP_METHOD_OTHER, false},
         {"ABCDE", HTTP_METHOD_OTHER, false},
@@ -95,7 +100,8 @@ static void methods(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         enum http_method method = http_method_from(span_from_cstr(cases[i].name));
         assert_int_equal(method, cases[i].method);
-        assert_int_equal(http_method_is_idempotent(method), cases[i].is_idempotent);
+        assert_int_equal(http_method_is_idempotent(method, span_from_cstr(cases[i].name)),
+                         cases[i].is_idempotent);
     }
 }
 

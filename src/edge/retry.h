@@ -1,0 +1,56 @@
+/* Whether a request is sent again whose server's side failed: the one place that decides it, for
+ * every HTTP version on either side, for first and for pooled connections alike. A back reports
+ * what it knows (facts), the exchange what it has (state); neither judges.
+ *
+ *   nothing of it was sent ............................ again, any method
+ *   the server says that it did not look at it ........ again, any method (RFC 9113 section 8.7)
+ *   it was sent, and nothing came back ................ once, if doing it twice is harmless
+ *                                                       (RFC 9110 section 9.2.2)
+ *   anything came back, an interim response included .. never: the server is at work on it
+ *
+ * Never where the client has been answered, or where a part of the body is not in our hands any
+ * more (gateway/replay.h). */
+#ifndef TIDEGATE_EDGE_RETRY_H
+#define TIDEGATE_EDGE_RETRY_H
+
+#include <stdbool.h>
+
+#include "base/check.h"
+
+/* How far the request had come. */
+enum retry_stage {
+    RETRY_NOT_SENT, /* no byte of it has left */
+    RETRY_DECLINED, /* the server refuses it unseen: REFUSED_STREAM, or above a GOAWAY's last */
+    RETRY_SENT,     /* the server may have acted on it, and was lost before a byte of an answer */
+    RETRY_ANSWERING /* something came back, or the fault is not the connection's */
+};
+
+struct retry_facts {
+    enum retry_stage stage;
+    bool was_pooled; /* the connection had been of use before: it may have ended of old age */
+};
+
+struct retry_state {
+    bool has_started;      /* the client has the head of a response */
+    bool has_body_in_hand; /* all of the body that was sent can be sent again */
+    bool is_idempotent;    /* http_method_is_idempotent */
+    unsigned losses;       /* how often it was lost on the way so far */
+    unsigned refusals;     /* how often it was declined, or not sent, so far */
+};
+
+struct retry_policy {
+    unsigned losses_max;
+    unsigned refusals_max;
+};
+
+enum retry_answer {
+    RETRY_NO,
+    RETRY_ON_NEW_CONNECTION, /* to any server: the connection is to blame */
+    RETRY_ON_OTHER_SERVER,   /* as long as there is one; else any. On a new connection, too */
+    RETRY_ANYWHERE           /* another server, if any; connections that are there will do */
+};
+
+enum retry_answer retry_decide(const struct retry_policy *policy, const struct retry_state *state,
+                               const struct retry_facts *facts) MUST_CHECK;
+
+#endif

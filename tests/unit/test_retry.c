@@ -1,0 +1,150 @@
+/* Whether a request is sent again, as a table; and which authentication is the connection's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "edge/retry.h"
+#include "http/connection_auth.h"
+
+#define IDEMPOTENT 1
+#define IN_HAND 2
+#define STARTED 4
+#define POOLED 8
+
+static void each_case_has_its_answer(void **state)
+{
+    static const struct retry_policy policy = {.losses_max = 1, .refusals_max = 3};
+    static const struct {
+        enum retry_stage stage;
+        unsigned flags;
+        unsigned losses;
+        unsigned refusals;
+        enum retry_answer answer;
+    } cases[] = {
+        /* Not sent: any method, a bounded number of times. */
+        {RETRY_NOT_SENT, IN_HAND | POOLED, 0, 0, RETRY_ON_NEW_CONNECTION},
+        {RETRY_NOT_SENT, IN_HAND, 0, 0, RETRY_ON_OTHER_SERVER},
+        {RETRY_NOT_SENT, IN_HAND | IDEMPOTENT, 1, 2, RETRY_ON_OTHER_SERVER},
+        {RETRY_NOT_SENT, IN_HAND | IDEMPOTENT, 0, 3, RETRY_NO},
+        {RETRY_NOT_SENT, POOLED, 0, 0, RETRY_NO},
+        /* Declined unseen. */
+        {RETRY_DECLINED, IN_HAND, 0, 0, RETRY_ANYWHERE},
+        {RETRY_DECLINED, IN_HAND | POOLED | IDEMPOTENT, 1, 2, RETRY_ANYWHERE},
+        {RETRY_DECLINED, IN_HAND, 0, 3, RETRY_NO},
+        {RETRY_DECLINED, IDEMPOTENT, 0, 0, RETRY_NO},
+        {RETRY_DECLINED, IN_HAND | STARTED, 0, 0, RETRY_NO},
+        /* Sent, and lost: once, where that does no harm; on a first connection elsewhere. */
+        {RETRY_SENT, IN_HAND | IDEMPOTENT | POOLED, 0, 0, RETRY_ON_NEW_CONNECTION},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT, 0, 0, RETRY_ON_OTHER_SERVER},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT, 0, 3, RETRY_ON_OTHER_SERVER},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT | POOLED, 1, 0, RETRY_NO},
+        {RETRY_SENT, IN_HAND | POOLED, 0, 0, RETRY_NO},
+        {RETRY_SENT, IN_HAND, 0, 0, RETRY_NO},
+        {RETRY_SENT, IDEMPOTENT | POOLED, 0, 0, RETRY_NO},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT | STARTED, 0, 0, RETRY_NO},
+        /* Anything of an answer. */
+        {RETRY_ANSWERING, IN_HAND | IDEMPOTENT | POOLED, 0, 0, RETRY_NO},
+        {RETRY_ANSWERING, IN_HAND | IDEMPOTENT, 0, 0, RETRY_NO},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct retry_state have = {
+            .has_started = (cases[i].flags & STARTED) != 0,
+            .has_body_in_hand = (cases[i].flags & IN_HAND) != 0,
+            .is_idempotent = (cases[i].flags & IDEMPOTENT) != 0,
+            .losses = cases[i].losses,
+            .refusals = cases[i].refusals,
+        };
+        struct retry_facts facts = {cases[i].stage, (cases[i].flags & POOLED) != 0};
+        enum retry_answer answer = retry_decide(&policy, &have, &facts);
+        if (answer != cases[i].answer) {
+            fail_msg("case %zu: %d instead of %d", i, (int)answer, (int)cases[i].answer);
+        }
+    }
+}
+
+static void schemes_of_connections_are_found_in_any_spelling(void **state)
+{
+    static const struct {
+        const char *value;
+        bool is_bound;
+    } cases[] = {
+        {"NTLM", true},
+        {"ntlm TlRMTVNTUAAB", true},
+        {"Negotiate YII=", true},
+        {"nEgOtIaTe", true},
+        {"Kerberos", true},
+        {"Nego2", true},
+        {"Negotiate:Kerberos", true},
+        {"Basic realm=\"a\", NTLM", true},
+        {"Negotiate, NTLM", true},
+        {"Basic realm=\"a\",\tNegotiate", true},
+        {"Digest realm=\"a\", nonce=\"b\",Negotiate abc=", true},
+        {"Basic realm=\"NTLM, \\\"Negotiate\"", false},
+        {"Basic realm=\"open, NTLM", true},
+        {"Basic realm=\"x\\", false},
+        {"Basic ntlm=\"x\"", false},
+        {"Bearer abc", false},
+        {"Digest username=\"ntlm\"", false},
+        {"NTLMv3", false},
+        {"Basic dXNlcjpwYXNz", false},
+        {"", false},
+        {"\"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (connection_auth_in(span_from_cstr(cases[i].value)) != cases[i].is_bound) {
+            fail_msg("%s", cases[i].value);
+        }
+    }
+}
+
+static void messages_tell_whether_their_connection_is_bound(void **state)
+{
+    struct arena arena;
+    struct http_fields fields = {0};
+
+    (void)state;
+    arena_init(&arena, 1024);
+    assert_false(connection_auth_is_given(&fields));
+    assert_false(connection_auth_is_asked(&fields));
+    http_fields_add(&fields, &arena, FIELD_WWW_AUTHENTICATE, SPAN_OF("WWW-Authenticate"),
+                    SPAN_OF("Basic"));
+    http_fields_add(&fields, &arena, FIELD_AUTHORIZATION, SPAN_OF("Authorization"),
+                    SPAN_OF("Basic eA=="));
+    assert_false(connection_auth_is_given(&fields));
+    assert_false(connection_auth_is_asked(&fields));
+    http_fields_add(&fields, &arena, FIELD_WWW_AUTHENTICATE, SPAN_OF("www-authenticate"),
+                    SPAN_OF("NTLM"));
+    assert_true(connection_auth_is_asked(&fields));
+    assert_false(connection_auth_is_given(&fields));
+    http_fields_add(&fields, &arena, FIELD_AUTHORIZATION, SPAN_OF("authorization"),
+                    SPAN_OF("Negotiate YII="));
+    assert_true(connection_auth_is_given(&fields));
+
+    fields = (struct http_fields){0};
+    http_fields_add(&fields, &arena, FIELD_PERSISTENT_AUTH, SPAN_OF("Persistent-Auth"),
+                    SPAN_OF("false"));
+    assert_false(connection_auth_is_asked(&fields));
+    fields = (struct http_fields){0};
+    http_fields_add(&fields, &arena, FIELD_PERSISTENT_AUTH, SPAN_OF("Persistent-Auth"),
+                    SPAN_OF("true"));
+    assert_true(connection_auth_is_asked(&fields));
+    arena_destroy(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_case_has_its_answer),
+        cmocka_unit_test(schemes_of_connections_are_found_in_any_spelling),
+        cmocka_unit_test(messages_tell_whether_their_connection_is_bound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
