@@ -4,6 +4,7 @@
 
 #include "gateway/back_h1_internal.h"
 #include "gateway/dial.h"
+#include "gateway/tls_trouble.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
 #include "tls/tls_conn.h"
@@ -269,7 +270,11 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
 
 static void fail_lost(struct back_h1 *back)
 {
-    if (back->state == BACK_BODY) {
+    struct tls_trouble lost;
+
+    if (tls_trouble_of_server(&back->conn, back->upstream->backend, back->server, &lost)) {
+        fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
+    } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
              "see the server's log");
     } else {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
 /* How many exchanges wait for one connection of a server that has not said yet how many streams it
@@ -230,6 +231,18 @@ static void admit_waiters(struct back_h2_conn *c)
     }
 }
 
+static void fail_lost(struct back_h2_conn *c)
+{
+    struct tls_trouble lost;
+
+    if (tls_trouble_of_server(c->conn, backend_of(c), c->server, &lost)) {
+        back_h2_fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
+    } else {
+        back_h2_fail(c, "server_closed", "the server closed the connection",
+                     "see the server's log");
+    }
+}
+
 static void receive(struct back_h2_conn *c)
 {
     if (c->is_pumping) {
@@ -248,8 +261,7 @@ static void receive(struct back_h2_conn *c)
             continue;
         }
         if (result != CONN_OK) {
-            back_h2_fail(c, "server_closed", "the server closed the connection",
-                         "see the server's log");
+            fail_lost(c);
             break;
         }
         c->reads++;

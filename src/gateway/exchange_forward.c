@@ -256,12 +256,15 @@ void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, u
         exchange_forward(x);
         return;
     }
+    /* What it says may go with the connection. */
+    const char *detail =
+        trouble->detail != NULL ? arena_cstr(&x->arena, span_from_cstr(trouble->detail)) : NULL;
     if (x->has_started) {
-        x->trouble = *trouble;
+        x->trouble = (struct trouble){trouble->reason, detail, trouble->mend};
         exchange_finish(x, true);
         return;
     }
-    exchange_refuse(x, status, false, trouble->reason, trouble->detail, trouble->mend);
+    exchange_refuse(x, status, false, trouble->reason, detail, trouble->mend);
 }
 
 /* ---- after 101 ---- */

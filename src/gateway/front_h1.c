@@ -1,8 +1,10 @@
 #include "gateway/front_h1.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "gateway/front_h1_internal.h"
+#include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
 
@@ -301,6 +303,7 @@ static bool is_idle(const struct front_h1 *front)
 static void on_end(struct front_h1 *front, enum conn_result result)
 {
     struct session *session = front->session;
+    const char *lost = result == CONN_ERROR ? tls_trouble_of_client(session, "client_reset") : NULL;
 
     if (is_idle(front)) {
         if (session->conn.has_hangup) {
@@ -314,15 +317,16 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         struct exchange *x = new_exchange(front);
         x->is_plain_error = true;
         front->state = FRONT_WAIT;
-        x->trouble.detail = "the client closed in the middle of a request's head";
-        exchange_abandon(x, result == CONN_EOF ? "client_closed_in_head" : "client_reset");
+        x->trouble.detail = session->conn.error == EPROTO
+                                ? NULL /* the connection's own line says it */
+                                : "the client closed in the middle of a request's head";
+        exchange_abandon(x, lost == NULL ? "client_closed_in_head" : lost);
         front->exchange = NULL;
         session_close(session);
         return;
     }
     if (front->state == FRONT_BODY) {
-        exchange_abandon(front->exchange,
-                         result == CONN_EOF ? "client_closed_in_body" : "client_reset");
+        exchange_abandon(front->exchange, lost == NULL ? "client_closed_in_body" : lost);
         front->exchange = NULL;
         session_abort(session);
     }
@@ -432,7 +436,7 @@ static void on_readable(struct conn *conn)
     struct front_h1 *front = of(session->front);
 
     if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT) {
-        exchange_abandon(front->exchange, "client_reset");
+        exchange_abandon(front->exchange, tls_trouble_of_client(session, "client_reset"));
         front->exchange = NULL;
         session_close(session);
         return;
@@ -447,7 +451,7 @@ static void on_writable(struct conn *conn)
 
     if (conn_write_failed(conn)) {
         if (front->exchange != NULL) {
-            exchange_abandon(front->exchange, "client_reset");
+            exchange_abandon(front->exchange, tls_trouble_of_client(session, "client_reset"));
             front->exchange = NULL;
         }
         session_close(session);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
+#include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
 /* How often streams and output are looked at while there are any: the deadlines are exact to this.
@@ -167,7 +168,7 @@ static void run(struct front_h2 *front)
         return;
     }
     if (conn_write_failed(conn)) {
-        lose(front, "client_reset");
+        lose(front, tls_trouble_of_client(front->session, "client_reset"));
         return;
     }
     if (conn_pending(conn) != 0) {
@@ -257,7 +258,8 @@ static void receive(struct front_h2 *front)
             continue;
         }
         if (result != CONN_OK) {
-            lose(front, result == CONN_EOF ? "client_closed" : "client_reset");
+            lose(front, result == CONN_EOF ? "client_closed"
+                                           : tls_trouble_of_client(front->session, "client_reset"));
             return;
         }
         use(front, bytes);

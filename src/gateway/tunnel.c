@@ -1,5 +1,7 @@
 #include "gateway/tunnel.h"
 
+#include "gateway/tls_trouble.h"
+
 static void end(struct tunnel *tunnel, const char *reason)
 {
     if (!tunnel->is_over) {
@@ -15,6 +17,14 @@ static void check_over(struct tunnel *tunnel)
         conn_pending(tunnel->conns[1]) == 0) {
         end(tunnel, NULL);
     }
+}
+
+/* One that is lost, by what its TLS says where it says anything. */
+static const char *lost(const struct conn *conn, const char *word)
+{
+    struct tls_trouble trouble;
+
+    return tls_trouble_of(conn, &trouble) ? trouble.trouble.reason : word;
 }
 
 /* Moves what there is from conns[side] to the other. */
@@ -47,8 +57,9 @@ static void pump(struct tunnel *tunnel, int side)
         check_over(tunnel);
         break;
     case RELAY_ERROR:
-        end(tunnel, conn_write_failed(to) ? (side == 0 ? "server_reset" : "client_reset")
-                                          : (side == 0 ? "client_reset" : "server_reset"));
+        end(tunnel, conn_write_failed(to)
+                        ? (side == 0 ? "server_reset" : "client_reset")
+                        : lost(from, side == 0 ? "client_reset" : "server_reset"));
         break;
     }
 }

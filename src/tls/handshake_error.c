@@ -21,16 +21,21 @@ const struct handshake_cause handshake_reset = {
 const struct handshake_cause handshake_too_long = {
     "too_long", "the peer sent more bytes than any handshake needs",
     "the peer does not speak TLS properly; very long certificate chains count too"};
-const struct handshake_cause handshake_only_noise = {
-    "only_noise", "the peer sent TLS records without any data in them, over and over",
-    "the peer is broken or hostile; nothing is to be done here"};
+#define ONLY_NOISE                                                                                 \
+    {                                                                                              \
+        "only_noise",                                                                              \
+            "the peer sent one TLS record after another without any data in it (key updates, "     \
+            "tickets, empty records, warnings): more than 32 in a row, or 512 more than with "     \
+            "data",                                                                                \
+            "the peer is broken or hostile; nothing is to be done here"                            \
+    }
+const struct handshake_cause handshake_only_noise = ONLY_NOISE;
 
 static const struct handshake_cause unknown = {"other", "the TLS handshake failed",
                                                "see the library's reason beside this message"};
 
-static const struct handshake_cause other_alert = {"alert_other",
-                                                   "the peer ended the handshake with an alert",
-                                                   "see the alert's name, and the peer's log"};
+static const struct handshake_cause other_alert = {
+    "alert_other", "the peer ended TLS with an alert", "see the alert's name, and the peer's log"};
 
 static const struct handshake_cause bad_server_certificate = {
     "server_certificate_bad", "the server's certificate could not be verified",
@@ -160,7 +165,10 @@ static const struct cause_row reason_rows[] = {
     {SSL_R_BAD_CHANGE_CIPHER_SPEC, STRAY_RECORD},
     {SSL_R_INVALID_CCS_MESSAGE, STRAY_RECORD},
     {SSL_R_UNEXPECTED_CCS_MESSAGE, STRAY_RECORD},
-    {SSL_R_TOO_MANY_WARN_ALERTS, STRAY_RECORD},
+    /* The library's own bounds: 32 empty records in a row, five warnings. */
+    {SSL_R_RECORD_TOO_SMALL, ONLY_NOISE},
+    {SSL_R_TOO_MANY_WARN_ALERTS, ONLY_NOISE},
+    {SSL_R_TOO_MANY_KEY_UPDATES, ONLY_NOISE},
     {SSL_R_UNEXPECTED_END_OF_EARLY_DATA, STRAY_RECORD},
     {SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED,
      {"legacy_renegotiation", "the peer does not know secure renegotiation (RFC 5746)",
@@ -213,7 +221,6 @@ static const struct cause_row reason_rows[] = {
     {SSL_R_INVALID_STATUS_RESPONSE, MALFORMED},
     {SSL_R_NO_COMPRESSION_SPECIFIED, MALFORMED},
     {SSL_R_RECORD_LENGTH_MISMATCH, MALFORMED},
-    {SSL_R_RECORD_TOO_SMALL, MALFORMED},
     {SSL_R_RENEGOTIATION_ENCODING_ERR, MALFORMED},
     {SSL_R_RENEGOTIATION_MISMATCH, MALFORMED},
     {SSL_R_SSL3_EXT_INVALID_SERVERNAME, MALFORMED},

@@ -133,6 +133,11 @@ void tls_bio_begin(struct conn *conn, struct span input)
     ERR_clear_error();
 }
 
+void tls_bio_drop_input(void)
+{
+    self->input = span_make(NULL, 0);
+}
+
 struct span tls_bio_input(void)
 {
     return self->input;

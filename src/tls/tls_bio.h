@@ -22,6 +22,7 @@ bool tls_bio_attach(SSL *ssl) MUST_CHECK;
 void tls_bio_begin(struct conn *conn, struct span input);
 /* Input that the library has not taken yet. */
 struct span tls_bio_input(void);
+void tls_bio_drop_input(void);
 /* Sends what was gathered. The library's queue of errors stays as it is. */
 void tls_bio_end(void);
 /* What was gathered and not sent yet; it stays valid until something is put or written. */

@@ -17,6 +17,7 @@
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
 #include "tls/tls_early.h"
+#include "tls/tls_noise.h"
 
 /* More than the longest chains of both sides together. */
 #define HANDSHAKE_BYTES_MAX (512 * 1024)
@@ -119,14 +120,13 @@ static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is
 }
 
 /* A cause that tells little by itself is told with what the library, or the peer, says. */
-static void add_reason(struct tls_conn *tls, const struct handshake_cause *cause)
+static void add_reason(struct tls_conn *tls, const struct handshake_cause *cause, int alert)
 {
     char *text = NULL;
     int len = -1;
 
-    if (tls->alert_received != TLS_ALERT_NONE) {
-        len = asprintf(&text, "%s: alert %d, %s", cause->sentence, tls->alert_received,
-                       tls_alert_name(tls->alert_received));
+    if (alert != TLS_ALERT_NONE) {
+        len = asprintf(&text, "%s: alert %d, %s", cause->sentence, alert, tls_alert_name(alert));
     } else if (tls->detail != NULL) {
         len = asprintf(&text, "%s: %s", cause->sentence, tls->detail);
     }
@@ -143,9 +143,13 @@ static void fail_by_library(struct tls_conn *tls)
         .is_server = tls->is_server,
         .library_error = library_error(),
         .verify_result = SSL_get_verify_result(tls->ssl),
-        .alert_received = tls->alert_received,
+        .alert_received = TLS_ALERT_NONE,
     };
 
+    /* What the library found by itself is not what the peer's warning of before was about. */
+    if (facts.library_error == 0 || ERR_GET_REASON(facts.library_error) >= SSL_AD_REASON_OFFSET) {
+        facts.alert_received = tls->alert_received;
+    }
     is_verdict = facts.alert_received == TLS_ALERT_NONE &&
                  ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     tls->detail = is_verdict ? X509_verify_cert_error_string(facts.verify_result)
@@ -158,7 +162,7 @@ static void fail_by_library(struct tls_conn *tls)
     if (cause == NULL) {
         cause = handshake_cause_of(&facts);
         if (handshake_cause_is_vague(cause)) {
-            add_reason(tls, cause);
+            add_reason(tls, cause, facts.alert_received);
         }
     }
     fail(tls, cause);
@@ -380,6 +384,7 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
         size_t got = 0;
         int result = tls_early_read(tls, plain + len, CONN_PLAIN_BYTES - len, &got);
         if (result == 1) {
+            tls_noise_paid(tls);
             len += got;
             continue;
         }
@@ -394,7 +399,9 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
         }
         break;
     }
-    if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
+    if (tls->state == TLS_CONN_ESTABLISHED && tls_noise_is_too_much(tls)) {
+        fail(tls, &handshake_only_noise);
+    } else if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
         keep_leftover(tls, tls_bio_input());
     }
     end_reading(tls);
@@ -603,6 +610,7 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
     deferred_init(&tls->report, on_report);
     (void)SSL_set_app_data(ssl, tls);
     SSL_set_info_callback(ssl, on_info);
+    tls_noise_init(tls);
     if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_callback(ssl) == NULL) {
         SSL_set_verify(ssl, SSL_get_verify_mode(ssl), on_verify);
     }

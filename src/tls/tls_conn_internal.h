@@ -36,6 +36,8 @@ struct tls_conn {
     uint32_t early_len;
     uint32_t leftover_len;
     uint32_t handshake_bytes;
+    uint16_t noise; /* see tls/tls_noise.h */
+    uint16_t noise_row;
     int16_t alert_sent;
     int16_t alert_received;
     enum tls_conn_state state : 8;

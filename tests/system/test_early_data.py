@@ -337,6 +337,7 @@ def test_copy_for_another_gateway(start, ca, shop, folder):
 def kill_gateway(gateway):
     """As a crash does; the supervisor starts another process."""
     first = gateway.gateway_pid()
+    gateway.may_die = True
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
     return first

@@ -167,6 +167,7 @@ def test_keys_are_made_by_the_process_that_uses_them(start, ca, shop):
         assert not has_in_memory(supervisor, name)
     except PermissionError:
         pass  # who may not look is told by the second half
+    gateway.may_die = True
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
     assert sealed_by(ca, gateway) != name
@@ -178,6 +179,7 @@ def test_not_after_a_crash(start, ca, shop, version):
     context = ca.client_context(maximum_version=version)
     _, session = visit(gateway, context)
     first = gateway.gateway_pid()
+    gateway.may_die = True
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: gateway.gateway_pid() not in (None, first), 20, "another process")
     reused, session = visit(gateway, context, session)
