@@ -54,15 +54,18 @@ static const struct {
      "1: wrong, 2: the command line was not understood.\n"
      "\n" CONFIG_HELP "      --json         the messages as JSON\n"},
     {"route",
-     "usage: tidegate route URL [--sni NAME] [--method M] [-c FILE] [--json]\n"
+     "usage: tidegate route URL [--sni NAME] [--method M] [--no-certificate]\n"
+     "                          [-c FILE] [--json]\n"
      "\n"
      "Says which listener, site, route and backend would serve a request, hop by hop, without\n"
      "sending anything. Status 0: something serves it, 1: it would be refused.\n"
      "\n"
      "      --sni NAME     the name in the TLS handshake when it is not the URL's host;\n"
      "                     empty: none\n"
-     "      --method M     the method; GET if not given\n" CONFIG_HELP
-     "      --json         the answer as JSON\n"},
+     "      --method M     the method; GET if not given\n"
+     "      --no-certificate\n"
+     "                     as a client without one; if not given, its certificate fits every "
+     "rule\n" CONFIG_HELP "      --json         the answer as JSON\n"},
     {"explain",
      "usage: tidegate explain URL [OPTIONS]\n"
      "\n"

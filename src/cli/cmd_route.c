@@ -165,9 +165,11 @@ int cmd_route(int argc, char **argv)
     const char *method = "GET";
     const char *url = NULL;
     bool json = false;
+    bool no_certificate = false;
     const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
                                         {"--sni", NULL, &sni, NULL},
                                         {"--method", NULL, &method, NULL},
+                                        {"--no-certificate", NULL, NULL, &no_certificate},
                                         {"--json", NULL, NULL, &json}};
     int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
     struct route_question question;
@@ -187,6 +189,7 @@ int cmd_route(int argc, char **argv)
         return usage_error("route", "'%s' is no method", method);
     }
     question.method = span_from_cstr(method);
+    question.is_without_certificate = no_certificate;
     if (sni != NULL) {
         if (!question.is_https) {
             return usage_error("route", "--sni is for https:// URLs");

@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "edge/host_table.h"
-#include "edge/path.h"
-#include "edge/route.h"
+#include "config/serving.h"
+#include "edge/serve.h"
 #include "http/message.h"
 
 static const char *const how_matched[] = {"", "by its exact name", "by its wildcard",
-                                          "as the default site"};
+                                          "as the default site", "by the address connected to"};
 
 /* What is passed along while the answer grows. */
 struct search {
@@ -20,8 +19,8 @@ struct search {
     const struct route_question *question;
     const struct listener_settings *listener;
     struct arena *arena;
-    struct host_table hosts; /* of that listener */
-    struct path path;        /* once read_request has been there */
+    struct serving serving;
+    const struct host_table *hosts; /* of that listener */
 };
 
 static void add_step(struct search *s, const char *what, struct place place, const char *fmt, ...)
@@ -169,27 +168,9 @@ static bool find_listener(struct search *s)
     return false;
 }
 
-static bool listener_serves(const struct listener_settings *listener,
-                            const struct site_settings *site)
+static const struct site_settings *settings_of(const struct search *s, const struct edge_site *site)
 {
-    for (size_t i = 0; i < listener->sites.count; i++) {
-        if (strcasecmp(listener->sites.items[i], site->name) == 0) {
-            return true;
-        }
-    }
-    return listener->sites.count == 0;
-}
-
-static void fill_hosts(struct search *s)
-{
-    for (size_t i = 0; i < s->settings->site_count; i++) {
-        struct site_settings *site = &s->settings->sites[i];
-
-        for (size_t k = 0; listener_serves(s->listener, site) && k < site->hosts.count; k++) {
-            /* A host that is there twice was an error of the configuration. */
-            (void)host_table_add(&s->hosts, span_from_cstr(site->hosts.items[k]), site);
-        }
-    }
+    return site != NULL ? &s->settings->sites[serving_index(&s->serving, site)] : NULL;
 }
 
 /* --- servers --- */
@@ -239,7 +220,7 @@ static const char *upstream_way(struct arena *arena, const struct backend_settin
                         backend->tls->verify ? "verified" : "NOT verified");
 }
 
-/* --- the request --- */
+/* --- the route --- */
 
 static void follow_route(struct search *s, const struct site_settings *site, size_t index)
 {
@@ -251,7 +232,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
              route->match.path != NULL ? route->match.path : "/*");
     if (route->match.client != NULL) {
         add_step(s, "client", route->match.client->place,
-                 "only with a certificate that fits; others go on to the next route, or get 403");
+                 route->otherwise == OTHERWISE_DENY
+                     ? "only with a certificate that fits; others get 403"
+                     : "only with a certificate that fits; others go on to the next route, or get "
+                       "403");
     }
     if (route->backend != NULL) {
         answer->outcome = ROUTE_TO_BACKEND;
@@ -267,72 +251,13 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
     }
 }
 
-static void build_routes(struct search *s, const struct site_settings *site,
-                         struct route_table *table)
-{
-    struct route_match *matches =
-        arena_calloc(s->arena, (site->route_count + 1) * sizeof(*matches));
-
-    for (size_t i = 0; i < site->route_count; i++) {
-        const struct match_settings *match = &site->routes[i].match;
-
-        route_match_init(&matches[i], match->path != NULL ? match->path : "*", match->methods.items,
-                         match->methods.count, s->arena);
-    }
-    *table = (struct route_table){matches, site->route_count};
-}
-
-/* What is refused before anybody asks whose request it is. */
-static bool read_request(struct search *s)
-{
-    const struct route_question *question = s->question;
-    enum path_error bad;
-
-    if (http_method_from(question->method) == HTTP_CONNECT) {
-        add_step(s, "request", (struct place){0},
-                 "405: CONNECT asks for a forward proxy, which this is not");
-        refuse(s, 405, "connect_refused");
-        return false;
-    }
-    bad = path_normalise(question->path, s->arena, &s->path);
-    if (bad != PATH_OK) {
-        add_step(s, "request", (struct place){0}, "400: %s", path_error_text(bad));
-        refuse(s, 400, path_error_word(bad));
-        return false;
-    }
-    s->answer->path = s->path.forward;
-    add_step(s, "request", (struct place){0}, "%.*s %.*s%s", SPAN_ARG(question->method),
-             SPAN_ARG(s->path.forward), s->path.is_rewritten ? " (dot segments removed)" : "");
-    return true;
-}
-
-static void find_route(struct search *s, const struct site_settings *site)
-{
-    struct route_table table;
-    int index;
-
-    build_routes(s, site, &table);
-    index = route_table_find(&table, s->path.match, s->question->method);
-    if (index >= 0) {
-        follow_route(s, site, (size_t)index);
-    } else if (index == ROUTE_METHOD_NOT_ALLOWED) {
-        struct span allow = route_table_allow(&table, s->path.match, s->arena);
-
-        add_step(s, "route", site->place, "405: the path is served for %.*s only", SPAN_ARG(allow));
-        refuse(s, 405, "method_not_allowed");
-    } else {
-        add_step(s, "route", site->place, "404: no route of site '%s' matches this path",
-                 site->name);
-        refuse(s, 404, "no_route");
-    }
-}
-
 /* --- plain HTTP --- */
 
 /* As exchange_answer_redirect does it: the same port takes TLS too, but 80 has 443 for that. */
-static void redirect(struct search *s, const struct site_settings *site)
+static void redirect(struct search *s, const struct site_settings *site, struct span path)
 {
     const struct route_question *question = s->question;
+    struct span query = path_encode(question->query, s->arena);
     char *host = arena_cstr(s->arena, question->host);
     const char *port = question->port == 80 || question->port == 443
                            ? ""
@@ -343,40 +268,114 @@ static void redirect(struct search *s, const struct site_settings *site)
     }
     s->answer->outcome = ROUTE_TO_REDIRECT;
     s->answer->status = 308;
-    s->answer->location =
-        arena_printf(s->arena, "https://%s%s%s%.*s%s%.*s", host, port,
-                     question->path.len == 0 ? "/" : "", SPAN_ARG(question->path),
-                     question->query.ptr != NULL ? "?" : "", SPAN_ARG(question->query));
+    s->answer->location = arena_printf(s->arena, "https://%s%s%.*s%s%.*s", host, port,
+                                       SPAN_ARG(span_eq(path, SPAN_OF("*")) ? SPAN_OF("/") : path),
+                                       question->query.ptr != NULL ? "?" : "", SPAN_ARG(query));
     add_step(s, "redirect", site->place, "308 to %s, since plain_http is `redirect`",
              s->answer->location);
 }
 
-static void follow_http(struct search *s)
-{
-    enum host_match how;
-    const struct site_settings *site = host_table_find_how(&s->hosts, s->question->host, &how);
+/* --- the request --- */
 
-    if (!read_request(s)) {
-        return;
-    }
-    if (site == NULL) {
-        add_step(s, "site", (struct place){0},
+static const struct client_names *asked_client(void *asker)
+{
+    const struct search *s = asker;
+
+    return s->question->is_https && !s->question->is_without_certificate ? &route_any_client : NULL;
+}
+
+static void explain_misdirected(struct search *s, const struct site_settings *connected)
+{
+    const struct site_settings *site = settings_of(s, host_table_find(s->hosts, s->question->host));
+
+    add_step(s, "site", (struct place){0},
+             "421: the host '%.*s' belongs to %s%s%s, but this connection was made for site '%s'; "
+             "clients then open a new one with the right SNI",
+             SPAN_ARG(s->question->host), site != NULL ? "site '" : "no site",
+             site != NULL ? site->name : "", site != NULL ? "'" : "", connected->name);
+}
+
+/* Whose decision it was. */
+static const char *refusal_step(unsigned status, const struct edge_decision *decision)
+{
+    return decision->site == NULL || status == 400 ? "request" : "route";
+}
+
+static void explain_refusal(struct search *s, const struct edge_decision *decision,
+                            const struct site_settings *site, const struct site_settings *connected)
+{
+    struct place place = site != NULL ? site->place : (struct place){0};
+
+    refuse(s, decision->status, decision->reason);
+    if (strcmp(decision->reason, "misdirected_request") == 0) {
+        explain_misdirected(s, connected);
+    } else if (strcmp(decision->reason, "unknown_host") == 0) {
+        add_step(s, "site", place,
                  "421: no site has the host '%.*s', and there is no default site (`hosts: "
                  "[\"*\"]`)",
                  SPAN_ARG(s->question->host));
-        refuse(s, 421, "unknown_host");
-        return;
-    }
-    s->answer->site = site;
-    add_step(s, "site", site->place, "'%s', %s; plain HTTP, nothing is encrypted", site->name,
-             how_matched[how]);
-    if (site->plain_http == PLAIN_HTTP_REDIRECT) {
-        redirect(s, site);
-    } else if (site->plain_http == PLAIN_HTTP_REFUSE) {
-        add_step(s, "refused", site->place, "400: plain_http is `refuse` on this site");
-        refuse(s, 400, "plain_http_refused");
+    } else if (strcmp(decision->reason, "plain_http_refused") == 0) {
+        add_step(s, "refused", place, "400: plain_http is `refuse` on this site");
+    } else if (decision->status == 405 && site != NULL) {
+        struct span allow =
+            route_table_allow(&decision->site->table, decision->path.match, s->arena);
+
+        add_step(s, "route", place, "405: the path is served for %.*s only", SPAN_ARG(allow));
+    } else if (decision->status == 404) {
+        add_step(s, "route", place, "404: no route of site '%s' matches this path", site->name);
     } else {
-        find_route(s, site);
+        add_step(s, refusal_step(decision->status, decision), place, "%u: %s", decision->status,
+                 decision->detail);
+    }
+}
+
+/* `connected`: the site of the TLS connection; NULL: plain. */
+static void follow_request(struct search *s, const struct edge_site *connected)
+{
+    const struct route_question *question = s->question;
+    struct edge_decision decision;
+    const struct site_settings *site;
+
+    edge_decide(&(struct edge_request){.hosts = s->hosts,
+                                       .connected = connected,
+                                       .is_https = question->is_https,
+                                       .host = question->host,
+                                       .path = question->path,
+                                       .method = question->method,
+                                       .client = asked_client,
+                                       .asker = s},
+                s->arena, &decision);
+    site = settings_of(s, decision.site);
+    if (decision.path.raw.ptr != NULL || decision.path.forward.ptr != NULL) {
+        struct span path = decision.path.forward;
+
+        if (decision.verdict != EDGE_REFUSE || decision.status != 400) {
+            s->answer->path = path;
+            add_step(s, "request", (struct place){0}, "%.*s %.*s%s", SPAN_ARG(question->method),
+                     SPAN_ARG(path),
+                     decision.path.is_rewritten ? " (dot segments removed, or bytes encoded)" : "");
+        }
+    }
+    if (site != NULL && connected == NULL) {
+        s->answer->site = site;
+        add_step(s, "site", site->place, "'%s', %s; plain HTTP, nothing is encrypted", site->name,
+                 how_matched[decision.how]);
+    } else if (site != NULL && decision.site != connected) {
+        s->answer->site = site;
+        add_step(s, "site", site->place,
+                 "'%s' for the host, %s; its TLS settings are those of the connection's site",
+                 site->name, how_matched[decision.how]);
+    }
+    switch (decision.verdict) {
+    case EDGE_ROUTE:
+        follow_route(s, site, decision.route);
+        break;
+    case EDGE_REDIRECT:
+        redirect(s, site, decision.path.forward);
+        break;
+    case EDGE_REFUSE:
+        explain_refusal(s, &decision, site, settings_of(s, connected));
+        break;
     }
 }
 
@@ -392,58 +391,61 @@ static const char *describe_clients(const struct tls_settings *tls)
                : "clients may show a certificate";
 }
 
-static void follow_terminated(struct search *s, const struct site_settings *by_sni)
+static void refuse_door(struct search *s, enum edge_door door, const struct site_settings *site,
+                        const char *shown)
 {
-    const struct route_question *question = s->question;
-    const struct site_settings *site = host_table_find(&s->hosts, question->host);
+    add_step(s, "TLS", site != NULL ? site->place : (struct place){0},
+             "%s: %s; the handshake ends with the alert unrecognized_name", shown,
+             site != NULL ? "its site has neither `tls` nor `passthrough`"
+                          : "no site has this host, and there is no default site");
+    refuse(s, 0,
+           door == EDGE_DOOR_NO_TLS    ? "site_without_tls"
+           : door == EDGE_DOOR_NO_NAME ? "no_server_name"
+                                       : "unknown_server_name");
+}
 
-    if (!read_request(s)) {
-        return;
-    }
-    if (site == by_sni) {
-        find_route(s, by_sni);
-        return;
-    }
-    add_step(s, "site", (struct place){0},
-             "421: the host '%.*s' belongs to %s%s%s, but this connection was made for site '%s'; "
-             "clients then open a new one with the right SNI",
-             SPAN_ARG(question->host), site != NULL ? "site '" : "no site",
-             site != NULL ? site->name : "", site != NULL ? "'" : "", by_sni->name);
-    refuse(s, 421, "misdirected_request");
+static const char *first_certificate(const struct tls_settings *tls)
+{
+    return tls->certificate_count > 0       ? tls->certificates[0].certificate
+           : tls->certificates_from != NULL ? tls->certificates_from
+                                            : "nothing";
 }
 
 static void follow_tls(struct search *s)
 {
-    struct span sni = s->question->sni;
+    const struct route_question *question = s->question;
+    const struct edge_site *found;
     enum host_match how;
-    const struct site_settings *site = host_table_find_how(&s->hosts, sni, &how);
-    const char *shown =
-        sni.ptr == NULL ? "no SNI" : arena_printf(s->arena, "SNI '%.*s'", SPAN_ARG(sni));
+    /* The address in the URL is what a client connects to. */
+    struct span local = host_is_address(question->host) ? question->host : span_make(NULL, 0);
+    enum edge_door door = edge_find_door(s->hosts, question->sni, local, &found, &how);
+    const struct site_settings *site = settings_of(s, found);
+    const char *shown = question->sni.ptr == NULL
+                            ? "no SNI"
+                            : arena_printf(s->arena, "SNI '%.*s'", SPAN_ARG(question->sni));
 
-    if (site == NULL || (site->tls == NULL && site->passthrough == NULL)) {
-        add_step(s, "TLS", site != NULL ? site->place : (struct place){0},
-                 "%s: %s; the handshake ends with the alert unrecognized_name", shown,
-                 site != NULL ? "its site has neither `tls` nor `passthrough`"
-                              : "no site has this host, and there is no default site");
-        refuse(s, 0,
-               site != NULL      ? "site_without_tls"
-               : sni.ptr == NULL ? "no_server_name"
-                                 : "unknown_server_name");
-        return;
-    }
     s->answer->site = site;
-    add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
-    if (site->passthrough != NULL) {
+    switch (door) {
+    case EDGE_DOOR_TERMINATES:
+        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
+        add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
+                 first_certificate(site->tls), describe_clients(site->tls));
+        follow_request(s, found);
+        return;
+    case EDGE_DOOR_PASSES:
+        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
         s->answer->outcome = ROUTE_TO_PASSTHROUGH;
         add_step(s, "TLS", site->place,
                  "passed through: never decrypted here, the client sees the backend's certificate");
         add_backend(s, site->passthrough, "the client's own TLS, byte for byte");
         return;
+    case EDGE_DOOR_NO_NAME:
+    case EDGE_DOOR_UNKNOWN_NAME:
+    case EDGE_DOOR_NO_TLS:
+        s->answer->site = NULL;
+        refuse_door(s, door, site, shown);
+        return;
     }
-    add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
-             site->tls->certificate_count > 0 ? site->tls->certificates[0].certificate : "nothing",
-             describe_clients(site->tls));
-    follow_terminated(s, site);
 }
 
 void route_answer_find(struct route_answer *answer, const struct settings *settings,
@@ -456,12 +458,12 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     if (!find_listener(&s)) {
         return;
     }
-    host_table_init(&s.hosts);
-    fill_hosts(&s);
+    serving_build(&s.serving, settings, arena);
+    s.hosts = &s.serving.hosts[s.listener - settings->listeners];
     if (question->is_https) {
         follow_tls(&s);
     } else {
-        follow_http(&s);
+        follow_request(&s, NULL);
     }
-    host_table_free(&s.hosts);
+    serving_free(&s.serving);
 }

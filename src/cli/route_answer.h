@@ -14,12 +14,13 @@
 
 struct route_question {
     bool is_https;
-    struct span host;   /* as in the URL; brackets stay on an IPv6 address */
-    uint16_t port;      /* never 0 */
-    struct span path;   /* without query; empty is "/" */
-    struct span query;  /* ptr NULL: none */
-    struct span sni;    /* ptr NULL: no name is sent */
-    struct span method; /* a token */
+    struct span host;            /* as in the URL; brackets stay on an IPv6 address */
+    uint16_t port;               /* never 0 */
+    struct span path;            /* without query; empty is "/" */
+    struct span query;           /* ptr NULL: none */
+    struct span sni;             /* ptr NULL: no name is sent */
+    struct span method;          /* a token */
+    bool is_without_certificate; /* else the client's fits whatever rule there is */
 };
 
 enum route_outcome {

@@ -227,6 +227,10 @@ void check_settings(const struct settings *settings, struct config_report *repor
     for (size_t i = 0; i < settings->site_count; i++) {
         check_site(&checker, &settings->sites[i]);
     }
+    bool is_fine = report->errors == 0;
+    for (size_t i = 0; is_fine && i < settings->site_count; i++) {
+        check_routes(&checker, &settings->sites[i]);
+    }
     check_listeners_and_hosts(&checker);
     if (report->errors == 0) {
         check_unused_backends(&checker);

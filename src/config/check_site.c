@@ -95,69 +95,6 @@ static void check_route(const struct checker *checker, const struct route_settin
     check_upgrade(checker, route);
 }
 
-/* Whether every path that `narrow` matches is matched by `wide`. */
-static bool path_covers(const char *wide, const char *narrow)
-{
-    struct span w = span_from_cstr(wide);
-    struct span n = span_from_cstr(narrow);
-
-    if (w.len == 0 || w.ptr[w.len - 1] != '*') {
-        return span_eq(w, n);
-    }
-    return span_starts_with(n, span_head(w, w.len - 1));
-}
-
-static bool has_method(const struct string_list *methods, const char *method)
-{
-    for (size_t i = 0; i < methods->count; i++) {
-        if (strcmp(methods->items[i], method) == 0 ||
-            (strcmp(method, "HEAD") == 0 && strcmp(methods->items[i], "GET") == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* No list means every method but TRACE. */
-static bool methods_cover(const struct string_list *wide, const struct string_list *narrow)
-{
-    if (wide->count == 0) {
-        return !has_method(narrow, "TRACE");
-    }
-    for (size_t i = 0; i < narrow->count; i++) {
-        if (!has_method(wide, narrow->items[i])) {
-            return false;
-        }
-    }
-    return narrow->count != 0;
-}
-
-static void check_reachable(const struct checker *checker, const struct site_settings *site,
-                            size_t index)
-{
-    const struct route_settings *route = &site->routes[index];
-
-    if (config_report_has_errors(checker->report)) {
-        return; /* what was wrong in a match is not what is meant by it */
-    }
-    for (size_t i = 0; i < index; i++) {
-        const struct match_settings *earlier = &site->routes[i].match;
-
-        if (earlier->path == NULL || route->match.path == NULL ||
-            !path_covers(earlier->path, route->match.path) ||
-            !methods_cover(&earlier->methods, &route->match.methods) || earlier->client != NULL) {
-            continue;
-        }
-        config_report_add(checker->report, CONFIG_WARNING, route->place,
-                          "no request can reach this route");
-        config_report_hint(checker->report,
-                           "the route on line %d takes all of its requests; the first that "
-                           "matches wins, so put the narrower one first",
-                           site->routes[i].place.line);
-        return;
-    }
-}
-
 /* Without a verified certificate no rule about it can fit. */
 static void check_match_client(const struct checker *checker, const struct site_settings *site,
                                const struct match_client_settings *client)
@@ -313,6 +250,5 @@ void check_site(const struct checker *checker, const struct site_settings *site)
         if (site->routes[i].match.client != NULL) {
             check_match_client(checker, site, site->routes[i].match.client);
         }
-        check_reachable(checker, site, i);
     }
 }

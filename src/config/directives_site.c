@@ -10,6 +10,8 @@ static const char *const tls_versions[] = {"1.0", "1.1", "1.2", "1.3", NULL};
 static const char *const tls_prefers[] = {"server", "client", NULL};
 static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
 static const char *const client_verifies[] = {"off", "optional", "required", NULL};
+static const char *const otherwises[] = {"next", "deny", NULL};
+static const char *const site_paths[] = {"strict", "as_sent", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
 #define PEM_FILE .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX, .check = rule_path
@@ -341,9 +343,17 @@ static const struct directive match_directives[] = {
      .check = rule_path_pattern,
      .pattern = "^/[^*?#]*\\*?$",
      .doc = "The path: exact, or with a `*` at its end everything that begins so.",
-     .more = "`/v1/*` matches `/v1/` and all below it, but not `/v1`. Case counts. Paths are "
-             "compared after percent-encoded letters and dots are decoded and `.` and `..` are "
-             "resolved.",
+     .more =
+         "`/v1/*` matches `/v1/` and all below it, but not `/v1`. Case counts. Paths are compared "
+         "in one normal form (RFC 3986 section 6.2.2): printable characters are decoded but for "
+         "`/ \\ ? # % ;`, all others are written as `%` and two capital hex digits, `.` and "
+         "`..` are resolved, runs of slashes count as one. Patterns are brought to the same form, "
+         "so "
+         "`/a:b` and `/a%3Ab` are one. The server gets the path as it came, byte for byte, but for "
+         "two things: bytes that no URL may have (`\" < > \\ ^ ` { | }` and those "
+         "above 127) are percent-encoded, and a path with `.` or `..` segments is sent "
+         "resolved. What servers may read in "
+         "different ways is the matter of `paths` of the site. A query is never compared.",
      .example = "path: /v1/*"},
     {.name = "methods",
      .type = DIRECTIVE_TEXTS,
@@ -468,6 +478,21 @@ static const struct directive route_directives[] = {
      .section = &section_match,
      .doc = "Which requests the route takes; without it, all.",
      .example = "match: { path: /v1/*, methods: [GET, POST] }"},
+    {.name = "else",
+     .type = DIRECTIVE_ENUM,
+     SLOT(route_settings, otherwise),
+     .fallback = "next",
+     .words = otherwises,
+     .doc = "Whether requests that only the rule about clients keeps off the route go on to the "
+            "next routes, or are denied.",
+     .more =
+         "`deny` answers requests of the route's path and methods from clients that "
+         "`match.client` does not fit with 403, whatever routes come behind; in a route without "
+         "`match.client`, those of the path whose method is not in `methods` with 405. With "
+         "`next` they are tried on the routes behind, which may let them in: so where a route "
+         "with `match.client` is followed by one for everybody that takes its path, the choice "
+         "must be written down, and is an error otherwise.",
+     .example = "else: deny"},
     {.name = "backend",
      .type = DIRECTIVE_BACKEND,
      SLOT(route_settings, backend),
@@ -580,6 +605,37 @@ static const struct directive site_directives[] = {
              "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
              "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
+    {.name = "paths",
+     .type = DIRECTIVE_ENUM,
+     SLOT(site_settings, paths),
+     .words = site_paths,
+     .doc =
+         "What becomes of paths that servers read in different ways: refused, or sent on as they "
+         "came.",
+     .more =
+         "Whoever can write one path in two ways can pass a rule about it, where the server behind "
+         "reads it otherwise than the gateway. `strict` refuses (400, with the bytes in the log "
+         "and "
+         "in the answer) an encoded slash (`%2F`), a backslash and `%5C`, parameters (`;` and "
+         "`%3B`), what is encoded twice (`%25` before two hex digits), and bytes that are never in "
+         "UTF-8, before any rule is asked. It is what counts where the site has a route with a "
+         "`match.path` other than `/*`, with `match.client`, or with a `respond` of 400 and "
+         "above.\n\n"
+         "`as_sent` sends such paths on, and asks the routes about every reading: each of `%2F`, "
+         "`%5C` and `\\` as a separator or not, parameters kept or dropped, decoded once or up to "
+         "four times, in all combinations. The strictest answer counts: 403 by `match.client`, a "
+         "`respond` of 400 and above, 405, 404, a route for some clients alone, and only then the "
+         "route of the path as it was sent. Bytes that are never in UTF-8, and what is encoded "
+         "more "
+         "often, are refused here too. It is what counts in sites without such "
+         "rules, where there is nothing to pass by.\n\n"
+         "In every site an encoded NUL, a malformed `%`, overlong UTF-8 (`%C0%AF`) and dot "
+         "segments "
+         "that hide behind `%2F`, `%5C` or `;` are refused. What is left to the operator: "
+         "case counts here, and some servers do not mind it; some file systems drop a dot or blank "
+         "at the end of a name. In front of such servers (IIS, files on Windows) name what may "
+         "be reached, and let the rest be refused, rather than the other way round.",
+     .example = "paths: strict"},
     {.name = "routes",
      .type = DIRECTIVE_SECTIONS,
      SLOT(site_settings, routes),

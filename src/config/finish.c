@@ -106,6 +106,9 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     if (site->name == NULL) {
         site->name = site->hosts.count != 0 ? site->hosts.items[0] : "site";
     }
+    if (!is_given(settings, &site->paths)) {
+        site->paths = PATHS_BY_RULES;
+    }
     if (!is_given(settings, &site->plain_http)) {
         site->plain_http =
             site->tls != NULL || site->passthrough != NULL ? PLAIN_HTTP_REDIRECT : PLAIN_HTTP_SERVE;

@@ -156,8 +156,11 @@ struct match_settings {
 
 struct backend_settings;
 
+enum otherwise { OTHERWISE_NEXT, OTHERWISE_DENY };
+
 struct route_settings {
     struct match_settings match;
+    enum otherwise otherwise; /* for what fits all but the rule about clients, else the methods */
     struct backend_settings *backend; /* exactly one of backend, respond, files */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -166,6 +169,10 @@ struct route_settings {
     const char *name;           /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };
+
+/* What becomes of paths that servers read in different ways. BY_RULES: strict where the site has
+ * rules that depend on the path. */
+enum site_paths { PATHS_STRICT, PATHS_AS_SENT, PATHS_BY_RULES };
 
 enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
@@ -176,6 +183,7 @@ struct site_settings {
     struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
+    enum site_paths paths;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
     struct backend_settings *backend; /* these three as written; use `routes` */

@@ -15,8 +15,10 @@ void route_match_init(struct route_match *match, const char *pattern, const char
     for (size_t i = 0; i < method_count; i++) {
         names[i] = span_from_cstr(methods[i]);
     }
-    *match =
-        (struct route_match){path_fold_percent(path, arena), is_prefix, names, method_count, NULL};
+    *match = (struct route_match){.path = path_fold_percent(path, arena),
+                                  .is_prefix = is_prefix,
+                                  .methods = names,
+                                  .method_count = method_count};
 }
 
 static bool path_matches(const struct route_match *match, struct span path)
@@ -49,6 +51,14 @@ static bool method_matches(const struct route_match *match, struct span method)
     return false;
 }
 
+const struct client_names route_any_client;
+
+static bool client_matches(const struct route_match *match, const struct client_names *client)
+{
+    return match->client == NULL || client == &route_any_client ||
+           client_rule_fits(match->client, client);
+}
+
 int route_table_find_for(const struct route_table *table, struct span path, struct span method,
                          const struct client_names *client)
 {
@@ -61,13 +71,86 @@ int route_table_find_for(const struct route_table *table, struct span path, stru
         }
         if (!method_matches(route, method)) {
             result = result == ROUTE_NONE ? ROUTE_METHOD_NOT_ALLOWED : result;
-        } else if (route->client != NULL && !client_rule_fits(route->client, client)) {
+            if (route->is_final && route->client == NULL) {
+                return result;
+            }
+        } else if (!client_matches(route, client)) {
             result = ROUTE_CLIENT_REFUSED;
+            if (route->is_final) {
+                return result;
+            }
         } else {
             return (int)i;
         }
     }
     return result;
+}
+
+static int strictness(const struct route_table *table, int found)
+{
+    switch (found) {
+    case ROUTE_CLIENT_REFUSED:
+        return 5;
+    case ROUTE_METHOD_NOT_ALLOWED:
+        return 3;
+    case ROUTE_NONE:
+        return 2;
+    default:
+        return table->routes[found].refuses ? 4 : table->routes[found].client != NULL;
+    }
+}
+
+int route_table_stricter(const struct route_table *table, int first, int second)
+{
+    return strictness(table, second) > strictness(table, first) ? second : first;
+}
+
+bool route_match_is_all(const struct route_match *match)
+{
+    return match->is_prefix && match->path.len <= 1;
+}
+
+/* A pattern is a path, too: that of a prefix begins all that it fits. */
+static bool path_covers(const struct route_match *wide, const struct route_match *narrow)
+{
+    if (!wide->is_prefix) {
+        return !narrow->is_prefix && span_eq(wide->path, narrow->path);
+    }
+    return span_starts_with(narrow->path, wide->path);
+}
+
+bool route_match_covers(const struct route_match *wide, const struct route_match *narrow)
+{
+    if (!path_covers(wide, narrow) || (narrow->method_count == 0 && wide->method_count != 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < narrow->method_count; i++) {
+        if (!method_matches(wide, narrow->methods[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool route_match_opens(const struct route_match *wide, const struct route_match *narrow)
+{
+    if (!path_covers(wide, narrow)) {
+        return false;
+    }
+    if (narrow->method_count == 0) {
+        for (size_t i = 0; i < wide->method_count; i++) {
+            if (method_matches(narrow, wide->methods[i])) {
+                return true;
+            }
+        }
+        return wide->method_count == 0;
+    }
+    for (size_t i = 0; i < narrow->method_count; i++) {
+        if (method_matches(wide, narrow->methods[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int route_table_find(const struct route_table *table, struct span path, struct span method)

@@ -17,6 +17,10 @@ struct route_match {
     const struct span *methods; /* empty: all but TRACE and CONNECT. GET allows HEAD too. */
     size_t method_count;
     const struct client_rule *client; /* NULL: whoever it is */
+    /* `else: deny`: what fits all but the last of its conditions (client, else methods) is refused
+     * instead of going on to the routes behind it. */
+    bool is_final;
+    bool refuses; /* it answers with an error itself */
 };
 
 /* The memory of both is the caller's. */
@@ -36,6 +40,9 @@ enum {
 void route_match_init(struct route_match *match, const char *pattern, const char *const *methods,
                       size_t method_count, struct arena *arena);
 
+/* A client that fits every rule: for questions about what could be. */
+extern const struct client_names route_any_client;
+
 /* The index of the route, or one of the above. `path` is path.match; "*" (OPTIONS *) matches the
  * prefixes "/" and "". TRACE matches only a route that names it, CONNECT none (RFC 9110 sections
  * 9.3.6 and 9.3.8). */
@@ -43,6 +50,17 @@ int route_table_find(const struct route_table *table, struct span path, struct s
 /* The same for a client with a verified certificate; NULL: it showed none. */
 int route_table_find_for(const struct route_table *table, struct span path, struct span method,
                          const struct client_names *client);
+/* The same for several readings of a path that would be found one by one: which of two results lets
+ * less through. Refusals first, by the client, by an answer of the route's own, by the method, as
+ * there is no route; then routes for some clients alone; between equals, the one that was found
+ * first. */
+int route_table_stricter(const struct route_table *table, int first, int second) MUST_CHECK;
+/* Whether each request that `narrow` fits by path and method is fit by `wide` too. */
+bool route_match_covers(const struct route_match *wide, const struct route_match *narrow);
+/* Whether `wide` fits all paths of `narrow`, and some of its methods. */
+bool route_match_opens(const struct route_match *wide, const struct route_match *narrow);
+/* Whether it fits every path. */
+bool route_match_is_all(const struct route_match *match);
 /* Whether some route of the table asks who the client is. */
 bool route_table_asks_client(const struct route_table *table);
 

@@ -139,98 +139,45 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
     exchange_answer_error(x, status);
 }
 
-/* The site of the request's authority, which on TLS must be the one that the handshake was for:
- * another may have another certificate or ask for one of the client (RFC 9110 section 15.5.20). */
-static bool find_site(struct exchange *x)
+static const struct client_names *ask_client(void *asker)
 {
-    const struct listener *listener = x->session->socket->listener;
-    const struct site *site = host_table_find(&listener->hosts, x->request.host);
-
-    if (x->session->is_tls && site != x->session->site) {
-        exchange_refuse(x, 421, false, "misdirected_request",
-                        "the request's host belongs to another site than the TLS handshake was for",
-                        "the client should open a connection of its own for that host");
-        return false;
-    }
-    if (site == NULL) {
-        exchange_refuse(
-            x, 421, false, "unknown_host", "no site has the request's host",
-            "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default");
-        return false;
-    }
-    x->site = site;
-    return true;
+    return client_identity_names(asker);
 }
 
-/* A trusted proxy took TLS off. That serves as if it had come here, but where the site's TLS does
- * what the proxy's cannot: it ends elsewhere, or it is what lets clients in. */
-static bool needs_tls_here(struct exchange *x)
-{
-    const struct site_settings *site = x->site->settings;
-    bool asks_client = site->tls != NULL && site->tls->clients != NULL &&
-                       site->tls->clients->verify == CLIENT_VERIFY_REQUIRED;
-
-    if (site->plain_http == PLAIN_HTTP_SERVE || (site->passthrough == NULL && !asks_client)) {
-        return false;
-    }
-    exchange_refuse(x, 400, true, "plain_http_refused",
-                    site->passthrough != NULL
-                        ? "the site passes TLS through, and the proxy in front has taken it off"
-                        : "the site asks for client certificates, and the proxy in front has taken "
-                          "TLS off",
-                    "let the proxy pass TLS through, or set plain_http: serve of the site");
-    return true;
-}
-
-/* Plain HTTP, as the client sees it, to a site that speaks TLS. True: the request was answered. */
-static bool keep_off_plain(struct exchange *x)
-{
-    if (exchange_is_https(x)) {
-        return !x->session->is_tls && needs_tls_here(x);
-    }
-    switch (x->site->settings->plain_http) {
-    case PLAIN_HTTP_SERVE:
-        return false;
-    case PLAIN_HTTP_REDIRECT:
-        exchange_answer_redirect(x);
-        return true;
-    case PLAIN_HTTP_REFUSE:
-        break;
-    }
-    exchange_refuse(x, 400, true, "plain_http_refused",
-                    "this site speaks TLS only, and the request came in plain HTTP: use https://",
-                    "use https://, or set plain_http of the site");
-    return true;
-}
-
+/* Which route serves the request, or false: it was answered. */
 static bool find_route(struct exchange *x)
 {
-    const struct route_table *table = &x->site->table;
-    const struct client_names *client =
-        route_table_asks_client(table) ? client_identity_names(x->session) : NULL;
-    int found = route_table_find_for(table, x->path.match, x->request.method_name, client);
+    struct session *session = x->session;
+    struct edge_decision decision;
 
-    if (found >= 0) {
-        x->route = &x->site->routes[found];
+    edge_decide(&(struct edge_request){.hosts = session->socket->listener->hosts,
+                                       .connected = session->is_tls ? session->site->edge : NULL,
+                                       .is_https = exchange_is_https(x),
+                                       .host = x->request.host,
+                                       .path = x->request.path,
+                                       .method = x->request.method_name,
+                                       .client = ask_client,
+                                       .asker = session},
+                &x->arena, &decision);
+    x->path = decision.path;
+    if (decision.site != NULL) {
+        x->site = snapshot_site(session->snapshot, decision.site);
+    }
+    switch (decision.verdict) {
+    case EDGE_ROUTE:
+        x->route = &x->site->routes[decision.route];
         return true;
-    }
-    if (found == ROUTE_METHOD_NOT_ALLOWED || x->request.method == HTTP_CONNECT) {
-        x->refusal.allow = route_table_allow(table, x->path.match, &x->arena);
-        exchange_refuse(x, 405, false, "method_not_allowed",
-                        "no route of the path takes this method",
-                        "name the method in match.methods of a route");
+    case EDGE_REDIRECT:
+        exchange_answer_redirect(x);
         return false;
+    case EDGE_REFUSE:
+        break;
     }
-    if (found == ROUTE_CLIENT_REFUSED) {
-        exchange_refuse(x, 403, false, client != NULL ? "client_not_allowed" : "client_unknown",
-                        client != NULL ? "no route of the path is for this client's certificate"
-                                       : "the routes of the path are for clients that show a "
-                                         "certificate",
-                        "match.client of the routes says whom they are for");
-        return false;
+    if (decision.status == 405 && decision.site != NULL) {
+        x->refusal.allow = route_table_allow(&decision.site->table, x->path.match, &x->arena);
     }
-    exchange_refuse(x, 404, false, "no_route", "no route of the site matches the path",
-                    "add a route, for example one with the path /*");
+    exchange_refuse(x, decision.status, decision.closes, decision.reason, decision.detail,
+                    decision.mend);
     return false;
 }
 
@@ -285,17 +232,7 @@ void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
-    if (request->method == HTTP_CONNECT) {
-        exchange_refuse(x, 405, true, "connect_refused",
-                        "CONNECT asks for a forward proxy, which this is not", NULL);
-        return;
-    }
-    enum path_error error = path_normalise(request->path, &x->arena, &x->path);
-    if (error != PATH_OK) {
-        exchange_refuse(x, 400, true, path_error_word(error), path_error_text(error), NULL);
-        return;
-    }
-    if (!find_site(x) || keep_off_plain(x) || is_too_early(x) || !find_route(x)) {
+    if (!find_route(x) || is_too_early(x)) {
         return;
     }
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {

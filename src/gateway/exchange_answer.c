@@ -90,10 +90,11 @@ void exchange_answer_redirect(struct exchange *x)
     if (named != 0 && named != 80 && named != 443) {
         (void)snprintf(port, sizeof(port), ":%u", named);
     }
+    struct span path = x->path.forward;
     const char *location =
         arena_printf(&x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(host), port,
-                     SPAN_ARG(span_eq(request->path, SPAN_OF("*")) ? SPAN_OF("/") : request->path),
-                     query.ptr != NULL ? "?" : "", SPAN_ARG(query));
+                     SPAN_ARG(span_eq(path, SPAN_OF("*")) ? SPAN_OF("/") : path),
+                     query.ptr != NULL ? "?" : "", SPAN_ARG(path_encode(query, &x->arena)));
     start_response(x, 308);
     add_field(x, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
     send_answer(x, span_make(NULL, 0));

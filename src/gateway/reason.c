@@ -79,8 +79,9 @@ static void gather(void)
             HELLO_MEND);
     }
     for (int i = 1; i < PATH_ERROR_COUNT; i++) {
+        const char *mend = path_error_mend((enum path_error)i);
         add(REASON_PATH, path_error_word((enum path_error)i), path_error_text((enum path_error)i),
-            MALFORMED_MEND);
+            mend != NULL ? mend : MALFORMED_MEND);
     }
     for (int i = 1; i < H1_ERROR_COUNT; i++) {
         add(REASON_H1, h1_error_word((enum h1_error)i), h1_error_text((enum h1_error)i),

@@ -332,9 +332,23 @@ static void start_handshake(struct session *session, struct span bytes)
     }
 }
 
-static const struct site *site_of_hello(struct session *session, const struct hello *hello)
+static enum edge_door find_door(struct session *session, const struct hello *hello)
 {
-    return host_table_find(&session->socket->listener->hosts, hello_sni(hello));
+    char local[SOCK_TEXT_MAX];
+    struct span address = {NULL, 0};
+    const struct edge_site *site;
+    enum host_match how;
+
+    /* Which address it came to takes a system call, so only clients that send no name pay for it.
+     */
+    if ((!hello->has_sni || host_is_address(hello_sni(hello))) &&
+        !session_local(session)->is_unix) {
+        address = span_make(local, peer_ip_text(session_local(session), local));
+    }
+    enum edge_door door =
+        edge_find_door(session->socket->listener->hosts, hello_sni(hello), address, &site, &how);
+    session->site = snapshot_site(session->snapshot, site);
+    return door;
 }
 
 static void on_hello(struct session *session, const struct hello *hello, struct span bytes)
@@ -342,24 +356,25 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     if (hello->has_sni) {
         session->sni = xstrndup(hello->sni_name, hello->sni_len);
     }
-    session->site = site_of_hello(session, hello);
+    enum edge_door door = find_door(session, hello);
     if (hello->best_version == HELLO_VERSION_SSL3 &&
         (session->site == NULL || session->site->passthrough == NULL)) {
         fail_known(session, FAILURE_SSL3); /* it could not send a name either */
         refuse_hello(session, TLS_ALERT_PROTOCOL_VERSION);
         return;
     }
-    if (session->site == NULL) {
-        fail_known(session, hello->has_sni ? FAILURE_UNKNOWN_NAME : FAILURE_NO_NAME);
-        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
-        return;
-    }
-    if (session->site->passthrough != NULL) {
+    switch (door) {
+    case EDGE_DOOR_TERMINATES:
+        break;
+    case EDGE_DOOR_PASSES:
         passthrough_start(session, session->site->passthrough, bytes);
         return;
-    }
-    if (session->site->tls == NULL) {
-        fail_known(session, FAILURE_SITE_WITHOUT_TLS);
+    case EDGE_DOOR_NO_NAME:
+    case EDGE_DOOR_UNKNOWN_NAME:
+    case EDGE_DOOR_NO_TLS:
+        fail_known(session, door == EDGE_DOOR_NO_NAME        ? FAILURE_NO_NAME
+                            : door == EDGE_DOOR_UNKNOWN_NAME ? FAILURE_UNKNOWN_NAME
+                                                             : FAILURE_SITE_WITHOUT_TLS);
         refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
         return;
     }

@@ -108,28 +108,6 @@ static struct backend *find_backend(const struct snapshot *snapshot,
 
 /* ---- sites ---- */
 
-static struct client_name_list name_list(const struct string_list *texts, struct arena *arena)
-{
-    struct span *items = arena_calloc(arena, (texts->count + 1) * sizeof(*items));
-
-    for (size_t i = 0; i < texts->count; i++) {
-        items[i] = span_from_cstr(texts->items[i]);
-    }
-    return (struct client_name_list){items, texts->count};
-}
-
-static const struct client_rule *build_client_rule(const struct match_client_settings *settings,
-                                                   struct arena *arena)
-{
-    struct client_rule *rule = arena_calloc(arena, sizeof(*rule));
-
-    rule->dns = name_list(&settings->dns, arena);
-    rule->uris = name_list(&settings->uri, arena);
-    rule->emails = name_list(&settings->email, arena);
-    rule->subjects = name_list(&settings->subject, arena);
-    return rule;
-}
-
 static int open_root(const struct files_settings *files, struct config_report *report)
 {
     int fd = open(files->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,7 +121,7 @@ static int open_root(const struct files_settings *files, struct config_report *r
 }
 
 static void build_route(struct builder *b, const struct route_settings *settings,
-                        struct route *route, struct route_match *match)
+                        struct route *route)
 {
     struct snapshot *snapshot = b->snapshot;
 
@@ -159,58 +137,28 @@ static void build_route(struct builder *b, const struct route_settings *settings
         route->files_root = open_root(settings->files, b->report);
         b->failed |= route->files_root < 0;
     }
-    route_match_init(match, settings->match.path != NULL ? settings->match.path : "/*",
-                     settings->match.methods.items, settings->match.methods.count,
-                     &snapshot->arena);
-    if (settings->match.client != NULL) {
-        match->client = build_client_rule(settings->match.client, &snapshot->arena);
-    }
 }
 
 static void build_site(struct builder *b, const struct site_settings *settings, struct site *site)
 {
     struct arena *arena = &b->snapshot->arena;
-    struct route_match *matches = arena_calloc(arena, settings->route_count * sizeof(*matches));
+    const struct serving *serving = &b->snapshot->serving;
 
     *site = (struct site){
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .passthrough = find_backend(b->snapshot, settings->passthrough),
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
-        .table = {matches, settings->route_count},
+        .edge = &serving->sites[settings - b->snapshot->settings->sites],
     };
     for (size_t i = 0; i < settings->route_count; i++) {
-        build_route(b, &settings->routes[i], &site->routes[i], &matches[i]);
+        build_route(b, &settings->routes[i], &site->routes[i]);
     }
     if (settings->tls != NULL) {
         site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));
         b->failed |= !site_tls_build(site->tls_source, b->snapshot->settings, settings,
                                      &b->snapshot->trust, b->snapshot->ocsp, arena, b->report);
         site->tls = site->tls_source->context;
-    }
-}
-
-static bool serves(const struct listener_settings *listener, const struct site_settings *site)
-{
-    for (size_t i = 0; i < listener->sites.count; i++) {
-        if (strcmp(listener->sites.items[i], site->name) == 0) {
-            return true;
-        }
-    }
-    return listener->sites.count == 0;
-}
-
-static void build_listener(struct snapshot *snapshot, const struct listener_settings *settings,
-                           struct listener *listener)
-{
-    listener->settings = settings;
-    host_table_init(&listener->hosts);
-    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
-        const struct site_settings *site = &snapshot->settings->sites[i];
-        for (size_t h = 0; serves(settings, site) && h < site->hosts.count; h++) {
-            (void)host_table_add(&listener->hosts, span_from_cstr(site->hosts.items[h]),
-                                 &snapshot->sites[i]);
-        }
     }
 }
 
@@ -297,6 +245,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
         arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
+    serving_build(&snapshot->serving, settings, arena);
     open_key_log(&b);
     for (size_t i = 0; i < settings->backend_count; i++) {
         build_backend(&b, &settings->backends[i], i, &snapshot->backends[i]);
@@ -305,7 +254,8 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }
     for (size_t i = 0; i < settings->listener_count; i++) {
-        build_listener(snapshot, &settings->listeners[i], &snapshot->listeners[i]);
+        snapshot->listeners[i] =
+            (struct listener){&settings->listeners[i], &snapshot->serving.hosts[i]};
     }
     trust_warn_expired(&snapshot->trust, report);
     build_access_log(&b);
@@ -394,7 +344,7 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot)
 
 static void free_site(struct site *site)
 {
-    for (size_t i = 0; i < site->table.count; i++) {
+    for (size_t i = 0; site->edge != NULL && i < site->edge->table.count; i++) {
         if (site->routes != NULL && site->routes[i].settings != NULL &&
             site->routes[i].files_root >= 0) {
             close(site->routes[i].files_root);
@@ -421,9 +371,7 @@ void snapshot_release(struct snapshot *snapshot)
         }
         backend_tls_free(&snapshot->backend_tls[i]);
     }
-    for (size_t i = 0; i < snapshot->settings->listener_count; i++) {
-        host_table_free(&snapshot->listeners[i].hosts);
-    }
+    serving_free(&snapshot->serving);
     ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);
     if (snapshot->access_log != NULL) {
@@ -431,6 +379,11 @@ void snapshot_release(struct snapshot *snapshot)
     }
     arena_destroy(&snapshot->arena);
     free(snapshot);
+}
+
+const struct site *snapshot_site(const struct snapshot *snapshot, const struct edge_site *site)
+{
+    return site != NULL ? &snapshot->sites[serving_index(&snapshot->serving, site)] : NULL;
 }
 
 const struct listener *snapshot_listener_of_socket(const struct snapshot *snapshot,

@@ -7,9 +7,8 @@
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
 #include "config/config.h"
+#include "config/serving.h"
 #include "config/settings.h"
-#include "edge/host_table.h"
-#include "edge/route.h"
 #include "gateway/trust.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
@@ -30,21 +29,22 @@ struct route {
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;     /* NULL: it does not terminate */
-    struct site_tls *tls_source; /* what it was built from; for the control thread */
-    struct backend *passthrough; /* NULL: it does not pass through */
-    struct route *routes;
-    struct route_table table;
+    struct tls_context *tls;      /* NULL: it does not terminate */
+    struct site_tls *tls_source;  /* what it was built from; for the control thread */
+    struct backend *passthrough;  /* NULL: it does not pass through */
+    const struct edge_site *edge; /* what decides about it */
+    struct route *routes;         /* in the order of edge->table */
 };
 
 struct listener {
     const struct listener_settings *settings;
-    struct host_table hosts; /* to struct site */
+    const struct host_table *hosts; /* to struct edge_site; snapshot_site */
 };
 
 struct snapshot {
     const struct settings *settings;
     struct arena arena;
+    struct serving serving;
     struct listener *listeners;
     struct site *sites;
     struct backend *backends;
@@ -72,6 +72,8 @@ void snapshot_refresh_certificates(struct snapshot *snapshot);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* The last one frees it. */
 void snapshot_release(struct snapshot *snapshot);
+/* NULL for NULL. */
+const struct site *snapshot_site(const struct snapshot *snapshot, const struct edge_site *site);
 /* Which listener a socket belongs to: sockets are bound in the order of the settings. */
 const struct listener *snapshot_listener_of_socket(const struct snapshot *snapshot,
                                                    size_t socket_index);

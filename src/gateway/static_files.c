@@ -93,11 +93,11 @@ static int open_entry(const struct file_lookup *lookup, const char *name, struct
  * location begins with one '/', since path has no runs of them, so it never names another host. */
 static void redirect_to_folder(const struct file_lookup *lookup)
 {
-    struct span query = lookup->request->query;
-    const char *location =
-        query.ptr != NULL
-            ? arena_printf(lookup->arena, "%.*s/?%.*s", SPAN_ARG(lookup->path), SPAN_ARG(query))
-            : arena_printf(lookup->arena, "%.*s/", SPAN_ARG(lookup->path));
+    struct span query = path_encode(lookup->request->query, lookup->arena);
+    struct span path = path_encode(lookup->path, lookup->arena);
+    const char *location = query.ptr != NULL ? arena_printf(lookup->arena, "%.*s/?%.*s",
+                                                            SPAN_ARG(path), SPAN_ARG(query))
+                                             : arena_printf(lookup->arena, "%.*s/", SPAN_ARG(path));
 
     lookup->answer->status = 308;
     add_field(lookup, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));

@@ -6,11 +6,15 @@
 /* RFC 3986 section 3.2.2 asks for names of at most 255 bytes, as DNS does. */
 #define HOST_MAX 255
 
-/* port = *DIGIT in RFC 3986 section 3.2.3; here 1 to 5 of them, and 1 to 65535. */
+/* port = *DIGIT in RFC 3986 section 3.2.3; here up to 5 of them, and 1 to 65535. None at all means
+ * the scheme's, as if there were no colon (RFC 3986 section 6.2.3). */
 static bool parse_port(struct span digits, uint16_t *port)
 {
     uint64_t n;
 
+    if (digits.len == 0) {
+        return true;
+    }
     if (digits.len > 5 || !span_to_u64(digits, UINT16_MAX, &n) || n == 0) {
         return false;
     }

@@ -24,14 +24,11 @@
      (c) == '*' || (c) == '+' || (c) == ',' || (c) == ';' || (c) == '=')
 
 #define IS_REG_NAME(c) (IS_UNRESERVED(c) || (IS_SUB_DELIM(c) && (c) != ','))
-#define IS_TARGET(c) (IS_VISIBLE(c) && (c) != '#' && (c) != '\\' && (c) != '<' && (c) != '>')
-#define IS_QUERY_ONLY(c)                                                                           \
-    ((c) == '"' || (c) == '^' || (c) == '`' || (c) == '{' || (c) == '|' || (c) == '}')
+#define IS_TARGET(c) ((IS_VISIBLE(c) && (c) != '#') || (c) >= 0x80)
 
 #define CLASS(c)                                                                                   \
     (uint8_t)((IS_TOKEN(c) ? HTTP_TOKEN : 0) | (IS_VALUE(c) ? HTTP_VALUE : 0) |                    \
-              (IS_TARGET(c) ? HTTP_TARGET : 0) | (IS_QUERY_ONLY(c) ? HTTP_QUERY_ONLY : 0) |        \
-              ((c) == '%' ? HTTP_PERCENT : 0) | (IS_REG_NAME(c) ? HTTP_REG_NAME : 0) |             \
+              (IS_TARGET(c) ? HTTP_TARGET : 0) | (IS_REG_NAME(c) ? HTTP_REG_NAME : 0) |            \
               (IS_HEX(c) ? HTTP_HEX_DIGIT : 0) | (IS_UPPER(c) ? HTTP_UPPER_CASE : 0))
 #define FOUR(c) CLASS(c), CLASS((c) + 1), CLASS((c) + 2), CLASS((c) + 3)
 #define SIXTEEN(c) FOUR(c), FOUR((c) + 4), FOUR((c) + 8), FOUR((c) + 12)

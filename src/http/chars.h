@@ -13,8 +13,6 @@ enum http_class {
     HTTP_TOKEN = 1,       /* tchar (RFC 9110 section 5.6.2) */
     HTTP_VALUE = 2,       /* HTAB, SP, VCHAR, obs-text: field values and reason phrases */
     HTTP_TARGET = 4,      /* may stand in a request target; the rule is in h1_parse.h */
-    HTTP_QUERY_ONLY = 8,  /* of those, only behind the '?' */
-    HTTP_PERCENT = 16,    /* '%' */
     HTTP_REG_NAME = 32,   /* may stand in a host name; the rule is in message.h */
     HTTP_HEX_DIGIT = 64,  /* either case */
     HTTP_UPPER_CASE = 128 /* 'A' to 'Z' */

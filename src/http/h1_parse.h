@@ -5,9 +5,9 @@
  * apart. Anything on which two implementations could disagree about where a message ends is an
  * error: there is no lenient mode.
  *
- * Request targets (RFC 9112 section 3.2) are visible ASCII. Refused anywhere in them: '#', '\',
- * '<', '>', a '%' that two hex digits do not follow, and %00. Refused in the path, but not in the
- * query, where browsers send them as they are: '"', '^', '`', '{', '|', '}'. Absolute form is for
+ * Request targets (RFC 9112 section 3.2) hold any byte but controls, blanks and '#': browsers send
+ * some of those that RFC 3986 does not allow, and what a path's bytes mean is asked where it is
+ * matched (edge/path.h). Absolute form is for
  * http and https only, "*" for OPTIONS only, host:port for CONNECT only and the only form CONNECT
  * may have. An absolute target without a path has the path "/", or "*" with OPTIONS and no query
  * (RFC 9112 section 3.2.4). Where both the target and Host name an authority they must agree.

@@ -2,31 +2,9 @@
 #include "http/fields.h"
 #include "http/h1_internal.h"
 
-/* The bytes are all HTTP_TARGET. Percent triplets stay as they are, but must be triplets, and not
- * %00, which ends the name in whatever C code is behind us. */
-static bool is_clean(struct span s, bool is_query)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (LIKELY(!http_is(s.ptr[i], HTTP_PERCENT | HTTP_QUERY_ONLY))) {
-            continue;
-        }
-        if (s.ptr[i] != '%') {
-            if (!is_query) {
-                return false;
-            }
-            continue;
-        }
-        if (s.len - i < 3 || !http_is(s.ptr[i + 1], HTTP_HEX_DIGIT) ||
-            !http_is(s.ptr[i + 2], HTTP_HEX_DIGIT) ||
-            (s.ptr[i + 1] == '0' && s.ptr[i + 2] == '0')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* s is "/path?query". */
-static enum h1_error split_query(struct span s, struct http_request *request)
+/* s is "/path?query". What its bytes mean, and which of them no path may have, is told where the
+ * path is matched (edge/path.h), which can say more about it. */
+static void split_query(struct span s, struct http_request *request)
 {
     const char *mark = memchr(s.ptr, '?', s.len);
 
@@ -36,10 +14,6 @@ static enum h1_error split_query(struct span s, struct http_request *request)
         request->path = span_head(s, at);
         request->query = span_skip(s, at + 1);
     }
-    if (!is_clean(request->path, false) || !is_clean(request->query, true)) {
-        return H1_BAD_TARGET;
-    }
-    return H1_OK;
 }
 
 /* scheme "://" authority path-abempty [ "?" query ] (RFC 9112 section 3.2.2) */
@@ -65,12 +39,12 @@ static enum h1_error parse_absolute(struct http_request *request)
         return H1_BAD_HOST;
     }
     rest = span_skip(rest, len);
-    enum h1_error error = split_query(rest, request);
+    split_query(rest, request);
     if (request->path.len == 0) {
         bool is_asterisk = request->method == HTTP_OPTIONS && request->query.ptr == NULL;
         request->path = is_asterisk ? SPAN_OF("*") : SPAN_OF("/");
     }
-    return error;
+    return H1_OK;
 }
 
 /* uri-host ":" port (RFC 9112 section 3.2.3) */
@@ -96,7 +70,8 @@ enum h1_error h1_parse_target(struct http_request *request)
     }
     if (LIKELY(request->target.ptr[0] == '/')) {
         request->target_form = HTTP_TARGET_ORIGIN;
-        return split_query(request->target, request);
+        split_query(request->target, request);
+        return H1_OK;
     }
     if (request->target.len == 1 && request->target.ptr[0] == '*') {
         request->target_form = HTTP_TARGET_ASTERISK;

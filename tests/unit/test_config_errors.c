@@ -293,6 +293,60 @@ static const struct message_case errors[] = {
      "write connect_timeout: 3s"},
 };
 
+#define TWO_WAY HOST "    tls: { certificate: c, key: k, clients: { ca: a } }\n    routes:\n"
+#define PARTNERS "match: { path: /admin/*, client: { dns: a.example } }, backend: '127.0.0.1:1'"
+
+/* Rules that others make void. What restricts is on line 5. */
+static const struct message_case void_rules[] = {
+    {TWO_WAY "      - { " PARTNERS " }\n    backend: 127.0.0.1:1\n", 5, 44,
+     "the route is for some clients, but the others are let in by the one on line 6",
+     "'else: deny'"},
+    {TWO_WAY "      - { " PARTNERS " }\n      - { backend: '127.0.0.1:2' }\n", 5, 44,
+     "let in by the one on line 6", "'else: next'"},
+    {TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /admin/* }, files: x }\n", 5, 44,
+     "let in by the one on line 6", NULL},
+    {TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /%61dm* }, respond: {} }\n", 5, 44,
+     "let in by the one on line 6", NULL},
+    {TWO_WAY "      - { " PARTNERS
+             " }\n      - { match: { methods: PUT }, backend: '127.0.0.1:1' }\n",
+     5, 44, "let in by the one on line 6", NULL},
+    {TWO_WAY "      - { " PARTNERS
+             " }\n      - { match: { path: /x }, files: x }\n      - { match: { methods: [GET] }, "
+             "files: x }\n",
+     5, 44, "let in by the one on line 7", NULL},
+    {HOST
+     "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1' }\n    "
+     "backend: 127.0.0.1:1\n",
+     4, 39, "for some methods, but the others are let in by the one on line 5", "405"},
+    {HOST "    routes:\n      - { else: deny, backend: '127.0.0.1:1' }\n", 4, 17,
+     "'else: deny' in a route that is for every client and method", "'client' or 'methods'"},
+    {TWO_WAY "      - { backend: '127.0.0.1:1' }\n      - { " PARTNERS " }\n", 6, 9,
+     "no request can reach this route", "on line 5"},
+    {ROUTE "        match: { path: /a%2Fb }\n", 5, 24, "path '/a%2Fb' would match nothing",
+     "'paths: as_sent'"},
+    {ROUTE "        match: { path: /a;b/* }\n", 5, 24, "path '/a;b/*' would match nothing",
+     "\";\" at byte 3"},
+    {ROUTE "        match: { path: /a%00 }\n    paths: as_sent\n", 5, 24, "would match nothing",
+     "NUL"},
+};
+
+/* Those that nothing makes void, or of which it is said. */
+static const char *const sound_rules[] = {
+    TWO_WAY "      - { " PARTNERS ", else: deny }\n    backend: 127.0.0.1:1\n",
+    TWO_WAY "      - { " PARTNERS ", else: next }\n    backend: 127.0.0.1:1\n",
+    TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /x* }, files: x }\n",
+    TWO_WAY "      - { " PARTNERS " }\n    respond: { status: 403 }\n",
+    TWO_WAY "      - { " PARTNERS
+            " }\n      - { match: { client: { dns: b.example } }, files: x }\n",
+    HOST
+    "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1' }\n    "
+    "backend: 127.0.0.1:2\n",
+    HOST "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1', "
+         "body_limit: 1 }\n    backend: 127.0.0.1:1\n",
+    ROUTE "        match: { path: /a;b/* }\n    paths: as_sent\n",
+    ROUTE "        match: { path: /a%3Ab }\n",
+};
+
 static const struct message_case warnings[] = {
     {BACKEND, 5, 11, "backend 'b' is not used", "backend: b"},
     {ROUTE "      - match: { path: /a, methods: [GET] }\n        files: x\n", 5, 9,
@@ -347,6 +401,29 @@ static void each_error_has_its_place_and_mend(void **state)
         settings = load(errors[i].yaml, strlen(errors[i].yaml), &report);
         check_message(&errors[i], &report, CONFIG_ERROR);
         assert_null(settings);
+        config_report_free(&report);
+    }
+}
+
+static void rules_that_others_make_void_are_errors(void **state)
+{
+    struct config_report report;
+    struct settings *settings;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(void_rules); i++) {
+        settings = load(void_rules[i].yaml, strlen(void_rules[i].yaml), &report);
+        check_message(&void_rules[i], &report, CONFIG_ERROR);
+        assert_null(settings);
+        config_report_free(&report);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(sound_rules); i++) {
+        settings = load(sound_rules[i], strlen(sound_rules[i]), &report);
+        if (report.count != 0) {
+            config_report_print(&report, stderr, false);
+        }
+        assert_int_equal(report.count, 0);
+        settings_destroy(settings);
         config_report_free(&report);
     }
 }
@@ -577,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_error_has_its_place_and_mend),
+        cmocka_unit_test(rules_that_others_make_void_are_errors),
         cmocka_unit_test(each_warning_comes_with_settings),
         cmocka_unit_test(every_beginning_of_every_case_is_survived),
         cmocka_unit_test(all_errors_are_printed_at_once_in_order),

@@ -1,0 +1,173 @@
+/* What routes take from each other: those that nothing can reach, those whose rule another one
+ * makes void, and paths that never come. Asked of the tables that requests are routed by. */
+#include "config/check_internal.h"
+#include "config/complaint.h"
+#include "config/serving.h"
+
+struct routes {
+    const struct checker *checker;
+    const struct site_settings *site;
+    struct route_match *matches;
+};
+
+static const struct route_settings *route_at(const struct routes *routes, size_t index)
+{
+    return &routes->site->routes[index];
+}
+
+static void check_reachable(const struct routes *routes, size_t index)
+{
+    const struct route_match *match = &routes->matches[index];
+    const struct route_settings *route = route_at(routes, index);
+
+    for (size_t i = 0; i < index; i++) {
+        const struct route_match *earlier = &routes->matches[i];
+
+        if (earlier->client != NULL || !route_match_covers(earlier, match)) {
+            continue;
+        }
+        /* Where it was to keep somebody off, it does not. */
+        config_report_add(routes->checker->report,
+                          match->client != NULL ? CONFIG_ERROR : CONFIG_WARNING, route->place,
+                          "no request can reach this route");
+        config_report_hint(routes->checker->report,
+                           "the route on line %d takes all of its requests; the first that "
+                           "matches wins, so put the narrower one first",
+                           route_at(routes, i)->place.line);
+        return;
+    }
+}
+
+static bool same_upgrades(const struct string_list *one, const struct string_list *other)
+{
+    if (one->count != other->count) {
+        return false;
+    }
+    for (size_t i = 0; i < one->count; i++) {
+        if (strcmp(one->items[i], other->items[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether a request is treated the same by both. */
+static bool same_answer(const struct route_settings *one, const struct route_settings *other)
+{
+    if (one->files != NULL && other->files != NULL) {
+        return one->files->root != NULL && other->files->root != NULL &&
+               strcmp(one->files->root, other->files->root) == 0;
+    }
+    return one->backend != NULL && one->backend == other->backend &&
+           one->body_limit == other->body_limit && same_upgrades(&one->upgrade, &other->upgrade);
+}
+
+static void report_void(const struct routes *routes, size_t index, size_t by)
+{
+    const struct route_settings *route = route_at(routes, index);
+    bool is_client = route->match.client != NULL;
+
+    config_report_add(routes->checker->report, CONFIG_ERROR,
+                      is_client ? route->match.client->place
+                                : check_place(routes->checker, &route->match.methods, route->place),
+                      is_client ? "the route is for some clients, but the others are let in by the "
+                                  "one on line %d"
+                                : "the route is for some methods, but the others are let in by the "
+                                  "one on line %d",
+                      route_at(routes, by)->place.line);
+    config_report_hint(routes->checker->report,
+                       is_client
+                           ? "add 'else: deny' to the route to answer the others with 403, or "
+                             "'else: next' if that is what is meant"
+                           : "add 'else: deny' to the route to answer the others with 405, or "
+                             "'else: next' if that is what is meant");
+}
+
+/* A rule that keeps nobody off is worse than none, as somebody relies on it. */
+static void check_void(const struct routes *routes, size_t index)
+{
+    const struct route_settings *route = route_at(routes, index);
+    const struct route_match *match = &routes->matches[index];
+
+    if (check_is_given(routes->checker, &route->otherwise) ||
+        (match->client == NULL && match->method_count == 0)) {
+        return;
+    }
+    for (size_t i = index + 1; i < routes->site->route_count; i++) {
+        const struct route_match *later = &routes->matches[i];
+        struct route_match any_method = *match;
+
+        if (later->client != NULL || later->refuses) {
+            continue;
+        }
+        any_method.method_count = 0;
+        if (match->client != NULL ? route_match_opens(later, match)
+                                  : route_match_covers(later, &any_method) &&
+                                        same_answer(route, route_at(routes, i))) {
+            report_void(routes, index, i);
+            return;
+        }
+    }
+}
+
+static void check_else(const struct routes *routes, size_t index)
+{
+    const struct route_settings *route = route_at(routes, index);
+
+    if (route->otherwise == OTHERWISE_DENY && routes->matches[index].client == NULL &&
+        routes->matches[index].method_count == 0) {
+        config_report_add(routes->checker->report, CONFIG_ERROR,
+                          check_place(routes->checker, &route->otherwise, route->place),
+                          "'else: deny' in a route that is for every client and method");
+        config_report_hint(routes->checker->report,
+                           "add to its 'match' whom it is for: 'client' or 'methods'; or remove "
+                           "'else'");
+    }
+}
+
+/* What is refused before the routes are asked is matched by none. */
+static void check_pattern(const struct routes *routes, size_t index, struct arena *arena)
+{
+    const struct route_settings *route = route_at(routes, index);
+    struct span pattern = span_from_cstr(route->match.path != NULL ? route->match.path : "/*");
+    struct path path;
+    enum path_error error;
+
+    if (pattern.len > 1 && pattern.ptr[pattern.len - 1] == '*') {
+        pattern.len--;
+    }
+    error = path_normalise(pattern, arena, &path);
+    if (error == PATH_OK && routes->site->paths != PATHS_AS_SENT) {
+        error = path_check_strict(&path);
+    }
+    if (error == PATH_OK) {
+        return;
+    }
+    config_report_add(routes->checker->report, CONFIG_ERROR,
+                      check_place(routes->checker, &route->match.path, route->place),
+                      "path %s would match nothing: such requests are refused",
+                      quote_cstr(route->match.path).text);
+    config_report_hint(routes->checker->report, "%s%s", path_error_detail(error, &path, arena),
+                       path_error_mend(error) != NULL
+                           ? "; 'paths: as_sent' of the site lets them through to the routes"
+                           : "");
+}
+
+void check_routes(const struct checker *checker, const struct site_settings *site)
+{
+    struct routes routes = {checker, site, NULL};
+    struct arena arena;
+
+    arena_init(&arena, 4096);
+    routes.matches = arena_calloc(&arena, (site->route_count + 1) * sizeof(*routes.matches));
+    for (size_t i = 0; i < site->route_count; i++) {
+        serving_match_init(&routes.matches[i], &site->routes[i], &arena);
+    }
+    for (size_t i = 0; i < site->route_count; i++) {
+        check_reachable(&routes, i);
+        check_void(&routes, i);
+        check_else(&routes, i);
+        check_pattern(&routes, i, &arena);
+    }
+    arena_destroy(&arena);
+}

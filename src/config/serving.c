@@ -1,0 +1,260 @@
+#include "config/serving.h"
+
+bool serving_same_name(const char *one, const char *other)
+{
+    return span_ieq(span_from_cstr(one), span_from_cstr(other));
+}
+
+bool serving_listener_has(const struct listener_settings *listener,
+                          const struct site_settings *site)
+{
+    for (size_t i = 0; i < listener->sites.count; i++) {
+        if (serving_same_name(listener->sites.items[i], site->name)) {
+            return true;
+        }
+    }
+    return listener->sites.count == 0;
+}
+
+/* ---- routes ---- */
+
+static struct client_name_list name_list(const struct string_list *texts, struct arena *arena)
+{
+    struct span *items = arena_calloc(arena, (texts->count + 1) * sizeof(*items));
+
+    for (size_t i = 0; i < texts->count; i++) {
+        items[i] = span_from_cstr(texts->items[i]);
+    }
+    return (struct client_name_list){items, texts->count};
+}
+
+static const struct client_rule *build_client_rule(const struct match_client_settings *settings,
+                                                   struct arena *arena)
+{
+    struct client_rule *rule = arena_calloc(arena, sizeof(*rule));
+
+    rule->dns = name_list(&settings->dns, arena);
+    rule->uris = name_list(&settings->uri, arena);
+    rule->emails = name_list(&settings->email, arena);
+    rule->subjects = name_list(&settings->subject, arena);
+    return rule;
+}
+
+void serving_match_init(struct route_match *match, const struct route_settings *route,
+                        struct arena *arena)
+{
+    const struct match_settings *settings = &route->match;
+
+    route_match_init(match, settings->path != NULL ? settings->path : "/*", settings->methods.items,
+                     settings->methods.count, arena);
+    if (settings->client != NULL) {
+        match->client = build_client_rule(settings->client, arena);
+    }
+    match->is_final = route->otherwise == OTHERWISE_DENY;
+    match->refuses = route->respond != NULL && route->respond->status >= 400;
+}
+
+bool serving_has_rules(const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct route_settings *route = &site->routes[i];
+        const char *path = route->match.path;
+
+        if ((path != NULL && strcmp(path, "/*") != 0) || route->match.client != NULL ||
+            (route->respond != NULL && route->respond->status >= 400)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum edge_paths paths_of(const struct site_settings *site)
+{
+    switch (site->paths) {
+    case PATHS_STRICT:
+        return EDGE_PATHS_STRICT;
+    case PATHS_AS_SENT:
+        return serving_has_rules(site) ? EDGE_PATHS_EACH_READING : EDGE_PATHS_FREE;
+    case PATHS_BY_RULES:
+        break;
+    }
+    return serving_has_rules(site) ? EDGE_PATHS_STRICT : EDGE_PATHS_FREE;
+}
+
+/* ---- TLS ---- */
+
+static bool same_text(const char *one, const char *other)
+{
+    return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static bool same_list(const struct string_list *one, const struct string_list *other)
+{
+    if (one->count != other->count) {
+        return false;
+    }
+    for (size_t i = 0; i < one->count; i++) {
+        if (strcmp(one->items[i], other->items[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_certificates(const struct tls_settings *one, const struct tls_settings *other)
+{
+    if (one->certificate_count != other->certificate_count ||
+        !same_text(one->certificates_from, other->certificates_from)) {
+        return false;
+    }
+    for (size_t i = 0; i < one->certificate_count; i++) {
+        if (!same_text(one->certificates[i].certificate, other->certificates[i].certificate) ||
+            !same_text(one->certificates[i].key, other->certificates[i].key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* NULL and `verify: off` are the same. */
+static const struct tls_clients_settings *clients_of(const struct tls_settings *tls)
+{
+    return tls->clients != NULL && tls->clients->verify != CLIENT_VERIFY_OFF ? tls->clients : NULL;
+}
+
+static bool same_clients(const struct tls_clients_settings *one,
+                         const struct tls_clients_settings *other)
+{
+    if (one == NULL || other == NULL) {
+        return one == other;
+    }
+    return one->verify == other->verify && one->depth == other->depth &&
+           same_text(one->ca, other->ca) && same_text(one->crl, other->crl);
+}
+
+/* What counts where a version is not given is the policy's. */
+static const char *lowest_version(const struct tls_settings *tls)
+{
+    static const char *const lowest[] = {"1.2", "1.3", "1.0"};
+
+    return tls->min_version != NULL ? tls->min_version : lowest[tls->policy];
+}
+
+static const char *highest_version(const struct tls_settings *tls)
+{
+    return tls->max_version != NULL ? tls->max_version : "1.3";
+}
+
+bool serving_same_tls(const struct tls_settings *one, const struct tls_settings *other)
+{
+    return same_certificates(one, other) && same_clients(clients_of(one), clients_of(other)) &&
+           one->policy == other->policy && same_text(lowest_version(one), lowest_version(other)) &&
+           same_text(highest_version(one), highest_version(other)) &&
+           same_list(&one->ciphers, &other->ciphers) &&
+           same_list(&one->cipher_suites, &other->cipher_suites) &&
+           same_list(&one->groups, &other->groups) &&
+           same_list(&one->signature_algorithms, &other->signature_algorithms) &&
+           one->prefer == other->prefer && one->protocols == other->protocols &&
+           one->early_data == other->early_data;
+}
+
+/* Sites by their first file of certificates, since most have files of their own: only those that
+ * share it are compared. */
+struct tls_class {
+    size_t site;
+    struct tls_class *next;
+};
+
+static size_t tls_class_of(const struct settings *settings, size_t index, struct map *classes,
+                           struct arena *arena)
+{
+    const struct tls_settings *tls = settings->sites[index].tls;
+    const char *file;
+
+    if (tls == NULL) {
+        return index;
+    }
+    file = tls->certificate_count != 0 ? tls->certificates[0].certificate : tls->certificates_from;
+    struct span key = file != NULL ? span_from_cstr(file) : SPAN_OF("");
+    struct tls_class *class = map_find(classes, key);
+    struct tls_class *last = NULL;
+
+    for (; class != NULL; last = class, class = class->next) {
+        if (serving_same_tls(settings->sites[class->site].tls, tls)) {
+            return class->site;
+        }
+    }
+    class = arena_calloc(arena, sizeof(*class));
+    class->site = index;
+    if (last != NULL) {
+        last->next = class;
+    } else {
+        (void)map_add(classes, key, class);
+    }
+    return index;
+}
+
+/* ---- the whole ---- */
+
+static void build_site(struct edge_site *site, const struct settings *settings, size_t index,
+                       struct map *classes, struct arena *arena)
+{
+    const struct site_settings *from = &settings->sites[index];
+    struct route_match *matches = arena_calloc(arena, (from->route_count + 1) * sizeof(*matches));
+
+    for (size_t i = 0; i < from->route_count; i++) {
+        serving_match_init(&matches[i], &from->routes[i], arena);
+    }
+    *site = (struct edge_site){
+        .tls = from->passthrough != NULL ? EDGE_TLS_PASSES
+               : from->tls != NULL       ? EDGE_TLS_ENDS
+                                         : EDGE_TLS_NONE,
+        .plain = from->plain_http == PLAIN_HTTP_REDIRECT ? EDGE_PLAIN_REDIRECT
+                 : from->plain_http == PLAIN_HTTP_SERVE  ? EDGE_PLAIN_SERVE
+                                                         : EDGE_PLAIN_REFUSE,
+        .paths = paths_of(from),
+        .wants_client = from->tls != NULL && from->tls->clients != NULL &&
+                        from->tls->clients->verify == CLIENT_VERIFY_REQUIRED,
+        .tls_class = tls_class_of(settings, index, classes, arena),
+        .table = {matches, from->route_count},
+    };
+}
+
+void serving_build(struct serving *serving, const struct settings *settings, struct arena *arena)
+{
+    struct map classes;
+
+    *serving = (struct serving){
+        .sites = arena_calloc(arena, (settings->site_count + 1) * sizeof(*serving->sites)),
+        .hosts = arena_calloc(arena, (settings->listener_count + 1) * sizeof(*serving->hosts)),
+        .listener_count = settings->listener_count,
+    };
+    map_init(&classes);
+    for (size_t i = 0; i < settings->site_count; i++) {
+        build_site(&serving->sites[i], settings, i, &classes, arena);
+    }
+    map_free(&classes);
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        host_table_init(&serving->hosts[i]);
+        for (size_t k = 0; k < settings->site_count; k++) {
+            const struct site_settings *site = &settings->sites[k];
+
+            if (!serving_listener_has(&settings->listeners[i], site)) {
+                continue;
+            }
+            for (size_t h = 0; h < site->hosts.count; h++) {
+                /* A host that is there twice was an error of the configuration. */
+                (void)host_table_add(&serving->hosts[i], span_from_cstr(site->hosts.items[h]),
+                                     &serving->sites[k]);
+            }
+        }
+    }
+}
+
+void serving_free(struct serving *serving)
+{
+    for (size_t i = 0; i < serving->listener_count; i++) {
+        host_table_free(&serving->hosts[i]);
+    }
+    serving->listener_count = 0;
+}

@@ -1,0 +1,40 @@
+/* The settings as the questions of edge/serve.h want them: which site and route serves what. Built
+ * by the snapshot for live traffic, by `tidegate route`, and by the checks. */
+#ifndef TIDEGATE_CONFIG_SERVING_H
+#define TIDEGATE_CONFIG_SERVING_H
+
+#include "config/settings.h"
+#include "edge/serve.h"
+
+struct serving {
+    struct edge_site *sites;  /* one for each of settings->sites, in its order */
+    struct host_table *hosts; /* of each of settings->listeners; to the sites */
+    size_t listener_count;
+};
+
+/* Everything but the hash tables lives in the arena; the texts are the settings'. */
+void serving_build(struct serving *serving, const struct settings *settings, struct arena *arena);
+void serving_free(struct serving *serving);
+
+/* The index of the site among the settings'. */
+static inline size_t serving_index(const struct serving *serving, const struct edge_site *site)
+{
+    return (size_t)(site - serving->sites);
+}
+
+/* Whether the listener serves the site: it names none, or this one. */
+bool serving_listener_has(const struct listener_settings *listener,
+                          const struct site_settings *site);
+/* The only comparison of names by which one part of the configuration refers to another (sites,
+ * backends): case does not count. Tables of such names (base/map.h) compare alike. */
+bool serving_same_name(const char *one, const char *other);
+/* A route's conditions as they are compared. */
+void serving_match_init(struct route_match *match, const struct route_settings *route,
+                        struct arena *arena);
+/* Whether a rule of the site depends on the path or refuses, so that the path's spelling counts. */
+bool serving_has_rules(const struct site_settings *site);
+/* Whether two sites show clients the same certificates, ask the same of them, and speak TLS alike.
+ */
+bool serving_same_tls(const struct tls_settings *one, const struct tls_settings *other);
+
+#endif

@@ -1,0 +1,199 @@
+#include "edge/serve.h"
+
+#include "edge/path_reading.h"
+
+enum edge_door edge_find_door(const struct host_table *hosts, struct span sni, struct span local,
+                              const struct edge_site **site, enum host_match *how)
+{
+    bool has_name = sni.len != 0 && !host_is_address(sni);
+
+    *site = has_name ? NULL : host_table_find_address(hosts, local);
+    *how = HOST_MATCH_ADDRESS;
+    if (*site == NULL) {
+        *site = host_table_find_how(hosts, has_name ? sni : span_make(NULL, 0), how);
+    }
+    if (*site == NULL) {
+        return has_name ? EDGE_DOOR_UNKNOWN_NAME : EDGE_DOOR_NO_NAME;
+    }
+    switch ((*site)->tls) {
+    case EDGE_TLS_ENDS:
+        return EDGE_DOOR_TERMINATES;
+    case EDGE_TLS_PASSES:
+        return EDGE_DOOR_PASSES;
+    case EDGE_TLS_NONE:
+        break;
+    }
+    return EDGE_DOOR_NO_TLS;
+}
+
+static bool refuse(struct edge_decision *d, unsigned status, const char *reason, const char *detail,
+                   const char *mend)
+{
+    d->verdict = EDGE_REFUSE;
+    d->status = status;
+    d->reason = reason;
+    d->detail = detail;
+    d->mend = mend;
+    return false;
+}
+
+static bool refuse_path(struct edge_decision *d, enum path_error error, struct arena *arena)
+{
+    d->closes = true;
+    return refuse(d, 400, path_error_word(error), path_error_detail(error, &d->path, arena),
+                  path_error_mend(error));
+}
+
+/* The site of the request's authority, which on TLS must be as good as the one that the handshake
+ * was for: another may have another certificate or ask for one of the client (RFC 9110 section
+ * 15.5.20). */
+static bool find_site(const struct edge_request *request, struct edge_decision *d)
+{
+    const struct edge_site *connected = request->connected;
+    const struct edge_site *site = host_table_find_how(request->hosts, request->host, &d->how);
+
+    if (connected != NULL && site != connected &&
+        (site == NULL || site->tls != EDGE_TLS_ENDS || site->tls_class != connected->tls_class)) {
+        return refuse(d, 421, "misdirected_request",
+                      "the request's host belongs to another site than the TLS handshake was for",
+                      "the client should open a connection of its own for that host");
+    }
+    if (site == NULL) {
+        return refuse(d, 421, "unknown_host", "no site has the request's host",
+                      "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the "
+                      "default");
+    }
+    d->site = site;
+    return true;
+}
+
+/* A trusted proxy took TLS off. That serves as if it had come here, but where the site's TLS does
+ * what the proxy's cannot: it ends elsewhere, or it is what lets clients in. */
+static bool needs_tls_here(struct edge_decision *d)
+{
+    bool passes = d->site->tls == EDGE_TLS_PASSES;
+
+    if (d->site->plain == EDGE_PLAIN_SERVE || (!passes && !d->site->wants_client)) {
+        return true;
+    }
+    d->closes = true;
+    return refuse(d, 400, "plain_http_refused",
+                  passes
+                      ? "the site passes TLS through, and the proxy in front has taken it off"
+                      : "the site asks for client certificates, and the proxy in front has taken "
+                        "TLS off",
+                  "let the proxy pass TLS through, or set plain_http: serve of the site");
+}
+
+/* Plain HTTP, as the client sees it, to a site that speaks TLS. False: it is decided. */
+static bool keep_off_plain(const struct edge_request *request, struct edge_decision *d)
+{
+    if (request->is_https) {
+        return request->connected != NULL || needs_tls_here(d);
+    }
+    switch (d->site->plain) {
+    case EDGE_PLAIN_SERVE:
+        return true;
+    case EDGE_PLAIN_REDIRECT:
+        d->verdict = EDGE_REDIRECT;
+        return false;
+    case EDGE_PLAIN_REFUSE:
+        break;
+    }
+    d->closes = true;
+    return refuse(d, 400, "plain_http_refused",
+                  "this site speaks TLS only, and the request came in plain HTTP: use https://",
+                  "use https://, or set plain_http of the site");
+}
+
+/* Over all readings of the path; *error: what cannot be read to its end. */
+static int find_strictest(const struct edge_request *request, struct edge_decision *d,
+                          const struct client_names *client, struct arena *arena,
+                          enum path_error *error)
+{
+    const struct route_table *table = &d->site->table;
+    struct path_readings readings;
+    struct span reading;
+    int found = ROUTE_NONE;
+    bool is_first = true;
+
+    *error = path_readings_begin(&readings, &d->path, arena);
+    while (*error == PATH_OK && path_readings_next(&readings, &reading)) {
+        int next = route_table_find_for(table, reading, request->method, client);
+        found = is_first ? next : route_table_stricter(table, found, next);
+        is_first = false;
+    }
+    return found;
+}
+
+static bool refuse_unrouted(struct edge_decision *d, int found, const struct client_names *client)
+{
+    if (found == ROUTE_METHOD_NOT_ALLOWED) {
+        return refuse(d, 405, "method_not_allowed", "no route of the path takes this method",
+                      "name the method in match.methods of a route");
+    }
+    if (found == ROUTE_CLIENT_REFUSED) {
+        return refuse(d, 403, client != NULL ? "client_not_allowed" : "client_unknown",
+                      client != NULL ? "no route of the path is for this client's certificate"
+                                     : "the routes of the path are for clients that show a "
+                                       "certificate",
+                      "match.client of the routes says whom they are for");
+    }
+    return refuse(d, 404, "no_route", "no route of the site matches the path",
+                  "add a route, for example one with the path /*");
+}
+
+static void find_route(const struct edge_request *request, struct arena *arena,
+                       struct edge_decision *d)
+{
+    const struct route_table *table = &d->site->table;
+    const struct client_names *client =
+        route_table_asks_client(table) ? request->client(request->asker) : NULL;
+    enum path_error error = PATH_OK;
+    int found;
+
+    if (UNLIKELY(d->path.is_ambiguous) && d->site->paths == EDGE_PATHS_EACH_READING) {
+        found = find_strictest(request, d, client, arena, &error);
+    } else {
+        found = route_table_find_for(table, d->path.match, request->method, client);
+    }
+    if (error != PATH_OK) {
+        (void)refuse_path(d, error, arena);
+    } else if (found < 0) {
+        (void)refuse_unrouted(d, found, client);
+    } else {
+        d->route = (size_t)found;
+    }
+}
+
+void edge_decide(const struct edge_request *request, struct arena *arena,
+                 struct edge_decision *decision)
+{
+    enum path_error error;
+
+    *decision = (struct edge_decision){.verdict = EDGE_ROUTE, .how = HOST_MATCH_NONE};
+    if (span_eq(request->method, SPAN_OF("CONNECT"))) {
+        decision->closes = true;
+        (void)refuse(decision, 405, "connect_refused",
+                     "CONNECT asks for a forward proxy, which this is not", NULL);
+        return;
+    }
+    error = path_normalise(request->path, arena, &decision->path);
+    if (error != PATH_OK) {
+        (void)refuse_path(decision, error, arena);
+        return;
+    }
+    if (!find_site(request, decision)) {
+        return;
+    }
+    if (decision->site->paths == EDGE_PATHS_STRICT) {
+        error = path_check_strict(&decision->path);
+    }
+    if (error != PATH_OK) {
+        (void)refuse_path(decision, error, arena);
+        return;
+    }
+    if (keep_off_plain(request, decision)) {
+        find_route(request, arena, decision);
+    }
+}

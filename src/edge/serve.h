@@ -1,0 +1,82 @@
+/* What serves this: from a connection's first bytes, and from a request, to the site and route that
+ * serve it, or to the refusal. The one place where that is decided: live traffic, `tidegate route`
+ * and the checks of the configuration all ask here. No I/O, no globals. */
+#ifndef TIDEGATE_EDGE_SERVE_H
+#define TIDEGATE_EDGE_SERVE_H
+
+#include "edge/host_table.h"
+#include "edge/path.h"
+#include "edge/route.h"
+
+enum edge_tls { EDGE_TLS_NONE, EDGE_TLS_ENDS, EDGE_TLS_PASSES };
+enum edge_plain { EDGE_PLAIN_REDIRECT, EDGE_PLAIN_SERVE, EDGE_PLAIN_REFUSE };
+/* What becomes of paths that servers read in different ways (edge/path.h). */
+enum edge_paths {
+    EDGE_PATHS_FREE,        /* no rule depends on the path */
+    EDGE_PATHS_STRICT,      /* they are refused */
+    EDGE_PATHS_EACH_READING /* the strictest answer of any reading counts */
+};
+
+/* What is asked of a site. Host tables map to these. */
+struct edge_site {
+    enum edge_tls tls;
+    enum edge_plain plain;
+    enum edge_paths paths;
+    bool wants_client; /* its TLS lets in none but clients with a certificate */
+    /* Sites with the same number present the same certificates and ask the same of clients, so that
+     * a connection that was made for one is as good for the other. */
+    size_t tls_class;
+    struct route_table table;
+};
+
+/* ---- connections ---- */
+
+enum edge_door {
+    EDGE_DOOR_TERMINATES,
+    EDGE_DOOR_PASSES,
+    EDGE_DOOR_NO_NAME,      /* no name was sent, and there is no default site */
+    EDGE_DOOR_UNKNOWN_NAME, /* no site has it, and there is no default site */
+    EDGE_DOOR_NO_TLS        /* the site has neither `tls` nor `passthrough` */
+};
+
+/* Which site a TLS connection is for. `sni` may be absent; an IP address in it is no name (RFC 6066
+ * section 3). A client without a name gets the site that has the address for a host which it has
+ * connected to (`local`, absent where it is not known), else the default. *site is NULL where there
+ * is none; *how says how it was found. */
+enum edge_door edge_find_door(const struct host_table *hosts, struct span sni, struct span local,
+                              const struct edge_site **site, enum host_match *how);
+
+/* ---- requests ---- */
+
+struct edge_request {
+    const struct host_table *hosts;    /* of the listener */
+    const struct edge_site *connected; /* that the TLS connection was made for; NULL: plain HTTP */
+    bool is_https;    /* as the client sees it: TLS here, or at a trusted proxy that took it off */
+    struct span host; /* without port; absent: none was named */
+    struct span path; /* as received, without query */
+    struct span method;
+    /* Who the client is, asked only where a rule wants it; returns NULL for nobody. */
+    const struct client_names *(*client)(void *asker);
+    void *asker;
+};
+
+enum edge_verdict { EDGE_ROUTE, EDGE_REDIRECT, EDGE_REFUSE };
+
+struct edge_decision {
+    enum edge_verdict verdict;
+    const struct edge_site *site; /* NULL: none was found */
+    enum host_match how;          /* the site was found */
+    size_t route;                 /* EDGE_ROUTE */
+    struct path path;
+    /* EDGE_REFUSE; texts are static or in the arena. */
+    unsigned status;
+    bool closes; /* the connection is not to be used again */
+    const char *reason;
+    const char *detail;
+    const char *mend; /* may be NULL */
+};
+
+void edge_decide(const struct edge_request *request, struct arena *arena,
+                 struct edge_decision *decision);
+
+#endif

@@ -1,0 +1,263 @@
+/* What serves what: one pure function, asked with tables built from a configuration. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/serving.h"
+
+static const char config[] =
+    "listeners:\n"
+    "  - bind: ':1'\n"
+    "  - { bind: ':2', sites: [SHOP, Plain] }\n"
+    "sites:\n"
+    "  - name: shop\n"
+    "    hosts: [shop.example, '*.shop.example', 192.0.2.1, '[2001:db8::1]']\n"
+    "    tls: { certificate: a, key: a, clients: { ca: c, verify: optional } }\n"
+    "    routes:\n"
+    "      - match: { path: /admin/*, client: { dns: admin.example } }\n"
+    "        else: deny\n"
+    "        backend: 127.0.0.1:1\n"
+    "      - match: { path: /read, methods: [GET] }\n"
+    "        else: deny\n"
+    "        backend: 127.0.0.1:1\n"
+    "      - { match: { path: /closed/* }, respond: { status: 404 } }\n"
+    "    backend: 127.0.0.1:1\n"
+    "  - name: twin\n"
+    "    hosts: [twin.example]\n"
+    "    paths: as_sent\n"
+    "    tls: { certificates: [{ certificate: a, key: a }], min_version: 1.2,\n"
+    "           clients: { ca: c, verify: optional } }\n"
+    "    routes:\n"
+    "      - { match: { path: /closed/* }, respond: { status: 404 } }\n"
+    "      - match: { path: /admin/*, client: { dns: admin.example } }\n"
+    "        else: next\n"
+    "        backend: 127.0.0.1:1\n"
+    "    backend: 127.0.0.1:1\n"
+    "  - name: open\n"
+    "    hosts: [open.example]\n"
+    "    tls: { certificate: a, key: a }\n"
+    "    backend: 127.0.0.1:1\n"
+    "  - name: passed\n"
+    "    hosts: [passed.example]\n"
+    "    passthrough: 127.0.0.1:1\n"
+    "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
+
+static struct settings *settings;
+static struct serving serving;
+static struct arena arena;
+
+static int set_up(void **state)
+{
+    struct config_report report;
+
+    (void)state;
+    config_report_init(&report);
+    settings = config_load_text(span_from_cstr(config), "tidegate.yaml", &report);
+    if (settings == NULL) {
+        config_report_print(&report, stderr, false);
+    }
+    config_report_free(&report);
+    arena_init(&arena, 4096);
+    assert_non_null(settings);
+    serving_build(&serving, settings, &arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    serving_free(&serving);
+    arena_destroy(&arena);
+    settings_destroy(settings);
+    return 0;
+}
+
+static const struct client_names *nobody(void *asker)
+{
+    (void)asker;
+    return NULL;
+}
+
+static const struct client_names *anybody(void *asker)
+{
+    (void)asker;
+    return &route_any_client;
+}
+
+static size_t index_of(const char *name)
+{
+    for (size_t i = 0; i < settings->site_count; i++) {
+        if (strcmp(settings->sites[i].name, name) == 0) {
+            return i;
+        }
+    }
+    fail_msg("no site %s", name);
+    return 0;
+}
+
+static struct span span_of(const char *text)
+{
+    return text != NULL ? span_from_cstr(text) : span_make(NULL, 0);
+}
+
+static void doors(void **state)
+{
+    static const struct {
+        int listener;
+        const char *sni;
+        const char *local;
+        const char *site; /* NULL: none */
+        enum edge_door door;
+    } cases[] = {
+        {0, "shop.example", NULL, "shop", EDGE_DOOR_TERMINATES},
+        {0, "SHOP.example.", "192.0.2.9", "shop", EDGE_DOOR_TERMINATES},
+        {0, "a.shop.example", NULL, "shop", EDGE_DOOR_TERMINATES},
+        {0, "passed.example", NULL, "passed", EDGE_DOOR_PASSES},
+        {0, "x.example", NULL, "plain", EDGE_DOOR_NO_TLS},
+        /* Without a name: by the address that the client connected to. */
+        {0, NULL, NULL, "plain", EDGE_DOOR_NO_TLS},
+        {0, NULL, "192.0.2.1", "shop", EDGE_DOOR_TERMINATES},
+        {0, NULL, "192.0.2.2", "plain", EDGE_DOOR_NO_TLS},
+        {0, NULL, "2001:db8::1", "shop", EDGE_DOOR_TERMINATES},
+        {0, NULL, "[2001:DB8:0:0::1]", "shop", EDGE_DOOR_TERMINATES},
+        /* An address in the SNI is no name. */
+        {0, "192.0.2.1", "192.0.2.2", "plain", EDGE_DOOR_NO_TLS},
+        {0, "192.0.2.2", "192.0.2.1", "shop", EDGE_DOOR_TERMINATES},
+        /* But a name wins over the address. */
+        {0, "passed.example", "192.0.2.1", "passed", EDGE_DOOR_PASSES},
+        /* This listener names its sites, in other letters. */
+        {1, "shop.example", NULL, "shop", EDGE_DOOR_TERMINATES},
+        {1, "twin.example", NULL, "plain", EDGE_DOOR_NO_TLS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_site *site;
+        enum host_match how;
+        enum edge_door door =
+            edge_find_door(&serving.hosts[cases[i].listener], span_of(cases[i].sni),
+                           span_of(cases[i].local), &site, &how);
+
+        assert_int_equal(door, cases[i].door);
+        assert_ptr_equal(site, &serving.sites[index_of(cases[i].site)]);
+    }
+}
+
+struct request_case {
+    const char *connected; /* NULL: plain */
+    const char *host;
+    const char *path;
+    const char *method;
+    bool has_certificate;
+    const char *answer; /* "site route", "redirect", or the status and the reason */
+};
+
+static void check_request(const struct request_case *c)
+{
+    struct edge_decision d;
+    char answer[100];
+
+    edge_decide(&(struct edge_request){.hosts = &serving.hosts[0],
+                                       .connected = c->connected != NULL
+                                                        ? &serving.sites[index_of(c->connected)]
+                                                        : NULL,
+                                       .is_https = c->connected != NULL,
+                                       .host = span_of(c->host),
+                                       .path = span_of(c->path),
+                                       .method = span_of(c->method),
+                                       .client = c->has_certificate ? anybody : nobody},
+                &arena, &d);
+    switch (d.verdict) {
+    case EDGE_ROUTE:
+        (void)snprintf(answer, sizeof(answer), "%s %zu",
+                       settings->sites[serving_index(&serving, d.site)].name, d.route);
+        break;
+    case EDGE_REDIRECT:
+        (void)snprintf(answer, sizeof(answer), "redirect");
+        break;
+    case EDGE_REFUSE:
+        (void)snprintf(answer, sizeof(answer), "%u %s", d.status, d.reason);
+        assert_non_null(d.detail);
+        break;
+    }
+    if (strcmp(answer, c->answer) != 0) {
+        fail_msg("%s %s %s: %s, want %s", c->method, c->host, c->path, answer, c->answer);
+    }
+}
+
+static void requests(void **state)
+{
+    static const struct request_case cases[] = {
+        {"shop", "shop.example", "/", "GET", false, "shop 3"},
+        {"shop", "192.0.2.1", "/", "GET", false, "shop 3"},
+        {"shop", "[2001:0db8::0001]", "/", "GET", false, "shop 3"},
+        {"shop", "shop.example", "/admin/x", "GET", true, "shop 0"},
+        {"shop", "shop.example", "/admin/x", "GET", false, "403 client_unknown"},
+        {"shop", "shop.example", "/a/../%61dmin//x", "PUT", false, "403 client_unknown"},
+        {"shop", "shop.example", "/admin%2Fx", "GET", true, "400 path_encoded_slash"},
+        {"shop", "shop.example", "/a;b", "GET", false, "400 path_parameter"},
+        {"shop", "shop.example", "/read", "HEAD", false, "shop 1"},
+        {"shop", "shop.example", "/read", "POST", false, "405 method_not_allowed"},
+        {"shop", "shop.example", "/x", "TRACE", false, "405 method_not_allowed"},
+        {"shop", "shop.example", "x:1", "CONNECT", false, "405 connect_refused"},
+        {"shop", "shop.example", "*", "OPTIONS", false, "shop 3"},
+        /* Another host on the same connection. */
+        {"shop", "twin.example", "/", "GET", false, "twin 2"},
+        {"twin", "a.shop.example", "/", "GET", false, "shop 3"},
+        {"shop", "open.example", "/", "GET", false, "421 misdirected_request"},
+        {"open", "shop.example", "/", "GET", false, "421 misdirected_request"},
+        {"shop", "x.example", "/", "GET", false, "421 misdirected_request"},
+        {"shop", "passed.example", "/", "GET", false, "421 misdirected_request"},
+        /* Every reading, the strictest answer. */
+        {"twin", "twin.example", "/closed/x", "GET", false, "twin 0"},
+        {"twin", "twin.example", "/closed%2Fx", "GET", false, "twin 0"},
+        {"twin", "twin.example", "/admin%2F..;/closed/", "GET", false, "400 path_hidden_dots"},
+        {"twin", "twin.example", "/admin%2Fx", "GET", true, "twin 1"},
+        {"twin", "twin.example", "/admin%2Fx", "GET", false, "twin 2"},
+        {"twin", "twin.example", "/admin/%252e%252e/closed/x", "GET", true, "twin 0"},
+        {"twin", "twin.example", "/x%2Fy;z", "GET", false, "twin 2"},
+        {"twin", "twin.example", "/x%2525252525", "GET", false, "400 path_double_encoding"},
+        /* Plain HTTP. */
+        {NULL, "shop.example", "/", "GET", false, "redirect"},
+        {NULL, "nowhere.example", "/", "GET", false, "plain 0"},
+        {NULL, "nowhere.example", "/a;b%2F", "GET", false, "plain 0"},
+        {NULL, "nowhere.example", "/%", "GET", false, "400 path_percent"},
+        {NULL, NULL, "/", "GET", false, "plain 0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        check_request(&cases[i]);
+    }
+}
+
+/* Names that refer to things are compared by one function, and by tables that agree with it. */
+static void names_are_compared_alike(void **state)
+{
+    (void)state;
+    assert_true(serving_same_name("Shop", "shOP"));
+    assert_false(serving_same_name("shop", "shop."));
+    for (size_t i = 0; i < settings->site_count; i++) {
+        bool is_named = i == index_of("shop") || i == index_of("plain");
+        assert_true(serving_listener_has(&settings->listeners[0], &settings->sites[i]));
+        assert_int_equal(serving_listener_has(&settings->listeners[1], &settings->sites[i]),
+                         is_named);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(doors),
+        cmocka_unit_test(requests),
+        cmocka_unit_test(names_are_compared_alike),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
