@@ -331,10 +331,13 @@ static const struct directive root_directives[] = {
      .more =
          "What has changed and fits is used for new connections; those that are there are not "
          "touched, but for the idle ones to a backend, which carry one request more at most. What "
-         "does not fit leaves the old files in use, and a message says why. The "
+         "does not fit leaves the old files in use, and a message says why; each input is taken "
+         "for itself, so that a broken key does not keep new client authorities out. The "
          "files are read by the user that the gateway becomes (`user`); what only root may read "
-         "is taken at the next restart. Looking never takes more than a hundredth of the time, "
-         "so with very many files it is done less often.",
+         "the supervisor opens for it, unless that user may write to the file's folder, of which "
+         "a warning tells at the start. Looking takes at most a hundredth of a processor: with "
+         "very many files it is done less often, but at least every 30 s, or at the interval "
+         "if that is longer.",
      .example = "reload_certificates: 10s"},
     {.name = "tls_key_log",
      .type = DIRECTIVE_PATH,

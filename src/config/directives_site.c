@@ -76,10 +76,13 @@ static const struct directive clients_directives[] = {
      SLOT(tls_clients_settings, crl),
      .doc = "File of revocation lists (CRL): one of each CA above the clients' certificates, the "
             "root's too.",
-     .more = "PEM with any number of lists, or one in DER. The file is looked at every second and "
-             "read again when it has changed: who is revoked is refused from the next handshake "
-             "on, resumed ones included. A list whose next update is past lets nobody in until it "
-             "is renewed. The user that the gateway runs as must be able to read the file.",
+     .more =
+         "PEM with any number of lists, or one in DER. The file is looked at every second and "
+         "read again when it has changed: who is revoked is refused from the next handshake "
+         "on, resumed ones included. A list whose next update is past lets nobody in until it "
+         "is renewed. What only root may read the supervisor opens (`reload_certificates`). A file "
+         "that has changed and cannot be read, or is damaged, leaves the lists that were read "
+         "before in force, with an error in the log, and so until their next update is past.",
      .example = "crl: partners.crl"},
     {.name = "depth",
      .type = DIRECTIVE_INTEGER,
@@ -123,7 +126,11 @@ static const struct directive tls_directives[] = {
      .min = 1,
      .max = 64,
      .section = &section_certificate,
-     .doc = "Several certificates side by side; the handshake picks one.",
+     .doc = "Several certificates side by side; each handshake picks one.",
+     .more = "Picked by what is valid at that moment, then by name (the very name before a "
+             "wildcard), then by what the client can check; of two alike the one that was issued "
+             "last. One that has expired, or is not valid yet, is served only when there is "
+             "nothing better. The same holds for `certificates_from`.",
      .example = "certificates: [ { certificate: ec.crt, key: ec.key } ]"},
     {.name = "ocsp",
      PEM_FILE,
@@ -142,13 +149,14 @@ static const struct directive tls_directives[] = {
          "A certificate is a file NAME.crt, NAME.cer or NAME.pem with its key in NAME.key or in "
          "the same file, and perhaps an OCSP response in NAME.ocsp; NAME itself means nothing, "
          "and folders within are not looked into. A client gets the certificate that has its "
-         "server name (SNI), else one with the wildcard of its parent domain, of each kind of "
-         "key one; else those of `certificate` and `certificates`, and if there are none the "
+         "server name (SNI), or the wildcard of its parent domain: the best of those that are "
+         "valid at that moment and that it can check (`certificates`); else those of `certificate` "
+         "and `certificates`, and if there are none the "
          "handshake is refused. With `hosts: [\"*\"]` the folder alone decides which names are "
          "served.\n\n"
          "Only names are read at the start, of tens of thousands of files within a second or "
-         "two. A key is read when it is first needed, so the user that the gateway becomes "
-         "(`user`) must be able to read the folder's files. New, changed and removed files are "
+         "two. A key is read when it is first needed; what the user that the gateway becomes "
+         "(`user`) may not read the supervisor opens for it. New, changed and removed files are "
          "seen without a restart (`reload_certificates`).",
      .example = "certificates_from: certificates"},
     {.name = "certificates_loaded",

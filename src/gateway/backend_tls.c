@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "tls/certificate.h"
+#include "tls/file_opener.h"
 
 /* ---- building ---- */
 
@@ -65,7 +66,7 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
     };
     /* Before the files are read, so that a change while they are is seen later. */
     for (size_t i = 0; i < BACKEND_TLS_FILES_MAX; i++) {
-        tls->stamps[i] = file_stamp_take(tls->files[i]);
+        tls->stamps[i] = file_opener_stamp(tls->files[i]);
     }
     warn_unverified(own, report);
     if (!trust_client_options(trust, own, &tls->options, &error) || !create_contexts(tls, &error)) {
@@ -83,18 +84,17 @@ void backend_tls_free(struct backend_tls *tls)
 
 /* ---- later ---- */
 
-static bool have_files_changed(struct backend_tls *tls)
+/* What has changed: the authorities for themselves, the own certificate with its key. */
+static void look(struct backend_tls *tls)
 {
-    bool has_changed = tls->retry_at != 0 && tls->retry_at <= (int64_t)time(NULL);
-
+    tls->is_own_due |= tls->retry_at != 0 && tls->retry_at <= (int64_t)time(NULL);
     for (size_t i = 0; i < BACKEND_TLS_FILES_MAX; i++) {
-        struct file_stamp stamp = file_stamp_take(tls->files[i]);
+        struct file_stamp stamp = file_opener_stamp(tls->files[i]);
         if (!file_stamp_equal(&stamp, &tls->stamps[i])) {
             tls->stamps[i] = stamp;
-            has_changed = true;
+            *(i == BACKEND_TLS_CA ? &tls->is_ca_due : &tls->is_own_due) = true;
         }
     }
-    return has_changed;
 }
 
 /* A certificate that is not valid now is no reason to give up one that may be. */
@@ -115,60 +115,105 @@ static bool is_valid_now(struct backend_tls *tls, const struct certificate *cert
     return false;
 }
 
-static bool reload_contexts(struct backend_tls *tls, struct error *error)
+static bool reload_contexts(struct backend_tls *tls, const struct tls_changes *changes)
 {
     struct tls_client_options h1 = options_h1(tls);
+    struct error error;
 
-    return tls_client_context_reload(tls->context, &tls->options, error) &&
-           (tls->context_h1 == NULL || tls_client_context_reload(tls->context_h1, &h1, error));
-}
-
-static void say_old_ones_stay(const struct backend_tls *tls, const struct error *error)
-{
-    log_warn("backend %s: %s; the files as they were before stay in use. The user that the gateway "
-             "runs as must be able to read them and their folders",
-             tls->settings->name, error->text);
-}
-
-static void say_new_ones_are_used(const struct backend_tls *tls,
-                                  const struct certificate *certificate)
-{
-    if (certificate == NULL) {
-        log_info("backend %s: its changed TLS files are in use now", tls->settings->name);
-        return;
+    if (tls_client_context_reload(tls->context, &tls->options, changes, &error) &&
+        (tls->context_h1 == NULL ||
+         tls_client_context_reload(tls->context_h1, &h1, changes, &error))) {
+        return true;
     }
-    log_info("backend %s: its changed TLS files are in use now; own certificate '%s' (%s, sha256 "
-             "%s)",
-             tls->settings->name, certificate_path(certificate), certificate_subject(certificate),
-             certificate_fingerprint(certificate));
+    log_error("backend %s: %s; the files as they were before stay in use", tls->settings->name,
+              error.text);
+    return false;
+}
+
+/* The new authorities, if they can be used. */
+static bool is_ca_to_be_taken(struct backend_tls *tls)
+{
+    struct error error;
+
+    if (!tls->is_ca_due) {
+        return false;
+    }
+    tls->is_ca_due = false;
+    if (tls_context_check_authorities(tls->options.ca, &error)) {
+        return true;
+    }
+    log_error("backend %s: %s; the authorities as they were before stay in use",
+              tls->settings->name, error.text);
+    return false;
+}
+
+/* The new certificate of our own, if it can be used; NULL: there is none, or it stays as it is. */
+static struct certificate *own_to_be_taken(struct backend_tls *tls)
+{
+    struct certificate *certificate;
+    struct error error;
+
+    if (!tls->is_own_due) {
+        return NULL;
+    }
+    tls->is_own_due = false;
+    tls->retry_at = 0;
+    certificate = certificate_load(tls->options.certificate, &error);
+    if (certificate != NULL && certificate_matches_key(certificate, tls->options.key, &error)) {
+        if (is_valid_now(tls, certificate)) {
+            return certificate;
+        }
+    } else {
+        log_warn("backend %s: %s; the certificate and the key as they were before stay in use",
+                 tls->settings->name, error.text);
+    }
+    certificate_destroy(certificate);
+    return NULL;
+}
+
+static void say_taken(const struct backend_tls *tls, const struct tls_changes *changes,
+                      const struct certificate *certificate)
+{
+    if (changes->authorities) {
+        log_info("backend %s: its changed TLS files are in use now: servers are verified by the "
+                 "authorities in '%s'",
+                 tls->settings->name, tls->options.ca);
+    }
+    if (certificate != NULL) {
+        log_info(
+            "backend %s: its changed TLS files are in use now; own certificate '%s' (%s, sha256 "
+            "%s)",
+            tls->settings->name, certificate_path(certificate), certificate_subject(certificate),
+            certificate_fingerprint(certificate));
+    }
 }
 
 static void reload(struct backend_tls *tls)
 {
-    struct certificate *certificate = NULL;
-    struct error error;
+    struct certificate *certificate = own_to_be_taken(tls);
+    bool is_own = certificate != NULL;
+    struct tls_changes changes = {.own = &is_own, .authorities = is_ca_to_be_taken(tls)};
 
-    tls->retry_at = 0;
-    if (tls->options.certificate != NULL) {
-        certificate = certificate_load(tls->options.certificate, &error);
-        if (certificate == NULL) {
-            say_old_ones_stay(tls, &error);
-            return;
-        }
-    }
-    if (certificate == NULL || is_valid_now(tls, certificate)) {
-        if (reload_contexts(tls, &error)) {
-            say_new_ones_are_used(tls, certificate);
-        } else {
-            say_old_ones_stay(tls, &error);
+    if ((is_own || changes.authorities) && reload_contexts(tls, &changes)) {
+        say_taken(tls, &changes, certificate);
+    } else if (is_own && changes.authorities) {
+        /* A file that changed under our eyes: whom we trust does not wait for who we are. */
+        is_own = false;
+        if (reload_contexts(tls, &changes)) {
+            say_taken(tls, &changes, NULL);
         }
     }
     certificate_destroy(certificate);
 }
 
-void backend_tls_refresh(struct backend_tls *tls)
+bool backend_tls_refresh(struct backend_tls *tls)
 {
-    if (have_files_changed(tls)) {
+    bool is_any;
+
+    look(tls);
+    is_any = tls->is_ca_due || tls->is_own_due;
+    if (is_any) {
         reload(tls);
     }
+    return is_any;
 }

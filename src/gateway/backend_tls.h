@@ -15,8 +15,12 @@
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 
-/* ca, certificate, key */
-#define BACKEND_TLS_FILES_MAX 3
+enum backend_tls_file {
+    BACKEND_TLS_CA,
+    BACKEND_TLS_CERTIFICATE,
+    BACKEND_TLS_KEY,
+    BACKEND_TLS_FILES_MAX
+};
 
 struct backend_tls {
     const struct backend_settings *settings;
@@ -25,6 +29,8 @@ struct backend_tls {
     struct tls_client_options options;
     const char *files[BACKEND_TLS_FILES_MAX]; /* NULL: not set */
     struct file_stamp stamps[BACKEND_TLS_FILES_MAX];
+    bool is_ca_due;   /* its file has changed */
+    bool is_own_due;  /* the certificate's has, or its key's */
     int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
 };
 
@@ -32,8 +38,8 @@ struct backend_tls {
  * report. */
 bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
                        struct trust *trust, struct config_report *report) MUST_CHECK;
-/* Looks for changed files. */
-void backend_tls_refresh(struct backend_tls *tls);
+/* Looks for changed files. True: some had changed, and were read. */
+bool backend_tls_refresh(struct backend_tls *tls);
 void backend_tls_free(struct backend_tls *tls);
 
 #endif

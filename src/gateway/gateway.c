@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "gateway/log_writer.h"
 #include "gateway/ocsp_fetcher.h"
+#include "gateway/refresh_pause.h"
 #include "gateway/resolver.h"
 #include "gateway/worker.h"
 
@@ -119,21 +120,27 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Very many files are looked at less often, so that looking stays cheap. */
-#define LOOKING_SHARE 100
+/* The processor's time that this thread has used: a busy machine does not make it longer. */
+static uint64_t used_ms(void)
+{
+    struct timespec used;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
 
 static void refresh_certificates(struct gateway *gateway)
 {
     uint64_t interval = gateway->snapshot->settings->reload_certificates_ms;
     uint64_t start = now_ms();
-    uint64_t took;
+    uint64_t used = used_ms();
 
     if (interval == 0 || gateway->is_stopping || start < gateway->refresh_at_ms) {
         return;
     }
-    snapshot_refresh_certificates(gateway->snapshot);
-    took = (now_ms() - start) * LOOKING_SHARE;
-    gateway->refresh_at_ms = start + (took > interval ? took : interval);
+    /* Reading what has changed is not looking: it happens once for each change. */
+    used = snapshot_refresh_certificates(gateway->snapshot) ? 0 : used_ms() - used;
+    gateway->refresh_at_ms = start + refresh_pause_ms(interval, used);
 }
 
 /* ---- the control thread ---- */

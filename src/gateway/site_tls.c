@@ -1,21 +1,17 @@
 #include "gateway/site_tls.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "tls/certificate.h"
+#include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
 
 /* A certificate that ends within these days is worth a warning at each start. */
 #define EXPIRY_WARNING_DAYS 14
-
-/* How long a new certificate that asks for a stapled response waits for the first one. */
-#define STAPLE_WAIT_S 30
 
 struct builder {
     struct site_tls *tls;
@@ -104,15 +100,16 @@ static void check_ocsp_fetch(struct builder *b, const struct certificate *certif
 static void check_ocsp(struct builder *b, size_t i, const struct certificate *certificate)
 {
     const struct certificate_settings *settings = &b->site->tls->certificates[i];
+    int64_t *until = &b->tls->own[i].ocsp_until;
     struct error warning;
 
-    b->tls->ocsp_until[i] = 0;
+    *until = 0;
     if (settings->ocsp == NULL) {
         check_ocsp_fetch(b, certificate, settings->place);
         return;
     }
-    if (!ocsp_staple_check(certificate, settings->ocsp, &b->tls->ocsp_until[i], &warning)) {
-        b->tls->ocsp_until[i] = 0;
+    if (!ocsp_staple_check(certificate, settings->ocsp, until, &warning)) {
+        *until = 0;
         warn(b, settings->place, &warning);
         config_report_hint(b->report, "%s",
                            ocsp_staple_is_required(certificate)
@@ -155,6 +152,14 @@ static struct certificate *check_certificate(struct builder *b, size_t i)
         check_ocsp(b, i, certificate);
     }
     return certificate;
+}
+
+bool site_tls_check_certificate(struct site_tls *tls, size_t i, struct config_report *report)
+{
+    struct builder b = {.tls = tls, .site = tls->settings, .report = report};
+
+    certificate_destroy(check_certificate(&b, i));
+    return !b.failed;
 }
 
 static void check_certificates(struct builder *b)
@@ -231,8 +236,13 @@ static void warn_unreadable(struct builder *b)
                           "the gateway's user '%s' may not read %zu of the keys in '%s', for "
                           "example '%s'",
                           b->settings->user, count, b->site->tls->certificates_from, path);
-        config_report_hint(b->report, "keys of a folder are read when they are first asked for: "
-                                      "let the user's group read them (chgrp, chmod g+r)");
+        config_report_hint(b->report, "%s",
+                           file_opener_is_safe(path, user, group)
+                               ? "the supervisor opens each of them for it when it is first asked "
+                                 "for; let the user's group read them (chgrp, chmod g+r) to save "
+                                 "that"
+                               : "keys of a folder are read when they are first asked for: let the "
+                                 "user's group read them (chgrp, chmod g+r)");
     }
 }
 
@@ -347,10 +357,11 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
     };
 }
 
-static void watch(struct site_tls *tls, const char *path)
+static void watch(struct site_tls *tls, const char *path, int certificate)
 {
     if (path != NULL) {
-        tls->files[tls->file_count++] = (struct watched_file){path, file_stamp_take(path)};
+        tls->files[tls->file_count++] =
+            (struct watched_file){path, file_opener_stamp(path), certificate};
     }
 }
 
@@ -360,15 +371,13 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
     const struct tls_server_options *options = &tls->options;
 
     tls->files = arena_calloc(arena, (options->certificate_count * 3 + 1) * sizeof(*tls->files));
-    tls->ocsp_until =
-        arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->ocsp_until));
-    tls->awaited = arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->awaited));
+    tls->own = arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->own));
     for (size_t i = 0; i < options->certificate_count; i++) {
-        watch(tls, options->certificates[i].certificate);
-        watch(tls, options->certificates[i].key);
-        watch(tls, options->certificates[i].ocsp);
+        watch(tls, options->certificates[i].certificate, (int)i);
+        watch(tls, options->certificates[i].key, (int)i);
+        watch(tls, options->certificates[i].ocsp, (int)i);
     }
-    watch(tls, options->client_ca);
+    watch(tls, options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS);
 }
 
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
@@ -400,222 +409,11 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
     return !b.failed;
 }
 
-static void forget_awaited(struct site_tls *tls)
-{
-    for (size_t i = 0; i < tls->options.certificate_count; i++) {
-        certificate_destroy(tls->awaited[i]);
-        tls->awaited[i] = NULL;
-    }
-}
-
 void site_tls_free(struct site_tls *tls)
 {
-    forget_awaited(tls);
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        certificate_destroy(tls->own != NULL ? tls->own[i].awaited : NULL);
+    }
     tls_context_destroy(tls->context);
     cert_store_destroy(tls->store);
-}
-
-/* ---- later ---- */
-
-static bool have_files_changed(struct site_tls *tls)
-{
-    bool has_changed = tls->retry_at != 0 && tls->retry_at <= (int64_t)time(NULL);
-
-    for (size_t i = 0; i < tls->file_count; i++) {
-        struct file_stamp stamp = file_stamp_take(tls->files[i].path);
-        if (!file_stamp_equal(&stamp, &tls->files[i].stamp)) {
-            tls->files[i].stamp = stamp;
-            has_changed = true;
-        }
-    }
-    return has_changed;
-}
-
-/* What root could read at the start the gateway's user perhaps cannot. */
-static bool may_read_files(const struct site_tls *tls)
-{
-    for (size_t i = 0; i < tls->file_count; i++) {
-        if (access(tls->files[i].path, R_OK) != 0 && errno == EACCES) {
-            log_warn("site %s: the gateway's user may not read '%s': what was read at the start "
-                     "stays in use, whatever changes there, until it may, or until a restart",
-                     tls->settings->name, tls->files[i].path);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A certificate that is not valid now is no reason to give up one that may be. */
-static bool are_valid_now(struct site_tls *tls)
-{
-    int64_t now = (int64_t)time(NULL);
-    bool are_valid = true;
-
-    tls->retry_at = 0;
-    for (size_t i = 0; are_valid && i < tls->options.certificate_count; i++) {
-        struct error error;
-        struct certificate *certificate =
-            certificate_load(tls->options.certificates[i].certificate, &error);
-        enum certificate_time when =
-            certificate != NULL ? certificate_time_at(certificate, now) : CERTIFICATE_CURRENT;
-        are_valid = when == CERTIFICATE_CURRENT;
-        if (!are_valid) {
-            tls->retry_at =
-                when == CERTIFICATE_NOT_YET_VALID ? certificate_not_before(certificate) : 0;
-            log_warn("site %s: the new certificate in '%s' %s: the old one stays in use",
-                     tls->settings->name, certificate_path(certificate),
-                     when == CERTIFICATE_EXPIRED ? "has expired"
-                                                 : "is not valid yet, and will be used when it is");
-        }
-        certificate_destroy(certificate);
-    }
-    return are_valid;
-}
-
-static void log_report(const struct site_tls *tls, const struct config_report *report)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        const struct config_message *message = &report->messages[i];
-        bool is_error = message->severity == CONFIG_ERROR;
-        log_warn("site %s: %s%s%s%s", tls->settings->name, message->text,
-                 message->hint != NULL ? "; " : "", message->hint != NULL ? message->hint : "",
-                 is_error ? "; the old certificate stays in use" : "");
-    }
-}
-
-static void log_new(const struct site_tls *tls)
-{
-    for (size_t i = 0; i < tls->options.certificate_count; i++) {
-        struct error error;
-        struct certificate *certificate =
-            certificate_load(tls->options.certificates[i].certificate, &error);
-        if (certificate != NULL) {
-            log_info("site %s: certificate '%s' is in use now (%s, sha256 %s)", tls->settings->name,
-                     certificate_path(certificate), certificate_subject(certificate),
-                     certificate_fingerprint(certificate));
-        }
-        certificate_destroy(certificate);
-    }
-}
-
-/* Begins to fetch the responses of new certificates that ask for stapling. */
-static bool begin_fetching(struct site_tls *tls)
-{
-    bool are_awaited = false;
-
-    for (size_t i = 0; i < tls->options.certificate_count; i++) {
-        const struct tls_certificate_files *files = &tls->options.certificates[i];
-        struct error error;
-        struct certificate *certificate =
-            files->ocsp == NULL ? certificate_load(files->certificate, &error) : NULL;
-        if (certificate != NULL && ocsp_staple_is_required(certificate)) {
-            ocsp_staple_fetch(certificate, tls->options.ocsp, tls->options.ocsp_fetch);
-            are_awaited |= ocsp_staple_is_awaited(certificate);
-        }
-        certificate_destroy(tls->awaited[i]);
-        tls->awaited[i] = certificate;
-    }
-    return are_awaited;
-}
-
-/* A renewed certificate that asks for stapling is put off until its response is there, since
- * clients that insist on it would refuse it; but not for long, and not once the fetch has failed.
- */
-static bool is_put_off(struct site_tls *tls)
-{
-    int64_t now = (int64_t)time(NULL);
-
-    if (!begin_fetching(tls) || (tls->await_until != 0 && tls->await_until <= now)) {
-        tls->await_until = 0;
-        return false;
-    }
-    if (tls->await_until == 0) {
-        tls->await_until = now + STAPLE_WAIT_S;
-        log_info("site %s: its new certificate asks for a stapled OCSP response, and is used when "
-                 "that has been fetched, or in %d s",
-                 tls->settings->name, STAPLE_WAIT_S);
-    }
-    tls->retry_at = now;
-    return true;
-}
-
-static void reload(struct site_tls *tls)
-{
-    struct config_report report;
-    struct builder b = {.tls = tls, .site = tls->settings, .report = &report};
-    struct error error;
-
-    if (!may_read_files(tls) || !are_valid_now(tls)) {
-        return;
-    }
-    config_report_init(&report);
-    check_certificates(&b);
-    if (!b.failed && is_put_off(tls)) {
-        config_report_free(&report);
-        return; /* what is to be told is told then */
-    }
-    if (!b.failed && !tls_server_context_reload(tls->context, &tls->options, &error)) {
-        fail(&b, tls->settings->tls->place, &error);
-    }
-    forget_awaited(tls);
-    log_report(tls, &report);
-    config_report_free(&report);
-    if (!b.failed) {
-        log_new(tls);
-    }
-}
-
-static void log_complaint(void *arg, const char *text)
-{
-    const struct site_tls *tls = arg;
-
-    log_warn("site %s: %s", tls->settings->name, text);
-}
-
-static void refresh_folder(struct site_tls *tls)
-{
-    struct cert_listener listener = {log_complaint, tls};
-    struct cert_counts counts;
-    struct error error;
-
-    if (!cert_store_refresh(tls->store, &listener, &error)) {
-        if (!tls->is_folder_lost) {
-            log_warn("site %s: %s; its certificates stay as they were", tls->settings->name,
-                     error.text);
-        }
-        tls->is_folder_lost = true;
-        return;
-    }
-    tls->is_folder_lost = false;
-    counts = cert_store_counts(tls->store);
-    if (counts.added + counts.changed + counts.removed != 0) {
-        log_info("site %s: in '%s' %zu new, %zu changed, %zu gone; %zu certificates for %zu names",
-                 tls->settings->name, tls->settings->tls->certificates_from, counts.added,
-                 counts.changed, counts.removed, counts.usable, counts.names);
-    }
-}
-
-static void watch_ocsp(struct site_tls *tls)
-{
-    int64_t now = (int64_t)time(NULL);
-
-    for (size_t i = 0; i < tls->options.certificate_count; i++) {
-        if (tls->ocsp_until[i] != 0 && tls->ocsp_until[i] <= now) {
-            tls->ocsp_until[i] = 0;
-            log_warn("site %s: the OCSP response in '%s' has expired and is not sent any more: put "
-                     "a new one there",
-                     tls->settings->name, tls->options.certificates[i].ocsp);
-        }
-    }
-}
-
-void site_tls_refresh(struct site_tls *tls)
-{
-    if (tls->store != NULL) {
-        refresh_folder(tls);
-    }
-    if (have_files_changed(tls)) {
-        reload(tls);
-    }
-    watch_ocsp(tls);
 }

@@ -14,10 +14,22 @@
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 
-/* A file of the settings; a change of one makes the whole context anew. */
+/* A file of the settings. What has changed is taken for itself: a certificate with its key and
+ * response, or the authorities of clients. */
 struct watched_file {
     const char *path;
     struct file_stamp stamp;
+    int certificate; /* which one it belongs to; SITE_TLS_CLIENTS: the clients' authorities */
+};
+enum { SITE_TLS_CLIENTS = -1 };
+
+/* A certificate that the settings name, while the site runs. */
+struct own_certificate {
+    int64_t ocsp_until;          /* of its file's response; 0: none is stapled */
+    int64_t retry_at;            /* the new one will be valid; 0: none is awaited */
+    int64_t await_until;         /* its OCSP response is awaited no longer; 0: it is not */
+    struct certificate *awaited; /* new, its response being fetched; NULL: none */
+    bool is_due;                 /* a file of it has changed, and was not taken yet */
 };
 
 struct certificate;
@@ -30,11 +42,9 @@ struct site_tls {
     struct tls_server_options options;
     struct watched_file *files;
     size_t file_count;
-    int64_t *ocsp_until;          /* by certificate; 0: none is stapled */
-    struct certificate **awaited; /* new, their OCSP responses being fetched; NULLs: none */
-    int64_t await_until;          /* seconds since 1970; 0: nothing is awaited */
-    int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
-    bool is_folder_lost; /* said so */
+    struct own_certificate *own; /* by certificate */
+    bool are_clients_due;        /* the file of their authorities has changed */
+    bool is_folder_lost;         /* said so */
 };
 
 /* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. The
@@ -44,12 +54,16 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
                     const struct site_settings *site, struct trust *trust,
                     struct ocsp_registry *ocsp, struct arena *arena,
                     struct config_report *report) MUST_CHECK;
+/* The parts of building that a change needs again: they report what is wrong. False: the
+ * certificate cannot be used. For gateway/site_tls_refresh.c. */
+bool site_tls_check_certificate(struct site_tls *tls, size_t i,
+                                struct config_report *report) MUST_CHECK;
 /* For settings that have errors: reports what is wrong with the files of the site's certificates
  * all the same. Without `with_hosts` it does not ask whether they cover the site's hosts. */
 void site_tls_check_files(const struct site_settings *site, bool with_hosts,
                           struct config_report *report);
-/* Looks for changed files. */
-void site_tls_refresh(struct site_tls *tls);
+/* Looks for changed files, and takes what has changed. True: some had, and were read. */
+bool site_tls_refresh(struct site_tls *tls);
 void site_tls_free(struct site_tls *tls);
 
 #endif

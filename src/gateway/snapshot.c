@@ -322,18 +322,21 @@ void snapshot_check_files(const struct settings *settings, struct config_report 
     }
 }
 
-void snapshot_refresh_certificates(struct snapshot *snapshot)
+bool snapshot_refresh_certificates(struct snapshot *snapshot)
 {
+    bool is_any = false;
+
     for (size_t i = 0; i < snapshot->settings->site_count; i++) {
         if (snapshot->sites[i].tls_source != NULL) {
-            site_tls_refresh(snapshot->sites[i].tls_source);
+            is_any |= site_tls_refresh(snapshot->sites[i].tls_source);
         }
     }
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         if (snapshot->backends[i].tls != NULL) {
-            backend_tls_refresh(&snapshot->backend_tls[i]);
+            is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
         }
     }
+    return is_any;
 }
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot)

@@ -67,8 +67,14 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
  * same, so that all that is to be mended is told at once. */
 void snapshot_check_files(const struct settings *settings, struct config_report *report);
 /* Looks for certificate files that have changed (gateway/site_tls.h, gateway/backend_tls.h). On the
- * control thread. */
-void snapshot_refresh_certificates(struct snapshot *snapshot);
+ * control thread. True: some had, and were read. */
+bool snapshot_refresh_certificates(struct snapshot *snapshot);
+/* Calls `each` for every file that is looked at for changes later, with whose it is ("site shop"); a
+ * folder's files are not among them. */
+typedef void snapshot_file_fn(void *arg, const char *owner, const char *path);
+void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg);
+/* Whether the path is one of them, or a folder of certificates, or a certificate's file in one. */
+bool snapshot_names_file(const struct snapshot *snapshot, const char *path);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* The last one frees it. */
 void snapshot_release(struct snapshot *snapshot);

@@ -135,8 +135,8 @@ void trust_refresh(struct trust *trust)
             break;
         case CRL_UNREADABLE:
             if (!trust->was_said[i]) {
-                log_error("%s; the lists read before stay in use. The user that the gateway runs "
-                          "as must be able to read the file and its folders",
+                log_error("%s; the lists that were read before stay in use, until they are past "
+                          "their next update",
                           error.text);
                 trust->was_said[i] = true;
             }

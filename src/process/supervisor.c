@@ -24,6 +24,7 @@
 #include "gateway/snapshot.h"
 #include "process/backoff.h"
 #include "process/control_socket.h"
+#include "process/file_broker.h"
 #include "process/listen.h"
 #include "process/notify.h"
 #include "process/privileges.h"
@@ -54,6 +55,7 @@ struct supervisor {
     bool was_ever_up;
     pid_t gateway;  /* 0: none */
     int control_fd; /* our end; -1: none */
+    struct file_broker files;
     int signal_fd;
     sigset_t old_signals;
     uint64_t started_ms;  /* when the gateway was forked */
@@ -136,7 +138,7 @@ static void follow_parent(const struct supervisor *s, pid_t parent)
     }
 }
 
-static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t parent)
+static _Noreturn void be_gateway(struct supervisor *s, int control_fd, int files_fd, pid_t parent)
 {
     struct error error;
     int *fds = xcalloc(s->listening.count + 1, sizeof(*fds));
@@ -150,6 +152,7 @@ static _Noreturn void be_gateway(struct supervisor *s, int control_fd, pid_t par
         exit(1);
     }
     follow_parent(s, parent);
+    file_broker_use(files_fd);
     if (s->was_ever_up) {
         trust_follow(&s->snapshot->trust);
     }
@@ -174,6 +177,7 @@ static bool start_gateway(struct supervisor *s)
     int pair[2];
     pid_t parent = getpid();
     pid_t pid;
+    int files_fd;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         log_error("cannot start the gateway: socketpair: %s; raise the limit of open files "
@@ -181,6 +185,7 @@ static bool start_gateway(struct supervisor *s)
                   strerror(errno));
         return false;
     }
+    files_fd = file_broker_open(&s->files, s->snapshot, &s->privileges);
     (void)fflush(NULL); /* or both processes would print what waits in a buffer */
     pid = fork();
     if (pid < 0) {
@@ -189,13 +194,21 @@ static bool start_gateway(struct supervisor *s)
                   strerror(errno));
         (void)close(pair[0]);
         (void)close(pair[1]);
+        file_broker_close(&s->files);
+        if (files_fd >= 0) {
+            (void)close(files_fd);
+        }
         return false;
     }
     if (pid == 0) {
         (void)close(pair[0]);
-        be_gateway(s, pair[1], parent);
+        file_broker_close(&s->files);
+        be_gateway(s, pair[1], files_fd, parent);
     }
     (void)close(pair[1]);
+    if (files_fd >= 0) {
+        (void)close(files_fd);
+    }
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     s->control_fd = pair[0];
     s->gateway = pid;
@@ -222,6 +235,7 @@ static void close_control(struct supervisor *s)
         (void)close(s->control_fd);
         s->control_fd = -1;
     }
+    file_broker_close(&s->files);
 }
 
 /* New connections are refused from now on; what still waited to be accepted is reset. */
@@ -406,12 +420,16 @@ static int poll_timeout(const struct supervisor *s)
 static void run_loop(struct supervisor *s)
 {
     while (s->state != SUPERVISOR_ENDED) {
-        struct pollfd fds[2] = {{.fd = s->signal_fd, .events = POLLIN},
-                                {.fd = s->control_fd, .events = POLLIN}};
+        struct pollfd fds[3] = {{.fd = s->signal_fd, .events = POLLIN},
+                                {.fd = s->control_fd, .events = POLLIN},
+                                {.fd = s->files.fd, .events = POLLIN}};
 
         /* A negative descriptor is skipped, so a gateway that is gone needs no second form. */
-        int ready = poll(fds, 2, poll_timeout(s));
+        int ready = poll(fds, 3, poll_timeout(s));
 
+        if (ready > 0 && fds[2].revents != 0) {
+            file_broker_serve(&s->files);
+        }
         if (ready > 0 && fds[1].revents != 0) {
             read_control(s);
         }
@@ -474,6 +492,7 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
     for (size_t i = 0; i < s->listening.count; i++) {
         log_info("listening on %s", s->listening.sockets[i].text);
     }
+    file_broker_tell(s->snapshot, &s->privileges);
     raise_descriptor_limit();
     return take_signals(s) && start_gateway(s);
 }
@@ -485,6 +504,7 @@ int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
                            .snapshot = snapshot,
                            .admin_fd = -1,
                            .control_fd = -1,
+                           .files = {.fd = -1},
                            .signal_fd = -1};
 
     if (!set_up(&s, options)) {

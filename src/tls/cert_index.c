@@ -3,15 +3,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "tls/file_opener.h"
 
 /* A certificate's file of an index; larger ones are not looked into. */
 #define FILE_MAX (256 * 1024)
@@ -38,6 +39,7 @@ void cert_entry_release(struct cert_entry *entry)
     }
     free(entry->names);
     free(entry->complaint);
+    free(entry->trouble);
     free(entry);
 }
 
@@ -54,6 +56,7 @@ static struct cert_entry *entry_create(const char *file)
 /* ---- one file ---- */
 
 struct reader {
+    const char *folder;
     int folder_fd;
     char text[FILE_MAX];
     char der[FILE_MAX];
@@ -66,9 +69,36 @@ static void complain(struct cert_entry *entry, const char *what)
     entry->complaint = xstrdup(what);
 }
 
+/* By the folder's descriptor, or as somebody who may. */
+static int open_in(const char *folder, int folder_fd, const char *file)
+{
+    int fd = openat(folder_fd, file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char path[PATH_MAX];
+
+    if (fd < 0 && errno == EACCES &&
+        snprintf(path, sizeof(path), "%s/%s", folder, file) < (int)sizeof(path)) {
+        fd = file_opener_open(path);
+    }
+    return fd;
+}
+
+static struct file_stamp stamp_in(const char *folder, int folder_fd, const char *file)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (fstatat(folder_fd, file, &st, 0) == 0) {
+        return file_stamp_from(&st);
+    }
+    return errno == EACCES &&
+                   snprintf(path, sizeof(path), "%s/%s", folder, file) < (int)sizeof(path)
+               ? file_opener_stamp(path)
+               : (struct file_stamp){0};
+}
+
 static bool read_text(struct reader *reader, struct cert_entry *entry, struct span *text)
 {
-    int fd = openat(reader->folder_fd, entry->files[CERT_FILE_CERTIFICATE], O_RDONLY | O_CLOEXEC);
+    int fd = open_in(reader->folder, reader->folder_fd, entry->files[CERT_FILE_CERTIFICATE]);
     ssize_t len;
 
     if (fd < 0) {
@@ -163,16 +193,16 @@ static void read_entry(struct reader *reader, struct cert_entry *entry)
 
 struct reading {
     struct cert_index *index;
+    const char *folder;
     int folder_fd;
     atomic_size_t next;
 };
 
-static void take_stamps(int folder_fd, struct cert_entry *entry)
+static void take_stamps(const char *folder, int folder_fd, struct cert_entry *entry)
 {
     for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
-        struct stat st;
-        if (entry->files[i] != NULL && fstatat(folder_fd, entry->files[i], &st, 0) == 0) {
-            entry->stamps[i] = file_stamp_from(&st);
+        if (entry->files[i] != NULL) {
+            entry->stamps[i] = stamp_in(folder, folder_fd, entry->files[i]);
         }
     }
 }
@@ -194,6 +224,7 @@ static void *read_entries(void *arg)
     struct reader *reader = xcalloc(1, sizeof(*reader));
     size_t i;
 
+    reader->folder = reading->folder;
     reader->folder_fd = reading->folder_fd;
     while ((i = atomic_fetch_add_explicit(&reading->next, 1, memory_order_relaxed)) <
            reading->index->count) {
@@ -218,9 +249,9 @@ static size_t count_threads(size_t files)
     return count < files / FILES_PER_THREAD ? count : files / FILES_PER_THREAD;
 }
 
-static void read_new(struct cert_index *index, int folder_fd, size_t new_count)
+static void read_new(struct cert_index *index, const char *folder, int folder_fd, size_t new_count)
 {
-    struct reading reading = {.index = index, .folder_fd = folder_fd};
+    struct reading reading = {.index = index, .folder = folder, .folder_fd = folder_fd};
     pthread_t threads[THREADS_MAX];
     size_t wanted = count_threads(new_count);
     size_t started = 0;
@@ -272,6 +303,13 @@ static bool is_certificate_name(const char *name)
     return has_suffix(name, ".crt") || has_suffix(name, ".cer") || has_suffix(name, ".pem");
 }
 
+bool cert_index_is_file_name(const char *name)
+{
+    /* Hidden files are editors' and tools' half-done ones. */
+    return name[0] != '.' &&
+           (is_certificate_name(name) || has_suffix(name, ".key") || has_suffix(name, ".ocsp"));
+}
+
 static bool list_folder(DIR *dir, struct listing *listing)
 {
     struct dirent *found;
@@ -279,10 +317,7 @@ static bool list_folder(DIR *dir, struct listing *listing)
     *listing = (struct listing){0};
     errno = 0;
     while ((found = readdir(dir)) != NULL) {
-        /* Hidden files are editors' and tools' half-done ones. */
-        if (found->d_name[0] == '.' ||
-            !(is_certificate_name(found->d_name) || has_suffix(found->d_name, ".key") ||
-              has_suffix(found->d_name, ".ocsp"))) {
+        if (!cert_index_is_file_name(found->d_name)) {
             continue;
         }
         if (listing->count == listing->capacity) {
@@ -314,14 +349,14 @@ static char *sibling(const struct listing *listing, const char *name, const char
 }
 
 static void add_entry(struct cert_index *index, const struct listing *listing, const char *name,
-                      int folder_fd, const struct cert_index *old)
+                      const char *folder, int folder_fd, const struct cert_index *old)
 {
     struct cert_entry *entry = entry_create(name);
     struct cert_entry *before = old != NULL ? cert_index_entry(old, name) : NULL;
 
     entry->files[CERT_FILE_KEY] = sibling(listing, name, ".key");
     entry->files[CERT_FILE_OCSP] = sibling(listing, name, ".ocsp");
-    take_stamps(folder_fd, entry);
+    take_stamps(folder, folder_fd, entry);
     if (before != NULL && is_same(before, entry)) {
         cert_entry_release(entry);
         entry = cert_entry_hold(before);
@@ -337,11 +372,15 @@ static void add_entry(struct cert_index *index, const struct listing *listing, c
 struct cert_index *cert_index_read(const char *folder, const struct cert_index *old,
                                    struct error *error)
 {
-    DIR *dir = opendir(folder);
+    int fd = file_opener_open(folder);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct cert_index *index;
     struct listing listing;
 
     if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
         (void)error_set_errno(error, errno, "the folder of certificates '%s' cannot be opened",
                               folder);
         return NULL;
@@ -358,11 +397,11 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
     index->entries = xcalloc(listing.count + 1, sizeof(struct cert_entry *));
     for (size_t i = 0; i < listing.count; i++) {
         if (is_certificate_name(listing.names[i])) {
-            add_entry(index, &listing, listing.names[i], dirfd(dir), old);
+            add_entry(index, &listing, listing.names[i], folder, dirfd(dir), old);
         }
     }
     index->removed = old != NULL ? old->count - (index->count - index->added) : 0;
-    read_new(index, dirfd(dir), index->added + index->changed);
+    read_new(index, folder, dirfd(dir), index->added + index->changed);
     listing_free(&listing);
     (void)closedir(dir);
     return index;
@@ -370,33 +409,20 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
 
 /* ---- the table of names ---- */
 
-static bool is_better(const struct cert_entry *a, const struct cert_entry *b, int64_t now)
+static void add_name(struct cert_index *index, struct cert_choice *choice, const char *name)
 {
-    bool a_holds = a->not_before <= now && now <= a->not_after;
-    bool b_holds = b->not_before <= now && now <= b->not_after;
+    struct cert_choice *first = map_add(&index->names, span_from_cstr(name), choice);
 
-    return a_holds != b_holds ? a_holds : a->not_before > b->not_before;
-}
-
-static void add_name(struct cert_index *index, struct cert_choice *spare, const char *name,
-                     struct cert_entry *entry, int64_t now)
-{
-    struct cert_choice *choice = map_add(&index->names, span_from_cstr(name), spare);
-    struct cert_entry **slot;
-
-    if (choice == NULL) {
-        choice = spare;
-    }
-    slot = &choice->of_kind[entry->kind];
-    if (*slot == NULL || is_better(entry, *slot, now)) {
-        *slot = entry;
+    if (first != NULL) {
+        choice->next = first->next;
+        first->next = choice;
     }
 }
 
 void cert_index_arrange(struct cert_index *index)
 {
-    int64_t now = (int64_t)time(NULL);
     size_t names = 0;
+    size_t used = 0;
 
     index->usable = 0;
     for (size_t i = 0; i < index->count; i++) {
@@ -408,8 +434,8 @@ void cert_index_arrange(struct cert_index *index)
         struct cert_entry *entry = index->entries[i];
         const char *name = entry->names;
         for (size_t n = 0; entry->is_usable && n < entry->name_count; n++) {
-            /* A choice is used up only by a name that was not there. */
-            add_name(index, &index->choices[index->names.count], name, entry, now);
+            index->choices[used].entry = entry;
+            add_name(index, &index->choices[used++], name);
             name += strlen(name) + 1;
         }
     }
@@ -429,15 +455,15 @@ void cert_index_destroy(struct cert_index *index)
     free(index);
 }
 
-const struct cert_choice *cert_index_find(const struct cert_index *index, struct span host)
+/* Those with the wildcard of the host's parent domain; NULL: none. */
+static const struct cert_choice *find_wildcard(const struct cert_index *index, struct span host)
 {
-    const struct cert_choice *choice = map_find(&index->names, host);
     const char *dot = host.len != 0 ? memchr(host.ptr, '.', host.len) : NULL;
     char wildcard[256] = "*";
     size_t rest;
 
-    if (choice != NULL || dot == NULL || dot == host.ptr) {
-        return choice;
+    if (dot == NULL || dot == host.ptr) {
+        return NULL;
     }
     rest = (size_t)(host.ptr + host.len - dot);
     if (rest > sizeof(wildcard) - 1) {
@@ -445,6 +471,32 @@ const struct cert_choice *cert_index_find(const struct cert_index *index, struct
     }
     memcpy(wildcard + 1, dot, rest);
     return map_find(&index->names, span_make(wildcard, rest + 1));
+}
+
+bool cert_index_has(const struct cert_index *index, struct span host)
+{
+    return map_find(&index->names, host) != NULL || find_wildcard(index, host) != NULL;
+}
+
+static void rank(const struct cert_choice *choice, enum cert_cover cover, int64_t now,
+                 bool skip_troubled, struct cert_ranking *ranking)
+{
+    for (; choice != NULL; choice = choice->next) {
+        struct cert_entry *entry = choice->entry;
+        if (!skip_troubled || entry->trouble == NULL || entry->try_again <= now) {
+            cert_ranking_add(ranking, entry,
+                             cert_rank_of(cover, entry->not_before, entry->not_after, now),
+                             entry->kind, entry->not_before);
+        }
+    }
+}
+
+void cert_index_rank(const struct cert_index *index, struct span host, int64_t now,
+                     bool skip_troubled, struct cert_ranking *ranking)
+{
+    *ranking = (struct cert_ranking){0};
+    rank(map_find(&index->names, host), CERT_COVER_EXACT, now, skip_troubled, ranking);
+    rank(find_wildcard(index, host), CERT_COVER_WILDCARD, now, skip_troubled, ranking);
 }
 
 struct cert_entry *cert_index_entry(const struct cert_index *index, const char *file)

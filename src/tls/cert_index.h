@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "tls/cert_rank.h"
 #include "tls/cert_scan.h"
 #include "tls/file_stamp.h"
 
@@ -40,12 +41,15 @@ struct cert_entry {
     char *names;    /* each ends with a NUL; lower case */
     size_t name_count;
     char *complaint;            /* why it is not usable; NULL: nothing to say */
-    struct cert_loaded *loaded; /* the store's, under its lock */
+    struct cert_loaded *loaded; /* the store's, under its lock, as are the next two */
+    char *trouble;     /* why it could not be loaded when it was last tried; NULL: it could */
+    int64_t try_again; /* not before; seconds since 1970 */
 };
 
-/* What answers for a name: at most one certificate of each kind. */
+/* What answers for a name: all that have it, in no order. */
 struct cert_choice {
-    struct cert_entry *of_kind[CERT_KIND_COUNT];
+    struct cert_entry *entry;
+    struct cert_choice *next; /* NULL: the last one */
 };
 
 struct cert_index {
@@ -63,16 +67,22 @@ struct cert_index {
  * the folder cannot be read. cert_index_arrange comes next. */
 struct cert_index *cert_index_read(const char *folder, const struct cert_index *old,
                                    struct error *error) MUST_CHECK;
-/* Builds the table of names. Of two certificates of one kind for a name the one that is valid now
- * wins, then the younger one. */
+/* Builds the table of names. */
 void cert_index_arrange(struct cert_index *index);
 void cert_index_destroy(struct cert_index *index);
 
-/* The choice for a host: its own name, else the wildcard of its parent domain; NULL: none. Any
- * case. */
-const struct cert_choice *cert_index_find(const struct cert_index *index, struct span host);
+/* Whether any certificate answers for a host: by its own name, or by a wildcard of its parent
+ * domain. Any case. */
+bool cert_index_has(const struct cert_index *index, struct span host);
+/* What answers for a host, by rank and kind (tls/cert_rank.h), as entries. skip_troubled: those
+ * that could not be loaded a moment ago are left out; under the store's lock. */
+void cert_index_rank(const struct cert_index *index, struct span host, int64_t now,
+                     bool skip_troubled, struct cert_ranking *ranking);
 /* An entry by its file name; NULL: none. */
 struct cert_entry *cert_index_entry(const struct cert_index *index, const char *file);
+
+/* Whether a file of this name belongs to the index: not hidden, and with one of the suffixes. */
+bool cert_index_is_file_name(const char *name);
 
 struct cert_entry *cert_entry_hold(struct cert_entry *entry);
 void cert_entry_release(struct cert_entry *entry);

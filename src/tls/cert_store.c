@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/list.h"
 #include "base/log.h"
 #include "tls/cert_index.h"
 #include "tls/certificate.h"
+#include "tls/file_opener.h"
+#include "tls/identity.h"
 #include "tls/ocsp_staple.h"
-#include "tls/private_key.h"
 
 /* A certificate in use, with its key. Connections have references of their own to the library's
  * objects. */
@@ -20,9 +22,7 @@ struct cert_loaded {
     atomic_uint references; /* the store's, and of workers that are just handing it out */
     struct list node;       /* in the store's list, most recently used first */
     struct cert_entry *entry;
-    X509 *leaf;
-    STACK_OF(X509) * chain; /* without the leaf */
-    EVP_PKEY *key;
+    struct identity *identity;
 };
 
 struct cert_store {
@@ -52,26 +52,18 @@ static void loaded_release(struct cert_loaded *loaded)
     if (atomic_fetch_sub_explicit(&loaded->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    X509_free(loaded->leaf);
-    sk_X509_pop_free(loaded->chain, X509_free);
-    EVP_PKEY_free(loaded->key);
+    identity_release(loaded->identity);
     free(loaded);
 }
 
-static struct cert_loaded *loaded_create(const struct certificate *certificate, EVP_PKEY *key)
+/* Takes the identity over. */
+static struct cert_loaded *loaded_create(struct identity *identity)
 {
     struct cert_loaded *loaded = xcalloc(1, sizeof(*loaded));
 
     atomic_init(&loaded->references, 1);
     list_init(&loaded->node);
-    loaded->key = key;
-    loaded->leaf = certificate_x509(certificate, 0);
-    loaded->chain = sk_X509_new_null();
-    CHECK(loaded->chain != NULL && X509_up_ref(loaded->leaf) == 1);
-    for (size_t i = 1; i < certificate_chain_length(certificate); i++) {
-        X509 *next = certificate_x509(certificate, i);
-        CHECK(X509_up_ref(next) == 1 && sk_X509_push(loaded->chain, next) > 0);
-    }
+    loaded->identity = identity;
     return loaded;
 }
 
@@ -109,13 +101,13 @@ static struct cert_loaded *load(const struct cert_store *store, const struct cer
         entry->files[CERT_FILE_OCSP] != NULL ? path_of(store, entry->files[CERT_FILE_OCSP]) : NULL;
     struct certificate *certificate = certificate_load(path, error);
     struct cert_loaded *loaded = NULL;
-    EVP_PKEY *key = NULL;
+    struct identity *identity = NULL;
 
     if (certificate != NULL && certificate_check_strength(certificate, error)) {
-        key = private_key_load(key_path != NULL ? key_path : path, certificate, error);
+        identity = identity_load(certificate, key_path != NULL ? key_path : path, error);
     }
-    if (key != NULL) {
-        loaded = loaded_create(certificate, key);
+    if (identity != NULL) {
+        loaded = loaded_create(identity);
         staple(store, certificate, ocsp_path);
     }
     certificate_destroy(certificate);
@@ -355,6 +347,11 @@ void cert_store_destroy(struct cert_store *store)
 
 /* ---- questions ---- */
 
+bool cert_store_is_file_name(const char *name)
+{
+    return cert_index_is_file_name(name);
+}
+
 struct cert_counts cert_store_counts(struct cert_store *store)
 {
     struct cert_counts counts;
@@ -372,7 +369,7 @@ bool cert_store_has(struct cert_store *store, struct span host)
     bool has;
 
     (void)pthread_mutex_lock(&store->lock);
-    has = cert_index_find(store->index, host) != NULL;
+    has = cert_index_has(store->index, host);
     (void)pthread_mutex_unlock(&store->lock);
     return has;
 }
@@ -390,7 +387,7 @@ size_t cert_store_loaded(struct cert_store *store)
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,
                              size_t size)
 {
-    struct file_stamp of_folder = file_stamp_take(store->folder);
+    struct file_stamp of_folder = file_opener_stamp(store->folder);
     size_t count = 0;
 
     if (!file_stamp_enterable_by(&of_folder, user, group)) {
@@ -411,17 +408,15 @@ size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t g
 
 /* ---- connections ---- */
 
-static bool give(SSL *ssl, const struct cert_loaded *loaded)
-{
-    return SSL_use_cert_and_key(ssl, loaded->leaf, loaded->key, loaded->chain, 1) == 1;
-}
+/* A certificate whose files cannot be used is tried again after so many seconds, and not by each
+ * client in between. */
+#define TRY_AGAIN_S 1
 
-/* Gives it what is loaded of one entry, or loads it first. */
-static bool use_entry(struct cert_store *store, SSL *ssl, struct cert_entry *entry,
-                      struct error *error)
+/* What is loaded of one entry, with a reference for the caller, or NULL with why it cannot be. */
+static struct cert_loaded *take_loaded(struct cert_store *store, struct cert_entry *entry,
+                                       struct error *error)
 {
     struct cert_loaded *loaded;
-    bool ok;
 
     (void)pthread_mutex_lock(&store->lock);
     loaded = entry->loaded;
@@ -431,43 +426,199 @@ static bool use_entry(struct cert_store *store, SSL *ssl, struct cert_entry *ent
         list_push_front(&store->loaded, &loaded->node);
     }
     (void)pthread_mutex_unlock(&store->lock);
-    if (loaded == NULL) {
-        loaded = load(store, entry, error);
-        if (loaded == NULL) {
+    if (loaded != NULL) {
+        return loaded;
+    }
+    loaded = load(store, entry, error);
+    (void)pthread_mutex_lock(&store->lock);
+    free(entry->trouble);
+    entry->trouble = loaded == NULL ? xstrdup(error->text) : NULL;
+    entry->try_again = (int64_t)time(NULL) + TRY_AGAIN_S;
+    if (loaded != NULL) {
+        (void)atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
+        keep(store, entry, loaded);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return loaded;
+}
+
+/* Those of one rank that could be loaded, by kind. */
+struct offer {
+    struct cert_loaded *of_kind[CERT_KIND_COUNT];
+    bool has_trouble; /* some could not be */
+};
+
+static void offer_free(struct offer *offer)
+{
+    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+        if (offer->of_kind[k] != NULL) {
+            loaded_release(offer->of_kind[k]);
+        }
+    }
+    *offer = (struct offer){0};
+}
+
+/* Whether the client can use one of them. */
+static bool suits(const struct offer *offer, SSL *ssl)
+{
+    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+        if (offer->of_kind[k] != NULL && identity_suits(offer->of_kind[k]->identity, ssl)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_empty(const struct offer *offer)
+{
+    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+        if (offer->of_kind[k] != NULL) {
             return false;
         }
-        (void)atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
-        (void)pthread_mutex_lock(&store->lock);
-        keep(store, entry, loaded);
-        (void)pthread_mutex_unlock(&store->lock);
     }
-    ok = give(ssl, loaded);
-    loaded_release(loaded);
-    ERR_clear_error();
-    return ok || error_set(error, "the TLS library does not take '%s/%s'", store->folder,
-                           entry->files[CERT_FILE_CERTIFICATE]);
+    return true;
 }
+
+/* Loads the best of a rank; true: some are there. */
+static bool load_rank(struct cert_store *store, void *const entries[CERT_KIND_COUNT],
+                      struct offer *offer, struct error *error)
+{
+    *offer = (struct offer){0};
+    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+        if (entries[k] != NULL) {
+            offer->of_kind[k] = take_loaded(store, entries[k], error);
+            offer->has_trouble |= offer->of_kind[k] == NULL;
+        }
+    }
+    return !is_empty(offer);
+}
+
+static bool give(const struct offer *offer, SSL *ssl)
+{
+    bool ok = true;
+
+    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+        ok = ok && (offer->of_kind[k] == NULL || identity_give(offer->of_kind[k]->identity, ssl));
+    }
+    ERR_clear_error();
+    return ok;
+}
+
+/* Something else may be served in its place, so this is the one word on it. */
+static void say_trouble(struct span host, const struct error *trouble)
+{
+    static __thread struct log_limiter limiter;
+
+    log_limited(&limiter, LOG_LEVEL_ERROR, "a certificate for %.*s cannot be used: %s",
+                (int)host.len, host.ptr, trouble->text);
+}
+
+/* The entries of all ranks, held; or with none left, why the best one could not be loaded. */
+static bool hold_ranks(struct cert_store *store, struct span host, struct cert_ranking *ranking,
+                       size_t *count, struct error *error)
+{
+    int64_t now = (int64_t)time(NULL);
+    void **all = &ranking->best[0][0];
+
+    *count = 0;
+    (void)pthread_mutex_lock(&store->lock);
+    cert_index_rank(store->index, host, now, true, ranking);
+    for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
+        if (all[i] != NULL) {
+            (void)cert_entry_hold(all[i]);
+            (*count)++;
+        }
+    }
+    if (*count == 0) {
+        struct cert_ranking troubled;
+        cert_index_rank(store->index, host, now, false, &troubled);
+        (void)error_set(error, "'%s' has no certificate for the name", store->folder);
+        for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
+            const struct cert_entry *entry = (&troubled.best[0][0])[i];
+            if (entry != NULL && entry->trouble != NULL) {
+                (void)error_set(error, "%s", entry->trouble);
+                break;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return *count != 0;
+}
+
+static void release_ranks(struct cert_store *store, struct cert_ranking *ranking)
+{
+    void **all = &ranking->best[0][0];
+
+    (void)pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
+        if (all[i] != NULL) {
+            cert_entry_release(all[i]);
+        }
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
+/* Goes through the ranks until one has something that the client can use; where none has, the first
+ * with anything decides, and the library tells what the client lacks. has_trouble: some could not
+ * be loaded, so that there may be others in their place. */
+static bool choose(struct cert_store *store, SSL *ssl, const struct cert_ranking *ranking,
+                   size_t count, struct offer *chosen, bool *has_trouble, struct error *error)
+{
+    *chosen = (struct offer){0};
+    *has_trouble = false;
+    for (size_t r = 0; r < CERT_RANK_COUNT; r++) {
+        struct offer offer;
+        bool has_any = load_rank(store, ranking->best[r], &offer, error);
+        *has_trouble |= offer.has_trouble;
+        if (!has_any) {
+            continue;
+        }
+        if (count == 1 || suits(&offer, ssl)) {
+            offer_free(chosen);
+            *chosen = offer;
+            return true;
+        }
+        if (is_empty(chosen)) {
+            *chosen = offer;
+        } else {
+            offer_free(&offer);
+        }
+    }
+    return !is_empty(chosen);
+}
+
+/* Rounds of looking for something in the place of what cannot be loaded. */
+#define ROUNDS_MAX 4
 
 bool cert_store_use(struct cert_store *store, SSL *ssl, struct span host, struct error *error)
 {
-    struct cert_entry *entries[CERT_KIND_COUNT] = {NULL};
-    const struct cert_choice *choice;
-    size_t used = 0;
+    struct cert_ranking ranking;
+    struct error trouble = {""};
+    size_t count;
+    bool is_done = false;
 
-    (void)pthread_mutex_lock(&store->lock);
-    choice = cert_index_find(store->index, host);
-    for (size_t i = 0; choice != NULL && i < CERT_KIND_COUNT; i++) {
-        entries[i] = choice->of_kind[i] != NULL ? cert_entry_hold(choice->of_kind[i]) : NULL;
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    (void)error_set(error, "'%s' has no certificate for the name", store->folder);
-    for (size_t i = 0; i < CERT_KIND_COUNT; i++) {
-        if (entries[i] != NULL) {
-            used += use_entry(store, ssl, entries[i], error) ? 1 : 0;
-            (void)pthread_mutex_lock(&store->lock);
-            cert_entry_release(entries[i]);
-            (void)pthread_mutex_unlock(&store->lock);
+    for (int round = 0; !is_done && round < ROUNDS_MAX; round++) {
+        struct offer chosen;
+        bool has_trouble;
+        bool has_any;
+        if (!hold_ranks(store, host, &ranking, &count, error)) {
+            break;
         }
+        has_any = choose(store, ssl, &ranking, count, &chosen, &has_trouble, &trouble);
+        if (has_trouble) {
+            say_trouble(host, &trouble);
+            *error = trouble;
+        }
+        /* Without the troubled ones the next round may find a better one. */
+        is_done = has_any && (!has_trouble || round + 1 == ROUNDS_MAX);
+        if (is_done && !give(&chosen, ssl)) {
+            is_done = false;
+            (void)error_set(error, "the TLS library does not take the certificate for %.*s",
+                            (int)host.len, host.ptr);
+            round = ROUNDS_MAX;
+        }
+        offer_free(&chosen);
+        release_ranks(store, &ranking);
     }
-    return used != 0;
+    return is_done;
 }

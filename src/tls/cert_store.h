@@ -53,6 +53,8 @@ bool cert_store_refresh(struct cert_store *store, const struct cert_listener *li
                         struct error *error) MUST_CHECK;
 void cert_store_destroy(struct cert_store *store);
 
+/* Whether a file of this name, without its folder, is looked at in a folder of certificates. */
+bool cert_store_is_file_name(const char *name);
 struct cert_counts cert_store_counts(struct cert_store *store);
 /* Whether a certificate answers for this host: by its own name, or by a wildcard. Any case. */
 bool cert_store_has(struct cert_store *store, struct span host);

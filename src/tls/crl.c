@@ -1,55 +1,28 @@
 #include "tls/crl.h"
 
-#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "tls/file_opener.h"
 #include "tls/pem_file.h"
 
 /* One for each authority of a chain, and some more. */
 #define LISTS_MAX 1024
 
-/* What tells that a file is another one. */
-struct stamp {
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec modified;
-};
-
 struct crl_file {
     char *path;
-    struct stamp stamp;
+    struct file_stamp stamp;
     pthread_mutex_t lock; /* of `lists` */
     struct crl_lists *lists;
     bool is_unreadable; /* at the last attempt; error tells */
     struct error error;
     atomic_uint references;
 };
-
-static bool stamp_of(const char *path, struct stamp *stamp)
-{
-    struct stat st;
-
-    *stamp = (struct stamp){0};
-    if (stat(path, &st) != 0) {
-        return false;
-    }
-    *stamp = (struct stamp){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
-    return true;
-}
-
-static bool stamp_is_same(const struct stamp *a, const struct stamp *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
-}
 
 /* ---- the lists ---- */
 
@@ -150,11 +123,11 @@ void crl_lists_release(struct crl_lists *lists)
 
 struct crl_file *crl_file_open(const char *path, struct error *error)
 {
-    struct stamp stamp;
+    struct file_stamp stamp;
     struct crl_lists *lists;
     struct crl_file *file;
 
-    (void)stamp_of(path, &stamp); /* before reading: a change in between is seen next time */
+    stamp = file_opener_stamp(path); /* before reading: a change in between is seen next time */
     lists = load(path, error);
     if (lists == NULL) {
         return NULL;
@@ -193,12 +166,12 @@ const char *crl_file_path(const struct crl_file *file)
 
 enum crl_refresh crl_file_refresh(struct crl_file *file, struct error *error)
 {
-    struct stamp stamp;
+    struct file_stamp stamp;
     struct crl_lists *lists;
     struct crl_lists *old;
 
-    (void)stamp_of(file->path, &stamp);
-    if (stamp_is_same(&stamp, &file->stamp)) {
+    stamp = file_opener_stamp(file->path);
+    if (file_stamp_equal(&stamp, &file->stamp)) {
         *error = file->error;
         return file->is_unreadable ? CRL_UNREADABLE : CRL_SAME;
     }

@@ -28,14 +28,6 @@ static inline struct file_stamp file_stamp_from(const struct stat *st)
     };
 }
 
-/* path NULL: the stamp of no file. */
-static inline struct file_stamp file_stamp_take(const char *path)
-{
-    struct stat st;
-
-    return path != NULL && stat(path, &st) == 0 ? file_stamp_from(&st) : (struct file_stamp){0};
-}
-
 static inline bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
     return a->inode == b->inode && a->size == b->size && a->changed_ns == b->changed_ns &&

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tls/certificate.h"
+#include "tls/file_opener.h"
 
 static bool open_failed(const char *path, const char *what, struct error *error)
 {
@@ -29,14 +31,19 @@ static bool open_failed(const char *path, const char *what, struct error *error)
 
 bool pem_file_read(const char *path, const char *what, struct span *bytes, struct error *error)
 {
-    FILE *file = fopen(path, "rbe");
+    int fd = file_opener_open(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     struct stat st;
     size_t len;
     char *text;
 
     *bytes = span_make(NULL, 0);
     if (file == NULL) {
-        return open_failed(path, what, error);
+        (void)open_failed(path, what, error);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return false;
     }
     if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
         (void)fclose(file);

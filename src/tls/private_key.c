@@ -100,23 +100,3 @@ bool private_key_fits(const char *path, const struct certificate *certificate, s
     EVP_PKEY_free(key);
     return key != NULL;
 }
-
-bool private_key_use(SSL_CTX *ssl_ctx, const char *path, const struct certificate *certificate,
-                     struct error *error)
-{
-    EVP_PKEY *key = load_fitting(path, certificate, error);
-    bool ok;
-
-    if (key == NULL) {
-        return false;
-    }
-    ok = SSL_CTX_use_PrivateKey(ssl_ctx, key) == 1;
-    EVP_PKEY_free(key);
-    if (!ok) {
-        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-        ERR_clear_error();
-        return error_set(error, "the key in '%s' cannot be used: %s", path,
-                         reason != NULL ? reason : "the TLS library refused it");
-    }
-    return true;
-}

@@ -1,5 +1,5 @@
-/* Private keys: the one file of Tidegate that reads and uses them. Everything else asks here, so
- * that a process of their own can take its place later.
+/* Private keys: the one file of Tidegate that reads them. Everything else asks here, so that a
+ * process of their own can take its place later; tls/identity.h hands them to the library.
  *
  * Keys are PEM without a passphrase. Errors are for a person. */
 #ifndef TIDEGATE_TLS_PRIVATE_KEY_H
@@ -19,8 +19,5 @@ bool private_key_fits(const char *path, const struct certificate *certificate,
  * caller's. NULL with an error. */
 EVP_PKEY *private_key_load(const char *path, const struct certificate *certificate,
                            struct error *error) MUST_CHECK;
-/* Gives the context the key to the certificate that it was given last. */
-bool private_key_use(SSL_CTX *ssl_ctx, const char *path, const struct certificate *certificate,
-                     struct error *error) MUST_CHECK;
 
 #endif

@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/span.h"
 #include "tls/cert_store.h"
 #include "tls/certificate.h"
+#include "tls/identity.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_staple.h"
 #include "tls/openssl_compat.h"
+#include "tls/own_certificates.h"
 #include "tls/peer_verify.h"
 #include "tls/pem_file.h"
-#include "tls/private_key.h"
 #include "tls/tickets.h"
 #include "tls/tls_conn_internal.h"
 #include "tls/tls_early.h"
@@ -26,11 +26,18 @@
 /* Intermediates of a client's chain, where the options don't say. */
 #define CLIENT_DEPTH 10
 
+/* What was read from files: each part is kept, or read anew, for itself. */
+struct inputs {
+    struct identity **identities;
+    size_t count;
+    STACK_OF(X509) * authorities; /* NULL: none, or the system's */
+};
+
 struct tls_context {
     pthread_mutex_t lock; /* of the pointer alone: it is replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
-    bool has_own;             /* certificates besides the store's */
+    struct inputs inputs;     /* what ssl_ctx was built from; of whoever builds it anew */
 };
 
 /* What we speak inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1). */
@@ -69,35 +76,6 @@ static void set_common(SSL_CTX *ssl_ctx)
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
 }
 
-static bool use_chain(SSL_CTX *ssl_ctx, const struct certificate *certificate, const char *key,
-                      struct error *error)
-{
-    if (SSL_CTX_use_certificate(ssl_ctx, certificate_x509(certificate, 0)) != 1) {
-        return library_failed(error, certificate_path(certificate));
-    }
-    for (size_t i = 1; i < certificate_chain_length(certificate); i++) {
-        if (SSL_CTX_add1_chain_cert(ssl_ctx, certificate_x509(certificate, i)) != 1) {
-            return library_failed(error, certificate_path(certificate));
-        }
-    }
-    return private_key_use(ssl_ctx, key, certificate, error);
-}
-
-/* The library keeps one certificate for each kind of key; a second one would silently replace the
- * first. */
-static bool has_same_kind(SSL_CTX *ssl_ctx, const struct certificate *certificate)
-{
-    int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(certificate_x509(certificate, 0)));
-
-    for (long more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_FIRST); more == 1;
-         more = SSL_CTX_set_current_cert(ssl_ctx, SSL_CERT_SET_NEXT)) {
-        if (EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_CTX_get0_certificate(ssl_ctx))) == kind) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A response that cannot be used is no reason not to serve; whoever checks the configuration says
  * what is wrong with it. */
 static void staple(const struct certificate *certificate, const char *path,
@@ -113,45 +91,93 @@ static void staple(const struct certificate *certificate, const char *path,
     }
 }
 
+/* ---- what comes from files ---- */
+
 /* server NULL: it is a client's. */
-static bool use_files(SSL_CTX *ssl_ctx, const struct tls_certificate_files *files,
-                      const struct tls_server_options *server, struct error *error)
+static struct identity *read_identity(const struct tls_certificate_files *files,
+                                      const struct tls_server_options *server, struct error *error)
 {
     struct certificate *certificate = certificate_load(files->certificate, error);
-    bool ok = false;
+    struct identity *identity = NULL;
 
     if (certificate == NULL) {
-        return false;
+        return NULL;
     }
     if (X509_get0_pubkey(certificate_x509(certificate, 0)) == NULL) {
         (void)error_set(error, "the certificate in '%s' has a key of an unknown kind",
                         files->certificate);
-    } else if (has_same_kind(ssl_ctx, certificate)) {
-        (void)error_set(error,
-                        "'%s' is the second certificate of this site with the same kind of key "
-                        "(%s): one of each kind can be used; make a site of its own for the other",
-                        files->certificate, certificate_key_kind(certificate));
     } else {
-        ok = use_chain(ssl_ctx, certificate, files->key, error);
+        identity = identity_load(certificate, files->key, error);
+    }
+    if (identity != NULL) {
         staple(certificate, files->ocsp, server);
     }
     certificate_destroy(certificate);
     ERR_clear_error();
-    return ok;
+    return identity;
 }
 
-/* Trusts every certificate in the file, and gives clients their names if asked to; adds their
- * hashes to *digest. */
-static bool trust_file(SSL_CTX *ssl_ctx, const char *path, bool send_names, EVP_MD_CTX *digest,
-                       struct error *error)
+static void inputs_free(struct inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        identity_release(inputs->identities[i]);
+    }
+    free(inputs->identities);
+    sk_X509_pop_free(inputs->authorities, X509_free);
+    *inputs = (struct inputs){0};
+}
+
+/* Whether one part is to be read: all are for the first time. */
+static bool is_due(const struct tls_changes *changes, size_t i)
+{
+    return changes == NULL || (changes->own != NULL && changes->own[i]);
+}
+
+/* Reads what is due, and takes the rest from `old` (NULL: nothing is there yet). ca NULL: none is
+ * to be read. */
+static bool read_inputs(struct inputs *inputs, const struct inputs *old,
+                        const struct tls_certificate_files *files, size_t count, const char *ca,
+                        const struct tls_server_options *server, const struct tls_changes *changes,
+                        struct error *error)
+{
+    *inputs = (struct inputs){.identities = xcalloc(count + 1, sizeof(struct identity *))};
+    for (size_t i = 0; i < count; i++) {
+        inputs->identities[i] = is_due(changes, i) ? read_identity(&files[i], server, error)
+                                                   : identity_hold(old->identities[i]);
+        if (inputs->identities[i] == NULL) {
+            inputs_free(inputs);
+            return false;
+        }
+        inputs->count++;
+    }
+    if (ca != NULL) {
+        inputs->authorities = changes == NULL || changes->authorities
+                                  ? pem_file_certificates(ca, AUTHORITIES_MAX, error)
+                                  : X509_chain_up_ref(old->authorities);
+        if (inputs->authorities == NULL) {
+            inputs_free(inputs);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tls_context_check_authorities(const char *path, struct error *error)
 {
     STACK_OF(X509) *authorities = pem_file_certificates(path, AUTHORITIES_MAX, error);
+
+    sk_X509_pop_free(authorities, X509_free);
+    return authorities != NULL;
+}
+
+/* Trusts every one of them, and gives clients their names if asked to; adds their hashes to
+ * *digest. */
+static bool trust(SSL_CTX *ssl_ctx, STACK_OF(X509) * authorities, bool send_names,
+                  EVP_MD_CTX *digest, struct error *error)
+{
     X509_STORE *store = SSL_CTX_get_cert_store(ssl_ctx);
     bool ok = true;
 
-    if (authorities == NULL) {
-        return false;
-    }
     for (int i = 0; ok && i < sk_X509_num(authorities); i++) {
         X509 *authority = sk_X509_value(authorities, i);
         unsigned char hash[EVP_MAX_MD_SIZE];
@@ -161,16 +187,17 @@ static bool trust_file(SSL_CTX *ssl_ctx, const char *path, bool send_names, EVP_
              X509_digest(authority, EVP_sha256(), hash, &len) == 1 &&
              EVP_DigestUpdate(digest, hash, len) == 1;
     }
-    sk_X509_pop_free(authorities, X509_free);
-    return ok || library_failed(error, path);
+    return ok || library_failed(error, "the authorities cannot be used");
 }
 
-static struct tls_context *wrap(SSL_CTX *ssl_ctx)
+/* Takes both over. */
+static struct tls_context *wrap(SSL_CTX *ssl_ctx, const struct inputs *inputs)
 {
     struct tls_context *context = xcalloc(1, sizeof(*context));
 
     CHECK(pthread_mutex_init(&context->lock, NULL) == 0);
     context->ssl_ctx = ssl_ctx;
+    context->inputs = *inputs;
     return context;
 }
 
@@ -189,26 +216,6 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     }
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
-}
-
-/* Before the library chooses among the context's certificates: those of the folder, if it has the
- * name, take their place. */
-static int choose_certificate(SSL *ssl, void *arg)
-{
-    static __thread struct log_limiter limiter;
-    struct cert_store *store = arg;
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    struct error error;
-
-    if (name == NULL || !cert_store_has(store, span_from_cstr(name))) {
-        return 1;
-    }
-    SSL_certs_clear(ssl);
-    if (cert_store_use(store, ssl, span_from_cstr(name), &error)) {
-        return 1;
-    }
-    log_limited(&limiter, LOG_LEVEL_ERROR, "no certificate for %s: %s", name, error.text);
-    return 0;
 }
 
 /* Adds what a ticket's session must have in common with a connection that would resume it. */
@@ -241,7 +248,7 @@ static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *op
 /* A ticket must not carry a client into a site with another idea of who may come in: resumption
  * works only where this hash of the policy is the same. */
 static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
-                              struct error *error)
+                              const struct inputs *inputs, struct error *error)
 {
     static const int modes[] = {
         [TLS_CLIENTS_OFF] = SSL_VERIFY_NONE,
@@ -258,7 +265,7 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
         (void)library_failed(error, "client certificates");
     } else if (options->clients != TLS_CLIENTS_OFF) {
         ok = options->client_ca != NULL
-                 ? trust_file(ssl_ctx, options->client_ca, true, digest, error)
+                 ? trust(ssl_ctx, inputs->authorities, true, digest, error)
                  : error_set(error, "to verify clients, 'ca' must name the PEM file of the "
                                     "authorities that issue their certificates");
         ok = ok && verify_clients(ssl_ctx, options, error);
@@ -274,7 +281,7 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
 }
 
 static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
-                       struct error *error)
+                       const struct inputs *inputs, struct error *error)
 {
     set_common(ssl_ctx);
     /* One ticket instead of two saves 7 % of a handshake; browsers that open several connections at
@@ -296,66 +303,82 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     SSL_CTX_set_alpn_select_cb(
         ssl_ctx, choose_protocol,
         (struct protocol_list *)(uintptr_t)&protocol_lists[options->protocols]);
-    for (size_t i = 0; i < options->certificate_count; i++) {
-        if (!use_files(ssl_ctx, &options->certificates[i], options, error)) {
-            return false;
-        }
-    }
-    if (options->store != NULL) {
-        SSL_CTX_set_cert_cb(ssl_ctx, choose_certificate, options->store);
+    if (!own_certificates_install(ssl_ctx, inputs->identities, inputs->count, options->store,
+                                  error)) {
+        return false;
     }
     ocsp_staple_enable(ssl_ctx);
     key_log_enable(ssl_ctx);
-    return set_client_policy(ssl_ctx, options, error);
+    return set_client_policy(ssl_ctx, options, inputs, error);
 }
 
-static SSL_CTX *build_server(const struct tls_server_options *options, struct error *error)
+static SSL_CTX *build_server(const struct tls_server_options *options, const struct inputs *inputs,
+                             struct error *error)
 {
-    SSL_CTX *ssl_ctx;
+    SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_server_method());
 
-    ERR_clear_error();
-    if (options->certificate_count == 0 && options->store == NULL) {
-        (void)error_set(error, "a site that terminates TLS needs a certificate and its key");
-        return NULL;
-    }
-    ssl_ctx = SSL_CTX_new(TLS_server_method());
     if (ssl_ctx == NULL) {
         (void)library_failed(error, "the TLS library cannot start");
         return NULL;
     }
-    if (!set_server(ssl_ctx, options, error)) {
+    if (!set_server(ssl_ctx, options, inputs, error)) {
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
     return ssl_ctx;
 }
 
+static bool read_server(struct inputs *inputs, const struct inputs *old,
+                        const struct tls_server_options *options, const struct tls_changes *changes,
+                        struct error *error)
+{
+    ERR_clear_error();
+    return read_inputs(inputs, old, options->certificates, options->certificate_count,
+                       options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, options,
+                       changes, error);
+}
+
 struct tls_context *tls_server_context_create(const struct tls_server_options *options,
                                               struct error *error)
 {
-    SSL_CTX *ssl_ctx = build_server(options, error);
-    struct tls_context *context = ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
+    struct tls_context *context;
+    struct inputs inputs;
+    SSL_CTX *ssl_ctx;
 
-    if (context != NULL) {
-        context->store = options->store;
-        context->has_own = options->certificate_count != 0;
+    if (options->certificate_count == 0 && options->store == NULL) {
+        (void)error_set(error, "a site that terminates TLS needs a certificate and its key");
+        return NULL;
     }
+    if (!read_server(&inputs, NULL, options, NULL, error)) {
+        return NULL;
+    }
+    ssl_ctx = build_server(options, &inputs, error);
+    if (ssl_ctx == NULL) {
+        inputs_free(&inputs);
+        return NULL;
+    }
+    context = wrap(ssl_ctx, &inputs);
+    context->store = options->store;
     return context;
 }
 
 bool tls_context_can_serve(const struct tls_context *context, struct span name)
 {
-    return context->has_own || (name.len != 0 && cert_store_has(context->store, name));
+    return context->inputs.count != 0 || (name.len != 0 && cert_store_has(context->store, name));
 }
 
-/* In the old one's place, for connections to come. fresh NULL: it could not be built. */
-static bool replace(struct tls_context *context, SSL_CTX *fresh)
+/* In the old one's place, for connections to come, with what it was built from. fresh NULL: it
+ * could not be built. */
+static bool replace(struct tls_context *context, SSL_CTX *fresh, struct inputs *inputs)
 {
     SSL_CTX *old;
 
     if (fresh == NULL) {
+        inputs_free(inputs);
         return false;
     }
+    inputs_free(&context->inputs);
+    context->inputs = *inputs;
     (void)pthread_mutex_lock(&context->lock);
     old = context->ssl_ctx;
     context->ssl_ctx = fresh;
@@ -365,16 +388,20 @@ static bool replace(struct tls_context *context, SSL_CTX *fresh)
 }
 
 bool tls_server_context_reload(struct tls_context *context,
-                               const struct tls_server_options *options, struct error *error)
+                               const struct tls_server_options *options,
+                               const struct tls_changes *changes, struct error *error)
 {
-    return replace(context, build_server(options, error));
+    struct inputs inputs;
+
+    return read_server(&inputs, &context->inputs, options, changes, error) &&
+           replace(context, build_server(options, &inputs, error), &inputs);
 }
 
 /* ---- clients ---- */
 
 /* Adds to *digest what tells these authorities from others. */
 static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                          EVP_MD_CTX *digest, struct error *error)
+                          const struct inputs *inputs, EVP_MD_CTX *digest, struct error *error)
 {
     struct peer_verify_options verify = {
         .crl = options->crl,
@@ -398,31 +425,27 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
         return SSL_CTX_set_default_verify_paths(ssl_ctx) == 1 ||
                library_failed(error, "the system's authorities cannot be loaded");
     }
-    return trust_file(ssl_ctx, options->ca, false, digest, error);
+    return trust(ssl_ctx, inputs->authorities, false, digest, error);
 }
 
-static bool show_certificate(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                             EVP_MD_CTX *digest, struct error *error)
+static bool show_certificate(SSL_CTX *ssl_ctx, const struct inputs *inputs, EVP_MD_CTX *digest,
+                             struct error *error)
 {
-    struct tls_certificate_files own = {options->certificate, options->key, NULL};
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
-    if ((options->certificate == NULL) != (options->key == NULL)) {
-        return error_set(error, "'certificate' and 'key' go together: give both or none");
-    }
-    if (options->certificate == NULL) {
+    if (inputs->count == 0) {
         return true;
     }
-    return use_files(ssl_ctx, &own, NULL, error) &&
-           ((X509_digest(SSL_CTX_get0_certificate(ssl_ctx), EVP_sha256(), hash, &len) == 1 &&
+    return identity_use(inputs->identities[0], ssl_ctx, error) &&
+           ((X509_digest(inputs->identities[0]->leaf, EVP_sha256(), hash, &len) == 1 &&
              EVP_DigestUpdate(digest, hash, len) == 1) ||
-            library_failed(error, options->certificate));
+            library_failed(error, "the TLS library cannot start"));
 }
 
 /* Whom we trust, and who we are: sessions are for contexts alone in which both are the same. */
 static bool set_identities(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                           struct error *error)
+                           const struct inputs *inputs, struct error *error)
 {
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -430,8 +453,8 @@ static bool set_identities(SSL_CTX *ssl_ctx, const struct tls_client_options *op
     bool ok = (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1) ||
               library_failed(error, "the TLS library cannot start");
 
-    ok = ok && trust_servers(ssl_ctx, options, digest, error) &&
-         show_certificate(ssl_ctx, options, digest, error) &&
+    ok = ok && trust_servers(ssl_ctx, options, inputs, digest, error) &&
+         show_certificate(ssl_ctx, inputs, digest, error) &&
          (EVP_DigestFinal_ex(digest, id, &len) == 1 ||
           library_failed(error, "the TLS library cannot start"));
     EVP_MD_CTX_free(digest);
@@ -450,7 +473,7 @@ static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_context_protocols which)
 }
 
 static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                       struct error *error)
+                       const struct inputs *inputs, struct error *error)
 {
     set_common(ssl_ctx);
     key_log_enable(ssl_ctx);
@@ -464,20 +487,34 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ssl_ctx, tls_conn_on_new_session);
-    return set_identities(ssl_ctx, options, error);
+    return set_identities(ssl_ctx, options, inputs, error);
 }
 
-static SSL_CTX *build_client(const struct tls_client_options *options, struct error *error)
+static bool read_client(struct inputs *inputs, const struct inputs *old,
+                        const struct tls_client_options *options, const struct tls_changes *changes,
+                        struct error *error)
 {
-    SSL_CTX *ssl_ctx;
+    struct tls_certificate_files own = {options->certificate, options->key, NULL};
 
     ERR_clear_error();
-    ssl_ctx = SSL_CTX_new(TLS_client_method());
+    if ((options->certificate == NULL) != (options->key == NULL)) {
+        return error_set(error, "'certificate' and 'key' go together: give both or none");
+    }
+    /* Authorities that nobody is verified by are not read. */
+    return read_inputs(inputs, old, &own, options->certificate != NULL ? 1 : 0,
+                       options->skip_verify ? NULL : options->ca, NULL, changes, error);
+}
+
+static SSL_CTX *build_client(const struct tls_client_options *options, const struct inputs *inputs,
+                             struct error *error)
+{
+    SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_client_method());
+
     if (ssl_ctx == NULL) {
         (void)library_failed(error, "the TLS library cannot start");
         return NULL;
     }
-    if (!set_client(ssl_ctx, options, error)) {
+    if (!set_client(ssl_ctx, options, inputs, error)) {
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
@@ -487,21 +524,35 @@ static SSL_CTX *build_client(const struct tls_client_options *options, struct er
 struct tls_context *tls_client_context_create(const struct tls_client_options *options,
                                               struct error *error)
 {
-    SSL_CTX *ssl_ctx = build_client(options, error);
+    struct inputs inputs;
+    SSL_CTX *ssl_ctx;
 
-    return ssl_ctx != NULL ? wrap(ssl_ctx) : NULL;
+    if (!read_client(&inputs, NULL, options, NULL, error)) {
+        return NULL;
+    }
+    ssl_ctx = build_client(options, &inputs, error);
+    if (ssl_ctx == NULL) {
+        inputs_free(&inputs);
+        return NULL;
+    }
+    return wrap(ssl_ctx, &inputs);
 }
 
 bool tls_client_context_reload(struct tls_context *context,
-                               const struct tls_client_options *options, struct error *error)
+                               const struct tls_client_options *options,
+                               const struct tls_changes *changes, struct error *error)
 {
-    return replace(context, build_client(options, error));
+    struct inputs inputs;
+
+    return read_client(&inputs, &context->inputs, options, changes, error) &&
+           replace(context, build_client(options, &inputs, error), &inputs);
 }
 
 void tls_context_destroy(struct tls_context *context)
 {
     if (context != NULL) {
         SSL_CTX_free(context->ssl_ctx);
+        inputs_free(&context->inputs);
         (void)pthread_mutex_destroy(&context->lock);
         free(context);
     }

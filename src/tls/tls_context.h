@@ -33,8 +33,8 @@ struct tls_certificate_files {
 };
 
 struct tls_server_options {
-    /* At least one, unless there is a store; at most one for each kind of key (RSA, ECDSA, Ed25519,
-     * Ed448): the library picks by what the client can check. */
+    /* At least one, unless there is a store. Which of them a client gets is decided at its
+     * handshake: by its name, by what is valid then, and by what the client can check. */
     const struct tls_certificate_files *certificates;
     size_t certificate_count;
     /* A folder of certificates for the names that they have; for others those above are used. NULL:
@@ -78,15 +78,25 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
                                               struct error *error) MUST_CHECK;
 struct tls_context *tls_client_context_create(const struct tls_client_options *options,
                                               struct error *error) MUST_CHECK;
+/* Which files are to be read again: what is not stays as it is, so that one input which cannot be
+ * used keeps no other from being taken. */
+struct tls_changes {
+    const bool *own; /* by certificate (a client's context has one): it and its key; NULL: none */
+    bool authorities;
+};
+
 /* Builds the server's part anew, from files that have changed, and puts it in the old one's place
- * for connections to come; from any thread. False with an error: the old one stays. */
+ * for connections to come; from one thread at a time. changes NULL: reads all. False with an error:
+ * the old one stays. */
 bool tls_server_context_reload(struct tls_context *context,
                                const struct tls_server_options *options,
-                               struct error *error) MUST_CHECK;
+                               const struct tls_changes *changes, struct error *error) MUST_CHECK;
 /* The same for a client's. */
 bool tls_client_context_reload(struct tls_context *context,
                                const struct tls_client_options *options,
-                               struct error *error) MUST_CHECK;
+                               const struct tls_changes *changes, struct error *error) MUST_CHECK;
+/* Whether a file of authorities could be taken now; false with an error. */
+bool tls_context_check_authorities(const char *path, struct error *error) MUST_CHECK;
 /* Whether a server's context has a certificate for a client that asks for `name` (empty: for none).
  * From any thread. */
 bool tls_context_can_serve(const struct tls_context *context, struct span name);

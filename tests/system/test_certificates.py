@@ -264,16 +264,17 @@ def test_a_broken_certificate_file_leaves_the_old_one(start, ca, folder):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives root up")
-def test_a_key_for_root_alone_needs_a_restart(start, ca, folder):
+def test_a_key_for_root_alone_is_opened_by_the_supervisor(start, ca, folder):
     old, new = ca.server("shop.example"), ca.server("shop.example")
     put(folder, "shop", old)
     (folder / "shop.key").chmod(0o600)
     tls = {"certificate": str(folder / "shop.crt"), "key": str(folder / "shop.key")}
     gateway = start({"reload_certificates": "1s", "sites": [site(tls, ["shop.example"])]})
     replace(folder / "shop.crt", new.crt.read_bytes())
-    wait_until(lambda: "may not read" in gateway.stderr(), SECONDS)
+    wait_until(lambda: "does not belong to the certificate" in gateway.stderr(), SECONDS)
     assert served(gateway, ca, "shop.example") == old.fingerprint
     replace(folder / "shop.key", new.key_file.read_bytes())
+    (folder / "shop.key").chmod(0o600)
     wait_until(lambda: served(gateway, ca, "shop.example") == new.fingerprint, SECONDS)
 
 

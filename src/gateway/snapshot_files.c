@@ -1,0 +1,87 @@
+/* Which files a snapshot is made of, as far as they are looked at again while it is in use. */
+#include <string.h>
+
+#include "gateway/backend_tls.h"
+#include "gateway/site_tls.h"
+#include "gateway/snapshot.h"
+#include "tls/crl.h"
+
+static void each_of_sites(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg)
+{
+    char owner[300];
+
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        const struct site_tls *tls = snapshot->sites[i].tls_source;
+        if (tls == NULL) {
+            continue;
+        }
+        (void)snprintf(owner, sizeof(owner), "site %s", tls->settings->name);
+        for (size_t f = 0; f < tls->file_count; f++) {
+            each(arg, owner, tls->files[f].path);
+        }
+    }
+}
+
+static void each_of_backends(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg)
+{
+    char owner[300];
+
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        const struct backend_tls *tls = &snapshot->backend_tls[i];
+        (void)snprintf(owner, sizeof(owner), "backend %s", snapshot->settings->backends[i].name);
+        for (size_t f = 0; f < BACKEND_TLS_FILES_MAX; f++) {
+            if (tls->files[f] != NULL) {
+                each(arg, owner, tls->files[f]);
+            }
+        }
+    }
+}
+
+void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg)
+{
+    each_of_sites(snapshot, each, arg);
+    each_of_backends(snapshot, each, arg);
+    for (size_t i = 0; i < snapshot->trust.crl_count; i++) {
+        each(arg, "revocation lists", crl_file_path(snapshot->trust.crls[i]));
+    }
+}
+
+/* ---- whether a path is one of them ---- */
+
+struct search {
+    const char *path;
+    bool is_found;
+};
+
+static void compare(void *arg, const char *owner, const char *path)
+{
+    struct search *search = arg;
+
+    (void)owner;
+    search->is_found |= strcmp(search->path, path) == 0;
+}
+
+/* The folder itself, or a file of a certificate right in it. */
+static bool is_of_folder(const char *folder, const char *path)
+{
+    size_t len = strlen(folder);
+
+    if (strncmp(path, folder, len) != 0) {
+        return false;
+    }
+    return path[len] == '\0' || (path[len] == '/' && strchr(path + len + 1, '/') == NULL &&
+                                 cert_store_is_file_name(path + len + 1));
+}
+
+bool snapshot_names_file(const struct snapshot *snapshot, const char *path)
+{
+    struct search search = {path, false};
+
+    snapshot_each_file(snapshot, compare, &search);
+    for (size_t i = 0; !search.is_found && i < snapshot->settings->site_count; i++) {
+        const struct site_tls *tls = snapshot->sites[i].tls_source;
+        search.is_found = tls != NULL && tls->settings->tls->certificates_from != NULL &&
+                          is_of_folder(tls->settings->tls->certificates_from, path);
+    }
+    return search.is_found;
+}

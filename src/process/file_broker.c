@@ -1,0 +1,262 @@
+#include "process/file_broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tls/file_opener.h"
+
+/* How long the gateway waits for the supervisor, which has little else to do. */
+#define ANSWER_MS 5000
+
+enum file_question { FILE_OPEN = 'O', FILE_STAT = 'S' };
+
+/* The path follows, without a NUL. */
+struct file_request {
+    uint32_t number;
+    char question;
+    char path[PATH_MAX];
+};
+
+#define REQUEST_HEAD offsetof(struct file_request, path)
+
+/* FILE_OPEN's descriptor comes beside it. */
+struct file_answer {
+    uint32_t number;
+    int32_t error; /* errno; 0: done */
+    struct stat st;
+};
+
+/* ---- the supervisor's side ---- */
+
+int file_broker_open(struct file_broker *broker, const struct snapshot *snapshot,
+                     const struct privileges *privileges)
+{
+    int pair[2];
+
+    *broker = (struct file_broker){snapshot, privileges, -1};
+    /* Who stays who it is reads what it could read at the start. */
+    if (!privileges->change_user ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return -1;
+    }
+    broker->fd = pair[0];
+    return pair[1];
+}
+
+void file_broker_close(struct file_broker *broker)
+{
+    if (broker->fd >= 0) {
+        (void)close(broker->fd);
+        broker->fd = -1;
+    }
+}
+
+/* A descriptor of a regular file or a folder; what else a path leads to could keep us waiting. */
+static int open_checked(const char *path, struct stat *st)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0 && (fstat(fd, st) != 0 || !(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)))) {
+        (void)close(fd);
+        errno = EACCES;
+        return -1;
+    }
+    return fd;
+}
+
+static void send_answer(int to, struct file_answer *answer, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {answer, sizeof(*answer)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    }
+    /* A gateway that does not read its answers goes without. */
+    (void)sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void answer(const struct file_broker *broker, const struct file_request *request)
+{
+    struct file_answer reply = {.number = request->number, .error = EACCES};
+    const struct privileges *who = broker->privileges;
+    int fd = -1;
+
+    if (snapshot_names_file(broker->snapshot, request->path) &&
+        file_opener_is_safe(request->path, who->uid, who->gid)) {
+        bool is_done = request->question == FILE_STAT
+                           ? stat(request->path, &reply.st) == 0
+                           : (fd = open_checked(request->path, &reply.st)) >= 0;
+        reply.error = is_done ? 0 : errno;
+    }
+    send_answer(broker->fd, &reply, fd);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+void file_broker_serve(struct file_broker *broker)
+{
+    struct file_request request;
+    ssize_t len = recv(broker->fd, &request, sizeof(request), MSG_DONTWAIT);
+
+    if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR)) {
+        file_broker_close(broker);
+        return;
+    }
+    if (len > (ssize_t)REQUEST_HEAD && len < (ssize_t)sizeof(request)) {
+        ((char *)&request)[len] = '\0';
+        answer(broker, &request);
+    }
+}
+
+/* ---- the gateway's side ---- */
+
+static struct {
+    int fd;
+    pthread_mutex_t lock; /* one question at a time */
+    uint32_t number;
+} asker = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The descriptor that came with a message; -1: none. */
+static int descriptor_of(struct msghdr *message)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int fd = -1;
+
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+        memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    }
+    return fd;
+}
+
+/* The answer to this question; one to a question that was given up is passed over. */
+static bool receive(uint32_t number, struct file_answer *reply, int *fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+
+    for (;;) {
+        struct pollfd ready = {.fd = asker.fd, .events = POLLIN};
+        struct iovec part = {reply, sizeof(*reply)};
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes)};
+        if (poll(&ready, 1, ANSWER_MS) <= 0 ||
+            recvmsg(asker.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) !=
+                (ssize_t)sizeof(*reply)) {
+            return false;
+        }
+        *fd = descriptor_of(&message);
+        if (reply->number == number) {
+            return true;
+        }
+        if (*fd >= 0) {
+            (void)close(*fd);
+        }
+    }
+}
+
+static bool ask(enum file_question question, const char *path, struct file_answer *reply, int *fd)
+{
+    struct file_request request = {.question = (char)question};
+    size_t len = strlen(path);
+    bool is_answered;
+
+    *fd = -1;
+    if (len == 0 || len >= sizeof(request.path)) {
+        return false;
+    }
+    memcpy(request.path, path, len);
+    (void)pthread_mutex_lock(&asker.lock);
+    request.number = ++asker.number;
+    is_answered = send(asker.fd, &request, REQUEST_HEAD + len, MSG_NOSIGNAL) > 0 &&
+                  receive(request.number, reply, fd);
+    (void)pthread_mutex_unlock(&asker.lock);
+    errno = is_answered ? reply->error : EACCES;
+    return is_answered && reply->error == 0;
+}
+
+static int ask_open(void *arg, const char *path)
+{
+    struct file_answer reply;
+    int fd;
+
+    (void)arg;
+    return ask(FILE_OPEN, path, &reply, &fd) ? fd : -1;
+}
+
+static int ask_stat(void *arg, const char *path, struct stat *st)
+{
+    struct file_answer reply;
+    int fd;
+
+    (void)arg;
+    if (!ask(FILE_STAT, path, &reply, &fd)) {
+        return -1;
+    }
+    *st = reply.st;
+    return 0;
+}
+
+void file_broker_use(int fd)
+{
+    static const struct file_helper helper = {ask_open, ask_stat, NULL};
+
+    asker.fd = fd;
+    file_opener_set_helper(fd >= 0 ? &helper : NULL);
+}
+
+/* ---- what is told at the start ---- */
+
+static void tell(void *arg, const char *owner, const char *path)
+{
+    const struct privileges *who = arg;
+
+    if (file_opener_may_read(path, who->uid, who->gid)) {
+        return;
+    }
+    if (file_opener_is_safe(path, who->uid, who->gid)) {
+        log_info("%s: '%s' is not for the gateway's user (uid %u) to read: the supervisor opens it "
+                 "for the gateway when it has changed",
+                 owner, path, (unsigned)who->uid);
+        return;
+    }
+    log_warn(
+        "%s: '%s' is not for the gateway's user (uid %u) to read, and that user may write to "
+        "its folder, so the supervisor will not open it either: what changes there is not seen "
+        "until a restart; move it to a folder of root's own, or let the user's group read it "
+        "(chgrp, chmod g+r)",
+        owner, path, (unsigned)who->uid);
+}
+
+void file_broker_tell(const struct snapshot *snapshot, const struct privileges *privileges)
+{
+    struct privileges who = *privileges;
+
+    if (privileges->change_user) {
+        snapshot_each_file(snapshot, tell, &who);
+    }
+}

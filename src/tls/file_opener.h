@@ -1,0 +1,38 @@
+/* Opening and looking at files whose owner may not be who we are: the gateway's process has given
+ * root up, and the files of TLS (keys, authorities, revocation lists) are often root's alone. What
+ * this process may not open itself, a helper opens, if one was set (process/file_broker.h).
+ *
+ * Also who would be able to read a file later: asked at the start, when we are still root. */
+#ifndef TIDEGATE_TLS_FILE_OPENER_H
+#define TIDEGATE_TLS_FILE_OPENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "tls/file_stamp.h"
+
+/* Both as open(2) for reading and stat(2): errno tells why not. From any thread. */
+struct file_helper {
+    int (*open)(void *arg, const char *path);
+    int (*stat)(void *arg, const char *path, struct stat *st);
+    void *arg;
+};
+
+/* Before any thread is started; NULL: none. *helper must stay. */
+void file_opener_set_helper(const struct file_helper *helper);
+
+/* A descriptor for reading that is closed on exec; -1 with errno. */
+int file_opener_open(const char *path);
+/* path NULL, or a file that cannot be looked at: the stamp of no file. */
+struct file_stamp file_opener_stamp(const char *path);
+
+/* Whether the modes of the file and of the folders above it let this user read it. A file that is
+ * not there counts as readable: that is told of elsewhere. */
+bool file_opener_may_read(const char *path, uint32_t user, uint32_t group);
+/* Whether root may open a file on behalf of this user without being led to another one: the user
+ * may not change the folder that it is in, nor those above (a sticky one like /tmp may be above,
+ * but not be the folder itself). */
+bool file_opener_is_safe(const char *path, uint32_t user, uint32_t group);
+
+#endif
