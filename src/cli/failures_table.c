@@ -79,20 +79,20 @@ static void print_floods(FILE *out)
         "\n## HTTP/2 of clients\n\n"
         "`h2_protocol_error`: the client broke a rule of HTTP/2 that ends the connection; "
         "`detail` says which.\n\n"
-        "Floods: each HTTP/2 connection has %d tokens, and gets %d back each second, %d "
-        "for each frame of a body that it\n"
-        "was sent and %d for each request that came to its end. What these things cost it "
-        "is below. When it cannot pay, it is\n"
+        "Floods: each HTTP/2 connection has `limits.h2_tokens`, and gets "
+        "`limits.h2_tokens_per_second` back, %d for each frame of a body\n"
+        "that it was sent and %d for each request that came to its end. What these things "
+        "cost it is below. When it cannot pay, it is\n"
         "closed with ENHANCE_YOUR_CALM, and the reason names what it could not pay for: "
         "an attack, or a broken client.\n"
         "`h2_flood` is a limit of the HTTP/2 library, on entries of one SETTINGS frame "
         "or on answers that are not read.\n\n"
-        "| reason | why | tokens each |\n|---|---|---|\n",
-        H2_BUDGET_TOKENS, H2_BUDGET_PER_SECOND, H2_BUDGET_PER_FRAME, H2_BUDGET_PER_REQUEST);
+        "| reason | why | tokens | for each |\n|---|---|---|---|\n",
+        H2_BUDGET_PER_FRAME, H2_BUDGET_PER_REQUEST);
     for (int event = 0; event < H2_EVENT_COUNT; event++) {
-        (void)fprintf(out, "| `%s` | %s | %u%s |\n", h2_event_word((enum h2_event)event),
+        (void)fprintf(out, "| `%s` | %s | %u | %s |\n", h2_event_word((enum h2_event)event),
                       h2_event_text((enum h2_event)event), h2_event_price((enum h2_event)event),
-                      event == H2_EVENT_LATE ? " for 16 KiB" : "");
+                      h2_event_unit((enum h2_event)event));
     }
 }
 

@@ -112,6 +112,27 @@ static const struct directive limits_directives[] = {
      .max = 10000,
      .doc = "Requests at once on one HTTP/2 connection of a client.",
      .example = "streams: 100"},
+    {.name = "h2_tokens",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, h2_tokens),
+     .fallback = "4000",
+     .min = 100,
+     .max = 1000000000,
+     .doc =
+         "What an HTTP/2 connection of a client may spend at once on frames that cost the gateway "
+         "more than they bring; then it is closed with ENHANCE_YOUR_CALM.",
+     .more =
+         "What each frame costs, what pays for it, and what is free is in the list of failures, "
+         "under \"HTTP/2 of clients\" (`tidegate help failures`).",
+     .example = "h2_tokens: 4000"},
+    {.name = "h2_tokens_per_second",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, h2_tokens_per_second),
+     .fallback = "400",
+     .min = 1,
+     .max = 1000000,
+     .doc = "How many of `h2_tokens` a second gives back.",
+     .example = "h2_tokens_per_second: 400"},
 };
 
 const struct section section_limits = {

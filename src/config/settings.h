@@ -245,6 +245,8 @@ struct limits_settings {
     uint64_t connections; /* client connections per worker */
     uint64_t hello;       /* bytes of a ClientHello, at most 64 KiB */
     uint64_t streams;     /* open HTTP/2 streams of one client connection */
+    uint64_t h2_tokens;   /* of its budget against floods (http/h2_budget.h) */
+    uint64_t h2_tokens_per_second;
 };
 
 struct timeouts_settings {

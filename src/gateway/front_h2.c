@@ -470,7 +470,8 @@ struct front *front_h2_create(struct session *session)
     list_init(&front->spent);
     list_init(&front->yielding);
     deferred_init(&front->again, on_again);
-    h2_budget_init(&front->budget, front_h2_now(front));
+    h2_budget_init(&front->budget, front_h2_settings(front)->limits.h2_tokens,
+                   front_h2_settings(front)->limits.h2_tokens_per_second, front_h2_now(front));
     front->skipped_bytes = -FRONT_H2_PREFACE_BYTES;
     front->idle_since_us = front_h2_now(front);
     front->h2 = front_h2_session_new(front);

@@ -41,10 +41,12 @@ struct h2_stream {
     struct byte_queue in;
     uint64_t body_bytes;
     uint64_t body_taken; /* by the exchange */
+    uint64_t opened_us;
     uint64_t moved_in_us;
     bool is_head_done;
     bool is_in_ended; /* END_STREAM has come */
     bool has_trailers;
+    bool had_empty_data;
     bool is_wide;
     /* The response. */
     struct byte_queue out;
@@ -52,6 +54,8 @@ struct h2_stream {
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
     unsigned urgency;  /* RFC 9218: 0 goes first */
+    bool has_head;     /* the final one was submitted */
+    bool is_head_sent; /* and has gone out */
     bool is_out_ended; /* nothing is added any more */
     bool is_out_deferred;
     bool is_dribbling;   /* its next frame is as short as the window makes it */

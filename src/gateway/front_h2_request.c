@@ -36,7 +36,7 @@ static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
     stream->id = id;
     stream->exchange = x;
     x->is_plain_error = true; /* until its head has come */
-    stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
+    stream->opened_us = stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
     stream->urgency = H2_URGENCY_DEFAULT;
     list_init(&stream->woken);
     list_init(&stream->spent);
@@ -376,10 +376,18 @@ static bool on_data_frame(struct front_h2 *front, struct h2_stream *stream,
 {
     bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
-    if (!is_end) {
-        return frame->hd.length > frame->data.padlen || front_h2_charge(front, H2_EVENT_EMPTY_DATA);
+    if (is_end) {
+        return stream == NULL || end_of_input(stream);
     }
-    return stream == NULL || end_of_input(stream);
+    if (frame->hd.length > frame->data.padlen) {
+        return true;
+    }
+    /* Some clients begin each body with one; its request pays for that. */
+    if (stream != NULL && !stream->had_empty_data) {
+        stream->had_empty_data = true;
+        return true;
+    }
+    return front_h2_charge(front, H2_EVENT_EMPTY_DATA);
 }
 
 /* ---- frames ---- */
@@ -390,11 +398,33 @@ static bool charge_headers(struct front_h2 *front, nghttp2_session *h2,
 {
     const struct h2_stream *stream = find(h2, head->stream_id);
 
+    h2_budget_head(&front->budget, head->length);
     if (head->stream_id > front->newest_id) {
         front->newest_id = head->stream_id;
         return true;
     }
     return (stream != NULL && !stream->is_reset) || front_h2_charge(front, H2_EVENT_OTHER);
+}
+
+static bool charge_reset(struct front_h2 *front, nghttp2_session *h2, int32_t id)
+{
+    const struct h2_stream *stream = find(h2, id);
+    bool is_there = stream != NULL && !stream->is_reset;
+
+    return front_h2_charge(front,
+                           h2_reset_event(is_there, is_there && stream->is_head_sent,
+                                          is_there ? front_h2_now(front) - stream->opened_us : 0));
+}
+
+static bool charge_continuation(struct front_h2 *front, size_t bytes)
+{
+    if (!front->was_flooded &&
+        !h2_budget_continue(&front->budget, bytes, (size_t)front_h2_settings(front)->limits.head,
+                            front_h2_now(front))) {
+        front->was_flooded = true;
+        front->flood = H2_EVENT_CONTINUATION;
+    }
+    return !front->was_flooded;
 }
 
 /* Everything but HEADERS and DATA has its price at once. DATA for streams that have gone is not
@@ -411,11 +441,9 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, voi
     case NGHTTP2_DATA:
         return 0;
     case NGHTTP2_RST_STREAM:
-        event = H2_EVENT_RESET;
-        break;
+        return charge_reset(front, h2, head->stream_id) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     case NGHTTP2_CONTINUATION:
-        event = H2_EVENT_CONTINUATION;
-        break;
+        return charge_continuation(front, head->length) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     case NGHTTP2_SETTINGS:
         event = H2_EVENT_SETTINGS;
         break;
@@ -515,16 +543,20 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
         }
         return 0;
     }
-    if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
-        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-        struct h2_stream *stream = find(h2, frame->hd.stream_id);
+    struct h2_stream *stream = find(h2, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        h2_budget_earn_head(&front->budget);
         if (stream != NULL) {
-            stream->is_end_sent = true;
-            /* The answer came before the request's end, of which no more is wanted (RFC 9113
-             * section 8.1). */
-            if (!stream->is_in_ended && stream->exchange == NULL) {
-                front_h2_reset(stream, NGHTTP2_NO_ERROR);
-            }
+            stream->is_head_sent = stream->has_head;
+        }
+    }
+    if (stream != NULL && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        stream->is_end_sent = true;
+        /* The answer came before the request's end, of which no more is wanted (RFC 9113
+         * section 8.1). */
+        if (!stream->is_in_ended && stream->exchange == NULL) {
+            front_h2_reset(stream, NGHTTP2_NO_ERROR);
         }
     }
     return 0;

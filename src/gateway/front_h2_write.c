@@ -143,6 +143,7 @@ static void op_head(struct exchange *x, const struct http_response *response)
     size_t count;
     nghttp2_nv *head = make_head(x, response, true, &count);
 
+    stream->has_head = true;
     stream->is_out_ended = !has_body;
     stream->moved_out_us = front_h2_now(stream->front);
     (void)nghttp2_submit_response(stream->front->h2, stream->id, head, count,
@@ -343,6 +344,9 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
     }
     conn_queue_copy(conn, span_make(frame_head, FRAME_HEAD_BYTES));
     front->run_bytes += FRAME_HEAD_BYTES + length;
+    if (!stream->is_dribbling) {
+        h2_budget_earn_data(&front->budget, length);
+    }
     if (stream->direct.len != 0) {
         size_t n = stream->direct.len < length ? stream->direct.len : length;
         conn_queue(conn, span_head(stream->direct, n));
@@ -358,9 +362,6 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         }
     }
     stream->moved_out_us = front->moved_out_us = front_h2_now(front);
-    if (!stream->is_dribbling) {
-        h2_budget_earn_frame(&front->budget);
-    }
     if (stream->is_out_blocked && stream->out.bytes < QUEUE_LOW) {
         stream->is_out_blocked = false;
         if (stream->exchange != NULL && list_is_empty(&stream->woken)) {

@@ -161,6 +161,20 @@ def test_client_streaming(world):
     assert answer == b" ".join(parts)
 
 
+def test_many_small_messages(world):
+    """As fast as they go, in each direction: what a client measures meanwhile is no flood."""
+    channel, _, words = world
+    words.cancelled.clear()
+    call = channel.unary_stream(f"/{SERVICE}/Endless")(b"x", timeout=60)
+    for _, answer in zip(range(5000), call):
+        assert answer == b"x"
+    call.cancel()
+    assert words.cancelled.wait(SECONDS)
+    answers = channel.stream_stream(f"/{SERVICE}/Echo")(
+        (b"%d" % i for i in range(3000)), timeout=60)
+    assert [int(answer) for answer in answers] == list(range(3000))
+
+
 def test_both_ways_in_turns(world):
     """Each message is answered before the next is sent: nothing may wait for more bytes."""
     channel, _, _ = world

@@ -55,6 +55,12 @@ def bad_windows(number):
                     for n in range(number * 100 + 1, number * 100 + 101, 2))
 
 
+def window_overflows(number):
+    """Each stream is reset for its window, with a request under way ("made you reset" again)."""
+    return b"".join(open_stream(n, False) + frame(WINDOW_UPDATE, 0, n, b"\x7f\xff\xff\xff")
+                    for n in range(number * 100 + 1, number * 100 + 101, 2))
+
+
 def empty_data(number):
     return (open_stream(1, False) if number == 0 else b"") + frame(DATA, 0, 1) * 100
 
@@ -82,6 +88,7 @@ FLOODS = {
     "rapid reset": rapid_reset,
     "malformed requests": bad_requests,
     "window updates of zero": bad_windows,
+    "window overflows": window_overflows,
     "empty DATA": empty_data,
     "padded empty DATA": padded_empty_data,
     "empty CONTINUATION": continuation,
@@ -107,6 +114,7 @@ FLOODS = {
 ERRORS = ("window updates of zero", "SETTINGS acknowledgements")
 NAMES = {
     "rapid reset": "h2_reset_flood", "malformed requests": "h2_malformed_flood",
+    "window overflows": "h2_malformed_flood",
     "empty DATA": "h2_empty_data_flood", "padded empty DATA": "h2_empty_data_flood",
     "empty CONTINUATION": "h2_continuation_flood", "long CONTINUATION": "h2_continuation_flood",
     "SETTINGS": "h2_settings_flood", "empty SETTINGS": "h2_settings_flood",
@@ -206,6 +214,32 @@ def test_flood_is_named(gateway, name):
         assert client.goaway in (None, ENHANCE_YOUR_CALM)  # a RST may have overtaken it
     entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
     assert entry["reason"] == NAMES[name] and entry["mend"]
+
+
+def test_what_is_free_pays_for_nothing_else(start):
+    """A client that is sent many frames has PINGs and windows for nothing, but resets and PINGs
+    without end cost what they cost."""
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "ok"}}],
+                     "limits": {"streams": 10000}})
+
+    def busy(flood):
+        def make(number):
+            first = number * 200 + 1
+            return (b"".join(open_stream(n) for n in range(first, first + 100, 2)) + flood(number))
+        return make
+
+    def resets(number):
+        first = number * 200 + 101
+        return b"".join(open_stream(n, False) + frame(RST_STREAM, 0, n, b"\0\0\0\x08")
+                        for n in range(first, first + 100, 2))
+
+    for flood, reason in ((resets, "h2_reset_flood"),
+                          (lambda _: FLOODS["PING"](0) * 3, "h2_ping_flood"),
+                          (lambda _: FLOODS["WINDOW_UPDATE"](0) * 5, "h2_window_flood")):
+        with Raw(gateway.address) as client:
+            client.flood(busy(flood))
+            client.read_to_end()
+        gateway.wait_log(kind="connection", reason=reason)
 
 
 def test_floods_are_counted(start, folder):
