@@ -92,6 +92,11 @@ static void gather(void)
             MALFORMED_MEND);
     }
     for (int i = 0; i < H2_EVENT_COUNT; i++) {
+        /* Several prices, one word: the first says it best. */
+        if (i != 0 &&
+            strcmp(h2_event_word((enum h2_event)i), h2_event_word((enum h2_event)(i - 1))) == 0) {
+            continue;
+        }
         add(REASON_FLOOD, h2_event_word((enum h2_event)i), h2_event_text((enum h2_event)i),
             FLOOD_MEND);
     }
