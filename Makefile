@@ -16,7 +16,10 @@ LIB_LINK := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 # WERROR=-Werror is for CI and `make clang`: a compiler newer than ours must not stop a user's build.
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion $(WERROR)
 COMMON = -std=c11 -D_GNU_SOURCE -Isrc $(WARNINGS) -g -pthread $(LIB_CFLAGS)
-HARDEN = -O2 -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+# What this compiler has of them: older ones, and other processors', lack some.
+has = $(if $(shell $(CC) -Werror $(1) -E -x c /dev/null >/dev/null 2>&1 && echo yes),$(1))
+HARDEN := -O2 -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+    $(call has,-fstack-clash-protection) $(call has,-fcf-protection)
 SANITIZE = -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
 SRC := $(wildcard src/*/*.c)
@@ -136,6 +139,7 @@ MAN := $(wildcard dist/*.[158])
 install: build/tidegate ## into $(DESTDIR)$(PREFIX), and $(SYSCONFDIR)/tidegate
 	$(INSTALL) -m 755 build/tidegate $(DESTDIR)$(PREFIX)/bin/tidegate
 	$(foreach m,$(MAN),$(INSTALL) -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	$(INSTALL) -m 644 dist/tidegate.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tidegate.conf
 	$(INSTALL) -m 644 dist/tidegate.service $(DESTDIR)$(UNITDIR)/tidegate.service
 	sed -i 's|@BINDIR@|$(PREFIX)/bin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' $(DESTDIR)$(UNITDIR)/tidegate.service
 	test -e $(DESTDIR)$(SYSCONFDIR)/tidegate/tidegate.yaml || \
@@ -143,6 +147,7 @@ install: build/tidegate ## into $(DESTDIR)$(PREFIX), and $(SYSCONFDIR)/tidegate
 
 uninstall: ## the reverse, but for the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/tidegate $(DESTDIR)$(UNITDIR)/tidegate.service \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/tidegate.conf \
 	    $(foreach m,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 
 clean: ## remove what was built

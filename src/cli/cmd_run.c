@@ -9,6 +9,7 @@
 #include "cli/version.h"
 #include "config/config.h"
 #include "gateway/snapshot.h"
+#include "process/inherited.h"
 #include "process/supervisor.h"
 
 static enum log_level level_from(const char *word)
@@ -60,6 +61,7 @@ int cmd_run(int argc, char **argv)
     if (result != OPTIONS_OK) {
         return result;
     }
+    inherited_close();
     path = config_find_file(given, &error);
     if (path == NULL) {
         log_error("%s", error.text);

@@ -375,13 +375,17 @@ static const struct directive root_directives[] = {
     {.name = "user",
      .type = DIRECTIVE_TEXT,
      SLOT(settings, user),
-     .fallback = "nobody",
      .min = 1,
      .max = NAME_BYTES_MAX,
      .check = rule_account,
      .pattern = "^[A-Za-z0-9._$@\\\\][A-Za-z0-9._$@\\\\-]*$",
      .doc = "The user that the gateway becomes when it was started as root.",
-     .example = "user: nobody"},
+     .more =
+         "Without it, `tidegate` where there is an account of that name (`make install` brings "
+         "a file for systemd-sysusers, which makes one), else `nobody`. An account that nothing "
+         "else runs under is better: programs of the same user can send each other signals. "
+         "`root` is refused, as nothing that the gateway does needs root once it listens.",
+     .example = "user: tidegate"},
     {.name = "group",
      .type = DIRECTIVE_TEXT,
      SLOT(settings, group),

@@ -15,6 +15,7 @@
 #include "gateway/refresh_pause.h"
 #include "gateway/resolver.h"
 #include "gateway/worker.h"
+#include "io/fd_pass.h"
 
 #define WORKERS_MAX 256
 
@@ -164,7 +165,8 @@ static int wait_ms(const struct gateway *gateway)
     return wait == UINT64_MAX ? -1 : wait < 3600000 ? (int)wait : 3600000;
 }
 
-static void on_command(struct gateway *gateway, char command)
+/* *fd: what came with it; -1: nothing. */
+static void on_command(struct gateway *gateway, char command, int *fd)
 {
     switch (command) {
     case 'D':
@@ -176,9 +178,8 @@ static void on_command(struct gateway *gateway, char command)
         tell_workers(gateway, worker_post_stop);
         break;
     case 'R':
-        if (gateway->snapshot->access_log != NULL) {
-            log_writer_reopen(gateway->snapshot->access_log);
-        }
+        log_writer_use(gateway->snapshot->access_log, *fd);
+        *fd = -1;
         break;
     default:
         log_warn("unknown command %d from the supervisor", command);
@@ -189,15 +190,19 @@ static void on_command(struct gateway *gateway, char command)
 static void read_commands(struct gateway *gateway, struct pollfd *control)
 {
     char commands[16];
-    ssize_t n = read(gateway->control_fd, commands, sizeof(commands));
+    int fd;
+    ssize_t n = fd_pass_receive(gateway->control_fd, commands, sizeof(commands), &fd);
 
     for (ssize_t i = 0; i < n; i++) {
-        on_command(gateway, commands[i]);
+        on_command(gateway, commands[i], &fd);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
     }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         log_warn("the supervisor is gone; finishing what runs, then exiting");
         control->fd = -1;
-        on_command(gateway, 'D');
+        on_command(gateway, 'D', &fd);
     }
 }
 

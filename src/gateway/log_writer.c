@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/safe_open.h"
 
 /* How long lines wait for company, so that a busy gateway makes few writes and few wake-ups. */
 #define GATHER_MS 20
@@ -25,6 +26,7 @@ struct log_block {
     struct log_block *next;
     char *bytes;
     size_t len;
+    int fd; /* what the lines behind it are written to, from then on; -1: as before */
 };
 
 struct log_writer {
@@ -40,7 +42,6 @@ struct log_writer {
     size_t queued_bytes; /* of the queue, and of what the thread is writing */
     struct log_writer_counts counts;
     bool is_gathering; /* the thread has seen the queue and comes by itself */
-    bool wants_reopen;
     bool wants_stop;
     int64_t stop_at_ms;
 
@@ -71,13 +72,16 @@ static struct timespec timespec_of(int64_t ms)
     return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
 }
 
-/* O_NONBLOCK: a FIFO that nobody reads must not make the start wait. */
-static int open_path(const char *path)
+static int open_path(const char *path, struct error *error)
 {
-    if (path == NULL) {
-        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (path != NULL) {
+        return safe_open_append(path, 0640, "cannot open the access log", error);
     }
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) {
+        (void)error_set_errno(error, errno, "the access log cannot use standard output");
+    }
+    return fd;
 }
 
 static bool is_regular(int fd)
@@ -90,14 +94,9 @@ static bool is_regular(int fd)
 struct log_writer *log_writer_open(const char *path, struct error *error)
 {
     const char *name = strcmp(path, "-") == 0 ? NULL : path;
-    int fd = open_path(name);
+    int fd = open_path(name, error);
 
     if (fd < 0) {
-        if (name == NULL) {
-            (void)error_set_errno(error, errno, "the access log cannot use standard output");
-        } else {
-            (void)error_set_errno(error, errno, "cannot open the access log %s", name);
-        }
         return NULL;
     }
     struct log_writer *w = xcalloc(1, sizeof(*w));
@@ -223,8 +222,21 @@ static void flush_batch(struct log_writer *w)
     w->batch_blocks = 0;
 }
 
+static void go_on_with(struct log_writer *w, int fd)
+{
+    (void)close(w->fd);
+    w->fd = fd;
+    w->is_file = is_regular(fd);
+    w->is_torn = false;
+}
+
 static void write_block(struct log_writer *w, const struct log_block *block)
 {
+    if (block->fd >= 0) {
+        flush_batch(w);
+        go_on_with(w, block->fd);
+        return;
+    }
     if (block->len > BATCH_BYTES - w->batch_len) {
         flush_batch(w);
     }
@@ -251,31 +263,15 @@ static void write_blocks(struct log_writer *w, struct log_block *block)
     tell_losses(w);
 }
 
-static void do_reopen(struct log_writer *w)
-{
-    int fd = open_path(w->path);
-
-    if (fd < 0) {
-        log_warn("cannot reopen the access log %s: %s; going on with the old file; let the "
-                 "gateway's user write in its folder, or rotate by copying (copytruncate)",
-                 w->path, strerror(errno));
-        return;
-    }
-    (void)close(w->fd);
-    w->fd = fd;
-    w->is_file = is_regular(fd);
-    w->is_torn = false;
-}
-
 /* Waits until there is something to do, and a little longer for more of it. With the lock held. */
 static void wait_for_work(struct log_writer *w)
 {
-    while (w->first == NULL && !w->wants_reopen && !w->wants_stop) {
+    while (w->first == NULL && !w->wants_stop) {
         (void)pthread_cond_wait(&w->wake, &w->lock);
     }
     struct timespec until = timespec_of(now_ms(CLOCK_MONOTONIC) + GATHER_MS);
     w->is_gathering = true;
-    while (w->queued_bytes < GATHERED_ENOUGH && !w->wants_reopen && !w->wants_stop) {
+    while (w->queued_bytes < GATHERED_ENOUGH && !w->wants_stop) {
         if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT) {
             break;
         }
@@ -292,16 +288,11 @@ static void *run(void *arg)
         (void)pthread_mutex_lock(&w->lock);
         wait_for_work(w);
         struct log_block *blocks = w->first;
-        bool reopens = w->wants_reopen;
         is_last = w->wants_stop;
         w->first = NULL;
         w->last = &w->first;
-        w->wants_reopen = false;
         (void)pthread_mutex_unlock(&w->lock);
         write_blocks(w, blocks);
-        if (reopens) {
-            do_reopen(w);
-        }
     }
     return NULL;
 }
@@ -332,7 +323,7 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
         return;
     }
     struct log_block *block = xmalloc(sizeof(*block));
-    *block = (struct log_block){NULL, lines, len};
+    *block = (struct log_block){NULL, lines, len, -1};
     (void)pthread_mutex_lock(&w->lock);
     bool is_full = len > LOG_WRITER_QUEUE_MAX - w->queued_bytes;
     bool wakes = false;
@@ -357,13 +348,32 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
     }
 }
 
-void log_writer_reopen(struct log_writer *w)
+int log_writer_open_again(const struct log_writer *w, struct error *error)
 {
-    if (w == NULL || w->path == NULL) {
+    CHECK(log_writer_has_file(w));
+    return open_path(w->path, error);
+}
+
+bool log_writer_has_file(const struct log_writer *w)
+{
+    return w != NULL && w->path != NULL;
+}
+
+void log_writer_use(struct log_writer *w, int fd)
+{
+    if (!log_writer_has_file(w)) {
+        (void)close(fd);
         return;
     }
+    if (!w->is_started) {
+        go_on_with(w, fd);
+        return;
+    }
+    struct log_block *block = xcalloc(1, sizeof(*block));
+    block->fd = fd;
     (void)pthread_mutex_lock(&w->lock);
-    w->wants_reopen = true;
+    *w->last = block;
+    w->last = &block->next;
     (void)pthread_mutex_unlock(&w->lock);
     (void)pthread_cond_signal(&w->wake);
 }
@@ -381,6 +391,9 @@ static void destroy(struct log_writer *w)
 
     for (struct log_block *block = w->first; block != NULL; block = next) {
         next = block->next;
+        if (block->fd >= 0) {
+            (void)close(block->fd);
+        }
         free(block->bytes);
         free(block);
     }

@@ -35,10 +35,14 @@ bool log_writer_start(struct log_writer *writer, struct error *error) MUST_CHECK
  * for a short lock. With writer NULL (log off) it only frees. */
 void log_writer_put(struct log_writer *writer, char *lines, size_t len);
 
-/* After the file was renamed (log rotation): opens the path anew, soon, behind what was put before.
- * When that fails the old file stays in use and the log says so. From any thread; not a signal
- * handler. Nothing for standard output. */
-void log_writer_reopen(struct log_writer *writer);
+/* Log rotation, after the file was renamed. The process that has the rights opens the path anew (-1
+ * with *error filled, and the old file stays in use); the one that logs goes on with the
+ * descriptor, soon, behind what was put before, and owns it. A writer of standard output, or NULL,
+ * has no file: log_writer_use closes the descriptor then. log_writer_use is for any thread, and for
+ * a writer that is not started, too. */
+bool log_writer_has_file(const struct log_writer *writer);
+int log_writer_open_again(const struct log_writer *writer, struct error *error) MUST_CHECK;
+void log_writer_use(struct log_writer *writer, int fd);
 
 void log_writer_counts(struct log_writer *writer, struct log_writer_counts *counts);
 

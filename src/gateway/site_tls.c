@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
@@ -208,7 +209,8 @@ static void report_complaint(void *arg, const char *text)
 /* Whom the gateway will be; false: whoever it is now. */
 static bool find_reader(const struct settings *settings, uid_t *user, gid_t *group)
 {
-    const struct passwd *account = geteuid() == 0 ? getpwnam(settings->user) : NULL;
+    const struct passwd *account =
+        geteuid() == 0 ? getpwnam(account_to_become(settings->user)) : NULL;
     const struct group *named =
         account != NULL && settings->group != NULL ? getgrnam(settings->group) : NULL;
 
@@ -235,7 +237,8 @@ static void warn_unreadable(struct builder *b)
         config_report_add(b->report, CONFIG_WARNING, b->site->tls->place,
                           "the gateway's user '%s' may not read %zu of the keys in '%s', for "
                           "example '%s'",
-                          b->settings->user, count, b->site->tls->certificates_from, path);
+                          account_to_become(b->settings->user), count,
+                          b->site->tls->certificates_from, path);
         config_report_hint(b->report, "%s",
                            file_opener_is_safe(path, user, group)
                                ? "the supervisor opens each of them for it when it is first asked "

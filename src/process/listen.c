@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "io/sock.h"
 #include "process/port_owner.h"
 
@@ -94,26 +95,30 @@ static void name_owner(const struct address_setting *address, struct error *erro
     }
 }
 
+static int bind_to(const struct sock_address *where, struct error *error)
+{
+    mode_t old_mask = umask(0117); /* so that a socket's file never exists with wider rights */
+    int fd = sock_listen(where, LISTEN_BACKLOG, error);
+
+    (void)umask(old_mask);
+    return fd;
+}
+
 static bool open_one(struct listen_socket *out, const struct address_setting *address,
                      struct error *error)
 {
-    struct sock_address where;
-    mode_t old_mask;
-
     *out = (struct listen_socket){.fd = -1};
-    if (!to_sock_address(&where, address, error)) {
+    if (!to_sock_address(&out->where, address, error)) {
         return false;
     }
-    old_mask = umask(0117); /* so that a socket's file never exists with wider rights */
-    out->fd = sock_listen(&where, LISTEN_BACKLOG, error);
-    (void)umask(old_mask);
+    out->fd = bind_to(&out->where, error);
     if (out->fd < 0) {
         name_owner(address, error);
         return false;
     }
     /* The address as it came to be: with the port that the system chose for port 0. */
-    CHECK(sock_local_address(out->fd, &where));
-    (void)sock_address_text(&where, out->text);
+    CHECK(sock_local_address(out->fd, &out->where));
+    (void)sock_address_text(&out->where, out->text);
     out->unix_path = address->kind == ADDRESS_UNIX ? address->host : NULL;
     return true;
 }
@@ -136,6 +141,36 @@ bool listen_open(struct listen_set *set, const struct settings *settings, struct
             }
             set->count++;
         }
+    }
+    return true;
+}
+
+static bool is_listening(int fd)
+{
+    int yes = 0;
+    socklen_t len = sizeof(yes);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes != 0;
+}
+
+bool listen_revive(struct listen_set *set, struct error *error)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct listen_socket *s = &set->sockets[i];
+        int fd;
+
+        if (is_listening(s->fd)) {
+            continue;
+        }
+        fd = bind_to(&s->where, error);
+        if (fd < 0) {
+            return false;
+        }
+        log_warn("%s did not listen any more: the process before had shut it down; it was opened "
+                 "again",
+                 s->text);
+        (void)close(s->fd);
+        s->fd = fd;
     }
     return true;
 }

@@ -17,6 +17,7 @@ enum { LISTEN_BACKLOG = 4096 };
 
 struct listen_socket {
     int fd;
+    struct sock_address where;
     char text[SOCK_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
     const char *unix_path;    /* to be removed at the end; NULL for TCP; owned by the settings */
 };
@@ -32,6 +33,9 @@ struct listen_set {
  * set. */
 bool listen_open(struct listen_set *set, const struct settings *settings,
                  struct error *error) MUST_CHECK;
+/* Before a gateway is started: whatever the one before did to the sockets that it shared, they
+ * listen, at the same addresses. False when one could not be opened again; the rest stays. */
+bool listen_revive(struct listen_set *set, struct error *error) MUST_CHECK;
 /* New connections are refused from now on, also by processes that inherited the sockets, which may
  * not get round to closing them soon; then listen_close. */
 void listen_stop(struct listen_set *set);

@@ -18,10 +18,13 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "base/account.h"
 #include "base/log.h"
 #include "config/settings.h"
 #include "gateway/gateway.h"
+#include "gateway/log_writer.h"
 #include "gateway/snapshot.h"
+#include "io/fd_pass.h"
 #include "process/backoff.h"
 #include "process/control_socket.h"
 #include "process/file_broker.h"
@@ -89,16 +92,21 @@ static struct {
     volatile sig_atomic_t limit_s;
     const struct listen_set *listening;
     int admin_fd;
+    pid_t parent;
 } orphan;
 
-/* The supervisor is gone. The control socket's end makes the gateway drain; this lets the next
- * supervisor have the ports at once, and makes sure that the gateway ends even when it hangs.
- * shutdown and alarm are async-signal-safe, and SIGALRM's default is to end. */
+/* The supervisor is gone, if it is: any process of this user can send the signal, too. The control
+ * socket's end makes the gateway drain; this lets the next supervisor have the ports at once, and
+ * makes sure that the gateway ends even when it hangs. getppid, shutdown and alarm are
+ * async-signal-safe, and SIGALRM's default is to end. */
 static void on_parent_death(int signal_number)
 {
     int number = errno;
 
     (void)signal_number;
+    if (getppid() == orphan.parent) {
+        return;
+    }
     for (size_t i = 0; i < orphan.listening->count; i++) {
         (void)shutdown(orphan.listening->sockets[i].fd, SHUT_RDWR);
     }
@@ -131,6 +139,7 @@ static void follow_parent(const struct supervisor *s, pid_t parent)
     orphan.limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
     orphan.listening = &s->listening;
     orphan.admin_fd = s->admin_fd;
+    orphan.parent = parent;
     (void)sigaction(SIGUSR2, &action, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
     if (getppid() != parent) {
@@ -176,9 +185,14 @@ static bool start_gateway(struct supervisor *s)
 {
     int pair[2];
     pid_t parent = getpid();
+    struct error error;
     pid_t pid;
     int files_fd;
 
+    if (!listen_revive(&s->listening, &error)) {
+        log_error("%s", error.text);
+        return false;
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         log_error("cannot start the gateway: socketpair: %s; raise the limit of open files "
                   "(LimitNOFILE= of the service, or ulimit -n)",
@@ -227,6 +241,31 @@ static void send_command(const struct supervisor *s, enum supervisor_command com
         /* It fails only when the gateway is dead, of which SIGCHLD tells. */
         (void)send(s->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+}
+
+/* Opened here, with the rights of the start: the gateway's user may write in no folder of logs. A
+ * gateway that is started later goes on with the new file, too. */
+static void reopen_logs(struct supervisor *s)
+{
+    struct log_writer *log = s->snapshot->access_log;
+    struct error error;
+    int fd;
+
+    if (!log_writer_has_file(log)) {
+        log_info("there is no log file to reopen");
+        return;
+    }
+    fd = log_writer_open_again(log, &error);
+    if (fd < 0) {
+        log_warn("%s; going on with the old file", error.text);
+        return;
+    }
+    log_info("reopening the logs");
+    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, SUPERVISOR_REOPEN_LOGS, fd)) {
+        log_warn("the gateway goes on with the old log file: %s; send the signal again",
+                 strerror(errno));
+    }
+    log_writer_use(log, fd);
 }
 
 static void close_control(struct supervisor *s)
@@ -372,8 +411,7 @@ static void read_signals(struct supervisor *s)
             break;
         case SIGHUP:
         case SIGUSR1:
-            log_info("reopening the logs");
-            send_command(s, SUPERVISOR_REOPEN_LOGS);
+            reopen_logs(s);
             break;
         default:
             stop(s, (int)info.ssi_signo);
@@ -481,7 +519,8 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
 {
     struct error error;
 
-    if (!privileges_resolve(&s->privileges, s->settings->user, s->settings->group, &error) ||
+    if (!privileges_resolve(&s->privileges, account_to_become(s->settings->user),
+                            s->settings->group, &error) ||
         !listen_open(&s->listening, s->settings, &error) ||
         !control_socket_open(s->settings->control, &s->admin_fd, &error)) {
         log_error("%s", error.text);

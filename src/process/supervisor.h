@@ -21,9 +21,9 @@ struct snapshot;
 enum supervisor_command {
     SUPERVISOR_DRAIN = 'D',
     SUPERVISOR_STOP = 'S',
-    SUPERVISOR_REOPEN_LOGS = 'R',
-    SUPERVISOR_UP = 'U',    /* from the gateway: its workers accept */
-    SUPERVISOR_QUIET = 'Q', /* from the gateway: none does any more, and nobody waits to be */
+    SUPERVISOR_REOPEN_LOGS = 'R', /* with the descriptor of the new file */
+    SUPERVISOR_UP = 'U',          /* from the gateway: its workers accept */
+    SUPERVISOR_QUIET = 'Q',       /* from the gateway: none does any more, and nobody waits to be */
 };
 
 struct supervisor_options {

@@ -1,20 +1,20 @@
 #include "tls/key_log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/safe_open.h"
+
 static int fd = -1;
 
 bool key_log_open(const char *path, struct error *error)
 {
-    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int opened = safe_open_append(path, 0600, "cannot open the key log", error);
 
     if (opened < 0) {
-        return error_set_errno(error, errno, "the key log '%s' cannot be opened", path);
+        return false;
     }
     if (fd >= 0) {
         (void)close(fd);

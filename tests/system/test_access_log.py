@@ -192,7 +192,7 @@ def test_log_that_cannot_be_opened_stops_the_start(folder):
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
 def test_log_is_reopened_after_rotation(start, folder, number):
-    os.chmod(folder, 0o777)  # the gateway may have to open it as nobody
+    os.chmod(folder, 0o700)  # the supervisor opens it: the gateway's user may not even look
     path = folder / "access.log"
     gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "x"}}],
                      "log": {"access": str(path)}})
@@ -207,6 +207,77 @@ def test_log_is_reopened_after_rotation(start, folder, number):
     wait_until(is_new, what="the new file")
     assert "/before" in (folder / "access.log.1").read_text()
     assert gateway.process.poll() is None
+
+
+def test_a_gateway_started_anew_goes_on_with_the_new_file(start, folder):
+    """Not with the one that the supervisor opened when it was started itself."""
+    path = folder / "access.log"
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "x"}}],
+                     "log": {"access": str(path)}})
+    path.rename(folder / "access.log.1")
+    gateway.terminate(signal.SIGHUP)
+    wait_until(path.exists, what="the new file")
+    gateway.may_die = True
+    os.kill(gateway.gateway_pid(), signal.SIGKILL)
+    fetch(gateway.address, "/after")
+    gateway.wait_log(target="/after")
+    assert "/after" not in (folder / "access.log.1").read_text()
+
+
+def start_with_log(folder, path):
+    """Its exit status, and what it said."""
+    gateway = Gateway({"sites": [{"hosts": ["*"], "respond": {"body": "x"}}],
+                       "log": {"access": str(path)}}, folder=folder, wait=False)
+    try:
+        wait_until(lambda: gateway.process.poll() is not None or "ready" in gateway.stderr())
+        return gateway.process.poll(), gateway.stderr()
+    finally:
+        gateway.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others' folders are made by root")
+@pytest.mark.parametrize("kind", ["symlink", "symlinked folder", "hard link", "others' file"])
+def test_root_follows_no_link_that_others_made(folder, kind):
+    """The folder is the gateway user's, who may be somebody else by now (CVE-2016-1247)."""
+    secret = folder / "secret"
+    secret.mkdir()
+    target = secret / "access.log"
+    target.write_text("root's\n")
+    logs = folder / "logs"
+    logs.mkdir()
+    path = logs / "access.log"
+    if kind == "symlink":
+        path.symlink_to(target)
+    elif kind == "symlinked folder":
+        (logs / "sub").symlink_to(secret)
+        path = logs / "sub" / "access.log"
+    elif kind == "hard link":
+        os.link(target, path)
+    else:
+        path.write_text("")
+        os.chown(path, 1234, 1234)
+    os.chown(logs, 65534, 65534)
+    code, text = start_with_log(folder, path)
+    assert code == 1 and str(path) in text, text
+    assert target.read_text() == "root's\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others' folders are made by root")
+def test_links_that_root_made_and_folders_of_others_serve(folder):
+    (folder / "data").mkdir()
+    (folder / "logs").symlink_to("data")
+    (folder / "data" / "real.log").write_text("")
+    (folder / "data" / "access.log").symlink_to("../data/./real.log")
+    assert start_with_log(folder, folder / "logs" / "access.log")[0] is None
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    assert start_with_log(folder, theirs / "access.log")[0] is None
+    assert (theirs / "access.log").exists()
+
+
+def test_standard_error_by_its_name(folder):
+    assert start_with_log(folder, "/dev/stderr")[0] is None
 
 
 def test_every_line_is_whole_under_load(start, origin):

@@ -21,7 +21,8 @@ def test_install_and_uninstall(folder):
     make("install", into, "PREFIX=/opt/gate")
     assert files_below(folder) == {
         "opt/gate/bin/tidegate", "opt/gate/share/man/man1/tidegate.1",
-        "opt/gate/lib/systemd/system/tidegate.service", "etc/tidegate/tidegate.yaml"}
+        "opt/gate/lib/systemd/system/tidegate.service",
+        "opt/gate/lib/sysusers.d/tidegate.conf", "etc/tidegate/tidegate.yaml"}
     unit = (folder / "opt/gate/lib/systemd/system/tidegate.service").read_text()
     assert "ExecStart=/opt/gate/bin/tidegate run -c /etc/tidegate/tidegate.yaml" in unit
     assert "@" not in unit and str(folder) not in unit

@@ -1,9 +1,11 @@
 """Supervisor and gateway: start, drain, stop, death and restart, privileges, workers."""
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -231,6 +233,65 @@ def test_gateway_that_keeps_dying_is_started_again_with_back_off(start):
     assert fetch(gateway.address).body == b"ok"
 
 
+def test_starting_again_takes_little_time_however_often(start):
+    """One poisonous request now and then must not keep the others out (BACKOFF_MAX_MS)."""
+    gateway = start(SIMPLE)
+    gateway.may_die = True
+    for _ in range(12):
+        pid = wait_until(gateway.gateway_pid)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda old=pid: gateway.gateway_pid() not in (None, old))
+    pauses = [int(ms) for ms in re.findall(r"again in (\d+) ms", gateway.stderr())]
+    assert len(pauses) == 12 and pauses[0] <= 100 and max(pauses) <= 1000, pauses
+
+
+def test_only_the_supervisors_end_counts_as_that(start):
+    """Whoever may send the gateway signals cannot make it believe that its supervisor has died."""
+    gateway = start(SIMPLE)
+    pid = gateway.gateway_pid()
+    for _ in range(3):
+        os.kill(pid, signal.SIGUSR2)
+        assert fetch(gateway.address).body == b"ok"
+    assert gateway.gateway_pid() == pid
+
+
+@AS_ROOT
+def test_sockets_that_a_gateway_shut_down_listen_again(start):
+    """What a gateway that went wrong did to the sockets it shares ends with it."""
+    gateway = start({**SIMPLE, "listeners": [{"bind": ["127.0.0.1:0", "127.0.0.1:0"]}]})
+    pid = gateway.gateway_pid()
+    gateway.may_die = True
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        shut_down_if_listening(pid, int(name))
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: gateway.gateway_pid() not in (None, pid))
+    for address in gateway.addresses:
+        wait_until(lambda where=address: can_fetch(where), what="the socket")
+    assert "opened again" in gateway.stderr()
+
+
+def shut_down_if_listening(pid, number):
+    """The process's own socket, taken by pidfd_getfd."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    try:
+        fd = libc.syscall(438, pidfd, number, 0)
+        if fd < 0:
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=fd) as sock:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                sock.shutdown(socket.SHUT_RDWR)
+    finally:
+        os.close(pidfd)
+
+
+def can_fetch(address):
+    try:
+        return fetch(address).body == b"ok"
+    except OSError:
+        return False
+
+
 def test_gateway_ends_when_its_supervisor_is_killed(start):
     gateway = start(SIMPLE)
     pid = gateway.gateway_pid()
@@ -304,6 +365,18 @@ def test_closed_standard_descriptors_are_no_sockets(folder, redirections):
                 for fd in redirections.split():
                     target = os.readlink(f"/proc/{pid}/fd/{fd[0]}")
                     assert target == "/dev/null", f"{fd}: {target}"
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_descriptors_of_the_shell_are_closed(folder):
+    """Neither process holds what whoever started it had open."""
+    (folder / "secret").write_text("of the shell")
+    with running_with(folder, f"7<'{folder}/secret' 57<'{folder}/secret'") as (process, _):
+        gateways = children_of(process.pid) if os.geteuid() == 0 else []
+        for pid in [process.pid, *gateways]:
+            held = {os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+            assert str(folder / "secret") not in held
         process.terminate()
         assert process.wait(20) == 0
 

@@ -8,9 +8,9 @@
 
 #include "process/backoff.h"
 
-static void doubles_from_100_ms_up_to_10_s(void **state)
+static void doubles_from_10_ms_up_to_500_ms(void **state)
 {
-    static const uint64_t expected[] = {100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000, 10000};
+    static const uint64_t expected[] = {10, 20, 40, 80, 160, 320, 500, 500, 500};
     struct backoff backoff = {0};
 
     (void)state;
@@ -24,18 +24,18 @@ static void starts_over_after_10_s_of_life(void **state)
     struct backoff backoff = {0};
 
     (void)state;
-    assert_int_equal(backoff_next(&backoff, 0), 100);
-    assert_int_equal(backoff_next(&backoff, 0), 200);
-    assert_int_equal(backoff_next(&backoff, 9999), 400);
-    assert_int_equal(backoff_next(&backoff, 10000), 100);
-    assert_int_equal(backoff_next(&backoff, 0), 200);
-    assert_int_equal(backoff_next(&backoff, UINT64_MAX), 100);
+    assert_int_equal(backoff_next(&backoff, 0), 10);
+    assert_int_equal(backoff_next(&backoff, 0), 20);
+    assert_int_equal(backoff_next(&backoff, 9999), 40);
+    assert_int_equal(backoff_next(&backoff, 10000), 10);
+    assert_int_equal(backoff_next(&backoff, 0), 20);
+    assert_int_equal(backoff_next(&backoff, UINT64_MAX), 10);
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(doubles_from_100_ms_up_to_10_s),
+        cmocka_unit_test(doubles_from_10_ms_up_to_500_ms),
         cmocka_unit_test(starts_over_after_10_s_of_life),
     };
 

@@ -132,7 +132,7 @@ static void test_a_writer_that_is_off(void **state)
 {
     (void)state;
     put(NULL, "nobody reads this\n");
-    log_writer_reopen(NULL);
+    assert_false(log_writer_has_file(NULL));
     assert_true(log_writer_stop(NULL, 1));
     assert_true(log_writer_stop(open_writer(path), 1));
 }
@@ -186,6 +186,15 @@ static void test_many_threads_lose_nothing(void **state)
     free(text);
 }
 
+static void reopen(struct log_writer *w)
+{
+    struct error error;
+    int fd = log_writer_open_again(w, &error);
+
+    assert_true(fd >= 0);
+    log_writer_use(w, fd);
+}
+
 static void test_reopened_after_rotation(void **state)
 {
     struct log_writer *w = start_writer(path);
@@ -194,7 +203,7 @@ static void test_reopened_after_rotation(void **state)
     put(w, "old\n");
     wait_until_written(w, 4);
     assert_int_equal(rename(path, moved), 0);
-    log_writer_reopen(w);
+    reopen(w);
     for (int i = 0; i < LIMIT_MS && access(path, F_OK) != 0; i++) {
         (void)poll(NULL, 0, 1);
     }
@@ -206,6 +215,7 @@ static void test_reopened_after_rotation(void **state)
 
 static void test_a_failed_reopen_keeps_the_old_file(void **state)
 {
+    struct error error;
     struct log_writer *w = start_writer(path);
 
     (void)state;
@@ -213,7 +223,8 @@ static void test_a_failed_reopen_keeps_the_old_file(void **state)
     wait_until_written(w, 4);
     assert_int_equal(rename(path, moved), 0);
     assert_int_equal(mkdir(path, 0700), 0); /* what cannot be opened for writing, even by root */
-    log_writer_reopen(w);
+    assert_int_equal(log_writer_open_again(w, &error), -1);
+    assert_non_null(strstr(error.text, path));
     put(w, "new\n");
     assert_true(log_writer_stop(w, LIMIT_MS));
     assert_int_equal(rmdir(path), 0);
@@ -267,7 +278,7 @@ static void test_standard_output(void **state)
     (void)state;
     stdout_back(saved);
     put(w, "to the pipe\n");
-    log_writer_reopen(w);
+    assert_false(log_writer_has_file(w));
     assert_true(log_writer_stop(w, LIMIT_MS));
     assert_int_equal(read(reader, text, sizeof(text)), 12);
     assert_string_equal(text, "to the pipe\n");

@@ -1,0 +1,9 @@
+/* What a process is started with and did not ask for. */
+#ifndef TIDEGATE_PROCESS_INHERITED_H
+#define TIDEGATE_PROCESS_INHERITED_H
+
+/* Closes every descriptor above standard error: whoever started us may have left files and sockets
+ * open, and the process that talks to the network must not hold them. Before anything is opened. */
+void inherited_close(void);
+
+#endif
