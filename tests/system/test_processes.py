@@ -372,7 +372,7 @@ def test_closed_standard_descriptors_are_no_sockets(folder, redirections):
 def test_descriptors_of_the_shell_are_closed(folder):
     """Neither process holds what whoever started it had open."""
     (folder / "secret").write_text("of the shell")
-    with running_with(folder, f"7<'{folder}/secret' 57<'{folder}/secret'") as (process, _):
+    with running_with(folder, f"7<'{folder}/secret' 9<'{folder}/secret'") as (process, _):
         gateways = children_of(process.pid) if os.geteuid() == 0 else []
         for pid in [process.pid, *gateways]:
             held = {os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()}

@@ -132,7 +132,7 @@ static const struct message_case errors[] = {
      "json or combined"},
     {SITE "log: { level: loudly }\n", 4, 15, "'level' cannot be 'loudly'",
      "error, warn, info or debug"},
-    {SITE "user: ''\n", 4, 7, "'user' is empty", "user: nobody"},
+    {SITE "user: ''\n", 4, 7, "'user' is empty", "user: tidegate"},
     {SITE "user: 'a b'\n", 4, 7, "'a b' cannot be a user or group", NULL},
     {SITE "user: \"a\\0b\"\n", 4, 7, "'user' has a NUL byte", NULL},
     {"sites: []\n", 1, 8, "'sites' is empty", "leave it out"},

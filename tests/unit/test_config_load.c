@@ -153,7 +153,7 @@ static void every_default_is_as_documented(void **state)
     assert_int_equal(s->log.format, LOG_FORMAT_JSON);
     assert_string_equal(s->log.level, "info");
     assert_int_equal(s->workers, 0);
-    assert_string_equal(s->user, "nobody");
+    assert_null(s->user);
     assert_null(s->group);
     assert_int_equal(backend->connect_timeout_ms, 3000);
     assert_int_equal(backend->response_timeout_ms, 60000);
