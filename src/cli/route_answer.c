@@ -8,6 +8,7 @@
 #include "config/serving.h"
 #include "edge/serve.h"
 #include "http/message.h"
+#include "tls/hello.h"
 
 static const char *const how_matched[] = {"", "by its exact name", "by its wildcard",
                                           "as the default site", "by the address connected to"};
@@ -398,10 +399,13 @@ static void refuse_door(struct search *s, enum edge_door door, const struct site
              "%s: %s; the handshake ends with the alert unrecognized_name", shown,
              site != NULL ? "its site has neither `tls` nor `passthrough`"
                           : "no site has this host, and there is no default site");
+    /* No client sends an address. */
+    bool is_unusable = s->question->sni.ptr != NULL && !host_is_address(s->question->sni);
     refuse(s, 0,
-           door == EDGE_DOOR_NO_TLS    ? "site_without_tls"
-           : door == EDGE_DOOR_NO_NAME ? "no_server_name"
-                                       : "unknown_server_name");
+           door == EDGE_DOOR_NO_TLS         ? "site_without_tls"
+           : door == EDGE_DOOR_UNKNOWN_NAME ? "unknown_server_name"
+           : is_unusable                    ? "unusable_server_name"
+                                            : "no_server_name");
 }
 
 static const char *first_certificate(const struct tls_settings *tls)
@@ -418,11 +422,14 @@ static void follow_tls(struct search *s)
     enum host_match how;
     /* The address in the URL is what a client connects to. */
     struct span local = host_is_address(question->host) ? question->host : span_make(NULL, 0);
-    enum edge_door door = edge_find_door(s->hosts, question->sni, local, &found, &how);
+    bool is_name = hello_is_name(question->sni);
+    enum edge_door door =
+        edge_find_door(s->hosts, is_name ? question->sni : span_make(NULL, 0), local, &found, &how);
     const struct site_settings *site = settings_of(s, found);
     const char *shown = question->sni.ptr == NULL
                             ? "no SNI"
-                            : arena_printf(s->arena, "SNI '%.*s'", SPAN_ARG(question->sni));
+                            : arena_printf(s->arena, "SNI '%.*s'%s", SPAN_ARG(question->sni),
+                                           is_name ? "" : ", which is no host name");
 
     s->answer->site = site;
     switch (door) {

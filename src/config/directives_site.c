@@ -246,7 +246,10 @@ static const struct directive tls_directives[] = {
      .words = tls_protocols,
      .doc = "Which HTTP versions clients may choose in the handshake (ALPN).",
      .more = "`h2+h1` is HTTP/2 for clients that know it, else HTTP/1.1; `h1` and `h2` are one "
-             "alone. Plain ports take HTTP/2 from clients that know beforehand that it is spoken, "
+             "alone: a client that offers only the other one is refused in the handshake, and with "
+             "`h2` also one that offers nothing, as HTTP/2 over TLS must be agreed on (RFC 9113 "
+             "section 3.3). Plain ports take HTTP/2 from clients that know beforehand that it is "
+             "spoken, "
              "and HTTP/1.1; the `h2c` of Upgrade is ignored.",
      .example = "protocols: h1"},
     {.name = "clients",
@@ -575,10 +578,16 @@ static const struct directive site_directives[] = {
      .check = host_check,
      .pattern = "^(\\*|(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\[[0-9A-Fa-f:.]+\\])$",
      .doc = "The host names.",
-     .more = "`\"*.example.com\"` stands for any one part in front of `example.com`, and `\"*\"` "
-             "for every host that no other site has (both need the quotes). A connection's site is "
-             "found by its TLS server name (SNI), a request's by its authority: an exact name wins "
-             "over a wildcard. International names are written in their `xn--` form.",
+     .more =
+         "`\"*.example.com\"` stands for any one part in front of `example.com`, and `\"*\"` "
+         "for every host that no other site has (both need the quotes). A connection's site is "
+         "found by its TLS server name (SNI), a request's by its authority: an exact name wins "
+         "over a wildcard. International names are written in their `xn--` form. A server name "
+         "that is "
+         "none (an address, a name with a port, UTF-8) counts as if the client had sent none; "
+         "where "
+         "TLS ends here, one of more than 255 bytes or with a NUL is refused, as the TLS library "
+         "does not take it.",
      .example = "hosts: [shop.example.com]"},
     {.name = "name",
      .type = DIRECTIVE_TEXT,

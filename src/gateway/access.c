@@ -26,7 +26,7 @@ static void fill_session(struct access_record *record, struct session *session, 
 {
     record->client = span_make(texts->client, peer_text(&session->peer, texts->client));
     record->listener = span_from_cstr(session->socket->text);
-    record->sni = span_from_cstr(session->sni);
+    record->sni = span_from_cstr(session_asked_name(session));
     if (session->site != NULL) {
         record->site = session->site->name;
     }

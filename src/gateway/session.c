@@ -13,6 +13,7 @@
 #include "io/proxy_header.h"
 #include "tls/failure_words.h"
 #include "tls/hello.h"
+#include "tls/protocol_choice.h"
 #include "tls/tls_conn.h"
 
 /* After the last answer, how long and for how many bytes a client that is still sending is heard.
@@ -39,6 +40,7 @@ static void on_free(struct deferred *deferred)
     snapshot_release(session->snapshot);
     client_identity_destroy(session->identity);
     free(session->sni);
+    free(session->sni_sent);
     free(session->early);
     free(session);
 }
@@ -86,6 +88,11 @@ void session_abort(struct session *session)
     close_now(session, true);
 }
 
+const char *session_asked_name(const struct session *session)
+{
+    return session->sni != NULL ? session->sni : session->sni_sent;
+}
+
 /* For `tidegate status --handshakes`. */
 static void note_failure(const struct session *session, const struct trouble *trouble)
 {
@@ -99,7 +106,7 @@ static void note_failure(const struct session *session, const struct trouble *tr
                                          .reason = trouble->reason,
                                          .detail = trouble->detail,
                                          .mend = trouble->mend,
-                                         .name = session->sni,
+                                         .name = session_asked_name(session),
                                          .peer = peer});
 }
 
@@ -351,36 +358,76 @@ static enum edge_door find_door(struct session *session, const struct hello *hel
     return door;
 }
 
-static void on_hello(struct session *session, const struct hello *hello, struct span bytes)
+static void note_name(struct session *session, const struct hello *hello)
 {
+    char text[HELLO_SNI_TEXT_MAX];
+
     if (hello->has_sni) {
         session->sni = xstrndup(hello->sni_name, hello->sni_len);
+    } else if (hello->has_unusable_sni) {
+        hello_sni_text(hello, text);
+        session->sni_sent = xstrdup(text);
     }
-    enum edge_door door = find_door(session, hello);
-    if (hello->best_version == HELLO_VERSION_SSL3 &&
-        (session->site == NULL || session->site->passthrough == NULL)) {
-        fail_known(session, FAILURE_SSL3); /* it could not send a name either */
-        refuse_hello(session, TLS_ALERT_PROTOCOL_VERSION);
-        return;
-    }
+}
+
+static enum failure failure_of_door(enum edge_door door, const struct hello *hello)
+{
     switch (door) {
+    case EDGE_DOOR_NO_NAME:
+        return hello->has_unusable_sni ? FAILURE_UNUSABLE_NAME : FAILURE_NO_NAME;
+    case EDGE_DOOR_UNKNOWN_NAME:
+        return FAILURE_UNKNOWN_NAME;
+    case EDGE_DOOR_NO_TLS:
+        return FAILURE_SITE_WITHOUT_TLS;
     case EDGE_DOOR_TERMINATES:
-        break;
     case EDGE_DOOR_PASSES:
+        break;
+    }
+    return FAILURE_COUNT;
+}
+
+/* Why no handshake comes of it, and the alert that says so; FAILURE_COUNT: one does. */
+static enum failure refusal_of(const struct site *site, enum edge_door door,
+                               const struct hello *hello, enum tls_alert *alert)
+{
+    enum failure failure = failure_of_door(door, hello);
+    enum tls_protocols protocols;
+
+    *alert = TLS_ALERT_UNRECOGNIZED_NAME;
+    if (hello->best_version == HELLO_VERSION_SSL3) {
+        *alert = TLS_ALERT_PROTOCOL_VERSION;
+        return FAILURE_SSL3; /* it could not send a name either */
+    }
+    if (failure != FAILURE_COUNT) {
+        return failure;
+    }
+    if (!hello_sni_is_taken(hello)) {
+        return FAILURE_NAME_NOT_TAKEN;
+    }
+    if (!tls_context_can_serve(site->tls, hello_sni(hello))) {
+        return FAILURE_NO_CERTIFICATE;
+    }
+    protocols = site->settings->tls->protocols;
+    *alert = TLS_ALERT_NO_APPLICATION_PROTOCOL;
+    return protocol_choice(hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
+}
+
+static void on_hello(struct session *session, const struct hello *hello, struct span bytes)
+{
+    enum tls_alert alert;
+    enum failure refusal;
+    enum edge_door door;
+
+    note_name(session, hello);
+    door = find_door(session, hello);
+    if (door == EDGE_DOOR_PASSES) {
         passthrough_start(session, session->site->passthrough, bytes);
         return;
-    case EDGE_DOOR_NO_NAME:
-    case EDGE_DOOR_UNKNOWN_NAME:
-    case EDGE_DOOR_NO_TLS:
-        fail_known(session, door == EDGE_DOOR_NO_NAME        ? FAILURE_NO_NAME
-                            : door == EDGE_DOOR_UNKNOWN_NAME ? FAILURE_UNKNOWN_NAME
-                                                             : FAILURE_SITE_WITHOUT_TLS);
-        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
-        return;
     }
-    if (!tls_context_can_serve(session->site->tls, hello_sni(hello))) {
-        fail_known(session, FAILURE_NO_CERTIFICATE);
-        refuse_hello(session, TLS_ALERT_UNRECOGNIZED_NAME);
+    refusal = refusal_of(session->site, door, hello, &alert);
+    if (refusal != FAILURE_COUNT) {
+        fail_known(session, refusal);
+        refuse_hello(session, alert);
         return;
     }
     start_handshake(session, bytes);
@@ -554,6 +601,15 @@ static struct span add_early(struct session *session, struct span bytes)
     return span_make(session->early, session->early_len);
 }
 
+/* Each record is judged when it comes (RFC 8446 section 5.1), though the hello is read when it may
+ * be whole. */
+static bool is_broken_hello(struct session *session, struct span bytes)
+{
+    return (uint8_t)bytes.ptr[0] == 0x16 &&
+           hello_is_broken(&session->hello_watch, bytes,
+                           (size_t)settings_of(session)->limits.hello);
+}
+
 static void on_peek_readable(struct conn *conn)
 {
     struct session *session = conn->owner;
@@ -573,7 +629,7 @@ static void on_peek_readable(struct conn *conn)
         }
         if (session->early_len != 0) {
             bytes = add_early(session, bytes);
-            if (bytes.len < session->early_wanted) {
+            if (bytes.len < session->early_wanted && !is_broken_hello(session, bytes)) {
                 continue;
             }
         }

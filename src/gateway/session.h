@@ -16,6 +16,7 @@
 
 #include "gateway/worker.h"
 #include "io/conn.h"
+#include "tls/hello.h"
 
 /* Something that belongs to one client connection and ends with it: embedded in a connection to a
  * server on which that client, and nobody else, is authenticated. */
@@ -56,11 +57,13 @@ struct session {
     bool is_peer_trusted; /* its Forwarded and X-Forwarded-* are believed */
     bool is_logged;       /* a line was written for it, or a request came */
     char *sni;            /* NULL: none */
+    char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
     char *early;          /* bytes read that are not enough to decide yet */
     uint32_t early_len;
-    uint32_t early_wanted; /* decide again when this many are there */
-    uint64_t accepted_us;  /* monotonic */
-    uint32_t handshake_us; /* how long it took */
+    uint32_t early_wanted;          /* decide again when this many are there */
+    struct hello_watch hello_watch; /* of a ClientHello that is not whole */
+    uint64_t accepted_us;           /* monotonic */
+    uint32_t handshake_us;          /* how long it took */
     uint32_t linger_bytes;
     uint64_t stalled_at; /* conn.bytes_out when the send deadline was set */
     struct front *front;
@@ -97,6 +100,8 @@ void session_drain(struct session *session);
 bool session_is_early(const struct session *session);
 /* Whether an address is one of trusted_proxies. */
 bool session_trusts(const struct session *session, const struct peer *peer);
+/* For logs: the name that it asked for (SNI), or what it asked for that is none; NULL: nothing. */
+const char *session_asked_name(const struct session *session);
 /* The address that the client connected to. */
 const struct peer *session_local(struct session *session);
 /* The send deadline: set when output is pending, called from the timer; false: it has stalled. */

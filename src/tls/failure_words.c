@@ -63,6 +63,31 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
                          "the client named no server (SNI) and there is no default site",
                          "use a client that sends SNI, or add a site with hosts: [\"*\"] as the "
                          "default"},
+    [FAILURE_UNUSABLE_NAME] =
+        {"unusable_server_name",
+         "what the client asked for (SNI) is no host name but an address, a name with a port or "
+         "the "
+         "like, and there is no default site",
+         "let the client ask for a host name, or add a site with hosts: [\"*\"] as the default"},
+    [FAILURE_NAME_NOT_TAKEN] = {"server_name_not_taken",
+                                "the server name that the client asked for (SNI) is longer than "
+                                "255 bytes, or has a NUL in "
+                                "it, which the TLS library does not take",
+                                "let the client ask for a host name, or for none"},
+    [FAILURE_NO_H1_H2] =
+        {"no_common_protocol",
+         "the client offers neither HTTP/2 nor HTTP/1.1 (ALPN), which this site speaks",
+         "let it offer h2 or http/1.1; a client of another protocol has the wrong port"},
+    [FAILURE_NO_H1] = {"no_common_protocol",
+                       "the client does not offer HTTP/1.1 (ALPN), which this site speaks alone",
+                       "let it offer http/1.1, or set tls.protocols of the site to h2+h1"},
+    [FAILURE_NO_H2] = {"no_common_protocol",
+                       "the client does not offer HTTP/2 (ALPN), which this site speaks alone",
+                       "let it offer h2, or set tls.protocols of the site to h2+h1"},
+    [FAILURE_NO_ALPN] = {"no_protocol_offered",
+                         "the client offers no protocol (ALPN), and this site speaks HTTP/2 alone",
+                         "let it offer h2 (curl: --http2), or set tls.protocols of the site to "
+                         "h2+h1"},
     [FAILURE_SITE_WITHOUT_TLS] = {"site_without_tls",
                                   "the site that the client asked for speaks plain HTTP only",
                                   "give the site a certificate (tls:), or use http://"},

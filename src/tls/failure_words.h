@@ -29,6 +29,12 @@ enum failure {
     /* of a gateway that is come to: its log */
     FAILURE_UNKNOWN_NAME,
     FAILURE_NO_NAME,
+    FAILURE_UNUSABLE_NAME,
+    FAILURE_NAME_NOT_TAKEN,
+    FAILURE_NO_H1_H2, /* see tls/protocol_choice.h */
+    FAILURE_NO_H1,
+    FAILURE_NO_H2,
+    FAILURE_NO_ALPN,
     FAILURE_SITE_WITHOUT_TLS,
     FAILURE_SSL2,
     FAILURE_SSL3,

@@ -135,7 +135,7 @@ static const struct cause_row reason_rows[] = {
       "give the client a certificate from a CA of tls.clients.ca, or make it optional"}},
     {SSL_R_NO_APPLICATION_PROTOCOL,
      {"no_common_protocol", "the client offers no application protocol that we speak (ALPN)",
-      "let it offer http/1.1"}},
+      "let it offer h2 or http/1.1, as tls.protocols of the site says"}},
     {SSL_R_HTTP_REQUEST, PLAIN_HTTP},
     {SSL_R_HTTPS_PROXY_REQUEST, PLAIN_HTTP},
     {SSL_R_WRONG_VERSION_NUMBER, NOT_TLS},

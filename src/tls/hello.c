@@ -1,6 +1,7 @@
 #include "tls/hello.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RECORD_HEADER_BYTES 5
@@ -14,8 +15,9 @@
 #define EXTENSION_SERVER_NAME 0
 #define EXTENSION_ALPN 16
 #define EXTENSION_SUPPORTED_VERSIONS 43
-/* Real ones have fewer than 30; 64 KiB could hold 16,000, and each is compared with all. */
-#define EXTENSIONS_MAX 128
+/* Real hellos have fewer than 30. So many are compared one by one; 64 KiB could hold 16,000. */
+#define EXTENSIONS_FEW 64
+#define EXTENSION_TYPES 65536
 
 #define NAME_TYPE_HOST 0
 #define VERSION_TLS12 0x0303
@@ -35,8 +37,9 @@ static bool is_name_byte(char c)
 }
 
 /* Letters, digits, '-' and '_' in labels of 1 to 63 bytes; a dot at the end is taken off, as
- * clients that follow RFC 6066 send none. */
-static bool read_name(struct hello *hello, struct span name)
+ * clients that follow RFC 6066 send none. IPv4 addresses look like it and are none; those of IPv6,
+ * and names with a port, have a ':'. */
+static bool use_name(struct hello *hello, struct span name)
 {
     size_t label = 0;
     struct in_addr ip4;
@@ -45,28 +48,20 @@ static bool read_name(struct hello *hello, struct span name)
         name.len--;
     }
     if (name.len == 0 || name.len > HELLO_SNI_MAX) {
-        return bad(hello, HELLO_BAD_SNI_NAME);
+        return false;
     }
     for (size_t i = 0; i < name.len; i++) {
         char c = ascii_lower(name.ptr[i]);
         label = c == '.' ? 0 : label + 1;
-        if (label > 63 || (c == '.' && (i == 0 || name.ptr[i - 1] == '.'))) {
-            return bad(hello, HELLO_BAD_SNI_NAME);
-        }
-        if (c == ':') {
-            return bad(hello, HELLO_BAD_SNI_ADDRESS); /* IPv6, or a port */
-        }
-        if (c != '.' && !is_name_byte(c)) {
-            return bad(hello, HELLO_BAD_SNI_NAME);
+        if (label > 63 || (c == '.' && (i == 0 || name.ptr[i - 1] == '.')) ||
+            (c != '.' && !is_name_byte(c))) {
+            return false;
         }
         hello->sni_name[i] = c;
     }
     hello->sni_name[name.len] = '\0';
-    if (label == 0) {
-        return bad(hello, HELLO_BAD_SNI_NAME);
-    }
-    if (inet_pton(AF_INET, hello->sni_name, &ip4) == 1) {
-        return bad(hello, HELLO_BAD_SNI_ADDRESS);
+    if (label == 0 || inet_pton(AF_INET, hello->sni_name, &ip4) == 1) {
+        return false;
     }
     hello->sni_len = (uint8_t)name.len;
     hello->has_sni = true;
@@ -97,7 +92,14 @@ static bool read_server_name(struct hello *hello, struct cursor body)
     if (!cursor_bytes(&name, cursor_left(&name), &text)) {
         return bad(hello, HELLO_BAD_SYNTAX);
     }
-    return read_name(hello, text);
+    if (text.len == 0) {
+        return bad(hello, HELLO_BAD_SNI_LIST);
+    }
+    /* What is no host name names nobody, as far as its list is well formed: clients that connect to
+     * an address send that, or what a person typed, and expect whoever is the default. */
+    hello->sni_sent = text;
+    hello->has_unusable_sni = !use_name(hello, text);
+    return true;
 }
 
 /* ---- other extensions ---- */
@@ -173,26 +175,55 @@ static bool read_extension(struct hello *hello, uint16_t type, struct cursor bod
     }
 }
 
+/* The types that have come: a list, and a bit for each of all when they are many. */
+struct seen_types {
+    uint16_t few[EXTENSIONS_FEW];
+    size_t count;
+    uint8_t bits[EXTENSION_TYPES / 8]; /* not set before the few are full */
+};
+
+/* False: it was there. */
+static bool see_type(struct seen_types *seen, uint16_t type)
+{
+    uint8_t bit = (uint8_t)(1U << (type & 7U));
+
+    if (seen->count < EXTENSIONS_FEW) {
+        for (size_t i = 0; i < seen->count; i++) {
+            if (seen->few[i] == type) {
+                return false;
+            }
+        }
+        seen->few[seen->count++] = type;
+        return true;
+    }
+    if (seen->count == EXTENSIONS_FEW) {
+        memset(seen->bits, 0, sizeof(seen->bits));
+        for (size_t i = 0; i < EXTENSIONS_FEW; i++) {
+            seen->bits[seen->few[i] / 8] |= (uint8_t)(1U << (seen->few[i] & 7U));
+        }
+    }
+    seen->count++;
+    if ((seen->bits[type / 8] & bit) != 0) {
+        return false;
+    }
+    seen->bits[type / 8] |= bit;
+    return true;
+}
+
 static bool read_extensions(struct hello *hello, struct cursor list)
 {
-    uint16_t seen[EXTENSIONS_MAX];
-    size_t seen_count = 0;
+    struct seen_types seen;
 
+    seen.count = 0;
     while (cursor_left(&list) != 0) {
         struct cursor body;
         uint16_t type;
         if (!cursor_u16(&list, &type) || !cursor_vector16(&list, &body)) {
             return bad(hello, HELLO_BAD_SYNTAX);
         }
-        for (size_t i = 0; i < seen_count; i++) {
-            if (seen[i] == type) {
-                return bad(hello, HELLO_BAD_EXTENSION_TWICE);
-            }
+        if (!see_type(&seen, type)) {
+            return bad(hello, HELLO_BAD_EXTENSION_TWICE);
         }
-        if (seen_count == EXTENSIONS_MAX) {
-            return bad(hello, HELLO_BAD_TOO_MANY);
-        }
-        seen[seen_count++] = type;
         if (!read_extension(hello, type, body)) {
             return false;
         }
@@ -297,10 +328,6 @@ static enum hello_bad assemble(struct assembly *a, struct span payload, char *sc
 
 static enum hello_result finish(struct hello *hello, struct assembly *a)
 {
-    /* A client waits for the answer before it says more, so nothing may follow in the record. */
-    if (a->message.len != a->needed) {
-        return refuse(hello, HELLO_BAD_SYNTAX);
-    }
     hello->wanted = 0;
     return read_message(hello, span_skip(a->message, MESSAGE_HEADER_BYTES)) ? HELLO_COMPLETE
                                                                             : HELLO_BAD;
@@ -382,8 +409,14 @@ enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t lim
         if (!cursor_bytes(&c, have, &payload)) {
             return refuse(hello, HELLO_BAD_SYNTAX);
         }
+        size_t before = a.message.len;
         if ((why = assemble(&a, payload, scratch)) != HELLO_BAD_NONE) {
             return refuse(hello, why);
+        }
+        /* A client waits for the answer before it says more, so nothing may follow in the record.
+         */
+        if (a.message.len >= MESSAGE_HEADER_BYTES && before + payload_len > a.needed) {
+            return refuse(hello, a.needed > limit_bytes ? HELLO_BAD_TOO_LONG : HELLO_BAD_SYNTAX);
         }
         hello->record_count++;
         if (have < payload_len) {
@@ -394,6 +427,60 @@ enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t lim
             return finish(hello, &a);
         }
     }
+}
+
+/* The record that begins at watch->at, as far as it is there. False: it is broken. */
+static bool watch_payload(struct hello_watch *watch, struct span have, size_t payload_len,
+                          size_t limit_bytes)
+{
+    for (size_t i = 0; i < have.len && watch->received + i < MESSAGE_HEADER_BYTES; i++) {
+        size_t at = watch->received + i;
+        uint8_t byte = (uint8_t)have.ptr[i];
+        if (at == 0 && byte != MESSAGE_CLIENT_HELLO) {
+            return false;
+        }
+        /* The first byte is looked at again with each call, until its record is whole. */
+        watch->needed = at == 0 ? 0 : watch->needed << 8 | byte;
+        if (at == MESSAGE_HEADER_BYTES - 1) {
+            watch->needed += MESSAGE_HEADER_BYTES;
+        }
+    }
+    return watch->received + have.len < MESSAGE_HEADER_BYTES ||
+           (watch->needed <= limit_bytes && watch->received + payload_len <= watch->needed);
+}
+
+static bool is_whole(const struct hello_watch *watch)
+{
+    return watch->received >= MESSAGE_HEADER_BYTES && watch->received >= watch->needed;
+}
+
+bool hello_is_broken(struct hello_watch *watch, struct span bytes, size_t limit_bytes)
+{
+    while (watch->at < bytes.len && watch->at < limit_bytes && !is_whole(watch)) {
+        struct span left = span_skip(bytes, watch->at);
+        struct cursor c = cursor_make(left);
+        struct hello_watch ahead = *watch;
+        size_t payload_len = 0;
+        struct span have;
+        if (read_record(&c, &payload_len) != HELLO_BAD_NONE) {
+            return true;
+        }
+        if (payload_len == 0) {
+            return false;
+        }
+        have = span_skip(left, RECORD_HEADER_BYTES);
+        have = span_head(have, have.len < payload_len ? have.len : payload_len);
+        if (!watch_payload(&ahead, have, payload_len, limit_bytes)) {
+            return true;
+        }
+        if (have.len < payload_len) {
+            return false;
+        }
+        ahead.received += (uint32_t)payload_len;
+        ahead.at += (uint32_t)(RECORD_HEADER_BYTES + payload_len);
+        *watch = ahead;
+    }
+    return false;
 }
 
 enum hello_result hello_parse_ssl2(struct span bytes)
@@ -413,6 +500,32 @@ enum hello_result hello_parse_ssl2(struct span bytes)
     }
     /* The version: 0.2, or 3 and something. */
     return (at[3] == 0 && at[4] == 2) || at[3] == 3 ? HELLO_COMPLETE : HELLO_NOT_TLS;
+}
+
+bool hello_is_name(struct span name)
+{
+    struct hello hello;
+
+    return use_name(&hello, name);
+}
+
+bool hello_sni_is_taken(const struct hello *hello)
+{
+    return hello->sni_sent.len <= HELLO_SNI_LIBRARY_MAX &&
+           span_find(hello->sni_sent, '\0') == hello->sni_sent.len;
+}
+
+void hello_sni_text(const struct hello *hello, char text[HELLO_SNI_TEXT_MAX])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < hello->sni_sent.len && len + 5 < HELLO_SNI_TEXT_MAX; i++) {
+        unsigned char c = (unsigned char)hello->sni_sent.ptr[i];
+        bool is_plain = c > 0x20 && c < 0x7f && c != '\\';
+        len +=
+            (size_t)snprintf(text + len, HELLO_SNI_TEXT_MAX - len, is_plain ? "%c" : "\\x%02x", c);
+    }
+    text[len] = '\0';
 }
 
 bool hello_offers_alpn(const struct hello *hello, struct span protocol)
@@ -435,10 +548,6 @@ static const struct {
     [HELLO_BAD_NONE] = {"hello_ok", "nothing is wrong with it", TLS_ALERT_INTERNAL_ERROR},
     [HELLO_BAD_TOO_LONG] = {"hello_too_long", "the ClientHello is above the limit",
                             TLS_ALERT_ILLEGAL_PARAMETER},
-    [HELLO_BAD_TOO_MANY] = {"hello_too_many",
-                            "the ClientHello has more extensions than any client "
-                            "sends",
-                            TLS_ALERT_ILLEGAL_PARAMETER},
     [HELLO_BAD_RECORD] = {"hello_record", "another record came before the ClientHello was whole",
                           TLS_ALERT_UNEXPECTED_MESSAGE},
     [HELLO_BAD_RECORD_LENGTH] = {"hello_record_length",
@@ -454,12 +563,8 @@ static const struct {
                                    "the ClientHello has an extension twice",
                                    TLS_ALERT_ILLEGAL_PARAMETER},
     [HELLO_BAD_SNI_LIST] = {"hello_sni_list",
-                            "the server name extension has no name, or more than one",
+                            "the server name extension has no name, an empty one, or more than one",
                             TLS_ALERT_DECODE_ERROR},
-    [HELLO_BAD_SNI_NAME] = {"hello_sni_name", "the server name is no host name",
-                            TLS_ALERT_UNRECOGNIZED_NAME},
-    [HELLO_BAD_SNI_ADDRESS] = {"hello_sni_address", "the server name is an IP address",
-                               TLS_ALERT_UNRECOGNIZED_NAME},
     [HELLO_BAD_ALPN] = {"hello_alpn", "the list of application protocols is empty, or a name in it",
                         TLS_ALERT_DECODE_ERROR},
 };

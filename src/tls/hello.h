@@ -39,16 +39,13 @@ enum hello_result {
 enum hello_bad {
     HELLO_BAD_NONE,
     HELLO_BAD_TOO_LONG,        /* more than limit_bytes */
-    HELLO_BAD_TOO_MANY,        /* extensions: more than 128 */
     HELLO_BAD_RECORD,          /* another kind of record before the hello was whole */
     HELLO_BAD_RECORD_LENGTH,   /* empty, or above 2^14 bytes (RFC 8446 section 5.1) */
     HELLO_BAD_MESSAGE,         /* a handshake message, but no ClientHello */
     HELLO_BAD_SYNTAX,          /* lengths that do not add up, or bytes left over */
     HELLO_BAD_VERSION,         /* legacy_version below 3.0, or an empty list of versions */
     HELLO_BAD_EXTENSION_TWICE, /* RFC 8446 section 4.2 */
-    HELLO_BAD_SNI_LIST,        /* empty, or more than one name */
-    HELLO_BAD_SNI_NAME,        /* not a host name: empty, too long, odd bytes, empty labels */
-    HELLO_BAD_SNI_ADDRESS,     /* an IP address (RFC 6066 section 3 forbids it) */
+    HELLO_BAD_SNI_LIST,        /* empty, an empty name, or more than one name */
     HELLO_BAD_ALPN,            /* an empty list, or an empty name in it */
     HELLO_BAD_COUNT
 };
@@ -62,11 +59,13 @@ struct hello {
     uint16_t best_version; /* the highest one offered that we know of, 0x0304 for TLS 1.3 */
     bool offers_tls13;
     bool offers_tls12;
-    bool has_sni;
+    bool has_sni;          /* a host name was asked for */
+    bool has_unusable_sni; /* something was that is none: as if nothing had been */
     bool has_alpn;
     uint8_t sni_len;
     char sni_name[HELLO_SNI_MAX + 1]; /* lower case, without a trailing dot, ends in a NUL */
     size_t alpn_count;
+    struct span sni_sent;             /* as it came; lives as long as those of alpn */
     struct span alpn[HELLO_ALPN_MAX]; /* into `bytes`, or into `scratch` when record_count > 1 */
 };
 
@@ -75,6 +74,18 @@ struct hello {
  * *hello are no longer needed; may be NULL when nothing lies behind the first record. */
 enum hello_result hello_parse(struct hello *hello, struct span bytes, size_t limit_bytes,
                               char *scratch) MUST_CHECK;
+
+/* How far the records of a hello that is not whole have been looked at. Begins as {0}. */
+struct hello_watch {
+    uint32_t at;       /* where the first record begins that is not whole */
+    uint32_t received; /* bytes of the message in the records before it */
+    uint32_t needed;   /* bytes of the message, its header included; 0: not known yet */
+};
+
+/* Judges the records as they come, while hello_parse waits for `wanted`: whether another call would
+ * end with HELLO_BAD. In all calls together it looks at each record's header a few times, and at
+ * nothing else, however the bytes are cut. */
+bool hello_is_broken(struct hello_watch *watch, struct span bytes, size_t limit_bytes) MUST_CHECK;
 
 /* Whether the bytes begin as SSL 2.0's ClientHello does, in which some old clients offer newer
  * versions too (RFC 5246 appendix E.2). It names no server, and nobody answers it any more (RFC
@@ -85,6 +96,16 @@ static inline struct span hello_sni(const struct hello *hello)
 {
     return span_make(hello->has_sni ? hello->sni_name : NULL, hello->sni_len);
 }
+
+/* Whether that is a host name, which a site may have; else it is as if no name had been sent. */
+bool hello_is_name(struct span name);
+/* The longest server name that the TLS library takes, and it takes no NUL in one: whoever
+ * terminates TLS must refuse others, usable or not. */
+#define HELLO_SNI_LIBRARY_MAX 255
+bool hello_sni_is_taken(const struct hello *hello);
+/* What was asked for, for logs: bytes that are no printable ASCII as \xNN; cut to size. */
+#define HELLO_SNI_TEXT_MAX 512
+void hello_sni_text(const struct hello *hello, char text[HELLO_SNI_TEXT_MAX]);
 
 bool hello_offers_alpn(const struct hello *hello, struct span protocol);
 

@@ -15,6 +15,7 @@ static void check_name(const struct hello *hello)
     struct span name = hello_sni(hello);
 
     CHECK(hello->has_sni == (name.ptr != NULL) && name.len <= HELLO_SNI_MAX);
+    CHECK(!hello->has_sni || !hello->has_unusable_sni);
     CHECK(!hello->has_sni || (name.len != 0 && strlen(hello->sni_name) == name.len));
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
@@ -83,6 +84,18 @@ static void check_complete(const struct hello *hello, struct span bytes)
     check_rewrapped(hello, bytes, 16384);
 }
 
+/* Byte by byte: what is broken on the way is broken in the end, at the same byte. */
+static void check_watch(struct span bytes, enum hello_result result)
+{
+    struct hello_watch watch = {0};
+    bool is_broken = false;
+
+    for (size_t n = 1; n <= bytes.len && n <= 4096 && !is_broken; n++) {
+        is_broken = hello_is_broken(&watch, span_head(bytes, n), HELLO_BYTES_MAX);
+    }
+    CHECK(!is_broken || result == HELLO_BAD);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char own_scratch[HELLO_BYTES_MAX];
@@ -94,7 +107,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(hello_parse(&hello, bytes, HELLO_BYTES_MAX, own_scratch) == HELLO_NOT_TLS);
         return 0;
     }
-    switch (hello_parse(&hello, bytes, HELLO_BYTES_MAX, own_scratch)) {
+    enum hello_result result = hello_parse(&hello, bytes, HELLO_BYTES_MAX, own_scratch);
+    if (result != HELLO_NOT_TLS) {
+        check_watch(bytes, result);
+    }
+    switch (result) {
     case HELLO_COMPLETE:
         check_name(&hello);
         check_complete(&hello, bytes);

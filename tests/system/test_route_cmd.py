@@ -108,6 +108,8 @@ REFUSED = [
     ("https://partners.example.com:8443/", ["--sni", "shop.example.com"],
      {"status": 421, "reason": "misdirected_request"}),
     ("https://shop.example.com:8443/", ["--sni", ""], {"reason": "no_server_name"}),
+    ("https://shop.example.com:8443/", ["--sni", "shop.example.com:8443"],
+     {"reason": "unusable_server_name"}),
     ("https://shop.example.com/", [], {"reason": "no_listener"}),
     ("https://shop.example.com:8443/", ["--method", "CONNECT"],
      {"status": 405, "reason": "connect_refused"}),

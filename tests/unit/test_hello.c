@@ -430,25 +430,35 @@ static void cut_hellos_never_complete(void **state)
     strbuf_free(&made);
 }
 
-static void too_many_extensions_are_refused(void **state)
+/* As many as the limit has room for, each once. */
+static void any_number_of_extensions_is_read(void **state)
 {
-    struct strbuf extensions, made;
-    struct hello hello;
+    static const size_t counts[] = {63, 64, 65, 128, 129, 300, 16000};
 
     (void)state;
-    strbuf_init(&extensions);
-    for (size_t i = 0; i < 129; i++) {
-        add_u16(&extensions, 0x1000 + i);
-        add_u16(&extensions, 0);
+    for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
+        struct strbuf extensions, made;
+        struct hello hello;
+        strbuf_init(&extensions);
+        for (size_t i = 0; i < counts[k]; i++) {
+            add_u16(&extensions, 0x1000 + i);
+            add_u16(&extensions, 0);
+        }
+        struct strbuf message = message_of(strbuf_span(&extensions), true);
+        made = wrap(strbuf_span(&message), 16384);
+        assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_COMPLETE);
+        strbuf_free(&made);
+        strbuf_free(&message);
+        extensions.ptr[extensions.len - 4] = 0x10; /* the last is the first again */
+        extensions.ptr[extensions.len - 3] = 0;
+        message = message_of(strbuf_span(&extensions), true);
+        made = wrap(strbuf_span(&message), 16384);
+        assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_BAD);
+        assert_int_equal(hello.bad, HELLO_BAD_EXTENSION_TWICE);
+        strbuf_free(&made);
+        strbuf_free(&message);
+        strbuf_free(&extensions);
     }
-    made = hello_of(span_head(strbuf_span(&extensions), 128 * 4));
-    assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_COMPLETE);
-    strbuf_free(&made);
-    made = hello_of(strbuf_span(&extensions));
-    assert_int_equal(parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX), HELLO_BAD);
-    assert_int_equal(hello.bad, HELLO_BAD_TOO_MANY);
-    strbuf_free(&made);
-    strbuf_free(&extensions);
 }
 
 static void many_protocols_are_counted_not_kept(void **state)
@@ -473,76 +483,157 @@ static void many_protocols_are_counted_not_kept(void **state)
     strbuf_free(&extensions);
 }
 
-static enum hello_bad name_result(struct span name, char *text)
+/* NULL: it is no name. */
+static const char *name_result(struct span name, char *text, char *sent)
 {
     struct strbuf extension = name_extension(name);
     struct strbuf made = hello_of(strbuf_span(&extension));
     struct hello hello;
 
-    (void)parse_both_ways(&hello, strbuf_span(&made));
+    assert_int_equal(parse_both_ways(&hello, strbuf_span(&made)), HELLO_COMPLETE);
+    assert_int_equal(hello_parse(&hello, strbuf_span(&made), HELLO_BYTES_MAX, scratch),
+                     HELLO_COMPLETE);
+    assert_true(hello.has_sni != hello.has_unusable_sni);
+    assert_int_equal(hello.has_sni, hello_sni(&hello).ptr != NULL);
+    assert_true(span_eq(hello.sni_sent, name));
+    assert_int_equal(hello_sni_is_taken(&hello),
+                     name.len <= 255 && span_find(name, '\0') == name.len);
+    hello_sni_text(&hello, sent);
     memcpy(text, hello.sni_name, sizeof(hello.sni_name));
     strbuf_free(&made);
     strbuf_free(&extension);
-    return hello.bad;
+    return hello.has_sni ? text : NULL;
 }
 
+/* What is none, in a list that is well formed, is as if nothing had been asked for. */
 static void names_are_judged(void **state)
 {
     static const struct {
         struct span name;
-        enum hello_bad bad;
-        const char *text;
+        const char *text; /* NULL: it is no name */
+        const char *sent;
     } cases[] = {
-        {SPAN("a"), HELLO_BAD_NONE, "a"},
-        {SPAN("A.B-c.X_1"), HELLO_BAD_NONE, "a.b-c.x_1"},
-        {SPAN("example.com."), HELLO_BAD_NONE, "example.com"},
-        {SPAN("xn--bcher-kva.example"), HELLO_BAD_NONE, "xn--bcher-kva.example"},
-        {SPAN("1.2.3"), HELLO_BAD_NONE, "1.2.3"},
-        {SPAN(""), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("."), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("a.."), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN(".a"), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("a..b"), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("a b"), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("a\0b"), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("a/b"), HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("*.example.com"), HELLO_BAD_SNI_NAME, NULL},
+        {SPAN("a"), "a", "a"},
+        {SPAN("A.B-c.X_1"), "a.b-c.x_1", "A.B-c.X_1"},
+        {SPAN("_dmarc.example.com"), "_dmarc.example.com", "_dmarc.example.com"},
+        {SPAN("example.com."), "example.com", "example.com."},
+        {SPAN("xn--bcher-kva.example"), "xn--bcher-kva.example", "xn--bcher-kva.example"},
+        {SPAN("1.2.3"), "1.2.3", "1.2.3"},
+        {SPAN("."), NULL, "."},
+        {SPAN("a.."), NULL, "a.."},
+        {SPAN(".a"), NULL, ".a"},
+        {SPAN("a..b"), NULL, "a..b"},
+        {SPAN("a b"), NULL, "a\\x20b"},
+        {SPAN("a\0b"), NULL, "a\\x00b"},
+        {SPAN("a\\b\n\x7f"), NULL, "a\\x5cb\\x0a\\x7f"},
+        {SPAN("a/b"), NULL, "a/b"},
+        {SPAN("*.example.com"), NULL, "*.example.com"},
         {SPAN("b\xc3\xbc"
               "cher.example"),
-         HELLO_BAD_SNI_NAME, NULL},
-        {SPAN("127.0.0.1"), HELLO_BAD_SNI_ADDRESS, NULL},
-        {SPAN("::1"), HELLO_BAD_SNI_ADDRESS, NULL},
-        {SPAN("a.example:443"), HELLO_BAD_SNI_ADDRESS, NULL},
+         NULL, "b\\xc3\\xbccher.example"},
+        {SPAN("127.0.0.1"), NULL, "127.0.0.1"},
+        {SPAN("::1"), NULL, "::1"},
+        {SPAN("[::1]"), NULL, "[::1]"},
+        {SPAN("a.example:443"), NULL, "a.example:443"},
     };
     char text[HELLO_SNI_MAX + 1];
+    char sent[HELLO_SNI_TEXT_MAX];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(name_result(cases[i].name, text), cases[i].bad);
-        if (cases[i].text != NULL) {
-            assert_string_equal(text, cases[i].text);
+        const char *got = name_result(cases[i].name, text, sent);
+        assert_int_equal(got == NULL, cases[i].text == NULL);
+        if (got != NULL) {
+            assert_string_equal(got, cases[i].text);
         }
+        assert_string_equal(sent, cases[i].sent);
     }
 }
 
 static void long_names_are_judged(void **state)
 {
     char text[HELLO_SNI_MAX + 1];
-    char name[300];
+    char sent[HELLO_SNI_TEXT_MAX];
+    char name[1000];
 
     (void)state;
     memset(name, 'a', sizeof(name));
-    assert_int_equal(name_result(span_make(name, 63), text), HELLO_BAD_NONE);
-    assert_int_equal(name_result(span_make(name, 64), text), HELLO_BAD_SNI_NAME);
-    for (size_t i = 50; i < sizeof(name); i += 50) {
+    assert_non_null(name_result(span_make(name, 63), text, sent));
+    assert_null(name_result(span_make(name, 64), text, sent));
+    for (size_t i = 50; i < 300; i += 50) {
         name[i] = '.';
     }
-    assert_int_equal(name_result(span_make(name, 253), text), HELLO_BAD_NONE);
+    assert_non_null(name_result(span_make(name, 253), text, sent));
     assert_int_equal(strlen(text), 253);
-    assert_int_equal(name_result(span_make(name, 254), text), HELLO_BAD_SNI_NAME);
+    assert_null(name_result(span_make(name, 254), text, sent));
     name[253] = '.';
-    assert_int_equal(name_result(span_make(name, 254), text), HELLO_BAD_NONE);
-    assert_int_equal(name_result(span_make(name, 300), text), HELLO_BAD_SNI_NAME);
+    assert_non_null(name_result(span_make(name, 254), text, sent));
+    assert_null(name_result(span_make(name, 300), text, sent));
+    memset(name, '\xff', sizeof(name));
+    assert_null(name_result(span_make(name, sizeof(name)), text, sent));
+    assert_in_range(strlen(sent), 480, HELLO_SNI_TEXT_MAX - 1);
+}
+
+/* However it is cut: at the byte that breaks it, not when as many have come as were waited for. */
+static void each_record_is_judged_when_it_comes(void **state)
+{
+    struct strbuf made = library_hello("shop.example", TLS1_3_VERSION, true);
+    struct span message = span_skip(strbuf_span(&made), 5);
+    static const size_t steps[] = {1, 3, 5, 100};
+    static const struct span wrong[] = {
+        SPAN("\x17"),
+        SPAN("\x15"),
+        SPAN("\x14"),
+        SPAN("G"),
+        SPAN("\x16\x02"),
+        SPAN("\x16\x03\x01\x00\x00"),
+        SPAN("\x16\x03\x01\x40\x01"),
+        SPAN("\x16\x03\x01\x3f\xff"), /* more than its message has left */
+    };
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(steps) * ARRAY_LEN(wrong); k++) {
+        struct strbuf wrapped = wrap(message, steps[k / ARRAY_LEN(wrong)]);
+        size_t record = steps[k / ARRAY_LEN(wrong)] + 5;
+        struct span bad = wrong[k % ARRAY_LEN(wrong)];
+        /* From where the message's own header is there. */
+        for (size_t at = 4 * record; at + record < wrapped.len; at += 4 * record) {
+            struct strbuf bytes;
+            struct hello_watch watch = {0};
+            struct hello hello;
+            strbuf_init(&bytes);
+            strbuf_add(&bytes, span_head(strbuf_span(&wrapped), at));
+            strbuf_add(&bytes, bad);
+            for (size_t n = 1; n < bytes.len; n++) {
+                assert_false(hello_is_broken(&watch, span_head(strbuf_span(&bytes), n), 65536));
+            }
+            assert_true(hello_is_broken(&watch, strbuf_span(&bytes), 65536));
+            assert_int_equal(parse(&hello, strbuf_span(&bytes), 65536), HELLO_BAD);
+            strbuf_free(&bytes);
+        }
+        strbuf_free(&wrapped);
+    }
+    strbuf_free(&made);
+}
+
+/* And one that is right never is, wherever it is cut. */
+static void whole_hellos_are_not_broken(void **state)
+{
+    struct strbuf made = library_hello("shop.example", TLS1_3_VERSION, true);
+    struct span message = span_skip(strbuf_span(&made), 5);
+
+    (void)state;
+    for (size_t step = 1; step <= message.len; step += step < 8 ? 1 : 37) {
+        struct strbuf wrapped = wrap(message, step);
+        struct hello_watch watch = {0};
+        for (size_t n = 1; n <= wrapped.len; n++) {
+            assert_false(hello_is_broken(&watch, span_head(strbuf_span(&wrapped), n), 65536));
+        }
+        strbuf_add(&wrapped, SPAN_OF("and something behind it"));
+        assert_false(hello_is_broken(&watch, strbuf_span(&wrapped), 65536));
+        strbuf_free(&wrapped);
+    }
+    strbuf_free(&made);
 }
 
 static void hellos_of_ssl2_are_known(void **state)
@@ -604,7 +695,9 @@ int main(void)
         cmocka_unit_test(broken_records_are_refused),
         cmocka_unit_test(broken_extensions_are_refused),
         cmocka_unit_test(cut_hellos_never_complete),
-        cmocka_unit_test(too_many_extensions_are_refused),
+        cmocka_unit_test(any_number_of_extensions_is_read),
+        cmocka_unit_test(each_record_is_judged_when_it_comes),
+        cmocka_unit_test(whole_hellos_are_not_broken),
         cmocka_unit_test(many_protocols_are_counted_not_kept),
         cmocka_unit_test(names_are_judged),
         cmocka_unit_test(long_names_are_judged),

@@ -1,0 +1,16 @@
+/* Which versions of HTTP a client and a site have in common, by what the ClientHello offers (ALPN,
+ * RFC 7301). The TLS library chooses among them; this says beforehand that there is none, and what
+ * would help, which depends on the site. */
+#ifndef TIDEGATE_TLS_PROTOCOL_CHOICE_H
+#define TIDEGATE_TLS_PROTOCOL_CHOICE_H
+
+#include <stdbool.h>
+
+#include "tls/failure_words.h"
+#include "tls/hello.h"
+
+/* FAILURE_COUNT: there is one, or the library is to say. A client that offers nothing speaks
+ * HTTP/1.1: HTTP/2 over TLS must be agreed on (RFC 9113 section 3.3). */
+enum failure protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1);
+
+#endif
