@@ -17,6 +17,12 @@ struct back_ops {
     /* By reference, valid during the call's event only. */
     void (*send_body)(struct back *back, struct span bytes);
     void (*send_end)(struct back *back, const struct http_fields *trailers);
+    /* Whether the server may still take what is left of the request, its response being whole. When
+     * that changes: exchange_back_failed. */
+    bool (*is_listening)(const struct back *back);
+    /* Whether the request, to its end, is on its way to the server, so that the back may go. When
+     * that becomes true: exchange_back_writable. */
+    bool (*is_sent)(const struct back *back);
     /* The front takes more of the response. */
     void (*resume)(struct back *back);
     /* Whether more of the response is here already, and only waits for its turn. */

@@ -7,6 +7,7 @@
 #include "gateway/tls_trouble.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
+#include "http/reuse.h"
 #include "tls/tls_conn.h"
 
 /* Interim (1xx) responses to one request. */
@@ -190,15 +191,21 @@ static void keep_for(struct back_h1 *back, struct session *session)
     list_push_front(&session->bound, &back->bound.node);
 }
 
-/* What is left unread behind a response would be read as the next one's. */
+/* Only asked of one whose request went out whole. */
 static bool may_park(struct back_h1 *back)
 {
-    return back->state == BACK_DONE && back->keep_alive && !back->has_leftover &&
-           back->saved_len == 0 && conn_pending(&back->conn) == 0 &&
-           !conn_write_failed(&back->conn) && !back->conn.has_hangup &&
-           back->upstream->backend->proxy_protocol == BACKEND_PROXY_OFF &&
-           !back->worker->is_draining && dial_is_current(back->upstream->backend, &back->conn) &&
-           !conn_has_unread(&back->conn);
+    struct reuse_facts facts = {.is_server = true, .peer_keeps = back->keep_alive};
+
+    if (back->state != BACK_DONE || !facts.peer_keeps) {
+        return false;
+    }
+    facts.we_close =
+        conn_pending(&back->conn) != 0 || conn_write_failed(&back->conn) || back->conn.has_hangup ||
+        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->worker->is_draining ||
+        !dial_is_current(back->upstream->backend, &back->conn);
+    facts.has_unread = back->has_leftover || back->saved_len != 0 ||
+                       (!facts.we_close && conn_has_unread(&back->conn));
+    return reuse_after(&facts) == REUSE_GOES_ON;
 }
 
 /* True: it rests now, for whom it may serve. */
@@ -230,8 +237,10 @@ static void op_release(struct back *base, bool reusable)
 {
     struct back_h1 *back = back_h1_of(base);
     struct session *session = back->exchange != NULL ? back->exchange->session : NULL;
+    bool is_held_back = back->exchange != NULL && exchange_is_held_back(back->exchange);
     /* A tunnel that is released in order has ended both ways, with nothing left to send. */
-    bool was_done = back->state == BACK_DONE || (back->state == BACK_TUNNEL && reusable);
+    bool was_done = (back->state == BACK_DONE && (reusable || is_held_back)) ||
+                    (back->state == BACK_TUNNEL && reusable);
 
     back->exchange = NULL;
     relay_reset(&back->relay, back->worker->loop);
@@ -272,7 +281,10 @@ static void fail_lost(struct back_h1 *back)
 {
     struct tls_trouble lost;
 
-    if (tls_trouble_of_server(&back->conn, back->upstream->backend, back->server, &lost)) {
+    if (back->state == BACK_DONE) {
+        fail(back, 502, exchange_unread_trouble.reason, exchange_unread_trouble.detail,
+             exchange_unread_trouble.mend);
+    } else if (tls_trouble_of_server(&back->conn, back->upstream->backend, back->server, &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
@@ -468,6 +480,10 @@ static void save(struct back_h1 *back, struct span bytes)
 
 static void on_bytes(struct back_h1 *back, struct span bytes)
 {
+    if (back->state == BACK_DONE) {
+        back->has_leftover = true;
+        return;
+    }
     back->has_answered = true;
     if (back->saved_len == 0) {
         size_t used = take(back, bytes);
@@ -568,6 +584,9 @@ static bool may_read(const struct back_h1 *back)
     if (back->state == BACK_IDLE) {
         return true;
     }
+    if (back->state == BACK_DONE) {
+        return !back->has_leftover; /* its end is to be seen */
+    }
     return (back->state == BACK_HEAD || back->state == BACK_BODY) &&
            exchange_takes_response(back->exchange);
 }
@@ -653,7 +672,11 @@ static void on_writable(struct conn *conn)
     }
     if (conn_write_failed(conn)) {
         /* The server may have said why before it stopped listening. */
-        pump(back);
+        if (back->state == BACK_DONE) {
+            fail_lost(back);
+        } else {
+            pump(back);
+        }
         return;
     }
     if (back->exchange != NULL) {
@@ -693,6 +716,19 @@ static void op_go_raw(struct back *base)
     back->request_is_chunked = false;
 }
 
+static bool op_is_listening(const struct back *base)
+{
+    struct back_h1 *back = back_h1_of(base);
+
+    return back->state == BACK_DONE && back->framing != HTTP_FRAMING_CLOSE &&
+           !back->conn.is_at_eof && !back->conn.is_reset && !conn_write_failed(&back->conn);
+}
+
+static bool op_is_sent(const struct back *base)
+{
+    return back_h1_takes_body(base);
+}
+
 static bool op_has_more(const struct back *base)
 {
     return conn_can_read(&back_h1_of((struct back *)(uintptr_t)base)->conn);
@@ -703,6 +739,8 @@ static const struct back_ops ops = {
     .takes_body = back_h1_takes_body,
     .send_body = back_h1_write_body,
     .send_end = back_h1_write_end,
+    .is_listening = op_is_listening,
+    .is_sent = op_is_sent,
     .resume = op_resume,
     .has_more = op_has_more,
     .release = op_release,

@@ -77,7 +77,7 @@ bool back_h1_takes_body(const struct back *base)
     struct conn *conn = (struct conn *)(uintptr_t)&back->conn;
 
     conn_flush(conn);
-    return conn_pending(conn) == 0;
+    return conn_pending(conn) == 0 && !conn->is_splice_blocked;
 }
 
 void back_h1_write_body(struct back *base, struct span bytes)

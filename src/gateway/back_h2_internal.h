@@ -118,6 +118,8 @@ void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *d
 /* Ends the exchanges of c->due. Not from inside nghttp2: a front may read its next request then,
  * into the buffer that nghttp2 is at. */
 void back_h2_stream_end_due(struct back_h2_conn *c);
+/* The request's END_STREAM has been written. */
+void back_h2_stream_sent(struct back_h2 *back);
 /* Events of the response, while back_h2_stream_listens. */
 static inline bool back_h2_stream_listens(const struct back_h2 *back)
 {

@@ -145,7 +145,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     back = stream_of(session, frame->hd.stream_id);
     if (back != NULL) {
         back->is_head_sent = true;
-        back->is_request_sent |= (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+            back_h2_stream_sent(back);
+        }
     }
     return 0;
 }

@@ -85,6 +85,8 @@ static void end_exchange(struct back_h2 *back)
         back->exchange = NULL;
         exchange_back_failed(x, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
+    } else if (x->state == EXCHANGE_REST) {
+        exchange_back_writable(x);
     } else if (back->has_ended && back->held.bytes == 0) {
         exchange_response_end(x, back->has_trailers ? &back->response_trailers : NULL);
     }
@@ -133,7 +135,22 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         end_when_possible(back, c);
         return;
     }
+    if (x != NULL && x->state == EXCHANGE_REST && !back->is_request_sent) {
+        back->has_failed = true;
+        back->facts.stage = RETRY_ANSWERING;
+        back->trouble = exchange_unread_trouble;
+        end_when_possible(back, c);
+        return;
+    }
     back_h2_stream_settle(back);
+}
+
+void back_h2_stream_sent(struct back_h2 *back)
+{
+    back->is_request_sent = true;
+    if (back->exchange != NULL && back->exchange->state == EXCHANGE_REST && !back->has_failed) {
+        end_when_possible(back, back->c);
+    }
 }
 
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
@@ -313,6 +330,16 @@ static bool op_takes_body(const struct back *base)
         list_push_back(&back->c->stalled, &back->stalled);
     }
     return false;
+}
+
+static bool op_is_listening(const struct back *base)
+{
+    return of(base)->c != NULL;
+}
+
+static bool op_is_sent(const struct back *base)
+{
+    return of(base)->is_request_sent;
 }
 
 static void wake_body(struct back_h2 *back)
@@ -579,6 +606,8 @@ static const struct back_ops ops = {
     .takes_body = op_takes_body,
     .send_body = op_send_body,
     .send_end = op_send_end,
+    .is_listening = op_is_listening,
+    .is_sent = op_is_sent,
     .resume = op_resume,
     .has_more = op_has_more,
     .release = op_release,

@@ -8,12 +8,18 @@
 #include "gateway/dial.h"
 #include "gateway/websocket.h"
 #include "http/connection_auth.h"
+#include "http/reuse.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
 #define ARENA_BLOCK 8192
 #define POOL_MAX 256
 
 static void on_timer(struct timer *timer);
+
+const struct trouble exchange_unread_trouble = {
+    "server_closed_in_body",
+    "the server answered, and closed before it had read all of the request's body",
+    "see the server's log, and its limit for bodies"};
 
 /* ---- life ---- */
 
@@ -114,7 +120,8 @@ void exchange_abandon(struct exchange *x, const char *reason)
     if (x->state == EXCHANGE_DONE) {
         return;
     }
-    if (x->trouble.reason == NULL && reason != NULL) {
+    /* Who has the whole response may go. */
+    if (x->trouble.reason == NULL && reason != NULL && x->state != EXCHANGE_REST) {
         x->trouble.reason = reason;
     }
     exchange_stop_tunnel(x);
@@ -131,12 +138,19 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
 {
     x->trouble = (struct trouble){reason, detail, mend};
     x->closes |= closes;
+    if (x->state == EXCHANGE_REST) {
+        exchange_finish(x, false); /* the client has its answer */
+        return;
+    }
     exchange_release_back(x, false);
     if (x->has_started) {
         exchange_finish(x, true);
         return;
     }
-    exchange_answer_error(x, status);
+    x->refused_status = status;
+    if (status == 408 || status == 503 || !exchange_answer_waits(x)) {
+        exchange_answer_error(x, status);
+    }
 }
 
 static const struct client_names *ask_client(void *asker)
@@ -278,6 +292,7 @@ bool exchange_takes_body(const struct exchange *x)
         return true;
     case EXCHANGE_WAIT:
     case EXCHANGE_RESPOND:
+    case EXCHANGE_REST:
         return x->back != NULL && x->back->ops->takes_body(x->back);
     case EXCHANGE_START:
     case EXCHANGE_CONNECT:
@@ -291,7 +306,7 @@ bool exchange_takes_body(const struct exchange *x)
 void exchange_request_body(struct exchange *x, struct span bytes)
 {
     x->request_bytes += bytes.len;
-    if (!x->is_tunnel && !check_body_limit(x, x->request_bytes)) {
+    if (!x->is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
         return;
     }
     if (x->back != NULL) {
@@ -301,9 +316,21 @@ void exchange_request_body(struct exchange *x, struct span bytes)
     }
 }
 
+uint64_t exchange_body_left(const struct exchange *x)
+{
+    return x->request.framing == HTTP_FRAMING_LENGTH ? x->request.content_length - x->request_bytes
+                                                     : UINT64_MAX;
+}
+
+bool exchange_is_held_back(const struct exchange *x)
+{
+    return x->request.expects_continue && !x->was_continued && x->request_bytes == 0;
+}
+
 struct conn *exchange_raw_back(const struct exchange *x)
 {
-    return x->back != NULL && (x->state == EXCHANGE_WAIT || x->state == EXCHANGE_RESPOND)
+    return x->back != NULL && (x->state == EXCHANGE_WAIT || x->state == EXCHANGE_RESPOND ||
+                               x->state == EXCHANGE_REST)
                ? x->back->ops->raw(x->back)
                : NULL;
 }
@@ -313,6 +340,14 @@ void exchange_request_moved(struct exchange *x, uint64_t bytes)
     x->request_bytes += bytes;
     replay_drop(&x->replay); /* they were never in our memory */
     exchange_progress(x);
+}
+
+/* The request has followed its response to the end, or what the server takes of it. */
+static void end_rest(struct exchange *x)
+{
+    if (x->state == EXCHANGE_REST && x->request_done && x->back->ops->is_sent(x->back)) {
+        exchange_finish(x, false);
+    }
 }
 
 void exchange_request_end(struct exchange *x, struct http_fields *trailers)
@@ -333,7 +368,9 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     }
     if (x->is_response_over) {
         exchange_finish(x, false);
+        return;
     }
+    end_rest(x);
 }
 
 void exchange_back_writable(struct exchange *x)
@@ -341,7 +378,9 @@ void exchange_back_writable(struct exchange *x)
     exchange_progress(x);
     if (!x->request_done) {
         x->front->resume(x);
+        return;
     }
+    end_rest(x);
 }
 
 /* ---- the response ---- */
@@ -373,6 +412,7 @@ void exchange_response_interim(struct exchange *x)
 {
     exchange_progress(x);
     /* HTTP/1.0 knows no interim responses (RFC 9110 section 15.2). */
+    x->was_continued |= x->response.status == 100;
     if (x->request.version != HTTP_1_0) {
         exchange_prepare_response(x);
         x->front->interim(x, &x->response);
@@ -414,6 +454,8 @@ void exchange_response_head(struct exchange *x)
     exchange_prepare_response(x);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
+    /* A server that closes behind its response may do so before it has read the request. */
+    x->closes |= !x->request_done && x->response.version != HTTP_2 && !x->response.keep_alive;
     if (x->is_grpc) {
         exchange_progress(x); /* another limit from here on */
     }
@@ -432,18 +474,57 @@ void exchange_response_moved(struct exchange *x, uint64_t bytes)
     exchange_progress(x);
 }
 
+/* A response's end is not its exchange's: the server may read the request to the end, and the
+ * client may send it first and look for the answer then (RFC 9112 section 9.3). */
+static bool has_rest(struct exchange *x)
+{
+    struct back *back = x->back;
+
+    if (back == NULL || (x->request_done && back->ops->is_sent(back)) || x->is_tunnel) {
+        return false;
+    }
+    return back->ops->is_listening(back) && !exchange_is_held_back(x);
+}
+
+/* Why a client that was answered in order loses its connection. */
+static void note_unread(struct exchange *x)
+{
+    if (x->trouble.reason != NULL || exchange_is_held_back(x) || x->is_tunnel ||
+        reuse_rest_of(x->request_done, false, false, exchange_body_left(x)) != REUSE_REST_LONG) {
+        return;
+    }
+    if (x->back != NULL) {
+        x->trouble = exchange_unread_trouble;
+    } else {
+        x->trouble = (struct trouble){"body_unread",
+                                      "the answer needs nothing of the request's body, whose rest "
+                                      "was not read",
+                                      NULL};
+    }
+}
+
 void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 {
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
     }
-    x->front->end(x, trailers);
     if (x->is_tunnel && !x->request_done) {
         x->is_response_over = true; /* half of a tunnel: the other half goes on */
+        x->front->end(x, trailers);
         exchange_progress(x);
         return;
     }
-    exchange_finish(x, false);
+    if (!has_rest(x)) {
+        x->front->end(x, trailers);
+        note_unread(x);
+        exchange_finish(x, false);
+        return;
+    }
+    x->state = EXCHANGE_REST;
+    x->front->end(x, trailers);
+    if (!x->request_done) {
+        x->front->resume(x);
+    }
 }
 
 /* ---- time ---- */
@@ -470,6 +551,10 @@ static void on_timer(struct timer *timer)
     bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
                             (x->has_started && !exchange_takes_response(x));
 
+    if (x->state == EXCHANGE_DISCARD) {
+        exchange_answer_now(x);
+        return;
+    }
     if (x->state == EXCHANGE_DONE || x->back == NULL) {
         return;
     }
@@ -480,6 +565,12 @@ static void on_timer(struct timer *timer)
     }
     if (waits_for_client) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
+        return;
+    }
+    if (x->state == EXCHANGE_REST) {
+        exchange_refuse(x, 504, true, "server_stopped_reading",
+                        "the server answered, and then took no more of the request's body",
+                        "see the server's log; response_timeout of the backend sets the limit");
         return;
     }
     exchange_refuse(x, 504, false, "response_timeout",

@@ -59,10 +59,11 @@ struct front_ops {
 
 enum exchange_state {
     EXCHANGE_START,   /* routing */
-    EXCHANGE_DISCARD, /* answered here, once the request's body has come and gone */
+    EXCHANGE_DISCARD, /* answered here, in a moment, or once the body has come and gone */
     EXCHANGE_CONNECT, /* waiting for a connection to a server */
     EXCHANGE_WAIT,    /* the request is on its way; no response yet */
     EXCHANGE_RESPOND, /* the response's head has been sent */
+    EXCHANGE_REST,    /* the response is whole; what is left of the request goes on to the server */
     EXCHANGE_TUNNEL,  /* after 101 */
     EXCHANGE_DONE
 };
@@ -105,6 +106,8 @@ struct exchange {
     bool is_grpc;             /* both sides may be silent for long, once the response has begun */
     bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
     bool closes;              /* the client's connection must end with this response */
+    unsigned refused_status;  /* what exchange_refuse answers with; 0: it was not called */
+    bool was_continued;       /* a 100 (Continue) was passed on */
     struct file_answer *file; /* being sent; NULL: none */
     size_t file_part;
     uint64_t file_at;
@@ -146,6 +149,10 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers);
  * What is moved is told with exchange_request_moved. */
 struct conn *exchange_raw_back(const struct exchange *x);
 void exchange_request_moved(struct exchange *x, uint64_t bytes);
+/* Of the request's body; UINT64_MAX: unknown. */
+uint64_t exchange_body_left(const struct exchange *x);
+/* Whether the client asked if it may send the body, and may yet leave it out. */
+bool exchange_is_held_back(const struct exchange *x);
 /* Whether more of the response will be given at once, when it is its turn. */
 bool exchange_has_more(const struct exchange *x);
 void exchange_front_writable(struct exchange *x);
@@ -161,7 +168,10 @@ void exchange_response_head(struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
-/* The back failed and is gone already. `facts`: for edge/retry.h. */
+/* For a back that ends between its whole response and the request's end. */
+extern const struct trouble exchange_unread_trouble;
+/* The back failed and is gone already. `facts`: for edge/retry.h. Behind a whole response
+ * (EXCHANGE_REST): it takes no more of the request. */
 void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, unsigned status,
                           const struct trouble *trouble);
 /* More of the request can be taken. */
@@ -177,6 +187,8 @@ void exchange_answer_file_go_on(struct exchange *x);
 void exchange_answer_file_again(struct deferred *deferred);
 void exchange_answer_error(struct exchange *x, unsigned status);
 void exchange_answer_now(struct exchange *x);
+/* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
+bool exchange_answer_waits(struct exchange *x);
 /* exchange_fields.c: what is added to and taken from the fields. */
 void exchange_prepare_request(struct exchange *x);
 /* Leaves out what no trailer may claim, whoever sent it. */

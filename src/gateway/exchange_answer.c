@@ -4,10 +4,13 @@
 
 #include "gateway/echo.h"
 #include "gateway/exchange.h"
+#include "http/reuse.h"
 #include "tls/tls_conn.h"
 
 #define FILE_READ_BYTES 65536
 #define FILE_TURN_BYTES ((size_t)1024 * 1024)
+/* How long an answer waits for what is left of a short body. */
+#define BODY_WAIT_MS 100
 
 static void add_field(struct exchange *x, enum http_field_id id, struct span name,
                       struct span value)
@@ -31,8 +34,6 @@ static void send_head(struct exchange *x, uint64_t body_bytes)
     response->framing = has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE;
     response->has_content_length = !status_has_no_body(response->status);
     response->content_length = body_bytes;
-    /* What of the request is still on its way would be read as the next request. */
-    x->closes |= !x->request_done;
     x->first_byte_us = loop_now_us(x->worker->loop);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
@@ -277,28 +278,50 @@ void exchange_answer_file_again(struct deferred *deferred)
     }
 }
 
-/* ---- which ---- */
+/* ---- which, and when ---- */
 
 void exchange_answer_now(struct exchange *x)
 {
-    const struct route_settings *settings = x->route->settings;
-
-    if (settings->respond != NULL) {
-        answer_respond(x, settings->respond);
+    if (x->refused_status != 0) {
+        exchange_answer_error(x, x->refused_status);
+    } else if (x->route->settings->respond != NULL) {
+        answer_respond(x, x->route->settings->respond);
     } else {
-        answer_file(x, settings->files);
+        answer_file(x, x->route->settings->files);
     }
 }
 
-void exchange_answer_route(struct exchange *x)
+/* What is answered here needs no body. But one that is short, or may be, is mostly on its way, and
+ * the connection can go on behind it; and some HTTP/2 clients lose a response that comes while they
+ * are sending. */
+bool exchange_answer_waits(struct exchange *x)
 {
-    if (x->request_done) {
-        exchange_answer_now(x);
-        return;
+    uint64_t left = exchange_body_left(x);
+
+    if (x->request_done || x->closes || x->is_plain_error || exchange_is_held_back(x) ||
+        (left > REUSE_SHORT_REST && left != UINT64_MAX)) {
+        return false;
     }
     x->state = EXCHANGE_DISCARD;
-    if (x->request.expects_continue) {
-        x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
-        x->front->interim(x, &x->response);
+    timer_set_ms(x->worker->loop, &x->timer, BODY_WAIT_MS);
+    return true;
+}
+
+/* Only `echo` says something about the body. */
+void exchange_answer_route(struct exchange *x)
+{
+    const struct respond_settings *respond = x->route->settings->respond;
+
+    if (!x->request_done && respond != NULL && respond->echo) {
+        x->state = EXCHANGE_DISCARD;
+        if (x->request.expects_continue) {
+            x->was_continued = true;
+            x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
+            x->front->interim(x, &x->response);
+        }
+        return;
+    }
+    if (!exchange_answer_waits(x)) {
+        exchange_answer_now(x);
     }
 }

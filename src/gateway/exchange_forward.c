@@ -250,8 +250,15 @@ static bool may_send_again(struct exchange *x, const struct retry_facts *facts)
 void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, unsigned status,
                           const struct trouble *trouble)
 {
-    upstream_done(worker_upstream(x->worker, x->backend), x->server, false);
+    bool has_answered = x->state == EXCHANGE_REST;
+
+    upstream_done(worker_upstream(x->worker, x->backend), x->server, has_answered);
     x->back = NULL;
+    if (has_answered) {
+        x->trouble = *trouble;
+        exchange_finish(x, false);
+        return;
+    }
     if (may_send_again(x, facts)) {
         exchange_forward(x);
         return;

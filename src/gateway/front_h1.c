@@ -54,6 +54,13 @@ static void enter_body(struct front_h1 *front)
     set_timer(front, settings_of(front)->timeouts.body_ms);
 }
 
+/* The client was told that the connection goes on, and this is all that stands between. */
+static void enter_skip(struct front_h1 *front)
+{
+    front->state = FRONT_SKIP;
+    set_timer(front, settings_of(front)->timeouts.body_ms);
+}
+
 static void enter_wait(struct front_h1 *front)
 {
     front->state = FRONT_WAIT;
@@ -165,6 +172,23 @@ static size_t take_length(struct front_h1 *front, struct span in)
     return n;
 }
 
+static size_t take_rest(struct front_h1 *front, struct span in)
+{
+    size_t n = front->body_left < in.len ? (size_t)front->body_left : in.len;
+
+    front->body_left -= n;
+    if (front->body_left != 0) {
+        return n;
+    }
+    if (front->is_draining || front->session->worker->is_draining) {
+        front->state = FRONT_ENDING;
+        session_finish(front->session, true);
+    } else {
+        enter_idle(front);
+    }
+    return n;
+}
+
 static size_t take_chunked(struct front_h1 *front, struct span in)
 {
     struct h1_limits limits = limits_of(front);
@@ -207,6 +231,8 @@ static size_t take(struct front_h1 *front, struct span in)
     case FRONT_BODY:
         return front->framing == HTTP_FRAMING_LENGTH ? take_length(front, in)
                                                      : take_chunked(front, in);
+    case FRONT_SKIP:
+        return take_rest(front, in);
     case FRONT_WAIT:
     case FRONT_TUNNEL:
     case FRONT_ENDING:
@@ -225,6 +251,8 @@ static bool wants_bytes(const struct front_h1 *front)
         return conn_pending(&front->session->conn) == 0;
     case FRONT_BODY:
         return exchange_takes_body(front->exchange);
+    case FRONT_SKIP:
+        return true;
     case FRONT_WAIT:
     case FRONT_TUNNEL:
     case FRONT_ENDING:
@@ -321,6 +349,17 @@ static void on_end(struct front_h1 *front, enum conn_result result)
                                 ? NULL /* the connection's own line says it */
                                 : "the client closed in the middle of a request's head";
         exchange_abandon(x, lost == NULL ? "client_closed_in_head" : lost);
+        front->exchange = NULL;
+        session_close(session);
+        return;
+    }
+    if (front->state == FRONT_SKIP) {
+        session_close(session);
+        return;
+    }
+    if (front->state == FRONT_BODY && front->exchange->state == EXCHANGE_REST &&
+        !front->keep_alive) {
+        exchange_abandon(front->exchange, NULL); /* it was told that no more is wanted */
         front->exchange = NULL;
         session_close(session);
         return;
@@ -435,7 +474,8 @@ static void on_readable(struct conn *conn)
     struct session *session = conn->owner;
     struct front_h1 *front = of(session->front);
 
-    if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT) {
+    if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT &&
+        front->exchange->state != EXCHANGE_REST) {
         exchange_abandon(front->exchange, tls_trouble_of_client(session, "client_reset"));
         front->exchange = NULL;
         session_close(session);
@@ -480,11 +520,25 @@ static void op_resume(struct exchange *x)
     pump(x->front_owner);
 }
 
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
+{
+    const struct session *session = front->session;
+    uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
+    struct reuse_facts facts = {
+        .peer_keeps = front->keep_alive,
+        .we_close = x->closes || front->is_draining || session->worker->is_draining,
+        .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
+        .is_refusal = x->response.status >= 300,
+        .rest = reuse_rest_of(x->request_done, x->back != NULL, exchange_is_held_back(x), left)};
+
+    return reuse_after(&facts);
+}
+
 static void op_done(struct exchange *x, bool is_broken)
 {
     struct front_h1 *front = x->front_owner;
     struct session *session = front->session;
-    bool was_whole = x->request_done && front->state == FRONT_WAIT;
+    enum reuse reuse = front_h1_reuse(front, x);
 
     front->exchange = NULL;
     relay_reset(&front->relay, session->worker->loop);
@@ -493,13 +547,16 @@ static void op_done(struct exchange *x, bool is_broken)
         session_abort(session);
         return;
     }
-    if (!front->keep_alive || !was_whole || session->worker->is_draining) {
-        bool is_quiet = was_whole && front->saved_len == 0 && !conn_can_read(&session->conn);
+    if (reuse != REUSE_GOES_ON) {
         front->state = FRONT_ENDING;
-        session_finish(session, !is_quiet);
+        session_finish(session, reuse == REUSE_LINGERS);
         return;
     }
-    enter_idle(front);
+    if (x->request_done || front->body_left == 0) {
+        enter_idle(front);
+    } else {
+        enter_skip(front);
+    }
     if (front->saved_len != 0 || conn_can_read(&session->conn)) {
         pump(front);
     }
@@ -578,6 +635,9 @@ static void type_on_timer(struct front *base)
         }
         refuse_slow(front, "head_timeout", "the request's head did not come whole in time",
                     "timeouts.head sets the limit");
+        break;
+    case FRONT_SKIP:
+        session_finish(session, true);
         break;
     case FRONT_BODY:
         if (session->conn.bytes_in != front->moved_at_timer ||

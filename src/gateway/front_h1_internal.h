@@ -7,9 +7,18 @@
 #include "gateway/front_h1.h"
 #include "http/h1_chunked.h"
 #include "http/h1_parse.h"
+#include "http/reuse.h"
 #include "io/relay.h"
 
-enum front_state { FRONT_IDLE, FRONT_HEAD, FRONT_BODY, FRONT_WAIT, FRONT_TUNNEL, FRONT_ENDING };
+enum front_state {
+    FRONT_IDLE,
+    FRONT_HEAD,
+    FRONT_BODY,
+    FRONT_SKIP, /* answered: the short rest of the body is dropped */
+    FRONT_WAIT,
+    FRONT_TUNNEL,
+    FRONT_ENDING
+};
 
 struct front_h1 {
     struct front base;
@@ -34,6 +43,9 @@ struct front_h1 {
     struct relay relay;
     struct deferred again;
 };
+
+/* What becomes of the connection behind the exchange's response: http/reuse.h. */
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x);
 
 /* The parts of front_ops that write; see gateway/exchange.h. */
 void front_h1_write_interim(struct exchange *x, const struct http_response *response);

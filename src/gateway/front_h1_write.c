@@ -69,12 +69,7 @@ void front_h1_write_head(struct exchange *x, const struct http_response *respons
 {
     struct front_h1 *front = x->front_owner;
 
-    /* A refusal before all of the request has come: the rest of it will not be read (RFC 9110
-     * section 10.1.1). Other responses may well run beside their request. */
-    bool is_early_refusal = !x->request_done && response->status >= 300;
-
-    front->keep_alive = front->keep_alive && !x->closes && !is_early_refusal &&
-                        !front->is_draining && !front->session->worker->is_draining;
+    front->keep_alive = front_h1_reuse(front, x) == REUSE_GOES_ON;
     write_head(front, x, response, true);
 }
 
@@ -96,6 +91,14 @@ void front_h1_write_body(struct exchange *x, struct span bytes)
     conn_queue(conn, SPAN_OF("\r\n"));
 }
 
+/* The rest of the request may take its time yet; that nothing more follows is to be seen now. */
+static void say_goodbye(struct front_h1 *front, const struct exchange *x)
+{
+    if (x->state == EXCHANGE_REST && !front->keep_alive) {
+        conn_finish(&front->session->conn);
+    }
+}
+
 void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
 {
     struct front_h1 *front = x->front_owner;
@@ -104,6 +107,7 @@ void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
     struct h1_writer w;
 
     if (front->response_framing != HTTP_FRAMING_CHUNKED) {
+        say_goodbye(front, x);
         return;
     }
     h1_writer_init(&w, conn_reserve(conn, room), room);
@@ -114,6 +118,7 @@ void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
     h1_write_end(&w);
     CHECK(!w.is_full);
     conn_commit(conn, h1_writer_span(&w).len);
+    say_goodbye(front, x);
 }
 
 bool front_h1_is_blocked(struct exchange *x)

@@ -321,6 +321,11 @@ void front_h2_arm(struct front_h2 *front)
     if (front->is_draining && !front->is_last_named && ms > DRAIN_NOTICE_MS) {
         ms = DRAIN_NOTICE_MS;
     }
+    if (front->reset_due_us != 0) {
+        uint64_t now = front_h2_now(front);
+        uint64_t left = front->reset_due_us > now ? (front->reset_due_us - now + 999) / 1000 : 0;
+        ms = left < ms ? left : ms;
+    }
     timer_set_ms(session->worker->loop, &session->timer, ms);
 }
 
@@ -363,6 +368,14 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
     const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
     struct exchange *x = stream->exchange;
 
+    if (stream->reset_due_us != 0 && !stream->is_reset) {
+        if (front_h2_now(front) >= stream->reset_due_us || front->is_ending) {
+            front_h2_reset(stream, NGHTTP2_NO_ERROR);
+        } else if (front->reset_due_us == 0 || stream->reset_due_us < front->reset_due_us) {
+            front->reset_due_us = stream->reset_due_us;
+        }
+        return;
+    }
     if (x != NULL && !stream->is_head_done) {
         if (has_passed(front, stream->moved_in_us, timeouts->head_ms)) {
             terminate(front, NGHTTP2_PROTOCOL_ERROR, "head_timeout"); /* HPACK's state is lost */
@@ -427,6 +440,7 @@ static void type_on_timer(struct front *base)
     } else if (is_idle_too_long(front)) {
         terminate(front, NGHTTP2_NO_ERROR, NULL);
     }
+    front->reset_due_us = 0;
     LIST_FOR_EACH(node, &front->streams)
     {
         if (!front->is_over) {

@@ -62,6 +62,9 @@ struct h2_stream {
     bool is_out_blocked; /* the exchange waits */
     bool is_end_sent;
     bool is_reset;
+    bool is_closed;        /* nghttp2 has forgotten it */
+    bool is_buried;        /* in front->dead */
+    uint64_t reset_due_us; /* answered before all of the request had come; 0: not */
 };
 
 struct front_h2 {
@@ -86,6 +89,7 @@ struct front_h2 {
     uint64_t moved_out_us;  /* when a body's frame went out last */
     uint64_t stalled_since_us;
     uint64_t idle_since_us; /* when the last stream went */
+    uint64_t reset_due_us;  /* of the stream that is reset next; 0: none */
     bool is_starving;   /* a stream that should be next has run dry, and its exchange has more */
     bool in_library;    /* nghttp2 is on the stack */
     bool is_greeted;    /* the client's first SETTINGS have come */
@@ -112,11 +116,17 @@ const struct settings *front_h2_settings(const struct front_h2 *front);
 /* ---- front_h2_request.c ---- */
 nghttp2_session *front_h2_session_new(struct front_h2 *front);
 void front_h2_reset(struct h2_stream *stream, uint32_t code);
+/* For a stream whose response is out whole: a request of which more would come is reset with
+ * NO_ERROR (RFC 9113 section 8.1), but not in the same write: clients that find both together drop
+ * the response. Most that were sending their last bytes just then need no reset at all. */
+void front_h2_reset_later(struct h2_stream *stream);
 void front_h2_drop_input(struct h2_stream *stream);
 /* The exchange, if there is one, hears that the client is not there any more. */
 void front_h2_abandon(struct h2_stream *stream, const char *reason);
 /* Hands on what waits of the request. */
 void front_h2_feed(struct h2_stream *stream);
+/* A stream that nghttp2 and its exchange are done with: off the lists. */
+void front_h2_bury(struct h2_stream *stream);
 /* The memory of closed streams. */
 void front_h2_reap(struct front_h2 *front);
 void front_h2_free_stream(struct h2_stream *stream);

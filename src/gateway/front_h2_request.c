@@ -9,6 +9,8 @@
 
 /* More than the budget of a moment pays for: only who never reads gets there. */
 #define OUTBOUND_ACKS_MAX 4096
+/* From a response to the reset of a request of which nobody wants the rest. */
+#define RESET_WAIT_US (250 * UINT64_C(1000))
 
 static struct h2_limits limits_of(const struct front_h2 *front)
 {
@@ -72,11 +74,26 @@ void front_h2_reap(struct front_h2 *front)
 
 void front_h2_reset(struct h2_stream *stream, uint32_t code)
 {
-    if (!stream->is_reset) {
+    if (!stream->is_reset && !stream->is_closed) {
         stream->is_reset = true;
         stream->is_out_ended = true;
         (void)nghttp2_submit_rst_stream(stream->front->h2, NGHTTP2_FLAG_NONE, stream->id, code);
         front_h2_schedule(stream->front);
+    }
+}
+
+void front_h2_reset_later(struct h2_stream *stream)
+{
+    struct front_h2 *front = stream->front;
+
+    if (!stream->is_end_sent || stream->is_in_ended || stream->is_reset ||
+        stream->exchange != NULL) {
+        return;
+    }
+    stream->reset_due_us = front_h2_now(front) + RESET_WAIT_US;
+    if (front->reset_due_us == 0 || stream->reset_due_us < front->reset_due_us) {
+        front->reset_due_us = stream->reset_due_us;
+        front_h2_arm(front);
     }
 }
 
@@ -99,6 +116,7 @@ void front_h2_abandon(struct h2_stream *stream, const char *reason)
         list_remove(&stream->woken);
         front_h2_drop_input(stream);
         exchange_abandon(x, reason);
+        front_h2_bury(stream);
     }
 }
 
@@ -316,8 +334,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     stream->moved_in_us = front_h2_now(front);
     stream->body_bytes += len;
     if (stream->exchange == NULL) {
-        (void)nghttp2_session_consume_stream(h2, id, len); /* nobody wants it any more */
-        return 0;
+        return 0; /* nobody wants it any more, and no window is opened for more of it */
     }
     if (length_is_wrong(stream, false)) {
         return refuse(stream, H2_BAD_LENGTH_MISMATCH) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -329,8 +346,6 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     exchange_request_body(stream->exchange, span_make(data, len));
     if (stream->exchange != NULL) {
         consumed(stream, len);
-    } else {
-        (void)nghttp2_session_consume_stream(h2, id, len);
     }
     return 0;
 }
@@ -553,11 +568,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     if (stream != NULL && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         stream->is_end_sent = true;
-        /* The answer came before the request's end, of which no more is wanted (RFC 9113
-         * section 8.1). */
-        if (!stream->is_in_ended && stream->exchange == NULL) {
-            front_h2_reset(stream, NGHTTP2_NO_ERROR);
-        }
+        front_h2_reset_later(stream);
     }
     return 0;
 }
@@ -577,18 +588,14 @@ static int on_frame_not_sent(nghttp2_session *h2, const nghttp2_frame *frame, in
     return 0;
 }
 
-static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user_data)
+void front_h2_bury(struct h2_stream *stream)
 {
-    struct front_h2 *front = user_data;
-    struct h2_stream *stream = find(h2, id);
+    struct front_h2 *front = stream->front;
 
-    if (stream == NULL) {
-        return 0;
+    if (!stream->is_closed || stream->is_buried || stream->exchange != NULL) {
+        return;
     }
-    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended) {
-        feed_rest(stream);
-    }
-    front_h2_abandon(stream, "client_reset");
+    stream->is_buried = true;
     if (stream->is_wide) {
         front->wide_streams--;
     }
@@ -604,6 +611,28 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
         front_h2_arm(front);
     }
     front_h2_schedule(front);
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user_data)
+{
+    struct front_h2 *front = user_data;
+    struct h2_stream *stream = find(h2, id);
+
+    if (stream == NULL) {
+        return 0;
+    }
+    stream->is_closed = true;
+    /* Both sides have said all, but the server has not taken all of the request yet. */
+    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended && stream->exchange != NULL &&
+        stream->exchange->state == EXCHANGE_REST &&
+        front->stream_count <= front_h2_settings(front)->limits.streams) {
+        return 0;
+    }
+    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended) {
+        feed_rest(stream);
+    }
+    front_h2_abandon(stream, "client_reset");
+    front_h2_bury(stream);
     return 0;
 }
 

@@ -301,7 +301,9 @@ static void op_done(struct exchange *x, bool is_broken)
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
         }
         h2_budget_earn_request(&stream->front->budget);
+        front_h2_reset_later(stream);
     }
+    front_h2_bury(stream);
     front_h2_schedule(stream->front);
 }
 

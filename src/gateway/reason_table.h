@@ -56,6 +56,9 @@ REASON(REQUEST, "gateway", "head_timeout", "the request's head did not come whol
        "the client or the network between is slow, or stopped; timeouts.head sets the limit")
 REASON(REQUEST, "gateway", "body_timeout", "the request's body stopped coming",
        "the client or the network between is slow, or stopped; timeouts.body sets the limit")
+REASON(REQUEST, "gateway", "body_unread",
+       "the answer needs nothing of the request's body, whose rest was not read",
+       "nothing: the answer was sent, and a long body behind it is not worth its way")
 
 /* ---- clients that leave ---- */
 REASON(CLIENT, "client", "client_closed", "the client closed the connection before its answer",
@@ -91,6 +94,12 @@ REASON(CLIENT, "gateway", "h2_flood",
        "an attack, or a broken client")
 
 /* ---- of servers ---- */
+REASON(SERVER, "backend", "server_closed_in_body",
+       "the server answered, and closed before it had read all of the request's body",
+       "see the server's log, and its limit for bodies")
+REASON(SERVER, "backend", "server_stopped_reading",
+       "the server answered, and then took no more of the request's body",
+       "see the server's log; response_timeout of the backend sets the limit")
 REASON(SERVER, "gateway", "no_server", "no server of the backend has a known address",
        "see that the names in servers can be resolved on this machine")
 REASON(SERVER, "backend", "server_closed", "the server closed the connection before it answered",

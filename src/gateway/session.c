@@ -16,10 +16,12 @@
 #include "tls/protocol_choice.h"
 #include "tls/tls_conn.h"
 
-/* After the last answer, how long and for how many bytes a client that is still sending is heard.
- */
+/* After the last answer, a client that is still sending is heard: for as long as no pause is longer
+ * than this, up to a time and a number of bytes in all. Many look for an answer when they have sent
+ * all. */
 #define LINGER_MS 2000
-#define LINGER_BYTES (1024U * 1024)
+#define LINGER_TOTAL_US (10 * UINT64_C(1000000))
+#define LINGER_BYTES (16U * 1024 * 1024)
 /* Shutting down: its request may be on its way, or lie in the socket. */
 #define DRAIN_FIRST_BYTE_MS 500
 
@@ -154,6 +156,7 @@ void session_finish(struct session *session, bool linger)
     if (session->state == SESSION_CLOSED) {
         return;
     }
+    session->finished_us = loop_now_us(session->worker->loop);
     linger |= session_is_early(session); /* the client's Finished has to be read first */
     session->state = linger ? SESSION_LINGER : SESSION_FINISH;
     if (linger) {
@@ -185,6 +188,10 @@ static void on_end_readable(struct conn *conn)
 
     if (session->state != SESSION_LINGER) {
         return;
+    }
+    if (conn_pending(conn) == 0 &&
+        loop_now_us(session->worker->loop) < session->finished_us + LINGER_TOTAL_US) {
+        timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
     }
     while (conn_can_read(conn)) {
         struct span bytes;

@@ -65,7 +65,8 @@ struct session {
     uint64_t accepted_us;           /* monotonic */
     uint32_t handshake_us;          /* how long it took */
     uint32_t linger_bytes;
-    uint64_t stalled_at; /* conn.bytes_out when the send deadline was set */
+    uint64_t finished_us; /* when session_finish was called */
+    uint64_t stalled_at;  /* conn.bytes_out when the send deadline was set */
     struct front *front;
     struct passthrough *passthrough;
     struct client_identity *identity; /* NULL: not asked for yet, or none */
