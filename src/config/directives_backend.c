@@ -172,16 +172,29 @@ static const struct directive backend_directives[] = {
      SLOT(backend_settings, forwarded),
      .fallback = "true",
      .doc = "Tell the servers of each request's client and way: X-Forwarded-For, -Proto, -Host, "
-            "-Port, X-Real-IP, Forwarded, Via and X-Request-Id.",
+            "-Port, X-Real-IP, Forwarded and X-Request-Id.",
      .more = "They say what the client sees: X-Real-IP its address, X-Forwarded-Port the port that "
              "it wrote in Host, else its scheme's, not the one bound here; X-Forwarded-For every "
              "hop, the peer last. Host itself is passed on as the client wrote it, and a Location "
              "in a response as the server wrote it: a server that makes URLs of these fields, or "
              "of Host and relative paths, makes them right.\n\n"
              "What clients themselves send under these names is removed either way, unless they "
-             "are in `trusted_proxies`. Via makes some servers hold back: nginx does not compress "
-             "for proxies unless its `gzip_proxied any` says so.",
+             "are in `trusted_proxies`.",
      .example = "forwarded: false"},
+    {.name = "via",
+     .type = DIRECTIVE_BOOL,
+     SLOT(backend_settings, via),
+     .fallback = "false",
+     .doc = "Say in Via that the request came through a gateway (RFC 9110 section 7.6.3).",
+     .more = "Off, since servers take Via for a reason to hold back: nginx does not compress for "
+             "proxies unless its `gzip_proxied any` says so, and others neither. Via of earlier "
+             "hops is passed on as it is. What Via is for, to end a request that goes in circles, "
+             "is done by CDN-Loop (RFC 8586), which is always sent: it gets a mark of the route, "
+             "and a request that comes to the same route of the same gateway again, were it "
+             "through other proxies, is answered with 508. The mark is random, so what others "
+             "write into the field means nothing. OPTIONS and TRACE go no further than their "
+             "Max-Forwards says (RFC 9110 section 7.6.2).",
+     .example = "via: true"},
     {.name = "client_certificate",
      .type = DIRECTIVE_BOOL,
      SLOT(backend_settings, client_certificate),

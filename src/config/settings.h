@@ -227,7 +227,8 @@ struct backend_settings {
     struct backend_tls_settings *tls; /* NULL: plain */
     enum backend_protocol_kind protocol;
     enum proxy_protocol proxy_protocol;
-    bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, Via, X-Request-Id */
+    bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, X-Request-Id */
+    bool via;                /* default false */
     bool client_certificate; /* send Client-Cert and Client-Cert-Chain (RFC 9440) */
     bool forwarded_client_certificate; /* send X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;

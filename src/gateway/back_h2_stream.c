@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gateway/back_h2_internal.h"
+#include "http/secret_field.h"
 
 /* The body of a request that waits for the server: above this the front reads no more. */
 #define BODY_MARK 65536
@@ -211,14 +212,10 @@ static void add_nv(nghttp2_nv *nva, size_t *count, struct span name, struct span
 
 /* Fields that are secret, or new each time, stay out of the compression's memory, which the
  * requests of all clients share (RFC 7541 section 7.1.3). */
-static uint8_t nv_flags(enum http_field_id id)
+static uint8_t nv_flags(const struct http_field *field)
 {
-    static const uint64_t unindexed =
-        UINT64_C(1) << FIELD_AUTHORIZATION | UINT64_C(1) << FIELD_COOKIE |
-        UINT64_C(1) << FIELD_PROXY_AUTHORIZATION | UINT64_C(1) << FIELD_CLIENT_CERT |
-        UINT64_C(1) << FIELD_CLIENT_CERT_CHAIN | UINT64_C(1) << FIELD_X_REQUEST_ID;
-
-    return (unindexed >> id & 1) != 0 ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+    return field->id == FIELD_X_REQUEST_ID || http_field_is_secret(field) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                                          : NGHTTP2_NV_FLAG_NONE;
 }
 
 /* nghttp2 copies, and writes names in lower case. */
@@ -230,7 +227,7 @@ static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields 
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
         if (!field->is_hop_by_hop && (own >> field->id & 1) == 0) {
-            add_nv(nva, count, field->name, field->value, nv_flags(field->id));
+            add_nv(nva, count, field->name, field->value, nv_flags(field));
         }
     }
 }

@@ -261,6 +261,9 @@ void exchange_begin(struct exchange *x)
         exchange_answer_route(x);
         return;
     }
+    if (exchange_ends_here(x)) {
+        return;
+    }
     x->backend = x->route->backend;
     x->is_grpc = is_grpc(request);
     replay_init(&x->replay, &x->worker->replay_bytes, !may_be_replayed(x));

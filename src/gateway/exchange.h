@@ -186,6 +186,9 @@ void exchange_answer_route(struct exchange *x);
 void exchange_answer_file_go_on(struct exchange *x);
 void exchange_answer_file_again(struct deferred *deferred);
 void exchange_answer_error(struct exchange *x, unsigned status);
+/* `fields` are all that it has, but for Date and framing; both live as long as the exchange. */
+void exchange_answer_with(struct exchange *x, unsigned status, const struct http_fields *fields,
+                          struct span body);
 void exchange_answer_now(struct exchange *x);
 /* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
 bool exchange_answer_waits(struct exchange *x);
@@ -202,6 +205,8 @@ struct span exchange_peer(struct exchange *x);
 /* Who the client is, for people: address and port as far as they are known. `text` is room for it.
  */
 struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
+/* exchange_hops.c: true: the request goes no further, and was answered. */
+bool exchange_ends_here(struct exchange *x);
 /* exchange_forward.c: the lease. */
 void exchange_forward(struct exchange *x);
 /* A connection to x->server is there, for the lease that is held. May end the exchange. */

@@ -56,6 +56,14 @@ static void start_response(struct exchange *x, unsigned status)
     x->response = (struct http_response){.status = status};
 }
 
+void exchange_answer_with(struct exchange *x, unsigned status, const struct http_fields *fields,
+                          struct span body)
+{
+    start_response(x, status);
+    x->response.fields = *fields;
+    send_answer(x, body);
+}
+
 void exchange_answer_error(struct exchange *x, unsigned status)
 {
     /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind

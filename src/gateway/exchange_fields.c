@@ -125,6 +125,8 @@ void exchange_prepare_request(struct exchange *x)
     drop_claims(&request->fields, x->session->is_peer_trusted);
     if (x->backend->forwarded) {
         add_identity(x);
+    }
+    if (x->backend->via) {
         /* RFC 9110 section 7.6.3 */
         http_fields_add(&request->fields, &x->arena, FIELD_VIA, SPAN_OF("Via"),
                         request->version == HTTP_1_0 ? SPAN_OF("1.0 tidegate")

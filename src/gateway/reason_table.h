@@ -32,6 +32,12 @@ REASON(REQUEST, "gateway", "too_early",
        "nothing: the client repeats it once the handshake is over (RFC 8470)")
 REASON(REQUEST, "gateway", "connect_refused", "CONNECT asks for a forward proxy, which this is not",
        "take this gateway out of the client's proxy settings")
+REASON(REQUEST, "gateway", "loop", "the request came through the same route of this gateway before",
+       "a server of the backend leads back to this gateway: see its address, and what answers "
+       "there")
+REASON(REQUEST, "gateway", "bad_max_forwards",
+       "Max-Forwards of OPTIONS or TRACE is not one number of digits alone",
+       "let the client send one, or leave it out (RFC 9110 section 7.6.2)")
 REASON(REQUEST, "gateway", "upgrade_not_here",
        "the route has no server that could speak another protocol",
        "let the route forward to a backend, if clients may switch protocols here")

@@ -5,7 +5,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/backend_tls.h"
@@ -21,6 +23,8 @@ struct builder {
     struct config_report *report;
     bool is_for_real;
     bool failed;
+    uint64_t mark; /* of the routes; random, so that no two gateways have the same */
+    size_t mark_count;
 };
 
 static void fail(struct builder *b, struct place place, const struct error *error)
@@ -80,6 +84,7 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
                                                                           : BACKEND_PROXY_OFF,
         .protocol = (enum backend_protocol)settings->protocol,
         .forwarded = settings->forwarded,
+        .via = settings->via,
         .client_certificate = settings->client_certificate,
         .forwarded_client_certificate = settings->forwarded_client_certificate,
         .connect_timeout_ms = settings->connect_timeout_ms,
@@ -130,6 +135,8 @@ static void build_route(struct builder *b, const struct route_settings *settings
         .name = span_from_cstr(settings->name),
         .backend = find_backend(snapshot, settings->backend),
         .files_root = -1,
+        .mark = span_from_cstr(arena_printf(&snapshot->arena, "tidegate-%016llx-%zu",
+                                            (unsigned long long)b->mark, b->mark_count++)),
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
     };
@@ -236,6 +243,9 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     struct arena *arena = &snapshot->arena;
 
     arena_init(arena, 4096);
+    if (getrandom(&b.mark, sizeof(b.mark), 0) != sizeof(b.mark)) {
+        b.mark = (uint64_t)(uintptr_t)snapshot ^ (uint64_t)time(NULL); /* another one, at least */
+    }
     snapshot->settings = settings;
     atomic_init(&snapshot->references, 1);
     snapshot->ocsp = ocsp_registry_create();

@@ -24,6 +24,7 @@ struct route {
     struct backend *backend; /* NULL: respond or files */
     int files_root;          /* an open folder; -1: none */
     uint64_t body_limit;
+    struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };
 
 struct site {

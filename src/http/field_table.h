@@ -7,7 +7,7 @@
  * authentication), so it is never forwarded.
  * FIXED: Connection may not name it. Naming a field has it removed, and removing one of these would
  * take away what framing, routing, identity or authorisation rest on ("hop-by-hop abuse"), or the
- * warning that a request may be a copy (RFC 8470 section 5.1). */
+ * warning that a request may be a copy (RFC 8470 section 5.1), or the end of loops. */
 FIELD(FIELD_HOST, "Host", 'h', 's', FIXED)
 FIELD(FIELD_CONNECTION, "Connection", 'c', 'o', HOP)
 FIELD(FIELD_CONTENT_LENGTH, "Content-Length", 'c', 't', FIXED)
@@ -28,6 +28,9 @@ FIELD(FIELD_X_FORWARDED_PORT, "X-Forwarded-Port", 'x', 'r', FIXED)
 FIELD(FIELD_X_REAL_IP, "X-Real-IP", 'x', 'i', FIXED)
 FIELD(FIELD_X_REQUEST_ID, "X-Request-ID", 'x', 'i', 0)
 FIELD(FIELD_VIA, "Via", 'v', 'i', FIXED)
+FIELD(FIELD_CDN_LOOP, "CDN-Loop", 'c', 'o', FIXED)
+FIELD(FIELD_MAX_FORWARDS, "Max-Forwards", 'm', 'd', FIXED)
+FIELD(FIELD_DESTINATION, "Destination", 'd', 'o', FIXED)
 FIELD(FIELD_CLIENT_CERT, "Client-Cert", 'c', 'r', FIXED)
 FIELD(FIELD_CLIENT_CERT_CHAIN, "Client-Cert-Chain", 'c', 'i', FIXED)
 FIELD(FIELD_X_FORWARDED_CLIENT_CERT, "X-Forwarded-Client-Cert", 'x', 'r', FIXED)

@@ -51,8 +51,9 @@ struct backend {
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;
-    bool forwarded;          /* tell the servers who the client is: X-Forwarded-*, Forwarded, Via */
-    bool client_certificate; /* Client-Cert, Client-Cert-Chain */
+    bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded */
+    bool via;
+    bool client_certificate;           /* Client-Cert, Client-Cert-Chain */
     bool forwarded_client_certificate; /* X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;

@@ -24,6 +24,9 @@ class H2Request:
     def __init__(self, stream, fields):
         self.stream = stream
         self.fields = [(name.decode(), value.decode("latin-1")) for name, value in fields]
+        # Those that the sender says never to keep in a table (RFC 7541 section 7.1.3).
+        self.never_indexed = {pair[0].decode() for pair in fields
+                              if not getattr(pair, "indexable", True)}
         self.body = bytearray()
         self.trailers = []
         self.is_whole = False

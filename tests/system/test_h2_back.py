@@ -38,6 +38,20 @@ def test_request_and_response(start):
         assert entry["server"] == origin.address and entry["bytes_out"] == 10
 
 
+def test_secrets_stay_out_of_the_table_that_all_clients_share(start):
+    secrets = ["Authorization", "Cookie", "X-Api-Key", "X-Auth-Token", "Private-Token",
+               "X-CSRF-Token", "Ocp-Apim-Subscription-Key", "X-Session-Id", "X-Client-Secret"]
+    others = ["User-Agent", "X-Mine", "Accept-Language"]
+    with H2Origin() as origin:
+        gateway = start(config(origin))
+        for _ in range(2):
+            assert fetch(gateway.address, fields=[(name, "value") for name in
+                                                  secrets + others]).status == 200
+        for request in origin.requests():
+            assert {name.lower() for name in secrets} <= request.never_indexed
+            assert not {name.lower() for name in others} & request.never_indexed
+
+
 def test_over_tls_with_alpn(start, ca, shop):
     with H2Origin(tls=shop.server_context()) as origin:
         gateway = start(config(origin, tls={"ca": str(ca.file), "server_name": "shop.example"}))

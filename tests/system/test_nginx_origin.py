@@ -50,6 +50,9 @@ http {{
         location /limited {{ client_max_body_size 1k; return 200 "ok"; }}
         location /gzip/ {{ alias {folder}/root/; gzip on; gzip_proxied any;
             gzip_types text/plain; gzip_min_length 1; }}
+        location /gzip-of-old/ {{ alias {folder}/root/; gzip on;
+            gzip_types text/plain; gzip_min_length 1; }}
+        location /dav/ {{ alias {folder}/dav/; dav_methods PUT DELETE MKCOL COPY MOVE; }}
     }}
 }}
 """
@@ -121,6 +124,15 @@ def test_small_and_big_files(gateway, nginx, host):
             assert connection.request("/big.bin", "HEAD", host).get("Content-Length") == \
                 str(len(nginx.big))
             assert connection.request("/missing", host=host).status == 404
+
+
+@pytest.mark.parametrize("host", ["test.example", "inner.example"])
+def test_an_origin_that_does_not_compress_for_proxies_compresses(gateway, host):
+    """nginx's default, gzip_proxied off, which looks for Via."""
+    with Connection(gateway.address) as connection:
+        response = connection.request("/gzip-of-old/hello.txt", host=host,
+                                      fields=[("Accept-Encoding", "gzip")])
+        assert response.get("Content-Encoding") == "gzip"
 
 
 def test_ranges_conditions_and_chunked_gzip(gateway):
