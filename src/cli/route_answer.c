@@ -19,6 +19,7 @@ struct search {
     const struct settings *settings;
     const struct route_question *question;
     const struct listener_settings *listener;
+    const struct address_setting *bind; /* of it, at which the connection arrives */
     struct arena *arena;
     struct serving serving;
     const struct host_table *hosts; /* of that listener */
@@ -114,6 +115,12 @@ bool route_question_parse(struct route_question *question, const char *url, stru
 
 /* --- the listener --- */
 
+static bool is_any_address(const struct address_setting *bind)
+{
+    return bind->kind == ADDRESS_ANY || strcmp(bind->host, "0.0.0.0") == 0 ||
+           strcmp(bind->host, "::") == 0;
+}
+
 /* Whether a connection to the URL's host and port would arrive at this bind. A name could be any
  * address of this machine, and which one only DNS knows; a port that is chosen at start-up could be
  * any, so it only serves when nothing else does. */
@@ -126,14 +133,12 @@ static bool bind_fits(const struct address_setting *bind, const struct route_que
         (bind->port == 0 && !allow_any_port)) {
         return false;
     }
-    if (bind->kind == ADDRESS_ANY || bind->kind == ADDRESS_NAME || is_name(host) ||
-        strcmp(bind->host, "0.0.0.0") == 0 || strcmp(bind->host, "::") == 0) {
+    if (bind->kind == ADDRESS_NAME || is_name(host) || is_any_address(bind)) {
         return true;
     }
-    if (host.ptr[0] == '[') {
-        host = span_make(host.ptr + 1, host.len - 2);
-    }
-    return span_eq_cstr(host, bind->host);
+    char text[HOST_ADDRESS_MAX];
+    char bound[HOST_ADDRESS_MAX];
+    return span_eq(host_canonical(host, text), host_canonical(span_from_cstr(bind->host), bound));
 }
 
 static bool find_bind(struct search *s, bool allow_any_port)
@@ -146,6 +151,7 @@ static bool find_bind(struct search *s, bool allow_any_port)
 
             if (bind_fits(bind, s->question, allow_any_port)) {
                 s->listener = listener;
+                s->bind = bind;
                 s->answer->listener = bind->text;
                 add_step(s, "listener", bind->place, "%s%s", bind->text,
                          bind->port == 0 ? " (any free port, chosen at start-up)" : "");
@@ -415,13 +421,24 @@ static const char *first_certificate(const struct tls_settings *tls)
                                             : "nothing";
 }
 
+/* What a client connects to: the address in the URL, or the only one that the listener has. Absent
+ * where it could be any. */
+static struct span connected_address(const struct search *s)
+{
+    struct span bound = span_from_cstr(s->bind->host);
+
+    if (host_is_address(s->question->host)) {
+        return s->question->host;
+    }
+    return host_is_address(bound) && !is_any_address(s->bind) ? bound : span_make(NULL, 0);
+}
+
 static void follow_tls(struct search *s)
 {
     const struct route_question *question = s->question;
     const struct edge_site *found;
     enum host_match how;
-    /* The address in the URL is what a client connects to. */
-    struct span local = host_is_address(question->host) ? question->host : span_make(NULL, 0);
+    struct span local = connected_address(s);
     bool is_name = hello_is_name(question->sni);
     enum edge_door door =
         edge_find_door(s->hosts, is_name ? question->sni : span_make(NULL, 0), local, &found, &how);

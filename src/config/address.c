@@ -137,8 +137,15 @@ bool host_check(struct span host, struct complaint *complaint)
         return true;
     }
     if (is_ipv6(host)) {
-        complain(complaint, "IPv6 address %s without brackets", quote(host).text);
-        return complain_hint(complaint, "write it as \"[%.*s]\", as it is in URLs", SPAN_ARG(host));
+        return true; /* kept in brackets, as it is in URLs (host_canonical) */
+    }
+    if (host.len > 1 && host.ptr[0] == '.') {
+        complain(complaint, "host %s begins with a dot", quote(host).text);
+        return complain_hint(complaint,
+                             "write \"*%.*s\" for the names one part below, and \"%.*s\" for the "
+                             "name itself: hosts: [\"%.*s\", \"*%.*s\"]",
+                             SPAN_ARG(host), SPAN_ARG(span_skip(host, 1)),
+                             SPAN_ARG(span_skip(host, 1)), SPAN_ARG(host));
     }
     if (!host_with_extras(host, complaint)) {
         return false;

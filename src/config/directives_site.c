@@ -576,18 +576,29 @@ static const struct directive site_directives[] = {
      .min = 1,
      .max = 100000,
      .check = host_check,
-     .pattern = "^(\\*|(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\[[0-9A-Fa-f:.]+\\])$",
+     .pattern = "^(\\*|(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\[[0-9A-Fa-f:.]+\\]|"
+                "[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
      .doc = "The host names.",
      .more =
          "`\"*.example.com\"` stands for any one part in front of `example.com`, and `\"*\"` "
          "for every host that no other site has (both need the quotes). A connection's site is "
          "found by its TLS server name (SNI), a request's by its authority: an exact name wins "
-         "over a wildcard. International names are written in their `xn--` form. A server name "
-         "that is "
-         "none (an address, a name with a port, UTF-8) counts as if the client had sent none; "
-         "where "
-         "TLS ends here, one of more than 255 bytes or with a NUL is refused, as the TLS library "
-         "does not take it.",
+         "over a wildcard. International names are written in their `xn--` form. Several sites may "
+         "have the same host "
+         "where no listener serves two of them.\n\n"
+         "IP addresses are hosts, too: `192.0.2.1`, `\"2001:db8::1\"`. A client that sends no "
+         "server name, as all do that were given an address in place of a name, gets the site "
+         "that has the address which it connected to (behind a PROXY header: the one that "
+         "the header names), and the default site where there is none. Where something in "
+         "between translates addresses, the gateway sees its own: name that one, too.\n\n"
+         "A browser asks for several names on one connection when the certificate has them all. "
+         "Sites with the same certificates, `clients` and TLS settings serve such requests; "
+         "for others the answer is 421, upon which the client opens a connection of its own.\n\n"
+         "A server name that is none (an address, a name with a port, UTF-8) counts as if the "
+         "client "
+         "had sent none; where TLS ends here, one of more than 255 bytes or with a NUL is refused, "
+         "as "
+         "the TLS library does not take it.",
      .example = "hosts: [shop.example.com]"},
     {.name = "name",
      .type = DIRECTIVE_TEXT,

@@ -2,6 +2,7 @@
  * have to know about. */
 #include "config/load.h"
 #include "config/places.h"
+#include "edge/host_table.h"
 
 static bool is_given(const struct settings *settings, const void *member)
 {
@@ -101,8 +102,24 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
     }
 }
 
+/* IPv6 addresses in the form in which requests' hosts are looked for. */
+static void finish_hosts(struct settings *settings, struct site_settings *site)
+{
+    char text[HOST_ADDRESS_MAX];
+
+    for (size_t i = 0; i < site->hosts.count; i++) {
+        struct span host = span_from_cstr(site->hosts.items[i]);
+        struct span canonical = host_canonical(host, text);
+
+        if (!span_eq(canonical, host)) {
+            site->hosts.items[i] = arena_cstr(&settings->arena, canonical);
+        }
+    }
+}
+
 static void finish_site(struct settings *settings, struct site_settings *site)
 {
+    finish_hosts(settings, site);
     if (site->name == NULL) {
         site->name = site->hosts.count != 0 ? site->hosts.items[0] : "site";
     }

@@ -168,6 +168,17 @@ bool certificate_covers(const struct certificate *certificate, const char *host)
     if (strncmp(host, "*.", 2) == 0) {
         return covers_wildcard(certificate, host);
     }
+    if (host[0] == '[') {
+        char address[INET6_ADDRSTRLEN + 1];
+        size_t len = strlen(host);
+
+        if (len < 3 || len - 2 >= sizeof(address)) {
+            return false;
+        }
+        memcpy(address, host + 1, len - 2);
+        address[len - 2] = '\0';
+        return X509_check_ip_asc(leaf, address, 0) == 1;
+    }
     if (inet_pton(AF_INET, host, &ip) == 1 || inet_pton(AF_INET6, host, &ip) == 1) {
         return X509_check_ip_asc(leaf, host, 0) == 1;
     }

@@ -1,0 +1,188 @@
+"""Which site serves a connection and a request: by name, by address, shared, and as `tidegate route` says."""
+
+import json
+import random
+import ssl
+import subprocess
+
+import pytest
+
+import h2client
+from client import Connection, fetch
+from origins import EchoOrigin
+from tidegate import binary
+
+
+# By address.
+
+@pytest.fixture(scope="module", name="by_address")
+def fixture_by_address(start_for_module, ca):
+    def site(name, hosts, *names):
+        return {"name": name, "hosts": hosts, "respond": {"body": name},
+                "tls": ca.server(*names).settings()}
+    return start_for_module({
+        "listeners": [{"bind": ["127.0.0.1:0", "[::1]:0", "127.0.0.2:0"]}],
+        "sites": [site("v4", ["127.0.0.1"], "127.0.0.1"), site("v6", ["::1"], "::1"),
+                  site("rest", ["*"], "rest.example")]})
+
+
+def without_a_name(ca):
+    return ca.client_context(check_hostname=False)
+
+
+@pytest.mark.parametrize("index, host, name", [(0, "127.0.0.1", "v4"), (1, "[::1]", "v6"),
+                                               (1, "[0:0::1]", "v6"), (2, "127.0.0.2", "rest")])
+def test_without_a_server_name_the_address_counts(by_address, ca, index, host, name):
+    with Connection(by_address.addresses[index], without_a_name(ca)) as connection:
+        names = {value for _, value in connection.sock.getpeercert()["subjectAltName"]}
+        assert connection.request(host=host).body == name.encode()
+        assert connection.request(host=f"{host}:8443").body == name.encode()
+        assert names & {host, "::1" if "::1" in host or ":1]" in host else host, "rest.example",
+                        "0:0:0:0:0:0:0:1"}
+
+
+def test_an_address_is_verified_by_a_real_client(by_address, ca):
+    for url in [f"https://127.0.0.1:{by_address.addresses[0][1]}/",
+                f"https://[::1]:{by_address.addresses[1][1]}/"]:
+        done = subprocess.run(["curl", "-sS", "--noproxy", "*", "--cacert", str(ca.file), url],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ("v4" if "127" in url else "v6")
+
+
+def test_a_name_wins_over_the_address(by_address, ca):
+    with Connection(by_address.addresses[0], ca.client_context(), "rest.example") as connection:
+        assert connection.request(host="rest.example").body == b"rest"
+        assert connection.request(host="127.0.0.1").status == 421
+
+
+def test_plain_http_by_address(start):
+    gateway = start({"sites": [{"hosts": ["127.0.0.1", "::1"], "respond": {"body": "ip"}}]})
+    for host in ["127.0.0.1", "[::1]", "[0::1]:80"]:
+        assert fetch(gateway.address, host=host).body == b"ip"
+    assert fetch(gateway.address, host="127.0.0.2").status == 421
+
+
+# Shared connections.
+
+def test_sites_with_the_same_tls_serve_coalesced_requests(start, ca):
+    both = ca.server("a.example", "b.example", "c.example", "d.example").settings()
+    asks = {"clients": {"verify": "optional", "ca": str(ca.file)}}
+    gateway = start({"sites": [
+        {"hosts": ["a.example"], "tls": both, "respond": {"body": "a"}},
+        {"hosts": ["b.example"], "tls": {"certificates": [both], "min_version": "1.2"},
+         "respond": {"body": "b"}},
+        {"hosts": ["c.example"], "tls": {**both, **asks}, "respond": {"body": "c"}},
+        {"hosts": ["d.example"], "tls": {**both, "policy": "modern"}, "respond": {"body": "d"}},
+        {"hosts": ["e.example"], "plain_http": "serve", "respond": {"body": "e"}}]})
+    context = ca.client_context()
+    context.set_alpn_protocols(["h2"])
+    with h2client.Client(gateway.address, context, "a.example") as client:
+        assert client.request(host="b.example").body == b"b"
+        assert client.request(host="a.example").body == b"a"
+        for other in ["c.example", "d.example", "e.example", "x.example"]:
+            assert client.request(host=other).status == 421, other
+    with Connection(gateway.address, ca.client_context(), "b.example") as connection:
+        assert connection.request(host="a.example").body == b"a"
+        assert connection.request(host="c.example").status == 421
+    with Connection(gateway.address, ca.client_context(), "c.example") as connection:
+        assert connection.request(host="a.example").status == 421
+
+
+# `tidegate route` says what live traffic gets.
+
+HOSTS = ["a.test", "b.test", "*.w.test", "x.w.test", "127.0.0.1", "*"]
+ASKED = ["a.test", "A.Test.", "b.test:", "y.w.test", "x.w.test", "w.test", "127.0.0.1", "z.test"]
+PATHS = ["/", "/a", "/a/", "/a/x", "/%61/x", "/b/../a/x", "/b", "/b%2Fx", "/b;c", "/a%252f", "/|", "/%",
+         "/c/x", "//a//x", "/..;/a", "/b%5Cx", "/a%3Ab", "/%c0%af"]
+PATTERNS = ["/*", "/a/*", "/a", "/b", "/b/*", "/a:b", "/%61/x", "/c/*", "/*"]
+METHODS = ["GET", "GET", "POST", "OPTIONS", "TRACE", "PURGE"]
+
+
+def random_route(rng, name, origin):
+    route = {"name": name, "match": {"path": rng.choice(PATTERNS)}}
+    if rng.random() < 0.3:
+        route["match"]["methods"] = rng.sample(["GET", "POST", "TRACE", "PURGE"], rng.randint(1, 2))
+        route["else"] = rng.choice(["deny", "next"])
+    if rng.random() < 0.5:
+        route["backend"] = origin.address
+    else:
+        route["respond"] = {"status": rng.choice([200, 403, 404, 410]), "body": name}
+    return route
+
+
+def random_config(rng, origin, certificates):
+    sites, hosts = [], rng.sample(HOSTS, len(HOSTS))
+    for index in range(rng.randint(1, 3)):
+        site = {"name": f"Site{index}", "hosts": [hosts.pop() for _ in range(rng.randint(1, 2))],
+                "routes": [random_route(rng, f"r{index}{k}", origin) for k in range(rng.randint(1, 4))]}
+        if rng.random() < 0.6:
+            site["tls"] = rng.choice(certificates)
+            site["plain_http"] = rng.choice(["redirect", "serve", "refuse"])
+        if rng.random() < 0.5:
+            site["paths"] = rng.choice(["strict", "as_sent"])
+        sites.append(site)
+    listener = {"bind": "127.0.0.1:0"}
+    if rng.random() < 0.4:
+        listener["sites"] = [rng.choice([str.lower, str.upper, str])(site["name"])
+                             for site in rng.sample(sites, rng.randint(1, len(sites)))]
+    return {"listeners": [listener], "sites": sites}
+
+
+def ask_route(gateway, config, scheme, host, path, method, sni):
+    done = subprocess.run(
+        [binary(), "route", "-c", str(config), "--json", "--no-certificate", "--method", method,
+         *(["--sni", sni] if scheme == "https" else []),
+         f"{scheme}://{host.rstrip(':')}:{gateway.address[1]}{path}"],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+def ask_live(gateway, scheme, host, path, method, sni):
+    """(status, reason, site, route) or None when the handshake was refused."""
+    context = None
+    if scheme == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        with Connection(gateway.address, context, sni or None) as connection:
+            response = connection.request(path, method, host,
+                                          body=b"" if method == "POST" else None)
+    except ssl.SSLError:
+        return None
+    return response
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_route_and_live_traffic_agree(start, ca, seed, tmp_path):
+    rng = random.Random(seed)
+    names = ["a.test", "b.test", "*.w.test", "127.0.0.1"]
+    certificates = [ca.server(*names).settings(), ca.server(*names).settings()]
+    with EchoOrigin() as origin:
+        gateway = start(random_config(rng, origin, certificates))
+        text = gateway.config_path.read_text()
+        config = tmp_path / "tidegate.yaml"
+        config.write_text(text.replace('"127.0.0.1:0"', f'"127.0.0.1:{gateway.address[1]}"'))
+        for _ in range(25):
+            question = (rng.choice(["http", "https"]), rng.choice(ASKED), rng.choice(PATHS),
+                        rng.choice(METHODS), rng.choice(["a.test", "b.test", "y.w.test", "z.test", ""]))
+            said = ask_route(gateway, config, *question)
+            before = len(origin.requests)
+            response = ask_live(gateway, *question)
+            context = (question, said, response, text)
+            if said["result"] == "refused" and "status" not in said:
+                assert response is None, context
+                continue
+            assert response is not None, context
+            if said["result"] == "backend":
+                assert response.status == 200, context
+                assert origin.requests[before].target == said["path"], context
+            else:
+                assert response.status == said["status"], context
+            if said["result"] == "respond" and question[3] != "HEAD":
+                assert response.body.decode() == said["route"], context
+            if said["result"] == "redirect":
+                host, path = question[1].rstrip(":").lower(), said["path"]
+                assert response.get("Location").lower() == f"https://{host}{path}".lower(), context
