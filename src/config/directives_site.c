@@ -451,6 +451,11 @@ static const struct directive files_directives[] = {
      .max = PATH_BYTES_MAX,
      .check = rule_path,
      .doc = "The folder whose files are served. Nothing outside it can be reached.",
+     .more =
+         "It may be replaced, or be a link that is moved to another folder: requests get the tree "
+         "that has the name now, 404 where there is none. The folder itself may lie where the "
+         "gateway's user cannot look, as it is opened at the start; then it stays the one of "
+         "the start. Links within it are followed as long as they lead to something beneath it.",
      .example = "root: public"},
     {.name = "index",
      .type = DIRECTIVE_TEXT,

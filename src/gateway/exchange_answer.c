@@ -166,8 +166,8 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
 {
     struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
 
-    static_files_open(x->route->files_root, files->index, &x->request, x->path.match, &x->arena,
-                      file);
+    static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->loop)), files->index,
+                      &x->request, x->path.match, &x->arena, file);
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {

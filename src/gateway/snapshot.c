@@ -113,16 +113,16 @@ static struct backend *find_backend(const struct snapshot *snapshot,
 
 /* ---- sites ---- */
 
-static int open_root(const struct files_settings *files, struct config_report *report)
+static bool open_root(struct files_root *root, const struct files_settings *files,
+                      struct config_report *report)
 {
-    int fd = open(files->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct error error;
 
-    if (fd < 0) {
-        struct error error;
-        (void)error_set_errno(&error, errno, "cannot open the folder %s", files->root);
+    if (!files_root_open(root, files->root, &error)) {
         config_report_add(report, CONFIG_ERROR, files->place, "%s", error.text);
+        return false;
     }
-    return fd;
+    return true;
 }
 
 static void build_route(struct builder *b, const struct route_settings *settings,
@@ -134,15 +134,14 @@ static void build_route(struct builder *b, const struct route_settings *settings
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .backend = find_backend(snapshot, settings->backend),
-        .files_root = -1,
         .mark = span_from_cstr(arena_printf(&snapshot->arena, "tidegate-%016llx-%zu",
                                             (unsigned long long)b->mark, b->mark_count++)),
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
     };
     if (settings->files != NULL) {
-        route->files_root = open_root(settings->files, b->report);
-        b->failed |= route->files_root < 0;
+        route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));
+        b->failed |= !open_root(route->files, settings->files, b->report);
     }
 }
 
@@ -314,9 +313,9 @@ static void check_roots(const struct site_settings *site, struct config_report *
 {
     for (size_t i = 0; i < site->route_count; i++) {
         const struct files_settings *files = site->routes[i].files;
-        int fd = files != NULL && files->root != NULL ? open_root(files, report) : -1;
-        if (fd >= 0) {
-            close(fd);
+        struct files_root root;
+        if (files != NULL && files->root != NULL && open_root(&root, files, report)) {
+            files_root_close(&root);
         }
     }
 }
@@ -359,8 +358,8 @@ static void free_site(struct site *site)
 {
     for (size_t i = 0; site->edge != NULL && i < site->edge->table.count; i++) {
         if (site->routes != NULL && site->routes[i].settings != NULL &&
-            site->routes[i].files_root >= 0) {
-            close(site->routes[i].files_root);
+            site->routes[i].files != NULL) {
+            files_root_close(site->routes[i].files);
         }
     }
     if (site->tls_source != NULL) {

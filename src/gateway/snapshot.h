@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/serving.h"
 #include "config/settings.h"
+#include "gateway/files_root.h"
 #include "gateway/trust.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
@@ -21,8 +22,8 @@ struct site_tls;
 struct route {
     const struct route_settings *settings;
     struct span name;
-    struct backend *backend; /* NULL: respond or files */
-    int files_root;          /* an open folder; -1: none */
+    struct backend *backend;  /* NULL: respond or files */
+    struct files_root *files; /* NULL: none */
     uint64_t body_limit;
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };

@@ -282,11 +282,16 @@ void static_files_open(int root_fd, const char *index, const struct http_request
     const struct file_lookup lookup = {root_fd, index, request, path, arena, answer};
     const char *name;
     struct stat st;
+    int root_error = root_fd < 0 ? errno : 0;
 
     *answer = (struct file_answer){.fd = -1};
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
         answer->status = 405;
         answer->refusal.allow = SPAN_OF("GET, HEAD");
+        return;
+    }
+    if (root_error != 0) {
+        fail_errno(&lookup, root_error);
         return;
     }
     int fd = open_file(&lookup, &name, &st);

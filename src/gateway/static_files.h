@@ -33,7 +33,8 @@ struct file_answer {
     const char *detail; /* why, for the log, when the status is 403, 404, 500 or 503; else NULL */
 };
 
-/* `path` is path.match of edge/path.h; root_fd an open folder, index a file name. A file that
+/* `path` is path.match of edge/path.h; root_fd an open folder, or -1 with errno where there is none
+ * now; index a file name. A file that
  * shrinks while it is sent is the caller's to notice (a short read): it must then close the
  * connection rather than send fewer bytes than announced. */
 void static_files_open(int root_fd, const char *index, const struct http_request *request,

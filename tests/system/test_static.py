@@ -11,6 +11,7 @@ import pytest
 
 from client import Connection, fetch, request_bytes
 from tidegate import new_folder
+from waiting import wait_until
 
 
 # respond
@@ -326,3 +327,53 @@ def test_pipelined_files(gateway):
             assert response.status == (404 if target == "/missing" else 200)
             assert len(response.body) == {"/plain.txt": 100, "/big.bin": 1 << 20, "/empty.txt": 0,
                                           "/sub/": 3}.get(target, len(response.body))
+
+
+# The folder is replaced.
+
+def test_the_tree_of_now_is_served(start, folder):
+    root = folder / "site"
+    make_tree(root, "one")
+    gateway = start({"workers": 2, "sites": [{"hosts": ["*"], "files": str(root)}]})
+    assert fetch(gateway.address, "/a.txt").body == b"one"
+    shutil.rmtree(root)
+    assert wait_for_body(gateway, None)
+    make_tree(root, "two")
+    assert wait_for_body(gateway, b"two")
+    # Renamed over.
+    make_tree(folder / "next", "three")
+    root.rename(folder / "old")
+    (folder / "next").rename(root)
+    assert wait_for_body(gateway, b"three")
+
+
+def test_a_link_as_the_root_is_followed_when_it_moves(start, folder):
+    make_tree(folder / "r1", "one")
+    make_tree(folder / "r2", "two")
+    (folder / "r2" / "out.txt").symlink_to(folder / "r1" / "a.txt")
+    current = folder / "current"
+    current.symlink_to("r1")
+    gateway = start({"sites": [{"hosts": ["*"], "files": str(current)}]})
+    assert fetch(gateway.address, "/a.txt").body == b"one"
+    (folder / "new").symlink_to("r2")
+    (folder / "new").rename(current)
+    assert wait_for_body(gateway, b"two")
+    assert fetch(gateway.address, "/out.txt").status == 404
+    assert fetch(gateway.address, "/../r1/a.txt").status == 404
+    # Whatever is under way keeps its file; what is no folder is none.
+    (folder / "new").symlink_to("r1/a.txt")
+    (folder / "new").rename(current)
+    assert wait_for_body(gateway, None)
+
+
+def make_tree(path, text):
+    path.mkdir(mode=0o755)
+    (path / "a.txt").write_text(text)
+
+
+def wait_for_body(gateway, body):
+    """The very next request may come within the same millisecond."""
+    def is_there():
+        response = fetch(gateway.address, "/a.txt")
+        return response.status == 404 if body is None else response.body == body
+    return wait_until(is_there, 5, f"the tree with {body}")
