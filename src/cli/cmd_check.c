@@ -1,11 +1,32 @@
 /* tidegate check: would this configuration start? */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/config.h"
+#include "gateway/key_modes.h"
 #include "gateway/snapshot.h"
+#include "process/privileges.h"
+
+/* Only root changes to it, so for others it is a warning. */
+static void check_account(const struct settings *settings, struct config_report *report)
+{
+    struct place user = config_place(settings, &settings->user);
+    struct place group = config_place(settings, &settings->group);
+    struct error error;
+
+    if (user.line != 0 && strcmp(settings->user, "root") == 0) {
+        return; /* the cross-checks have said so */
+    }
+    if (!privileges_check(user.line != 0 ? settings->user : NULL,
+                          group.line != 0 ? settings->group : NULL, &error)) {
+        config_report_add(report, geteuid() == 0 ? CONFIG_ERROR : CONFIG_WARNING,
+                          user.line != 0 ? user : group, "%s", error.text);
+    }
+}
 
 /* Both stages, so that a file that reads well is also one whose certificates are there and fit. */
 static bool check_file(const char *path, struct config_report *report)
@@ -15,8 +36,12 @@ static bool check_file(const char *path, struct config_report *report)
 
     if (ok) {
         ok = snapshot_check(settings, report);
+        key_modes_check(settings, report);
     } else if (settings != NULL) {
         snapshot_check_files(settings, report);
+    }
+    if (settings != NULL) {
+        check_account(settings, report);
     }
     settings_destroy(settings);
     return ok && !config_report_has_errors(report);

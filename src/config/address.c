@@ -268,6 +268,43 @@ static bool host_parse(struct span text, struct span host, bool is_bracketed, en
     return true;
 }
 
+/* "https://10.0.0.1/": what people paste. What stands for TLS is said elsewhere, and paths are
+ * passed on as they come. */
+static bool refuse_url(struct span text, enum address_use use, struct complaint *complaint)
+{
+    size_t colon = span_find(text, ':');
+    struct span scheme = span_head(text, colon);
+    struct span rest = span_skip(text, colon + 3);
+    struct span host = span_head(rest, span_find(rest, '/'));
+    bool has_tls = span_ieq(scheme, SPAN_OF("https")) || span_ieq(scheme, SPAN_OF("wss")) ||
+                   span_ieq(scheme, SPAN_OF("h2")) || span_ieq(scheme, SPAN_OF("grpcs"));
+    size_t name_len = host.len != 0 && host.ptr[0] == '[' ? span_find(host, ']') : 0;
+    bool has_port = span_find(span_skip(host, name_len), ':') < host.len - name_len;
+    const char *port = has_port ? "" : has_tls ? ":443" : ":80";
+
+    complain(complaint, "%s is a URL, not an address", quote(text).text);
+    if (use == ADDRESS_LISTEN) {
+        return complain_hint(complaint, "write the address and port alone, for example \":443\"");
+    }
+    return has_tls
+               ? complain_hint(complaint,
+                               "write the address, and that TLS is spoken to it: backend: { "
+                               "servers: [\"%.*s%s\"], tls: {} }; paths are passed on as they come",
+                               SPAN_ARG(host), port)
+               : complain_hint(complaint,
+                               "write the address alone: \"%.*s%s\"; paths are passed on as they "
+                               "come",
+                               SPAN_ARG(host), port);
+}
+
+static bool is_url(struct span text)
+{
+    size_t colon = span_find(text, ':');
+
+    return colon != 0 && colon < text.len &&
+           span_starts_with(span_skip(text, colon), SPAN_OF("://"));
+}
+
 bool address_parse(struct span text, enum address_use use, const char *folder, struct arena *arena,
                    struct address_setting *address, struct complaint *complaint)
 {
@@ -279,6 +316,9 @@ bool address_parse(struct span text, enum address_use use, const char *folder, s
     address->port = 0;
     if (span_starts_with(text, SPAN_OF("unix:"))) {
         return unix_parse(text, folder, arena, address, complaint);
+    }
+    if (is_url(text)) {
+        return refuse_url(text, use, complaint);
     }
     if (!split_port(text, use, &host, &port, &is_bracketed, complaint) ||
         !host_parse(text, host, is_bracketed, use, address, complaint) ||

@@ -1,5 +1,6 @@
 /* Cross-checks: what is wrong between directives that are each right. No I/O. Members that are NULL
  * or empty may be ones that were reported already, so absence is judged by what the file says. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -41,6 +42,13 @@ static void check_limits(const struct checker *checker)
 {
     const struct limits_settings *limits = &checker->settings->limits;
 
+    if (limits->body == 0 && !config_report_has_errors(checker->report) &&
+        check_is_given(checker, &limits->body)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &limits->body),
+                          "no request may have a body");
+        config_report_hint(checker->report, "for no limit write body: unlimited");
+    }
     if (limits->target <= limits->head) {
         return;
     }
@@ -61,6 +69,36 @@ static void check_user(const struct checker *checker)
         config_report_add(checker->report, CONFIG_ERROR, config_place(settings, &settings->user),
                           "the gateway would keep the rights of root");
         config_report_hint(checker->report, "it needs none once it listens: name another user");
+    }
+}
+
+/* Whoever is trusted can say to be anybody. */
+#define TRUSTED_BITS_MIN 8
+
+static void check_networks(const struct checker *checker, const struct network_list *list,
+                           const char *name)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    char text[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct network *network = &list->items[i];
+        bool is_ipv4 =
+            network->prefix_bits >= 96 && memcmp(network->address, mapped, sizeof(mapped)) == 0;
+        unsigned bits = network->prefix_bits - (is_ipv4 ? 96U : 0U);
+
+        if (network->is_unix || bits >= TRUSTED_BITS_MIN) {
+            continue;
+        }
+        (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, network->address + (is_ipv4 ? 12 : 0), text,
+                        sizeof(text));
+        config_report_add(checker->report, CONFIG_WARNING, config_place(checker->settings, list),
+                          "'%s' has %s/%u: nearly everybody can say to be somebody else", name,
+                          text, bits);
+        config_report_hint(checker->report,
+                           "name the addresses of the proxies alone; where a network closes all "
+                           "others off, write down what it is, such as 10.0.0.0/8");
+        return;
     }
 }
 
@@ -223,6 +261,11 @@ void check_settings(const struct settings *settings, struct config_report *repor
 
     check_limits(&checker);
     check_user(&checker);
+    check_networks(&checker, &settings->trusted_proxies, "trusted_proxies");
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        check_networks(&checker, &settings->listeners[i].proxy_protocol_from,
+                       "proxy_protocol_from");
+    }
     check_backends(&checker);
     for (size_t i = 0; i < settings->site_count; i++) {
         check_site(&checker, &settings->sites[i]);

@@ -47,11 +47,49 @@ static size_t check_one_answer(const struct checker *checker, const struct answe
     return count;
 }
 
+static bool has_field(const struct respond_settings *respond, const char *name)
+{
+    for (size_t i = 0; i < respond->field_count; i++) {
+        if (span_ieq(span_from_cstr(respond->fields[i].name), span_from_cstr(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fields without which clients can make nothing of an answer (RFC 9110 sections 15.4 and 15.5.2).
+ */
+static void check_respond_fields(const struct checker *checker,
+                                 const struct respond_settings *respond)
+{
+    struct place place = check_place(checker, &respond->status, respond->place);
+    unsigned status = respond->status;
+    bool needs_location =
+        status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+
+    if (config_report_has_errors(checker->report)) {
+        return; /* one of the fields may be what was wrong */
+    }
+    if (needs_location && !has_field(respond, "Location")) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "a %u response without Location leads nowhere", status);
+        config_report_hint(checker->report,
+                           "add where to: fields: { Location: \"https://www.example.com/\" }");
+    }
+    if (status == 401 && !has_field(respond, "WWW-Authenticate")) {
+        config_report_add(checker->report, CONFIG_WARNING, place,
+                          "a 401 response without WWW-Authenticate asks for nothing");
+        config_report_hint(checker->report,
+                           "add for example fields: { WWW-Authenticate: Basic }, or answer 403");
+    }
+}
+
 static void check_respond(const struct checker *checker, const struct respond_settings *respond)
 {
     bool has_body = respond->body != NULL && respond->body[0] != '\0';
     struct place place = check_place(checker, &respond->body, respond->place);
 
+    check_respond_fields(checker, respond);
     if (respond->echo && has_body) {
         error_at(checker, place, "respond has both 'body' and 'echo'",
                  "keep one; the echo is the body");
@@ -91,6 +129,13 @@ static void check_route(const struct checker *checker, const struct route_settin
     }
     if (route->respond != NULL) {
         check_respond(checker, route->respond);
+    }
+    if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
+        check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &route->body_limit),
+                          "no request of this route may have a body");
+        config_report_hint(checker->report, "for no limit write body_limit: unlimited");
     }
     check_upgrade(checker, route);
 }

@@ -384,7 +384,11 @@ static const struct directive root_directives[] = {
          "Without it, `tidegate` where there is an account of that name (`make install` brings "
          "a file for systemd-sysusers, which makes one), else `nobody`. An account that nothing "
          "else runs under is better: programs of the same user can send each other signals. "
-         "`root` is refused, as nothing that the gateway does needs root once it listens.",
+         "`root` is refused: what needs its rights (ports below 1024, keys, the log) is opened "
+         "before, "
+         "and a fault in what reads the network's bytes must not be root's. Started by somebody "
+         "else, the gateway stays who it is, and only `tidegate check` says when there is no such "
+         "user.",
      .example = "user: tidegate"},
     {.name = "group",
      .type = DIRECTIVE_TEXT,
@@ -433,4 +437,17 @@ const struct directive *section_find(const struct section *section, struct span 
 bool directive_is_usable(const struct directive *directive)
 {
     return directive->type != DIRECTIVE_LATER;
+}
+
+bool directive_can_be_off(const struct directive *directive)
+{
+    if (directive->type == DIRECTIVE_DURATION) {
+        return (directive->flags & DIRECTIVE_OFF) != 0;
+    }
+    for (size_t i = 0; directive->words != NULL && directive->words[i] != NULL; i++) {
+        if (strcmp(directive->words[i], "off") == 0) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -39,7 +39,9 @@ enum directive_flags {
     DIRECTIVE_EMBEDDED = 1 << 1,  /* DIRECTIVE_SECTION */
     DIRECTIVE_OFF = 1 << 2,       /* DIRECTIVE_DURATION: `off` is 0 */
     DIRECTIVE_UNLIMITED = 1 << 3, /* DIRECTIVE_SIZE: `unlimited` is SETTINGS_UNLIMITED */
-    DIRECTIVE_LOWER = 1 << 4      /* DIRECTIVE_TEXTS: kept in lower case */
+    DIRECTIVE_LOWER = 1 << 4,     /* DIRECTIVE_TEXTS: kept in lower case */
+    /* DIRECTIVE_ENUM, DIRECTIVE_WORD: "1.2" may be written as the number and as TLSv1.2. */
+    DIRECTIVE_TLS_VERSION = 1 << 5
 };
 
 struct section;
@@ -92,5 +94,7 @@ extern const struct section *const all_sections[];
 const struct directive *section_find(const struct section *section, struct span name);
 /* Whether it can be written in this version. */
 bool directive_is_usable(const struct directive *directive);
+/* Whether `off` is one of its values. */
+bool directive_can_be_off(const struct directive *directive);
 
 #endif

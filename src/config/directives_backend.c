@@ -9,7 +9,7 @@ static const char *const balances[] = {"round_robin", NULL};
 static const char *const later_balances[] = {"least_requests", "least_connections", "random",
                                              "hash", NULL};
 static const char *const proxy_protocols[] = {"off", "v1", "v2", NULL};
-static const char *const min_versions[] = {"TLSv1.2", "TLSv1.3", NULL};
+static const char *const min_versions[] = {"1.2", "1.3", NULL};
 static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
 
 static const struct directive server_directives[] = {
@@ -98,10 +98,12 @@ static const struct directive backend_tls_directives[] = {
     {.name = "min_version",
      .type = DIRECTIVE_ENUM,
      SLOT(backend_tls_settings, min_version),
-     .fallback = "TLSv1.2",
+     .flags = DIRECTIVE_TLS_VERSION,
+     .fallback = "1.2",
      .words = min_versions,
      .doc = "The oldest TLS version that is spoken with the servers.",
-     .example = "min_version: TLSv1.3"},
+     .more = "`1.3`, `\"1.3\"` and `TLSv1.3` are the same.",
+     .example = "min_version: 1.3"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "TLS versions towards servers"},
 };
 
@@ -156,9 +158,13 @@ static const struct directive backend_directives[] = {
      .words = protocols,
      .doc = "What the servers speak: `h1` HTTP/1.1; `h2` HTTP/2 over `tls`; `auto` either of them, "
             "as the server chooses in the TLS handshake (ALPN); `h2c` HTTP/2 without `tls`.",
-     .more = "gRPC needs `h2` or `h2c`; Upgrade (WebSocket) needs `h1` or `auto`. HTTP/2 "
-             "connections are shared by many requests, so they do not go with `proxy_protocol`, "
-             "which names one client.",
+     .more =
+         "Bodies are passed on as they come, both ways, and are not gathered first: a slow "
+         "client holds its server's connection, and a server sees the first bytes of an upload at "
+         "once. WebSocket reaches servers of HTTP/1.1 from clients of HTTP/2 too (RFC 8441). "
+         "gRPC needs `h2` or `h2c`; Upgrade (WebSocket) needs `h1` or `auto`. HTTP/2 "
+         "connections are shared by many requests, so they do not go with `proxy_protocol`, "
+         "which names one client.",
      .example = "protocol: h2c"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,

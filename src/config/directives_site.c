@@ -199,14 +199,17 @@ static const struct directive tls_directives[] = {
     {.name = "min_version",
      .type = DIRECTIVE_WORD,
      SLOT(tls_settings, min_version),
+     .flags = DIRECTIVE_TLS_VERSION,
      .words = tls_versions,
      .doc = "The lowest TLS version, in place of the policy's.",
-     .more = "Below 1.2 the library's security level has to be lowered, and the ciphers of `old` "
+     .more = "`1.2`, `\"1.2\"` and `TLSv1.2` are the same. Below 1.2 the library's security level "
+             "has to be lowered, and the ciphers of `old` "
              "are taken unless `ciphers` says otherwise.",
      .example = "min_version: 1.2"},
     {.name = "max_version",
      .type = DIRECTIVE_WORD,
      SLOT(tls_settings, max_version),
+     .flags = DIRECTIVE_TLS_VERSION,
      .words = tls_versions,
      .doc = "The highest TLS version.",
      .example = "max_version: 1.3"},

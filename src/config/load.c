@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/strbuf.h"
+#include "config/foreign.h"
 #include "config/load_internal.h"
 #include "config/places.h"
 #include "config/suggest.h"
@@ -293,9 +294,17 @@ static const struct directive *unknown_key(struct loader *loader, const struct s
                                            const struct yaml_node *key)
 {
     const struct section *home = find_home(key->text);
+    const char *foreign = foreign_mend(key->text);
     size_t distance = 0;
     const struct directive *nearest = nearest_key(loader, section, key->text, &distance);
 
+    /* A word that is known elsewhere is not a mistyped one. */
+    if (foreign != NULL && home == NULL) {
+        config_report_add(loader->report, CONFIG_ERROR, key->place, "unknown key %s in %s",
+                          quote(key->text).text, section->name);
+        config_report_hint(loader->report, "%s", foreign);
+        return NULL;
+    }
     if (nearest != NULL && (home == NULL || distance == 1)) {
         config_report_add(loader->report, CONFIG_ERROR, key->place,
                           "unknown key %s; did you mean '%s'?", quote(key->text).text,

@@ -105,6 +105,10 @@ bool load_text(struct loader *loader, const struct directive *directive, struct 
 {
     uint64_t number = 0;
 
+    /* To readers of YAML 1.1 they are the same, so nobody can mean anything else. */
+    if (directive_can_be_off(directive) && span_eq_cstr(text, "false")) {
+        text = SPAN_OF("off");
+    }
     switch (directive->type) {
     case DIRECTIVE_BOOL:
         return value_bool(directive, text, slot, complaint);

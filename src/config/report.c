@@ -288,8 +288,10 @@ void config_report_print(const struct config_report *report, FILE *out, bool col
     if (total == 0) {
         return;
     }
-    print_count(out, report->errors, "error");
-    fputs(", ", out);
+    if (report->errors != 0) { /* the word is for those who have one */
+        print_count(out, report->errors, "error");
+        fputs(", ", out);
+    }
     print_count(out, report->warnings, "warning");
     if (total > report->count) {
         fprintf(out, " (the first %zu are shown)", report->count);

@@ -84,21 +84,56 @@ static void pattern(struct writer *w, const char *regex)
     key_text(w, "pattern", regex);
 }
 
-static void words(struct writer *w, const char *const *list)
+/* A version as it may be written: "1.2", 1.2, TLSv1.2; 1.0 as 1 and TLSv1 too. */
+static void tls_version(struct writer *w, const char *version)
+{
+    bool is_first = strcmp(version, "1.0") == 0;
+
+    next(w);
+    strbuf_add_cstr(&w->out, version);
+    next(w);
+    strbuf_printf(&w->out, "\"TLSv%s\"", version);
+    if (is_first) {
+        next(w);
+        strbuf_add_cstr(&w->out, "\"TLSv1\"");
+    }
+}
+
+static void words(struct writer *w, const struct directive *directive)
 {
     key(w, "enum");
     open(w, '[');
-    for (size_t i = 0; list[i] != NULL; i++) {
+    for (size_t i = 0; directive->words[i] != NULL; i++) {
         next(w);
-        text(w, list[i]);
+        text(w, directive->words[i]);
+        if ((directive->flags & DIRECTIVE_TLS_VERSION) != 0) {
+            tls_version(w, directive->words[i]);
+        }
+    }
+    if (directive_can_be_off(directive)) {
+        next(w);
+        strbuf_add_cstr(&w->out, "false");
     }
     close(w, ']');
+}
+
+/* What the file has as a text can be a number to who reads YAML, or `off` be false, as in YAML 1.1.
+ * Patterns and lengths are about strings alone. */
+static void scalar_types(struct writer *w, bool number, bool boolean)
+{
+    key(w, "type");
+    strbuf_add_cstr(&w->out, number && boolean ? "[\"string\", \"number\", \"boolean\"]"
+                             : number          ? "[\"string\", \"number\"]"
+                             : boolean         ? "[\"string\", \"boolean\"]"
+                                               : "\"string\"");
 }
 
 /* A text, as the directive's values or items are. */
 static void single_text(struct writer *w, const struct directive *directive)
 {
-    key_text(w, "type", "string");
+    bool is_path = directive->pattern != NULL && strncmp(directive->pattern, "^/", 2) == 0;
+
+    scalar_types(w, directive->type == DIRECTIVE_TEXT && !is_path, directive_can_be_off(directive));
     if (directive->type == DIRECTIVE_TEXT || directive->type == DIRECTIVE_PATH) {
         key_number(w, "minLength", directive->min);
         key_number(w, "maxLength", directive->max);
@@ -278,12 +313,14 @@ static void value(struct writer *w, const struct directive *directive)
         size(w, directive);
         return;
     case DIRECTIVE_DURATION:
-        pattern(w, (directive->flags & DIRECTIVE_OFF) != 0 ? "^([0-9]+(ms|s|m|h|d)|off)$"
-                                                           : "^[0-9]+(ms|s|m|h|d)$");
+        scalar_types(w, false, directive_can_be_off(directive));
+        key_text(w, "pattern",
+                 (directive->flags & DIRECTIVE_OFF) != 0 ? "^([0-9]+(ms|s|m|h|d)|off)$"
+                                                         : "^[0-9]+(ms|s|m|h|d)$");
         return;
     case DIRECTIVE_ENUM:
     case DIRECTIVE_WORD:
-        words(w, directive->words);
+        words(w, directive);
         return;
     case DIRECTIVE_TEXTS:
     case DIRECTIVE_LISTEN:

@@ -73,9 +73,58 @@ static bool has_odd_segment(struct span path)
     return false;
 }
 
+/* Where a pattern begins that is more than a path: of a regular expression, or a parameter in
+ * braces. Brackets, dots and '$' may be in paths, so they count in company alone; `is_marked`: the
+ * whole is known to be an expression. */
+static size_t find_expression(struct span text, bool is_marked)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_last = i + 1 == text.len;
+        char c = text.ptr[i];
+        char next = is_last ? '\0' : text.ptr[i + 1];
+
+        if (is_one_of(c, "^\\|{") || (c == '(' && is_one_of(next, "?.[(\\^:")) ||
+            (c == ')' && is_one_of(next, "?*+$")) || (c == '[' && next == '^') ||
+            (is_marked && (is_one_of(c, "([+?*") || (c == '$' && is_last) ||
+                           (c == '.' && is_one_of(next, "*+"))))) {
+            return i;
+        }
+    }
+    return text.len;
+}
+
+/* "^/api/(.*)$", "~* ^/api", "/users/{id}": what other gateways match by. */
+static bool refuse_expression(struct span text, struct complaint *complaint)
+{
+    struct span rest = text;
+
+    while (rest.len != 0 && is_one_of(rest.ptr[0], "~*^= ")) {
+        rest = span_skip(rest, 1);
+    }
+    bool is_expression = rest.len != text.len && rest.len != 0 && rest.ptr[0] == '/';
+    size_t end = find_expression(rest, is_expression);
+    bool is_exact = text.ptr != NULL && span_find(text, '=') == 0;
+
+    if (!is_expression && (end == rest.len || rest.ptr[0] != '/')) {
+        return true;
+    }
+    is_exact = is_exact || (end < rest.len && rest.ptr[end] == '$' && end + 1 == rest.len);
+    complain(complaint, "path %s is an expression, and routes match plain paths", quote(text).text);
+    return complain_hint(complaint,
+                         !is_exact
+                             ? "write path: \"%.*s*\" for all that begins so"
+                             : "write path: \"%.*s\"; with a '*' at the end it would be all that "
+                               "begins so",
+                         SPAN_ARG(span_head(rest, end)));
+}
+
 bool rule_path_pattern(struct span text, struct complaint *complaint)
 {
     size_t bad = 0;
+
+    if (!refuse_expression(text, complaint)) {
+        return false;
+    }
 
     if (text.len == 0 || text.ptr[0] != '/') {
         complain(complaint, "path %s does not begin with '/'", quote(text).text);

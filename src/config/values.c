@@ -177,12 +177,27 @@ void value_list_words(const char *const *words, char *buf, size_t size)
     }
 }
 
+/* "TLSv1.2" is what OpenSSL and others write, "TLSv1" their name of 1.0. */
+static struct span tls_version(struct span text)
+{
+    const struct span prefix = SPAN("TLSv");
+
+    if (span_istarts_with(text, prefix)) {
+        text = span_skip(text, prefix.len);
+        return span_eq_cstr(text, "1") ? SPAN_OF("1.0") : text;
+    }
+    return text;
+}
+
 bool value_word(const struct directive *directive, struct span text, size_t *index,
                 struct complaint *complaint)
 {
     struct suggestion suggestion;
     char words[256];
 
+    if ((directive->flags & DIRECTIVE_TLS_VERSION) != 0) {
+        text = tls_version(text);
+    }
     suggestion_init(&suggestion, text);
     for (size_t i = 0; directive->words[i] != NULL; i++) {
         if (span_eq_cstr(text, directive->words[i])) {

@@ -220,6 +220,16 @@ static bool on_close(struct yaml_reader *reader)
     return true;
 }
 
+/* Of the '&' in front of the name. */
+static struct place token_place(struct yaml_reader *reader, struct fy_event *event,
+                                struct fy_token *token)
+{
+    const struct fy_mark *mark = fy_token_start_mark(token);
+
+    return mark != NULL && mark->input_pos != 0 ? place_at(reader, mark->input_pos - 1)
+                                                : event_place(reader, event, 0);
+}
+
 /* '*' starts an alias, which is what an unquoted wildcard turns into. */
 static bool on_alias(struct yaml_reader *reader, struct fy_event *event)
 {
@@ -250,8 +260,10 @@ static bool refuse_anchor(struct yaml_reader *reader, struct fy_event *event)
         break;
     }
     if (anchor != NULL) {
-        return fail(reader, event_place(reader, event, 0), "YAML anchors ('&name') are not used",
-                    "write the value out, or put it in quotes when it starts with '&'");
+        return fail(reader, token_place(reader, event, anchor),
+                    "YAML anchors ('&name') are not used, nor aliases ('*name') and merges ('<<')",
+                    "write the values out at each place where they are wanted, without '&name'; a "
+                    "text that begins with '&' needs quotes");
     }
     if (tag != NULL) {
         return fail(reader, event_place(reader, event, 0), "YAML tags ('!name') are not used",
@@ -305,6 +317,8 @@ static const struct {
     {"missing comma",
      "put a comma between two items; close the list with ']', the section with '}'"},
     {"closing quote", "close the quotation mark"},
+    {"wrongly indented double-quoted", "close the quotation mark"},
+    {"wrongly indented single-quoted", "close the quotation mark"},
     {"closing bracket", "close the list with ']' or the section with '}'"},
     {"closing brace", "close the section with '}'"},
     {"nested block mapping on the same line",
@@ -328,6 +342,126 @@ static const char *mend_for(const char *message)
     return mends[i].hint;
 }
 
+/* The line that begins at or before `offset`. */
+static struct span line_at(struct span text, size_t offset)
+{
+    size_t start = offset < text.len ? offset : text.len;
+    size_t end = start;
+
+    while (start > 0 && text.ptr[start - 1] != '\n') {
+        start--;
+    }
+    while (end < text.len && text.ptr[end] != '\n') {
+        end++;
+    }
+    return span_make(text.ptr + start, end - start);
+}
+
+static int count_lines(struct span text, size_t from, size_t to)
+{
+    int count = 0;
+
+    for (; from < to; from++) {
+        count += text.ptr[from] == '\n' ? 1 : 0;
+    }
+    return count;
+}
+
+static size_t offset_of_line(struct span text, int line)
+{
+    size_t at = 0;
+
+    for (int i = 1; i < line && at < text.len; at++) {
+        i += text.ptr[at] == '\n' ? 1 : 0;
+    }
+    return at;
+}
+
+/* Whether the line begins as "hosts:[a]" or "- hosts:[a]": the blank behind the colon is missing.
+ * *colon is how far it goes up to the colon. */
+static bool lacks_blank(struct span line, size_t *colon)
+{
+    size_t at = 0;
+
+    while (at < line.len && (line.ptr[at] == ' ' || line.ptr[at] == '-')) {
+        at++;
+    }
+    size_t start = at;
+    while (at < line.len &&
+           ((ascii_lower(line.ptr[at]) >= 'a' && ascii_lower(line.ptr[at]) <= 'z') ||
+            line.ptr[at] == '_')) {
+        at++;
+    }
+    *colon = at;
+    return at != start && at + 1 < line.len && line.ptr[at] == ':' && line.ptr[at + 1] != ' ' &&
+           line.ptr[at + 1] != '\r';
+}
+
+/* The innermost '[' or '{' that is open at the end of `text`, or text.len. Quotes and comments are
+ * skipped; what is nested deeper than a configuration can be counts as not open. */
+static size_t find_open(struct span text)
+{
+    size_t open[CONFIG_DEPTH_MAX];
+    size_t depth = 0;
+    char quote = '\0';
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool is_start = i == 0 || strchr(" \n[{,:", text.ptr[i - 1]) != NULL;
+
+        if (quote != '\0') {
+            quote = c == quote ? '\0' : quote;
+        } else if ((c == '"' || c == '\'') && is_start) {
+            quote = c;
+        } else if (c == '#' && (i == 0 || text.ptr[i - 1] == ' ' || text.ptr[i - 1] == '\n')) {
+            while (i + 1 < text.len && text.ptr[i + 1] != '\n') {
+                i++;
+            }
+        } else if ((c == '[' || c == '{') && depth < ARRAY_LEN(open)) {
+            open[depth++] = i;
+        } else if ((c == ']' || c == '}') && depth != 0) {
+            depth--;
+        }
+    }
+    return depth != 0 ? open[depth - 1] : text.len;
+}
+
+/* The library says where it lost the thread, which is often behind the mistake. True: reported. */
+static bool report_cause(struct yaml_reader *reader, const struct fy_diag_error *error)
+{
+    size_t start = offset_of_line(reader->text, error->line);
+    struct span line = line_at(reader->text, start);
+    size_t colon;
+
+    if (lacks_blank(line, &colon) && strstr(error->msg, "quot") == NULL) {
+        struct span rest = span_skip(line, colon + 1);
+
+        config_report_add(reader->report, CONFIG_ERROR, (struct place){error->line, (int)colon + 1},
+                          "not valid YAML: there is no blank behind the ':'");
+        config_report_hint(reader->report, "write %.*s: %.*s", SPAN_ARG(span_head(line, colon)),
+                           (int)(rest.len < 100 ? rest.len : 100), rest.ptr);
+        return true;
+    }
+    size_t open = strstr(error->msg, "missing comma") != NULL ||
+                          strstr(error->msg, "without a closing") != NULL
+                      ? find_open(span_head(reader->text, start))
+                      : start;
+    if (open >= start) {
+        return false;
+    }
+    bool is_list = reader->text.ptr[open] == '[';
+    struct span begun = line_at(reader->text, open);
+    config_report_add(reader->report, CONFIG_ERROR,
+                      (struct place){error->line - count_lines(reader->text, open, start),
+                                     column_from(reader->text.ptr, open)},
+                      "not valid YAML: this '%c' is not closed", is_list ? '[' : '{');
+    config_report_hint(reader->report, "close the %s with '%c': %.*s%s%c",
+                       is_list ? "list" : "section", is_list ? ']' : '}',
+                       (int)(begun.len < 100 ? begun.len : 100), begun.ptr,
+                       begun.len < 100 ? "" : "...", is_list ? ']' : '}');
+    return true;
+}
+
 static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
 {
     struct fy_diag_error *error;
@@ -336,6 +470,10 @@ static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
 
     while ((error = fy_diag_errors_iterate(diag, &at)) != NULL) {
         if (error->type != FYET_ERROR || error->msg == NULL) {
+            continue;
+        }
+        if (report_cause(reader, error)) {
+            found = true;
             continue;
         }
         config_report_add(reader->report, CONFIG_ERROR, (struct place){error->line, error->column},

@@ -88,6 +88,22 @@ bool privileges_resolve(struct privileges *privileges, const char *user, const c
     return true;
 }
 
+bool privileges_check(const char *user, const char *group, struct error *error)
+{
+    uid_t uid = 1;
+    gid_t gid = 1;
+
+    if ((user != NULL && !find_user(user, &uid, &gid, error)) ||
+        (group != NULL && !find_group(group, &gid, error))) {
+        return false;
+    }
+    if (uid == 0 || gid == 0) {
+        return error_set(error, "the gateway would keep the rights of root; it needs none once it "
+                                "listens: name an account without rights, such as nobody");
+    }
+    return true;
+}
+
 static bool clear_capabilities(struct error *error)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -24,6 +24,9 @@ struct privileges {
 bool privileges_resolve(struct privileges *privileges, const char *user, const char *group,
                         struct error *error) MUST_CHECK;
 
+/* Whether user and group (NULL: none is named) are there, for root or not. */
+bool privileges_check(const char *user, const char *group, struct error *error) MUST_CHECK;
+
 /* Changes to that user and group, with no supplementary groups and no capabilities, for good, and
  * makes sure there is no way back. Before any thread is started. On false the process must exit:
  * it may have given up a part already. */

@@ -32,6 +32,34 @@ def test_check_of_four_good_lines(folder, shop):
     assert "error" not in done.stdout + done.stderr
 
 
+SITE = "sites:\n  - hosts: [a.example]\n    respond: {}\n"
+
+
+@pytest.mark.parametrize("line, said", [
+    ("user: nosuchuser", "there is no user 'nosuchuser'"), ("group: nosuchgroup", "there is no group 'nosuchgroup'"),
+    ("user: root", "rights of root"), ("user: 0", "rights of root"),
+    ("trusted_proxies: [0.0.0.0/0]", "nearly everybody"), ("trusted_proxies: ['::/0']", "nearly everybody"),
+    ("limits: { body: 0 }", "no request may have a body")])
+def test_check_knows_of_mistakes_that_read_well(folder, line, said):
+    done = check(folder, SITE + line + "\n")
+    assert said in done.stderr
+    assert "tidegate.yaml:4:" in done.stderr
+    if line.startswith("user: 0") or line.startswith("user: nosuch"):
+        assert done.returncode == (1 if os.geteuid() == 0 else 0)
+
+
+def test_check_warns_of_keys_that_everybody_can_read(folder, ca):
+    pair = ca.server("shop.example")
+    os.chmod(pair.key_file, 0o644)
+    done = check(folder, FOUR_LINES.format(certificate=pair))
+    assert done.returncode == 0, done.stderr
+    assert f"everybody on this machine can read the private key {pair.key_file}" in done.stderr
+    assert f"chmod 600 {pair.key_file}" in done.stderr
+    os.chmod(pair.key_file, 0o640)
+    done = check(folder, FOUR_LINES.format(certificate=pair))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_check_says_all_errors_at_once_with_their_places(folder):
     done = check(folder, "\n".join([
         "listeners:",

@@ -3,11 +3,12 @@
 import json
 import re
 
+import jsonschema
 import pytest
+import yaml
 
 from tidegate import ROOT, command
 
-jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
 
 GOOD = {
     "one backend": {"sites": [{"hosts": "a.example", "backend": "127.0.0.1:80"}]},
@@ -96,14 +97,109 @@ def test_manual_in_the_docs_is_what_the_program_prints():
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md", "dist/tidegate.yaml"])
 def test_examples_of_whole_files_fit_the_schema(schema, page):
-    yaml = pytest.importorskip("yaml", reason="python3-yaml is not installed")
-    path = ROOT / page
-    if not path.exists():
-        pytest.skip(f"there is no {page}")
-    text = path.read_text()
+    text = (ROOT / page).read_text()
     blocks = [text] if page.endswith(".yaml") else \
         re.findall(r"^```ya?ml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     files = [block for block in blocks if re.search(r"^sites:\s*$", block, re.MULTILINE)]
     assert files, f"{page} shows no configuration"
     for block in files:
         assert [error.message for error in schema.iter_errors(yaml.safe_load(block))] == []
+
+
+# Every example of the manual.
+
+def examples():
+    """(section, directive, text) of each."""
+    section = directive = None
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    for match in re.finditer(r"^## Section (\w+)$|^### `(\w+)`$|^```ya?ml\n(.*?)^```", text,
+                             re.MULTILINE | re.DOTALL):
+        if match.group(1):
+            section, directive = match.group(1), None
+        elif match.group(2):
+            directive = match.group(2)
+        elif section and directive:
+            yield section, directive, match.group(3)
+
+
+EXAMPLES = list(examples())
+FILE = {"certificate": "a.crt", "key": "a.key"}
+
+
+def whole(section, part):
+    """A configuration with the part in its section."""
+    answer = {"respond", "backend", "files", "routes", "passthrough"}
+    if section == "backend":
+        return {"sites": [{"hosts": "a.example", "respond": {}}],
+                "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
+                              **({"tls": {}} if part.get("protocol") in ("h2", "auto") else {}), **part}]}
+    outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
+             "timeouts": ("file", "timeouts"), "log": ("file", "log"), "tls": ("site", "tls"),
+             "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
+             "match": ("route", "match"), "match_client": ("match", "client"), "respond": ("site", "respond"),
+             "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls")}
+    if section == "file":
+        return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
+                "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
+                **part}
+    needed = {"site": {"hosts": ["a.example"], "name": "shop",
+                       **({} if answer & set(part) else {"respond": {}}),
+                       **({"tls": {**FILE, "clients": {"ca": "a.pem"}}} if "client" in json.dumps(part) else {}),
+                       **({"tls": FILE} if "plain_http" in part else {})},
+              "listener": {} if "bind" in part else {"bind": ":443"},
+              "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
+              "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
+              "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
+              "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
+              "server": {"address": "127.0.0.1:1"}, "backend_tls": FILE if "key" in part or "certificate" in part else {}}
+    if section == "tls" and "certificates_from" in part:
+        needed["tls"] = {}
+    if section == "route" and part.get("else"):
+        part = {**part, "match": {"methods": ["GET"]}}
+    place, key = outer[section]
+    value = {**needed[section], **part}
+    is_list = key in ("sites", "listeners", "certificates", "routes", "servers")
+    return whole(place, {key: [value] if is_list else value})
+
+
+@pytest.mark.parametrize("section, directive, text", EXAMPLES,
+                         ids=[f"{section}.{directive}" for section, directive, _ in EXAMPLES])
+def test_every_example_of_the_manual_is_right(schema, folder, section, directive, text):
+    part = yaml.safe_load(text)
+    definition = schema.schema if section == "file" else schema.schema["$defs"][section]
+    assert directive in part
+    for key, value in part.items():
+        one = jsonschema.Draft202012Validator(
+            {**definition["properties"][key], "$defs": schema.schema["$defs"]})
+        assert [error.message for error in one.iter_errors(value)] == []
+    config = whole(section, part)
+    assert [error.message for error in schema.iter_errors(config)] == []
+    done = check(folder, config)
+    errors = re.findall(r"error: (.*)", done.stderr)
+    is_about_files = re.compile(r"No such file|does not exist|cannot open|cannot read|there is no (user|group)")
+    assert [error for error in errors if not is_about_files.search(error)] == [], done.stderr
+
+
+@pytest.mark.parametrize("version", ["1.2", '"1.2"', "TLSv1.2", "tlsv1.2", "1.3", "TLSv1.3"])
+def test_tls_versions_have_one_vocabulary(schema, folder, ca, version):
+    pair = ca.server("b.example")
+    text = ("sites:\n  - hosts: [a.example]\n    backend:\n      servers: 127.0.0.1:1\n"
+            f"      tls: {{ min_version: {version} }}\n"
+            "  - hosts: [b.example]\n    respond: {}\n"
+            f"    tls: {{ certificate: {pair.crt}, key: {pair.key_file}, "
+            f"min_version: {version}, max_version: {version} }}\n")
+    (folder / "tidegate.yaml").write_text(text)
+    done = command("check", "-c", "tidegate.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    if version != "tlsv1.2":
+        assert [error.message for error in schema.iter_errors(yaml.safe_load(text))] == []
+
+
+@pytest.mark.parametrize("value", ["off", "'off'", "false"])
+def test_off_is_off_to_every_reader_of_yaml(schema, folder, value):
+    text = (f"control: {value}\nlog: {{ access: {value} }}\ntimeouts: {{ tunnel_total: {value} }}\n"
+            f"sites:\n  - hosts: [a.example]\n    backend: {{ servers: '127.0.0.1:1', proxy_protocol: {value} }}\n")
+    (folder / "tidegate.yaml").write_text(text)
+    done = command("check", "-c", "tidegate.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert [error.message for error in schema.iter_errors(yaml.safe_load(text))] == []

@@ -1,0 +1,11 @@
+/* Words that people bring from other gateways: what to write here in their place. */
+#ifndef TIDEGATE_CONFIG_FOREIGN_H
+#define TIDEGATE_CONFIG_FOREIGN_H
+
+#include "base/span.h"
+
+/* The mend for a key that nginx, HAProxy, Caddy, Traefik or Apache know and Tidegate does not; NULL:
+ * none of theirs. Case does not count, nor '-' for '_'. */
+const char *foreign_mend(struct span key);
+
+#endif
