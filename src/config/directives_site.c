@@ -192,9 +192,12 @@ static const struct directive tls_directives[] = {
      .fallback = "intermediate",
      .words = tls_policies,
      .doc = "Which TLS versions and ciphers are spoken: Mozilla's presets.",
-     .more = "`modern` is TLS 1.3 alone. `intermediate` adds TLS 1.2 with forward secrecy and "
-             "suits nearly every client of the last ten years. `old` goes back to TLS 1.0 and is "
-             "for clients that cannot be replaced.",
+     .more =
+         "`modern` is TLS 1.3 alone. `intermediate` adds TLS 1.2 with forward secrecy and "
+         "suits nearly every client of the last ten years. `old` goes back to TLS 1.0 and is "
+         "for clients that cannot be replaced. They differ from Mozilla's in three things: no "
+         "finite-field Diffie-Hellman (DHE), which costs much and serves hardly anyone, no 3DES in "
+         "`old`, and the order is ours (`prefer`), with AES-128 first.",
      .example = "policy: modern"},
     {.name = "min_version",
      .type = DIRECTIVE_WORD,
@@ -216,7 +219,10 @@ static const struct directive tls_directives[] = {
     {.name = "ciphers",
      CRYPTO_NAMES(ciphers),
      .doc = "The ciphers of TLS 1.2 and below, best first, in place of the policy's.",
-     .more = "By the TLS library's names or by those of IANA.",
+     .more = "By the TLS library's names or by those of IANA. Finite-field Diffie-Hellman (DHE) is "
+             "served where it is named, with the library's groups of 2048 bits or more; it costs a "
+             "server many times what ECDHE does. `tidegate check` tries whether any client can "
+             "connect with what is left.",
      .example = "ciphers: [ECDHE-ECDSA-AES128-GCM-SHA256, ECDHE-RSA-AES128-GCM-SHA256]"},
     {.name = "cipher_suites",
      CRYPTO_NAMES(cipher_suites),
@@ -273,6 +279,19 @@ static const struct directive tls_directives[] = {
              "kept in its memory alone, and forgotten then, or when it ends: after each start "
              "clients shake hands in full once.",
      .example = "ticket_rotation: 8h"},
+    {.name = "session_cache",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(tls_settings, session_cache),
+     .fallback = "1024",
+     .min = 0,
+     .max = 1000000,
+     .doc = "How many sessions of TLS 1.2 clients that know no tickets are kept, for all workers.",
+     .more =
+         "Such clients, most of them small devices, resume by a session's number. One takes about "
+         "1 KiB, and goes when two `ticket_rotation` have passed, when there are more, or when "
+         "a certificate is renewed. `0` keeps none. Not with `clients`: who the client is is "
+         "looked at again with tickets alone.",
+     .example = "session_cache: 20000"},
     {.name = "early_data",
      .type = DIRECTIVE_BOOL,
      SLOT(tls_settings, early_data),

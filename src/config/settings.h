@@ -111,6 +111,7 @@ struct tls_settings {
     enum tls_protocols protocols;
     struct tls_clients_settings *clients; /* NULL: off */
     uint64_t ticket_rotation_ms;          /* how long a ticket key is the current one */
+    uint64_t session_cache;               /* sessions kept for clients without tickets */
     bool early_data;                      /* 0-RTT */
     uint64_t early_data_limit;            /* bytes of a connection */
     struct place place;

@@ -1,6 +1,7 @@
 #include "gateway/site_tls.h"
 
 #include <grp.h>
+#include <openssl/ssl.h>
 #include <pwd.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
+#include "tls/tls_trial.h"
 
 /* A certificate that ends within these days is worth a warning at each start. */
 #define EXPIRY_WARNING_DAYS 14
@@ -304,6 +306,58 @@ static void check_policy(struct builder *b, const struct tls_server_options *opt
     }
 }
 
+static bool has_overrides(const struct tls_overrides *own)
+{
+    return own->min_version != NULL || own->max_version != NULL || own->ciphers.count != 0 ||
+           own->cipher_suites.count != 0 || own->groups.count != 0 ||
+           own->signature_algorithms.count != 0;
+}
+
+/* Settings each of which is right may leave nothing together, or nothing for these keys. */
+static void check_somebody_can_connect(struct builder *b)
+{
+    static const struct {
+        int version;
+        const char *name;
+    } versions[] = {{TLS1_VERSION, "TLS 1.0"},
+                    {TLS1_1_VERSION, "TLS 1.1"},
+                    {TLS1_2_VERSION, "TLS 1.2"},
+                    {TLS1_3_VERSION, "TLS 1.3"}};
+    const struct tls_server_options *options = &b->tls->options;
+    const char *why = "";
+    const char *first_why = NULL;
+    const char *shut = NULL;
+    unsigned open = 0;
+    int min;
+    int max;
+
+    if (options->certificate_count == 0 || !has_overrides(&options->overrides)) {
+        return;
+    }
+    tls_policy_versions(options->policy, &options->overrides, &min, &max);
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        if (versions[i].version < min || versions[i].version > max) {
+            continue;
+        }
+        if (tls_trial_handshake(b->tls->context, &options->overrides, versions[i].version, &why)) {
+            open++;
+        } else if (shut == NULL || versions[i].version == TLS1_2_VERSION) {
+            shut = versions[i].name;
+            first_why = why;
+        }
+    }
+    if (shut != NULL) {
+        config_report_add(b->report, open == 0 ? CONFIG_ERROR : CONFIG_WARNING, b->site->tls->place,
+                          "no client of %s can connect%s: %s", shut,
+                          open == 0 ? ", nor of any other version" : "", first_why);
+        config_report_hint(b->report,
+                           "see 'ciphers', 'cipher_suites', 'groups' and 'signature_algorithms': "
+                           "leave out what is not needed, or get a certificate with another key%s",
+                           open == 0 ? "" : "; or leave that version out (min_version)");
+        b->failed |= open == 0;
+    }
+}
+
 /* ---- as a whole ---- */
 
 static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct arena *arena)
@@ -346,6 +400,7 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
         .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
         .protocols = protocols[tls->protocols],
+        .session_cache = (uint32_t)tls->session_cache,
         .early_data_max = tls->early_data ? (uint32_t)tls->early_data_limit : 0,
         .overrides =
             {
@@ -408,6 +463,8 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
     tls->context = tls_server_context_create(&tls->options, &error);
     if (tls->context == NULL) {
         fail(&b, site->tls->place, &error);
+    } else {
+        check_somebody_can_connect(&b);
     }
     return !b.failed;
 }

@@ -295,6 +295,12 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     if (options->tickets != NULL && !tls_tickets_install(options->tickets, ssl_ctx)) {
         return library_failed(error, "the TLS library does not take the ticket keys");
     }
+    /* The library gives a session an id, and keeps it, only where it sealed no ticket. What stands
+     * for a verified client is looked at with tickets alone (tls/peer_verify.c). */
+    if (options->session_cache != 0 && options->clients == TLS_CLIENTS_OFF) {
+        (void)SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_SERVER);
+        (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)options->session_cache);
+    }
     if (options->early_data_max != 0 &&
         (options->tickets == NULL || options->clients != TLS_CLIENTS_OFF ||
          !tls_early_install(ssl_ctx, options->tickets, options->early_data_max))) {

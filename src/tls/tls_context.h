@@ -50,6 +50,7 @@ struct tls_server_options {
     unsigned client_depth;          /* intermediates allowed between client and root; 0: 10 */
     bool keep_client_chain;         /* tickets carry what tls_conn_peer_chain gives */
     struct tls_tickets *tickets;    /* held; NULL: keys of the context's own, that never change */
+    uint32_t session_cache;         /* sessions kept of clients without tickets; clients OFF */
     uint32_t early_data_max;        /* bytes; 0: no 0-RTT; needs `tickets`, and clients OFF */
     const char *scope;              /* tickets are for contexts with the same one alone; NULL: "" */
     struct tls_overrides overrides; /* of the policy */

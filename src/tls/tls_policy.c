@@ -7,11 +7,14 @@
 #include "base/strbuf.h"
 
 /* AES-128-GCM first: as safe as the rest, and the cheapest handshake and record. */
+static const char all_tls13_suites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+    "TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256";
 static const char tls13_suites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
 /* Mozilla's lists. Finite-field Diffie-Hellman is left out: what needs it is gone, and one client
- * can make it cost a server dear. */
+ * can make it cost a server dear. Who names such ciphers gets them. */
 static const char intermediate_ciphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -69,6 +72,13 @@ static int lowest(enum tls_context_policy policy, const struct tls_overrides *ow
     return version_number(own->min_version, presets[policy].min_version);
 }
 
+void tls_policy_versions(enum tls_context_policy policy, const struct tls_overrides *own, int *min,
+                         int *max)
+{
+    *min = lowest(policy, own);
+    *max = version_number(own->max_version, TLS1_3_VERSION);
+}
+
 bool tls_policy_check_versions(enum tls_context_policy policy, const struct tls_overrides *own,
                                struct error *error)
 {
@@ -118,10 +128,7 @@ static SSL_CTX *know_all_ciphers(void)
     if (ssl_ctx != NULL) {
         SSL_CTX_set_security_level(ssl_ctx, 0);
         (void)SSL_CTX_set_cipher_list(ssl_ctx, "ALL:COMPLEMENTOFALL:@SECLEVEL=0");
-        (void)SSL_CTX_set_ciphersuites(ssl_ctx,
-                                       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-                                       "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:"
-                                       "TLS_AES_128_CCM_8_SHA256");
+        (void)SSL_CTX_set_ciphersuites(ssl_ctx, all_tls13_suites);
     }
     ERR_clear_error();
     return ssl_ctx;
@@ -254,6 +261,9 @@ static bool set_ciphers(SSL_CTX *ssl_ctx, const struct tls_names *names)
     for (size_t i = 0; ok && i < names->count; i++) {
         const SSL_CIPHER *cipher = find_cipher(all, names->items[i], false);
         ok = cipher != NULL;
+        if (ok && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_dhe) {
+            (void)SSL_CTX_set_dh_auto(ssl_ctx, 1); /* groups of the library, as strong as the key */
+        }
         if (ok) {
             strbuf_printf(&list, "%s%s", i == 0 ? "" : ":", SSL_CIPHER_get_name(cipher));
         }
@@ -319,6 +329,17 @@ bool tls_policy_apply(SSL_CTX *ssl_ctx, enum tls_context_policy policy,
          (own->signature_algorithms.count == 0 ||
           set_list(ssl_ctx, &own->signature_algorithms, set_signatures));
     return ok || library_failed(error, "the TLS library does not take the policy");
+}
+
+bool tls_policy_apply_all(SSL_CTX *ssl_ctx, const struct tls_overrides *own)
+{
+    return SSL_CTX_set_ciphersuites(ssl_ctx, all_tls13_suites) == 1 &&
+           SSL_CTX_set_cipher_list(ssl_ctx, "ALL:@SECLEVEL=0") == 1 &&
+           (own->groups.count != 0
+                ? set_list(ssl_ctx, &own->groups, set_groups)
+                : SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384:P-521:X448") == 1) &&
+           (own->signature_algorithms.count == 0 ||
+            set_list(ssl_ctx, &own->signature_algorithms, set_signatures));
 }
 
 bool tls_policy_apply_client(SSL_CTX *ssl_ctx)

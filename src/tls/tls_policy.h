@@ -40,6 +40,10 @@ bool tls_policy_check_signatures(const struct tls_names *names, struct error *er
 bool tls_policy_check_versions(enum tls_context_policy policy, const struct tls_overrides *own,
                                struct error *error) MUST_CHECK;
 
+/* The range of versions, as the library numbers them. */
+void tls_policy_versions(enum tls_context_policy policy, const struct tls_overrides *own, int *min,
+                         int *max);
+
 /* Whether the library has the hybrid post-quantum group X25519MLKEM768, which then comes first. */
 bool tls_policy_has_post_quantum(void);
 
@@ -48,6 +52,8 @@ struct ssl_ctx_st;
 /* Sets all of it on a server's context. */
 bool tls_policy_apply(struct ssl_ctx_st *ssl_ctx, enum tls_context_policy policy,
                       const struct tls_overrides *own, struct error *error) MUST_CHECK;
+/* A client that takes all that the library has, and what `own` names: for tls/tls_trial.c. */
+bool tls_policy_apply_all(struct ssl_ctx_st *ssl_ctx, const struct tls_overrides *own) MUST_CHECK;
 /* Towards servers: TLS 1.2 and up, the intermediate preset. */
 bool tls_policy_apply_client(struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 """What a site's policy, and what is written over it, makes of handshakes with real clients."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -138,3 +139,69 @@ def test_overrides_are_checked(folder, shop, tls, words):
     done = command("check", "-c", str(config))
     assert done.returncode == 1, done.stderr
     assert words in done.stderr
+
+
+def check(ca, folder, kind, **tls):
+    """What `tidegate check` says of a site with one certificate of that kind of key."""
+    path = folder / "tidegate.yaml"
+    certificate = ca.server("keys.example", kind=kind)
+    path.write_text(json.dumps({"listeners": [{"bind": "127.0.0.1:0"}],
+                                "sites": [site("keys.example", [certificate], **tls)]}))
+    done = command("check", "--config", str(path))
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind, tls, reason", [
+    ("ec", {"max_version": "1.2", "ciphers": ["DHE-RSA-AES128-GCM-SHA256"]}, "none of the ciphers"),
+    ("ec", {"max_version": "1.2", "ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]}, "none of the ciphers"),
+    ("rsa", {"max_version": "1.2", "ciphers": ["ECDHE-ECDSA-AES128-GCM-SHA256"]},
+     "none of the ciphers"),
+    ("rsa", {"signature_algorithms": ["ecdsa_secp256r1_sha256"]}, "signature algorithms"),
+    ("ec", {"signature_algorithms": ["rsa_pss_rsae_sha256"]}, "none of the"),
+    ("ec", {"signature_algorithms": ["ed25519"], "max_version": "1.2"}, "none of the"),
+    ("rsa", {"signature_algorithms": ["rsa_pkcs1_sha256"], "min_version": "1.3"},
+     "none of the signature"),
+    ("ec", {"max_version": "1.2", "groups": ["ffdhe2048"]}, "none of the"),
+])
+def test_settings_that_let_nobody_in_are_refused(ca, folder, kind, tls, reason):
+    code, text = check(ca, folder, kind, **tls)
+    assert code != 0 and "no client of TLS 1." in text and "nor of any other version" in text
+    assert reason in text
+
+
+@pytest.mark.parametrize("kind, tls", [
+    ("rsa", {"ciphers": ["ECDHE-ECDSA-AES128-GCM-SHA256"]}),
+    ("ec", {"ciphers": ["DHE-RSA-AES128-GCM-SHA256"]}),
+    ("rsa", {"signature_algorithms": ["rsa_pkcs1_sha256"]}),
+])
+def test_a_version_that_nobody_can_use_is_warned_about(ca, folder, kind, tls):
+    code, text = check(ca, folder, kind, **tls)
+    assert code == 0 and "no client of TLS 1." in text and "any other version" not in text
+
+
+@pytest.mark.parametrize("kind, tls", [
+    ("rsa", {"max_version": "1.2", "ciphers": ["DHE-RSA-AES128-GCM-SHA256"]}),
+    ("rsa", {"groups": ["X448"]}),
+    ("ec", {"groups": ["P-521"], "min_version": "1.3"}),
+    ("ed25519", {"signature_algorithms": ["ed25519"]}),
+    ("rsa", {"min_version": "1.0", "max_version": "1.1"}),
+    ("ec", {"policy": "old"}),
+    ("rsa", {"policy": "modern", "cipher_suites": ["TLS_AES_128_CCM_8_SHA256"]}),
+    # Mozilla's own list.
+    ("rsa", {"ciphers": ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
+                         "ECDHE-ECDSA-CHACHA20-POLY1305", "DHE-RSA-AES128-GCM-SHA256",
+                         "DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305"]}),
+], ids=str)
+def test_settings_that_let_somebody_in(ca, folder, kind, tls):
+    code, text = check(ca, folder, kind, **tls)
+    assert code == 0 and "no client" not in text, text
+
+
+@pytest.mark.parametrize("cipher", ["DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384",
+                                    "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"])
+def test_finite_field_diffie_hellman_where_it_is_named(start, ca, cipher):
+    gateway = start({"sites": [site("keys.example", [ca.server("keys.example", kind="rsa")],
+                                    max_version="1.2", ciphers=[cipher])]})
+    handshake = Handshake(gateway, "keys.example")
+    assert handshake.cipher is not None and handshake.cipher.startswith("DHE-RSA-")
+    assert handshake.group == "DH, 2048 bits"

@@ -186,3 +186,46 @@ def test_not_after_a_crash(start, ca, shop, version):
     assert not reused
     reused, _ = visit(gateway, context, session)
     assert reused
+
+
+def visit_without_tickets(gateway, ca, folder, *options, reuse=False):
+    """Whether it was resumed: by the session's number, which TLS 1.2 has besides tickets."""
+    kept = folder / "session.pem"
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", HOST,
+         "-CAfile", str(ca.file), "-tls1_2", "-no_ticket", "-ign_eof",
+         "-sess_in" if reuse else "-sess_out", str(kept), *options], timeout=30,
+        input=f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(),
+        capture_output=True, check=False, env=environment())
+    text = done.stdout.decode(errors="replace")
+    assert "HTTP/1.1 200" in text
+    return re.search(r"^(New|Reused), ", text, re.MULTILINE).group(1) == "Reused"
+
+
+def test_clients_without_tickets(start, ca, shop, folder):
+    """On any worker."""
+    gateway = start(config(shop, workers=4))
+    assert not visit_without_tickets(gateway, ca, folder)
+    for _ in range(12):
+        assert visit_without_tickets(gateway, ca, folder, reuse=True)
+
+
+def test_clients_without_tickets_are_as_many_as_there_is_room_for(start, ca, shop, folder):
+    gateway = start(config(shop, session_cache=3))
+    assert not visit_without_tickets(gateway, ca, folder)
+    assert visit_without_tickets(gateway, ca, folder, reuse=True)
+    for i in range(3):
+        other = folder / str(i)
+        other.mkdir()
+        assert not visit_without_tickets(gateway, ca, other)
+    assert not visit_without_tickets(gateway, ca, folder, reuse=True)
+
+
+@pytest.mark.parametrize("tls", [{"session_cache": 0}, {"clients": "optional"}], ids=str)
+def test_clients_without_tickets_where_nothing_is_kept(start, ca, shop, folder, tls):
+    if "clients" in tls:
+        tls = {"clients": {"verify": "optional", "ca": str(ca.file)}}
+    gateway = start(config(shop, **tls))
+    assert not visit_without_tickets(gateway, ca, folder)
+    if (folder / "session.pem").exists():  # else openssl saw that there is none to keep
+        assert not visit_without_tickets(gateway, ca, folder, reuse=True)

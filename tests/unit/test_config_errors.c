@@ -544,7 +544,7 @@ static void all_errors_are_printed_at_once_in_order(void **state)
               "  = help: tls of a site can have: certificate, key, certificates, ocsp, "
               "certificates_from, certificates_loaded, ocsp_fetch, policy, min_version, "
               "max_version, ciphers, cipher_suites, groups, signature_algorithms, prefer, "
-              "protocols, clients, ticket_rotation, early_data, early_data_limit\n"
+              "protocols, clients, ticket_rotation, session_cache, early_data, early_data_limit\n"
               "tidegate.yaml:5:14: error: port '99999' of '127.0.0.1:99999' is not a number from "
               "1 to 65535\n"
               "     5 |     backend: 127.0.0.1:99999\n"
