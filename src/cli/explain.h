@@ -130,6 +130,9 @@ bool explain_parse_url(struct explain *ex, struct error *error) MUST_CHECK;
 bool explain_resolve(struct explain *ex);
 bool explain_connect(struct explain *ex);
 bool explain_set_up_tls(struct explain *ex, struct error *error) MUST_CHECK;
+/* Whom the certificate must name, and whom we ask for unless --sni is empty: as curl does, without
+ * a dot at the end. */
+const char *explain_name(struct explain *ex);
 /* Asks for a stapled OCSP response, and judges it. */
 bool explain_ask_status(struct explain *ex);
 /* The index of the step in which the server's certificate came; step_count: it has not. */

@@ -185,8 +185,7 @@ static bool covers(X509 *leaf, const char *host)
 
 void explain_describe_trust(struct explain *ex, size_t step, X509_STORE_CTX *verified, bool ok)
 {
-    const char *sni = ex->options->sni;
-    const char *host = sni != NULL && sni[0] != '\0' ? sni : ex->target.host;
+    const char *host = explain_name(ex);
     X509 *leaf = X509_STORE_CTX_get0_cert(verified);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(verified);
     int depth = X509_STORE_CTX_get_error_depth(verified);

@@ -251,10 +251,25 @@ static bool is_address(const char *host)
     return sock_address_from_ip(&address, host, 0);
 }
 
+static const char *without_last_dot(struct explain *ex, const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 1 && name[len - 1] == '.' ? arena_printf(&ex->arena, "%.*s", (int)len - 1, name)
+                                           : name;
+}
+
+const char *explain_name(struct explain *ex)
+{
+    const char *sni = ex->options->sni;
+
+    return without_last_dot(ex, sni != NULL && sni[0] != '\0' ? sni : ex->target.host);
+}
+
 static bool begin(struct explain *ex)
 {
-    const char *sni = ex->options->sni != NULL ? ex->options->sni : ex->target.host;
-    const char *name = sni[0] != '\0' ? sni : ex->target.host;
+    const char *sni = ex->options->sni;
+    const char *name = explain_name(ex);
 
     ex->ssl = SSL_new(ex->ctx);
     if (ex->ssl == NULL || SSL_set_app_data(ex->ssl, ex) != 1 || SSL_set_fd(ex->ssl, ex->fd) != 1) {
@@ -270,7 +285,7 @@ static bool begin(struct explain *ex)
     }
     /* An empty --sni sends none; the certificate is still checked against the URL's host. */
     return SSL_set1_host(ex->ssl, name) == 1 &&
-           (sni[0] == '\0' || SSL_set_tlsext_host_name(ex->ssl, name) == 1);
+           ((sni != NULL && sni[0] == '\0') || SSL_set_tlsext_host_name(ex->ssl, name) == 1);
 }
 
 /* ---- failures ---- */
@@ -332,6 +347,13 @@ static bool is_about_missing(const struct explain *ex)
             ex->alert_received == TLS_ALERT_BAD_CERTIFICATE);
 }
 
+/* It cannot be the name that is wrong, as none was sent. */
+static bool is_about_name(const struct explain *ex)
+{
+    return ex->alert_received == TLS_ALERT_UNRECOGNIZED_NAME &&
+           SSL_get_servername(ex->ssl, TLSEXT_NAMETYPE_host_name) == NULL;
+}
+
 bool explain_fail_tls(struct explain *ex, int ssl_error)
 {
     bool was_reset = ssl_error == SSL_ERROR_SYSCALL && errno == ECONNRESET;
@@ -354,6 +376,7 @@ bool explain_fail_tls(struct explain *ex, int ssl_error)
                                         tls_alert_name(ex->alert_received));
         return explain_fail(ex,
                             is_about_missing(ex) ? failure_cause(FAILURE_CLIENT_CERTIFICATE_MISSING)
+                            : is_about_name(ex)  ? failure_cause(FAILURE_SERVER_NAME_MISSING)
                                                  : handshake_cause_of(&facts),
                             explain_server(ex), name);
     }

@@ -107,6 +107,15 @@ static void check_backend_tls(const struct checker *checker, const struct backen
     const struct backend_tls_settings *tls = backend->tls;
 
     (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
+    for (size_t i = 0; tls->verify && tls->server_name == NULL && i < backend->server_count; i++) {
+        if (backend->servers[i].address.kind == ADDRESS_UNIX) {
+            config_report_add(checker->report, CONFIG_ERROR, backend->servers[i].address.place,
+                              "a server by a Unix socket has no name that its certificate could be "
+                              "checked for");
+            config_report_hint(checker->report, "add 'server_name' to 'tls' of the backend");
+            break;
+        }
+    }
     if (!tls->verify && check_is_given(checker, &tls->crl)) {
         config_report_add(checker->report, CONFIG_WARNING,
                           config_place(checker->settings, &tls->crl),

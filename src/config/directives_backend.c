@@ -54,10 +54,12 @@ static const struct directive backend_tls_directives[] = {
      SLOT(backend_tls_settings, server_name),
      .min = 1,
      .max = 253,
-     .check = name_check,
-     .pattern = "^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$",
+     .check = rule_server_name,
+     .pattern = "^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+)$",
      .doc = "The name that is asked for (SNI) and that the servers' certificates must carry.",
-     .more = "Without it, the host of the server's address.",
+     .more = "Without it, the host of the server's address. An IP address must be among the "
+             "certificate's addresses, and is not sent. Servers by a Unix socket have no host, so "
+             "their certificate's name, or address, has to be given.",
      .example = "server_name: api.internal"},
     {.name = "certificate",
      PEM_FILE,

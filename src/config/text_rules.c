@@ -1,5 +1,9 @@
 #include "config/text_rules.h"
 
+#include <arpa/inet.h>
+
+#include "config/address.h"
+
 static bool is_alnum(char c)
 {
     return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
@@ -288,4 +292,24 @@ bool rule_field(struct span name, struct span value, struct complaint *complaint
         return complain_hint(complaint, "remove it; receivers drop it anyhow");
     }
     return true;
+}
+
+bool rule_server_name(struct span text, struct complaint *complaint)
+{
+    char ip[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (text.len < sizeof(ip)) {
+        memcpy(ip, text.ptr, text.len);
+        ip[text.len] = '\0';
+        if (inet_pton(AF_INET, ip, &address) == 1 || inet_pton(AF_INET6, ip, &address) == 1) {
+            return true;
+        }
+    }
+    if (span_find(text, ':') < text.len) {
+        complain(complaint, "'%.*s' is neither a name nor an IP address", SPAN_ARG(text));
+        return complain_hint(complaint, "write it without a port and without brackets, as in "
+                                        "api.internal, 192.0.2.10 or 2001:db8::10");
+    }
+    return name_check(text, complaint);
 }

@@ -39,6 +39,13 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
     [FAILURE_CLIENT_CERTIFICATE_MISSING] =
         {"client_certificate_missing", "the server wants a client certificate, and none was sent",
          "give one with --cert and --key"},
+    [FAILURE_SERVER_NAME_MISSING] = {"server_name_missing",
+                                     "the server wants to be asked for a name (SNI), and none was "
+                                     "sent: clients send none for an "
+                                     "address",
+                                     "use a host name in the URL, or give one with --sni; on the "
+                                     "server, add a default site, or "
+                                     "the address to the hosts of a site"},
     [FAILURE_MISSING_INTERMEDIATE] =
         {"server_certificate_missing_intermediate",
          "the server did not send an intermediate certificate that leads to its root",

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from client import Connection, Ended, fetch, request_bytes
 from origins import Origin, echo_handler, response_bytes
+from tidegate import command
 from waiting import wait_until
 
 NAME = "api.internal"
@@ -479,3 +480,43 @@ def test_files_are_replaced_under_load(start, ca, folder):
                 thread.join(WAIT)
     assert set(statuses) == {200}
     assert {name for _, name in seen} == {"gate 1", "gate 2"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.1.2.3"])
+@pytest.mark.parametrize("by", ["ip", "name", "unix"])
+def test_server_name_that_is_an_address(start, ca, folder, host, by):
+    """It must be in the certificate, and is never sent as a name (RFC 6066 section 3)."""
+    asked = []
+    context = ca.issue("an address", [host]).server_context()
+    context.sni_callback = lambda sock, name, ctx: asked.append(name)
+    path = str(folder / "server.sock") if by == "unix" else None
+    with Origin(echo_handler(), tls=context, path=path) as origin:
+        folder.chmod(0o755)
+        address = {"ip": origin.address, "unix": f"unix:{path}",
+                   "name": origin.address.replace("127.0.0.1", "localhost")}[by]
+        gateway = start({"sites": [{"hosts": ["test.example"], "backend": {
+            "servers": [address], "tls": {"ca": str(ca.file), "server_name": host}}}]})
+        assert fetch(gateway.address).status == 200
+        assert asked == [None]
+        settings = {"sites": [{"hosts": ["test.example"], "backend": {
+            "servers": [address], "tls": {"ca": str(ca.file), "server_name": "10.9.9.9"}}}]}
+        expect_refusal(start, settings, "backend_certificate_wrong_name")
+
+
+def test_unix_socket_without_a_name_is_told_by_check(folder):
+    path = folder / "tidegate.yaml"
+    path.write_text(json.dumps({"listeners": [{"bind": "127.0.0.1:0"}], "sites": [
+        {"hosts": ["test.example"], "backend": {"servers": ["unix:/run/app.sock"], "tls": {}}}]}))
+    done = command("check", "-c", str(path))
+    assert done.returncode != 0 and "server_name" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("name, hint", [("[::1]", "without brackets"), ("a.example:443", "port"),
+                                        ("a b", "cannot be in one"), ("999.0.0.1", "IPv4")])
+def test_server_names_that_are_none(folder, name, hint):
+    path = folder / "tidegate.yaml"
+    path.write_text(json.dumps({"listeners": [{"bind": "127.0.0.1:0"}], "sites": [
+        {"hosts": ["test.example"], "backend": {"servers": ["127.0.0.1:1"],
+                                                "tls": {"server_name": name}}}]}))
+    done = command("check", "-c", str(path))
+    assert done.returncode != 0 and hint in done.stderr + done.stdout

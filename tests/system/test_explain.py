@@ -198,6 +198,31 @@ def test_sni(gateway, ca):
     assert step(answer, "certificate")["details"]["covers_host"] == f"{HOST}: yes"
 
 
+@pytest.mark.parametrize("host, options, sent, covered", [
+    (f"{HOST}.", (), HOST, HOST),
+    (HOST, ("--sni", f"{HOST}."), HOST, HOST),
+    (HOST, ("--sni", ""), "none sent", HOST),
+    ("127.0.0.1", (), "none sent", "127.0.0.1"),
+    (HOST, ("--sni", "127.0.0.1"), "none sent", "127.0.0.1")])
+def test_names_are_asked_for_as_curl_does(start, ca, host, options, sent, covered):
+    """Without a dot at the end, and no address; the certificate must carry what was meant."""
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "x"},
+                                "tls": ca.server(HOST, "127.0.0.1").settings()}]})
+    answer = explain_json(gateway, ca, *options, "--http1.1", host=host)
+    assert step(answer, "client_hello")["details"]["server_name"] == sent
+    assert step(answer, "certificate")["details"]["covers_host"] == f"{covered}: yes"
+    assert answer["ok"] is True
+
+
+@pytest.mark.parametrize("host, options", [("127.0.0.1", ()), (HOST, ("--sni", ""))])
+def test_name_that_was_not_sent_is_not_blamed(gateway, ca, host, options):
+    done = command("explain", f"https://{host}/", "--connect", f"127.0.0.1:{gateway.port}", "--ca",
+                   str(ca.file), "--json", *options)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and answer["failure"]["reason"] == "server_name_missing"
+    assert "with --sni" in done.stdout
+
+
 def test_plain_http(gateway, origin):
     done = command("explain", f"http://{origin.address}/plain")
     assert done.returncode == 0, done.stdout
