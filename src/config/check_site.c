@@ -152,9 +152,10 @@ static void check_match_client(const struct checker *checker, const struct site_
                  "add to the site's tls: clients: { verify: required, ca: partners.pem }");
     }
     if (!check_is_given(checker, &client->dns) && !check_is_given(checker, &client->uri) &&
-        !check_is_given(checker, &client->email) && !check_is_given(checker, &client->subject)) {
+        !check_is_given(checker, &client->email) && !check_is_given(checker, &client->subject) &&
+        !check_is_given(checker, &client->issuer)) {
         error_at(checker, client->place, "'client' names no client",
-                 "give one of 'dns', 'uri', 'email' and 'subject'");
+                 "give one of 'dns', 'uri', 'email', 'subject' and 'issuer'");
     }
 }
 

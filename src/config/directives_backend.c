@@ -48,6 +48,8 @@ static const struct directive backend_tls_directives[] = {
      PEM_FILE,
      SLOT(backend_tls_settings, ca),
      .doc = "PEM file: the authorities that may vouch for the servers; without it, the system's.",
+     .more = "They need not be roots: an intermediate, or the server's own certificate, is enough "
+             "(RFC 5280 section 6.1.1).",
      .example = "ca: internal-ca.pem"},
     {.name = "server_name",
      .type = DIRECTIVE_TEXT,
@@ -83,7 +85,8 @@ static const struct directive backend_tls_directives[] = {
      SLOT(backend_tls_settings, crl),
      .doc = "File of revocation lists (CRL): one of each CA above the servers' certificates, the "
             "root's too.",
-     .more = "PEM with any number of lists, or one in DER; read again when it has changed.",
+     .more = "PEM with any number of lists, or DER with lists one behind the other; read again "
+             "when it has changed.",
      .example = "crl: internal.crl"},
     {.name = "pins",
      .type = DIRECTIVE_TEXTS,

@@ -70,19 +70,22 @@ static const struct directive clients_directives[] = {
      PEM_FILE,
      SLOT(tls_clients_settings, ca),
      .doc = "PEM file: the authorities whose certificates clients may show.",
+     .more = "They need not be roots: with an intermediate alone in the file only the clients come "
+             "in that it issued, or CAs below it, and with a client's own certificate that client "
+             "alone (RFC 5280 section 6.1.1).",
      .example = "ca: partners.pem"},
     {.name = "crl",
      PEM_FILE,
      SLOT(tls_clients_settings, crl),
      .doc = "File of revocation lists (CRL): one of each CA above the clients' certificates, the "
             "root's too.",
-     .more =
-         "PEM with any number of lists, or one in DER. The file is looked at every second and "
-         "read again when it has changed: who is revoked is refused from the next handshake "
-         "on, resumed ones included. A list whose next update is past lets nobody in until it "
-         "is renewed. What only root may read the supervisor opens (`reload_certificates`). A file "
-         "that has changed and cannot be read, or is damaged, leaves the lists that were read "
-         "before in force, with an error in the log, and so until their next update is past.",
+     .more = "PEM with any number of lists, or DER with lists one behind the other. The file is "
+             "looked at every second and read again when it has changed: who is revoked is "
+             "refused from the next handshake on, resumed ones included. A list whose next update "
+             "is past lets nobody in until it is renewed. What only root may read the supervisor "
+             "opens (`reload_certificates`). A file that has changed and cannot be read, or is "
+             "damaged, leaves the lists that were read before in force, with an error in the log, "
+             "and so until their next update is past.",
      .example = "crl: partners.crl"},
     {.name = "depth",
      .type = DIRECTIVE_INTEGER,
@@ -352,6 +355,13 @@ static const struct directive match_client_directives[] = {
     {CLIENT_NAMES(subject, "subject", NULL),
      .doc = "The subject as a whole, as the access log writes it (`client_subject`, RFC 4514).",
      .example = "subject: [\"CN=billing,O=Partners\"]"},
+    {CLIENT_NAMES(issuer, "issuer", NULL),
+     .doc = "The CA that issued the client's certificate, by its subject as a whole (RFC 4514): "
+            "only this CA's clients.",
+     .more = "The name is that of a CA of the verified chain. Where other CAs under the same root "
+             "could bear the same name, trust the one that is meant alone: "
+             "`tls: { clients: { ca: ... } }` may name an intermediate.",
+     .example = "issuer: [\"CN=Partners CA,O=Example\"]"},
 };
 
 const struct section section_match_client = {

@@ -37,6 +37,7 @@ static const struct client_rule *build_client_rule(const struct match_client_set
     rule->uris = name_list(&settings->uri, arena);
     rule->emails = name_list(&settings->email, arena);
     rule->subjects = name_list(&settings->subject, arena);
+    rule->issuers = name_list(&settings->issuer, arena);
     return rule;
 }
 

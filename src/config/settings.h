@@ -145,6 +145,7 @@ struct match_client_settings {
     struct string_list uri;
     struct string_list email;
     struct string_list subject;
+    struct string_list issuer;
     struct place place;
 };
 

@@ -63,8 +63,10 @@ bool client_rule_fits(const struct client_rule *rule, const struct client_names 
         return false;
     }
     struct client_name_list subject = {&client->subject, 1};
+    struct client_name_list issuer = {&client->issuer, 1};
     return list_fits(&rule->dns, &client->dns, dns_matches) &&
            list_fits(&rule->uris, &client->uris, uri_matches) &&
            list_fits(&rule->emails, &client->emails, email_matches) &&
-           list_fits(&rule->subjects, &subject, subject_matches);
+           list_fits(&rule->subjects, &subject, subject_matches) &&
+           list_fits(&rule->issuers, &issuer, subject_matches);
 }

@@ -1,8 +1,9 @@
 /* Rules about a client's certificate: whom a route is for.
  *
- * A rule has up to four lists (DNS names, URIs, email addresses of the subjectAltName, and the
- * subject); the certificate must fit each list that is not empty, and fits a list by one entry of
- * it. Plain texts: whoever calls has verified the certificate. The memory is the caller's; no I/O.
+ * A rule has up to five lists (DNS names, URIs, email addresses of the subjectAltName, the
+ * subject and the issuer); the certificate must fit each list that is not empty, and fits a list by
+ * one entry of it. Plain texts: whoever calls has verified the certificate. The memory is the
+ * caller's; no I/O.
  */
 #ifndef TIDEGATE_EDGE_CLIENT_RULE_H
 #define TIDEGATE_EDGE_CLIENT_RULE_H
@@ -20,6 +21,7 @@ struct client_name_list {
 /* What a verified certificate says of its holder. */
 struct client_names {
     struct span subject; /* RFC 4514 text: "CN=alice,O=Partners" */
+    struct span issuer;  /* the same of the CA that issued it */
     struct client_name_list dns;
     struct client_name_list uris;
     struct client_name_list emails;
@@ -30,6 +32,7 @@ struct client_rule {
     struct client_name_list uris;     /* a URI, or with '*' at the end what begins so */
     struct client_name_list emails;   /* an address, or "*@host" */
     struct client_name_list subjects; /* the whole text */
+    struct client_name_list issuers;  /* the same */
 };
 
 /* client NULL: it showed no certificate, which fits no rule. */

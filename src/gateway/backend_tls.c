@@ -3,8 +3,13 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "gateway/tls_report.h"
+#include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
+
+/* A certificate that ends within these days is worth a warning at each start. */
+#define EXPIRY_WARNING_DAYS 14
 
 /* ---- building ---- */
 
@@ -45,6 +50,30 @@ static bool create_contexts(struct backend_tls *tls, struct error *error)
     return tls->context_h1 != NULL;
 }
 
+/* Of files that could be read: what servers, or we, will object to in them. */
+static bool check_files(const struct backend_tls *tls, struct config_report *report)
+{
+    struct tls_report to = {report, tls->settings->tls->place, false};
+    const struct cert_findings findings = {tls_report_finding, &to};
+    struct error ignored;
+    struct certificate *certificate = tls->options.certificate != NULL
+                                          ? certificate_load(tls->options.certificate, &ignored)
+                                          : NULL;
+
+    if (certificate != NULL) {
+        cert_check_own(certificate, CERT_FOR_SERVERS, time(NULL), EXPIRY_WARNING_DAYS, &findings);
+    }
+    certificate_destroy(certificate);
+    if (tls->files[BACKEND_TLS_CA] != NULL) {
+        cert_check_authorities(tls->files[BACKEND_TLS_CA], time(NULL), EXPIRY_WARNING_DAYS,
+                               &findings);
+    }
+    if (tls->options.crl != NULL && tls->files[BACKEND_TLS_CA] != NULL) {
+        cert_check_crl(tls->options.crl, tls->files[BACKEND_TLS_CA], time(NULL), &findings);
+    }
+    return !to.has_errors;
+}
+
 bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
                        struct trust *trust, struct config_report *report)
 {
@@ -73,7 +102,7 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
         config_report_add(report, CONFIG_ERROR, own->place, "%s", error.text);
         return false;
     }
-    return true;
+    return check_files(tls, report);
 }
 
 void backend_tls_free(struct backend_tls *tls)

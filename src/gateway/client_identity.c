@@ -36,6 +36,7 @@ static struct client_identity *identity_of(struct session *session)
     identity->has_certificate = tls_peer_read(&session->conn, &identity->arena, &identity->peer);
     identity->names = (struct client_names){
         .subject = identity->peer.subject,
+        .issuer = identity->peer.issuer,
         .dns = {identity->peer.dns, identity->peer.dns_count},
         .uris = {identity->peer.uris, identity->peer.uri_count},
         .emails = {identity->peer.emails, identity->peer.email_count},

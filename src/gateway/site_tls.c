@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "gateway/tls_report.h"
+#include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
@@ -136,12 +138,10 @@ static struct certificate *load_certificate(struct builder *b,
     if (!certificate_matches_key(certificate, settings->key, &error)) {
         fail(b, settings->place, &error);
     }
-    if (!certificate_check_strength(certificate, &error)) {
-        fail(b, settings->place, &error);
-    }
-    if (!certificate_check_time(certificate, time(NULL), EXPIRY_WARNING_DAYS, &error)) {
-        warn(b, settings->place, &error);
-    }
+    struct tls_report to = {b->report, settings->place, false};
+    cert_check_own(certificate, CERT_FOR_CLIENTS, time(NULL), EXPIRY_WARNING_DAYS,
+                   &(struct cert_findings){tls_report_finding, &to});
+    b->failed |= to.has_errors;
     return certificate;
 }
 
@@ -182,6 +182,23 @@ static void check_certificates(struct builder *b)
     free(certificates);
 }
 
+static void report_complaint(void *arg, const char *text)
+{
+    struct builder *b = arg;
+
+    config_report_add(b->report, CONFIG_WARNING, b->site->tls->place, "%s", text);
+}
+
+void site_tls_check_folder(const struct site_tls *tls, struct config_report *report)
+{
+    struct builder b = {.site = tls->settings, .report = report};
+    struct cert_listener listener = {report_complaint, &b};
+
+    if (tls->store != NULL) {
+        cert_store_check(tls->store, time(NULL), EXPIRY_WARNING_DAYS, &listener);
+    }
+}
+
 void site_tls_check_files(const struct site_settings *site, bool with_hosts,
                           struct config_report *report)
 {
@@ -199,14 +216,26 @@ void site_tls_check_files(const struct site_settings *site, bool with_hosts,
     }
 }
 
-/* ---- the folder ---- */
+/* ---- the authorities of clients ---- */
 
-static void report_complaint(void *arg, const char *text)
+static void check_clients(struct builder *b)
 {
-    struct builder *b = arg;
+    const struct tls_clients_settings *clients = b->site->tls->clients;
+    struct tls_report to;
 
-    config_report_add(b->report, CONFIG_WARNING, b->site->tls->place, "%s", text);
+    if (clients == NULL || clients->verify == CLIENT_VERIFY_OFF || clients->ca == NULL) {
+        return;
+    }
+    to = (struct tls_report){b->report, clients->place, false};
+    cert_check_authorities(clients->ca, time(NULL), EXPIRY_WARNING_DAYS,
+                           &(struct cert_findings){tls_report_finding, &to});
+    if (b->tls->options.client_crl != NULL) {
+        cert_check_crl(b->tls->options.client_crl, clients->ca, time(NULL),
+                       &(struct cert_findings){tls_report_finding, &to});
+    }
 }
+
+/* ---- the folder ---- */
 
 /* Whom the gateway will be; false: whoever it is now. */
 static bool find_reader(const struct settings *settings, uid_t *user, gid_t *group)
@@ -456,6 +485,7 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
         tls->options.store = tls->store;
     }
     check_certificates(&b);
+    check_clients(&b);
     check_policy(&b, &tls->options);
     if (b.failed) {
         return false;

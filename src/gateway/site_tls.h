@@ -58,6 +58,9 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
  * certificate cannot be used. For gateway/site_tls_refresh.c. */
 bool site_tls_check_certificate(struct site_tls *tls, size_t i,
                                 struct config_report *report) MUST_CHECK;
+/* Reads a folder's certificates and keys, all of them, as handshakes would, and reports what is
+ * wrong with them: for `tidegate check`, since a start reads only names. */
+void site_tls_check_folder(const struct site_tls *tls, struct config_report *report);
 /* For settings that have errors: reports what is wrong with the files of the site's certificates
  * all the same. Without `with_hosts` it does not ask whether they cover the site's hosts. */
 void site_tls_check_files(const struct site_settings *site, bool with_hosts,

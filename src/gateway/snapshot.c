@@ -165,6 +165,9 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         b->failed |= !site_tls_build(site->tls_source, b->snapshot->settings, settings,
                                      &b->snapshot->trust, b->snapshot->ocsp, arena, b->report);
         site->tls = site->tls_source->context;
+        if (!b->is_for_real) {
+            site_tls_check_folder(site->tls_source, b->report);
+        }
     }
 }
 

@@ -183,6 +183,10 @@ static void read_entry(struct reader *reader, struct cert_entry *entry)
         complain(entry, "has no key, neither in it nor beside it in a .key file");
         return;
     }
+    if (scan.is_odd_curve) {
+        complain(entry, "has a key on a curve that TLS does not use (make one on P-256)");
+        return;
+    }
     entry->kind = scan.kind;
     entry->not_before = scan.not_before;
     entry->not_after = scan.not_after;

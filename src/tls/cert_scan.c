@@ -132,7 +132,24 @@ static bool read_time(struct cursor *in, int64_t *seconds)
            text.ptr[0] == 'Z';
 }
 
-static bool read_kind(struct cursor *in, enum cert_kind *kind)
+/* Named curves that TLS signs with (RFC 8446 section 4.2.3). */
+static bool is_usual_curve(struct span oid)
+{
+    static const struct span curves[] = {
+        SPAN("\x2a\x86\x48\xce\x3d\x03\x01\x07"), /* P-256 */
+        SPAN("\x2b\x81\x04\x00\x22"),             /* P-384 */
+        SPAN("\x2b\x81\x04\x00\x23"),             /* P-521 */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
+        if (span_eq(oid, curves[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_kind(struct cursor *in, enum cert_kind *kind, bool *is_odd_curve)
 {
     static const struct {
         struct span oid;
@@ -155,6 +172,8 @@ static bool read_kind(struct cursor *in, enum cert_kind *kind)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (span_eq(oid, kinds[i].oid)) {
             *kind = kinds[i].kind;
+            *is_odd_curve = *kind == CERT_KIND_EC &&
+                            !(expect(&algorithm, DER_OID, &oid) && is_usual_curve(oid));
             return true;
         }
     }
@@ -233,7 +252,7 @@ bool cert_scan_der(struct span der, struct cert_scan *scan)
            enter(&tbs, DER_SEQUENCE, &validity) && read_time(&validity, &scan->not_before) &&
            read_time(&validity, &scan->not_after) &&
            expect(&tbs, DER_SEQUENCE, &skipped) && /* subject */
-           read_kind(&tbs, &scan->kind) && read_extensions(&tbs, scan);
+           read_kind(&tbs, &scan->kind, &scan->is_odd_curve) && read_extensions(&tbs, scan);
 }
 
 bool cert_scan_next_name(struct cert_scan *scan, struct span *name)

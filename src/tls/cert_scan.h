@@ -16,6 +16,7 @@ enum cert_kind { CERT_KIND_RSA, CERT_KIND_EC, CERT_KIND_ED, CERT_KIND_COUNT };
 
 struct cert_scan {
     enum cert_kind kind;
+    bool is_odd_curve;  /* an EC key on one that TLS does not sign with */
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;
     struct span alternative_names; /* the GeneralNames' content, into the DER; len 0: none */

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "tls/cert_check.h"
 #include "tls/cert_index.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
@@ -382,6 +383,51 @@ size_t cert_store_loaded(struct cert_store *store)
     count = store->loaded_count;
     (void)pthread_mutex_unlock(&store->lock);
     return count;
+}
+
+static void tell_finding(void *arg, bool is_error, const char *text, const char *hint)
+{
+    const struct cert_listener *listener = arg;
+    char whole[1400];
+
+    (void)snprintf(whole, sizeof(whole), "%s%s%s%s", text, hint != NULL ? "; " : "",
+                   hint != NULL ? hint : "", is_error ? ": it is not used" : "");
+    listener->complain(listener->arg, whole);
+}
+
+static void check_entry(const struct cert_store *store, const struct cert_entry *entry, int64_t now,
+                        unsigned soon_days, const struct cert_listener *listener)
+{
+    const char *key_file = entry->files[CERT_FILE_KEY];
+    char *path = path_of(store, entry->files[CERT_FILE_CERTIFICATE]);
+    char *key_path =
+        path_of(store, key_file != NULL ? key_file : entry->files[CERT_FILE_CERTIFICATE]);
+    struct error error;
+    struct certificate *certificate = certificate_load(path, &error);
+
+    if (certificate == NULL) {
+        tell_finding((void *)(uintptr_t)listener, true, error.text, NULL);
+    } else {
+        if (!certificate_matches_key(certificate, key_path, &error)) {
+            tell_finding((void *)(uintptr_t)listener, true, error.text, NULL);
+        }
+        cert_check_own(certificate, CERT_FOR_CLIENTS, now, soon_days,
+                       &(struct cert_findings){tell_finding, (void *)(uintptr_t)listener});
+    }
+    certificate_destroy(certificate);
+    free(path);
+    free(key_path);
+    ERR_clear_error();
+}
+
+void cert_store_check(struct cert_store *store, int64_t now, unsigned soon_days,
+                      const struct cert_listener *listener)
+{
+    for (size_t i = 0; i < store->index->count; i++) {
+        if (store->index->entries[i]->is_usable) {
+            check_entry(store, store->index->entries[i], now, soon_days, listener);
+        }
+    }
 }
 
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,

@@ -58,6 +58,11 @@ bool cert_store_is_file_name(const char *name);
 struct cert_counts cert_store_counts(struct cert_store *store);
 /* Whether a certificate answers for this host: by its own name, or by a wildcard. Any case. */
 bool cert_store_has(struct cert_store *store, struct span host);
+/* Reads every certificate of the folder with its key, and tells of each what keeps it from being
+ * used, or what clients will object to; without a bound on the number of complaints. It keeps
+ * nothing: a folder of ten thousand takes seconds. */
+void cert_store_check(struct cert_store *store, int64_t now, unsigned soon_days,
+                      const struct cert_listener *listener);
 /* How many keys a user may not read, going by the files' modes; the first one's path is put into
  * `path`. */
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,

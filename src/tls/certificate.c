@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/span.h"
 #include "base/strbuf.h"
+#include "tls/cert_name.h"
 #include "tls/pem_file.h"
 #include "tls/private_key.h"
+#include "tls/x509_words.h"
 
 #define NAMES_SHOWN 8
 #define SECONDS_PER_DAY 86400
@@ -37,22 +38,6 @@ X509 *certificate_x509(const struct certificate *certificate, size_t n)
 size_t certificate_chain_length(const struct certificate *certificate)
 {
     return (size_t)sk_X509_num(certificate->chain);
-}
-
-static char *name_text(const X509_NAME *name)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes;
-    char *text;
-    long len;
-
-    CHECK(bio != NULL);
-    /* RFC 2253, but UTF-8 stays readable; control characters are still escaped. */
-    (void)X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
-    len = BIO_get_mem_data(bio, &bytes);
-    text = xstrndup(bytes != NULL ? bytes : "", len > 0 ? (size_t)len : 0);
-    BIO_free(bio);
-    return text;
 }
 
 static void describe_key(struct certificate *certificate)
@@ -157,6 +142,19 @@ static bool covers_wildcard(const struct certificate *certificate, const char *h
     return is_covered;
 }
 
+static bool covers_name(const struct certificate *certificate, const char *host)
+{
+    GENERAL_NAMES *names = alternative_names(certificate);
+    enum cert_cover cover = CERT_COVER_NONE;
+    struct span name;
+
+    for (int n = 0; names != NULL && cover == CERT_COVER_NONE && dns_name(names, &n, &name);) {
+        cover = cert_name_cover(name, span_from_cstr(host));
+    }
+    GENERAL_NAMES_free(names);
+    return cover != CERT_COVER_NONE;
+}
+
 bool certificate_covers(const struct certificate *certificate, const char *host)
 {
     X509 *leaf = certificate_x509(certificate, 0);
@@ -183,10 +181,7 @@ bool certificate_covers(const struct certificate *certificate, const char *host)
         return X509_check_ip_asc(leaf, host, 0) == 1;
     }
     /* Clients stopped to look for host names in the subject (RFC 9525 section 2). */
-    return X509_check_host(leaf, host, strlen(host),
-                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
-                           NULL) == 1;
+    return covers_name(certificate, host);
 }
 
 /* ---- loading ---- */
@@ -199,8 +194,13 @@ static bool check_order(const struct certificate *certificate, struct error *err
         if (X509_check_issued(issuer, subject) == X509_V_OK) {
             continue;
         }
-        char *name = name_text(X509_get_subject_name(subject));
-        char *next = name_text(X509_get_subject_name(issuer));
+        if (X509_cmp(issuer, subject) == 0) {
+            return error_set(
+                error, "'%s' has the same certificate twice (%zu and %zu): remove one of them",
+                certificate->path, i, i + 1);
+        }
+        char *name = x509_words_name(X509_get_subject_name(subject));
+        char *next = x509_words_name(X509_get_subject_name(issuer));
         (void)error_set(error,
                         "'%s' is out of order: certificate %zu (%.200s) was not issued by "
                         "certificate %zu (%.200s): put the site's own certificate first, then the "
@@ -224,8 +224,8 @@ struct certificate *certificate_load(const char *path, struct error *error)
     certificate = xcalloc(1, sizeof(*certificate));
     certificate->chain = chain;
     certificate->path = xstrdup(path);
-    certificate->subject = name_text(X509_get_subject_name(sk_X509_value(chain, 0)));
-    certificate->issuer = name_text(X509_get_issuer_name(sk_X509_value(chain, 0)));
+    certificate->subject = x509_words_name(X509_get_subject_name(sk_X509_value(chain, 0)));
+    certificate->issuer = x509_words_name(X509_get_issuer_name(sk_X509_value(chain, 0)));
     describe_key(certificate);
     describe_fingerprint(certificate);
     describe_names(certificate);
@@ -258,29 +258,23 @@ bool certificate_matches_key(const struct certificate *certificate, const char *
 
 /* ---- time ---- */
 
-static int64_t seconds_of(const ASN1_TIME *at)
-{
-    struct tm tm;
-
-    return ASN1_TIME_to_tm(at, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
 int64_t certificate_not_before(const struct certificate *certificate)
 {
-    return seconds_of(X509_get0_notBefore(certificate_x509(certificate, 0)));
+    return x509_words_seconds(X509_get0_notBefore(certificate_x509(certificate, 0)));
 }
 
 int64_t certificate_not_after(const struct certificate *certificate)
 {
-    return seconds_of(X509_get0_notAfter(certificate_x509(certificate, 0)));
+    return x509_words_seconds(X509_get0_notAfter(certificate_x509(certificate, 0)));
 }
 
 static enum certificate_time time_of(const X509 *x509, int64_t now)
 {
-    if (now < seconds_of(X509_get0_notBefore(x509))) {
+    if (now < x509_words_seconds(X509_get0_notBefore(x509))) {
         return CERTIFICATE_NOT_YET_VALID;
     }
-    return now > seconds_of(X509_get0_notAfter(x509)) ? CERTIFICATE_EXPIRED : CERTIFICATE_CURRENT;
+    return now > x509_words_seconds(X509_get0_notAfter(x509)) ? CERTIFICATE_EXPIRED
+                                                              : CERTIFICATE_CURRENT;
 }
 
 enum certificate_time certificate_time_at(const struct certificate *certificate, int64_t now)
@@ -288,41 +282,30 @@ enum certificate_time certificate_time_at(const struct certificate *certificate,
     return time_of(certificate_x509(certificate, 0), now);
 }
 
-static const char *date_text(int64_t seconds, char text[32])
-{
-    time_t at = (time_t)seconds;
-    struct tm tm;
-
-    if (gmtime_r(&at, &tm) == NULL || strftime(text, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0) {
-        (void)snprintf(text, 32, "an unknown date");
-    }
-    return text;
-}
-
-static bool warn_time(const struct certificate *certificate, size_t n, int64_t now,
-                      unsigned soon_days, struct error *warning)
+bool certificate_check_time_of(const struct certificate *certificate, size_t n, int64_t now,
+                               unsigned soon_days, struct error *warning)
 {
     const X509 *x509 = certificate_x509(certificate, n);
-    int64_t from = seconds_of(X509_get0_notBefore(x509));
-    int64_t until = seconds_of(X509_get0_notAfter(x509));
+    int64_t from = x509_words_seconds(X509_get0_notBefore(x509));
+    int64_t until = x509_words_seconds(X509_get0_notAfter(x509));
     const char *which = n == 0 ? "the certificate" : "an intermediate certificate";
     char date[32];
 
     switch (time_of(x509, now)) {
     case CERTIFICATE_EXPIRED:
         return error_set(warning, "%s in '%s' expired on %s: clients will refuse it; renew it",
-                         which, certificate->path, date_text(until, date));
+                         which, certificate->path, x509_words_date(until, date));
     case CERTIFICATE_NOT_YET_VALID:
         return error_set(warning,
                          "%s in '%s' is not valid before %s: clients will refuse it until then; "
                          "look at this machine's clock too",
-                         which, certificate->path, date_text(from, date));
+                         which, certificate->path, x509_words_date(from, date));
     case CERTIFICATE_CURRENT:
         break;
     }
     if (until - now < (int64_t)soon_days * SECONDS_PER_DAY) {
         return error_set(warning, "%s in '%s' expires on %s: renew it soon", which,
-                         certificate->path, date_text(until, date));
+                         certificate->path, x509_words_date(until, date));
     }
     return true;
 }
@@ -331,7 +314,7 @@ bool certificate_check_time(const struct certificate *certificate, int64_t now, 
                             struct error *warning)
 {
     for (size_t i = 0; i < certificate_chain_length(certificate); i++) {
-        if (!warn_time(certificate, i, now, soon_days, warning)) {
+        if (!certificate_check_time_of(certificate, i, now, soon_days, warning)) {
             return false;
         }
     }
@@ -339,6 +322,32 @@ bool certificate_check_time(const struct certificate *certificate, int64_t now, 
 }
 
 /* ---- strength ---- */
+
+/* The curves that TLS signs with (RFC 8446 section 4.2.3): with a key on another one no handshake
+ * comes about, whatever the client. */
+static bool check_curve(const struct certificate *certificate, size_t n, const EVP_PKEY *key,
+                        struct error *error)
+{
+    static const char *const curves[] = {"prime256v1", "secp384r1", "secp521r1"};
+    char group[64] = "an unknown curve";
+    size_t len;
+
+    if (n != 0 || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) {
+        return true; /* an issuer signs no handshake */
+    }
+    (void)EVP_PKEY_get_group_name(key, group, sizeof(group), &len);
+    for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
+        if (strcmp(group, curves[i]) == 0) {
+            return true;
+        }
+    }
+    return error_set(
+        error,
+        "the key of the certificate in '%s' is on the curve %s, which TLS does not use, "
+        "so that no client could connect: make a new key (openssl genpkey -algorithm "
+        "EC -pkeyopt ec_paramgen_curve:P-256) and request a certificate for it",
+        certificate->path, group);
+}
 
 static bool check_signature(const struct certificate *certificate, size_t n, struct error *error)
 {
@@ -380,7 +389,7 @@ bool certificate_check_strength(const struct certificate *certificate, struct er
                              "ec_paramgen_curve:P-256) and request a certificate for it",
                              i + 1, certificate->path, bits, least);
         }
-        if (!check_signature(certificate, i, error)) {
+        if (!check_curve(certificate, i, key, error) || !check_signature(certificate, i, error)) {
             return false;
         }
     }

@@ -39,7 +39,11 @@ enum certificate_time certificate_time_at(const struct certificate *certificate,
  * soon_days: also warn when one ends within so many days. */
 bool certificate_check_time(const struct certificate *certificate, int64_t now, unsigned soon_days,
                             struct error *warning) MUST_CHECK;
-/* False with an error for RSA keys below 2048 bits and curves below 224 bits. */
+/* The same for the n-th certificate of the chain alone. */
+bool certificate_check_time_of(const struct certificate *certificate, size_t n, int64_t now,
+                               unsigned soon_days, struct error *warning) MUST_CHECK;
+/* False with an error for RSA keys below 2048 bits, curves below 224 bits, and a leaf's on a curve
+ * that TLS does not use. */
 bool certificate_check_strength(const struct certificate *certificate,
                                 struct error *error) MUST_CHECK;
 

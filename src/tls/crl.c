@@ -10,6 +10,7 @@
 
 #include "tls/file_opener.h"
 #include "tls/pem_file.h"
+#include "tls/pem_kind.h"
 
 /* One for each authority of a chain, and some more. */
 #define LISTS_MAX 1024
@@ -26,36 +27,53 @@ struct crl_file {
 
 /* ---- the lists ---- */
 
+/* Lists in DER, one behind the other. */
+static void parse_der(BIO *bio, STACK_OF(X509_CRL) * crls)
+{
+    X509_CRL *one;
+
+    while (sk_X509_CRL_num(crls) <= LISTS_MAX && BIO_pending(bio) > 0 &&
+           (one = d2i_X509_CRL_bio(bio, NULL)) != NULL) {
+        CHECK(sk_X509_CRL_push(crls, one) > 0);
+    }
+}
+
+static void parse_pem(BIO *bio, STACK_OF(X509_CRL) * crls)
+{
+    X509_CRL *one;
+
+    while (sk_X509_CRL_num(crls) <= LISTS_MAX &&
+           (one = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+        CHECK(sk_X509_CRL_push(crls, one) > 0);
+    }
+}
+
 static bool parse(const char *path, struct span bytes, STACK_OF(X509_CRL) * crls,
                   struct error *error)
 {
-    BIO *bio = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
-    bool is_der = (unsigned char)bytes.ptr[0] == 0x30;
-    X509_CRL *one;
+    struct span text = pem_kind_skip_mark(bytes);
+    BIO *bio = BIO_new_mem_buf(text.ptr, (int)text.len);
+    bool is_der = (unsigned char)text.ptr[0] == 0x30;
+    bool is_whole;
 
     CHECK(bio != NULL);
-    while (sk_X509_CRL_num(crls) <= LISTS_MAX &&
-           (one = is_der ? d2i_X509_CRL_bio(bio, NULL)
-                         : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
-        CHECK(sk_X509_CRL_push(crls, one) > 0);
-        if (is_der) {
-            break;
-        }
-    }
+    (is_der ? parse_der : parse_pem)(bio, crls);
+    is_whole = is_der ? BIO_pending(bio) == 0
+                      : ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     BIO_free(bio);
-    unsigned long reason = ERR_peek_last_error();
     ERR_clear_error();
     int count = sk_X509_CRL_num(crls);
     if (count > LISTS_MAX) {
         return error_set(error, "'%s' holds more than %d lists", path, LISTS_MAX);
     }
     /* A list left out would let in whom it names. */
-    if (count != 0 && !is_der && ERR_GET_REASON(reason) != PEM_R_NO_START_LINE) {
+    if (count != 0 && !is_whole) {
         return error_set(error, "list %d in '%s' is damaged: copy the file anew", count + 1, path);
     }
-    return count != 0 ||
-           error_set(error, "'%s' holds no list of revoked certificates (-----BEGIN X509 CRL-----)",
-                     path);
+    if (count != 0 && !is_der && !pem_kind_check_lines(path, text, "X509 CRL", error)) {
+        return false;
+    }
+    return count != 0 || pem_kind_explain(path, bytes, PEM_WANTS_CRL, error);
 }
 
 static int64_t seconds_of(const ASN1_TIME *time)

@@ -57,6 +57,8 @@ static long verdict_of(long verify_result)
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     case X509_V_ERR_CA_KEY_TOO_SMALL:
         return X509_V_ERR_EE_KEY_TOO_SMALL;
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+        return X509_V_ERR_UNABLE_TO_GET_CRL;
     case X509_V_ERR_CRL_NOT_YET_VALID:
         return X509_V_ERR_CRL_HAS_EXPIRED;
     default:
@@ -129,7 +131,9 @@ static const struct cause_row reason_rows[] = {
     {SSL_R_NO_SUITABLE_KEY_SHARE, NO_GROUP},
     {SSL_R_NO_SHARED_GROUPS, NO_GROUP},
     {SSL_R_NO_SUITABLE_GROUPS, NO_GROUP},
-    {SSL_R_WRONG_CURVE, NO_GROUP},
+    {SSL_R_WRONG_CURVE,
+     {"wrong_curve", "the peer's key, or its certificate's, is on a curve that is not taken here",
+      "use P-256; for another one add it to tls.groups of the site"}},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
      {"client_certificate_missing", "the client sent no certificate, and this site requires one",
       "give the client a certificate from a CA of tls.clients.ca, or make it optional"}},
@@ -141,6 +145,10 @@ static const struct cause_row reason_rows[] = {
     {SSL_R_WRONG_VERSION_NUMBER, NOT_TLS},
     {SSL_R_BAD_PROTOCOL_VERSION_NUMBER, NOT_TLS},
     {SSL_R_INVALID_SESSION_ID, NOT_TLS},
+    {SSL_R_CERT_CB_ERROR,
+     {"certificate_unusable", "the certificate for this name, or its key, cannot be used",
+      "see the reason beside this message, and mend the file; `tidegate check` reads the whole "
+      "folder"}},
     {SSL_R_INAPPROPRIATE_FALLBACK,
      {"inappropriate_fallback", "the client fell back to an older TLS version without need",
       "something between the two may have broken its first attempt"}},

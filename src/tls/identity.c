@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/cert_name.h"
 #include "tls/private_key.h"
 
 static enum cert_kind kind_of(const EVP_PKEY *key)
@@ -87,18 +88,6 @@ bool identity_give(const struct identity *identity, SSL *ssl)
 
 /* ---- names ---- */
 
-static bool matches(struct span pattern, struct span name, bool *is_wildcard)
-{
-    const char *dot = memchr(name.ptr, '.', name.len);
-
-    *is_wildcard = pattern.len > 2 && pattern.ptr[0] == '*' && pattern.ptr[1] == '.';
-    if (!*is_wildcard) {
-        return span_ieq(pattern, name);
-    }
-    return dot != NULL && dot != name.ptr &&
-           span_ieq(span_skip(pattern, 1), span_skip(name, (size_t)(dot - name.ptr)));
-}
-
 enum cert_cover identity_cover(const struct identity *identity, struct span name)
 {
     int count = name.len != 0 ? sk_GENERAL_NAME_num(identity->names) : 0;
@@ -106,13 +95,14 @@ enum cert_cover identity_cover(const struct identity *identity, struct span name
 
     for (int i = 0; cover != CERT_COVER_EXACT && i < count; i++) {
         const GENERAL_NAME *general = sk_GENERAL_NAME_value(identity->names, i);
-        bool is_wildcard;
-        if (general->type == GEN_DNS &&
-            matches(span_make(ASN1_STRING_get0_data(general->d.dNSName),
-                              (size_t)ASN1_STRING_length(general->d.dNSName)),
-                    name, &is_wildcard)) {
-            cover = is_wildcard ? CERT_COVER_WILDCARD : CERT_COVER_EXACT;
+        enum cert_cover of_name;
+        if (general->type != GEN_DNS) {
+            continue;
         }
+        of_name = cert_name_cover(span_make(ASN1_STRING_get0_data(general->d.dNSName),
+                                            (size_t)ASN1_STRING_length(general->d.dNSName)),
+                                  name);
+        cover = of_name < cover ? of_name : cover;
     }
     return cover;
 }

@@ -9,6 +9,7 @@
 #include "base/span.h"
 #include "tls/cert_store.h"
 #include "tls/identity.h"
+#include "tls/ssl_note.h"
 
 struct own_certificates {
     struct cert_store *store; /* NULL: none */
@@ -126,6 +127,7 @@ static int on_choose(SSL *ssl, void *arg)
         return 1;
     }
     log_limited(&limiter, LOG_LEVEL_ERROR, "no certificate for %s: %s", text, error.text);
+    ssl_note_set(ssl, span_from_cstr(error.text));
     return 0;
 }
 

@@ -11,7 +11,10 @@
 #include <time.h>
 
 #include "base/span.h"
+#include "base/strbuf.h"
 #include "tls/crl.h"
+#include "tls/ssl_note.h"
+#include "tls/x509_words.h"
 
 #define PIN_BYTES 32
 /* A ticket travels in each ClientHello: a chain above this is not kept in it. */
@@ -23,6 +26,7 @@ struct peer_verify {
     size_t pin_count;
     bool skip_chain;
     bool keep_chain;
+    bool is_server;
     unsigned char trust[PEER_VERIFY_STATE_BYTES];
 };
 
@@ -101,6 +105,27 @@ static bool chain_is_pinned(const struct peer_verify *verify, X509_STORE_CTX *ct
     return false;
 }
 
+/* The connection's own callback, which goes before ours. */
+static __thread X509_STORE_CTX_verify_cb next_callback;
+
+/* An anchor that is no root is not part of the path (RFC 5280 section 6.1.1): who issued it is
+ * nobody's business, and neither is that one's list. */
+static int on_verify_error(int ok, X509_STORE_CTX *ctx)
+{
+    int error = X509_STORE_CTX_get_error(ctx);
+    int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+    X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+
+    if (ok == 0 &&
+        (error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) &&
+        X509_STORE_CTX_get_error_depth(ctx) == last && at != NULL &&
+        (X509_get_extension_flags(at) & EXFLAG_SS) == 0) {
+        X509_STORE_CTX_set_error(ctx, X509_V_OK);
+        return 1;
+    }
+    return next_callback != NULL ? next_callback(ok, ctx) : ok;
+}
+
 static bool verify_chain(const struct peer_verify *verify, X509_STORE_CTX *ctx)
 {
     struct crl_lists *lists;
@@ -112,10 +137,62 @@ static bool verify_chain(const struct peer_verify *verify, X509_STORE_CTX *ctx)
     lists = crl_file_lists(verify->crl);
     X509_STORE_CTX_set0_crls(ctx, lists->crls);
     X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    next_callback = X509_STORE_CTX_get_verify_cb(ctx);
+    X509_STORE_CTX_set_verify_cb(ctx, on_verify_error);
     ok = X509_verify_cert(ctx) > 0;
+    X509_STORE_CTX_set_verify_cb(ctx, next_callback);
     X509_STORE_CTX_set0_crls(ctx, NULL);
     crl_lists_release(lists);
     return ok;
+}
+
+/* ---- what was refused ---- */
+
+static bool is_about_list(int verdict)
+{
+    return verdict == X509_V_ERR_UNABLE_TO_GET_CRL ||
+           verdict == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
+           verdict == X509_V_ERR_CRL_HAS_EXPIRED || verdict == X509_V_ERR_CRL_NOT_YET_VALID ||
+           verdict == X509_V_ERR_CRL_SIGNATURE_FAILURE;
+}
+
+/* The authority at fault: whose list it is, or the one above the peer that does not hold. */
+static void add_authority(struct strbuf *note, X509_STORE_CTX *ctx, int verdict)
+{
+    X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+    bool is_list = is_about_list(verdict);
+    char *name;
+
+    if (at == NULL || (!is_list && X509_STORE_CTX_get_error_depth(ctx) == 0)) {
+        return;
+    }
+    name = x509_words_name(is_list ? X509_get_issuer_name(at) : X509_get_subject_name(at));
+    strbuf_printf(note, is_list ? "the list of \"%.200s\"; " : "the certificate of \"%.200s\"; ",
+                  name);
+    free(name);
+}
+
+static void take_note(const struct peer_verify *verify, X509_STORE_CTX *ctx)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+    X509 *peer = X509_STORE_CTX_get0_cert(ctx);
+    int verdict = X509_STORE_CTX_get_error(ctx);
+    struct strbuf note;
+
+    if (is_about_list(verdict)) {
+        X509_STORE_CTX_set_error(ctx, verdict + (int)PEER_VERIFY_OWN_VERDICT);
+    }
+    strbuf_init(&note);
+    add_authority(&note, ctx, verdict);
+    if (verify->is_server && peer != NULL) {
+        char *whose = x509_words_whose(peer);
+        strbuf_add_cstr(&note, whose);
+        free(whose);
+    } else if (note.len >= 2) {
+        note.len -= 2; /* nothing follows the "; " */
+    }
+    ssl_note_set(ssl, strbuf_span(&note));
+    strbuf_free(&note);
 }
 
 static int on_verify(X509_STORE_CTX *ctx, void *arg)
@@ -125,6 +202,7 @@ static int on_verify(X509_STORE_CTX *ctx, void *arg)
     if (verify->skip_chain) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
     } else if (!verify_chain(verify, ctx)) {
+        take_note(verify, ctx);
         return 0;
     }
     if (verify->pin_count != 0 && !chain_is_pinned(verify, ctx)) {
@@ -382,6 +460,7 @@ bool peer_verify_install(SSL_CTX *ssl_ctx, const struct peer_verify_options *opt
     (void)pthread_once(&index_once, make_index);
     verify->skip_chain = options->skip_chain;
     verify->keep_chain = options->keep_chain;
+    verify->is_server = options->is_server;
     verify->crl = options->crl != NULL ? crl_file_hold(options->crl) : NULL;
     if (!read_pins(verify, options, error)) {
         peer_verify_destroy(verify);

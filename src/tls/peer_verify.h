@@ -29,6 +29,18 @@ struct peer_verify_options {
 bool peer_verify_install(SSL_CTX *ssl_ctx, const struct peer_verify_options *options,
                          struct error *error) MUST_CHECK;
 
+/* What a verdict is about is left with the connection (tls/ssl_note.h): the authority whose list is
+ * missing, the certificate above that has expired; and for a client whose certificate it is.
+ *
+ * A verdict about a revocation list is told to the peer as "certificate_unknown" (46), since its
+ * own certificate may be fine; the library would say "expired" or "unknown CA". For that the
+ * verdict is carried with an offset, and taken back here. */
+#define PEER_VERIFY_OWN_VERDICT 0x10000L
+static inline long peer_verify_verdict(long verify_result)
+{
+    return verify_result > PEER_VERIFY_OWN_VERDICT ? verify_result - PEER_VERIFY_OWN_VERDICT
+                                                   : verify_result;
+}
 /* The certificates above the client's own, as they were verified, without the root: those of this
  * handshake, or of the one that a ticket stands for (only with keep_chain). The caller's: free with
  * sk_X509_pop_free. NULL: none. */

@@ -13,6 +13,7 @@
 
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
+#include "tls/pem_kind.h"
 
 static bool open_failed(const char *path, const char *what, struct error *error)
 {
@@ -80,87 +81,11 @@ void pem_file_free(struct span *bytes)
     *bytes = span_make(NULL, 0);
 }
 
-bool pem_file_contains(struct span bytes, const char *text)
-{
-    return memmem(bytes.ptr, bytes.len, text, strlen(text)) != NULL;
-}
-
-/* A SEQUENCE that fills the file; *content is what it holds. */
-static bool is_sequence(struct span bytes, struct cursor *content)
-{
-    struct cursor c = cursor_make(bytes);
-    uint8_t tag, length, byte;
-    size_t len = 0;
-
-    if (!cursor_u8(&c, &tag) || tag != 0x30 || !cursor_u8(&c, &length)) {
-        return false;
-    }
-    if (length < 0x80) {
-        len = length;
-    }
-    for (uint8_t i = 0x80; i < length; i++) {
-        if (length > 0x84 || !cursor_u8(&c, &byte)) {
-            return false;
-        }
-        len = len << 8 | byte;
-    }
-    *content = c;
-    return len != 0 && cursor_left(&c) == len;
-}
-
-const char *pem_file_der_hint(struct span bytes, bool is_key)
-{
-    static const struct span pkcs12_version = SPAN("\x02\x01\x03");
-    struct cursor content;
-    struct span start;
-
-    if (!is_sequence(bytes, &content)) {
-        return NULL;
-    }
-    if (cursor_bytes(&content, pkcs12_version.len, &start) && span_eq(start, pkcs12_version)) {
-        return is_key ? "it looks like PKCS#12; convert it with: openssl pkcs12 -nocerts -noenc "
-                        "-in FILE -out key.pem"
-                      : "it looks like PKCS#12; convert it with: openssl pkcs12 -nokeys -in FILE "
-                        "-out cert.pem";
-    }
-    return is_key ? "it looks like DER; convert it with: openssl pkey -inform DER -in FILE -out "
-                    "key.pem"
-                  : "it looks like DER; convert it with: openssl x509 -inform DER -in FILE -out "
-                    "cert.pem";
-}
-
-static bool no_certificates(const char *path, struct span bytes, struct error *error)
-{
-    const char *hint = pem_file_der_hint(bytes, false);
-
-    if (hint != NULL) {
-        return error_set(error, "'%s' is no PEM file: %s", path, hint);
-    }
-    if (pem_file_contains(bytes, "CERTIFICATE REQUEST-----")) {
-        return error_set(error,
-                         "'%s' holds a signing request, not a certificate: send it to a CA and use "
-                         "what comes back",
-                         path);
-    }
-    if (pem_file_contains(bytes, "PRIVATE KEY-----")) {
-        return error_set(error,
-                         "'%s' holds a private key and no certificate: were 'certificate' and "
-                         "'key' swapped?",
-                         path);
-    }
-    if (pem_file_contains(bytes, "-----BEGIN PKCS7-----")) {
-        return error_set(error,
-                         "'%s' is PKCS#7: convert it with: openssl pkcs7 -print_certs -in FILE "
-                         "-out cert.pem",
-                         path);
-    }
-    return error_set(error, "'%s' holds no PEM certificate (-----BEGIN CERTIFICATE-----)", path);
-}
-
 static STACK_OF(X509) *
     parse_certificates(const char *path, struct span bytes, size_t max, struct error *error)
 {
-    BIO *bio = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
+    struct span pem = pem_kind_skip_mark(bytes);
+    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     STACK_OF(X509) *certificates = sk_X509_new_null();
     X509 *one;
     int count;
@@ -176,13 +101,15 @@ static STACK_OF(X509) *
     ERR_clear_error();
     if (count > (int)max) {
         (void)error_set(error, "'%s' holds more than %zu certificates", path, max);
+    } else if (!pem_kind_check_blocks(path, pem, error)) {
+        ; /* a block left out would be missed later, by whoever needs it */
     } else if (ERR_GET_REASON(reason) != PEM_R_NO_START_LINE &&
-               (count > 0 || pem_file_contains(bytes, "BEGIN CERTIFICATE-----"))) {
+               (count > 0 || memmem(bytes.ptr, bytes.len, "BEGIN CERTIFICATE-----", 22) != NULL)) {
         const char *text = ERR_reason_error_string(reason);
         (void)error_set(error, "certificate %d in '%s' is damaged (%s): copy the file anew",
                         count + 1, path, text != NULL ? text : "unreadable");
     } else if (count == 0) {
-        (void)no_certificates(path, bytes, error);
+        (void)pem_kind_explain(path, bytes, PEM_WANTS_CERTIFICATE, error);
     } else {
         return certificates;
     }

@@ -20,9 +20,4 @@ void pem_file_free(struct span *bytes);
 STACK_OF(X509) *
     pem_file_certificates(const char *path, size_t max, struct error *error) MUST_CHECK;
 
-bool pem_file_contains(struct span bytes, const char *text);
-/* What an ASN.1 file without PEM looks like, as a command that converts it; NULL: it is none.
- * is_key: a private key was wanted, else certificates. */
-const char *pem_file_der_hint(struct span bytes, bool is_key);
-
 #endif

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include "tls/pem_file.h"
+#include "tls/pem_kind.h"
 
 /* Without it the library would ask for a passphrase on the terminal. */
 static int no_passphrase(char *buf, int size, int is_writing, void *arg)
@@ -18,51 +19,23 @@ static int no_passphrase(char *buf, int size, int is_writing, void *arg)
     return -1;
 }
 
-static bool no_key(const char *path, struct span bytes, struct error *error)
-{
-    const char *hint = pem_file_der_hint(bytes, true);
-
-    if (hint != NULL) {
-        return error_set(error, "'%s' is no PEM file: %s", path, hint);
-    }
-    if (pem_file_contains(bytes, "BEGIN ENCRYPTED PRIVATE KEY-----") ||
-        pem_file_contains(bytes, "Proc-Type: 4,ENCRYPTED")) {
-        return error_set(error,
-                         "the private key in '%s' is encrypted with a passphrase, and nobody is "
-                         "there to type it: decrypt it with: openssl pkey -in FILE -out key.pem, "
-                         "and let only tidegate's user read the result",
-                         path);
-    }
-    if (pem_file_contains(bytes, "PRIVATE KEY-----")) {
-        return error_set(error, "the private key in '%s' is damaged: copy the file anew", path);
-    }
-    if (pem_file_contains(bytes, "PUBLIC KEY-----")) {
-        return error_set(error, "'%s' holds a public key; the private one is needed", path);
-    }
-    if (pem_file_contains(bytes, "CERTIFICATE-----")) {
-        return error_set(error,
-                         "'%s' holds a certificate and no private key: were 'certificate' and "
-                         "'key' swapped?",
-                         path);
-    }
-    return error_set(error, "'%s' holds no PEM private key (-----BEGIN PRIVATE KEY-----)", path);
-}
-
 static EVP_PKEY *load(const char *path, struct error *error)
 {
     struct span bytes;
+    struct span text;
     EVP_PKEY *key;
     BIO *bio;
 
     if (!pem_file_read(path, "key", &bytes, error)) {
         return NULL;
     }
-    bio = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
+    text = pem_kind_skip_mark(bytes);
+    bio = BIO_new_mem_buf(text.ptr, (int)text.len);
     CHECK(bio != NULL);
     key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
     if (key == NULL) {
-        (void)no_key(path, bytes, error);
+        (void)pem_kind_explain(path, text, PEM_WANTS_KEY, error);
     }
     pem_file_free(&bytes);
     ERR_clear_error();

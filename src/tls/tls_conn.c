@@ -13,7 +13,9 @@
 #include "tls/chain_gap.h"
 #include "tls/failure_words.h"
 #include "tls/handshake_error.h"
+#include "tls/peer_verify.h"
 #include "tls/session_slot.h"
+#include "tls/ssl_note.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
 #include "tls/tls_early.h"
@@ -135,6 +137,19 @@ static void add_reason(struct tls_conn *tls, const struct handshake_cause *cause
     }
 }
 
+/* Behind what is said of a certificate, the peer's or ours: which one, and why. */
+static void add_note(struct tls_conn *tls, const struct handshake_cause *cause)
+{
+    const char *note = ssl_note(tls->ssl);
+    char *text = NULL;
+
+    if (note != NULL &&
+        asprintf(&text, "%s: %s", tls->gap != NULL ? tls->gap : cause->sentence, note) >= 0) {
+        free(tls->gap);
+        tls->gap = text;
+    }
+}
+
 static void fail_by_library(struct tls_conn *tls)
 {
     const struct handshake_cause *cause;
@@ -142,7 +157,7 @@ static void fail_by_library(struct tls_conn *tls)
     struct handshake_facts facts = {
         .is_server = tls->is_server,
         .library_error = library_error(),
-        .verify_result = SSL_get_verify_result(tls->ssl),
+        .verify_result = peer_verify_verdict(SSL_get_verify_result(tls->ssl)),
         .alert_received = TLS_ALERT_NONE,
     };
 
@@ -164,6 +179,9 @@ static void fail_by_library(struct tls_conn *tls)
         if (handshake_cause_is_vague(cause)) {
             add_reason(tls, cause, facts.alert_received);
         }
+    }
+    if (is_verdict || ERR_GET_REASON(facts.library_error) == SSL_R_CERT_CB_ERROR) {
+        add_note(tls, cause);
     }
     fail(tls, cause);
 }

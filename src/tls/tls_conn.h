@@ -83,6 +83,8 @@ struct span tls_conn_alpn(const struct conn *conn);
 bool tls_conn_has_peer_certificate(const struct conn *conn);
 /* The peer's subject as RFC 2253 text, cut to size, with a NUL; returns its length, 0: none. */
 size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size);
+/* The same of the CA that issued its certificate. */
+size_t tls_conn_peer_issuer(const struct conn *conn, char *text, size_t size);
 /* SHA-256 of the peer's certificate in lower-case hex; false: it showed none. */
 bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65]);
 

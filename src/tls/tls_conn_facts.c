@@ -87,7 +87,7 @@ bool tls_conn_has_peer_certificate(const struct conn *conn)
     return SSL_get0_peer_certificate(tls_of(conn)->ssl) != NULL;
 }
 
-size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size)
+static size_t peer_name(const struct conn *conn, bool is_issuer, char *text, size_t size)
 {
     const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
     BIO *bio;
@@ -99,13 +99,25 @@ size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size)
     if (bio == NULL) {
         return 0;
     }
-    if (X509_NAME_print_ex(bio, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0) {
+    if (X509_NAME_print_ex(bio,
+                           is_issuer ? X509_get_issuer_name(peer) : X509_get_subject_name(peer), 0,
+                           XN_FLAG_RFC2253) >= 0) {
         len = BIO_read(bio, text, size <= INT32_MAX ? (int)size - 1 : INT32_MAX);
     }
     BIO_free(bio);
     len = len > 0 ? len : 0;
     text[len] = '\0';
     return (size_t)len;
+}
+
+size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size)
+{
+    return peer_name(conn, false, text, size);
+}
+
+size_t tls_conn_peer_issuer(const struct conn *conn, char *text, size_t size)
+{
+    return peer_name(conn, true, text, size);
 }
 
 bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65])

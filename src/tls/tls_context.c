@@ -187,6 +187,9 @@ static bool trust(SSL_CTX *ssl_ctx, STACK_OF(X509) * authorities, bool send_name
              X509_digest(authority, EVP_sha256(), hash, &len) == 1 &&
              EVP_DigestUpdate(digest, hash, len) == 1;
     }
+    /* An authority is trusted because the file names it: it need not be a root (RFC 5280 section
+     * 6.1.1). So one can trust an intermediate, and not all that its root issued. */
+    ok = ok && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
     return ok || library_failed(error, "the authorities cannot be used");
 }
 
@@ -242,6 +245,9 @@ static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *op
 
     SSL_CTX_set_verify_depth(ssl_ctx, options->client_depth != 0 ? (int)options->client_depth
                                                                  : CLIENT_DEPTH);
+    if (options->overrides.groups.count == 0 && !tls_policy_take_p521(ssl_ctx)) {
+        return library_failed(error, "the TLS library does not take the groups");
+    }
     return peer_verify_install(ssl_ctx, &verify, error);
 }
 

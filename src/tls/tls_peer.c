@@ -60,6 +60,10 @@ bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer
     if (len < sizeof(subject) - 1 && is_plain_text(span_make(subject, len))) {
         peer->subject = arena_copy(arena, span_make(subject, len));
     }
+    len = tls_conn_peer_issuer(conn, subject, sizeof(subject));
+    if (len < sizeof(subject) - 1 && is_plain_text(span_make(subject, len))) {
+        peer->issuer = arena_copy(arena, span_make(subject, len));
+    }
     names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     add_names(names, GEN_DNS, arena, &peer->dns, &peer->dns_count);
     add_names(names, GEN_URI, arena, &peer->uris, &peer->uri_count);

@@ -17,6 +17,7 @@
  * but NUL, controls and what is not ASCII. */
 struct tls_peer {
     struct span subject; /* RFC 4514; ptr NULL: too long, or not to be written as text */
+    struct span issuer;  /* the same of the CA that issued it */
     struct span *dns;
     size_t dns_count;
     struct span *uris;

@@ -294,6 +294,15 @@ static bool set_usual_groups(SSL_CTX *ssl_ctx)
     return SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1;
 }
 
+bool tls_policy_take_p521(SSL_CTX *ssl_ctx)
+{
+    if (SSL_CTX_set1_groups_list(ssl_ctx, "X25519MLKEM768:X25519:P-256:P-384:P-521") == 1) {
+        return true;
+    }
+    ERR_clear_error();
+    return SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384:P-521") == 1;
+}
+
 bool tls_policy_has_post_quantum(void)
 {
     SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_method());
@@ -346,6 +355,6 @@ bool tls_policy_apply_client(SSL_CTX *ssl_ctx)
 {
     return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ssl_ctx, 0) == 1 &&
-           SSL_CTX_set_ciphersuites(ssl_ctx, tls13_suites) == 1 && set_usual_groups(ssl_ctx) &&
+           SSL_CTX_set_ciphersuites(ssl_ctx, tls13_suites) == 1 && tls_policy_take_p521(ssl_ctx) &&
            SSL_CTX_set_cipher_list(ssl_ctx, intermediate_ciphers) == 1;
 }

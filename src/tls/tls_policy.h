@@ -57,4 +57,8 @@ bool tls_policy_apply_all(struct ssl_ctx_st *ssl_ctx, const struct tls_overrides
 /* Towards servers: TLS 1.2 and up, the intermediate preset. */
 bool tls_policy_apply_client(struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
 
+/* The usual groups and P-521, the last of them: until TLS 1.2 the groups are also the curves of the
+ * peer's certificate (RFC 8422 section 5.1.1), and a peer may have a key on that one. */
+bool tls_policy_take_p521(struct ssl_ctx_st *ssl_ctx) MUST_CHECK;
+
 #endif

@@ -108,7 +108,8 @@ static void kinds_of_keys_are_named(void **state)
         struct error error;
         assert_string_equal(certificate_key_kind(certificate), cases[i].kind);
         assert_string_equal(certificate_names(certificate), "");
-        assert_true(certificate_check_strength(certificate, &error));
+        assert_int_equal(certificate_check_strength(certificate, &error),
+                         strstr(cases[i].kind, "secp256k1") == NULL);
         certificate_destroy(certificate);
         identity_free(&identity);
     }
@@ -239,7 +240,7 @@ static void wrong_order_is_told(void **state)
 
     (void)state;
     expect_error(test_write_chain("order.pem", backwards, 2), "out of order");
-    expect_error(test_write_chain("order.pem", twice, 3), "out of order");
+    expect_error(test_write_chain("order.pem", twice, 3), "the same certificate twice");
     expect_error(test_write_chain("order.pem", gap, 2), "was not issued by");
     certificate_destroy(load(test_write_chain("order.pem", whole, 3)));
     for (size_t i = 0; i < ARRAY_LEN(long_one); i++) {
