@@ -216,7 +216,8 @@ static void check_passthrough(const struct checker *checker, const struct site_s
     } others[] = {{&site->routes, "routes"},
                   {&site->backend, "backend"},
                   {&site->respond, "respond"},
-                  {&site->files, "files"}};
+                  {&site->files, "files"},
+                  {&site->paths, "paths"}};
 
     if (check_is_given(checker, &site->tls)) {
         error_at(checker, config_place(checker->settings, &site->passthrough),

@@ -28,6 +28,7 @@ enum path_error {
     PATH_ENCODED_BACKSLASH, /* a separator to some servers */
     PATH_PARAMETER, /* ';' or %3B, from which on some servers drop the rest of the segment */
     PATH_DOUBLE,    /* "%25" before two hex digits: another character where it is decoded twice */
+    PATH_READINGS,  /* there are too many readings of so long a path: edge/path_reading.h */
     PATH_ERROR_COUNT
 };
 

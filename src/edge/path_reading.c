@@ -1,6 +1,6 @@
 #include "edge/path_reading.h"
 
-/* The choices of a reading, as bits of its number; above them is the level. */
+/* The choices of a reading, as bits. */
 enum {
     SLASH = 1,          /* "%2F" is a '/' */
     BACKSLASH = 2,      /* "%5C" is a '/' */
@@ -10,12 +10,15 @@ enum {
     CHOICES = 32
 };
 
+/* Bytes of all readings together: what one request may cost. */
+#define READINGS_BYTES_MAX ((size_t)256 * 1024)
+
 static bool has_text(struct span s, const char *text)
 {
     size_t len = strlen(text);
 
     for (size_t i = 0; i + len <= s.len; i++) {
-        if (memcmp(s.ptr + i, text, len) == 0) {
+        if (s.ptr[i] == text[0] && memcmp(s.ptr + i, text, len) == 0) {
             return true;
         }
     }
@@ -48,25 +51,63 @@ static bool decode_once_more(struct span s, struct arena *arena, struct span *de
     return is_changed;
 }
 
+/* A choice that changes nothing makes no reading of its own. */
+static unsigned choices_of(struct span s, bool is_decoded_again)
+{
+    bool has_parameter = span_find(s, ';') < s.len;
+    bool has_encoded_parameter = has_text(s, "%3B");
+    unsigned choices = (has_text(s, "%2F") ? SLASH : 0U) | (has_text(s, "%5C") ? BACKSLASH : 0U);
+
+    /* To drop them late is another thing only where decoding brings some, or ends them earlier. */
+    if (has_encoded_parameter || (has_parameter && choices != 0)) {
+        choices |= PARAMETERS_TOO;
+    }
+    return choices | (has_parameter ? PARAMETERS : 0U) | (is_decoded_again ? MERGED : 0U);
+}
+
+static unsigned count_readings(unsigned choices)
+{
+    unsigned count = 1;
+
+    for (; choices != 0; choices &= choices - 1) {
+        count *= 2;
+    }
+    return count;
+}
+
 enum path_error path_readings_begin(struct path_readings *readings, const struct path *path,
                                     struct arena *arena)
 {
     struct span more = path_fold_percent(path->raw, arena);
+    size_t bytes = 0;
 
-    *readings = (struct path_readings){.match = path->match, .arena = arena};
+    *readings = (struct path_readings){.match = path->match};
+    arena_init(&readings->scratch, 4096);
     do {
-        if (readings->level_count == ARRAY_LEN(readings->levels)) {
+        unsigned level = readings->level_count;
+        if (level == ARRAY_LEN(readings->levels)) {
             return PATH_DOUBLE;
         }
-        readings->levels[readings->level_count++] = more;
         if (has_text(more, "%00")) {
             return PATH_BAD_NUL;
         }
         if (path_has_bad_utf8(more)) {
             return PATH_BAD_UTF8;
         }
+        readings->levels[level] = more;
+        readings->choices[level] = choices_of(more, level != 0);
+        bytes += count_readings(readings->choices[level]) * more.len;
+        if (bytes > READINGS_BYTES_MAX) {
+            return PATH_READINGS;
+        }
+        readings->level_count++;
     } while (decode_once_more(more, arena, &more));
     return PATH_OK;
+}
+
+void path_readings_end(struct path_readings *readings)
+{
+    arena_destroy(&readings->scratch);
 }
 
 /* Drops ";..." of each segment; `is_late`: "%3B..." too. */
@@ -103,19 +144,6 @@ static struct span decode_separator(struct span s, const char *triplet, struct a
     return span_make(start, len);
 }
 
-/* A choice that changes nothing makes no reading of its own. */
-static bool choice_matters(struct span s, unsigned choices, unsigned level)
-{
-    bool has_late = has_text(s, "%3B") || has_text(s, "%2F") || has_text(s, "%5C");
-
-    return ((choices & SLASH) == 0 || has_text(s, "%2F")) &&
-           ((choices & BACKSLASH) == 0 || has_text(s, "%5C")) &&
-           ((choices & PARAMETERS) == 0 || span_find(s, ';') < s.len) &&
-           ((choices & PARAMETERS_TOO) == 0 ||
-            (has_late && (has_text(s, "%3B") || span_find(s, ';') < s.len))) &&
-           ((choices & MERGED) == 0 || level != 0);
-}
-
 static struct span read_path(struct span s, unsigned choices, struct arena *arena)
 {
     if ((choices & PARAMETERS) != 0) {
@@ -148,8 +176,9 @@ bool path_readings_next(struct path_readings *readings, struct span *reading)
             *reading = readings->match;
             return true;
         }
-        if (choice_matters(readings->levels[level], choices, level)) {
-            *reading = read_path(readings->levels[level], choices, readings->arena);
+        if ((choices & ~readings->choices[level]) == 0) {
+            arena_reset(&readings->scratch);
+            *reading = read_path(readings->levels[level], choices, &readings->scratch);
             return true;
         }
     }

@@ -234,8 +234,13 @@ struct span route_table_allow(const struct route_table *table, struct span path,
     }
     struct allow_list list = {arena_alloc(arena, size), 0};
     for (size_t i = 0; i < table->count; i++) {
-        if (path_matches(&table->routes[i], path)) {
-            allow_add_route(&list, &table->routes[i]);
+        const struct route_match *route = &table->routes[i];
+        if (!path_matches(route, path)) {
+            continue;
+        }
+        allow_add_route(&list, route);
+        if (route->is_final && route->client == NULL) {
+            break; /* what is behind it does not get these requests */
         }
     }
     return span_make(list.text, list.len);

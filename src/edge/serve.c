@@ -123,6 +123,7 @@ static int find_strictest(const struct edge_request *request, struct edge_decisi
         found = is_first ? next : route_table_stricter(table, found, next);
         is_first = false;
     }
+    path_readings_end(&readings);
     return found;
 }
 

@@ -41,13 +41,12 @@ static void check_readings(struct path *path, struct arena *arena)
     }
     CHECK(path->bad.len != 0 && path->bad.ptr >= path->raw.ptr &&
           path->bad.ptr + path->bad.len <= path->raw.ptr + path->raw.len);
-    if (path_readings_begin(&readings, path, arena) != PATH_OK) {
-        return;
-    }
-    while (path_readings_next(&readings, &reading)) {
+    enum path_error error = path_readings_begin(&readings, path, arena);
+    while (error == PATH_OK && path_readings_next(&readings, &reading)) {
         CHECK(reading.len != 0 && reading.ptr[0] == '/');
         check_no_dots(reading);
     }
+    path_readings_end(&readings);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,6 +10,9 @@ import yaml
 from tidegate import ROOT, command
 
 
+# What examples name is not there.
+ABOUT_FILES = re.compile(r"No such file|does not exist|cannot open|cannot read|there is no (user|group)")
+
 GOOD = {
     "one backend": {"sites": [{"hosts": "a.example", "backend": "127.0.0.1:80"}]},
     "several servers": {"sites": [{"hosts": ["a.example"],
@@ -96,7 +99,7 @@ def test_manual_in_the_docs_is_what_the_program_prints():
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md", "dist/tidegate.yaml"])
-def test_examples_of_whole_files_fit_the_schema(schema, page):
+def test_examples_of_whole_files_are_right(schema, folder, page):
     text = (ROOT / page).read_text()
     blocks = [text] if page.endswith(".yaml") else \
         re.findall(r"^```ya?ml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -104,6 +107,10 @@ def test_examples_of_whole_files_fit_the_schema(schema, page):
     assert files, f"{page} shows no configuration"
     for block in files:
         assert [error.message for error in schema.iter_errors(yaml.safe_load(block))] == []
+        (folder / "tidegate.yaml").write_text(block)
+        done = command("check", "-c", "tidegate.yaml", cwd=folder)
+        errors = re.findall(r"error: (.*)", done.stderr)
+        assert [error for error in errors if not ABOUT_FILES.search(error)] == [], done.stderr
 
 
 # Every example of the manual.
@@ -176,8 +183,7 @@ def test_every_example_of_the_manual_is_right(schema, folder, section, directive
     assert [error.message for error in schema.iter_errors(config)] == []
     done = check(folder, config)
     errors = re.findall(r"error: (.*)", done.stderr)
-    is_about_files = re.compile(r"No such file|does not exist|cannot open|cannot read|there is no (user|group)")
-    assert [error for error in errors if not is_about_files.search(error)] == [], done.stderr
+    assert [error for error in errors if not ABOUT_FILES.search(error)] == [], done.stderr
 
 
 @pytest.mark.parametrize("version", ["1.2", '"1.2"', "TLSv1.2", "tlsv1.2", "1.3", "TLSv1.3"])

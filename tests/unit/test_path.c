@@ -244,6 +244,7 @@ static bool has_reading(const char *raw, const char *wanted)
         is_found |= span_eq_cstr(reading, wanted);
     }
     assert_true(count >= 1 && count <= 128);
+    path_readings_end(&readings);
     return is_found;
 }
 
@@ -286,8 +287,35 @@ static void test_readings(void **state)
     }
     assert_int_equal(path_normalise(SPAN_OF("/a%25252525252e"), &arena, &path), PATH_OK);
     assert_int_equal(path_readings_begin(&readings, &path, &arena), PATH_DOUBLE);
+    path_readings_end(&readings);
     assert_int_equal(path_normalise(SPAN_OF("/a%2500"), &arena, &path), PATH_OK);
     assert_int_equal(path_readings_begin(&readings, &path, &arena), PATH_BAD_NUL);
+    path_readings_end(&readings);
+}
+
+/* A long path with few readings is fine, one with many is not. */
+static void test_readings_are_bounded(void **state)
+{
+    static const struct {
+        const char *piece;
+        enum path_error error;
+    } cases[] = {
+        {"/a%2Fb", PATH_OK}, {"/a;b=c%2Fd", PATH_OK}, {"/%252F%5C;a%2F%3B", PATH_READINGS}};
+    struct path_readings readings;
+    struct path path;
+    char text[8000];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].piece);
+        size_t count = sizeof(text) / len;
+        for (size_t k = 0; k < count; k++) {
+            memcpy(text + k * len, cases[i].piece, len);
+        }
+        assert_int_equal(path_normalise(span_make(text, count * len), &arena, &path), PATH_OK);
+        assert_int_equal(path_readings_begin(&readings, &path, &arena), cases[i].error);
+        path_readings_end(&readings);
+    }
 }
 
 /* Each prefix of a path has an answer, and reads nothing behind its end. */
@@ -376,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strict, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_readings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_readings_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_prefixes, set_up, tear_down),
         cmocka_unit_test(test_every_error_has_its_words),
         cmocka_unit_test_setup_teardown(test_folded_patterns, set_up, tear_down),
