@@ -25,6 +25,8 @@ void check_site(const struct checker *checker, const struct site_settings *site)
 /* check_routes.c: what is wrong between the routes of a site, and in their paths. Only where there
  * was no error: what is wrong in a match is not what is meant by it. */
 void check_routes(const struct checker *checker, const struct site_settings *site);
+/* check_loops.c: which backends are this gateway. */
+void check_loops(const struct checker *checker);
 /* check_names.c: what is wrong between listeners, sites and their hosts. */
 void check_listeners_and_hosts(const struct checker *checker);
 

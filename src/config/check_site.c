@@ -57,8 +57,8 @@ static bool has_field(const struct respond_settings *respond, const char *name)
     return false;
 }
 
-/* Fields without which clients can make nothing of an answer (RFC 9110 sections 15.4 and 15.5.2).
- */
+/* Fields without which clients can make nothing of an answer (RFC 9110 sections 15.4, 15.5.2 and
+ * 15.5.22). */
 static void check_respond_fields(const struct checker *checker,
                                  const struct respond_settings *respond)
 {
@@ -67,8 +67,17 @@ static void check_respond_fields(const struct checker *checker,
     bool needs_location =
         status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 
+    /* Elsewhere it is the gateway's to say, for each connection. */
+    if (status != 426 && has_field(respond, "Upgrade")) {
+        error_at(checker, check_place(checker, &respond->fields, respond->place),
+                 "field 'Upgrade' cannot be set", "it belongs to status 426 alone");
+    }
     if (config_report_has_errors(checker->report)) {
         return; /* one of the fields may be what was wrong */
+    }
+    if (status == 426 && !has_field(respond, "Upgrade")) {
+        error_at(checker, place, "a 426 response needs the field Upgrade",
+                 "say what clients are to switch to, for example fields: { Upgrade: websocket }");
     }
     if (needs_location && !has_field(respond, "Location")) {
         config_report_add(checker->report, CONFIG_ERROR, place,

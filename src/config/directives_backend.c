@@ -184,13 +184,16 @@ static const struct directive backend_directives[] = {
      .fallback = "true",
      .doc = "Tell the servers of each request's client and way: X-Forwarded-For, -Proto, -Host, "
             "-Port, X-Real-IP, Forwarded and X-Request-Id.",
-     .more = "They say what the client sees: X-Real-IP its address, X-Forwarded-Port the port that "
-             "it wrote in Host, else its scheme's, not the one bound here; X-Forwarded-For every "
-             "hop, the peer last. Host itself is passed on as the client wrote it, and a Location "
-             "in a response as the server wrote it: a server that makes URLs of these fields, or "
-             "of Host and relative paths, makes them right.\n\n"
-             "What clients themselves send under these names is removed either way, unless they "
-             "are in `trusted_proxies`.",
+     .more =
+         "They say what the client sees: X-Real-IP its address, X-Forwarded-Port the port that "
+         "it wrote in Host, else its scheme's, not the one bound here; X-Forwarded-For every "
+         "hop, the peer last. Host itself is passed on as the client wrote it, and a Location "
+         "in a response as the server wrote it: a server that makes URLs of these fields, or "
+         "of Host and relative paths, makes them right. Destination of WebDAV's COPY and MOVE "
+         "gets the scheme and host that the server sees, with `forwarded: false` too; the routes "
+         "hold for its path as for the request's.\n\n"
+         "What clients themselves send under these names is removed either way, unless they "
+         "are in `trusted_proxies`.",
      .example = "forwarded: false"},
     {.name = "via",
      .type = DIRECTIVE_BOOL,

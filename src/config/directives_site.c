@@ -569,7 +569,11 @@ static const struct directive route_directives[] = {
      .max = 16,
      .check = rule_protocol,
      .doc = "Protocols that a client may switch to with `Upgrade`.",
-     .more = "An empty list allows none.",
+     .more =
+         "An empty list allows none. Of a list that a client offers, those named here are passed "
+         "on, whether the request has a body (which goes first) or not; others are left out, "
+         "and the access log says `upgrade_dropped`. A response with status 426 keeps its "
+         "Upgrade, any other the protocols named here.",
      .example = "upgrade: [websocket]"},
     {.name = "body_limit",
      .type = DIRECTIVE_SIZE,

@@ -266,9 +266,9 @@ bool rule_path(struct span text, struct complaint *complaint)
 
 bool rule_field(struct span name, struct span value, struct complaint *complaint)
 {
-    static const char *const own[] = {
-        "connection", "keep-alive", "proxy-connection", "transfer-encoding",
-        "te",         "trailer",    "upgrade",          "content-length"};
+    static const char *const own[] = {"connection",        "keep-alive", "proxy-connection",
+                                      "transfer-encoding", "te",         "trailer",
+                                      "content-length"};
 
     if (!is_token(name)) {
         complain(complaint, "%s is not a field name", quote(name).text);

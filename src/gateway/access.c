@@ -216,7 +216,7 @@ void access_log_exchange(struct exchange *x)
     record.bytes_out = x->response_bytes;
     record.request_id = x->request_id;
     record.is_early = x->is_early;
-    fill_trouble(&record, x->trouble.reason != NULL ? &x->trouble : NULL);
+    fill_trouble(&record, x->trouble.reason != NULL ? &x->trouble : &x->note);
     fill_times(&record, x);
     write_record(session->worker, &record);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "edge/upgrade.h"
 #include "gateway/back_h1_internal.h"
 #include "gateway/dial.h"
 #include "gateway/tls_trouble.h"
@@ -357,11 +358,16 @@ static size_t take_head(struct back_h1 *back, struct span in)
         back_h1_bind(back);
     }
     if (x->response.status == 101) {
-        if (x->request.upgrade.ptr == NULL || !span_ieq(x->response.upgrade, x->request.upgrade)) {
+        if (!upgrade_has(x->request.upgrade, x->response.upgrade)) {
             fail(back, 502, "unasked_upgrade",
                  "the server switched to a protocol that was not asked for",
                  "see the server's log");
             return in.len;
+        }
+        if (!x->request_done) {
+            /* The other protocol begins behind the request (RFC 9110 section 7.8). */
+            back->waits_for_request = true;
+            return 0;
         }
         back->state = BACK_TUNNEL;
         back->rest = span_skip(in, start + len);
@@ -478,6 +484,20 @@ static void save(struct back_h1 *back, struct span bytes)
     back->saved_len += bytes.len;
 }
 
+static void take_saved(struct back_h1 *back)
+{
+    char *whole = back->saved;
+    size_t len = back->saved_len;
+    back->saved = NULL;
+    back->saved_len = 0;
+    size_t used = take(back, span_make(whole, len));
+    if (back->state == BACK_HEAD && used < len) {
+        save(back, span_make(whole + used, len - used));
+    }
+    conn_memory_flush(conn_memory(&back->conn)); /* what was queued lies in `whole` */
+    free(whole);
+}
+
 static void on_bytes(struct back_h1 *back, struct span bytes)
 {
     if (back->state == BACK_DONE) {
@@ -493,16 +513,7 @@ static void on_bytes(struct back_h1 *back, struct span bytes)
         return;
     }
     save(back, bytes);
-    char *whole = back->saved;
-    size_t len = back->saved_len;
-    back->saved = NULL;
-    back->saved_len = 0;
-    size_t used = take(back, span_make(whole, len));
-    if (back->state == BACK_HEAD && used < len) {
-        save(back, span_make(whole + used, len - used));
-    }
-    conn_memory_flush(conn_memory(&back->conn)); /* what was queued lies in `whole` */
-    free(whole);
+    take_saved(back);
 }
 
 static void on_end(struct back_h1 *back, enum conn_result result)
@@ -587,7 +598,7 @@ static bool may_read(const struct back_h1 *back)
     if (back->state == BACK_DONE) {
         return !back->has_leftover; /* its end is to be seen */
     }
-    return (back->state == BACK_HEAD || back->state == BACK_BODY) &&
+    return (back->state == BACK_HEAD || back->state == BACK_BODY) && !back->waits_for_request &&
            exchange_takes_response(back->exchange);
 }
 
@@ -597,6 +608,10 @@ static void pump(struct back_h1 *back)
         return;
     }
     back->is_pumping = true;
+    if (back->waits_for_request && back->exchange != NULL && back->exchange->request_done) {
+        back->waits_for_request = false;
+        take_saved(back);
+    }
     for (int turn = 0;; turn++) {
         struct span bytes;
         if (!may_read(back)) {

@@ -40,8 +40,9 @@ struct back_h1 {
     bool is_auth_bound; /* somebody is, or may be, authenticated on it: it is one client's */
     bool keep_alive;
     bool is_pumping;
-    bool has_leftover; /* bytes behind the response: not to be used again */
-    char *saved;       /* a head that has come in part */
+    bool waits_for_request; /* 101 came before the request had gone out whole */
+    bool has_leftover;      /* bytes behind the response: not to be used again */
+    char *saved;            /* a head that has come in part */
     size_t saved_len;
     size_t scanned;
     unsigned interim_count;

@@ -60,6 +60,7 @@ void back_h1_write_head(struct back *base, struct exchange *x)
     back->scanned = 0;
     back->interim_count = 0;
     back->has_leftover = false;
+    back->waits_for_request = false;
     back->has_answered = false;
     back->out_at_start = back->conn.bytes_out;
     if (x->is_auth_bound) {
@@ -110,6 +111,9 @@ void back_h1_write_end(struct back *base, const struct http_fields *trailers)
     if (back->is_raw) {
         conn_finish(&back->conn);
         return;
+    }
+    if (back->waits_for_request) {
+        loop_defer(back->worker->loop, &back->again);
     }
     if (!back->request_is_chunked) {
         return;

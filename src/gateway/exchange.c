@@ -158,24 +158,30 @@ static const struct client_names *ask_client(void *asker)
     return client_identity_names(asker);
 }
 
-/* Which route serves the request, or false: it was answered. */
-static bool find_route(struct exchange *x)
+void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
 {
     struct session *session = x->session;
-    struct edge_decision decision;
 
     edge_decide(&(struct edge_request){.hosts = session->socket->listener->hosts,
                                        .connected = session->is_tls ? session->site->edge : NULL,
                                        .is_https = exchange_is_https(x),
                                        .host = x->request.host,
-                                       .path = x->request.path,
+                                       .path = path,
                                        .method = x->request.method_name,
                                        .client = ask_client,
                                        .asker = session},
-                &x->arena, &decision);
+                &x->arena, decision);
+}
+
+/* Which route serves the request, or false: it was answered. */
+static bool find_route(struct exchange *x)
+{
+    struct edge_decision decision;
+
+    exchange_decide(x, x->request.path, &decision);
     x->path = decision.path;
     if (decision.site != NULL) {
-        x->site = snapshot_site(session->snapshot, decision.site);
+        x->site = snapshot_site(x->session->snapshot, decision.site);
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:
@@ -261,7 +267,7 @@ void exchange_begin(struct exchange *x)
         exchange_answer_route(x);
         return;
     }
-    if (exchange_ends_here(x)) {
+    if (exchange_destination_is_refused(x) || exchange_ends_here(x)) {
         return;
     }
     x->backend = x->route->backend;

@@ -120,6 +120,7 @@ struct exchange {
     uint64_t connected_us;
     uint64_t first_byte_us;
     struct trouble trouble; /* reason NULL: none */
+    struct trouble note;    /* for the log, where there was no trouble */
     struct refusal_facts refusal;
     char id[REQUEST_ID_LEN + 1];
     struct span request_id;  /* id, or a trusted peer's */
@@ -207,6 +208,13 @@ struct span exchange_peer(struct exchange *x);
 struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
 /* exchange_hops.c: true: the request goes no further, and was answered. */
 bool exchange_ends_here(struct exchange *x);
+/* exchange_destination.c: true: Destination leads where the client may not go; it was answered. */
+bool exchange_destination_is_refused(struct exchange *x);
+/* Writes it as the server sees its own URLs. */
+void exchange_translate_destination(struct exchange *x);
+/* exchange.c: what would serve a path on the request's connection, host and method. */
+struct edge_decision;
+void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
 /* exchange_forward.c: the lease. */
 void exchange_forward(struct exchange *x);
 /* A connection to x->server is there, for the lease that is held. May end the exchange. */

@@ -2,6 +2,7 @@
  * (RFC 9110 section 7.6.1), those that only a gateway may say are its own. */
 #include "edge/field_senders.h"
 #include "edge/forwarded.h"
+#include "edge/upgrade.h"
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
 
@@ -95,33 +96,63 @@ static void add_early_data(struct exchange *x)
     }
 }
 
-static bool upgrade_is_allowed(const struct exchange *x)
+/* Of the protocols that the client would switch to, those that the route allows; the others are as
+ * if they had not been asked for (RFC 9110 section 7.8), and the log says so. */
+static void choose_upgrade(struct exchange *x)
 {
+    struct http_request *request = &x->request;
     const struct string_list *allowed = &x->route->settings->upgrade;
-    struct span rest = x->request.upgrade;
-    struct span offered;
+    struct upgrade_choice choice;
 
-    /* Only a single protocol: what would be chosen from a list is the server's to say, and may
-     * be one that the route does not allow. */
-    if (!span_split(&rest, ',', &offered) || rest.ptr != NULL) {
-        return false;
+    if (request->upgrade.ptr == NULL) {
+        return;
     }
-    offered = span_trim(offered);
-    for (size_t i = 0; i < allowed->count; i++) {
-        if (span_ieq(offered, span_from_cstr(allowed->items[i]))) {
-            return true;
-        }
+    choice = upgrade_choose(request->upgrade, allowed->items, allowed->count, &x->arena);
+    request->upgrade = choice.passed;
+    if (choice.dropped.ptr != NULL) {
+        x->note = (struct trouble){"upgrade_dropped",
+                                   arena_printf(&x->arena,
+                                                "the route does not let clients switch to '%.*s'",
+                                                SPAN_ARG(choice.dropped)),
+                                   "name it in upgrade of the route, if it should pass"};
+    } else if (request->upgrade.ptr != NULL && !request->is_extended_connect &&
+               (x->backend->protocol == BACKEND_H2 || x->backend->protocol == BACKEND_H2C)) {
+        x->note = (struct trouble){"upgrade_dropped",
+                                   "the backend is spoken to in HTTP/2, which has no Upgrade",
+                                   "say 'protocol: auto' or 'protocol: h1' in the backend"};
     }
-    return false;
+}
+
+/* Upgrade of a response says what the client could switch to: with 426 what it must (RFC 9110
+ * section 15.5.22), with others what the route would let it. Here response->upgrade is set, or not.
+ */
+static void choose_response_upgrade(struct exchange *x)
+{
+    struct http_response *response = &x->response;
+    const struct http_field *field;
+
+    if (response->status == 101) {
+        return;
+    }
+    if (response->status == 426) {
+        field = http_fields_find(&response->fields, FIELD_UPGRADE);
+        response->upgrade = field != NULL ? field->value : span_make(NULL, 0);
+    } else if (response->upgrade.ptr != NULL) {
+        const struct string_list *allowed = &x->route->settings->upgrade;
+        response->upgrade =
+            response->status < 200
+                ? span_make(NULL, 0)
+                : upgrade_choose(response->upgrade, allowed->items, allowed->count, &x->arena)
+                      .passed;
+    }
 }
 
 void exchange_prepare_request(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
-    if (request->upgrade.ptr != NULL && (!upgrade_is_allowed(x) || !x->request_done)) {
-        request->upgrade = span_make(NULL, 0); /* as if it had not been asked for (RFC 9110, 7.8) */
-    }
+    choose_upgrade(x);
+    exchange_translate_destination(x);
     drop_claims(&request->fields, x->session->is_peer_trusted);
     if (x->backend->forwarded) {
         add_identity(x);
@@ -142,6 +173,7 @@ void exchange_prepare_response(struct exchange *x)
     struct http_response *response = &x->response;
     const struct http_field *date = http_fields_find(&response->fields, FIELD_DATE);
 
+    choose_response_upgrade(x);
     if (response->status >= 200 && (date == NULL || date->is_hop_by_hop)) {
         /* RFC 9110 section 6.6.1 */
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, worker_date(x->worker)));

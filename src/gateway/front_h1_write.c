@@ -5,12 +5,21 @@
 #define HEAD_EXTRA_BYTES 256
 
 static void write_connection(struct h1_writer *w, const struct front_h1 *front,
-                             const struct exchange *x)
+                             const struct exchange *x, const struct http_response *response)
 {
-    if (!front->keep_alive) {
-        h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
-    } else if (x->request.version == HTTP_1_0) {
-        h1_write_bytes(w, SPAN_OF("Connection: keep-alive\r\n"));
+    bool has_upgrade = response->upgrade.len != 0;
+    struct span option = !front->keep_alive               ? SPAN_OF("close")
+                         : x->request.version == HTTP_1_0 ? SPAN_OF("keep-alive")
+                                                          : SPAN_OF("");
+
+    if (option.len != 0 || has_upgrade) {
+        h1_write_bytes(w, SPAN_OF("Connection: "));
+        h1_write_bytes(w, option);
+        h1_write_bytes(w, option.len != 0 && has_upgrade ? SPAN_OF(", ") : SPAN_OF(""));
+        h1_write_bytes(w, has_upgrade ? SPAN_OF("Upgrade\r\n") : SPAN_OF("\r\n"));
+    }
+    if (has_upgrade) {
+        h1_write_field(w, SPAN_OF("Upgrade"), response->upgrade);
     }
 }
 
@@ -53,7 +62,7 @@ static void write_head(struct front_h1 *front, struct exchange *x,
         h1_write_field(&w, SPAN_OF("Upgrade"), response->upgrade);
     } else if (is_final) {
         write_framing(&w, front, x, response);
-        write_connection(&w, front, x);
+        write_connection(&w, front, x, response);
     }
     h1_write_end(&w);
     CHECK(!w.is_full);

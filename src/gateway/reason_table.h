@@ -44,6 +44,13 @@ REASON(REQUEST, "gateway", "upgrade_not_here",
 REASON(REQUEST, "gateway", "upgrade_not_allowed",
        "the route does not let clients switch to this protocol",
        "name the protocol in upgrade of the route")
+REASON(REQUEST, "gateway", "destination_refused",
+       "Destination of COPY or MOVE is a path that no route lets this client reach",
+       "let a route match that path too, on the same backend, if it should be reachable")
+REASON(REQUEST, "gateway", "upgrade_dropped",
+       "the client offered to switch to a protocol that the route does not allow; the request was "
+       "served without",
+       "name the protocol in upgrade of the route, if it should pass")
 REASON(REQUEST, "gateway", "upgrade_needs_h1",
        "the backend is spoken to in HTTP/2 alone, and another protocol needs Upgrade of HTTP/1.1",
        "say 'protocol: auto' or 'protocol: h1' in the backend")

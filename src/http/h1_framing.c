@@ -299,5 +299,10 @@ enum h1_error h1_settle_response(struct http_response *response, enum http_metho
     if (UNLIKELY(response->status == 101)) {
         return settle_switching(response, repeated, &options);
     }
+    /* What could be switched to, if it can be read; nothing depends on it. */
+    if (UNLIKELY(options.upgrade) &&
+        parse_upgrade(&response->fields, repeated, &response->upgrade) != H1_OK) {
+        response->upgrade = span_make(NULL, 0);
+    }
     return H1_OK;
 }

@@ -143,7 +143,7 @@ struct http_response {
     uint64_t content_length; /* as declared, also on HEAD and 304 where framing is NONE */
     bool has_content_length;
     bool keep_alive;     /* the server lets the connection be used again */
-    struct span upgrade; /* with status 101: the protocol; ptr NULL: none */
+    struct span upgrade; /* with status 101: the protocol; else those on offer; ptr NULL: none */
 };
 
 /* Which id a name has, in any case. */

@@ -63,6 +63,7 @@ class Nginx:
         self.folder = new_folder()
         root = self.folder / "root"
         root.mkdir()
+        (self.folder / "dav").mkdir()
         (root / "hello.txt").write_text("hello from nginx\n")
         self.big = os.urandom(8 << 20)
         (root / "big.bin").write_bytes(self.big)
@@ -133,6 +134,26 @@ def test_an_origin_that_does_not_compress_for_proxies_compresses(gateway, host):
         response = connection.request("/gzip-of-old/hello.txt", host=host,
                                       fields=[("Accept-Encoding", "gzip")])
         assert response.get("Content-Encoding") == "gzip"
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@pytest.mark.parametrize("host, is_tls", [("test.example", False), ("shop.example", True),
+                                          ("inner.example", False)])
+def test_webdav_destination_is_where_the_server_is(gateway, ca, host, is_tls, method):
+    """nginx compares its scheme and host with its own."""
+    scheme = "https" if is_tls else "http"
+    with Connection(gateway.address, ca.client_context() if is_tls else None,
+                    host if is_tls else None) as connection:
+        name = f"/dav/{host}-{method}"
+        assert connection.request(name, "PUT", host, body=b"text").status in (201, 204)
+        response = connection.request(name, method, host, fields=[
+            ("Destination", f"{scheme}://{host}{name}-2")])
+        assert response.status in (201, 204), response
+        assert connection.request(f"{name}-2", host=host).body == b"text"
+        response = connection.request(f"{name}-2", method, host, fields=[
+            ("Destination", f"{scheme}://elsewhere.example{name}-3")])
+        assert response.status == 400
+    assert gateway.wait_log(method=method, status=400)
 
 
 def test_ranges_conditions_and_chunked_gzip(gateway):

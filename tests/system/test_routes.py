@@ -81,3 +81,28 @@ def test_listener_serves_only_the_sites_it_names(start):
     assert fetch(limited, host="two.example").status in (404, 421)
     assert fetch(both, host="one.example").body == b"1"
     assert fetch(both, host="two.example").body == b"2"
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_routes_hold_for_destination_too(start, method):
+    """It is a path that the server acts upon."""
+    with EchoOrigin() as echo, EchoOrigin() as other:
+        gateway = start({"sites": [{"hosts": ["shop.example"], "routes": [
+            {"match": {"path": "/admin/*"}, "respond": {"status": 403}},
+            {"match": {"path": "/read/*", "methods": ["GET"]}, "backend": echo.address},
+            {"match": {"path": "/other/*"}, "backend": other.address},
+            {"match": {"path": "/dav/*"}, "backend": echo.address}]}]})
+        with Connection(gateway.address) as connection:
+            for destination, status in [
+                    ("/dav/b", 200), ("http://shop.example/dav/b?c", 200),
+                    ("http://elsewhere.example/dav/b", 200), ("/admin/b", 403),
+                    ("http://shop.example/admin/b", 403), ("http://elsewhere.example/admin/b", 403),
+                    ("/dav/../admin/b", 403), ("/%61dmin/b", 403), ("/dav/%2e%2e/admin/b", 403),
+                    ("/read/b", 403), ("/other/b", 403), ("/nowhere", 403), ("admin/b", 403),
+                    ("", 403), ("http://shop.example", 403)]:
+                response = connection.request("/dav/a", method, "shop.example",
+                                              [("Destination", destination)])
+                assert response.status == status, destination
+            response = connection.request("/dav/a", "PUT", "shop.example",
+                                          [("Destination", "/admin/b")])
+            assert response.status == 200  # it means nothing there

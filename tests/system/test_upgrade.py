@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from client import Connection, open_socket, request_bytes
+from client import Connection, chunked, fetch, open_socket, request_bytes
 from origins import Origin, response_bytes
 from waiting import wait_until
 
@@ -157,3 +157,213 @@ def test_idle_websocket_is_closed_after_tunnel_idle(start):
             assert connection.read_response().status == 101
             connection.read(2)
             assert connection.is_closed_by_peer()
+
+
+# A request that has a body (docker exec), and lists.
+
+
+def attach_handler(connection):
+    """As docker's: takes the body, and then speaks raw TCP."""
+    request = connection.read_head()
+    assert (request.get("Connection") or "").lower() == "upgrade", request.head
+    connection.read_body(request)
+    connection.send(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: tcp\r\n\r\n<" + request.body + b">")
+    while True:
+        data = connection.buffer or connection.recv()
+        connection.buffer = b""
+        if not data:
+            return
+        connection.send(data)
+
+
+def allowing(origin, *protocols, **backend):
+    return {"sites": [{"hosts": ["*"], "routes": [
+        {"upgrade": list(protocols), "backend": "up"}]}],
+        "backends": [{"name": "up", "servers": [origin.address], **backend}]}
+
+
+BODIES = {
+    "length": ([("Content-Length", "9")], b'{"Tty":1}'),
+    "chunked": ([("Transfer-Encoding", "chunked")], chunked(b'{"Tty', b'":1}')),
+    "chunked and empty": ([("Transfer-Encoding", "chunked")], chunked()),
+    "length 0": ([("Content-Length", "0")], b""),
+    "big": ([("Content-Length", "300000")], b"x" * 300000),
+}
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_goes_before_the_switch(start, name, in_pieces):
+    fields, body = BODIES[name]
+    with Origin(attach_handler) as origin:
+        gateway = start(allowing(origin, "tcp"))
+        head = request_bytes("/exec/1/start", "POST", fields=[
+            ("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Type", "application/json"),
+            *fields])
+        with Connection(gateway.address) as connection:
+            if in_pieces:
+                connection.send(head)
+                wait_until(lambda: origin.connections and b"\r\n\r\n" in
+                           origin.connections[0].received)
+                connection.send(body)
+            else:
+                connection.send(head + body + b"early")
+            assert connection.read_response().status == 101
+            plain = body if "chunked" not in name else b"" if "empty" in name else b'{"Tty":1}'
+            assert connection.read(len(plain) + 2) == b"<" + plain + b">"
+            if not in_pieces:
+                assert connection.read(5) == b"early"
+            connection.send(b"x" * 100000)
+            assert connection.read(100000) == b"x" * 100000
+        entry = gateway.wait_log(target="/exec/1/start")
+        assert entry["status"] == 101 and "reason" not in entry
+
+
+def test_a_switch_that_comes_before_the_requests_end_waits_for_it(start):
+    def handler(connection):
+        request = connection.read_head()
+        connection.send(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhi")
+        connection.read_body(request)
+        connection.send(b"<" + request.body + b">")
+        connection.wait_end()
+
+    with Origin(handler) as origin:
+        gateway = start(allowing(origin, "tcp"))
+        with Connection(gateway.address) as connection:
+            connection.send(request_bytes("/", "POST", fields=[
+                ("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Transfer-Encoding", "chunked")]))
+            wait_until(lambda: origin.connections and origin.connections[0].sent.endswith(b"hi"))
+            connection.send(chunked(b"body"))
+            assert connection.read_response().status == 101
+            assert connection.read(8) == b"hi<body>"
+
+
+def test_a_body_and_no_switch(start):
+    def handler(connection):
+        while True:
+            request = connection.read_request()
+            assert request.get("Upgrade") == "tcp"
+            connection.send(response_bytes(200, [], request.body))
+
+    with Origin(handler) as origin:
+        gateway = start(allowing(origin, "tcp"))
+        with Connection(gateway.address) as connection:
+            for body in (b"one", b"two"):
+                connection.send(request_bytes("/", "POST", fields=[
+                    ("Connection", "Upgrade"), ("Upgrade", "tcp")], body=body))
+                assert connection.read_response().body == body
+
+
+@pytest.mark.parametrize("offered, passed, dropped", [
+    ("websocket, h2c", "websocket", "h2c"), ("h2c,tcp, websocket", "tcp, websocket", "h2c"),
+    ("h2c", None, "h2c"), ("TLS/1.0, h2c", None, "TLS/1.0, h2c"), ("tcp, websocket", None, None)])
+def test_what_is_allowed_of_a_list_is_offered_and_the_log_has_the_rest(start, offered, passed,
+                                                                       dropped):
+    def handler(connection):
+        request = connection.read_head()
+        protocol = (request.get("Upgrade") or "").split(",")[-1].strip()
+        if not protocol:
+            connection.send(response_bytes(200, [], b"plain"))
+        else:
+            connection.send(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {protocol}\r\n"
+                            "Connection: Upgrade\r\n\r\n".encode())
+        connection.wait_end()
+
+    with Origin(handler) as origin:
+        gateway = start(allowing(origin, "websocket", "tcp"))
+        with Connection(gateway.address) as connection:
+            connection.send(upgrade_request(offered, "/list"))
+            status = connection.read_response().status
+        head = origin.connections[0].received.decode()
+        assert status == (200 if passed is None and dropped else 101)
+        assert f"Upgrade: {passed if dropped else offered}\r\n" in head or passed is None
+        entry = gateway.wait_log(target="/list")
+        if dropped:
+            assert entry["reason"] == "upgrade_dropped" and dropped in entry["detail"]
+        else:
+            assert "reason" not in entry
+
+
+def test_an_upgrade_that_the_backends_http2_has_not_is_logged(start):
+    pytest.importorskip("h2")
+    from h2origin import H2Origin  # pylint: disable=import-outside-toplevel
+    with H2Origin() as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+            {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
+        with Connection(gateway.address) as connection:
+            connection.send(upgrade_request("websocket", "/h2"))
+            assert connection.read_response().status == 200
+        assert gateway.wait_log(target="/h2")["reason"] == "upgrade_dropped"
+
+
+# What a response offers.
+
+
+@pytest.mark.parametrize("fields, said", [
+    ("Connection: Upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n", "TLS/1.0, HTTP/1.1"),
+    ("Upgrade: websocket\r\n", "websocket"),
+    ("Connection: close, upgrade\r\nUpgrade: websocket\r\n", "websocket")])
+def test_426_keeps_upgrade(start, fields, said):
+    """RFC 9110 section 15.5.22: the server must send it."""
+    def handler(connection):
+        while True:
+            connection.read_request()
+            connection.send(f"HTTP/1.1 426 Upgrade Required\r\n{fields}Content-Length: 3\r\n\r\n"
+                            "no\n".encode())
+            if "close" in fields:
+                connection.half_close()
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            response = connection.request()
+            assert (response.status, response.body) == (426, b"no\n")
+            assert response.get("Upgrade") == said
+            assert response.get("Connection") == "Upgrade"
+            response = connection.request(fields=[("Connection", "close")])
+            assert response.get("Upgrade") == said
+            assert response.get("Connection") == "close, Upgrade"
+
+
+def test_426_of_a_route_keeps_upgrade(start):
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {
+        "status": 426, "fields": {"Upgrade": "websocket"}, "body": "no"}}]})
+    response = fetch(gateway.address)
+    assert (response.status, response.get("Upgrade")) == (426, "websocket")
+
+
+@pytest.mark.parametrize("offered, said", [("h2,h2c", None), ("websocket", "websocket"),
+                                           ("h2c, websocket", "websocket"), ("a b", None)])
+def test_other_responses_offer_what_the_route_allows(start, offered, said):
+    def handler(connection):
+        while True:
+            connection.read_request()
+            connection.send(response_bytes(200, [("Connection", "Upgrade"), ("Upgrade", offered)],
+                                           b"ok"))
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Connection(gateway.address) as connection:
+            for _ in range(2):
+                response = connection.request()
+                assert response.body == b"ok" and response.get("Upgrade") == said
+                assert response.get("Connection") == (said and "Upgrade")
+
+
+def test_http2_clients_get_no_upgrade(start):
+    pytest.importorskip("h2")
+    from h2client import Client  # pylint: disable=import-outside-toplevel
+
+    def handler(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\n"
+                        b"Upgrade: websocket\r\nContent-Length: 0\r\n\r\n")
+        connection.wait_end()
+
+    with Origin(handler) as origin:
+        gateway = start(proxying(origin))
+        with Client(gateway.address) as client:
+            response = client.wait(client.start("/", "GET"))
+            names = {name.lower() for name, _ in response.fields}
+            assert response.status == 426 and not names & {"upgrade", "connection"}

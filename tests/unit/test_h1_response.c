@@ -150,7 +150,8 @@ static const struct h1_case cases[] = {
     {"an offer to upgrade",
      T("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
        "Content-Length: 0\r\n" END),
-     "426 \"x\" 1.1 none keep cl=0 | -Connection=Upgrade -Upgrade=h2c Content-Length=0", HTTP_GET},
+     "426 \"x\" 1.1 none keep cl=0 upgrade=h2c | -Connection=Upgrade -Upgrade=h2c Content-Length=0",
+     HTTP_GET},
 };
 
 static void describe(struct strbuf *b, const struct http_response *r, bool with_fields)

@@ -1,0 +1,89 @@
+/* Backends whose servers are this gateway itself. */
+#include <string.h>
+#include <strings.h>
+
+#include "config/address.h"
+#include "config/check_internal.h"
+#include "config/complaint.h"
+
+static bool is_loopback(const struct address_setting *address)
+{
+    return (address->kind == ADDRESS_IPV4 && strncmp(address->host, "127.", 4) == 0) ||
+           (address->kind == ADDRESS_IPV6 && strcmp(address->host, "::1") == 0) ||
+           (address->kind == ADDRESS_NAME && strcmp(address->host, "localhost") == 0);
+}
+
+static bool is_every_address(const struct address_setting *bind)
+{
+    return bind->kind == ADDRESS_ANY || strcmp(bind->host, "0.0.0.0") == 0 ||
+           strcmp(bind->host, "::") == 0;
+}
+
+/* Of a socket that is bound to every address only the loopback one is known to be this machine's.
+ */
+static bool leads_to(const struct address_setting *server, const struct address_setting *bind)
+{
+    if (bind->kind == ADDRESS_UNIX || !is_every_address(bind)) {
+        return address_overlaps(server, bind);
+    }
+    return server->port == bind->port && is_loopback(server);
+}
+
+static bool serves(const struct listener_settings *listener, const struct site_settings *site)
+{
+    for (size_t i = 0; i < listener->sites.count; i++) {
+        if (strcasecmp(listener->sites.items[i], site->name) == 0) {
+            return true;
+        }
+    }
+    return listener->sites.count == 0;
+}
+
+static bool comes_back(const struct settings *settings, const struct site_settings *site,
+                       const struct address_setting *server)
+{
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const struct listener_settings *listener = &settings->listeners[i];
+        for (size_t j = 0; serves(listener, site) && j < listener->bind.count; j++) {
+            if (leads_to(server, &listener->bind.items[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_backend(const struct checker *checker, const struct site_settings *site,
+                          const struct backend_settings *backend, enum config_severity severity)
+{
+    for (size_t i = 0; backend != NULL && i < backend->server_count; i++) {
+        const struct address_setting *server = &backend->servers[i].address;
+        if (server->text == NULL || !comes_back(checker->settings, site, server)) {
+            continue;
+        }
+        config_report_add(checker->report, severity, server->place,
+                          "%s is a listener of this gateway, which serves the same site",
+                          quote_cstr(server->text).text);
+        config_report_hint(checker->report,
+                           severity == CONFIG_ERROR
+                               ? "connections would come back for ever: give the server's own "
+                                 "address"
+                               : "requests would come back, and be answered with 508: give the "
+                                 "server's own address");
+    }
+}
+
+void check_loops(const struct checker *checker)
+{
+    for (size_t i = 0; i < checker->settings->site_count; i++) {
+        const struct site_settings *site = &checker->settings->sites[i];
+
+        check_backend(checker, site, site->passthrough, CONFIG_ERROR);
+        check_backend(checker, site, site->backend, CONFIG_WARNING);
+        for (size_t j = 0; j < site->route_count; j++) {
+            if (site->routes[j].backend != site->backend) {
+                check_backend(checker, site, site->routes[j].backend, CONFIG_WARNING);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+/* Destination of WebDAV's COPY and MOVE (RFC 4918 section 10.3): the second path of a request. What
+ * the routes say of paths holds for it too, and the server is to find it its own. */
+#include "edge/destination.h"
+
+#include "edge/serve.h"
+#include "gateway/exchange.h"
+
+static bool has_destination(const struct exchange *x)
+{
+    return http_fields_has(&x->request.fields, FIELD_DESTINATION) &&
+           (span_eq(x->request.method_name, SPAN_OF("COPY")) ||
+            span_eq(x->request.method_name, SPAN_OF("MOVE")));
+}
+
+/* ---- where it may lead ---- */
+
+/* Of a URL or a path alone. Servers may look at nothing but the path, so neither does this. */
+static bool path_of(struct span value, struct span *path)
+{
+    struct destination destination;
+
+    if (destination_parse(value, &destination)) {
+        value = destination.rest.len != 0 ? destination.rest : SPAN_OF("/");
+    }
+    value = span_head(value, span_find(value, '#'));
+    *path = span_head(value, span_find(value, '?'));
+    return path->len != 0 && path->ptr[0] == '/';
+}
+
+/* A path that this client could not ask this backend for with this method is refused. */
+static bool may_lead_to(struct exchange *x, struct span value)
+{
+    struct edge_decision decision;
+    struct span path;
+
+    if (!path_of(value, &path)) {
+        return false;
+    }
+    exchange_decide(x, path, &decision);
+    return decision.verdict == EDGE_ROUTE && decision.site == x->site->edge &&
+           x->site->routes[decision.route].backend == x->route->backend;
+}
+
+bool exchange_destination_is_refused(struct exchange *x)
+{
+    const struct http_fields *fields = &x->request.fields;
+
+    if (x->site->edge->paths == EDGE_PATHS_FREE || !has_destination(x)) {
+        return false;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->items[i].id == FIELD_DESTINATION && !may_lead_to(x, fields->items[i].value)) {
+            exchange_refuse(x, 403, false, "destination_refused",
+                            "Destination is a path that no route lets this client reach with this "
+                            "method, on the same backend",
+                            "let a route match the path too, if it should be reachable");
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what the server reads ---- */
+
+/* By a name of its own; the default site has all, and they may be anybody's. */
+static bool is_host_of_site(struct exchange *x, struct span host)
+{
+    char *lower = arena_cstr(&x->arena, host);
+    enum host_match how;
+    const struct edge_site *site;
+
+    for (size_t i = 0; i < host.len; i++) {
+        lower[i] = ascii_lower(lower[i]);
+    }
+    site =
+        host_table_find_how(x->session->socket->listener->hosts, span_make(lower, host.len), &how);
+    return site == x->site->edge && how != HOST_MATCH_DEFAULT;
+}
+
+void exchange_translate_destination(struct exchange *x)
+{
+    struct http_fields *fields = &x->request.fields;
+    struct destination destination;
+
+    if (!has_destination(x)) {
+        return;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        struct http_field *field = &fields->items[i];
+        if (field->id == FIELD_DESTINATION && destination_parse(field->value, &destination)) {
+            struct span value = destination_for_server(
+                &destination, exchange_view(x), is_host_of_site(x, destination.host),
+                x->backend->tls != NULL, x->request.authority, &x->arena);
+            field->value = value.ptr != NULL ? value : field->value;
+        }
+    }
+}
