@@ -284,7 +284,9 @@ void check_settings(const struct settings *settings, struct config_report *repor
         check_routes(&checker, &settings->sites[i]);
     }
     check_listeners_and_hosts(&checker);
-    check_loops(&checker);
+    if (report->errors == 0) {
+        check_loops(&checker);
+    }
     if (report->errors == 0) {
         check_unused_backends(&checker);
     }
