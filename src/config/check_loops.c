@@ -54,35 +54,35 @@ static bool comes_back(const struct settings *settings, const struct site_settin
 }
 
 static void check_backend(const struct checker *checker, const struct site_settings *site,
-                          const struct backend_settings *backend, enum config_severity severity)
+                          const struct backend_settings *backend, const char *hint)
 {
     for (size_t i = 0; backend != NULL && i < backend->server_count; i++) {
         const struct address_setting *server = &backend->servers[i].address;
         if (server->text == NULL || !comes_back(checker->settings, site, server)) {
             continue;
         }
-        config_report_add(checker->report, severity, server->place,
+        config_report_add(checker->report, CONFIG_WARNING, server->place,
                           "%s is a listener of this gateway, which serves the same site",
                           quote_cstr(server->text).text);
-        config_report_hint(checker->report,
-                           severity == CONFIG_ERROR
-                               ? "connections would come back for ever: give the server's own "
-                                 "address"
-                               : "requests would come back, and be answered with 508: give the "
-                                 "server's own address");
+        config_report_hint(checker->report, "%s", hint);
     }
 }
 
 void check_loops(const struct checker *checker)
 {
+    static const char connections[] =
+        "connections would come back for ever: give the server's own address";
+    static const char requests[] =
+        "requests would come back, and be answered with 508: give the server's own address";
+
     for (size_t i = 0; i < checker->settings->site_count; i++) {
         const struct site_settings *site = &checker->settings->sites[i];
 
-        check_backend(checker, site, site->passthrough, CONFIG_ERROR);
-        check_backend(checker, site, site->backend, CONFIG_WARNING);
+        check_backend(checker, site, site->passthrough, connections);
+        check_backend(checker, site, site->backend, requests);
         for (size_t j = 0; j < site->route_count; j++) {
             if (site->routes[j].backend != site->backend) {
-                check_backend(checker, site, site->routes[j].backend, CONFIG_WARNING);
+                check_backend(checker, site, site->routes[j].backend, requests);
             }
         }
     }

@@ -1,12 +1,16 @@
 /* What edge and http make of the fields of one request: ranges, conditions, dates, priorities, the
- * client behind proxies, paths, file names. The input is a request's head. */
+ * client behind proxies, paths, file names, protocols to switch to, hops. The input is a request's
+ * head. */
 #include "edge/client_view.h"
 #include "edge/conditional.h"
+#include "edge/destination.h"
 #include "edge/field_senders.h"
 #include "edge/forwarded.h"
+#include "edge/hops.h"
 #include "edge/mime.h"
 #include "edge/path.h"
 #include "edge/range.h"
+#include "edge/upgrade.h"
 #include "http/date.h"
 #include "http/h1_parse.h"
 #include "http/h2_fields.h"
@@ -47,6 +51,21 @@ static void see_date(struct span value)
     }
 }
 
+/* The next gateway, which trusts this one, sees the same client in what is written. */
+static void see_client_again(const struct client_view *view, struct span forwarded,
+                             struct arena *arena)
+{
+    struct http_fields fields = {0};
+    struct client_view_from from = {
+        .peer = SPAN_OF("192.0.2.4"), .fields = &fields, .is_trusted = is_trusted};
+    struct client_view again;
+
+    http_fields_add(&fields, arena, FIELD_FORWARDED, SPAN_OF("Forwarded"), forwarded);
+    client_view_read(&from, arena, &again);
+    CHECK(span_eq(again.address, view->address) && again.is_https == view->is_https);
+    CHECK(span_eq(again.forwarded, forwarded)); /* well-formed from its beginning */
+}
+
 static void see_client(const struct http_request *request, struct arena *arena)
 {
     struct client_view_from from = {.peer = SPAN_OF("192.0.2.2"),
@@ -64,6 +83,9 @@ static void see_client(const struct http_request *request, struct arena *arena)
     CHECK(span_find(out.x_for, '\r') == out.x_for.len &&
           span_find(out.x_for, '\n') == out.x_for.len);
     CHECK(span_find(out.forwarded, '\n') == out.forwarded.len);
+    if (view.hop_count + 1 < VIEW_HOPS_MAX && out.forwarded.len <= VIEW_PREVIOUS_MAX) {
+        see_client_again(&view, out.forwarded, arena);
+    }
 }
 
 /* A path in its normal form is its own normal form. */
@@ -80,6 +102,47 @@ static void see_path(const struct http_request *request, struct arena *arena)
     (void)!path_to_file(path.match, arena, &name);
     CHECK(path_normalise(path.match, arena, &again) == PATH_OK);
     CHECK(span_eq(again.match, path.match));
+}
+
+/* What passes of a list was offered and is allowed. */
+static void see_upgrade(struct span offered, struct arena *arena)
+{
+    static const char *const allowed[] = {"websocket", "tcp"};
+    struct upgrade_choice choice = upgrade_choose(offered, allowed, ARRAY_LEN(allowed), arena);
+    struct span rest = choice.passed;
+    struct span one;
+
+    while (span_split(&rest, ',', &one)) {
+        one = span_trim(one);
+        CHECK(upgrade_has(offered, one));
+        CHECK(span_ieq(one, SPAN_OF("websocket")) || span_ieq(one, SPAN_OF("tcp")));
+    }
+}
+
+/* Where a destination is changed, its path is not. */
+static void see_destination(struct span value, struct arena *arena)
+{
+    const struct client_view view = {.is_https = true, .host = SPAN("a.test"), .port = 443};
+    struct destination destination;
+    struct span sent;
+
+    if (destination_parse(value, &destination)) {
+        CHECK(span_ends_with(value, destination.rest));
+        sent =
+            destination_for_server(&destination, &view, false, false, SPAN_OF("b.test:81"), arena);
+        CHECK(sent.ptr == NULL || (span_starts_with(sent, SPAN_OF("http://b.test:81")) &&
+                                   span_ends_with(sent, destination.rest)));
+    }
+}
+
+static void see_hops(const struct http_request *request)
+{
+    unsigned less_one = HOPS_MAX + 1;
+
+    if (hops_left(request, &less_one) == HOPS_SOME) {
+        CHECK(less_one <= HOPS_MAX);
+    }
+    (void)hops_has_mark(&request->fields, SPAN_OF("tidegate-0-0"));
 }
 
 static void see_field(const struct http_field *field, size_t size)
@@ -106,7 +169,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         (void)!conditional_range_applies(&request, &validators);
         for (size_t i = 0; i < request.fields.count; i++) {
             see_field(&request.fields.items[i], size);
+            see_upgrade(request.fields.items[i].value, &arena);
+            see_destination(request.fields.items[i].value, &arena);
         }
+        see_hops(&request);
         see_client(&request, &arena);
         see_path(&request, &arena);
     }

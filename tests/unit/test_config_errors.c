@@ -290,12 +290,6 @@ static const struct message_case errors[] = {
     {HOST "    respond: { fields: { A: \"x\\r\\ny: z\" } }\n", 3, 26, "has a line break", NULL},
     {HOST "    respond: { fields: { A: x, a: y } }\n", 3, 32, "field 'a' is given twice", "commas"},
     {HOST "    respond: { fields: { A: [x] } }\n", 3, 29, "field 'A' needs text", NULL},
-    {"listeners: [{bind: 127.0.0.1:8443}]\nsites: [{hosts: [a.example], passthrough: "
-     "127.0.0.1:8443}]\n",
-     2, 43, "'127.0.0.1:8443' is a listener of this gateway", "for ever"},
-    {"listeners: [{bind: ':8443'}]\nsites: [{hosts: [a.example], passthrough: "
-     "'localhost:8443'}]\n",
-     2, 43, "'localhost:8443' is a listener of this gateway", "for ever"},
     {HOST "    files: { index: a }\n", 3, 12, "files has no 'root'", "root: public"},
     {HOST "    files: { root: x, index: a/b }\n", 3, 30, "'a/b' is not a plain file name", NULL},
 
@@ -388,6 +382,12 @@ static const char *const sound_rules[] = {
 };
 
 static const struct message_case warnings[] = {
+    {"listeners: [{bind: 127.0.0.1:8443}]\nsites: [{hosts: [a.example], passthrough: "
+     "127.0.0.1:8443}]\n",
+     2, 43, "'127.0.0.1:8443' is a listener of this gateway", "for ever"},
+    {"listeners: [{bind: ':8443'}]\nsites: [{hosts: [a.example], passthrough: "
+     "'localhost:8443'}]\n",
+     2, 43, "'localhost:8443' is a listener of this gateway", "for ever"},
     {"listeners: [{bind: ':8443'}]\nsites: [{hosts: [a.example], backend: 127.0.0.1:8443}]\n", 2,
      39, "'127.0.0.1:8443' is a listener of this gateway", "508"},
     {BACKEND, 5, 11, "backend 'b' is not used", "backend: b"},
