@@ -150,8 +150,10 @@ static const struct directive tls_directives[] = {
      .doc = "A folder of certificates, each used for the names that are in it.",
      .more =
          "A certificate is a file NAME.crt, NAME.cer or NAME.pem with its key in NAME.key or in "
-         "the same file, and perhaps an OCSP response in NAME.ocsp; NAME itself means nothing, "
-         "and folders within are not looked into. A client gets the certificate that has its "
+         "the same file, and perhaps an OCSP response in NAME.ocsp; NAME itself means nothing. "
+         "Folders within are looked into, too, but not those in them; there and here fullchain.pem "
+         "goes with privkey.pem, as certbot writes them (`certificates_from: "
+         "/etc/letsencrypt/live`). A client gets the certificate that has its "
          "server name (SNI), or the wildcard of its parent domain: the best of those that are "
          "valid at that moment and that it can check (`certificates`); else those of `certificate` "
          "and `certificates`, and if there are none the "

@@ -61,16 +61,26 @@ static void compare(void *arg, const char *owner, const char *path)
     search->is_found |= strcmp(search->path, path) == 0;
 }
 
-/* The folder itself, or a file of a certificate right in it. */
+/* The folder itself, a folder in it (which is asked for with a '/' behind it, so that no file can
+ * be meant), or a file of a certificate in either. */
 static bool is_of_folder(const char *folder, const char *path)
 {
     size_t len = strlen(folder);
+    const char *name = path + len + 1;
+    const char *slash;
 
     if (strncmp(path, folder, len) != 0) {
         return false;
     }
-    return path[len] == '\0' || (path[len] == '/' && strchr(path + len + 1, '/') == NULL &&
-                                 cert_store_is_file_name(path + len + 1));
+    if (path[len] != '/') {
+        return path[len] == '\0';
+    }
+    slash = strchr(name, '/');
+    if (slash == NULL) {
+        return cert_store_is_file_name(name);
+    }
+    return name[0] != '.' && slash != name && strchr(slash + 1, '/') == NULL &&
+           (slash[1] == '\0' || cert_store_is_file_name(slash + 1));
 }
 
 bool snapshot_names_file(const struct snapshot *snapshot, const char *path)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
@@ -314,22 +315,95 @@ bool cert_index_is_file_name(const char *name)
            (is_certificate_name(name) || has_suffix(name, ".key") || has_suffix(name, ".ocsp"));
 }
 
-static bool list_folder(DIR *dir, struct listing *listing)
+/* within "": the folder itself. */
+static void list_name(struct listing *listing, const char *within, const char *name)
+{
+    size_t size = strlen(within) + strlen(name) + 2;
+    char *joined = xmalloc(size);
+
+    (void)snprintf(joined, size, "%s%s%s", within, within[0] != '\0' ? "/" : "", name);
+    if (listing->count == listing->capacity) {
+        listing->capacity = listing->capacity != 0 ? listing->capacity * 2 : 64;
+        listing->names = xrealloc(listing->names, listing->capacity * sizeof(char *));
+    }
+    listing->names[listing->count++] = joined;
+}
+
+static bool is_folder(DIR *dir, const struct dirent *found)
+{
+    struct stat st;
+
+    if (found->d_name[0] == '.' || found->d_type == DT_REG) {
+        return false;
+    }
+    return found->d_type == DT_DIR ||
+           (fstatat(dirfd(dir), found->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode));
+}
+
+/* NULL with errno; also as somebody who may. */
+static DIR *open_within(const char *folder, DIR *dir, const char *name)
+{
+    int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    char path[PATH_MAX];
+    DIR *within;
+
+    if (fd < 0 && errno == EACCES &&
+        snprintf(path, sizeof(path), "%s/%s/", folder, name) < (int)sizeof(path)) {
+        fd = file_opener_open(path);
+    }
+    within = fd >= 0 ? fdopendir(fd) : NULL;
+    if (within == NULL && fd >= 0) {
+        (void)close(fd);
+    }
+    return within;
+}
+
+static bool list_files(DIR *dir, const char *within, struct listing *listing)
 {
     struct dirent *found;
 
-    *listing = (struct listing){0};
     errno = 0;
     while ((found = readdir(dir)) != NULL) {
-        if (!cert_index_is_file_name(found->d_name)) {
-            continue;
+        if (cert_index_is_file_name(found->d_name)) {
+            list_name(listing, within, found->d_name);
         }
-        if (listing->count == listing->capacity) {
-            listing->capacity = listing->capacity != 0 ? listing->capacity * 2 : 64;
-            listing->names = xrealloc(listing->names, listing->capacity * sizeof(char *));
-        }
-        listing->names[listing->count++] = xstrdup(found->d_name);
         errno = 0;
+    }
+    return errno == 0;
+}
+
+static bool list_within(const char *folder, DIR *dir, const char *name, struct listing *listing)
+{
+    DIR *within = open_within(folder, dir, name);
+    bool ok;
+    int number;
+
+    if (within == NULL) {
+        return errno == ENOENT; /* it has just gone */
+    }
+    ok = list_files(within, name, listing);
+    number = errno;
+    (void)closedir(within);
+    errno = number;
+    return ok;
+}
+
+/* The folder's files, and those of the folders in it. False with errno when any cannot be read:
+ * what is in it must not seem to be gone. */
+static bool list_folder(const char *folder, DIR *dir, struct listing *listing)
+{
+    struct dirent *found;
+    bool ok = true;
+
+    *listing = (struct listing){0};
+    errno = 0;
+    while (ok && (found = readdir(dir)) != NULL) {
+        if (is_folder(dir, found)) {
+            ok = list_within(folder, dir, found->d_name, listing);
+        } else if (cert_index_is_file_name(found->d_name)) {
+            list_name(listing, "", found->d_name);
+        }
+        errno = ok ? 0 : errno;
     }
     if (errno == 0 && listing->count != 0) {
         qsort(listing->names, listing->count, sizeof(char *), compare_names);
@@ -352,6 +426,50 @@ static char *sibling(const struct listing *listing, const char *name, const char
     return wanted;
 }
 
+/* Another file beside it, if it is there; the caller's then. */
+static char *beside(const struct listing *listing, const char *name, const char *other)
+{
+    const char *slash = strrchr(name, '/');
+    size_t len = slash != NULL ? (size_t)(slash - name) + 1 : 0;
+    char *wanted = xmalloc(len + strlen(other) + 1);
+
+    memcpy(wanted, name, len);
+    memcpy(wanted + len, other, strlen(other) + 1);
+    if (bsearch(&wanted, listing->names, listing->count, sizeof(char *), compare_names) == NULL) {
+        free(wanted);
+        wanted = NULL;
+    }
+    return wanted;
+}
+
+static const char *base_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash != NULL ? slash + 1 : name;
+}
+
+/* certbot and its like write fullchain.pem and privkey.pem, and the parts of the one into cert.pem
+ * and chain.pem besides: one certificate, not four. */
+static bool is_part_of_chain(const struct listing *listing, const char *name)
+{
+    const char *base = base_name(name);
+    char *whole;
+    char *key;
+    bool is_part = strcmp(base, "cert.pem") == 0 || strcmp(base, "chain.pem") == 0 ||
+                   strcmp(base, "privkey.pem") == 0;
+
+    if (!is_part) {
+        return false;
+    }
+    whole = beside(listing, name, "fullchain.pem");
+    key = beside(listing, name, "privkey.pem");
+    is_part = whole != NULL && key != NULL;
+    free(whole);
+    free(key);
+    return is_part;
+}
+
 static void add_entry(struct cert_index *index, const struct listing *listing, const char *name,
                       const char *folder, int folder_fd, const struct cert_index *old)
 {
@@ -359,6 +477,9 @@ static void add_entry(struct cert_index *index, const struct listing *listing, c
     struct cert_entry *before = old != NULL ? cert_index_entry(old, name) : NULL;
 
     entry->files[CERT_FILE_KEY] = sibling(listing, name, ".key");
+    if (entry->files[CERT_FILE_KEY] == NULL && strcmp(base_name(name), "fullchain.pem") == 0) {
+        entry->files[CERT_FILE_KEY] = beside(listing, name, "privkey.pem");
+    }
     entry->files[CERT_FILE_OCSP] = sibling(listing, name, ".ocsp");
     take_stamps(folder, folder_fd, entry);
     if (before != NULL && is_same(before, entry)) {
@@ -389,8 +510,9 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
                               folder);
         return NULL;
     }
-    if (!list_folder(dir, &listing)) {
-        (void)error_set_errno(error, errno, "the folder of certificates '%s' cannot be read",
+    if (!list_folder(folder, dir, &listing)) {
+        (void)error_set_errno(error, errno,
+                              "the folder of certificates '%s', or a folder in it, cannot be read",
                               folder);
         listing_free(&listing);
         (void)closedir(dir);
@@ -400,7 +522,8 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
     map_init(&index->names);
     index->entries = xcalloc(listing.count + 1, sizeof(struct cert_entry *));
     for (size_t i = 0; i < listing.count; i++) {
-        if (is_certificate_name(listing.names[i])) {
+        if (is_certificate_name(listing.names[i]) &&
+            !is_part_of_chain(&listing, listing.names[i])) {
             add_entry(index, &listing, listing.names[i], folder, dirfd(dir), old);
         }
     }

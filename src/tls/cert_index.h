@@ -4,7 +4,9 @@
  * that have not changed. For tls/cert_store.c.
  *
  * Files in the folder: NAME.crt, NAME.cer or NAME.pem with the key in NAME.key or in the same file;
- * NAME.ocsp for an OCSP response. NAME itself means nothing. Others are passed over. */
+ * NAME.ocsp for an OCSP response. NAME itself means nothing. Others are passed over. Folders in it
+ * are looked into the same way (not those in them), as ACME clients have one for each certificate:
+ * fullchain.pem with its key in privkey.pem. */
 #ifndef TIDEGATE_TLS_CERT_INDEX_H
 #define TIDEGATE_TLS_CERT_INDEX_H
 
@@ -29,8 +31,8 @@ enum cert_file { CERT_FILE_CERTIFICATE, CERT_FILE_KEY, CERT_FILE_OCSP, CERT_FILE
 /* A certificate of the folder. Counted: indexes and whoever is loading it have a share. */
 struct cert_entry {
     atomic_uint references;
-    char *files[CERT_FILE_COUNT]; /* file names; the key's NULL: in the certificate's file; the
-                                     response's NULL: none */
+    char *files[CERT_FILE_COUNT]; /* file names, perhaps with a folder's before; the key's NULL: in
+                                     the certificate's file; the response's NULL: none */
     struct file_stamp stamps[CERT_FILE_COUNT];
     int64_t not_before;
     int64_t not_after;

@@ -1,6 +1,7 @@
 """Certificates from a folder by their own names, files replaced while the gateway runs, OCSP
 responses stapled from files, and the key log."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -415,3 +416,67 @@ def test_the_key_log_only_by_directive(start, ca, shop, folder):
     wait_until(lambda: b"SERVER_TRAFFIC_SECRET_0 " in path.read_bytes(), SECONDS)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "the secrets of all TLS connections are written to" in gateway.stderr()
+
+
+# Folders in the folder, as ACME clients have one for each certificate.
+
+
+def certbot(root, name, certificate, number=1, mode=0o755):
+    """live/NAME/*.pem are links into archive/NAME, which renewals set anew."""
+    archive, live = root / "archive" / name, root / "live" / name
+    for path in (archive, live):
+        path.mkdir(parents=True, exist_ok=True)
+    whole = certificate.crt.read_bytes()
+    for part, data in (("cert", whole), ("chain", whole), ("fullchain", whole),
+                       ("privkey", certificate.key_file.read_bytes())):
+        target = archive / f"{part}{number}.pem"
+        target.write_bytes(data)
+        target.chmod(0o600 if part == "privkey" else 0o644)
+        link = live / f".{part}.new"
+        link.symlink_to(f"../../archive/{name}/{part}{number}.pem")
+        os.replace(link, live / f"{part}.pem")
+    (live / "README").write_text("certbot's")
+    for path in (root / "archive", root / "live"):
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_folders_as_certbot_has_them(start, ca, store, mode):
+    """Of a renewal the whole pair is used; keys, and folders, may be root's alone."""
+    one, other = ca.server("one.example", "www.one.example"), ca.server("other.example")
+    certbot(store, "one.example", one, mode=mode)
+    certbot(store, "other.example", other, mode=mode)
+    gateway = start({"reload_certificates": "1s",
+                     "sites": [site({"certificates_from": str(store / "live")})]})
+    assert served(gateway, ca, "www.one.example") == one.fingerprint
+    assert served(gateway, ca, "other.example") == other.fingerprint
+    assert refused(gateway, "new.example") == [ALERT_UNRECOGNIZED_NAME]
+    new, renewed = ca.server("new.example"), ca.server("one.example", "www.one.example")
+    certbot(store, "new.example", new, mode=mode)
+    certbot(store, "one.example", renewed, 2, mode=mode)
+
+    def is_new_there():
+        with contextlib.suppress(ssl.SSLError):
+            return served(gateway, ca, "new.example") == new.fingerprint
+        return False
+    wait_until(is_new_there, SECONDS)
+    wait_until(lambda: served(gateway, ca, "one.example") == renewed.fingerprint, SECONDS)
+    assert served(gateway, ca, "other.example") == other.fingerprint
+    shutil.rmtree(store / "live" / "other.example")
+    wait_until(lambda: "1 gone" in gateway.stderr(), SECONDS)
+    assert refused(gateway, "other.example") == [ALERT_UNRECOGNIZED_NAME]
+
+
+def test_folders_in_the_folder(start, ca, store):
+    """Other names in them go as in the folder itself; what is hidden or deeper is not looked at."""
+    flat, within, deep, hidden = (ca.server(f"{name}.example")
+                                  for name in ("flat", "within", "deep", "hidden"))
+    put(store, "flat", flat)
+    for path, certificate in (("sub", within), ("sub/deeper", deep), (".hidden", hidden)):
+        (store / path).mkdir()
+        put(store / path, "x", certificate)
+    gateway = start({"sites": [site({"certificates_from": str(store)})]})
+    assert served(gateway, ca, "flat.example") == flat.fingerprint
+    assert served(gateway, ca, "within.example") == within.fingerprint
+    for name in ("deep.example", "hidden.example"):
+        assert refused(gateway, name) == [ALERT_UNRECOGNIZED_NAME]
