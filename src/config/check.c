@@ -224,6 +224,7 @@ static void check_unused_backends(const struct checker *checker)
         const struct site_settings *site = &settings->sites[i];
 
         mark_used(settings, site->passthrough, used);
+        mark_used(settings, site->acme_passthrough, used);
         mark_used(settings, site->backend, used);
         for (size_t j = 0; j < site->route_count; j++) {
             mark_used(settings, site->routes[j].backend, used);

@@ -250,6 +250,15 @@ static void check_passthrough(const struct checker *checker, const struct site_s
     }
 }
 
+static void check_acme_passthrough(const struct checker *checker, const struct site_settings *site)
+{
+    if (site->acme_passthrough != NULL && site->acme_passthrough->tls != NULL) {
+        error_at(checker, config_place(checker->settings, &site->acme_passthrough),
+                 "'acme_passthrough' to a backend with 'tls'",
+                 "the bytes are TLS already: use a backend without 'tls'");
+    }
+}
+
 /* What plain requests get must be something that the site has. */
 static void check_plain_http(const struct checker *checker, const struct site_settings *site)
 {
@@ -284,6 +293,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     const struct answers answers = {{&site->backend, &site->respond, &site->files}};
     size_t count = check_one_answer(checker, &answers, "a site");
 
+    check_acme_passthrough(checker, site);
     if (check_is_given(checker, &site->passthrough)) {
         check_passthrough(checker, site);
     } else if (count == 0 && !check_is_given(checker, &site->routes)) {

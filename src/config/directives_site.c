@@ -666,6 +666,15 @@ static const struct directive site_directives[] = {
      .more = "Chosen by the TLS server name alone; certificate and key stay on the "
              "backend.\n\n" BACKEND_DOC,
      .example = "passthrough: 10.0.0.5:443"},
+    {.name = "acme_passthrough",
+     .type = DIRECTIVE_BACKEND,
+     SLOT(site_settings, acme_passthrough),
+     .section = &section_backend,
+     .doc = "Where TLS connections are relayed to, undecrypted, that ask for the protocol "
+            "`acme-tls/1` (ALPN).",
+     .more = "So an ACME client proves that the site's names are its own (TLS-ALPN-01, RFC 8737), "
+             "while all other connections go on as the rest of the site says.",
+     .example = "acme_passthrough: 127.0.0.1:10443"},
     {.name = "plain_http",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, plain_http),

@@ -182,7 +182,8 @@ struct site_settings {
     const char *name;         /* for logs and listeners' `sites`; default: the first host */
     struct string_list hosts; /* lower case; exact, "*.example.com", or "*" for the default site */
     struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
-    struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
+    struct backend_settings *passthrough;      /* not NULL: TLS is relayed, never decrypted */
+    struct backend_settings *acme_passthrough; /* the same for acme-tls/1 (ALPN); NULL: none */
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     enum site_paths paths;

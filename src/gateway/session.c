@@ -427,6 +427,11 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
 
     note_name(session, hello);
     door = find_door(session, hello);
+    if (session->site != NULL && session->site->acme_passthrough != NULL &&
+        hello_offers_alpn(hello, SPAN_OF("acme-tls/1"))) {
+        passthrough_start(session, session->site->acme_passthrough, bytes);
+        return;
+    }
     if (door == EDGE_DOOR_PASSES) {
         passthrough_start(session, session->site->passthrough, bytes);
         return;

@@ -154,6 +154,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .passthrough = find_backend(b->snapshot, settings->passthrough),
+        .acme_passthrough = find_backend(b->snapshot, settings->acme_passthrough),
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
     };

@@ -31,11 +31,12 @@ struct route {
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;      /* NULL: it does not terminate */
-    struct site_tls *tls_source;  /* what it was built from; for the control thread */
-    struct backend *passthrough;  /* NULL: it does not pass through */
-    const struct edge_site *edge; /* what decides about it */
-    struct route *routes;         /* in the order of edge->table */
+    struct tls_context *tls;          /* NULL: it does not terminate */
+    struct site_tls *tls_source;      /* what it was built from; for the control thread */
+    struct backend *passthrough;      /* NULL: it does not pass through */
+    struct backend *acme_passthrough; /* for acme-tls/1 (ALPN); NULL: none */
+    const struct edge_site *edge;     /* what decides about it */
+    struct route *routes;             /* in the order of edge->table */
 };
 
 struct listener {
@@ -71,8 +72,8 @@ void snapshot_check_files(const struct settings *settings, struct config_report 
 /* Looks for certificate files that have changed (gateway/site_tls.h, gateway/backend_tls.h). On the
  * control thread. True: some had, and were read. */
 bool snapshot_refresh_certificates(struct snapshot *snapshot);
-/* Calls `each` for every file that is looked at for changes later, with whose it is ("site shop"); a
- * folder's files are not among them. */
+/* Calls `each` for every file that is looked at for changes later, with whose it is ("site shop");
+ * a folder's files are not among them. */
 typedef void snapshot_file_fn(void *arg, const char *owner, const char *path);
 void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg);
 /* Whether the path is one of them, or a folder of certificates, or a certificate's file in one. */

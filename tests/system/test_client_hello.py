@@ -261,3 +261,34 @@ def test_one_alone_means_alone(protocols, host, offered, reason, mend):
     entry = protocols.wait_log(lambda entry: entry in protocols.log_entries()[before:],
                                reason=reason)
     assert mend in entry["mend"] and entry["refused_by"] == "gateway"
+
+
+@pytest.mark.parametrize("kind", ["terminates", "passes"])
+def test_acme_challenges_go_where_they_are_answered(start, ca, shop, kind):
+    """TLS-ALPN-01 (RFC 8737), while the rest of the site's connections go on as ever."""
+    def server(answer, protocols):
+        context = ca.server(HOST).server_context()
+        context.set_alpn_protocols(protocols)
+
+        def handler(connection):
+            connection.send(answer)
+            connection.half_close()
+            connection.wait_end()
+        return Origin(handler, tls=context)
+
+    with server(b"challenge", ["acme-tls/1"]) as acme, server(b"rest", ["http/1.1"]) as rest:
+        own = {"tls": shop.settings(), "respond": {"body": "rest"}} if kind == "terminates" else \
+            {"passthrough": rest.address}
+        gateway = start({"sites": [{"hosts": [HOST], "acme_passthrough": acme.address, **own}]})
+
+        def ask_for(protocol):
+            context = ca.client_context()
+            context.set_alpn_protocols([protocol])
+            with Connection(gateway.address, context, HOST) as connection:
+                connection.send(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+                return connection.sock.selected_alpn_protocol(), connection.read_to_end()
+
+        assert ask_for("acme-tls/1") == ("acme-tls/1", b"challenge")
+        assert gateway.wait_log(mode="passthrough")["server"] == acme.address
+        protocol, answer = ask_for("http/1.1")
+        assert protocol == "http/1.1" and answer.endswith(b"rest")
