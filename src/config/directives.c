@@ -60,6 +60,9 @@ static const struct directive limits_directives[] = {
      .max = MEBI,
      .doc = "Bytes of the head of a request or response; a larger one is answered 431, or 502 when "
             "it comes from a backend.",
+     .more = "Over HTTP/2 one field ends at 64 KiB in its compressed form, whatever this says: a "
+             "longer one is an error of its connection (COMPRESSION_ERROR), towards clients and "
+             "servers alike.",
      .example = "head: 32k"},
     {.name = "target",
      .type = DIRECTIVE_SIZE,
@@ -133,6 +136,26 @@ static const struct directive limits_directives[] = {
      .max = 1000000,
      .doc = "How many of `h2_tokens` a second gives back.",
      .example = "h2_tokens_per_second: 400"},
+    {.name = "response_window",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, response_window),
+     .fallback = "32M",
+     .min = 128 * KIBI,
+     .max = GIBI,
+     .doc = "Bytes of one response that a server may have on the way over HTTP/2, at most.",
+     .more =
+         "Each begins with 128 KiB, and gets what its connection is measured to hold (bandwidth "
+         "times delay) while its client takes what comes. A client that stops then costs so "
+         "much memory.",
+     .example = "response_window: 32M"},
+    {.name = "response_windows",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, response_windows),
+     .fallback = "128M",
+     .min = 0,
+     .max = TEBI,
+     .doc = "The same for all responses of a worker together, beyond the 128 KiB of each.",
+     .example = "response_windows: 128M"},
 };
 
 const struct section section_limits = {

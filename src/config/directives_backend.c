@@ -167,9 +167,14 @@ static const struct directive backend_directives[] = {
          "Bodies are passed on as they come, both ways, and are not gathered first: a slow "
          "client holds its server's connection, and a server sees the first bytes of an upload at "
          "once. WebSocket reaches servers of HTTP/1.1 from clients of HTTP/2 too (RFC 8441). "
-         "gRPC needs `h2` or `h2c`; Upgrade (WebSocket) needs `h1` or `auto`. HTTP/2 "
+         "gRPC needs `h2` or `h2c`; Upgrade (WebSocket) over HTTP/1.1 needs `h1` or `auto`, over "
+         "HTTP/2 (RFC 8441) also works with servers of `h2` or `h2c` that announce it. HTTP/2 "
          "connections are shared by many requests, so they do not go with `proxy_protocol`, "
-         "which names one client.",
+         "which names one client. A request with a longer head than any that the server has "
+         "answered (8 KiB, or a field of 4 KiB, count as answered) gets a connection of its "
+         "own, so that a server that ends its connection over it harms nobody else; a head "
+         "above the limit that the server announces (SETTINGS_MAX_HEADER_LIST_SIZE) is "
+         "answered 431.",
      .example = "protocol: h2c"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,
@@ -257,6 +262,18 @@ static const struct directive backend_directives[] = {
              "body was no longer than 256 KiB. A POST that may have arrived is answered 502, and "
              "nothing is sent again after an interim response.",
      .example = "idle_timeout: 60s"},
+    {.name = "ping_timeout",
+     .type = DIRECTIVE_DURATION,
+     SLOT(backend_settings, ping_timeout_ms),
+     .fallback = "10s",
+     .min = 100,
+     .max = HOUR,
+     .doc = "How long a server may leave an HTTP/2 PING unanswered.",
+     .more = "One is sent when a request waits on a connection that has been silent for 3 s: the "
+             "server, or a firewall on the way, may have forgotten it. Until the answer comes, new "
+             "requests go over other connections; if it does not, the connection ends, and what "
+             "waits on it is sent again where that does no harm.",
+     .example = "ping_timeout: 10s"},
     {.name = "idle_connections",
      .type = DIRECTIVE_INTEGER,
      SLOT(backend_settings, idle_connections),

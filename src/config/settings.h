@@ -236,8 +236,9 @@ struct backend_settings {
     bool forwarded_client_certificate; /* send X-Forwarded-Client-Cert */
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms; /* from the request's end to the response's head */
-    uint64_t idle_timeout_ms;     /* a pooled connection's */
-    unsigned idle_connections;    /* pooled, per worker and server */
+    uint64_t idle_timeout_ms;
+    uint64_t ping_timeout_ms;  /* a pooled connection's */
+    unsigned idle_connections; /* pooled, per worker and server */
     struct place place;
 };
 
@@ -251,6 +252,8 @@ struct limits_settings {
     uint64_t streams;     /* open HTTP/2 streams of one client connection */
     uint64_t h2_tokens;   /* of its budget against floods (http/h2_budget.h) */
     uint64_t h2_tokens_per_second;
+    uint64_t response_window;  /* bytes of one HTTP/2 response that a server may have on the way */
+    uint64_t response_windows; /* of all of a worker, above what each may have at first */
 };
 
 struct timeouts_settings {

@@ -10,6 +10,15 @@
 #define STREAMS_GUESS 100
 /* More than this on one connection only makes them wait for each other. */
 #define STREAMS_MAX 1000
+/* A head of more bytes, or with a longer field, is one that a server may end its connection over,
+ * with all that is on it: until the server has answered such a one, it gets a connection of its
+ * own. What is below all servers take by their defaults. */
+#define PLAIN_HEAD_BYTES 8192
+#define PLAIN_FIELD_BYTES 4096
+/* While somebody waits, a connection that has said nothing for this long is asked whether it is
+ * there. */
+#define SILENCE_US (3 * UINT64_C(1000000))
+#define SILENCE_MS (SILENCE_US / 1000)
 
 static void on_timer(struct timer *timer);
 static void on_again(struct deferred *deferred);
@@ -54,6 +63,7 @@ static struct back_h2_conn *create(struct worker *worker, const struct backend *
     list_init(&c->streams);
     list_init(&c->stalled);
     list_init(&c->due);
+    list_init(&c->throttled);
     list_push_back(&worker->h2_backs, &c->node);
     list_push_back(&server_of(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);
@@ -120,6 +130,9 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
     }
     close_quietly(c);
+    if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */
+        server_of(c)->head_taken = server_of(c)->field_taken = 0;
+    }
     while ((node = list_pop_front(&c->streams)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
         back_h2_stream_closed(back, back->is_head_sent ? RETRY_SENT : RETRY_NOT_SENT, &trouble);
@@ -172,7 +185,11 @@ static void on_timer(struct timer *timer)
 {
     struct back_h2_conn *c = CONTAINER_OF(timer, struct back_h2_conn, timer);
 
-    if (c->state == BACK_H2_PREFACE) {
+    if (c->state == BACK_H2_PREFACE && c->is_greeted) {
+        back_h2_fail(c, "no_h2_streams",
+                     "the server opens connections on which it allows no requests",
+                     "see the server's limit of concurrent streams");
+    } else if (c->state == BACK_H2_PREFACE) {
         back_h2_fail(c, "no_h2_settings", "the server did not begin to speak HTTP/2 in time",
                      "see whether it speaks HTTP/2 on that port; protocol of the backend says so");
     } else if (c->is_doubtful) {
@@ -180,6 +197,33 @@ static void on_timer(struct timer *timer)
                      "see whether the server hangs, or a firewall has forgotten the connection");
     } else if (c->stream_count == 0) {
         say_goodbye(c);
+    } else {
+        back_h2_doubt(c);
+    }
+}
+
+void back_h2_doubt(struct back_h2_conn *c)
+{
+    uint64_t silent_us = loop_now_us(c->worker->loop) - c->last_read_us;
+
+    if (c->is_doubtful || c->state != BACK_H2_OPEN) {
+        return;
+    }
+    if (silent_us < SILENCE_US || c->was_probed) {
+        timer_set_ms(c->worker->loop, &c->timer, SILENCE_MS);
+        return;
+    }
+    c->is_doubtful = c->was_probed = true;
+    (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->ping_timeout_ms);
+    back_h2_schedule(c);
+}
+
+void back_h2_trust(struct back_h2_conn *c)
+{
+    if (c->is_doubtful) {
+        c->is_doubtful = false;
+        timer_set_ms(c->worker->loop, &c->timer, SILENCE_MS);
     }
 }
 
@@ -197,11 +241,46 @@ static bool has_room(const struct back_h2_conn *c)
            nghttp2_session_check_request_allowed(c->session) != 0;
 }
 
+static bool has_room_for(const struct back_h2_conn *c, const struct exchange *x)
+{
+    return has_room(c) && (x->request.framing == HTTP_FRAMING_NONE || back_h2_flow_takes_bodies(c));
+}
+
+/* What this server will not take, going by its SETTINGS. */
+static bool refuse_for(struct back_h2_conn *c, struct exchange *x)
+{
+    uint32_t most = back_h2_session_head_max(c);
+
+    if (back_h2_stream_size(x).head > most) {
+        upstream_done(c->upstream, x->server, true);
+        exchange_refuse(x, 431, false, "head_too_large_for_server",
+                        arena_printf(&x->arena,
+                                     "the server takes heads of %u bytes, where each field counts "
+                                     "32 more than its name and value",
+                                     most),
+                        "send fewer or shorter fields (cookies), or raise the server's limit");
+        return true;
+    }
+    if (x->request.is_extended_connect && !back_h2_session_takes_connect(c)) {
+        upstream_done(c->upstream, x->server, true);
+        exchange_refuse(x, 501, false, "upgrade_needs_h1",
+                        "the server does not announce extended CONNECT (RFC 8441), and Upgrade is "
+                        "of HTTP/1.1",
+                        "say 'protocol: auto' or 'protocol: h1' in the backend");
+        return true;
+    }
+    return false;
+}
+
 static void open_stream(struct back_h2_conn *c, struct exchange *x)
 {
-    timer_clear(&c->timer);
+    if (refuse_for(c, x)) {
+        back_h2_schedule(c);
+        return;
+    }
     wake(c);
     exchange_attach(x, back_h2_stream_create(c, x));
+    back_h2_doubt(c); /* at once, if it has been silent; else when it has been */
 }
 
 /* The connection is up: as many as it has room for; the others make, or wait for, another. */
@@ -223,7 +302,7 @@ static void admit_waiters(struct back_h2_conn *c)
         struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
         c->waiter_count--;
         x->awaited = NULL;
-        if (has_room(c)) {
+        if (has_room_for(c, x)) {
             open_stream(c, x);
         } else {
             back_h2_acquire(x);
@@ -455,12 +534,12 @@ static bool join(struct upstream_server *server, struct exchange *x)
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if (x->wants_new || !is_for(c, x)) {
+        if (x->wants_new || c->is_solo || !is_for(c, x)) {
             continue;
         }
         if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
             c->is_going_away = true; /* it ends with its last stream, or by its idle timer */
-        } else if (has_room(c)) {
+        } else if (has_room_for(c, x)) {
             open_stream(c, x);
             return true;
         }
@@ -468,13 +547,22 @@ static bool join(struct upstream_server *server, struct exchange *x)
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) && is_for(c, x) &&
-            c->waiter_count < waiters_max(server)) {
+        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) && !c->is_solo &&
+            is_for(c, x) && c->waiter_count < waiters_max(server)) {
             wait_for(c, x);
             return true;
         }
     }
     return false;
+}
+
+/* Whether its head is like none that the server is known to take. */
+static bool is_odd(const struct upstream_server *server, const struct exchange *x)
+{
+    struct back_h2_size size = back_h2_stream_size(x);
+
+    return (size.head > PLAIN_HEAD_BYTES && size.head > server->head_taken) ||
+           (size.field > PLAIN_FIELD_BYTES && size.field > server->field_taken);
 }
 
 void back_h2_acquire(struct exchange *x)
@@ -483,15 +571,18 @@ void back_h2_acquire(struct exchange *x)
     struct back_h1 *parked =
         x->backend->protocol == BACKEND_AUTO && !x->wants_new ? back_h1_unpark(x) : NULL;
     struct back_h2_conn *c;
+    bool is_solo;
 
     if (parked != NULL) {
         exchange_attach(x, back_h1_base(parked));
         return;
     }
-    if (join(&upstream->servers[x->server], x)) {
+    is_solo = is_odd(&upstream->servers[x->server], x);
+    if (!is_solo && join(&upstream->servers[x->server], x)) {
         return;
     }
     c = create(x->worker, x->backend, x->server);
+    c->is_solo = is_solo;
     if (x->session->is_bound) {
         own(c, x->session);
     }

@@ -1,7 +1,8 @@
 /* What the files of the HTTP/2 back share:
  *   back_h2.c           connections: found, made, shared, closed
  *   back_h2_session.c   frames to events, by nghttp2
- *   back_h2_stream.c    one request on a stream, as a struct back */
+ *   back_h2_stream.c    one request on a stream, as a struct back
+ *   back_h2_flow.c      windows: who may send how much, and how much the server may */
 #ifndef TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
 #define TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
 
@@ -12,7 +13,11 @@
 #include "gateway/back_h2.h"
 #include "gateway/byte_queue.h"
 #include "gateway/dial.h"
+#include "http/h2_bdp.h"
 #include "http/h2_response.h"
+
+/* A stream's window for its response, at first. */
+#define BACK_H2_WINDOW_FIRST 131072
 
 enum back_h2_state { BACK_H2_DIALING, BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
 
@@ -31,15 +36,21 @@ struct back_h2_conn {
     struct list shared;          /* in its upstream_server's */
     struct list waiters;         /* exchanges, by `awaiting` */
     unsigned waiter_count;
-    struct list streams; /* struct back_h2: those that nghttp2 knows, or is about to */
-    struct list stalled; /* of those: whose request body waits for room */
-    struct list due;     /* whose exchange ends once nghttp2 has returned */
+    struct list streams;   /* struct back_h2: those that nghttp2 knows, or is about to */
+    struct list stalled;   /* of those: whose request body waits for room */
+    struct list due;       /* whose exchange ends once nghttp2 has returned */
+    struct list throttled; /* whose body waits for a fair share of the server's window */
+    unsigned uploading;    /* streams whose request is not sent whole */
+    struct h2_bdp bdp;
     unsigned stream_count;
-    bool is_going_away;         /* takes no new streams */
-    bool is_idle;               /* counted among those of its server */
-    bool is_doubtful;           /* a PING is out, after a stream on which nothing came */
-    bool was_used;              /* by some stream */
-    struct session *owner;      /* whose client is authenticated on it: of that session alone */
+    bool is_going_away;    /* takes no new streams */
+    bool is_idle;          /* counted among those of its server */
+    bool is_doubtful;      /* a PING is out, after a stream on which nothing came */
+    bool was_used;         /* by some stream */
+    bool was_probed;       /* in the present silence */
+    bool is_solo;          /* for one request with a head like none that the server has answered */
+    bool is_greeted;       /* the server's first SETTINGS have come */
+    struct session *owner; /* whose client is authenticated on it: of that session alone */
     struct session_bound bound; /* in its list, then */
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */
@@ -52,6 +63,12 @@ struct back_h2_conn {
     struct deferred freeing;
 };
 
+/* Of a request's head, uncompressed and with 32 bytes for each field (RFC 9113 section 6.5.2). */
+struct back_h2_size {
+    size_t head;
+    size_t field; /* the longest: name and value */
+};
+
 struct back_h2 {
     struct back base;
     struct worker *worker;
@@ -60,10 +77,16 @@ struct back_h2 {
     struct list node;          /* in c->streams */
     struct list stalled;       /* in c->stalled */
     struct list due;           /* in c->due */
+    struct list throttled;     /* in c->throttled */
     int32_t stream_id;
     /* The request. */
     struct strbuf body; /* waits for the windows; sent up to body_at */
     size_t body_at;
+    uint64_t sent;     /* of the body, on this stream */
+    uint64_t returned; /* of that, by the stream's WINDOW_UPDATEs */
+    bool is_uploading; /* counted in c->uploading */
+    bool is_raw;       /* after extended CONNECT: bytes of another protocol both ways */
+    struct back_h2_size size;
     const struct http_fields *trailers; /* of the request, in the exchange's arena */
     bool has_request_end;               /* no more body comes */
     bool is_request_sent;               /* END_STREAM has gone out */
@@ -86,15 +109,40 @@ struct back_h2 {
     struct byte_queue held; /* what the front did not take yet */
     uint64_t asked_at_read; /* c->reads when the front was last asked whether it takes more */
     uint32_t window;
-    uint64_t window_used; /* consumed since it was last enlarged */
+    uint64_t taken; /* by the front, of the response's body */
+    uint32_t code;  /* of the server's RST_STREAM */
     struct deferred freeing;
 };
 
 /* ---- back_h2.c ---- */
 /* Output, or a check, is due: at the end of the turn. */
 void back_h2_schedule(struct back_h2_conn *c);
+/* Somebody waits: if it has been silent for a while, asks whether it is there at all. Until it says
+ * so it gets no new requests; if it does not within the backend's ping_timeout, it fails. */
+void back_h2_doubt(struct back_h2_conn *c);
+/* It has said so. */
+void back_h2_trust(struct back_h2_conn *c);
 /* Closes; every exchange on it hears of it. */
 void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend);
+
+/* ---- back_h2_flow.c ---- */
+/* Whether a request with a body may join. */
+bool back_h2_flow_takes_bodies(const struct back_h2_conn *c);
+/* How many bytes of its body the stream may send now, besides what the windows say; with 0 it is
+ * resumed later. */
+size_t back_h2_flow_share(struct back_h2 *back);
+/* Those that wait for a share look again. */
+void back_h2_flow_wake(struct back_h2_conn *c);
+/* Its request has a body that is to be sent; that is over, one way or another. */
+void back_h2_flow_begin(struct back_h2 *back);
+void back_h2_flow_end(struct back_h2 *back, struct back_h2_conn *c);
+/* WINDOW_UPDATE came; back NULL: for the connection. */
+void back_h2_flow_update(struct back_h2_conn *c, struct back_h2 *back, uint32_t increment);
+/* Data came; a PING was answered (false: not one of these). */
+void back_h2_flow_received(struct back_h2_conn *c, size_t bytes);
+bool back_h2_flow_answer(struct back_h2_conn *c, const uint8_t opaque[8]);
+/* The front has taken so much: the server may send as much again, or more. */
+void back_h2_flow_consumed(struct back_h2 *back, size_t bytes);
 
 /* ---- back_h2_session.c ---- */
 void back_h2_session_create(struct back_h2_conn *c);
@@ -104,9 +152,14 @@ bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes) MUST_CHE
 bool back_h2_session_send(struct back_h2_conn *c);
 /* How many streams the server takes at once. */
 uint32_t back_h2_session_capacity(const struct back_h2_conn *c);
+/* How long a head the server says it takes; UINT32_MAX: it says nothing. */
+uint32_t back_h2_session_head_max(const struct back_h2_conn *c);
+/* Whether it takes extended CONNECT (RFC 8441). */
+bool back_h2_session_takes_connect(const struct back_h2_conn *c);
 
 /* ---- back_h2_stream.c ---- */
 struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x);
+struct back_h2_size back_h2_stream_size(const struct exchange *x);
 /* Its memory goes when both the exchange and the connection have let go of it. */
 void back_h2_stream_settle(struct back_h2 *back);
 /* nghttp2 or the connection has done with it. `stage` (if nothing came back) and `trouble` are used

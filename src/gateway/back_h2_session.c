@@ -9,9 +9,7 @@
 
 /* What the server may send before it hears from us, for all streams together: enough for a long fat
  * pipe. It is given back as it is used, so that a stream that is held up holds up no other. */
-#define CONNECTION_WINDOW (16 * 1024 * 1024)
-/* A stream's, at first (back_h2_stream.c enlarges it). */
-#define STREAM_WINDOW 131072
+#define CONNECTION_WINDOW (UINT64_C(16) * 1024 * 1024)
 /* Bytes that gather in the outbox before they are sent. */
 #define SEND_BYTES 65536
 /* Behind a head, on top of what one of the allowed length needs. */
@@ -57,6 +55,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)flags;
     (void)user_data;
     (void)nghttp2_session_consume_connection(session, len);
+    back_h2_flow_received(user_data, len);
     if (back_h2_stream_listens(back)) {
         back_h2_stream_on_data(back, span_make(data, len));
     }
@@ -67,8 +66,11 @@ static void on_settings(struct back_h2_conn *c)
 {
     uint32_t capacity = back_h2_session_capacity(c);
 
-    c->upstream->servers[c->server].shared_streams = capacity != 0 ? capacity : 1;
-    if (c->state == BACK_H2_PREFACE) {
+    if (capacity != 0) {
+        c->upstream->servers[c->server].shared_streams = capacity;
+    }
+    c->is_greeted = true;
+    if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */
         c->state = BACK_H2_OPEN;
         timer_clear(&c->timer);
     }
@@ -95,10 +97,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         on_settings(c);
     } else if (frame->hd.type == NGHTTP2_GOAWAY) {
         c->is_going_away = true;
+    } else if (frame->hd.type == NGHTTP2_WINDOW_UPDATE) {
+        back_h2_flow_update(c, stream_of(session, frame->hd.stream_id),
+                            (uint32_t)frame->window_update.window_size_increment);
     } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
-               c->is_doubtful) {
-        c->is_doubtful = false;
-        timer_clear(&c->timer);
+               !back_h2_flow_answer(c, frame->ping.opaque_data)) {
+        back_h2_trust(c);
     }
     return 0;
 }
@@ -115,6 +119,17 @@ static const char *close_reason(uint32_t code)
     }
 }
 
+/* Whether the server says that it has not looked at the request (RFC 9113 section 8.7); or wants it
+ * over HTTP/1.1, where it may be asked so. */
+static enum retry_stage stage_of(const struct back_h2 *back, uint32_t code)
+{
+    bool is_auto = back->c->upstream->backend->protocol == BACKEND_AUTO;
+
+    return code == NGHTTP2_REFUSED_STREAM || (code == NGHTTP2_HTTP_1_1_REQUIRED && is_auto)
+               ? RETRY_DECLINED
+               : RETRY_ANSWERING;
+}
+
 /* Also for the streams above a GOAWAY's last: nghttp2 closes them with REFUSED_STREAM (RFC 9113
  * section 6.8). */
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code,
@@ -126,8 +141,8 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 
     (void)user_data;
     if (back != NULL) {
-        back_h2_stream_closed(
-            back, code == NGHTTP2_REFUSED_STREAM ? RETRY_DECLINED : RETRY_ANSWERING, &trouble);
+        back->code = code;
+        back_h2_stream_closed(back, stage_of(back, code), &trouble);
     }
     return 0;
 }
@@ -146,6 +161,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (back != NULL) {
         back->is_head_sent = true;
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+            back_h2_flow_end(back, back->c);
             back_h2_stream_sent(back);
         }
     }
@@ -189,6 +205,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     conn_queue_copy(c->conn, span_make(head, 9));
     conn_queue(c->conn, span_make(back->body.ptr + back->body_at, len));
     back->body_at += len;
+    back->sent += len;
     c->unsent += len + 9;
     return 0;
 }
@@ -242,6 +259,17 @@ uint32_t back_h2_session_capacity(const struct back_h2_conn *c)
     return nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
+uint32_t back_h2_session_head_max(const struct back_h2_conn *c)
+{
+    return nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+}
+
+bool back_h2_session_takes_connect(const struct back_h2_conn *c)
+{
+    return nghttp2_session_get_remote_settings(c->session,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
 /* ---- creating ---- */
 
 static nghttp2_session_callbacks *make_callbacks(void)
@@ -280,16 +308,19 @@ void back_h2_session_create(struct back_h2_conn *c)
     nghttp2_option *option = make_options(limits);
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, BACK_H2_WINDOW_FIRST},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
          (uint32_t)(limits->head < UINT32_MAX ? limits->head : UINT32_MAX)},
     };
 
+    h2_bdp_init(&c->bdp, BACK_H2_WINDOW_FIRST, (uint32_t)limits->response_window);
     CHECK(nghttp2_session_client_new2(&c->session, callbacks, c, option) == 0);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);
     CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) ==
           0);
-    CHECK(nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
-                                                CONNECTION_WINDOW) == 0);
+    CHECK(nghttp2_session_set_local_window_size(
+              c->session, NGHTTP2_FLAG_NONE, 0,
+              (int32_t)(limits->response_window > CONNECTION_WINDOW ? limits->response_window
+                                                                    : CONNECTION_WINDOW)) == 0);
 }

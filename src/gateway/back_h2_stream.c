@@ -6,27 +6,20 @@
 #include <stdlib.h>
 
 #include "gateway/back_h2_internal.h"
+#include "gateway/websocket.h"
 #include "http/secret_field.h"
 
 /* The body of a request that waits for the server: above this the front reads no more. */
 #define BODY_MARK 65536
-/* A stream's window: doubled as long as the client takes all at once, so that one who takes nothing
- * costs little and one with a long fat pipe gets it full. The first is back_h2_session.c's. */
-#define WINDOW_FIRST 131072
-#define WINDOW_MAX (4 * 1024 * 1024)
-/* All that the streams of a worker may have been given above their first windows: what clients
- * could make it hold by taking a lot and then nothing. */
-#define WINDOWS_MAX (64 * 1024 * 1024)
 /* Given to the front at a time of what was held. */
 #define GIVE_BYTES 65536
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
-/* A connection that said nothing for this long is asked whether it is there, when a response on it
- * was not. */
-#define DOUBT_US (5 * UINT64_C(1000000))
-#define DOUBT_ANSWER_MS 5000
-/* :method, :scheme, :authority, :path, te, content-length */
-#define OWN_FIELDS 6
+/* :method, :protocol, :scheme, :authority, :path, te, content-length */
+#define OWN_FIELDS 7
+/* What a field counts besides its bytes (RFC 9113 section 6.5.2). */
+#define FIELD_OVERHEAD 32
+#define SIZE_STEP 1024
 
 static const struct back_ops ops;
 
@@ -41,7 +34,7 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
 
-    back->worker->h2_windows -= back->window - WINDOW_FIRST;
+    back->worker->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
     strbuf_free(&back->body);
     byte_queue_free(&back->held);
     free(back);
@@ -55,11 +48,13 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
     back->worker = c->worker;
     back->c = c;
     back->exchange = x;
-    back->window = WINDOW_FIRST;
+    back->window = BACK_H2_WINDOW_FIRST;
     back->was_pooled = c->was_used;
     c->was_used = true;
     list_init(&back->stalled);
     list_init(&back->due);
+    list_init(&back->throttled);
+    back->size = back_h2_stream_size(x);
     list_push_back(&c->streams, &back->node);
     c->stream_count++;
     deferred_init(&back->freeing, on_free);
@@ -84,6 +79,8 @@ static void end_exchange(struct back_h2 *back)
     if (back->has_failed) {
         struct trouble trouble = back->trouble;
         back->exchange = NULL;
+        x->h2_code = back->code;
+        x->wants_h1 |= back->code == NGHTTP2_HTTP_1_1_REQUIRED;
         exchange_back_failed(x, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
     } else if (x->state == EXCHANGE_REST) {
@@ -121,6 +118,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
 
     list_remove(&back->node);
     list_remove(&back->stalled);
+    back_h2_flow_end(back, c);
     c->stream_count--;
     back->c = NULL;
     back_h2_schedule(c);
@@ -166,36 +164,25 @@ void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *d
     end_when_possible(back, back->c);
 }
 
-/* A stream that got no answer, on a connection that has been silent: is it there at all? Until it
- * says so it gets no new requests. */
-static void doubt(struct back_h2_conn *c)
-{
-    uint64_t silent_us = loop_now_us(c->worker->loop) - c->last_read_us;
-
-    if (silent_us < DOUBT_US || c->is_doubtful || c->state != BACK_H2_OPEN) {
-        return;
-    }
-    c->is_doubtful = true;
-    (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-    timer_set_ms(c->worker->loop, &c->timer, DOUBT_ANSWER_MS);
-}
+static void wake_body(struct back_h2 *back);
 
 static void op_release(struct back *base, bool reusable)
 {
     struct back_h2 *back = of(base);
     struct back_h2_conn *c = back->c;
 
-    (void)reusable;
     back->exchange = NULL;
     list_remove(&back->due);
     back->has_request_end = true;
-    if (c != NULL && !(back->has_ended && back->is_request_sent)) {
+    if (c != NULL && back->is_raw && back->has_ended && reusable) {
+        wake_body(back); /* a tunnel has ended both ways: what waits of it still goes out */
+    } else if (c != NULL && !(back->has_ended && back->is_request_sent)) {
         /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
                                         back->has_ended ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
         back_h2_schedule(c);
         if (!back->has_head) {
-            doubt(c);
+            back_h2_doubt(c);
         }
     }
     back_h2_stream_settle(back);
@@ -248,7 +235,12 @@ static size_t write_head(struct exchange *x, nghttp2_nv *nva)
     const struct http_request *request = &x->request;
     size_t count = 0;
 
-    add_nv(nva, &count, SPAN_OF(":method"), request->method_name, NGHTTP2_NV_FLAG_NONE);
+    if (request->is_extended_connect) { /* RFC 8441 section 4 */
+        add_nv(nva, &count, SPAN_OF(":method"), SPAN_OF("CONNECT"), NGHTTP2_NV_FLAG_NONE);
+        add_nv(nva, &count, SPAN_OF(":protocol"), request->upgrade, NGHTTP2_NV_FLAG_NONE);
+    } else {
+        add_nv(nva, &count, SPAN_OF(":method"), request->method_name, NGHTTP2_NV_FLAG_NONE);
+    }
     /* Of this hop: servers refuse https on connections without TLS, and X-Forwarded-Proto tells
      * what the client used. */
     add_nv(nva, &count, SPAN_OF(":scheme"),
@@ -271,23 +263,47 @@ static size_t write_head(struct exchange *x, nghttp2_nv *nva)
     return count;
 }
 
+/* As write_head will send it. */
+struct back_h2_size back_h2_stream_size(const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    struct back_h2_size size = {0};
+    size_t path = x->path.forward.len + request->query.len + 1;
+
+    for (size_t i = 0; i < request->fields.count; i++) {
+        const struct http_field *field = &request->fields.items[i];
+        size_t len = field->name.len + field->value.len;
+        if (!field->is_hop_by_hop) {
+            size.head += len + FIELD_OVERHEAD;
+            size.field = len > size.field ? len : size.field;
+        }
+    }
+    size.field = path > size.field ? path : size.field;
+    size.head += path + request->method_name.len + request->authority.len +
+                 sizeof(":method:scheme:authority:pathhttps") + 4 * FIELD_OVERHEAD;
+    return size;
+}
+
 /* nghttp2 asks for a DATA frame's worth. The trailers, if any, go behind the last one. */
 static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t length,
                          uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     struct back_h2 *back = source->ptr;
     size_t waiting = back_h2_stream_waiting(back);
+    size_t share = waiting != 0 ? back_h2_flow_share(back) : 0;
     size_t n = waiting < length ? waiting : length;
+    bool is_owned = back->exchange != NULL || back->is_raw;
 
     (void)buf;
     (void)user_data;
-    if (n == 0 && (!back->has_request_end || back->exchange == NULL)) {
+    n = n < share ? n : share;
+    if (n == 0 && (waiting != 0 || !back->has_request_end || !is_owned)) {
         return NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == waiting && back->has_request_end && back->exchange != NULL) {
+    if (n == waiting && back->has_request_end && is_owned) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (back->trailers != NULL && back->trailers->count != 0) {
+        if (back->exchange != NULL && back->trailers != NULL && back->trailers->count != 0) {
             nghttp2_nv *nva =
                 arena_alloc(&back->exchange->arena, (back->trailers->count + 1) * sizeof(*nva));
             size_t count = 0;
@@ -306,10 +322,16 @@ static void op_send_head(struct back *base, struct exchange *x)
     nghttp2_nv *nva = arena_alloc(&x->arena, (x->request.fields.count + OWN_FIELDS) * sizeof(*nva));
     nghttp2_data_provider provider = {.source.ptr = back, .read_callback = read_body};
 
-    back->has_request_end = x->request_done;
+    back->has_request_end = x->request_done && !x->request.is_extended_connect;
+    if (x->request.is_extended_connect) {
+        websocket_drop_key(x);
+    }
     back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(x, nva),
-                                             x->request_done ? NULL : &provider, back);
+                                             back->has_request_end ? NULL : &provider, back);
     CHECK(back->stream_id > 0);
+    if (!back->has_request_end) {
+        back_h2_flow_begin(back);
+    }
     back_h2_schedule(back->c);
 }
 
@@ -409,27 +431,6 @@ static struct conn *op_raw(struct back *base)
 
 /* ---- the response ---- */
 
-/* The front has taken so much: the server may send as much again. */
-static void open_window(struct back_h2 *back, size_t bytes)
-{
-    struct back_h2_conn *c = back->c;
-
-    if (c == NULL || back->has_ended) {
-        return;
-    }
-    (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);
-    back->window_used += bytes;
-    if (back->window_used >= back->window && back->window < WINDOW_MAX &&
-        back->worker->h2_windows + back->window <= WINDOWS_MAX) {
-        back->window_used = 0;
-        back->worker->h2_windows += back->window;
-        back->window *= 2;
-        (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
-                                                    (int32_t)back->window);
-    }
-    back_h2_schedule(c);
-}
-
 /* One send's worth. */
 static void give_some(struct back_h2 *back, struct exchange *x)
 {
@@ -444,7 +445,7 @@ static void give_some(struct back_h2 *back, struct exchange *x)
     /* It was queued by reference, and what it lies in may go. */
     conn_memory_flush(memory);
     byte_queue_release(&back->held);
-    open_window(back, given);
+    back_h2_flow_consumed(back, given);
 }
 
 static void give_held(struct back_h2 *back)
@@ -487,12 +488,35 @@ static struct h2_limits limits_of(const struct back_h2 *back)
     return (struct h2_limits){.head_bytes = (size_t)limits->head, .fields = (size_t)limits->fields};
 }
 
+/* In steps, as no two heads are of quite the same length. */
+static size_t at_least(size_t known, size_t size)
+{
+    size_t step = (size + SIZE_STEP - 1) / SIZE_STEP * SIZE_STEP;
+
+    return step > known ? step : known;
+}
+
+/* The server is at work on it; and heads like this one do its connections no harm. */
+static void note_answer(struct back_h2 *back)
+{
+    struct upstream_server *server = &back->c->upstream->servers[back->c->server];
+    const struct back_h2_size *size = &back->size;
+
+    back->c->was_probed = false;
+    if (!back->has_answered) {
+        back->has_answered = true;
+        back->c->is_solo = false;
+        server->head_taken = at_least(server->head_taken, size->head);
+        server->field_taken = at_least(server->field_taken, size->field);
+    }
+}
+
 void back_h2_stream_on_section(struct back_h2 *back)
 {
     struct exchange *x = back->exchange;
     struct h2_limits limits = limits_of(back);
 
-    back->has_answered = true;
+    note_answer(back);
     if (back->has_head) {
         back->has_trailers = true;
         back->response_trailers = (struct http_fields){0};
@@ -578,12 +602,11 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
             (back->asked_at_read == back->c->reads || exchange_takes_response(x));
     if (!takes) {
         byte_queue_add(&back->held, bytes);
-        back->window_used = 0;
         return;
     }
     back->asked_at_read = back->c->reads;
     exchange_response_body(x, bytes);
-    open_window(back, bytes.len);
+    back_h2_flow_consumed(back, bytes.len);
 }
 
 void back_h2_stream_on_end(struct back_h2 *back)
@@ -598,7 +621,17 @@ void back_h2_stream_on_end(struct back_h2 *back)
     }
 }
 
+/* The server has taken an extended CONNECT. */
+static void op_go_raw(struct back *base)
+{
+    struct back_h2 *back = of(base);
+
+    back->is_raw = true;
+    back->framing = HTTP_FRAMING_CHUNKED;
+}
+
 static const struct back_ops ops = {
+    .go_raw = op_go_raw,
     .send_head = op_send_head,
     .takes_body = op_takes_body,
     .send_body = op_send_body,

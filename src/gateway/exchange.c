@@ -281,14 +281,6 @@ void exchange_begin(struct exchange *x)
                         "name the protocol in upgrade of the route");
         return;
     }
-    if (request->is_extended_connect &&
-        (x->backend->protocol == BACKEND_H2 || x->backend->protocol == BACKEND_H2C)) {
-        exchange_refuse(x, 501, false, "upgrade_needs_h1",
-                        "the backend is spoken to in HTTP/2 alone, and another protocol needs "
-                        "Upgrade of HTTP/1.1",
-                        "say 'protocol: auto' or 'protocol: h1' in the backend");
-        return;
-    }
     exchange_forward(x);
 }
 
@@ -382,6 +374,13 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     end_rest(x);
 }
 
+void exchange_request_taken(struct exchange *x)
+{
+    if (!http_method_is_idempotent(x->request.method, x->request.method_name)) {
+        replay_drop(&x->replay);
+    }
+}
+
 void exchange_back_writable(struct exchange *x)
 {
     exchange_progress(x);
@@ -444,6 +443,11 @@ void exchange_response_head(struct exchange *x)
     }
     if (x->response.status == 101 && x->front->upgrade == NULL) {
         exchange_start_streams(x);
+        return;
+    }
+    if (x->request.is_extended_connect && x->response.status < 300 &&
+        x->response.version == HTTP_2) {
+        exchange_start_streams(x); /* RFC 8441 section 5 */
         return;
     }
     if (x->request.is_extended_connect && x->response.status < 300) {

@@ -98,6 +98,8 @@ struct exchange {
     bool wants_h1;       /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
     bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
     struct replay replay;
+    bool is_declined;         /* no server has looked at it, and only the client can repeat it */
+    uint32_t h2_code;         /* of the reset that a server gave it last; 0: none */
     unsigned losses;          /* how often a connection was lost with it */
     unsigned refusals;        /* how often a server declined it unseen, or did not get it */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
@@ -177,6 +179,8 @@ void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, u
                           const struct trouble *trouble);
 /* More of the request can be taken. */
 void exchange_back_writable(struct exchange *x);
+/* The server has shown that it takes the body: it is at work on the request. */
+void exchange_request_taken(struct exchange *x);
 /* Bytes went to or came from the server. */
 void exchange_progress(struct exchange *x);
 

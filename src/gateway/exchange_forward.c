@@ -266,7 +266,9 @@ void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, u
     /* What it says may go with the connection. */
     const char *detail =
         trouble->detail != NULL ? arena_cstr(&x->arena, span_from_cstr(trouble->detail)) : NULL;
-    if (x->has_started) {
+    x->is_declined = !x->has_started && facts->stage == RETRY_DECLINED &&
+                     x->request.version == HTTP_2 && x->request_bytes != 0 && x->replay.is_off;
+    if (x->has_started || x->is_declined) {
         x->trouble = (struct trouble){trouble->reason, detail, trouble->mend};
         exchange_finish(x, true);
         return;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
+#include "http/h2_reset.h"
 
 /* An exchange waits when its stream holds this much; with the receive buffer that came last, that
  * is what a client costs which opens no window. */
@@ -295,7 +296,7 @@ static void op_done(struct exchange *x, bool is_broken)
     list_remove(&stream->woken);
     front_h2_drop_input(stream);
     if (is_broken) {
-        front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
+        front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->h2_code));
     } else {
         if (stream->is_end_sent && !stream->is_in_ended) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */

@@ -51,8 +51,12 @@ REASON(REQUEST, "gateway", "upgrade_dropped",
        "the client offered to switch to a protocol that the route does not allow; the request was "
        "served without",
        "name the protocol in upgrade of the route, if it should pass")
+REASON(REQUEST, "gateway", "head_too_large_for_server",
+       "the request's head is longer than the server says it takes "
+       "(SETTINGS_MAX_HEADER_LIST_SIZE)",
+       "send fewer or shorter fields (cookies), or raise the server's limit")
 REASON(REQUEST, "gateway", "upgrade_needs_h1",
-       "the backend is spoken to in HTTP/2 alone, and another protocol needs Upgrade of HTTP/1.1",
+       "the server does not announce extended CONNECT (RFC 8441), and Upgrade is of HTTP/1.1",
        "say 'protocol: auto' or 'protocol: h1' in the backend")
 REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to https with",
        "let the client send Host, as HTTP/1.1 requires")

@@ -90,6 +90,7 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
         .connect_timeout_ms = settings->connect_timeout_ms,
         .response_timeout_ms = settings->response_timeout_ms,
         .idle_timeout_ms = settings->idle_timeout_ms,
+        .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
     };
     backend->servers =

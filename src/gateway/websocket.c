@@ -32,6 +32,17 @@ void websocket_add_key(struct exchange *x)
                     arena_copy(&x->arena, span_make(text, (size_t)len)));
 }
 
+void websocket_drop_key(struct exchange *x)
+{
+    struct http_fields *fields = &x->request.fields;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->items[i].id == FIELD_OTHER && span_ieq(fields->items[i].name, KEY_NAME)) {
+            fields->items[i].is_hop_by_hop = true;
+        }
+    }
+}
+
 static bool digest(struct span key, unsigned char out[SHA1_BYTES])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();

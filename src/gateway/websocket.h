@@ -15,4 +15,7 @@ void websocket_add_key(struct exchange *x);
  * not know what it has switched to. */
 bool websocket_is_accepted(const struct exchange *x);
 
+/* Towards a server that speaks HTTP/2, which has no use for it (RFC 8441 section 5). */
+void websocket_drop_key(struct exchange *x);
+
 #endif

@@ -58,6 +58,7 @@ struct backend {
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;
     uint64_t idle_timeout_ms;
+    uint64_t ping_timeout_ms;  /* HTTP/2: how long a PING may be without its answer */
     unsigned idle_connections; /* pooled, per server and worker */
     atomic_bool is_bound_told; /* that its servers authenticate connections was logged */
 };

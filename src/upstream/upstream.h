@@ -22,6 +22,8 @@ struct upstream {
         uint64_t down_until_us;
         struct list shared;      /* connections that carry many requests at once, oldest first */
         unsigned shared_streams; /* how many the server last said to take on one; 0: not known */
+        size_t head_taken;       /* of HTTP/2: the longest request head that it has answered, and */
+        size_t field_taken;      /* the longest field in one; 0: nothing is known */
         bool speaks_h1;          /* it chose HTTP/1.1 last time, where it had the choice */
     } * servers;
     uint64_t leases; /* open now */

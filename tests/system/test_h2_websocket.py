@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from h2client import CANCEL, PROTOCOL_ERROR, Client
+from h2origin import CODES, H2Origin
 from origins import Origin, response_bytes
 
 MIB = 1024 * 1024
@@ -180,15 +181,82 @@ def test_a_server_that_proves_nothing_is_told_of(gateway, client):
     assert gateway.wait_log(target="/unproven")["reason"] == "bad_websocket_accept"
 
 
-def test_a_backend_of_http2_alone_is_told_of(start, origin):
-    """It never gets an ordinary request in place of the CONNECT."""
-    gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
-        {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
-    with Client(gateway.address) as client:
-        assert connect(client, "/chat")[1].status == 501
-    entry = gateway.wait_log(target="/chat")
-    assert entry["reason"] == "upgrade_needs_h1" and "protocol: auto" in entry["mend"]
-    assert not origin.connections
+def test_a_backend_of_http2_alone_is_told_of(start):
+    """It never gets an ordinary request in place of the CONNECT that it does not announce."""
+    with H2Origin() as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+            {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
+        with Client(gateway.address) as client:
+            assert connect(client, "/chat")[1].status == 501
+        entry = gateway.wait_log(target="/chat")
+        assert entry["reason"] == "upgrade_needs_h1" and "protocol: auto" in entry["mend"]
+        assert not origin.requests()
+
+
+def tunnel_script(connection):
+    """Takes extended CONNECT and echoes; what the client has sent when it ends is told back."""
+    request = connection.next_head()
+    asked.append(request)
+    connection.head(request.stream, 200, [("sec-websocket-protocol", "chat")])
+    connection.data(request.stream, b"hi")
+    told = 0
+    while not request.is_whole:
+        connection.pump()
+        if len(request.body) > told:
+            data = bytes(request.body[told:])
+            told = len(request.body)
+            connection.data(request.stream, data)
+    connection.data(request.stream, b"bye", end=True)
+    connection.wait_end()
+
+
+asked = []
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["h2c", "h2"])
+def test_a_server_that_announces_extended_connect_gets_it(start, ca, shop, is_tls):
+    """RFC 8441 on both sides: the same CONNECT, without the key of HTTP/1.1's handshake."""
+    asked.clear()
+    backend = {"name": "up", "protocol": "h2" if is_tls else "h2c"}
+    if is_tls:
+        backend["tls"] = {"ca": str(ca.file), "server_name": "shop.example"}
+    with H2Origin(tunnel_script, {CODES.ENABLE_CONNECT_PROTOCOL: 1},
+                  tls=shop.server_context() if is_tls else None) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}],
+                         "backends": [{**backend, "servers": [origin.address]}]})
+        with Client(gateway.address) as client:
+            stream, response = connect(client, "/chat?room=1")
+            assert response.status == 200
+            assert response.get("sec-websocket-protocol") == "chat"
+            wait_body(client, stream, b"hi")
+            client.data(stream, b"x" * MIB)
+            wait_body(client, stream, b"hi" + b"x" * MIB)
+            client.data(stream, b"last", end=True)
+            client.wait(stream)
+            assert response.body == b"hi" + b"x" * MIB + b"lastbye" and response.reset is None
+        request = asked[0]
+        assert request.get(":method") == "CONNECT" and request.get(":protocol") == "websocket"
+        assert request.get(":path") == "/chat?room=1" and request.get(":authority")
+        assert request.get(":scheme") == ("https" if is_tls else "http")
+        assert request.get("sec-websocket-key") is None
+        assert request.get("sec-websocket-version") == "13"
+        assert request.body == b"x" * MIB + b"last"
+
+
+@pytest.mark.parametrize("status", [403, 404, 302])
+def test_a_server_may_refuse_extended_connect(start, status):
+    def script(connection):
+        request = connection.next_head()
+        connection.respond(request.stream, status, [], b"no")
+        connection.wait_end()
+
+    with H2Origin(script, {CODES.ENABLE_CONNECT_PROTOCOL: 1}) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+            {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
+        with Client(gateway.address) as client:
+            stream, response = connect(client, "/chat")
+            client.wait(stream)
+            assert response.status == status and response.body == b"no"
 
 
 def test_malformed(client):

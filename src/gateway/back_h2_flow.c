@@ -1,0 +1,150 @@
+/* Flow control of a connection to a server that many clients share, in both directions: so that one
+ * of them neither holds up the others nor is held up by a window that does not fill the pipe. */
+#include <string.h>
+
+#include "gateway/back_h2_internal.h"
+
+/* A request with a body joins a connection only if so much of the server's window is left: enough
+ * for a short body whole. */
+#define JOIN_WINDOW 16384
+/* The PING that measures the pipe, to be told from the one that asks whether the server is there.
+ */
+static const uint8_t bdp_ping[8] = {'p', 'i', 'p', 'e'};
+
+/* ---- requests' bodies ---- */
+
+static size_t window_left(const struct back_h2_conn *c)
+{
+    int32_t left = nghttp2_session_get_remote_window_size(c->session);
+
+    return left > 0 ? (size_t)left : 0;
+}
+
+bool back_h2_flow_takes_bodies(const struct back_h2_conn *c)
+{
+    return window_left(c) >= JOIN_WINDOW;
+}
+
+/* What the server has not given back yet of what it was sent on the stream. */
+static size_t outstanding(const struct back_h2 *back)
+{
+    return back->sent > back->returned ? (size_t)(back->sent - back->returned) : 0;
+}
+
+/* A stream that is alone may use the whole of the connection's window. Where others have bodies to
+ * send, each may hold as much as is left for all (dynamic thresholds, as switches share their
+ * buffers): who does not get his bytes accepted stops soon, and the others find room. */
+size_t back_h2_flow_share(struct back_h2 *back)
+{
+    struct back_h2_conn *c = back->c;
+    size_t left = window_left(c);
+    size_t held = outstanding(back);
+
+    if (c->uploading <= 1) {
+        return SIZE_MAX;
+    }
+    if (held < left) {
+        return (left - held + 1) / 2;
+    }
+    if (list_is_empty(&back->throttled)) {
+        list_push_back(&c->throttled, &back->throttled);
+    }
+    return 0;
+}
+
+void back_h2_flow_wake(struct back_h2_conn *c)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&c->throttled)) != NULL) {
+        struct back_h2 *back = LIST_ENTRY(node, struct back_h2, throttled);
+        (void)nghttp2_session_resume_data(c->session, back->stream_id);
+        back_h2_schedule(c);
+    }
+}
+
+void back_h2_flow_begin(struct back_h2 *back)
+{
+    back->is_uploading = true;
+    back->c->uploading++;
+}
+
+void back_h2_flow_end(struct back_h2 *back, struct back_h2_conn *c)
+{
+    list_remove(&back->throttled);
+    if (back->is_uploading) {
+        back->is_uploading = false;
+        c->uploading--;
+        if (c->state != BACK_H2_CLOSED) {
+            back_h2_flow_wake(c);
+        }
+    }
+}
+
+void back_h2_flow_update(struct back_h2_conn *c, struct back_h2 *back, uint32_t increment)
+{
+    if (back != NULL) {
+        back->returned += increment;
+        if (back->exchange != NULL) {
+            exchange_request_taken(back->exchange);
+        }
+    }
+    back_h2_flow_wake(c);
+}
+
+/* ---- responses' bodies ---- */
+
+void back_h2_flow_received(struct back_h2_conn *c, size_t bytes)
+{
+    if (h2_bdp_data(&c->bdp, bytes)) {
+        (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, bdp_ping);
+        back_h2_schedule(c);
+    }
+}
+
+bool back_h2_flow_answer(struct back_h2_conn *c, const uint8_t opaque[8])
+{
+    if (memcmp(opaque, bdp_ping, sizeof(bdp_ping)) != 0) {
+        return false;
+    }
+    h2_bdp_answer(&c->bdp);
+    return true;
+}
+
+/* Up to what the pipe holds, but no more at a time than the client has shown to take; and within
+ * what all streams of the worker may have above their first windows. Where much of the window lies
+ * here, it is the client that is slow, and a larger one would only be kept for it: of a client that
+ * keeps up no more than a moment's worth waits. */
+static uint32_t growth(const struct back_h2 *back)
+{
+    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
+    uint32_t pipe = back->c->bdp.window;
+    uint32_t more = pipe <= back->window                 ? 0
+                    : pipe - back->window < back->window ? pipe - back->window
+                                                         : back->window;
+    uint64_t left = limits->response_windows > back->worker->h2_windows
+                        ? limits->response_windows - back->worker->h2_windows
+                        : 0;
+
+    return more < left ? more : (uint32_t)left;
+}
+
+void back_h2_flow_consumed(struct back_h2 *back, size_t bytes)
+{
+    struct back_h2_conn *c = back->c;
+    uint32_t more;
+
+    if (c == NULL || back->has_ended) {
+        return;
+    }
+    (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);
+    back->taken += bytes;
+    if (back->taken >= back->window && back->held.bytes <= back->window / 4 &&
+        (more = growth(back)) != 0) {
+        back->worker->h2_windows += more;
+        back->window += more;
+        (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                                    (int32_t)back->window);
+    }
+    back_h2_schedule(c);
+}
