@@ -186,11 +186,25 @@ static const struct directive timeouts_directives[] = {
          "without a byte in either direction."},
     {TIMEOUT(send_ms, "send", 0, "30s", 100, DAY),
      .doc = "Without the client taking a byte of what waits for it."},
+    {TIMEOUT(stream_idle_ms, "stream_idle", DIRECTIVE_OFF, "60s", 100, 30 * DAY),
+     .doc = "Between two pieces of a response from a server, its head having come; then the "
+            "response is cut short. `off`: no limit.",
+     .more = "Event streams (`text/event-stream`) have no such limit, and gRPC calls have "
+             "`tunnel_idle`: that nothing is to be said is no fault there. A client that leaves "
+             "is noticed meanwhile, and its server let go."},
+    {TIMEOUT(half_closed_ms, "half_closed", 0, "10s", 100, DAY),
+     .doc = "Without a byte of a response for an HTTP/1 client that has ended its own direction "
+            "(FIN); then it counts as gone.",
+     .more =
+         "Some clients say so that their request is whole, and wait for the response; most have "
+         "closed, and only a byte sent to them would tell. nginx takes both for gone at "
+         "once, HAProxy (before 3.0) neither. Where TLS's close_notify came, or the response "
+         "is an event stream, the client counts as gone at once."},
     {TIMEOUT(keep_alive_ms, "keep_alive", 0, "75s", 100, DAY),
      .doc = "Between two requests of a connection."},
     {TIMEOUT(tunnel_idle_ms, "tunnel_idle", 0, "10m", 100, 30 * DAY),
-     .doc = "Passthrough and upgraded (WebSocket) connections, and gRPC calls whose response has "
-            "begun, without a byte in either direction."},
+     .doc = "Passthrough and upgraded (WebSocket) connections, and gRPC calls from their "
+            "beginning, without a byte in either direction."},
     {TIMEOUT(tunnel_total_ms, "tunnel_total", DIRECTIVE_OFF, "off", 100, 365 * DAY),
      .doc = "Passthrough and upgraded connections, however busy."},
     {TIMEOUT(ocsp_ms, "ocsp", 0, "10s", 100, HOUR),

@@ -247,6 +247,9 @@ static const struct directive backend_directives[] = {
      .min = 10,
      .max = 30 * DAY,
      .doc = "From the request's end to the head of the response; then 504.",
+     .more =
+         "What follows the head has `timeouts.stream_idle`. gRPC calls, on which both sides may "
+         "be silent, have `timeouts.tunnel_idle` where that is longer.",
      .example = "response_timeout: 60s"},
     {.name = "idle_timeout",
      .type = DIRECTIVE_DURATION,

@@ -263,6 +263,8 @@ struct timeouts_settings {
     uint64_t head_ms;         /* a request's head, from its first byte; 408 */
     uint64_t body_ms;         /* between two reads of a request's body; 408 */
     uint64_t send_ms;         /* without the client taking a byte of what waits for it */
+    uint64_t stream_idle_ms;  /* between two pieces of a server's response; 0: no limit */
+    uint64_t half_closed_ms;  /* a client that said FIN, and no byte of a response */
     uint64_t keep_alive_ms;   /* between two requests */
     uint64_t tunnel_idle_ms;  /* passthrough and upgraded connections: no byte either way */
     uint64_t tunnel_total_ms; /* 0: no limit */

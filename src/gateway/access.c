@@ -54,7 +54,7 @@ static void fill_trouble(struct access_record *record, const struct trouble *tro
     record->detail = span_from_cstr(trouble->detail);
     record->mend = span_from_cstr(trouble->mend);
     reason = reason_find(record->reason);
-    if (record->kind == ACCESS_CONNECTION || record->status >= 500) {
+    if (record->kind == ACCESS_CONNECTION || record->status >= 500 || reason == NULL) {
         who = handshake_refused_by(trouble->reason, of_client);
     }
     record->refused_by = span_from_cstr(who == NULL && reason != NULL ? reason->who : who);

@@ -144,11 +144,12 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
     }
     exchange_release_back(x, false);
     if (x->has_started) {
-        exchange_finish(x, true);
+        exchange_break(x);
         return;
     }
     x->refused_status = status;
-    if (status == 408 || status == 503 || !exchange_answer_waits(x)) {
+    if (x->state == EXCHANGE_DISCARD || status == 408 || status == 503 ||
+        !exchange_answer_waits(x)) {
         exchange_answer_error(x, status);
     }
 }
@@ -252,6 +253,7 @@ void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
+    x->is_grpc = is_grpc(request);
     if (!find_route(x) || is_too_early(x)) {
         return;
     }
@@ -271,7 +273,6 @@ void exchange_begin(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
-    x->is_grpc = is_grpc(request);
     replay_init(&x->replay, &x->worker->replay_bytes, !may_be_replayed(x));
     x->is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
@@ -427,6 +428,13 @@ void exchange_response_interim(struct exchange *x)
     }
 }
 
+static bool is_event_stream(const struct http_response *response)
+{
+    const struct http_field *type = http_fields_find(&response->fields, FIELD_CONTENT_TYPE);
+
+    return type != NULL && span_istarts_with(type->value, SPAN_OF("text/event-stream"));
+}
+
 void exchange_response_head(struct exchange *x)
 {
     if (x->first_byte_us == 0) {
@@ -467,11 +475,10 @@ void exchange_response_head(struct exchange *x)
     exchange_prepare_response(x);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
+    x->is_event_stream = is_event_stream(&x->response);
     /* A server that closes behind its response may do so before it has read the request. */
     x->closes |= !x->request_done && x->response.version != HTTP_2 && !x->response.keep_alive;
-    if (x->is_grpc) {
-        exchange_progress(x); /* another limit from here on */
-    }
+    exchange_progress(x); /* another limit from here on */
     x->front->head(x, &x->response);
 }
 
@@ -542,27 +549,60 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 /* ---- time ---- */
 
+static struct idle_settings idle_settings_of(const struct exchange *x)
+{
+    const struct timeouts_settings *timeouts = &x->session->snapshot->settings->timeouts;
+
+    return (struct idle_settings){.response_ms =
+                                      x->backend != NULL ? x->backend->response_timeout_ms : 0,
+                                  .stream_idle_ms = timeouts->stream_idle_ms,
+                                  .body_ms = timeouts->body_ms,
+                                  .tunnel_idle_ms = timeouts->tunnel_idle_ms};
+}
+
+static struct idle_facts idle_facts_of(const struct exchange *x)
+{
+    return (struct idle_facts){.is_tunnel = x->is_tunnel,
+                               .is_grpc = x->is_grpc && x->backend != NULL,
+                               .has_started = x->has_started,
+                               .is_over = x->state == EXCHANGE_REST,
+                               .is_event_stream = x->is_event_stream};
+}
+
+struct idle_limit exchange_idle_of_client(const struct exchange *x)
+{
+    struct idle_settings settings = idle_settings_of(x);
+    struct idle_facts facts = idle_facts_of(x);
+
+    return idle_limit_of_client(&settings, &facts);
+}
+
+static struct idle_limit idle_of_server(const struct exchange *x)
+{
+    struct idle_settings settings = idle_settings_of(x);
+    struct idle_facts facts = idle_facts_of(x);
+
+    return idle_limit_of_server(&settings, &facts);
+}
+
 void exchange_progress(struct exchange *x)
 {
-    uint64_t tunnel_ms = x->session->snapshot->settings->timeouts.tunnel_idle_ms;
-
-    if (x->is_tunnel) {
-        timer_set_ms(x->worker->loop, &x->timer, tunnel_ms);
+    if ((x->backend == NULL && !x->is_tunnel) || x->state == EXCHANGE_TUNNEL) {
         return;
     }
-    if (x->backend != NULL && x->state != EXCHANGE_TUNNEL) {
-        uint64_t ms = x->backend->response_timeout_ms;
-        timer_set_ms(x->worker->loop, &x->timer,
-                     x->is_grpc && x->has_started && tunnel_ms > ms ? tunnel_ms : ms);
+    uint64_t ms = idle_of_server(x).ms;
+    if (ms != 0) {
+        timer_set_ms(x->worker->loop, &x->timer, ms);
+    } else {
+        timer_clear(&x->timer);
     }
 }
 
-/* Nothing moved on the server's side for the backend's response_timeout. */
+/* Nothing moved on the server's side for as long as it may be silent. */
 static void on_timer(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, timer);
-    bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
-                            (x->has_started && !exchange_takes_response(x));
+    struct idle_limit limit;
 
     if (x->state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
@@ -571,23 +611,17 @@ static void on_timer(struct timer *timer)
     if (x->state == EXCHANGE_DONE || x->back == NULL) {
         return;
     }
+    limit = idle_of_server(x);
     if (x->is_tunnel) {
-        x->trouble.reason = "tunnel_idle";
+        x->trouble = (struct trouble){limit.reason, limit.detail, limit.mend};
         exchange_finish(x, true);
         return;
     }
+    bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
+                            (x->has_started && !exchange_takes_response(x));
     if (waits_for_client) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
         return;
     }
-    if (x->state == EXCHANGE_REST) {
-        exchange_refuse(x, 504, true, "server_stopped_reading",
-                        "the server answered, and then took no more of the request's body",
-                        "see the server's log; response_timeout of the backend sets the limit");
-        return;
-    }
-    exchange_refuse(x, 504, false, "response_timeout",
-                    x->has_started ? "the server stopped in the middle of its response"
-                                   : "the server did not answer in time",
-                    "response_timeout of the backend sets the limit");
+    exchange_refuse(x, limit.status, false, limit.reason, limit.detail, limit.mend);
 }

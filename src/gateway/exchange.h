@@ -16,6 +16,7 @@
 #define TIDEGATE_GATEWAY_EXCHANGE_H
 
 #include "edge/client_view.h"
+#include "edge/idle.h"
 #include "edge/path.h"
 #include "edge/retry.h"
 #include "gateway/dial.h"
@@ -105,7 +106,8 @@ struct exchange {
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool is_response_over;    /* of such a one: the server has ended, the client has not yet */
     bool has_started;         /* a final response head was given to the front */
-    bool is_grpc;             /* both sides may be silent for long, once the response has begun */
+    bool is_grpc;             /* both sides may be silent for long */
+    bool is_event_stream;     /* its server may */
     bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
     bool closes;              /* the client's connection must end with this response */
     unsigned refused_status;  /* what exchange_refuse answers with; 0: it was not called */
@@ -156,6 +158,8 @@ void exchange_request_moved(struct exchange *x, uint64_t bytes);
 uint64_t exchange_body_left(const struct exchange *x);
 /* Whether the client asked if it may send the body, and may yet leave it out. */
 bool exchange_is_held_back(const struct exchange *x);
+/* For how long the client may be silent, and the limit's name. */
+struct idle_limit exchange_idle_of_client(const struct exchange *x);
 /* Whether more of the response will be given at once, when it is its turn. */
 bool exchange_has_more(const struct exchange *x);
 void exchange_front_writable(struct exchange *x);
@@ -194,6 +198,9 @@ void exchange_answer_error(struct exchange *x, unsigned status);
 /* `fields` are all that it has, but for Date and framing; both live as long as the exchange. */
 void exchange_answer_with(struct exchange *x, unsigned status, const struct http_fields *fields,
                           struct span body);
+/* Ends a response that has begun and cannot be completed. A gRPC client is told by trailers, all
+ * others by the lack of an end. */
+void exchange_break(struct exchange *x);
 void exchange_answer_now(struct exchange *x);
 /* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
 bool exchange_answer_waits(struct exchange *x);

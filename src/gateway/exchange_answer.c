@@ -4,6 +4,7 @@
 
 #include "gateway/echo.h"
 #include "gateway/exchange.h"
+#include "http/grpc.h"
 #include "http/reuse.h"
 #include "tls/tls_conn.h"
 
@@ -64,6 +65,60 @@ void exchange_answer_with(struct exchange *x, unsigned status, const struct http
     send_answer(x, body);
 }
 
+/* Not gRPC-Web, whose clients read what HTTP says. */
+static bool speaks_grpc(const struct exchange *x)
+{
+    const struct http_field *type = http_fields_find(&x->request.fields, FIELD_CONTENT_TYPE);
+    struct span rest;
+
+    if (!x->is_grpc || x->request.version != HTTP_2 || type == NULL) {
+        return false;
+    }
+    rest = span_skip(type->value, sizeof("application/grpc") - 1);
+    return rest.len == 0 || rest.ptr[0] != '-';
+}
+
+static void add_grpc_status(struct exchange *x, struct http_fields *fields, unsigned status)
+{
+    const char *text =
+        arena_printf(&x->arena, "%u %s (%s), request %.*s", status, http_reason(status),
+                     x->trouble.reason != NULL ? x->trouble.reason : "", SPAN_ARG(x->request_id));
+
+    http_fields_add(fields, &x->arena, FIELD_OTHER, SPAN_OF("grpc-status"),
+                    span_from_cstr(arena_printf(&x->arena, "%d", (int)grpc_status_of(status))));
+    http_fields_add(fields, &x->arena, FIELD_OTHER, SPAN_OF("grpc-message"),
+                    grpc_message(span_from_cstr(text), &x->arena));
+}
+
+/* A head that is all: "Trailers-Only". */
+static void answer_grpc(struct exchange *x, unsigned status)
+{
+    start_response(x, 200);
+    x->response.version = HTTP_2;
+    add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("application/grpc"));
+    add_grpc_status(x, &x->response.fields, status);
+    x->first_byte_us = loop_now_us(x->worker->loop);
+    x->state = EXCHANGE_RESPOND;
+    x->has_started = true;
+    exchange_prepare_response(x);
+    x->front->head(x, &x->response);
+    exchange_response_end(x, NULL);
+}
+
+void exchange_break(struct exchange *x)
+{
+    struct http_fields trailers = {0};
+
+    if (!speaks_grpc(x) || x->is_tunnel || x->response.framing != HTTP_FRAMING_CHUNKED) {
+        exchange_finish(x, true);
+        return;
+    }
+    /* What was begun can be tried again: UNAVAILABLE. */
+    add_grpc_status(x, &trailers, 503);
+    x->front->end(x, &trailers);
+    exchange_finish(x, false);
+}
+
 void exchange_answer_error(struct exchange *x, unsigned status)
 {
     /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind
@@ -74,6 +129,10 @@ void exchange_answer_error(struct exchange *x, unsigned status)
                               SPAN_ARG(x->request_id));
 
     x->file = NULL;
+    if (speaks_grpc(x) && !x->is_plain_error) {
+        answer_grpc(x, status);
+        return;
+    }
     start_response(x, status);
     own_answer_fields(status, &x->refusal, &x->arena, &x->response.fields);
     send_answer(x, span_from_cstr(body));

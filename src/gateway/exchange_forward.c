@@ -270,7 +270,7 @@ void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, u
                      x->request.version == HTTP_2 && x->request_bytes != 0 && x->replay.is_off;
     if (x->has_started || x->is_declined) {
         x->trouble = (struct trouble){trouble->reason, detail, trouble->mend};
-        exchange_finish(x, true);
+        exchange_break(x);
         return;
     }
     exchange_refuse(x, status, false, trouble->reason, detail, trouble->mend);

@@ -51,7 +51,7 @@ static void enter_body(struct front_h1 *front)
 {
     front->state = FRONT_BODY;
     front->moved_at_timer = front->session->conn.bytes_in;
-    set_timer(front, settings_of(front)->timeouts.body_ms);
+    set_timer(front, exchange_idle_of_client(front->exchange).ms);
 }
 
 /* The client was told that the connection goes on, and this is all that stands between. */
@@ -73,6 +73,7 @@ static struct exchange *new_exchange(struct front_h1 *front)
 
     x->started_us = front->head_began_us;
     front->exchange = x;
+    front->was_used = true;
     front->keep_alive = false;
     return x;
 }
@@ -261,7 +262,7 @@ static bool wants_bytes(const struct front_h1 *front)
     return false;
 }
 
-static void save(struct front_h1 *front, struct span bytes)
+void front_h1_save(struct front_h1 *front, struct span bytes)
 {
     if (bytes.len == 0) {
         return;
@@ -300,7 +301,7 @@ static void use_read(struct front_h1 *front, struct span bytes)
         memmove(front->saved, front->saved + front->saved_at, front->saved_len - front->saved_at);
         front->saved_len -= front->saved_at;
         front->saved_at = 0;
-        save(front, bytes);
+        front_h1_save(front, bytes);
         use_saved(front);
         return;
     }
@@ -312,7 +313,7 @@ static void use_read(struct front_h1 *front, struct span bytes)
         }
     }
     if (front->state != FRONT_ENDING) {
-        save(front, bytes);
+        front_h1_save(front, bytes);
     }
 }
 
@@ -334,10 +335,12 @@ static void on_end(struct front_h1 *front, enum conn_result result)
     const char *lost = result == CONN_ERROR ? tls_trouble_of_client(session, "client_reset") : NULL;
 
     if (is_idle(front)) {
-        if (session->conn.has_hangup) {
+        /* It has said goodbye, and may wait for ours. TLS wants one in any case, as far as the
+         * other side can hear it (RFC 8446 section 6.1). */
+        if (session->conn.is_reset || (session->conn.has_hangup && conn_is_plain(&session->conn))) {
             session_close(session);
         } else {
-            session_finish(session, false); /* it has said goodbye, and may wait for ours */
+            session_finish(session, false);
         }
         return;
     }
@@ -462,6 +465,7 @@ static void pump(struct front_h1 *front)
         }
     }
     front->is_pumping = false;
+    front_h1_watch_leaving(front);
 }
 
 static void on_again(struct deferred *deferred)
@@ -474,11 +478,10 @@ static void on_readable(struct conn *conn)
     struct session *session = conn->owner;
     struct front_h1 *front = of(session->front);
 
-    if (conn->is_reset && front->exchange != NULL && front->state == FRONT_WAIT &&
-        front->exchange->state != EXCHANGE_REST) {
-        exchange_abandon(front->exchange, tls_trouble_of_client(session, "client_reset"));
-        front->exchange = NULL;
-        session_close(session);
+    if (conn->is_reset && front->exchange != NULL && front->exchange->state != EXCHANGE_REST &&
+        (front->state == FRONT_WAIT ||
+         (front->state == FRONT_BODY && !exchange_takes_body(front->exchange)))) {
+        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
     pump(front);
@@ -490,11 +493,7 @@ static void on_writable(struct conn *conn)
     struct front_h1 *front = of(session->front);
 
     if (conn_write_failed(conn)) {
-        if (front->exchange != NULL) {
-            exchange_abandon(front->exchange, tls_trouble_of_client(session, "client_reset"));
-            front->exchange = NULL;
-        }
-        session_close(session);
+        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
     if (front->state == FRONT_WAIT) {
@@ -518,20 +517,6 @@ static const struct conn_handler handler = {
 static void op_resume(struct exchange *x)
 {
     pump(x->front_owner);
-}
-
-enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
-{
-    const struct session *session = front->session;
-    uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
-    struct reuse_facts facts = {
-        .peer_keeps = front->keep_alive,
-        .we_close = x->closes || front->is_draining || session->worker->is_draining,
-        .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
-        .is_refusal = x->response.status >= 300,
-        .rest = reuse_rest_of(x->request_done, x->back != NULL, exchange_is_held_back(x), left)};
-
-    return reuse_after(&facts);
 }
 
 static void op_done(struct exchange *x, bool is_broken)
@@ -607,6 +592,14 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
     exchange_refuse(x, 408, true, reason, detail, mend);
 }
 
+static void body_is_late(struct front_h1 *front)
+{
+    struct idle_limit limit = exchange_idle_of_client(front->exchange);
+
+    front->state = FRONT_WAIT;
+    exchange_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
+}
+
 static void type_on_timer(struct front *base)
 {
     struct front_h1 *front = of(base);
@@ -645,10 +638,11 @@ static void type_on_timer(struct front *base)
             enter_body(front); /* it moves, or it is the server that is slow */
             break;
         }
-        refuse_slow(front, "body_timeout", "the request's body stopped coming",
-                    "timeouts.body sets the limit");
+        body_is_late(front);
         break;
     case FRONT_WAIT:
+        front_h1_left_for_long(front);
+        break;
     case FRONT_TUNNEL:
     case FRONT_ENDING:
         break;
@@ -660,10 +654,15 @@ static void type_drain(struct front *base)
     struct front_h1 *front = of(base);
 
     front->is_draining = true;
-    if (is_idle(front)) {
-        front->state = FRONT_ENDING;
-        session_finish(front->session, false);
+    if (!is_idle(front)) {
+        return;
     }
+    if (!front->was_used) {
+        set_timer(front, SESSION_DRAIN_FIRST_BYTE_MS);
+        return;
+    }
+    front->state = FRONT_ENDING;
+    session_finish(front->session, false);
 }
 
 /* ---- life ---- */
@@ -687,6 +686,9 @@ static void type_start(struct front *base, struct span bytes)
     enter_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
     set_timer(front, settings_of(front)->timeouts.first_byte_ms);
+    if (front->session->worker->is_draining) {
+        type_drain(base); /* it was in its handshake when the others were told */
+    }
     if (bytes.len != 0) {
         front->is_pumping = true;
         use_read(front, bytes);

@@ -32,7 +32,10 @@ struct front_h1 {
     bool has_head_deadline;
     bool saved_is_stuck; /* a part of a head: more must be read first */
     bool is_draining;
-    char *saved; /* bytes read and not used yet */
+    bool was_used;          /* a request has come */
+    bool has_left;          /* the client's end has been read, while a response was awaited */
+    uint64_t out_when_left; /* conn.bytes_out when its end was last looked at */
+    char *saved;            /* bytes read and not used yet */
     uint32_t saved_len;
     uint32_t saved_at; /* where the unused ones begin */
     size_t scanned;
@@ -44,6 +47,16 @@ struct front_h1 {
     struct deferred again;
 };
 
+/* ---- front_h1.c ---- */
+void front_h1_save(struct front_h1 *front, struct span bytes);
+
+/* ---- front_h1_end.c ---- */
+/* The client hears nothing any more. */
+void front_h1_lose(struct front_h1 *front, const char *reason);
+/* To be called whenever a client may have said FIN while its response is awaited. */
+void front_h1_watch_leaving(struct front_h1 *front);
+/* timeouts.half_closed has passed since. */
+void front_h1_left_for_long(struct front_h1 *front);
 /* What becomes of the connection behind the exchange's response: http/reuse.h. */
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x);
 

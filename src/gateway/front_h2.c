@@ -350,16 +350,13 @@ static bool is_stalled(const struct front_h2 *front, const struct h2_stream *str
  * gRPC, which keeps such streams open for hours, silence is as good as in a tunnel. */
 static bool is_body_late(const struct front_h2 *front, const struct h2_stream *stream)
 {
-    const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
     const struct exchange *x = stream->exchange;
     uint64_t since_us = stream->moved_in_us;
-    uint64_t ms = timeouts->body_ms;
 
-    if (x->has_started) {
-        since_us = stream->moved_out_us > since_us ? stream->moved_out_us : since_us;
-        ms = x->is_grpc && timeouts->tunnel_idle_ms > ms ? timeouts->tunnel_idle_ms : ms;
+    if (x->has_started && stream->moved_out_us > since_us) {
+        since_us = stream->moved_out_us;
     }
-    return has_passed(front, since_us, ms);
+    return has_passed(front, since_us, exchange_idle_of_client(x).ms);
 }
 
 /* One stream's deadlines: its head, its body, and what it does not take. */
@@ -393,8 +390,8 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
             stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
             return;
         }
-        exchange_refuse(x, 408, false, "body_timeout", "the request's body stopped coming",
-                        "timeouts.body sets the limit");
+        struct idle_limit limit = exchange_idle_of_client(x);
+        exchange_refuse(x, limit.status, false, limit.reason, limit.detail, limit.mend);
     }
 }
 

@@ -114,6 +114,8 @@ REASON(CLIENT, "gateway", "h2_flood",
 REASON(SERVER, "backend", "server_closed_in_body",
        "the server answered, and closed before it had read all of the request's body",
        "see the server's log, and its limit for bodies")
+REASON(SERVER, "backend", "stream_idle_timeout", "the server stopped in the middle of its response",
+       "see why the server stopped; timeouts.stream_idle sets the limit")
 REASON(SERVER, "backend", "server_stopped_reading",
        "the server answered, and then took no more of the request's body",
        "see the server's log; response_timeout of the backend sets the limit")

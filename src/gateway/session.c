@@ -22,8 +22,8 @@
 #define LINGER_MS 2000
 #define LINGER_TOTAL_US (10 * UINT64_C(1000000))
 #define LINGER_BYTES (16U * 1024 * 1024)
-/* Shutting down: its request may be on its way, or lie in the socket. */
-#define DRAIN_FIRST_BYTE_MS 500
+/* Shutting down: what a handshake that is under way may still take. */
+#define DRAIN_HANDSHAKE_MS 2000
 
 static const struct conn_handler peek_handler;
 static const struct conn_handler end_handler;
@@ -227,14 +227,14 @@ void session_drain(struct session *session)
 {
     switch (session->state) {
     case SESSION_PEEK:
-        if (session->early_len == 0) {
-            timer_set_ms(session->worker->loop, &session->timer, DRAIN_FIRST_BYTE_MS);
-        }
+        timer_set_ms(session->worker->loop, &session->timer, SESSION_DRAIN_FIRST_BYTE_MS);
+        break;
+    case SESSION_HANDSHAKE:
+        timer_set_ms(session->worker->loop, &session->timer, DRAIN_HANDSHAKE_MS);
         break;
     case SESSION_HTTP:
         session->front->type->drain(session->front);
         break;
-    case SESSION_HANDSHAKE:
     case SESSION_TUNNEL: /* they end by themselves, or when the drain's time is up */
     case SESSION_FINISH:
     case SESSION_LINGER:
@@ -262,7 +262,11 @@ static void on_timer(struct timer *timer)
         break;
     case SESSION_HANDSHAKE:
         fail_known(session, FAILURE_HANDSHAKE_TIMEOUT);
-        session_abort(session);
+        if (session->worker->is_draining) {
+            session_finish(session, true);
+        } else {
+            session_abort(session);
+        }
         break;
     case SESSION_HTTP:
         session->front->type->on_timer(session->front);

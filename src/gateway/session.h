@@ -29,6 +29,10 @@ struct front;
 struct client_identity;
 struct passthrough;
 
+/* Shutting down, a connection on which no request has come yet: one may be on its way, or lie in
+ * the socket. */
+#define SESSION_DRAIN_FIRST_BYTE_MS 500
+
 enum session_state {
     SESSION_PEEK,
     SESSION_HANDSHAKE,

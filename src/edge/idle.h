@@ -1,0 +1,41 @@
+/* How long a side of an exchange may be silent, and which limit that is: the one that strikes is
+ * the one that the log names. No I/O, no state. */
+#ifndef TIDEGATE_EDGE_IDLE_H
+#define TIDEGATE_EDGE_IDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In milliseconds. */
+struct idle_settings {
+    uint64_t response_ms;    /* response_timeout of the backend */
+    uint64_t stream_idle_ms; /* timeouts.stream_idle; 0: none */
+    uint64_t body_ms;        /* timeouts.body */
+    uint64_t tunnel_idle_ms; /* timeouts.tunnel_idle */
+};
+
+struct idle_facts {
+    bool is_tunnel;       /* bytes of another protocol, both ways */
+    bool is_grpc;         /* both sides may be silent for long, before the response's head, too */
+    bool has_started;     /* the response's head has come */
+    bool is_over;         /* the response is whole, and the request goes on behind it */
+    bool is_event_stream; /* text/event-stream: silence is no fault */
+};
+
+struct idle_limit {
+    uint64_t ms;     /* 0: none */
+    unsigned status; /* where the response has not begun */
+    const char *reason;
+    const char *detail;
+    const char *mend;
+};
+
+/* Nothing moves on the server's side. */
+struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
+                                       const struct idle_facts *facts);
+/* A request's body stops coming; once the response has begun, nothing moves on the client's side
+ * either way. */
+struct idle_limit idle_limit_of_client(const struct idle_settings *settings,
+                                       const struct idle_facts *facts);
+
+#endif

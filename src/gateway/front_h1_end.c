@@ -1,0 +1,80 @@
+/* Clients that leave, and what becomes of the connection behind a response. */
+#include "gateway/front_h1_internal.h"
+#include "tls/tls_conn.h"
+
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
+{
+    const struct session *session = front->session;
+    uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
+    struct reuse_facts facts = {
+        .peer_keeps = front->keep_alive,
+        .we_close = x->closes || front->is_draining || session->worker->is_draining ||
+                    (front->has_left && front->saved_len == 0),
+        .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
+        .is_refusal = x->response.status >= 300,
+        .rest = reuse_rest_of(x->request_done, x->back != NULL, exchange_is_held_back(x), left)};
+
+    return reuse_after(&facts);
+}
+
+void front_h1_lose(struct front_h1 *front, const char *reason)
+{
+    struct session *session = front->session;
+
+    if (front->exchange != NULL) {
+        exchange_abandon(front->exchange, reason);
+        front->exchange = NULL;
+    }
+    session_close(session);
+}
+
+/* TLS says whether a client that ended its direction has closed; to know, what it sent has to be
+ * read: a next request may lie before. False: it has. */
+static bool is_half_open(struct front_h1 *front)
+{
+    struct conn *conn = &front->session->conn;
+    struct span bytes;
+
+    while (!conn_is_plain(conn) && !front->has_left && front->saved_len == 0 &&
+           conn_can_read(conn)) {
+        enum conn_result result = conn_read(conn, &bytes);
+        if (result == CONN_OK) {
+            front_h1_save(front, bytes);
+        } else if (result != CONN_AGAIN) {
+            front->has_left = true;
+            return result == CONN_EOF && tls_conn_was_truncated(conn);
+        }
+    }
+    return true;
+}
+
+void front_h1_watch_leaving(struct front_h1 *front)
+{
+    struct session *session = front->session;
+
+    if (front->state != FRONT_WAIT || !session->conn.has_hangup || front->exchange == NULL ||
+        front->exchange->state == EXCHANGE_REST) {
+        return;
+    }
+    if (front->exchange->is_event_stream || !is_half_open(front)) {
+        front_h1_lose(front, "client_closed");
+        return;
+    }
+    if (session->timer.deadline_us == 0) {
+        front->out_when_left = session->conn.bytes_out;
+        timer_set_ms(session->worker->loop, &session->timer,
+                     session->snapshot->settings->timeouts.half_closed_ms);
+    }
+}
+
+void front_h1_left_for_long(struct front_h1 *front)
+{
+    if (!front->session->conn.has_hangup || front->exchange == NULL) {
+        return;
+    }
+    if (front->session->conn.bytes_out == front->out_when_left) {
+        front_h1_lose(front, "client_closed");
+        return;
+    }
+    front_h1_watch_leaving(front);
+}

@@ -1,0 +1,81 @@
+/* Which limit on silence holds, and what it is called. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "edge/idle.h"
+
+static const struct idle_settings settings = {
+    .response_ms = 60, .stream_idle_ms = 50, .body_ms = 30, .tunnel_idle_ms = 600};
+
+static void expect(struct idle_limit limit, uint64_t ms, unsigned status, const char *reason)
+{
+    assert_int_equal(limit.ms, ms);
+    assert_int_equal(limit.status, status);
+    assert_string_equal(limit.reason, reason);
+    assert_non_null(limit.detail);
+    assert_non_null(limit.mend);
+}
+
+static void server_has_one_limit_before_its_head_and_another_behind_it(void **state)
+{
+    struct idle_facts facts = {0};
+
+    (void)state;
+    expect(idle_limit_of_server(&settings, &facts), 60, 504, "response_timeout");
+    facts.has_started = true;
+    expect(idle_limit_of_server(&settings, &facts), 50, 504, "stream_idle_timeout");
+    facts.is_event_stream = true;
+    expect(idle_limit_of_server(&settings, &facts), 0, 504, "stream_idle_timeout");
+    facts.is_over = true;
+    expect(idle_limit_of_server(&settings, &facts), 60, 504, "server_stopped_reading");
+}
+
+static void grpc_may_be_silent_from_the_beginning(void **state)
+{
+    struct idle_facts facts = {.is_grpc = true};
+
+    (void)state;
+    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+    expect(idle_limit_of_client(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+    facts.has_started = true;
+    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+    expect(idle_limit_of_client(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+}
+
+static void longer_limit_of_a_backend_holds_for_grpc_too(void **state)
+{
+    struct idle_settings patient = settings;
+    struct idle_facts facts = {.is_grpc = true};
+
+    (void)state;
+    patient.response_ms = 1000;
+    expect(idle_limit_of_server(&patient, &facts), 1000, 504, "response_timeout");
+    patient.body_ms = 1000;
+    expect(idle_limit_of_client(&patient, &facts), 1000, 408, "body_timeout");
+}
+
+static void bodies_and_tunnels(void **state)
+{
+    struct idle_facts facts = {0};
+
+    (void)state;
+    expect(idle_limit_of_client(&settings, &facts), 30, 408, "body_timeout");
+    facts.is_tunnel = true;
+    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_has_one_limit_before_its_head_and_another_behind_it),
+        cmocka_unit_test(grpc_may_be_silent_from_the_beginning),
+        cmocka_unit_test(longer_limit_of_a_backend_holds_for_grpc_too),
+        cmocka_unit_test(bodies_and_tunnels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
