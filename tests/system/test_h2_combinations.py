@@ -314,7 +314,7 @@ def test_grpc_server_that_is_silent_for_long(start):
     with H2Origin(script) as origin:
         gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
             {"name": "up", "servers": [origin.address], "protocol": "h2c",
-             "response_timeout": "500ms"}]})
+             "response_timeout": "500ms"}], "timeouts": {"stream_idle": "500ms"}})
         with Client(gateway.address) as client:
             response = client.request("/watch", "POST", b"x",
                                       fields=[("content-type", "application/grpc+proto")])
