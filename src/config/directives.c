@@ -91,6 +91,26 @@ static const struct directive limits_directives[] = {
      .more = "Bodies stream through, so a large limit costs no memory. A route may have its own "
              "`body_limit`.",
      .example = "body: 16G"},
+    {.name = "body_rate",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, body_rate),
+     .fallback = "100",
+     .min = 0,
+     .max = GIBI,
+     .doc = "Bytes a second that a request's body must bring while its server takes them, on "
+            "average over `timeouts.body`; then 408. 0: any byte is enough.",
+     .more = "Not once the response has begun, and not of gRPC calls, where either side may have "
+             "nothing to say. Phones on bad networks send some kilobytes a second.",
+     .example = "body_rate: 100"},
+    {.name = "send_rate",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, send_rate),
+     .fallback = "100",
+     .min = 0,
+     .max = GIBI,
+     .doc = "Bytes a second that a client must take of a response that waits for it, on average "
+            "over `timeouts.send`; then it counts as stalled. 0: any byte is enough.",
+     .example = "send_rate: 100"},
     {.name = "connections",
      .type = DIRECTIVE_INTEGER,
      SLOT(limits_settings, connections),
@@ -98,6 +118,9 @@ static const struct directive limits_directives[] = {
      .min = 1,
      .max = 10000000,
      .doc = "Client connections of one worker; more wait until one ends.",
+     .more = "Clients that wait between two requests make room, the longest idle first: from 15 "
+             "sixteenths of the limit on each new client ends one. Who has a request in hand is "
+             "never ended for another.",
      .example = "connections: 50000"},
     {.name = "hello",
      .type = DIRECTIVE_SIZE,
@@ -184,6 +207,9 @@ static const struct directive timeouts_directives[] = {
      .doc =
          "Between two pieces of a request's body; then 408. Of HTTP/2 once the response has begun: "
          "without a byte in either direction."},
+    {TIMEOUT(body_total_ms, "body_total", DIRECTIVE_OFF, "1d", 100, 365 * DAY),
+     .doc = "A request's body as a whole, from the end of its head; then 408. Not of gRPC calls, "
+            "nor once the response has begun."},
     {TIMEOUT(send_ms, "send", 0, "30s", 100, DAY),
      .doc = "Without the client taking a byte of what waits for it."},
     {TIMEOUT(stream_idle_ms, "stream_idle", DIRECTIVE_OFF, "60s", 100, 30 * DAY),

@@ -247,6 +247,8 @@ struct limits_settings {
     uint64_t target;      /* bytes of the request target; 414 */
     uint64_t fields;      /* fields in a head or in trailers; 431, 502 */
     uint64_t body;        /* bytes of a request's body; 413 */
+    uint64_t body_rate;   /* bytes a second of a request's body; 0: none */
+    uint64_t send_rate;   /* bytes a second that a client takes of what waits; 0: none */
     uint64_t connections; /* client connections per worker */
     uint64_t hello;       /* bytes of a ClientHello, at most 64 KiB */
     uint64_t streams;     /* open HTTP/2 streams of one client connection */
@@ -262,6 +264,7 @@ struct timeouts_settings {
     uint64_t handshake_ms;    /* the TLS handshake as a whole */
     uint64_t head_ms;         /* a request's head, from its first byte; 408 */
     uint64_t body_ms;         /* between two reads of a request's body; 408 */
+    uint64_t body_total_ms;   /* a request's body as a whole; 0: no limit */
     uint64_t send_ms;         /* without the client taking a byte of what waits for it */
     uint64_t stream_idle_ms;  /* between two pieces of a server's response; 0: no limit */
     uint64_t half_closed_ms;  /* a client that said FIN, and no byte of a response */

@@ -30,6 +30,13 @@ struct idle_limit {
     const char *mend;
 };
 
+/* Whether a peer is fast enough that moved so many bytes in the time, at `rate` bytes a second: a
+ * byte now and then is no progress. With a rate of 0 any byte is. */
+static inline bool idle_is_fast_enough(uint64_t moved, uint64_t window_ms, uint64_t rate)
+{
+    return moved != 0 && moved >= rate * window_ms / 1000;
+}
+
 /* Nothing moves on the server's side. */
 struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
                                        const struct idle_facts *facts);

@@ -577,6 +577,42 @@ struct idle_limit exchange_idle_of_client(const struct exchange *x)
     return idle_limit_of_client(&settings, &facts);
 }
 
+/* Both sides may talk in turns, or one alone. */
+static bool may_pause(const struct exchange *x)
+{
+    return x->is_tunnel || x->is_grpc || (x->has_started && x->state != EXCHANGE_REST);
+}
+
+static bool is_past_total(const struct exchange *x)
+{
+    uint64_t total_ms = x->session->snapshot->settings->timeouts.body_total_ms;
+
+    return total_ms != 0 && !may_pause(x) &&
+           loop_now_us(x->worker->loop) >= x->head_us + total_ms * 1000;
+}
+
+bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
+{
+    const struct settings *settings = x->session->snapshot->settings;
+    uint64_t rate = may_pause(x) || was_held ? 0 : settings->limits.body_rate;
+
+    return idle_is_fast_enough(moved, settings->timeouts.body_ms, rate) && !is_past_total(x);
+}
+
+struct idle_limit exchange_body_limit(const struct exchange *x, uint64_t moved)
+{
+    if (is_past_total(x)) {
+        return (struct idle_limit){0, 408, "body_total_timeout",
+                                   "the request's body took too long as a whole",
+                                   "timeouts.body_total sets the limit"};
+    }
+    if (moved != 0) {
+        return (struct idle_limit){0, 408, "body_too_slow", "the request's body came too slowly",
+                                   "limits.body_rate sets the limit"};
+    }
+    return exchange_idle_of_client(x);
+}
+
 static struct idle_limit idle_of_server(const struct exchange *x)
 {
     struct idle_settings settings = idle_settings_of(x);

@@ -160,6 +160,10 @@ uint64_t exchange_body_left(const struct exchange *x);
 bool exchange_is_held_back(const struct exchange *x);
 /* For how long the client may be silent, and the limit's name. */
 struct idle_limit exchange_idle_of_client(const struct exchange *x);
+/* Whether the body comes fast enough: `moved` bytes came in timeouts.body. `was_held`: the server
+ * did not take it all the time. If not, exchange_body_limit names the limit. */
+bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held);
+struct idle_limit exchange_body_limit(const struct exchange *x, uint64_t moved);
 /* Whether more of the response will be given at once, when it is its turn. */
 bool exchange_has_more(const struct exchange *x);
 void exchange_front_writable(struct exchange *x);

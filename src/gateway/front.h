@@ -16,6 +16,8 @@ struct front_type {
     void (*on_timer)(struct front *front);
     /* Shutting down: closes when idle, else after what is under way. */
     void (*drain)(struct front *front);
+    /* It is in worker->idle_sessions, and makes room for another client. */
+    void (*evict)(struct front *front);
     /* The session is closing: abandons its exchanges. Its memory goes at the end of the turn. */
     void (*destroy)(struct front *front);
 };

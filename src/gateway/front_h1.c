@@ -42,6 +42,7 @@ static void set_timer(struct front_h1 *front, uint64_t ms)
 static void enter_idle(struct front_h1 *front)
 {
     front->state = FRONT_IDLE;
+    session_set_idle(front->session, front->was_used);
     front->scanned = 0;
     front->saved_is_stuck = false;
     set_timer(front, settings_of(front)->timeouts.keep_alive_ms);
@@ -51,6 +52,7 @@ static void enter_body(struct front_h1 *front)
 {
     front->state = FRONT_BODY;
     front->moved_at_timer = front->session->conn.bytes_in;
+    front->was_held = false;
     set_timer(front, exchange_idle_of_client(front->exchange).ms);
 }
 
@@ -124,6 +126,7 @@ static size_t take_head(struct front_h1 *front, struct span in)
 
     if (front->state == FRONT_IDLE) {
         front->state = FRONT_HEAD;
+        session_set_idle(front->session, false);
         front->has_head_deadline = false;
         front->head_began_us = loop_now_us(front->session->worker->loop);
     }
@@ -424,6 +427,7 @@ static bool step(struct front_h1 *front)
     struct span bytes;
 
     if (!wants_bytes(front)) {
+        front->was_held = true;
         return false;
     }
     if (front->saved_len != 0 && !front->saved_is_stuck) {
@@ -594,7 +598,8 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
 
 static void body_is_late(struct front_h1 *front)
 {
-    struct idle_limit limit = exchange_idle_of_client(front->exchange);
+    uint64_t moved = front->session->conn.bytes_in - front->moved_at_timer;
+    struct idle_limit limit = exchange_body_limit(front->exchange, moved);
 
     front->state = FRONT_WAIT;
     exchange_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
@@ -606,12 +611,14 @@ static void type_on_timer(struct front *base)
     struct session *session = front->session;
 
     if (conn_pending(&session->conn) != 0 || session->conn.is_splice_blocked) {
-        if (session->conn.bytes_out != session->stalled_at) {
+        if (session_takes_output(session)) {
             session_watch_output(session); /* slow, but taking its bytes */
             return;
         }
         if (front->exchange != NULL) {
-            exchange_abandon(front->exchange, "client_stalled");
+            exchange_abandon(front->exchange, session->conn.bytes_out == session->stalled_at
+                                                  ? "client_stalled"
+                                                  : "client_too_slow");
             front->exchange = NULL;
         }
         session_abort(session);
@@ -633,9 +640,8 @@ static void type_on_timer(struct front *base)
         session_finish(session, true);
         break;
     case FRONT_BODY:
-        if (session->conn.bytes_in != front->moved_at_timer ||
-            !exchange_takes_body(front->exchange)) {
-            enter_body(front); /* it moves, or it is the server that is slow */
+        if (front_h1_body_comes(front)) {
+            enter_body(front);
             break;
         }
         body_is_late(front);
@@ -647,6 +653,14 @@ static void type_on_timer(struct front *base)
     case FRONT_ENDING:
         break;
     }
+}
+
+static void type_evict(struct front *base)
+{
+    struct front_h1 *front = of(base);
+
+    front->state = FRONT_ENDING;
+    session_finish(front->session, false);
 }
 
 static void type_drain(struct front *base)
@@ -729,5 +743,6 @@ static const struct front_type type = {
     .start = type_start,
     .on_timer = type_on_timer,
     .drain = type_drain,
+    .evict = type_evict,
     .destroy = type_destroy,
 };

@@ -17,6 +17,15 @@ enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x
     return reuse_after(&facts);
 }
 
+bool front_h1_body_comes(const struct front_h1 *front)
+{
+    const struct exchange *x = front->exchange;
+    uint64_t moved = front->session->conn.bytes_in - front->moved_at_timer;
+
+    /* Where it is the server that is slow, it has deadlines of its own. */
+    return !exchange_takes_body(x) || exchange_body_comes(x, moved, front->was_held);
+}
+
 void front_h1_lose(struct front_h1 *front, const char *reason)
 {
     struct session *session = front->session;

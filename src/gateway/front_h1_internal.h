@@ -32,8 +32,9 @@ struct front_h1 {
     bool has_head_deadline;
     bool saved_is_stuck; /* a part of a head: more must be read first */
     bool is_draining;
-    bool was_used;          /* a request has come */
-    bool has_left;          /* the client's end has been read, while a response was awaited */
+    bool was_held; /* the server has not taken the body at times, since its deadline was set */
+    bool was_used; /* a request has come */
+    bool has_left; /* the client's end has been read, while a response was awaited */
     uint64_t out_when_left; /* conn.bytes_out when its end was last looked at */
     char *saved;            /* bytes read and not used yet */
     uint32_t saved_len;
@@ -51,6 +52,8 @@ struct front_h1 {
 void front_h1_save(struct front_h1 *front, struct span bytes);
 
 /* ---- front_h1_end.c ---- */
+/* The time for some of the body is over: whether enough has come. */
+bool front_h1_body_comes(const struct front_h1 *front);
 /* The client hears nothing any more. */
 void front_h1_lose(struct front_h1 *front, const char *reason);
 /* To be called whenever a client may have said FIN while its response is awaited. */

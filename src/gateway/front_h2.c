@@ -90,7 +90,7 @@ static void hand_back(struct front_h2 *front)
 {
     front->is_over = true;
     abandon_all(front, "connection_ended");
-    session_finish(front->session, true);
+    session_finish(front->session, !front->session->is_evicted);
 }
 
 /* ---- sending ---- */
@@ -359,6 +359,25 @@ static bool is_body_late(const struct front_h2 *front, const struct h2_stream *s
     return has_passed(front, since_us, exchange_idle_of_client(x).ms);
 }
 
+/* Over windows of timeouts.body, as far as the server takes what comes. */
+static bool is_body_slow(struct front_h2 *front, struct h2_stream *stream)
+{
+    uint64_t body_ms = front_h2_settings(front)->timeouts.body_ms;
+    uint64_t moved = stream->body_bytes - stream->rate_bytes;
+
+    if (stream->rate_since_us != 0 && exchange_takes_body(stream->exchange)) {
+        if (!has_passed(front, stream->rate_since_us, body_ms)) {
+            return false;
+        }
+        if (moved != 0 && !exchange_body_comes(stream->exchange, moved, false)) {
+            return true;
+        }
+    }
+    stream->rate_since_us = front_h2_now(front);
+    stream->rate_bytes = stream->body_bytes;
+    return false;
+}
+
 /* One stream's deadlines: its head, its body, and what it does not take. */
 static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 {
@@ -384,13 +403,17 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
         front_h2_reset(stream, NGHTTP2_CANCEL);
         return;
     }
+    if (stream->in.bytes != 0) {
+        stream->rate_since_us = 0; /* the server is slow */
+    }
     if (x != NULL && !stream->is_in_ended && stream->in.bytes == 0 && !x->is_tunnel &&
-        !x->request_done && is_body_late(front, stream)) {
+        !x->request_done && (is_body_late(front, stream) || is_body_slow(front, stream))) {
         if (!exchange_takes_body(x)) {
             stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
             return;
         }
-        struct idle_limit limit = exchange_idle_of_client(x);
+        struct idle_limit limit =
+            is_body_late(front, stream) ? exchange_idle_of_client(x) : exchange_body_limit(x, 1);
         exchange_refuse(x, limit.status, false, limit.reason, limit.detail, limit.mend);
     }
 }
@@ -447,6 +470,14 @@ static void type_on_timer(struct front *base)
     if (!front->is_over) {
         front_h2_arm(front);
     }
+}
+
+static void type_evict(struct front *base)
+{
+    struct front_h2 *front = of(base);
+
+    session_set_idle(front->session, false);
+    terminate(front, NGHTTP2_NO_ERROR, NULL);
 }
 
 static void type_drain(struct front *base)
@@ -535,5 +566,6 @@ static const struct front_type type = {
     .start = type_start,
     .on_timer = type_on_timer,
     .drain = type_drain,
+    .evict = type_evict,
     .destroy = type_destroy,
 };

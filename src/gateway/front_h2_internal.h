@@ -40,7 +40,9 @@ struct h2_stream {
     struct http_fields trailers;
     struct byte_queue in;
     uint64_t body_bytes;
-    uint64_t body_taken; /* by the exchange */
+    uint64_t rate_since_us; /* since when the body's rate is measured; 0: not yet */
+    uint64_t rate_bytes;    /* body_bytes then */
+    uint64_t body_taken;    /* by the exchange */
     uint64_t opened_us;
     uint64_t moved_in_us;
     bool is_head_done;

@@ -46,6 +46,7 @@ static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
     list_push_back(&front->streams, &stream->node);
     h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
     if (front->stream_count++ == 0) {
+        session_set_idle(front->session, false);
         front_h2_arm(front);
     }
     return stream;
@@ -607,6 +608,9 @@ void front_h2_bury(struct h2_stream *stream)
     list_remove(&stream->node);
     list_push_back(&front->dead, &stream->node);
     if (--front->stream_count == 0) {
+        if (!front->is_over && !front->is_terminated) {
+            session_set_idle(front->session, true);
+        }
         front->idle_since_us = front_h2_now(front);
         front_h2_arm(front);
     }

@@ -73,11 +73,17 @@ REASON(REQUEST, "gateway", "head_timeout", "the request's head did not come whol
        "the client or the network between is slow, or stopped; timeouts.head sets the limit")
 REASON(REQUEST, "gateway", "body_timeout", "the request's body stopped coming",
        "the client or the network between is slow, or stopped; timeouts.body sets the limit")
+REASON(REQUEST, "gateway", "body_too_slow", "the request's body came too slowly",
+       "the client or the network between is slow; limits.body_rate sets the limit")
+REASON(REQUEST, "gateway", "body_total_timeout", "the request's body took too long as a whole",
+       "the client or the network between is slow; timeouts.body_total sets the limit")
 REASON(REQUEST, "gateway", "body_unread",
        "the answer needs nothing of the request's body, whose rest was not read",
        "nothing: the answer was sent, and a long body behind it is not worth its way")
 
 /* ---- clients that leave ---- */
+REASON(CLIENT, "gateway", "client_too_slow", "the client took its response too slowly",
+       "the client or the network between is slow; limits.send_rate sets the limit")
 REASON(CLIENT, "client", "client_closed", "the client closed the connection before its answer",
        "a user who goes on to another page does this; if it is often, look for slow answers")
 REASON(CLIENT, "client", "client_closed_in_head",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "edge/idle.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/failures.h"
@@ -75,7 +76,9 @@ static void close_now(struct session *session, bool with_reset)
     }
     timer_destroy(worker->loop, &session->timer);
     list_remove(&session->node);
+    list_remove(&session->idle);
     worker->session_count--;
+    worker->evicted_count -= session->is_evicted;
     loop_defer(worker->loop, &session->freeing);
     worker_session_ended(worker);
 }
@@ -146,6 +149,14 @@ void session_watch_output(struct session *session)
     timer_set_ms(session->worker->loop, &session->timer, settings_of(session)->timeouts.send_ms);
 }
 
+bool session_takes_output(const struct session *session)
+{
+    const struct settings *settings = settings_of(session);
+
+    return idle_is_fast_enough(session->conn.bytes_out - session->stalled_at,
+                               settings->timeouts.send_ms, settings->limits.send_rate);
+}
+
 bool session_is_early(const struct session *session)
 {
     return session->is_tls && !conn_is_plain(&session->conn) && tls_conn_is_early(&session->conn);
@@ -156,6 +167,7 @@ void session_finish(struct session *session, bool linger)
     if (session->state == SESSION_CLOSED) {
         return;
     }
+    session_set_idle(session, false);
     session->finished_us = loop_now_us(session->worker->loop);
     linger |= session_is_early(session); /* the client's Finished has to be read first */
     session->state = linger ? SESSION_LINGER : SESSION_FINISH;
@@ -273,7 +285,7 @@ static void on_timer(struct timer *timer)
         break;
     case SESSION_FINISH:
     case SESSION_LINGER:
-        if (conn_pending(&session->conn) != 0 && session->conn.bytes_out != session->stalled_at) {
+        if (conn_pending(&session->conn) != 0 && session_takes_output(session)) {
             session_watch_output(session); /* slow, but taking its bytes */
             break;
         }
@@ -684,6 +696,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
 {
     struct session *session = xcalloc(1, sizeof(*session));
 
+    list_init(&session->idle);
     session->worker = worker;
     session->socket = socket;
     session->snapshot = snapshot_hold(worker->snapshot);

@@ -46,6 +46,7 @@ enum session_state {
 struct session {
     struct conn conn;
     struct list node; /* in worker->sessions */
+    struct list idle; /* in worker->idle_sessions, where it makes room for others */
     struct worker *worker;
     struct snapshot *snapshot;
     const struct worker_socket *socket;
@@ -60,6 +61,7 @@ struct session {
     bool was_proxied;     /* a PROXY header was read */
     bool is_peer_trusted; /* its Forwarded and X-Forwarded-* are believed */
     bool is_logged;       /* a line was written for it, or a request came */
+    bool is_evicted;      /* it was idle, and makes room for another */
     char *sni;            /* NULL: none */
     char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
     char *early;          /* bytes read that are not enough to decide yet */
@@ -92,6 +94,14 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
 void session_log_trouble(struct session *session, const struct trouble *trouble);
 /* The same for one that was of use before: its line comes besides those of its requests. */
 void session_log_end(struct session *session, const struct trouble *trouble);
+/* A client that has been served waits between two requests, or no longer. */
+static inline void session_set_idle(struct session *session, bool is_idle)
+{
+    list_remove(&session->idle);
+    if (is_idle) {
+        list_push_back(&session->worker->idle_sessions, &session->idle);
+    }
+}
 /* No more output will come: close once all is out. `linger`: the client may still be sending. */
 void session_finish(struct session *session, bool linger);
 /* Now. May be called twice. */
@@ -111,5 +121,7 @@ const char *session_asked_name(const struct session *session);
 const struct peer *session_local(struct session *session);
 /* The send deadline: set when output is pending, called from the timer; false: it has stalled. */
 void session_watch_output(struct session *session);
+/* When that has passed: whether the client took enough meanwhile (limits.send_rate). */
+bool session_takes_output(const struct session *session);
 
 #endif

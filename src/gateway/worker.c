@@ -9,6 +9,7 @@
 #include "gateway/back_h1.h"
 #include "gateway/back_h2.h"
 #include "gateway/exchange.h"
+#include "gateway/front.h"
 #include "gateway/log_writer.h"
 #include "gateway/session.h"
 #include "http/date.h"
@@ -16,6 +17,12 @@
 /* Connections taken in one wake-up: the other workers get a chance at the rest. */
 #define ACCEPTS_PER_WAKE 8
 #define ACCEPT_PAUSE_MS 100
+/* One in so many of limits.connections is kept free of idle clients. */
+#define ROOM_SHARE 16
+/* Clients that are looked at for one that may go. */
+#define ROOM_TRIES 8
+/* That are on their way out at a time: some take until the loop's turn ends, or longer. */
+#define EVICTED_MAX 8
 /* A log line waits this long at most before it is written. */
 #define LOG_DELAY_MS 50
 #define LOG_BLOCK_BYTES (32 * 1024)
@@ -56,12 +63,51 @@ static bool is_full(const struct worker *worker)
     return worker->session_count >= worker->snapshot->settings->limits.connections;
 }
 
+/* Clients beyond this many are let in by ending an idle one, so that some room is always left for
+ * those who come at once. */
+static size_t comfortable(const struct worker *worker)
+{
+    uint64_t limit = worker->snapshot->settings->limits.connections;
+
+    return (size_t)(limit - limit / ROOM_SHARE);
+}
+
+/* The client that has waited longest between two requests makes room for another. */
+static void make_room(struct worker *worker)
+{
+    if (worker->evicted_count >= EVICTED_MAX) {
+        return; /* they are on their way */
+    }
+    for (int i = 0; i < ROOM_TRIES; i++) {
+        struct list *node = list_pop_front(&worker->idle_sessions);
+        if (node == NULL) {
+            return;
+        }
+        struct session *session = LIST_ENTRY(node, struct session, idle);
+        if (conn_pending(&session->conn) != 0 || conn_has_unread(&session->conn)) {
+            session_set_idle(session, true); /* it is still reading, or its next request is here */
+            continue;
+        }
+        log_limited(&worker->accept_limiter, LOG_LEVEL_WARN,
+                    "%llu connections are open in one worker (limits.connections): idle ones are "
+                    "closed for new ones",
+                    (unsigned long long)worker->session_count);
+        session->is_evicted = true;
+        worker->evicted_count++;
+        session->front->type->evict(session->front);
+        return;
+    }
+}
+
 static void on_accept_pause(struct timer *timer)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, accept_pause);
 
     if (worker->is_draining) {
         return;
+    }
+    if (is_full(worker)) {
+        make_room(worker);
     }
     if (is_full(worker) || !start_accepting(worker)) {
         timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
@@ -76,6 +122,9 @@ static void on_accept(struct watch *watch, uint32_t events)
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
         struct sock_address peer;
+        if (worker->session_count >= comfortable(worker)) {
+            make_room(worker);
+        }
         if (is_full(worker)) {
             log_limited(
                 &worker->accept_limiter, LOG_LEVEL_WARN,
@@ -305,6 +354,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     worker->index = index;
     worker->quiet_fd = -1;
     list_init(&worker->sessions);
+    list_init(&worker->idle_sessions);
     list_init(&worker->backs);
     list_init(&worker->h2_backs);
     list_init(&worker->free_exchanges);

@@ -41,6 +41,8 @@ struct worker {
     uint64_t h2_waiting_bytes;  /* of clients' streams, that no server has taken yet */
     uint64_t replay_bytes;      /* of bodies, kept in case they must be sent again */
     struct upstream *upstreams; /* by backend->index */
+    struct list idle_sessions;  /* between requests; the longest so first */
+    size_t evicted_count;       /* of the sessions, those that are making room */
     struct list backs;          /* all connections to backends, parked ones too */
     uint64_t h2_windows;        /* what servers' streams may send above their first windows */
     struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */

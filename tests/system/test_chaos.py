@@ -190,8 +190,8 @@ def chaotic(ca, shop, outer, inner):
             {"name": "inner", "servers": [inner.address], "response_timeout": "1s",
              "tls": {"ca": str(ca.file), "server_name": "bank.example"}},
             {"name": "passed", "servers": [inner.address]}],
-        "timeouts": {"head": "2s", "body": "2s", "first_byte": "2s", "keep_alive": "2s",
-                     "drain": "15s"}}
+        "timeouts": {"head": "2s", "body": "2s", "stream_idle": "1s", "first_byte": "2s",
+                     "keep_alive": "2s", "drain": "15s"}}
 
 
 @pytest.mark.parametrize("seed", range(3))

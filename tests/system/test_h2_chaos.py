@@ -150,6 +150,7 @@ def run_clients(gateway, seed):
 
 def config(backend):
     return {"sites": [{"hosts": ["shop.example"], "backend": "up"}],
+            "timeouts": {"stream_idle": "2s"},
             "backends": [{"name": "up", "response_timeout": "2s", **backend}]}
 
 

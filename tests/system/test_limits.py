@@ -116,8 +116,7 @@ def test_connections(start, origin):
                      "limits": {"connections": 16}})
     connections = [Connection(gateway.address) for _ in range(16)]
     try:
-        for connection in connections:
-            assert connection.request().status == 200
+        # None has been served yet: who waits between two requests would make room.
         with Connection(gateway.address, timeout=0.5) as one_more:
             with contextlib.suppress(TimeoutError, ConnectionResetError, BrokenPipeError, Ended):
                 one_more.send(request_bytes())

@@ -130,7 +130,8 @@ def test_mutated_bytes_break_nothing(start, folder, ca, shop, seed):
                       {"hosts": ["shop.example"], "tls": shop.settings(), "routes": routes},
                       {"hosts": ["bank.example"], "passthrough": [origin.address]}],
             "backends": [{"name": "anyhow", "servers": [origin.address], "response_timeout": "1s"}],
-            "timeouts": {"head": "500ms", "body": "500ms", "keep_alive": "1s", "send": "1s"}})
+            "timeouts": {"head": "500ms", "body": "500ms", "keep_alive": "1s", "send": "1s",
+                         "stream_idle": "1s"}})
         pid = gateway.gateway_pid()
 
         def clients(number):

@@ -68,6 +68,17 @@ static void bodies_and_tunnels(void **state)
     expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle");
 }
 
+static void byte_now_and_then_is_no_progress(void **state)
+{
+    (void)state;
+    assert_false(idle_is_fast_enough(0, 30000, 0));
+    assert_true(idle_is_fast_enough(1, 30000, 0));
+    assert_false(idle_is_fast_enough(1, 30000, 100));
+    assert_false(idle_is_fast_enough(2999, 30000, 100));
+    assert_true(idle_is_fast_enough(3000, 30000, 100));
+    assert_true(idle_is_fast_enough(1, 1, 100));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -75,6 +86,7 @@ int main(void)
         cmocka_unit_test(grpc_may_be_silent_from_the_beginning),
         cmocka_unit_test(longer_limit_of_a_backend_holds_for_grpc_too),
         cmocka_unit_test(bodies_and_tunnels),
+        cmocka_unit_test(byte_now_and_then_is_no_progress),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
