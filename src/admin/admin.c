@@ -307,6 +307,7 @@ static bool start(void *self, struct snapshot *snapshot, struct worker **workers
         log_error("the control socket is not served: %s", strerror(errno));
         return false;
     }
+    admin->world.snapshot = snapshot;
     admin->world.reporter = reporter_create(snapshot, workers, count);
     admin->world.started_us = loop_clock_us();
     error = pthread_create(&admin->thread, NULL, admin_main, admin);

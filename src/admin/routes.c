@@ -7,6 +7,7 @@
 
 #include "gateway/failures.h"
 #include "gateway/report.h"
+#include "gateway/snapshot.h"
 #include "io/loop.h"
 
 /* The newest failures in an answer; the counts are of all. */
@@ -140,11 +141,50 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     strbuf_add_cstr(out, "}\n");
 }
 
+/* Certificates in an answer; a folder may have a hundred thousand. */
+enum { CERTIFICATES_SHOWN = 20000 };
+
+struct certificate_list {
+    struct strbuf *out;
+    int64_t now;
+    size_t count;
+};
+
+static void add_certificate(void *arg, const struct snapshot_certificate *certificate)
+{
+    struct certificate_list *list = arg;
+    int64_t left = certificate->not_after - list->now;
+
+    if (list->count++ >= CERTIFICATES_SHOWN) {
+        return;
+    }
+    strbuf_add_cstr(list->out, list->count == 1 ? "\n{" : ",\n{");
+    add_time(list->out, "not_before", certificate->not_before * 1000);
+    strbuf_add_char(list->out, ',');
+    add_time(list->out, "not_after", certificate->not_after * 1000);
+    strbuf_printf(list->out, ",\"seconds_left\":%lld", (long long)left);
+    add_text(list->out, "owner", certificate->owner);
+    add_text(list->out, "names", certificate->names);
+    add_text(list->out, "file", certificate->file);
+    strbuf_add_char(list->out, '}');
+}
+
+static void print_certificates(const struct admin_world *world, struct strbuf *out)
+{
+    struct certificate_list list = {out, (int64_t)time(NULL), 0};
+
+    strbuf_add_cstr(out, "{\"certificates\":[");
+    snapshot_each_certificate(world->snapshot, add_certificate, &list);
+    strbuf_printf(out, "],\"total\":%zu}\n", list.count);
+}
+
 static void print_index(const struct admin_world *world, struct strbuf *out);
 
 static const struct admin_route routes[] = {
     {"/", "this list", print_index},
     {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
+    {"/certificates", "certificates of sites and backends, with their last days",
+     print_certificates},
     {"/handshakes", "failed handshakes and connections, by reason, and the last ones",
      print_handshakes},
 };

@@ -9,12 +9,14 @@
 #include "base/strbuf.h"
 
 struct reporter;
+struct snapshot;
 
 /* What the functions look at. */
 struct admin_world {
     const char *version;
     uint64_t started_us; /* CLOCK_MONOTONIC */
     struct reporter *reporter;
+    const struct snapshot *snapshot;
 };
 
 struct admin_route {

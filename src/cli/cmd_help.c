@@ -87,13 +87,15 @@ static const struct {
      "      --timeout S      seconds for it all; 10 if not given\n"
      "      --json           the steps as JSON\n"},
     {"status",
-     "usage: tidegate status [--handshakes] [--json] [-c FILE | --socket PATH]\n"
+     "usage: tidegate status [--handshakes | --certificates] [--json] [-c FILE | --socket PATH]\n"
      "\n"
      "Asks a running gateway through its control socket ('control' in the configuration) for its\n"
      "workers, connections and backends. Status 0: it answered, 1: it did not.\n"
      "\n"
      "      --handshakes   the handshakes and connections that failed, by reason, with what to "
-     "do\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
+     "do\n"
+     "      --certificates those of sites and backends, with their last days\n" CONFIG_HELP
+     "      --socket PATH  the socket itself\n"
      "      --json         the answer as JSON\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"

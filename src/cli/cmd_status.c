@@ -241,7 +241,54 @@ static void print_status(const json_t *answer)
     print_ocsp(json_object_get(answer, "ocsp"));
 }
 
-static bool show(const char *path, bool handshakes, bool as_json, struct error *error)
+static int compare_ends(const void *a, const void *b)
+{
+    long long left = number_of(*(const json_t *const *)a, "seconds_left");
+    long long right = number_of(*(const json_t *const *)b, "seconds_left");
+
+    return (left > right) - (left < right);
+}
+
+/* The one that ends first at the top. */
+static void print_certificates(const json_t *answer)
+{
+    const json_t *found = json_object_get(answer, "certificates");
+    size_t count = json_array_size(found);
+    const json_t **sorted = xcalloc(count + 1, sizeof(*sorted));
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = json_array_get(found, i);
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_ends);
+    for (size_t i = 0; i < count; i++) {
+        long long left = number_of(sorted[i], "seconds_left");
+        (void)printf("%.10s  %s%lld days%s  ", text_of(sorted[i], "not_after"),
+                     left < 0 ? "ended " : "", (left < 0 ? -left : left) / 86400,
+                     left < 0 ? " ago" : " left");
+        print_clean(text_of(sorted[i], "owner"));
+        (void)printf("  ");
+        print_clean(text_of(sorted[i], "names"));
+        (void)printf("  ");
+        print_clean(text_of(sorted[i], "file"));
+        (void)printf("\n");
+    }
+    if (number_of(answer, "total") > (long long)count) {
+        (void)printf("and %lld more\n", number_of(answer, "total") - (long long)count);
+    }
+    if (count == 0) {
+        (void)printf("No site and no backend has a certificate.\n");
+    }
+    free(sorted);
+}
+
+static const struct page {
+    const char *path;
+    void (*print)(const json_t *answer);
+} pages[] = {{"/status", print_status},
+             {"/handshakes", print_handshakes},
+             {"/certificates", print_certificates}};
+
+static bool show(const char *path, const struct page *page, bool as_json, struct error *error)
 {
     struct strbuf answer;
     json_error_t why;
@@ -249,7 +296,7 @@ static bool show(const char *path, bool handshakes, bool as_json, struct error *
     bool ok;
 
     strbuf_init(&answer);
-    ok = get(path, handshakes ? "/handshakes" : "/status", &answer, error);
+    ok = get(path, page->path, &answer, error);
     if (ok && as_json) {
         (void)fputs(answer.ptr, stdout);
     } else if (ok) {
@@ -257,11 +304,7 @@ static bool show(const char *path, bool handshakes, bool as_json, struct error *
         ok = json != NULL || error_set(error, "the gateway's answer is no JSON: %s", why.text);
     }
     if (json != NULL) {
-        if (handshakes) {
-            print_handshakes(json);
-        } else {
-            print_status(json);
-        }
+        page->print(json);
         json_decref(json);
     }
     strbuf_free(&answer);
@@ -273,10 +316,12 @@ int cmd_status(int argc, char **argv)
     const char *config = NULL;
     const char *socket_path = NULL;
     bool handshakes = false;
+    bool certificates = false;
     bool as_json = false;
     const struct option_spec specs[] = {{"--config", "-c", &config, NULL},
                                         {"--socket", NULL, &socket_path, NULL},
                                         {"--handshakes", NULL, NULL, &handshakes},
+                                        {"--certificates", NULL, NULL, &certificates},
                                         {"--json", NULL, NULL, &as_json}};
     int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), NULL, 0);
     struct error error;
@@ -287,7 +332,7 @@ int cmd_status(int argc, char **argv)
         return result;
     }
     path = socket_path != NULL ? xstrdup(socket_path) : path_of_config(config, &error);
-    ok = path != NULL && show(path, handshakes, as_json, &error);
+    ok = path != NULL && show(path, &pages[certificates ? 2 : handshakes ? 1 : 0], as_json, &error);
     free(path);
     if (!ok) {
         (void)fprintf(stderr, "tidegate status: %s\n", error.text);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "gateway/expiry_watch.h"
 #include "gateway/log_writer.h"
 #include "gateway/ocsp_fetcher.h"
 #include "gateway/refresh_pause.h"
@@ -29,6 +30,8 @@ struct gateway {
     unsigned quiet_count;
     bool is_stopping;
     uint64_t refresh_at_ms; /* the next look at certificate files */
+    uint64_t expiry_at_ms;  /* the next look at the ends of certificates */
+    struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
     struct resolver *resolver; /* NULL: no names */
 };
@@ -144,13 +147,23 @@ static void refresh_certificates(struct gateway *gateway)
     gateway->refresh_at_ms = start + refresh_pause_ms(interval, used);
 }
 
+static void watch_expiry(struct gateway *gateway)
+{
+    uint64_t now = now_ms();
+
+    if (!gateway->is_stopping && now >= gateway->expiry_at_ms) {
+        expiry_watch_look(&gateway->expiry, gateway->snapshot, (int64_t)time(NULL));
+        gateway->expiry_at_ms = now + EXPIRY_WATCH_MS;
+    }
+}
+
 /* ---- the control thread ---- */
 
 /* How long there is nothing to do but to wait for commands; -1: for ever. */
 static int wait_ms(const struct gateway *gateway)
 {
     uint64_t now = now_ms();
-    uint64_t wait = UINT64_MAX;
+    uint64_t wait = gateway->expiry_at_ms > now ? gateway->expiry_at_ms - now : 0;
 
     if (gateway->is_stopping) {
         return -1;
@@ -234,6 +247,7 @@ static void control(struct gateway *gateway)
             read_worker(gateway);
         }
         refresh_certificates(gateway);
+        watch_expiry(gateway);
     }
 }
 

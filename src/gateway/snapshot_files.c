@@ -1,4 +1,6 @@
 /* Which files a snapshot is made of, as far as they are looked at again while it is in use. */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/backend_tls.h"
@@ -43,6 +45,58 @@ void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each,
     each_of_backends(snapshot, each, arg);
     for (size_t i = 0; i < snapshot->trust.crl_count; i++) {
         each(arg, "revocation lists", crl_file_path(snapshot->trust.crls[i]));
+    }
+}
+
+/* ---- certificates ---- */
+
+struct listing {
+    snapshot_certificate_fn *each;
+    void *arg;
+    const char *owner;
+    const char *folder; /* NULL: paths are whole */
+};
+
+static void list_one(void *arg, const struct tls_listed_certificate *found)
+{
+    const struct listing *listing = arg;
+    struct snapshot_certificate certificate = {listing->owner, found->path, found->names,
+                                               found->not_before, found->not_after};
+    char path[PATH_MAX];
+
+    if (listing->folder != NULL) {
+        (void)snprintf(path, sizeof(path), "%s/%s", listing->folder, found->path);
+        certificate.file = path;
+    }
+    listing->each(listing->arg, &certificate);
+}
+
+void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certificate_fn *each,
+                               void *arg)
+{
+    char owner[300];
+    struct listing listing = {each, arg, owner, NULL};
+
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        const struct site_tls *tls = snapshot->sites[i].tls_source;
+        if (tls == NULL || tls->context == NULL) {
+            continue;
+        }
+        (void)snprintf(owner, sizeof(owner), "site %s", tls->settings->name);
+        listing.folder = NULL;
+        tls_context_each_certificate(tls->context, list_one, &listing);
+        if (tls->store != NULL) {
+            listing.folder = tls->settings->tls->certificates_from;
+            cert_store_each(tls->store, list_one, &listing);
+        }
+    }
+    listing.folder = NULL;
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        if (snapshot->backend_tls[i].context != NULL) {
+            (void)snprintf(owner, sizeof(owner), "backend %s",
+                           snapshot->settings->backends[i].name);
+            tls_context_each_certificate(snapshot->backend_tls[i].context, list_one, &listing);
+        }
     }
 }
 

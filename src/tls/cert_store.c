@@ -430,6 +430,20 @@ void cert_store_check(struct cert_store *store, int64_t now, unsigned soon_days,
     }
 }
 
+void cert_store_each(struct cert_store *store, tls_list_fn *each, void *arg)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < store->index->count; i++) {
+        const struct cert_entry *entry = store->index->entries[i];
+        if (entry->is_usable) {
+            each(arg,
+                 &(struct tls_listed_certificate){entry->files[CERT_FILE_CERTIFICATE], entry->names,
+                                                  entry->not_before, entry->not_after});
+        }
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,
                              size_t size)
 {

@@ -63,6 +63,9 @@ bool cert_store_has(struct cert_store *store, struct span host);
  * nothing: a folder of ten thousand takes seconds. */
 void cert_store_check(struct cert_store *store, int64_t now, unsigned soon_days,
                       const struct cert_listener *listener);
+/* Calls `each` for every certificate that can be used, as the index has it (the first of its names
+ * alone). `each` must be short: handshakes wait. */
+void cert_store_each(struct cert_store *store, tls_list_fn *each, void *arg);
 /* How many keys a user may not read, going by the files' modes; the first one's path is put into
  * `path`. */
 size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t group, char *path,

@@ -38,6 +38,10 @@ struct identity *identity_load(const struct certificate *certificate, const char
     identity->not_before = certificate_not_before(certificate);
     identity->not_after = certificate_not_after(certificate);
     identity->leaf = certificate_x509(certificate, 0);
+    identity->path = xstrdup(certificate_path(certificate));
+    identity->shown =
+        xstrdup(certificate_names(certificate)[0] != '\0' ? certificate_names(certificate)
+                                                          : certificate_subject(certificate));
     identity->names = X509_get_ext_d2i(identity->leaf, NID_subject_alt_name, NULL, NULL);
     identity->chain = sk_X509_new_null();
     CHECK(identity->chain != NULL && X509_up_ref(identity->leaf) == 1);
@@ -64,6 +68,8 @@ void identity_release(struct identity *identity)
     sk_X509_pop_free(identity->chain, X509_free);
     EVP_PKEY_free(identity->key);
     GENERAL_NAMES_free(identity->names);
+    free(identity->path);
+    free(identity->shown);
     free(identity);
 }
 

@@ -22,6 +22,8 @@ struct identity {
     STACK_OF(X509) * chain; /* without the leaf */
     EVP_PKEY *key;
     GENERAL_NAMES *names; /* NULL: it has none */
+    char *path;           /* of the certificate */
+    char *shown;          /* its names, or its subject where it has none: for messages */
     enum cert_kind kind;
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;

@@ -34,7 +34,7 @@ struct inputs {
 };
 
 struct tls_context {
-    pthread_mutex_t lock; /* of the pointer alone: it is replaced when files have changed */
+    pthread_mutex_t lock; /* of the pointer and of inputs, replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
     struct inputs inputs;     /* what ssl_ctx was built from; of whoever builds it anew */
@@ -383,18 +383,20 @@ bool tls_context_can_serve(const struct tls_context *context, struct span name)
  * could not be built. */
 static bool replace(struct tls_context *context, SSL_CTX *fresh, struct inputs *inputs)
 {
+    struct inputs old_inputs;
     SSL_CTX *old;
 
     if (fresh == NULL) {
         inputs_free(inputs);
         return false;
     }
-    inputs_free(&context->inputs);
-    context->inputs = *inputs;
     (void)pthread_mutex_lock(&context->lock);
     old = context->ssl_ctx;
     context->ssl_ctx = fresh;
+    old_inputs = context->inputs;
+    context->inputs = *inputs;
     (void)pthread_mutex_unlock(&context->lock);
+    inputs_free(&old_inputs);
     SSL_CTX_free(old); /* connections have references of their own */
     return true;
 }
@@ -558,6 +560,17 @@ bool tls_client_context_reload(struct tls_context *context,
 
     return read_client(&inputs, &context->inputs, options, changes, error) &&
            replace(context, build_client(options, &inputs, error), &inputs);
+}
+
+void tls_context_each_certificate(struct tls_context *context, tls_list_fn *each, void *arg)
+{
+    (void)pthread_mutex_lock(&context->lock);
+    for (size_t i = 0; i < context->inputs.count; i++) {
+        const struct identity *identity = context->inputs.identities[i];
+        each(arg, &(struct tls_listed_certificate){identity->path, identity->shown,
+                                                   identity->not_before, identity->not_after});
+    }
+    (void)pthread_mutex_unlock(&context->lock);
 }
 
 void tls_context_destroy(struct tls_context *context)

@@ -68,6 +68,15 @@ struct tls_client_options {
     bool only_tls13; /* else TLS 1.2 too */
 };
 
+/* A certificate in use, or of a folder, for lists: valid during the call alone. */
+struct tls_listed_certificate {
+    const char *path;   /* without the folder for a store's */
+    const char *names;  /* of some; or the subject */
+    int64_t not_before; /* seconds since 1970 */
+    int64_t not_after;
+};
+typedef void tls_list_fn(void *arg, const struct tls_listed_certificate *certificate);
+
 struct tls_context;
 struct cert_store;
 struct crl_file;
@@ -101,6 +110,9 @@ bool tls_context_check_authorities(const char *path, struct error *error) MUST_C
 /* Whether a server's context has a certificate for a client that asks for `name` (empty: for none).
  * From any thread. */
 bool tls_context_can_serve(const struct tls_context *context, struct span name);
+/* Calls `each` for the context's own certificates as they are now, but for those of a store. From
+ * any thread; `each` must be short, and call nothing of the context. */
+void tls_context_each_certificate(struct tls_context *context, tls_list_fn *each, void *arg);
 /* NULL is allowed. */
 void tls_context_destroy(struct tls_context *context);
 

@@ -1,0 +1,67 @@
+"""Certificates that come to their end while the gateway runs, and the list of all of them."""
+
+import json
+
+from tidegate import command
+from waiting import wait_until
+
+SECONDS = 40
+SOON = 5 / 86400
+
+
+def put(folder, name, certificate):
+    (folder / f"{name}.crt").write_bytes(certificate.crt.read_bytes())
+    (folder / f"{name}.key").write_bytes(certificate.key_file.read_bytes())
+
+
+def test_a_warning_at_each_mark(start, ca, folder):
+    """Of a site's own certificates, of a folder's, and of one that is shown to servers."""
+    store = folder / "store"
+    store.mkdir(mode=0o755)
+    for place, name, days, client in [(folder, "month", 30, False), (store, "week", 7, False),
+                                      (folder, "day", 1, True), (folder, "end", 0, False)]:
+        put(place, name, ca.issue(f"{name}.example", [f"{name}.example"], days=(-1, days + SOON),
+                                  client=client))
+
+    def files(name):
+        return {"certificate": str(folder / f"{name}.crt"), "key": str(folder / f"{name}.key")}
+
+    gateway = start({"reload_certificates": "off", "sites": [
+        {"hosts": ["month.example"], "respond": {}, "tls": files("month")},
+        {"hosts": ["end.example"], "respond": {}, "tls": files("end")},
+        {"hosts": ["week.example"], "tls": {"certificates_from": str(store)},
+         "backend": {"servers": ["127.0.0.1:1"], "tls": {"server_name": "a.example",
+                                                         **files("day")}}}]})
+    for path, words in [(folder / "month.crt", "expires in 30 days"),
+                        (store / "week.crt", "expires in 7 days"),
+                        (folder / "day.crt", "expires in 1 day,"),
+                        (folder / "end.crt", "has expired, on")]:
+        wait_until(lambda: words in gateway.stderr(), SECONDS)  # pylint: disable=cell-var-from-loop
+        line = next(line for line in gateway.stderr().splitlines() if words in line)
+        assert str(path) in line and f"{path.stem}.example" in line
+
+
+def test_all_certificates_are_listed(start, ca, folder):
+    store = folder / "store"
+    store.mkdir(mode=0o755)
+    put(store, "b", ca.server("b.example", days=(-1, 400)))
+    put(folder, "a", ca.server("a.example", days=(-1, 90.5)))
+    own = ca.client("gateway", days=(-9, -1.5))
+    socket = folder / "control.sock"
+    start({"control": str(socket), "sites": [
+        {"name": "shop", "hosts": ["*"], "tls": {
+            "certificate": str(folder / "a.crt"), "key": str(folder / "a.key"),
+            "certificates_from": str(store)},
+         "backend": {"servers": ["127.0.0.1:1"], "tls": {
+             "server_name": "x.example", "certificate": str(own.crt), "key": str(own.key_file)}}}]})
+    done = command("status", "--certificates", "--socket", str(socket))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == 3, done.stdout + done.stderr
+    assert "ended 1 days ago" in lines[0] and str(own.crt) in lines[0]
+    assert "90 days left" in lines[1] and "site shop" in lines[1] and "a.example" in lines[1]
+    assert "399 days left" in lines[2] and f"{store}/b.crt" in lines[2]
+    listed = json.loads(command("status", "--certificates", "--json", "--socket",
+                                str(socket)).stdout)
+    assert listed["total"] == 3
+    one = next(one for one in listed["certificates"] if one["names"] == "a.example")
+    assert one["owner"] == "site shop" and one["not_after"].startswith("20")
