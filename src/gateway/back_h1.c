@@ -4,17 +4,13 @@
 
 #include "edge/upgrade.h"
 #include "gateway/back_h1_internal.h"
-#include "gateway/dial.h"
 #include "gateway/tls_trouble.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
-#include "http/reuse.h"
 #include "tls/tls_conn.h"
 
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
-/* Connections that rest for one client connection, being authenticated for it alone. */
-#define BOUND_MAX 4
 
 static const struct back_ops ops;
 
@@ -86,11 +82,6 @@ static void on_idle_timer(struct timer *timer)
     }
 }
 
-static void on_session_end(struct session_bound *bound)
-{
-    back_h1_destroy(CONTAINER_OF(bound, struct back_h1, bound));
-}
-
 struct back_h1 *back_h1_create(struct worker *worker, const struct backend *backend)
 {
     struct back_h1 *back = xcalloc(1, sizeof(*back));
@@ -100,9 +91,7 @@ struct back_h1 *back_h1_create(struct worker *worker, const struct backend *back
     back->upstream = worker_upstream(worker, backend);
     back->conn.watch.fd = -1;
     back->conn.loop = worker->loop;
-    list_init(&back->parked);
-    list_init(&back->bound.node);
-    back->bound.end = on_session_end;
+    back_h1_rest_init(back);
     list_push_back(&worker->backs, &back->node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);
@@ -121,108 +110,6 @@ void back_h1_close_all(struct worker *worker)
     {
         back_h1_destroy(LIST_ENTRY(node, struct back_h1, node));
     }
-}
-
-static struct back_h1 *wake(struct back_h1 *back)
-{
-    back->is_reused = true;
-    timer_clear(&back->timer);
-    return back;
-}
-
-/* What has come on a resting connection is for its event to deal with, which closes it unless it
- * was nothing but TLS's own. Where a request could not be sent again, its socket is asked as well:
- * an end that has come just now costs a system call here, and a failed request there. */
-static bool is_fresh(struct list *node, const void *arg)
-{
-    const struct exchange *x = arg;
-    struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
-
-    return conn_is_quiet(&back->conn, !exchange_may_repeat(x));
-}
-
-struct back_h1 *back_h1_unpark(struct exchange *x)
-{
-    struct list *node =
-        upstream_unpark(worker_upstream(x->worker, x->backend), x->server, is_fresh, x);
-
-    return node != NULL ? wake(LIST_ENTRY(node, struct back_h1, parked)) : NULL;
-}
-
-struct back_h1 *back_h1_take_bound(struct exchange *x)
-{
-    struct upstream *upstream = worker_upstream(x->worker, x->backend);
-
-    LIST_FOR_EACH(node, &x->session->bound)
-    {
-        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
-        if (bound->end != on_session_end) {
-            continue;
-        }
-        struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
-        if (back->upstream == upstream && conn_is_quiet(&back->conn, !exchange_may_repeat(x))) {
-            list_remove(node);
-            upstream_lease(upstream, back->server);
-            x->server = back->server;
-            return wake(back);
-        }
-    }
-    return NULL;
-}
-
-void back_h1_bind(struct back_h1 *back)
-{
-    back->is_auth_bound = true;
-    exchange_tell_bound(back->upstream->backend);
-}
-
-/* For the next request of the same client connection, the oldest one making room. */
-static void keep_for(struct back_h1 *back, struct session *session)
-{
-    unsigned count = 0;
-
-    LIST_FOR_EACH(node, &session->bound)
-    {
-        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
-        if (bound->end == on_session_end && ++count >= BOUND_MAX) {
-            list_remove(node);
-            bound->end(bound);
-        }
-    }
-    list_push_front(&session->bound, &back->bound.node);
-}
-
-/* Only asked of one whose request went out whole. */
-static bool may_park(struct back_h1 *back)
-{
-    struct reuse_facts facts = {.is_server = true, .peer_keeps = back->keep_alive};
-
-    if (back->state != BACK_DONE || !facts.peer_keeps) {
-        return false;
-    }
-    facts.we_close =
-        conn_pending(&back->conn) != 0 || conn_write_failed(&back->conn) || back->conn.has_hangup ||
-        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->worker->is_draining ||
-        !dial_is_current(back->upstream->backend, &back->conn);
-    facts.has_unread = back->has_leftover || back->saved_len != 0 ||
-                       (!facts.we_close && conn_has_unread(&back->conn));
-    return reuse_after(&facts) == REUSE_GOES_ON;
-}
-
-/* True: it rests now, for whom it may serve. */
-static bool park(struct back_h1 *back, struct session *session)
-{
-    if (!may_park(back)) {
-        return false;
-    }
-    if (!back->is_auth_bound) {
-        return upstream_park(back->upstream, back->server, &back->parked);
-    }
-    if (session->state == SESSION_CLOSED || back->upstream->backend->idle_connections == 0) {
-        return false;
-    }
-    keep_for(back, session);
-    return true;
 }
 
 /* The exchange ended in order, and its last bytes still wait for the socket. */
@@ -245,7 +132,7 @@ static void op_release(struct back *base, bool reusable)
 
     back->exchange = NULL;
     relay_reset(&back->relay, back->worker->loop);
-    if (reusable && session != NULL && park(back, session)) {
+    if (reusable && session != NULL && back_h1_park(back, session)) {
         back->state = BACK_IDLE;
         timer_set_ms(back->worker->loop, &back->timer, back->upstream->backend->idle_timeout_ms);
         return;

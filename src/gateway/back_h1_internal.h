@@ -1,5 +1,5 @@
-/* What back_h1.c (connections and responses) and back_h1_write.c (requests) share. Not for others.
- */
+/* What back_h1.c (connections and responses), back_h1_rest.c (those that rest) and back_h1_write.c
+ * (requests) share. Not for others. */
 #ifndef TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
 #define TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
 
@@ -60,6 +60,9 @@ static inline struct back_h1 *back_h1_of(const struct back *base)
 
 /* From now on it is of its client connection alone. */
 void back_h1_bind(struct back_h1 *back);
+void back_h1_rest_init(struct back_h1 *back);
+/* After its exchange. True: it rests now, for whom it may serve. */
+bool back_h1_park(struct back_h1 *back, struct session *session);
 
 /* The parts of back_ops that write; see gateway/back.h. */
 void back_h1_write_head(struct back *base, struct exchange *x);
