@@ -55,6 +55,12 @@ void exchange_free_pool(struct worker *worker)
     }
 }
 
+/* On each way in, for the message of a process that dies. */
+static void take_in_hand(const struct exchange *x)
+{
+    x->worker->in_hand = (struct in_hand){x->session, x};
+}
+
 static void give_back(struct exchange *x)
 {
     struct worker *worker = x->worker;
@@ -62,6 +68,9 @@ static void give_back(struct exchange *x)
     /* What the outbox holds by reference may lie in this arena. */
     conn_memory_flush(conn_memory(&x->session->conn));
     worker->exchange_count--;
+    if (worker->in_hand.exchange == x) {
+        worker->in_hand.exchange = NULL;
+    }
     deferred_cancel(&x->again);
     replay_drop(&x->replay);
     if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
@@ -253,6 +262,7 @@ void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
+    take_in_hand(x);
     x->is_grpc = is_grpc(request);
     if (!find_route(x) || is_too_early(x)) {
         return;
@@ -307,6 +317,7 @@ bool exchange_takes_body(const struct exchange *x)
 
 void exchange_request_body(struct exchange *x, struct span bytes)
 {
+    take_in_hand(x);
     x->request_bytes += bytes.len;
     if (!x->is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
         return;
@@ -354,6 +365,7 @@ static void end_rest(struct exchange *x)
 
 void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
+    take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
         exchange_prepare_trailers(trailers);
@@ -419,6 +431,7 @@ void exchange_front_writable(struct exchange *x)
 
 void exchange_response_interim(struct exchange *x)
 {
+    take_in_hand(x);
     exchange_progress(x);
     /* HTTP/1.0 knows no interim responses (RFC 9110 section 15.2). */
     x->was_continued |= x->response.status == 100;
@@ -437,6 +450,7 @@ static bool is_event_stream(const struct http_response *response)
 
 void exchange_response_head(struct exchange *x)
 {
+    take_in_hand(x);
     if (x->first_byte_us == 0) {
         x->first_byte_us = loop_now_us(x->worker->loop);
     }
@@ -484,6 +498,7 @@ void exchange_response_head(struct exchange *x)
 
 void exchange_response_body(struct exchange *x, struct span bytes)
 {
+    take_in_hand(x);
     exchange_response_moved(x, bytes.len);
     x->front->body(x, bytes);
 }
@@ -525,6 +540,7 @@ static void note_unread(struct exchange *x)
 
 void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 {
+    take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
     }

@@ -461,6 +461,7 @@ static void pump(struct front_h1 *front)
         return;
     }
     front->is_pumping = true;
+    front->session->worker->in_hand = (struct in_hand){front->session, front->exchange};
     int turn = 0;
     while (front->state != FRONT_ENDING && step(front)) {
         if (++turn == READS_PER_TURN) {

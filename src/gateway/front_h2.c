@@ -279,6 +279,7 @@ static void on_readable(struct conn *conn)
     struct session *session = conn->owner;
     struct front_h2 *front = of(session->front);
 
+    session->worker->in_hand = (struct in_hand){.session = session};
     receive(front);
     front_h2_schedule(front);
 }

@@ -66,6 +66,7 @@ static void *worker_main(void *arg)
 
     /* Signals are the control thread's. */
     sigfillset(&all);
+    in_hand_keep_signals(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     worker_run(start->worker);
     free(start);
@@ -94,6 +95,7 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
     for (unsigned i = 0; i < count; i++) {
         struct worker_start *start = xmalloc(sizeof(*start));
         *start = (struct worker_start){gateway, gateway->workers[i]};
+        in_hand_register(&gateway->workers[i]->in_hand, i);
         int error = pthread_create(&gateway->workers[i]->thread, NULL, worker_main, start);
         if (error != 0) {
             log_error("cannot start the thread of worker %u: %s; raise the limit of threads "
@@ -302,6 +304,7 @@ int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen
 
     atomic_init(&gateway.workers_running, 0);
     (void)signal(SIGPIPE, SIG_IGN);
+    in_hand_watch_signals();
     if (!start(&gateway, listen_fds, listen_count)) {
         return 1;
     }

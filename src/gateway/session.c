@@ -40,6 +40,9 @@ static void on_free(struct deferred *deferred)
 {
     struct session *session = CONTAINER_OF(deferred, struct session, freeing);
 
+    if (session->worker->in_hand.session == session) {
+        session->worker->in_hand = (struct in_hand){0};
+    }
     snapshot_release(session->snapshot);
     client_identity_destroy(session->identity);
     free(session->sni);
@@ -642,6 +645,7 @@ static void on_peek_readable(struct conn *conn)
 {
     struct session *session = conn->owner;
 
+    session->worker->in_hand = (struct in_hand){.session = session};
     while (session->state == SESSION_PEEK && conn_can_read(conn)) {
         struct span bytes;
         enum conn_result result = conn_read(conn, &bytes);

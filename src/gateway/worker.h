@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "gateway/access_record.h"
+#include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
 #include "io/sock.h"
@@ -38,6 +39,7 @@ struct worker {
     struct list sessions;
     uint64_t session_count;
     uint64_t exchange_count;
+    struct in_hand in_hand;
     uint64_t h2_waiting_bytes;  /* of clients' streams, that no server has taken yet */
     uint64_t replay_bytes;      /* of bodies, kept in case they must be sent again */
     struct upstream *upstreams; /* by backend->index */

@@ -13,7 +13,11 @@ import time
 
 import pytest
 
+pytest.importorskip("h2")
+
+# pylint: disable=wrong-import-position
 from client import Connection, Ended, fetch, open_socket, request_bytes
+from h2client import Client
 from origins import EchoOrigin, Origin, response_bytes
 from tidegate import (LEFT, SANITIZER, Gateway, binary, children_of, command, environment,
                       status_field)
@@ -231,6 +235,35 @@ def test_gateway_that_keeps_dying_is_started_again_with_back_off(start):
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda old=pid: gateway.gateway_pid() not in (None, old))
     assert fetch(gateway.address).body == b"ok"
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+def test_a_process_that_dies_says_what_it_had_in_hand(start, front):
+    """Its workers' clients and requests, so that whose request it was is known."""
+    def hang(connection):
+        connection.read_head()
+        connection.wait_end()
+
+    with Origin(hang) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
+        gateway.may_die = True
+        pid = gateway.gateway_pid()
+        if front == "h1":
+            client = Connection(gateway.address)
+            client.send(request_bytes("/poison\xfe?a=b".replace("\xfe", "%FE"), host="shop.example"))
+            name = client.local_text()
+        else:
+            client = Client(gateway.address)
+            client.start("/poison%FE?a=b")
+            name = f"127.0.0.1:{client.sock.getsockname()[1]}"
+        with contextlib.closing(client):
+            wait_until(lambda: origin.connections, what="the request at the origin")
+            os.kill(pid, signal.SIGABRT)
+            wait_until(lambda: gateway.gateway_pid() not in (None, pid))
+        text = gateway.stderr()
+        assert re.search(rf"had in hand: client {name}, request [0-9a-f]{{32}}: "
+                         r"GET shop.example/poison%FE\?a=b", text), text
+        assert "SIGABRT" in text and "start_thread" in text or "main" in text
 
 
 def test_starting_again_takes_little_time_however_often(start):

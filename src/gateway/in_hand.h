@@ -1,0 +1,31 @@
+/* What each worker has in hand, for the message of a process that dies: the client whose bytes, or
+ * whose request, made it die is the first thing that an operator wants to know.
+ *
+ * A store or two for each event; everything else happens in the handler of the signal. The pointers
+ * are taken back when what they point at goes, so between two events they name what was last in
+ * hand. */
+#ifndef TIDEGATE_GATEWAY_IN_HAND_H
+#define TIDEGATE_GATEWAY_IN_HAND_H
+
+#include <signal.h>
+
+struct session;
+struct exchange;
+
+struct in_hand {
+    const struct session *session;
+    const struct exchange *exchange;
+};
+
+/* One more to tell of; before its worker runs, for good. At most IN_HAND_MAX are told of. */
+#define IN_HAND_MAX 256
+void in_hand_register(const struct in_hand *hand, unsigned worker);
+/* From now on a signal that means an error of ours (SIGSEGV, SIGABRT, ...) is told of on standard
+ * error, with what each worker has in hand and a backtrace, before it ends the process. Signals
+ * that somebody else handles already (a sanitizer) are left alone. */
+void in_hand_watch_signals(void);
+/* Takes those signals out of a set that a thread is about to block: the kernel ends a process
+ * without calling the handler of a blocked one. */
+void in_hand_keep_signals(sigset_t *blocked);
+
+#endif
