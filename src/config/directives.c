@@ -380,6 +380,17 @@ static const struct directive root_directives[] = {
              "`Transfer-Encoding`, only in bytes that are neither letters nor digits is removed "
              "from everyone, trusted or not; in trailers, all of them are.",
      .example = "trusted_proxies: [10.0.0.0/8]"},
+    {.name = "ocsp_networks",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(settings, ocsp_networks),
+     .min = 1,
+     .max = 1024,
+     .doc = "Networks that are not public in which OCSP responders may be (`ocsp_fetch`).",
+     .more = "Where its responder is, a certificate says by itself; so somebody who may bring "
+             "certificates could have the gateway send requests to any machine that it reaches. "
+             "Responders at public addresses are asked, others (of this machine, of private "
+             "networks) only where they are in this list.",
+     .example = "ocsp_networks: [10.1.0.0/16]"},
     {.name = "workers",
      .type = DIRECTIVE_INTEGER,
      SLOT(settings, workers),

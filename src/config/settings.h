@@ -297,6 +297,7 @@ struct settings {
     struct timeouts_settings timeouts;
     struct log_settings log;
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
+    struct network_list ocsp_networks;   /* besides public ones: where OCSP responders may be */
     uint64_t workers;                    /* 0: one per core */
     const char *control;                 /* path of the control socket; "off": none */
     uint64_t reload_certificates_ms;     /* between looks for changed files; 0: never */

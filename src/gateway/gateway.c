@@ -291,7 +291,8 @@ static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_
     }
     gateway->resolver = resolver_start(gateway->snapshot);
     gateway->ocsp =
-        ocsp_fetcher_start(gateway->snapshot->ocsp, gateway->snapshot->settings->timeouts.ocsp_ms);
+        ocsp_fetcher_start(gateway->snapshot->ocsp, gateway->snapshot->settings->timeouts.ocsp_ms,
+                           &gateway->snapshot->settings->ocsp_networks);
     ssize_t n = write(gateway->control_fd, &up, 1);
     (void)n; /* a supervisor that is gone shows as the end of control_fd */
     return true;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "gateway/networks.h"
 #include "gateway/ocsp_transfer.h"
 #include "tls/ocsp_registry.h"
 
@@ -29,6 +30,7 @@ struct job {
 struct ocsp_fetcher {
     struct ocsp_registry *registry;
     uint64_t timeout_ms;
+    const struct network_list *allowed;
     int stop_fd; /* readable from the stop on */
 
     pthread_mutex_t lock; /* of all below; taken before the registry's, never after */
@@ -88,7 +90,30 @@ static bool set_state(struct job *job, enum job_state state)
     return goes_on;
 }
 
-static void fetch(struct job *job, const struct ocsp_addresses *addresses, uint64_t deadline_ms,
+/* Keeps the addresses that may be asked; false when there is none. */
+static bool keep_allowed(struct ocsp_addresses *addresses, const struct network_list *allowed,
+                         const char *host, struct error *error)
+{
+    char text[SOCK_TEXT_MAX] = "";
+    size_t kept = 0;
+
+    for (size_t i = 0; i < addresses->count; i++) {
+        struct peer peer = peer_from(&addresses->items[i]);
+        if (peer_is_public(&peer) || networks_have(allowed, &peer)) {
+            addresses->items[kept++] = addresses->items[i];
+        } else {
+            (void)peer_ip_text(&peer, text);
+        }
+    }
+    addresses->count = kept;
+    return kept != 0 ||
+           error_set(error,
+                     "%s is at %s, which is no public address, and a certificate may name any: if "
+                     "there is an OCSP responder, add its network to ocsp_networks",
+                     host, text);
+}
+
+static void fetch(struct job *job, struct ocsp_addresses *addresses, uint64_t deadline_ms,
                   bool is_resolved, struct error *error)
 {
     struct ocsp_registry *registry = job->fetcher->registry;
@@ -97,7 +122,7 @@ static void fetch(struct job *job, const struct ocsp_addresses *addresses, uint6
     struct span bytes = {NULL, 0};
 
     strbuf_init(&body);
-    if (is_resolved) {
+    if (is_resolved && keep_allowed(addresses, job->fetcher->allowed, job->fetch.url.host, error)) {
         result =
             ocsp_transfer(&job->fetch, addresses, job->fetcher->stop_fd, deadline_ms, &body, error);
     }
@@ -242,13 +267,15 @@ static void poke(void *arg)
     (void)pthread_mutex_unlock(&fetcher->lock);
 }
 
-struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t timeout_ms)
+struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t timeout_ms,
+                                        const struct network_list *allowed)
 {
     struct ocsp_fetcher *fetcher = xcalloc(1, sizeof(*fetcher));
     pthread_condattr_t attributes;
 
     fetcher->registry = ocsp_registry_hold(registry);
     fetcher->timeout_ms = timeout_ms;
+    fetcher->allowed = allowed;
     fetcher->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);

@@ -11,13 +11,16 @@
 
 #include "base/check.h"
 
+struct network_list;
 struct ocsp_registry;
 struct ocsp_fetcher;
 
 /* timeout_ms: for one fetch, from the name's lookup to the response's last byte. The lookup cannot
- * be interrupted: it ends when the system's resolver gives up. Holds the registry. */
-struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry,
-                                        uint64_t timeout_ms) MUST_CHECK;
+ * be interrupted: it ends when the system's resolver gives up. Holds the registry. Whoever makes a
+ * certificate says where its responder is: an address that is not public must be in `allowed`,
+ * which lives as long as the process. */
+struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t timeout_ms,
+                                        const struct network_list *allowed) MUST_CHECK;
 /* Cuts off what is under way. Does not wait for lookups of names: their threads end by themselves,
  * or with the process. NULL is allowed. */
 void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher);

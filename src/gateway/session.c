@@ -10,6 +10,7 @@
 #include "gateway/front.h"
 #include "gateway/front_h1.h"
 #include "gateway/front_h2.h"
+#include "gateway/networks.h"
 #include "gateway/passthrough.h"
 #include "io/proxy_header.h"
 #include "tls/failure_words.h"
@@ -514,34 +515,9 @@ static bool decide_ssl2(struct session *session, struct span bytes)
     return false;
 }
 
-static bool in_network(const struct network *network, const struct peer *peer)
-{
-    unsigned whole = network->prefix_bits / 8;
-    unsigned rest = network->prefix_bits % 8;
-
-    if (network->is_unix || peer->is_unix) {
-        return network->is_unix && peer->is_unix;
-    }
-    if (memcmp(network->address, peer->ip, whole) != 0) {
-        return false;
-    }
-    return rest == 0 ||
-           ((network->address[whole] ^ peer->ip[whole]) & (0xff00U >> rest & 0xffU)) == 0;
-}
-
-static bool in_networks(const struct network_list *list, const struct peer *peer)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (in_network(&list->items[i], peer)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool session_trusts(const struct session *session, const struct peer *peer)
 {
-    return in_networks(&settings_of(session)->trusted_proxies, peer);
+    return networks_have(&settings_of(session)->trusted_proxies, peer);
 }
 
 static void use_proxy_header(struct session *session, const struct proxy_header *header)
@@ -574,7 +550,7 @@ static bool take_proxy_header(struct session *session, struct span *bytes)
     case PROXY_HEADER_COMPLETE:
         break;
     }
-    if (!in_networks(&session->socket->listener->settings->proxy_protocol_from, &session->peer)) {
+    if (!networks_have(&session->socket->listener->settings->proxy_protocol_from, &session->peer)) {
         fail(session, "untrusted_proxy_header",
              "a PROXY header came from an address that is not trusted to send one",
              "name the proxy's address in proxy_protocol_from of the listener, or turn the header "

@@ -25,6 +25,72 @@ bool peer_is_ipv4(const struct peer *peer)
     return !peer->is_unix && memcmp(peer->ip, v4_mapped, sizeof(v4_mapped)) == 0;
 }
 
+/* In the form of struct peer: IPv4 mapped into IPv6. */
+static const struct special_network {
+    uint8_t ip[16];
+    unsigned bits;
+} special_networks[] = {
+#define V4(a, b, c, d, length)                                                                     \
+    {                                                                                              \
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, 96 + (length)                      \
+    }
+    V4(0, 0, 0, 0, 8),
+    V4(10, 0, 0, 0, 8),
+    V4(100, 64, 0, 0, 10),
+    V4(127, 0, 0, 0, 8),
+    V4(169, 254, 0, 0, 16),
+    V4(172, 16, 0, 0, 12),
+    V4(192, 0, 0, 0, 24),
+    V4(192, 0, 2, 0, 24),
+    V4(192, 168, 0, 0, 16),
+    V4(198, 18, 0, 0, 15),
+    V4(198, 51, 100, 0, 24),
+    V4(203, 0, 113, 0, 24),
+    V4(224, 0, 0, 0, 3),
+    {{0}, 128},                        /* :: */
+    {{[15] = 1}, 128},                 /* ::1 */
+    {{0}, 96},                         /* IPv4-compatible */
+    {{0, 0x64, 0xff, 0x9b, 0, 1}, 48}, /* translation within a network */
+    {{0x01}, 64},                      /* discard-only */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},    /* documentation */
+    {{0xfc}, 7},                       /* unique local */
+    {{0xfe, 0x80}, 10},                /* one link */
+    {{0xfe, 0xc0}, 10},                /* site-local, of old */
+    {{0xff}, 8},                       /* multicast */
+#undef V4
+};
+
+static bool has_prefix(const uint8_t ip[16], const struct special_network *network)
+{
+    unsigned whole = network->bits / 8;
+    unsigned mask = 0xff00U >> network->bits % 8 & 0xffU;
+
+    return memcmp(ip, network->ip, whole) == 0 &&
+           (whole == 16 || ((ip[whole] ^ network->ip[whole]) & mask) == 0);
+}
+
+bool peer_is_public(const struct peer *peer)
+{
+    /* NAT64 and 6to4 lead to the IPv4 address that is in them. */
+    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
+    struct peer inner = {.ip = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
+
+    for (size_t i = 0; i < ARRAY_LEN(special_networks); i++) {
+        if (peer->is_unix || has_prefix(peer->ip, &special_networks[i])) {
+            return false;
+        }
+    }
+    if (memcmp(peer->ip, nat64, sizeof(nat64)) == 0) {
+        memcpy(inner.ip + 12, peer->ip + 12, 4);
+        return peer_is_public(&inner);
+    }
+    if (peer->ip[0] == 0x20 && peer->ip[1] == 0x02) {
+        memcpy(inner.ip + 12, peer->ip + 2, 4);
+        return peer_is_public(&inner);
+    }
+    return true;
+}
+
 size_t peer_ip_text(const struct peer *peer, char text[SOCK_TEXT_MAX])
 {
     if (peer->is_unix) {

@@ -32,6 +32,9 @@ struct peer {
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path", "unix:" for an unnamed one. Returns the length. */
 size_t sock_address_text(const struct sock_address *address, char text[SOCK_TEXT_MAX]);
+/* Whether the address is one of the public Internet's: not of this machine, of a private network,
+ * of one link, shared, for documentation or many receivers (RFC 6890 and its registry). */
+bool peer_is_public(const struct peer *peer);
 size_t peer_text(const struct peer *peer, char text[SOCK_TEXT_MAX]);
 /* Without port and brackets. */
 size_t peer_ip_text(const struct peer *peer, char text[SOCK_TEXT_MAX]);

@@ -539,3 +539,19 @@ def test_what_check_says(ca, folder, responder):
     assert "lacks the issuer's certificate" in check(folder, alone)
     plain = responder.must_staple("shop.example", must=False)
     assert "OCSP" not in check(folder, plain) + check(folder, ca.server("shop.example"))
+
+
+def test_only_public_responders_are_asked_unless_told(start, responder, folder):
+    """A certificate may name any machine: 127.0.0.1, a metadata service, a printer."""
+    shop = responder.must_staple("shop.example")
+    gateway = start({"sites": [site("shop.example", shop.settings())], "ocsp_networks": ["10.0.0.0/8"],
+                     "control": str(folder / "control.sock")})
+
+    def problem():
+        done = command("status", "--socket", str(folder / "control.sock"), "--json")
+        problems = json.loads(done.stdout)["ocsp"]["problems"]
+        return problems and problems[0]["problem"]
+
+    assert "ocsp_networks" in wait_until(problem, 20, "the refusal")
+    assert not responder.requests
+    assert gateway.process.poll() is None

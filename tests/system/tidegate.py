@@ -134,6 +134,7 @@ class Gateway:
         config = dict(config)
         config.setdefault("listeners", [{"bind": "127.0.0.1:0"}])
         config.setdefault("workers", 1)
+        config.setdefault("ocsp_networks", ["127.0.0.0/8"])  # tests' responders
         log = dict(config.get("log", {}))
         log.setdefault("access", str(self.folder / "access.log"))
         config["log"] = log

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/settings.h"
 #include "gateway/ocsp_fetcher.h"
 #include "io/sock.h"
 #include "ocsp_test.h"
@@ -23,6 +24,11 @@
 
 #define TEN_MINUTES_MS 600000
 #define SECONDS 20
+
+static const struct network_list loopback = {
+    .items = (struct network[]){{.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127},
+                                 .prefix_bits = 104}},
+    .count = 1};
 
 static struct identity issuer;
 
@@ -181,7 +187,7 @@ static void wait_for_response(struct ocsp_subject *subject)
 static void nothing_to_fetch(void **state)
 {
     struct ocsp_registry *registry = ocsp_registry_create();
-    struct ocsp_fetcher *fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS);
+    struct ocsp_fetcher *fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS, &loopback);
 
     (void)state;
     ocsp_fetcher_stop(fetcher);
@@ -192,7 +198,7 @@ static void nothing_to_fetch(void **state)
 static void a_certificate_that_comes_later(void **state)
 {
     struct ocsp_registry *registry = ocsp_registry_create();
-    struct ocsp_fetcher *fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS);
+    struct ocsp_fetcher *fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS, &loopback);
     struct responder responder = {0};
     struct ocsp_subject *subject;
     struct identity leaf;
@@ -231,7 +237,7 @@ static void the_end_does_not_wait_for_a_responder(void **state)
     for (size_t i = 0; i < 2; i++) {
         subjects[i] = join(registry, &leaves[i]);
     }
-    fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS);
+    fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS, &loopback);
     wait_for_response(subjects[1]);
     ocsp_fetcher_stop(fetcher); /* ten minutes, if it waited */
     end_responder(&silent);
@@ -262,7 +268,7 @@ static void the_end_does_not_wait_for_a_name_server(void **state)
     for (size_t i = 0; i < 3; i++) {
         subjects[i] = join(registry, &leaves[i]);
     }
-    fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS);
+    fetcher = ocsp_fetcher_start(registry, TEN_MINUTES_MS, &loopback);
     wait_for_lookups(2);
     wait_for_response(subjects[2]);
     ocsp_fetcher_stop(fetcher);

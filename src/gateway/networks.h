@@ -1,0 +1,13 @@
+/* Whether an address lies in networks of the configuration. */
+#ifndef TIDEGATE_GATEWAY_NETWORKS_H
+#define TIDEGATE_GATEWAY_NETWORKS_H
+
+#include <stdbool.h>
+
+#include "config/settings.h"
+#include "io/sock.h"
+
+/* Unix sockets are in the network `unix` alone. */
+bool networks_have(const struct network_list *list, const struct peer *peer);
+
+#endif
