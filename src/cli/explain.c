@@ -341,12 +341,64 @@ void explain_disconnect(struct explain *ex)
     ex->was_asked = false;
 }
 
+/* ---- the answer ---- */
+
+void explain_body(struct explain *ex, struct span bytes)
+{
+    size_t room = sizeof(ex->body_start) - ex->body_start_len;
+    size_t n = bytes.len < room ? bytes.len : room;
+
+    if (n != 0) {
+        memcpy(ex->body_start + ex->body_start_len, bytes.ptr, n);
+        ex->body_start_len += n;
+    }
+    ex->body_bytes += bytes.len;
+}
+
+void explain_look_for_id(struct explain *ex, struct span name, struct span value)
+{
+    if (span_ieq(name, SPAN_OF("x-request-id")) || span_ieq(name, SPAN_OF("request-id")) ||
+        span_ieq(name, SPAN_OF("x-correlation-id"))) {
+        ex->request_id = arena_cstr(&ex->arena, value);
+    }
+}
+
+/* Tidegate's error pages end in a line "request ID". */
+static const char *id_of_page(struct explain *ex)
+{
+    const struct span word = SPAN("request ");
+    struct span rest = span_make(ex->body_start, ex->body_start_len);
+    struct span line;
+
+    while (span_split(&rest, '\n', &line)) {
+        if (span_starts_with(line, word) && line.len > word.len && line.len <= word.len + 64) {
+            return arena_cstr(&ex->arena, span_skip(line, word.len));
+        }
+    }
+    return NULL;
+}
+
+/* An answer that says that there is none (RFC 9110 section 15.6). */
+static bool judge_answer(struct explain *ex)
+{
+    const char *id = ex->request_id != NULL ? ex->request_id : id_of_page(ex);
+
+    if (ex->status < 500) {
+        return true;
+    }
+    return explain_fail(
+        ex, failure_cause(FAILURE_SERVER_ERROR), explain_server(ex),
+        id != NULL ? arena_printf(&ex->arena, "%u %s, request id %s", ex->status,
+                                  http_reason(ex->status), id)
+                   : arena_printf(&ex->arena, "%u %s", ex->status, http_reason(ex->status)));
+}
+
 /* ---- the play ---- */
 
 static bool play_once(struct explain *ex)
 {
     return explain_connect(ex) && (!ex->target.is_tls || explain_handshake(ex)) &&
-           explain_request(ex);
+           explain_request(ex) && judge_answer(ex);
 }
 
 bool explain_play(struct explain *ex)

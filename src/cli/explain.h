@@ -16,7 +16,7 @@
 #include "io/sock.h"
 #include "tls/handshake_error.h"
 
-enum { EXPLAIN_HEADERS_MAX = 64, EXPLAIN_ADDRESSES_MAX = 16 };
+enum { EXPLAIN_HEADERS_MAX = 64, EXPLAIN_ADDRESSES_MAX = 16, EXPLAIN_BODY_START = 512 };
 
 struct explain_options {
     const char *url;
@@ -99,7 +99,10 @@ struct explain {
     const char *protocol; /* "HTTP/1.1", "HTTP/2" */
     unsigned status;      /* 0: no response */
     uint64_t body_bytes;
-    bool is_second; /* the connection that tries to resume */
+    char body_start[EXPLAIN_BODY_START]; /* of the answer, as far as it is kept */
+    size_t body_start_len;
+    const char *request_id; /* that the answer names; NULL: none */
+    bool is_second;         /* the connection that tries to resume */
 };
 
 void explain_init(struct explain *ex, const struct explain_options *options);
@@ -140,6 +143,10 @@ size_t explain_certificate_step(const struct explain *ex);
 bool explain_handshake(struct explain *ex);
 bool explain_request(struct explain *ex);
 bool explain_request_h2(struct explain *ex);
+/* A piece of the answer's body has come. */
+void explain_body(struct explain *ex, struct span bytes);
+/* A field of the answer's head has come: is it the request's id? */
+void explain_look_for_id(struct explain *ex, struct span name, struct span value);
 /* Waits for the socket (events of poll) until the deadline; false: it is over, errno says why. */
 bool explain_wait(struct explain *ex, short events);
 /* Bytes read, 0 at the end, -1 on a failure that is told. */

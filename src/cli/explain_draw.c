@@ -4,16 +4,32 @@
 
 #include "base/strbuf.h"
 #include "cli/explain.h"
+#include "cli/options.h"
 
-/* Between the two lines that stand for client and server. */
-enum { WIDTH = 66, INDENT_CLIENT = 4, INDENT_SERVER = 12, LABEL = 15 };
+/* Between the two lines that stand for client and server, and what stands left of them. */
+enum { WIDTH = 66, WIDTH_MIN = 26, MARGIN = 11 };
 /* Rows of one value; a list of thirty cipher suites is whole in the JSON alone. */
 enum { ROWS_MAX = 6 };
 
 struct pen {
     FILE *out;
     bool color;
+    int width; /* WIDTH, or less on a narrow terminal */
+    int label; /* of which the label of a line takes so much */
+    int indent_client;
+    int indent_server;
 };
+
+static struct pen make_pen(FILE *out, bool color)
+{
+    int width = options_columns(out) - MARGIN;
+
+    if (width >= WIDTH) {
+        return (struct pen){out, color, WIDTH, 15, 4, 12};
+    }
+    width = width < WIDTH_MIN ? WIDTH_MIN : width;
+    return (struct pen){out, color, width, 14, 1, width < WIDTH - 16 ? 1 : 6};
+}
 
 static void paint(const struct pen *pen, const char *code)
 {
@@ -86,7 +102,7 @@ static void print_time(const struct pen *pen, uint64_t at_us)
 static void print_row(const struct pen *pen, int indent, const char *color, struct span text,
                       int columns)
 {
-    int fill = WIDTH - indent - columns;
+    int fill = pen->width - indent - columns;
 
     (void)fprintf(pen->out, "%9s|%*s", "", indent, "");
     paint(pen, color);
@@ -112,8 +128,8 @@ static void print_arrow(const struct pen *pen, const struct explain_step *step)
     struct strbuf title;
 
     strbuf_init(&title);
-    (void)take_line(step->title, WIDTH - 12, &title);
-    int dashes = WIDTH - columns_of(strbuf_span(&title)) - 3;
+    (void)take_line(step->title, (size_t)pen->width - 12, &title);
+    int dashes = pen->width - columns_of(strbuf_span(&title)) - 3;
     print_time(pen, step->at_us);
     (void)fputc('|', pen->out);
     paint(pen, step->is_bad ? "1;31" : to_server ? "36" : "32");
@@ -142,8 +158,8 @@ static void print_here(const struct pen *pen, const struct explain_step *step)
     struct strbuf title;
 
     strbuf_init(&title);
-    (void)take_line(step->title, WIDTH - 4, &title);
-    int fill = WIDTH - 2 - columns_of(strbuf_span(&title));
+    (void)take_line(step->title, (size_t)pen->width - 4, &title);
+    int fill = pen->width - 2 - columns_of(strbuf_span(&title));
     print_time(pen, step->at_us);
     (void)fputs("* ", pen->out);
     paint(pen, step->is_bad ? "1;31" : "1");
@@ -163,12 +179,12 @@ static void print_line(const struct pen *pen, const struct explain_line *line, i
     do {
         struct strbuf row;
         strbuf_init(&row);
-        strbuf_printf(&row, "%-*s", LABEL, rows == 0 && !repeats ? line->label : "");
-        rest += take_line(rest, (size_t)(WIDTH - indent - LABEL - 1), &row);
+        strbuf_printf(&row, "%-*s", pen->label, rows == 0 && !repeats ? line->label : "");
+        rest += take_line(rest, (size_t)(pen->width - indent - pen->label - 1), &row);
         rest += strspn(rest, " ");
         if (++rows == ROWS_MAX && *rest != '\0') {
             strbuf_clear(&row);
-            strbuf_printf(&row, "%-*s...", LABEL, "");
+            strbuf_printf(&row, "%-*s...", pen->label, "");
             rest = "";
         }
         print_row(pen, indent, "2", strbuf_span(&row), columns_of(strbuf_span(&row)));
@@ -178,7 +194,7 @@ static void print_line(const struct pen *pen, const struct explain_line *line, i
 
 static void print_step(const struct pen *pen, const struct explain_step *step)
 {
-    int indent = step->side == EXPLAIN_TO_CLIENT ? INDENT_SERVER : INDENT_CLIENT;
+    int indent = step->side == EXPLAIN_TO_CLIENT ? pen->indent_server : pen->indent_client;
 
     if (step->side == EXPLAIN_HERE) {
         print_here(pen, step);
@@ -199,7 +215,7 @@ static void print_wrapped(const struct pen *pen, const char *label, const char *
     do {
         struct strbuf row;
         strbuf_init(&row);
-        rest += take_line(rest, 66, &row);
+        rest += take_line(rest, (size_t)(pen->width + MARGIN - 12), &row);
         paint(pen, "1");
         (void)fprintf(pen->out, "%-12s", is_first ? label : "");
         paint(pen, "0");
@@ -232,10 +248,10 @@ static void print_failure(const struct pen *pen, const struct explain_failure *f
 
 void explain_draw(const struct explain *ex, FILE *out, bool color)
 {
-    struct pen pen = {out, color};
+    struct pen pen = make_pen(out, color);
 
     paint(&pen, "1");
-    (void)fprintf(out, "%6sms client%*s\n", "", WIDTH, "server");
+    (void)fprintf(out, "%6sms client%*s\n", "", pen.width - 4, "server");
     paint(&pen, "0");
     for (size_t i = 0; i < ex->step_count; i++) {
         print_step(&pen, &ex->steps[i]);

@@ -67,6 +67,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     }
     explain_note(t->ex, "field", "%.*s: %.*s", (int)name_len, (const char *)name, (int)value_len,
                  (const char *)value);
+    explain_look_for_id(t->ex, span_make(name, name_len), span_make(value, value_len));
     return 0;
 }
 
@@ -109,9 +110,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 
     (void)session;
     (void)flags;
-    (void)data;
     if (stream == t->stream) {
-        t->ex->body_bytes += len;
+        explain_body(t->ex, span_make(data, len));
     }
     return 0;
 }

@@ -235,6 +235,7 @@ static void note_response(struct explain *ex, const struct http_response *respon
     for (size_t i = 0; i < response->fields.count; i++) {
         const struct http_field *field = &response->fields.items[i];
         explain_note(ex, "field", "%.*s: %.*s", SPAN_ARG(field->name), SPAN_ARG(field->value));
+        explain_look_for_id(ex, field->name, field->value);
     }
     ex->protocol = version;
 }
@@ -292,7 +293,7 @@ static bool read_chunked(struct explain *ex, struct reader *r)
             switch (h1_chunked_decode(&decoder, span_make(r->bytes + at, r->len - at), &limits,
                                       &ex->arena, &used, &data, NULL, &error)) {
             case H1_CHUNKED_DATA:
-                ex->body_bytes += data.len;
+                explain_body(ex, data);
                 break;
             case H1_CHUNKED_MORE:
                 break;
@@ -317,7 +318,7 @@ static bool read_chunked(struct explain *ex, struct reader *r)
 /* limit UINT64_MAX: to the connection's end. */
 static bool read_counted(struct explain *ex, struct reader *r, uint64_t limit)
 {
-    ex->body_bytes = r->len;
+    explain_body(ex, span_make(r->bytes, r->len));
     while (ex->body_bytes < limit) {
         ssize_t got = explain_read(ex, r->bytes, BUFFER_BYTES);
         if (got < 0) {
@@ -327,7 +328,7 @@ static bool read_counted(struct explain *ex, struct reader *r, uint64_t limit)
             return limit == UINT64_MAX ||
                    explain_fail(ex, failure_cause(FAILURE_CUT_ANSWER), explain_server(ex), NULL);
         }
-        ex->body_bytes += (uint64_t)got;
+        explain_body(ex, span_make(r->bytes, (size_t)got));
     }
     return true;
 }
@@ -336,7 +337,6 @@ static bool read_body(struct explain *ex, struct reader *r, const struct http_re
 {
     bool ok = true;
 
-    ex->body_bytes = 0;
     switch (response->framing) {
     case HTTP_FRAMING_NONE:
         break;
@@ -389,6 +389,8 @@ bool explain_request(struct explain *ex)
 
     ex->status = 0;
     ex->body_bytes = 0;
+    ex->body_start_len = 0;
+    ex->request_id = NULL;
     if (ex->ssl != NULL) {
         SSL_get0_alpn_selected(ex->ssl, &alpn, &alpn_len);
     }

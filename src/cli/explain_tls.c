@@ -10,6 +10,7 @@
 
 #include "cli/explain.h"
 #include "tls/alert.h"
+#include "tls/certificate.h"
 #include "tls/chain_gap.h"
 #include "tls/failure_words.h"
 #include "tls/openssl_compat.h"
@@ -197,13 +198,30 @@ static bool refused(struct error *error, const char *what)
     return false;
 }
 
+/* What is wrong with a file, in the words of `tidegate check`, which knows what people take for
+ * PEM; the library's own where that finds nothing. key NULL: of certificates alone. */
+static bool refuse_files(struct error *error, const char *path, const char *key)
+{
+    struct error better;
+    struct certificate *certificate = certificate_load(path, &better);
+    bool is_known =
+        certificate == NULL || (key != NULL && !certificate_matches_key(certificate, key, &better));
+
+    (void)refused(error, key != NULL ? key : path);
+    if (is_known) {
+        *error = better;
+    }
+    certificate_destroy(certificate);
+    return false;
+}
+
 static bool load_files(struct explain *ex, struct error *error)
 {
     const struct explain_options *options = ex->options;
 
     if (options->ca != NULL) {
         if (SSL_CTX_load_verify_file(ex->ctx, options->ca) != 1) {
-            return refused(error, options->ca);
+            return refuse_files(error, options->ca, NULL);
         }
     } else if (SSL_CTX_set_default_verify_paths(ex->ctx) != 1) {
         return refused(error, "the system's authorities");
@@ -213,11 +231,11 @@ static bool load_files(struct explain *ex, struct error *error)
     }
     const char *key = options->key != NULL ? options->key : options->certificate;
     if (SSL_CTX_use_certificate_chain_file(ex->ctx, options->certificate) != 1) {
-        return refused(error, options->certificate);
+        return refuse_files(error, options->certificate, NULL);
     }
     if (SSL_CTX_use_PrivateKey_file(ex->ctx, key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(ex->ctx) != 1) {
-        return refused(error, key);
+        return refuse_files(error, options->certificate, key);
     }
     return true;
 }

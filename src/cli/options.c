@@ -1,9 +1,12 @@
 #include "cli/options.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/span.h"
 #include "cli/commands.h"
 
 static const struct option_spec *find_spec(const struct option_spec *specs, size_t count,
@@ -87,4 +90,18 @@ bool options_color(FILE *out)
 
     return (no_color == NULL || no_color[0] == '\0') && isatty(fileno(out)) == 1 &&
            (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+int options_columns(FILE *out)
+{
+    const char *told = getenv("COLUMNS");
+    struct winsize size;
+    uint64_t columns;
+
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+        return size.ws_col;
+    }
+    return told != NULL && span_to_u64(span_from_cstr(told), 10000, &columns) && columns != 0
+               ? (int)columns
+               : INT_MAX;
 }

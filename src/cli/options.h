@@ -22,6 +22,9 @@ enum { OPTIONS_OK = -1 };
 int options_parse(int argc, char **argv, const struct option_spec *specs, size_t spec_count,
                   const char **positional, size_t max);
 
+/* How many columns a line has there: the terminal's, or what COLUMNS says of one that does not
+ * tell; INT_MAX where it is no terminal and nothing is said. */
+int options_columns(FILE *out);
 /* Whether to use colours on it: a terminal that can, and no NO_COLOR in the environment. */
 bool options_color(FILE *out);
 

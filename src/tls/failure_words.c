@@ -63,6 +63,10 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
     [FAILURE_TOO_LARGE_ANSWER] = {"too_large_answer",
                                   "the head of the answer is larger than any should be",
                                   "see which fields the server adds"},
+    [FAILURE_SERVER_ERROR] =
+        {"server_error", "the server, or one behind it, could not serve the request",
+         "look for the request's id in the server's log: Tidegate's access log has the reason, and "
+         "which of the servers behind it is to blame, in the line with that request_id"},
     [FAILURE_UNKNOWN_NAME] =
         {"unknown_server_name", "no site has the name that the client asked for",
          "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default"},

@@ -27,6 +27,7 @@ enum failure {
     FAILURE_BAD_ANSWER,
     FAILURE_CUT_ANSWER,
     FAILURE_TOO_LARGE_ANSWER,
+    FAILURE_SERVER_ERROR,
     /* of a gateway that is come to: its log */
     FAILURE_UNKNOWN_NAME,
     FAILURE_NO_NAME,

@@ -316,3 +316,47 @@ def test_help():
     for option in ("--ca", "--cert", "--key", "--sni", "--tls1.2", "--method", "--header",
                    "--data", "--resume", "--connect", "--timeout", "--json", "--http1.1"):
         assert option in done.stdout
+
+
+@pytest.mark.parametrize("version", ["--http1.1", None])
+def test_an_answer_of_5xx_is_a_failure_with_the_requests_id(start, ca, shop, free_address, version):
+    """Whoever asks learns where to look: the id is in the gateway's log, with the reason."""
+    gateway = start({"sites": [{"hosts": [HOST], "backend": free_address, "tls": shop.settings()}]})
+    options = ["explain", f"https://{HOST}/", "--connect", f"127.0.0.1:{gateway.port}",
+               "--ca", str(ca.file), *([version] if version else [])]
+    done = command(*options)
+    assert done.returncode == 1 and "Fine" not in done.stdout, done.stdout
+    entry = gateway.wait_log(status=502)
+    assert f"request id {entry['request_id']}" in done.stdout
+    assert re.search(r"what to do: .*log", done.stdout)
+    failure = json.loads(command(*options, "--json").stdout)["failure"]
+    assert failure["reason"] == "server_error"
+
+
+def test_an_answer_of_4xx_is_an_answer(gateway, ca):
+    done = command("explain", f"https://{HOST}/", "--connect", f"127.0.0.1:{gateway.port}",
+                   "--ca", str(ca.file), "--header", "Host: other.example")
+    assert done.returncode == 0 and re.search(r"Fine: .* answered 4\d\d", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("option, content, word", [
+    ("--ca", None, "does not exist"), ("--ca", b"hello\n", "PEM"), ("--ca", b"", "certificate"),
+    ("--cert", None, "does not exist"), ("--cert", b"hello\n", "PEM")])
+def test_files_that_are_none_are_told_in_words(folder, option, content, word):
+    path = folder / "file.pem"
+    if content is not None:
+        path.write_bytes(content)
+    done = command("explain", "https://127.0.0.1:1/", option, str(path))
+    assert done.returncode == 2 and str(path) in done.stderr and word in done.stderr, done.stderr
+    assert "lib" not in done.stderr.replace(str(path), ""), done.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_the_diagram_fits_the_terminal(gateway, ca, columns):
+    done = command("explain", f"https://{HOST}/", "--connect", f"127.0.0.1:{gateway.port}",
+                   "--ca", str(ca.file), COLUMNS=str(columns))
+    assert done.returncode == 0
+    lines = done.stdout.split("\n")
+    assert max(map(len, lines)) <= columns, done.stdout
+    ends = {len(line) for line in lines if line.endswith("|")}
+    assert len(ends) == 1, done.stdout  # the server's line is straight
