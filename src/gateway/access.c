@@ -41,6 +41,22 @@ static void fill_session(struct access_record *record, struct session *session, 
 
 /* What the place that failed did not say more exactly is said by the table of reasons. Of a word
  * that handshakes and HTTP both have, a handshake's meaning counts where there was no request. */
+/* A word of TLS in the middle of a request. What a server said came with its detail; what the
+ * client said is in the line of its connection, too. */
+static void fill_tls_trouble(struct access_record *record, const struct trouble *trouble,
+                             bool of_client)
+{
+    const struct handshake_cause *cause = handshake_cause_find(trouble->reason, of_client);
+
+    record->refused_by = span_from_cstr(handshake_refused_by(trouble->reason, of_client));
+    if (cause != NULL && record->detail.len == 0) {
+        record->detail = span_from_cstr(cause->sentence);
+    }
+    if (cause != NULL && record->mend.len == 0) {
+        record->mend = span_from_cstr(cause->mend);
+    }
+}
+
 static void fill_trouble(struct access_record *record, const struct trouble *trouble)
 {
     bool of_client = record->kind == ACCESS_CONNECTION && record->backend.ptr == NULL;
@@ -54,6 +70,10 @@ static void fill_trouble(struct access_record *record, const struct trouble *tro
     record->detail = span_from_cstr(trouble->detail);
     record->mend = span_from_cstr(trouble->mend);
     reason = reason_find(record->reason);
+    if (record->kind == ACCESS_REQUEST && reason == NULL && record->status < 500) {
+        fill_tls_trouble(record, trouble, trouble->detail == NULL);
+        return;
+    }
     if (record->kind == ACCESS_CONNECTION || record->status >= 500 || reason == NULL) {
         who = handshake_refused_by(trouble->reason, of_client);
     }

@@ -356,6 +356,20 @@ static bool is_peers_doing(const char *word)
            strcmp(word, "reset") == 0;
 }
 
+const struct handshake_cause *handshake_cause_find(const char *word, bool of_client)
+{
+    const char *side;
+    const struct handshake_cause *cause;
+
+    for (size_t i = 0; (cause = handshake_cause_at(i, &side)) != NULL; i++) {
+        if (strcmp(cause->word, word) == 0 && strcmp(side, of_client ? "backend" : "client") != 0 &&
+            strcmp(side, "server") != 0) {
+            return cause;
+        }
+    }
+    return NULL;
+}
+
 const char *handshake_refused_by(const char *word, bool of_client)
 {
     const char *side;

@@ -30,6 +30,9 @@ bool handshake_cause_is_vague(const struct handshake_cause *cause);
  * speaks of it ("client", "backend", "server", "any"). NULL after the last one. */
 const struct handshake_cause *handshake_cause_at(size_t i, const char **side);
 
+/* The one with a word, as the gateway says it of clients or else of backends; NULL: none has it. */
+const struct handshake_cause *handshake_cause_find(const char *word, bool of_client);
+
 /* Who ended it, after a failure of that word: "client", "backend", "gateway" or "network"; NULL: it
  * is none of a handshake or connection. of_client: with a client; else with a backend. */
 const char *handshake_refused_by(const char *word, bool of_client);
