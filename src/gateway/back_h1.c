@@ -61,9 +61,19 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     loop_defer(loop, &back->freeing);
 }
 
+/* TLS wants a goodbye from whoever ends its direction (RFC 8446 section 6.1): a server may take an
+ * end without one for an attack. */
+static void close_in_order(struct conn *conn)
+{
+    if (!conn_is_plain(conn) && conn_is_open(conn) && !conn->is_reset && !conn_write_failed(conn)) {
+        conn_finish_to_close(conn);
+    }
+    conn_close(conn);
+}
+
 void back_h1_destroy(struct back_h1 *back)
 {
-    close_with(back, conn_close);
+    close_with(back, close_in_order);
 }
 
 static void on_again(struct deferred *deferred)
@@ -142,7 +152,7 @@ static void op_release(struct back *base, bool reusable)
         return;
     }
     /* A server that is still sending, or still being sent to, is told at once. */
-    close_with(back, was_done ? conn_close : conn_abort);
+    close_with(back, was_done ? close_in_order : conn_abort);
 }
 
 /* The connection is of no more use; the exchange decides what that means for the request. */

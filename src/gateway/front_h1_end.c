@@ -34,7 +34,12 @@ void front_h1_lose(struct front_h1 *front, const char *reason)
         exchange_abandon(front->exchange, reason);
         front->exchange = NULL;
     }
-    session_close(session);
+    if (session->conn.is_reset || conn_write_failed(&session->conn) ||
+        conn_pending(&session->conn) != 0) {
+        session_close(session);
+    } else {
+        session_finish(session, false);
+    }
 }
 
 /* TLS says whether a client that ended its direction has closed; to know, what it sent has to be

@@ -12,7 +12,7 @@ pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
 from client import Connection, request_bytes
-from h2client import Client
+from h2client import PREFACE, SETTINGS, Client, frame
 from h2origin import H2Origin
 from origins import Origin
 from waiting import wait_until
@@ -346,6 +346,51 @@ def test_close_notify_for_an_idle_client_that_says_goodbye(start, ca, shop):
     _, was_told = client.read_to_end()
     assert was_told
     client.sock.close()
+
+
+def test_close_notify_for_an_http2_client_that_says_goodbye(start, ca, shop):
+    gateway = start({"sites": [{"hosts": ["shop.example"], "tls": shop.settings(),
+                                "respond": {"body": "x"}}]})
+    context = ca.client_context()
+    context.set_alpn_protocols(["h2"])
+    client = RawTls(gateway, context)
+    client.send(PREFACE + frame(SETTINGS))
+    client.run(lambda: client.tls.read(65536))
+    try:
+        client.tls.unwrap()
+    except ssl.SSLWantReadError:
+        pass
+    client.flush()
+    client.sock.shutdown(socket.SHUT_WR)
+    _, was_told = client.read_to_end()
+    assert was_told
+    client.sock.close()
+
+
+@pytest.mark.parametrize("ended_by", ["idle_timeout", "drain"])
+def test_close_notify_for_a_server_whose_connection_is_not_needed_any_more(start, ca, shop,
+                                                                             ended_by):
+    def handler(connection):
+        connection.sock.suppress_ragged_eofs = False
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        try:
+            ends.append(connection.sock.recv(1))
+        except (ssl.SSLError, OSError) as failure:
+            ends.append(failure)
+
+    ends = []
+    with Origin(handler, tls=shop.server_context()) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
+            {"name": "up", "servers": [origin.address],
+             "idle_timeout": "200ms" if ended_by == "idle_timeout" else "30s",
+             "tls": {"ca": str(ca.file), "server_name": "shop.example"}}]})
+        with Connection(gateway.address) as client:
+            assert client.request().status == 200
+        if ended_by == "drain":
+            gateway.terminate()
+        wait_until(lambda: ends)
+        assert ends == [b""]
 
 
 # ---- drains ----
