@@ -179,6 +179,58 @@ static const struct directive limits_directives[] = {
      .max = TEBI,
      .doc = "The same for all responses of a worker together, beyond the 128 KiB of each.",
      .example = "response_windows: 128M"},
+    {.name = "held",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, held),
+     .fallback = "1M",
+     .min = 128 * KIBI,
+     .max = 1024 * MEBI,
+     .doc = "Bytes of responses that wait for one HTTP/2 connection of a client; then no more is "
+            "read from servers and files for it.",
+     .more = "Of a stream whose window is shut, or that waits for others, no more than 4 KiB wait "
+             "in the rule, beyond what was in one piece. When streams with a shut window hold all "
+             "of it and others wait for that, the one that has not moved for the longest time is "
+             "reset (`client_window_shut`).",
+     .example = "held: 1M"},
+    {.name = "held_worker",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, held_worker),
+     .fallback = "128M",
+     .min = MEBI,
+     .max = 1024 * 1024 * MEBI,
+     .doc = "The same for all HTTP/2 connections of one worker together; the process has as many "
+            "times that as it has workers.",
+     .example = "held_worker: 128M"},
+    {.name = "files",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, files),
+     .fallback = "8",
+     .min = 1,
+     .max = 10000,
+     .doc = "Files that stay open for one client connection while it takes nothing of them.",
+     .more = "The others are closed until it does, and opened again if they are still the same; "
+             "if not, the response is broken off.",
+     .example = "files: 8"},
+    {.name = "files_worker",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, files_worker),
+     .fallback = "256",
+     .min = 1,
+     .max = 1000000,
+     .doc = "The same for all client connections of one worker together.",
+     .example = "files_worker: 256"},
+    {.name = "send_rate",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, send_rate),
+     .fallback = "100",
+     .min = 0,
+     .max = MEBI,
+     .doc = "Bytes a second that an HTTP/2 client must take of what waits for it, on average over "
+            "`timeouts.send`; else the stream is reset, or the connection closed "
+            "(`client_stalled`).",
+     .more = "A stream that only waits for others is not meant. With 0 a byte in that time is "
+             "enough.",
+     .example = "send_rate: 100"},
 };
 
 const struct section section_limits = {

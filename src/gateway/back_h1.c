@@ -499,6 +499,17 @@ static bool may_read(const struct back_h1 *back)
            exchange_takes_response(back->exchange);
 }
 
+/* Of a response, no more than its client is about to take, where that can be left in the socket. */
+static uint64_t read_limit(const struct back_h1 *back)
+{
+    bool is_response = back->state == BACK_HEAD || back->state == BACK_BODY;
+
+    if (!is_response || back->exchange == NULL || !conn_is_plain(&back->conn)) {
+        return UINT64_MAX;
+    }
+    return exchange_response_room(back->exchange);
+}
+
 static void pump(struct back_h1 *back)
 {
     if (back->is_pumping) {
@@ -524,7 +535,7 @@ static void pump(struct back_h1 *back)
             loop_defer(back->worker->loop, &back->again);
             break;
         }
-        enum conn_result result = conn_read(&back->conn, &bytes);
+        enum conn_result result = conn_read_some(&back->conn, read_limit(back), &bytes);
         if (result == CONN_AGAIN) {
             continue;
         }

@@ -343,7 +343,6 @@ static void receive(struct back_h2_conn *c)
             fail_lost(c);
             break;
         }
-        c->reads++;
         c->last_read_us = loop_now_us(c->worker->loop);
         if (!back_h2_session_receive(c, bytes)) {
             c->is_protocol_dead = true;

@@ -55,7 +55,6 @@ struct back_h2_conn {
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */
     bool is_protocol_dead; /* nghttp2 cannot go on */
-    uint64_t reads;        /* counts the reads, so that each stream asks its front once in each */
     uint64_t last_read_us;
     size_t unsent;      /* bytes in the outbox since its last flush */
     struct timer timer; /* PREFACE: the server's SETTINGS; OPEN: idle, or the PING's answer */
@@ -107,7 +106,6 @@ struct back_h2 {
     enum http_framing framing;
     uint64_t body_left;
     struct byte_queue held; /* what the front did not take yet */
-    uint64_t asked_at_read; /* c->reads when the front was last asked whether it takes more */
     uint32_t window;
     uint64_t taken; /* by the front, of the response's body */
     uint32_t code;  /* of the server's RST_STREAM */

@@ -435,10 +435,12 @@ static struct conn *op_raw(struct back *base)
 static void give_some(struct back_h2 *back, struct exchange *x)
 {
     struct conn_memory *memory = conn_memory(&x->session->conn);
+    size_t room = exchange_response_room(x);
+    size_t most = room < GIVE_BYTES ? room : GIVE_BYTES;
     size_t given = 0;
 
-    while (back->exchange == x && back->held.bytes != 0 && given < GIVE_BYTES) {
-        struct span bytes = byte_queue_take(&back->held, GIVE_BYTES - given);
+    while (back->exchange == x && back->held.bytes != 0 && given < most) {
+        struct span bytes = byte_queue_take(&back->held, most - given);
         given += bytes.len;
         exchange_response_body(x, bytes);
     }
@@ -589,7 +591,6 @@ void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
 void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
 {
     struct exchange *x = back->exchange;
-    bool takes;
 
     if (!back->has_head || back->framing == HTTP_FRAMING_NONE ||
         (back->framing == HTTP_FRAMING_LENGTH && bytes.len > back->body_left)) {
@@ -597,16 +598,20 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
         return;
     }
     back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
-    /* Asked once for all frames that came in one read: they are no more than a receive buffer. */
-    takes = back->held.bytes == 0 &&
-            (back->asked_at_read == back->c->reads || exchange_takes_response(x));
-    if (!takes) {
-        byte_queue_add(&back->held, bytes);
+    while (bytes.len != 0 && back->held.bytes == 0 && back->exchange == x &&
+           exchange_takes_response(x)) {
+        size_t room = exchange_response_room(x);
+        size_t part = bytes.len < room ? bytes.len : room;
+        exchange_response_body(x, span_head(bytes, part));
+        back_h2_flow_consumed(back, part);
+        bytes = span_skip(bytes, part);
+    }
+    if (bytes.len == 0 || back->exchange != x) {
         return;
     }
-    back->asked_at_read = back->c->reads;
-    exchange_response_body(x, bytes);
-    back_h2_flow_consumed(back, bytes.len);
+    if (!byte_queue_add(&back->held, bytes)) {
+        back_h2_stream_fail(back, "out_of_memory", "there is no memory for the response");
+    }
 }
 
 void back_h2_stream_on_end(struct back_h2 *back)

@@ -17,37 +17,81 @@ struct byte_chunk {
     char bytes[];
 };
 
-static struct byte_chunk *add_chunk(struct byte_queue *queue, size_t wanted)
+static struct byte_chunk *make_chunk(size_t wanted)
 {
     size_t size = wanted < CHUNK_MIN ? CHUNK_MIN : wanted > CHUNK_MAX ? CHUNK_MAX : wanted;
-    struct byte_chunk *chunk = xmalloc(sizeof(*chunk) + size);
+    struct byte_chunk *chunk = malloc(sizeof(*chunk) + size);
 
-    chunk->next = NULL;
-    chunk->at = chunk->end = 0;
-    chunk->size = size;
-    if (queue->last != NULL) {
-        queue->last->next = chunk;
-    } else {
-        queue->first = chunk;
+    if (chunk != NULL) {
+        chunk->next = NULL;
+        chunk->at = chunk->end = 0;
+        chunk->size = size;
     }
-    queue->last = chunk;
     return chunk;
 }
 
-void byte_queue_add(struct byte_queue *queue, struct span bytes)
+static void free_chain(struct byte_chunk *chunk)
 {
+    while (chunk != NULL) {
+        struct byte_chunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
+}
+
+static size_t room_of(const struct byte_chunk *chunk)
+{
+    return chunk != NULL ? chunk->size - chunk->end : 0;
+}
+
+/* Chunks for what the last one has no room for; all or none. */
+static bool make_chain(size_t bytes, struct byte_chunk **first, struct byte_chunk **last)
+{
+    *first = *last = NULL;
+    while (bytes != 0) {
+        struct byte_chunk *chunk = make_chunk(bytes);
+        if (chunk == NULL) {
+            free_chain(*first);
+            return false;
+        }
+        if (*last != NULL) {
+            (*last)->next = chunk;
+        } else {
+            *first = chunk;
+        }
+        *last = chunk;
+        bytes -= bytes < chunk->size ? bytes : chunk->size;
+    }
+    return true;
+}
+
+bool byte_queue_add(struct byte_queue *queue, struct span bytes)
+{
+    size_t room = room_of(queue->last);
+    struct byte_chunk *chunk = queue->last;
+    struct byte_chunk *first;
+    struct byte_chunk *last;
+
+    if (bytes.len > room) {
+        if (!make_chain(bytes.len - room, &first, &last)) {
+            return false;
+        }
+        if (queue->last != NULL) {
+            queue->last->next = first;
+        } else {
+            queue->first = chunk = first;
+        }
+        queue->last = last;
+    }
     queue->bytes += bytes.len;
     while (bytes.len != 0) {
-        struct byte_chunk *chunk = queue->last;
-        if (chunk == NULL || chunk->end == chunk->size) {
-            chunk = add_chunk(queue, bytes.len);
-        }
-        size_t room = chunk->size - chunk->end;
-        size_t part = bytes.len < room ? bytes.len : room;
+        size_t part = bytes.len < room_of(chunk) ? bytes.len : room_of(chunk);
         memcpy(chunk->bytes + chunk->end, bytes.ptr, part);
         chunk->end += part;
         bytes = span_skip(bytes, part);
+        chunk = chunk->next;
     }
+    return true;
 }
 
 struct span byte_queue_take(struct byte_queue *queue, size_t limit)
@@ -68,15 +112,6 @@ struct span byte_queue_take(struct byte_queue *queue, size_t limit)
         queue->spent = chunk;
     }
     return bytes;
-}
-
-static void free_chain(struct byte_chunk *chunk)
-{
-    while (chunk != NULL) {
-        struct byte_chunk *next = chunk->next;
-        free(chunk);
-        chunk = next;
-    }
 }
 
 void byte_queue_release(struct byte_queue *queue)

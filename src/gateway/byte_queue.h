@@ -3,8 +3,10 @@
 #ifndef TIDEGATE_GATEWAY_BYTE_QUEUE_H
 #define TIDEGATE_GATEWAY_BYTE_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/check.h"
 #include "base/span.h"
 
 struct byte_chunk;
@@ -16,7 +18,8 @@ struct byte_queue {
     size_t bytes;
 };
 
-void byte_queue_add(struct byte_queue *queue, struct span bytes);
+/* False: there is no memory, and nothing was added. Whose bytes they are ends, not the process. */
+bool byte_queue_add(struct byte_queue *queue, struct span bytes) MUST_CHECK;
 /* The next bytes, at most `limit` (not 0); the queue must not be empty. They stay valid until
  * byte_queue_release. */
 struct span byte_queue_take(struct byte_queue *queue, size_t limit);

@@ -71,6 +71,7 @@ static void give_back(struct exchange *x)
     if (worker->in_hand.exchange == x) {
         worker->in_hand.exchange = NULL;
     }
+    exchange_count_file(x, false);
     deferred_cancel(&x->again);
     replay_drop(&x->replay);
     if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
@@ -409,6 +410,11 @@ void exchange_back_writable(struct exchange *x)
 bool exchange_takes_response(const struct exchange *x)
 {
     return !x->front->is_blocked((struct exchange *)(uintptr_t)x);
+}
+
+size_t exchange_response_room(const struct exchange *x)
+{
+    return x->front->room != NULL ? x->front->room((struct exchange *)(uintptr_t)x) : SIZE_MAX;
 }
 
 bool exchange_has_more(const struct exchange *x)

@@ -42,6 +42,9 @@ struct front_ops {
     void (*end)(struct exchange *x, const struct http_fields *trailers);
     /* Whether more of the response would only wait. When that ends: exchange_front_writable. */
     bool (*is_blocked)(struct exchange *x);
+    /* While it is not blocked: how many bytes of the response would not wait for long. A piece may
+     * be larger where it cannot be cut. NULL: any number. */
+    size_t (*room)(struct exchange *x);
     /* exchange_takes_body may have become true. */
     void (*resume)(struct exchange *x);
     /* The last call. is_broken: the response could not be completed, and the client must be able to
@@ -115,6 +118,7 @@ struct exchange {
     struct file_answer *file; /* being sent; NULL: none */
     size_t file_part;
     uint64_t file_at;
+    bool has_open_file;      /* counted in session and worker */
     struct span answer;      /* the body of an answer made here, when it waits for the request */
     uint64_t request_bytes;  /* of the body so far */
     uint64_t response_bytes; /* of the body so far, as given to the front */
@@ -172,6 +176,8 @@ void exchange_abandon(struct exchange *x, const char *reason);
 
 /* ---- from the back ---- */
 bool exchange_takes_response(const struct exchange *x);
+/* While that is true: how much of it should be read at a time. */
+size_t exchange_response_room(const struct exchange *x);
 /* x->response is filled, memory from x->arena. */
 void exchange_response_interim(struct exchange *x);
 /* May end the exchange (a HEAD's, a 204). */
@@ -197,6 +203,7 @@ void exchange_progress(struct exchange *x);
 void exchange_answer_redirect(struct exchange *x);
 void exchange_answer_route(struct exchange *x);
 void exchange_answer_file_go_on(struct exchange *x);
+void exchange_count_file(struct exchange *x, bool is_open);
 void exchange_answer_file_again(struct deferred *deferred);
 void exchange_answer_error(struct exchange *x, unsigned status);
 /* `fields` are all that it has, but for Date and framing; both live as long as the exchange. */

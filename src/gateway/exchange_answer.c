@@ -245,6 +245,7 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
         return;
     }
     x->file = file;
+    exchange_count_file(x, true);
     exchange_answer_file_go_on(x);
 }
 
@@ -279,8 +280,10 @@ static enum file_step send_raw(struct exchange *x, struct conn *conn, const stru
 static enum file_step send_copied(struct exchange *x, const struct file_part *part)
 {
     uint64_t left = part->length - x->file_at;
+    size_t room = exchange_response_room(x);
+    size_t wanted = room < FILE_READ_BYTES ? room : FILE_READ_BYTES;
     char *buffer = worker_file_buffer(x->worker, FILE_READ_BYTES);
-    ssize_t n = pread(x->file->fd, buffer, left < FILE_READ_BYTES ? (size_t)left : FILE_READ_BYTES,
+    ssize_t n = pread(x->file->fd, buffer, left < wanted ? (size_t)left : wanted,
                       (off_t)(part->offset + x->file_at));
 
     if (n <= 0) {
@@ -305,23 +308,63 @@ static enum file_step send_some(struct exchange *x)
     return raw != NULL ? send_raw(x, raw, part) : send_copied(x, part);
 }
 
+/* A file that is read, or kept open, for the client. */
+void exchange_count_file(struct exchange *x, bool is_open)
+{
+    if (x->has_open_file == is_open) {
+        return;
+    }
+    x->has_open_file = is_open;
+    x->session->open_files += is_open ? 1 : UINT64_MAX;
+    x->worker->open_files += is_open ? 1 : UINT64_MAX;
+}
+
+/* The client takes nothing: it may keep some files open meanwhile, but not all that it asks for. */
+static void rest_file(struct exchange *x)
+{
+    const struct limits_settings *limits = &x->session->snapshot->settings->limits;
+
+    if (x->has_open_file &&
+        (x->session->open_files > limits->files || x->worker->open_files > limits->files_worker)) {
+        static_files_park(x->file);
+        exchange_count_file(x, false);
+    }
+}
+
+static bool wake_file(struct exchange *x)
+{
+    if (x->has_open_file) {
+        return true;
+    }
+    if (!static_files_unpark(x->route->files_root, x->file)) {
+        return false;
+    }
+    exchange_count_file(x, true);
+    return true;
+}
+
+static void break_file(struct exchange *x)
+{
+    x->trouble = (struct trouble){
+        "file_cut_short", "the file could not be read to its end, or the client went away", NULL};
+    exchange_finish(x, true);
+}
+
 void exchange_answer_file_go_on(struct exchange *x)
 {
     for (int turn = 0; turn < 4; turn++) {
         if (x->front->is_blocked(x)) {
+            rest_file(x);
             return; /* exchange_front_writable comes back here */
         }
-        switch (send_some(x)) {
+        switch (wake_file(x) ? send_some(x) : FILE_STEP_BROKEN) {
         case FILE_STEP_MORE:
             break;
         case FILE_STEP_WAIT:
             (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
             return;
         case FILE_STEP_BROKEN:
-            x->trouble = (struct trouble){
-                "file_cut_short", "the file could not be read to its end, or the client went away",
-                NULL};
-            exchange_finish(x, true);
+            break_file(x);
             return;
         }
         if (x->file_at == x->file->parts[x->file_part].length) {

@@ -14,6 +14,9 @@
  * answers the PING before. */
 #define DRAIN_NOTICE_MS 1000
 
+/* For how long a stream with a shut window may hold what others need. */
+#define ROOM_GRACE_US 1000000
+
 static const struct front_type type;
 
 static struct front_h2 *of(struct front *base)
@@ -131,23 +134,6 @@ void front_h2_send(struct front_h2 *front)
     release_spent(front);
 }
 
-/* Exchanges that waited for room in their streams. */
-static bool wake(struct front_h2 *front)
-{
-    struct list *node;
-    bool has_woken = false;
-
-    front->is_starving = false;
-    while (!front->is_over && (node = list_pop_front(&front->woken)) != NULL) {
-        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, woken);
-        if (stream->exchange != NULL) {
-            has_woken = true;
-            exchange_front_writable(stream->exchange);
-        }
-    }
-    return has_woken;
-}
-
 static void name_last_stream(struct front_h2 *front)
 {
     if (front->is_draining && front->is_last_named && !front->is_ending) {
@@ -165,7 +151,7 @@ static void run(struct front_h2 *front)
     for (int turn = 0; turn < 4 && !front->is_over; turn++) {
         name_last_stream(front);
         front_h2_send(front);
-        if (!wake(front)) {
+        if (!front_h2_wake(front)) {
             break;
         }
     }
@@ -187,7 +173,7 @@ static void run(struct front_h2 *front)
         return;
     }
     if (nghttp2_session_want_write(front->h2) != 0 || !list_is_empty(&front->woken)) {
-        if (!list_is_empty(&front->woken)) {
+        if (front_h2_is_next(front)) {
             front_h2_schedule(front);
         }
         return;
@@ -295,7 +281,6 @@ static void on_writable(struct conn *conn)
     struct session *session = conn->owner;
     struct front_h2 *front = of(session->front);
 
-    front->stalled_since_us = 0;
     run(front);
 }
 
@@ -339,18 +324,6 @@ void front_h2_arm(struct front_h2 *front)
 static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t ms)
 {
     return front_h2_now(front) >= since_us + ms * 1000;
-}
-
-/* What waits is not taken for too long. Others may go before it for as long as they like: only a
- * window of its own that is shut, or a connection on which nothing moves, is the client's doing. */
-static bool is_stalled(const struct front_h2 *front, const struct h2_stream *stream)
-{
-    uint64_t send_ms = front_h2_settings(front)->timeouts.send_ms;
-
-    return (stream->out.bytes != 0 || (stream->is_out_ended && !stream->is_end_sent)) &&
-           has_passed(front, stream->moved_out_us, send_ms) &&
-           (has_passed(front, front->moved_out_us, send_ms) ||
-            nghttp2_session_get_stream_remote_window_size(front->h2, stream->id) <= 0);
 }
 
 /* Once the response has begun, both sides may talk in turns, and one of them may only listen. Of
@@ -405,7 +378,7 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
         }
         return;
     }
-    if (is_stalled(front, stream)) {
+    if (front_h2_is_stalled(stream)) {
         front_h2_abandon(stream, "client_stalled");
         front_h2_reset(stream, NGHTTP2_CANCEL);
         return;
@@ -428,17 +401,18 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 /* True: the connection has gone. */
 static bool check_output(struct front_h2 *front)
 {
+    const struct settings *settings = front_h2_settings(front);
     struct conn *conn = &front->session->conn;
 
-    if (conn_pending(conn) == 0 || conn->bytes_out != front->bytes_at_tick) {
-        front->bytes_at_tick = conn->bytes_out;
-        front->stalled_since_us = 0;
+    least_rate_take(&front->socket_rate, conn->bytes_out - front->bytes_at_tick);
+    front->bytes_at_tick = conn->bytes_out;
+    if (conn_pending(conn) == 0) {
+        least_rate_rest(&front->socket_rate);
         return false;
     }
-    if (front->stalled_since_us == 0) {
-        front->stalled_since_us = front_h2_now(front);
-    }
-    if (has_passed(front, front->stalled_since_us, front_h2_settings(front)->timeouts.send_ms)) {
+    least_rate_wait(&front->socket_rate, front_h2_now(front));
+    if (least_rate_is_missed(&front->socket_rate, front_h2_now(front), settings->timeouts.send_ms,
+                             settings->limits.send_rate)) {
         lose(front, "client_stalled");
         return true;
     }
@@ -468,6 +442,11 @@ static void type_on_timer(struct front *base)
         terminate(front, NGHTTP2_NO_ERROR, NULL);
     }
     front->reset_due_us = 0;
+    front_h2_look_at_flow(front);
+    front_h2_make_room(front, ROOM_GRACE_US);
+    if (front_h2_is_next(front)) {
+        front_h2_schedule(front); /* others of the worker have made room */
+    }
     LIST_FOR_EACH(node, &front->streams)
     {
         if (!front->is_over) {

@@ -12,6 +12,7 @@
 #include "gateway/front_h2.h"
 #include "http/h2_budget.h"
 #include "http/h2_fields.h"
+#include "http/least_rate.h"
 
 /* Of a request's body, what a stream may send before the server takes any; and after the server has
  * shown that it does, for at most WIDE_STREAMS_MAX streams of a connection. The connection's own
@@ -55,10 +56,13 @@ struct h2_stream {
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
-    unsigned urgency;  /* RFC 9218: 0 goes first */
-    bool has_head;     /* the final one was submitted */
-    bool is_head_sent; /* and has gone out */
-    bool is_out_ended; /* nothing is added any more */
+    struct least_rate rate; /* of what goes out */
+    size_t given;           /* by its exchange since it was its turn */
+    bool takes_turns;       /* with those that are as urgent */
+    unsigned urgency;       /* RFC 9218: 0 goes first */
+    bool has_head;          /* the final one was submitted */
+    bool is_head_sent;      /* and has gone out */
+    bool is_out_ended;      /* nothing is added any more */
     bool is_out_deferred;
     bool is_dribbling;   /* its next frame is as short as the window makes it */
     bool is_out_blocked; /* the exchange waits */
@@ -86,20 +90,25 @@ struct front_h2 {
     int64_t skipped_bytes;   /* received, less those of the frames that nghttp2 told of */
     unsigned stream_count;
     unsigned wide_streams;
-    size_t run_bytes;       /* in the outbox, not flushed yet */
-    uint64_t bytes_at_tick; /* conn.bytes_out when the timer was set */
-    uint64_t moved_out_us;  /* when a body's frame went out last */
-    uint64_t stalled_since_us;
-    uint64_t idle_since_us; /* when the last stream went */
-    uint64_t reset_due_us;  /* of the stream that is reset next; 0: none */
-    bool is_starving;   /* a stream that should be next has run dry, and its exchange has more */
-    bool in_library;    /* nghttp2 is on the stack */
-    bool is_greeted;    /* the client's first SETTINGS have come */
-    bool is_draining;   /* a GOAWAY that announces the end was sent */
-    bool is_last_named; /* and the one that names the last stream */
-    bool is_terminated; /* GOAWAY is on its way, and nothing is read any more */
-    bool is_ending;     /* the last GOAWAY is on its way, and then the connection ends */
-    bool is_over;       /* handed back to the session; nothing is done any more */
+    size_t run_bytes;              /* in the outbox, not flushed yet */
+    size_t held_bytes;             /* of all streams' `out` */
+    uint64_t bytes_at_tick;        /* conn.bytes_out when the timer was set */
+    struct least_rate rate;        /* of bodies' bytes, by all windows */
+    struct least_rate socket_rate; /* of what the socket takes */
+    uint64_t idle_since_us;        /* when the last stream went */
+    int32_t prioritised[16]; /* streams that PRIORITY_UPDATE came for before HEADERS; a ring */
+    unsigned prioritised_at;
+    bool is_awaited;       /* something waits for the client, as of the last look */
+    bool is_too_slow;      /* and it takes too little of all that */
+    uint64_t reset_due_us; /* of the stream that is reset next; 0: none */
+    bool is_starving;      /* a stream that should be next has run dry, and its exchange has more */
+    bool in_library;       /* nghttp2 is on the stack */
+    bool is_greeted;       /* the client's first SETTINGS have come */
+    bool is_draining;      /* a GOAWAY that announces the end was sent */
+    bool is_last_named;    /* and the one that names the last stream */
+    bool is_terminated;    /* GOAWAY is on its way, and nothing is read any more */
+    bool is_ending;        /* the last GOAWAY is on its way, and then the connection ends */
+    bool is_over;          /* handed back to the session; nothing is done any more */
     bool was_flooded;
     enum h2_event flood;
     struct deferred again;
@@ -132,6 +141,28 @@ void front_h2_bury(struct h2_stream *stream);
 /* The memory of closed streams. */
 void front_h2_reap(struct front_h2 *front);
 void front_h2_free_stream(struct h2_stream *stream);
+
+/* ---- front_h2_room.c ---- */
+/* Whether more of this response would only wait; if so it is woken later. */
+bool front_h2_is_blocked(struct h2_stream *stream);
+/* How much is worth reading, while it is not. */
+size_t front_h2_room(const struct h2_stream *stream);
+/* Whether the connection lets any stream read; whether one waits for just that. */
+bool front_h2_has_room(const struct front_h2 *front);
+bool front_h2_is_next(const struct front_h2 *front);
+/* The stream's window was opened, or it has sent something. */
+void front_h2_room_changed(struct h2_stream *stream);
+/* Exchanges that waited for room go on; true: some have. */
+bool front_h2_wake(struct front_h2 *front);
+/* Bytes of the response wait, or wait no more. */
+void front_h2_hold(struct h2_stream *stream, size_t bytes);
+void front_h2_let_go(struct h2_stream *stream, size_t bytes);
+/* Where streams with shut windows hold what others need: resets the worst, if it has not moved for
+ * so long. */
+void front_h2_make_room(struct front_h2 *front, uint64_t grace_us);
+/* Once a tick, before the streams: does the client take enough of all? Then for each. */
+void front_h2_look_at_flow(struct front_h2 *front);
+bool front_h2_is_stalled(struct h2_stream *stream);
 
 /* ---- front_h2_write.c ---- */
 extern const struct front_ops front_h2_ops;

@@ -58,6 +58,7 @@ void front_h2_free_stream(struct h2_stream *stream)
     list_remove(&stream->woken);
     list_remove(&stream->spent);
     list_remove(&stream->yielding);
+    front_h2_let_go(stream, stream->out.bytes);
     byte_queue_free(&stream->in);
     byte_queue_free(&stream->out);
     front_h2_free_trailers(stream);
@@ -142,17 +143,33 @@ static bool refuse(struct h2_stream *stream, enum h2_error error)
 
 /* ---- heads ---- */
 
+static bool was_prioritised(const struct front_h2 *front, int32_t id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(front->prioritised); i++) {
+        if (front->prioritised[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 9218 leaves to us what a client has not signalled. Whole responses one after another, its
+ * default, would let a big one stop all others for as long as it takes: equal streams take turns.
+ */
 static void set_priority(struct h2_stream *stream, const struct http_request *request)
 {
     const struct http_field *field = http_fields_find_name(&request->fields, SPAN_OF("priority"));
+    struct h2_priority priority = {.urgency = H2_URGENCY_DEFAULT, .is_incremental = true};
 
     if (field != NULL) {
-        struct h2_priority priority = h2_priority_parse(field->value);
-        stream->urgency = priority.urgency;
-        nghttp2_extpri extpri = {.urgency = priority.urgency, .inc = priority.is_incremental};
-        (void)nghttp2_session_change_extpri_stream_priority(stream->front->h2, stream->id, &extpri,
-                                                            0);
+        priority = h2_priority_parse(field->value);
+    } else if (was_prioritised(stream->front, stream->id)) {
+        return;
     }
+    stream->urgency = priority.urgency;
+    stream->takes_turns = priority.is_incremental;
+    nghttp2_extpri extpri = {.urgency = priority.urgency, .inc = priority.is_incremental};
+    (void)nghttp2_session_change_extpri_stream_priority(stream->front->h2, stream->id, &extpri, 0);
 }
 
 static bool finish_head(struct h2_stream *stream, bool is_end)
@@ -315,8 +332,12 @@ static void keep(struct h2_stream *stream, struct span bytes)
                         "see why the servers are slow");
         return;
     }
+    if (!byte_queue_add(&stream->in, bytes)) {
+        exchange_refuse(stream->exchange, 503, false, "out_of_memory",
+                        "there is no memory for the request's body", NULL);
+        return;
+    }
     worker->h2_waiting_bytes += bytes.len;
-    byte_queue_add(&stream->in, bytes);
 }
 
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
@@ -480,14 +501,32 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, voi
     return front_h2_charge(front, event) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* nghttp2 has taken it already. */
-static void update_priority(nghttp2_session *h2, const nghttp2_ext_priority_update *update)
+/* nghttp2 has taken it already, for a stream that is to come, too. */
+static void update_priority(struct front_h2 *front, const nghttp2_ext_priority_update *update)
 {
-    struct h2_stream *stream = find(h2, update->stream_id);
+    struct h2_stream *stream = find(front->h2, update->stream_id);
 
     if (stream != NULL) {
         stream->urgency =
             h2_priority_parse(span_make(update->field_value, update->field_value_len)).urgency;
+    } else if (update->stream_id > front->newest_id) {
+        front->prioritised[front->prioritised_at++ % ARRAY_LEN(front->prioritised)] =
+            update->stream_id;
+    }
+}
+
+/* More can be sent of this stream, or of all: 0. */
+static void windows_changed(struct front_h2 *front, int32_t id)
+{
+    struct h2_stream *stream = id != 0 ? find(front->h2, id) : NULL;
+
+    if (stream != NULL) {
+        front_h2_room_changed(stream);
+    } else if (id == 0) {
+        LIST_FOR_EACH(node, &front->streams)
+        {
+            front_h2_room_changed(LIST_ENTRY(node, struct h2_stream, node));
+        }
     }
 }
 
@@ -509,9 +548,13 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
             front->is_greeted = true;
             front_h2_arm(front);
         }
+        windows_changed(front, 0);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        windows_changed(front, frame->hd.stream_id);
         break;
     case NGHTTP2_PRIORITY_UPDATE:
-        update_priority(h2, frame->ext.payload);
+        update_priority(front, frame->ext.payload);
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && front->is_draining) {

@@ -4,11 +4,6 @@
 #include "gateway/front_h2_internal.h"
 #include "http/h2_reset.h"
 
-/* An exchange waits when its stream holds this much; with the receive buffer that came last, that
- * is what a client costs which opens no window. */
-#define QUEUE_MARK 65536
-/* And goes on when it holds less than this. */
-#define QUEUE_LOW 32768
 /* Bodies that are worth a send of their own, without a copy. */
 #define DIRECT_MIN 8192
 /* What is put into one send. */
@@ -112,7 +107,8 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     stream->is_dribbling = held > length && length < DRIBBLE_BYTES;
     if (n == 0 && !stream->is_out_ended) {
         stream->front->is_starving |=
-            !list_is_empty(&stream->woken) || stream->front->giver == stream;
+            (!list_is_empty(&stream->woken) && front_h2_has_room(stream->front)) ||
+            stream->front->giver == stream;
         stream->is_out_deferred = true;
         note_dry(stream);
         return NGHTTP2_ERR_DEFERRED;
@@ -206,7 +202,15 @@ static void op_body(struct exchange *x, struct span bytes)
     if (stream->out.bytes == 0) {
         stream->moved_out_us = front_h2_now(stream->front);
     }
-    byte_queue_add(&stream->out, send_direct(stream, bytes));
+    stream->given += bytes.len;
+    bytes = send_direct(stream, bytes);
+    if (byte_queue_add(&stream->out, bytes)) {
+        front_h2_hold(stream, bytes.len);
+    } else {
+        /* The client sees the end of this stream, and others theirs; the process goes on. */
+        x->trouble = (struct trouble){"out_of_memory", "there is no memory for the response", NULL};
+        front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    }
     if (stream->out.bytes != 0) {
         resume(stream);
     }
@@ -270,13 +274,12 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
 
 static bool op_is_blocked(struct exchange *x)
 {
-    struct h2_stream *stream = stream_of(x);
+    return front_h2_is_blocked(stream_of(x));
+}
 
-    if (stream->out.bytes < QUEUE_MARK) {
-        return false;
-    }
-    stream->is_out_blocked = true;
-    return true;
+static size_t op_room(struct exchange *x)
+{
+    return front_h2_room(stream_of(x));
 }
 
 static void op_resume(struct exchange *x)
@@ -320,6 +323,7 @@ const struct front_ops front_h2_ops = {
     .body = op_body,
     .end = op_end,
     .is_blocked = op_is_blocked,
+    .room = op_room,
     .resume = op_resume,
     .done = op_done,
     .upgrade = NULL,
@@ -347,6 +351,8 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
     }
     conn_queue_copy(conn, span_make(frame_head, FRAME_HEAD_BYTES));
     front->run_bytes += FRAME_HEAD_BYTES + length;
+    least_rate_take(&stream->rate, length);
+    least_rate_take(&front->rate, length);
     if (!stream->is_dribbling) {
         h2_budget_earn_data(&front->budget, length);
     }
@@ -358,19 +364,15 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
     }
     while (length != 0) {
         struct span bytes = byte_queue_take(&stream->out, length);
+        front_h2_let_go(stream, bytes.len);
         conn_queue(conn, bytes);
         length -= bytes.len;
         if (list_is_empty(&stream->spent)) {
             list_push_back(&front->spent, &stream->spent);
         }
     }
-    stream->moved_out_us = front->moved_out_us = front_h2_now(front);
-    if (stream->is_out_blocked && stream->out.bytes < QUEUE_LOW) {
-        stream->is_out_blocked = false;
-        if (stream->exchange != NULL && list_is_empty(&stream->woken)) {
-            list_push_back(&front->woken, &stream->woken);
-        }
-    }
+    stream->moved_out_us = front_h2_now(front);
+    front_h2_room_changed(stream);
     return 0;
 }
 

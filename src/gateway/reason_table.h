@@ -97,6 +97,12 @@ REASON(CLIENT, "client", "client_reset", "the client broke the connection, or re
 REASON(CLIENT, "gateway", "client_stalled",
        "the client read nothing of what was sent to it for too long",
        "the client or the network between is slow, or stopped; timeouts.send sets the limit")
+REASON(CLIENT, "gateway", "client_window_shut",
+       "the client keeps windows of streams shut while what waits for them fills a limit",
+       "the client asks for more than it reads; limits.held and limits.held_worker set the limits")
+REASON(CLIENT, "gateway", "out_of_memory", "there is no memory for what the two sides send",
+       "give the gateway more memory, or lower limits.held_worker, limits.streams and "
+       "limits.connections")
 REASON(CLIENT, "gateway", "connection_ended",
        "the HTTP/2 connection that carried the request has ended",
        "see the line of the connection itself, which says why")

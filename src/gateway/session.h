@@ -76,6 +76,7 @@ struct session {
     struct front *front;
     struct passthrough *passthrough;
     struct client_identity *identity; /* NULL: not asked for yet, or none */
+    uint64_t open_files;              /* of its exchanges */
     struct list bound;                /* struct session_bound, newest first */
     bool is_bound; /* its requests were authenticated by connection: see http/connection_auth.h */
 };

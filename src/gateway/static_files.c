@@ -22,9 +22,20 @@ struct file_lookup {
     struct file_answer *answer;
 };
 
-static void close_fd(void *arg)
+/* What the arena closes, and what a file is known by when it is opened again. */
+struct file_identity {
+    int fd; /* -1: closed */
+    const char *name;
+    struct stat st;
+};
+
+static void close_file(void *arg)
 {
-    (void)close((int)(intptr_t)arg);
+    const struct file_identity *identity = arg;
+
+    if (identity->fd >= 0) {
+        (void)close(identity->fd);
+    }
 }
 
 static void add_field(const struct file_lookup *lookup, enum http_field_id id, struct span name,
@@ -81,11 +92,15 @@ static int open_entry(const struct file_lookup *lookup, const char *name, struct
         fail_errno(lookup, errno);
         return -1;
     }
-    arena_on_reset(lookup->arena, close_fd, (void *)(intptr_t)fd);
+    struct file_identity *identity = arena_alloc(lookup->arena, sizeof(*identity));
+    *identity = (struct file_identity){.fd = fd, .name = name};
+    arena_on_reset(lookup->arena, close_file, identity);
     if (fstat(fd, st) != 0) {
         fail_errno(lookup, errno);
         return -1;
     }
+    identity->st = *st;
+    lookup->answer->identity = identity;
     return fd;
 }
 
@@ -311,4 +326,33 @@ void static_files_open(int root_fd, const char *index, const struct http_request
         break;
     }
     answer_file(&lookup, fd, mime_from_name(span_from_cstr(name)), (uint64_t)st.st_size, &current);
+}
+
+void static_files_park(struct file_answer *answer)
+{
+    (void)close(answer->identity->fd);
+    answer->identity->fd = answer->fd = -1;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool static_files_unpark(int root_fd, struct file_answer *answer)
+{
+    struct file_identity *identity = answer->identity;
+    struct stat st;
+    int fd = beneath_open(root_fd, identity->name);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (fstat(fd, &st) != 0 || !is_same_file(&st, &identity->st)) {
+        (void)close(fd);
+        return false;
+    }
+    identity->fd = answer->fd = fd;
+    return true;
 }

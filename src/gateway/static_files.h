@@ -19,6 +19,8 @@ struct file_part {
     uint64_t length; /* may be 0: an empty file, or the closing delimiter of a multipart body */
 };
 
+struct file_identity;
+
 struct file_answer {
     unsigned status;              /* 200, 206, 304, 308, 403, 404, 405, 412, 416, 500, 503 */
     struct http_fields fields;    /* all but Content-Length, Date and Server; none with an error */
@@ -30,6 +32,7 @@ struct file_answer {
     int fd;                  /* -1 without has_file */
     struct file_part parts[RANGE_MAX + 1];
     size_t part_count;
+    struct file_identity *identity; /* with has_file: to open it again by */
     const char *detail; /* why, for the log, when the status is 403, 404, 500 or 503; else NULL */
 };
 
@@ -39,5 +42,10 @@ struct file_answer {
  * connection rather than send fewer bytes than announced. */
 void static_files_open(int root_fd, const char *index, const struct http_request *request,
                        struct span path, struct arena *arena, struct file_answer *answer);
+
+/* Closes the file for a while, and opens it again: false when it is not there any more, or not the
+ * same. In between `fd` is -1. */
+void static_files_park(struct file_answer *answer);
+bool static_files_unpark(int root_fd, struct file_answer *answer) MUST_CHECK;
 
 #endif

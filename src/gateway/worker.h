@@ -41,6 +41,8 @@ struct worker {
     uint64_t exchange_count;
     struct in_hand in_hand;
     uint64_t h2_waiting_bytes;  /* of clients' streams, that no server has taken yet */
+    uint64_t h2_held_bytes;     /* of responses, that no client has taken yet */
+    uint64_t open_files;        /* of exchanges */
     uint64_t replay_bytes;      /* of bodies, kept in case they must be sent again */
     struct upstream *upstreams; /* by backend->index */
     struct list idle_sessions;  /* between requests; the longest so first */

@@ -66,6 +66,7 @@ void conn_memory_flush_now(struct conn_memory *memory)
     }
 }
 
+/* NULL: there is no memory. */
 static struct conn_chunk *chunk_take(struct conn_memory *memory)
 {
     struct conn_chunk *chunk = memory->free_chunks;
@@ -74,7 +75,10 @@ static struct conn_chunk *chunk_take(struct conn_memory *memory)
         memory->free_chunks = chunk->next;
         memory->free_count--;
     } else {
-        chunk = xmalloc(sizeof(*chunk));
+        chunk = malloc(sizeof(*chunk));
+        if (chunk == NULL) {
+            return NULL;
+        }
     }
     chunk->next = NULL;
     chunk->at = chunk->end = 0;
@@ -120,6 +124,10 @@ static void add_pending(struct conn *conn, const char *bytes, size_t len)
         struct conn_chunk *chunk = conn->last_chunk;
         if (chunk == NULL || chunk->end == CHUNK_BYTES) {
             chunk = chunk_take(conn_memory(conn));
+            if (chunk == NULL) {
+                fail_write(conn, ENOMEM); /* this connection ends, not the process */
+                return;
+            }
             if (conn->last_chunk != NULL) {
                 conn->last_chunk->next = chunk;
             } else {

@@ -202,7 +202,7 @@ def test_flood(gateway, name):
         assert gateway.rss_bytes() - before < GROWTH_BYTES
     entry = gateway.wait_log(lambda entry: entry["kind"] == "connection")
     assert entry["reason"].startswith("h2_"), entry
-    assert entry["bytes_in"] < (72 if name == "late DATA" else 8) * MIB
+    assert entry["bytes_in"] < (120 if name == "late DATA" else 8) * MIB
 
 
 @pytest.mark.parametrize("name", [name for name in FLOODS if name not in ERRORS])

@@ -1,0 +1,228 @@
+/* How much of responses is read ahead of what clients take, and which stream's turn it is to read.
+ *
+ * A stream reads about as much as its window lets through, and a little where that is shut; all
+ * streams of a connection, and of a worker, have a sum (limits.held, limits.held_worker). Who has
+ * to wait for the connection waits in line (front->woken): the more urgent first, equal ones by
+ * turns. */
+#include "gateway/front_h2_internal.h"
+
+/* A stream reads no more while it holds this much. */
+#define QUEUE_MARK 65536
+/* What is read even when the window is shut: the end of a body that has just filled it, if nothing
+ * else. */
+#define QUEUE_LEAST 4096
+/* No piece that is asked for is smaller. */
+#define PIECE_LEAST 1024
+/* What all streams hold ready while the socket takes nothing. */
+#define SOCKET_MARK 65536
+/* What a stream gives before it is the turn of others that are as urgent. */
+#define TURN_BYTES 65536
+/* Turns before other connections have theirs. */
+#define TURNS_MAX 16
+
+static size_t positive(int32_t window)
+{
+    return window > 0 ? (size_t)window : 0;
+}
+
+/* What a stream may hold. */
+static size_t mark_of(const struct h2_stream *stream)
+{
+    nghttp2_session *h2 = stream->front->h2;
+    size_t own = positive(nghttp2_session_get_stream_remote_window_size(h2, stream->id));
+    size_t all = positive(nghttp2_session_get_remote_window_size(h2));
+    size_t window = own < all ? own : all;
+
+    return window > QUEUE_MARK ? QUEUE_MARK : window < QUEUE_LEAST ? QUEUE_LEAST : window;
+}
+
+static bool is_full(const struct h2_stream *stream)
+{
+    return stream->out.bytes >= mark_of(stream);
+}
+
+bool front_h2_has_room(const struct front_h2 *front)
+{
+    const struct limits_settings *limits = &front_h2_settings(front)->limits;
+
+    if (front->held_bytes == 0) {
+        return conn_pending(&front->session->conn) == 0;
+    }
+    return front->held_bytes < limits->held &&
+           front->session->worker->h2_held_bytes < limits->held_worker &&
+           (conn_pending(&front->session->conn) == 0 || front->held_bytes < SOCKET_MARK);
+}
+
+size_t front_h2_room(const struct h2_stream *stream)
+{
+    size_t mark = mark_of(stream);
+    size_t room = mark > stream->out.bytes ? mark - stream->out.bytes : 0;
+
+    return room > PIECE_LEAST ? room : PIECE_LEAST;
+}
+
+void front_h2_hold(struct h2_stream *stream, size_t bytes)
+{
+    stream->front->held_bytes += bytes;
+    stream->front->session->worker->h2_held_bytes += bytes;
+}
+
+void front_h2_let_go(struct h2_stream *stream, size_t bytes)
+{
+    stream->front->held_bytes -= bytes;
+    stream->front->session->worker->h2_held_bytes -= bytes;
+}
+
+/* Behind those that are as urgent. */
+static void stand_in_line(struct h2_stream *stream)
+{
+    struct list *line = &stream->front->woken;
+    struct list *before = line->prev;
+
+    if (!list_is_empty(&stream->woken)) {
+        return;
+    }
+    while (before != line &&
+           LIST_ENTRY(before, struct h2_stream, woken)->urgency > stream->urgency) {
+        before = before->prev;
+    }
+    list_push_front(before, &stream->woken);
+}
+
+static bool is_anothers_turn(const struct h2_stream *stream)
+{
+    const struct list *line = &stream->front->woken;
+
+    return stream->takes_turns && stream->given >= TURN_BYTES && !list_is_empty(line) &&
+           list_is_empty(&stream->woken) &&
+           LIST_ENTRY(line->next, struct h2_stream, woken)->urgency <= stream->urgency;
+}
+
+bool front_h2_is_blocked(struct h2_stream *stream)
+{
+    bool has_own_room = !is_full(stream);
+
+    if (has_own_room && front_h2_has_room(stream->front) && !is_anothers_turn(stream)) {
+        return false;
+    }
+    stream->is_out_blocked = true;
+    if (has_own_room) {
+        stand_in_line(stream);
+    }
+    return true;
+}
+
+void front_h2_room_changed(struct h2_stream *stream)
+{
+    if (stream->is_out_blocked && stream->exchange != NULL &&
+        stream->out.bytes <= mark_of(stream) / 2) {
+        stand_in_line(stream);
+    }
+}
+
+bool front_h2_is_next(const struct front_h2 *front)
+{
+    return !list_is_empty(&front->woken) && front_h2_has_room(front);
+}
+
+bool front_h2_wake(struct front_h2 *front)
+{
+    bool has_woken = false;
+
+    front->is_starving = false;
+    for (int turn = 0; turn < TURNS_MAX && !front->is_over && front_h2_is_next(front); turn++) {
+        struct h2_stream *stream =
+            LIST_ENTRY(list_pop_front(&front->woken), struct h2_stream, woken);
+        stream->is_out_blocked = false;
+        stream->given = 0;
+        if (stream->exchange != NULL) {
+            has_woken = true;
+            exchange_front_writable(stream->exchange);
+        }
+    }
+    return has_woken;
+}
+
+/* ---- those that hold what others need ---- */
+
+static bool is_shut(const struct h2_stream *stream)
+{
+    return nghttp2_session_get_stream_remote_window_size(stream->front->h2, stream->id) <= 0;
+}
+
+/* Of those whose own window is shut, the one that has not moved for the longest time. */
+static struct h2_stream *find_worst(const struct front_h2 *front)
+{
+    struct h2_stream *worst = NULL;
+
+    LIST_FOR_EACH(node, &front->streams)
+    {
+        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, node);
+        if (stream->out.bytes > QUEUE_LEAST / 2 && !stream->is_reset && is_shut(stream) &&
+            (worst == NULL || stream->moved_out_us < worst->moved_out_us)) {
+            worst = stream;
+        }
+    }
+    return worst;
+}
+
+void front_h2_make_room(struct front_h2 *front, uint64_t grace_us)
+{
+    const struct limits_settings *limits = &front_h2_settings(front)->limits;
+    bool is_own = front->held_bytes >= limits->held && !list_is_empty(&front->woken);
+    bool is_all = front->session->worker->h2_held_bytes >= limits->held_worker;
+
+    if (!is_own && !is_all) {
+        return;
+    }
+    struct h2_stream *worst = find_worst(front);
+    if (worst == NULL || front_h2_now(front) < worst->moved_out_us + grace_us) {
+        return;
+    }
+    if (worst->exchange != NULL) {
+        worst->exchange->trouble = (struct trouble){
+            "client_window_shut",
+            is_own ? "the client keeps windows shut, and what waits for them has filled limits.held"
+                   : "the client keeps windows shut, and what waits for such clients has filled "
+                     "limits.held_worker",
+            NULL};
+    }
+    front_h2_abandon(worst, NULL);
+    front_h2_reset(worst, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* ---- time ---- */
+
+/* Others may go before a stream for as long as they like: only a window of its own that is shut, or
+ * a connection that takes too little, is the client's doing. */
+bool front_h2_is_stalled(struct h2_stream *stream)
+{
+    struct front_h2 *front = stream->front;
+    const struct settings *settings = front_h2_settings(front);
+    uint64_t now_us = front_h2_now(front);
+
+    if (stream->out.bytes == 0 && (!stream->is_out_ended || stream->is_end_sent)) {
+        least_rate_rest(&stream->rate);
+        return false;
+    }
+    front->is_awaited = true;
+    least_rate_wait(&stream->rate, now_us);
+    return least_rate_is_missed(&stream->rate, now_us, settings->timeouts.send_ms,
+                                settings->limits.send_rate) &&
+           (front->is_too_slow || is_shut(stream));
+}
+
+void front_h2_look_at_flow(struct front_h2 *front)
+{
+    const struct settings *settings = front_h2_settings(front);
+
+    if (!front->is_awaited) {
+        least_rate_rest(&front->rate);
+        front->is_too_slow = false;
+        return;
+    }
+    front->is_awaited = false; /* until a stream says that it waits */
+    least_rate_wait(&front->rate, front_h2_now(front));
+    front->is_too_slow = least_rate_is_missed(
+        &front->rate, front_h2_now(front), settings->timeouts.send_ms, settings->limits.send_rate);
+}
