@@ -336,7 +336,8 @@ static bool wake_file(struct exchange *x)
     if (x->has_open_file) {
         return true;
     }
-    if (!static_files_unpark(x->route->files_root, x->file)) {
+    if (!static_files_unpark(files_root_fd(x->route->files, loop_now_us(x->worker->loop)),
+                             x->file)) {
         return false;
     }
     exchange_count_file(x, true);
