@@ -48,7 +48,7 @@ static const struct h2_price {
     [H2_EVENT_TOO_LARGE] = {50, "h2_head_flood",
                             "the client sends one head over the limits after another",
                             "head over the limits"},
-    [H2_EVENT_LATE] = {1, "h2_late_data_flood", "the client sends DATA for streams that have gone",
+    [H2_EVENT_LATE] = {2, "h2_late_data_flood", "the client sends DATA for streams that have gone",
                        "16 KiB of DATA for closed streams"},
     [H2_EVENT_OTHER] = {2, "h2_frame_flood", "the client sends frames that mean nothing",
                         "unknown frame, frame for a closed stream, stream above `limits.streams`"},
