@@ -219,18 +219,6 @@ static const struct directive limits_directives[] = {
      .max = 1000000,
      .doc = "The same for all client connections of one worker together.",
      .example = "files_worker: 256"},
-    {.name = "send_rate",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, send_rate),
-     .fallback = "100",
-     .min = 0,
-     .max = MEBI,
-     .doc = "Bytes a second that an HTTP/2 client must take of what waits for it, on average over "
-            "`timeouts.send`; else the stream is reset, or the connection closed "
-            "(`client_stalled`).",
-     .more = "A stream that only waits for others is not meant. With 0 a byte in that time is "
-             "enough.",
-     .example = "send_rate: 100"},
 };
 
 const struct section section_limits = {

@@ -260,7 +260,6 @@ struct limits_settings {
     uint64_t held_worker;      /* and for all those of a worker */
     uint64_t files;            /* open at once while they wait, for one client connection */
     uint64_t files_worker;     /* and for all those of a worker */
-    uint64_t send_rate;        /* bytes a second that an HTTP/2 client takes of what waits for it */
 };
 
 struct timeouts_settings {
