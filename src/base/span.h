@@ -70,6 +70,11 @@ size_t span_find(struct span s, char c);
 struct span span_skip(struct span s, size_t n);
 /* The first n bytes; n <= s.len. */
 struct span span_head(struct span s, size_t n);
+/* The same, or all of s where it is shorter. */
+static inline struct span span_cut(struct span s, size_t most)
+{
+    return span_make(s.ptr, s.len < most ? s.len : most);
+}
 /* Without spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3). */
 struct span span_trim(struct span s);
 /* Takes the part before the first `separator` (or all) off *rest. False when *rest is absent. After

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 void strbuf_free(struct strbuf *b)
 {
     free(b->ptr);
@@ -73,45 +75,33 @@ void strbuf_printf(struct strbuf *b, const char *fmt, ...)
     b->len += (size_t)len;
 }
 
-/* The length of the UTF-8 sequence at the front of s (RFC 3629), or 0 if there is none. */
-static size_t utf8_length(struct span s)
+/* One character, or one byte that is none. Returns the bytes used. */
+static size_t add_json_character(struct strbuf *b, struct span s)
 {
-    const uint8_t *p = (const uint8_t *)s.ptr;
-    size_t len;
     uint32_t code;
+    size_t len = utf8_take(s, &code);
 
-    if (p[0] < 0x80) {
+    if (len == 0) {
+        strbuf_add_cstr(b, "\xef\xbf\xbd");
         return 1;
     }
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        len = 2;
-        code = p[0] & 0x1fU;
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        len = 3;
-        code = p[0] & 0x0fU;
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        len = 4;
-        code = p[0] & 0x07U;
+    if (code == '"' || code == '\\') {
+        strbuf_add_char(b, '\\');
+        strbuf_add_char(b, (char)code);
+    } else if (utf8_is_shown(code)) {
+        strbuf_add(b, span_head(s, len));
+    } else if (code > 0xffff) {
+        strbuf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
+                      0xdc00 + ((code - 0x10000) & 0x3ff));
     } else {
-        return 0;
+        strbuf_printf(b, "\\u%04x", code);
     }
-    if (s.len < len) {
-        return 0;
-    }
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (p[i] & 0x3fU);
-    }
-    bool is_overlong = (len == 3 && code < 0x800) || (len == 4 && code < 0x10000);
-    bool is_no_scalar = code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff);
-    return is_overlong || is_no_scalar ? 0 : len;
+    return len;
 }
 
 static bool is_plain(char c)
 {
-    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f; /* char may be signed: >= 0x80 is not */
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 void strbuf_add_json(struct strbuf *b, struct span s)
@@ -127,20 +117,7 @@ void strbuf_add_json(struct strbuf *b, struct span s)
         if (s.len == 0) {
             break;
         }
-        unsigned char c = (unsigned char)s.ptr[0];
-        size_t len = utf8_length(s);
-        if (len == 0) {
-            strbuf_add_cstr(b, "\xef\xbf\xbd");
-            len = 1;
-        } else if (c == '"' || c == '\\') {
-            strbuf_add_char(b, '\\');
-            strbuf_add_char(b, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
-            strbuf_printf(b, "\\u%04x", c);
-        } else {
-            strbuf_add(b, span_head(s, len));
-        }
-        s = span_skip(s, len);
+        s = span_skip(s, add_json_character(b, s));
     }
     strbuf_add_char(b, '"');
 }

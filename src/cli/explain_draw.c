@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/utf8.h"
 #include "cli/explain.h"
 #include "cli/options.h"
 
@@ -42,22 +43,10 @@ static void paint(const struct pen *pen, const char *code)
  * server sends must not be able to move a cursor. */
 static size_t character(const char *at, size_t left)
 {
-    unsigned char c = (unsigned char)at[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 0;
+    uint32_t code;
+    size_t len = utf8_take(span_make(at, left), &code);
 
-    if (c >= 0xf0 && c < 0xf5) {
-        len = 4;
-    }
-    if (len == 0 || len > left || c < 0x20 || c == 0x7f ||
-        (c == 0xc2 && (unsigned char)at[1] < 0xa0)) {
-        return 0;
-    }
-    for (size_t i = 1; i < len; i++) {
-        if (((unsigned char)at[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return len;
+    return len != 0 && utf8_is_shown(code) ? len : 0;
 }
 
 /* Adds what fits into `width` columns to *line; returns the bytes used. Cuts behind a blank or a

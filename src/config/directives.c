@@ -58,8 +58,7 @@ static const struct directive limits_directives[] = {
      .fallback = "32k",
      .min = KIBI,
      .max = MEBI,
-     .doc = "Bytes of the head of a request or response; a larger one is answered 431, or 502 when "
-            "it comes from a backend.",
+     .doc = "Bytes of the head of a request, and of its trailers; a larger one is answered 431.",
      .more = "Over HTTP/2 one field ends at 64 KiB in its compressed form, whatever this says: a "
              "longer one is an error of its connection (COMPRESSION_ERROR), towards clients and "
              "servers alike.",
@@ -78,8 +77,26 @@ static const struct directive limits_directives[] = {
      .fallback = "100",
      .min = 8,
      .max = 10000,
-     .doc = "Fields in a head, and in trailers; more are answered 431, or 502 from a backend.",
+     .doc = "Fields in the head of a request, and in its trailers; more are answered 431.",
      .example = "fields: 100"},
+    {.name = "response_head",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, response_head),
+     .fallback = "256k",
+     .min = KIBI,
+     .max = MEBI,
+     .doc = "Bytes of the head of a response from a backend, and of its trailers; a larger one is "
+            "answered 502.",
+     .example = "response_head: 256k"},
+    {.name = "response_fields",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, response_fields),
+     .fallback = "1000",
+     .min = 8,
+     .max = 10000,
+     .doc = "Fields in the head of a response from a backend, and in its trailers; more are "
+            "answered 502.",
+     .example = "response_fields: 1000"},
     {.name = "body",
      .type = DIRECTIVE_SIZE,
      .flags = DIRECTIVE_UNLIMITED,

@@ -243,16 +243,18 @@ struct backend_settings {
 };
 
 struct limits_settings {
-    uint64_t head;        /* bytes of a request's or response's head; 431, 502 */
-    uint64_t target;      /* bytes of the request target; 414 */
-    uint64_t fields;      /* fields in a head or in trailers; 431, 502 */
-    uint64_t body;        /* bytes of a request's body; 413 */
-    uint64_t body_rate;   /* bytes a second of a request's body; 0: none */
-    uint64_t send_rate;   /* bytes a second that a client takes of what waits; 0: none */
-    uint64_t connections; /* client connections per worker */
-    uint64_t hello;       /* bytes of a ClientHello, at most 64 KiB */
-    uint64_t streams;     /* open HTTP/2 streams of one client connection */
-    uint64_t h2_tokens;   /* of its budget against floods (http/h2_budget.h) */
+    uint64_t head;            /* bytes of a request's head; 431 */
+    uint64_t target;          /* bytes of the request target; 414 */
+    uint64_t fields;          /* fields in a request's head or trailers; 431 */
+    uint64_t response_head;   /* bytes of a response's head; 502 */
+    uint64_t response_fields; /* fields in a response's head or trailers; 502 */
+    uint64_t body;            /* bytes of a request's body; 413 */
+    uint64_t body_rate;       /* bytes a second of a request's body; 0: none */
+    uint64_t send_rate;       /* bytes a second that a client takes of what waits; 0: none */
+    uint64_t connections;     /* client connections per worker */
+    uint64_t hello;           /* bytes of a ClientHello, at most 64 KiB */
+    uint64_t streams;         /* open HTTP/2 streams of one client connection */
+    uint64_t h2_tokens;       /* of its budget against floods (http/h2_budget.h) */
     uint64_t h2_tokens_per_second;
     uint64_t response_window;  /* bytes of one HTTP/2 response that a server may have on the way */
     uint64_t response_windows; /* of all of a worker, above what each may have at first */

@@ -174,9 +174,10 @@ static void fill_request(struct access_record *record, const struct exchange *x)
     record->method = request->method_name;
     record->authority = request->authority;
     record->target = request->target;
-    record->version = request->version == HTTP_1_0 ? SPAN_OF("HTTP/1.0")
-                      : request->version == HTTP_2 ? SPAN_OF("HTTP/2")
-                                                   : SPAN_OF("HTTP/1.1");
+    record->version = request->version == HTTP_1_0   ? SPAN_OF("HTTP/1.0")
+                      : request->version == HTTP_2   ? SPAN_OF("HTTP/2")
+                      : request->version == HTTP_1_1 ? SPAN_OF("HTTP/1.1")
+                                                     : SPAN_OF("");
     if (agent != NULL) {
         record->user_agent = agent->value;
     }
@@ -221,9 +222,7 @@ void access_log_exchange(struct exchange *x)
             record.server = span_from_cstr(x->backend->servers[x->server].text);
         }
     }
-    if (!x->is_plain_error) {
-        fill_request(&record, x);
-    }
+    fill_request(&record, x);
     if (session->is_peer_trusted) {
         struct span client = exchange_client_text(x, texts.told);
         if (!span_eq(client, record.client)) {

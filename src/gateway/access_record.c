@@ -343,8 +343,10 @@ static void put_request_line(struct strbuf *out, const struct access_record *rec
     put_escaped(out, record->method);
     PUT(out, " ");
     put_escaped(out, record->target);
-    PUT(out, " ");
-    put_escaped(out, record->version);
+    if (record->version.len != 0) {
+        PUT(out, " ");
+        put_escaped(out, record->version);
+    }
 }
 
 void access_record_combined(const struct access_record *record, struct access_clock *access_clock,

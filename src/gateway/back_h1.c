@@ -4,6 +4,7 @@
 
 #include "edge/upgrade.h"
 #include "gateway/back_h1_internal.h"
+#include "gateway/head_limits.h"
 #include "gateway/tls_trouble.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
@@ -23,11 +24,7 @@ struct back *back_h1_base(struct back_h1 *back)
 
 static struct h1_limits limits_of(const struct back_h1 *back)
 {
-    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
-
-    return (struct h1_limits){.head_bytes = (size_t)limits->head,
-                              .target_bytes = (size_t)limits->target,
-                              .fields = (size_t)limits->fields};
+    return head_limits_h1(&back->worker->snapshot->settings->limits, HEAD_OF_RESPONSE);
 }
 
 /* ---- life ---- */
@@ -193,10 +190,9 @@ static void fail_lost(struct back_h1 *back)
     }
 }
 
-static void fail_parse(struct back_h1 *back, enum h1_error error)
+static void fail_parse(struct back_h1 *back, enum h1_error error, const char *detail)
 {
-    fail(back, 502, h1_error_word(error), h1_error_text(error),
-         "the server sends broken HTTP: see its log, and its version");
+    fail(back, 502, h1_error_word(error), detail, head_limits_mend_h1(error, HEAD_OF_RESPONSE));
 }
 
 /* ---- the response ---- */
@@ -206,7 +202,7 @@ static void start_body(struct back_h1 *back, struct exchange *x)
     back->state = BACK_BODY;
     back->framing = x->response.framing;
     back->body_left = x->response.content_length;
-    back->keep_alive = x->response.keep_alive;
+    back->keep_alive = x->response.keep_alive && !back->may_be_followed;
     if (back->framing == HTTP_FRAMING_CHUNKED) {
         h1_chunked_init(&back->chunked);
     }
@@ -238,22 +234,27 @@ static size_t take_head(struct back_h1 *back, struct span in)
     case H1_HEAD_MORE:
         return 0;
     case H1_HEAD_BAD:
-        fail_parse(back, error);
+        fail_parse(back, error,
+                   h1_error_detail(
+                       error, in,
+                       span_cut(span_skip(in, back->scanned), error == H1_HEAD_TOO_LARGE ? 0 : 1),
+                       &x->arena));
         return in.len;
     case H1_HEAD_COMPLETE:
         break;
     }
     back->scanned = 0;
     x->response = (struct http_response){0};
-    error = h1_parse_response(arena_copy(&x->arena, span_make(in.ptr + start, len)), &limits,
-                              &x->arena, x->request.method, &x->response);
+    struct span head = arena_copy(&x->arena, span_make(in.ptr + start, len));
+    error = h1_parse_response(head, &limits, &x->arena, x->request.method, &x->response);
     if (error != H1_OK) {
-        fail_parse(back, error);
+        fail_parse(back, error, h1_error_detail(error, head, x->response.refused, &x->arena));
         return in.len;
     }
     if (connection_auth_is_asked(&x->response.fields)) {
         back_h1_bind(back);
     }
+    back->may_be_followed |= x->response.announces_body;
     if (x->response.status == 101) {
         if (!upgrade_has(x->request.upgrade, x->response.upgrade)) {
             fail(back, 502, "unasked_upgrade",
@@ -304,7 +305,7 @@ static size_t take_chunked(struct back_h1 *back, struct span in)
             continue;
         }
         if (result == H1_CHUNKED_BAD) {
-            fail_parse(back, error);
+            fail_parse(back, error, h1_chunked_detail(&back->chunked, error, &x->arena));
             return in.len;
         }
         if (result == H1_CHUNKED_END) {

@@ -40,6 +40,7 @@ struct back_h1 {
     bool is_auth_bound; /* somebody is, or may be, authenticated on it: it is one client's */
     bool keep_alive;
     bool is_pumping;
+    bool may_be_followed;   /* a head announced a body where there is none, even an interim one */
     bool waits_for_request; /* 101 came before the request had gone out whole */
     bool has_leftover;      /* bytes behind the response: not to be used again */
     char *saved;            /* a head that has come in part */

@@ -103,6 +103,7 @@ struct back_h2 {
     struct retry_facts facts;
     struct trouble trouble;
     unsigned interim_count;
+    bool is_bodiless; /* whatever comes behind its head */
     enum http_framing framing;
     uint64_t body_left;
     struct byte_queue held; /* what the front did not take yet */

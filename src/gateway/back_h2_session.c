@@ -297,7 +297,7 @@ static nghttp2_option *make_options(const struct limits_settings *limits)
     nghttp2_option_set_no_http_messaging(option, 1); /* http/h2_response.h does it */
     /* The gateway's own fields come on top of what a client may send. */
     nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
-    nghttp2_compat_max_continuations(option, CONTINUATIONS + (size_t)limits->head / 16384);
+    nghttp2_compat_max_continuations(option, CONTINUATIONS + (size_t)limits->response_head / 16384);
     return option;
 }
 
@@ -310,7 +310,7 @@ void back_h2_session_create(struct back_h2_conn *c)
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, BACK_H2_WINDOW_FIRST},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
-         (uint32_t)(limits->head < UINT32_MAX ? limits->head : UINT32_MAX)},
+         (uint32_t)(limits->response_head < UINT32_MAX ? limits->response_head : UINT32_MAX)},
     };
 
     h2_bdp_init(&c->bdp, BACK_H2_WINDOW_FIRST, (uint32_t)limits->response_window);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gateway/back_h2_internal.h"
+#include "gateway/head_limits.h"
 #include "gateway/websocket.h"
 #include "http/secret_field.h"
 
@@ -152,16 +153,21 @@ void back_h2_stream_sent(struct back_h2 *back)
     }
 }
 
-void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
+static void fail(struct back_h2 *back, const struct trouble *trouble)
 {
     back->has_failed = true;
     back->facts.stage = RETRY_ANSWERING;
-    back->trouble = (struct trouble){
-        reason, detail, "the server sends broken HTTP/2: see its log, and its version"};
+    back->trouble = *trouble;
     (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
                                     NGHTTP2_PROTOCOL_ERROR);
     back_h2_schedule(back->c);
     end_when_possible(back, back->c);
+}
+
+void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
+{
+    fail(back, &(struct trouble){reason, detail,
+                                 "the server sends broken HTTP/2: see its log, and its version"});
 }
 
 static void wake_body(struct back_h2 *back);
@@ -485,9 +491,7 @@ static bool op_has_more(const struct back *base)
 
 static struct h2_limits limits_of(const struct back_h2 *back)
 {
-    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
-
-    return (struct h2_limits){.head_bytes = (size_t)limits->head, .fields = (size_t)limits->fields};
+    return head_limits_h2(&back->worker->snapshot->settings->limits, HEAD_OF_RESPONSE);
 }
 
 /* In steps, as no two heads are of quite the same length. */
@@ -539,7 +543,11 @@ void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span
 
 static void fail_with(struct back_h2 *back, enum h2_error error)
 {
-    back_h2_stream_fail(back, h2_error_word(error), h2_error_text(error));
+    const char *detail = back->head.section.error == error ? h2_section_detail(&back->head.section)
+                                                           : h2_error_text(error);
+
+    fail(back, &(struct trouble){h2_error_word(error), detail,
+                                 head_limits_mend_h2(error, HEAD_OF_RESPONSE)});
 }
 
 static void take_head(struct back_h2 *back, bool is_end)
@@ -562,6 +570,7 @@ static void take_head(struct back_h2 *back, bool is_end)
     }
     back->has_head = true;
     back->framing = x->response.framing;
+    back->is_bodiless = http_response_is_bodiless(x->response.status, x->request.method);
     back->body_left = x->response.content_length;
     exchange_response_head(x);
     if (is_end && back->exchange != NULL) {
@@ -588,10 +597,27 @@ void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
     back_h2_stream_on_end(back);
 }
 
+/* A body where there is none by the status or the method: the response is whole without it, and
+ * the server is told that the stream is broken (RFC 9113 section 8.1.1). */
+static void end_bodiless(struct back_h2 *back)
+{
+    back->has_ended = true;
+    (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                    NGHTTP2_PROTOCOL_ERROR);
+    back_h2_schedule(back->c);
+    end_when_possible(back, back->c);
+}
+
 void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
 {
     struct exchange *x = back->exchange;
 
+    if (back->has_head && back->is_bodiless) {
+        if (bytes.len != 0) {
+            end_bodiless(back);
+        }
+        return;
+    }
     if (!back->has_head || back->framing == HTTP_FRAMING_NONE ||
         (back->framing == HTTP_FRAMING_LENGTH && bytes.len > back->body_left)) {
         fail_with(back, H2_BAD_LENGTH_MISMATCH);

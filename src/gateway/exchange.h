@@ -96,11 +96,11 @@ struct exchange {
     struct deferred again; /* a file's next turn */
     struct list pool_node;
     enum exchange_state state;
-    bool request_done;   /* its last byte has come */
-    bool is_plain_error; /* the head was never parsed: fields of the request are not to be read */
-    bool wants_new;      /* sent again because of a connection: one that was at rest will not do */
-    bool wants_h1;       /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
-    bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
+    bool request_done;  /* its last byte has come */
+    bool is_malformed;  /* refused by a parser: the client may know all about it */
+    bool wants_new;     /* sent again because of a connection: one that was at rest will not do */
+    bool wants_h1;      /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
+    bool is_auth_bound; /* its credentials are for the connection (http/connection_auth.h) */
     struct replay replay;
     bool is_declined;         /* no server has looked at it, and only the client can repeat it */
     uint32_t h2_code;         /* of the reset that a server gave it last; 0: none */

@@ -19,22 +19,17 @@ static void add_field(struct exchange *x, enum http_field_id id, struct span nam
     http_fields_add(&x->response.fields, &x->arena, id, name, value);
 }
 
-static bool status_has_no_body(unsigned status)
-{
-    return status < 200 || status == 204 || status == 304;
-}
-
 /* Head and body of an answer of known length; the caller has set status and fields. */
 static void send_head(struct exchange *x, uint64_t body_bytes)
 {
     struct http_response *response = &x->response;
-    bool has_body =
-        body_bytes != 0 && x->request.method != HTTP_HEAD && !status_has_no_body(response->status);
+    unsigned status = response->status;
+    bool has_body = body_bytes != 0 && !http_response_is_bodiless(status, x->request.method);
 
     response->version = HTTP_1_1;
     response->framing = has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE;
-    response->has_content_length = !status_has_no_body(response->status);
-    response->content_length = body_bytes;
+    response->has_content_length = status >= 200 && status != 204 && status != 304;
+    response->content_length = status != 205 ? body_bytes : 0;
     x->first_byte_us = loop_now_us(x->worker->loop);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
@@ -123,13 +118,14 @@ void exchange_answer_error(struct exchange *x, unsigned status)
 {
     /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind
      * the gateway is nobody's business out there. */
-    const char *detail = status == 400 || status == 431 || status == 414 ? x->trouble.detail : NULL;
+    bool is_told = x->is_malformed || status == 400;
+    const char *detail = is_told ? x->trouble.detail : NULL;
     char *body = arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status, http_reason(status),
                               detail != NULL ? detail : "", detail != NULL ? "\n" : "",
                               SPAN_ARG(x->request_id));
 
     x->file = NULL;
-    if (speaks_grpc(x) && !x->is_plain_error) {
+    if (speaks_grpc(x) && !x->is_malformed) {
         answer_grpc(x, status);
         return;
     }
@@ -221,6 +217,22 @@ static void answer_respond(struct exchange *x, const struct respond_settings *re
 
 /* ---- files ---- */
 
+static const char *file_reason(unsigned status)
+{
+    switch (status) {
+    case 405:
+        return "method_not_allowed";
+    case 412:
+        return "precondition_failed";
+    case 416:
+        return "range_not_satisfiable";
+    case 501:
+        return "unknown_method";
+    default:
+        return status >= 500 ? "file_unreadable" : "no_file";
+    }
+}
+
 static void answer_file(struct exchange *x, const struct files_settings *files)
 {
     struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
@@ -230,8 +242,7 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {
-            x->trouble = (struct trouble){file->status >= 500 ? "file_unreadable" : "no_file",
-                                          file->detail, NULL};
+            x->trouble = (struct trouble){file_reason(file->status), file->detail, NULL};
             x->refusal = file->refusal;
             exchange_answer_error(x, file->status);
             return;
@@ -409,7 +420,7 @@ bool exchange_answer_waits(struct exchange *x)
 {
     uint64_t left = exchange_body_left(x);
 
-    if (x->request_done || x->closes || x->is_plain_error || exchange_is_held_back(x) ||
+    if (x->request_done || x->closes || x->is_malformed || exchange_is_held_back(x) ||
         (left > REUSE_SHORT_REST && left != UINT64_MAX)) {
         return false;
     }

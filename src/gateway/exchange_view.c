@@ -55,7 +55,7 @@ struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX])
     const struct client_view *view;
     int len;
 
-    if (!x->session->is_peer_trusted || x->is_plain_error || exchange_view(x)->hop_count == 0) {
+    if (!x->session->is_peer_trusted || exchange_view(x)->hop_count == 0) {
         return span_make(text, peer_text(&x->session->peer, text));
     }
     view = &x->view;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/front_h1_internal.h"
+#include "gateway/head_limits.h"
 #include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
@@ -25,11 +26,7 @@ static const struct settings *settings_of(const struct front_h1 *front)
 
 static struct h1_limits limits_of(const struct front_h1 *front)
 {
-    const struct limits_settings *limits = &settings_of(front)->limits;
-
-    return (struct h1_limits){.head_bytes = (size_t)limits->head,
-                              .target_bytes = (size_t)limits->target,
-                              .fields = (size_t)limits->fields};
+    return head_limits_h1(&settings_of(front)->limits, HEAD_OF_REQUEST);
 }
 
 static void set_timer(struct front_h1 *front, uint64_t ms)
@@ -80,15 +77,29 @@ static struct exchange *new_exchange(struct front_h1 *front)
     return x;
 }
 
-/* Answers what never became a request, and closes. */
-static void refuse(struct front_h1 *front, enum h1_error error)
+/* Answers what never became a request, and closes. `head` is what came of it; `refused` the part
+ * that it is refused for, if any. */
+static void refuse(struct front_h1 *front, enum h1_error error, struct span head,
+                   struct span refused)
 {
     struct exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
+    const char *detail = h1_error_detail(error, head, refused, &x->arena);
 
     front->state = FRONT_WAIT;
-    x->is_plain_error = true;
-    exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), h1_error_text(error),
-                    NULL);
+    x->is_malformed = true;
+    h1_glimpse(head, &x->arena, &x->request);
+    exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
+                    head_limits_mend_h1(error, HEAD_OF_REQUEST));
+}
+
+/* A request whose head does not come whole. */
+static struct exchange *new_half_exchange(struct front_h1 *front)
+{
+    struct exchange *x = new_exchange(front);
+
+    h1_glimpse(span_make(front->saved + front->saved_at, front->saved_len - front->saved_at),
+               &x->arena, &x->request);
+    return x;
 }
 
 static void start_request(struct front_h1 *front, struct exchange *x)
@@ -113,6 +124,12 @@ static void start_request(struct front_h1 *front, struct exchange *x)
         break;
     }
     exchange_begin(x);
+}
+
+/* No byte is wrong where there are only too many. */
+static bool is_limit(enum h1_error error)
+{
+    return error == H1_HEAD_TOO_LARGE || error == H1_TARGET_TOO_LONG;
 }
 
 /* Each of these says how many of the bytes it has used. */
@@ -140,18 +157,20 @@ static size_t take_head(struct front_h1 *front, struct span in)
         front->saved_is_stuck = true;
         return 0;
     case H1_HEAD_BAD:
-        refuse(front, error);
-        return in.len;
+        in = span_skip(in, start);
+        refuse(front, error, in,
+               span_cut(span_skip(in, front->scanned - start), is_limit(error) ? 0 : 1));
+        return start + in.len;
     case H1_HEAD_COMPLETE:
         break;
     }
     front->scanned = 0;
     front->saved_is_stuck = false;
     struct exchange *x = new_exchange(front);
-    error = h1_parse_request(arena_copy(&x->arena, span_make(in.ptr + start, len)), &limits,
-                             &x->arena, &x->request);
+    struct span head = arena_copy(&x->arena, span_make(in.ptr + start, len));
+    error = h1_parse_request(head, &limits, &x->arena, &x->request);
     if (error != H1_OK) {
-        refuse(front, error);
+        refuse(front, error, head, x->request.refused);
         return in.len;
     }
     start_request(front, x);
@@ -214,8 +233,10 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
         }
         if (result == H1_CHUNKED_BAD) {
             front->state = FRONT_WAIT;
+            x->is_malformed = true;
             exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
-                            h1_error_text(error), NULL);
+                            h1_chunked_detail(&front->chunked, error, &x->arena),
+                            head_limits_mend_h1(error, HEAD_OF_REQUEST));
             return in.len;
         }
         if (result == H1_CHUNKED_END) {
@@ -348,8 +369,7 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         return;
     }
     if (front->state == FRONT_HEAD) {
-        struct exchange *x = new_exchange(front);
-        x->is_plain_error = true;
+        struct exchange *x = new_half_exchange(front);
         front->state = FRONT_WAIT;
         x->trouble.detail = session->conn.error == EPROTO
                                 ? NULL /* the connection's own line says it */
@@ -590,8 +610,7 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
     struct exchange *x = front->exchange;
 
     if (x == NULL) {
-        x = new_exchange(front);
-        x->is_plain_error = true;
+        x = new_half_exchange(front);
     }
     front->state = FRONT_WAIT;
     exchange_refuse(x, 408, true, reason, detail, mend);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
+#include "gateway/head_limits.h"
 #include "gateway/nghttp2_compat.h"
 #include "gateway/websocket.h"
 
@@ -14,11 +15,7 @@
 
 static struct h2_limits limits_of(const struct front_h2 *front)
 {
-    const struct limits_settings *limits = &front_h2_settings(front)->limits;
-
-    return (struct h2_limits){.head_bytes = (size_t)limits->head,
-                              .target_bytes = (size_t)limits->target,
-                              .fields = (size_t)limits->fields};
+    return head_limits_h2(&front_h2_settings(front)->limits, HEAD_OF_REQUEST);
 }
 
 static struct h2_stream *find(nghttp2_session *h2, int32_t id)
@@ -37,7 +34,6 @@ static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
     stream->front = front;
     stream->id = id;
     stream->exchange = x;
-    x->is_plain_error = true; /* until its head has come */
     stream->opened_us = stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
     stream->urgency = H2_URGENCY_DEFAULT;
     list_init(&stream->woken);
@@ -129,13 +125,20 @@ static bool refuse(struct h2_stream *stream, enum h2_error error)
     struct front_h2 *front = stream->front;
     struct exchange *x = stream->exchange;
     unsigned status = h2_error_status(error);
+    const char *mend = head_limits_mend_h2(error, HEAD_OF_REQUEST);
+    const char *detail =
+        stream->section.error == error ? h2_section_detail(&stream->section) : h2_error_text(error);
 
+    if (!stream->is_head_done) {
+        h2_section_glimpse(&stream->section, &x->request);
+    }
     stream->is_head_done = true;
+    x->is_malformed = true;
     if (status != 0) {
-        exchange_refuse(x, status, false, h2_error_word(error), h2_error_text(error), NULL);
+        exchange_refuse(x, status, false, h2_error_word(error), detail, mend);
         return front_h2_charge(front, H2_EVENT_TOO_LARGE);
     }
-    x->trouble = (struct trouble){h2_error_word(error), h2_error_text(error), NULL};
+    x->trouble = (struct trouble){h2_error_word(error), detail, mend};
     front_h2_abandon(stream, NULL);
     front_h2_reset(stream, NGHTTP2_PROTOCOL_ERROR);
     return front_h2_charge(front, H2_EVENT_MALFORMED);
@@ -184,7 +187,6 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
         return refuse(stream, error);
     }
     stream->is_head_done = true;
-    x->is_plain_error = false;
     set_priority(stream, request);
     if (websocket_is_asked(x)) {
         websocket_add_key(x);
@@ -744,7 +746,8 @@ static nghttp2_option *make_option(const struct limits_settings *limits)
     /* h2_fields.c checks messages, so that each refusal is ours to name and to test. */
     nghttp2_option_set_no_http_messaging(option, 1);
     /* The gateway's own fields come on top of what a server may send. */
-    nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
+    nghttp2_option_set_max_send_header_block_length(option,
+                                                    (size_t)limits->response_head * 2 + 65536);
     leave_floods_to_the_budget(option);
     see_unknown_frames(option);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);

@@ -62,6 +62,15 @@ REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to htt
        "let the client send Host, as HTTP/1.1 requires")
 REASON(REQUEST, "gateway", "no_file", "the route's folder has no such file",
        "see that the path is right, and the file is there")
+REASON(REQUEST, "gateway", "unknown_method",
+       "the method is in no registry, and files know GET and HEAD alone",
+       "let the client use GET or HEAD, or the route forward to a server that knows the method")
+REASON(REQUEST, "gateway", "precondition_failed",
+       "the file is not the one that If-Match or If-Unmodified-Since asks for",
+       "nothing: the client has an older version, and now knows")
+REASON(REQUEST, "gateway", "range_not_satisfiable",
+       "the request asks for a part of the file that is not there",
+       "nothing: Content-Range of the answer tells the client how long the file is")
 REASON(REQUEST, "gateway", "file_unreadable", "the file is there and may not be read",
        "let the gateway's user read it (user: in the configuration; nobody by default)")
 REASON(REQUEST, "gateway", "file_cut_short", "the file became shorter while it was sent",

@@ -300,6 +300,10 @@ void static_files_open(int root_fd, const char *index, const struct http_request
     int root_error = root_fd < 0 ? errno : 0;
 
     *answer = (struct file_answer){.fd = -1};
+    if (!http_method_is_registered(request->method, request->method_name)) {
+        fail(&lookup, 501, "a method that files do not have, and this gateway does not know");
+        return;
+    }
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
         answer->status = 405;
         answer->refusal.allow = SPAN_OF("GET, HEAD");

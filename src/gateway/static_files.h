@@ -1,8 +1,10 @@
 /* Serving files: from a request to a status, fields, and the parts of an open file to send.
  *
  * Only GET and HEAD, only regular files, no listings; types, index files, conditional requests and
- * ranges (RFC 9110 sections 13 and 14). Opening and stat'ing block the worker: acceptable for local
- * disks, which is what this is for; the caller reads the body (pread or sendfile) by turns.
+ * ranges (RFC 9110 sections 13 and 14). Another registered method is answered 405, and one that is not
+ * 501 (section 15.6.2). Opening and stat'ing block the worker: acceptable
+ * for local disks, which is what this is for; the caller reads the body (pread or sendfile) by
+ * turns.
  *
  * Everything in the answer lives in the arena, which also closes the file when it is reset. */
 #ifndef TIDEGATE_GATEWAY_STATIC_FILES_H
@@ -22,7 +24,7 @@ struct file_part {
 struct file_identity;
 
 struct file_answer {
-    unsigned status;              /* 200, 206, 304, 308, 403, 404, 405, 412, 416, 500, 503 */
+    unsigned status;              /* 200, 206, 304, 308, 403, 404, 405, 412, 416, 500, 501, 503 */
     struct http_fields fields;    /* all but Content-Length, Date and Server; none with an error */
     struct refusal_facts refusal; /* with an error */
     bool has_file;           /* 200 and 206: the parts are the body. Otherwise the caller writes a
@@ -33,7 +35,7 @@ struct file_answer {
     struct file_part parts[RANGE_MAX + 1];
     size_t part_count;
     struct file_identity *identity; /* with has_file: to open it again by */
-    const char *detail; /* why, for the log, when the status is 403, 404, 500 or 503; else NULL */
+    const char *detail; /* why, for the log, where there is no file to send; else NULL */
 };
 
 /* `path` is path.match of edge/path.h; root_fd an open folder, or -1 with errno where there is none

@@ -275,28 +275,22 @@ void worker_log_done(struct worker *worker)
 
 /* ---- ids and dates ---- */
 
-static uint64_t next_random(struct worker *worker)
-{
-    /* xorshift128+: unique enough for an id; nothing secret hangs on it. */
-    uint64_t a = worker->random[0];
-    uint64_t b = worker->random[1];
-
-    worker->random[0] = b;
-    a ^= a << 23;
-    worker->random[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
-    return worker->random[1] + b;
-}
-
+/* Nobody can tell the next one from those seen: an id stands on error pages, and whoever guesses
+ * one could have it looked up. The kernel gives up to 256 bytes at once, whole and without waiting
+ * (getrandom(2)), which is enough for 16. */
 void worker_request_id(struct worker *worker, char id[REQUEST_ID_LEN + 1])
 {
     static const char digits[] = "0123456789abcdef";
 
-    for (int half = 0; half < 2; half++) {
-        uint64_t n = next_random(worker);
-        for (int i = 0; i < 16; i++) {
-            id[half * 16 + i] = digits[n & 15];
-            n >>= 4;
-        }
+    if (worker->random_left < REQUEST_ID_LEN / 2) {
+        CHECK(getrandom(worker->random, sizeof(worker->random), 0) == sizeof(worker->random));
+        worker->random_left = sizeof(worker->random);
+    }
+    worker->random_left -= REQUEST_ID_LEN / 2;
+    const unsigned char *bytes = worker->random + worker->random_left;
+    for (size_t i = 0; i < REQUEST_ID_LEN / 2; i++) {
+        id[2 * i] = digits[bytes[i] >> 4];
+        id[2 * i + 1] = digits[bytes[i] & 15];
     }
     id[REQUEST_ID_LEN] = '\0';
 }
@@ -363,10 +357,6 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->drain_message.fn = on_drain_message;
     worker->stop_message.fn = on_stop_message;
-    if (getrandom(worker->random, sizeof(worker->random), 0) != sizeof(worker->random)) {
-        worker->random[0] = loop_clock_us();
-    }
-    worker->random[1] |= 1; /* the state must not be all zero */
     worker->upstreams = xcalloc(snapshot->backend_count, sizeof(*worker->upstreams));
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         upstream_init(&worker->upstreams[i], &snapshot->backends[i]);

@@ -55,7 +55,8 @@ struct worker {
     struct strbuf log;
     struct access_clock log_clock;
     struct timer log_timer;
-    uint64_t random[2];
+    unsigned char random[256]; /* for request ids; used up from the end */
+    size_t random_left;
     time_t date_second;
     char date[32];     /* the Date field's value */
     char *file_buffer; /* NULL until a file was served over TLS */

@@ -151,6 +151,16 @@ const struct http_field *http_fields_find_name(const struct http_fields *fields,
     return NULL;
 }
 
+struct span http_fields_last_value(const struct http_fields *fields, enum http_field_id id)
+{
+    for (size_t i = fields->count; i-- > 0;) {
+        if (fields->items[i].id == id) {
+            return fields->items[i].value;
+        }
+    }
+    return span_make(NULL, 0);
+}
+
 static bool list_has(struct span list, struct span token)
 {
     struct span part;

@@ -3,6 +3,7 @@
 #include "http/chars.h"
 #include "http/fields.h"
 #include "http/h1_internal.h"
+#include "http/refused.h"
 
 /*   SIZE -;-> EXT_NAME -=-> EXT_VALUE -> EXT_TOKEN
  *    |         ^    |           '------> EXT_QUOTED <-> EXT_ESCAPE
@@ -188,19 +189,20 @@ static enum h1_error finish_trailers(struct h1_chunked *decoder, const struct h1
 {
     struct http_fields found = {0};
     uint64_t repeated = 0;
-    const char *bytes = decoder->trailer_bytes;
-    enum h1_error error = h1_parse_fields(bytes, bytes + decoder->trailer_len, limits->fields,
-                                          arena, &found, &repeated);
+    const char *at = decoder->trailer_bytes;
+    const char *end = at + decoder->trailer_len;
+    enum h1_error error = h1_parse_fields(&at, end, limits->fields, arena, &found, &repeated);
 
     if (error != H1_OK) {
+        decoder->refused = at < end ? span_make(at, 1) : span_make(NULL, 0);
+        decoder->refused_at = (uint64_t)(at - decoder->trailer_bytes);
+        decoder->is_in_trailers = true;
         return error == H1_TOO_MANY_FIELDS ? error : H1_BAD_TRAILER;
     }
-    for (size_t i = 0; i < found.count; i++) {
-        if (!http_field_may_be_trailer(&found.items[i])) {
-            return H1_BAD_TRAILER;
-        }
-    }
     for (size_t i = 0; trailers != NULL && i < found.count; i++) {
+        if (!http_field_may_be_trailer(&found.items[i])) {
+            continue;
+        }
         http_fields_add(trailers, arena, FIELD_OTHER, found.items[i].name, found.items[i].value);
     }
     return H1_OK;
@@ -251,6 +253,7 @@ enum h1_chunked_result h1_chunked_decode(struct h1_chunked *decoder, struct span
             size_t n = in.len - at < decoder->left ? in.len - at : (size_t)decoder->left;
             *data = span_make(in.ptr + at, n);
             *used = at + n;
+            decoder->seen += *used;
             decoder->left -= n;
             decoder->state = decoder->left != 0 ? STATE_DATA : STATE_DATA_CR;
             return H1_CHUNKED_DATA;
@@ -271,10 +274,27 @@ enum h1_chunked_result h1_chunked_decode(struct h1_chunked *decoder, struct span
         at += taken;
         if (*error != H1_OK) {
             decoder->state = STATE_FAILED;
+            if (decoder->refused.ptr == NULL && *error != H1_TRAILERS_TOO_LARGE) {
+                decoder->refused = span_make(in.ptr + at - 1, 1);
+                decoder->refused_at = decoder->seen + at - 1;
+            }
             *used = at;
             return H1_CHUNKED_BAD;
         }
     }
     *used = at;
+    decoder->seen += at;
     return decoder->state == STATE_END ? H1_CHUNKED_END : H1_CHUNKED_MORE;
+}
+
+const char *h1_chunked_detail(const struct h1_chunked *decoder, enum h1_error error,
+                              struct arena *arena)
+{
+    const char *text = h1_error_text(error);
+
+    if (decoder->refused.ptr == NULL || error == H1_TOO_MANY_FIELDS) {
+        return text;
+    }
+    return http_refused_text(text, decoder->is_in_trailers ? "the trailers" : "the chunked body",
+                             (size_t)decoder->refused_at, decoder->refused, arena);
 }

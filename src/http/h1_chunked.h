@@ -19,9 +19,13 @@ struct h1_chunked {
     uint8_t digits;      /* private */
     uint16_t line_bytes; /* private: of the size line so far */
     uint64_t left;       /* of the chunk under way */
+    uint64_t seen;       /* private: bytes used in earlier calls */
     char *trailer_bytes; /* private: trailers as they come; in the arena */
     size_t trailer_len;
     size_t trailer_capacity;
+    struct span refused; /* private: after BAD the byte that is wrong; ptr NULL: none */
+    bool is_in_trailers; /* private */
+    uint64_t refused_at; /* private: where, from the first chunk on */
 };
 
 enum h1_chunked_result {
@@ -32,12 +36,16 @@ enum h1_chunked_result {
 };
 
 void h1_chunked_init(struct h1_chunked *decoder);
+/* After BAD: h1_error_text with the byte. In the arena, or static. */
+const char *h1_chunked_detail(const struct h1_chunked *decoder, enum h1_error error,
+                              struct arena *arena);
 /* Not to be called again after BAD; after END it uses nothing and returns END.
  *
  * *used counts the bytes of `in` consumed by this call, the run in *data included. Trailers are
  * added to *trailers when END is returned (NULL: checked and dropped). Fields that framing,
- * routing, identity or the content's meaning rest on are refused among them (RFC 9110
- * section 6.5.1): whatever has an id in message.h, Cache-Control, Content-Encoding and the like.
+ * routing, identity or the content's meaning rest on are left out (RFC 9110 section 6.5.1: "MUST
+ * NOT be generated as a trailer field", "MUST ignore"): whatever has an id in message.h,
+ * Cache-Control, Content-Encoding and the like. A malformed line is an error, whatever its field.
  * Those that the head's Connection names are marked by http_trailers_mark. */
 enum h1_chunked_result h1_chunked_decode(struct h1_chunked *decoder, struct span in,
                                          const struct h1_limits *limits, struct arena *arena,

@@ -14,9 +14,9 @@ H1_ERROR(H1_BAD_TARGET, 400, "target",
 H1_ERROR(H1_BAD_VERSION, 400, "version",
          "the version is not HTTP/ DIGIT . DIGIT (RFC 9112 section 2.3)")
 H1_ERROR(H1_UNSUPPORTED_VERSION, 505, "unsupported_version",
-         "the version is neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 section 15.6.6)")
+         "the version is not HTTP/1.x (RFC 9110 section 15.6.6)")
 H1_ERROR(H1_BAD_STATUS_LINE, 400, "status_line",
-         "the status line is not VERSION SP 3DIGIT SP [reason] (RFC 9112 section 4)")
+         "the status line is not VERSION SP 3DIGIT [SP reason] (RFC 9112 section 4)")
 H1_ERROR(H1_BAD_FIELD_NAME, 400, "field_name",
          "a field line has no colon, or its name is empty, is not a token or has space before the "
          "colon (RFC 9112 section 5.1)")
@@ -35,12 +35,16 @@ H1_ERROR(H1_BAD_HOST_CONFLICT, 400, "host_conflict",
 H1_ERROR(H1_BAD_CONTENT_LENGTH, 400, "content_length",
          "Content-Length is not a decimal number below 2^63 (RFC 9110 section 8.6)")
 H1_ERROR(H1_BAD_CONFLICTING_LENGTH, 400, "conflicting_length",
-         "Content-Length is repeated or a list (RFC 9112 section 6.3)")
+         "Content-Length is repeated or a list, in a request or with different numbers "
+         "(RFC 9112 section 6.3)")
 H1_ERROR(H1_BAD_LENGTH_AND_CODING, 400, "length_and_coding",
          "the message has both Content-Length and Transfer-Encoding (RFC 9112 section 6.1)")
-H1_ERROR(
-    H1_BAD_TRANSFER_ENCODING, 400, "transfer_encoding",
-    "Transfer-Encoding is not one single \"chunked\", or may not be here (RFC 9112 section 6.1)")
+H1_ERROR(H1_BAD_TRANSFER_ENCODING, 400, "transfer_encoding",
+         "Transfer-Encoding does not end in one single \"chunked\", or may not be here "
+         "(RFC 9112 sections 6.1 and 6.3)")
+H1_ERROR(H1_UNKNOWN_CODING, 501, "unknown_coding",
+         "Transfer-Encoding names a coding besides \"chunked\", which is the only one known here "
+         "(RFC 9112 section 6.1)")
 H1_ERROR(
     H1_BAD_CONNECTION, 400, "connection",
     "Connection is not a list of at most 32 tokens, or names a field that belongs to the whole "
@@ -57,9 +61,7 @@ H1_ERROR(H1_BAD_CHUNK_EXTENSION, 400, "chunk_extension",
          "(RFC 9112 section 7.1.1)")
 H1_ERROR(H1_BAD_CHUNK_END, 400, "chunk_end",
          "a chunk's data is not followed by CR LF (RFC 9112 section 7.1)")
-H1_ERROR(
-    H1_BAD_TRAILER, 400, "trailer",
-    "a trailer line is malformed or a field that may not be a trailer (RFC 9110 section 6.5.1)")
+H1_ERROR(H1_BAD_TRAILER, 400, "trailer", "a trailer line is malformed (RFC 9112 section 7.1.2)")
 H1_ERROR(H1_HEAD_TOO_LARGE, 431, "head_too_large", "the head is larger than its limit")
 H1_ERROR(H1_TARGET_TOO_LONG, 414, "target_too_long", "the request target is longer than its limit")
 H1_ERROR(H1_TOO_MANY_FIELDS, 431, "too_many_fields", "the message has more fields than its limit")

@@ -20,7 +20,7 @@ static inline bool is_space(char c)
 }
 
 /* field-line = field-name ":" OWS field-value OWS (RFC 9112 section 5). Fills the field and moves
- * *at behind the CR LF. */
+ * *at behind the CR LF, or to the byte that is wrong. */
 static inline enum h1_error parse_line(const char **at, const char *end, struct http_field *field)
 {
     const char *start = *at;
@@ -30,6 +30,7 @@ static inline enum h1_error parse_line(const char **at, const char *end, struct 
         p++;
     }
     if (UNLIKELY(*p != ':' || p == start)) {
+        *at = p;
         return bad_name(start, p);
     }
     field->name = span_make(start, (size_t)(p - start));
@@ -40,6 +41,7 @@ static inline enum h1_error parse_line(const char **at, const char *end, struct 
     const char *value = p;
     p = http_value_end(p, end);
     if (UNLIKELY(*p != '\r' || p[1] != '\n')) {
+        *at = p;
         return *p == '\r' || *p == '\n' ? H1_BAD_LINE_END : H1_BAD_FIELD_VALUE;
     }
     *at = p + 2;
@@ -50,14 +52,23 @@ static inline enum h1_error parse_line(const char **at, const char *end, struct 
     return H1_OK;
 }
 
-enum h1_error h1_parse_fields(const char *at, const char *end, size_t limit, struct arena *arena,
-                              struct http_fields *fields, uint64_t *repeated)
+enum h1_error h1_check_line(const char **at, const char *end)
 {
+    struct http_field field;
+
+    return parse_line(at, end, &field);
+}
+
+enum h1_error h1_parse_fields(const char **where, const char *end, size_t limit,
+                              struct arena *arena, struct http_fields *fields, uint64_t *repeated)
+{
+    const char *at = *where;
     uint64_t present = fields->present;
     size_t count = fields->count;
 
     while (at < end && *at != '\r') {
         if (UNLIKELY(count == limit)) {
+            *where = at;
             return H1_TOO_MANY_FIELDS;
         }
         if (UNLIKELY(count == fields->capacity)) {
@@ -67,6 +78,7 @@ enum h1_error h1_parse_fields(const char *at, const char *end, size_t limit, str
         struct http_field *field = &fields->items[count];
         enum h1_error error = parse_line(&at, end, field);
         if (UNLIKELY(error != H1_OK)) {
+            *where = at;
             return error;
         }
         field->id = http_field_id(field->name);
@@ -77,6 +89,7 @@ enum h1_error h1_parse_fields(const char *at, const char *end, size_t limit, str
     }
     fields->count = count;
     fields->present = present;
+    *where = at;
     /* Anything but the last CR LF here is a CR that is not followed by LF, or an empty line in
      * front of what our caller took for the end. */
     return end - at == 2 && at[1] == '\n' ? H1_OK : H1_BAD_LINE_END;

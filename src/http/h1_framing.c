@@ -58,7 +58,7 @@ static enum h1_error take_option(struct http_fields *fields, struct span option,
 }
 
 static enum h1_error parse_connection(struct http_fields *fields,
-                                      struct connection_options *options)
+                                      struct connection_options *options, struct span *refused)
 {
     size_t options_left = H1_CONNECTION_OPTIONS_MAX;
 
@@ -74,6 +74,7 @@ static enum h1_error parse_connection(struct http_fields *fields,
         }
         while (span_split(&rest, ',', &option)) {
             option = span_trim(option);
+            *refused = option;
             if (options_left-- == 0) {
                 return H1_BAD_CONNECTION;
             }
@@ -96,18 +97,87 @@ static bool is_persistent(enum http_version version, const struct connection_opt
     return !options->close && (version != HTTP_1_0 || options->keep_alive);
 }
 
-/* Content-Length = 1*DIGIT (RFC 9110 section 8.6). A list of equal values may be taken for one by
- * RFC 9112 section 6.3; somebody else may take its first or its last, so it is refused. So is
- * what 19 digits cannot hold, leading zeros included. */
-static enum h1_error parse_length(struct span value, uint64_t *length)
+/* Content-Length = 1*DIGIT (RFC 9110 section 8.6). What 19 digits cannot hold is refused, leading
+ * zeros included. */
+static bool parse_number(struct span value, uint64_t *length)
 {
-    if (memchr(value.ptr, ',', value.len) != NULL) {
-        return H1_BAD_CONFLICTING_LENGTH;
+    return value.len <= 19 && span_to_u64(value, INT64_MAX, length);
+}
+
+/* RFC 9110 section 8.6: several lines, or a list, of "identical decimal values" may be taken for
+ * one. From a server they are: that is one of its modules writing the field again. Not from a
+ * client, who may be out to find somebody that takes the first or the last of them. */
+bool http_merge_lengths(struct http_fields *fields, uint64_t *length, struct span *refused)
+{
+    bool has_one = false;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        struct http_field *field = &fields->items[i];
+        struct span rest = field->value;
+        struct span part;
+        if (field->id != FIELD_CONTENT_LENGTH) {
+            continue;
+        }
+        field->is_hop_by_hop = has_one;
+        while (span_split(&rest, ',', &part)) {
+            uint64_t number;
+            part = span_trim(part);
+            if (!parse_number(part, &number) || (has_one && number != *length)) {
+                *refused = field->value;
+                return false;
+            }
+            field->value = !has_one ? part : field->value;
+            has_one = true;
+            *length = number;
+        }
     }
-    if (value.len > 19 || !span_to_u64(value, INT64_MAX, length)) {
-        return H1_BAD_CONTENT_LENGTH;
+    return true;
+}
+
+/* `repeated` or a list. */
+static enum h1_error parse_lengths(struct http_fields *fields, bool is_request, uint64_t *length,
+                                   struct span *refused)
+{
+    struct span value = http_fields_last_value(fields, FIELD_CONTENT_LENGTH);
+    bool is_several = memchr(value.ptr, ',', value.len) != NULL ||
+                      http_fields_find(fields, FIELD_CONTENT_LENGTH)->value.ptr != value.ptr;
+
+    if (LIKELY(!is_several) || is_request) {
+        *refused = value;
+        return is_several                     ? H1_BAD_CONFLICTING_LENGTH
+               : !parse_number(value, length) ? H1_BAD_CONTENT_LENGTH
+                                              : H1_OK;
     }
-    return H1_OK;
+    return http_merge_lengths(fields, length, refused) ? H1_OK : H1_BAD_CONFLICTING_LENGTH;
+}
+
+/* Transfer-Encoding = #transfer-coding (RFC 9112 section 6.1), in any number of lines. A request
+ * whose last coding is not "chunked" has no end that could be told: 400 by section 6.3. Another
+ * coding in front of it is one that is not known here: 501 by section 6.1. An empty element,
+ * "chunked" with a parameter, or anything behind it, is read in two ways. */
+static enum h1_error parse_codings(const struct http_fields *fields)
+{
+    bool is_chunked = false;
+    bool has_other = false;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        struct span rest = fields->items[i].value;
+        struct span coding;
+        if (fields->items[i].id != FIELD_TRANSFER_ENCODING) {
+            continue;
+        }
+        while (span_split(&rest, ',', &coding)) {
+            coding = span_trim(coding);
+            struct span name = span_trim(span_head(coding, span_find(coding, ';')));
+            if (is_chunked || !http_is_token(name) ||
+                (span_ieq(name, word_chunked) && name.len != coding.len)) {
+                return H1_BAD_TRANSFER_ENCODING;
+            }
+            is_chunked = span_ieq(name, word_chunked);
+            has_other |= !is_chunked;
+        }
+    }
+    return !is_chunked ? H1_BAD_TRANSFER_ENCODING : has_other ? H1_UNKNOWN_CODING : H1_OK;
 }
 
 struct framing {
@@ -118,8 +188,9 @@ struct framing {
 
 /* RFC 9112 section 6.3, and stricter: whatever two recipients could read in two ways is an
  * error. */
-static enum h1_error parse_framing(const struct http_fields *fields, uint64_t repeated,
-                                   enum http_version version, struct framing *framing)
+static enum h1_error parse_framing(struct http_fields *fields, bool is_request,
+                                   enum http_version version, struct framing *framing,
+                                   struct span *refused)
 {
     const uint64_t both = FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING);
 
@@ -127,24 +198,22 @@ static enum h1_error parse_framing(const struct http_fields *fields, uint64_t re
     if (LIKELY((fields->present & both) == 0)) {
         return H1_OK;
     }
-    if ((repeated & FIELD_BIT(FIELD_CONTENT_LENGTH)) != 0) {
-        return H1_BAD_CONFLICTING_LENGTH;
+    if (http_fields_has(fields, FIELD_CONTENT_LENGTH)) {
+        enum h1_error error = parse_lengths(fields, is_request, &framing->length, refused);
+        if (error != H1_OK) {
+            return error;
+        }
+        framing->has_length = true;
     }
+    if (!http_fields_has(fields, FIELD_TRANSFER_ENCODING)) {
+        return H1_OK;
+    }
+    *refused = http_fields_last_value(fields, FIELD_TRANSFER_ENCODING);
     if ((fields->present & both) == both) {
         return H1_BAD_LENGTH_AND_CODING;
     }
-    if (http_fields_has(fields, FIELD_CONTENT_LENGTH)) {
-        const struct http_field *field = http_fields_find(fields, FIELD_CONTENT_LENGTH);
-        framing->has_length = true;
-        return parse_length(field->value, &framing->length);
-    }
-    const struct http_field *field = http_fields_find(fields, FIELD_TRANSFER_ENCODING);
-    if ((repeated & FIELD_BIT(FIELD_TRANSFER_ENCODING)) != 0 || version == HTTP_1_0 ||
-        !span_ieq(field->value, word_chunked)) {
-        return H1_BAD_TRANSFER_ENCODING;
-    }
     framing->is_chunked = true;
-    return H1_OK;
+    return version == HTTP_1_0 ? H1_BAD_TRANSFER_ENCODING : parse_codings(fields);
 }
 
 /* Upgrade = #protocol; protocol = protocol-name [ "/" protocol-version ], both tokens (RFC 9110
@@ -194,11 +263,12 @@ static enum h1_error parse_expect(struct http_request *request, uint64_t repeate
     return H1_OK;
 }
 
-enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated)
+static enum h1_error settle_request(struct http_request *request, uint64_t repeated)
 {
     struct framing framing;
     struct connection_options options;
-    enum h1_error error = parse_framing(&request->fields, repeated, request->version, &framing);
+    enum h1_error error =
+        parse_framing(&request->fields, true, request->version, &framing, &request->refused);
 
     if (UNLIKELY(error != H1_OK)) {
         return error;
@@ -209,7 +279,7 @@ enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated)
                                              : HTTP_FRAMING_NONE;
     request->content_length = framing.length;
     request->has_content_length = framing.has_length;
-    error = parse_connection(&request->fields, &options);
+    error = parse_connection(&request->fields, &options, &request->refused);
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
@@ -219,41 +289,68 @@ enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated)
     if (UNLIKELY(options.upgrade && request->version == HTTP_1_1)) {
         error = parse_upgrade(&request->fields, repeated, &request->upgrade);
         if (error != H1_OK) {
+            request->refused = http_fields_last_value(&request->fields, FIELD_UPGRADE);
             return error;
         }
     }
-    return parse_expect(request, repeated);
+    error = parse_expect(request, repeated);
+    if (UNLIKELY(error != H1_OK)) {
+        request->refused = http_fields_last_value(&request->fields, FIELD_EXPECT);
+    }
+    return error;
 }
 
-/* RFC 9112 section 6.3: the responses that end with their head whatever the fields say. */
-static bool never_has_body(const struct http_response *response, enum http_method request_method)
+enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated)
 {
-    return response->status < 200 || response->status == 204 ||
-           (request_method == HTTP_CONNECT && response->status < 300);
+    enum h1_error error = settle_request(request, repeated);
+
+    if (LIKELY(error == H1_OK)) {
+        request->refused = span_make(NULL, 0);
+    }
+    return error;
 }
 
-static enum h1_error settle_framing(struct http_response *response, enum http_method request_method,
-                                    uint64_t repeated)
+/* A response that ends with its head (http_response_is_bodiless), and that may not say how long a
+ * body is: 1xx, 204, 205 and CONNECT's 2xx. What it says nevertheless means nothing (RFC 9112
+ * section 6.3, rule 1), but for what may come behind it. */
+static void settle_bodiless(struct http_response *response)
 {
+    struct http_fields *fields = &response->fields;
+    struct span length = http_fields_last_value(fields, FIELD_CONTENT_LENGTH);
+
+    response->announces_body = http_fields_has(fields, FIELD_TRANSFER_ENCODING) ||
+                               (length.ptr != NULL && !span_eq(length, SPAN_OF("0")));
+    mark_named(fields, FIELD_CONTENT_LENGTH, SPAN_OF(""));
+    if (response->status == 205) {
+        /* Without a length it would end with the connection. */
+        response->announces_body |= length.ptr == NULL;
+        response->has_content_length = true;
+    }
+}
+
+static enum h1_error settle_framing(struct http_response *response, enum http_method request_method)
+{
+    bool is_bodiless = http_response_is_bodiless(response->status, request_method);
+    bool has_length = response->status == 304 || request_method == HTTP_HEAD;
     struct framing framing;
-    enum h1_error error = parse_framing(&response->fields, repeated, response->version, &framing);
 
+    response->framing = HTTP_FRAMING_NONE;
+    if (UNLIKELY(is_bodiless && (!has_length || response->status < 200 || response->status == 204 ||
+                                 response->status == 205))) {
+        settle_bodiless(response);
+        return H1_OK;
+    }
+    enum h1_error error =
+        parse_framing(&response->fields, false, response->version, &framing, &response->refused);
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
-    response->framing = HTTP_FRAMING_NONE;
-    if (UNLIKELY(never_has_body(response, request_method))) {
-        /* RFC 9112 section 6.1: a server must not send Transfer-Encoding here; RFC 9110
-         * section 8.6: nor Content-Length, which does no harm once it is dropped. */
-        mark_named(&response->fields, FIELD_CONTENT_LENGTH, SPAN_OF(""));
-        return framing.is_chunked ? H1_BAD_TRANSFER_ENCODING : H1_OK;
-    }
     response->content_length = framing.length;
     response->has_content_length = framing.has_length;
-    if (request_method == HTTP_HEAD || response->status == 304) {
-        return H1_OK;
-    }
-    if (framing.is_chunked) {
+    if (is_bodiless) {
+        /* A HEAD's answer says what GET would have got; a 304 has no reason to name a coding. */
+        response->announces_body = framing.is_chunked && response->status == 304;
+    } else if (framing.is_chunked) {
         response->framing = HTTP_FRAMING_CHUNKED;
     } else if (!framing.has_length) {
         response->framing = HTTP_FRAMING_CLOSE;
@@ -285,18 +382,20 @@ enum h1_error h1_settle_response(struct http_response *response, enum http_metho
                                  uint64_t repeated)
 {
     struct connection_options options;
-    enum h1_error error = settle_framing(response, request_method, repeated);
+    enum h1_error error = settle_framing(response, request_method);
 
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
-    error = parse_connection(&response->fields, &options);
+    error = parse_connection(&response->fields, &options, &response->refused);
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
-    response->keep_alive =
-        is_persistent(response->version, &options) && response->framing != HTTP_FRAMING_CLOSE;
+    response->refused = span_make(NULL, 0);
+    response->keep_alive = is_persistent(response->version, &options) &&
+                           response->framing != HTTP_FRAMING_CLOSE && !response->announces_body;
     if (UNLIKELY(response->status == 101)) {
+        response->refused = http_fields_last_value(&response->fields, FIELD_UPGRADE);
         return settle_switching(response, repeated, &options);
     }
     /* What could be switched to, if it can be read; nothing depends on it. */

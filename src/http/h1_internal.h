@@ -7,9 +7,12 @@
 
 /* Field lines up to and with the empty line, which must be the last bytes before `end`: the bytes
  * must end in CR LF, so that every loop over them meets a byte that stops it. Adds to *fields;
- * *repeated gets the bit of each id that was there before. */
-enum h1_error h1_parse_fields(const char *at, const char *end, size_t limit, struct arena *arena,
+ * *repeated gets the bit of each id that was there before. On an error *at is the byte it is about.
+ */
+enum h1_error h1_parse_fields(const char **at, const char *end, size_t limit, struct arena *arena,
                               struct http_fields *fields, uint64_t *repeated) MUST_CHECK;
+/* One field line, of which nothing is kept. Moves *at behind it, or to the byte that is wrong. */
+enum h1_error h1_check_line(const char **at, const char *end) MUST_CHECK;
 
 /* Splits target into path, query, scheme and authority, host and port, by its form. */
 enum h1_error h1_parse_target(struct http_request *request) MUST_CHECK;

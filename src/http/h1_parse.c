@@ -1,5 +1,7 @@
 #include "http/h1_parse.h"
 
+#include <string.h>
+
 #include "http/chars.h"
 #include "http/h1_internal.h"
 
@@ -12,6 +14,18 @@ struct head_window {
     enum h1_error error;
 };
 
+/* A first line that can only be over its limit: because of its target, or of what is no target? */
+static enum h1_error long_line_error(struct span line, const struct h1_limits *limits)
+{
+    struct span target = span_skip(line, span_find(line, ' '));
+
+    if (target.len == 0) {
+        return H1_BAD_REQUEST_LINE;
+    }
+    target = span_skip(target, 1);
+    return span_find(target, ' ') > limits->target_bytes ? H1_TARGET_TOO_LONG : H1_BAD_REQUEST_LINE;
+}
+
 static struct head_window head_window(struct span bytes, const struct h1_limits *limits,
                                       bool is_request, size_t start, size_t from)
 {
@@ -23,7 +37,9 @@ static struct head_window head_window(struct span bytes, const struct h1_limits 
     }
     if (is_request && window.stop - start > line_max && from - start <= line_max &&
         memchr(bytes.ptr + start, '\n', line_max + 1) == NULL) {
-        window = (struct head_window){start + line_max + 1, H1_TARGET_TOO_LONG};
+        window = (struct head_window){
+            start + line_max + 1,
+            long_line_error(span_make(bytes.ptr + start, line_max + 1), limits)};
     }
     return window;
 }
@@ -67,24 +83,29 @@ static enum h1_head_result find_end(const char *start, const char **at, const ch
     return H1_HEAD_MORE;
 }
 
-/* Whether the first bytes can be no HTTP/1 message's: a server's banner, another protocol. Told at
- * once, rather than when a line end or a deadline comes. CR, LF and NUL are find_end's business. */
-static enum h1_error check_beginning(struct span bytes, bool is_request)
+/* Whether the first bytes can be no HTTP/1 message's: a server's banner, another protocol, a method
+ * that does not end. Told at once, rather than when a line end or a deadline comes; *at is where.
+ * CR, LF and NUL are find_end's business. */
+static enum h1_error check_beginning(struct span bytes, bool is_request, size_t *at)
 {
     static const char protocol[] = "HTTP/";
-    size_t most = is_request ? H1_METHOD_MAX : sizeof(protocol) - 1;
+    size_t most = is_request ? H1_METHOD_MAX + 1 : sizeof(protocol) - 1;
 
     for (size_t i = 0; i < bytes.len && i < most; i++) {
         char c = bytes.ptr[i];
         if (c == '\r' || c == '\n' || c == '\0' || (is_request && c == ' ')) {
             break;
         }
-        if (is_request ? !http_is(c, HTTP_TOKEN) : c != protocol[i]) {
+        *at = i;
+        if (is_request ? !http_is(c, HTTP_TOKEN) || i == H1_METHOD_MAX : c != protocol[i]) {
             return is_request ? H1_BAD_METHOD : H1_BAD_STATUS_LINE;
         }
     }
     return H1_OK;
 }
+
+static enum h1_error judge_lines(struct span bytes, size_t first, size_t from, size_t to,
+                                 const struct h1_limits *limits, bool is_request, size_t *where);
 
 enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limits, bool is_request,
                                 size_t *scanned, size_t *start, size_t *head_len,
@@ -102,8 +123,10 @@ enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limit
     if (bytes.len <= from) {
         return H1_HEAD_MORE;
     }
+    size_t wrong = 0;
     if (*scanned <= first + H1_METHOD_MAX &&
-        (*error = check_beginning(span_skip(bytes, first), is_request)) != H1_OK) {
+        (*error = check_beginning(span_skip(bytes, first), is_request, &wrong)) != H1_OK) {
+        *scanned = first + wrong;
         return H1_HEAD_BAD;
     }
     window = head_window(bytes, limits, is_request, first, from);
@@ -112,11 +135,18 @@ enum h1_head_result h1_head_end(struct span bytes, const struct h1_limits *limit
     size_t seen = (size_t)(at - bytes.ptr);
     if (UNLIKELY(has_nul(bytes, from, seen))) {
         *error = nul_error(bytes, first, is_request);
-        return H1_HEAD_BAD;
-    }
-    if (result == H1_HEAD_MORE && window.error != H1_OK) {
+        seen = (size_t)((const char *)memchr(bytes.ptr + from, '\0', seen - from) - bytes.ptr);
+        result = H1_HEAD_BAD;
+    } else if (result == H1_HEAD_MORE && window.error != H1_OK) {
         *error = window.error;
-        return H1_HEAD_BAD;
+        result = H1_HEAD_BAD;
+    }
+    if (result != H1_HEAD_COMPLETE) {
+        enum h1_error earlier = judge_lines(bytes, first, from, seen, limits, is_request, &seen);
+        if (earlier != H1_OK) {
+            *error = earlier;
+            result = H1_HEAD_BAD;
+        }
     }
     *scanned = seen;
     *head_len = seen - first;
@@ -147,10 +177,11 @@ static enum h1_error parse_version(const char *at, const char *end, char delimit
     if (!ascii_is_digit(at[5]) || at[6] != '.' || !ascii_is_digit(at[7]) || at[8] != delimiter) {
         return H1_BAD_VERSION;
     }
-    if (at[5] != '1' || at[7] > '1') {
+    if (at[5] != '1') {
         return H1_UNSUPPORTED_VERSION;
     }
-    *version = at[7] == '1' ? HTTP_1_1 : HTTP_1_0;
+    /* RFC 9110 section 2.5: a minor version that is higher than ours is to be taken as ours. */
+    *version = at[7] != '0' ? HTTP_1_1 : HTTP_1_0;
     return H1_OK;
 }
 
@@ -169,8 +200,10 @@ static enum h1_error parse_method(const char **at, struct http_request *request)
     }
     request->method_name = span_make(*at, (size_t)(p - *at));
     if (UNLIKELY(*p != ' ' || p == *at || p - *at > H1_METHOD_MAX)) {
+        bool is_empty = p == *at;
+        *at = p - *at > H1_METHOD_MAX ? *at + H1_METHOD_MAX : p;
         return is_bad_line_end(p)                      ? H1_BAD_LINE_END
-               : *p == '\r' || (*p == ' ' && p == *at) ? H1_BAD_REQUEST_LINE
+               : *p == '\r' || (*p == ' ' && is_empty) ? H1_BAD_REQUEST_LINE
                                                        : H1_BAD_METHOD;
     }
     request->method = http_method_from(request->method_name);
@@ -190,6 +223,7 @@ static enum h1_error take_target(const char **at, const struct h1_limits *limits
     }
     request->target = span_make(*at, (size_t)(p - *at));
     if (UNLIKELY(*p != ' ' || p == *at)) {
+        *at = p;
         return is_bad_line_end(p)        ? H1_BAD_LINE_END
                : *p == '\r' || *p == ' ' ? H1_BAD_REQUEST_LINE /* HTTP/0.9; two spaces */
                                          : H1_BAD_TARGET;
@@ -201,15 +235,31 @@ static enum h1_error take_target(const char **at, const struct h1_limits *limits
     return H1_OK;
 }
 
-/* "GET /a b HTTP/1.1" is a request line of too many parts, "GET / HTTP/1.1 " a bad version. */
-static enum h1_error bad_version(const char *at, const char *end)
+/* The first byte at which what is here is no version any more. */
+static const char *version_end(const char *at)
 {
-    const char *p = http_value_end(at, end);
+    static const char form[] = "HTTP/0.0";
+
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+        if (form[i] == '0' ? !ascii_is_digit(at[i]) : at[i] != form[i]) {
+            return at + i;
+        }
+    }
+    return at + sizeof(form) - 1;
+}
+
+/* "GET /a b HTTP/1.1" is a request line of too many parts, "GET / HTTP/1.1 " a bad version. */
+static enum h1_error bad_version(const char **at, const char *end)
+{
+    const char *start = *at;
+    const char *p = http_value_end(start, end);
 
     if (is_bad_line_end(p)) {
+        *at = p;
         return H1_BAD_LINE_END;
     }
-    return p - at >= 5 && memcmp(at, "HTTP/", 5) == 0 ? H1_BAD_VERSION : H1_BAD_REQUEST_LINE;
+    *at = version_end(start);
+    return p - start >= 5 && memcmp(start, "HTTP/", 5) == 0 ? H1_BAD_VERSION : H1_BAD_REQUEST_LINE;
 }
 
 /* request-line = method SP request-target SP HTTP-version (RFC 9112 section 3) */
@@ -228,10 +278,16 @@ static enum h1_error parse_request_line(const char **at, const char *end,
     }
     error = parse_version(*at, end, '\r', &request->version);
     if (UNLIKELY(error == H1_BAD_VERSION || (error == H1_OK && (*at)[9] != '\n'))) {
-        return bad_version(*at, end);
+        return bad_version(at, end);
     }
-    *at += 10;
+    *at += error == H1_OK ? 10 : 0;
     return error;
+}
+
+/* The byte that stopped the parser, unless it was the end of what it had. */
+static struct span byte_at(const char *at, const char *end)
+{
+    return at < end ? span_make(at, 1) : span_make(NULL, 0);
 }
 
 enum h1_error h1_parse_request(struct span head, const struct h1_limits *limits,
@@ -248,14 +304,16 @@ enum h1_error h1_parse_request(struct span head, const struct h1_limits *limits,
     }
     error = parse_request_line(&at, end, limits, request);
     if (UNLIKELY(error != H1_OK)) {
+        request->refused = byte_at(at, end);
         return error;
     }
     error = h1_parse_target(request);
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
-    error = h1_parse_fields(at, end, limits->fields, arena, &request->fields, &repeated);
+    error = h1_parse_fields(&at, end, limits->fields, arena, &request->fields, &repeated);
     if (UNLIKELY(error != H1_OK)) {
+        request->refused = byte_at(at, end);
         return error;
     }
     error = h1_settle_host(request, repeated, arena);
@@ -265,8 +323,25 @@ enum h1_error h1_parse_request(struct span head, const struct h1_limits *limits,
     return h1_settle_request(request, repeated);
 }
 
-/* status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space
- * behind the code is part of the rule even when no reason follows. */
+/* Why the status line is none that stops at *at. */
+static enum h1_error bad_status_line(const char **at, const char *wrong)
+{
+    *at = wrong;
+    return is_bad_line_end(wrong) ? H1_BAD_LINE_END : H1_BAD_STATUS_LINE;
+}
+
+static enum h1_error bad_status_version(const char **at, const char *end, enum h1_error error)
+{
+    const char *start = *at;
+    const char *stop = http_value_end(start, end);
+    bool is_http = stop - start >= 5 && memcmp(start, "HTTP/", 5) == 0;
+
+    *at = is_bad_line_end(stop) ? stop : version_end(start);
+    return is_bad_line_end(stop) ? H1_BAD_LINE_END : is_http ? error : H1_BAD_STATUS_LINE;
+}
+
+/* status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). Many servers
+ * leave out the second space along with the reason, and every client takes that. */
 static enum h1_error parse_status_line(const char **at, const char *end,
                                        struct http_response *response)
 {
@@ -274,30 +349,65 @@ static enum h1_error parse_status_line(const char **at, const char *end,
     enum h1_error error = parse_version(p, end, ' ', &response->version);
 
     if (UNLIKELY(error != H1_OK)) {
-        const char *stop = http_value_end(p, end);
-        bool is_http = stop - p >= 5 && memcmp(p, "HTTP/", 5) == 0;
-        return is_bad_line_end(stop) ? H1_BAD_LINE_END : is_http ? error : H1_BAD_STATUS_LINE;
+        return bad_status_version(at, end, error);
     }
     p += 9;
     unsigned status = 0;
     for (int i = 0; i < 3; i++, p++) {
         if (!ascii_is_digit(*p)) {
-            return is_bad_line_end(p) ? H1_BAD_LINE_END : H1_BAD_STATUS_LINE;
+            return bad_status_line(at, p);
         }
         status = status * 10 + (unsigned)(*p - '0');
     }
-    if (status < 100 || *p != ' ') {
-        return is_bad_line_end(p) ? H1_BAD_LINE_END : H1_BAD_STATUS_LINE;
+    if (status < 100) {
+        return bad_status_line(at, p - 3);
     }
-    const char *reason = ++p;
-    p = http_value_end(p, end);
+    if (*p != ' ' && *p != '\r') {
+        return bad_status_line(at, p);
+    }
+    const char *reason = *p == ' ' ? p + 1 : p;
+    p = http_value_end(reason, end);
     if (*p != '\r' || p[1] != '\n') {
-        return is_bad_line_end(p) ? H1_BAD_LINE_END : H1_BAD_STATUS_LINE;
+        return bad_status_line(at, p);
     }
     response->status = status;
     response->reason = span_make(reason, (size_t)(p - reason));
     *at = p + 2;
     return H1_OK;
+}
+
+/* Of a head that has not come whole: the lines that have, as far as they have not been judged, so
+ * that what nobody could mend any more is answered at once. */
+static enum h1_error judge_lines(struct span bytes, size_t first, size_t from, size_t to,
+                                 const struct h1_limits *limits, bool is_request, size_t *where)
+{
+    const char *begin = bytes.ptr + first;
+    const char *last = to > from ? memrchr(bytes.ptr + from, '\n', to - from) : NULL;
+    enum h1_error error = H1_OK;
+
+    if (last == NULL) {
+        return H1_OK;
+    }
+    const char *before = memrchr(begin, '\n', from - first);
+    const char *at = before != NULL ? before + 1 : begin;
+    if (at == begin && is_request) {
+        struct http_request request = {0};
+        error = parse_request_line(&at, last + 1, limits, &request);
+        if (error == H1_OK) {
+            error = h1_parse_target(&request);
+            at = error != H1_OK && request.refused.ptr != NULL ? request.refused.ptr : at;
+        }
+    } else if (at == begin) {
+        struct http_response response = {0};
+        error = parse_status_line(&at, last + 1, &response);
+    }
+    while (error == H1_OK && at <= last) {
+        error = h1_check_line(&at, last + 1);
+    }
+    if (error != H1_OK) {
+        *where = (size_t)(at - bytes.ptr);
+    }
+    return error;
 }
 
 enum h1_error h1_parse_response(struct span head, const struct h1_limits *limits,
@@ -315,10 +425,12 @@ enum h1_error h1_parse_response(struct span head, const struct h1_limits *limits
     }
     error = parse_status_line(&at, end, response);
     if (UNLIKELY(error != H1_OK)) {
+        response->refused = byte_at(at, end);
         return error;
     }
-    error = h1_parse_fields(at, end, limits->fields, arena, &response->fields, &repeated);
+    error = h1_parse_fields(&at, end, limits->fields, arena, &response->fields, &repeated);
     if (UNLIKELY(error != H1_OK)) {
+        response->refused = byte_at(at, end);
         return error;
     }
     return h1_settle_response(response, request_method, repeated);

@@ -63,7 +63,7 @@ static enum h1_error parse_connect(struct http_request *request)
     return request->port != 0 ? H1_OK : H1_BAD_TARGET;
 }
 
-enum h1_error h1_parse_target(struct http_request *request)
+static enum h1_error parse_form(struct http_request *request)
 {
     if (UNLIKELY(request->method == HTTP_CONNECT)) {
         return parse_connect(request);
@@ -79,6 +79,16 @@ enum h1_error h1_parse_target(struct http_request *request)
         return request->method == HTTP_OPTIONS ? H1_OK : H1_BAD_TARGET;
     }
     return parse_absolute(request);
+}
+
+enum h1_error h1_parse_target(struct http_request *request)
+{
+    enum h1_error error = parse_form(request);
+
+    if (UNLIKELY(error != H1_OK) && request->refused.ptr == NULL) {
+        request->refused = error == H1_BAD_HOST ? request->authority : request->target;
+    }
+    return error;
 }
 
 static uint16_t port_or_default(uint16_t port, struct span scheme)
@@ -107,7 +117,8 @@ static struct span lower_host(struct span host, struct arena *arena)
 /* RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
  * request message that lacks a Host header field and to any request message that contains more than
  * one Host header field line or a Host header field with an invalid field value." */
-enum h1_error h1_settle_host(struct http_request *request, uint64_t repeated, struct arena *arena)
+static enum h1_error settle_host(struct http_request *request, uint64_t repeated,
+                                 struct arena *arena)
 {
     const struct http_field *field = http_fields_find(&request->fields, FIELD_HOST);
     struct span host = {NULL, 0};
@@ -135,4 +146,14 @@ enum h1_error h1_settle_host(struct http_request *request, uint64_t repeated, st
     }
     request->host = lower_host(request->host, arena);
     return H1_OK;
+}
+
+enum h1_error h1_settle_host(struct http_request *request, uint64_t repeated, struct arena *arena)
+{
+    enum h1_error error = settle_host(request, repeated, arena);
+
+    if (UNLIKELY(error != H1_OK)) {
+        request->refused = http_fields_last_value(&request->fields, FIELD_HOST);
+    }
+    return error;
 }

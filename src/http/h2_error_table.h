@@ -31,13 +31,14 @@ H2_ERROR(H2_BAD_AUTHORITY_CONFLICT, 0, "host_conflict",
 H2_ERROR(H2_BAD_PROTOCOL, 0, "protocol",
          ":protocol stands without CONNECT, or is no token (RFC 8441 section 4)")
 H2_ERROR(H2_BAD_CONTENT_LENGTH, 0, "content_length",
-         "Content-Length is repeated, a list, or not a decimal number below 2^63")
+         "Content-Length is not a decimal number below 2^63, or there are several, in a request or "
+         "with different numbers")
 H2_ERROR(H2_BAD_LENGTH_MISMATCH, 0, "length_mismatch",
          "the body is not as long as Content-Length says (RFC 9113 section 8.1.1)")
 H2_ERROR(H2_BAD_STATUS, 0, "status", ":status is not three digits (RFC 9113 section 8.3.2)")
 H2_ERROR(H2_BAD_TRAILER, 0, "trailer",
-         "a trailer is a pseudo-field or a field that may not be one, or the trailers do not end "
-         "the stream (RFC 9113 section 8.1)")
+         "a trailer is a pseudo-field, or the trailers do not end the stream "
+         "(RFC 9113 section 8.1)")
 H2_ERROR(H2_BAD_EXPECT, 417, "expect",
          "the request expects something other than 100-continue (RFC 9110 section 10.1.1)")
 H2_ERROR(H2_HEAD_TOO_LARGE, 431, "head_too_large", "the fields are larger than their limit")

@@ -3,6 +3,7 @@
 #include "http/chars.h"
 #include "http/fields.h"
 #include "http/h1_internal.h"
+#include "http/refused.h"
 
 /* What a field costs besides its bytes: colon, space, CR LF. */
 #define FIELD_OVERHEAD 4
@@ -86,14 +87,19 @@ void h2_section_init(struct h2_section *section, struct arena *arena,
         .arena = arena, .limits = *limits, .fields = fields, .is_trailers = is_trailers};
 }
 
+static struct span *pseudo_slot(struct h2_section *section, struct span name)
+{
+    return span_eq(name, SPAN_OF(":method"))      ? &section->method
+           : span_eq(name, SPAN_OF(":path"))      ? &section->path
+           : span_eq(name, SPAN_OF(":scheme"))    ? &section->scheme
+           : span_eq(name, SPAN_OF(":authority")) ? &section->authority
+           : span_eq(name, SPAN_OF(":protocol"))  ? &section->protocol
+                                                  : NULL;
+}
+
 static enum h2_error take_pseudo(struct h2_section *section, struct span name, struct span value)
 {
-    struct span *slot = span_eq(name, SPAN_OF(":method"))      ? &section->method
-                        : span_eq(name, SPAN_OF(":path"))      ? &section->path
-                        : span_eq(name, SPAN_OF(":scheme"))    ? &section->scheme
-                        : span_eq(name, SPAN_OF(":authority")) ? &section->authority
-                        : span_eq(name, SPAN_OF(":protocol"))  ? &section->protocol
-                                                               : NULL;
+    struct span *slot = pseudo_slot(section, name);
 
     if (section->is_trailers) {
         return H2_BAD_TRAILER;
@@ -164,18 +170,141 @@ static enum h2_error take_field(struct h2_section *section, struct span name, st
     return H2_OK;
 }
 
+/* ---- what was refused ---- */
+
+/* Of names and values that are kept for a sentence, and for the log. */
+#define REFUSED_NAME_MAX 64
+#define REFUSED_VALUE_MAX 4096
+
+static void find_in_name(struct h2_refused *refused)
+{
+    struct span name = refused->name;
+
+    refused->is_in_name = true;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!http_is(name.ptr[i], HTTP_TOKEN) || http_is(name.ptr[i], HTTP_UPPER_CASE)) {
+            refused->at = i;
+            refused->len = 1;
+            return;
+        }
+    }
+}
+
+static void find_in_value(struct h2_refused *refused)
+{
+    struct span value = refused->value;
+    const char *end = value.ptr + value.len;
+    const char *bad;
+
+    if (value.len == 0) {
+        return;
+    }
+    bad = http_value_end(value.ptr, end);
+    if (value.ptr[0] == ' ' || value.ptr[0] == '\t') {
+        bad = value.ptr;
+    } else if (bad == end) {
+        bad = end - 1;
+    }
+    refused->at = (size_t)(bad - value.ptr);
+    refused->len = 1;
+}
+
+/* The section's error is about this field. */
+static void note_refused(struct h2_section *section, struct span name, struct span value)
+{
+    struct h2_refused *refused = &section->refused;
+
+    refused->name = arena_copy(section->arena, span_cut(name, REFUSED_NAME_MAX));
+    refused->value = arena_copy(section->arena, span_cut(value, REFUSED_VALUE_MAX));
+    if (section->error == H2_BAD_FIELD_NAME) {
+        find_in_name(refused);
+    } else if (section->error == H2_BAD_FIELD_VALUE) {
+        find_in_value(refused);
+    } else {
+        refused->len = refused->value.len;
+    }
+}
+
+/* The same for a field whose value was kept; `part` of it, or all of it (ptr NULL). */
+static void note_part(struct h2_section *section, struct span name, struct span value,
+                      struct span part)
+{
+    if (value.ptr == NULL) {
+        return;
+    }
+    note_refused(section, name, value);
+    if (part.ptr >= value.ptr && part.ptr <= value.ptr + REFUSED_VALUE_MAX &&
+        part.ptr <= value.ptr + value.len) {
+        section->refused.at = (size_t)(part.ptr - value.ptr);
+        section->refused.len = part.len;
+    }
+}
+
+void h2_section_refuse(struct h2_section *section, enum h2_error error, struct span name,
+                       struct span value)
+{
+    if (section->error == H2_OK && error != H2_OK) {
+        section->error = error;
+        note_refused(section, name, value);
+    }
+}
+
+const char *h2_section_detail(const struct h2_section *section)
+{
+    const struct h2_refused *refused = &section->refused;
+    const char *text = h2_error_text(section->error);
+    struct span in = refused->is_in_name ? refused->name : refused->value;
+    char shown[4 * REFUSED_NAME_MAX + 1];
+
+    if (refused->name.ptr == NULL) {
+        return text;
+    }
+    http_refused_escape(shown, sizeof(shown), refused->name);
+    return http_refused_text(text,
+                             arena_printf(section->arena, "the %s \"%s\"",
+                                          refused->is_in_name ? "name" : "field", shown),
+                             refused->at, span_cut(span_skip(in, refused->at), refused->len),
+                             section->arena);
+}
+
+/* After an error, for the log. */
+static void glimpse_pseudo(struct h2_section *section, struct span name, struct span value)
+{
+    struct span *slot = pseudo_slot(section, name);
+
+    if (slot != NULL && slot->ptr == NULL && !section->is_trailers) {
+        *slot = arena_copy(section->arena, span_cut(value, REFUSED_VALUE_MAX));
+    }
+}
+
+void h2_section_glimpse(const struct h2_section *section, struct http_request *request)
+{
+    struct span host = http_fields_last_value(&request->fields, FIELD_HOST);
+
+    request->version = HTTP_2;
+    request->method_name = span_cut(section->method, H1_METHOD_MAX);
+    request->method = http_method_from(request->method_name);
+    request->target = section->path;
+    request->authority = section->authority.ptr != NULL ? section->authority : host;
+}
+
 void h2_section_add(struct h2_section *section, struct span name, struct span value)
 {
+    bool is_pseudo = name.len != 0 && name.ptr[0] == ':';
+
     section->bytes += name.len + value.len + FIELD_OVERHEAD;
-    if (section->error != H2_OK) {
-        return;
+    if (section->error == H2_OK) {
+        enum h2_error error = section->bytes > section->limits.head_bytes ? H2_HEAD_TOO_LARGE
+                              : is_pseudo ? take_pseudo(section, name, value)
+                                          : take_field(section, name, value);
+        if (LIKELY(error == H2_OK)) {
+            return;
+        }
+        h2_section_refuse(section, error, name, value);
     }
-    if (section->bytes > section->limits.head_bytes) {
-        section->error = H2_HEAD_TOO_LARGE;
-        return;
+    if (is_pseudo) {
+        glimpse_pseudo(section, name, value);
     }
-    section->error = name.len != 0 && name.ptr[0] == ':' ? take_pseudo(section, name, value)
-                                                         : take_field(section, name, value);
 }
 
 /* ---- the whole ---- */
@@ -203,6 +332,7 @@ static enum h2_error settle_target(struct h2_section *section, struct http_reque
 
     for (size_t i = 0; i < path.len; i++) {
         if (!http_is(path.ptr[i], HTTP_TARGET)) {
+            request->refused = span_head(span_skip(path, i), 1);
             return H2_BAD_PATH;
         }
     }
@@ -333,22 +463,83 @@ static enum h2_error finish_request(struct h2_section *section, bool is_end,
     return error;
 }
 
+/* It is :authority that is wrong, or, as that is right or absent, Host. */
+static void note_bad_authority(struct h2_section *section, const struct http_fields *fields)
+{
+    struct span none = {NULL, 0};
+    struct span host;
+    uint16_t port;
+
+    if (section->authority.ptr != NULL && !http_parse_authority(section->authority, &host, &port)) {
+        note_part(section, SPAN_OF(":authority"), section->authority, none);
+    } else {
+        note_part(section, SPAN_OF("host"), http_fields_last_value(fields, FIELD_HOST), none);
+    }
+}
+
+/* Which field it was that does not go with the others. */
+static void note_finish_error(struct h2_section *section, const struct http_request *request)
+{
+    const struct http_fields *fields = &request->fields;
+    struct span none = {NULL, 0};
+
+    switch (section->error) {
+    case H2_BAD_METHOD:
+        note_part(section, SPAN_OF(":method"), section->method, none);
+        break;
+    case H2_BAD_SCHEME:
+        note_part(section, SPAN_OF(":scheme"), section->scheme, none);
+        break;
+    case H2_BAD_PATH:
+        note_part(section, SPAN_OF(":path"), section->path, request->refused);
+        break;
+    case H2_BAD_AUTHORITY:
+        note_bad_authority(section, fields);
+        break;
+    case H2_BAD_AUTHORITY_CONFLICT:
+        note_part(section, SPAN_OF("host"), http_fields_last_value(fields, FIELD_HOST), none);
+        break;
+    case H2_BAD_PROTOCOL:
+        note_part(section, SPAN_OF(":protocol"), section->protocol, none);
+        break;
+    case H2_BAD_CONTENT_LENGTH:
+    case H2_BAD_LENGTH_MISMATCH:
+        note_part(section, SPAN_OF("content-length"),
+                  http_fields_last_value(fields, FIELD_CONTENT_LENGTH), none);
+        break;
+    case H2_BAD_EXPECT:
+        note_part(section, SPAN_OF("expect"), http_fields_last_value(fields, FIELD_EXPECT), none);
+        break;
+    default:
+        break;
+    }
+}
+
 enum h2_error h2_request_finish(struct h2_section *section, bool is_end,
                                 struct http_request *request)
 {
+    bool had_error = section->error != H2_OK;
+
     request->version = HTTP_2;
     request->keep_alive = true;
     section->error = finish_request(section, is_end, request);
+    if (UNLIKELY(section->error != H2_OK && !had_error)) {
+        note_finish_error(section, request);
+    }
     return section->error;
 }
 
 enum h2_error h2_trailers_finish(struct h2_section *section)
 {
-    for (size_t i = 0; section->error == H2_OK && i < section->fields->count; i++) {
-        if (!http_field_may_be_trailer(&section->fields->items[i])) {
-            section->error = H2_BAD_TRAILER;
+    struct http_fields *fields = section->fields;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (http_field_may_be_trailer(&fields->items[i])) {
+            fields->items[kept++] = fields->items[i];
         }
     }
+    fields->count = kept;
     return section->error;
 }
 

@@ -27,6 +27,15 @@ struct h2_limits {
     size_t fields; /* cookie crumbs are not counted here */
 };
 
+/* What an error is about; name.ptr NULL: no field in particular. Copies, cut short. */
+struct h2_refused {
+    struct span name;
+    struct span value;
+    size_t at;       /* where in the name or the value the offending bytes begin */
+    size_t len;      /* of those; 0: none in particular */
+    bool is_in_name; /* else in the value */
+};
+
 /* A field section that is being received. */
 struct h2_section {
     struct arena *arena;
@@ -39,6 +48,7 @@ struct h2_section {
     size_t cookie_room;
     uint64_t repeated;
     enum h2_error error;
+    struct h2_refused refused;
     bool is_trailers;
     bool has_ordinary; /* no pseudo-field may follow */
     struct span method;
@@ -51,6 +61,7 @@ struct h2_section {
 /* The head of a request goes to *fields of the request, trailers to fields of their own. */
 void h2_section_init(struct h2_section *section, struct arena *arena,
                      const struct h2_limits *limits, struct http_fields *fields, bool is_trailers);
+/* Also after an error: pseudo-fields are still taken then, unchecked and cut short, for the log. */
 void h2_section_add(struct h2_section *section, struct span name, struct span value);
 /* All fields have come. Fills the request but for its fields, which are in it already; is_end: the
  * stream ended with its head.
@@ -59,7 +70,15 @@ void h2_section_add(struct h2_section *section, struct span name, struct span va
  * body. A Host field is there afterwards in every case. */
 enum h2_error h2_request_finish(struct h2_section *section, bool is_end,
                                 struct http_request *request) MUST_CHECK;
+/* What may not be a trailer is taken out again (RFC 9110 section 6.5.1: "MUST ignore"). */
 enum h2_error h2_trailers_finish(struct h2_section *section) MUST_CHECK;
+/* The section's error from now on, if it has none yet; it is about this field. */
+void h2_section_refuse(struct h2_section *section, enum h2_error error, struct span name,
+                       struct span value);
+/* h2_error_text of the section's error, with the field and the bytes. In the arena, or static. */
+const char *h2_section_detail(const struct h2_section *section);
+/* What a refused request seems to say, as h1_glimpse: from the pseudo-fields and fields so far. */
+void h2_section_glimpse(const struct h2_section *section, struct http_request *request);
 
 /* One field's own checks (RFC 9113 sections 8.2.1 and 8.2.2); not for pseudo-fields. */
 enum h2_error h2_field_check(enum http_field_id id, struct span name, struct span value) MUST_CHECK;

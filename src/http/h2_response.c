@@ -39,8 +39,8 @@ void h2_response_add(struct h2_response *head, struct span name, struct span val
 
     if (name.len == 0 || name.ptr[0] != ':') {
         h2_section_add(section, name, value);
-    } else if (section->error == H2_OK) {
-        section->error = take_pseudo(head, name, value);
+    } else {
+        h2_section_refuse(section, take_pseudo(head, name, value), name, value);
     }
 }
 
@@ -57,26 +57,27 @@ static enum h2_error settle_length(struct h2_response *head, bool can_have_lengt
     if (length == NULL) {
         return H2_OK;
     }
-    if ((head->section.repeated & FIELD_BIT(FIELD_CONTENT_LENGTH)) != 0 || length->value.len > 19 ||
-        !span_to_u64(length->value, INT64_MAX, &response->content_length)) {
-        return H2_BAD_CONTENT_LENGTH;
-    }
     if (!can_have_length) {
-        length->is_hop_by_hop = true;
-        response->content_length = 0;
+        for (size_t i = 0; i < response->fields.count; i++) {
+            struct http_field *field = &response->fields.items[i];
+            field->is_hop_by_hop |= field->id == FIELD_CONTENT_LENGTH;
+        }
         return H2_OK;
+    }
+    if (!http_merge_lengths(&response->fields, &response->content_length, &response->refused)) {
+        h2_section_refuse(&head->section, H2_BAD_CONTENT_LENGTH, SPAN_OF("content-length"),
+                          response->refused);
+        return H2_BAD_CONTENT_LENGTH;
     }
     response->has_content_length = true;
     return H2_OK;
 }
 
-enum h2_error h2_response_finish(struct h2_response *head, enum http_method request_method,
-                                 bool is_end)
+static enum h2_error finish(struct h2_response *head, enum http_method request_method, bool is_end)
 {
     struct http_response *response = head->response;
     unsigned status = response->status;
-    bool has_no_body =
-        status < 200 || status == 204 || status == 304 || request_method == HTTP_HEAD;
+    bool has_no_body = http_response_is_bodiless(status, request_method);
     enum h2_error error = head->section.error;
 
     if (error != H2_OK) {
@@ -88,10 +89,11 @@ enum h2_error h2_response_finish(struct h2_response *head, enum http_method requ
     if (status == 101 || (status < 200 && is_end)) {
         return H2_BAD_STATUS;
     }
-    error = settle_length(head, status >= 200 && status != 204);
+    error = settle_length(head, status >= 200 && status != 204 && status != 205);
     if (error != H2_OK) {
         return error;
     }
+    response->has_content_length |= status == 205; /* of none, as HTTP/1.1 must say */
     if (has_no_body) {
         response->framing = HTTP_FRAMING_NONE;
         return H2_OK;
@@ -104,4 +106,11 @@ enum h2_error h2_response_finish(struct h2_response *head, enum http_method requ
                         : response->has_content_length ? HTTP_FRAMING_LENGTH
                                                        : HTTP_FRAMING_CHUNKED;
     return H2_OK;
+}
+
+enum h2_error h2_response_finish(struct h2_response *head, enum http_method request_method,
+                                 bool is_end)
+{
+    head->section.error = finish(head, request_method, is_end);
+    return head->section.error;
 }

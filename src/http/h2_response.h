@@ -23,8 +23,8 @@ void h2_response_add(struct h2_response *head, struct span name, struct span val
  * has none). An interim response (1xx) does not end a stream, and 101 does not exist in HTTP/2.
  *
  * framing is LENGTH or CHUNKED where a body may follow, NONE where only the stream's end (or
- * trailers) may. A Content-Length where there can be no body (1xx, 204) is marked as hop-by-hop, as
- * h1_parse_response does. */
+ * trailers) may. A Content-Length where there can be no body (1xx, 204, 205) is marked as
+ * hop-by-hop, as h1_parse_response does, and equal ones are made one. */
 enum h2_error h2_response_finish(struct h2_response *head, enum http_method request_method,
                                  bool is_end) MUST_CHECK;
 

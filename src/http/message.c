@@ -28,47 +28,58 @@ enum http_method http_method_from(struct span name)
     }
 }
 
-/* Registered as idempotent, besides those that have a number of their own. */
-static bool is_registered_idempotent(struct span name)
-{
-    static const struct span names[] = {
-        SPAN("ACL"),
-        SPAN("BASELINE-CONTROL"),
-        SPAN("BIND"),
-        SPAN("CHECKIN"),
-        SPAN("CHECKOUT"),
-        SPAN("COPY"),
-        SPAN("LABEL"),
-        SPAN("LINK"),
-        SPAN("MERGE"),
-        SPAN("MKACTIVITY"),
-        SPAN("MKCALENDAR"),
-        SPAN("MKCOL"),
-        SPAN("MKREDIRECTREF"),
-        SPAN("MKWORKSPACE"),
-        SPAN("MOVE"),
-        SPAN("ORDERPATCH"),
-        SPAN("PROPFIND"),
-        SPAN("PROPPATCH"),
-        SPAN("QUERY"),
-        SPAN("REBIND"),
-        SPAN("REPORT"),
-        SPAN("SEARCH"),
-        SPAN("UNBIND"),
-        SPAN("UNCHECKOUT"),
-        SPAN("UNLINK"),
-        SPAN("UNLOCK"),
-        SPAN("UPDATE"),
-        SPAN("UPDATEREDIRECTREF"),
-        SPAN("VERSION-CONTROL"),
-    };
+/* IANA's registry of methods, but for those that have a number of their own. */
+static const struct registered_method {
+    struct span name;
+    bool is_idempotent;
+} registered_methods[] = {
+    {SPAN("ACL"), true},
+    {SPAN("BASELINE-CONTROL"), true},
+    {SPAN("BIND"), true},
+    {SPAN("CHECKIN"), true},
+    {SPAN("CHECKOUT"), true},
+    {SPAN("COPY"), true},
+    {SPAN("LABEL"), true},
+    {SPAN("LINK"), true},
+    {SPAN("LOCK"), false},
+    {SPAN("MERGE"), true},
+    {SPAN("MKACTIVITY"), true},
+    {SPAN("MKCALENDAR"), true},
+    {SPAN("MKCOL"), true},
+    {SPAN("MKREDIRECTREF"), true},
+    {SPAN("MKWORKSPACE"), true},
+    {SPAN("MOVE"), true},
+    {SPAN("ORDERPATCH"), true},
+    {SPAN("PROPFIND"), true},
+    {SPAN("PROPPATCH"), true},
+    {SPAN("QUERY"), true},
+    {SPAN("REBIND"), true},
+    {SPAN("REPORT"), true},
+    {SPAN("SEARCH"), true},
+    {SPAN("UNBIND"), true},
+    {SPAN("UNCHECKOUT"), true},
+    {SPAN("UNLINK"), true},
+    {SPAN("UNLOCK"), true},
+    {SPAN("UPDATE"), true},
+    {SPAN("UPDATEREDIRECTREF"), true},
+    {SPAN("VERSION-CONTROL"), true},
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (span_eq(name, names[i])) {
-            return true;
+static const struct registered_method *find_registered(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(registered_methods); i++) {
+        if (span_eq(name, registered_methods[i].name)) {
+            return &registered_methods[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool is_registered_idempotent(struct span name)
+{
+    const struct registered_method *found = find_registered(name);
+
+    return found != NULL && found->is_idempotent;
 }
 
 bool http_method_is_idempotent(enum http_method method, struct span name)
@@ -91,10 +102,21 @@ bool http_method_is_idempotent(enum http_method method, struct span name)
     return false;
 }
 
+bool http_method_is_registered(enum http_method method, struct span name)
+{
+    return method != HTTP_METHOD_OTHER || find_registered(name) != NULL;
+}
+
 bool http_method_is_safe(enum http_method method)
 {
     return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS ||
            method == HTTP_TRACE;
+}
+
+bool http_response_is_bodiless(unsigned status, enum http_method request_method)
+{
+    return status < 200 || status == 204 || status == 205 || status == 304 ||
+           request_method == HTTP_HEAD || (request_method == HTTP_CONNECT && status < 300);
 }
 
 const char *http_reason(unsigned status)

@@ -132,6 +132,7 @@ struct http_request {
     bool expects_continue;   /* Expect: 100-continue, with a body to come, in HTTP/1.1 */
     struct span upgrade; /* the Upgrade field's value where Connection names it; ptr NULL: none */
     bool is_extended_connect; /* it was HTTP/2's CONNECT with :protocol, now in `upgrade` */
+    struct span refused; /* after an error of the parser: the bytes it is about; ptr NULL: none */
 };
 
 struct http_response {
@@ -143,7 +144,9 @@ struct http_response {
     uint64_t content_length; /* as declared, also on HEAD and 304 where framing is NONE */
     bool has_content_length;
     bool keep_alive;     /* the server lets the connection be used again */
+    bool announces_body; /* where there is none by its status: what may come is of no message */
     struct span upgrade; /* with status 101: the protocol; else those on offer; ptr NULL: none */
+    struct span refused; /* after an error of the parser: the bytes it is about; ptr NULL: none */
 };
 
 /* Which id a name has, in any case. */
@@ -151,11 +154,18 @@ enum http_field_id http_field_id(struct span name);
 /* The registered spelling ("Content-Length"); empty for FIELD_OTHER. */
 struct span http_field_name(enum http_field_id id);
 enum http_method http_method_from(struct span name);
+/* Whether a response ends with its head whatever its fields say (RFC 9112 section 6.3, rules 1 and
+ * 2). So it is with 205 here, of which many clients think so too: its body would be to them the
+ * beginning of the next response (RFC 9110 section 15.3.6: "MUST NOT generate content"). */
+bool http_response_is_bodiless(unsigned status, enum http_method request_method);
 /* "Not Found" for 404; "Unknown" for a code that IANA has not assigned. */
 const char *http_reason(unsigned status);
 /* May be sent again (RFC 9110 section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT, DELETE, and those of
  * IANA's registry of methods that are registered as idempotent (WebDAV's, most of them). */
 bool http_method_is_idempotent(enum http_method method, struct span name);
+/* In IANA's registry of methods: who does not take one of these for a resource says 405, and to
+ * another one 501 (RFC 9110 sections 15.5.6 and 15.6.2). */
+bool http_method_is_registered(enum http_method method, struct span name);
 /* Whether it asks for nothing to be changed (RFC 9110 section 9.2.1). */
 bool http_method_is_safe(enum http_method method);
 

@@ -33,12 +33,20 @@ static inline struct fuzz_head fuzz_find_head(struct span bytes, bool is_request
 }
 
 /* Whole or byte by byte, the end of a head is in the same place, or not there for the same
- * reason. True when there is one. */
-static inline bool fuzz_head_both_ways(struct span bytes, bool is_request, struct span *found)
+ * reason. True when there is one; *early is then what was wrong with it when it came byte by byte,
+ * which the parser must find too. */
+static inline bool fuzz_head_both_ways(struct span bytes, bool is_request, struct span *found,
+                                       enum h1_error *early)
 {
     struct fuzz_head whole = fuzz_find_head(bytes, is_request, bytes.len != 0 ? bytes.len : 1);
     struct fuzz_head bytewise = fuzz_find_head(bytes, is_request, 1);
 
+    *early = H1_OK;
+    if (whole.result == H1_HEAD_COMPLETE && bytewise.result == H1_HEAD_BAD) {
+        *early = bytewise.error;
+        *found = span_make(bytes.ptr + whole.start, whole.len);
+        return true;
+    }
     CHECK(whole.result == bytewise.result);
     CHECK(whole.error == bytewise.error);
     CHECK((whole.error != H1_OK) == (whole.result == H1_HEAD_BAD));
@@ -49,6 +57,27 @@ static inline bool fuzz_head_both_ways(struct span bytes, bool is_request, struc
     CHECK(whole.start + whole.len <= bytes.len);
     *found = span_make(bytes.ptr + whole.start, whole.len);
     return true;
+}
+
+/* Only the number of fields is not counted before the head is whole. */
+static inline void fuzz_check_early(enum h1_error early, enum h1_error error)
+{
+    CHECK(early == H1_OK || error == early || error == H1_TOO_MANY_FIELDS);
+}
+
+/* A refusal can be told with its place, whatever the bytes are; so can what it seemed to be. */
+static inline void fuzz_check_refused(enum h1_error error, struct span bytes, struct span refused,
+                                      struct arena *arena)
+{
+    struct http_request seen;
+
+    CHECK(refused.ptr == NULL ||
+          (refused.ptr >= bytes.ptr && refused.ptr + refused.len <= bytes.ptr + bytes.len));
+    for (const char *at = h1_error_detail(error, bytes, refused, arena); *at != '\0'; at++) {
+        CHECK(*at >= ' ' && *at < 0x7f);
+    }
+    h1_glimpse(bytes, arena, &seen);
+    CHECK(seen.method_name.len <= H1_METHOD_MAX);
 }
 
 static inline void fuzz_check_within(struct span part, struct span whole)

@@ -65,13 +65,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct span head;
     struct arena arena;
     struct http_request request;
+    enum h1_error early;
 
     arena_init(&arena, 4096);
     /* Whatever the bytes are, the parser alone is safe too. */
     enum h1_error error = h1_parse_request(span_make(bytes, size), &fuzz_limits, &arena, &request);
     CHECK(error < H1_ERROR_COUNT);
-    if (fuzz_head_both_ways(span_make(bytes, size), true, &head) &&
-        h1_parse_request(head, &fuzz_limits, &arena, &request) == H1_OK) {
+    if (error != H1_OK) {
+        fuzz_check_refused(error, span_make(bytes, size), request.refused, &arena);
+    }
+    if (!fuzz_head_both_ways(span_make(bytes, size), true, &head, &early)) {
+        arena_destroy(&arena);
+        return 0;
+    }
+    error = h1_parse_request(head, &fuzz_limits, &arena, &request);
+    fuzz_check_early(early, error);
+    if (error == H1_OK) {
         fuzz_check_fields(&request.fields, head);
         check_target(&request);
         check_framing(&request);

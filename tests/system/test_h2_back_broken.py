@@ -45,9 +45,9 @@ BROKEN = [
     ("proxy-connection", [STATUS, ("proxy-connection", "close")]),
     ("length of letters", [STATUS, ("content-length", "five")]),
     ("negative length", [STATUS, ("content-length", "-5")]),
-    ("length twice", [STATUS, ("content-length", "5"), ("content-length", "5")]),
-    ("lengths in a list", [STATUS, ("content-length", "5, 5")]),
-    ("too large", [STATUS] + [(f"x-{i}", "y" * 2000) for i in range(100)]),
+    ("two lengths", [STATUS, ("content-length", "5"), ("content-length", "6")]),
+    ("lengths in a list", [STATUS, ("content-length", "5, 6")]),
+    ("too large", [STATUS] + [(f"x-{i}", "y" * 2000) for i in range(200)]),
     ("too many", [STATUS] + [(f"x-{i}", "y") for i in range(2000)]),
 ]
 
@@ -115,9 +115,9 @@ def head_twice(connection, stream):
     connection.raw_data(stream, b"1234", end=True)
 
 
-def length_in_trailers(connection, stream):
+def hop_in_trailers(connection, stream):
     connection.raw_headers(stream, [STATUS])
-    connection.raw_headers(stream, [("content-length", "0")], end=True)
+    connection.raw_headers(stream, [("connection", "close")], end=True)
 
 
 def reset_in_the_middle(connection, stream):
@@ -128,7 +128,7 @@ def reset_in_the_middle(connection, stream):
 
 @pytest.mark.parametrize("send", [
     body_longer, body_shorter, body_shorter_before_trailers, status_in_trailers, head_twice,
-    length_in_trailers, reset_in_the_middle])
+    hop_in_trailers, reset_in_the_middle])
 def test_broken_behind_the_head(start, send):
     """The client must be able to tell that the response is not whole."""
     def script(connection):

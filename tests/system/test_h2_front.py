@@ -505,7 +505,7 @@ def test_body_against_content_length(client, declared, sent):
 
 
 @pytest.mark.parametrize("trailers", [
-    [(":path", "/x")], [("content-length", "4")], [("host", "x")], [("X-Upper", "1")],
+    [(":path", "/x")], [("x y", "4")], [("", "x")], [("X-Upper", "1")],
     [("transfer-encoding", "chunked")], [("x", "y\r\nz")]])
 def test_bad_trailers(client, trailers):
     stream = client.start("/post", "POST", end=False)

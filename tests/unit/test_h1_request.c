@@ -51,7 +51,11 @@ static const struct h1_case lines[] = {
     {"HTTP/0.9", T("GET /\r\n\r\n"), "!request_line", 0},
     {"HTTP/0.9 by name", T("GET / HTTP/0.9\r\n" HOST END), "!unsupported_version", 0},
     {"HTTP/1.0", T("GET / HTTP/1.0\r\n" HOST END), "GET origin / a:0 1.0 none close", 0},
-    {"HTTP/1.2", T("GET / HTTP/1.2\r\n" HOST END), "!unsupported_version", 0},
+    /* RFC 9110 section 2.5: as the highest minor version that is known. */
+    {"HTTP/1.2", T("GET / HTTP/1.2\r\n" HOST END), "GET origin / a:0 1.1 none keep", 0},
+    {"HTTP/1.9", T("GET / HTTP/1.9\r\n" HOST END), "GET origin / a:0 1.1 none keep", 0},
+    {"HTTP/1.2 needs Host too", T("GET / HTTP/1.2\r\n" END), "!no_host", 0},
+    {"HTTP/3.7", T("GET / HTTP/3.7\r\n" HOST END), "!unsupported_version", 0},
     {"HTTP/2.0", T("GET / HTTP/2.0\r\n" HOST END), "!unsupported_version", 0},
     {"the preface of HTTP/2", T("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "!unsupported_version", 0},
     {"HTTP/2", T("GET / HTTP/2\r\n" HOST END), "!version", 0},
@@ -356,8 +360,24 @@ static const struct h1_case framings[] = {
     {"a coding in HTTP/1.0", T("POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n" END),
      "!transfer_encoding", 0},
     {"identity", POST_WITH("Transfer-Encoding: identity\r\n"), "!transfer_encoding", 0},
-    {"gzip and chunked", POST_WITH("Transfer-Encoding: gzip, chunked\r\n"), "!transfer_encoding",
+    /* Not known here, but its end could be told: 501. */
+    {"gzip and chunked", POST_WITH("Transfer-Encoding: gzip, chunked\r\n"), "!unknown_coding", 0},
+    {"gzip with a parameter and chunked",
+     POST_WITH("Transfer-Encoding: gzip;level=9 , CHUNKED\r\n"), "!unknown_coding", 0},
+    {"identity and chunked", POST_WITH("Transfer-Encoding: identity, chunked\r\n"),
+     "!unknown_coding", 0},
+    {"three codings and chunked", POST_WITH("Transfer-Encoding: a, b, c, chunked\r\n"),
+     "!unknown_coding", 0},
+    /* Its end could not: 400 (RFC 9112 section 6.3). */
+    {"gzip alone", POST_WITH("Transfer-Encoding: gzip\r\n"), "!transfer_encoding", 0},
+    {"chunked and gzip", POST_WITH("Transfer-Encoding: chunked, gzip\r\n"), "!transfer_encoding",
      0},
+    {"chunked, gzip and chunked", POST_WITH("Transfer-Encoding: chunked, gzip, chunked\r\n"),
+     "!transfer_encoding", 0},
+    {"a coding that is no token and chunked", POST_WITH("Transfer-Encoding: a b, chunked\r\n"),
+     "!transfer_encoding", 0},
+    {"gzip, nothing and chunked", POST_WITH("Transfer-Encoding: gzip,,chunked\r\n"),
+     "!transfer_encoding", 0},
     {"chunked and identity", POST_WITH("Transfer-Encoding: chunked, identity\r\n"),
      "!transfer_encoding", 0},
     {"chunked twice", POST_WITH("Transfer-Encoding: chunked, chunked\r\n"), "!transfer_encoding",
@@ -366,7 +386,9 @@ static const struct h1_case framings[] = {
      POST_WITH("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
      "!transfer_encoding", 0},
     {"gzip and chunked in two lines",
-     POST_WITH("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), "!transfer_encoding",
+     POST_WITH("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), "!unknown_coding", 0},
+    {"chunked and gzip in two lines",
+     POST_WITH("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"), "!transfer_encoding",
      0},
     {"xchunked", POST_WITH("Transfer-Encoding: xchunked\r\n"), "!transfer_encoding", 0},
     {"chunkedx", POST_WITH("Transfer-Encoding: chunkedx\r\n"), "!transfer_encoding", 0},
@@ -530,6 +552,9 @@ static void check_case(void **state)
     } else {
         parse_exact(span_make(c->text.ptr + found.start, found.len), c, &b);
     }
+    if (found.early != H1_OK) {
+        assert_string_equal(h1_error_word(found.early), b.ptr + 1);
+    }
     expect_text(&b, c);
 }
 
@@ -581,7 +606,7 @@ static void any_byte_in_any_place_is_safe(void **state)
 
 static void a_head_over_the_limit_is_told_at_the_limit(void **state)
 {
-    static const char start[] = "GET / HTTP/1.1\r\n";
+    static const char start[] = "GET / HTTP/1.1\r\nX: ";
     struct span text;
     char bytes[1100];
 
@@ -632,6 +657,133 @@ static void bad_bytes_are_told_before_the_end(void **state)
     assert_int_equal(find_head_both_ways((struct span)T("\r\n"), true).result, H1_HEAD_MORE);
 }
 
+/* What nobody can mend any more is told when its line ends, not when the head does. */
+static void a_line_is_judged_when_it_ends(void **state)
+{
+    static const struct {
+        struct span text;
+        enum h1_error error;
+        size_t at;
+    } cases[] = {
+        {SPAN("GET /old\r\n"), H1_BAD_REQUEST_LINE, 8},
+        {SPAN("\r\nGET /old\r\n"), H1_BAD_REQUEST_LINE, 10},
+        {SPAN("GET / HTTP/3.7\r\n"), H1_UNSUPPORTED_VERSION, 6},
+        {SPAN("GET  / HTTP/1.1\r\n"), H1_BAD_REQUEST_LINE, 4},
+        {SPAN("GET /  HTTP/1.1\r\n"), H1_BAD_REQUEST_LINE, 6},
+        {SPAN("GET / HTTP/1.x\r\n"), H1_BAD_VERSION, 13},
+        {SPAN("GET /#a HTTP/1.1\r\n"), H1_BAD_TARGET, 5},
+        {SPAN("GET index HTTP/1.1\r\n"), H1_BAD_TARGET, 4},
+        {SPAN(GET "X Y: z\r\n"), H1_BAD_FIELD_NAME, 17},
+        {SPAN(GET HOST "X: \x01\r\n"), H1_BAD_FIELD_VALUE, 28},
+        {SPAN(GET HOST " X: y\r\n"), H1_BAD_FOLDING, 25},
+        {SPAN(GET HOST "X: y\r\nno colon\r\n"), H1_BAD_FIELD_NAME, 33},
+        {SPAN(GET HOST "X: y\r\nno colon\r\nY: z\n"), H1_BAD_FIELD_NAME, 33},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct head_found found = find_head_both_ways(cases[i].text, true);
+        assert_int_equal(found.result, H1_HEAD_BAD);
+        assert_string_equal(h1_error_word(found.error), h1_error_word(cases[i].error));
+        assert_int_equal(found.scanned, cases[i].at);
+    }
+    assert_int_equal(find_head_both_ways((struct span)T("HTTP/1.1 2x0 OK\r\n"), false).error,
+                     H1_BAD_STATUS_LINE);
+    assert_int_equal(find_head_both_ways((struct span)T("HTTP/1.1 200\r\nX\r\n"), false).error,
+                     H1_BAD_FIELD_NAME);
+}
+
+/* A method's length is no target's. */
+static void an_endless_method_is_no_long_target(void **state)
+{
+    char bytes[1000];
+    struct head_found found;
+
+    (void)state;
+    memset(bytes, 'A', sizeof(bytes));
+    found = find_head_both_ways(span_make(bytes, sizeof(bytes)), true);
+    assert_int_equal(found.error, H1_BAD_METHOD);
+    assert_int_equal(found.scanned, H1_METHOD_MAX);
+    memcpy(bytes, "GET / ", 6);
+    assert_int_equal(find_head_both_ways(span_make(bytes, sizeof(bytes)), true).error,
+                     H1_BAD_REQUEST_LINE);
+}
+
+static void assert_detail(const char *text, const char *end)
+{
+    struct arena arena;
+    struct http_request request;
+    struct span head = span_from_cstr(text);
+
+    arena_init(&arena, 4096);
+    enum h1_error error = h1_parse_request(head, &test_limits, &arena, &request);
+    assert_int_not_equal(error, H1_OK);
+    const char *detail = h1_error_detail(error, head, request.refused, &arena);
+    assert_true(span_starts_with(span_from_cstr(detail), span_from_cstr(h1_error_text(error))));
+    assert_string_equal(detail + strlen(h1_error_text(error)), end);
+    arena_destroy(&arena);
+}
+
+static void an_error_names_the_bytes(void **state)
+{
+    (void)state;
+    assert_detail("GE:T / HTTP/1.1\r\nHost: a\r\n\r\n", ": byte 2 of the head is ':' (0x3a)");
+    assert_detail("GET /a\x01 HTTP/1.1\r\nHost: a\r\n\r\n", ": byte 6 of the head is 0x01");
+    assert_detail("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", ": byte 6 of the head is '#' (0x23)");
+    assert_detail("GET / HTTP/1.x\r\nHost: a\r\n\r\n", ": byte 13 of the head is 'x' (0x78)");
+    assert_detail(GET "Ho st: a\r\n\r\n", ": byte 18 of the head is ' ' (0x20)");
+    assert_detail(GET "X: a\xff\x7f\r\n\r\n", ": byte 21 of the head is 0x7f");
+    assert_detail(GET "Host: http://a\r\n\r\n", ": from byte 22 on the head has \"http://a\"");
+    assert_detail(GET HOST "Content-Length: 5\x80x\r\n\r\n",
+                  ": from byte 41 on the head has \"5\\x80x\"");
+    assert_detail(GET HOST "Host: bc\r\n\r\n", ": from byte 31 on the head has \"bc\"");
+    assert_detail(GET HOST "Connection: close, Host\r\n\r\n",
+                  ": from byte 44 on the head has \"Host\"");
+    assert_detail(GET HOST "Transfer-Encoding: gzip, chunked\r\n\r\n",
+                  ": from byte 44 on the head has \"gzip, chunked\"");
+    assert_detail(GET "\r\n", "");
+}
+
+static void assert_glimpse(struct span bytes, const char *method, const char *target,
+                           enum http_version version, const char *authority)
+{
+    struct arena arena;
+    struct http_request request;
+    char *copy = exact_copy(bytes);
+
+    arena_init(&arena, 4096);
+    h1_glimpse(span_make(copy, bytes.len), &arena, &request);
+    free(copy);
+    assert_true(span_eq_cstr(request.method_name, method));
+    assert_true(span_eq_cstr(request.target, target));
+    assert_int_equal(request.version, version);
+    assert_true(span_eq_cstr(request.authority, authority));
+    arena_destroy(&arena);
+}
+
+static void a_refused_head_is_glimpsed_for_the_log(void **state)
+{
+    static const struct span odd = SPAN("G\0T /\xff X HTTP/1.0\nhost : b");
+
+    (void)state;
+    assert_glimpse((struct span)T(""), "", "", 0, "");
+    assert_glimpse((struct span)T("\r\n\r\n"), "", "", 0, "");
+    assert_glimpse((struct span)T("GET"), "GET", "", 0, "");
+    assert_glimpse((struct span)T("\r\nGET /old\r\n"), "GET", "/old", 0, "");
+    assert_glimpse((struct span)T(GET HOST "Host: b\r\nX\r\n\r\nHost: c"), "GET", "/", HTTP_1_1,
+                   "a");
+    assert_glimpse((struct span)T("GET  / HTTP/1.0\r\nHOST:  a.test \r\n"), "GET", "/", HTTP_1_0,
+                   "a.test");
+    struct arena arena;
+    struct http_request request;
+    arena_init(&arena, 4096);
+    h1_glimpse(odd, &arena, &request);
+    assert_int_equal(request.method_name.len, 3);
+    assert_true(span_eq_cstr(request.target, "/\xff"));
+    assert_true(span_eq_cstr(request.authority, "b"));
+    arena_destroy(&arena);
+}
+
 static void host_is_copied_only_where_it_must_be(void **state)
 {
     static const char text[] = GET "Host: a.b\r\n" END;
@@ -659,6 +811,10 @@ int main(void)
         cmocka_unit_test(a_body_with_nuls_is_not_the_heads),
         cmocka_unit_test(bad_bytes_are_told_before_the_end),
         cmocka_unit_test(host_is_copied_only_where_it_must_be),
+        cmocka_unit_test(a_line_is_judged_when_it_ends),
+        cmocka_unit_test(an_endless_method_is_no_long_target),
+        cmocka_unit_test(an_error_names_the_bytes),
+        cmocka_unit_test(a_refused_head_is_glimpsed_for_the_log),
     };
     struct CMUnitTest tests[ARRAY_LEN(others) + ARRAY_LEN(lines) + ARRAY_LEN(targets) +
                             ARRAY_LEN(hosts) + ARRAY_LEN(field_lines) + ARRAY_LEN(framings) +

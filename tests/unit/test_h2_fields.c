@@ -367,12 +367,95 @@ static void trailers(void **state)
     assert_int_equal(trailers_of(SPAN_OF("grpc-status"), SPAN_OF("0")), H2_OK);
     assert_int_equal(trailers_of(SPAN_OF(":path"), SPAN_OF("/")), H2_BAD_TRAILER);
     assert_int_equal(trailers_of(SPAN_OF(":status"), SPAN_OF("200")), H2_BAD_TRAILER);
-    assert_int_equal(trailers_of(SPAN_OF("host"), SPAN_OF("a")), H2_BAD_TRAILER);
-    assert_int_equal(trailers_of(SPAN_OF("content-length"), SPAN_OF("1")), H2_BAD_TRAILER);
-    assert_int_equal(trailers_of(SPAN_OF("cookie"), SPAN_OF("a")), H2_BAD_TRAILER);
+    /* RFC 9110 section 6.5.1: ignored. */
+    assert_int_equal(trailers_of(SPAN_OF("host"), SPAN_OF("a")), H2_OK);
+    assert_int_equal(trailers_of(SPAN_OF("content-length"), SPAN_OF("1")), H2_OK);
+    assert_int_equal(trailers_of(SPAN_OF("cookie"), SPAN_OF("a")), H2_OK);
+    assert_int_equal(trailers_of(SPAN_OF("Host"), SPAN_OF("a")), H2_BAD_FIELD_NAME);
     assert_int_equal(trailers_of(SPAN_OF("connection"), SPAN_OF("a")), H2_BAD_CONNECTION_FIELD);
     assert_int_equal(trailers_of(SPAN_OF("X"), SPAN_OF("a")), H2_BAD_FIELD_NAME);
     assert_int_equal(trailers_of(SPAN_OF("x"), SPAN_OF("a\n")), H2_BAD_FIELD_VALUE);
+}
+
+static void trailers_that_may_not_be_are_taken_out(void **state)
+{
+    struct http_fields fields = {0};
+    struct h2_section section;
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 512);
+    h2_section_init(&section, &arena, &limits, &fields, true);
+    h2_section_add(&section, SPAN_OF("content-length"), SPAN_OF("1"));
+    h2_section_add(&section, SPAN_OF("x-a"), SPAN_OF("1"));
+    h2_section_add(&section, SPAN_OF("set-cookie"), SPAN_OF("a"));
+    h2_section_add(&section, SPAN_OF("cache-control"), SPAN_OF("no-store"));
+    h2_section_add(&section, SPAN_OF("x-b"), SPAN_OF("2"));
+    assert_int_equal(h2_trailers_finish(&section), H2_OK);
+    assert_int_equal(fields.count, 2);
+    assert_true(span_eq_cstr(fields.items[0].name, "x-a"));
+    assert_true(span_eq_cstr(fields.items[1].name, "x-b"));
+    arena_destroy(&arena);
+}
+
+static void assert_refused(const char *const fields[][2], size_t count, enum h2_error expected,
+                           const char *end)
+{
+    struct http_request request = {0};
+    struct h2_section section;
+    struct arena arena;
+
+    arena_init(&arena, 4096);
+    h2_section_init(&section, &arena, &limits, &request.fields, false);
+    for (size_t i = 0; i < count; i++) {
+        h2_section_add(&section, span_from_cstr(fields[i][0]), span_from_cstr(fields[i][1]));
+    }
+    assert_int_equal(h2_request_finish(&section, true, &request), expected);
+    const char *detail = h2_section_detail(&section);
+    assert_string_equal(detail + strlen(h2_error_text(expected)), end);
+    h2_section_glimpse(&section, &request);
+    assert_true(span_eq_cstr(request.method_name, "GET"));
+    assert_true(span_eq_cstr(request.target, "/a"));
+    assert_true(request.authority.len != 0);
+    arena_destroy(&arena);
+}
+
+static void a_refused_request_is_told_with_its_bytes(void **state)
+{
+#define P(authority)                                                                               \
+    {":method", "GET"}, {":authority", authority}, {":scheme", "https"},                           \
+    {                                                                                              \
+        ":path", "/a"                                                                              \
+    }
+    static const char *const urls[][2] = {P("http://127.0.0.1:1")};
+    static const char *const value[][2] = {P("a"), {"x", "a\nb"}};
+    static const char *const name[][2] = {P("a"), {"x y", "a"}};
+    static const char *const space[][2] = {P("a"), {"x", " a"}};
+    static const char *const hosts[][2] = {P("a"), {"host", "b"}};
+    static const char *const length[][2] = {P("a"), {"content-length", "5x"}};
+    static const char *const hop[][2] = {P("a"), {"connection", "close"}};
+    /* What comes behind the error is still told. */
+    static const char *const early[][2] = {
+        {":authority", "a\x01"}, {":method", "GET"}, {":scheme", "https"}, {":path", "/a"}};
+
+    (void)state;
+    assert_refused(urls, ARRAY_LEN(urls), H2_BAD_AUTHORITY,
+                   ": from byte 0 on the field \":authority\" has \"http://127.0.0.1:1\"");
+    assert_refused(value, ARRAY_LEN(value), H2_BAD_FIELD_VALUE,
+                   ": byte 1 of the field \"x\" is 0x0a");
+    assert_refused(name, ARRAY_LEN(name), H2_BAD_FIELD_NAME,
+                   ": byte 1 of the name \"x y\" is ' ' (0x20)");
+    assert_refused(space, ARRAY_LEN(space), H2_BAD_FIELD_VALUE,
+                   ": byte 0 of the field \"x\" is ' ' (0x20)");
+    assert_refused(hosts, ARRAY_LEN(hosts), H2_BAD_AUTHORITY_CONFLICT,
+                   ": byte 0 of the field \"host\" is 'b' (0x62)");
+    assert_refused(length, ARRAY_LEN(length), H2_BAD_CONTENT_LENGTH,
+                   ": from byte 0 on the field \"content-length\" has \"5x\"");
+    assert_refused(hop, ARRAY_LEN(hop), H2_BAD_CONNECTION_FIELD,
+                   ": from byte 0 on the field \"connection\" has \"close\"");
+    assert_refused(early, ARRAY_LEN(early), H2_BAD_FIELD_VALUE,
+                   ": byte 1 of the field \":authority\" is 0x01");
+#undef P
 }
 
 static void priorities(void **state)
@@ -398,7 +481,7 @@ static void priorities(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(heads) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(heads) + 6];
     size_t count = 0;
 
     for (; count < ARRAY_LEN(heads); count++) {
@@ -408,6 +491,8 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_head_over_the_limit);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(crumbs_cost_no_more_than_their_bytes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(trailers);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(trailers_that_may_not_be_are_taken_out);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_request_is_told_with_its_bytes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(priorities);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,7 +268,7 @@ static void test_only_get_and_head(void **state)
     assert_int_equal(get("/hello.txt"), 405);
     assert_true(span_eq(answer.refusal.allow, SPAN_OF("GET, HEAD")));
     request.method = HTTP_METHOD_OTHER;
-    assert_int_equal(get("/nothing"), 405);
+    assert_int_equal(get("/nothing"), 501); /* RFC 9110 section 15.6.2 */
 }
 
 static void test_conditions(void **state)
