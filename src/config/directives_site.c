@@ -507,8 +507,9 @@ static const struct directive files_directives[] = {
 const struct section section_files = {
     .name = "files",
     .title = "files",
-    .doc = "Files from a folder. `files: public` is short for `files: { root: public }`. GET and HEAD "
-           "alone; another method that is registered with IANA is answered 405, any other 501.",
+    .doc =
+        "Files from a folder. `files: public` is short for `files: { root: public }`. GET and HEAD "
+        "alone; another method that is registered with IANA is answered 405, any other 501.",
     .directives = files_directives,
     .count = ARRAY_LEN(files_directives),
     .size = sizeof(struct files_settings),
