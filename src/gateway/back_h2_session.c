@@ -203,9 +203,11 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     (void)session;
     (void)frame;
     conn_queue_copy(c->conn, span_make(head, 9));
-    conn_queue(c->conn, span_make(back->body.ptr + back->body_at, len));
-    back->body_at += len;
-    back->sent += len;
+    if (len != 0) {
+        conn_queue(c->conn, span_make(back->body.ptr + back->body_at, len));
+        back->body_at += len;
+        back->sent += len;
+    }
     c->unsent += len + 9;
     return 0;
 }

@@ -92,13 +92,20 @@ static void refuse(struct front_h1 *front, enum h1_error error, struct span head
                     head_limits_mend_h1(error, HEAD_OF_REQUEST));
 }
 
+/* What was read and is not used yet. */
+static struct span saved_bytes(const struct front_h1 *front)
+{
+    return front->saved != NULL
+               ? span_make(front->saved + front->saved_at, front->saved_len - front->saved_at)
+               : span_make(NULL, 0);
+}
+
 /* A request whose head does not come whole. */
 static struct exchange *new_half_exchange(struct front_h1 *front)
 {
     struct exchange *x = new_exchange(front);
 
-    h1_glimpse(span_make(front->saved + front->saved_at, front->saved_len - front->saved_at),
-               &x->arena, &x->request);
+    h1_glimpse(saved_bytes(front), &x->arena, &x->request);
     return x;
 }
 
@@ -306,9 +313,7 @@ static void drop_saved(struct front_h1 *front)
 /* Gives what was saved to the parsers. */
 static void use_saved(struct front_h1 *front)
 {
-    struct span bytes =
-        span_make(front->saved + front->saved_at, front->saved_len - front->saved_at);
-    size_t used = take(front, bytes);
+    size_t used = take(front, saved_bytes(front));
 
     front->saved_at += (uint32_t)used;
     if (front->saved_at == front->saved_len) {
@@ -578,7 +583,7 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
 
     front->state = FRONT_TUNNEL;
     timer_clear(&front->session->timer);
-    *rest = span_make(front->saved + front->saved_at, front->saved_len - front->saved_at);
+    *rest = saved_bytes(front);
     return &front->session->conn;
 }
 
