@@ -82,7 +82,7 @@ static void add_exchange(struct line *line, const struct exchange *x)
 {
     add_text(line, ", request ");
     add(line, span_make(x->id, strnlen(x->id, sizeof(x->id))));
-    if (x->is_plain_error || x->request.method_name.ptr == NULL) {
+    if (x->request.method_name.ptr == NULL) {
         return;
     }
     add_text(line, ": ");
