@@ -73,13 +73,7 @@ static void lose(struct front_h2 *front, const char *reason)
     if (!front->is_over) {
         front->is_over = true;
         abandon_all(front, reason);
-        /* Who has said goodbye may wait for ours. */
-        if (session->conn.has_hangup && !session->conn.is_reset &&
-            !conn_write_failed(&session->conn) && conn_pending(&session->conn) == 0) {
-            session_finish(session, false);
-        } else {
-            session_abort(session);
-        }
+        session_abort(session);
     }
 }
 
@@ -224,6 +218,11 @@ static void use(struct front_h2 *front, struct span bytes)
     }
     if (front->was_flooded) {
         on_flood(front);
+    } else if (front->rule_code != 0) {
+        session_log_end(front->session,
+                        &(struct trouble){"h2_protocol_error", front->rule_text, NULL});
+        front->was_flooded = true; /* its line is written */
+        terminate(front, front->rule_code, "h2_protocol_error");
     } else if (n < 0) {
         bool is_flood = n == NGHTTP2_ERR_FLOODED;
         session_log_end(front->session,

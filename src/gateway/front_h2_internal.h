@@ -11,6 +11,7 @@
 #include "gateway/front.h"
 #include "gateway/front_h2.h"
 #include "http/h2_budget.h"
+#include "http/h2_closed.h"
 #include "http/h2_fields.h"
 #include "http/least_rate.h"
 
@@ -71,6 +72,7 @@ struct h2_stream {
     bool is_closed;        /* nghttp2 has forgotten it */
     bool is_buried;        /* in front->dead */
     uint64_t reset_due_us; /* answered before all of the request had come; 0: not */
+    bool is_given_up;      /* the client has reset it */
 };
 
 struct front_h2 {
@@ -87,7 +89,11 @@ struct front_h2 {
     unsigned patience;       /* for how many turns yet */
     struct h2_stream *giver; /* whose exchange is giving a long piece just now */
     int32_t newest_id;       /* the highest stream that HEADERS came for */
-    int64_t skipped_bytes;   /* received, less those of the frames that nghttp2 told of */
+    struct h2_closed closed; /* what became of the last ones */
+    uint32_t rule_code; /* a rule of the connection was broken, with this error code; 0: none */
+    const char *rule_text;
+    size_t queued_before;  /* frames, when a SETTINGS began */
+    int64_t skipped_bytes; /* received, less those of the frames that nghttp2 told of */
     unsigned stream_count;
     unsigned wide_streams;
     size_t run_bytes;              /* in the outbox, not flushed yet */
@@ -141,6 +147,11 @@ void front_h2_bury(struct h2_stream *stream);
 /* The memory of closed streams. */
 void front_h2_reap(struct front_h2 *front);
 void front_h2_free_stream(struct h2_stream *stream);
+
+/* ---- front_h2_charge.c ---- */
+int front_h2_on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *user_data);
+/* The connection ends with this error once nghttp2 has returned. False, for who returns that. */
+bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text);
 
 /* ---- front_h2_room.c ---- */
 /* Whether more of this response would only wait; if so it is woken later. */

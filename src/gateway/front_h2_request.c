@@ -431,78 +431,6 @@ static bool on_data_frame(struct front_h2 *front, struct h2_stream *stream,
 
 /* ---- frames ---- */
 
-/* Those of a stream that is there are looked at when they are whole. nghttp2 skips the others. */
-static bool charge_headers(struct front_h2 *front, nghttp2_session *h2,
-                           const nghttp2_frame_hd *head)
-{
-    const struct h2_stream *stream = find(h2, head->stream_id);
-
-    h2_budget_head(&front->budget, head->length);
-    if (head->stream_id > front->newest_id) {
-        front->newest_id = head->stream_id;
-        return true;
-    }
-    return (stream != NULL && !stream->is_reset) || front_h2_charge(front, H2_EVENT_OTHER);
-}
-
-static bool charge_reset(struct front_h2 *front, nghttp2_session *h2, int32_t id)
-{
-    const struct h2_stream *stream = find(h2, id);
-    bool is_there = stream != NULL && !stream->is_reset;
-
-    return front_h2_charge(front,
-                           h2_reset_event(is_there, is_there && stream->is_head_sent,
-                                          is_there ? front_h2_now(front) - stream->opened_us : 0));
-}
-
-static bool charge_continuation(struct front_h2 *front, size_t bytes)
-{
-    if (!front->was_flooded &&
-        !h2_budget_continue(&front->budget, bytes, (size_t)front_h2_settings(front)->limits.head,
-                            front_h2_now(front))) {
-        front->was_flooded = true;
-        front->flood = H2_EVENT_CONTINUATION;
-    }
-    return !front->was_flooded;
-}
-
-/* Everything but HEADERS and DATA has its price at once. DATA for streams that have gone is not
- * even told: front_h2.c finds its bytes missing. */
-static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *user_data)
-{
-    struct front_h2 *front = user_data;
-    enum h2_event event;
-
-    front->skipped_bytes -= FRAME_HEAD_BYTES + (int64_t)head->length;
-    switch (head->type) {
-    case NGHTTP2_HEADERS:
-        return charge_headers(front, h2, head) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    case NGHTTP2_DATA:
-        return 0;
-    case NGHTTP2_RST_STREAM:
-        return charge_reset(front, h2, head->stream_id) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    case NGHTTP2_CONTINUATION:
-        return charge_continuation(front, head->length) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    case NGHTTP2_SETTINGS:
-        event = H2_EVENT_SETTINGS;
-        break;
-    case NGHTTP2_PING:
-        event = H2_EVENT_PING;
-        break;
-    case NGHTTP2_PRIORITY:
-    case NGHTTP2_PRIORITY_UPDATE:
-        event = H2_EVENT_PRIORITY;
-        break;
-    case NGHTTP2_WINDOW_UPDATE:
-        event = H2_EVENT_WINDOW_UPDATE;
-        break;
-    default:
-        event = H2_EVENT_OTHER;
-        break;
-    }
-    return front_h2_charge(front, event) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 /* nghttp2 has taken it already, for a stream that is to come, too. */
 static void update_priority(struct front_h2 *front, const nghttp2_ext_priority_update *update)
 {
@@ -532,6 +460,19 @@ static void windows_changed(struct front_h2 *front, int32_t id)
     }
 }
 
+/* RFC 9113 section 6.9.2 ends the connection; nghttp2 resets each such stream, which is seen by the
+ * frames that it has queued besides the acknowledgement. */
+static bool has_overflown(const struct front_h2 *front, const nghttp2_settings *settings)
+{
+    bool has_window = false;
+
+    for (size_t i = 0; i < settings->niv; i++) {
+        has_window |= settings->iv[i].settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
+    }
+    return has_window && (settings->hd.flags & NGHTTP2_FLAG_ACK) == 0 &&
+           nghttp2_session_get_outbound_queue_size(front->h2) > front->queued_before + 1;
+}
+
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_data)
 {
     struct front_h2 *front = user_data;
@@ -546,11 +487,22 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         goes_on = on_data_frame(front, stream, frame);
         break;
     case NGHTTP2_SETTINGS:
+        if (has_overflown(front, &frame->settings)) {
+            goes_on = front_h2_break_rule(
+                front, NGHTTP2_FLOW_CONTROL_ERROR,
+                "SETTINGS_INITIAL_WINDOW_SIZE makes a stream's window too large");
+            break;
+        }
         if (!front->is_greeted) {
             front->is_greeted = true;
             front_h2_arm(front);
         }
         windows_changed(front, 0);
+        break;
+    case NGHTTP2_RST_STREAM:
+        if (stream != NULL) {
+            stream->is_given_up = true;
+        }
         break;
     case NGHTTP2_WINDOW_UPDATE:
         windows_changed(front, frame->hd.stream_id);
@@ -573,10 +525,15 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error,
                             void *user_data)
 {
+    struct front_h2 *front = user_data;
+
     (void)h2;
-    (void)frame;
-    return front_h2_charge(user_data, error == NGHTTP2_ERR_REFUSED_STREAM ? H2_EVENT_OTHER
-                                                                          : H2_EVENT_MALFORMED)
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        h2_closed_add(&front->closed, frame->hd.stream_id,
+                      false); /* what follows may be on its way */
+    }
+    return front_h2_charge(front, error == NGHTTP2_ERR_REFUSED_STREAM ? H2_EVENT_OTHER
+                                                                      : H2_EVENT_MALFORMED)
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -671,6 +628,8 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
         return 0;
     }
     stream->is_closed = true;
+    /* Whoever resets a stream that the other has not ended may still get frames of it. */
+    h2_closed_add(&front->closed, id, stream->is_in_ended || stream->is_given_up);
     /* Both sides have said all, but the server has not taken all of the request yet. */
     if (code == NGHTTP2_NO_ERROR && stream->is_in_ended && stream->exchange != NULL &&
         stream->exchange->state == EXCHANGE_REST &&
@@ -707,7 +666,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, front_h2_on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
