@@ -166,6 +166,12 @@ bool session_is_early(const struct session *session)
     return session->is_tls && !conn_is_plain(&session->conn) && tls_conn_is_early(&session->conn);
 }
 
+/* Whether the client may still send what has to be heard before the end. */
+static bool hears_more(const struct session *session)
+{
+    return session->state == SESSION_LINGER && !session->conn.is_at_eof;
+}
+
 void session_finish(struct session *session, bool linger)
 {
     if (session->state == SESSION_CLOSED) {
@@ -181,7 +187,7 @@ void session_finish(struct session *session, bool linger)
         conn_finish_to_close(&session->conn);
     }
     if (!conn_is_open(&session->conn) || conn_write_failed(&session->conn) ||
-        (!linger && conn_pending(&session->conn) == 0)) {
+        (!hears_more(session) && conn_pending(&session->conn) == 0)) {
         session_close(session);
         return;
     }
@@ -227,7 +233,7 @@ static void on_end_writable(struct conn *conn)
 {
     struct session *session = conn->owner;
 
-    if (session->state == SESSION_FINISH || conn_write_failed(conn)) {
+    if (!hears_more(session) || conn_write_failed(conn)) {
         session_close(session);
         return;
     }
