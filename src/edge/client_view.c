@@ -137,9 +137,10 @@ static struct span newest(struct span list)
     struct span kept = {NULL, 0};
     struct span rest = list;
     struct span element;
-    const char *end = list.ptr + list.len;
+    const char *end = NULL; /* of the newest: what follows is empty elements */
 
     while (take_last(&rest, &element)) {
+        end = end != NULL ? end : element.ptr + element.len;
         if (memchr(element.ptr, '"', element.len) != NULL ||
             memchr(element.ptr, '\\', element.len) != NULL ||
             (size_t)(end - element.ptr) > VIEW_PREVIOUS_MAX) {
@@ -152,12 +153,32 @@ static struct span newest(struct span list)
 
 /* ---- X-Forwarded-* ---- */
 
+/* An IPv6 address has many spellings, of which whoever compares expects one (RFC 5952). */
+static struct span canonical(const struct view_hop *hop, struct arena *arena)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    char text[INET6_ADDRSTRLEN];
+    bool is_ipv4 = memcmp(hop->ip, mapped, sizeof(mapped)) == 0;
+
+    if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, hop->ip + (is_ipv4 ? sizeof(mapped) : 0), text,
+                  sizeof(text)) == NULL) {
+        return hop->address;
+    }
+    return arena_copy(arena, span_from_cstr(text));
+}
+
 static void add_hop(struct client_view *view, struct arena *arena, const struct view_hop *hop)
 {
+    struct view_hop *added;
+
     if (view->hops == NULL) {
         view->hops = arena_alloc(arena, VIEW_HOPS_MAX * sizeof(*hop));
     }
-    view->hops[view->hop_count++] = *hop;
+    added = &view->hops[view->hop_count++];
+    *added = *hop;
+    if (span_find(hop->address, ':') != hop->address.len) {
+        added->address = canonical(hop, arena);
+    }
 }
 
 static void walk_x_for(const struct client_view_from *from, struct arena *arena,
@@ -278,6 +299,7 @@ struct element {
     struct span node;
     struct span proto;
     struct span host;
+    bool is_empty; /* nobody wrote it (RFC 9110 section 5.6.1.2) */
 };
 
 static void skip_space(struct span list, size_t *at)
@@ -358,12 +380,14 @@ static bool take_pair(struct span list, size_t *at, struct element *element)
 /* Up to the comma behind it, or the end. */
 static bool take_element(struct span list, size_t *at, struct element *element)
 {
-    *element = (struct element){.start = *at};
+    *element = (struct element){.start = *at, .is_empty = true};
     while (true) {
         skip_space(list, at);
-        if (*at < list.len && list.ptr[*at] != ',' && list.ptr[*at] != ';' &&
-            !take_pair(list, at, element)) {
-            return false;
+        if (*at < list.len && list.ptr[*at] != ',' && list.ptr[*at] != ';') {
+            element->is_empty = false;
+            if (!take_pair(list, at, element)) {
+                return false;
+            }
         }
         skip_space(list, at);
         if (*at == list.len || list.ptr[*at] == ',') {
@@ -405,7 +429,9 @@ static struct span read_elements(struct span list, struct elements *elements)
         struct element element;
         size_t began = at;
         if (take_element(list, &at, &element)) {
-            push(elements, &element);
+            if (!element.is_empty) {
+                push(elements, &element);
+            }
             at++; /* the comma */
             continue;
         }

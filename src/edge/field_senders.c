@@ -25,6 +25,7 @@ struct listed {
 #define BIN(letter) ((letter)&31)
 #define BIN_X(letter) (32 + ((letter)&31))
 
+static const struct listed a[] = {TRUSTED("Ali-CDN-Real-IP")};
 static const struct listed c[] = {
     NOBODY("Client-Cert"),      NOBODY("Client-Cert-Chain"), TRUSTED("Client-Cert*"),
     TRUSTED("Client-IP"),       TRUSTED("Client-Verify"),    TRUSTED("Client-DN"),
@@ -39,8 +40,8 @@ static const struct listed f[] = {
     TRUSTED("Fastly-SSL"),      TRUSTED("Fly-Client-IP"), TRUSTED("Fly-Forwarded-*"),
     TRUSTED("Front-End-Https"),
 };
-static const struct listed h[] = {TRUSTED("HTTPS")};
-static const struct listed i[] = {TRUSTED("IV-*")};
+static const struct listed h[] = {TRUSTED("HTTPS"), TRUSTED("HTTP_*")};
+static const struct listed i[] = {TRUSTED("Incap-Client-IP"), TRUSTED("IV-*")};
 static const struct listed o[] = {TRUSTED("OAM_*"), TRUSTED("OIDC_*")};
 static const struct listed p[] = {
     NOBODY("Proxy"),
@@ -71,7 +72,8 @@ static const struct listed x_c[] = {
     TRUSTED("X-Client-DN"),       TRUSTED("X-Client-S-DN"),       TRUSTED("X-Client-I-DN"),
     TRUSTED("X-Client-Subject*"), TRUSTED("X-Client-Issuer*"),    TRUSTED("X-Client-Serial*"),
     TRUSTED("X-Client-Finger*"),  TRUSTED("X-Client-TLS-*"),      TRUSTED("X-Client-SSL-*"),
-    TRUSTED("X-Client-Addr*"),    TRUSTED("X-Cluster-Client-IP"),
+    TRUSTED("X-Client-Addr*"),    TRUSTED("X-Cluster-Client-IP"), TRUSTED("X-Consumer-*"),
+    TRUSTED("X-Credential-*"),
 };
 static const struct listed x_e[] = {TRUSTED("X-Envoy-*"), TRUSTED("X-External-IP")};
 static const struct listed x_f[] = {
@@ -116,20 +118,21 @@ struct bin {
 };
 
 static const struct bin bins[BIN_COUNT] = {
-    [BIN('c')] = {c, ARRAY_LEN(c)},       [BIN('d')] = {d, ARRAY_LEN(d)},
-    [BIN('e')] = {e, ARRAY_LEN(e)},       [BIN('f')] = {f, ARRAY_LEN(f)},
-    [BIN('h')] = {h, ARRAY_LEN(h)},       [BIN('i')] = {i, ARRAY_LEN(i)},
-    [BIN('o')] = {o, ARRAY_LEN(o)},       [BIN('p')] = {p, ARRAY_LEN(p)},
-    [BIN('r')] = {r, ARRAY_LEN(r)},       [BIN('s')] = {s, ARRAY_LEN(s)},
-    [BIN('t')] = {t, ARRAY_LEN(t)},       [BIN('w')] = {w, ARRAY_LEN(w)},
-    [BIN_X('a')] = {x_a, ARRAY_LEN(x_a)}, [BIN_X('c')] = {x_c, ARRAY_LEN(x_c)},
-    [BIN_X('e')] = {x_e, ARRAY_LEN(x_e)}, [BIN_X('f')] = {x_f, ARRAY_LEN(x_f)},
-    [BIN_X('g')] = {x_g, ARRAY_LEN(x_g)}, [BIN_X('h')] = {x_h, ARRAY_LEN(x_h)},
-    [BIN_X('m')] = {x_m, ARRAY_LEN(x_m)}, [BIN_X('n')] = {x_n, ARRAY_LEN(x_n)},
-    [BIN_X('o')] = {x_o, ARRAY_LEN(x_o)}, [BIN_X('p')] = {x_p, ARRAY_LEN(x_p)},
-    [BIN_X('r')] = {x_r, ARRAY_LEN(x_r)}, [BIN_X('s')] = {x_s, ARRAY_LEN(x_s)},
-    [BIN_X('t')] = {x_t, ARRAY_LEN(x_t)}, [BIN_X('u')] = {x_u, ARRAY_LEN(x_u)},
-    [BIN_X('v')] = {x_v, ARRAY_LEN(x_v)}, [BIN_X('w')] = {x_w, ARRAY_LEN(x_w)},
+    [BIN('a')] = {a, ARRAY_LEN(a)},       [BIN('c')] = {c, ARRAY_LEN(c)},
+    [BIN('d')] = {d, ARRAY_LEN(d)},       [BIN('e')] = {e, ARRAY_LEN(e)},
+    [BIN('f')] = {f, ARRAY_LEN(f)},       [BIN('h')] = {h, ARRAY_LEN(h)},
+    [BIN('i')] = {i, ARRAY_LEN(i)},       [BIN('o')] = {o, ARRAY_LEN(o)},
+    [BIN('p')] = {p, ARRAY_LEN(p)},       [BIN('r')] = {r, ARRAY_LEN(r)},
+    [BIN('s')] = {s, ARRAY_LEN(s)},       [BIN('t')] = {t, ARRAY_LEN(t)},
+    [BIN('w')] = {w, ARRAY_LEN(w)},       [BIN_X('a')] = {x_a, ARRAY_LEN(x_a)},
+    [BIN_X('c')] = {x_c, ARRAY_LEN(x_c)}, [BIN_X('e')] = {x_e, ARRAY_LEN(x_e)},
+    [BIN_X('f')] = {x_f, ARRAY_LEN(x_f)}, [BIN_X('g')] = {x_g, ARRAY_LEN(x_g)},
+    [BIN_X('h')] = {x_h, ARRAY_LEN(x_h)}, [BIN_X('m')] = {x_m, ARRAY_LEN(x_m)},
+    [BIN_X('n')] = {x_n, ARRAY_LEN(x_n)}, [BIN_X('o')] = {x_o, ARRAY_LEN(x_o)},
+    [BIN_X('p')] = {x_p, ARRAY_LEN(x_p)}, [BIN_X('r')] = {x_r, ARRAY_LEN(x_r)},
+    [BIN_X('s')] = {x_s, ARRAY_LEN(x_s)}, [BIN_X('t')] = {x_t, ARRAY_LEN(x_t)},
+    [BIN_X('u')] = {x_u, ARRAY_LEN(x_u)}, [BIN_X('v')] = {x_v, ARRAY_LEN(x_v)},
+    [BIN_X('w')] = {x_w, ARRAY_LEN(x_w)},
 };
 
 static bool is_letter(char byte)
@@ -157,7 +160,8 @@ static const struct bin *bin_of(struct span name)
 }
 
 /* Whether a server may take `name` for a listed one; *is_spelled: it is written as listed, but for
- * case, and behind the beginning that '*' stands for with letters, digits and '-' alone. */
+ * case, and where '*' stands with letters, digits, and '-' or the mark in front of the '*' alone:
+ * OIDC_CLAIM_email is of OIDC_*. */
 static bool is_alike(struct span name, struct span listed, bool *is_spelled)
 {
     bool is_pattern = listed.ptr[listed.len - 1] == '*';
@@ -174,7 +178,8 @@ static bool is_alike(struct span name, struct span listed, bool *is_spelled)
         *is_spelled &= ascii_lower(name.ptr[at]) == ascii_lower(listed.ptr[at]);
     }
     for (size_t at = len; at < name.len; at++) {
-        *is_spelled &= fold(name.ptr[at]) == ascii_lower(name.ptr[at]);
+        *is_spelled &= fold(name.ptr[at]) == ascii_lower(name.ptr[at]) ||
+                       (fold(listed.ptr[len - 1]) == '-' && name.ptr[at] == listed.ptr[len - 1]);
     }
     return true;
 }

@@ -48,8 +48,8 @@ static const struct {
                      STRICT_MEND},
     [PATH_READINGS] =
         {"path_readings",
-         "the path is too long for the many ways in which servers could read it, "
-         "and the site has rules about paths",
+         "there are more ways in which servers could read the path than can be "
+         "looked at, and the site has rules about paths",
          "the client should percent-encode it once, and use no ';' and '%2F' where it "
          "is long"},
 };

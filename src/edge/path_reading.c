@@ -1,16 +1,6 @@
 #include "edge/path_reading.h"
 
-/* The choices of a reading, as bits. */
-enum {
-    SLASH = 1,          /* "%2F" is a '/' */
-    BACKSLASH = 2,      /* "%5C" is a '/' */
-    PARAMETERS = 4,     /* dropped as they are written, before anything is decoded */
-    PARAMETERS_TOO = 8, /* dropped once all is decoded: "%3B" begins one as well */
-    MERGED = 16,        /* slashes are merged before dot segments are removed */
-    CHOICES = 32
-};
-
-/* Bytes of all readings together: what one request may cost. */
+/* Bytes of all of them together, with what they are made of: what one request may cost. */
 #define READINGS_BYTES_MAX ((size_t)256 * 1024)
 
 static bool has_text(struct span s, const char *text)
@@ -51,65 +41,6 @@ static bool decode_once_more(struct span s, struct arena *arena, struct span *de
     return is_changed;
 }
 
-/* A choice that changes nothing makes no reading of its own. */
-static unsigned choices_of(struct span s, bool is_decoded_again)
-{
-    bool has_parameter = span_find(s, ';') < s.len;
-    bool has_encoded_parameter = has_text(s, "%3B");
-    unsigned choices = (has_text(s, "%2F") ? SLASH : 0U) | (has_text(s, "%5C") ? BACKSLASH : 0U);
-
-    /* To drop them late is another thing only where decoding brings some, or ends them earlier. */
-    if (has_encoded_parameter || (has_parameter && choices != 0)) {
-        choices |= PARAMETERS_TOO;
-    }
-    return choices | (has_parameter ? PARAMETERS : 0U) | (is_decoded_again ? MERGED : 0U);
-}
-
-static unsigned count_readings(unsigned choices)
-{
-    unsigned count = 1;
-
-    for (; choices != 0; choices &= choices - 1) {
-        count *= 2;
-    }
-    return count;
-}
-
-enum path_error path_readings_begin(struct path_readings *readings, const struct path *path,
-                                    struct arena *arena)
-{
-    struct span more = path_fold_percent(path->raw, arena);
-    size_t bytes = 0;
-
-    *readings = (struct path_readings){.match = path->match};
-    arena_init(&readings->scratch, 4096);
-    do {
-        unsigned level = readings->level_count;
-        if (level == ARRAY_LEN(readings->levels)) {
-            return PATH_DOUBLE;
-        }
-        if (has_text(more, "%00")) {
-            return PATH_BAD_NUL;
-        }
-        if (path_has_bad_utf8(more)) {
-            return PATH_BAD_UTF8;
-        }
-        readings->levels[level] = more;
-        readings->choices[level] = choices_of(more, level != 0);
-        bytes += count_readings(readings->choices[level]) * more.len;
-        if (bytes > READINGS_BYTES_MAX) {
-            return PATH_READINGS;
-        }
-        readings->level_count++;
-    } while (decode_once_more(more, arena, &more));
-    return PATH_OK;
-}
-
-void path_readings_end(struct path_readings *readings)
-{
-    arena_destroy(&readings->scratch);
-}
-
 /* Drops ";..." of each segment; `is_late`: "%3B..." too. */
 static struct span drop_parameters(struct span s, bool is_late, struct arena *arena)
 {
@@ -144,43 +75,143 @@ static struct span decode_separator(struct span s, const char *triplet, struct a
     return span_make(start, len);
 }
 
-static struct span read_path(struct span s, unsigned choices, struct arena *arena)
+/* ---- sets of paths ---- */
+
+static bool add(struct path_set *set, struct span s)
 {
-    if ((choices & PARAMETERS) != 0) {
-        s = drop_parameters(s, false, arena);
+    for (size_t i = 0; i < set->count; i++) {
+        if (span_eq(set->items[i], s)) {
+            return true;
+        }
     }
-    if ((choices & SLASH) != 0) {
-        s = decode_separator(s, "%2F", arena);
+    if (set->count == PATH_READINGS_MAX) {
+        return false;
     }
-    if ((choices & BACKSLASH) != 0) {
-        s = decode_separator(s, "%5C", arena);
+    set->items[set->count++] = s;
+    return true;
+}
+
+/* What one step of some server makes of s. A step that changes nothing adds nothing. */
+static bool add_steps(struct path_set *set, struct span s, struct arena *arena)
+{
+    bool is_good = true;
+
+    if (span_find(s, ';') < s.len) {
+        is_good = add(set, drop_parameters(s, false, arena));
     }
-    if ((choices & PARAMETERS_TOO) != 0) {
-        s = drop_parameters(s, true, arena);
+    if (has_text(s, "%3B")) {
+        is_good = is_good && add(set, drop_parameters(s, true, arena));
     }
-    if ((choices & MERGED) != 0) {
-        s = path_merge_slashes(s, arena);
+    if (has_text(s, "%2F")) {
+        is_good = is_good && add(set, decode_separator(s, "%2F", arena));
     }
-    s = path_merge_slashes(path_remove_dots(s, arena), arena);
-    return s.len != 0 ? s : SPAN_OF("/");
+    if (has_text(s, "%5C")) {
+        is_good = is_good && add(set, decode_separator(s, "%5C", arena));
+    }
+    if (has_text(s, "/.")) {
+        is_good = is_good && add(set, path_remove_dots(s, arena)) &&
+                  add(set, path_merge_slashes(s, arena));
+    }
+    return is_good;
+}
+
+/* All that the steps make of the set, in whatever order and number servers take them. */
+static enum path_error close_set(struct path_set *set, size_t *bytes, struct arena *arena)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        *bytes += set->items[i].len;
+        if (*bytes > READINGS_BYTES_MAX || !add_steps(set, set->items[i], arena)) {
+            return PATH_READINGS;
+        }
+    }
+    return PATH_OK;
+}
+
+static enum path_error check_bytes(const struct path_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (has_text(set->items[i], "%00")) {
+            return PATH_BAD_NUL;
+        }
+        if (path_has_bad_utf8(set->items[i])) {
+            return PATH_BAD_UTF8;
+        }
+    }
+    return PATH_OK;
+}
+
+/* To the readings goes what is left of each when all else is done. */
+static bool add_readings(struct path_readings *readings, const struct path_set *set)
+{
+    struct arena *arena = &readings->arena;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct span s = path_merge_slashes(path_remove_dots(set->items[i], arena), arena);
+        if (!add(readings->set, s.len != 0 ? s : SPAN_OF("/"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool decode_set(struct path_set *set, struct arena *arena)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct span more;
+        if (decode_once_more(set->items[i], arena, &more)) {
+            set->items[kept++] = more;
+        }
+    }
+    set->count = kept;
+    return kept != 0;
+}
+
+enum path_error path_readings_begin(struct path_readings *readings, const struct path *path)
+{
+    struct arena *arena = &readings->arena;
+    struct path_set *set;
+    unsigned decodings = 0;
+    size_t bytes = 0;
+
+    *readings = (struct path_readings){.next = 0};
+    arena_init(arena, 4096);
+    readings->set = arena_alloc(arena, sizeof(*readings->set));
+    set = arena_alloc(arena, sizeof(*set));
+    readings->set->count = set->count = 0;
+    /* Servers see it as it is sent on, where dot segments are resolved. */
+    if (!add(readings->set, path->match) || !add(set, path_fold_percent(path->forward, arena))) {
+        return PATH_READINGS;
+    }
+    do {
+        enum path_error error = check_bytes(set);
+        if (error == PATH_OK && decodings++ > PATH_DECODINGS_MAX) {
+            error = PATH_DOUBLE;
+        }
+        if (error == PATH_OK) {
+            error = close_set(set, &bytes, arena);
+        }
+        if (error != PATH_OK) {
+            return error;
+        }
+        if (!add_readings(readings, set)) {
+            return PATH_READINGS;
+        }
+    } while (decode_set(set, arena));
+    return PATH_OK;
+}
+
+void path_readings_end(struct path_readings *readings)
+{
+    arena_destroy(&readings->arena);
 }
 
 bool path_readings_next(struct path_readings *readings, struct span *reading)
 {
-    while (readings->next < readings->level_count * CHOICES) {
-        unsigned level = readings->next / CHOICES;
-        unsigned choices = readings->next % CHOICES;
-
-        readings->next++;
-        if (level == 0 && choices == 0) {
-            *reading = readings->match;
-            return true;
-        }
-        if ((choices & ~readings->choices[level]) == 0) {
-            arena_reset(&readings->scratch);
-            *reading = read_path(readings->levels[level], choices, &readings->scratch);
-            return true;
-        }
+    if (readings->next == readings->set->count) {
+        return false;
     }
-    return false;
+    *reading = readings->set->items[readings->next++];
+    return true;
 }

@@ -108,8 +108,7 @@ static bool keep_off_plain(const struct edge_request *request, struct edge_decis
 
 /* Over all readings of the path; *error: what cannot be read to its end. */
 static int find_strictest(const struct edge_request *request, struct edge_decision *d,
-                          const struct client_names *client, struct arena *arena,
-                          enum path_error *error)
+                          const struct client_names *client, enum path_error *error)
 {
     const struct route_table *table = &d->site->table;
     struct path_readings readings;
@@ -117,7 +116,7 @@ static int find_strictest(const struct edge_request *request, struct edge_decisi
     int found = ROUTE_NONE;
     bool is_first = true;
 
-    *error = path_readings_begin(&readings, &d->path, arena);
+    *error = path_readings_begin(&readings, &d->path);
     while (*error == PATH_OK && path_readings_next(&readings, &reading)) {
         int next = route_table_find_for(table, reading, request->method, client);
         found = is_first ? next : route_table_stricter(table, found, next);
@@ -154,7 +153,7 @@ static void find_route(const struct edge_request *request, struct arena *arena,
     int found;
 
     if (UNLIKELY(d->path.is_ambiguous) && d->site->paths == EDGE_PATHS_EACH_READING) {
-        found = find_strictest(request, d, client, arena, &error);
+        found = find_strictest(request, d, client, &error);
     } else {
         found = route_table_find_for(table, d->path.match, request->method, client);
     }

@@ -21,6 +21,10 @@ static bool path_of(struct span value, struct span *path)
 
     if (destination_parse(value, &destination)) {
         value = destination.rest.len != 0 ? destination.rest : SPAN_OF("/");
+    } else if (span_starts_with(value, SPAN_OF("//"))) {
+        /* To us a path with an empty segment, to others a host with its path (RFC 3986 section
+         * 4.2). */
+        return false;
     }
     value = span_head(value, span_find(value, '#'));
     *path = span_head(value, span_find(value, '?'));

@@ -29,13 +29,17 @@ static void drop(struct http_fields *fields, uint64_t ids)
     }
 }
 
-/* Leaves out what its sender may not say (edge/field_senders.h). */
+/* Leaves out what its sender may not say (edge/field_senders.h). What a trusted peer says stays,
+ * though Connection names it: many proxies pass Connection on as it came, and a client behind one
+ * could rid itself of its name or address so. */
 static void drop_claims(struct http_fields *fields, bool is_trusted)
 {
     for (size_t i = 0; i < fields->count; i++) {
         enum field_sender sender = field_sender_of(&fields->items[i]);
         if (sender == FIELD_FROM_NOBODY || (sender == FIELD_FROM_TRUSTED && !is_trusted)) {
             fields->items[i].is_hop_by_hop = true;
+        } else if (sender == FIELD_FROM_TRUSTED) {
+            fields->items[i].is_hop_by_hop = false;
         }
     }
 }

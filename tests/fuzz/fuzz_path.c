@@ -30,7 +30,7 @@ static void check_file(struct span match, struct arena *arena)
 }
 
 /* Whatever is strictly one path is read in one way. */
-static void check_readings(struct path *path, struct arena *arena)
+static void check_readings(struct path *path)
 {
     struct path_readings readings;
     struct span reading;
@@ -41,7 +41,7 @@ static void check_readings(struct path *path, struct arena *arena)
     }
     CHECK(path->bad.len != 0 && path->bad.ptr >= path->raw.ptr &&
           path->bad.ptr + path->bad.len <= path->raw.ptr + path->raw.len);
-    enum path_error error = path_readings_begin(&readings, path, arena);
+    enum path_error error = path_readings_begin(&readings, path);
     while (error == PATH_OK && path_readings_next(&readings, &reading)) {
         CHECK(reading.len != 0 && reading.ptr[0] == '/');
         check_no_dots(reading);
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(span_eq(again.match, path.match));
         CHECK(path_normalise(path.forward, &arena, &again) == PATH_OK);
         CHECK(span_eq(again.match, path.match) && !again.is_rewritten);
-        check_readings(&path, &arena);
+        check_readings(&path);
     }
     arena_destroy(&arena);
     return 0;

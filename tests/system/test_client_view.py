@@ -78,6 +78,57 @@ def test_nothing_of_a_client_hides_what_a_trusted_proxy_appended(behind, sent):
     assert "192.0.2.1" in forwarded and forwarded.count('"') % 2 == 0 and "xx" not in forwarded
 
 
+@pytest.mark.parametrize("back", ["h1", "h2c"])
+def test_connection_takes_nothing_off_that_a_trusted_proxy_says(start, back):
+    """Many proxies pass a client's Connection on as it came."""
+    said = [("X-Remote-User", "alice"), ("Remote-Groups", "a"), ("X-SSL-Client-Verify", "FAILED"),
+            ("SM_USER", "alice"), ("OIDC_CLAIM_email", "alice@a.test"), ("X-Forwarded-User", "alice")]
+    named = ("Connection", ", ".join(name for name, _ in said) + ", X-Custom")
+    with (h2_origin if back == "h2c" else h1_origin)(answers) as origin:
+        def run(trusted):
+            gateway = start({"trusted_proxies": trusted, "sites": [{"hosts": ["shop.example"], "backend": "up"}],
+                             "backends": [{"name": "up", "servers": [origin.address], "protocol": back}]})
+            ask_h1(gateway, "/", "GET", None, [*said, ("X-Custom", "1"), named], None)
+            return [field(origin.requests_seen[-1], name.lower()) for name in
+                    [*(name for name, _ in said), "x-custom"]], gateway
+
+        values, gateway = run(TRUSTED)
+        assert values == [*(value for _, value in said), None]
+        for name in ("X-Forwarded-For", "x-real-ip", "Forwarded", "Early-Data"):
+            answer = ask_h1(gateway, "/", "GET", None, [(name, "192.0.2.1"), ("Connection", name)], None)
+            assert answer.status == 400
+        assert run(["10.0.0.0/8"])[0] == [None] * (len(said) + 1)
+
+
+@pytest.mark.parametrize("name", ["HTTP_X_FORWARDED_FOR", "HTTP_CLIENT_IP", "Http-Client-Ip", "Incap-Client-IP",
+                                  "Ali-CDN-Real-IP", "X-Consumer-Username"])
+def test_names_that_only_applications_know_are_no_strangers_to_say(start, echo, name):
+    gateway = start({"sites": [{"hosts": ["*"], "backend": echo.address}]})
+    with Connection(gateway.address) as connection:
+        assert connection.request(fields=[(name, "192.0.2.1")]).status == 200
+    assert not echo.requests[-1].all(name)
+
+
+@pytest.mark.parametrize("sent, real", [
+    ("::ffff:c000:201", "192.0.2.1"), ("[::FFFF:192.0.2.1]:80", "192.0.2.1"),
+    ("2001:DB8:0:0::1", "2001:db8::1"), ("[2001:0db8::0001]", "2001:db8::1")])
+def test_an_address_is_told_in_its_one_spelling(behind, sent, real):
+    request = behind([("X-Forwarded-For", sent)])
+    assert field(request, "x-real-ip") == real
+    assert field(request, "forwarded").startswith(f'for="[{real}' if ":" in real else f"for={real}"
+                                                  if not sent.endswith(":80") else f'for="{real}:80"')
+
+
+@pytest.mark.parametrize("sent", [
+    ("Forwarded", ",,for=192.0.2.1;proto=https,,"), ("Forwarded", "for=192.0.2.1;proto=https, ;;;"),
+    ("X-Forwarded-For", ", ,192.0.2.1, , ,")])
+def test_empty_elements_are_none(behind, sent):
+    request = behind([sent])
+    assert field(request, "x-real-ip") == "192.0.2.1"
+    assert field(request, "x-forwarded-for").endswith("192.0.2.1, 127.0.0.1")
+    assert field(request, "x-forwarded-proto") == ("https" if sent[0] == "Forwarded" else "http")
+
+
 def test_x_real_ip_alone_is_believed_of_a_trusted_proxy(behind):
     request = behind([("X-Real-IP", "192.0.2.1"), ("X-Forwarded-Proto", "https")])
     assert told(request)["x-forwarded-for"] == "192.0.2.1, 127.0.0.1"
@@ -146,6 +197,39 @@ def test_a_client_that_came_in_plain_is_redirected_to_where_it_was(start, echo, 
     # Though the proxy speaks TLS to us.
     response = ask(gateway, ("X-Forwarded-Proto", "http"), tls=ca.client_context())
     assert (response.status, response.get("Location")) == (308, "https://shop.example/x?y")
+
+
+@pytest.mark.parametrize("line, host, location", [
+    ("GET / HTTP/1.1", "shop.example:8443", "https://shop.example:8443/"),
+    ("GET / HTTP/1.1", "shop.example:00080", "https://shop.example/"),
+    ("GET / HTTP/1.1", "[::1]:81", "https://[::1]:81/"), ("GET / HTTP/1.1", "[::1]:", "https://[::1]/"),
+    ("GET //evil.test/x HTTP/1.1", "shop.example", "https://shop.example//evil.test/x"),
+    ("GET http://shop.example?x HTTP/1.1", "shop.example", "https://shop.example/?x"),
+    ("OPTIONS * HTTP/1.1", "shop.example", "https://shop.example/"),
+    ("GET /%0d%0aX:y?%0d%0a HTTP/1.1", "shop.example", "https://shop.example/%0d%0aX:y?%0d%0a"),
+    ("GET /a\"<b>?<script>\xe9 HTTP/1.1", "shop.example", "https://shop.example/a%22%3Cb%3E?%3Cscript%3E%E9"),
+    ("GET /a/../b HTTP/1.1", "shop.example", "https://shop.example/b"),
+    ("GET /%5cevil.test HTTP/1.1", "shop.example", "https://shop.example/%5cevil.test"),
+    ("GET /\\evil.test HTTP/1.1", "shop.example", 400), ("GET @evil.test/ HTTP/1.1", "shop.example", 400),
+    ("GET .evil.test/ HTTP/1.1", "shop.example", 400), ("GET :81/ HTTP/1.1", "shop.example", 400),
+    ("GET http://evil.test/ HTTP/1.1", "shop.example", 400),
+    ("GET http://shop.example/ HTTP/1.1", "evil.test", 400),
+    ("GET http://shop.example@evil.test/ HTTP/1.1", "shop.example", 400),
+    ("GET / HTTP/1.1", "shop.example@evil.test", 400), ("GET / HTTP/1.1", "shop.example/evil", 400),
+    ("GET / HTTP/1.1", "shop.example:0", 400), ("GET / HTTP/1.1", "shop.example:65536", 400),
+    ("GET / HTTP/1.1", "shop.example, evil.test", 400), ("GET / HTTP/1.1", "::1", 400),
+    ("GET / HTTP/1.1", "", 400), ("GET / HTTP/1.1", "evil.test", 421), ("GET / HTTP/1.0", None, 421),
+])
+def test_no_request_steers_the_redirect_off_the_site(start, shop, line, host, location):
+    gateway = start({"sites": [{"hosts": ["shop.example", "[::1]"], "tls": shop.settings(),
+                                "respond": {"body": "ok"}}]})
+    with Connection(gateway.address) as connection:
+        connection.send((line + "\r\n" + (f"Host: {host}\r\n" if host is not None else "") + "\r\n").encode("latin-1"))
+        response = connection.read_response()
+    if isinstance(location, int):
+        assert (response.status, response.get("Location")) == (location, None)
+    else:
+        assert (response.status, response.get("Location")) == (308, location)
 
 
 def test_a_strangers_https_is_redirected(start, echo, shop):

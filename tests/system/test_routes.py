@@ -99,10 +99,15 @@ def test_routes_hold_for_destination_too(start, method):
                     ("http://shop.example/admin/b", 403), ("http://elsewhere.example/admin/b", 403),
                     ("/dav/../admin/b", 403), ("/%61dmin/b", 403), ("/dav/%2e%2e/admin/b", 403),
                     ("/read/b", 403), ("/other/b", 403), ("/nowhere", 403), ("admin/b", 403),
-                    ("", 403), ("http://shop.example", 403)]:
+                    ("//shop.example/admin/b", 403), ("//dav/b", 403), ("http://shop.example//dav/b", 200),
+                    ("http:/admin/b", 403), ("http://user@shop.example/admin/b", 403),
+                    ("/dav/b, /admin/b", 403), ("", 403), ("http://shop.example", 403)]:
                 response = connection.request("/dav/a", method, "shop.example",
                                               [("Destination", destination)])
                 assert response.status == status, destination
+            response = connection.request("/dav/a", method, "shop.example",
+                                          [("Destination", "/dav/b"), ("Destination", "/admin/b")])
+            assert response.status == 403
             response = connection.request("/dav/a", "PUT", "shop.example",
                                           [("Destination", "/admin/b")])
             assert response.status == 200  # it means nothing there

@@ -132,6 +132,8 @@ static void test_each_listed_name_in_other_spellings(void **state)
         }
         if (len != name.len) {
             memcpy(text + len, "a_b", 4);
+            assert_int_equal(sender(text), name.ptr[len - 1] == '_' ? expected : FIELD_FROM_NOBODY);
+            memcpy(text + len, "a.b", 4);
             assert_int_equal(sender(text), FIELD_FROM_NOBODY);
             memcpy(text + len, "a-B", 4);
             assert_int_equal(sender(text), expected);
