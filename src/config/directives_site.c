@@ -133,7 +133,9 @@ static const struct directive tls_directives[] = {
      .more = "Picked by what is valid at that moment, then by name (the very name before a "
              "wildcard), then by what the client can check; of two alike the one that was issued "
              "last. One that has expired, or is not valid yet, is served only when there is "
-             "nothing better. The same holds for `certificates_from`.",
+             "nothing better. Keys that a client may check, or not, do not stand in each other's "
+             "way: RSA, RSA for PSS alone, P-256, P-384, P-521, Ed25519 and Ed448 can lie side by "
+             "side. The same holds for `certificates_from`.",
      .example = "certificates: [ { certificate: ec.crt, key: ec.key } ]"},
     {.name = "ocsp",
      PEM_FILE,

@@ -444,11 +444,11 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
     };
 }
 
-static void watch(struct site_tls *tls, const char *path, int certificate)
+static void watch(struct site_tls *tls, const char *path, int certificate, bool is_response)
 {
     if (path != NULL) {
         tls->files[tls->file_count++] =
-            (struct watched_file){path, file_opener_stamp(path), certificate};
+            (struct watched_file){path, file_opener_stamp(path), certificate, is_response};
     }
 }
 
@@ -460,11 +460,12 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
     tls->files = arena_calloc(arena, (options->certificate_count * 3 + 1) * sizeof(*tls->files));
     tls->own = arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->own));
     for (size_t i = 0; i < options->certificate_count; i++) {
-        watch(tls, options->certificates[i].certificate, (int)i);
-        watch(tls, options->certificates[i].key, (int)i);
-        watch(tls, options->certificates[i].ocsp, (int)i);
+        watch(tls, options->certificates[i].certificate, (int)i, false);
+        watch(tls, options->certificates[i].key, (int)i, false);
+        watch(tls, options->certificates[i].ocsp, (int)i, true);
     }
-    watch(tls, options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS);
+    watch(tls, options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS,
+          false);
 }
 
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,

@@ -14,12 +14,13 @@
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 
-/* A file of the settings. What has changed is taken for itself: a certificate with its key and
+/* A file of the settings. What has changed is taken for itself: a certificate with its key, its
  * response, or the authorities of clients. */
 struct watched_file {
     const char *path;
     struct file_stamp stamp;
-    int certificate; /* which one it belongs to; SITE_TLS_CLIENTS: the clients' authorities */
+    int certificate;  /* which one it belongs to; SITE_TLS_CLIENTS: the clients' authorities */
+    bool is_response; /* the certificate's OCSP response */
 };
 enum { SITE_TLS_CLIENTS = -1 };
 
@@ -29,7 +30,8 @@ struct own_certificate {
     int64_t retry_at;            /* the new one will be valid; 0: none is awaited */
     int64_t await_until;         /* its OCSP response is awaited no longer; 0: it is not */
     struct certificate *awaited; /* new, its response being fetched; NULL: none */
-    bool is_due;                 /* a file of it has changed, and was not taken yet */
+    bool is_due;                 /* its file or its key's has changed, and was not taken yet */
+    bool is_response_due;        /* its response's file has changed */
 };
 
 struct certificate;

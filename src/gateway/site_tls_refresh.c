@@ -31,6 +31,8 @@ static void look(struct site_tls *tls)
         file->stamp = stamp;
         if (file->certificate == SITE_TLS_CLIENTS) {
             tls->are_clients_due = true;
+        } else if (file->is_response) {
+            tls->own[file->certificate].is_response_due = true;
         } else {
             tls->own[file->certificate].is_due = true;
         }
@@ -46,7 +48,7 @@ static bool is_due(const struct site_tls *tls)
     bool is_any = tls->are_clients_due;
 
     for (size_t i = 0; i < tls->options.certificate_count; i++) {
-        is_any |= tls->own[i].is_due;
+        is_any |= tls->own[i].is_due || tls->own[i].is_response_due;
     }
     return is_any;
 }
@@ -147,6 +149,32 @@ static bool is_to_be_taken(struct site_tls *tls, size_t i)
     return is_good && !is_later;
 }
 
+/* Whether another response is to be stapled to a certificate that stays. What cannot be used takes
+ * nothing away that still holds, but for the word that the certificate was revoked. */
+static bool is_response_to_be_taken(struct site_tls *tls, size_t i)
+{
+    const char *path = tls->options.certificates[i].ocsp;
+    struct own_certificate *own = &tls->own[i];
+    struct error error;
+    int64_t until;
+
+    switch (tls_server_context_check_response(tls->context, i, path, &until, &error)) {
+    case OCSP_STAPLED_NEW:
+        own->ocsp_until = until;
+        log_info("site %s: the OCSP response in '%s' is in use now", tls->settings->name, path);
+        return true;
+    case OCSP_STAPLED_BEFORE:
+        log_warn("site %s: %s; the response before is sent while it holds", tls->settings->name,
+                 error.text);
+        return false;
+    case OCSP_STAPLED_NONE:
+        break;
+    }
+    own->ocsp_until = 0;
+    log_warn("site %s: %s; handshakes go on without a response", tls->settings->name, error.text);
+    return true;
+}
+
 static void log_new(const struct site_tls *tls, size_t i)
 {
     struct error error;
@@ -210,17 +238,21 @@ static void say_taken(struct site_tls *tls, const struct tls_changes *changes)
 static void reload(struct site_tls *tls)
 {
     bool *own = xcalloc(tls->options.certificate_count + 1, sizeof(*own));
-    struct tls_changes changes = {.own = own, .authorities = are_clients_to_be_taken(tls)};
+    bool *responses = xcalloc(tls->options.certificate_count + 1, sizeof(*responses));
+    struct tls_changes changes = {
+        .own = own, .responses = responses, .authorities = are_clients_to_be_taken(tls)};
     bool is_any = changes.authorities;
 
     for (size_t i = 0; i < tls->options.certificate_count; i++) {
         own[i] = tls->own[i].is_due && is_to_be_taken(tls, i);
-        is_any |= own[i];
+        responses[i] = !own[i] && tls->own[i].is_response_due && is_response_to_be_taken(tls, i);
+        tls->own[i].is_response_due = false;
+        is_any |= own[i] || responses[i];
     }
     if (is_any) {
         bool is_taken = take(tls, &changes);
-        if (!is_taken && changes.authorities) {
-            /* A certificate's file that changed under our eyes: who may come in does not wait. */
+        if (!is_taken) {
+            /* A certificate's file that changed under our eyes: the rest does not wait. */
             for (size_t i = 0; i < tls->options.certificate_count; i++) {
                 own[i] = false;
             }
@@ -231,6 +263,7 @@ static void reload(struct site_tls *tls)
         }
     }
     free(own);
+    free(responses);
 }
 
 /* ---- the folder ---- */

@@ -14,6 +14,7 @@
 
 #include "base/strbuf.h"
 #include "tls/file_opener.h"
+#include "tls/pem_kind.h"
 
 /* A certificate's file of an index; larger ones are not looked into. */
 #define FILE_MAX (256 * 1024)
@@ -40,6 +41,7 @@ void cert_entry_release(struct cert_entry *entry)
     }
     free(entry->names);
     free(entry->complaint);
+    free(entry->explanation);
     free(entry->trouble);
     free(entry);
 }
@@ -157,6 +159,42 @@ static void take_names(struct reader *reader, struct cert_entry *entry, struct c
     entry->is_usable = true;
 }
 
+/* What else a file without a certificate may be is told by its bytes. */
+static void explain(const struct reader *reader, struct cert_entry *entry, struct span text,
+                    bool has_certificate)
+{
+    char path[PATH_MAX];
+    struct error error;
+    bool is_explained;
+
+    if (snprintf(path, sizeof(path), "%s/%s", reader->folder,
+                 entry->files[CERT_FILE_CERTIFICATE]) >= (int)sizeof(path)) {
+        return;
+    }
+    is_explained = has_certificate ? !pem_kind_check_blocks(path, text, &error)
+                                   : !pem_kind_explain(path, text, PEM_WANTS_CERTIFICATE, &error);
+    if (is_explained) {
+        free(entry->explanation);
+        entry->explanation = xstrdup(error.text);
+    }
+}
+
+/* Many tools call the files of keys, and of what belongs to them, .pem too. */
+static bool is_of_another_kind(const struct cert_entry *entry, struct span text)
+{
+    static const struct span labels[] = {SPAN("PRIVATE KEY-----"), SPAN("PUBLIC KEY-----"),
+                                         SPAN("PARAMETERS-----"), SPAN(" CRL-----"),
+                                         SPAN("REQUEST-----")};
+    const char *dot = strrchr(entry->files[CERT_FILE_CERTIFICATE], '.');
+
+    for (size_t i = 0; strcmp(dot, ".pem") == 0 && i < ARRAY_LEN(labels); i++) {
+        if (memmem(text.ptr, text.len, labels[i].ptr, labels[i].len) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_entry(struct reader *reader, struct cert_entry *entry)
 {
     struct span text;
@@ -167,16 +205,16 @@ static void read_entry(struct reader *reader, struct cert_entry *entry)
         return;
     }
     if (memmem(text.ptr, text.len, "BEGIN CERTIFICATE-----", 22) == NULL) {
-        const char *dot = strrchr(entry->files[CERT_FILE_CERTIFICATE], '.');
-        /* Many tools call the key's file .pem too. */
-        if (strcmp(dot, ".pem") != 0 || memmem(text.ptr, text.len, "-----BEGIN ", 11) == NULL) {
+        if (!is_of_another_kind(entry, text)) {
             complain(entry, "holds no PEM certificate");
+            explain(reader, entry, text, false);
         }
         return;
     }
     if (!cert_scan_pem(text, reader->der, sizeof(reader->der), &der) ||
         !cert_scan_der(der, &scan)) {
         complain(entry, "holds a damaged certificate");
+        explain(reader, entry, text, true);
         return;
     }
     if (entry->files[CERT_FILE_KEY] == NULL &&

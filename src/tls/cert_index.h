@@ -42,7 +42,8 @@ struct cert_entry {
     bool keeps_old; /* its file is broken now: the facts are those of the version before */
     char *names;    /* each ends with a NUL; lower case */
     size_t name_count;
-    char *complaint;            /* why it is not usable; NULL: nothing to say */
+    char *complaint;            /* why it is not usable, after its name; NULL: nothing to say */
+    char *explanation;          /* in its place a whole sentence, with what to do; NULL: none */
     struct cert_loaded *loaded; /* the store's, under its lock, as are the next two */
     char *trouble;     /* why it could not be loaded when it was last tried; NULL: it could */
     int64_t try_again; /* not before; seconds since 1970 */

@@ -132,17 +132,21 @@ static bool read_time(struct cursor *in, int64_t *seconds)
            text.ptr[0] == 'Z';
 }
 
-/* Named curves that TLS signs with (RFC 8446 section 4.2.3). */
-static bool is_usual_curve(struct span oid)
+/* The named curves that TLS signs with (RFC 8446 section 4.2.3); false: another one. */
+static bool find_curve(struct span oid, enum cert_kind *kind)
 {
-    static const struct span curves[] = {
-        SPAN("\x2a\x86\x48\xce\x3d\x03\x01\x07"), /* P-256 */
-        SPAN("\x2b\x81\x04\x00\x22"),             /* P-384 */
-        SPAN("\x2b\x81\x04\x00\x23"),             /* P-521 */
+    static const struct {
+        struct span oid;
+        enum cert_kind kind;
+    } curves[] = {
+        {SPAN("\x2a\x86\x48\xce\x3d\x03\x01\x07"), CERT_KIND_P256},
+        {SPAN("\x2b\x81\x04\x00\x22"), CERT_KIND_P384},
+        {SPAN("\x2b\x81\x04\x00\x23"), CERT_KIND_P521},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
-        if (span_eq(oid, curves[i])) {
+        if (span_eq(oid, curves[i].oid)) {
+            *kind = curves[i].kind;
             return true;
         }
     }
@@ -155,11 +159,11 @@ static bool read_kind(struct cursor *in, enum cert_kind *kind, bool *is_odd_curv
         struct span oid;
         enum cert_kind kind;
     } kinds[] = {
-        {SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), CERT_KIND_RSA}, /* rsaEncryption */
-        {SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), CERT_KIND_RSA}, /* rsassaPss */
-        {SPAN("\x2a\x86\x48\xce\x3d\x02\x01"), CERT_KIND_EC},
-        {SPAN("\x2b\x65\x70"), CERT_KIND_ED}, /* Ed25519 */
-        {SPAN("\x2b\x65\x71"), CERT_KIND_ED}, /* Ed448 */
+        {SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), CERT_KIND_RSA},     /* rsaEncryption */
+        {SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), CERT_KIND_RSA_PSS}, /* rsassaPss */
+        {SPAN("\x2a\x86\x48\xce\x3d\x02\x01"), CERT_KIND_P256},
+        {SPAN("\x2b\x65\x70"), CERT_KIND_ED25519},
+        {SPAN("\x2b\x65\x71"), CERT_KIND_ED448},
     };
     struct cursor key;
     struct cursor algorithm;
@@ -172,8 +176,8 @@ static bool read_kind(struct cursor *in, enum cert_kind *kind, bool *is_odd_curv
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (span_eq(oid, kinds[i].oid)) {
             *kind = kinds[i].kind;
-            *is_odd_curve = *kind == CERT_KIND_EC &&
-                            !(expect(&algorithm, DER_OID, &oid) && is_usual_curve(oid));
+            *is_odd_curve = cert_kind_is_ecdsa(*kind) &&
+                            !(expect(&algorithm, DER_OID, &oid) && find_curve(oid, kind));
             return true;
         }
     }

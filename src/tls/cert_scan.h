@@ -11,8 +11,24 @@
 #include "base/check.h"
 #include "base/span.h"
 
-/* By which the library keeps certificates side by side. */
-enum cert_kind { CERT_KIND_RSA, CERT_KIND_EC, CERT_KIND_ED, CERT_KIND_COUNT };
+/* Kinds of keys that a client may be able to check, each for itself: one who is limited to P-256
+ * cannot check P-384. Of the curves of ECDSA the library holds one for a connection, the usual one
+ * comes first here. */
+enum cert_kind {
+    CERT_KIND_RSA,
+    CERT_KIND_RSA_PSS,
+    CERT_KIND_P256,
+    CERT_KIND_P384,
+    CERT_KIND_P521,
+    CERT_KIND_ED25519,
+    CERT_KIND_ED448,
+    CERT_KIND_COUNT
+};
+
+static inline bool cert_kind_is_ecdsa(enum cert_kind kind)
+{
+    return kind == CERT_KIND_P256 || kind == CERT_KIND_P384 || kind == CERT_KIND_P521;
+}
 
 struct cert_scan {
     enum cert_kind kind;

@@ -8,34 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/list.h"
 #include "base/log.h"
 #include "tls/cert_check.h"
-#include "tls/cert_index.h"
+#include "tls/cert_store_internal.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
-#include "tls/identity.h"
 #include "tls/ocsp_staple.h"
-
-/* A certificate in use, with its key. Connections have references of their own to the library's
- * objects. */
-struct cert_loaded {
-    atomic_uint references; /* the store's, and of workers that are just handing it out */
-    struct list node;       /* in the store's list, most recently used first */
-    struct cert_entry *entry;
-    struct identity *identity;
-};
-
-struct cert_store {
-    char *folder;
-    size_t loaded_max;
-    struct ocsp_registry *ocsp; /* NULL: no responses are fetched */
-    enum tls_context_ocsp ocsp_fetch;
-    pthread_mutex_t lock; /* of all below; held for lookups, never for reading files */
-    struct cert_index *index;
-    struct list loaded;
-    size_t loaded_count;
-};
 
 static char *path_of(const struct cert_store *store, const char *file)
 {
@@ -48,7 +26,7 @@ static char *path_of(const struct cert_store *store, const char *file)
 
 /* ---- loading ---- */
 
-static void loaded_release(struct cert_loaded *loaded)
+void cert_loaded_release(struct cert_loaded *loaded)
 {
     if (atomic_fetch_sub_explicit(&loaded->references, 1, memory_order_acq_rel) != 1) {
         return;
@@ -68,17 +46,28 @@ static struct cert_loaded *loaded_create(struct identity *identity)
     return loaded;
 }
 
-/* ocsp_path NULL: there is no file with a response. */
-static void staple(const struct cert_store *store, const struct certificate *certificate,
-                   const char *ocsp_path)
+static void say_stapled(enum ocsp_stapled stapled, const struct error *warning)
 {
     static __thread struct log_limiter limiter; /* clients cause loads */
+
+    if (stapled != OCSP_STAPLED_NEW) {
+        log_limited(&limiter, LOG_LEVEL_WARN, "%s; %s", warning->text,
+                    stapled == OCSP_STAPLED_BEFORE ? "the response before is sent while it holds"
+                                                   : "handshakes go on without a response");
+    }
+}
+
+/* ocsp_path NULL: there is no file with a response. before NULL: it comes in nobody's place. */
+static void staple(const struct cert_store *store, const struct certificate *certificate,
+                   const char *ocsp_path, const struct identity *before)
+{
+    static __thread struct log_limiter limiter;
     struct error warning;
 
     if (ocsp_path != NULL) {
-        if (!ocsp_staple_attach(certificate, ocsp_path, &warning)) {
-            log_limited(&limiter, LOG_LEVEL_WARN, "%s", warning.text);
-        }
+        enum ocsp_stapled stapled = ocsp_staple_attach(
+            certificate, ocsp_path, before != NULL ? before->leaf : NULL, &warning);
+        say_stapled(stapled, &warning);
         return;
     }
     ocsp_staple_fetch(certificate, store->ocsp, store->ocsp_fetch);
@@ -91,9 +80,8 @@ static void staple(const struct cert_store *store, const struct certificate *cer
     }
 }
 
-/* Reads the files, without the lock. */
-static struct cert_loaded *load(const struct cert_store *store, const struct cert_entry *entry,
-                                struct error *error)
+struct cert_loaded *cert_store_load(const struct cert_store *store, const struct cert_entry *entry,
+                                    const struct identity *before, struct error *error)
 {
     char *path = path_of(store, entry->files[CERT_FILE_CERTIFICATE]);
     char *key_path =
@@ -109,7 +97,7 @@ static struct cert_loaded *load(const struct cert_store *store, const struct cer
     }
     if (identity != NULL) {
         loaded = loaded_create(identity);
-        staple(store, certificate, ocsp_path);
+        staple(store, certificate, ocsp_path, before);
     }
     certificate_destroy(certificate);
     free(path);
@@ -117,6 +105,42 @@ static struct cert_loaded *load(const struct cert_store *store, const struct cer
     free(ocsp_path);
     ERR_clear_error();
     return loaded;
+}
+
+/* What is loaded of an entry; to be released; NULL: nothing. */
+static struct identity *hold_loaded(struct cert_store *store, const struct cert_entry *entry)
+{
+    struct identity *identity = NULL;
+
+    (void)pthread_mutex_lock(&store->lock);
+    if (entry->loaded != NULL) {
+        identity = identity_hold(entry->loaded->identity);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return identity;
+}
+
+/* The certificate of before with the file's response as it is now; NULL: that is not new. */
+static struct cert_loaded *load_response(const struct cert_store *store,
+                                         const struct cert_entry *entry,
+                                         const struct cert_entry *old,
+                                         const struct identity *before)
+{
+    enum ocsp_stapled stapled;
+    struct identity *identity;
+    struct error warning;
+    int64_t until;
+    char *path;
+
+    if (before == NULL || entry->files[CERT_FILE_OCSP] == NULL ||
+        file_stamp_equal(&entry->stamps[CERT_FILE_OCSP], &old->stamps[CERT_FILE_OCSP])) {
+        return NULL;
+    }
+    path = path_of(store, entry->files[CERT_FILE_OCSP]);
+    identity = identity_restaple(before, path, &stapled, &until, &warning);
+    say_stapled(stapled, &warning);
+    free(path);
+    return loaded_create(identity);
 }
 
 /* ---- the list of loaded ones, under the lock ---- */
@@ -127,13 +151,13 @@ static void forget(struct cert_store *store, struct cert_loaded *loaded)
     store->loaded_count--;
     loaded->entry->loaded = NULL;
     cert_entry_release(loaded->entry);
-    loaded_release(loaded);
+    cert_loaded_release(loaded);
 }
 
-static void keep(struct cert_store *store, struct cert_entry *entry, struct cert_loaded *loaded)
+void cert_store_keep(struct cert_store *store, struct cert_entry *entry, struct cert_loaded *loaded)
 {
     if (entry->loaded != NULL) {
-        loaded_release(loaded); /* another thread was faster */
+        cert_loaded_release(loaded); /* another thread was faster */
         return;
     }
     loaded->entry = cert_entry_hold(entry);
@@ -170,14 +194,20 @@ static void complain_in_all(struct complaints *complaints, const char *folder)
     }
 }
 
+/* old NULL: it is a new file. */
 static void complain_of(struct complaints *complaints, const struct cert_store *store,
-                        const struct cert_entry *entry)
+                        const struct cert_entry *entry, const struct cert_entry *old)
 {
-    char text[1024];
+    const char *result =
+        old != NULL && old->is_usable ? "the old certificate stays" : "it is not used";
+    char text[1400];
 
-    if (entry->complaint != NULL) {
-        (void)snprintf(text, sizeof(text), "'%s/%s' %s: it is not used", store->folder,
-                       entry->files[CERT_FILE_CERTIFICATE], entry->complaint);
+    if (entry->explanation != NULL) {
+        (void)snprintf(text, sizeof(text), "%s; %s", entry->explanation, result);
+        complain(complaints, text);
+    } else if (entry->complaint != NULL) {
+        (void)snprintf(text, sizeof(text), "'%s/%s' %s: %s", store->folder,
+                       entry->files[CERT_FILE_CERTIFICATE], entry->complaint, result);
         complain(complaints, text);
     }
 }
@@ -200,7 +230,7 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
     list_init(&store->loaded);
     CHECK(pthread_mutex_init(&store->lock, NULL) == 0);
     for (size_t i = 0; i < index->count; i++) {
-        complain_of(&complaints, store, index->entries[i]);
+        complain_of(&complaints, store, index->entries[i], NULL);
     }
     complain_in_all(&complaints, folder);
     return store;
@@ -234,6 +264,32 @@ static void fall_back(struct cert_entry *entry, const struct cert_entry *old)
     entry->keeps_old = true;
 }
 
+/* old NULL: it is a new file. */
+static struct cert_loaded *try_entry(struct cert_store *store, struct cert_entry *entry,
+                                     const struct cert_entry *old, const struct identity *before,
+                                     bool may_load, struct complaints *complaints)
+{
+    struct cert_loaded *loaded = NULL;
+    struct error error;
+    char text[1200];
+
+    complain_of(complaints, store, entry, old);
+    if (entry->is_usable && may_load) {
+        loaded = cert_store_load(store, entry, before, &error);
+        if (loaded == NULL) {
+            (void)snprintf(text, sizeof(text), "%s; %s", error.text,
+                           old != NULL ? "the old certificate stays" : "it is not used yet");
+            complain(complaints, text);
+            entry->is_usable = false;
+        }
+    }
+    if (!entry->is_usable && old != NULL && old->is_usable) {
+        fall_back(entry, old);
+        loaded = load_response(store, entry, old, before);
+    }
+    return loaded;
+}
+
 /* Tries what is new before it is used: the few that a renewal brings, not a folder's whole load. */
 static void try_new(struct cert_store *store, struct cert_index *index,
                     struct complaints *complaints, struct cert_loaded **loaded)
@@ -242,28 +298,17 @@ static void try_new(struct cert_store *store, struct cert_index *index,
 
     for (size_t i = 0; i < index->count; i++) {
         struct cert_entry *entry = index->entries[i];
-        struct cert_entry *old;
-        struct error error;
-        char text[1200];
+        const struct cert_entry *old;
+        struct identity *before;
 
         if (!entry->is_new) {
             continue;
         }
         old = cert_index_entry(store->index, entry->files[CERT_FILE_CERTIFICATE]);
-        complain_of(complaints, store, entry);
-        if (entry->is_usable && tried < store->loaded_max) {
-            tried++;
-            loaded[i] = load(store, entry, &error);
-            if (loaded[i] == NULL) {
-                (void)snprintf(text, sizeof(text), "%s; %s", error.text,
-                               old != NULL ? "the old certificate stays" : "it is not used yet");
-                complain(complaints, text);
-                entry->is_usable = false;
-            }
-        }
-        if (!entry->is_usable && old != NULL && old->is_usable) {
-            fall_back(entry, old);
-        }
+        before = old != NULL ? hold_loaded(store, old) : NULL;
+        loaded[i] = try_entry(store, entry, old, before, tried < store->loaded_max, complaints);
+        tried += entry->is_usable ? 1 : 0;
+        identity_release(before);
     }
 }
 
@@ -273,6 +318,18 @@ static void move_loaded(struct cert_entry *from, struct cert_entry *to)
     to->loaded->entry = cert_entry_hold(to);
     from->loaded = NULL;
     cert_entry_release(from);
+}
+
+/* Whether something was loaded for an entry, if only a response. */
+static bool has_new(const struct cert_index *index, struct cert_loaded *const *loaded,
+                    const struct cert_entry *entry)
+{
+    for (size_t i = 0; i < index->count; i++) {
+        if (index->entries[i] == entry) {
+            return loaded[i] != NULL;
+        }
+    }
+    return false;
 }
 
 static void take_over(struct cert_store *store, struct cert_index *index,
@@ -289,7 +346,7 @@ static void take_over(struct cert_store *store, struct cert_index *index,
         if (entry->loaded == NULL || entry == now) {
             continue;
         }
-        if (now != NULL && now->keeps_old) {
+        if (now != NULL && now->keeps_old && !has_new(index, loaded, now)) {
             move_loaded(entry, now);
         } else {
             forget(store, entry->loaded);
@@ -297,7 +354,7 @@ static void take_over(struct cert_store *store, struct cert_index *index,
     }
     for (size_t i = 0; i < index->count; i++) {
         if (loaded[i] != NULL) {
-            keep(store, index->entries[i], loaded[i]);
+            cert_store_keep(store, index->entries[i], loaded[i]);
         }
     }
     (void)pthread_mutex_unlock(&store->lock);
@@ -464,221 +521,4 @@ size_t cert_store_unreadable(struct cert_store *store, uint32_t user, uint32_t g
         }
     }
     return count;
-}
-
-/* ---- connections ---- */
-
-/* A certificate whose files cannot be used is tried again after so many seconds, and not by each
- * client in between. */
-#define TRY_AGAIN_S 1
-
-/* What is loaded of one entry, with a reference for the caller, or NULL with why it cannot be. */
-static struct cert_loaded *take_loaded(struct cert_store *store, struct cert_entry *entry,
-                                       struct error *error)
-{
-    struct cert_loaded *loaded;
-
-    (void)pthread_mutex_lock(&store->lock);
-    loaded = entry->loaded;
-    if (loaded != NULL) {
-        (void)atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
-        list_remove(&loaded->node);
-        list_push_front(&store->loaded, &loaded->node);
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    if (loaded != NULL) {
-        return loaded;
-    }
-    loaded = load(store, entry, error);
-    (void)pthread_mutex_lock(&store->lock);
-    free(entry->trouble);
-    entry->trouble = loaded == NULL ? xstrdup(error->text) : NULL;
-    entry->try_again = (int64_t)time(NULL) + TRY_AGAIN_S;
-    if (loaded != NULL) {
-        (void)atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
-        keep(store, entry, loaded);
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    return loaded;
-}
-
-/* Those of one rank that could be loaded, by kind. */
-struct offer {
-    struct cert_loaded *of_kind[CERT_KIND_COUNT];
-    bool has_trouble; /* some could not be */
-};
-
-static void offer_free(struct offer *offer)
-{
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        if (offer->of_kind[k] != NULL) {
-            loaded_release(offer->of_kind[k]);
-        }
-    }
-    *offer = (struct offer){0};
-}
-
-/* Whether the client can use one of them. */
-static bool suits(const struct offer *offer, SSL *ssl)
-{
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        if (offer->of_kind[k] != NULL && identity_suits(offer->of_kind[k]->identity, ssl)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_empty(const struct offer *offer)
-{
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        if (offer->of_kind[k] != NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Loads the best of a rank; true: some are there. */
-static bool load_rank(struct cert_store *store, void *const entries[CERT_KIND_COUNT],
-                      struct offer *offer, struct error *error)
-{
-    *offer = (struct offer){0};
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        if (entries[k] != NULL) {
-            offer->of_kind[k] = take_loaded(store, entries[k], error);
-            offer->has_trouble |= offer->of_kind[k] == NULL;
-        }
-    }
-    return !is_empty(offer);
-}
-
-static bool give(const struct offer *offer, SSL *ssl)
-{
-    bool ok = true;
-
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        ok = ok && (offer->of_kind[k] == NULL || identity_give(offer->of_kind[k]->identity, ssl));
-    }
-    ERR_clear_error();
-    return ok;
-}
-
-/* Something else may be served in its place, so this is the one word on it. */
-static void say_trouble(struct span host, const struct error *trouble)
-{
-    static __thread struct log_limiter limiter;
-
-    log_limited(&limiter, LOG_LEVEL_ERROR, "a certificate for %.*s cannot be used: %s",
-                (int)host.len, host.ptr, trouble->text);
-}
-
-/* The entries of all ranks, held; or with none left, why the best one could not be loaded. */
-static bool hold_ranks(struct cert_store *store, struct span host, struct cert_ranking *ranking,
-                       size_t *count, struct error *error)
-{
-    int64_t now = (int64_t)time(NULL);
-    void **all = &ranking->best[0][0];
-
-    *count = 0;
-    (void)pthread_mutex_lock(&store->lock);
-    cert_index_rank(store->index, host, now, true, ranking);
-    for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
-        if (all[i] != NULL) {
-            (void)cert_entry_hold(all[i]);
-            (*count)++;
-        }
-    }
-    if (*count == 0) {
-        struct cert_ranking troubled;
-        cert_index_rank(store->index, host, now, false, &troubled);
-        (void)error_set(error, "'%s' has no certificate for the name", store->folder);
-        for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
-            const struct cert_entry *entry = (&troubled.best[0][0])[i];
-            if (entry != NULL && entry->trouble != NULL) {
-                (void)error_set(error, "%s", entry->trouble);
-                break;
-            }
-        }
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    return *count != 0;
-}
-
-static void release_ranks(struct cert_store *store, struct cert_ranking *ranking)
-{
-    void **all = &ranking->best[0][0];
-
-    (void)pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; i < (size_t)CERT_RANK_COUNT * CERT_KIND_COUNT; i++) {
-        if (all[i] != NULL) {
-            cert_entry_release(all[i]);
-        }
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-}
-
-/* Goes through the ranks until one has something that the client can use; where none has, the first
- * with anything decides, and the library tells what the client lacks. has_trouble: some could not
- * be loaded, so that there may be others in their place. */
-static bool choose(struct cert_store *store, SSL *ssl, const struct cert_ranking *ranking,
-                   size_t count, struct offer *chosen, bool *has_trouble, struct error *error)
-{
-    *chosen = (struct offer){0};
-    *has_trouble = false;
-    for (size_t r = 0; r < CERT_RANK_COUNT; r++) {
-        struct offer offer;
-        bool has_any = load_rank(store, ranking->best[r], &offer, error);
-        *has_trouble |= offer.has_trouble;
-        if (!has_any) {
-            continue;
-        }
-        if (count == 1 || suits(&offer, ssl)) {
-            offer_free(chosen);
-            *chosen = offer;
-            return true;
-        }
-        if (is_empty(chosen)) {
-            *chosen = offer;
-        } else {
-            offer_free(&offer);
-        }
-    }
-    return !is_empty(chosen);
-}
-
-/* Rounds of looking for something in the place of what cannot be loaded. */
-#define ROUNDS_MAX 4
-
-bool cert_store_use(struct cert_store *store, SSL *ssl, struct span host, struct error *error)
-{
-    struct cert_ranking ranking;
-    struct error trouble = {""};
-    size_t count;
-    bool is_done = false;
-
-    for (int round = 0; !is_done && round < ROUNDS_MAX; round++) {
-        struct offer chosen;
-        bool has_trouble;
-        bool has_any;
-        if (!hold_ranks(store, host, &ranking, &count, error)) {
-            break;
-        }
-        has_any = choose(store, ssl, &ranking, count, &chosen, &has_trouble, &trouble);
-        if (has_trouble) {
-            say_trouble(host, &trouble);
-            *error = trouble;
-        }
-        /* Without the troubled ones the next round may find a better one. */
-        is_done = has_any && (!has_trouble || round + 1 == ROUNDS_MAX);
-        if (is_done && !give(&chosen, ssl)) {
-            is_done = false;
-            (void)error_set(error, "the TLS library does not take the certificate for %.*s",
-                            (int)host.len, host.ptr);
-            round = ROUNDS_MAX;
-        }
-        offer_free(&chosen);
-        release_ranks(store, &ranking);
-    }
-    return is_done;
 }

@@ -11,14 +11,19 @@
 
 static enum cert_kind kind_of(const EVP_PKEY *key)
 {
+    int bits = EVP_PKEY_get_bits(key);
+
     switch (EVP_PKEY_get_base_id(key)) {
     case EVP_PKEY_RSA:
-    case EVP_PKEY_RSA_PSS:
         return CERT_KIND_RSA;
+    case EVP_PKEY_RSA_PSS:
+        return CERT_KIND_RSA_PSS;
     case EVP_PKEY_EC:
-        return CERT_KIND_EC;
+        return bits == 256 ? CERT_KIND_P256 : bits == 384 ? CERT_KIND_P384 : CERT_KIND_P521;
+    case EVP_PKEY_ED25519:
+        return CERT_KIND_ED25519;
     default:
-        return CERT_KIND_ED;
+        return CERT_KIND_ED448;
     }
 }
 
@@ -49,6 +54,39 @@ struct identity *identity_load(const struct certificate *certificate, const char
         X509 *next = certificate_x509(certificate, i);
         CHECK(X509_up_ref(next) == 1 && sk_X509_push(identity->chain, next) > 0);
     }
+    return identity;
+}
+
+static struct identity *identity_copy(const struct identity *from)
+{
+    struct identity *identity = xcalloc(1, sizeof(*identity));
+
+    atomic_init(&identity->references, 1);
+    identity->key = from->key;
+    identity->kind = from->kind;
+    identity->not_before = from->not_before;
+    identity->not_after = from->not_after;
+    identity->leaf = X509_dup(from->leaf);
+    identity->path = xstrdup(from->path);
+    identity->shown = xstrdup(from->shown);
+    identity->chain = X509_chain_up_ref(from->chain);
+    CHECK(identity->leaf != NULL && identity->chain != NULL && EVP_PKEY_up_ref(from->key) == 1);
+    identity->names = X509_get_ext_d2i(identity->leaf, NID_subject_alt_name, NULL, NULL);
+    return identity;
+}
+
+struct identity *identity_restaple(const struct identity *from, const char *ocsp_path,
+                                   enum ocsp_stapled *stapled, int64_t *until, struct error *error)
+{
+    struct identity *identity = identity_copy(from);
+    struct ocsp_owner owner = {
+        .leaf = identity->leaf,
+        .issuer = sk_X509_num(identity->chain) > 0 ? sk_X509_value(identity->chain, 0) : NULL,
+        .path = identity->path,
+    };
+
+    *stapled = ocsp_staple_renew(&owner, ocsp_path, from->leaf, until, error);
+    ERR_clear_error();
     return identity;
 }
 
@@ -87,7 +125,7 @@ bool identity_use(struct identity *identity, SSL_CTX *ssl_ctx, struct error *err
     return false;
 }
 
-bool identity_give(const struct identity *identity, SSL *ssl)
+static bool give(const struct identity *identity, SSL *ssl)
 {
     return SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) == 1;
 }
@@ -143,7 +181,7 @@ static bool has_curve(SSL *ssl, const EVP_PKEY *key)
 static bool has_cipher(SSL *ssl, enum cert_kind kind)
 {
     STACK_OF(SSL_CIPHER) *ciphers = SSL_get_client_ciphers(ssl);
-    int wanted = kind == CERT_KIND_RSA ? NID_auth_rsa : NID_auth_ecdsa;
+    int wanted = kind == CERT_KIND_RSA || kind == CERT_KIND_RSA_PSS ? NID_auth_rsa : NID_auth_ecdsa;
 
     for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
         int auth = SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(ciphers, i));
@@ -166,5 +204,38 @@ bool identity_suits(const struct identity *identity, SSL *ssl)
     if (SSL_version(ssl) < TLS1_3_VERSION) {
         return has_cipher(ssl, identity->kind);
     }
-    return identity->kind != CERT_KIND_EC || has_curve(ssl, identity->key);
+    return !cert_kind_is_ecdsa(identity->kind) || has_curve(ssl, identity->key);
+}
+
+/* Of the curves the first that the client can use; else the first that there is, so that the
+ * library tells what the client lacks. NULL: there is none. */
+static const struct identity *choose_curve(struct identity *const of_kind[CERT_KIND_COUNT],
+                                           SSL *ssl)
+{
+    const struct identity *first = NULL;
+    size_t count = 0;
+
+    for (enum cert_kind k = 0; k < CERT_KIND_COUNT; k++) {
+        if (cert_kind_is_ecdsa(k) && of_kind[k] != NULL) {
+            first = first != NULL ? first : of_kind[k];
+            count++;
+        }
+    }
+    for (enum cert_kind k = 0; count > 1 && k < CERT_KIND_COUNT; k++) {
+        if (cert_kind_is_ecdsa(k) && of_kind[k] != NULL && identity_suits(of_kind[k], ssl)) {
+            return of_kind[k];
+        }
+    }
+    return first;
+}
+
+bool identity_give(struct identity *const of_kind[CERT_KIND_COUNT], SSL *ssl)
+{
+    const struct identity *curve = choose_curve(of_kind, ssl);
+    bool ok = curve == NULL || give(curve, ssl);
+
+    for (enum cert_kind k = 0; k < CERT_KIND_COUNT; k++) {
+        ok = ok && (of_kind[k] == NULL || cert_kind_is_ecdsa(k) || give(of_kind[k], ssl));
+    }
+    return ok;
 }

@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "tls/cert_rank.h"
 #include "tls/certificate.h"
+#include "tls/ocsp_staple.h"
 
 struct identity {
     atomic_uint references;
@@ -32,13 +33,20 @@ struct identity {
 /* Reads the key of a certificate that was loaded. NULL with an error: the key cannot be used. */
 struct identity *identity_load(const struct certificate *certificate, const char *key_path,
                                struct error *error) MUST_CHECK;
+/* The same certificate and key with another response of a file (tls/ocsp_staple.h), without reading
+ * either of them again. */
+struct identity *identity_restaple(const struct identity *from, const char *ocsp_path,
+                                   enum ocsp_stapled *stapled, int64_t *until,
+                                   struct error *error) MUST_CHECK;
 struct identity *identity_hold(struct identity *identity);
 /* NULL is allowed. */
 void identity_release(struct identity *identity);
 
-/* Gives it to a context, or to one connection, in the place of one of the same kind. */
+/* Gives it to a context, in the place of one of the same kind, or on another curve. */
 bool identity_use(struct identity *identity, SSL_CTX *ssl_ctx, struct error *error) MUST_CHECK;
-bool identity_give(const struct identity *identity, SSL *ssl) MUST_CHECK;
+/* Gives a connection what there is of each kind (NULL: nothing), for the library to choose from; of
+ * several curves that one which the client can use. In the library's callback alone. */
+bool identity_give(struct identity *const of_kind[CERT_KIND_COUNT], SSL *ssl) MUST_CHECK;
 
 /* By the names of the leaf; name empty: the client asked for none. */
 enum cert_cover identity_cover(const struct identity *identity, struct span name);

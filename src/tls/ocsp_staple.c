@@ -54,54 +54,96 @@ static void make_slots(void)
 
 /* ---- from a file ---- */
 
-static bool check(const struct certificate *certificate, const char *path, struct span bytes,
-                  int64_t *until, struct error *error)
+static struct ocsp_owner owner_of(const struct certificate *certificate)
 {
-    X509 *leaf = certificate_x509(certificate, 0);
-    X509 *issuer =
-        certificate_chain_length(certificate) > 1 ? certificate_x509(certificate, 1) : NULL;
-    struct ocsp_finding finding =
-        ocsp_check(bytes, issuer, X509_get0_serialNumber(leaf), (int64_t)time(NULL));
+    return (struct ocsp_owner){
+        .leaf = certificate_x509(certificate, 0),
+        .issuer =
+            certificate_chain_length(certificate) > 1 ? certificate_x509(certificate, 1) : NULL,
+        .path = certificate_path(certificate),
+    };
+}
 
-    *until = finding.until;
-    return finding.verdict == OCSP_VERDICT_GOOD ||
-           ocsp_words_of_file(&finding, path, certificate_path(certificate), error);
+static bool check(const struct ocsp_owner *owner, const char *path, struct span bytes,
+                  struct ocsp_finding *finding, struct error *error)
+{
+    *finding =
+        ocsp_check(bytes, owner->issuer, X509_get0_serialNumber(owner->leaf), (int64_t)time(NULL));
+    return finding->verdict == OCSP_VERDICT_GOOD ||
+           ocsp_words_of_file(finding, path, owner->path, error);
 }
 
 bool ocsp_staple_check(const struct certificate *certificate, const char *path, int64_t *until,
                        struct error *error)
 {
+    struct ocsp_owner owner = owner_of(certificate);
+    struct ocsp_finding finding;
     struct span bytes;
     bool ok;
 
     if (!pem_file_read(path, "OCSP response", &bytes, error)) {
         return false;
     }
-    ok = check(certificate, path, bytes, until, error);
+    ok = check(&owner, path, bytes, &finding, error);
+    *until = finding.until;
     pem_file_free(&bytes);
     return ok;
 }
 
-bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
-                        struct error *error)
+static void set_staple(X509 *leaf, const void *bytes, size_t len, int64_t until)
 {
-    struct staple *staple = NULL;
+    struct staple *staple = xmalloc(sizeof(*staple) + len);
+
+    staple->until = until;
+    staple->len = len;
+    memcpy(staple->bytes, bytes, len);
+    CHECK(X509_set_ex_data(leaf, file_slot, staple) == 1);
+}
+
+/* What the certificate's object before had, if it is the same certificate and its response still
+ * holds. */
+static enum ocsp_stapled keep_before(X509 *leaf, X509 *before)
+{
+    const struct staple *staple = before != NULL ? X509_get_ex_data(before, file_slot) : NULL;
+
+    if (staple == NULL || staple->until <= (int64_t)time(NULL) || X509_cmp(leaf, before) != 0) {
+        return OCSP_STAPLED_NONE;
+    }
+    set_staple(leaf, staple->bytes, staple->len, staple->until);
+    return OCSP_STAPLED_BEFORE;
+}
+
+enum ocsp_stapled ocsp_staple_renew(const struct ocsp_owner *owner, const char *path, X509 *before,
+                                    int64_t *until, struct error *error)
+{
+    enum ocsp_stapled stapled = OCSP_STAPLED_NEW;
+    struct ocsp_finding finding;
     struct span bytes;
-    int64_t until = 0;
 
     (void)pthread_once(&once, make_slots);
+    *until = 0;
     if (!pem_file_read(path, "OCSP response", &bytes, error)) {
-        return false;
+        return keep_before(owner->leaf, before);
     }
-    if (check(certificate, path, bytes, &until, error)) {
-        staple = xmalloc(sizeof(*staple) + bytes.len);
-        staple->until = until;
-        staple->len = bytes.len;
-        memcpy(staple->bytes, bytes.ptr, bytes.len);
-        CHECK(X509_set_ex_data(certificate_x509(certificate, 0), file_slot, staple) == 1);
+    if (check(owner, path, bytes, &finding, error)) {
+        set_staple(owner->leaf, bytes.ptr, bytes.len, finding.until);
+        *until = finding.until;
+    } else {
+        /* That it was revoked is news that no older response may hide. */
+        stapled = finding.verdict != OCSP_VERDICT_REVOKED ? keep_before(owner->leaf, before)
+                                                          : OCSP_STAPLED_NONE;
     }
     pem_file_free(&bytes);
-    return staple != NULL;
+    return stapled;
+}
+
+enum ocsp_stapled ocsp_staple_attach(const struct certificate *certificate, const char *path,
+                                     X509 *before, struct error *error)
+{
+    struct ocsp_owner owner = owner_of(certificate);
+    int64_t until;
+
+    return ocsp_staple_renew(&owner, path, before, &until, error);
 }
 
 /* ---- fetched ---- */

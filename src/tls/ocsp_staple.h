@@ -26,9 +26,22 @@ struct ocsp_registry;
  * it ends (INT64_MAX: it does not say). False with an error for a person. */
 bool ocsp_staple_check(const struct certificate *certificate, const char *path, int64_t *until,
                        struct error *error) MUST_CHECK;
-/* The same, and staples it from now on. */
-bool ocsp_staple_attach(const struct certificate *certificate, const char *path,
-                        struct error *error) MUST_CHECK;
+
+/* A certificate as its objects: issuer NULL: it is not known; path: of the certificate. */
+struct ocsp_owner {
+    X509 *leaf;
+    X509 *issuer;
+    const char *path;
+};
+
+/* Reads and checks it in the same way, and staples it to the certificate's object, to which nobody
+ * has a reference yet. before: the object in whose place it comes, NULL: none. With an error for a
+ * person unless it is OCSP_STAPLED_NEW. */
+enum ocsp_stapled ocsp_staple_attach(const struct certificate *certificate, const char *path,
+                                     X509 *before, struct error *error) MUST_CHECK;
+/* The same; *until is when a new response ends, 0: there is none. */
+enum ocsp_stapled ocsp_staple_renew(const struct ocsp_owner *owner, const char *path, X509 *before,
+                                    int64_t *until, struct error *error) MUST_CHECK;
 
 /* Whether the certificate asks for it (must-staple, RFC 7633). */
 bool ocsp_staple_is_required(const struct certificate *certificate);

@@ -77,19 +77,22 @@ static enum cert_rank choose_rank(const struct cert_ranking *ranking, SSL *ssl)
     return first;
 }
 
-/* Whether the context gave the connection just these already. */
+/* Whether the context gave the connection just these already: it holds one curve at most. */
 static bool are_all_given(const struct own_certificates *own, void *const chosen[CERT_KIND_COUNT])
 {
     size_t count = 0;
+    size_t curves = 0;
 
-    for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
+    for (enum cert_kind k = 0; k < CERT_KIND_COUNT; k++) {
         count += chosen[k] != NULL ? 1 : 0;
+        curves += chosen[k] != NULL && cert_kind_is_ecdsa(k) ? 1 : 0;
     }
-    return count == own->count;
+    return count == own->count && curves <= 1;
 }
 
 static int choose_listed(const struct own_certificates *own, SSL *ssl, struct span name)
 {
+    struct identity *of_kind[CERT_KIND_COUNT];
     struct cert_ranking ranking;
     void *const *chosen;
 
@@ -102,11 +105,9 @@ static int choose_listed(const struct own_certificates *own, SSL *ssl, struct sp
     chosen = ranking.best[choose_rank(&ranking, ssl)];
     SSL_certs_clear(ssl);
     for (size_t k = 0; k < CERT_KIND_COUNT; k++) {
-        if (chosen[k] != NULL && !identity_give(chosen[k], ssl)) {
-            return 0;
-        }
+        of_kind[k] = chosen[k];
     }
-    return 1;
+    return identity_give(of_kind, ssl) ? 1 : 0;
 }
 
 /* Before the library chooses by what the client can check: those of the folder, if it has the name,
@@ -137,15 +138,20 @@ static int on_choose(SSL *ssl, void *arg)
 static bool give_context(const struct own_certificates *own, SSL_CTX *ssl_ctx, struct error *error)
 {
     struct cert_ranking ranking;
+    bool has_curve = false;
 
     rank(own, span_make("", 0), &ranking);
     for (enum cert_kind k = 0; k < CERT_KIND_COUNT; k++) {
         struct identity *best = ranking.best[CERT_RANK_OTHER][k] != NULL
                                     ? ranking.best[CERT_RANK_OTHER][k]
                                     : ranking.best[CERT_RANK_OTHER_NOT_NOW][k];
-        if (best != NULL && !identity_use(best, ssl_ctx, error)) {
+        if (best == NULL || (cert_kind_is_ecdsa(k) && has_curve)) {
+            continue;
+        }
+        if (!identity_use(best, ssl_ctx, error)) {
             return false;
         }
+        has_curve |= cert_kind_is_ecdsa(k);
     }
     return true;
 }

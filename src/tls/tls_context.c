@@ -79,13 +79,14 @@ static void set_common(SSL_CTX *ssl_ctx)
 /* A response that cannot be used is no reason not to serve; whoever checks the configuration says
  * what is wrong with it. */
 static void staple(const struct certificate *certificate, const char *path,
-                   const struct tls_server_options *server)
+                   const struct tls_server_options *server, const struct identity *old)
 {
     struct error ignored;
 
     if (path != NULL) {
-        bool is_attached = ocsp_staple_attach(certificate, path, &ignored);
-        (void)is_attached;
+        enum ocsp_stapled stapled =
+            ocsp_staple_attach(certificate, path, old != NULL ? old->leaf : NULL, &ignored);
+        (void)stapled;
     } else if (server != NULL) {
         ocsp_staple_fetch(certificate, server->ocsp, server->ocsp_fetch);
     }
@@ -93,9 +94,10 @@ static void staple(const struct certificate *certificate, const char *path,
 
 /* ---- what comes from files ---- */
 
-/* server NULL: it is a client's. */
+/* server NULL: it is a client's. old NULL: it is the first. */
 static struct identity *read_identity(const struct tls_certificate_files *files,
-                                      const struct tls_server_options *server, struct error *error)
+                                      const struct tls_server_options *server,
+                                      const struct identity *old, struct error *error)
 {
     struct certificate *certificate = certificate_load(files->certificate, error);
     struct identity *identity = NULL;
@@ -110,7 +112,7 @@ static struct identity *read_identity(const struct tls_certificate_files *files,
         identity = identity_load(certificate, files->key, error);
     }
     if (identity != NULL) {
-        staple(certificate, files->ocsp, server);
+        staple(certificate, files->ocsp, server, old);
     }
     certificate_destroy(certificate);
     ERR_clear_error();
@@ -133,6 +135,25 @@ static bool is_due(const struct tls_changes *changes, size_t i)
     return changes == NULL || (changes->own != NULL && changes->own[i]);
 }
 
+/* A certificate's part: read, with another response, or as it was. */
+static struct identity *next_identity(const struct inputs *old,
+                                      const struct tls_certificate_files *files, size_t i,
+                                      const struct tls_server_options *server,
+                                      const struct tls_changes *changes, struct error *error)
+{
+    struct identity *before = old != NULL ? old->identities[i] : NULL;
+    enum ocsp_stapled stapled;
+    struct error ignored;
+    int64_t until;
+
+    if (is_due(changes, i)) {
+        return read_identity(&files[i], server, before, error);
+    }
+    return changes->responses != NULL && changes->responses[i]
+               ? identity_restaple(before, files[i].ocsp, &stapled, &until, &ignored)
+               : identity_hold(before);
+}
+
 /* Reads what is due, and takes the rest from `old` (NULL: nothing is there yet). ca NULL: none is
  * to be read. */
 static bool read_inputs(struct inputs *inputs, const struct inputs *old,
@@ -142,8 +163,7 @@ static bool read_inputs(struct inputs *inputs, const struct inputs *old,
 {
     *inputs = (struct inputs){.identities = xcalloc(count + 1, sizeof(struct identity *))};
     for (size_t i = 0; i < count; i++) {
-        inputs->identities[i] = is_due(changes, i) ? read_identity(&files[i], server, error)
-                                                   : identity_hold(old->identities[i]);
+        inputs->identities[i] = next_identity(old, files, i, server, changes, error);
         if (inputs->identities[i] == NULL) {
             inputs_free(inputs);
             return false;
@@ -399,6 +419,17 @@ static bool replace(struct tls_context *context, SSL_CTX *fresh, struct inputs *
     inputs_free(&old_inputs);
     SSL_CTX_free(old); /* connections have references of their own */
     return true;
+}
+
+enum ocsp_stapled tls_server_context_check_response(const struct tls_context *context, size_t i,
+                                                    const char *path, int64_t *until,
+                                                    struct error *error)
+{
+    enum ocsp_stapled stapled;
+
+    identity_release(
+        identity_restaple(context->inputs.identities[i], path, &stapled, until, error));
+    return stapled;
 }
 
 bool tls_server_context_reload(struct tls_context *context,

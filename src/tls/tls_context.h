@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -22,6 +23,13 @@ enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_RE
  * responder.
  */
 enum tls_context_ocsp { TLS_OCSP_NEVER_FETCH, TLS_OCSP_FETCH_MUST_STAPLE, TLS_OCSP_FETCH_ALWAYS };
+
+/* What is stapled after the file of a response was read. */
+enum ocsp_stapled {
+    OCSP_STAPLED_NEW,    /* its response */
+    OCSP_STAPLED_BEFORE, /* it cannot be used: what the object before had, which still holds */
+    OCSP_STAPLED_NONE    /* nor was there another one; or it says that the certificate is revoked */
+};
 
 /* What is offered, or taken, by ALPN (RFC 7301); HTTP/2 first. */
 enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
@@ -92,6 +100,7 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
  * used keeps no other from being taken. */
 struct tls_changes {
     const bool *own; /* by certificate (a client's context has one): it and its key; NULL: none */
+    const bool *responses; /* by certificate: its OCSP response alone, from a file; NULL: none */
     bool authorities;
 };
 
@@ -101,6 +110,11 @@ struct tls_changes {
 bool tls_server_context_reload(struct tls_context *context,
                                const struct tls_server_options *options,
                                const struct tls_changes *changes, struct error *error) MUST_CHECK;
+/* What would be stapled to its certificate i, as that is in use, with the file's response as it is
+ * now (tls/ocsp_staple.h). For whoever reloads it. */
+enum ocsp_stapled tls_server_context_check_response(const struct tls_context *context, size_t i,
+                                                    const char *path, int64_t *until,
+                                                    struct error *error) MUST_CHECK;
 /* The same for a client's. */
 bool tls_client_context_reload(struct tls_context *context,
                                const struct tls_client_options *options,

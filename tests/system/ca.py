@@ -7,7 +7,7 @@ import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -18,7 +18,10 @@ def _new_key(kind):
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
-    return ec.generate_private_key(ec.SECP256R1())
+    if kind == "ed448":
+        return ed448.Ed448PrivateKey.generate()
+    return ec.generate_private_key(
+        {"ec": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}[kind]())
 
 
 def _name(common_name):
@@ -26,7 +29,8 @@ def _name(common_name):
 
 
 def _hash_for(key):
-    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return None if isinstance(key, (ed25519.Ed25519PrivateKey,
+                                    ed448.Ed448PrivateKey)) else hashes.SHA256()
 
 
 def _alternative(host):

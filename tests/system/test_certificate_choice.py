@@ -1,6 +1,7 @@
 """Which of several certificates a client gets: decided at its handshake, by time, name and by what
 the client can check."""
 
+import hashlib
 import shutil
 import socket
 import ssl
@@ -136,3 +137,63 @@ def test_a_key_that_cannot_be_used_gives_way(start, ca, store):
     gateway = start(settings)
     assert served(gateway, "a.example") == older.fingerprint
     assert "does not belong to the certificate" in gateway.stderr()
+
+
+def openssl_served(gateway, name, *options):
+    """The fingerprint that openssl s_client gets with these options; None: no handshake."""
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", "%s:%d" % gateway.address, "-servername", name,
+         *options], input=b"", capture_output=True, timeout=SECONDS, check=False,
+        env=environment())
+    if b"-----BEGIN CERTIFICATE-----" not in done.stdout:
+        return None
+    pem = done.stdout[done.stdout.index(b"-----BEGIN CERTIFICATE-----"):].decode()
+    der = ssl.PEM_cert_to_DER_cert(pem[:pem.index("-----END CERTIFICATE-----") + 26])
+    return hashlib.sha256(der).hexdigest()
+
+
+@BOTH
+@pytest.mark.parametrize("kind,options", [
+    ("ec", ["-tls1_3", "-sigalgs", "ECDSA+SHA256"]),
+    ("p384", ["-tls1_3", "-sigalgs", "ECDSA+SHA384"]),
+    ("p521", ["-tls1_3", "-sigalgs", "ECDSA+SHA512"]),
+    ("ec", ["-tls1_2", "-groups", "P-256", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]),
+    ("p384", ["-tls1_2", "-groups", "P-384", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]),
+    ("ed25519", ["-tls1_3", "-sigalgs", "ed25519"]),
+    ("ed448", ["-tls1_3", "-sigalgs", "ed448"]),
+    ("rsa", ["-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256"]),
+    ("rsa", ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"])])
+def test_one_kind_of_key_does_not_hide_another(start, ca, store, form, kind, options):
+    """All are of the same rank, and the younger ones are of other kinds than the client knows."""
+    kinds = ["ec", "p384", "p521", "ed25519", "ed448", "rsa"]
+    certificates = {each: ca.server("shop.example", kind=each,
+                                    days=(-2 if each == kind else -1, 20)) for each in kinds}
+    settings = site(list(certificates.values()), store, form)
+    settings["sites"][0]["tls"]["groups"] = ["X25519", "P-256", "P-384", "P-521"]
+    settings["sites"][0]["tls"]["signature_algorithms"] = [
+        "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ed25519",
+        "ed448", "rsa_pss_rsae_sha256", "rsa_pkcs1_sha256"]
+    gateway = start(settings)
+    names = {certificate.fingerprint: each for each, certificate in certificates.items()}
+    assert names.get(openssl_served(gateway, "shop.example", *options)) == kind
+
+
+@BOTH
+@pytest.mark.parametrize("kind,sigalgs", [("rsa-pss", "rsa_pss_pss_sha256"),
+                                          ("rsa", "rsa_pss_rsae_sha256")])
+def test_keys_for_pss_alone_do_not_hide_rsa(start, store, form, kind, sigalgs):
+    for name, algorithm in (("rsa", "rsa:2048"), ("rsa-pss", "rsa-pss")):
+        more = ["-pkeyopt", "rsa_keygen_bits:2048"] if name == "rsa-pss" else []
+        subprocess.run(["openssl", "req", "-x509", "-newkey", algorithm, *more, "-nodes",
+                        "-keyout", str(store / f"{name}.key"), "-out", str(store / f"{name}.crt"),
+                        "-subj", "/CN=shop.example", "-addext", "subjectAltName=DNS:shop.example"],
+                       check=True, capture_output=True, timeout=SECONDS)
+    settings = site([], store, form)
+    if form == "list":
+        settings["sites"][0]["tls"]["certificates"] = [
+            {"certificate": str(store / f"{name}.crt"), "key": str(store / f"{name}.key")}
+            for name in ("rsa", "rsa-pss")]
+    gateway = start(settings)
+    wanted = hashlib.sha256(ssl.PEM_cert_to_DER_cert((store / f"{kind}.crt").read_text()))
+    assert openssl_served(gateway, "shop.example", "-tls1_3", "-sigalgs",
+                          sigalgs) == wanted.hexdigest()

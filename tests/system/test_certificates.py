@@ -135,6 +135,30 @@ def test_files_are_read_when_they_are_first_needed(start, ca, store):
     assert served(gateway, ca, "lazy.example") == new.fingerprint  # it is loaded now
 
 
+@pytest.mark.parametrize("suffix, options, words", [
+    ("crt", ["x509", "-outform", "der"], "looks like DER; convert it with: openssl x509"),
+    ("pem", ["crl2pkcs7", "-nocrl"], "is PKCS#7 (.p7b): convert it with: openssl pkcs7"),
+    ("pem", ["x509", "-trustout"], "TRUSTED CERTIFICATE"),
+    ("cer", None, "is text in UTF-16")])
+def test_files_of_other_kinds_are_told_with_the_command_that_helps(ca, folder, store, suffix,
+                                                                   options, words):
+    put(store, "good", ca.server("good.example"))
+    odd = ca.server("odd.example")
+    data = odd.crt.read_text().encode("utf-16")
+    if options is not None:
+        source = "-certfile" if options[0] == "crl2pkcs7" else "-in"
+        data = subprocess.run(["openssl", *options, source, str(odd.crt)], capture_output=True,
+                              check=True, timeout=SECONDS).stdout
+    replace(store / f"odd.{suffix}", data)
+    replace(store / "odd.key", odd.key_file.read_bytes())
+    config = folder / "tidegate.yaml"
+    config.write_text("sites:\n  - hosts: ['*']\n    respond: {}\n    tls:\n"
+                      f"      certificates_from: {store}\n")
+    done = command("check", "-c", str(config))
+    assert done.returncode == 0 and words in done.stderr, done.stderr
+    assert f"'{store}/odd.{suffix}'" in done.stderr and "it is not used" in done.stderr
+
+
 def test_files_that_cannot_be_used_are_told(ca, folder, store):
     good, lonely = ca.server("good.example"), ca.server("lonely.example")
     put(store, "good", good)
@@ -149,7 +173,7 @@ def test_files_that_cannot_be_used_are_told(ca, folder, store):
     assert done.returncode == 0, done.stderr
     assert "lonely.crt' has no key" in done.stderr
     assert "broken.crt' holds a damaged certificate" in done.stderr
-    assert "nothing.pem' holds no PEM certificate" in done.stderr
+    assert "nothing.pem'" in done.stderr
     assert "3 warnings" in done.stderr
     (store / "good.crt").unlink()
     done = command("check", "-c", str(config))
@@ -344,14 +368,64 @@ def test_ocsp_is_stapled_from_a_file(start, ca, folder, version):
     gateway = start({"reload_certificates": "1s", "sites": [
         site({**shop.settings(), "ocsp": str(path)}, ["shop.example"])]})
     assert stapled(gateway, "shop.example", version)
-    replace(path, response(ca, shop, hours=-1))
-    wait_until(lambda: "has expired" in gateway.stderr(), SECONDS)
-    wait_until(lambda: gateway.stderr().count("is in use now") == 1, SECONDS)
-    assert not stapled(gateway, "shop.example", version)
+    replace(path, response(ca, shop, hours=1, status=ocsp_responder.REVOKED))
+    wait_until(lambda: "is revoked" in gateway.stderr(), SECONDS)
+    wait_until(lambda: not stapled(gateway, "shop.example", version), SECONDS)
     assert served(gateway, ca, "shop.example") == shop.fingerprint
     replace(path, response(ca, shop, hours=24))
-    wait_until(lambda: gateway.stderr().count("is in use now") == 2, SECONDS)
+    wait_until(lambda: f"'{path}' is in use now" in gateway.stderr(), SECONDS)
     assert stapled(gateway, "shop.example", version)
+
+
+@pytest.mark.parametrize("what", ["expired", "garbage", "gone"])
+def test_ocsp_that_cannot_be_used_takes_nothing_away_that_holds(start, ca, folder, what):
+    shop = with_issuer(ca, ca.server("shop.example"))
+    path = folder / "shop.ocsp"
+    replace(path, response(ca, shop, hours=24))
+    gateway = start({"reload_certificates": "1s", "sites": [
+        site({**shop.settings(), "ocsp": str(path)}, ["shop.example"])]})
+    if what == "gone":
+        path.unlink()
+    else:
+        replace(path, response(ca, shop, hours=-1) if what == "expired" else b"garbage")
+    wait_until(lambda: "the response before is sent while it holds" in gateway.stderr(), SECONDS)
+    assert stapled(gateway, "shop.example")
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
+@pytest.mark.parametrize("broken", ["shop.key", "shop.crt"])
+def test_ocsp_is_renewed_for_itself(start, ca, store, form, broken):
+    """The certificate in use needs neither of its files again for another response."""
+    shop = with_issuer(ca, ca.server("shop.example"))
+    put(store, "shop", shop)
+    path = store / "shop.ocsp"
+    replace(path, response(ca, shop, hours=1 / 3600))
+    tls = ({"certificates_from": str(store)} if form == "folder" else
+           {"certificate": str(store / "shop.crt"), "key": str(store / "shop.key"),
+            "ocsp": str(path)})
+    gateway = start({"reload_certificates": "1s", "sites": [site(tls, ["shop.example"])]})
+    served(gateway, ca, "shop.example")
+    wait_until(lambda: not stapled(gateway, "shop.example"), SECONDS)
+    replace(store / broken, b"broken")
+    wait_until(lambda: "the old certificate stays" in gateway.stderr(), SECONDS)
+    replace(path, response(ca, shop, hours=24))
+    wait_until(lambda: stapled(gateway, "shop.example"), SECONDS)
+    assert served(gateway, ca, "shop.example") == shop.fingerprint
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
+def test_a_broken_response_keeps_no_new_certificate_out(start, ca, store, form):
+    put(store, "shop", with_issuer(ca, ca.server("shop.example")))
+    path = store / "shop.ocsp"
+    replace(path, b"broken")
+    tls = ({"certificates_from": str(store)} if form == "folder" else
+           {"certificate": str(store / "shop.crt"), "key": str(store / "shop.key"),
+            "ocsp": str(path)})
+    gateway = start({"reload_certificates": "1s", "sites": [site(tls, ["shop.example"])]})
+    new = ca.server("shop.example")
+    replace(path, b"still broken")
+    put(store, "shop", new)
+    wait_until(lambda: served(gateway, ca, "shop.example") == new.fingerprint, SECONDS)
 
 
 def test_ocsp_of_a_folder(start, ca, store):

@@ -39,13 +39,13 @@ static void the_youngest_of_a_kind_stays(void **state)
     int other;
 
     (void)state;
-    cert_ranking_add(&ranking, &old, CERT_RANK_EXACT, CERT_KIND_EC, 1);
-    cert_ranking_add(&ranking, &young, CERT_RANK_EXACT, CERT_KIND_EC, 2);
-    cert_ranking_add(&ranking, &old, CERT_RANK_EXACT, CERT_KIND_EC, 1);
+    cert_ranking_add(&ranking, &old, CERT_RANK_EXACT, CERT_KIND_P256, 1);
+    cert_ranking_add(&ranking, &young, CERT_RANK_EXACT, CERT_KIND_P256, 2);
+    cert_ranking_add(&ranking, &old, CERT_RANK_EXACT, CERT_KIND_P256, 1);
     cert_ranking_add(&ranking, &other, CERT_RANK_EXACT, CERT_KIND_RSA, 0);
-    assert_ptr_equal(ranking.best[CERT_RANK_EXACT][CERT_KIND_EC], &young);
+    assert_ptr_equal(ranking.best[CERT_RANK_EXACT][CERT_KIND_P256], &young);
     assert_ptr_equal(ranking.best[CERT_RANK_EXACT][CERT_KIND_RSA], &other);
-    assert_null(ranking.best[CERT_RANK_WILDCARD][CERT_KIND_EC]);
+    assert_null(ranking.best[CERT_RANK_WILDCARD][CERT_KIND_P256]);
 }
 
 static void looking_takes_its_share_and_no_more(void **state)

@@ -49,11 +49,12 @@ static void facts_are_the_librarys(void **state)
         const char *key;
         enum cert_kind kind;
         int until_days;
-    } cases[] = {{"EC", CERT_KIND_EC, 90},
-                 {"EC:P-384", CERT_KIND_EC, 365},
+    } cases[] = {{"EC", CERT_KIND_P256, 90},
+                 {"EC:P-384", CERT_KIND_P384, 365},
+                 {"EC:P-521", CERT_KIND_P521, 365},
                  {"RSA:2048", CERT_KIND_RSA, 40},
                  /* Beyond 2049 the time is written in another way. */
-                 {"ED25519", CERT_KIND_ED, 365 * 60}};
+                 {"ED25519", CERT_KIND_ED25519, 365 * 60}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
