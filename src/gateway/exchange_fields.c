@@ -140,7 +140,9 @@ static void choose_response_upgrade(struct exchange *x)
     }
     if (response->status == 426) {
         field = http_fields_find(&response->fields, FIELD_UPGRADE);
-        response->upgrade = field != NULL ? field->value : span_make(NULL, 0);
+        if (response->upgrade.ptr == NULL && field != NULL) {
+            response->upgrade = field->value; /* though Connection does not name it */
+        }
     } else if (response->upgrade.ptr != NULL) {
         const struct string_list *allowed = &x->route->settings->upgrade;
         response->upgrade =

@@ -216,30 +216,60 @@ static enum h1_error parse_framing(struct http_fields *fields, bool is_request,
     return version == HTTP_1_0 ? H1_BAD_TRANSFER_ENCODING : parse_codings(fields);
 }
 
+/* The lines of a list as one (RFC 9110 section 5.3). */
+static struct span join_lines(const struct http_fields *fields, enum http_field_id id,
+                              struct arena *arena)
+{
+    size_t size = 0;
+    char *start;
+    char *to;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        size += fields->items[i].id == id ? fields->items[i].value.len + 2 : 0;
+    }
+    start = to = arena_alloc(arena, size);
+    for (size_t i = 0; i < fields->count; i++) {
+        struct span value = fields->items[i].value;
+        if (fields->items[i].id == id && value.len != 0) {
+            to = (char *)memcpy(to, value.ptr, value.len) + value.len;
+            to = (char *)memcpy(to, ", ", 2) + 2;
+        }
+    }
+    return span_make(start, to != start ? (size_t)(to - start) - 2 : 0);
+}
+
 /* Upgrade = #protocol; protocol = protocol-name [ "/" protocol-version ], both tokens (RFC 9110
- * section 7.8). Several lines would be one list; nobody sends that, so it is refused. */
+ * section 7.8), with empty elements between them perhaps. */
 static enum h1_error parse_upgrade(const struct http_fields *fields, uint64_t repeated,
-                                   struct span *upgrade)
+                                   struct arena *arena, struct span *upgrade)
 {
     const struct http_field *field = http_fields_find(fields, FIELD_UPGRADE);
+    bool is_empty = true;
     struct span protocol;
 
     if (field == NULL) {
         return H1_OK;
     }
-    if ((repeated & FIELD_BIT(FIELD_UPGRADE)) != 0) {
-        return H1_BAD_UPGRADE;
-    }
-    struct span rest = field->value;
+    struct span list = (repeated & FIELD_BIT(FIELD_UPGRADE)) != 0
+                           ? join_lines(fields, FIELD_UPGRADE, arena)
+                           : field->value;
+    struct span rest = list;
     while (span_split(&rest, ',', &protocol)) {
         protocol = span_trim(protocol);
         size_t slash = span_find(protocol, '/');
+        if (protocol.len == 0) {
+            continue;
+        }
         if (!http_is_token(span_head(protocol, slash)) ||
             (slash < protocol.len && !http_is_token(span_skip(protocol, slash + 1)))) {
             return H1_BAD_UPGRADE;
         }
+        is_empty = false;
     }
-    *upgrade = field->value;
+    if (is_empty) {
+        return H1_BAD_UPGRADE;
+    }
+    *upgrade = list;
     return H1_OK;
 }
 
@@ -263,7 +293,8 @@ static enum h1_error parse_expect(struct http_request *request, uint64_t repeate
     return H1_OK;
 }
 
-static enum h1_error settle_request(struct http_request *request, uint64_t repeated)
+static enum h1_error settle_request(struct http_request *request, uint64_t repeated,
+                                    struct arena *arena)
 {
     struct framing framing;
     struct connection_options options;
@@ -287,7 +318,7 @@ static enum h1_error settle_request(struct http_request *request, uint64_t repea
     /* "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request"
      * (RFC 9110 section 7.8). */
     if (UNLIKELY(options.upgrade && request->version == HTTP_1_1)) {
-        error = parse_upgrade(&request->fields, repeated, &request->upgrade);
+        error = parse_upgrade(&request->fields, repeated, arena, &request->upgrade);
         if (error != H1_OK) {
             request->refused = http_fields_last_value(&request->fields, FIELD_UPGRADE);
             return error;
@@ -300,9 +331,10 @@ static enum h1_error settle_request(struct http_request *request, uint64_t repea
     return error;
 }
 
-enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated)
+enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated,
+                                struct arena *arena)
 {
-    enum h1_error error = settle_request(request, repeated);
+    enum h1_error error = settle_request(request, repeated, arena);
 
     if (LIKELY(error == H1_OK)) {
         request->refused = span_make(NULL, 0);
@@ -364,14 +396,14 @@ static enum h1_error settle_framing(struct http_response *response, enum http_me
  * indicates which protocol(s) will be in effect after this response", and by section 7.8 name it
  * in Connection; HTTP/1.0 has no 101. */
 static enum h1_error settle_switching(struct http_response *response, uint64_t repeated,
-                                      const struct connection_options *options)
+                                      const struct connection_options *options, struct arena *arena)
 {
     enum h1_error error;
 
     if (!options->upgrade || response->version == HTTP_1_0) {
         return H1_BAD_UPGRADE;
     }
-    error = parse_upgrade(&response->fields, repeated, &response->upgrade);
+    error = parse_upgrade(&response->fields, repeated, arena, &response->upgrade);
     if (error != H1_OK) {
         return error;
     }
@@ -379,7 +411,7 @@ static enum h1_error settle_switching(struct http_response *response, uint64_t r
 }
 
 enum h1_error h1_settle_response(struct http_response *response, enum http_method request_method,
-                                 uint64_t repeated)
+                                 uint64_t repeated, struct arena *arena)
 {
     struct connection_options options;
     enum h1_error error = settle_framing(response, request_method);
@@ -396,11 +428,11 @@ enum h1_error h1_settle_response(struct http_response *response, enum http_metho
                            response->framing != HTTP_FRAMING_CLOSE && !response->announces_body;
     if (UNLIKELY(response->status == 101)) {
         response->refused = http_fields_last_value(&response->fields, FIELD_UPGRADE);
-        return settle_switching(response, repeated, &options);
+        return settle_switching(response, repeated, &options, arena);
     }
     /* What could be switched to, if it can be read; nothing depends on it. */
     if (UNLIKELY(options.upgrade) &&
-        parse_upgrade(&response->fields, repeated, &response->upgrade) != H1_OK) {
+        parse_upgrade(&response->fields, repeated, arena, &response->upgrade) != H1_OK) {
         response->upgrade = span_make(NULL, 0);
     }
     return H1_OK;

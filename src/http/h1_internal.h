@@ -20,8 +20,9 @@ enum h1_error h1_parse_target(struct http_request *request) MUST_CHECK;
 /* What the fields mean together: Host, framing, connection, expectation, upgrade. */
 enum h1_error h1_settle_host(struct http_request *request, uint64_t repeated,
                              struct arena *arena) MUST_CHECK;
-enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated) MUST_CHECK;
+enum h1_error h1_settle_request(struct http_request *request, uint64_t repeated,
+                                struct arena *arena) MUST_CHECK;
 enum h1_error h1_settle_response(struct http_response *response, enum http_method request_method,
-                                 uint64_t repeated) MUST_CHECK;
+                                 uint64_t repeated, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -320,7 +320,7 @@ enum h1_error h1_parse_request(struct span head, const struct h1_limits *limits,
     if (UNLIKELY(error != H1_OK)) {
         return error;
     }
-    return h1_settle_request(request, repeated);
+    return h1_settle_request(request, repeated, arena);
 }
 
 /* Why the status line is none that stops at *at. */
@@ -433,5 +433,5 @@ enum h1_error h1_parse_response(struct span head, const struct h1_limits *limits
         response->refused = byte_at(at, end);
         return error;
     }
-    return h1_settle_response(response, request_method, repeated);
+    return h1_settle_response(response, request_method, repeated, arena);
 }
