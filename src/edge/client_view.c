@@ -560,3 +560,43 @@ void client_view_read(const struct client_view_from *from, struct arena *arena,
         view->client_port = client->port;
     }
 }
+
+/* ---- other fields ---- */
+
+static bool tells_scheme(struct span name)
+{
+    static const struct span names[] = {SPAN("X-Forwarded-Ssl"),
+                                        SPAN("X-Forwarded-Scheme"),
+                                        SPAN("X-Forwarded-Protocol"),
+                                        SPAN("X-Forwarded-Https"),
+                                        SPAN("X-Scheme"),
+                                        SPAN("X-Proto"),
+                                        SPAN("X-URL-Scheme"),
+                                        SPAN("Front-End-Https"),
+                                        SPAN("X-HTTPS"),
+                                        SPAN("X-SSL"),
+                                        SPAN("HTTPS")};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_ieq(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whatever is none of these words means that TLS is off. */
+static bool says_https(struct span value)
+{
+    bool is_https;
+
+    (void)parse_scheme(value, &is_https);
+    return is_https || span_ieq(value, SPAN_OF("on")) || span_ieq(value, SPAN_OF("ssl")) ||
+           span_ieq(value, SPAN_OF("true")) || span_eq(value, SPAN_OF("1"));
+}
+
+bool client_view_denies(const struct client_view *view, const struct http_field *field)
+{
+    return field->id == FIELD_OTHER && tells_scheme(field->name) &&
+           says_https(field->value) != view->is_https;
+}

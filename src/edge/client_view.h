@@ -62,4 +62,9 @@ struct client_view {
 void client_view_read(const struct client_view_from *from, struct arena *arena,
                       struct client_view *view);
 
+/* Whether `field` of a trusted peer is one by which some proxies tell the scheme (X-Forwarded-Ssl,
+ * Front-End-Https, ...), and says another one than the view: servers would have two truths, of
+ * which the one is often a client's that the peer passed on. No I/O. */
+bool client_view_denies(const struct client_view *view, const struct http_field *field);
+
 #endif

@@ -66,6 +66,18 @@ static void take_request_id(struct exchange *x)
     }
 }
 
+/* What a trusted peer says of the scheme in fields that are not read here stays where it agrees. */
+static void drop_contradictions(struct exchange *x)
+{
+    struct http_fields *fields = &x->request.fields;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (client_view_denies(exchange_view(x), &fields->items[i])) {
+            fields->items[i].is_hop_by_hop = true;
+        }
+    }
+}
+
 static void add_identity(struct exchange *x)
 {
     struct http_fields *fields = &x->request.fields;
@@ -79,6 +91,7 @@ static void add_identity(struct exchange *x)
     forwarded_write(&from, &x->arena, &forwarded);
     if (x->session->is_peer_trusted) {
         take_request_id(x);
+        drop_contradictions(x);
     }
     drop(fields, WRITTEN_FIELDS);
     add(x, fields, FIELD_X_FORWARDED_FOR, forwarded.x_for);

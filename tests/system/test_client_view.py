@@ -78,6 +78,18 @@ def test_nothing_of_a_client_hides_what_a_trusted_proxy_appended(behind, sent):
     assert "192.0.2.1" in forwarded and forwarded.count('"') % 2 == 0 and "xx" not in forwarded
 
 
+@pytest.mark.parametrize("proto", ["https", "http"])
+def test_no_other_field_tells_another_scheme(behind, proto):
+    on, off = ["on", "https", "SSL", "1"], ["off", "http", "", "0"]
+    agreeing, denying = (on, off) if proto == "https" else (off, on)
+    names = ["X-Forwarded-Ssl", "X-Forwarded-Scheme", "Front-End-Https", "X-Url-Scheme"]
+    request = behind([("X-Forwarded-Proto", proto), *zip(names, agreeing)])
+    assert [field(request, name.lower()) for name in names] == agreeing
+    request = behind([("X-Forwarded-Proto", proto), *zip(names, denying)])
+    assert [field(request, name.lower()) for name in names] == [None] * 4
+    assert field(request, "x-forwarded-proto") == proto
+
+
 @pytest.mark.parametrize("back", ["h1", "h2c"])
 def test_connection_takes_nothing_off_that_a_trusted_proxy_says(start, back):
     """Many proxies pass a client's Connection on as it came."""

@@ -383,6 +383,30 @@ static void test_no_stranger_hides_what_a_trusted_proxy_appended(void **state)
     }
 }
 
+static void test_fields_that_deny_the_scheme(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        int says; /* 1 https, 0 http, -1 nothing */
+    } cases[] = {
+        {"X-Forwarded-Ssl", "on", 1},      {"x-forwarded-ssl", "off", 0}, {"X-Scheme", "HTTPS", 1},
+        {"X-Forwarded-Scheme", "http", 0}, {"X-Url-Scheme", "wss", 1},    {"HTTPS", "1", 1},
+        {"Front-End-Https", "", 0},        {"X-Forwarded-User", "x", -1}, {"X-Https-Only", "0", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_field field = {.name = span_from_cstr(cases[i].name),
+                                   .value = span_from_cstr(cases[i].value),
+                                   .id = FIELD_OTHER};
+        struct client_view https = {.is_https = true};
+        struct client_view http = {.is_https = false};
+        assert_int_equal(client_view_denies(&https, &field), cases[i].says == 0);
+        assert_int_equal(client_view_denies(&http, &field), cases[i].says == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +420,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_forwarded_is_read_from_the_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_family_is_believed, set_up, tear_down),
+        cmocka_unit_test(test_fields_that_deny_the_scheme),
         cmocka_unit_test_setup_teardown(test_hops_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_stranger_hides_what_a_trusted_proxy_appended,
                                         set_up, tear_down),
