@@ -113,21 +113,6 @@ static void check_respond(const struct checker *checker, const struct respond_se
     }
 }
 
-/* Upgrade is of HTTP/1.1 alone (RFC 9113 section 8.6). That by default it may be asked for is no
- * mistake of anybody's. */
-static void check_upgrade(const struct checker *checker, const struct route_settings *route)
-{
-    const struct backend_settings *backend = route->backend;
-
-    if (backend != NULL && route->upgrade.count != 0 && check_is_given(checker, &route->upgrade) &&
-        (backend->protocol == PROTOCOL_H2 || backend->protocol == PROTOCOL_H2C)) {
-        error_at(checker, config_place(checker->settings, &route->upgrade),
-                 "'upgrade' in a route to a backend that is spoken to in HTTP/2 alone",
-                 "say 'protocol: auto' or 'protocol: h1' in the backend, or give the route another "
-                 "one; or remove 'upgrade'");
-    }
-}
-
 static void check_route(const struct checker *checker, const struct route_settings *route)
 {
     const struct answers answers = {{&route->backend, &route->respond, &route->files}};
@@ -146,7 +131,6 @@ static void check_route(const struct checker *checker, const struct route_settin
                           "no request of this route may have a body");
         config_report_hint(checker->report, "for no limit write body_limit: unlimited");
     }
-    check_upgrade(checker, route);
 }
 
 /* Without a verified certificate no rule about it can fit. */

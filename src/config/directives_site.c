@@ -579,7 +579,14 @@ static const struct directive route_directives[] = {
          "An empty list allows none. Of a list that a client offers, those named here are passed "
          "on, whether the request has a body (which goes first) or not; others are left out, "
          "and the access log says `upgrade_dropped`. A response with status 426 keeps its "
-         "Upgrade, any other the protocols named here.",
+         "Upgrade, any other the protocols named here.\n\nA backend with `protocol: h2` or `h2c` "
+         "is asked by extended CONNECT (RFC 8441), whichever version the client speaks, if the "
+         "server announces it, and the client is answered 101 in HTTP/1.1, 200 in HTTP/2. If it "
+         "does not announce it, the client is answered 501 with `upgrade_needs_h1`, so that no "
+         "server takes the request for an ordinary one. Only GET without a body becomes CONNECT, "
+         "with the first of the protocols offered; other requests pass without their Upgrade, as "
+         "`upgrade_dropped`. With `protocol: auto` a request with an Upgrade gets a connection of "
+         "HTTP/1.1.",
      .example = "upgrade: [websocket]"},
     {.name = "body_limit",
      .type = DIRECTIVE_SIZE,

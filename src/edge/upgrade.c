@@ -43,6 +43,19 @@ struct upgrade_choice upgrade_choose(struct span offered, const char *const *all
     return choice;
 }
 
+struct span upgrade_first(struct span list)
+{
+    struct span one;
+
+    while (span_split(&list, ',', &one)) {
+        one = span_trim(one);
+        if (one.len != 0) {
+            return one;
+        }
+    }
+    return span_make(NULL, 0);
+}
+
 bool upgrade_has(struct span list, struct span protocol)
 {
     struct span one;

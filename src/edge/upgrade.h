@@ -17,6 +17,8 @@ struct upgrade_choice {
  * arena or of `offered`. */
 struct upgrade_choice upgrade_choose(struct span offered, const char *const *allowed, size_t count,
                                      struct arena *arena);
+/* The first that a list names, which the client would like best; empty: none. */
+struct span upgrade_first(struct span list);
 /* Whether a list names the protocol, with its version if it has one, in any case. */
 bool upgrade_has(struct span list, struct span protocol);
 

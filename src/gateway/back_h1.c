@@ -494,7 +494,7 @@ static bool may_read(const struct back_h1 *back)
         return true;
     }
     if (back->state == BACK_DONE) {
-        return !back->has_leftover; /* its end is to be seen */
+        return !back->has_leftover && !back->is_raw; /* its end is to be seen, once */
     }
     return (back->state == BACK_HEAD || back->state == BACK_BODY) && !back->waits_for_request &&
            exchange_takes_response(back->exchange);

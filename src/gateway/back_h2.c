@@ -261,7 +261,7 @@ static bool refuse_for(struct back_h2_conn *c, struct exchange *x)
                         "send fewer or shorter fields (cookies), or raise the server's limit");
         return true;
     }
-    if (x->request.is_extended_connect && !back_h2_session_takes_connect(c)) {
+    if ((x->request.is_extended_connect || x->asks_connect) && !back_h2_session_takes_connect(c)) {
         upstream_done(c->upstream, x->server, true);
         exchange_refuse(x, 501, false, "upgrade_needs_h1",
                         "the server does not announce extended CONNECT (RFC 8441), and Upgrade is "

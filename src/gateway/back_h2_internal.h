@@ -108,8 +108,10 @@ struct back_h2 {
     uint64_t body_left;
     struct byte_queue held; /* what the front did not take yet */
     uint32_t window;
-    uint64_t taken; /* by the front, of the response's body */
-    uint32_t code;  /* of the server's RST_STREAM */
+    uint64_t taken;     /* by the front, of the response's body */
+    uint32_t code;      /* of the server's RST_STREAM */
+    struct timer timer; /* the exchange has gone, and bytes of its tunnel are left */
+    uint64_t sent_at_timer;
     struct deferred freeing;
 };
 

@@ -24,6 +24,8 @@
 
 static const struct back_ops ops;
 
+static void on_timer(struct timer *timer);
+
 static struct back_h2 *of(const struct back *base)
 {
     return CONTAINER_OF(base, struct back_h2, base);
@@ -36,6 +38,7 @@ static void on_free(struct deferred *deferred)
     struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
 
     back->worker->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
+    timer_destroy(back->worker->loop, &back->timer);
     strbuf_free(&back->body);
     byte_queue_free(&back->held);
     free(back);
@@ -58,6 +61,7 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
     back->size = back_h2_stream_size(x);
     list_push_back(&c->streams, &back->node);
     c->stream_count++;
+    timer_init(&back->timer, on_timer);
     deferred_init(&back->freeing, on_free);
     return &back->base;
 }
@@ -111,6 +115,9 @@ void back_h2_stream_end_due(struct back_h2_conn *c)
     }
 }
 
+static const struct trouble untaken = {"server_reset",
+                                       "the server took no more of the tunnel's bytes", NULL};
+
 void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble)
 {
@@ -135,10 +142,10 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         end_when_possible(back, c);
         return;
     }
-    if (x != NULL && x->state == EXCHANGE_REST && !back->is_request_sent) {
+    if (x != NULL && (x->state == EXCHANGE_REST || back->is_raw) && !back->is_request_sent) {
         back->has_failed = true;
         back->facts.stage = RETRY_ANSWERING;
-        back->trouble = exchange_unread_trouble;
+        back->trouble = back->is_raw ? untaken : exchange_unread_trouble;
         end_when_possible(back, c);
         return;
     }
@@ -172,6 +179,30 @@ void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *d
 
 static void wake_body(struct back_h2 *back);
 
+static void watch_rest(struct back_h2 *back)
+{
+    back->sent_at_timer = back->sent;
+    timer_set_ms(back->worker->loop, &back->timer,
+                 back->worker->snapshot->settings->timeouts.send_ms);
+}
+
+/* What a tunnel has left, and nobody waits for: as long as the server takes some of it. */
+static void on_timer(struct timer *timer)
+{
+    struct back_h2 *back = CONTAINER_OF(timer, struct back_h2, timer);
+
+    if (back->c == NULL) {
+        return;
+    }
+    if (back->sent != back->sent_at_timer) {
+        watch_rest(back);
+        return;
+    }
+    (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                    NGHTTP2_CANCEL);
+    back_h2_schedule(back->c);
+}
+
 static void op_release(struct back *base, bool reusable)
 {
     struct back_h2 *back = of(base);
@@ -181,6 +212,9 @@ static void op_release(struct back *base, bool reusable)
     list_remove(&back->due);
     back->has_request_end = true;
     if (c != NULL && back->is_raw && back->has_ended && reusable) {
+        if (!back->is_request_sent) {
+            watch_rest(back);
+        }
         wake_body(back); /* a tunnel has ended both ways: what waits of it still goes out */
     } else if (c != NULL && !(back->has_ended && back->is_request_sent)) {
         /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
@@ -236,12 +270,17 @@ static struct span target_of(struct exchange *x)
     return span_from_cstr(arena_printf(&x->arena, "%.*s?%.*s", SPAN_ARG(path), SPAN_ARG(query)));
 }
 
+static bool asks_connect(const struct exchange *x)
+{
+    return x->request.is_extended_connect || x->asks_connect;
+}
+
 static size_t write_head(struct exchange *x, nghttp2_nv *nva)
 {
     const struct http_request *request = &x->request;
     size_t count = 0;
 
-    if (request->is_extended_connect) { /* RFC 8441 section 4 */
+    if (asks_connect(x)) { /* RFC 8441 section 4 */
         add_nv(nva, &count, SPAN_OF(":method"), SPAN_OF("CONNECT"), NGHTTP2_NV_FLAG_NONE);
         add_nv(nva, &count, SPAN_OF(":protocol"), request->upgrade, NGHTTP2_NV_FLAG_NONE);
     } else {
@@ -328,8 +367,8 @@ static void op_send_head(struct back *base, struct exchange *x)
     nghttp2_nv *nva = arena_alloc(&x->arena, (x->request.fields.count + OWN_FIELDS) * sizeof(*nva));
     nghttp2_data_provider provider = {.source.ptr = back, .read_callback = read_body};
 
-    back->has_request_end = x->request_done && !x->request.is_extended_connect;
-    if (x->request.is_extended_connect) {
+    back->has_request_end = x->request_done && !asks_connect(x);
+    if (asks_connect(x)) {
         websocket_drop_key(x);
     }
     back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(x, nva),

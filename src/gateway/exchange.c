@@ -293,6 +293,14 @@ void exchange_begin(struct exchange *x)
                         "name the protocol in upgrade of the route");
         return;
     }
+    if (x->asks_connect && span_ieq(request->upgrade, SPAN_OF("websocket")) &&
+        !websocket_has_key(x)) {
+        exchange_refuse(x, 400, false, "bad_websocket_key",
+                        "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 "
+                        "(RFC 6455 section 4.1)",
+                        "see what the client sends");
+        return;
+    }
     exchange_forward(x);
 }
 
@@ -473,7 +481,7 @@ void exchange_response_head(struct exchange *x)
         exchange_start_streams(x);
         return;
     }
-    if (x->request.is_extended_connect && x->response.status < 300 &&
+    if ((x->request.is_extended_connect || x->asks_connect) && x->response.status < 300 &&
         x->response.version == HTTP_2) {
         exchange_start_streams(x); /* RFC 8441 section 5 */
         return;
@@ -491,6 +499,9 @@ void exchange_response_head(struct exchange *x)
         x->front->head(x, &x->response);
         exchange_start_tunnel(x);
         return;
+    }
+    if (x->asks_connect) {
+        x->back->ops->send_end(x->back, NULL); /* declined: the CONNECT has no more to say */
     }
     exchange_prepare_response(x);
     x->state = EXCHANGE_RESPOND;

@@ -55,6 +55,10 @@ struct front_ops {
      * connection to give away: the bytes then go on as bodies do (x->is_tunnel), and the client
      * gets 200 instead of 101 (RFC 8441 section 5). */
     struct conn *(*upgrade)(struct exchange *x, struct span *rest);
+    /* 101 was sent, and it is the server's side that has no connection to give away: from here on
+     * the client's bytes come as a body does, and the response's go out without framing
+     * (x->is_tunnel). NULL where `upgrade` is. */
+    void (*go_raw)(struct exchange *x);
     /* The connection, where bodies may be moved by splice and sendfile; NULL where not (frames).
      * Only between head and end of a response of known length, or one that ends with the
      * connection. */
@@ -106,6 +110,7 @@ struct exchange {
     uint32_t h2_code;         /* of the reset that a server gave it last; 0: none */
     unsigned losses;          /* how often a connection was lost with it */
     unsigned refusals;        /* how often a server declined it unseen, or did not get it */
+    bool asks_connect;        /* its Upgrade goes to the server as extended CONNECT */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool is_response_over;    /* of such a one: the server has ended, the client has not yet */
     bool has_started;         /* a final response head was given to the front */
@@ -250,7 +255,7 @@ void exchange_tell_bound(const struct backend *backend);
 /* Whether it would be sent again if its connection were lost now. */
 bool exchange_may_repeat(const struct exchange *x);
 void exchange_start_tunnel(struct exchange *x);
-/* The same for a front without a connection to give away. */
+/* The same where one side has no connection to give away. */
 void exchange_start_streams(struct exchange *x);
 void exchange_stop_tunnel(struct exchange *x);
 /* exchange.c */

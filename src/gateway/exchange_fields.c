@@ -113,6 +113,25 @@ static void add_early_data(struct exchange *x)
     }
 }
 
+/* HTTP/2 has no Upgrade, but extended CONNECT (RFC 8441), which asks for one protocol, and has no
+ * body in front of it. */
+static void choose_connect(struct exchange *x)
+{
+    struct http_request *request = &x->request;
+    struct span first = upgrade_first(request->upgrade);
+
+    x->asks_connect = request->method == HTTP_GET && request->framing == HTTP_FRAMING_NONE &&
+                      http_is_token(first);
+    if (x->asks_connect) {
+        request->upgrade = first;
+        return;
+    }
+    x->note = (struct trouble){"upgrade_dropped",
+                               "the backend is spoken to in HTTP/2, where only GET without a body "
+                               "can switch to another protocol",
+                               "say 'protocol: auto' or 'protocol: h1' in the backend"};
+}
+
 /* Of the protocols that the client would switch to, those that the route allows; the others are as
  * if they had not been asked for (RFC 9110 section 7.8), and the log says so. */
 static void choose_upgrade(struct exchange *x)
@@ -132,11 +151,10 @@ static void choose_upgrade(struct exchange *x)
                                                 "the route does not let clients switch to '%.*s'",
                                                 SPAN_ARG(choice.dropped)),
                                    "name it in upgrade of the route, if it should pass"};
-    } else if (request->upgrade.ptr != NULL && !request->is_extended_connect &&
-               (x->backend->protocol == BACKEND_H2 || x->backend->protocol == BACKEND_H2C)) {
-        x->note = (struct trouble){"upgrade_dropped",
-                                   "the backend is spoken to in HTTP/2, which has no Upgrade",
-                                   "say 'protocol: auto' or 'protocol: h1' in the backend"};
+    }
+    if (request->upgrade.ptr != NULL && !request->is_extended_connect &&
+        (x->backend->protocol == BACKEND_H2 || x->backend->protocol == BACKEND_H2C)) {
+        choose_connect(x);
     }
 }
 

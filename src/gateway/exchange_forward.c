@@ -7,6 +7,7 @@
 #include "gateway/dial.h"
 #include "gateway/exchange.h"
 #include "gateway/tunnel.h"
+#include "gateway/websocket.h"
 
 /* How often a request is sent again that was lost with its connection; and one that servers
  * declined without looking at it, or did not get. */
@@ -338,11 +339,20 @@ void exchange_start_streams(struct exchange *x)
     x->request_done = false; /* from here on the client may send as it likes */
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
-    x->response.status = 200;
+    x->response.status = x->asks_connect ? 101 : 200;
     x->response.framing = HTTP_FRAMING_CLOSE;
     x->response.has_content_length = false;
     exchange_prepare_response(x);
     exchange_progress(x);
-    x->front->head(x, &x->response);
+    if (x->asks_connect) {
+        x->response.upgrade = x->request.upgrade;
+        if (span_ieq(x->request.upgrade, SPAN_OF("websocket"))) {
+            websocket_add_accept(x);
+        }
+        x->front->head(x, &x->response);
+        x->front->go_raw(x);
+    } else {
+        x->front->head(x, &x->response);
+    }
     x->front->resume(x);
 }

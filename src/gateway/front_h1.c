@@ -265,8 +265,10 @@ static size_t take(struct front_h1 *front, struct span in)
                                                      : take_chunked(front, in);
     case FRONT_SKIP:
         return take_rest(front, in);
-    case FRONT_WAIT:
     case FRONT_TUNNEL:
+        exchange_request_body(front->exchange, in);
+        return in.len;
+    case FRONT_WAIT:
     case FRONT_ENDING:
         break;
     }
@@ -285,8 +287,10 @@ static bool wants_bytes(const struct front_h1 *front)
         return exchange_takes_body(front->exchange);
     case FRONT_SKIP:
         return true;
+    case FRONT_TUNNEL: /* where a tunnel has the connection, it does not come here */
+        return front->exchange->is_tunnel && !front->exchange->request_done &&
+               exchange_takes_body(front->exchange);
     case FRONT_WAIT:
-    case FRONT_TUNNEL:
     case FRONT_ENDING:
         break;
     }
@@ -386,6 +390,14 @@ static void on_end(struct front_h1 *front, enum conn_result result)
     }
     if (front->state == FRONT_SKIP) {
         session_close(session);
+        return;
+    }
+    if (front->state == FRONT_TUNNEL && result == CONN_EOF) {
+        exchange_request_end(front->exchange, NULL); /* of one direction */
+        return;
+    }
+    if (front->state == FRONT_TUNNEL) {
+        front_h1_lose(front, lost);
         return;
     }
     if (front->state == FRONT_BODY && front->exchange->state == EXCHANGE_REST &&
@@ -503,14 +515,24 @@ static void on_again(struct deferred *deferred)
     pump(CONTAINER_OF(deferred, struct front_h1, again));
 }
 
+/* Whether nothing is read that would tell of the client's loss. A tunnel whose server has ended is
+ * dead both ways when the client's end has come, too: what came before that is still read. */
+static bool is_waiting(const struct front_h1 *front)
+{
+    if (front->exchange == NULL || front->exchange->state == EXCHANGE_REST) {
+        return false;
+    }
+    return front->state == FRONT_WAIT ||
+           (front->state == FRONT_TUNNEL && !front->exchange->is_response_over) ||
+           (front->state == FRONT_BODY && !exchange_takes_body(front->exchange));
+}
+
 static void on_readable(struct conn *conn)
 {
     struct session *session = conn->owner;
     struct front_h1 *front = of(session->front);
 
-    if (conn->is_reset && front->exchange != NULL && front->exchange->state != EXCHANGE_REST &&
-        (front->state == FRONT_WAIT ||
-         (front->state == FRONT_BODY && !exchange_takes_body(front->exchange)))) {
+    if (conn->is_reset && is_waiting(front)) {
         front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
@@ -526,7 +548,7 @@ static void on_writable(struct conn *conn)
         front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
-    if (front->state == FRONT_WAIT) {
+    if (front->state == FRONT_WAIT || front->state == FRONT_TUNNEL) {
         timer_clear(&session->timer);
     }
     if (front->exchange != NULL) {
@@ -587,6 +609,17 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
     return &front->session->conn;
 }
 
+static void op_go_raw(struct exchange *x)
+{
+    struct front_h1 *front = x->front_owner;
+
+    front->state = FRONT_TUNNEL;
+    front->keep_alive = false;
+    front->response_framing = HTTP_FRAMING_CLOSE;
+    front->saved_is_stuck = false;
+    timer_clear(&front->session->timer);
+}
+
 static struct conn *op_raw(struct exchange *x)
 {
     struct front_h1 *front = x->front_owner;
@@ -604,6 +637,7 @@ static const struct front_ops ops = {
     .resume = op_resume,
     .done = op_done,
     .upgrade = op_upgrade,
+    .go_raw = op_go_raw,
     .raw = op_raw,
 };
 

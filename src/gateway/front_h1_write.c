@@ -100,10 +100,11 @@ void front_h1_write_body(struct exchange *x, struct span bytes)
     conn_queue(conn, SPAN_OF("\r\n"));
 }
 
-/* The rest of the request may take its time yet; that nothing more follows is to be seen now. */
+/* The rest of the request, or a tunnel's other direction, may take its time yet; that nothing more
+ * follows is to be seen now. */
 static void say_goodbye(struct front_h1 *front, const struct exchange *x)
 {
-    if (x->state == EXCHANGE_REST && !front->keep_alive) {
+    if ((x->state == EXCHANGE_REST && !front->keep_alive) || x->is_tunnel) {
         conn_finish(&front->session->conn);
     }
 }

@@ -327,6 +327,7 @@ const struct front_ops front_h2_ops = {
     .resume = op_resume,
     .done = op_done,
     .upgrade = NULL,
+    .go_raw = NULL,
     .raw = op_raw,
 };
 

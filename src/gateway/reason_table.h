@@ -58,6 +58,10 @@ REASON(REQUEST, "gateway", "head_too_large_for_server",
 REASON(REQUEST, "gateway", "upgrade_needs_h1",
        "the server does not announce extended CONNECT (RFC 8441), and Upgrade is of HTTP/1.1",
        "say 'protocol: auto' or 'protocol: h1' in the backend")
+REASON(REQUEST, "gateway", "bad_websocket_key",
+       "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 (RFC 6455 section "
+       "4.1)",
+       "see what the client sends")
 REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to https with",
        "let the client send Host, as HTTP/1.1 requires")
 REASON(REQUEST, "gateway", "no_file", "the route's folder has no such file",

@@ -7,6 +7,7 @@
 
 #define KEY_BYTES 16
 #define KEY_NAME SPAN_OF("Sec-WebSocket-Key")
+#define ACCEPT_NAME SPAN_OF("Sec-WebSocket-Accept")
 /* RFC 6455 section 1.3 */
 #define KEY_SUFFIX "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define SHA1_BYTES 20
@@ -16,6 +17,13 @@
 bool websocket_is_asked(const struct exchange *x)
 {
     return x->request.is_extended_connect && span_ieq(x->request.upgrade, SPAN_OF("websocket"));
+}
+
+bool websocket_has_key(const struct exchange *x)
+{
+    const struct http_field *key = http_fields_find_name(&x->request.fields, KEY_NAME);
+
+    return key != NULL && key->value.len == BASE64_BYTES(KEY_BYTES) - 1;
 }
 
 void websocket_add_key(struct exchange *x)
@@ -32,17 +40,6 @@ void websocket_add_key(struct exchange *x)
                     arena_copy(&x->arena, span_make(text, (size_t)len)));
 }
 
-void websocket_drop_key(struct exchange *x)
-{
-    struct http_fields *fields = &x->request.fields;
-
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->items[i].id == FIELD_OTHER && span_ieq(fields->items[i].name, KEY_NAME)) {
-            fields->items[i].is_hop_by_hop = true;
-        }
-    }
-}
-
 static bool digest(struct span key, unsigned char out[SHA1_BYTES])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -55,17 +52,49 @@ static bool digest(struct span key, unsigned char out[SHA1_BYTES])
     return is_done;
 }
 
-bool websocket_is_accepted(const struct exchange *x)
+/* The answer to the request's key; false: there is none. */
+static bool accept_of(const struct exchange *x, unsigned char text[BASE64_BYTES(SHA1_BYTES)])
 {
     const struct http_field *key = http_fields_find_name(&x->request.fields, KEY_NAME);
-    const struct http_field *accept =
-        http_fields_find_name(&x->response.fields, SPAN_OF("Sec-WebSocket-Accept"));
     unsigned char bytes[SHA1_BYTES];
-    unsigned char text[BASE64_BYTES(SHA1_BYTES)];
 
-    if (key == NULL || accept == NULL || !digest(key->value, bytes)) {
+    if (key == NULL || !digest(key->value, bytes)) {
         return false;
     }
-    int len = EVP_EncodeBlock(text, bytes, sizeof(bytes));
-    return span_eq(accept->value, span_make(text, (size_t)len));
+    (void)EVP_EncodeBlock(text, bytes, sizeof(bytes));
+    return true;
+}
+
+bool websocket_is_accepted(const struct exchange *x)
+{
+    const struct http_field *accept = http_fields_find_name(&x->response.fields, ACCEPT_NAME);
+    unsigned char text[BASE64_BYTES(SHA1_BYTES)];
+
+    return accept != NULL && accept_of(x, text) &&
+           span_eq(accept->value, span_make(text, sizeof(text) - 1));
+}
+
+static void drop(struct http_fields *fields, struct span name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->items[i].id == FIELD_OTHER && span_ieq(fields->items[i].name, name)) {
+            fields->items[i].is_hop_by_hop = true;
+        }
+    }
+}
+
+void websocket_drop_key(struct exchange *x)
+{
+    drop(&x->request.fields, KEY_NAME);
+}
+
+void websocket_add_accept(struct exchange *x)
+{
+    unsigned char text[BASE64_BYTES(SHA1_BYTES)];
+
+    drop(&x->response.fields, ACCEPT_NAME);
+    if (accept_of(x, text)) {
+        http_fields_add(&x->response.fields, &x->arena, FIELD_OTHER, ACCEPT_NAME,
+                        arena_copy(&x->arena, span_make(text, sizeof(text) - 1)));
+    }
 }

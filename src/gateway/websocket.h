@@ -1,5 +1,6 @@
 /* The handshake's key and its answer (RFC 6455 section 4), which WebSocket over HTTP/2 leaves out
- * (RFC 8441 section 5) and HTTP/1.1 servers want: the gateway is the client there. */
+ * (RFC 8441 section 5) and HTTP/1.1 wants: the gateway is the client of a server that speaks
+ * HTTP/1.1, and the server of a client that does. */
 #ifndef TIDEGATE_GATEWAY_WEBSOCKET_H
 #define TIDEGATE_GATEWAY_WEBSOCKET_H
 
@@ -15,6 +16,10 @@ void websocket_add_key(struct exchange *x);
  * not know what it has switched to. */
 bool websocket_is_accepted(const struct exchange *x);
 
+/* Whether a client over HTTP/1.1 has sent a key of the right length. */
+bool websocket_has_key(const struct exchange *x);
+/* Adds the answer to the client's key to the response, in place of what the server says. */
+void websocket_add_accept(struct exchange *x);
 /* Towards a server that speaks HTTP/2, which has no use for it (RFC 8441 section 5). */
 void websocket_drop_key(struct exchange *x);
 

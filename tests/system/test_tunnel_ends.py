@@ -11,7 +11,8 @@ pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
 from client import Connection, request_bytes
-from h2client import Client
+from h2client import CANCEL, Client
+from h2origin import CODES, H2Origin
 from origins import Origin
 from tlsbytes import client_hello
 from waiting import wait_until
@@ -200,3 +201,51 @@ def test_passthrough_carries_both_half_closes(start):
             may_read.set()
             wait_until(lambda: received)
             assert received == [hello + LONG]
+
+
+@ENDS
+@pytest.mark.parametrize("reads", [True, False], ids=["slow", "stuck"])
+def test_what_an_http2_server_has_not_taken_at_the_end(start, end, reads):
+    """Both ends have come, and bytes are left that its window does not let out: they wait for a
+    server that takes some of them, and for no other longer than timeouts.send."""
+    def script(connection):
+        request = connection.next_head()
+        connection.head(request.stream, 200)
+        connection.end(request.stream)
+        connection.holds_windows = True
+        connection.wait(lambda: len(request.body) >= 65535)
+        full.set()
+        assert may_read.wait(20)
+        while reads and not request.is_whole:
+            # Each time a little, and never for as long as the limit.
+            connection.h2.increment_flow_control_window(8192)
+            connection.h2.increment_flow_control_window(8192, request.stream)
+            connection.flush()
+            size = len(request.body)
+            connection.wait(lambda: request.is_whole or len(request.body) >= size + 8192)
+            pause.wait(0.05)
+        if not reads:
+            codes.append(connection.wait_reset(request.stream))
+        received.append(bytes(request.body))
+        connection.wait_end()
+
+    full, may_read, pause, received, codes = (
+        threading.Event(), threading.Event(), threading.Event(), [], [])
+    body = LONG[:90000]
+    with H2Origin(script, {CODES.ENABLE_CONNECT_PROTOCOL: 1}) as origin:
+        gateway = start({"sites": [{"hosts": ["shop.example"], "backend": "up"}],
+                         "timeouts": {"send": "500ms"},
+                         "backends": [{"name": "up", "servers": [origin.address],
+                                       "protocol": "h2c"}]})
+        client = end(gateway)
+        assert client.read_to_end() == b""
+        client.send(body)
+        client.finish()
+        assert full.wait(20)
+        entry = gateway.wait_log(target="/")
+        assert "reason" not in entry and entry["bytes_in"] == len(body)
+        may_read.set()
+        wait_until(lambda: received, 20)
+        assert received == [body if reads else body[:65535]]
+        assert codes == ([] if reads else [CANCEL])
+        client.close()

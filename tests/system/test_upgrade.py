@@ -287,14 +287,16 @@ def test_what_is_allowed_of_a_list_is_offered_and_the_log_has_the_rest(start, of
             assert "reason" not in entry
 
 
-def test_an_upgrade_that_the_backends_http2_has_not_is_logged(start):
+def test_an_upgrade_with_a_body_to_a_backend_of_http2_is_dropped_and_logged(start):
+    """Extended CONNECT has no body in front of the other protocol."""
     pytest.importorskip("h2")
     from h2origin import H2Origin  # pylint: disable=import-outside-toplevel
     with H2Origin() as origin:
         gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [
             {"name": "up", "servers": [origin.address], "protocol": "h2c"}]})
         with Connection(gateway.address) as connection:
-            connection.send(upgrade_request("websocket", "/h2"))
+            connection.send(request_bytes("/h2", "POST", body=b"{}", fields=[
+                ("Connection", "Upgrade"), ("Upgrade", "websocket")]))
             assert connection.read_response().status == 200
         assert gateway.wait_log(target="/h2")["reason"] == "upgrade_dropped"
 

@@ -320,9 +320,6 @@ static const struct message_case errors[] = {
     {BACKEND "    protocol: h2c\n    tls: {}\n", 7, 15, "is HTTP/2 without TLS", "remove 'tls'"},
     {BACKEND "    protocol: h2c\n    proxy_protocol: v2\n", 7, 15, "a PROXY header names one",
      "protocol: h1"},
-    {HOST "    routes:\n      - backend: b\n        upgrade: [websocket]\n"
-          "backends:\n  - { name: b, servers: [127.0.0.1:2], protocol: h2c }\n",
-     5, 18, "in HTTP/2 alone", "protocol: auto"},
     {BACKEND "    connect_timeout: 3\n", 7, 22, "'connect_timeout' has no unit of time",
      "write connect_timeout: 3s"},
 };

@@ -113,10 +113,20 @@ static void test_destinations_behind_a_proxy(void **state)
                 NULL);
 }
 
+static void test_the_first_of_a_list(void **state)
+{
+    (void)state;
+    assert_span(upgrade_first(SPAN_OF("websocket")), "websocket");
+    assert_span(upgrade_first(SPAN_OF(" , tcp/1, websocket")), "tcp/1");
+    assert_int_equal(upgrade_first(SPAN_OF("")).len, 0);
+    assert_int_equal(upgrade_first(SPAN_OF(" ,,")).len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_allowed_of_a_list_passes, set_up, tear_down),
+        cmocka_unit_test(test_the_first_of_a_list),
         cmocka_unit_test_setup_teardown(test_destinations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_destinations_behind_a_proxy, set_up, tear_down),
     };
