@@ -31,9 +31,12 @@ static bool path_of(struct span value, struct span *path)
     return path->len != 0 && path->ptr[0] == '/';
 }
 
-/* A path that this client could not ask this backend for with this method is refused. */
-static bool may_lead_to(struct exchange *x, struct span value)
+/* A path that this client could not ask this backend for with this method is refused. Dot segments
+ * are resolved as in the request's own path: what the rules were asked about is what the server
+ * reads. */
+static bool may_lead_to(struct exchange *x, struct http_field *field)
 {
+    struct span value = field->value;
     struct edge_decision decision;
     struct span path;
 
@@ -41,19 +44,25 @@ static bool may_lead_to(struct exchange *x, struct span value)
         return false;
     }
     exchange_decide(x, path, &decision);
+    if (decision.path.is_rewritten) {
+        size_t at = (size_t)(path.ptr - value.ptr);
+        field->value = span_from_cstr(arena_printf(
+            &x->arena, "%.*s%.*s%.*s", SPAN_ARG(span_head(value, at)),
+            SPAN_ARG(decision.path.forward), SPAN_ARG(span_skip(value, at + path.len))));
+    }
     return decision.verdict == EDGE_ROUTE && decision.site == x->site->edge &&
            x->site->routes[decision.route].backend == x->route->backend;
 }
 
 bool exchange_destination_is_refused(struct exchange *x)
 {
-    const struct http_fields *fields = &x->request.fields;
+    struct http_fields *fields = &x->request.fields;
 
     if (x->site->edge->paths == EDGE_PATHS_FREE || !has_destination(x)) {
         return false;
     }
     for (size_t i = 0; i < fields->count; i++) {
-        if (fields->items[i].id == FIELD_DESTINATION && !may_lead_to(x, fields->items[i].value)) {
+        if (fields->items[i].id == FIELD_DESTINATION && !may_lead_to(x, &fields->items[i])) {
             exchange_refuse(x, 403, false, "destination_refused",
                             "Destination is a path that no route lets this client reach with this "
                             "method, on the same backend",

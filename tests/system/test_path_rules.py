@@ -223,6 +223,38 @@ def test_no_order_of_a_servers_steps_passes_a_rule(guards, paths):
     assert set(statuses) <= {200, 400, 403}
 
 
+@pytest.mark.parametrize("prefix", ["", "http://test.example", "https://other.example:8443"])
+@pytest.mark.parametrize("paths", ["strict", "as_sent"])
+def test_no_spelling_of_a_destination_passes_a_rule(guards, paths, prefix):
+    gateway, origin = guards[paths]
+    targets = [*PLAIN, *SPELLINGS, "/ad%6d%252569%256E%3Bq%2Fopen/../x", "/%61:%62%25252fopen/../;/x",
+               *(layered_spelling(random.Random(seed)) for seed in range(400))]
+    before = len(origin.requests)
+    connection, statuses = None, []
+    for target in targets:
+        connection = connection or Connection(gateway.address)
+        response = connection.request("/open/x", "MOVE", fields=[("Destination", prefix + target)])
+        statuses.append(response.status)
+        if (response.get("Connection") or "") == "close":
+            connection.close()
+            connection = None
+    passed = set()
+    for value in (request.get("Destination") for request in origin.requests[before:]):
+        path = value if value.startswith("/") else "/" + value.split("/", 3)[3]
+        passed |= {value for read in READERS + STEP_READERS
+                   if len(read(path.split("?")[0])) >= 2 and read(path.split("?")[0])[0] in GUARDED}
+    assert not passed
+    assert set(statuses) <= {200, 400, 403} and statuses[:len(PLAIN)] == [403] * len(PLAIN)
+
+
+def test_a_destination_is_resolved_on_the_way(guards):
+    gateway, origin = guards["strict"]
+    for value, seen in [("/open/a/../b?c", "/open/b?c"), ("http://other.example/open/./b", "http://other.example/open/b"),
+                        ("/open/a|b", "/open/a%7Cb"), ("/open//b", "/open//b")]:
+        assert fetch(gateway.address, "/open/x", "COPY", fields=[("Destination", value)]).status == 200
+        assert origin.requests[-1].get("Destination") == seen
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("paths", ["strict", "as_sent"])
 def test_what_every_reader_reads_alike_is_served(guards, paths, way):
