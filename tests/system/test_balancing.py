@@ -114,7 +114,7 @@ def test_stalled_response_body_ends(start):
 
     with Origin(handler) as origin:
         config = balanced([origin.address], response_timeout="1s")
-        config["timeouts"] = {"body": "1s", "send": "1s"}
+        config["timeouts"] = {"body": "1s", "send": "1s", "stream_idle": "1s"}
         gateway = start(config)
         with Connection(gateway.address) as connection:
             connection.send(request_bytes("/stalled"))
