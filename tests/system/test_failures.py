@@ -125,7 +125,7 @@ def test_unknown_name(gateway, ca):
 def test_no_name(gateway, ca):
     before = len(gateway.log_entries())
     failure = explain_to(gateway.port, ca, "--sni", "")
-    assert failure["reason"] == "alert_unrecognized_name"
+    assert failure["reason"] == "server_name_missing"
     check_logged(gateway, before, "no_server_name")
 
 
