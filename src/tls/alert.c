@@ -36,6 +36,16 @@ static const struct {
     {TLS_ALERT_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity"},
     {TLS_ALERT_CERTIFICATE_REQUIRED, "certificate_required"},
     {TLS_ALERT_NO_APPLICATION_PROTOCOL, "no_application_protocol"},
+    /* Of older versions, and of extensions that are not spoken here: nobody but old or odd peers
+     * sends them. */
+    {21, "decryption_failed"},
+    {30, "decompression_failure"},
+    {41, "no_certificate"},
+    {60, "export_restriction"},
+    {111, "certificate_unobtainable"},
+    {114, "bad_certificate_hash_value"},
+    {117, "general_error"},
+    {121, "ech_required"},
 };
 
 const char *tls_alert_name(int alert)

@@ -78,6 +78,10 @@ static const struct cause_row of_backends[] = {
     {TLS_ALERT_UNRECOGNIZED_NAME,
      {"alert_unrecognized_name", "the backend has no site of the name that we asked for",
       "set tls.server_name of this backend to a name it serves"}},
+    {TLS_ALERT_NO_APPLICATION_PROTOCOL,
+     {"alert_no_application_protocol",
+      "the backend speaks none of the protocols that we offer (ALPN)",
+      "set protocol of this backend to what it speaks: h1, h2, or auto to offer both"}},
 };
 
 static const struct cause_row of_servers[] = {
@@ -139,7 +143,7 @@ static const struct cause_row of_anybody[] = {
      {"alert_internal_error", "the peer had an error of its own", "see the peer's log"}},
     {TLS_ALERT_NO_APPLICATION_PROTOCOL,
      {"alert_no_application_protocol", "the peer speaks none of the protocols that we offer (ALPN)",
-      "we speak http/1.1; let the peer offer it"}},
+      "see tls.protocols of the site; what we offer is h2 and http/1.1, or one of them"}},
     {TLS_ALERT_INSUFFICIENT_SECURITY,
      {"alert_insufficient_security", "the peer wants stronger ciphers",
       "use a stricter policy, or an ECDSA certificate"}},

@@ -10,12 +10,8 @@
 #include <time.h>
 
 #include "tls/alert.h"
-#include "tls/chain_gap.h"
-#include "tls/failure_words.h"
 #include "tls/handshake_error.h"
-#include "tls/peer_verify.h"
 #include "tls/session_slot.h"
-#include "tls/ssl_note.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_conn_internal.h"
 #include "tls/tls_early.h"
@@ -43,148 +39,6 @@ static void layer_finish(struct conn *conn);
 
 static const struct conn_layer handshake_layer;
 static const struct conn_layer data_layer;
-
-/* ---- failures ---- */
-
-static void on_info(const SSL *ssl, int where, int value)
-{
-    struct tls_conn *tls = SSL_get_app_data(ssl);
-
-    if ((where & SSL_CB_ALERT) == 0) {
-        return;
-    }
-    if ((where & SSL_CB_READ) != 0) {
-        tls->alert_received = (int16_t)(value & 0xff);
-    } else {
-        tls->alert_sent = (int16_t)(value & 0xff);
-    }
-}
-
-static void fail(struct tls_conn *tls, const struct handshake_cause *cause)
-{
-    tls->state = TLS_CONN_FAILED;
-    tls->cause = cause;
-    tls->conn->error = EPROTO;
-}
-
-/* The error that says most: the first of the TLS layer, under what it wraps. */
-static unsigned long library_error(void)
-{
-    unsigned long first = ERR_peek_error();
-    unsigned long e;
-
-    while ((e = ERR_get_error()) != 0) {
-        if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
-            ERR_clear_error();
-            return e;
-        }
-    }
-    return first;
-}
-
-/* While the chain is at hand: is it an intermediate certificate that is missing, and which? */
-static int on_verify(int ok, X509_STORE_CTX *store)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls_conn *tls = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
-    char name[CHAIN_GAP_TEXT_MAX];
-    int error = X509_STORE_CTX_get_error(store);
-
-    if (ok == 0 && tls != NULL && tls->gap == NULL &&
-        (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-         error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE) &&
-        chain_gap_find(X509_STORE_CTX_get0_untrusted(store), X509_STORE_CTX_get0_store(store),
-                       name)) {
-        tls->gap = xstrdup(name);
-    }
-    return ok;
-}
-
-/* What is known better than by the library's reason alone; NULL: nothing. */
-static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is_verdict)
-{
-    const struct handshake_cause *cause;
-    char *text;
-
-    if (tls->answered_http && tls->alert_received == TLS_ALERT_NONE) {
-        return failure_cause(FAILURE_BACKEND_PLAIN_HTTP);
-    }
-    if (!is_verdict || tls->gap == NULL) {
-        return NULL;
-    }
-    cause = failure_cause(tls->is_server ? FAILURE_CLIENT_MISSING_INTERMEDIATE
-                                         : FAILURE_BACKEND_MISSING_INTERMEDIATE);
-    if (asprintf(&text, "%s: missing %s", cause->sentence, tls->gap) >= 0) {
-        free(tls->gap);
-        tls->gap = text;
-    }
-    return cause;
-}
-
-/* A cause that tells little by itself is told with what the library, or the peer, says. */
-static void add_reason(struct tls_conn *tls, const struct handshake_cause *cause, int alert)
-{
-    char *text = NULL;
-    int len = -1;
-
-    if (alert != TLS_ALERT_NONE) {
-        len = asprintf(&text, "%s: alert %d, %s", cause->sentence, alert, tls_alert_name(alert));
-    } else if (tls->detail != NULL) {
-        len = asprintf(&text, "%s: %s", cause->sentence, tls->detail);
-    }
-    if (len >= 0) {
-        tls->gap = text;
-    }
-}
-
-/* Behind what is said of a certificate, the peer's or ours: which one, and why. */
-static void add_note(struct tls_conn *tls, const struct handshake_cause *cause)
-{
-    const char *note = ssl_note(tls->ssl);
-    char *text = NULL;
-
-    if (note != NULL &&
-        asprintf(&text, "%s: %s", tls->gap != NULL ? tls->gap : cause->sentence, note) >= 0) {
-        free(tls->gap);
-        tls->gap = text;
-    }
-}
-
-static void fail_by_library(struct tls_conn *tls)
-{
-    const struct handshake_cause *cause;
-    bool is_verdict;
-    struct handshake_facts facts = {
-        .is_server = tls->is_server,
-        .library_error = library_error(),
-        .verify_result = peer_verify_verdict(SSL_get_verify_result(tls->ssl)),
-        .alert_received = TLS_ALERT_NONE,
-    };
-
-    /* What the library found by itself is not what the peer's warning of before was about. */
-    if (facts.library_error == 0 || ERR_GET_REASON(facts.library_error) >= SSL_AD_REASON_OFFSET) {
-        facts.alert_received = tls->alert_received;
-    }
-    is_verdict = facts.alert_received == TLS_ALERT_NONE &&
-                 ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-    tls->detail = is_verdict ? X509_verify_cert_error_string(facts.verify_result)
-                             : ERR_reason_error_string(facts.library_error);
-    cause = special_cause(tls, is_verdict);
-    if (!is_verdict || cause == NULL) {
-        free(tls->gap);
-        tls->gap = NULL;
-    }
-    if (cause == NULL) {
-        cause = handshake_cause_of(&facts);
-        if (handshake_cause_is_vague(cause)) {
-            add_reason(tls, cause, facts.alert_received);
-        }
-    }
-    if (is_verdict || ERR_GET_REASON(facts.library_error) == SSL_R_CERT_CB_ERROR) {
-        add_note(tls, cause);
-    }
-    fail(tls, cause);
-}
 
 /* Keeps what the library did not take, until the owner reads. */
 static void keep_leftover(struct tls_conn *tls, struct span input)
@@ -281,9 +135,9 @@ static void handshake_step(struct tls_conn *tls, struct span input)
             hold_output(tls); /* in TLS 1.2 the client would be waiting for it */
         }
     } else if (error != SSL_ERROR_WANT_READ) {
-        fail_by_library(tls);
+        tls_conn_fail_by_library(tls);
     } else if (tls->handshake_bytes > HANDSHAKE_BYTES_MAX) {
-        fail(tls, &handshake_too_long);
+        tls_conn_fail(tls, &handshake_too_long);
     }
     tls_bio_end();
 }
@@ -302,11 +156,11 @@ static void handshake_read(struct tls_conn *tls)
         case CONN_AGAIN:
             return;
         case CONN_EOF:
-            fail(tls, &handshake_closed);
+            tls_conn_fail_by_end(tls, &handshake_closed);
             break;
         case CONN_ERROR: {
             int number = conn->error;
-            fail(tls, &handshake_reset);
+            tls_conn_fail_by_end(tls, &handshake_reset);
             conn->error = number;
             break;
         }
@@ -413,12 +267,12 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
         if (error == SSL_ERROR_ZERO_RETURN) {
             tls->state = TLS_CONN_ENDED;
         } else {
-            fail_by_library(tls);
+            tls_conn_fail_by_library(tls);
         }
         break;
     }
     if (tls->state == TLS_CONN_ESTABLISHED && tls_noise_is_too_much(tls)) {
-        fail(tls, &handshake_only_noise);
+        tls_conn_fail(tls, &handshake_only_noise);
     } else if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
         keep_leftover(tls, tls_bio_input());
     }
@@ -495,7 +349,7 @@ static enum conn_result layer_read(struct conn *conn, struct span *bytes)
         }
     }
     if (tls->state == TLS_CONN_ESTABLISHED) {
-        fail(tls, &handshake_only_noise);
+        tls_conn_fail(tls, &handshake_only_noise);
     }
     return end_of(tls);
 }
@@ -627,10 +481,10 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
     tls->alert_sent = tls->alert_received = TLS_ALERT_NONE;
     deferred_init(&tls->report, on_report);
     (void)SSL_set_app_data(ssl, tls);
-    SSL_set_info_callback(ssl, on_info);
+    SSL_set_info_callback(ssl, tls_conn_on_info);
     tls_noise_init(tls);
     if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_callback(ssl) == NULL) {
-        SSL_set_verify(ssl, SSL_get_verify_mode(ssl), on_verify);
+        SSL_set_verify(ssl, SSL_get_verify_mode(ssl), tls_conn_on_verify);
     }
     conn->layer = &handshake_layer;
     conn->layer_state = tls;

@@ -1,4 +1,4 @@
-/* What tls_conn.c and tls_conn_facts.c share: not for others. */
+/* What tls_conn.c, tls_conn_fail.c and tls_conn_facts.c share: not for others. */
 #ifndef TIDEGATE_TLS_TLS_CONN_INTERNAL_H
 #define TIDEGATE_TLS_TLS_CONN_INTERNAL_H
 
@@ -55,6 +55,19 @@ static inline struct tls_conn *tls_of(const struct conn *conn)
     CHECK(conn->layer_state != NULL);
     return conn->layer_state;
 }
+
+/* ---- tls_conn_fail.c ---- */
+
+void tls_conn_fail(struct tls_conn *tls, const struct handshake_cause *cause);
+/* By what the library says of its last call. */
+void tls_conn_fail_by_library(struct tls_conn *tls);
+/* The peer has gone in the middle of the handshake: by the alert that came before, if only as a
+ * warning; `otherwise` where none did. */
+void tls_conn_fail_by_end(struct tls_conn *tls, const struct handshake_cause *otherwise);
+/* The library's callbacks: for alerts; and for certificates, while the chain is at hand: is it an
+ * intermediate one that is missing, and which? */
+void tls_conn_on_info(const SSL *ssl, int where, int value);
+int tls_conn_on_verify(int ok, X509_STORE_CTX *store);
 
 /* SSL_CTX_sess_set_new_cb: a server gave us a session that can be resumed. */
 int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session);

@@ -45,6 +45,15 @@ def expect_refusal(start, settings, reason):
     return gateway
 
 
+@pytest.mark.parametrize("kind", ["ec", "p384", "p521", "rsa", "ed25519", "ed448"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],
+                         ids=["TLSv1.2", "TLSv1.3"])
+def test_servers_with_keys_of_every_kind(start, ca, kind, version):
+    """Until TLS 1.2 the groups that we offer are also the curves that a certificate may be on."""
+    with tls_origin(ca.server(NAME, kind=kind), maximum_version=version) as origin:
+        assert fetch(start(config(origin, ca)).address).status == 200
+
+
 @pytest.mark.parametrize("reason", [
     "backend_certificate_expired", "backend_certificate_not_yet_valid",
     "backend_certificate_wrong_name", "backend_certificate_wrong_purpose",

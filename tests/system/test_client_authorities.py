@@ -171,3 +171,21 @@ def test_clients_of_every_curve_of_tls(start, ca, folder, curve, version):
     client = type(ca.client("model"))(certificate, key, folder, "curved")
     gateway = start(config(ca, ca.file))
     assert status(gateway, ca, client, maximum_version=version) == 200
+
+
+@BOTH_VERSIONS
+@pytest.mark.parametrize("kind", ["p384", "p521"])
+def test_clients_on_a_curve_that_the_site_has_taken_out(start, ca, kind, version):
+    """Until TLS 1.2 `groups` are also the curves of certificates; TLS 1.3 has the signature
+    algorithms for that (RFC 8446 section 4.2.7)."""
+    settings = config(ca, ca.file)
+    settings["sites"][0]["tls"]["groups"] = ["P-256"]
+    gateway = start(settings)
+    client = ca.client("curved", kind=kind)
+    if version == ssl.TLSVersion.TLSv1_3:
+        assert status(gateway, ca, client, maximum_version=version) == 200
+        return
+    assert status(gateway, ca, client, maximum_version=version) is None
+    entry = gateway.wait_log(kind="connection")
+    assert entry["reason"] == "wrong_curve" and entry["refused_by"] == "gateway"
+    assert "curve" in entry["detail"] and "tls.groups" in entry["mend"]

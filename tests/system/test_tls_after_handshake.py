@@ -2,6 +2,7 @@
 records and alerts, from clients and from servers, how many of them, and how they are told."""
 
 import contextlib
+import socket
 import ssl
 
 import pytest
@@ -138,6 +139,41 @@ def test_alert_of_a_client_in_its_request(start, ca, shop, alpn):
         entry = gateway.wait_log(kind="connection", reason="alert_internal_error")
         assert entry["refused_by"] == "client"
         gateway.wait_log(kind="request", reason="alert_internal_error")
+
+
+def handshake_alert(gateway, ca, version, *records):
+    """The log line of a client that answers the server's first flight with these records."""
+    context = ca.client_context(minimum_version=version, maximum_version=version)
+    before = len(gateway.log_entries())
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=HOST)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with open_socket(gateway.address, 20) as sock:
+        sock.sendall(outgoing.read())
+        assert sock.recv(65536)
+        sock.sendall(b"".join(b"\x15\x03\x03\x00\x02" + bytes(record) for record in records))
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
+    gateway.wait_log(lambda _: len(gateway.log_entries()) > before)
+    entry, = gateway.log_entries()[before:]
+    return entry
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],
+                         ids=["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("records, word", [
+    ([(1, 46)], "alert_certificate_unknown"), ([(1, 48)], "alert_unknown_ca"),
+    ([(1, 90)], "alert_user_canceled"), ([(1, 90), (1, 0)], "alert_user_canceled"),
+    ([(1, 100)], "alert_no_renegotiation"), ([(2, 42)], "alert_bad_certificate"),
+    ([(1, 41)], "alert_other"), ([(2, 121)], "alert_other"), ([(1, 0)], "closed")])
+def test_alert_of_a_client_in_the_handshake(gateway, ca, version, records, word):
+    """Not every client ends with a fatal one: old ones warn, and go."""
+    entry = handshake_alert(gateway, ca, version, *records)
+    assert entry["reason"] == word and entry["refused_by"] == "client"
+    assert entry["mend"] and "unknown" not in entry["detail"]
 
 
 # ---- servers ----
