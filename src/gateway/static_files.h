@@ -1,10 +1,9 @@
 /* Serving files: from a request to a status, fields, and the parts of an open file to send.
  *
  * Only GET and HEAD, only regular files, no listings; types, index files, conditional requests and
- * ranges (RFC 9110 sections 13 and 14). Another registered method is answered 405, and one that is not
- * 501 (section 15.6.2). Opening and stat'ing block the worker: acceptable
- * for local disks, which is what this is for; the caller reads the body (pread or sendfile) by
- * turns.
+ * ranges (RFC 9110 sections 13 and 14). Another registered method is answered 405, and one that is
+ * not 501 (section 15.6.2). Opening and stat'ing block the worker: acceptable for local disks,
+ * which is what this is for; the caller reads the body (pread or sendfile) by turns.
  *
  * Everything in the answer lives in the arena, which also closes the file when it is reset. */
 #ifndef TIDEGATE_GATEWAY_STATIC_FILES_H

@@ -193,7 +193,7 @@ static bool choose(struct cert_store *store, SSL *ssl, const struct cert_ranking
 
 bool cert_store_use(struct cert_store *store, SSL *ssl, struct span host, struct error *error)
 {
-    struct cert_ranking ranking;
+    struct cert_ranking ranking = {0};
     struct error trouble = {""};
     size_t count;
     bool is_done = false;

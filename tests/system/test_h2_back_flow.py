@@ -82,15 +82,16 @@ def test_announced_limit_of_heads_is_kept(start, front):
         for _ in range(2):
             if front == "h1":
                 response = fetch(gateway.address, "/long", fields=fields)
-                assert response.status == 431 and b"4096" in response.body
+                assert response.status == 431
             else:
                 with Client(gateway.address) as client:
                     response = client.request("/long", fields=fields)
-                    assert response.status == 431 and b"4096" in response.body
+                    assert response.status == 431
         assert fetch(gateway.address, "/short").body.endswith(b" /short")
         assert [one.get(":path") for one in origin.requests()] == ["/short"]
         entry = gateway.wait_log(target="/long")
         assert entry["reason"] == "head_too_large_for_server" and entry["mend"]
+        assert "4096" in entry["detail"]  # the page says nothing of what is behind the gateway
 
 
 def test_a_head_that_ends_its_connection_harms_nobody_else(start):
