@@ -15,24 +15,39 @@ static const struct route_settings *route_at(const struct routes *routes, size_t
     return &routes->site->routes[index];
 }
 
+/* Whether all requests of `match` have their answer by `earlier`. */
+static bool takes_all(const struct route_match *earlier, const struct route_match *match)
+{
+    struct route_match any_method = *earlier;
+
+    any_method.method_count = 0;
+    if (earlier->client != NULL) {
+        return earlier->is_final && route_match_covers(earlier, match);
+    }
+    return route_match_covers(earlier->is_final ? &any_method : earlier, match);
+}
+
 static void check_reachable(const struct routes *routes, size_t index)
 {
     const struct route_match *match = &routes->matches[index];
     const struct route_settings *route = route_at(routes, index);
+    bool keeps_off = match->client != NULL || (match->refuses && !route_match_is_all(match));
 
     for (size_t i = 0; i < index; i++) {
         const struct route_match *earlier = &routes->matches[i];
 
-        if (earlier->client != NULL || !route_match_covers(earlier, match)) {
+        if (!takes_all(earlier, match)) {
             continue;
         }
         /* Where it was to keep somebody off, it does not. */
-        config_report_add(routes->checker->report,
-                          match->client != NULL ? CONFIG_ERROR : CONFIG_WARNING, route->place,
-                          "no request can reach this route");
+        config_report_add(routes->checker->report, keeps_off ? CONFIG_ERROR : CONFIG_WARNING,
+                          route->place, "no request can reach this route");
         config_report_hint(routes->checker->report,
-                           "the route on line %d takes all of its requests; the first that "
-                           "matches wins, so put the narrower one first",
+                           earlier->is_final
+                               ? "the route on line %d takes or denies all of its requests: write "
+                                 "'else: deny' in the last of those that share a path"
+                               : "the route on line %d takes all of its requests; the first that "
+                                 "matches wins, so put the narrower one first",
                            route_at(routes, i)->place.line);
         return;
     }
@@ -83,6 +98,23 @@ static void report_void(const struct routes *routes, size_t index, size_t by)
                              "'else: next' if that is what is meant");
 }
 
+/* Whether `later` has an answer for all whom the rule of `match` keeps off, so that no route behind
+ * it gets them: it refuses them, or it is final ('else: deny'), for other clients of its methods or
+ * for all other methods. */
+static bool is_end(const struct route_match *later, const struct route_match *match)
+{
+    struct route_match any_method = *later;
+    struct route_match kept_off = *match;
+
+    any_method.method_count = 0;
+    kept_off.method_count = match->client != NULL ? match->method_count : 0;
+    if (later->is_final && later->client == NULL) {
+        return route_match_covers(&any_method, match);
+    }
+    return (later->is_final || (later->refuses && later->client == NULL)) &&
+           route_match_covers(later, &kept_off);
+}
+
 /* A rule that keeps nobody off is worse than none, as somebody relies on it. */
 static void check_void(const struct routes *routes, size_t index)
 {
@@ -97,14 +129,15 @@ static void check_void(const struct routes *routes, size_t index)
         const struct route_match *later = &routes->matches[i];
         struct route_match any_method = *match;
 
-        if (later->client != NULL || later->refuses) {
-            continue;
-        }
         any_method.method_count = 0;
-        if (match->client != NULL ? route_match_opens(later, match)
-                                  : route_match_covers(later, &any_method) &&
-                                        same_answer(route, route_at(routes, i))) {
+        if (later->client == NULL && !later->refuses &&
+            (match->client != NULL ? route_match_opens(later, match)
+                                   : route_match_covers(later, &any_method) &&
+                                         same_answer(route, route_at(routes, i)))) {
             report_void(routes, index, i);
+            return;
+        }
+        if (is_end(later, match)) {
             return;
         }
     }

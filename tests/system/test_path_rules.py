@@ -405,6 +405,71 @@ def test_no_spelling_passes_a_rule_about_clients(restricted, ca, host):
     assert not passed
 
 
+X, Y = ({"client": {"dns": [name]}} for name in ("x.example", "y.example"))
+
+
+@pytest.mark.parametrize("routes, is_fine", [
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*"}, 403), ({}, 200)], True),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/adm*"}, 404), ({}, 200)], True),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*", **Y}, "deny"), ({}, 200)], True),
+    ([({"path": "/admin/*", **X}, None), ({}, 404)], True),
+    ([({"path": "/admin/*", "methods": ["GET"], **X}, None), ({"path": "/admin/*", "methods": ["PUT"]}, "deny"),
+      ({}, 200)], True),
+    ([({"path": "/r/*", "methods": ["GET"]}, None), ({"path": "/r/*", "methods": ["PUT"]}, "deny"), ({}, None)], True),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/x"}, 403), ({}, 200)], False),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*", "methods": ["GET"]}, 403), ({}, 200)], False),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*", **Y}, None), ({}, 200)], False),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*", "methods": ["GET"], **Y}, "deny"), ({}, 200)], False),
+    ([({"path": "/admin/*", **X}, None), ({"path": "/admin/*", "methods": ["GET"]}, "deny"), ({}, 200)], False),
+    ([({"path": "/admin/*", **X}, None), ({}, 200), ({"path": "/admin/*"}, 403)], False),
+    ([({"path": "/%61dmin/*", **X}, None), ({"path": "/admin/*"}, 301)], False),
+    ([({"path": "/r/*", "methods": ["GET"]}, None), ({"path": "/r/*"}, None)], False),
+])
+def test_check_finds_rules_that_keep_nobody_off(ca, tmp_path, routes, is_fine):
+    """What the routes do: None is a backend, "deny" one with `else: deny`, a number answers."""
+    answers = {None: {"backend": "127.0.0.1:1"}, "deny": {"backend": "127.0.0.1:1", "else": "deny"},
+               **{status: {"respond": {"status": status, "fields": {"Location": "/"}}} for status in (301, 403, 404)},
+               200: {"respond": {"body": "ok"}}}
+    config = tmp_path / "tidegate.yaml"
+    config.write_text(json.dumps({"sites": [{
+        "hosts": ["a.example"], "tls": {**ca.server("a.example").settings(),
+                                        "clients": {"ca": str(ca.file), "verify": "optional"}},
+        "routes": [{**({"match": match} if match else {}), **answers[answer]} for match, answer in routes]}]}))
+    done = subprocess.run([binary(), "check", "-c", str(config)], capture_output=True, text=True, timeout=30, check=False)
+    assert ("the others are let in by the one" not in done.stdout + done.stderr) == is_fine, done
+    assert (done.returncode == 0) == is_fine, done
+
+
+@pytest.mark.parametrize("first, second, status, level", [
+    ("/*", "/admin/*", 403, "error"), ("/adm*", "/admin/*", 404, "error"), ("/*", "/x/*", 200, "warning"),
+    ("/*", "/*", 404, "warning"), ("/admin/*", "/*", 404, None), ("/admin/", "/admin/*", 403, None)])
+def test_check_finds_refusals_that_an_earlier_route_hides(tmp_path, first, second, status, level):
+    config = tmp_path / "tidegate.yaml"
+    config.write_text(json.dumps({"sites": [{"hosts": ["*"], "routes": [
+        {"match": {"path": first}, "backend": "127.0.0.1:1"},
+        {"match": {"path": second}, "respond": {"status": status, "body": "x"}}]}]}))
+    done = subprocess.run([binary(), "check", "-c", str(config)], capture_output=True, text=True, timeout=30, check=False)
+    text = done.stdout + done.stderr
+    assert (f"{level}: no request can reach this route" in text) == (level is not None), text
+    assert done.returncode == (level == "error"), text
+
+
+@pytest.mark.parametrize("first, second, is_reached", [
+    ({"path": "/a/*", **X}, {"path": "/a/*", **Y}, False), ({"path": "/a/*", **X}, {"path": "/a/b"}, False),
+    ({"path": "/a/*", "methods": ["GET"]}, {"path": "/a/*", "methods": ["PUT"]}, False),
+    ({"path": "/a/*", "methods": ["GET"], **X}, {"path": "/a/*", "methods": ["PUT"]}, True),
+    ({"path": "/a/*", **X}, {"path": "/b/*", **Y}, True)])
+def test_check_finds_routes_behind_a_final_one(ca, tmp_path, first, second, is_reached):
+    config = tmp_path / "tidegate.yaml"
+    config.write_text(json.dumps({"sites": [{
+        "hosts": ["a.example"], "tls": {**ca.server("a.example").settings(),
+                                        "clients": {"ca": str(ca.file), "verify": "optional"}},
+        "routes": [{"match": first, "else": "deny", "backend": "127.0.0.1:1"},
+                   {"match": second, "else": "deny" if len(second) > 1 else "next", "backend": "127.0.0.1:1"}]}]}))
+    done = subprocess.run([binary(), "check", "-c", str(config)], capture_output=True, text=True, timeout=30, check=False)
+    assert ("no request can reach this route" in done.stdout + done.stderr) != is_reached, done
+
+
 def test_check_and_route_know_of_it(restricted, tmp_path):
     config = tmp_path / "tidegate.yaml"
     config.write_text(json.dumps(config_for(type("O", (), {"address": "127.0.0.1:1"})()) |

@@ -19,7 +19,8 @@ GOOD = {
                                    "backend": ["127.0.0.1:80", {"address": "b.example:81",
                                                                 "weight": 3}]}]},
     "backend in place": {"sites": [{"hosts": ["*"], "backend": {
-        "servers": "unix:/run/app.sock", "tls": {}, "connect_timeout": "500ms"}}]},
+        "servers": "unix:/run/app.sock", "tls": {"server_name": "app.example"},
+        "connect_timeout": "500ms"}}]},
     "respond": {"sites": [{"hosts": ["*.a.example"], "respond": {
         "status": 404, "body": "no\n", "fields": {"X-A": "b", "X-B": 1}}}]},
     "passthrough": {"sites": [{"hosts": ["a.example"], "passthrough": "b"}],
