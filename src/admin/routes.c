@@ -150,6 +150,13 @@ struct certificate_list {
     size_t count;
 };
 
+static const char *kind_word(enum tls_listed_kind kind)
+{
+    return kind == TLS_LISTED_AUTHORITY     ? "authority"
+           : kind == TLS_LISTED_REVOCATIONS ? "revocation list"
+                                            : "certificate";
+}
+
 static void add_certificate(void *arg, const struct snapshot_certificate *certificate)
 {
     struct certificate_list *list = arg;
@@ -163,6 +170,7 @@ static void add_certificate(void *arg, const struct snapshot_certificate *certif
     strbuf_add_char(list->out, ',');
     add_time(list->out, "not_after", certificate->not_after * 1000);
     strbuf_printf(list->out, ",\"seconds_left\":%lld", (long long)left);
+    add_text(list->out, "kind", kind_word(certificate->kind));
     add_text(list->out, "owner", certificate->owner);
     add_text(list->out, "names", certificate->names);
     add_text(list->out, "file", certificate->file);
@@ -183,7 +191,8 @@ static void print_index(const struct admin_world *world, struct strbuf *out);
 static const struct admin_route routes[] = {
     {"/", "this list", print_index},
     {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
-    {"/certificates", "certificates of sites and backends, with their last days",
+    {"/certificates",
+     "certificates of sites and backends, authorities and revocation lists, with their last days",
      print_certificates},
     {"/handshakes", "failed handshakes and connections, by reason, and the last ones",
      print_handshakes},

@@ -94,7 +94,8 @@ static const struct {
      "\n"
      "      --handshakes   the handshakes and connections that failed, by reason, with what to "
      "do\n"
-     "      --certificates those of sites and backends, with their last days\n" CONFIG_HELP
+     "      --certificates those of sites and backends, authorities and revocation lists, with\n"
+     "                     their last days\n" CONFIG_HELP
      "      --socket PATH  the socket itself\n"
      "      --json         the answer as JSON\n"},
     {"demo",

@@ -267,6 +267,10 @@ static void print_certificates(const json_t *answer)
                      left < 0 ? " ago" : " left");
         print_clean(text_of(sorted[i], "owner"));
         (void)printf("  ");
+        if (strcmp(text_of(sorted[i], "kind"), "certificate") != 0) {
+            print_clean(text_of(sorted[i], "kind"));
+            (void)printf(" ");
+        }
         print_clean(text_of(sorted[i], "names"));
         (void)printf("  ");
         print_clean(text_of(sorted[i], "file"));

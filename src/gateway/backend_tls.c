@@ -3,13 +3,11 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "gateway/expiry_watch.h"
 #include "gateway/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
-
-/* A certificate that ends within these days is worth a warning at each start. */
-#define EXPIRY_WARNING_DAYS 14
 
 /* ---- building ---- */
 

@@ -13,7 +13,7 @@
 
 int expiry_watch_mark(int64_t not_after, int64_t before, int64_t now)
 {
-    static const int marks[] = {0, 1, 7, 30}; /* nearest to the end first */
+    static const int marks[] = {0, 1, 7, EXPIRY_WARNING_DAYS}; /* nearest to the end first */
 
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         int64_t at = not_after - (int64_t)marks[i] * SECONDS_PER_DAY;
@@ -30,29 +30,47 @@ struct look {
     size_t count;
 };
 
+struct words {
+    const char *what;
+    const char *ended;
+    const char *mend;
+};
+
+static const struct words words_of[] = {
+    [TLS_LISTED_CERTIFICATE] = {"certificate", "it is refused from now on; renew it", "renew it"},
+    [TLS_LISTED_AUTHORITY] = {"authority's certificate",
+                              "what it issued is refused from now on; take the CA's new one into "
+                              "the file",
+                              "take the CA's new one into the file"},
+    [TLS_LISTED_REVOCATIONS] = {"revocation list",
+                                "certificates of that CA are refused until the next one is there",
+                                "put the CA's next one there"},
+};
+
 static void look_at(void *arg, const struct snapshot_certificate *certificate)
 {
+    const struct words *words = &words_of[certificate->kind];
     struct look *look = arg;
     int mark = expiry_watch_mark(certificate->not_after, look->before, look->now);
     time_t end = (time_t)certificate->not_after;
     char date[32] = "";
     struct tm tm;
 
-    if (mark < 0 || look->count++ >= TOLD_MAX) {
+    if (mark < 0 || (certificate->kind == TLS_LISTED_REVOCATIONS && mark > 1) ||
+        look->count++ >= TOLD_MAX) {
         return;
     }
     if (gmtime_r(&end, &tm) != NULL) {
         (void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", &tm);
     }
     if (mark == 0) {
-        log_error("%s: the certificate in '%s' (%s) has expired, on %s: it is refused from now on; "
-                  "renew it",
-                  certificate->owner, certificate->file, certificate->names, date);
+        log_error("%s: the %s in '%s' (%s) has expired, on %s: %s", certificate->owner, words->what,
+                  certificate->file, certificate->names, date, words->ended);
         return;
     }
-    log_warn("%s: the certificate in '%s' (%s) expires in %d day%s, on %s: renew it",
-             certificate->owner, certificate->file, certificate->names, mark, mark == 1 ? "" : "s",
-             date);
+    log_warn("%s: the %s in '%s' (%s) expires in %d day%s, on %s: %s", certificate->owner,
+             words->what, certificate->file, certificate->names, mark, mark == 1 ? "" : "s", date,
+             words->mend);
 }
 
 void expiry_watch_look(struct expiry_watch *watch, const struct snapshot *snapshot, int64_t now)

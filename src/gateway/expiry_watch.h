@@ -1,5 +1,7 @@
 /* Certificates that come near their end while the gateway runs: a warning 30, 7 and 1 days before,
- * and when one has ended. On the control thread. */
+ * and when one has ended; of authorities that others are verified by, too. Revocation lists live
+ * for days, and are told of one day before, and when the next one is overdue. On the control
+ * thread. */
 #ifndef TIDEGATE_GATEWAY_EXPIRY_WATCH_H
 #define TIDEGATE_GATEWAY_EXPIRY_WATCH_H
 
@@ -9,6 +11,8 @@ struct snapshot;
 
 /* How often they are looked at. */
 #define EXPIRY_WATCH_MS 10000
+/* The first mark: a start warns of what ends within as many days. */
+#define EXPIRY_WARNING_DAYS 30
 
 /* Which mark was passed between two looks (seconds since 1970; the first one not counted), in days
  * before the end; -1: none. Of several the one nearest to the end. Pure. */

@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "gateway/expiry_watch.h"
 #include "gateway/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
 #include "tls/tls_trial.h"
-
-/* A certificate that ends within these days is worth a warning at each start. */
-#define EXPIRY_WARNING_DAYS 14
 
 struct builder {
     struct site_tls *tls;

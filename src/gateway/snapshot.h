@@ -79,13 +79,15 @@ void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each,
 /* Whether the path is one of them, or a folder of certificates, or a certificate's file in one. */
 bool snapshot_names_file(const struct snapshot *snapshot, const char *path);
 /* Calls `each` for every certificate of ours: of sites, of their folders, and those shown to
- * servers. From any thread; the texts are valid during the call alone. `each` must be short. */
+ * servers; and for what is read from files to verify others by: authorities, revocation lists. From
+ * any thread; the texts are valid during the call alone. `each` must be short. */
 struct snapshot_certificate {
     const char *owner; /* "site shop", "backend api" */
     const char *file;
     const char *names;
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;
+    enum tls_listed_kind kind;
 };
 typedef void snapshot_certificate_fn(void *arg, const struct snapshot_certificate *certificate);
 void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certificate_fn *each,

@@ -60,8 +60,8 @@ struct listing {
 static void list_one(void *arg, const struct tls_listed_certificate *found)
 {
     const struct listing *listing = arg;
-    struct snapshot_certificate certificate = {listing->owner, found->path, found->names,
-                                               found->not_before, found->not_after};
+    struct snapshot_certificate certificate = {listing->owner,    found->path,      found->names,
+                                               found->not_before, found->not_after, found->kind};
     char path[PATH_MAX];
 
     if (listing->folder != NULL) {
@@ -85,6 +85,7 @@ void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certifi
         (void)snprintf(owner, sizeof(owner), "site %s", tls->settings->name);
         listing.folder = NULL;
         tls_context_each_certificate(tls->context, list_one, &listing);
+        tls_context_each_authority(tls->context, tls->options.client_ca, list_one, &listing);
         if (tls->store != NULL) {
             listing.folder = tls->settings->tls->certificates_from;
             cert_store_each(tls->store, list_one, &listing);
@@ -96,7 +97,13 @@ void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certifi
             (void)snprintf(owner, sizeof(owner), "backend %s",
                            snapshot->settings->backends[i].name);
             tls_context_each_certificate(snapshot->backend_tls[i].context, list_one, &listing);
+            tls_context_each_authority(snapshot->backend_tls[i].context,
+                                       snapshot->backend_tls[i].options.ca, list_one, &listing);
         }
+    }
+    listing.owner = "revocation lists";
+    for (size_t i = 0; i < snapshot->trust.crl_count; i++) {
+        crl_file_each(snapshot->trust.crls[i], list_one, &listing);
     }
 }
 

@@ -17,7 +17,6 @@
 #define AUTHORITIES_MAX 4096
 /* Findings of one kind in one file; more would be a wall of text. */
 #define TOLD_MAX 5
-#define SECONDS_PER_DAY 86400
 
 __attribute__((format(printf, 3, 4))) static void warn(const struct cert_findings *findings,
                                                        const char *hint, const char *fmt, ...)
@@ -158,7 +157,7 @@ static void check_authority(const char *path, X509 *authority, int64_t now, unsi
              "clock too",
              "the authority '%s' in '%s' is not valid before %s", name, path,
              x509_words_date(from, date));
-    } else if (until - now < (int64_t)soon_days * SECONDS_PER_DAY) {
+    } else if (certificate_ends_soon(from, until, now, soon_days)) {
         warn(findings, "take the CA's new certificate into the file soon",
              "the authority '%s' in '%s' expires on %s", name, path, x509_words_date(until, date));
     }

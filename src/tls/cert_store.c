@@ -493,9 +493,9 @@ void cert_store_each(struct cert_store *store, tls_list_fn *each, void *arg)
     for (size_t i = 0; i < store->index->count; i++) {
         const struct cert_entry *entry = store->index->entries[i];
         if (entry->is_usable) {
-            each(arg,
-                 &(struct tls_listed_certificate){entry->files[CERT_FILE_CERTIFICATE], entry->names,
-                                                  entry->not_before, entry->not_after});
+            each(arg, &(struct tls_listed_certificate){entry->files[CERT_FILE_CERTIFICATE],
+                                                       entry->names, entry->not_before,
+                                                       entry->not_after, TLS_LISTED_CERTIFICATE});
         }
     }
     (void)pthread_mutex_unlock(&store->lock);

@@ -282,6 +282,14 @@ enum certificate_time certificate_time_at(const struct certificate *certificate,
     return time_of(certificate_x509(certificate, 0), now);
 }
 
+bool certificate_ends_soon(int64_t from, int64_t until, int64_t now, unsigned days)
+{
+    int64_t soon = (int64_t)days * SECONDS_PER_DAY;
+    int64_t half = (until - from) / 2;
+
+    return until - now < (soon < half ? soon : half);
+}
+
 bool certificate_check_time_of(const struct certificate *certificate, size_t n, int64_t now,
                                unsigned soon_days, struct error *warning)
 {
@@ -303,7 +311,7 @@ bool certificate_check_time_of(const struct certificate *certificate, size_t n, 
     case CERTIFICATE_CURRENT:
         break;
     }
-    if (until - now < (int64_t)soon_days * SECONDS_PER_DAY) {
+    if (certificate_ends_soon(from, until, now, soon_days)) {
         return error_set(warning, "%s in '%s' expires on %s: renew it soon", which,
                          certificate->path, x509_words_date(until, date));
     }

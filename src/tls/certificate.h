@@ -35,6 +35,10 @@ bool certificate_matches_key(const struct certificate *certificate, const char *
 bool certificate_covers(const struct certificate *certificate, const char *host);
 /* Whether the leaf's time of validity holds at `now` (seconds since 1970). */
 enum certificate_time certificate_time_at(const struct certificate *certificate, int64_t now);
+/* Whether the end is nearer than so many days, or than half of a life that is shorter than twice as
+ * long: certificates that live for a week are not renewed a month before. Pure; seconds since 1970.
+ */
+bool certificate_ends_soon(int64_t from, int64_t until, int64_t now, unsigned days);
 /* The same for every certificate of the chain, as a warning for a person; true: all are current.
  * soon_days: also warn when one ends within so many days. */
 bool certificate_check_time(const struct certificate *certificate, int64_t now, unsigned soon_days,

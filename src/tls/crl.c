@@ -11,6 +11,7 @@
 #include "tls/file_opener.h"
 #include "tls/pem_file.h"
 #include "tls/pem_kind.h"
+#include "tls/x509_words.h"
 
 /* One for each authority of a chain, and some more. */
 #define LISTS_MAX 1024
@@ -217,4 +218,22 @@ struct crl_lists *crl_file_lists(struct crl_file *file)
     (void)atomic_fetch_add_explicit(&lists->references, 1, memory_order_relaxed);
     (void)pthread_mutex_unlock(&file->lock);
     return lists;
+}
+
+void crl_file_each(struct crl_file *file, tls_list_fn *each, void *arg)
+{
+    struct crl_lists *lists = crl_file_lists(file);
+
+    for (int i = 0; i < sk_X509_CRL_num(lists->crls); i++) {
+        const X509_CRL *crl = sk_X509_CRL_value(lists->crls, i);
+        int64_t until = seconds_of(X509_CRL_get0_nextUpdate(crl));
+        char *name = x509_words_name(X509_CRL_get_issuer(crl));
+        if (until != INT64_MAX) {
+            each(arg, &(struct tls_listed_certificate){file->path, name,
+                                                       seconds_of(X509_CRL_get0_lastUpdate(crl)),
+                                                       until, TLS_LISTED_REVOCATIONS});
+        }
+        free(name);
+    }
+    crl_lists_release(lists);
 }

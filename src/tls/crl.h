@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "tls/tls_context.h"
 
 #define CRL_DIGEST_BYTES 32
 
@@ -38,6 +39,9 @@ const char *crl_file_path(const struct crl_file *file);
 /* Reads the file again if it changed. CRL_UNREADABLE, with an error: the lists stay as they were.
  * The error is the same for as long as the file is. */
 enum crl_refresh crl_file_refresh(struct crl_file *file, struct error *error) MUST_CHECK;
+
+/* Calls `each` for every list that says when the next one comes. From any thread. */
+void crl_file_each(struct crl_file *file, tls_list_fn *each, void *arg);
 
 struct crl_lists *crl_file_lists(struct crl_file *file) MUST_CHECK;
 void crl_lists_release(struct crl_lists *lists);

@@ -21,6 +21,7 @@
 #include "tls/tickets.h"
 #include "tls/tls_conn_internal.h"
 #include "tls/tls_early.h"
+#include "tls/x509_words.h"
 
 #define AUTHORITIES_MAX 4096
 /* Intermediates of a client's chain, where the options don't say. */
@@ -598,10 +599,33 @@ void tls_context_each_certificate(struct tls_context *context, tls_list_fn *each
     (void)pthread_mutex_lock(&context->lock);
     for (size_t i = 0; i < context->inputs.count; i++) {
         const struct identity *identity = context->inputs.identities[i];
-        each(arg, &(struct tls_listed_certificate){identity->path, identity->shown,
-                                                   identity->not_before, identity->not_after});
+        each(arg,
+             &(struct tls_listed_certificate){identity->path, identity->shown, identity->not_before,
+                                              identity->not_after, TLS_LISTED_CERTIFICATE});
     }
     (void)pthread_mutex_unlock(&context->lock);
+}
+
+void tls_context_each_authority(struct tls_context *context, const char *path, tls_list_fn *each,
+                                void *arg)
+{
+    STACK_OF(X509) *authorities = NULL;
+
+    /* There may be hundreds, whose names take a while: not under the lock. */
+    (void)pthread_mutex_lock(&context->lock);
+    if (context->inputs.authorities != NULL) {
+        authorities = X509_chain_up_ref(context->inputs.authorities);
+    }
+    (void)pthread_mutex_unlock(&context->lock);
+    for (int i = 0; authorities != NULL && i < sk_X509_num(authorities); i++) {
+        X509 *authority = sk_X509_value(authorities, i);
+        char *name = x509_words_name(X509_get_subject_name(authority));
+        each(arg, &(struct tls_listed_certificate){
+                      path, name, x509_words_seconds(X509_get0_notBefore(authority)),
+                      x509_words_seconds(X509_get0_notAfter(authority)), TLS_LISTED_AUTHORITY});
+        free(name);
+    }
+    sk_X509_pop_free(authorities, X509_free);
 }
 
 void tls_context_destroy(struct tls_context *context)

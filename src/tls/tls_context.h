@@ -76,12 +76,20 @@ struct tls_client_options {
     bool only_tls13; /* else TLS 1.2 too */
 };
 
-/* A certificate in use, or of a folder, for lists: valid during the call alone. */
+enum tls_listed_kind {
+    TLS_LISTED_CERTIFICATE,
+    TLS_LISTED_AUTHORITY,
+    TLS_LISTED_REVOCATIONS /* a list of revoked certificates */
+};
+
+/* A certificate in use, or of a folder, and what others are verified by, for lists: valid during
+ * the call alone. */
 struct tls_listed_certificate {
     const char *path;   /* without the folder for a store's */
-    const char *names;  /* of some; or the subject */
+    const char *names;  /* of some; or the subject; of a list its CA's */
     int64_t not_before; /* seconds since 1970 */
-    int64_t not_after;
+    int64_t not_after;  /* of a list the time of the next one */
+    enum tls_listed_kind kind;
 };
 typedef void tls_list_fn(void *arg, const struct tls_listed_certificate *certificate);
 
@@ -127,6 +135,9 @@ bool tls_context_can_serve(const struct tls_context *context, struct span name);
 /* Calls `each` for the context's own certificates as they are now, but for those of a store. From
  * any thread; `each` must be short, and call nothing of the context. */
 void tls_context_each_certificate(struct tls_context *context, tls_list_fn *each, void *arg);
+/* The same for the authorities that it read from a file, whose path is told. */
+void tls_context_each_authority(struct tls_context *context, const char *path, tls_list_fn *each,
+                                void *arg);
 /* NULL is allowed. */
 void tls_context_destroy(struct tls_context *context);
 

@@ -87,7 +87,7 @@ class Certificate:
 class Authority:
     """A root, or an intermediate below `parent`, that issues into a folder."""
 
-    def __init__(self, folder, name="Test Root", parent=None, kind="ec"):
+    def __init__(self, folder, name="Test Root", parent=None, kind="ec", days=(-30, 60)):
         self.folder = pathlib.Path(folder)
         self.name = name
         self.parent = parent
@@ -99,7 +99,7 @@ class Authority:
             x509.CertificateBuilder()
             .subject_name(_name(name)).issuer_name(_name(issuer.name))
             .public_key(self.key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - 30 * DAY).not_valid_after(now + 30 * DAY)
+            .not_valid_before(now + days[0] * DAY).not_valid_after(now + days[1] * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.KeyUsage(
                 digital_signature=True, key_cert_sign=True, crl_sign=True,

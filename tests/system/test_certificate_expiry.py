@@ -5,8 +5,8 @@ import json
 from tidegate import command
 from waiting import wait_until
 
-SECONDS = 40
-SOON = 5 / 86400
+SECONDS = 60
+SOON = 15 / 86400
 
 
 def put(folder, name, certificate):
@@ -65,3 +65,33 @@ def test_all_certificates_are_listed(start, ca, folder):
     assert listed["total"] == 3
     one = next(one for one in listed["certificates"] if one["names"] == "a.example")
     assert one["owner"] == "site shop" and one["not_after"].startswith("20")
+
+
+def test_authorities_and_revocation_lists_are_listed_and_told_of(start, ca, folder):
+    """What clients and servers are verified by ends, too."""
+    client_ca = type(ca)(folder, "Ending CA", days=(-60, 7 + SOON))
+    server_ca = type(ca)(folder, "Ended CA", days=(-60, SOON))
+    crl = folder / "clients.crl"
+    crl.write_bytes(ca.crl(days=(-6, 1 + SOON)))
+    put(folder, "a", ca.server("a.example", days=(-1, 90.5)))
+    both = folder / "clients.pem"
+    both.write_bytes(client_ca.file.read_bytes() + ca.file.read_bytes())
+    socket = folder / "control.sock"
+    gateway = start({"control": str(socket), "reload_certificates": "off", "sites": [
+        {"name": "shop", "hosts": ["*"], "tls": {
+            "certificate": str(folder / "a.crt"), "key": str(folder / "a.key"),
+            "clients": {"ca": str(both), "crl": str(crl)}},
+         "backend": {"servers": ["127.0.0.1:1"], "tls": {
+             "server_name": "x.example", "ca": str(server_ca.file)}}}]})
+    listed = json.loads(command("status", "--certificates", "--json", "--socket",
+                                str(socket)).stdout)["certificates"]
+    kinds = {(one["kind"], one["owner"], one["file"]) for one in listed}
+    assert ("authority", "site shop", str(both)) in kinds
+    assert ("revocation list", "revocation lists", str(crl)) in kinds
+    assert any(kind == "authority" and file == str(server_ca.file) for kind, _, file in kinds)
+    done = command("status", "--certificates", "--socket", str(socket))
+    assert "authority" in done.stdout and "revocation list" in done.stdout
+    for path, words in [(both, "expires in 7 days"), (server_ca.file, "has expired, on"),
+                        (crl, "revocation list in")]:
+        wait_until(lambda: any(str(path) in line and words in line  # pylint: disable=cell-var-from-loop
+                               for line in gateway.stderr().splitlines()), SECONDS)

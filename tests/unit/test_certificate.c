@@ -183,6 +183,10 @@ static void times_are_judged(void **state)
     expect_time(-10, -1, CERTIFICATE_EXPIRED, "expired on");
     expect_time(1, 100, CERTIFICATE_NOT_YET_VALID, "not valid before");
     expect_time(-10, 3, CERTIFICATE_CURRENT, "expires on");
+    expect_time(-2, 5, CERTIFICATE_CURRENT, NULL);
+    expect_time(-5, 2, CERTIFICATE_CURRENT, "expires on");
+    expect_time(-300, 13, CERTIFICATE_CURRENT, "expires on");
+    expect_time(-300, 15, CERTIFICATE_CURRENT, NULL);
 }
 
 static void expired_intermediate_is_found(void **state)
