@@ -35,7 +35,8 @@ struct inputs {
 };
 
 struct tls_context {
-    pthread_mutex_t lock; /* of the pointer and of inputs, replaced when files have changed */
+    bool has_certificates; /* beside those of the store; never changes */
+    pthread_mutex_t lock;  /* of the pointer and of inputs, replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
     struct inputs inputs;     /* what ssl_ctx was built from; of whoever builds it anew */
@@ -392,12 +393,13 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
     }
     context = wrap(ssl_ctx, &inputs);
     context->store = options->store;
+    context->has_certificates = options->certificate_count != 0;
     return context;
 }
 
 bool tls_context_can_serve(const struct tls_context *context, struct span name)
 {
-    return context->inputs.count != 0 || (name.len != 0 && cert_store_has(context->store, name));
+    return context->has_certificates || (name.len != 0 && cert_store_has(context->store, name));
 }
 
 /* In the old one's place, for connections to come, with what it was built from. fresh NULL: it
