@@ -63,17 +63,33 @@ static const struct listed t[] = {
 static const struct listed w[] = {TRUSTED("WL-Proxy-*")};
 
 static const struct listed x_a[] = {
-    TRUSTED("X-Accel-*"),         TRUSTED("X-Appengine-*"), TRUSTED("X-ARR-*"),
-    TRUSTED("X-Amzn-Mtls-*"),     TRUSTED("X-Amzn-Oidc-*"), TRUSTED("X-Auth-Request-*"),
-    TRUSTED("X-Authenticated-*"), TRUSTED("X-Authentik-*"), TRUSTED("X-Azure-*"),
+    TRUSTED("X-Anonymous-Consumer"), TRUSTED("X-Accel-*"),
+    TRUSTED("X-Appengine-*"),        TRUSTED("X-ARR-*"),
+    TRUSTED("X-Amzn-Mtls-*"),        TRUSTED("X-Amzn-Oidc-*"),
+    TRUSTED("X-Auth-Request-*"),     TRUSTED("X-Authenticated-*"),
+    TRUSTED("X-Authentik-*"),        TRUSTED("X-Azure-*"),
 };
 static const struct listed x_c[] = {
-    TRUSTED("X-Client-Cert*"),    TRUSTED("X-Client-Verif*"),     TRUSTED("X-Client-IP*"),
-    TRUSTED("X-Client-DN"),       TRUSTED("X-Client-S-DN"),       TRUSTED("X-Client-I-DN"),
-    TRUSTED("X-Client-Subject*"), TRUSTED("X-Client-Issuer*"),    TRUSTED("X-Client-Serial*"),
-    TRUSTED("X-Client-Finger*"),  TRUSTED("X-Client-TLS-*"),      TRUSTED("X-Client-SSL-*"),
-    TRUSTED("X-Client-Addr*"),    TRUSTED("X-Cluster-Client-IP"), TRUSTED("X-Consumer-*"),
-    TRUSTED("X-Credential-*"),
+    TRUSTED("X-Client-Cert*"),
+    TRUSTED("X-Client-Verif*"),
+    TRUSTED("X-Client-IP*"),
+    TRUSTED("X-Client-DN"),
+    TRUSTED("X-Client-S-DN"),
+    TRUSTED("X-Client-I-DN"),
+    TRUSTED("X-Client-Subject*"),
+    TRUSTED("X-Client-Issuer*"),
+    TRUSTED("X-Client-Serial*"),
+    TRUSTED("X-Client-Finger*"),
+    TRUSTED("X-Client-TLS-*"),
+    TRUSTED("X-Client-SSL-*"),
+    TRUSTED("X-Client-Addr*"),
+    TRUSTED("X-Cluster-Client-IP"),
+    TRUSTED("X-Consumer-Custom-ID"),
+    TRUSTED("X-Consumer-Groups"),
+    TRUSTED("X-Consumer-ID"),
+    TRUSTED("X-Consumer-Username"),
+    TRUSTED("X-Credential-Identifier"),
+    TRUSTED("X-Credential-Username"),
 };
 static const struct listed x_e[] = {TRUSTED("X-Envoy-*"), TRUSTED("X-External-IP")};
 static const struct listed x_f[] = {

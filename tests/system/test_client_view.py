@@ -113,7 +113,8 @@ def test_connection_takes_nothing_off_that_a_trusted_proxy_says(start, back):
 
 
 @pytest.mark.parametrize("name", ["HTTP_X_FORWARDED_FOR", "HTTP_CLIENT_IP", "Http-Client-Ip", "Incap-Client-IP",
-                                  "Ali-CDN-Real-IP", "X-Consumer-Username"])
+                                  "Ali-CDN-Real-IP", "X-Consumer-Username",
+                                  "X-Anonymous-Consumer"])
 def test_names_that_only_applications_know_are_no_strangers_to_say(start, echo, name):
     gateway = start({"sites": [{"hosts": ["*"], "backend": echo.address}]})
     with Connection(gateway.address) as connection:
