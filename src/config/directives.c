@@ -61,7 +61,9 @@ static const struct directive limits_directives[] = {
      .doc = "Bytes of the head of a request, and of its trailers; a larger one is answered 431.",
      .more = "Over HTTP/2 one field ends at 64 KiB in its compressed form, whatever this says: a "
              "longer one is an error of its connection (COMPRESSION_ERROR), towards clients and "
-             "servers alike.",
+             "servers alike. A server that answers with such a field ends the connection that "
+             "others' requests share: those that are harmless to repeat and have no answer yet are "
+             "sent again on another, those that have begun are cut.",
      .example = "head: 32k"},
     {.name = "target",
      .type = DIRECTIVE_SIZE,

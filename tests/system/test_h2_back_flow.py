@@ -14,6 +14,8 @@ import pytest
 pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
+from hyperframe.frame import ContinuationFrame, HeadersFrame
+
 from client import Connection, fetch, request_bytes
 from h2back import config, many
 from h2client import Client
@@ -331,13 +333,8 @@ def send_window(connection, stream, room):
         connection.h2.send_data(stream, b"x" * part)
         connection.flush()
         left -= part
-    found = 0
-    while found < room:
-        before = found
-        connection.poll(0.3)  # what the gateway gives back by halves may stay below `room`
-        found = connection.h2.local_flow_control_window(stream)
-        if found == before and found >= 32768:
-            break
+    # What has been taken is given back by halves of the stream's window, which is at least `room`.
+    connection.wait(lambda: connection.h2.local_flow_control_window(stream) * 2 > room)
 
 
 def test_windows_grow_as_the_pipe_is_filled(start):
@@ -380,3 +377,46 @@ def test_the_sum_of_windows_is_bounded(start):
         gateway = start({**config(origin), "limits": {"response_windows": "128k"}})
         assert fetch(gateway.address).status == 200
         assert max(rooms) <= 2 * 131072, rooms
+
+
+# ---- fields longer than nghttp2 takes ----
+
+def send_long_field(connection, stream):
+    """A response head with a field of more than 64 KiB compressed, in as many frames as it takes."""
+    block = connection.h2.encoder.encode([(":status", "200"), ("x-long", "x" * 120000)],
+                                         huffman=False)
+    frames = [HeadersFrame(stream, block[:16384])]
+    frames += [ContinuationFrame(stream, block[at:at + 16384])
+               for at in range(16384, len(block), 16384)]
+    frames[-1].flags.add("END_HEADERS")
+    connection.raw.send(b"".join(frame.serialize() for frame in frames))
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+def test_a_long_field_of_a_server_costs_what_waits_beside_it_a_repetition(start, front):
+    """The shared connection cannot go on: what is harmless to repeat is sent on another."""
+    def script(connection):
+        while True:
+            request = connection.next_request()
+            if connection.number > 1:
+                text(connection, request)
+            elif request.get(":path") == "/long":
+                send_long_field(connection, request.stream)
+            else:
+                waits.set()
+
+    waits = threading.Event()
+    with H2Origin(script) as origin:
+        gateway = start(config(origin))
+        beside = []
+        other = threading.Thread(target=lambda: beside.append(fetch(gateway.address, "/beside")))
+        other.start()
+        assert waits.wait(20)
+        if front == "h1":
+            assert fetch(gateway.address, "/long").status == 502
+        else:
+            with Client(gateway.address) as client:
+                assert client.request("/long").status == 502
+        other.join(20)
+        assert beside[0].body == b"2 /beside"
+        assert gateway.wait_log(target="/long")["reason"] == "h2_connection_error"
