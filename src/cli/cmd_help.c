@@ -95,8 +95,7 @@ static const struct {
      "      --handshakes   the handshakes and connections that failed, by reason, with what to "
      "do\n"
      "      --certificates those of sites and backends, authorities and revocation lists, with\n"
-     "                     their last days\n" CONFIG_HELP
-     "      --socket PATH  the socket itself\n"
+     "                     their last days\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
      "      --json         the answer as JSON\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"

@@ -238,8 +238,11 @@ static const struct directive tls_directives[] = {
     {.name = "groups",
      CRYPTO_NAMES(groups),
      .doc = "The groups for key exchange, best first, in place of the policy's.",
-     .more = "Without it X25519MLKEM768 (post-quantum, where the TLS library has it), X25519, "
-             "P-256 and P-384. `tidegate version` shows what the library has.",
+     .more =
+         "Without it X25519MLKEM768 (post-quantum, where the TLS library has it), X25519, "
+         "P-256 and P-384, and P-521 where there are `clients`. Until TLS 1.2 they are also the "
+         "curves on which clients' certificates may be (RFC 8422): one on another "
+         "curve is refused as `wrong_curve`. `tidegate version` shows what the library has.",
      .example = "groups: [X25519, P-256]"},
     {.name = "signature_algorithms",
      CRYPTO_NAMES(signature_algorithms),
@@ -296,7 +299,8 @@ static const struct directive tls_directives[] = {
      .more =
          "Such clients, most of them small devices, resume by a session's number. One takes about "
          "1 KiB, and goes when two `ticket_rotation` have passed, when there are more, or when "
-         "a certificate is renewed. `0` keeps none. Not with `clients`: who the client is is "
+         "a file of the site's TLS is renewed. `0` keeps none. Not with `clients`: who the client "
+         "is is "
          "looked at again with tickets alone.",
      .example = "session_cache: 20000"},
     {.name = "early_data",
