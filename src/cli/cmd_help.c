@@ -39,7 +39,7 @@ static const struct {
     const char *command;
     const char *text;
 } texts[] = {
-    {"run", "usage: tidegate run [-c FILE]\n"
+    {"run", "usage: tidegate run [-c FILE] [--debug]\n"
             "\n"
             "Runs the gateway in the foreground until SIGTERM or SIGINT: then it stops accepting,\n"
             "finishes what runs and exits with status 0; the signal sent again stops it at once.\n"

@@ -414,11 +414,27 @@ static void refuse_door(struct search *s, enum edge_door door, const struct site
                                             : "no_server_name");
 }
 
-static const char *first_certificate(const struct tls_settings *tls)
+/* Which of several certificates it is depends on their names and on what the client can check
+ * (tls/cert_rank.h), and nothing is read here. */
+static const char *describe_certificates(const struct search *s, const struct tls_settings *tls)
 {
-    return tls->certificate_count > 0       ? tls->certificates[0].certificate
-           : tls->certificates_from != NULL ? tls->certificates_from
-                                            : "nothing";
+    const char *text;
+
+    if (tls->certificate_count == 0) {
+        return tls->certificates_from == NULL
+                   ? "nothing"
+                   : arena_printf(s->arena, "the certificate for the name from the folder %s",
+                                  tls->certificates_from);
+    }
+    text = tls->certificates[0].certificate;
+    for (size_t i = 1; i < tls->certificate_count; i++) {
+        text =
+            arena_printf(s->arena, "%s%s%s", text, i + 1 == tls->certificate_count ? " or " : ", ",
+                         tls->certificates[i].certificate);
+    }
+    return tls->certificate_count == 1
+               ? text
+               : arena_printf(s->arena, "%s, by the name and the client", text);
 }
 
 /* What a client connects to: the address in the URL, or the only one that the listener has. Absent
@@ -453,7 +469,7 @@ static void follow_tls(struct search *s)
     case EDGE_DOOR_TERMINATES:
         add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
-                 first_certificate(site->tls), describe_clients(site->tls));
+                 describe_certificates(s, site->tls), describe_clients(site->tls));
         follow_request(s, found);
         return;
     case EDGE_DOOR_PASSES:

@@ -1,4 +1,7 @@
 #include "config/check_internal.h"
+
+#include <string.h>
+
 #include "config/complaint.h"
 
 static void error_at(const struct checker *checker, struct place place, const char *text,
@@ -133,6 +136,24 @@ static void check_route(const struct checker *checker, const struct route_settin
     }
 }
 
+/* A distinguished name counts as a whole: neither a pattern nor a bare name is one, and no client
+ * would ever fit. */
+static void check_client_names(const struct checker *checker, const struct string_list *names,
+                               const char *what, struct place place)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (strchr(names->items[i], '=') == NULL) {
+            config_report_add(checker->report, CONFIG_ERROR, check_place(checker, names, place),
+                              "'%s' is no distinguished name: no client has it as its %s",
+                              names->items[i], what);
+            config_report_hint(
+                checker->report,
+                "write all of it, as the access log does: \"CN=billing,O=Partners\"; "
+                "any client of an authority: issuer: [\"CN=Partners CA\"]");
+        }
+    }
+}
+
 /* Without a verified certificate no rule about it can fit. */
 static void check_match_client(const struct checker *checker, const struct site_settings *site,
                                const struct match_client_settings *client)
@@ -150,6 +171,8 @@ static void check_match_client(const struct checker *checker, const struct site_
         error_at(checker, client->place, "'client' names no client",
                  "give one of 'dns', 'uri', 'email', 'subject' and 'issuer'");
     }
+    check_client_names(checker, &client->subject, "subject", client->place);
+    check_client_names(checker, &client->issuer, "issuer", client->place);
 }
 
 static void check_clients(const struct checker *checker, const struct tls_clients_settings *clients)

@@ -492,6 +492,9 @@ static const struct directive files_directives[] = {
      .check = rule_path,
      .doc = "The folder whose files are served. Nothing outside it can be reached.",
      .more =
+         "A file is looked for by the request's whole path, also where a route matches a part of "
+         "it: `match: { path: /docs/* }` with `files: /srv/www` serves `/docs/a.html` from "
+         "`/srv/www/docs/a.html`.\n\n"
          "It may be replaced, or be a link that is moved to another folder: requests get the tree "
          "that has the name now, 404 where there is none. The folder itself may lie where the "
          "gateway's user cannot look, as it is opened at the start; then it stays the one of "

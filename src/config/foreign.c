@@ -1,5 +1,8 @@
 #include "config/foreign.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #define FIELDS_MEND                                                                                \
     "Tidegate changes no fields of what servers answer: let the server send it; an answer of the " \
     "gateway's own has 'fields' in 'respond'"
@@ -235,21 +238,59 @@ static const struct {
     {"admin", "the local socket for `tidegate status` is 'control'"},
 };
 
+/* Words that mean something else, or have a nearer answer, in one section. They go first. */
+static const struct {
+    const char *section;
+    const char *key;
+    const char *mend;
+} section_words[] = {
+    {"timeouts", "request_body",
+     "the longest silence in a request's body is 'body', the time for a whole one 'body_total'"},
+    {"log", "file",
+     "the log of requests is 'access': log: { access: /var/log/tidegate/access.log }"},
+    {"log", "path",
+     "the log of requests is 'access': log: { access: /var/log/tidegate/access.log }"},
+    {"log", "output",
+     "the log of requests is 'access': log: { access: /var/log/tidegate/access.log }"},
+    {"respond", "headers", "the fields of the answer are 'fields'"},
+    {"respond", "header", "the fields of the answer are 'fields'"},
+    {"respond", "response_headers", "the fields of the answer are 'fields'"},
+    {"respond", "location", "fields: { Location: \"https://www.example.com/\" }"},
+    {"respond", "redirect", "fields: { Location: \"https://www.example.com/\" }"},
+    {"client", "cn",
+     "the common name is part of the subject, which counts as a whole: subject: "
+     "[\"CN=billing,O=Partners\"]"},
+    {"client", "common_name",
+     "the common name is part of the subject, which counts as a whole: subject: "
+     "[\"CN=billing,O=Partners\"]"},
+    {"client", "ca",
+     "the authority is named by its subject: issuer: [\"CN=Partners CA,O=Example\"]"},
+};
+
 static char folded(char c)
 {
     return c == '-' ? '_' : ascii_lower(c);
 }
 
-const char *foreign_mend(struct span key)
+static bool is_word(struct span key, const char *word)
 {
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        struct span word = span_from_cstr(words[i].key);
-        size_t at = 0;
+    size_t at = 0;
 
-        while (at < word.len && word.len == key.len && folded(key.ptr[at]) == word.ptr[at]) {
-            at++;
+    while (at < key.len && word[at] != '\0' && folded(key.ptr[at]) == word[at]) {
+        at++;
+    }
+    return at == key.len && word[at] == '\0';
+}
+
+const char *foreign_mend(const char *section, struct span key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(section_words); i++) {
+        if (strcmp(section_words[i].section, section) == 0 && is_word(key, section_words[i].key)) {
+            return section_words[i].mend;
         }
-        if (word.len == key.len && at == word.len) {
+    }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (is_word(key, words[i].key)) {
             return words[i].mend;
         }
     }

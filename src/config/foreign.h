@@ -4,8 +4,8 @@
 
 #include "base/span.h"
 
-/* The mend for a key that nginx, HAProxy, Caddy, Traefik or Apache know and Tidegate does not;
- * NULL: none of theirs. Case does not count, nor '-' for '_'. */
-const char *foreign_mend(struct span key);
+/* The mend for a key in a section (as the directives call it) that nginx, HAProxy, Caddy, Traefik or
+ * Apache know and Tidegate does not; NULL: none of theirs. Case does not count, nor '-' for '_'. */
+const char *foreign_mend(const char *section, struct span key);
 
 #endif

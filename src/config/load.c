@@ -294,7 +294,7 @@ static const struct directive *unknown_key(struct loader *loader, const struct s
                                            const struct yaml_node *key)
 {
     const struct section *home = find_home(key->text);
-    const char *foreign = foreign_mend(key->text);
+    const char *foreign = foreign_mend(section->name, key->text);
     size_t distance = 0;
     const struct directive *nearest = nearest_key(loader, section, key->text, &distance);
 

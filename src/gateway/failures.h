@@ -30,7 +30,7 @@ struct failure_entry {
     const char *side;
     const char *who;
     char reason[48];
-    char detail[200];
+    char detail[768]; /* holds a certificate named by x509_words_whose, with its digest */
     char name[128];
     char peer[64];
 };

@@ -64,8 +64,10 @@ REASON(REQUEST, "gateway", "bad_websocket_key",
        "see what the client sends")
 REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to https with",
        "let the client send Host, as HTTP/1.1 requires")
-REASON(REQUEST, "gateway", "no_file", "the route's folder has no such file",
-       "see that the path is right, and the file is there")
+REASON(
+    REQUEST, "gateway", "no_file", "the route's folder has no such file",
+    "see that the file is there: a route's files are looked for under its folder by the request's "
+    "whole path, the part that the route matches included")
 REASON(REQUEST, "gateway", "unknown_method",
        "the method is in no registry, and files know GET and HEAD alone",
        "let the client use GET or HEAD, or the route forward to a server that knows the method")

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from client import Connection, fetch
 from origins import EchoOrigin
-from tidegate import environment
+from tidegate import binary, environment
 from waiting import wait_until
 
 HOST = "partners.example"
@@ -100,6 +101,18 @@ def test_wrong_certificates(start, ca, other_ca, origin):
             (other_ca.client("stranger"), "client_certificate_unknown_ca")]:
         assert ask(gateway, ca, client) is None
         gateway.wait_log(reason=reason, seconds=WAIT)
+
+
+def test_status_shows_the_whole_digest_of_a_refused_certificate(start, ca, other_ca, origin, folder):
+    """By which the operator finds the client."""
+    control = folder / "control.sock"
+    gateway = start({"control": str(control), "sites": [site(ca, [anything(origin)])]})
+    assert ask(gateway, ca, other_ca.client("a stranger with quite a long name")) is None
+    line = gateway.wait_log(reason="client_certificate_unknown_ca", seconds=WAIT)
+    done = subprocess.run([binary(), "status", "--handshakes", "--socket", str(control)],
+                          capture_output=True, text=True, timeout=30, check=True)
+    assert re.search(r"sha256 [0-9a-f]{64}\b", line["detail"])
+    assert line["detail"] in done.stdout
 
 
 # Revocation.

@@ -148,6 +148,19 @@ def test_text_goes_hop_by_hop_with_lines_of_the_file(config):
     assert "=> backend 'app'" in done.stdout
 
 
+def test_all_certificates_that_a_client_may_get_are_named(tmp_path):
+    config = tmp_path / "tidegate.yaml"
+    config.write_text("""
+sites:
+  - hosts: [a.example, b.example]
+    tls: { certificates: [ { certificate: a.crt, key: a.key }, { certificate: b.crt, key: b.key } ] }
+    respond: { status: 204 }
+""")
+    done = run(config, "https://b.example/")
+    assert done.returncode == 0
+    assert f"with {tmp_path}/a.crt or {tmp_path}/b.crt, by the name" in done.stdout
+
+
 @pytest.mark.parametrize("arguments,text", [
     ([], "which URL?"),
     (["shop.example.com"], "does not begin with http:// or https://"),
