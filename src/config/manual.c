@@ -30,7 +30,11 @@ static const char preface[] =
     "- Where a list of texts is expected, a single text may stand for a list of one.\n"
     "- Names with a `*` at the front and IPv6 addresses need quotes in YAML: `\"*.example.com\"`, "
     "`\"[::1]:443\"`.\n"
-    "- Anchors, aliases, tags and several documents are not used.\n";
+    "- Anchors, aliases, tags and several documents are not used.\n"
+    "\n"
+    "At the end is a table of [all numbers, sizes and times](#all-numbers-sizes-and-times) with "
+    "their "
+    "bounds.\n";
 
 static void kind_of_section(struct strbuf *out, const struct directive *directive)
 {
@@ -177,6 +181,41 @@ static void print_section(struct strbuf *out, const struct section *section)
     print_later(out, section);
 }
 
+static bool is_number(const struct directive *directive)
+{
+    return directive_is_usable(directive) &&
+           (directive->type == DIRECTIVE_INTEGER || directive->type == DIRECTIVE_SIZE ||
+            directive->type == DIRECTIVE_DURATION);
+}
+
+/* For those who ask what can be driven how far, and by which name it is set. */
+static void print_numbers(struct strbuf *out)
+{
+    strbuf_add_cstr(out, "\n## All numbers, sizes and times\n\n"
+                         "| section | name | default | least | most | what |\n"
+                         "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; all_sections[i] != NULL; i++) {
+        const struct section *section = all_sections[i];
+
+        for (size_t j = 0; j < section->count; j++) {
+            const struct directive *directive = &section->directives[j];
+
+            if (is_number(directive)) {
+                const char *given = directive->fallback;
+
+                strbuf_printf(out, "| [%s](#section-%s) | `%s` | %s | %s | %s%s%s | %s |\n",
+                              section->title, section->title, directive->name,
+                              given != NULL ? given : "-",
+                              value_format(directive, directive->min).text,
+                              value_format(directive, directive->max).text,
+                              (directive->flags & DIRECTIVE_OFF) != 0 ? ", `off`" : "",
+                              (directive->flags & DIRECTIVE_UNLIMITED) != 0 ? ", `unlimited`" : "",
+                              directive->doc);
+            }
+        }
+    }
+}
+
 void config_manual_print(FILE *out)
 {
     struct strbuf text;
@@ -186,6 +225,7 @@ void config_manual_print(FILE *out)
     for (size_t i = 0; all_sections[i] != NULL; i++) {
         print_section(&text, all_sections[i]);
     }
+    print_numbers(&text);
     fwrite(text.ptr, 1, text.len, out);
     strbuf_free(&text);
 }

@@ -210,3 +210,15 @@ def test_off_is_off_to_every_reader_of_yaml(schema, folder, value):
     done = command("check", "-c", "tidegate.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert [error.message for error in schema.iter_errors(yaml.safe_load(text))] == []
+
+
+def test_the_manual_has_a_table_of_all_bounds():
+    manual = command("schema", "--manual").stdout
+    table = manual.split("## All numbers, sizes and times")[1]
+    schema = json.loads(command("schema").stdout)
+    sections = set(re.findall(r"^## Section (\S+)$", manual, re.M))
+    rows = re.findall(r"^\| \[(\S+)\]\(#section-\S+\) \| `(\w+)` \|", table, re.M)
+    assert {section for section, _ in rows} <= sections
+    for section in ("limits", "timeouts"):
+        names = set(schema["$defs"][section]["properties"])
+        assert {name for of, name in rows if of == section} == names
