@@ -73,7 +73,13 @@ static void lose(struct front_h2 *front, const char *reason)
     if (!front->is_over) {
         front->is_over = true;
         abandon_all(front, reason);
-        session_abort(session);
+        /* Who has said goodbye may wait for ours. */
+        if ((session->conn.has_hangup || session->conn.is_at_eof) && !session->conn.is_reset &&
+            !conn_write_failed(&session->conn) && conn_pending(&session->conn) == 0) {
+            session_finish(session, false);
+        } else {
+            session_abort(session);
+        }
     }
 }
 
