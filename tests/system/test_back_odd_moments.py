@@ -396,3 +396,31 @@ def test_ntlm_over_every_back_and_both_spellings(start, ca, shop, back, body):
             for front in ("h1", "h2"):
                 for _ in range(2):
                     assert world.ask(front, "/", method, body)[1] == b"None"
+
+
+@FRONTS
+@pytest.mark.parametrize("back", ["h2c", "auto2"])
+def test_goaway_with_bodies_on_their_way(start, ca, shop, front, back):
+    """GOAWAY whose last stream is the first of three uploads: that one ends, the others go again."""
+    def h2(connection):
+        if connection.number > 1:
+            while True:
+                request = connection.next_request()
+                connection.respond(request.stream, 200, [], b"again %d" % len(request.body))
+        connection.holds_windows = True
+        first = connection.next_head()
+        connection.wait(lambda: len(connection.heads) == 2)
+        connection.send_goaway(first.stream)
+        connection.wait(lambda: first.is_whole)
+        connection.respond(first.stream, 200, [], b"first")
+        connection.wait_end()
+
+    with World(start, ca, shop, back, None, h2) as world:
+        answers = []
+        asking = [threading.Thread(target=lambda: answers.append(
+            world.ask(front, "/", "POST", b"z" * 15000)[1])) for _ in range(3)]
+        for one in asking:
+            one.start()
+        for one in asking:
+            one.join(20)
+        assert sorted(answers) == [b"again 15000", b"again 15000", b"first"]
