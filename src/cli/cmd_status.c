@@ -335,6 +335,9 @@ int cmd_status(int argc, char **argv)
     if (result != OPTIONS_OK) {
         return result;
     }
+    if (handshakes && certificates) {
+        return usage_error("status", "--handshakes or --certificates, one at a time");
+    }
     path = socket_path != NULL ? xstrdup(socket_path) : path_of_config(config, &error);
     ok = path != NULL && show(path, &pages[certificates ? 2 : handshakes ? 1 : 0], as_json, &error);
     free(path);

@@ -4,8 +4,9 @@
 
 #include "base/span.h"
 
-/* The mend for a key in a section (as the directives call it) that nginx, HAProxy, Caddy, Traefik or
- * Apache know and Tidegate does not; NULL: none of theirs. Case does not count, nor '-' for '_'. */
+/* The mend for a key in a section (as the directives call it) that nginx, HAProxy, Caddy, Traefik
+ * or Apache know and Tidegate does not; NULL: none of theirs. Case does not count, nor '-' for '_'.
+ */
 const char *foreign_mend(const char *section, struct span key);
 
 #endif

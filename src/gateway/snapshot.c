@@ -232,8 +232,10 @@ static void build_access_log(struct builder *b)
     }
     if (!is_fine) {
         fail(b, config_place(settings, &settings->log.access), &error);
-        config_report_hint(b->report, "make the folder, or name a file in one that is there; \"-\" "
-                                      "is standard output, off is none");
+        config_report_hint(b->report,
+                           "make the folder, or name a file in one that is there and that this "
+                           "process may write in (under systemd one of root's, such as "
+                           "/var/log/tidegate); \"-\" is standard output, off is none");
     }
 }
 

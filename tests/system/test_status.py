@@ -232,6 +232,12 @@ def test_no_control_socket(start, folder):
     assert "does the gateway run" in done.stderr
 
 
+def test_only_one_of_the_lists_is_shown_at_a_time(control):
+    done = command("status", "--handshakes", "--certificates", "--socket", str(control))
+    assert done.returncode == 2
+    assert "one at a time" in done.stderr
+
+
 def test_a_file_that_is_no_socket_is_left_alone(start, folder):
     path = folder / "precious"
     path.write_text("precious")
