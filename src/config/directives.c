@@ -186,9 +186,10 @@ static const struct directive limits_directives[] = {
      .max = GIBI,
      .doc = "Bytes of one response that a server may have on the way over HTTP/2, at most.",
      .more =
-         "Each begins with 128 KiB, and gets what its connection is measured to hold (bandwidth "
-         "times delay) while its client takes what comes. A client that stops then costs so "
-         "much memory.",
+         "Each begins with 32 KiB, has 128 KiB when its client takes what comes, and then gets "
+         "what the server's connection is measured to hold (bandwidth times delay). All streams "
+         "of one client's connection together get no more than that, or `held`, beyond their "
+         "first 32 KiB: a client that stops then costs so much memory.",
      .example = "response_window: 32M"},
     {.name = "response_windows",
      .type = DIRECTIVE_SIZE,
@@ -196,8 +197,30 @@ static const struct directive limits_directives[] = {
      .fallback = "128M",
      .min = 0,
      .max = TEBI,
-     .doc = "The same for all responses of a worker together, beyond the 128 KiB of each.",
+     .doc = "The same for all responses of a worker together, beyond the 32 KiB of each.",
      .example = "response_windows: 128M"},
+    {.name = "request_window",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, request_window),
+     .fallback = "16M",
+     .min = 64 * KIBI,
+     .max = GIBI,
+     .doc = "Bytes of one request's body that a client may have on the way over HTTP/2, at most.",
+     .more =
+         "Each begins with 64 KiB, and gets what its connection is measured to hold (bandwidth "
+         "times delay) while its server takes what comes. All requests of one connection together "
+         "get no more than this beyond their first 64 KiB. A request that is "
+         "answered whole before its body has come gets at once what is left of that: some clients "
+         "(curl 7.88) hear of no window any more then. A server that stops costs so much memory.",
+     .example = "request_window: 16M"},
+    {.name = "request_windows",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, request_windows),
+     .fallback = "128M",
+     .min = 0,
+     .max = TEBI,
+     .doc = "The same for all requests of a worker together, beyond the 64 KiB of each.",
+     .example = "request_windows: 128M"},
     {.name = "held",
      .type = DIRECTIVE_SIZE,
      SLOT(limits_settings, held),

@@ -258,10 +258,12 @@ struct limits_settings {
     uint64_t h2_tokens_per_second;
     uint64_t response_window;  /* bytes of one HTTP/2 response that a server may have on the way */
     uint64_t response_windows; /* of all of a worker, above what each may have at first */
-    uint64_t held;             /* of responses, bytes that wait for one HTTP/2 connection */
-    uint64_t held_worker;      /* and for all those of a worker */
-    uint64_t files;            /* open at once while they wait, for one client connection */
-    uint64_t files_worker;     /* and for all those of a worker */
+    uint64_t request_window;   /* the same of a request and its client */
+    uint64_t request_windows;
+    uint64_t held;         /* of responses, bytes that wait for one HTTP/2 connection */
+    uint64_t held_worker;  /* and for all those of a worker */
+    uint64_t files;        /* open at once while they wait, for one client connection */
+    uint64_t files_worker; /* and for all those of a worker */
 };
 
 struct timeouts_settings {

@@ -111,40 +111,64 @@ bool back_h2_flow_answer(struct back_h2_conn *c, const uint8_t opaque[8])
     return true;
 }
 
-/* Up to what the pipe holds, but no more at a time than the client has shown to take; and within
- * what all streams of the worker may have above their first windows. Where much of the window lies
- * here, it is the client that is slow, and a larger one would only be kept for it: of a client that
- * keeps up no more than a moment's worth waits. */
-static uint32_t growth(const struct back_h2 *back)
+static uint64_t less(uint64_t sum, uint64_t used)
+{
+    return sum > used ? sum - used : 0;
+}
+
+/* What is left for the stream of three sums: what the pipe holds; what all streams of the worker
+ * may have above their first windows; and of those of one client's connection, which share the
+ * pipe, as much as that holds, or limits.held. So the streams of a client that stops taking hold no
+ * more than one of them would. */
+static uint64_t room_to_grow(const struct back_h2 *back)
 {
     const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
-    uint32_t pipe = back->c->bdp.window;
-    uint32_t more = pipe <= back->window                 ? 0
-                    : pipe - back->window < back->window ? pipe - back->window
-                                                         : back->window;
-    uint64_t left = limits->response_windows > back->worker->h2_windows
-                        ? limits->response_windows - back->worker->h2_windows
+    uint64_t pipe = back->c->bdp.window;
+    uint64_t of_worker = less(limits->response_windows, back->worker->h2_windows);
+    uint64_t of_client = less(pipe > limits->held ? pipe : limits->held,
+                              back->exchange->session->h2_windows);
+
+    return of_worker < of_client ? of_worker : of_client;
+}
+
+void back_h2_flow_leave(struct back_h2 *back)
+{
+    if (back->exchange != NULL) {
+        back->exchange->session->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
+    }
+}
+
+/* Where much of the window lies here, it is the client that is slow, and a larger one would only be
+ * kept for it: of a client that keeps up no more than a moment's worth waits. */
+static void grow(struct back_h2 *back)
+{
+    struct h2_window window = {.size = back->window,
+                               .soon = BACK_H2_WINDOW_SOON,
+                               .taken = back->taken,
+                               .waiting = back->held.bytes};
+    uint32_t more = back->exchange != NULL
+                        ? h2_window_growth(&window, back->c->bdp.window, room_to_grow(back))
                         : 0;
 
-    return more < left ? more : (uint32_t)left;
+    if (more == 0) {
+        return;
+    }
+    back->worker->h2_windows += more;
+    back->exchange->session->h2_windows += more;
+    back->window += more;
+    (void)nghttp2_session_set_local_window_size(back->c->session, NGHTTP2_FLAG_NONE,
+                                                back->stream_id, (int32_t)back->window);
 }
 
 void back_h2_flow_consumed(struct back_h2 *back, size_t bytes)
 {
     struct back_h2_conn *c = back->c;
-    uint32_t more;
 
     if (c == NULL || back->has_ended) {
         return;
     }
     (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);
     back->taken += bytes;
-    if (back->taken >= back->window && back->held.bytes <= back->window / 4 &&
-        (more = growth(back)) != 0) {
-        back->worker->h2_windows += more;
-        back->window += more;
-        (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
-                                                    (int32_t)back->window);
-    }
+    grow(back);
     back_h2_schedule(c);
 }

@@ -16,8 +16,11 @@
 #include "http/h2_bdp.h"
 #include "http/h2_response.h"
 
-/* A stream's window for its response, at first. */
-#define BACK_H2_WINDOW_FIRST 131072
+/* A stream's window for its response, at first: little, as that is what each of the many streams of
+ * a client that takes nothing makes us hold. */
+#define BACK_H2_WINDOW_FIRST 32768
+/* And as soon as the client has begun to take it. */
+#define BACK_H2_WINDOW_SOON 131072
 
 enum back_h2_state { BACK_H2_DIALING, BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
 
@@ -144,6 +147,9 @@ void back_h2_flow_received(struct back_h2_conn *c, size_t bytes);
 bool back_h2_flow_answer(struct back_h2_conn *c, const uint8_t opaque[8]);
 /* The front has taken so much: the server may send as much again, or more. */
 void back_h2_flow_consumed(struct back_h2 *back, size_t bytes);
+/* Before the exchange lets go of it, or it of the exchange: its window counts no more for the
+ * client. */
+void back_h2_flow_leave(struct back_h2 *back);
 
 /* ---- back_h2_session.c ---- */
 void back_h2_session_create(struct back_h2_conn *c);

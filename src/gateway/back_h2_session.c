@@ -315,7 +315,7 @@ void back_h2_session_create(struct back_h2_conn *c)
          (uint32_t)(limits->response_head < UINT32_MAX ? limits->response_head : UINT32_MAX)},
     };
 
-    h2_bdp_init(&c->bdp, BACK_H2_WINDOW_FIRST, (uint32_t)limits->response_window);
+    h2_bdp_init(&c->bdp, BACK_H2_WINDOW_SOON, (uint32_t)limits->response_window);
     CHECK(nghttp2_session_client_new2(&c->session, callbacks, c, option) == 0);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);

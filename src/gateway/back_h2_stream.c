@@ -83,6 +83,7 @@ static void end_exchange(struct back_h2 *back)
     }
     if (back->has_failed) {
         struct trouble trouble = back->trouble;
+        back_h2_flow_leave(back);
         back->exchange = NULL;
         x->h2_code = back->code;
         x->wants_h1 |= back->code == NGHTTP2_HTTP_1_1_REQUIRED;
@@ -208,6 +209,7 @@ static void op_release(struct back *base, bool reusable)
     struct back_h2 *back = of(base);
     struct back_h2_conn *c = back->c;
 
+    back_h2_flow_leave(back);
     back->exchange = NULL;
     list_remove(&back->due);
     back->has_request_end = true;

@@ -95,6 +95,20 @@ static void terminate(struct front_h2 *front, uint32_t code, const char *reason)
     front_h2_schedule(front);
 }
 
+/* Whether the client has said and heard all of some exchange, whose server is still taking it. */
+static bool has_rest(const struct front_h2 *front)
+{
+    LIST_FOR_EACH(node, &front->streams)
+    {
+        const struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, node);
+        if (stream->is_in_ended && stream->is_end_sent && stream->exchange != NULL &&
+            stream->exchange->state == EXCHANGE_REST) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void hand_back(struct front_h2 *front)
 {
     front->is_over = true;
@@ -159,8 +173,9 @@ static void run(struct front_h2 *front)
     if (front->is_over) {
         return;
     }
-    if (conn_write_failed(conn)) {
-        lose(front, tls_trouble_of_client(front->session, "client_reset"));
+    if (front->has_left ? !has_rest(front) : conn_write_failed(conn)) {
+        lose(front, front->has_left ? "client_closed"
+                                    : tls_trouble_of_client(front->session, "client_reset"));
         return;
     }
     if (conn_pending(conn) != 0) {
@@ -214,11 +229,15 @@ static void charge_skipped(struct front_h2 *front, size_t bytes)
     }
 }
 
-static void use(struct front_h2 *front, struct span bytes)
+static void use_part(struct front_h2 *front, const struct h2_walk_part *part)
 {
-    front->in_library = true;
-    ssize_t n = nghttp2_session_mem_recv(front->h2, (const uint8_t *)bytes.ptr, bytes.len);
-    front->in_library = false;
+    ssize_t n = 0;
+
+    if (!part->is_watched || front_h2_judge(front, part)) {
+        front->in_library = true;
+        n = nghttp2_session_mem_recv(front->h2, (const uint8_t *)part->bytes.ptr, part->bytes.len);
+        front->in_library = false;
+    }
     if (n > 0) {
         charge_skipped(front, (size_t)n);
     }
@@ -240,12 +259,23 @@ static void use(struct front_h2 *front, struct span bytes)
     }
 }
 
+static void use(struct front_h2 *front, struct span bytes)
+{
+    struct h2_walk_part part;
+
+    while (!front->was_flooded && h2_walk_next(&front->walk, &bytes, &part)) {
+        use_part(front, &part);
+    }
+}
+
 static void receive(struct front_h2 *front)
 {
     struct conn *conn = &front->session->conn;
     struct span bytes;
 
-    for (int turn = 0; !front->is_over && !front->was_flooded && conn_can_read(conn); turn++) {
+    for (int turn = 0;
+         !front->is_over && !front->was_flooded && !front->has_left && conn_can_read(conn);
+         turn++) {
         if (turn == READS_PER_TURN) {
             front_h2_schedule(front); /* on_again reads on */
             return;
@@ -253,6 +283,10 @@ static void receive(struct front_h2 *front)
         enum conn_result result = conn_read(conn, &bytes);
         if (result == CONN_AGAIN) {
             continue;
+        }
+        if (result == CONN_EOF && has_rest(front)) {
+            front->has_left = true;
+            return;
         }
         if (result != CONN_OK) {
             lose(front, result == CONN_EOF ? "client_closed"
@@ -506,7 +540,10 @@ struct front *front_h2_create(struct session *session)
     h2_budget_init(&front->budget, front_h2_settings(front)->limits.h2_tokens,
                    front_h2_settings(front)->limits.h2_tokens_per_second, front_h2_now(front));
     front->skipped_bytes = -FRONT_H2_PREFACE_BYTES;
+    h2_walk_init(&front->walk, FRONT_H2_PREFACE_BYTES);
     front->idle_since_us = front_h2_now(front);
+    h2_bdp_init(&front->bdp, STREAM_WINDOW,
+                (uint32_t)front_h2_settings(front)->limits.request_window);
     front->h2 = front_h2_session_new(front);
     return &front->base;
 }

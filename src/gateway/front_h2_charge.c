@@ -10,20 +10,36 @@ bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text
     return false;
 }
 
-/* nghttp2 forgets closed streams, and skips what comes for them without a word. */
+/* nghttp2 forgets closed streams, and skips what comes for them without a word. Streams above the
+ * last one that a GOAWAY names may have been begun, and are passed over. */
 static bool judge_late(struct front_h2 *front, int32_t id)
 {
+    if (front->is_ending) {
+        return true;
+    }
     switch (h2_closed_judge(&front->closed, id, front->newest_id)) {
     case H2_LATE_CLOSED:
         return front_h2_break_rule(front, NGHTTP2_STREAM_CLOSED,
-                                   "HEADERS for a stream that the client had ended");
+                                   "HEADERS or DATA for a stream that the client had ended");
     case H2_LATE_SKIPPED:
         return front_h2_break_rule(front, NGHTTP2_PROTOCOL_ERROR,
-                                   "HEADERS with a stream number below the last one");
+                                   "HEADERS or DATA with a stream number below the last one");
     case H2_LATE_EXCUSED:
         break;
     }
     return true;
+}
+
+bool front_h2_judge(struct front_h2 *front, const struct h2_walk_part *part)
+{
+    if (part->kind == H2_WALK_PRIORITY) {
+        return part->dependency != part->stream ||
+               front_h2_break_rule(front, NGHTTP2_PROTOCOL_ERROR,
+                                   "PRIORITY that makes a stream depend on itself");
+    }
+    return part->stream == 0 || part->stream > front->newest_id ||
+           nghttp2_session_get_stream_user_data(front->h2, part->stream) != NULL ||
+           judge_late(front, part->stream);
 }
 
 /* Those of a stream that is there are looked at when they are whole. */
@@ -87,6 +103,10 @@ int front_h2_on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, v
         event = H2_EVENT_SETTINGS;
         break;
     case NGHTTP2_PING:
+        if ((head->flags & NGHTTP2_FLAG_ACK) != 0 && front->is_ack_free) {
+            front->is_ack_free = false; /* we have asked */
+            return 0;
+        }
         event = H2_EVENT_PING;
         break;
     case NGHTTP2_PRIORITY:

@@ -1,6 +1,8 @@
 /* What the files of the HTTP/2 front share: front_h2.c (the connection: bytes, sending, time),
- * front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_write.c (responses).
- * Not for others. */
+ * front_h2_session.c (nghttp2's options), front_h2_charge.c (what a frame costs),
+ * front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_body.c (requests'
+ * bodies and windows), front_h2_stream.c (a stream's life), front_h2_write.c and front_h2_room.c
+ * (responses). Not for others. */
 #ifndef TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
 #define TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
 
@@ -10,20 +12,20 @@
 #include "gateway/exchange.h"
 #include "gateway/front.h"
 #include "gateway/front_h2.h"
+#include "http/h2_bdp.h"
 #include "http/h2_budget.h"
 #include "http/h2_closed.h"
 #include "http/h2_fields.h"
+#include "http/h2_walk.h"
 #include "http/least_rate.h"
 
-/* Of a request's body, what a stream may send before the server takes any; and after the server has
- * shown that it does, for at most WIDE_STREAMS_MAX streams of a connection. The connection's own
- * window never holds a stream back. */
+/* Of a request's body, what a stream may send before the server takes any. It grows when the server
+ * has shown that it does. The connection's own window never holds a stream back: what has come is
+ * bounded by the streams'. */
 #define STREAM_WINDOW 65535
-#define STREAM_WINDOW_WIDE (1024 * 1024)
-#define WIDE_STREAMS_MAX 4
+#define CONNECTION_WINDOW INT32_MAX
 /* What all streams of a worker may have sent that no server has taken. */
 #define WAITING_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
-#define CONNECTION_WINDOW (16 * 1024 * 1024)
 #define FRAME_HEAD_BYTES 9
 #define FLOOD_MEND "an attack, or a broken client: the connection was closed with ENHANCE_YOUR_CALM"
 
@@ -51,7 +53,8 @@ struct h2_stream {
     bool is_in_ended; /* END_STREAM has come */
     bool has_trailers;
     bool had_empty_data;
-    bool is_wide;
+    uint32_t window;      /* what it may have sent that was not given back */
+    bool is_open_for_all; /* the window takes what is left of the body: nothing is given back */
     /* The response. */
     struct byte_queue out;
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
@@ -80,6 +83,7 @@ struct front_h2 {
     struct session *session;
     nghttp2_session *h2;
     struct h2_budget budget;
+    struct h2_walk walk;
     struct list streams;
     struct list dead; /* closed: memory goes after the next send */
     struct list woken;
@@ -95,7 +99,9 @@ struct front_h2 {
     size_t queued_before;  /* frames, when a SETTINGS began */
     int64_t skipped_bytes; /* received, less those of the frames that nghttp2 told of */
     unsigned stream_count;
-    unsigned wide_streams;
+    struct h2_bdp bdp;             /* of what the client sends */
+    uint64_t windows;              /* of all streams, above their first ones */
+    bool is_ack_free;              /* of the PING that asks */
     size_t run_bytes;              /* in the outbox, not flushed yet */
     size_t held_bytes;             /* of all streams' `out` */
     uint64_t bytes_at_tick;        /* conn.bytes_out when the timer was set */
@@ -115,6 +121,7 @@ struct front_h2 {
     bool is_terminated;    /* GOAWAY is on its way, and nothing is read any more */
     bool is_ending;        /* the last GOAWAY is on its way, and then the connection ends */
     bool is_over;          /* handed back to the session; nothing is done any more */
+    bool has_left;         /* the client, with all it wanted; servers still take what it sent */
     bool was_flooded;
     enum h2_event flood;
     struct deferred again;
@@ -130,8 +137,41 @@ uint64_t front_h2_now(const struct front_h2 *front);
 bool front_h2_charge(struct front_h2 *front, enum h2_event event) MUST_CHECK;
 const struct settings *front_h2_settings(const struct front_h2 *front);
 
-/* ---- front_h2_request.c ---- */
+/* ---- front_h2_session.c ---- */
 nghttp2_session *front_h2_session_new(struct front_h2 *front);
+
+/* ---- front_h2_request.c ---- */
+nghttp2_session_callbacks *front_h2_callbacks(void);
+/* Breaks a rule of messages: the stream ends, and nothing of it is passed on (RFC 9113 section
+ * 8.1.1). What is only too large gets an answer. False: the connection ends. */
+bool front_h2_refuse(struct h2_stream *stream, enum h2_error error) MUST_CHECK;
+
+/* ---- front_h2_body.c ---- */
+int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,
+                     size_t len, void *user_data);
+/* The frame is whole; the stream is NULL if it has gone. False: the connection ends. */
+bool front_h2_on_data_frame(struct front_h2 *front, struct h2_stream *stream,
+                            const nghttp2_frame *frame) MUST_CHECK;
+/* END_STREAM, be it of DATA or of trailers. */
+bool front_h2_end_input(struct h2_stream *stream) MUST_CHECK;
+/* Hands on what waits of the request. */
+void front_h2_feed(struct h2_stream *stream);
+/* A tunnel has ended both ways: what its server has not taken yet is left with that connection to
+ * be sent, no more than the stream's window. */
+void front_h2_feed_rest(struct h2_stream *stream);
+/* Before the response's end goes out and the request's has not come, of which the server takes the
+ * rest: some clients (curl 7.88) read nothing behind that end, and so would never hear of a window
+ * that is opened later. What they have not read when they close makes that a RST, which takes the
+ * last of the body away: once the window takes all that is left, no more frames are sent for it. */
+void front_h2_open_for_rest(struct h2_stream *stream);
+/* Its window counts no more. May be called again. */
+void front_h2_forget_window(struct h2_stream *stream);
+/* A PING was acknowledged; false: not the one that measures the pipe. */
+bool front_h2_answer_bdp(struct front_h2 *front, const uint8_t opaque[8]) MUST_CHECK;
+
+/* ---- front_h2_stream.c ---- */
+struct h2_limits front_h2_limits(const struct front_h2 *front);
+struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id);
 void front_h2_reset(struct h2_stream *stream, uint32_t code);
 /* For a stream whose response is out whole: a request of which more would come is reset with
  * NO_ERROR (RFC 9113 section 8.1), but not in the same write: clients that find both together drop
@@ -140,8 +180,6 @@ void front_h2_reset_later(struct h2_stream *stream);
 void front_h2_drop_input(struct h2_stream *stream);
 /* The exchange, if there is one, hears that the client is not there any more. */
 void front_h2_abandon(struct h2_stream *stream, const char *reason);
-/* Hands on what waits of the request. */
-void front_h2_feed(struct h2_stream *stream);
 /* A stream that nghttp2 and its exchange are done with: off the lists. */
 void front_h2_bury(struct h2_stream *stream);
 /* The memory of closed streams. */
@@ -150,6 +188,9 @@ void front_h2_free_stream(struct h2_stream *stream);
 
 /* ---- front_h2_charge.c ---- */
 int front_h2_on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *user_data);
+/* Of frames that nghttp2 may pass over without a word, before it has them. False: the connection
+ * ends. */
+bool front_h2_judge(struct front_h2 *front, const struct h2_walk_part *part) MUST_CHECK;
 /* The connection ends with this error once nghttp2 has returned. False, for who returns that. */
 bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text);
 

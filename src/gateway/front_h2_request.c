@@ -1,126 +1,17 @@
 /* Requests: nghttp2's callbacks, from frames to exchanges. None of them ends the connection: they
  * note what is to be done, and front_h2.c does it when nghttp2 has returned. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
 #include "gateway/head_limits.h"
-#include "gateway/nghttp2_compat.h"
 #include "gateway/websocket.h"
-
-/* More than the budget of a moment pays for: only who never reads gets there. */
-#define OUTBOUND_ACKS_MAX 4096
-/* From a response to the reset of a request of which nobody wants the rest. */
-#define RESET_WAIT_US (250 * UINT64_C(1000))
-
-static struct h2_limits limits_of(const struct front_h2 *front)
-{
-    return head_limits_h2(&front_h2_settings(front)->limits, HEAD_OF_REQUEST);
-}
 
 static struct h2_stream *find(nghttp2_session *h2, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(h2, id);
 }
 
-/* ---- life of a stream ---- */
-
-static struct h2_stream *create_stream(struct front_h2 *front, int32_t id)
-{
-    struct h2_stream *stream = xcalloc(1, sizeof(*stream));
-    struct h2_limits limits = limits_of(front);
-    struct exchange *x = exchange_create(front->session, &front_h2_ops, stream);
-
-    stream->front = front;
-    stream->id = id;
-    stream->exchange = x;
-    stream->opened_us = stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
-    stream->urgency = H2_URGENCY_DEFAULT;
-    list_init(&stream->woken);
-    list_init(&stream->spent);
-    list_init(&stream->yielding);
-    list_push_back(&front->streams, &stream->node);
-    h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
-    if (front->stream_count++ == 0) {
-        session_set_idle(front->session, false);
-        front_h2_arm(front);
-    }
-    return stream;
-}
-
-void front_h2_free_stream(struct h2_stream *stream)
-{
-    list_remove(&stream->node);
-    list_remove(&stream->woken);
-    list_remove(&stream->spent);
-    list_remove(&stream->yielding);
-    front_h2_let_go(stream, stream->out.bytes);
-    byte_queue_free(&stream->in);
-    byte_queue_free(&stream->out);
-    front_h2_free_trailers(stream);
-    free(stream);
-}
-
-void front_h2_reap(struct front_h2 *front)
-{
-    struct list *node;
-
-    while ((node = list_pop_front(&front->dead)) != NULL) {
-        front_h2_free_stream(LIST_ENTRY(node, struct h2_stream, node));
-    }
-}
-
-void front_h2_reset(struct h2_stream *stream, uint32_t code)
-{
-    if (!stream->is_reset && !stream->is_closed) {
-        stream->is_reset = true;
-        stream->is_out_ended = true;
-        (void)nghttp2_submit_rst_stream(stream->front->h2, NGHTTP2_FLAG_NONE, stream->id, code);
-        front_h2_schedule(stream->front);
-    }
-}
-
-void front_h2_reset_later(struct h2_stream *stream)
-{
-    struct front_h2 *front = stream->front;
-
-    if (!stream->is_end_sent || stream->is_in_ended || stream->is_reset ||
-        stream->exchange != NULL) {
-        return;
-    }
-    stream->reset_due_us = front_h2_now(front) + RESET_WAIT_US;
-    if (front->reset_due_us == 0 || stream->reset_due_us < front->reset_due_us) {
-        front->reset_due_us = stream->reset_due_us;
-        front_h2_arm(front);
-    }
-}
-
-/* What was handed on may lie in the outbox still. */
-void front_h2_drop_input(struct h2_stream *stream)
-{
-    stream->front->session->worker->h2_waiting_bytes -= stream->in.bytes;
-    if (stream->in.spent != NULL) {
-        conn_memory_flush(conn_memory(&stream->front->session->conn));
-    }
-    byte_queue_free(&stream->in);
-}
-
-void front_h2_abandon(struct h2_stream *stream, const char *reason)
-{
-    struct exchange *x = stream->exchange;
-
-    if (x != NULL) {
-        stream->exchange = NULL;
-        list_remove(&stream->woken);
-        front_h2_drop_input(stream);
-        exchange_abandon(x, reason);
-        front_h2_bury(stream);
-    }
-}
-
-/* Breaks a rule of messages: the stream ends, and nothing of it is passed on (RFC 9113 section
- * 8.1.1). What is only too large gets an answer. */
-static bool refuse(struct h2_stream *stream, enum h2_error error)
+bool front_h2_refuse(struct h2_stream *stream, enum h2_error error)
 {
     struct front_h2 *front = stream->front;
     struct exchange *x = stream->exchange;
@@ -184,7 +75,7 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
     x->head_us = stream->moved_in_us = front_h2_now(stream->front);
     stream->is_in_ended = is_end;
     if (error != H2_OK) {
-        return refuse(stream, error);
+        return front_h2_refuse(stream, error);
     }
     stream->is_head_done = true;
     set_priority(stream, request);
@@ -205,13 +96,13 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
         return 0;
     }
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        stream = create_stream(front, frame->hd.stream_id);
+        stream = front_h2_create_stream(front, frame->hd.stream_id);
         (void)nghttp2_session_set_stream_user_data(h2, stream->id, stream);
         return 0;
     }
     stream = find(h2, frame->hd.stream_id);
     if (stream != NULL && stream->exchange != NULL) {
-        struct h2_limits limits = limits_of(front);
+        struct h2_limits limits = front_h2_limits(front);
         stream->trailers = (struct http_fields){0};
         h2_section_init(&stream->section, &stream->exchange->arena, &limits, &stream->trailers,
                         true);
@@ -233,169 +124,15 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     return 0;
 }
 
-/* ---- bodies ---- */
-
-/* A server that takes what comes gets a window for a long, fat pipe. */
-static void widen(struct h2_stream *stream)
-{
-    struct front_h2 *front = stream->front;
-
-    if (!stream->is_wide && stream->body_taken >= STREAM_WINDOW &&
-        front->wide_streams < WIDE_STREAMS_MAX) {
-        stream->is_wide = true;
-        front->wide_streams++;
-        (void)nghttp2_session_set_local_window_size(front->h2, NGHTTP2_FLAG_NONE, stream->id,
-                                                    STREAM_WINDOW_WIDE);
-    }
-}
-
-static void consumed(struct h2_stream *stream, size_t bytes)
-{
-    stream->body_taken += bytes;
-    (void)nghttp2_session_consume_stream(stream->front->h2, stream->id, bytes);
-    widen(stream);
-}
-
-static bool may_feed(const struct h2_stream *stream)
-{
-    const struct exchange *x = stream->exchange;
-
-    return x != NULL && stream->is_head_done && (!x->request.is_extended_connect || x->is_tunnel) &&
-           exchange_takes_body(x);
-}
-
-/* The request's end, unless it has been told (a request without a body is done when it begins). */
-static void end_request(struct h2_stream *stream)
-{
-    struct exchange *x = stream->exchange;
-
-    if (x != NULL && stream->is_in_ended && stream->in.bytes == 0 && !x->request_done &&
-        exchange_takes_body(x)) {
-        exchange_request_end(x, stream->has_trailers ? &stream->trailers : NULL);
-    }
-}
-
-void front_h2_feed(struct h2_stream *stream)
-{
-    struct front_h2 *front = stream->front;
-    bool has_spent = stream->in.bytes != 0;
-
-    while (stream->in.bytes != 0 && may_feed(stream)) {
-        struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        front->session->worker->h2_waiting_bytes -= bytes.len;
-        exchange_request_body(stream->exchange, bytes);
-        if (stream->exchange != NULL) {
-            consumed(stream, bytes.len);
-        }
-    }
-    if (has_spent) {
-        conn_memory_flush(conn_memory(&front->session->conn)); /* they may lie in the outbox */
-        byte_queue_release(&stream->in);
-    }
-    end_request(stream);
-}
-
-/* A tunnel has ended both ways: what its server has not taken yet is left with that connection to
- * be sent, no more than the stream's window. */
-static void feed_rest(struct h2_stream *stream)
-{
-    while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
-        struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        stream->front->session->worker->h2_waiting_bytes -= bytes.len;
-        exchange_request_body(stream->exchange, bytes);
-    }
-    if (stream->in.spent != NULL) {
-        conn_memory_flush(conn_memory(&stream->front->session->conn));
-    }
-    if (stream->exchange != NULL && stream->exchange->is_tunnel &&
-        !stream->exchange->request_done) {
-        exchange_request_end(stream->exchange, NULL);
-    }
-}
-
-/* More, or less, than Content-Length promised. */
-static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
-{
-    const struct http_request *request = &stream->exchange->request;
-
-    return request->has_content_length &&
-           (stream->body_bytes > request->content_length ||
-            (is_end && stream->body_bytes < request->content_length));
-}
-
-/* Until the server takes it. All streams of the worker together have a bound, too. */
-static void keep(struct h2_stream *stream, struct span bytes)
-{
-    struct worker *worker = stream->front->session->worker;
-
-    if (worker->h2_waiting_bytes + bytes.len > WAITING_BYTES_MAX) {
-        exchange_refuse(stream->exchange, 503, false, "too_much_waits",
-                        "too many bodies wait for servers that do not take them",
-                        "see why the servers are slow");
-        return;
-    }
-    if (!byte_queue_add(&stream->in, bytes)) {
-        exchange_refuse(stream->exchange, 503, false, "out_of_memory",
-                        "there is no memory for the request's body", NULL);
-        return;
-    }
-    worker->h2_waiting_bytes += bytes.len;
-}
-
-static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
-                   void *user_data)
-{
-    struct front_h2 *front = user_data;
-    struct h2_stream *stream = find(h2, id);
-
-    (void)flags;
-    /* The connection's window is given back at once: one stream that waits must not hold up the
-     * others. What a stream may hold is bounded by its own. */
-    (void)nghttp2_session_consume_connection(h2, len);
-    if (stream == NULL) {
-        return 0;
-    }
-    stream->moved_in_us = front_h2_now(front);
-    stream->body_bytes += len;
-    if (stream->exchange == NULL) {
-        return 0; /* nobody wants it any more, and no window is opened for more of it */
-    }
-    if (length_is_wrong(stream, false)) {
-        return refuse(stream, H2_BAD_LENGTH_MISMATCH) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    if (stream->in.bytes != 0 || !may_feed(stream)) {
-        keep(stream, span_make(data, len));
-        return 0;
-    }
-    exchange_request_body(stream->exchange, span_make(data, len));
-    if (stream->exchange != NULL) {
-        consumed(stream, len);
-    }
-    return 0;
-}
-
-static bool end_of_input(struct h2_stream *stream)
-{
-    stream->is_in_ended = true;
-    if (stream->exchange == NULL) {
-        return true;
-    }
-    if (length_is_wrong(stream, true)) {
-        return refuse(stream, H2_BAD_LENGTH_MISMATCH);
-    }
-    front_h2_feed(stream);
-    return true;
-}
-
 static bool finish_trailers(struct h2_stream *stream, bool is_end)
 {
     enum h2_error error = is_end ? h2_trailers_finish(&stream->section) : H2_BAD_TRAILER;
 
     if (error != H2_OK) {
-        return refuse(stream, error);
+        return front_h2_refuse(stream, error);
     }
     stream->has_trailers = true;
-    return end_of_input(stream);
+    return front_h2_end_input(stream);
 }
 
 static bool on_headers_frame(struct h2_stream *stream, const nghttp2_frame *frame)
@@ -408,25 +145,6 @@ static bool on_headers_frame(struct h2_stream *stream, const nghttp2_frame *fram
     }
     return frame->headers.cat == NGHTTP2_HCAT_REQUEST ? finish_head(stream, is_end)
                                                       : finish_trailers(stream, is_end);
-}
-
-static bool on_data_frame(struct front_h2 *front, struct h2_stream *stream,
-                          const nghttp2_frame *frame)
-{
-    bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-
-    if (is_end) {
-        return stream == NULL || end_of_input(stream);
-    }
-    if (frame->hd.length > frame->data.padlen) {
-        return true;
-    }
-    /* Some clients begin each body with one; its request pays for that. */
-    if (stream != NULL && !stream->had_empty_data) {
-        stream->had_empty_data = true;
-        return true;
-    }
-    return front_h2_charge(front, H2_EVENT_EMPTY_DATA);
 }
 
 /* ---- frames ---- */
@@ -484,7 +202,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         goes_on = stream == NULL || on_headers_frame(stream, frame);
         break;
     case NGHTTP2_DATA:
-        goes_on = on_data_frame(front, stream, frame);
+        goes_on = front_h2_on_data_frame(front, stream, frame);
         break;
     case NGHTTP2_SETTINGS:
         if (has_overflown(front, &frame->settings)) {
@@ -511,7 +229,8 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         update_priority(front, frame->ext.payload);
         break;
     case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && front->is_draining) {
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+            !front_h2_answer_bdp(front, frame->ping.opaque_data) && front->is_draining) {
             front->is_last_named = true; /* front_h2.c sends the second GOAWAY */
         }
         break;
@@ -591,34 +310,6 @@ static int on_frame_not_sent(nghttp2_session *h2, const nghttp2_frame *frame, in
     return 0;
 }
 
-void front_h2_bury(struct h2_stream *stream)
-{
-    struct front_h2 *front = stream->front;
-
-    if (!stream->is_closed || stream->is_buried || stream->exchange != NULL) {
-        return;
-    }
-    stream->is_buried = true;
-    if (stream->is_wide) {
-        front->wide_streams--;
-    }
-    if (front->dry == stream) {
-        front->dry = NULL;
-    }
-    list_remove(&stream->yielding);
-    list_remove(&stream->woken);
-    list_remove(&stream->node);
-    list_push_back(&front->dead, &stream->node);
-    if (--front->stream_count == 0) {
-        if (!front->is_over && !front->is_terminated) {
-            session_set_idle(front->session, true);
-        }
-        front->idle_since_us = front_h2_now(front);
-        front_h2_arm(front);
-    }
-    front_h2_schedule(front);
-}
-
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user_data)
 {
     struct front_h2 *front = user_data;
@@ -637,14 +328,12 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
         return 0;
     }
     if (code == NGHTTP2_NO_ERROR && stream->is_in_ended) {
-        feed_rest(stream);
+        front_h2_feed_rest(stream);
     }
     front_h2_abandon(stream, "client_reset");
     front_h2_bury(stream);
     return 0;
 }
-
-/* ---- the session ---- */
 
 /* Unknown frames are ignored (RFC 9113 section 5.5), but not for free: without this nghttp2 would
  * skip them without a word. */
@@ -658,14 +347,14 @@ static int on_extension(nghttp2_session *h2, void **payload, const nghttp2_frame
     return NGHTTP2_ERR_CANCEL;
 }
 
-static nghttp2_session_callbacks *make_callbacks(void)
+nghttp2_session_callbacks *front_h2_callbacks(void)
 {
     nghttp2_session_callbacks *callbacks;
 
     CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, front_h2_on_data);
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, front_h2_on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
@@ -675,68 +364,4 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_extension);
     front_h2_set_data_callbacks(callbacks);
     return callbacks;
-}
-
-static void see_unknown_frames(nghttp2_option *option)
-{
-    for (int kind = NGHTTP2_ALTSVC; kind <= UINT8_MAX; kind++) {
-        if (kind != NGHTTP2_PRIORITY_UPDATE) {
-            nghttp2_option_set_user_recv_extension_type(option, (uint8_t)kind);
-        }
-    }
-}
-
-/* nghttp2 has limits of its own, which would answer before ours, and less clearly. What it holds of
- * answers that the client does not read stays limited. */
-static void leave_floods_to_the_budget(nghttp2_option *option)
-{
-    nghttp2_compat_max_continuations(option, SIZE_MAX);
-    nghttp2_compat_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
-    nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
-}
-
-static nghttp2_option *make_option(const struct limits_settings *limits)
-{
-    nghttp2_option *option;
-
-    CHECK(nghttp2_option_new(&option) == 0);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_closed_streams(option, 1);
-    /* h2_fields.c checks messages, so that each refusal is ours to name and to test. */
-    nghttp2_option_set_no_http_messaging(option, 1);
-    /* The gateway's own fields come on top of what a server may send. */
-    nghttp2_option_set_max_send_header_block_length(option,
-                                                    (size_t)limits->response_head * 2 + 65536);
-    leave_floods_to_the_budget(option);
-    see_unknown_frames(option);
-    nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
-    return option;
-}
-
-static void submit_settings(struct front_h2 *front, nghttp2_session *h2)
-{
-    const struct limits_settings *limits = &front_h2_settings(front)->limits;
-    const nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->head},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-
-    (void)nghttp2_submit_settings(h2, NGHTTP2_FLAG_NONE, entries, ARRAY_LEN(entries));
-    (void)nghttp2_session_set_local_window_size(h2, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
-}
-
-nghttp2_session *front_h2_session_new(struct front_h2 *front)
-{
-    nghttp2_session_callbacks *callbacks = make_callbacks();
-    nghttp2_option *option = make_option(&front_h2_settings(front)->limits);
-    nghttp2_session *h2;
-
-    CHECK(nghttp2_session_server_new2(&h2, callbacks, front, option) == 0);
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_option_del(option);
-    submit_settings(front, h2);
-    return h2;
 }

@@ -143,6 +143,9 @@ static void op_head(struct exchange *x, const struct http_response *response)
     stream->has_head = true;
     stream->is_out_ended = !has_body;
     stream->moved_out_us = front_h2_now(stream->front);
+    if (!has_body) {
+        front_h2_open_for_rest(stream);
+    }
     (void)nghttp2_submit_response(stream->front->h2, stream->id, head, count,
                                   has_body ? &provider : NULL);
     front_h2_schedule(stream->front);
@@ -267,6 +270,7 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
     if (trailers != NULL) {
         keep_trailers(stream, trailers);
     }
+    front_h2_open_for_rest(stream);
     stream->is_out_ended = true;
     resume(stream);
     front_h2_schedule(stream->front);

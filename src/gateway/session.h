@@ -77,7 +77,8 @@ struct session {
     struct passthrough *passthrough;
     struct client_identity *identity; /* NULL: not asked for yet, or none */
     uint64_t open_files;              /* of its exchanges */
-    struct list bound;                /* struct session_bound, newest first */
+    uint64_t h2_windows; /* what servers may send for it above the first windows of streams */
+    struct list bound;   /* struct session_bound, newest first */
     bool is_bound; /* its requests were authenticated by connection: see http/connection_auth.h */
 };
 

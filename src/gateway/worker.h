@@ -40,16 +40,17 @@ struct worker {
     uint64_t session_count;
     uint64_t exchange_count;
     struct in_hand in_hand;
-    uint64_t h2_waiting_bytes;  /* of clients' streams, that no server has taken yet */
-    uint64_t h2_held_bytes;     /* of responses, that no client has taken yet */
-    uint64_t open_files;        /* of exchanges */
-    uint64_t replay_bytes;      /* of bodies, kept in case they must be sent again */
-    struct upstream *upstreams; /* by backend->index */
-    struct list idle_sessions;  /* between requests; the longest so first */
-    size_t evicted_count;       /* of the sessions, those that are making room */
-    struct list backs;          /* all connections to backends, parked ones too */
-    uint64_t h2_windows;        /* what servers' streams may send above their first windows */
-    struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */
+    uint64_t h2_waiting_bytes;   /* of clients' streams, that no server has taken yet */
+    uint64_t h2_held_bytes;      /* of responses, that no client has taken yet */
+    uint64_t open_files;         /* of exchanges */
+    uint64_t replay_bytes;       /* of bodies, kept in case they must be sent again */
+    struct upstream *upstreams;  /* by backend->index */
+    struct list idle_sessions;   /* between requests; the longest so first */
+    size_t evicted_count;        /* of the sessions, those that are making room */
+    struct list backs;           /* all connections to backends, parked ones too */
+    uint64_t h2_windows;         /* what servers' streams may send above their first windows */
+    uint64_t h2_request_windows; /* what clients' streams may */
+    struct list h2_backs;        /* those that carry many requests at once: struct back_h2_conn */
     struct list free_exchanges;
     unsigned free_exchange_count;
     struct strbuf log;

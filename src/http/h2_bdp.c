@@ -34,3 +34,16 @@ void h2_bdp_answer(struct h2_bdp *bdp)
     bdp->window = bdp->window < bdp->max / 2 ? bdp->window * 2 : bdp->max;
     bdp->rare_bytes = bdp->window / 2;
 }
+
+uint32_t h2_window_growth(const struct h2_window *window, uint32_t pipe, uint64_t left)
+{
+    bool is_first = window->size < window->soon;
+    uint32_t step = is_first ? window->soon - window->size : window->size;
+
+    if (window->size >= pipe || window->waiting > window->size / 4 ||
+        window->taken < (is_first ? window->size / 4 : window->size)) {
+        return 0;
+    }
+    step = step < pipe - window->size ? step : pipe - window->size;
+    return step < left ? step : (uint32_t)left;
+}

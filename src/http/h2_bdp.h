@@ -32,4 +32,16 @@ void h2_bdp_init(struct h2_bdp *bdp, uint32_t window, uint32_t max);
 bool h2_bdp_data(struct h2_bdp *bdp, uint64_t bytes) MUST_CHECK;
 void h2_bdp_answer(struct h2_bdp *bdp);
 
+/* One stream's window: it grows towards what the pipe holds, but no more at a time than its reader
+ * has shown to take. */
+struct h2_window {
+    uint32_t size;
+    uint32_t soon;    /* what it has as soon as its reader has taken a quarter of the first one */
+    uint64_t taken;   /* by its reader, in all */
+    uint64_t waiting; /* has come, and the reader does not take it */
+};
+
+/* By how much it grows now; `left`: of the sums that it counts in. 0: not. */
+uint32_t h2_window_growth(const struct h2_window *window, uint32_t pipe, uint64_t left) MUST_CHECK;
+
 #endif

@@ -1,6 +1,7 @@
 """Responses that are whole before their request is: the rest of the request goes on to the server
 (RFC 9112 section 9.3); what is answered here needs no body, and says so at once."""
 
+import socket
 import subprocess
 import threading
 import time
@@ -11,7 +12,7 @@ pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
 from client import Connection, chunked, request_bytes
-from h2client import NO_ERROR, Client
+from h2client import DATA, END_STREAM, NO_ERROR, Client, frame
 from h2origin import H2Origin
 from origins import EchoOrigin, Origin
 from waiting import wait_until
@@ -296,6 +297,45 @@ def test_curl_uploads_12_mib_to_a_server_that_answers_first(start, folder):
     for options in ([], ["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"]):
         done = curl(*options, "-T", str(folder / "body"), f"http://127.0.0.1:{gateway.port}/")
         assert (done.returncode, done.stdout) == (0, "200"), done
+    origin.origin.close(check=False)
+
+
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+def test_curl_uploads_12_mib_over_h2_to_a_server_that_answers_first(start, folder, shop, kind):
+    """It reads nothing behind the response's end: the window for the rest is opened before."""
+    (folder / "body").write_bytes(b"x" * 12 * MIB)
+    origin = Early(kind)
+    gateway = start({"sites": [{"hosts": ["shop.example"], "tls": shop.settings(), "backend": "b"}],
+                     "backends": [{"name": "b", "servers": [origin.origin.address],
+                                   "protocol": kind}]})
+    for options in ([], ["-H", "Expect:"], ["-H", "Content-Length:"]):
+        done = curl("--http2", *options, "-k", "--resolve", f"shop.example:{gateway.port}:127.0.0.1",
+                    "-T", str(folder / "body"), f"https://shop.example:{gateway.port}/")
+        assert (done.returncode, done.stdout) == (0, "200"), done
+    origin.origin.close(check=False)
+
+
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+def test_h2_client_that_leaves_when_it_has_said_and_heard_all(start, kind):
+    """Nobody reads behind the response: the window for the rest comes before its end, and what was
+    sent reaches the server although the client has gone."""
+    origin = Early(kind)
+    origin.reads_on.clear()
+    gateway = start({"sites": [{"hosts": ["*"], "backend": "b"}],
+                     "backends": [{"name": "b", "servers": [origin.origin.address],
+                                   "protocol": kind}]})
+    with Client(gateway.address) as client:
+        stream = client.start(method="PUT", end=False,
+                              fields=[("content-length", str(8 * MIB))])
+        assert client.wait(stream).body == b"done"
+        assert client.h2.local_flow_control_window(stream) >= 8 * MIB
+        for _ in range(8 * MIB // 16384):
+            client.raw(frame(DATA, 0, stream, b"x" * 16384))
+        client.raw(frame(DATA, END_STREAM, stream))
+        client.sock.shutdown(socket.SHUT_WR)
+        origin.reads_on.set()
+        wait_until(lambda: origin.bodies)
+    assert bytes(origin.bodies[0]) == b"x" * 8 * MIB
     origin.origin.close(check=False)
 
 

@@ -45,6 +45,17 @@ CONNECTION = {
     "5.1 closed: HEADERS": (get(1), get(1), (CLOSED,)),
     "5.1 closed: HEADERS long ago":
         (b"".join(get(n) for n in range(1, 99, 2)), get(1), (CLOSED,)),
+    "5.1 closed: DATA": (get(1), frame(DATA, 0, 1, b"x"), (CLOSED,)),
+    "5.1 closed: empty DATA with END_STREAM": (get(1), frame(DATA, END_STREAM, 1), (CLOSED,)),
+    "5.1 closed by RST_STREAM: DATA":
+        (post(1) + frame(RST_STREAM, 0, 1, RESET) + frame(DATA, END_STREAM, 1, b"x"), (CLOSED,)),
+    "5.1 closed by RST_STREAM: DATA, later":
+        (post(1) + frame(RST_STREAM, 0, 1, RESET), frame(DATA, 0, 1, b"x"), (CLOSED,)),
+    "5.1.1 lower number: DATA": (get(5), frame(DATA, 0, 3, b"x"), (PROTOCOL, CLOSED)),
+    "5.3.1 PRIORITY that depends on itself, of an idle stream":
+        (frame(PRIORITY, 0, 1, SELF), (PROTOCOL,)),
+    "5.3.1 PRIORITY that depends on itself, exclusive":
+        (post(1) + frame(PRIORITY, 0, 1, b"\x80" + SELF[1:]), (PROTOCOL,)),
     "5.1 closed: CONTINUATION":
         (get(1), frame(CONTINUATION, END_HEADERS, 1, GET), (PROTOCOL, CLOSED)),
     "5.1.1 even number": (get(2), (PROTOCOL,)),
@@ -103,6 +114,8 @@ FINE = {
     "WINDOW_UPDATE on a closed stream": get(1) + frame(WINDOW_UPDATE, 0, 1, word(5)),
     "RST_STREAM on a closed stream": get(1) + frame(RST_STREAM, 0, 1, RESET),
     "a number passed over": get(5),
+    "PRIORITY that depends on others": post(1) + frame(PRIORITY, 0, 1, OTHER) + post(3) +
+        frame(PRIORITY, 0, 3, word(0x80000001) + b"\x10"),
     "unknown setting": frame(SETTINGS, 0, 0, b"\0\xff" + word(7)),
     "SETTINGS that make windows as large as they may be":
         post(1) + frame(WINDOW_UPDATE, 0, 1, word(2 ** 31 - 1 - 65535)) +

@@ -18,8 +18,8 @@ from waiting import wait_until
 MIB = 1024 * 1024
 STREAMS = 90
 BIG = 4 * MIB
-# Sanitizers take their share; servers' HTTP/2 streams begin with 128 KiB each, which may be held.
-GROWTH = 24 * MIB
+# Sanitizers take their share.
+GROWTH = 8 * MIB
 
 
 def big(connection):

@@ -67,6 +67,33 @@ static void a_short_pipe_keeps_its_window(void **state)
     assert_true(asked >= 10 && asked <= 60);
 }
 
+static uint32_t growth(uint32_t size, uint64_t taken, uint64_t waiting, uint32_t pipe,
+                       uint64_t left)
+{
+    struct h2_window window = {.size = size, .soon = 128 * KIB, .taken = taken, .waiting = waiting};
+
+    return h2_window_growth(&window, pipe, left);
+}
+
+static void a_window_grows_for_a_reader_that_takes_all(void **state)
+{
+    (void)state;
+    /* The first step is a quick one. */
+    assert_int_equal(growth(32 * KIB, 8 * KIB - 1, 0, MIB, MIB), 0);
+    assert_int_equal(growth(32 * KIB, 8 * KIB, 0, MIB, MIB), 96 * KIB);
+    assert_int_equal(growth(32 * KIB, 8 * KIB, 8 * KIB + 1, MIB, MIB), 0);
+    /* Then each doubles it, up to what the pipe holds. */
+    assert_int_equal(growth(128 * KIB, 128 * KIB - 1, 0, MIB, MIB), 0);
+    assert_int_equal(growth(128 * KIB, 128 * KIB, 0, MIB, MIB), 128 * KIB);
+    assert_int_equal(growth(128 * KIB, MIB, 32 * KIB + 1, MIB, MIB), 0);
+    assert_int_equal(growth(MIB - 1, 10 * MIB, 0, MIB, MIB), 1);
+    assert_int_equal(growth(MIB, 10 * MIB, 0, MIB, MIB), 0);
+    assert_int_equal(growth(2 * MIB, 10 * MIB, 0, MIB, MIB), 0);
+    /* No more than is left. */
+    assert_int_equal(growth(128 * KIB, MIB, 0, MIB, 5), 5);
+    assert_int_equal(growth(32 * KIB, MIB, 0, MIB, 0), 0);
+}
+
 static void codes_of_servers_are_passed_on_unless_untrue(void **state)
 {
     static const uint32_t same[] = {1, 2, 3, 5, 6, 8, 9, 11, 12, 99, UINT32_MAX};
@@ -86,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_short_answer_asks_nothing),
         cmocka_unit_test(a_long_pipe_is_filled_up_to_the_bound),
         cmocka_unit_test(a_short_pipe_keeps_its_window),
+        cmocka_unit_test(a_window_grows_for_a_reader_that_takes_all),
         cmocka_unit_test(codes_of_servers_are_passed_on_unless_untrue),
     };
 

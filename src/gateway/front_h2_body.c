@@ -1,0 +1,248 @@
+/* Requests' bodies: from DATA to the exchange, and how much of them a client may send ahead. */
+#include <string.h>
+
+#include "gateway/front_h2_internal.h"
+
+/* The PING that measures the pipe, to be told from the one of a drain. */
+static const uint8_t bdp_ping[8] = {'p', 'i', 'p', 'e'};
+
+/* What is left of what all streams of the connection, and of the worker, may have above their first
+ * windows. */
+static uint64_t room_to_grow(const struct front_h2 *front)
+{
+    const struct limits_settings *limits = &front_h2_settings(front)->limits;
+    uint64_t used = front->session->worker->h2_request_windows;
+    uint64_t of_worker = limits->request_windows > used ? limits->request_windows - used : 0;
+    uint64_t of_client =
+        limits->request_window > front->windows ? limits->request_window - front->windows : 0;
+
+    return of_worker < of_client ? of_worker : of_client;
+}
+
+static void widen(struct h2_stream *stream, uint32_t more)
+{
+    struct front_h2 *front = stream->front;
+
+    if (more != 0) {
+        front->windows += more;
+        front->session->worker->h2_request_windows += more;
+        stream->window += more;
+        (void)nghttp2_session_set_local_window_size(front->h2, NGHTTP2_FLAG_NONE, stream->id,
+                                                    (int32_t)stream->window);
+        front_h2_schedule(front);
+    }
+}
+
+void front_h2_forget_window(struct h2_stream *stream)
+{
+    uint32_t more = stream->window - STREAM_WINDOW;
+
+    stream->window = STREAM_WINDOW;
+    stream->front->windows -= more;
+    stream->front->session->worker->h2_request_windows -= more;
+}
+
+/* The bytes that can come before END_STREAM, as far as is known; what has come may not have been
+ * given back yet. */
+void front_h2_open_for_rest(struct h2_stream *stream)
+{
+    const struct exchange *x = stream->exchange;
+    const struct http_request *request = &x->request;
+    uint64_t left = front_h2_settings(stream->front)->limits.request_window;
+    uint64_t room = room_to_grow(stream->front);
+
+    if (x->back == NULL || x->request_done || stream->is_in_ended || x->is_tunnel) {
+        return;
+    }
+    if (request->has_content_length && request->content_length - stream->body_bytes < left) {
+        left = request->content_length - stream->body_bytes;
+        stream->is_open_for_all = left <= room;
+    }
+    widen(stream, (uint32_t)(left < room ? left : room));
+}
+
+bool front_h2_answer_bdp(struct front_h2 *front, const uint8_t opaque[8])
+{
+    if (memcmp(opaque, bdp_ping, sizeof(bdp_ping)) != 0) {
+        return false;
+    }
+    h2_bdp_answer(&front->bdp);
+    return true;
+}
+
+static void measure_pipe(struct front_h2 *front, size_t bytes)
+{
+    if (h2_bdp_data(&front->bdp, bytes)) {
+        (void)nghttp2_submit_ping(front->h2, NGHTTP2_FLAG_NONE, bdp_ping);
+        front->is_ack_free = true;
+        front_h2_schedule(front);
+    }
+}
+
+/* A server that takes what comes gets a window for a long, fat pipe. */
+static void consumed(struct h2_stream *stream, size_t bytes)
+{
+    struct front_h2 *front = stream->front;
+
+    if (stream->is_open_for_all) {
+        return;
+    }
+    stream->body_taken += bytes;
+    (void)nghttp2_session_consume_stream(front->h2, stream->id, bytes);
+    struct h2_window window = {.size = stream->window,
+                               .soon = STREAM_WINDOW,
+                               .taken = stream->body_taken,
+                               .waiting = stream->in.bytes};
+    widen(stream, h2_window_growth(&window, front->bdp.window, room_to_grow(front)));
+}
+
+static bool may_feed(const struct h2_stream *stream)
+{
+    const struct exchange *x = stream->exchange;
+
+    return x != NULL && stream->is_head_done && (!x->request.is_extended_connect || x->is_tunnel) &&
+           exchange_takes_body(x);
+}
+
+/* The request's end, unless it has been told (a request without a body is done when it begins). */
+static void end_request(struct h2_stream *stream)
+{
+    struct exchange *x = stream->exchange;
+
+    if (x != NULL && stream->is_in_ended && stream->in.bytes == 0 && !x->request_done &&
+        exchange_takes_body(x)) {
+        exchange_request_end(x, stream->has_trailers ? &stream->trailers : NULL);
+    }
+}
+
+void front_h2_feed(struct h2_stream *stream)
+{
+    struct front_h2 *front = stream->front;
+    bool has_spent = stream->in.bytes != 0;
+
+    while (stream->in.bytes != 0 && may_feed(stream)) {
+        struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
+        front->session->worker->h2_waiting_bytes -= bytes.len;
+        exchange_request_body(stream->exchange, bytes);
+        if (stream->exchange != NULL) {
+            consumed(stream, bytes.len);
+        }
+    }
+    if (has_spent) {
+        conn_memory_flush(conn_memory(&front->session->conn)); /* they may lie in the outbox */
+        byte_queue_release(&stream->in);
+    }
+    end_request(stream);
+}
+
+void front_h2_feed_rest(struct h2_stream *stream)
+{
+    while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
+        struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
+        stream->front->session->worker->h2_waiting_bytes -= bytes.len;
+        exchange_request_body(stream->exchange, bytes);
+    }
+    if (stream->in.spent != NULL) {
+        conn_memory_flush(conn_memory(&stream->front->session->conn));
+    }
+    if (stream->exchange != NULL && stream->exchange->is_tunnel &&
+        !stream->exchange->request_done) {
+        exchange_request_end(stream->exchange, NULL);
+    }
+}
+
+/* More, or less, than Content-Length promised. */
+static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
+{
+    const struct http_request *request = &stream->exchange->request;
+
+    return request->has_content_length &&
+           (stream->body_bytes > request->content_length ||
+            (is_end && stream->body_bytes < request->content_length));
+}
+
+/* Until the server takes it. All streams of the worker together have a bound, too. */
+static void keep(struct h2_stream *stream, struct span bytes)
+{
+    struct worker *worker = stream->front->session->worker;
+
+    if (worker->h2_waiting_bytes + bytes.len > WAITING_BYTES_MAX) {
+        exchange_refuse(stream->exchange, 503, false, "too_much_waits",
+                        "too many bodies wait for servers that do not take them",
+                        "see why the servers are slow");
+        return;
+    }
+    if (!byte_queue_add(&stream->in, bytes)) {
+        exchange_refuse(stream->exchange, 503, false, "out_of_memory",
+                        "there is no memory for the request's body", NULL);
+        return;
+    }
+    worker->h2_waiting_bytes += bytes.len;
+}
+
+int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,
+                     size_t len, void *user_data)
+{
+    struct front_h2 *front = user_data;
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(h2, id);
+
+    (void)flags;
+    /* The connection's window is given back at once: one stream that waits must not hold up the
+     * others. What a stream may hold is bounded by its own. */
+    (void)nghttp2_session_consume_connection(h2, len);
+    if (stream == NULL) {
+        return 0;
+    }
+    if (!stream->is_open_for_all) {
+        measure_pipe(front, len);
+    }
+    stream->moved_in_us = front_h2_now(front);
+    stream->body_bytes += len;
+    if (stream->exchange == NULL) {
+        return 0; /* nobody wants it any more, and no window is opened for more of it */
+    }
+    if (length_is_wrong(stream, false)) {
+        return front_h2_refuse(stream, H2_BAD_LENGTH_MISMATCH) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (stream->in.bytes != 0 || !may_feed(stream)) {
+        keep(stream, span_make(data, len));
+        return 0;
+    }
+    exchange_request_body(stream->exchange, span_make(data, len));
+    if (stream->exchange != NULL) {
+        consumed(stream, len);
+    }
+    return 0;
+}
+
+bool front_h2_end_input(struct h2_stream *stream)
+{
+    stream->is_in_ended = true;
+    if (stream->exchange == NULL) {
+        return true;
+    }
+    if (length_is_wrong(stream, true)) {
+        return front_h2_refuse(stream, H2_BAD_LENGTH_MISMATCH);
+    }
+    front_h2_feed(stream);
+    return true;
+}
+
+bool front_h2_on_data_frame(struct front_h2 *front, struct h2_stream *stream,
+                            const nghttp2_frame *frame)
+{
+    bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+    if (is_end) {
+        return stream == NULL || front_h2_end_input(stream);
+    }
+    if (frame->hd.length > frame->data.padlen) {
+        return true;
+    }
+    /* Some clients begin each body with one; its request pays for that. */
+    if (stream != NULL && !stream->had_empty_data) {
+        stream->had_empty_data = true;
+        return true;
+    }
+    return front_h2_charge(front, H2_EVENT_EMPTY_DATA);
+}
