@@ -75,6 +75,11 @@ def finished(number, then):
     return open_stream(1, False) + frame(RST_STREAM, 0, 1, b"\0\0\0\x08") if number == 0 else then
 
 
+def reset(number, then):
+    """The same of one that the gateway has reset, for a malformed head."""
+    return frame(HEADERS, END_HEADERS, 1, b"\x82") if number == 0 else then
+
+
 def continuation(number):
     return frame(HEADERS, 0, 1, b"\x82") if number == 0 else frame(CONTINUATION, 0, 1, b"") * 100
 
@@ -106,14 +111,15 @@ FLOODS = {
     "unknown frames": lambda _: frame(0x77, 0, 0, b"x") * 100,
     "late HEADERS": lambda n: finished(n, open_stream(1) * 100),
     "late empty HEADERS": lambda n: finished(n, frame(HEADERS, END_HEADERS, 1) * 100),
-    "late DATA": lambda n: finished(n, frame(DATA, 0, 1) * 50000),
+    "late DATA": lambda n: reset(n, frame(DATA, 0, 1) * 50000),
+    "DATA after the end": lambda n: finished(n, frame(DATA, 0, 1) * 100),
     "resets of a stream that has gone":
         lambda n: finished(n, frame(RST_STREAM, 0, 1, b"\0\0\0\x08") * 100),
     "many SETTINGS in one": lambda _: frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64" * 100),
 }
 # Each of these would be an error of its own, whatever their number: the first one ends it.
 ERRORS = ("window updates of zero", "SETTINGS acknowledgements", "late HEADERS",
-          "late empty HEADERS")
+          "late empty HEADERS", "DATA after the end")
 NAMES = {
     "rapid reset": "h2_reset_flood", "malformed requests": "h2_malformed_flood",
     "window overflows": "h2_malformed_flood",
