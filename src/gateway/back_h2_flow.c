@@ -125,8 +125,8 @@ static uint64_t room_to_grow(const struct back_h2 *back)
     const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
     uint64_t pipe = back->c->bdp.window;
     uint64_t of_worker = less(limits->response_windows, back->worker->h2_windows);
-    uint64_t of_client = less(pipe > limits->held ? pipe : limits->held,
-                              back->exchange->session->h2_windows);
+    uint64_t of_client =
+        less(pipe > limits->held ? pipe : limits->held, back->exchange->session->h2_windows);
 
     return of_worker < of_client ? of_worker : of_client;
 }

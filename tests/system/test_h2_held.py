@@ -199,11 +199,9 @@ def test_a_small_response_beside_big_ones(gateway):
         assert not any(client.streams[n].is_ended for n in bigs)
 
 
-def test_equal_streams_have_equal_shares(start, folder):
-    """Of files, which are always ready to be read."""
-    folder.chmod(0o755)
-    (folder / "huge").write_bytes(bytes(4 * BIG))
-    gateway = start({"sites": [{"hosts": ["*"], "files": {"root": str(folder)}}]})
+@pytest.mark.parametrize("gateway", ["files", "h2c"], indirect=True)
+def test_equal_streams_have_equal_shares(gateway):
+    """Of files, which are always ready to be read, and of a server that gives its streams turns."""
     with Client(gateway.address, window=2 ** 31 - 1, receive_buffer=65536, keeps_bodies=False,
                 acks=False) as client:
         client.h2.increment_flow_control_window(2 ** 31 - 1 - 65535)
