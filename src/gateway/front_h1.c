@@ -4,276 +4,13 @@
 #include <stdlib.h>
 
 #include "gateway/front_h1_internal.h"
-#include "gateway/head_limits.h"
 #include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
 
-static const struct front_ops ops;
 static const struct front_type type;
 
 static void pump(struct front_h1 *front);
-
-static struct front_h1 *of(struct front *base)
-{
-    return CONTAINER_OF(base, struct front_h1, base);
-}
-
-static const struct settings *settings_of(const struct front_h1 *front)
-{
-    return front->session->snapshot->settings;
-}
-
-static struct h1_limits limits_of(const struct front_h1 *front)
-{
-    return head_limits_h1(&settings_of(front)->limits, HEAD_OF_REQUEST);
-}
-
-static void set_timer(struct front_h1 *front, uint64_t ms)
-{
-    timer_set_ms(front->session->worker->loop, &front->session->timer, ms);
-}
-
-/* ---- the request ---- */
-
-static void enter_idle(struct front_h1 *front)
-{
-    front->state = FRONT_IDLE;
-    session_set_idle(front->session, front->was_used);
-    front->scanned = 0;
-    front->saved_is_stuck = false;
-    set_timer(front, settings_of(front)->timeouts.keep_alive_ms);
-}
-
-static void enter_body(struct front_h1 *front)
-{
-    front->state = FRONT_BODY;
-    front->moved_at_timer = front->session->conn.bytes_in;
-    front->was_held = false;
-    set_timer(front, exchange_idle_of_client(front->exchange).ms);
-}
-
-/* The client was told that the connection goes on, and this is all that stands between. */
-static void enter_skip(struct front_h1 *front)
-{
-    front->state = FRONT_SKIP;
-    set_timer(front, settings_of(front)->timeouts.body_ms);
-}
-
-static void enter_wait(struct front_h1 *front)
-{
-    front->state = FRONT_WAIT;
-    timer_clear(&front->session->timer);
-}
-
-static struct exchange *new_exchange(struct front_h1 *front)
-{
-    struct exchange *x = exchange_create(front->session, &ops, front);
-
-    x->started_us = front->head_began_us;
-    front->exchange = x;
-    front->was_used = true;
-    front->keep_alive = false;
-    return x;
-}
-
-/* Answers what never became a request, and closes. `head` is what came of it; `refused` the part
- * that it is refused for, if any. */
-static void refuse(struct front_h1 *front, enum h1_error error, struct span head,
-                   struct span refused)
-{
-    struct exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
-    const char *detail = h1_error_detail(error, head, refused, &x->arena);
-
-    front->state = FRONT_WAIT;
-    x->is_malformed = true;
-    h1_glimpse(head, &x->arena, &x->request);
-    exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
-                    head_limits_mend_h1(error, HEAD_OF_REQUEST));
-}
-
-/* What was read and is not used yet. */
-static struct span saved_bytes(const struct front_h1 *front)
-{
-    return front->saved != NULL
-               ? span_make(front->saved + front->saved_at, front->saved_len - front->saved_at)
-               : span_make(NULL, 0);
-}
-
-/* A request whose head does not come whole. */
-static struct exchange *new_half_exchange(struct front_h1 *front)
-{
-    struct exchange *x = new_exchange(front);
-
-    h1_glimpse(saved_bytes(front), &x->arena, &x->request);
-    return x;
-}
-
-static void start_request(struct front_h1 *front, struct exchange *x)
-{
-    const struct http_request *request = &x->request;
-
-    front->keep_alive = request->keep_alive;
-    front->framing = request->framing;
-    switch (request->framing) {
-    case HTTP_FRAMING_NONE:
-    case HTTP_FRAMING_CLOSE: /* responses only */
-        x->request_done = true;
-        enter_wait(front);
-        break;
-    case HTTP_FRAMING_LENGTH:
-        front->body_left = request->content_length;
-        enter_body(front);
-        break;
-    case HTTP_FRAMING_CHUNKED:
-        h1_chunked_init(&front->chunked);
-        enter_body(front);
-        break;
-    }
-    exchange_begin(x);
-}
-
-/* No byte is wrong where there are only too many. */
-static bool is_limit(enum h1_error error)
-{
-    return error == H1_HEAD_TOO_LARGE || error == H1_TARGET_TOO_LONG;
-}
-
-/* Each of these says how many of the bytes it has used. */
-
-static size_t take_head(struct front_h1 *front, struct span in)
-{
-    struct h1_limits limits = limits_of(front);
-    enum h1_error error;
-    size_t start;
-    size_t len;
-
-    if (front->state == FRONT_IDLE) {
-        front->state = FRONT_HEAD;
-        session_set_idle(front->session, false);
-        front->has_head_deadline = false;
-        front->head_began_us = loop_now_us(front->session->worker->loop);
-    }
-    switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
-    case H1_HEAD_MORE:
-        /* Counted from the first byte: dripping bytes do not move it. */
-        if (!front->has_head_deadline) {
-            front->has_head_deadline = true;
-            set_timer(front, settings_of(front)->timeouts.head_ms);
-        }
-        front->saved_is_stuck = true;
-        return 0;
-    case H1_HEAD_BAD:
-        in = span_skip(in, start);
-        refuse(front, error, in,
-               span_cut(span_skip(in, front->scanned - start), is_limit(error) ? 0 : 1));
-        return start + in.len;
-    case H1_HEAD_COMPLETE:
-        break;
-    }
-    front->scanned = 0;
-    front->saved_is_stuck = false;
-    struct exchange *x = new_exchange(front);
-    struct span head = arena_copy(&x->arena, span_make(in.ptr + start, len));
-    error = h1_parse_request(head, &limits, &x->arena, &x->request);
-    if (error != H1_OK) {
-        refuse(front, error, head, x->request.refused);
-        return in.len;
-    }
-    start_request(front, x);
-    return start + len;
-}
-
-static void end_request(struct front_h1 *front, struct http_fields *trailers)
-{
-    enter_wait(front);
-    exchange_request_end(front->exchange, trailers);
-}
-
-static size_t take_length(struct front_h1 *front, struct span in)
-{
-    size_t n = front->body_left < in.len ? (size_t)front->body_left : in.len;
-
-    front->body_left -= n;
-    exchange_request_body(front->exchange, span_head(in, n));
-    if (front->state == FRONT_BODY && front->body_left == 0) {
-        end_request(front, NULL);
-    }
-    return n;
-}
-
-static size_t take_rest(struct front_h1 *front, struct span in)
-{
-    size_t n = front->body_left < in.len ? (size_t)front->body_left : in.len;
-
-    front->body_left -= n;
-    if (front->body_left != 0) {
-        return n;
-    }
-    if (front->is_draining || front->session->worker->is_draining) {
-        front->state = FRONT_ENDING;
-        session_finish(front->session, true);
-    } else {
-        enter_idle(front);
-    }
-    return n;
-}
-
-static size_t take_chunked(struct front_h1 *front, struct span in)
-{
-    struct h1_limits limits = limits_of(front);
-    struct http_fields trailers = {0};
-    size_t total = 0;
-
-    while (front->state == FRONT_BODY) {
-        struct exchange *x = front->exchange;
-        enum h1_error error;
-        struct span data;
-        size_t used;
-        enum h1_chunked_result result =
-            h1_chunked_decode(&front->chunked, span_skip(in, total), &limits, &x->arena, &used,
-                              &data, &trailers, &error);
-        total += used;
-        if (result == H1_CHUNKED_DATA) {
-            exchange_request_body(x, data);
-            continue;
-        }
-        if (result == H1_CHUNKED_BAD) {
-            front->state = FRONT_WAIT;
-            x->is_malformed = true;
-            exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
-                            h1_chunked_detail(&front->chunked, error, &x->arena),
-                            head_limits_mend_h1(error, HEAD_OF_REQUEST));
-            return in.len;
-        }
-        if (result == H1_CHUNKED_END) {
-            end_request(front, &trailers);
-        }
-        break;
-    }
-    return total;
-}
-
-static size_t take(struct front_h1 *front, struct span in)
-{
-    switch (front->state) {
-    case FRONT_IDLE:
-    case FRONT_HEAD:
-        return take_head(front, in);
-    case FRONT_BODY:
-        return front->framing == HTTP_FRAMING_LENGTH ? take_length(front, in)
-                                                     : take_chunked(front, in);
-    case FRONT_SKIP:
-        return take_rest(front, in);
-    case FRONT_TUNNEL:
-        exchange_request_body(front->exchange, in);
-        return in.len;
-    case FRONT_WAIT:
-    case FRONT_ENDING:
-        break;
-    }
-    return 0;
-}
 
 /* ---- the bytes ---- */
 
@@ -317,7 +54,7 @@ static void drop_saved(struct front_h1 *front)
 /* Gives what was saved to the parsers. */
 static void use_saved(struct front_h1 *front)
 {
-    size_t used = take(front, saved_bytes(front));
+    size_t used = front_h1_take(front, front_h1_saved_bytes(front));
 
     front->saved_at += (uint32_t)used;
     if (front->saved_at == front->saved_len) {
@@ -339,7 +76,7 @@ static void use_read(struct front_h1 *front, struct span bytes)
         return;
     }
     while (bytes.len != 0 && wants_bytes(front)) {
-        size_t used = take(front, bytes);
+        size_t used = front_h1_take(front, bytes);
         bytes = span_skip(bytes, used);
         if (used == 0) {
             break;
@@ -378,7 +115,7 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         return;
     }
     if (front->state == FRONT_HEAD) {
-        struct exchange *x = new_half_exchange(front);
+        struct exchange *x = front_h1_new_half_exchange(front);
         front->state = FRONT_WAIT;
         x->trouble.detail = session->conn.error == EPROTO
                                 ? NULL /* the connection's own line says it */
@@ -444,7 +181,7 @@ static bool run_relay(struct front_h1 *front)
         loop_defer(front->session->worker->loop, &front->again);
         break;
     case RELAY_LIMIT:
-        end_request(front, NULL);
+        front_h1_end_request(front, NULL);
         break;
     case RELAY_EOF:
         on_end(front, CONN_EOF);
@@ -530,7 +267,7 @@ static bool is_waiting(const struct front_h1 *front)
 static void on_readable(struct conn *conn)
 {
     struct session *session = conn->owner;
-    struct front_h1 *front = of(session->front);
+    struct front_h1 *front = front_h1_of(session->front);
 
     if (conn->is_reset && is_waiting(front)) {
         front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
@@ -542,7 +279,7 @@ static void on_readable(struct conn *conn)
 static void on_writable(struct conn *conn)
 {
     struct session *session = conn->owner;
-    struct front_h1 *front = of(session->front);
+    struct front_h1 *front = front_h1_of(session->front);
 
     if (conn_write_failed(conn)) {
         front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
@@ -590,9 +327,9 @@ static void op_done(struct exchange *x, bool is_broken)
         return;
     }
     if (x->request_done || front->body_left == 0) {
-        enter_idle(front);
+        front_h1_enter_idle(front);
     } else {
-        enter_skip(front);
+        front_h1_enter_skip(front);
     }
     if (front->saved_len != 0 || conn_can_read(&session->conn)) {
         pump(front);
@@ -605,7 +342,7 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
 
     front->state = FRONT_TUNNEL;
     timer_clear(&front->session->timer);
-    *rest = saved_bytes(front);
+    *rest = front_h1_saved_bytes(front);
     return &front->session->conn;
 }
 
@@ -628,7 +365,7 @@ static struct conn *op_raw(struct exchange *x)
     return front->response_framing != HTTP_FRAMING_CHUNKED && conn_is_plain(conn) ? conn : NULL;
 }
 
-static const struct front_ops ops = {
+const struct front_ops front_h1_ops = {
     .interim = front_h1_write_interim,
     .head = front_h1_write_head,
     .body = front_h1_write_body,
@@ -649,7 +386,7 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
     struct exchange *x = front->exchange;
 
     if (x == NULL) {
-        x = new_half_exchange(front);
+        x = front_h1_new_half_exchange(front);
     }
     front->state = FRONT_WAIT;
     exchange_refuse(x, 408, true, reason, detail, mend);
@@ -666,7 +403,7 @@ static void body_is_late(struct front_h1 *front)
 
 static void type_on_timer(struct front *base)
 {
-    struct front_h1 *front = of(base);
+    struct front_h1 *front = front_h1_of(base);
     struct session *session = front->session;
 
     if (conn_pending(&session->conn) != 0 || session->conn.is_splice_blocked) {
@@ -700,7 +437,7 @@ static void type_on_timer(struct front *base)
         break;
     case FRONT_BODY:
         if (front_h1_body_comes(front)) {
-            enter_body(front);
+            front_h1_enter_body(front);
             break;
         }
         body_is_late(front);
@@ -716,7 +453,7 @@ static void type_on_timer(struct front *base)
 
 static void type_evict(struct front *base)
 {
-    struct front_h1 *front = of(base);
+    struct front_h1 *front = front_h1_of(base);
 
     front->state = FRONT_ENDING;
     session_finish(front->session, false);
@@ -724,14 +461,14 @@ static void type_evict(struct front *base)
 
 static void type_drain(struct front *base)
 {
-    struct front_h1 *front = of(base);
+    struct front_h1 *front = front_h1_of(base);
 
     front->is_draining = true;
     if (!is_idle(front)) {
         return;
     }
     if (!front->was_used) {
-        set_timer(front, SESSION_DRAIN_FIRST_BYTE_MS);
+        front_h1_set_timer(front, SESSION_DRAIN_FIRST_BYTE_MS);
         return;
     }
     front->state = FRONT_ENDING;
@@ -754,11 +491,11 @@ struct front *front_h1_create(struct session *session)
 
 static void type_start(struct front *base, struct span bytes)
 {
-    struct front_h1 *front = of(base);
+    struct front_h1 *front = front_h1_of(base);
 
-    enter_idle(front);
+    front_h1_enter_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
-    set_timer(front, settings_of(front)->timeouts.first_byte_ms);
+    front_h1_set_timer(front, front_h1_settings(front)->timeouts.first_byte_ms);
     if (front->session->worker->is_draining) {
         type_drain(base); /* it was in its handshake when the others were told */
     }
@@ -783,7 +520,7 @@ static void on_free(struct deferred *deferred)
 /* Its own functions may be on the stack: the memory goes at the end of the turn. */
 static void type_destroy(struct front *base)
 {
-    struct front_h1 *front = of(base);
+    struct front_h1 *front = front_h1_of(base);
     struct loop *loop = front->session->worker->loop;
 
     front->state = FRONT_ENDING;

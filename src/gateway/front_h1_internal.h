@@ -1,5 +1,6 @@
-/* What front_h1.c (reading requests) and front_h1_write.c (writing responses) share. Not for
- * others. */
+/* What the parts of an HTTP/1.1 front share: front_h1.c (its life), front_h1_request.c (reading
+ * requests), front_h1_write.c (writing responses) and front_h1_end.c (who leaves). Not for others.
+ */
 #ifndef TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
 #define TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
 
@@ -48,7 +49,36 @@ struct front_h1 {
     struct deferred again;
 };
 
+static inline struct front_h1 *front_h1_of(struct front *base)
+{
+    return CONTAINER_OF(base, struct front_h1, base);
+}
+
+static inline const struct settings *front_h1_settings(const struct front_h1 *front)
+{
+    return front->session->snapshot->settings;
+}
+
+static inline void front_h1_set_timer(struct front_h1 *front, uint64_t ms)
+{
+    timer_set_ms(front->session->worker->loop, &front->session->timer, ms);
+}
+
+/* ---- front_h1_request.c ---- */
+/* Takes what it can of the bytes for the request under way; returns how many were used. */
+size_t front_h1_take(struct front_h1 *front, struct span in);
+/* What was read and not used yet. */
+struct span front_h1_saved_bytes(const struct front_h1 *front);
+/* For a request that was cut off, or too slow: with what its head says so far. */
+struct exchange *front_h1_new_half_exchange(struct front_h1 *front);
+/* Its last byte has come. */
+void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers);
+void front_h1_enter_idle(struct front_h1 *front);
+void front_h1_enter_body(struct front_h1 *front);
+void front_h1_enter_skip(struct front_h1 *front);
+
 /* ---- front_h1.c ---- */
+extern const struct front_ops front_h1_ops;
 void front_h1_save(struct front_h1 *front, struct span bytes);
 
 /* ---- front_h1_end.c ---- */
