@@ -44,7 +44,7 @@ def test_a_warning_at_each_mark(start, ca, folder):
 def test_all_certificates_are_listed(start, ca, folder):
     store = folder / "store"
     store.mkdir(mode=0o755)
-    put(store, "b", ca.server("b.example", days=(-1, 400)))
+    put(store, "b", ca.server("b.example", days=(-1, 400.5)))
     put(folder, "a", ca.server("a.example", days=(-1, 90.5)))
     own = ca.client("gateway", days=(-9, -1.5))
     socket = folder / "control.sock"
@@ -59,7 +59,7 @@ def test_all_certificates_are_listed(start, ca, folder):
     assert done.returncode == 0 and len(lines) == 3, done.stdout + done.stderr
     assert "ended 1 days ago" in lines[0] and str(own.crt) in lines[0]
     assert "90 days left" in lines[1] and "site shop" in lines[1] and "a.example" in lines[1]
-    assert "399 days left" in lines[2] and f"{store}/b.crt" in lines[2]
+    assert "400 days left" in lines[2] and f"{store}/b.crt" in lines[2]
     listed = json.loads(command("status", "--certificates", "--json", "--socket",
                                 str(socket)).stdout)
     assert listed["total"] == 3
