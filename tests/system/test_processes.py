@@ -367,6 +367,14 @@ def test_port_in_use_is_said(folder):
         assert str(port) in text and "in use" in text
 
 
+def has_answered(address):
+    try:
+        fetch(address)
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def running_with(folder, redirections="", config=None, variables=None, **options):
     """A gateway on a Unix socket whose standard descriptors or environment are not the usual ones;
@@ -379,7 +387,8 @@ def running_with(folder, redirections="", config=None, variables=None, **options
     with subprocess.Popen(["/bin/sh", "-c", line], env=environment(**(variables or {})),
                           **options) as process:
         try:
-            wait_until(path.exists, 20)
+            # Its socket is there before it listens, and before signals are heard.
+            wait_until(lambda: has_answered(str(path)), 20)
             yield process, str(path)
         finally:
             process.kill()
