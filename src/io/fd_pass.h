@@ -1,4 +1,4 @@
-/* One byte with a descriptor beside it, over a Unix stream socket between two of our processes. */
+/* Bytes with a descriptor beside them, over a Unix socket between two of our processes. */
 #ifndef TIDEGATE_IO_FD_PASS_H
 #define TIDEGATE_IO_FD_PASS_H
 
@@ -8,11 +8,11 @@
 
 #include "base/check.h"
 
-/* Never waits; the caller keeps the descriptor. False with errno set. */
-bool fd_pass_send(int sock, char byte, int fd) MUST_CHECK;
+/* Neither waits. fd -1: the bytes alone; the caller keeps the descriptor. False with errno set. */
+bool fd_pass_send(int sock, const void *bytes, size_t len, int fd) MUST_CHECK;
 /* As recv: bytes, 0 at the end, -1 with errno set. *fd is the descriptor that came with the last of
- * these bytes, which is the caller's now; -1: none. A byte with a descriptor is the last of a call
- * (unix(7): ancillary data is a barrier). */
-ssize_t fd_pass_receive(int sock, char *bytes, size_t size, int *fd) MUST_CHECK;
+ * these bytes, which is the caller's now, close-on-exec; -1: none. On a stream, bytes that came
+ * with a descriptor are the last of a call (unix(7): ancillary data is a barrier). */
+ssize_t fd_pass_receive(int sock, void *bytes, size_t size, int *fd) MUST_CHECK;
 
 #endif

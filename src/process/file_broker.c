@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/fd_pass.h"
 #include "tls/file_opener.h"
 
 /* How long the gateway waits for the supervisor, which has little else to do. */
@@ -73,27 +74,6 @@ static int open_checked(const char *path, struct stat *st)
     return fd;
 }
 
-static void send_answer(int to, struct file_answer *answer, int fd)
-{
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec part = {answer, sizeof(*answer)};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    }
-    /* A gateway that does not read its answers goes without. */
-    (void)sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static void answer(const struct file_broker *broker, const struct file_request *request)
 {
     struct file_answer reply = {.number = request->number, .error = EACCES};
@@ -107,7 +87,8 @@ static void answer(const struct file_broker *broker, const struct file_request *
                            : (fd = open_checked(request->path, &reply.st)) >= 0;
         reply.error = is_done ? 0 : errno;
     }
-    send_answer(broker->fd, &reply, fd);
+    /* A gateway that does not read its answers goes without. */
+    (void)!fd_pass_send(broker->fd, &reply, sizeof(reply), fd);
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -136,47 +117,25 @@ static struct {
     uint32_t number;
 } asker = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The descriptor that came with a message; -1: none. */
-static int descriptor_of(struct msghdr *message)
-{
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd = -1;
-
-    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-        memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    }
-    return fd;
-}
-
 /* The answer to this question; one to a question that was given up is passed over. */
 static bool receive(uint32_t number, struct file_answer *reply, int *fd)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    struct pollfd ready = {.fd = asker.fd, .events = POLLIN};
 
-    for (;;) {
-        struct pollfd ready = {.fd = asker.fd, .events = POLLIN};
-        struct iovec part = {reply, sizeof(*reply)};
-        struct msghdr message = {.msg_iov = &part,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = sizeof(control.bytes)};
-        if (poll(&ready, 1, ANSWER_MS) <= 0 ||
-            recvmsg(asker.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) !=
-                (ssize_t)sizeof(*reply)) {
-            return false;
-        }
-        *fd = descriptor_of(&message);
-        if (reply->number == number) {
+    while (poll(&ready, 1, ANSWER_MS) > 0) {
+        ssize_t got = fd_pass_receive(asker.fd, reply, sizeof(*reply), fd);
+        if (got == (ssize_t)sizeof(*reply) && reply->number == number) {
             return true;
         }
         if (*fd >= 0) {
             (void)close(*fd);
+            *fd = -1;
+        }
+        if (got != (ssize_t)sizeof(*reply)) {
+            return false;
         }
     }
+    return false;
 }
 
 static bool ask(enum file_question question, const char *path, struct file_answer *reply, int *fd)

@@ -247,6 +247,7 @@ static void send_command(const struct supervisor *s, enum supervisor_command com
  * gateway that is started later goes on with the new file, too. */
 static void reopen_logs(struct supervisor *s)
 {
+    const char command = SUPERVISOR_REOPEN_LOGS;
     struct log_writer *log = s->snapshot->access_log;
     struct error error;
     int fd;
@@ -261,7 +262,7 @@ static void reopen_logs(struct supervisor *s)
         return;
     }
     log_info("reopening the logs");
-    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, SUPERVISOR_REOPEN_LOGS, fd)) {
+    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, &command, 1, fd)) {
         log_warn("the gateway goes on with the old log file: %s; send the signal again",
                  strerror(errno));
     }
