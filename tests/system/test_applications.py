@@ -16,7 +16,7 @@ from waiting import wait_until
 pytestmark = [pytest.mark.skipif(find(program) is None, reason=f"{program} is not installed")
               for program in ("apache2", "litmus", "svn", "git")]
 
-SUITES = {"basic": 16, "copymove": 13, "props": 30, "locks": 41}
+SUITES = ["basic", "copymove", "props", "locks"]
 
 
 @pytest.fixture(name="local", scope="module")
@@ -61,19 +61,27 @@ def _plain(start_for_module, apache):
     yield gateway
 
 
-def assert_litmus(url, folder):
+def litmus(url, folder):
+    """How many tests of each suite there are, all of which pass; other versions have others."""
     said = run("litmus", url + "/", cwd=folder, TESTS=" ".join(SUITES))
-    for suite, count in SUITES.items():
-        found = re.search(rf"summary for `{suite}': of (\d+) tests run: (\d+) passed, (\d+) failed", said)
-        assert found and found.groups() == (str(count), str(count), "0"), said
+    found = re.findall(r"summary for `(\w+)': of (\d+) tests run: (\d+) passed, 0 failed", said)
+    assert [suite for suite, _, _ in found] == SUITES, said
+    assert all(total == passed for _, total, passed in found), said
+    return found
 
 
-def test_webdav_by_litmus(gate, folder):
-    assert_litmus(gate.url, folder)
+@pytest.fixture(name="direct", scope="module")
+def _direct(apache):
+    folder = new_folder()
+    return litmus(f"http://localhost:{apache.plain[1]}", folder)
 
 
-def test_webdav_by_litmus_without_tls(plain, folder):
-    assert_litmus(plain.url, folder)
+def test_webdav_by_litmus(gate, direct, folder):
+    assert litmus(gate.url, folder) == direct
+
+
+def test_webdav_by_litmus_without_tls(plain, direct, folder):
+    assert litmus(plain.url, folder) == direct
 
 
 def svn(folder, ca, *args):
