@@ -39,7 +39,7 @@ static void on_free(struct deferred *deferred)
 
 static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
 {
-    struct loop *loop = back->worker->loop;
+    struct loop *loop = back->worker->core.loop;
 
     if (back->state == BACK_CLOSED) {
         return;
@@ -97,7 +97,7 @@ struct back_h1 *back_h1_create(struct worker *worker, const struct backend *back
     back->worker = worker;
     back->upstream = worker_upstream(worker, backend);
     back->conn.watch.fd = -1;
-    back->conn.loop = worker->loop;
+    back->conn.loop = worker->core.loop;
     back_h1_rest_init(back);
     list_push_back(&worker->backs, &back->node);
     timer_init(&back->timer, on_idle_timer);
@@ -124,7 +124,7 @@ static void end_gently(struct back_h1 *back)
 {
     back->state = BACK_ENDING;
     conn_finish_to_close(&back->conn);
-    timer_set_ms(back->worker->loop, &back->timer,
+    timer_set_ms(back->worker->core.loop, &back->timer,
                  back->worker->snapshot->settings->timeouts.send_ms);
 }
 
@@ -138,10 +138,11 @@ static void op_release(struct back *base, bool reusable)
                     (back->state == BACK_TUNNEL && reusable);
 
     back->exchange = NULL;
-    relay_reset(&back->relay, back->worker->loop);
+    relay_reset(&back->relay, back->worker->core.loop);
     if (reusable && session != NULL && back_h1_park(back, session)) {
         back->state = BACK_IDLE;
-        timer_set_ms(back->worker->loop, &back->timer, back->upstream->backend->idle_timeout_ms);
+        timer_set_ms(back->worker->core.loop, &back->timer,
+                     back->upstream->backend->idle_timeout_ms);
         return;
     }
     if (was_done && reusable && conn_pending(&back->conn) != 0 && !conn_write_failed(&back->conn)) {
@@ -465,10 +466,10 @@ static bool run_relay(struct back_h1 *back)
         (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
         break;
     case RELAY_REST:
-        loop_rest(back->worker->loop, &back->again);
+        loop_rest(back->worker->core.loop, &back->again);
         break;
     case RELAY_BUDGET:
-        loop_defer(back->worker->loop, &back->again);
+        loop_defer(back->worker->core.loop, &back->again);
         break;
     case RELAY_LIMIT:
         back->state = BACK_DONE;
@@ -533,7 +534,7 @@ static void pump(struct back_h1 *back)
             break;
         }
         if (turn == 8) {
-            loop_defer(back->worker->loop, &back->again);
+            loop_defer(back->worker->core.loop, &back->again);
             break;
         }
         enum conn_result result = conn_read_some(&back->conn, read_limit(back), &bytes);

@@ -113,7 +113,7 @@ void back_h1_write_end(struct back *base, const struct http_fields *trailers)
         return;
     }
     if (back->waits_for_request) {
-        loop_defer(back->worker->loop, &back->again);
+        loop_defer(back->worker->core.loop, &back->again);
     }
     if (!back->request_is_chunked) {
         return;

@@ -83,7 +83,7 @@ static void wake(struct back_h2_conn *c)
 /* The exchanges on it have been, or will be, told by the caller. */
 static void close_quietly(struct back_h2_conn *c)
 {
-    struct loop *loop = c->worker->loop;
+    struct loop *loop = c->worker->core.loop;
 
     if (c->state == BACK_H2_CLOSED) {
         return;
@@ -127,7 +127,7 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->core.loop));
     }
     close_quietly(c);
     if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */
@@ -178,7 +178,7 @@ static void rest(struct back_h2_conn *c)
         say_goodbye(c);
         return;
     }
-    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->idle_timeout_ms);
+    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->idle_timeout_ms);
 }
 
 static void on_timer(struct timer *timer)
@@ -204,18 +204,18 @@ static void on_timer(struct timer *timer)
 
 void back_h2_doubt(struct back_h2_conn *c)
 {
-    uint64_t silent_us = loop_now_us(c->worker->loop) - c->last_read_us;
+    uint64_t silent_us = loop_now_us(c->worker->core.loop) - c->last_read_us;
 
     if (c->is_doubtful || c->state != BACK_H2_OPEN) {
         return;
     }
     if (silent_us < SILENCE_US || c->was_probed) {
-        timer_set_ms(c->worker->loop, &c->timer, SILENCE_MS);
+        timer_set_ms(c->worker->core.loop, &c->timer, SILENCE_MS);
         return;
     }
     c->is_doubtful = c->was_probed = true;
     (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->ping_timeout_ms);
+    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->ping_timeout_ms);
     back_h2_schedule(c);
 }
 
@@ -223,7 +223,7 @@ void back_h2_trust(struct back_h2_conn *c)
 {
     if (c->is_doubtful) {
         c->is_doubtful = false;
-        timer_set_ms(c->worker->loop, &c->timer, SILENCE_MS);
+        timer_set_ms(c->worker->core.loop, &c->timer, SILENCE_MS);
     }
 }
 
@@ -343,7 +343,7 @@ static void receive(struct back_h2_conn *c)
             fail_lost(c);
             break;
         }
-        c->last_read_us = loop_now_us(c->worker->loop);
+        c->last_read_us = loop_now_us(c->worker->core.loop);
         if (!back_h2_session_receive(c, bytes)) {
             c->is_protocol_dead = true;
             break;
@@ -384,7 +384,7 @@ static void on_again(struct deferred *deferred)
 void back_h2_schedule(struct back_h2_conn *c)
 {
     if (c->state != BACK_H2_CLOSED) {
-        loop_defer(c->worker->loop, &c->again);
+        loop_defer(c->worker->core.loop, &c->again);
     }
 }
 
@@ -413,7 +413,7 @@ static void start_h2(struct back_h2_conn *c)
     c->conn->handler = &handler;
     c->conn->owner = c;
     back_h2_session_create(c);
-    timer_set_ms(c->worker->loop, &c->timer, backend_of(c)->connect_timeout_ms);
+    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->connect_timeout_ms);
     back_h2_schedule(c);
 }
 
@@ -470,7 +470,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         hand_on_h1(c);
     } else {
         c->state = BACK_H2_PREFACE;
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->loop));
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->core.loop));
         close_quietly(c);
         refuse_waiters(c, DIAL_TLS, &no_h2);
     }

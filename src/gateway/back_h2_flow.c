@@ -124,7 +124,7 @@ static uint64_t room_to_grow(const struct back_h2 *back)
 {
     const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
     uint64_t pipe = back->c->bdp.window;
-    uint64_t of_worker = less(limits->response_windows, back->worker->h2_windows);
+    uint64_t of_worker = less(limits->response_windows, back->worker->core.sums.h2_windows);
     uint64_t of_client =
         less(pipe > limits->held ? pipe : limits->held, back->exchange->session->h2_windows);
 
@@ -153,7 +153,7 @@ static void grow(struct back_h2 *back)
     if (more == 0) {
         return;
     }
-    back->worker->h2_windows += more;
+    back->worker->core.sums.h2_windows += more;
     back->exchange->session->h2_windows += more;
     back->window += more;
     (void)nghttp2_session_set_local_window_size(back->c->session, NGHTTP2_FLAG_NONE,

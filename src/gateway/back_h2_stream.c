@@ -37,8 +37,8 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
 
-    back->worker->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
-    timer_destroy(back->worker->loop, &back->timer);
+    back->worker->core.sums.h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
+    timer_destroy(back->worker->core.loop, &back->timer);
     strbuf_free(&back->body);
     byte_queue_free(&back->held);
     free(back);
@@ -69,7 +69,7 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
 void back_h2_stream_settle(struct back_h2 *back)
 {
     if (back->c == NULL && back->exchange == NULL) {
-        loop_defer(back->worker->loop, &back->freeing);
+        loop_defer(back->worker->core.loop, &back->freeing);
     }
 }
 
@@ -183,7 +183,7 @@ static void wake_body(struct back_h2 *back);
 static void watch_rest(struct back_h2 *back)
 {
     back->sent_at_timer = back->sent;
-    timer_set_ms(back->worker->loop, &back->timer,
+    timer_set_ms(back->worker->core.loop, &back->timer,
                  back->worker->snapshot->settings->timeouts.send_ms);
 }
 

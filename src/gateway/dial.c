@@ -15,7 +15,7 @@ static void try_next(struct dial *dial);
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
-    timer_destroy(dial->worker->loop, &dial->timer);
+    timer_destroy(dial->worker->core.loop, &dial->timer);
     dial->on_done(dial, result);
 }
 
@@ -61,7 +61,7 @@ static void step(struct dial *dial, bool is_server_to_blame)
 
     if (++dial->address >= addresses->count) {
         if (is_server_to_blame) {
-            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->loop));
+            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->core.loop));
         }
         upstream_done(dial->upstream, dial->server, false);
         dial->server = BALANCE_NONE;
@@ -201,7 +201,7 @@ static void give_up(struct dial *dial)
 
 static void try_next(struct dial *dial)
 {
-    struct loop *loop = dial->worker->loop;
+    struct loop *loop = dial->worker->core.loop;
 
     for (;;) {
         int error = 0;
@@ -238,7 +238,7 @@ void dial_start(struct dial *dial, struct session *session, const struct backend
         .tls = backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .server = server,
-        .started_us = loop_now_us(worker->loop),
+        .started_us = loop_now_us(worker->core.loop),
         .owner = owner,
         .on_done = on_done,
     };
@@ -263,7 +263,7 @@ void dial_cancel(struct dial *dial)
         return;
     }
     dial->is_over = true;
-    timer_destroy(dial->worker->loop, &dial->timer);
+    timer_destroy(dial->worker->core.loop, &dial->timer);
     conn_close(dial->conn);
     if (dial->server != BALANCE_NONE) {
         upstream_done(dial->upstream, dial->server, true);

@@ -41,7 +41,7 @@ static struct exchange *take_from_pool(struct worker *worker)
 
 static void exchange_destroy(struct exchange *x)
 {
-    timer_destroy(x->worker->loop, &x->timer);
+    timer_destroy(x->worker->core.loop, &x->timer);
     arena_destroy(&x->arena);
     free(x);
 }
@@ -106,8 +106,8 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
     x->front_owner = front_owner;
     x->site = session->site;
     x->server = BALANCE_NONE;
-    x->started_us = x->head_us = loop_now_us(worker->loop);
-    worker_request_id(worker, x->id);
+    x->started_us = x->head_us = loop_now_us(worker->core.loop);
+    core_request_id(&worker->core, x->id);
     x->request_id = span_make(x->id, REQUEST_ID_LEN);
     session->is_logged = true; /* from here on its requests are what is logged */
     return x;
@@ -284,7 +284,7 @@ void exchange_begin(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
-    replay_init(&x->replay, &x->worker->replay_bytes, !may_be_replayed(x));
+    replay_init(&x->replay, &x->worker->core.sums.replay, !may_be_replayed(x));
     x->is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {
@@ -466,7 +466,7 @@ void exchange_response_head(struct exchange *x)
 {
     take_in_hand(x);
     if (x->first_byte_us == 0) {
-        x->first_byte_us = loop_now_us(x->worker->loop);
+        x->first_byte_us = loop_now_us(x->worker->core.loop);
     }
     exchange_progress(x);
     replay_drop(&x->replay);
@@ -621,7 +621,7 @@ static bool is_past_total(const struct exchange *x)
     uint64_t total_ms = x->session->snapshot->settings->timeouts.body_total_ms;
 
     return total_ms != 0 && !may_pause(x) &&
-           loop_now_us(x->worker->loop) >= x->head_us + total_ms * 1000;
+           loop_now_us(x->worker->core.loop) >= x->head_us + total_ms * 1000;
 }
 
 bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
@@ -661,7 +661,7 @@ void exchange_progress(struct exchange *x)
     }
     uint64_t ms = idle_of_server(x).ms;
     if (ms != 0) {
-        timer_set_ms(x->worker->loop, &x->timer, ms);
+        timer_set_ms(x->worker->core.loop, &x->timer, ms);
     } else {
         timer_clear(&x->timer);
     }

@@ -8,7 +8,6 @@
 #include "http/reuse.h"
 #include "tls/tls_conn.h"
 
-#define FILE_READ_BYTES 65536
 #define FILE_TURN_BYTES ((size_t)1024 * 1024)
 /* How long an answer waits for what is left of a short body. */
 #define BODY_WAIT_MS 100
@@ -30,7 +29,7 @@ static void send_head(struct exchange *x, uint64_t body_bytes)
     response->framing = has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE;
     response->has_content_length = status >= 200 && status != 204 && status != 304;
     response->content_length = status != 205 ? body_bytes : 0;
-    x->first_byte_us = loop_now_us(x->worker->loop);
+    x->first_byte_us = loop_now_us(x->worker->core.loop);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
     exchange_prepare_response(x);
@@ -92,7 +91,7 @@ static void answer_grpc(struct exchange *x, unsigned status)
     x->response.version = HTTP_2;
     add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("application/grpc"));
     add_grpc_status(x, &x->response.fields, status);
-    x->first_byte_us = loop_now_us(x->worker->loop);
+    x->first_byte_us = loop_now_us(x->worker->core.loop);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
     exchange_prepare_response(x);
@@ -237,8 +236,8 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
 {
     struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
 
-    static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->loop)), files->index,
-                      &x->request, x->path.match, &x->arena, file);
+    static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->core.loop)),
+                      files->index, &x->request, x->path.match, &x->arena, file);
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {
@@ -292,8 +291,8 @@ static enum file_step send_copied(struct exchange *x, const struct file_part *pa
 {
     uint64_t left = part->length - x->file_at;
     size_t room = exchange_response_room(x);
-    size_t wanted = room < FILE_READ_BYTES ? room : FILE_READ_BYTES;
-    char *buffer = worker_file_buffer(x->worker, FILE_READ_BYTES);
+    size_t wanted = room < CORE_FILE_BUFFER_BYTES ? room : CORE_FILE_BUFFER_BYTES;
+    char *buffer = core_file_buffer(&x->worker->core);
     ssize_t n = pread(x->file->fd, buffer, left < wanted ? (size_t)left : wanted,
                       (off_t)(part->offset + x->file_at));
 
@@ -327,7 +326,7 @@ void exchange_count_file(struct exchange *x, bool is_open)
     }
     x->has_open_file = is_open;
     x->session->open_files += is_open ? 1 : UINT64_MAX;
-    x->worker->open_files += is_open ? 1 : UINT64_MAX;
+    x->worker->core.sums.open_files += is_open ? 1 : UINT64_MAX;
 }
 
 /* The client takes nothing: it may keep some files open meanwhile, but not all that it asks for. */
@@ -335,8 +334,8 @@ static void rest_file(struct exchange *x)
 {
     const struct limits_settings *limits = &x->session->snapshot->settings->limits;
 
-    if (x->has_open_file &&
-        (x->session->open_files > limits->files || x->worker->open_files > limits->files_worker)) {
+    if (x->has_open_file && (x->session->open_files > limits->files ||
+                             x->worker->core.sums.open_files > limits->files_worker)) {
         static_files_park(x->file);
         exchange_count_file(x, false);
     }
@@ -347,7 +346,7 @@ static bool wake_file(struct exchange *x)
     if (x->has_open_file) {
         return true;
     }
-    if (!static_files_unpark(files_root_fd(x->route->files, loop_now_us(x->worker->loop)),
+    if (!static_files_unpark(files_root_fd(x->route->files, loop_now_us(x->worker->core.loop)),
                              x->file)) {
         return false;
     }
@@ -388,7 +387,7 @@ void exchange_answer_file_go_on(struct exchange *x)
             }
         }
     }
-    loop_defer(x->worker->loop, &x->again); /* the other connections' turn */
+    loop_defer(x->worker->core.loop, &x->again); /* the other connections' turn */
 }
 
 void exchange_answer_file_again(struct deferred *deferred)
@@ -425,7 +424,7 @@ bool exchange_answer_waits(struct exchange *x)
         return false;
     }
     x->state = EXCHANGE_DISCARD;
-    timer_set_ms(x->worker->loop, &x->timer, BODY_WAIT_MS);
+    timer_set_ms(x->worker->core.loop, &x->timer, BODY_WAIT_MS);
     return true;
 }
 

@@ -213,6 +213,6 @@ void exchange_prepare_response(struct exchange *x)
     choose_response_upgrade(x);
     if (response->status >= 200 && (date == NULL || date->is_hop_by_hop)) {
         /* RFC 9110 section 6.6.1 */
-        add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, worker_date(x->worker)));
+        add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));
     }
 }

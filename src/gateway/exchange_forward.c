@@ -55,7 +55,7 @@ static void send_request(struct exchange *x)
 
 void exchange_attach(struct exchange *x, struct back *back)
 {
-    x->connected_us = loop_now_us(x->worker->loop);
+    x->connected_us = loop_now_us(x->worker->core.loop);
     x->back = back;
     x->state = EXCHANGE_WAIT;
     exchange_progress(x);
@@ -103,7 +103,7 @@ void exchange_unreachable(struct exchange *x, enum dial_result result,
     size_t next;
 
     upstream_done(upstream, x->server, false);
-    next = upstream_pick(upstream, &x->tried, loop_now_us(x->worker->loop));
+    next = upstream_pick(upstream, &x->tried, loop_now_us(x->worker->core.loop));
     if (next != BALANCE_NONE) {
         x->server = next;
         back_h2_acquire(x);
@@ -161,7 +161,7 @@ void exchange_forward(struct exchange *x)
     size_t server;
 
     x->state = EXCHANGE_CONNECT;
-    x->connect_began_us = loop_now_us(x->worker->loop);
+    x->connect_began_us = loop_now_us(x->worker->core.loop);
     x->session->is_bound |= x->is_auth_bound;
     if (!x->wants_new && !list_is_empty(&x->session->bound)) {
         back = back_h1_take_bound(x);

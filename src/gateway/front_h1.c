@@ -175,10 +175,10 @@ static bool run_relay(struct front_h1 *front)
     case RELAY_BLOCKED:
         break;
     case RELAY_REST:
-        loop_rest(front->session->worker->loop, &front->again);
+        loop_rest(front->session->worker->core.loop, &front->again);
         break;
     case RELAY_BUDGET:
-        loop_defer(front->session->worker->loop, &front->again);
+        loop_defer(front->session->worker->core.loop, &front->again);
         break;
     case RELAY_LIMIT:
         front_h1_end_request(front, NULL);
@@ -239,7 +239,7 @@ static void pump(struct front_h1 *front)
     int turn = 0;
     while (front->state != FRONT_ENDING && step(front)) {
         if (++turn == READS_PER_TURN) {
-            loop_defer(front->session->worker->loop, &front->again);
+            loop_defer(front->session->worker->core.loop, &front->again);
             break;
         }
     }
@@ -315,7 +315,7 @@ static void op_done(struct exchange *x, bool is_broken)
     enum reuse reuse = front_h1_reuse(front, x);
 
     front->exchange = NULL;
-    relay_reset(&front->relay, session->worker->loop);
+    relay_reset(&front->relay, session->worker->core.loop);
     if (is_broken) {
         front->state = FRONT_ENDING;
         session_abort(session);
@@ -521,7 +521,7 @@ static void on_free(struct deferred *deferred)
 static void type_destroy(struct front *base)
 {
     struct front_h1 *front = front_h1_of(base);
-    struct loop *loop = front->session->worker->loop;
+    struct loop *loop = front->session->worker->core.loop;
 
     front->state = FRONT_ENDING;
     if (front->exchange != NULL) {

@@ -76,7 +76,7 @@ void front_h1_watch_leaving(struct front_h1 *front)
     }
     if (session->timer.deadline_us == 0) {
         front->out_when_left = session->conn.bytes_out;
-        timer_set_ms(session->worker->loop, &session->timer,
+        timer_set_ms(session->worker->core.loop, &session->timer,
                      session->snapshot->settings->timeouts.half_closed_ms);
     }
 }

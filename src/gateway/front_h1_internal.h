@@ -61,7 +61,7 @@ static inline const struct settings *front_h1_settings(const struct front_h1 *fr
 
 static inline void front_h1_set_timer(struct front_h1 *front, uint64_t ms)
 {
-    timer_set_ms(front->session->worker->loop, &front->session->timer, ms);
+    timer_set_ms(front->session->worker->core.loop, &front->session->timer, ms);
 }
 
 /* ---- front_h1_request.c ---- */

@@ -123,7 +123,7 @@ static size_t take_head(struct front_h1 *front, struct span in)
         front->state = FRONT_HEAD;
         session_set_idle(front->session, false);
         front->has_head_deadline = false;
-        front->head_began_us = loop_now_us(front->session->worker->loop);
+        front->head_began_us = loop_now_us(front->session->worker->core.loop);
     }
     switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
     case H1_HEAD_MORE:

@@ -31,7 +31,7 @@ const struct settings *front_h2_settings(const struct front_h2 *front)
 
 uint64_t front_h2_now(const struct front_h2 *front)
 {
-    return loop_now_us(front->session->worker->loop);
+    return loop_now_us(front->session->worker->core.loop);
 }
 
 enum front_h2_preface front_h2_preface(struct span bytes)
@@ -205,7 +205,7 @@ static void receive(struct front_h2 *front);
 void front_h2_schedule(struct front_h2 *front)
 {
     if (!front->is_over) {
-        loop_defer(front->session->worker->loop, &front->again);
+        loop_defer(front->session->worker->core.loop, &front->again);
     }
 }
 
@@ -357,7 +357,7 @@ void front_h2_arm(struct front_h2 *front)
         uint64_t left = front->reset_due_us > now ? (front->reset_due_us - now + 999) / 1000 : 0;
         ms = left < ms ? left : ms;
     }
-    timer_set_ms(session->worker->loop, &session->timer, ms);
+    timer_set_ms(session->worker->core.loop, &session->timer, ms);
 }
 
 static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t ms)
@@ -586,7 +586,7 @@ static void type_destroy(struct front *base)
     abandon_all(front, "cut_off");
     deferred_cancel(&front->again);
     deferred_init(&front->again, on_free);
-    loop_defer(front->session->worker->loop, &front->again);
+    loop_defer(front->session->worker->core.loop, &front->again);
 }
 
 static const struct front_type type = {

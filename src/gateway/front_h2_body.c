@@ -11,7 +11,7 @@ static const uint8_t bdp_ping[8] = {'p', 'i', 'p', 'e'};
 static uint64_t room_to_grow(const struct front_h2 *front)
 {
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
-    uint64_t used = front->session->worker->h2_request_windows;
+    uint64_t used = front->session->worker->core.sums.h2_request_windows;
     uint64_t of_worker = limits->request_windows > used ? limits->request_windows - used : 0;
     uint64_t of_client =
         limits->request_window > front->windows ? limits->request_window - front->windows : 0;
@@ -25,7 +25,7 @@ static void widen(struct h2_stream *stream, uint32_t more)
 
     if (more != 0) {
         front->windows += more;
-        front->session->worker->h2_request_windows += more;
+        front->session->worker->core.sums.h2_request_windows += more;
         stream->window += more;
         (void)nghttp2_session_set_local_window_size(front->h2, NGHTTP2_FLAG_NONE, stream->id,
                                                     (int32_t)stream->window);
@@ -39,7 +39,7 @@ void front_h2_forget_window(struct h2_stream *stream)
 
     stream->window = STREAM_WINDOW;
     stream->front->windows -= more;
-    stream->front->session->worker->h2_request_windows -= more;
+    stream->front->session->worker->core.sums.h2_request_windows -= more;
 }
 
 /* The bytes that can come before END_STREAM, as far as is known; what has come may not have been
@@ -122,7 +122,7 @@ void front_h2_feed(struct h2_stream *stream)
 
     while (stream->in.bytes != 0 && may_feed(stream)) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        front->session->worker->h2_waiting_bytes -= bytes.len;
+        front->session->worker->core.sums.h2_waiting -= bytes.len;
         exchange_request_body(stream->exchange, bytes);
         if (stream->exchange != NULL) {
             consumed(stream, bytes.len);
@@ -139,7 +139,7 @@ void front_h2_feed_rest(struct h2_stream *stream)
 {
     while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        stream->front->session->worker->h2_waiting_bytes -= bytes.len;
+        stream->front->session->worker->core.sums.h2_waiting -= bytes.len;
         exchange_request_body(stream->exchange, bytes);
     }
     if (stream->in.spent != NULL) {
@@ -166,7 +166,7 @@ static void keep(struct h2_stream *stream, struct span bytes)
 {
     struct worker *worker = stream->front->session->worker;
 
-    if (worker->h2_waiting_bytes + bytes.len > WAITING_BYTES_MAX) {
+    if (worker->core.sums.h2_waiting + bytes.len > WAITING_BYTES_MAX) {
         exchange_refuse(stream->exchange, 503, false, "too_much_waits",
                         "too many bodies wait for servers that do not take them",
                         "see why the servers are slow");
@@ -177,7 +177,7 @@ static void keep(struct h2_stream *stream, struct span bytes)
                         "there is no memory for the request's body", NULL);
         return;
     }
-    worker->h2_waiting_bytes += bytes.len;
+    worker->core.sums.h2_waiting += bytes.len;
 }
 
 int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,

@@ -89,7 +89,7 @@ void front_h2_reset_later(struct h2_stream *stream)
 /* What was handed on may lie in the outbox still. */
 void front_h2_drop_input(struct h2_stream *stream)
 {
-    stream->front->session->worker->h2_waiting_bytes -= stream->in.bytes;
+    stream->front->session->worker->core.sums.h2_waiting -= stream->in.bytes;
     if (stream->in.spent != NULL) {
         conn_memory_flush(conn_memory(&stream->front->session->conn));
     }

@@ -77,7 +77,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     struct passthrough *p = dial->owner;
     struct session *session = p->session;
 
-    p->connect_us = (uint32_t)(loop_now_us(session->worker->loop) - dial->started_us);
+    p->connect_us = (uint32_t)(loop_now_us(session->worker->core.loop) - dial->started_us);
     if (result != DIAL_OK) {
         log_end(p, &dial->trouble);
         session_abort(session);
@@ -94,7 +94,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     free(session->early);
     session->early = NULL;
     session->early_len = 0;
-    timer_destroy(session->worker->loop, &session->timer);
+    timer_destroy(session->worker->core.loop, &session->timer);
     tunnel_start(&p->tunnel, &session->conn, &p->conn);
 }
 
@@ -118,7 +118,7 @@ void passthrough_start(struct session *session, const struct backend *backend,
     p->server = BALANCE_NONE;
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
-    conn_init(&p->conn, session->worker->loop, &waiting_handler, session);
+    conn_init(&p->conn, session->worker->core.loop, &waiting_handler, session);
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     keep_bytes(session, first_bytes);
     session->passthrough = p;

@@ -45,7 +45,8 @@ static void on_ask(struct loop_message *message)
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
         for (size_t i = 0; i < report->backend_count; i++) {
-            add_backend(&report->backends[i], &worker->upstreams[i], loop_now_us(worker->loop));
+            add_backend(&report->backends[i], &worker->upstreams[i],
+                        loop_now_us(worker->core.loop));
         }
     }
     ask->is_pending = false;
@@ -169,7 +170,7 @@ static void post_all(struct reporter *reporter)
         ask->is_of_this = !ask->is_pending;
         if (ask->is_of_this) {
             ask->is_pending = true;
-            loop_post(ask->worker->loop, &ask->message);
+            loop_post(ask->worker->core.loop, &ask->message);
         }
     }
 }

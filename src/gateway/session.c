@@ -78,12 +78,12 @@ static void close_now(struct session *session, bool with_reset)
         list_remove(node);
         bound->end(bound);
     }
-    timer_destroy(worker->loop, &session->timer);
+    timer_destroy(worker->core.loop, &session->timer);
     list_remove(&session->node);
     list_remove(&session->idle);
     worker->session_count--;
     worker->evicted_count -= session->is_evicted;
-    loop_defer(worker->loop, &session->freeing);
+    loop_defer(worker->core.loop, &session->freeing);
     worker_session_ended(worker);
 }
 
@@ -150,7 +150,8 @@ static void fail_known(struct session *session, enum failure failure)
 void session_watch_output(struct session *session)
 {
     session->stalled_at = session->conn.bytes_out;
-    timer_set_ms(session->worker->loop, &session->timer, settings_of(session)->timeouts.send_ms);
+    timer_set_ms(session->worker->core.loop, &session->timer,
+                 settings_of(session)->timeouts.send_ms);
 }
 
 bool session_takes_output(const struct session *session)
@@ -178,7 +179,7 @@ void session_finish(struct session *session, bool linger)
         return;
     }
     session_set_idle(session, false);
-    session->finished_us = loop_now_us(session->worker->loop);
+    session->finished_us = loop_now_us(session->worker->core.loop);
     linger |= session_is_early(session); /* the client's Finished has to be read first */
     session->state = linger ? SESSION_LINGER : SESSION_FINISH;
     if (linger) {
@@ -196,7 +197,7 @@ void session_finish(struct session *session, bool linger)
     if (conn_pending(&session->conn) != 0) {
         session_watch_output(session);
     } else {
-        timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
+        timer_set_ms(session->worker->core.loop, &session->timer, LINGER_MS);
     }
     if (linger && conn_can_read(&session->conn)) {
         end_handler.on_readable(&session->conn);
@@ -212,8 +213,8 @@ static void on_end_readable(struct conn *conn)
         return;
     }
     if (conn_pending(conn) == 0 &&
-        loop_now_us(session->worker->loop) < session->finished_us + LINGER_TOTAL_US) {
-        timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
+        loop_now_us(session->worker->core.loop) < session->finished_us + LINGER_TOTAL_US) {
+        timer_set_ms(session->worker->core.loop, &session->timer, LINGER_MS);
     }
     while (conn_can_read(conn)) {
         struct span bytes;
@@ -237,7 +238,7 @@ static void on_end_writable(struct conn *conn)
         session_close(session);
         return;
     }
-    timer_set_ms(session->worker->loop, &session->timer, LINGER_MS);
+    timer_set_ms(session->worker->core.loop, &session->timer, LINGER_MS);
 }
 
 static const struct conn_handler end_handler = {
@@ -249,10 +250,10 @@ void session_drain(struct session *session)
 {
     switch (session->state) {
     case SESSION_PEEK:
-        timer_set_ms(session->worker->loop, &session->timer, SESSION_DRAIN_FIRST_BYTE_MS);
+        timer_set_ms(session->worker->core.loop, &session->timer, SESSION_DRAIN_FIRST_BYTE_MS);
         break;
     case SESSION_HANDSHAKE:
-        timer_set_ms(session->worker->loop, &session->timer, DRAIN_HANDSHAKE_MS);
+        timer_set_ms(session->worker->core.loop, &session->timer, DRAIN_HANDSHAKE_MS);
         break;
     case SESSION_HTTP:
         session->front->type->drain(session->front);
@@ -349,7 +350,8 @@ static void on_handshake(struct conn *conn, bool ok)
 {
     struct session *session = conn->owner;
 
-    session->handshake_us = (uint32_t)(loop_now_us(session->worker->loop) - session->accepted_us);
+    session->handshake_us =
+        (uint32_t)(loop_now_us(session->worker->core.loop) - session->accepted_us);
     if (ok) {
         start_http(session, span_eq(tls_conn_alpn(conn), SPAN_OF("h2")), span_make(NULL, 0));
         return;
@@ -365,7 +367,7 @@ static void start_handshake(struct session *session, struct span bytes)
 {
     session->is_tls = true;
     session->state = SESSION_HANDSHAKE;
-    timer_set_ms(session->worker->loop, &session->timer,
+    timer_set_ms(session->worker->core.loop, &session->timer,
                  settings_of(session)->timeouts.handshake_ms);
     if (!tls_conn_accept(&session->conn, session->site->tls, bytes, &tls_events)) {
         session_abort(session);
@@ -687,17 +689,17 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     session->socket = socket;
     session->snapshot = snapshot_hold(worker->snapshot);
     session->peer = peer_from(peer);
-    session->accepted_us = loop_now_us(worker->loop);
+    session->accepted_us = loop_now_us(worker->core.loop);
     session->is_peer_trusted = session_trusts(session, &session->peer);
     timer_init(&session->timer, on_timer);
     list_init(&session->bound);
     deferred_init(&session->freeing, on_free);
-    conn_init(&session->conn, worker->loop, &peek_handler, session);
+    conn_init(&session->conn, worker->core.loop, &peek_handler, session);
     list_push_back(&worker->sessions, &session->node);
     worker->session_count++;
     if (!conn_open(&session->conn, fd)) {
         session_close(session);
         return;
     }
-    timer_set_ms(worker->loop, &session->timer, settings_of(session)->timeouts.first_byte_ms);
+    timer_set_ms(worker->core.loop, &session->timer, settings_of(session)->timeouts.first_byte_ms);
 }

@@ -7,7 +7,7 @@ static void end(struct tunnel *tunnel, const char *reason)
     if (!tunnel->is_over) {
         tunnel->is_over = true;
         tunnel->reason = reason;
-        loop_defer(tunnel->worker->loop, &tunnel->again);
+        loop_defer(tunnel->worker->core.loop, &tunnel->again);
     }
 }
 
@@ -46,10 +46,10 @@ static void pump(struct tunnel *tunnel, int side)
     case RELAY_LIMIT:
         break;
     case RELAY_REST:
-        loop_rest(tunnel->worker->loop, &tunnel->again);
+        loop_rest(tunnel->worker->core.loop, &tunnel->again);
         break;
     case RELAY_BUDGET:
-        loop_defer(tunnel->worker->loop, &tunnel->again);
+        loop_defer(tunnel->worker->core.loop, &tunnel->again);
         break;
     case RELAY_EOF:
         tunnel->has_ended[side] = true;
@@ -103,7 +103,7 @@ static void on_timer(struct timer *timer)
     struct tunnel *tunnel = CONTAINER_OF(timer, struct tunnel, timer);
     const struct timeouts_settings *timeouts = &tunnel->worker->snapshot->settings->timeouts;
     uint64_t moved = tunnel->conns[0]->bytes_in + tunnel->conns[0]->bytes_out;
-    uint64_t age_ms = (loop_now_us(tunnel->worker->loop) - tunnel->started_us) / 1000;
+    uint64_t age_ms = (loop_now_us(tunnel->worker->core.loop) - tunnel->started_us) / 1000;
 
     if (timeouts->tunnel_total_ms != 0 && age_ms >= timeouts->tunnel_total_ms) {
         end(tunnel, "tunnel_total_timeout");
@@ -118,7 +118,7 @@ static void on_timer(struct timer *timer)
     if (timeouts->tunnel_total_ms != 0 && timeouts->tunnel_total_ms - age_ms < next_ms) {
         next_ms = timeouts->tunnel_total_ms - age_ms;
     }
-    timer_set_ms(tunnel->worker->loop, &tunnel->timer, next_ms);
+    timer_set_ms(tunnel->worker->core.loop, &tunnel->timer, next_ms);
 }
 
 void tunnel_init(struct tunnel *tunnel, struct worker *worker,
@@ -133,7 +133,7 @@ void tunnel_start(struct tunnel *tunnel, struct conn *client, struct conn *serve
 {
     tunnel->conns[0] = client;
     tunnel->conns[1] = server;
-    tunnel->started_us = loop_now_us(tunnel->worker->loop);
+    tunnel->started_us = loop_now_us(tunnel->worker->core.loop);
     tunnel->moved_at_check = UINT64_MAX; /* the first look only takes note */
     for (int i = 0; i < 2; i++) {
         tunnel->conns[i]->handler = &handler;
@@ -149,7 +149,7 @@ void tunnel_start(struct tunnel *tunnel, struct conn *client, struct conn *serve
 
 void tunnel_stop(struct tunnel *tunnel)
 {
-    struct loop *loop = tunnel->worker->loop;
+    struct loop *loop = tunnel->worker->core.loop;
 
     tunnel->is_over = true;
     timer_destroy(loop, &tunnel->timer);

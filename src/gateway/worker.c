@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include "gateway/front.h"
 #include "gateway/log_writer.h"
 #include "gateway/session.h"
-#include "http/date.h"
 
 /* Connections taken in one wake-up: the other workers get a chance at the rest. */
 #define ACCEPTS_PER_WAKE 8
@@ -32,7 +30,7 @@
 static void stop_accepting(struct worker *worker)
 {
     for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
-        watch_remove(worker->loop, &worker->sockets[i].watch);
+        watch_remove(worker->core.loop, &worker->sockets[i].watch);
     }
     worker->is_accepting = false;
 }
@@ -42,7 +40,7 @@ static bool start_accepting(struct worker *worker)
     for (size_t i = 0; i < worker->socket_count; i++) {
         struct worker_socket *socket = &worker->sockets[i];
         /* Exclusive: a new connection wakes one worker, not all of them. */
-        if (!watch_add(worker->loop, &socket->watch, socket->fd, EPOLLIN | EPOLLEXCLUSIVE)) {
+        if (!watch_add(worker->core.loop, &socket->watch, socket->fd, EPOLLIN | EPOLLEXCLUSIVE)) {
             worker->is_accepting = true; /* so that what was added is taken out */
             stop_accepting(worker);
             return false;
@@ -55,7 +53,7 @@ static bool start_accepting(struct worker *worker)
 static void pause_accepting(struct worker *worker)
 {
     stop_accepting(worker);
-    timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+    timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
 }
 
 static bool is_full(const struct worker *worker)
@@ -110,7 +108,7 @@ static void on_accept_pause(struct timer *timer)
         make_room(worker);
     }
     if (is_full(worker) || !start_accepting(worker)) {
-        timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+        timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
     }
 }
 
@@ -158,7 +156,7 @@ static void on_accept(struct watch *watch, uint32_t events)
 static void stop_if_drained(struct worker *worker)
 {
     if (worker->is_draining && worker->session_count == 0) {
-        loop_stop(worker->loop);
+        loop_stop(worker->core.loop);
     }
 }
 
@@ -184,7 +182,7 @@ static void on_drain_timer(struct timer *timer)
 
     log_warn(
         "worker %u: %llu connections were still open when timeouts.drain ended; cutting them off",
-        worker->index, (unsigned long long)worker->session_count);
+        worker->core.index, (unsigned long long)worker->session_count);
     cut_off(worker);
 }
 
@@ -219,7 +217,8 @@ static void on_drain_message(struct loop_message *message)
     stop_accepting(worker);
     say_quiet(worker);
     worker->is_draining = true;
-    timer_set_ms(worker->loop, &worker->drain_timer, worker->snapshot->settings->timeouts.drain_ms);
+    timer_set_ms(worker->core.loop, &worker->drain_timer,
+                 worker->snapshot->settings->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)
     {
         session_drain(LIST_ENTRY(node, struct session, node));
@@ -234,12 +233,12 @@ static void on_stop_message(struct loop_message *message)
 
 void worker_post_drain(struct worker *worker)
 {
-    loop_post(worker->loop, &worker->drain_message);
+    loop_post(worker->core.loop, &worker->drain_message);
 }
 
 void worker_post_stop(struct worker *worker)
 {
-    loop_post(worker->loop, &worker->stop_message);
+    loop_post(worker->core.loop, &worker->stop_message);
 }
 
 /* ---- the log ---- */
@@ -269,49 +268,8 @@ void worker_log_done(struct worker *worker)
     if (worker->log.len >= LOG_BLOCK_BYTES) {
         flush_log(worker);
     } else if (worker->log_timer.deadline_us == 0) {
-        timer_set_ms(worker->loop, &worker->log_timer, LOG_DELAY_MS);
+        timer_set_ms(worker->core.loop, &worker->log_timer, LOG_DELAY_MS);
     }
-}
-
-/* ---- ids and dates ---- */
-
-/* Nobody can tell the next one from those seen: an id stands on error pages, and whoever guesses
- * one could have it looked up. The kernel gives up to 256 bytes at once, whole and without waiting
- * (getrandom(2)), which is enough for 16. */
-void worker_request_id(struct worker *worker, char id[REQUEST_ID_LEN + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (worker->random_left < REQUEST_ID_LEN / 2) {
-        CHECK(getrandom(worker->random, sizeof(worker->random), 0) == sizeof(worker->random));
-        worker->random_left = sizeof(worker->random);
-    }
-    worker->random_left -= REQUEST_ID_LEN / 2;
-    const unsigned char *bytes = worker->random + worker->random_left;
-    for (size_t i = 0; i < REQUEST_ID_LEN / 2; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    id[REQUEST_ID_LEN] = '\0';
-}
-
-struct span worker_date(struct worker *worker)
-{
-    time_t now = time(NULL);
-
-    if (now != worker->date_second) {
-        worker->date_second = now;
-        http_date_format(now, worker->date);
-    }
-    return span_from_cstr(worker->date);
-}
-
-char *worker_file_buffer(struct worker *worker, size_t size)
-{
-    if (worker->file_buffer == NULL) {
-        worker->file_buffer = xmalloc(size);
-    }
-    return worker->file_buffer;
 }
 
 /* ---- life ---- */
@@ -339,13 +297,11 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
 {
     struct worker *worker = xcalloc(1, sizeof(*worker));
 
-    worker->loop = loop_create();
-    if (worker->loop == NULL) {
+    if (!core_init(&worker->core, index)) {
         free(worker);
         return NULL;
     }
     worker->snapshot = snapshot_hold(snapshot);
-    worker->index = index;
     worker->quiet_fd = -1;
     list_init(&worker->sessions);
     list_init(&worker->idle_sessions);
@@ -363,14 +319,14 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     }
     init_sockets(worker, listen_fds, listen_count);
     if (!start_accepting(worker)) {
-        timer_set_ms(worker->loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
+        timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
     }
     return worker;
 }
 
 void worker_run(struct worker *worker)
 {
-    loop_run(worker->loop);
+    loop_run(worker->core.loop);
     stop_accepting(worker);
     back_h2_close_all(worker);
     back_h1_close_all(worker);
@@ -380,18 +336,17 @@ void worker_run(struct worker *worker)
 void worker_destroy(struct worker *worker)
 {
     CHECK(worker->session_count == 0 && worker->exchange_count == 0);
-    loop_run_deferred(worker->loop);
+    loop_run_deferred(worker->core.loop);
     exchange_free_pool(worker);
-    timer_destroy(worker->loop, &worker->accept_pause);
-    timer_destroy(worker->loop, &worker->log_timer);
-    timer_destroy(worker->loop, &worker->drain_timer);
+    timer_destroy(worker->core.loop, &worker->accept_pause);
+    timer_destroy(worker->core.loop, &worker->log_timer);
+    timer_destroy(worker->core.loop, &worker->drain_timer);
     for (size_t i = 0; i < worker->snapshot->backend_count; i++) {
         upstream_free(&worker->upstreams[i]);
     }
-    loop_destroy(worker->loop);
+    core_destroy(&worker->core);
     strbuf_free(&worker->log);
     snapshot_release(worker->snapshot);
-    free(worker->file_buffer);
     free(worker->upstreams);
     free(worker->sockets);
     free(worker);

@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "core/core.h"
 #include "gateway/access_record.h"
 #include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
-#include "io/loop.h"
 #include "io/sock.h"
 #include "upstream/upstream.h"
 
@@ -27,9 +27,8 @@ struct worker_socket {
 };
 
 struct worker {
-    struct loop *loop;
+    struct core core;
     struct snapshot *snapshot; /* a reference of its own */
-    unsigned index;
     pthread_t thread;
     struct worker_socket *sockets;
     size_t socket_count;
@@ -40,27 +39,16 @@ struct worker {
     uint64_t session_count;
     uint64_t exchange_count;
     struct in_hand in_hand;
-    uint64_t h2_waiting_bytes;   /* of clients' streams, that no server has taken yet */
-    uint64_t h2_held_bytes;      /* of responses, that no client has taken yet */
-    uint64_t open_files;         /* of exchanges */
-    uint64_t replay_bytes;       /* of bodies, kept in case they must be sent again */
-    struct upstream *upstreams;  /* by backend->index */
-    struct list idle_sessions;   /* between requests; the longest so first */
-    size_t evicted_count;        /* of the sessions, those that are making room */
-    struct list backs;           /* all connections to backends, parked ones too */
-    uint64_t h2_windows;         /* what servers' streams may send above their first windows */
-    uint64_t h2_request_windows; /* what clients' streams may */
-    struct list h2_backs;        /* those that carry many requests at once: struct back_h2_conn */
+    struct upstream *upstreams; /* by backend->index */
+    struct list idle_sessions;  /* between requests; the longest so first */
+    size_t evicted_count;       /* of the sessions, those that are making room */
+    struct list backs;          /* all connections to backends, parked ones too */
+    struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */
     struct list free_exchanges;
     unsigned free_exchange_count;
     struct strbuf log;
     struct access_clock log_clock;
     struct timer log_timer;
-    unsigned char random[256]; /* for request ids; used up from the end */
-    size_t random_left;
-    time_t date_second;
-    char date[32];     /* the Date field's value */
-    char *file_buffer; /* NULL until a file was served over TLS */
     bool is_draining;
     int quiet_fd; /* a byte goes there once a drain has taken what waited to be accepted; -1 */
     struct timer drain_timer;
@@ -92,12 +80,5 @@ void worker_session_ended(struct worker *worker);
 /* Where an access log line is written to; then worker_log_done. NULL: the log is off. */
 struct strbuf *worker_log(struct worker *worker);
 void worker_log_done(struct worker *worker);
-/* 32 hex digits that no other request has. */
-#define REQUEST_ID_LEN 32
-void worker_request_id(struct worker *worker, char id[REQUEST_ID_LEN + 1]);
-/* For reading files into, by turns; `size` is the same in each call. */
-char *worker_file_buffer(struct worker *worker, size_t size);
-/* The present time as an HTTP date. */
-struct span worker_date(struct worker *worker);
 
 #endif

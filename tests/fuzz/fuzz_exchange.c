@@ -203,7 +203,7 @@ static void on_turn(struct deferred *deferred)
         worker_post_stop(run->worker);
         return;
     }
-    loop_defer(run->worker->loop, &run->again);
+    loop_defer(run->worker->core.loop, &run->again);
 }
 
 /* ---- the target ---- */
@@ -246,7 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     } else {
         send_h1_request(&run);
     }
-    loop_defer(run.worker->loop, &run.again);
+    loop_defer(run.worker->core.loop, &run.again);
     worker_run(run.worker);
     CHECK(run.worker->session_count == 0 && run.worker->exchange_count == 0);
     deferred_cancel(&run.again);

@@ -92,13 +92,13 @@ static void on_turn(struct timer *timer)
     }
     while (run->rest.len >= 5) {
         if (put_frame(run)) {
-            timer_set(run->worker->loop, &run->timer, TURN_US);
+            timer_set(run->worker->core.loop, &run->timer, TURN_US);
             return;
         }
     }
     if (run->rest.len != 0) {
         run->rest = span_make(NULL, 0);
-        timer_set(run->worker->loop, &run->timer, TURN_US);
+        timer_set(run->worker->core.loop, &run->timer, TURN_US);
         return;
     }
     (void)shutdown(run->peer, SHUT_WR);
@@ -125,10 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     put(&run, settings_frame, sizeof(settings_frame));
     timer_init(&run.timer, on_turn);
     session_create(worker, &listening, pair[0], &nobody);
-    timer_set(worker->loop, &run.timer, 1);
+    timer_set(worker->core.loop, &run.timer, 1);
     worker_run(worker);
     CHECK(worker->session_count == 0 && worker->exchange_count == 0);
-    timer_destroy(worker->loop, &run.timer);
+    timer_destroy(worker->core.loop, &run.timer);
     if (run.peer >= 0) {
         (void)close(run.peer);
     }

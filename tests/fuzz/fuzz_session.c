@@ -272,7 +272,7 @@ static void step(struct run *run)
         }
         break;
     default:
-        let_time_pass(run->worker->loop);
+        let_time_pass(run->worker->core.loop);
         run->wait_turns = 1;
         break;
     }
@@ -318,7 +318,7 @@ static void on_turn(struct deferred *deferred)
             return;
         }
     }
-    loop_defer(run->worker->loop, &run->again);
+    loop_defer(run->worker->core.loop, &run->again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -347,7 +347,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         put_span(run.client, proxy_header);
     }
     run.worker->is_draining = (bytes[0] & FLAG_DRAINING) != 0;
-    loop_defer(run.worker->loop, &run.again);
+    loop_defer(run.worker->core.loop, &run.again);
     worker_run(run.worker);
     CHECK(run.worker->session_count == 0 && run.worker->exchange_count == 0);
     deferred_cancel(&run.again);
