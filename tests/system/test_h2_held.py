@@ -18,8 +18,9 @@ from waiting import wait_until
 MIB = 1024 * 1024
 STREAMS = 90
 BIG = 4 * MIB
-# The aim is 5 MiB. Sanitizers take their share: red zones, and what was freed and is kept back.
-GROWTH = 10 * MIB
+# The aim is 5 MiB. Sanitizers take their share: red zones, and what was freed and is kept back (up to
+# 11 MiB were seen). Without a bound it would be what the sockets of 90 servers hold: over 100.
+GROWTH = 20 * MIB
 FREED_AT_ONCE = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 
 

@@ -401,7 +401,10 @@ def test_drain_while_a_client_is_in_its_handshake(start, ca, shop):
     """Its first request is served, and the end announced."""
     for alpn in ("http/1.1", "h2"):
         gateway = start({"sites": [{"hosts": ["shop.example"], "tls": shop.settings(),
-                                    "respond": {"body": "served"}}], "timeouts": {"drain": "20s"}})
+                                    "respond": {"body": "served"}}],
+                         "workers": 1, "timeouts": {"drain": "20s"}})
+        idle = Connection(gateway.address, ca.client_context(), "shop.example")
+        assert idle.request("/", host="shop.example").body == b"served"
         sock = socket.create_connection(gateway.address, 15)
         context = ca.client_context()
         context.set_alpn_protocols([alpn])
@@ -412,7 +415,8 @@ def test_drain_while_a_client_is_in_its_handshake(start, ca, shop):
         sock.sendall(outgoing.read())
         incoming.write(sock.recv(65536))
         gateway.terminate()
-        wait_until(lambda g=gateway: "SIGTERM" in g.stderr())
+        assert idle.is_closed_by_peer()  # so the worker knows
+        idle.close()
         tls.do_handshake()
         if alpn == "http/1.1":
             tls.write(request_bytes("/", host="shop.example"))
