@@ -113,6 +113,10 @@ bench: ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
 	@$(MAKE) --no-print-directory -j$(JOBS) build/tidegate build/bench-load
 	@bench/run --rounds $(or $(BENCH_ROUNDS),3) $(if $(CASES),--cases $(CASES))
 
+instructions: build/tidegate ## its own instructions a request (CASES=plain,h2 COMPARE=another/tidegate)
+	@tools/deps build bench
+	@bench/instructions $(if $(CASES),--cases $(CASES)) $(if $(COMPARE),--compare $(COMPARE))
+
 build/bench-load: build/release/bench/load.o
 	$(Q)$(CC) -pie -o $@ $^ $(LIB_LINK)
 
@@ -157,6 +161,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all asan clang tsan toolchain demo deps test test-programs unit fuzz-replay system races checks fuzz bench \
-    lint format compdb install uninstall clean help
+    instructions lint format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
