@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin/routes.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "gateway/report.h"
 #include "http/h1_parse.h"
 #include "io/loop.h"
@@ -196,14 +197,14 @@ static void accept_client(struct admin *admin)
         (void)close(fd);
         return;
     }
-    *client = (struct client){.fd = fd, .deadline_us = loop_clock_us() + ADMIN_CLIENT_MS * 1000};
+    *client = (struct client){.fd = fd, .deadline_us = clock_us() + ADMIN_CLIENT_MS * 1000};
 }
 
 /* ---- the thread ---- */
 
 static int wait_ms(const struct admin *admin)
 {
-    uint64_t now = loop_clock_us();
+    uint64_t now = clock_us();
     int wait = -1;
 
     for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
@@ -231,7 +232,7 @@ static void serve_clients(struct admin *admin, const struct pollfd *fds)
                 read_request(admin, client);
             }
         }
-        if (client->fd >= 0 && client->deadline_us <= loop_clock_us()) {
+        if (client->fd >= 0 && client->deadline_us <= clock_us()) {
             drop(client);
         }
     }
@@ -241,10 +242,7 @@ static void *admin_main(void *arg)
 {
     struct admin *admin = arg;
     struct pollfd fds[ADMIN_CLIENTS_MAX + 2];
-    sigset_t everything;
 
-    (void)sigfillset(&everything);
-    (void)pthread_sigmask(SIG_BLOCK, &everything, NULL);
     for (;;) {
         for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
             const struct client *client = &admin->clients[i];
@@ -309,8 +307,8 @@ static bool start(void *self, struct snapshot *snapshot, struct worker **workers
     }
     admin->world.snapshot = snapshot;
     admin->world.reporter = reporter_create(snapshot, workers, count);
-    admin->world.started_us = loop_clock_us();
-    error = pthread_create(&admin->thread, NULL, admin_main, admin);
+    admin->world.started_us = clock_us();
+    error = thread_start(&admin->thread, "admin", admin_main, admin);
     admin->is_running = error == 0;
     if (error != 0) {
         log_error("the control socket is not served: %s", strerror(error));
@@ -325,7 +323,7 @@ static void stop(void *self)
 
     if (admin->is_running) {
         (void)close(admin->wake[1]); /* the reading end sees it */
-        (void)pthread_join(admin->thread, NULL);
+        thread_join(admin->thread);
         admin->is_running = false;
     }
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/failures.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
@@ -127,7 +128,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     strbuf_add_cstr(out, "{\"version\":");
     strbuf_add_json(out, span_from_cstr(world->version));
     strbuf_printf(out, ",\"pid\":%d,\"uptime_s\":%llu", (int)getpid(),
-                  (unsigned long long)((loop_clock_us() - world->started_us) / 1000000));
+                  (unsigned long long)((clock_us() - world->started_us) / 1000000));
     strbuf_printf(out, ",\"workers\":%u,\"silent_workers\":%u", report->workers, report->silent);
     strbuf_printf(out, ",\"sessions\":%llu,\"exchanges\":%llu,\"failures\":%llu,\"backends\":[",
                   (unsigned long long)report->sessions, (unsigned long long)report->exchanges,
@@ -179,7 +180,7 @@ static void add_certificate(void *arg, const struct snapshot_certificate *certif
 
 static void print_certificates(const struct admin_world *world, struct strbuf *out)
 {
-    struct certificate_list list = {out, (int64_t)time(NULL), 0};
+    struct certificate_list list = {out, clock_wall_s(), 0};
 
     strbuf_add_cstr(out, "{\"certificates\":[");
     snapshot_each_certificate(world->snapshot, add_certificate, &list);

@@ -4,8 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static enum log_level max_level = LOG_LEVEL_INFO;
 static const char *role_name;
@@ -87,15 +88,13 @@ void log_debug(const char *fmt, ...)
 
 void log_limited(struct log_limiter *limiter, enum log_level level, const char *fmt, ...)
 {
-    struct timespec now;
     char suffix[64] = "";
     va_list args;
 
     if (!log_enabled(level)) {
         return;
     }
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    uint64_t second = (uint64_t)now.tv_sec + 1; /* 0 is a limiter never used */
+    uint64_t second = clock_us() / 1000000 + 1; /* 0 is a limiter never used */
     if (second == limiter->last_second) {
         limiter->dropped++;
         return;

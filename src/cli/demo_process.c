@@ -8,18 +8,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum { PATH_SIZE = 512, POLL_MS = 10 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static _Noreturn void become(const char *config, int error_fd, pid_t parent)
 {
@@ -134,12 +127,12 @@ static bool say_why(struct demo_process *process, struct error *error, const cha
 
 bool demo_process_wait_ready(struct demo_process *process, int signal_fd, struct error *error)
 {
-    uint64_t deadline = now_ms() + DEMO_PROCESS_START_MS;
+    uint64_t deadline = clock_ms() + DEMO_PROCESS_START_MS;
 
     while (!process->is_ready) {
         struct pollfd fds[2] = {{.fd = process->pipe_fd, .events = POLLIN},
                                 {.fd = signal_fd, .events = POLLIN}};
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms();
 
         if (now >= deadline) {
             return say_why(process, error, "did not start in time");
@@ -158,7 +151,7 @@ bool demo_process_wait_ready(struct demo_process *process, int signal_fd, struct
 /* True when it ended within the time; then *status is how. */
 static bool wait_end(struct demo_process *process, uint64_t limit_ms, int *status)
 {
-    uint64_t deadline = now_ms() + limit_ms;
+    uint64_t deadline = clock_ms() + limit_ms;
 
     for (;;) {
         struct pollfd fd = {.fd = process->pipe_fd, .events = POLLIN};
@@ -166,7 +159,7 @@ static bool wait_end(struct demo_process *process, uint64_t limit_ms, int *statu
         if (waitpid(process->pid, status, WNOHANG) != 0) {
             return true;
         }
-        if (now_ms() >= deadline) {
+        if (clock_ms() >= deadline) {
             return false;
         }
         /* The pipe is emptied meanwhile: a full one would keep it from ending. At its end, poll

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/message.h"
 #include "tls/alert.h"
 #include "tls/failure_words.h"
@@ -18,19 +18,11 @@
 /* What is kept of a server that sends more than any should. */
 enum { STEPS_MAX = 1000, LINES_MAX = 600 };
 
-uint64_t explain_clock_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void explain_init(struct explain *ex, const struct explain_options *options)
 {
     *ex = (struct explain){.options = options, .fd = -1, .alert_received = TLS_ALERT_NONE};
     arena_init(&ex->arena, 16384);
-    ex->began_us = explain_clock_us();
+    ex->began_us = clock_us();
     ex->deadline_us = ex->began_us + options->timeout_ms * 1000;
 }
 
@@ -61,7 +53,7 @@ struct explain_step *explain_step(struct explain *ex, enum explain_side side, co
     }
     step = &ex->steps[ex->step_count++];
     *step = (struct explain_step){
-        .side = side, .name = name, .title = title, .at_us = explain_clock_us() - ex->began_us};
+        .side = side, .name = name, .title = title, .at_us = clock_us() - ex->began_us};
     return step;
 }
 
@@ -246,14 +238,14 @@ bool explain_resolve(struct explain *ex)
         (void)peer_ip_text(&peer, text);
         explain_note_at(ex, step, "address", "%s", text);
     }
-    ex->steps[step].at_us = explain_clock_us() - ex->began_us;
+    ex->steps[step].at_us = clock_us() - ex->began_us;
     return true;
 }
 
 bool explain_wait(struct explain *ex, short events)
 {
     for (;;) {
-        uint64_t now = explain_clock_us();
+        uint64_t now = clock_us();
         struct pollfd fd = {.fd = ex->fd, .events = events};
         uint64_t left_ms = now < ex->deadline_us ? (ex->deadline_us - now) / 1000 + 1 : 0;
         int ready = left_ms == 0 ? 0 : poll(&fd, 1, left_ms < 3600000 ? (int)left_ms : 3600000);
@@ -310,7 +302,7 @@ bool explain_connect(struct explain *ex)
         ex->server = arena_cstr(&ex->arena, span_from_cstr(text));
         error = try_address(ex, &ex->addresses[i]);
         if (error == 0) {
-            uint64_t took = explain_clock_us() - ex->began_us - ex->steps[step].at_us;
+            uint64_t took = clock_us() - ex->began_us - ex->steps[step].at_us;
             explain_step(ex, EXPLAIN_TO_CLIENT, "connected", "connected");
             explain_note(ex, "round trip", "%.1f ms", (double)took / 1000);
             return true;

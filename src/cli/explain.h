@@ -124,7 +124,6 @@ bool explain_fail(struct explain *ex, const struct handshake_cause *cause, const
                   const char *detail);
 /* "the server (127.0.0.1:8443)" */
 const char *explain_server(struct explain *ex);
-uint64_t explain_clock_us(void);
 
 /* ---- the parts ---- */
 

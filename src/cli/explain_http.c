@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/strbuf.h"
 #include "cli/explain.h"
 #include "http/h1_chunked.h"
@@ -46,7 +47,7 @@ ssize_t explain_read(struct explain *ex, void *bytes, size_t size)
 {
     for (;;) {
         ssize_t got;
-        if (explain_clock_us() > ex->deadline_us) { /* also where bytes never cease to come */
+        if (clock_us() > ex->deadline_us) { /* also where bytes never cease to come */
             (void)fail_timeout(ex);
             return -1;
         }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "cli/explain.h"
 #include "tls/ocsp_check.h"
 
@@ -94,7 +95,7 @@ static int on_status(SSL *ssl, void *arg)
     /* A leaf that is trusted by itself has nobody above it. */
     X509 *issuer = sk_X509_value(chain, sk_X509_num(chain) > 1 ? 1 : 0);
     struct ocsp_finding finding = ocsp_check(span_make(bytes, (size_t)len), issuer,
-                                             X509_get0_serialNumber(leaf), (int64_t)time(NULL));
+                                             X509_get0_serialNumber(leaf), clock_wall_s());
     ex->is_revoked = !note_finding(ex, step, &finding);
     return ex->is_revoked ? 0 : 1;
 }

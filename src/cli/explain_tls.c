@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "cli/explain.h"
 #include "tls/alert.h"
 #include "tls/certificate.h"
@@ -441,7 +442,7 @@ static void note_agreed(struct explain *ex)
     explain_note(ex, "protocol", "%.*s", alpn_len != 0 ? (int)alpn_len : 27,
                  alpn_len != 0 ? (const char *)alpn : "none agreed on, so HTTP/1.1");
     explain_note(ex, "resumed", "%s", ex->was_resumed ? "yes" : "no");
-    explain_note(ex, "took", "%.1f ms", (double)(explain_clock_us() - ex->began_us - first) / 1000);
+    explain_note(ex, "took", "%.1f ms", (double)(clock_us() - ex->began_us - first) / 1000);
 }
 
 bool explain_handshake(struct explain *ex)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
+
 bool core_init(struct core *core, unsigned index)
 {
     *core = (struct core){.loop = loop_create(), .index = index};
@@ -37,7 +39,7 @@ void core_request_id(struct core *core, char id[REQUEST_ID_LEN + 1])
 
 struct span core_date(struct core *core)
 {
-    time_t now = time(NULL);
+    time_t now = clock_wall_s();
 
     if (now != core->date_second) {
         core->date_second = now;

@@ -1,7 +1,6 @@
 #include "gateway/access.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "gateway/exchange.h"
 #include "gateway/reason.h"
 #include "tls/handshake_error.h"
@@ -13,14 +12,6 @@ struct texts {
     char told[SOCK_TEXT_MAX];
     char subject[256];
 };
-
-static int64_t wall_clock_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static void fill_session(struct access_record *record, struct session *session, struct texts *texts)
 {
@@ -105,8 +96,8 @@ static bool begin(struct session *session, struct access_record *record, enum ac
         return false;
     }
     access_record_init(record, kind);
-    int64_t age_us = (int64_t)(loop_clock_us() - began_us);
-    record->time_us = wall_clock_us() - age_us;
+    int64_t age_us = (int64_t)(clock_us() - began_us);
+    record->time_us = clock_wall_us() - age_us;
     record->times.total_us = age_us;
     fill_session(record, session, texts);
     return true;

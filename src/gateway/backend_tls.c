@@ -1,7 +1,6 @@
 #include "gateway/backend_tls.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/log.h"
 #include "gateway/expiry_watch.h"
 #include "gateway/tls_report.h"
@@ -59,15 +58,16 @@ static bool check_files(const struct backend_tls *tls, struct config_report *rep
                                           : NULL;
 
     if (certificate != NULL) {
-        cert_check_own(certificate, CERT_FOR_SERVERS, time(NULL), EXPIRY_WARNING_DAYS, &findings);
+        cert_check_own(certificate, CERT_FOR_SERVERS, clock_wall_s(), EXPIRY_WARNING_DAYS,
+                       &findings);
     }
     certificate_destroy(certificate);
     if (tls->files[BACKEND_TLS_CA] != NULL) {
-        cert_check_authorities(tls->files[BACKEND_TLS_CA], time(NULL), EXPIRY_WARNING_DAYS,
+        cert_check_authorities(tls->files[BACKEND_TLS_CA], clock_wall_s(), EXPIRY_WARNING_DAYS,
                                &findings);
     }
     if (tls->options.crl != NULL && tls->files[BACKEND_TLS_CA] != NULL) {
-        cert_check_crl(tls->options.crl, tls->files[BACKEND_TLS_CA], time(NULL), &findings);
+        cert_check_crl(tls->options.crl, tls->files[BACKEND_TLS_CA], clock_wall_s(), &findings);
     }
     return !to.has_errors;
 }
@@ -114,7 +114,7 @@ void backend_tls_free(struct backend_tls *tls)
 /* What has changed: the authorities for themselves, the own certificate with its key. */
 static void look(struct backend_tls *tls)
 {
-    tls->is_own_due |= tls->retry_at != 0 && tls->retry_at <= (int64_t)time(NULL);
+    tls->is_own_due |= tls->retry_at != 0 && tls->retry_at <= clock_wall_s();
     for (size_t i = 0; i < BACKEND_TLS_FILES_MAX; i++) {
         struct file_stamp stamp = file_opener_stamp(tls->files[i]);
         if (!file_stamp_equal(&stamp, &tls->stamps[i])) {
@@ -127,7 +127,7 @@ static void look(struct backend_tls *tls)
 /* A certificate that is not valid now is no reason to give up one that may be. */
 static bool is_valid_now(struct backend_tls *tls, const struct certificate *certificate)
 {
-    enum certificate_time when = certificate_time_at(certificate, (int64_t)time(NULL));
+    enum certificate_time when = certificate_time_at(certificate, clock_wall_s());
 
     if (when == CERTIFICATE_CURRENT) {
         return true;

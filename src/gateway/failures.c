@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -20,14 +20,6 @@ static struct {
     int64_t second;
     unsigned in_second;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void copy(char *out, size_t size, const char *text)
 {
@@ -81,7 +73,7 @@ static bool is_within_rate(int64_t now)
 
 void failures_note(const struct failure_note *note)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_wall_ms();
     struct failure_group *group;
 
     CHECK(note->side != NULL && note->who != NULL && note->reason != NULL);

@@ -6,10 +6,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "gateway/expiry_watch.h"
 #include "gateway/log_writer.h"
 #include "gateway/ocsp_fetcher.h"
@@ -61,13 +62,8 @@ static void *worker_main(void *arg)
 {
     struct worker_start *start = arg;
     struct gateway *gateway = start->gateway;
-    sigset_t all;
     char byte = 0;
 
-    /* Signals are the control thread's. */
-    sigfillset(&all);
-    in_hand_keep_signals(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     worker_run(start->worker);
     free(start);
     (void)atomic_fetch_sub(&gateway->workers_running, 1);
@@ -96,7 +92,7 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
         struct worker_start *start = xmalloc(sizeof(*start));
         *start = (struct worker_start){gateway, gateway->workers[i]};
         in_hand_register(&gateway->workers[i]->in_hand, i);
-        int error = pthread_create(&gateway->workers[i]->thread, NULL, worker_main, start);
+        int error = thread_start(&gateway->workers[i]->thread, "worker", worker_main, start);
         if (error != 0) {
             log_error("cannot start the thread of worker %u: %s; raise the limit of threads "
                       "(TasksMax= of the service, or ulimit -u), or have fewer 'workers'",
@@ -118,43 +114,26 @@ static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *))
 
 /* ---- certificate files ---- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* The processor's time that this thread has used: a busy machine does not make it longer. */
-static uint64_t used_ms(void)
-{
-    struct timespec used;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
-}
-
 static void refresh_certificates(struct gateway *gateway)
 {
     uint64_t interval = gateway->snapshot->settings->reload_certificates_ms;
-    uint64_t start = now_ms();
-    uint64_t used = used_ms();
+    uint64_t start = clock_ms();
+    uint64_t used = clock_thread_used_ms();
 
     if (interval == 0 || gateway->is_stopping || start < gateway->refresh_at_ms) {
         return;
     }
     /* Reading what has changed is not looking: it happens once for each change. */
-    used = snapshot_refresh_certificates(gateway->snapshot) ? 0 : used_ms() - used;
+    used = snapshot_refresh_certificates(gateway->snapshot) ? 0 : clock_thread_used_ms() - used;
     gateway->refresh_at_ms = start + refresh_pause_ms(interval, used);
 }
 
 static void watch_expiry(struct gateway *gateway)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
 
     if (!gateway->is_stopping && now >= gateway->expiry_at_ms) {
-        expiry_watch_look(&gateway->expiry, gateway->snapshot, (int64_t)time(NULL));
+        expiry_watch_look(&gateway->expiry, gateway->snapshot, clock_wall_s());
         gateway->expiry_at_ms = now + EXPIRY_WATCH_MS;
     }
 }
@@ -164,7 +143,7 @@ static void watch_expiry(struct gateway *gateway)
 /* How long there is nothing to do but to wait for commands; -1: for ever. */
 static int wait_ms(const struct gateway *gateway)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
     uint64_t wait = gateway->expiry_at_ms > now ? gateway->expiry_at_ms - now : 0;
 
     if (gateway->is_stopping) {
@@ -317,7 +296,7 @@ int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen
         companion->stop(companion->self);
     }
     for (unsigned i = 0; i < gateway.worker_count; i++) {
-        (void)pthread_join(gateway.workers[i]->thread, NULL);
+        thread_join(gateway.workers[i]->thread);
     }
     resolver_stop(gateway.resolver);
     ocsp_fetcher_stop(gateway.ocsp);

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/span.h"
+#include "base/thread.h"
 #include "gateway/exchange.h"
 #include "gateway/session.h"
 
@@ -15,7 +16,7 @@
 #define TARGET_MAX 200
 #define FRAMES_MAX 32
 
-static const int watched[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+static const int watched[] = THREAD_ERROR_SIGNALS;
 
 static struct {
     const struct in_hand *hands[IN_HAND_MAX];
@@ -27,13 +28,6 @@ void in_hand_register(const struct in_hand *hand, unsigned worker)
     if (worker < IN_HAND_MAX) {
         all.hands[worker] = hand;
         all.count = worker >= all.count ? (size_t)worker + 1 : all.count;
-    }
-}
-
-void in_hand_keep_signals(sigset_t *blocked)
-{
-    for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
-        (void)sigdelset(blocked, watched[i]);
     }
 }
 

@@ -7,8 +7,6 @@
 #ifndef TIDEGATE_GATEWAY_IN_HAND_H
 #define TIDEGATE_GATEWAY_IN_HAND_H
 
-#include <signal.h>
-
 struct session;
 struct exchange;
 
@@ -24,8 +22,5 @@ void in_hand_register(const struct in_hand *hand, unsigned worker);
  * error, with what each worker has in hand and a backtrace, before it ends the process. Signals
  * that somebody else handles already (a sanitizer) are left alone. */
 void in_hand_watch_signals(void);
-/* Takes those signals out of a set that a thread is about to block: the kernel ends a process
- * without calling the handler of a blocked one. */
-void in_hand_keep_signals(sigset_t *blocked);
 
 #endif

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/safe_open.h"
+#include "base/thread.h"
 
 /* How long lines wait for company, so that a busy gateway makes few writes and few wake-ups. */
 #define GATHER_MS 20
@@ -43,7 +45,7 @@ struct log_writer {
     struct log_writer_counts counts;
     bool is_gathering; /* the thread has seen the queue and comes by itself */
     bool wants_stop;
-    int64_t stop_at_ms;
+    uint64_t stop_at_ms;
 
     /* The thread's own. */
     int fd;
@@ -58,19 +60,6 @@ struct log_writer {
     size_t batch_len;
     uint64_t batch_blocks;
 };
-
-static int64_t now_ms(clockid_t id)
-{
-    struct timespec ts = {0};
-
-    (void)clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static struct timespec timespec_of(int64_t ms)
-{
-    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
-}
 
 static int open_path(const char *path, struct error *error)
 {
@@ -105,11 +94,8 @@ struct log_writer *log_writer_open(const char *path, struct error *error)
     w->path = name != NULL ? xstrdup(name) : NULL;
     w->last = &w->first;
     w->batch = xmalloc(BATCH_BYTES);
-    pthread_condattr_t attr;
-    CHECK(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_condattr_init(&attr) == 0);
-    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&w->wake, &attr) == 0);
-    CHECK(pthread_condattr_destroy(&attr) == 0);
+    CHECK(pthread_mutex_init(&w->lock, NULL) == 0);
+    condition_init(&w->wake);
     return w;
 }
 
@@ -148,7 +134,7 @@ static void tell_losses(struct log_writer *w)
 static bool is_past_stop(struct log_writer *w)
 {
     (void)pthread_mutex_lock(&w->lock);
-    bool is_past = w->wants_stop && now_ms(CLOCK_MONOTONIC) >= w->stop_at_ms;
+    bool is_past = w->wants_stop && clock_ms() >= w->stop_at_ms;
     (void)pthread_mutex_unlock(&w->lock);
     return is_past;
 }
@@ -269,10 +255,10 @@ static void wait_for_work(struct log_writer *w)
     while (w->first == NULL && !w->wants_stop) {
         (void)pthread_cond_wait(&w->wake, &w->lock);
     }
-    struct timespec until = timespec_of(now_ms(CLOCK_MONOTONIC) + GATHER_MS);
+    uint64_t until_us = clock_us() + GATHER_MS * 1000;
     w->is_gathering = true;
     while (w->queued_bytes < GATHERED_ENOUGH && !w->wants_stop) {
-        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT) {
+        if (!condition_wait_until(&w->wake, &w->lock, until_us)) {
             break;
         }
     }
@@ -299,19 +285,11 @@ static void *run(void *arg)
 
 bool log_writer_start(struct log_writer *w, struct error *error)
 {
-    sigset_t all;
-    sigset_t old;
-
     CHECK(!w->is_started);
-    /* Signals are for the threads that wait for them; and SIGPIPE becomes EPIPE. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    int number = pthread_create(&w->thread, NULL, run, w);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int number = thread_start(&w->thread, "access-log", run, w);
     if (number != 0) {
         return error_set_errno(error, number, "cannot start the access log's thread");
     }
-    (void)pthread_setname_np(w->thread, "access-log");
     w->is_started = true;
     return true;
 }
@@ -409,10 +387,7 @@ static void destroy(struct log_writer *w)
  * cannot be taken back: the thread is then left to itself, with its memory. */
 static bool join_thread(struct log_writer *w, unsigned limit_ms)
 {
-    struct timespec until =
-        timespec_of(now_ms(CLOCK_REALTIME) + limit_ms + (int64_t)3 * POLL_SLICE_MS);
-
-    if (pthread_timedjoin_np(w->thread, NULL, &until) == 0) {
+    if (thread_join_within(w->thread, limit_ms + 3 * POLL_SLICE_MS)) {
         return true;
     }
     (void)pthread_detach(w->thread);
@@ -428,7 +403,7 @@ bool log_writer_stop(struct log_writer *w, unsigned limit_ms)
     (void)pthread_mutex_lock(&w->lock);
     uint64_t failed_before = w->counts.failed_blocks;
     w->wants_stop = true;
-    w->stop_at_ms = now_ms(CLOCK_MONOTONIC) + limit_ms;
+    w->stop_at_ms = clock_ms() + limit_ms;
     (void)pthread_mutex_unlock(&w->lock);
     (void)pthread_cond_signal(&w->wake);
     if (w->is_started && !join_thread(w, limit_ms)) {

@@ -5,10 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "gateway/networks.h"
 #include "gateway/ocsp_transfer.h"
 #include "tls/ocsp_registry.h"
@@ -41,36 +42,6 @@ struct ocsp_fetcher {
     bool is_poked; /* a certificate has joined since the last look */
     struct job jobs[OCSP_FETCHES_MAX];
 };
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Signals are the control thread's. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-    sigset_t all;
-    sigset_t old;
-    int number;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    number = pthread_create(thread, NULL, run, arg);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return number;
-}
 
 /* ---- one fetch ---- */
 
@@ -130,7 +101,7 @@ static void fetch(struct job *job, struct ocsp_addresses *addresses, uint64_t de
         bytes = body.ptr != NULL ? strbuf_span(&body) : SPAN_OF("");
     }
     if (result != OCSP_TRANSFER_STOPPED) {
-        ocsp_registry_done(registry, &job->fetch, bytes, error->text, wall_ms());
+        ocsp_registry_done(registry, &job->fetch, bytes, error->text, clock_wall_ms());
     }
     strbuf_free(&body);
 }
@@ -138,7 +109,7 @@ static void fetch(struct job *job, struct ocsp_addresses *addresses, uint64_t de
 static void *fetch_main(void *arg)
 {
     struct job *job = arg;
-    uint64_t deadline_ms = monotonic_ms() + job->fetcher->timeout_ms;
+    uint64_t deadline_ms = clock_ms() + job->fetcher->timeout_ms;
     struct ocsp_addresses addresses;
     struct error error = {""};
     bool is_resolved = ocsp_lookup(&job->fetch.url, &addresses, &error);
@@ -170,7 +141,7 @@ static void join_ended(struct ocsp_fetcher *fetcher)
         struct job *job = &fetcher->jobs[i];
         if (job->state == JOB_ENDED) {
             (void)pthread_mutex_unlock(&fetcher->lock);
-            (void)pthread_join(job->thread, NULL);
+            thread_join(job->thread);
             (void)pthread_mutex_lock(&fetcher->lock);
             job->state = JOB_FREE;
         }
@@ -184,19 +155,20 @@ static bool start_next(struct ocsp_fetcher *fetcher, int64_t *wait_ms)
     int number;
 
     *wait_ms = INT64_MAX;
-    if (job == NULL || !ocsp_registry_next(fetcher->registry, wall_ms(), &job->fetch, wait_ms)) {
+    if (job == NULL ||
+        !ocsp_registry_next(fetcher->registry, clock_wall_ms(), &job->fetch, wait_ms)) {
         return false;
     }
     job->fetcher = fetcher;
     job->state = JOB_LOOKING_UP;
-    number = start_thread(&job->thread, fetch_main, job);
+    number = thread_start(&job->thread, "ocsp-fetch", fetch_main, job);
     if (number != 0) {
         struct error error;
         (void)error_set_errno(&error, number, "cannot start a thread");
         job->state = JOB_FREE;
         (void)pthread_mutex_unlock(&fetcher->lock);
         ocsp_registry_done(fetcher->registry, &job->fetch, (struct span){NULL, 0}, error.text,
-                           wall_ms());
+                           clock_wall_ms());
         (void)pthread_mutex_lock(&fetcher->lock);
     }
     return true;
@@ -204,15 +176,9 @@ static bool start_next(struct ocsp_fetcher *fetcher, int64_t *wait_ms)
 
 static void wait_for_change(struct ocsp_fetcher *fetcher, int64_t wait_ms)
 {
-    struct timespec until;
-
     wait_ms = wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    (void)pthread_cond_timedwait(&fetcher->changed, &fetcher->lock, &until);
+    (void)condition_wait_until(&fetcher->changed, &fetcher->lock,
+                               clock_us() + (uint64_t)wait_ms * 1000);
 }
 
 static bool has_ended_jobs(const struct ocsp_fetcher *fetcher)
@@ -256,7 +222,7 @@ static void poke(void *arg)
     (void)pthread_mutex_lock(&fetcher->lock);
     fetcher->is_poked = true;
     if (!fetcher->has_thread) {
-        int number = start_thread(&fetcher->thread, fetcher_main, fetcher);
+        int number = thread_start(&fetcher->thread, "ocsp", fetcher_main, fetcher);
         fetcher->has_thread = number == 0;
         if (number != 0) {
             log_error("no OCSP responses are fetched for now: cannot start a thread: %s",
@@ -271,17 +237,13 @@ struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t
                                         const struct network_list *allowed)
 {
     struct ocsp_fetcher *fetcher = xcalloc(1, sizeof(*fetcher));
-    pthread_condattr_t attributes;
 
     fetcher->registry = ocsp_registry_hold(registry);
     fetcher->timeout_ms = timeout_ms;
     fetcher->allowed = allowed;
     fetcher->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&fetcher->changed, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&fetcher->changed);
     if (fetcher->stop_fd < 0) {
         log_error("no OCSP responses are fetched: %s; raise the limit of open files",
                   strerror(errno));
@@ -309,7 +271,7 @@ static bool end_jobs(struct ocsp_fetcher *fetcher)
             (void)pthread_detach(job->thread);
             is_left = true;
         } else if (state != JOB_FREE) {
-            (void)pthread_join(job->thread, NULL);
+            thread_join(job->thread);
         }
     }
     return is_left;
@@ -332,7 +294,7 @@ void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher)
     (void)pthread_cond_signal(&fetcher->changed);
     (void)pthread_mutex_unlock(&fetcher->lock);
     if (fetcher->has_thread) {
-        (void)pthread_join(fetcher->thread, NULL);
+        thread_join(fetcher->thread);
     }
     if (end_jobs(fetcher)) {
         left_behind = fetcher;

@@ -4,9 +4,9 @@
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/h1_chunked.h"
 #include "http/h1_parse.h"
 #include "tls/ocsp_check.h"
@@ -33,14 +33,6 @@ struct transfer {
 };
 
 enum step { STEP_MORE, STEP_DONE, STEP_FAILED, STEP_STOPPED };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static enum step fail(struct transfer *t, const char *text)
 {
@@ -97,7 +89,7 @@ static enum step wait_for(struct transfer *t, short events, uint64_t until_ms)
     struct pollfd fds[2] = {{.fd = t->fd, .events = events}, {.fd = t->stop_fd, .events = POLLIN}};
 
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms();
         int ready;
 
         if (now >= until_ms) {
@@ -147,7 +139,7 @@ static enum step connect_to_any(struct transfer *t, const struct ocsp_addresses 
     enum step step = STEP_FAILED;
 
     for (size_t i = 0; i < addresses->count && step == STEP_FAILED; i++) {
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms();
         uint64_t left = t->deadline_ms > now ? t->deadline_ms - now : 0;
 
         if (t->fd >= 0) {
@@ -322,7 +314,7 @@ static enum step receive(struct transfer *t)
             step = fail_errno(t, errno, "it broke the connection off");
         }
         /* A trickle of bytes keeps the socket readable: the time is looked at here too. */
-        if (step == STEP_MORE && now_ms() >= t->deadline_ms) {
+        if (step == STEP_MORE && clock_ms() >= t->deadline_ms) {
             step = wait_for(t, POLLIN, t->deadline_ms);
         }
     }

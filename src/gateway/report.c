@@ -2,8 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "tls/ocsp_registry.h"
 
 struct ask {
@@ -80,7 +81,7 @@ struct reporter *reporter_create(struct snapshot *snapshot, struct worker **work
     struct report *report = &reporter->report;
 
     (void)pthread_mutex_init(&reporter->lock, NULL);
-    (void)pthread_cond_init(&reporter->answered, NULL);
+    condition_init(&reporter->answered);
     reporter->snapshot = snapshot;
     reporter->count = count;
     reporter->asks = xcalloc(count, sizeof(*reporter->asks));
@@ -133,7 +134,7 @@ static void look_at_ocsp(struct report_ocsp *ocsp, struct ocsp_registry *registr
     struct ocsp_counts counts;
 
     clear_ocsp(ocsp);
-    counts = ocsp_registry_look(registry, (int64_t)time(NULL) * 1000, see_failing, ocsp);
+    counts = ocsp_registry_look(registry, clock_wall_ms(), see_failing, ocsp);
     ocsp->certificates = counts.certificates;
     ocsp->stapled = counts.stapled;
     ocsp->failing = counts.failing;
@@ -177,17 +178,13 @@ static void post_all(struct reporter *reporter)
 
 const struct report *reporter_ask(struct reporter *reporter)
 {
-    struct timespec until;
+    uint64_t until_us = clock_us() + REPORT_WAIT_MS * 1000;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += REPORT_WAIT_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     (void)pthread_mutex_lock(&reporter->lock);
     clear(reporter);
     post_all(reporter);
     while (count_pending(reporter) != 0) {
-        if (pthread_cond_timedwait(&reporter->answered, &reporter->lock, &until) == ETIMEDOUT) {
+        if (!condition_wait_until(&reporter->answered, &reporter->lock, until_us)) {
             break;
         }
     }

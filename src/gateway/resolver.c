@@ -4,9 +4,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 /* Between two attempts to resolve the names that could not be. */
 #define RESOLVE_AGAIN_S 2
@@ -97,13 +98,11 @@ static bool resolve_all(struct resolver *resolver, bool first_time)
 /* False: it stops. */
 static bool rest(struct resolver *resolver)
 {
-    struct timespec until = {0};
+    uint64_t until_us = clock_us() + RESOLVE_AGAIN_S * 1000000ull;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += RESOLVE_AGAIN_S;
     (void)pthread_mutex_lock(&resolver->lock);
     while (!resolver->is_stopping &&
-           pthread_cond_timedwait(&resolver->wake, &resolver->lock, &until) == 0) {
+           condition_wait_until(&resolver->wake, &resolver->lock, until_us)) {
     }
     bool goes_on = !resolver->is_stopping;
     (void)pthread_mutex_unlock(&resolver->lock);
@@ -143,9 +142,6 @@ static void destroy(struct resolver *resolver)
 struct resolver *resolver_start(struct snapshot *snapshot)
 {
     struct resolver *resolver;
-    pthread_condattr_t attributes;
-    sigset_t all;
-    sigset_t old;
 
     if (!has_names(snapshot)) {
         return NULL;
@@ -153,21 +149,14 @@ struct resolver *resolver_start(struct snapshot *snapshot)
     resolver = xcalloc(1, sizeof(*resolver));
     resolver->snapshot = snapshot;
     CHECK(pthread_mutex_init(&resolver->lock, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&resolver->wake, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
-    (void)sigfillset(&all); /* signals are the control thread's */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    int number = pthread_create(&resolver->thread, NULL, run, resolver);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    condition_init(&resolver->wake);
+    int number = thread_start(&resolver->thread, "resolver", run, resolver);
     if (number != 0) {
         log_error("the names of servers are not resolved: cannot start a thread: %s",
                   strerror(number));
         destroy(resolver);
         return NULL;
     }
-    (void)pthread_setname_np(resolver->thread, "resolver");
     return resolver;
 }
 
@@ -186,6 +175,6 @@ void resolver_stop(struct resolver *resolver)
         left_behind = resolver;
         return;
     }
-    (void)pthread_join(resolver->thread, NULL);
+    thread_join(resolver->thread);
     destroy(resolver);
 }

@@ -4,10 +4,10 @@
 #include <openssl/ssl.h>
 #include <pwd.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/account.h"
+#include "base/clock.h"
 #include "gateway/expiry_watch.h"
 #include "gateway/tls_report.h"
 #include "tls/cert_check.h"
@@ -137,7 +137,7 @@ static struct certificate *load_certificate(struct builder *b,
         fail(b, settings->place, &error);
     }
     struct tls_report to = {b->report, settings->place, false};
-    cert_check_own(certificate, CERT_FOR_CLIENTS, time(NULL), EXPIRY_WARNING_DAYS,
+    cert_check_own(certificate, CERT_FOR_CLIENTS, clock_wall_s(), EXPIRY_WARNING_DAYS,
                    &(struct cert_findings){tls_report_finding, &to});
     b->failed |= to.has_errors;
     return certificate;
@@ -193,7 +193,7 @@ void site_tls_check_folder(const struct site_tls *tls, struct config_report *rep
     struct cert_listener listener = {report_complaint, &b};
 
     if (tls->store != NULL) {
-        cert_store_check(tls->store, time(NULL), EXPIRY_WARNING_DAYS, &listener);
+        cert_store_check(tls->store, clock_wall_s(), EXPIRY_WARNING_DAYS, &listener);
     }
 }
 
@@ -225,10 +225,10 @@ static void check_clients(struct builder *b)
         return;
     }
     to = (struct tls_report){b->report, clients->place, false};
-    cert_check_authorities(clients->ca, time(NULL), EXPIRY_WARNING_DAYS,
+    cert_check_authorities(clients->ca, clock_wall_s(), EXPIRY_WARNING_DAYS,
                            &(struct cert_findings){tls_report_finding, &to});
     if (b->tls->options.client_crl != NULL) {
-        cert_check_crl(b->tls->options.client_crl, clients->ca, time(NULL),
+        cert_check_crl(b->tls->options.client_crl, clients->ca, clock_wall_s(),
                        &(struct cert_findings){tls_report_finding, &to});
     }
 }

@@ -3,8 +3,7 @@
  * other way round. */
 #include "gateway/site_tls.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/log.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
@@ -12,11 +11,6 @@
 
 /* How long a new certificate that asks for a stapled response waits for the first one. */
 #define STAPLE_WAIT_S 30
-
-static int64_t now_s(void)
-{
-    return (int64_t)time(NULL);
-}
 
 /* ---- looking ---- */
 
@@ -39,7 +33,7 @@ static void look(struct site_tls *tls)
     }
     for (size_t i = 0; i < tls->options.certificate_count; i++) {
         struct own_certificate *own = &tls->own[i];
-        own->is_due |= own->retry_at != 0 && own->retry_at <= now_s();
+        own->is_due |= own->retry_at != 0 && own->retry_at <= clock_wall_s();
     }
 }
 
@@ -72,8 +66,9 @@ static bool is_valid_now(struct site_tls *tls, size_t i)
     struct error error;
     struct certificate *certificate =
         certificate_load(tls->options.certificates[i].certificate, &error);
-    enum certificate_time when =
-        certificate != NULL ? certificate_time_at(certificate, now_s()) : CERTIFICATE_CURRENT;
+    enum certificate_time when = certificate != NULL
+                                     ? certificate_time_at(certificate, clock_wall_s())
+                                     : CERTIFICATE_CURRENT;
 
     tls->own[i].retry_at = 0;
     if (when != CERTIFICATE_CURRENT) {
@@ -113,12 +108,12 @@ static bool is_put_off(struct site_tls *tls, size_t i)
 {
     struct own_certificate *own = &tls->own[i];
 
-    if (!begin_fetching(tls, i) || (own->await_until != 0 && own->await_until <= now_s())) {
+    if (!begin_fetching(tls, i) || (own->await_until != 0 && own->await_until <= clock_wall_s())) {
         own->await_until = 0;
         return false;
     }
     if (own->await_until == 0) {
-        own->await_until = now_s() + STAPLE_WAIT_S;
+        own->await_until = clock_wall_s() + STAPLE_WAIT_S;
         log_info("site %s: its new certificate asks for a stapled OCSP response, and is used when "
                  "that has been fetched, or in %d s",
                  tls->settings->name, STAPLE_WAIT_S);
@@ -307,7 +302,7 @@ static void watch_ocsp(struct site_tls *tls)
 {
     for (size_t i = 0; i < tls->options.certificate_count; i++) {
         int64_t *until = &tls->own[i].ocsp_until;
-        if (*until != 0 && *until <= now_s()) {
+        if (*until != 0 && *until <= clock_wall_s()) {
             *until = 0;
             log_warn("site %s: the OCSP response in '%s' has expired and is not sent any more: put "
                      "a new one there",

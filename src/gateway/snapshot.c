@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/backend_tls.h"
 #include "gateway/log_writer.h"
 #include "gateway/site_tls.h"
@@ -250,7 +250,8 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
 
     arena_init(arena, 4096);
     if (getrandom(&b.mark, sizeof(b.mark), 0) != sizeof(b.mark)) {
-        b.mark = (uint64_t)(uintptr_t)snapshot ^ (uint64_t)time(NULL); /* another one, at least */
+        b.mark =
+            (uint64_t)(uintptr_t)snapshot ^ (uint64_t)clock_wall_s(); /* another one, at least */
     }
     snapshot->settings = settings;
     atomic_init(&snapshot->references, 1);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "edge/conditional.h"
 #include "edge/mime.h"
 #include "edge/path.h"
@@ -150,10 +151,9 @@ static int open_file(const struct file_lookup *lookup, const char **name, struct
  * tick coarser than writes), so its tag is weak until then (RFC 9110 section 8.8.1). */
 static struct validators validators_of(const struct stat *st, struct arena *arena)
 {
-    struct timespec now = {0};
+    struct timespec now = clock_wall();
     struct validators v = {0};
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     /* A time in the future is not told to anyone (RFC 9110 section 8.8.2.1). */
     v.last_modified = st->st_mtim.tv_sec < now.tv_sec ? st->st_mtim.tv_sec : now.tv_sec;
     if (v.last_modified < 0) {

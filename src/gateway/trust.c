@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "config/settings.h"
@@ -94,7 +94,7 @@ bool trust_client_options(struct trust *trust, const struct backend_tls_settings
 static bool is_expired(struct crl_file *crl)
 {
     struct crl_lists *lists = crl_file_lists(crl);
-    bool is_past = lists->expires <= (int64_t)time(NULL);
+    bool is_past = lists->expires <= clock_wall_s();
 
     crl_lists_release(lists);
     return is_past;

@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "base/clock.h"
+
 static const char day_names[7][10] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                       "Thursday", "Friday", "Saturday"};
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -272,5 +274,5 @@ bool http_date_parse_at(struct span text, time_t now, time_t *t)
 
 bool http_date_parse(struct span text, time_t *t)
 {
-    return http_date_parse_at(text, time(NULL), t);
+    return http_date_parse_at(text, clock_wall_s(), t);
 }

@@ -6,17 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/loop_internal.h"
 
 #define HEAP_ARITY 4
-
-uint64_t loop_clock_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 uint64_t loop_now_us(const struct loop *loop)
 {
@@ -162,7 +155,7 @@ static uint64_t next_deadline_us(const struct loop *loop)
 static int wait_for_events(struct loop *loop)
 {
     uint64_t at = next_deadline_us(loop);
-    uint64_t left = at > loop->now_us ? at - loop->now_us : 0;
+    uint64_t left = clock_wait_us(at > loop->now_us ? at - loop->now_us : 0);
 
     if (left != 0 && left < 1000 && !list_is_empty(&loop->resting)) {
         struct timespec wait = {.tv_nsec = (long)left * 1000};
@@ -391,7 +384,7 @@ struct loop *loop_create(void)
     list_init(&loop->resting);
     watch_init(&loop->wake, on_wake);
     pthread_mutex_init(&loop->mutex, NULL);
-    loop->now_us = loop_clock_us();
+    loop->now_us = clock_us();
     if (!watch_add(loop, &loop->wake, wake_fd, EPOLLIN)) {
         goto fail;
     }
@@ -426,7 +419,7 @@ void loop_run(struct loop *loop)
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_relaxed)) {
         int n = wait_for_events(loop);
         CHECK(n >= 0 || errno == EINTR);
-        loop->now_us = loop_clock_us();
+        loop->now_us = clock_us();
         loop->batch_at = 0;
         loop->batch_count = n > 0 ? n : 0;
         loop->bulk_hits = 0;

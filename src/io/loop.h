@@ -57,10 +57,8 @@ void loop_stop(struct loop *loop);
 /* From any thread; the message is called by the loop's thread, in the order posted. */
 void loop_post(struct loop *loop, struct loop_message *message);
 
-/* The time this turn began: CLOCK_MONOTONIC. */
+/* The time this turn began, by clock_us; what must be measured inside a turn asks that anew. */
 uint64_t loop_now_us(const struct loop *loop);
-/* Reads the clock anew, for what must be measured inside a turn. */
-uint64_t loop_clock_us(void);
 
 void watch_init(struct watch *watch, void (*on_events)(struct watch *, uint32_t));
 /* events: EPOLLIN and the like; EPOLLET is the caller's choice. False with errno when the kernel

@@ -14,11 +14,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/account.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/settings.h"
 #include "gateway/gateway.h"
@@ -70,14 +70,6 @@ struct supervisor {
 static const char *const state_names[] = {"starting", "up",      "waiting",
                                           "draining", "killing", "ended"};
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void set_state(struct supervisor *s, enum supervisor_state state)
 {
@@ -226,7 +218,7 @@ static bool start_gateway(struct supervisor *s)
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     s->control_fd = pair[0];
     s->gateway = pid;
-    s->started_ms = now_ms();
+    s->started_ms = clock_ms();
     set_state(s, SUPERVISOR_STARTING);
     return true;
 }
@@ -311,7 +303,7 @@ static void wait_and_restart(struct supervisor *s, uint64_t lived_ms)
 {
     uint64_t pause_ms = backoff_next(&s->backoff, lived_ms);
 
-    s->deadline_ms = now_ms() + pause_ms;
+    s->deadline_ms = clock_ms() + pause_ms;
     set_state(s, SUPERVISOR_WAITING);
     log_warn("starting the gateway again in %" PRIu64 " ms; the sockets stay open, new connections "
              "wait in their queues",
@@ -330,7 +322,7 @@ static void describe_death(int status, char *text, size_t size)
 
 static void gateway_ended(struct supervisor *s, int status)
 {
-    uint64_t lived_ms = now_ms() - s->started_ms;
+    uint64_t lived_ms = clock_ms() - s->started_ms;
     bool was_told = s->state == SUPERVISOR_DRAINING || s->state == SUPERVISOR_KILLING;
     bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     char how[128];
@@ -388,14 +380,14 @@ static void stop(struct supervisor *s, int signal_number)
         log_info("%s again: stopping at once", name);
         send_command(s, SUPERVISOR_STOP);
         stop_listening(s);
-        s->deadline_ms = now_ms() + GRACE_MS;
+        s->deadline_ms = clock_ms() + GRACE_MS;
         set_state(s, SUPERVISOR_KILLING);
     } else if (s->state != SUPERVISOR_KILLING) {
         log_info("%s: finishing what runs (up to %" PRIu64 " s; once more stops at once)", name,
                  s->settings->timeouts.drain_ms / 1000);
         send_command(s, SUPERVISOR_DRAIN);
-        s->quiet_ms = now_ms() + QUIET_MS;
-        s->deadline_ms = now_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
+        s->quiet_ms = clock_ms() + QUIET_MS;
+        s->deadline_ms = clock_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
         set_state(s, SUPERVISOR_DRAINING);
     }
 }
@@ -422,7 +414,7 @@ static void read_signals(struct supervisor *s)
 
 static void deadline_passed(struct supervisor *s)
 {
-    if (s->quiet_ms != 0 && s->quiet_ms <= now_ms()) {
+    if (s->quiet_ms != 0 && s->quiet_ms <= clock_ms()) {
         stop_listening(s);
         return;
     }
@@ -435,13 +427,13 @@ static void deadline_passed(struct supervisor *s)
     log_warn("the gateway did not end in time; killing it");
     (void)kill(s->gateway, SIGKILL);
     s->exit_status = 1;
-    s->deadline_ms = now_ms() + GRACE_MS;
+    s->deadline_ms = clock_ms() + GRACE_MS;
     set_state(s, SUPERVISOR_KILLING);
 }
 
 static int poll_timeout(const struct supervisor *s)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
     uint64_t deadline = s->deadline_ms;
 
     if (s->state == SUPERVISOR_STARTING || s->state == SUPERVISOR_IS_UP) {

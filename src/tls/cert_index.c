@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "base/thread.h"
 #include "tls/file_opener.h"
 #include "tls/pem_kind.h"
 
@@ -301,14 +302,14 @@ static void read_new(struct cert_index *index, const char *folder, int folder_fd
 
     atomic_init(&reading.next, 0);
     while (started + 1 < wanted &&
-           pthread_create(&threads[started], NULL, read_entries, &reading) == 0) {
+           thread_start(&threads[started], "certificates", read_entries, &reading) == 0) {
         started++;
     }
     if (new_count != 0) {
         (void)read_entries(&reading);
     }
     for (size_t i = 0; i < started; i++) {
-        (void)pthread_join(threads[i], NULL);
+        thread_join(threads[i]);
     }
 }
 

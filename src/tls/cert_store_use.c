@@ -1,8 +1,8 @@
 /* The later part of tls/cert_store.h: which of the folder's certificates a connection is given. */
 #include <openssl/err.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "tls/cert_store.h"
 #include "tls/cert_store_internal.h"
@@ -32,7 +32,7 @@ static struct cert_loaded *take_loaded(struct cert_store *store, struct cert_ent
     (void)pthread_mutex_lock(&store->lock);
     free(entry->trouble);
     entry->trouble = loaded == NULL ? xstrdup(error->text) : NULL;
-    entry->try_again = (int64_t)time(NULL) + TRY_AGAIN_S;
+    entry->try_again = clock_wall_s() + TRY_AGAIN_S;
     if (loaded != NULL) {
         (void)atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
         cert_store_keep(store, entry, loaded);
@@ -118,7 +118,7 @@ static void say_trouble(struct span host, const struct error *trouble)
 static bool hold_ranks(struct cert_store *store, struct span host, struct cert_ranking *ranking,
                        size_t *count, struct error *error)
 {
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = clock_wall_s();
     void **all = &ranking->best[0][0];
 
     *count = 0;

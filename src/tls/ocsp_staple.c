@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "tls/ocsp_registry.h"
 #include "tls/ocsp_words.h"
 #include "tls/pem_file.h"
@@ -68,7 +68,7 @@ static bool check(const struct ocsp_owner *owner, const char *path, struct span 
                   struct ocsp_finding *finding, struct error *error)
 {
     *finding =
-        ocsp_check(bytes, owner->issuer, X509_get0_serialNumber(owner->leaf), (int64_t)time(NULL));
+        ocsp_check(bytes, owner->issuer, X509_get0_serialNumber(owner->leaf), clock_wall_s());
     return finding->verdict == OCSP_VERDICT_GOOD ||
            ocsp_words_of_file(finding, path, owner->path, error);
 }
@@ -106,7 +106,7 @@ static enum ocsp_stapled keep_before(X509 *leaf, X509 *before)
 {
     const struct staple *staple = before != NULL ? X509_get_ex_data(before, file_slot) : NULL;
 
-    if (staple == NULL || staple->until <= (int64_t)time(NULL) || X509_cmp(leaf, before) != 0) {
+    if (staple == NULL || staple->until <= clock_wall_s() || X509_cmp(leaf, before) != 0) {
         return OCSP_STAPLED_NONE;
     }
     set_staple(leaf, staple->bytes, staple->len, staple->until);
@@ -200,7 +200,7 @@ static unsigned char *response_of(X509 *chosen, size_t *len)
 {
     const struct staple *staple = X509_get_ex_data(chosen, file_slot);
     struct ocsp_subject *subject = X509_get_ex_data(chosen, subject_slot);
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = clock_wall_s();
 
     if (staple != NULL && staple->until > now) {
         *len = staple->len;

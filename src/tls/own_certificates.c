@@ -3,8 +3,8 @@
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/span.h"
 #include "tls/cert_store.h"
@@ -45,7 +45,7 @@ static void make_index(void)
 
 static void rank(const struct own_certificates *own, struct span name, struct cert_ranking *ranking)
 {
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = clock_wall_s();
 
     *ranking = (struct cert_ranking){0};
     for (size_t i = 0; i < own->count; i++) {

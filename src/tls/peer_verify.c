@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/span.h"
 #include "base/strbuf.h"
 #include "tls/crl.h"
@@ -347,7 +348,7 @@ static bool still_holds(const struct peer_verify *verify, SSL_SESSION *session)
     memcpy(&note, data, sizeof(note));
     current_state(verify, state, &expires);
     return memcmp(state, note.state, sizeof(state)) == 0 &&
-           (int64_t)get_u64(note.deadline) > (int64_t)time(NULL);
+           (int64_t)get_u64(note.deadline) > clock_wall_s();
 }
 
 static SSL_TICKET_RETURN on_ticket_used(SSL *ssl, SSL_SESSION *session, const unsigned char *name,

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "tls/peer_verify.h"
 
 /* As many as connections may be made at once before the first of them gets a ticket. */
@@ -48,7 +48,7 @@ void session_slot_put(struct session_slot *slot, SSL *ssl, SSL_SESSION *session,
     /* The connection's own would be spoilt if it ended without close_notify. */
     struct kept kept = {.session = SSL_SESSION_dup(session),
                         .deadline = deadline,
-                        .expires = (int64_t)time(NULL) + SSL_SESSION_get_timeout(session)};
+                        .expires = clock_wall_s() + SSL_SESSION_get_timeout(session)};
     SSL_SESSION *old;
 
     if (kept.session == NULL) {
@@ -100,7 +100,7 @@ int64_t session_slot_use(struct session_slot *slot, SSL *ssl)
 
     peer_verify_state(SSL_get_SSL_CTX(ssl), state);
     (void)pthread_mutex_lock(&slot->lock);
-    kept = take(slot, (int64_t)time(NULL), state);
+    kept = take(slot, clock_wall_s(), state);
     (void)pthread_mutex_unlock(&slot->lock);
     if (kept.session == NULL) {
         return 0;

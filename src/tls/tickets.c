@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/span.h"
 #include "tls/replay_guard.h"
 
@@ -40,11 +40,7 @@ struct tls_tickets {
 
 static uint64_t now(void)
 {
-    struct timespec ts;
-
-    /* The time asleep counts too. */
-    (void)clock_gettime(CLOCK_BOOTTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return clock_with_sleep_ms();
 }
 
 static bool make_key(struct ticket_key *key)
@@ -208,7 +204,7 @@ void tls_tickets_follow(struct tls_tickets *tickets)
 {
     (void)pthread_mutex_lock(&tickets->lock);
     if (tickets->guard != NULL) {
-        replay_guard_close_until(tickets->guard, (int64_t)time(NULL) + REPLAY_WINDOW_S);
+        replay_guard_close_until(tickets->guard, clock_wall_s() + REPLAY_WINDOW_S);
     }
     (void)pthread_mutex_unlock(&tickets->lock);
 }

@@ -7,8 +7,8 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "tls/alert.h"
 #include "tls/handshake_error.h"
 #include "tls/session_slot.h"
@@ -539,7 +539,7 @@ static bool set_server_name(SSL *ssl, const char *server_name)
 int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_conn *tls = SSL_get_app_data(ssl);
-    int64_t deadline = (int64_t)time(NULL) + SESSION_SLOT_MAX_AGE_S;
+    int64_t deadline = clock_wall_s() + SESSION_SLOT_MAX_AGE_S;
 
     if (tls == NULL || tls->slot == NULL) {
         return 0;

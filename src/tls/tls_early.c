@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "tls/replay_guard.h"
 #include "tls/tickets.h"
 #include "tls/tls_conn_internal.h"
@@ -17,7 +17,7 @@ static int is_allowed(SSL *ssl, void *arg)
     unsigned char random[REPLAY_RANDOM_BYTES];
 
     return SSL_get_client_random(ssl, random, sizeof(random)) == sizeof(random) &&
-           replay_guard_is_first(arg, random, (int64_t)time(NULL));
+           replay_guard_is_first(arg, random, clock_wall_s());
 }
 
 bool tls_early_install(SSL_CTX *ssl_ctx, struct tls_tickets *tickets, uint32_t limit)
