@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/loop.h"
 
 static struct loop *loop;
@@ -52,6 +53,34 @@ static int tear_down(void **state)
 {
     (void)state;
     loop_destroy(loop);
+    return 0;
+}
+
+/* Time that goes on by steps: however busy the machine is, no deadline is passed with another. */
+static struct deferred step;
+
+static void on_step(struct deferred *deferred)
+{
+    clock_set_for_tests(clock_us() + 500);
+    loop_defer(loop, deferred);
+}
+
+static int set_up_steps(void **state)
+{
+    clock_set_for_tests(1000000);
+    if (set_up(state) != 0) {
+        return 1;
+    }
+    deferred_init(&step, on_step);
+    loop_defer(loop, &step);
+    return 0;
+}
+
+static int tear_down_steps(void **state)
+{
+    deferred_cancel(&step);
+    (void)tear_down(state);
+    clock_set_for_tests(0);
     return 0;
 }
 
@@ -308,14 +337,15 @@ static void a_rest_ends_where_epoll_pwait2_is_forbidden(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_BY_STEPS(name) cmocka_unit_test_setup_teardown(name, set_up_steps, tear_down_steps)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(timers_fire_in_the_order_of_their_deadlines),
-        TEST(a_timer_set_again_fires_once_at_its_last_deadline),
-        TEST(a_cleared_or_destroyed_timer_does_not_fire),
-        TEST(many_timers_in_any_order_keep_the_heap_in_order),
+        TEST_BY_STEPS(timers_fire_in_the_order_of_their_deadlines),
+        TEST_BY_STEPS(a_timer_set_again_fires_once_at_its_last_deadline),
+        TEST_BY_STEPS(a_cleared_or_destroyed_timer_does_not_fire),
+        TEST_BY_STEPS(many_timers_in_any_order_keep_the_heap_in_order),
         TEST(a_deferred_call_is_made_once_a_turn),
         TEST(a_removed_watch_is_not_called_for_an_event_already_fetched),
         TEST(a_rest_ends_where_epoll_pwait2_is_forbidden),
