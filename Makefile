@@ -49,10 +49,13 @@ build/$(1)/%.o: %.c Makefile | toolchain
 build/$(1)/tidegate: build/$(1)/src/cli/main.o $$($(1)_lib)
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link)
-$$($(1)_unit): %: %.o $$(UNIT_HELP:%.c=build/$(1)/%.o) $$($(1)_lib)
+# A test is linked with what it uses alone; a thin archive names the objects where they are.
+build/$(1)/libtidegate.a: $$($(1)_lib)
+	$$(Q)rm -f $$@ && $$(AR) rcsT $$@ $$^
+$$($(1)_unit): %: %.o $$(UNIT_HELP:%.c=build/$(1)/%.o) build/$(1)/libtidegate.a
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link) -lcmocka
-$$($(1)_fuzz): %: %.o $(if $(filter fuzz,$(1)),,build/$(1)/tests/fuzz/replay_main.o) $$($(1)_lib)
+$$($(1)_fuzz): %: %.o $(if $(filter fuzz,$(1)),,build/$(1)/tests/fuzz/replay_main.o) build/$(1)/libtidegate.a
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link)
 endef
