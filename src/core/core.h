@@ -27,7 +27,8 @@ struct core_sums {
 
 struct core {
     struct loop *loop;
-    unsigned index; /* of the worker */
+    unsigned index;       /* of the worker */
+    uint64_t session_ids; /* the last one that was given */
     struct core_sums sums;
     unsigned char random[256]; /* for request ids; used up from the end */
     size_t random_left;

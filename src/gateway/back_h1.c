@@ -463,7 +463,7 @@ static bool run_relay(struct back_h1 *back)
     case RELAY_EMPTY:
         break;
     case RELAY_BLOCKED:
-        (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
+        (void)exchange_poll_response(x); /* sets the deadline of a client that takes nothing */
         break;
     case RELAY_REST:
         loop_rest(back->worker->core.loop, &back->again);
@@ -498,7 +498,7 @@ static bool may_read(const struct back_h1 *back)
         return !back->has_leftover && !back->is_raw; /* its end is to be seen, once */
     }
     return (back->state == BACK_HEAD || back->state == BACK_BODY) && !back->waits_for_request &&
-           exchange_takes_response(back->exchange);
+           exchange_poll_response(back->exchange);
 }
 
 /* Of a response, no more than its client is about to take, where that can be left in the socket. */

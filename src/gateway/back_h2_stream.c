@@ -504,7 +504,7 @@ static void give_held(struct back_h2 *back)
     }
     back->is_giving = true;
     while (back->exchange != NULL && back->held.bytes != 0 &&
-           exchange_takes_response(back->exchange)) {
+           exchange_poll_response(back->exchange)) {
         give_some(back, back->exchange);
     }
     back->is_giving = false;
@@ -666,7 +666,7 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
     }
     back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
     while (bytes.len != 0 && back->held.bytes == 0 && back->exchange == x &&
-           exchange_takes_response(x)) {
+           exchange_poll_response(x)) {
         size_t room = exchange_response_room(x);
         size_t part = bytes.len < room ? bytes.len : room;
         exchange_response_body(x, span_head(bytes, part));

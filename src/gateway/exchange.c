@@ -415,14 +415,14 @@ void exchange_back_writable(struct exchange *x)
 
 /* ---- the response ---- */
 
-bool exchange_takes_response(const struct exchange *x)
+bool exchange_poll_response(struct exchange *x)
 {
-    return !x->front->is_blocked((struct exchange *)(uintptr_t)x);
+    return x->front->poll(x);
 }
 
 size_t exchange_response_room(const struct exchange *x)
 {
-    return x->front->room != NULL ? x->front->room((struct exchange *)(uintptr_t)x) : SIZE_MAX;
+    return x->front->room != NULL ? x->front->room(x) : SIZE_MAX;
 }
 
 bool exchange_has_more(const struct exchange *x)
@@ -687,7 +687,7 @@ static void on_timer(struct timer *timer)
         return;
     }
     bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
-                            (x->has_started && !exchange_takes_response(x));
+                            (x->has_started && x->front->is_blocked(x));
     if (waits_for_client) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
         return;

@@ -6,7 +6,7 @@
  *                      `--> forwarded: lease, back --head, body, end--> front
  *
  * Bodies stream: a front asks exchange_takes_body before it reads, a back asks
- * exchange_takes_response. Each piece given is taken at once (it is queued for the other side), so
+ * exchange_poll_response. Each piece given is taken at once (it is queued for the other side), so
  * that what a slow side costs is bounded by one receive buffer.
  *
  * The exchange ends itself: when the response is complete, or with exchange_abandon by the front.
@@ -40,11 +40,14 @@ struct front_ops {
     void (*head)(struct exchange *x, const struct http_response *response);
     void (*body)(struct exchange *x, struct span bytes);
     void (*end)(struct exchange *x, const struct http_fields *trailers);
-    /* Whether more of the response would only wait. When that ends: exchange_front_writable. */
-    bool (*is_blocked)(struct exchange *x);
+    /* Whether more of the response would only wait. */
+    bool (*is_blocked)(const struct exchange *x);
+    /* The same, once what was given has gone out as far as the client takes it. False: it would
+     * wait; exchange_front_writable tells when that ends, and the client's deadline runs. */
+    bool (*poll)(struct exchange *x);
     /* While it is not blocked: how many bytes of the response would not wait for long. A piece may
      * be larger where it cannot be cut. NULL: any number. */
-    size_t (*room)(struct exchange *x);
+    size_t (*room)(const struct exchange *x);
     /* exchange_takes_body may have become true. */
     void (*resume)(struct exchange *x);
     /* The last call. is_broken: the response could not be completed, and the client must be able to
@@ -180,7 +183,8 @@ void exchange_front_writable(struct exchange *x);
 void exchange_abandon(struct exchange *x, const char *reason);
 
 /* ---- from the back ---- */
-bool exchange_takes_response(const struct exchange *x);
+/* Whether more of the response can be given now. If not, the back's `resume` tells. */
+bool exchange_poll_response(struct exchange *x);
 /* While that is true: how much of it should be read at a time. */
 size_t exchange_response_room(const struct exchange *x);
 /* x->response is filled, memory from x->arena. */

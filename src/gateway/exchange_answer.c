@@ -364,7 +364,7 @@ static void break_file(struct exchange *x)
 void exchange_answer_file_go_on(struct exchange *x)
 {
     for (int turn = 0; turn < 4; turn++) {
-        if (x->front->is_blocked(x)) {
+        if (!x->front->poll(x)) {
             rest_file(x);
             return; /* exchange_front_writable comes back here */
         }
@@ -372,7 +372,7 @@ void exchange_answer_file_go_on(struct exchange *x)
         case FILE_STEP_MORE:
             break;
         case FILE_STEP_WAIT:
-            (void)x->front->is_blocked(x); /* sets the deadline of a client that takes nothing */
+            (void)x->front->poll(x); /* sets the deadline of a client that takes nothing */
             return;
         case FILE_STEP_BROKEN:
             break_file(x);

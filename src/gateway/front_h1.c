@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/state_log.h"
 #include "gateway/front_h1_internal.h"
 #include "gateway/tls_trouble.h"
 
@@ -12,23 +13,37 @@ static const struct front_type type;
 
 static void pump(struct front_h1 *front);
 
+void front_h1_enter(struct front_h1 *front, enum front_h1_state state)
+{
+    static const char *const words[] = {"idle", "head", "body", "skip", "wait", "tunnel", "ending"};
+
+    if (state_log_is_on() && state != front->state) {
+        state_log(
+            &(struct state_owner){.core = &front->session->worker->core,
+                                  .session = front->session->id,
+                                  .exchange = front->exchange != NULL ? front->exchange->id : NULL},
+            "request", words[front->state], words[state]);
+    }
+    front->state = state;
+}
+
 /* ---- the bytes ---- */
 
 static bool wants_bytes(const struct front_h1 *front)
 {
     switch (front->state) {
-    case FRONT_IDLE:
-    case FRONT_HEAD:
+    case FRONT_H1_IDLE:
+    case FRONT_H1_HEAD:
         return conn_pending(&front->session->conn) == 0;
-    case FRONT_BODY:
+    case FRONT_H1_BODY:
         return exchange_takes_body(front->exchange);
-    case FRONT_SKIP:
+    case FRONT_H1_SKIP:
         return true;
-    case FRONT_TUNNEL: /* where a tunnel has the connection, it does not come here */
+    case FRONT_H1_TUNNEL: /* where a tunnel has the connection, it does not come here */
         return front->exchange->is_tunnel && !front->exchange->request_done &&
                exchange_takes_body(front->exchange);
-    case FRONT_WAIT:
-    case FRONT_ENDING:
+    case FRONT_H1_WAIT:
+    case FRONT_H1_ENDING:
         break;
     }
     return false;
@@ -82,7 +97,7 @@ static void use_read(struct front_h1 *front, struct span bytes)
             break;
         }
     }
-    if (front->state != FRONT_ENDING) {
+    if (front->state != FRONT_H1_ENDING) {
         front_h1_save(front, bytes);
     }
 }
@@ -93,8 +108,8 @@ static bool is_idle(const struct front_h1 *front)
 {
     size_t len = front->saved_len - front->saved_at;
 
-    return (front->state == FRONT_IDLE && len == 0) ||
-           (front->state == FRONT_HEAD && len != 0 && len <= 2 &&
+    return (front->state == FRONT_H1_IDLE && len == 0) ||
+           (front->state == FRONT_H1_HEAD && len != 0 && len <= 2 &&
             memcmp(front->saved + front->saved_at, "\r\n", len) == 0);
 }
 
@@ -114,9 +129,9 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         }
         return;
     }
-    if (front->state == FRONT_HEAD) {
+    if (front->state == FRONT_H1_HEAD) {
         struct exchange *x = front_h1_new_half_exchange(front);
-        front->state = FRONT_WAIT;
+        front_h1_enter(front, FRONT_H1_WAIT);
         x->trouble.detail = session->conn.error == EPROTO
                                 ? NULL /* the connection's own line says it */
                                 : "the client closed in the middle of a request's head";
@@ -125,26 +140,26 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         session_close(session);
         return;
     }
-    if (front->state == FRONT_SKIP) {
+    if (front->state == FRONT_H1_SKIP) {
         session_close(session);
         return;
     }
-    if (front->state == FRONT_TUNNEL && result == CONN_EOF) {
+    if (front->state == FRONT_H1_TUNNEL && result == CONN_EOF) {
         exchange_request_end(front->exchange, NULL); /* of one direction */
         return;
     }
-    if (front->state == FRONT_TUNNEL) {
+    if (front->state == FRONT_H1_TUNNEL) {
         front_h1_lose(front, lost);
         return;
     }
-    if (front->state == FRONT_BODY && front->exchange->state == EXCHANGE_REST &&
+    if (front->state == FRONT_H1_BODY && front->exchange->state == EXCHANGE_REST &&
         !front->keep_alive) {
         exchange_abandon(front->exchange, NULL); /* it was told that no more is wanted */
         front->exchange = NULL;
         session_close(session);
         return;
     }
-    if (front->state == FRONT_BODY) {
+    if (front->state == FRONT_H1_BODY) {
         exchange_abandon(front->exchange, lost == NULL ? "client_closed_in_body" : lost);
         front->exchange = NULL;
         session_abort(session);
@@ -158,7 +173,7 @@ static bool run_relay(struct front_h1 *front)
     struct conn *to;
     uint64_t moved;
 
-    if (front->state != FRONT_BODY || front->framing != HTTP_FRAMING_LENGTH ||
+    if (front->state != FRONT_H1_BODY || front->framing != HTTP_FRAMING_LENGTH ||
         front->saved_len != 0 || !conn_is_plain(from) ||
         (front->body_left < CONN_RX_BYTES && front->relay.in_pipe == 0)) {
         return false;
@@ -209,7 +224,7 @@ static bool step(struct front_h1 *front)
         return true;
     }
     if (run_relay(front)) {
-        return front->state != FRONT_BODY;
+        return front->state != FRONT_H1_BODY;
     }
     if (!conn_can_read(conn)) {
         return false;
@@ -237,7 +252,7 @@ static void pump(struct front_h1 *front)
     front->is_pumping = true;
     front->session->worker->in_hand = (struct in_hand){front->session, front->exchange};
     int turn = 0;
-    while (front->state != FRONT_ENDING && step(front)) {
+    while (front->state != FRONT_H1_ENDING && step(front)) {
         if (++turn == READS_PER_TURN) {
             loop_defer(front->session->worker->core.loop, &front->again);
             break;
@@ -259,9 +274,9 @@ static bool is_waiting(const struct front_h1 *front)
     if (front->exchange == NULL || front->exchange->state == EXCHANGE_REST) {
         return false;
     }
-    return front->state == FRONT_WAIT ||
-           (front->state == FRONT_TUNNEL && !front->exchange->is_response_over) ||
-           (front->state == FRONT_BODY && !exchange_takes_body(front->exchange));
+    return front->state == FRONT_H1_WAIT ||
+           (front->state == FRONT_H1_TUNNEL && !front->exchange->is_response_over) ||
+           (front->state == FRONT_H1_BODY && !exchange_takes_body(front->exchange));
 }
 
 static void on_readable(struct conn *conn)
@@ -285,7 +300,7 @@ static void on_writable(struct conn *conn)
         front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
-    if (front->state == FRONT_WAIT || front->state == FRONT_TUNNEL) {
+    if (front->state == FRONT_H1_WAIT || front->state == FRONT_H1_TUNNEL) {
         timer_clear(&session->timer);
     }
     if (front->exchange != NULL) {
@@ -317,19 +332,19 @@ static void op_done(struct exchange *x, bool is_broken)
     front->exchange = NULL;
     relay_reset(&front->relay, session->worker->core.loop);
     if (is_broken) {
-        front->state = FRONT_ENDING;
+        front_h1_enter(front, FRONT_H1_ENDING);
         session_abort(session);
         return;
     }
     if (reuse != REUSE_GOES_ON) {
-        front->state = FRONT_ENDING;
+        front_h1_enter(front, FRONT_H1_ENDING);
         session_finish(session, reuse == REUSE_LINGERS);
         return;
     }
     if (x->request_done || front->body_left == 0) {
-        front_h1_enter_idle(front);
+        front_h1_begin_idle(front);
     } else {
-        front_h1_enter_skip(front);
+        front_h1_begin_skip(front);
     }
     if (front->saved_len != 0 || conn_can_read(&session->conn)) {
         pump(front);
@@ -340,7 +355,7 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
 {
     struct front_h1 *front = x->front_owner;
 
-    front->state = FRONT_TUNNEL;
+    front_h1_enter(front, FRONT_H1_TUNNEL);
     timer_clear(&front->session->timer);
     *rest = front_h1_saved_bytes(front);
     return &front->session->conn;
@@ -350,7 +365,7 @@ static void op_go_raw(struct exchange *x)
 {
     struct front_h1 *front = x->front_owner;
 
-    front->state = FRONT_TUNNEL;
+    front_h1_enter(front, FRONT_H1_TUNNEL);
     front->keep_alive = false;
     front->response_framing = HTTP_FRAMING_CLOSE;
     front->saved_is_stuck = false;
@@ -371,6 +386,7 @@ const struct front_ops front_h1_ops = {
     .body = front_h1_write_body,
     .end = front_h1_write_end,
     .is_blocked = front_h1_is_blocked,
+    .poll = front_h1_poll,
     .resume = op_resume,
     .done = op_done,
     .upgrade = op_upgrade,
@@ -388,7 +404,7 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
     if (x == NULL) {
         x = front_h1_new_half_exchange(front);
     }
-    front->state = FRONT_WAIT;
+    front_h1_enter(front, FRONT_H1_WAIT);
     exchange_refuse(x, 408, true, reason, detail, mend);
 }
 
@@ -397,7 +413,7 @@ static void body_is_late(struct front_h1 *front)
     uint64_t moved = front->session->conn.bytes_in - front->moved_at_timer;
     struct idle_limit limit = exchange_body_limit(front->exchange, moved);
 
-    front->state = FRONT_WAIT;
+    front_h1_enter(front, FRONT_H1_WAIT);
     exchange_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
 }
 
@@ -421,10 +437,10 @@ static void type_on_timer(struct front *base)
         return;
     }
     switch (front->state) {
-    case FRONT_IDLE:
+    case FRONT_H1_IDLE:
         session_finish(session, false);
         break;
-    case FRONT_HEAD:
+    case FRONT_H1_HEAD:
         if (is_idle(front)) {
             session_finish(session, false);
             break;
@@ -432,21 +448,21 @@ static void type_on_timer(struct front *base)
         refuse_slow(front, "head_timeout", "the request's head did not come whole in time",
                     "timeouts.head sets the limit");
         break;
-    case FRONT_SKIP:
+    case FRONT_H1_SKIP:
         session_finish(session, true);
         break;
-    case FRONT_BODY:
+    case FRONT_H1_BODY:
         if (front_h1_body_comes(front)) {
-            front_h1_enter_body(front);
+            front_h1_begin_body(front);
             break;
         }
         body_is_late(front);
         break;
-    case FRONT_WAIT:
+    case FRONT_H1_WAIT:
         front_h1_left_for_long(front);
         break;
-    case FRONT_TUNNEL:
-    case FRONT_ENDING:
+    case FRONT_H1_TUNNEL:
+    case FRONT_H1_ENDING:
         break;
     }
 }
@@ -455,7 +471,7 @@ static void type_evict(struct front *base)
 {
     struct front_h1 *front = front_h1_of(base);
 
-    front->state = FRONT_ENDING;
+    front_h1_enter(front, FRONT_H1_ENDING);
     session_finish(front->session, false);
 }
 
@@ -463,7 +479,6 @@ static void type_drain(struct front *base)
 {
     struct front_h1 *front = front_h1_of(base);
 
-    front->is_draining = true;
     if (!is_idle(front)) {
         return;
     }
@@ -471,7 +486,7 @@ static void type_drain(struct front *base)
         front_h1_set_timer(front, SESSION_DRAIN_FIRST_BYTE_MS);
         return;
     }
-    front->state = FRONT_ENDING;
+    front_h1_enter(front, FRONT_H1_ENDING);
     session_finish(front->session, false);
 }
 
@@ -493,7 +508,7 @@ static void type_start(struct front *base, struct span bytes)
 {
     struct front_h1 *front = front_h1_of(base);
 
-    front_h1_enter_idle(front);
+    front_h1_begin_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.first_byte_ms);
     if (front->session->worker->is_draining) {
@@ -504,7 +519,7 @@ static void type_start(struct front *base, struct span bytes)
         use_read(front, bytes);
         front->is_pumping = false;
     }
-    if (front->state != FRONT_ENDING) {
+    if (front->state != FRONT_H1_ENDING) {
         pump(front);
     }
 }
@@ -523,7 +538,7 @@ static void type_destroy(struct front *base)
     struct front_h1 *front = front_h1_of(base);
     struct loop *loop = front->session->worker->core.loop;
 
-    front->state = FRONT_ENDING;
+    front_h1_enter(front, FRONT_H1_ENDING);
     if (front->exchange != NULL) {
         exchange_abandon(front->exchange, "cut_off");
         front->exchange = NULL;

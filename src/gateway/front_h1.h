@@ -1,11 +1,6 @@
 /* The front over HTTP/1.1 and 1.0: reads requests off a session's connection, one at a time, and
  * writes their responses.
  *
- *   IDLE --first byte--> HEAD --head--> BODY --last byte--> WAIT --response written--> IDLE
- *     |                    |              |                   `--must close--> (session: finish or
- * linger)
- *     `---- time ----------'---- time ----'-> 408, close
- *
  * Pipelined requests wait, in the socket or in `saved` (at most one receive buffer), until the one
  * before is answered. Owned by its session. */
 #ifndef TIDEGATE_GATEWAY_FRONT_H1_H

@@ -8,8 +8,8 @@ enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x
     uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
     struct reuse_facts facts = {
         .peer_keeps = front->keep_alive,
-        .we_close = x->closes || front->is_draining || session->worker->is_draining ||
-                    (front->has_left && front->saved_len == 0),
+        .we_close =
+            x->closes || session->worker->is_draining || (front->has_left && front->saved_len == 0),
         .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
         .is_refusal = x->response.status >= 300,
         .rest = reuse_rest_of(x->request_done, x->back != NULL, exchange_is_held_back(x), left)};
@@ -66,7 +66,7 @@ void front_h1_watch_leaving(struct front_h1 *front)
 {
     struct session *session = front->session;
 
-    if (front->state != FRONT_WAIT || !session->conn.has_hangup || front->exchange == NULL ||
+    if (front->state != FRONT_H1_WAIT || !session->conn.has_hangup || front->exchange == NULL ||
         front->exchange->state == EXCHANGE_REST) {
         return;
     }

@@ -11,28 +11,31 @@
 #include "http/reuse.h"
 #include "io/relay.h"
 
-enum front_state {
-    FRONT_IDLE,
-    FRONT_HEAD,
-    FRONT_BODY,
-    FRONT_SKIP, /* answered: the short rest of the body is dropped */
-    FRONT_WAIT,
-    FRONT_TUNNEL,
-    FRONT_ENDING
+/*   IDLE --first byte--> HEAD --head--> BODY --last byte--> WAIT --answered--> IDLE
+ *                         |              |                   |---switched--> TUNNEL --> ENDING
+ *                         |              |                   `---must close-----------> ENDING
+ *                         |              `--answered--> SKIP --last byte--> IDLE
+ *                         `---too slow, broken---> WAIT for the refusal's end */
+enum front_h1_state {
+    FRONT_H1_IDLE, /* not a byte of a request has come */
+    FRONT_H1_HEAD,
+    FRONT_H1_BODY,
+    FRONT_H1_SKIP,   /* answered: the short rest of the body is dropped */
+    FRONT_H1_WAIT,   /* for the response's end; nothing is read */
+    FRONT_H1_TUNNEL, /* after 101: bytes of another protocol */
+    FRONT_H1_ENDING  /* handed back to the session; nothing is done any more */
 };
 
 struct front_h1 {
     struct front base;
     struct session *session;
     struct exchange *exchange; /* NULL between requests */
-    enum front_state state;
+    enum front_h1_state state;
     enum http_framing framing;          /* of the request's body */
     enum http_framing response_framing; /* as written */
     bool keep_alive;                    /* after the present response */
     bool is_pumping;
-    bool has_head_deadline;
     bool saved_is_stuck; /* a part of a head: more must be read first */
-    bool is_draining;
     bool was_held; /* the server has not taken the body at times, since its deadline was set */
     bool was_used; /* a request has come */
     bool has_left; /* the client's end has been read, while a response was awaited */
@@ -73,11 +76,12 @@ struct span front_h1_saved_bytes(const struct front_h1 *front);
 struct exchange *front_h1_new_half_exchange(struct front_h1 *front);
 /* Its last byte has come. */
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers);
-void front_h1_enter_idle(struct front_h1 *front);
-void front_h1_enter_body(struct front_h1 *front);
-void front_h1_enter_skip(struct front_h1 *front);
+void front_h1_begin_idle(struct front_h1 *front);
+void front_h1_begin_body(struct front_h1 *front);
+void front_h1_begin_skip(struct front_h1 *front);
 
 /* ---- front_h1.c ---- */
+void front_h1_enter(struct front_h1 *front, enum front_h1_state state);
 extern const struct front_ops front_h1_ops;
 void front_h1_save(struct front_h1 *front, struct span bytes);
 
@@ -98,6 +102,7 @@ void front_h1_write_interim(struct exchange *x, const struct http_response *resp
 void front_h1_write_head(struct exchange *x, const struct http_response *response);
 void front_h1_write_body(struct exchange *x, struct span bytes);
 void front_h1_write_end(struct exchange *x, const struct http_fields *trailers);
-bool front_h1_is_blocked(struct exchange *x);
+bool front_h1_is_blocked(const struct exchange *x);
+bool front_h1_poll(struct exchange *x);
 
 #endif

@@ -7,33 +7,33 @@ static struct h1_limits limits_of(const struct front_h1 *front)
     return head_limits_h1(&front_h1_settings(front)->limits, HEAD_OF_REQUEST);
 }
 
-void front_h1_enter_idle(struct front_h1 *front)
+void front_h1_begin_idle(struct front_h1 *front)
 {
-    front->state = FRONT_IDLE;
+    front_h1_enter(front, FRONT_H1_IDLE);
     session_set_idle(front->session, front->was_used);
     front->scanned = 0;
     front->saved_is_stuck = false;
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.keep_alive_ms);
 }
 
-void front_h1_enter_body(struct front_h1 *front)
+void front_h1_begin_body(struct front_h1 *front)
 {
-    front->state = FRONT_BODY;
+    front_h1_enter(front, FRONT_H1_BODY);
     front->moved_at_timer = front->session->conn.bytes_in;
     front->was_held = false;
     front_h1_set_timer(front, exchange_idle_of_client(front->exchange).ms);
 }
 
 /* The client was told that the connection goes on, and this is all that stands between. */
-void front_h1_enter_skip(struct front_h1 *front)
+void front_h1_begin_skip(struct front_h1 *front)
 {
-    front->state = FRONT_SKIP;
+    front_h1_enter(front, FRONT_H1_SKIP);
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.body_ms);
 }
 
-static void enter_wait(struct front_h1 *front)
+static void begin_wait(struct front_h1 *front)
 {
-    front->state = FRONT_WAIT;
+    front_h1_enter(front, FRONT_H1_WAIT);
     timer_clear(&front->session->timer);
 }
 
@@ -56,7 +56,7 @@ static void refuse(struct front_h1 *front, enum h1_error error, struct span head
     struct exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
     const char *detail = h1_error_detail(error, head, refused, &x->arena);
 
-    front->state = FRONT_WAIT;
+    front_h1_enter(front, FRONT_H1_WAIT);
     x->is_malformed = true;
     h1_glimpse(head, &x->arena, &x->request);
     exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
@@ -90,15 +90,15 @@ static void start_request(struct front_h1 *front, struct exchange *x)
     case HTTP_FRAMING_NONE:
     case HTTP_FRAMING_CLOSE: /* responses only */
         x->request_done = true;
-        enter_wait(front);
+        begin_wait(front);
         break;
     case HTTP_FRAMING_LENGTH:
         front->body_left = request->content_length;
-        front_h1_enter_body(front);
+        front_h1_begin_body(front);
         break;
     case HTTP_FRAMING_CHUNKED:
         h1_chunked_init(&front->chunked);
-        front_h1_enter_body(front);
+        front_h1_begin_body(front);
         break;
     }
     exchange_begin(x);
@@ -115,21 +115,20 @@ static bool is_limit(enum h1_error error)
 static size_t take_head(struct front_h1 *front, struct span in)
 {
     struct h1_limits limits = limits_of(front);
+    bool is_first = front->state == FRONT_H1_IDLE;
     enum h1_error error;
     size_t start;
     size_t len;
 
-    if (front->state == FRONT_IDLE) {
-        front->state = FRONT_HEAD;
+    if (is_first) {
+        front_h1_enter(front, FRONT_H1_HEAD);
         session_set_idle(front->session, false);
-        front->has_head_deadline = false;
         front->head_began_us = loop_now_us(front->session->worker->core.loop);
     }
     switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
     case H1_HEAD_MORE:
         /* Counted from the first byte: dripping bytes do not move it. */
-        if (!front->has_head_deadline) {
-            front->has_head_deadline = true;
+        if (is_first) {
             front_h1_set_timer(front, front_h1_settings(front)->timeouts.head_ms);
         }
         front->saved_is_stuck = true;
@@ -157,7 +156,7 @@ static size_t take_head(struct front_h1 *front, struct span in)
 
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers)
 {
-    enter_wait(front);
+    begin_wait(front);
     exchange_request_end(front->exchange, trailers);
 }
 
@@ -167,7 +166,7 @@ static size_t take_length(struct front_h1 *front, struct span in)
 
     front->body_left -= n;
     exchange_request_body(front->exchange, span_head(in, n));
-    if (front->state == FRONT_BODY && front->body_left == 0) {
+    if (front->state == FRONT_H1_BODY && front->body_left == 0) {
         front_h1_end_request(front, NULL);
     }
     return n;
@@ -181,11 +180,11 @@ static size_t take_rest(struct front_h1 *front, struct span in)
     if (front->body_left != 0) {
         return n;
     }
-    if (front->is_draining || front->session->worker->is_draining) {
-        front->state = FRONT_ENDING;
+    if (front->session->worker->is_draining) {
+        front_h1_enter(front, FRONT_H1_ENDING);
         session_finish(front->session, true);
     } else {
-        front_h1_enter_idle(front);
+        front_h1_begin_idle(front);
     }
     return n;
 }
@@ -196,7 +195,7 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
     struct http_fields trailers = {0};
     size_t total = 0;
 
-    while (front->state == FRONT_BODY) {
+    while (front->state == FRONT_H1_BODY) {
         struct exchange *x = front->exchange;
         enum h1_error error;
         struct span data;
@@ -210,7 +209,7 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
             continue;
         }
         if (result == H1_CHUNKED_BAD) {
-            front->state = FRONT_WAIT;
+            front_h1_enter(front, FRONT_H1_WAIT);
             x->is_malformed = true;
             exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
                             h1_chunked_detail(&front->chunked, error, &x->arena),
@@ -228,19 +227,19 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
 size_t front_h1_take(struct front_h1 *front, struct span in)
 {
     switch (front->state) {
-    case FRONT_IDLE:
-    case FRONT_HEAD:
+    case FRONT_H1_IDLE:
+    case FRONT_H1_HEAD:
         return take_head(front, in);
-    case FRONT_BODY:
+    case FRONT_H1_BODY:
         return front->framing == HTTP_FRAMING_LENGTH ? take_length(front, in)
                                                      : take_chunked(front, in);
-    case FRONT_SKIP:
+    case FRONT_H1_SKIP:
         return take_rest(front, in);
-    case FRONT_TUNNEL:
+    case FRONT_H1_TUNNEL:
         exchange_request_body(front->exchange, in);
         return in.len;
-    case FRONT_WAIT:
-    case FRONT_ENDING:
+    case FRONT_H1_WAIT:
+    case FRONT_H1_ENDING:
         break;
     }
     return 0;

@@ -131,17 +131,25 @@ void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
     say_goodbye(front, x);
 }
 
-bool front_h1_is_blocked(struct exchange *x)
+bool front_h1_is_blocked(const struct exchange *x)
 {
-    struct front_h1 *front = x->front_owner;
+    const struct front_h1 *front = x->front_owner;
+    const struct conn *conn = &front->session->conn;
+
+    return conn_pending(conn) != 0 || conn->is_splice_blocked;
+}
+
+bool front_h1_poll(struct exchange *x)
+{
+    const struct front_h1 *front = x->front_owner;
     struct session *session = front->session;
 
     conn_flush(&session->conn);
-    if (conn_pending(&session->conn) == 0 && !session->conn.is_splice_blocked) {
-        return false;
+    if (!front_h1_is_blocked(x)) {
+        return true;
     }
-    if (front->state != FRONT_BODY && session->timer.deadline_us == 0) {
+    if (front->state != FRONT_H1_BODY && session->timer.deadline_us == 0) {
         session_watch_output(session);
     }
-    return true;
+    return false;
 }

@@ -47,10 +47,13 @@ enum front_h2_preface front_h2_preface(struct span bytes)
 
 bool front_h2_charge(struct front_h2 *front, enum h2_event event)
 {
-    if (front->was_flooded || h2_budget_spend(&front->budget, event, front_h2_now(front))) {
-        return !front->was_flooded;
+    if (front->fault != FRONT_H2_FAULT_NONE) {
+        return false;
     }
-    front->was_flooded = true;
+    if (h2_budget_spend(&front->budget, event, front_h2_now(front))) {
+        return true;
+    }
+    front->fault = FRONT_H2_FAULT_FLOOD;
     front->flood = event;
     return false;
 }
@@ -70,8 +73,8 @@ static void lose(struct front_h2 *front, const char *reason)
 {
     struct session *session = front->session;
 
-    if (!front->is_over) {
-        front->is_over = true;
+    if (front->state != FRONT_H2_OVER) {
+        front_h2_enter(front, FRONT_H2_OVER);
         abandon_all(front, reason);
         /* Who has said goodbye may wait for ours. */
         if ((session->conn.has_hangup || session->conn.is_at_eof) && !session->conn.is_reset &&
@@ -86,10 +89,10 @@ static void lose(struct front_h2 *front, const char *reason)
 /* A GOAWAY with a reason, then the end. */
 static void terminate(struct front_h2 *front, uint32_t code, const char *reason)
 {
-    if (front->is_terminated) {
+    if (front->state == FRONT_H2_TERMINATED) {
         return;
     }
-    front->is_terminated = front->is_ending = true;
+    front_h2_enter(front, FRONT_H2_TERMINATED);
     (void)nghttp2_session_terminate_session(front->h2, code);
     abandon_all(front, reason);
     front_h2_schedule(front);
@@ -101,7 +104,9 @@ static bool has_rest(const struct front_h2 *front)
     LIST_FOR_EACH(node, &front->streams)
     {
         const struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, node);
-        if (stream->is_in_ended && stream->is_end_sent && stream->exchange != NULL &&
+        bool is_answered =
+            stream->response == H2_RESPONSE_SENT || stream->response == H2_RESPONSE_CLOSED;
+        if (front_h2_has_request(stream) && is_answered && stream->exchange != NULL &&
             stream->exchange->state == EXCHANGE_REST) {
             return true;
         }
@@ -111,7 +116,7 @@ static bool has_rest(const struct front_h2 *front)
 
 static void hand_back(struct front_h2 *front)
 {
-    front->is_over = true;
+    front_h2_enter(front, FRONT_H2_OVER);
     abandon_all(front, "connection_ended");
     session_finish(front->session, !front->session->is_evicted);
 }
@@ -133,7 +138,7 @@ void front_h2_send(struct front_h2 *front)
     const uint8_t *bytes;
     ssize_t n = 0;
 
-    if (front->in_library || front->is_over) {
+    if (front->in_library || front->state == FRONT_H2_OVER) {
         return;
     }
     front->in_library = true;
@@ -150,8 +155,8 @@ void front_h2_send(struct front_h2 *front)
 
 static void name_last_stream(struct front_h2 *front)
 {
-    if (front->is_draining && front->is_last_named && !front->is_ending) {
-        front->is_ending = true;
+    if (front->state == FRONT_H2_NAMING) {
+        front_h2_enter(front, FRONT_H2_LAST);
         (void)nghttp2_submit_goaway(front->h2, NGHTTP2_FLAG_NONE,
                                     nghttp2_session_get_last_proc_stream_id(front->h2),
                                     NGHTTP2_NO_ERROR, NULL, 0);
@@ -162,7 +167,7 @@ static void run(struct front_h2 *front)
 {
     struct conn *conn = &front->session->conn;
 
-    for (int turn = 0; turn < 4 && !front->is_over; turn++) {
+    for (int turn = 0; turn < 4 && front->state != FRONT_H2_OVER; turn++) {
         name_last_stream(front);
         front_h2_send(front);
         if (!front_h2_wake(front)) {
@@ -170,30 +175,33 @@ static void run(struct front_h2 *front)
         }
     }
     front_h2_reap(front);
-    if (front->is_over) {
+    if (front->state == FRONT_H2_OVER) {
         return;
     }
-    if (front->has_left ? !has_rest(front) : conn_write_failed(conn)) {
-        lose(front, front->has_left ? "client_closed"
-                                    : tls_trouble_of_client(front->session, "client_reset"));
+    if (front->state == FRONT_H2_LEFT && !has_rest(front)) {
+        lose(front, "client_closed");
+        return;
+    }
+    if (front->state != FRONT_H2_LEFT && conn_write_failed(conn)) {
+        lose(front, tls_trouble_of_client(front->session, "client_reset"));
         return;
     }
     if (conn_pending(conn) != 0) {
         return; /* on_writable */
     }
-    if (!list_is_empty(&front->yielding)) {
-        front->patience -= front->patience != 0 ? 1 : 0;
-        front_h2_end_yield(front);
+    if (!list_is_empty(&front->preempted)) {
+        front->turns_left -= front->turns_left != 0;
+        front_h2_resume_preempted(front);
         front_h2_schedule(front);
         return;
     }
-    if (nghttp2_session_want_write(front->h2) != 0 || !list_is_empty(&front->woken)) {
+    if (nghttp2_session_want_write(front->h2) != 0 || !list_is_empty(&front->ready)) {
         if (front_h2_is_next(front)) {
             front_h2_schedule(front);
         }
         return;
     }
-    if ((front->is_ending && front->stream_count == 0) ||
+    if ((front_h2_is_ending(front) && front->stream_count == 0) ||
         nghttp2_session_want_read(front->h2) == 0) {
         hand_back(front);
     }
@@ -204,19 +212,45 @@ static void receive(struct front_h2 *front);
 
 void front_h2_schedule(struct front_h2 *front)
 {
-    if (!front->is_over) {
+    if (front->state != FRONT_H2_OVER) {
         loop_defer(front->session->worker->core.loop, &front->again);
     }
 }
 
 /* ---- receiving ---- */
 
+/* Tells of a client that may not go on, and ends its connection; its streams end for `reason`. */
+static void convict(struct front_h2 *front, uint32_t code, const char *reason,
+                    const struct trouble *trouble)
+{
+    session_log_end(front->session, trouble);
+    front->fault = FRONT_H2_FAULT_TOLD;
+    terminate(front, code, reason);
+}
+
 static void on_flood(struct front_h2 *front)
 {
     struct trouble trouble = {h2_event_word(front->flood), h2_event_text(front->flood), FLOOD_MEND};
 
-    session_log_end(front->session, &trouble);
-    terminate(front, NGHTTP2_ENHANCE_YOUR_CALM, trouble.reason);
+    convict(front, NGHTTP2_ENHANCE_YOUR_CALM, trouble.reason, &trouble);
+}
+
+static void on_broken_rule(struct front_h2 *front)
+{
+    struct trouble trouble = {"h2_protocol_error", front->rule_text, NULL};
+
+    convict(front, front->rule_code, trouble.reason, &trouble);
+}
+
+/* nghttp2 takes no more. */
+static void on_library_error(struct front_h2 *front, int error)
+{
+    bool is_flood = error == NGHTTP2_ERR_FLOODED;
+    struct trouble trouble = {is_flood ? "h2_flood" : "h2_protocol_error", nghttp2_strerror(error),
+                              is_flood ? FLOOD_MEND : NULL};
+
+    convict(front, is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
+            "h2_protocol_error", &trouble);
 }
 
 /* What nghttp2 passes over without a word: DATA for streams that have gone. After an early answer
@@ -241,21 +275,12 @@ static void use_part(struct front_h2 *front, const struct h2_walk_part *part)
     if (n > 0) {
         charge_skipped(front, (size_t)n);
     }
-    if (front->was_flooded) {
+    if (front->fault == FRONT_H2_FAULT_FLOOD) {
         on_flood(front);
-    } else if (front->rule_code != 0) {
-        session_log_end(front->session,
-                        &(struct trouble){"h2_protocol_error", front->rule_text, NULL});
-        front->was_flooded = true; /* its line is written */
-        terminate(front, front->rule_code, "h2_protocol_error");
+    } else if (front->fault == FRONT_H2_FAULT_RULE) {
+        on_broken_rule(front);
     } else if (n < 0) {
-        bool is_flood = n == NGHTTP2_ERR_FLOODED;
-        session_log_end(front->session,
-                        &(struct trouble){is_flood ? "h2_flood" : "h2_protocol_error",
-                                          nghttp2_strerror((int)n), is_flood ? FLOOD_MEND : NULL});
-        front->was_flooded = true; /* its line is written */
-        terminate(front, is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
-                  "h2_protocol_error");
+        on_library_error(front, (int)n);
     }
 }
 
@@ -263,9 +288,15 @@ static void use(struct front_h2 *front, struct span bytes)
 {
     struct h2_walk_part part;
 
-    while (!front->was_flooded && h2_walk_next(&front->walk, &bytes, &part)) {
+    while (front->fault == FRONT_H2_FAULT_NONE && h2_walk_next(&front->walk, &bytes, &part)) {
         use_part(front, &part);
     }
+}
+
+static bool wants_bytes(const struct front_h2 *front)
+{
+    return front->state != FRONT_H2_OVER && front->state != FRONT_H2_LEFT &&
+           front->fault == FRONT_H2_FAULT_NONE && conn_can_read(&front->session->conn);
 }
 
 static void receive(struct front_h2 *front)
@@ -273,9 +304,7 @@ static void receive(struct front_h2 *front)
     struct conn *conn = &front->session->conn;
     struct span bytes;
 
-    for (int turn = 0;
-         !front->is_over && !front->was_flooded && !front->has_left && conn_can_read(conn);
-         turn++) {
+    for (int turn = 0; wants_bytes(front); turn++) {
         if (turn == READS_PER_TURN) {
             front_h2_schedule(front); /* on_again reads on */
             return;
@@ -285,7 +314,7 @@ static void receive(struct front_h2 *front)
             continue;
         }
         if (result == CONN_EOF && has_rest(front)) {
-            front->has_left = true;
+            front_h2_enter(front, FRONT_H2_LEFT);
             return;
         }
         if (result != CONN_OK) {
@@ -349,7 +378,7 @@ void front_h2_arm(struct front_h2 *front)
                   : front->is_greeted ? timeouts->keep_alive_ms
                                       : timeouts->first_byte_ms;
 
-    if (front->is_draining && !front->is_last_named && ms > DRAIN_NOTICE_MS) {
+    if (front->state == FRONT_H2_NOTICED && ms > DRAIN_NOTICE_MS) {
         ms = DRAIN_NOTICE_MS;
     }
     if (front->reset_due_us != 0) {
@@ -403,15 +432,15 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
     const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
     struct exchange *x = stream->exchange;
 
-    if (stream->reset_due_us != 0 && !stream->is_reset) {
-        if (front_h2_now(front) >= stream->reset_due_us || front->is_ending) {
+    if (stream->reset_due_us != 0 && stream->response != H2_RESPONSE_RESET) {
+        if (front_h2_now(front) >= stream->reset_due_us || front_h2_is_ending(front)) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR);
         } else if (front->reset_due_us == 0 || stream->reset_due_us < front->reset_due_us) {
             front->reset_due_us = stream->reset_due_us;
         }
         return;
     }
-    if (x != NULL && !stream->is_head_done) {
+    if (x != NULL && stream->request == H2_REQUEST_HEAD) {
         if (has_passed(front, stream->moved_in_us, timeouts->head_ms)) {
             terminate(front, NGHTTP2_PROTOCOL_ERROR, "head_timeout"); /* HPACK's state is lost */
         }
@@ -425,7 +454,7 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
     if (stream->in.bytes != 0) {
         stream->rate_since_us = 0; /* the server is slow */
     }
-    if (x != NULL && !stream->is_in_ended && stream->in.bytes == 0 && !x->is_tunnel &&
+    if (x != NULL && !front_h2_has_request(stream) && stream->in.bytes == 0 && !x->is_tunnel &&
         !x->request_done && (is_body_late(front, stream) || is_body_slow(front, stream))) {
         if (!exchange_takes_body(x)) {
             stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
@@ -471,11 +500,11 @@ static void type_on_timer(struct front *base)
 {
     struct front_h2 *front = of(base);
 
-    if (front->is_over || check_output(front)) {
+    if (front->state == FRONT_H2_OVER || check_output(front)) {
         return;
     }
-    if (front->is_draining && !front->is_last_named) {
-        front->is_last_named = true;
+    if (front->state == FRONT_H2_NOTICED) {
+        front_h2_enter(front, FRONT_H2_NAMING);
         front_h2_schedule(front);
     } else if (is_idle_too_long(front)) {
         terminate(front, NGHTTP2_NO_ERROR, NULL);
@@ -488,11 +517,11 @@ static void type_on_timer(struct front *base)
     }
     LIST_FOR_EACH(node, &front->streams)
     {
-        if (!front->is_over) {
+        if (front->state != FRONT_H2_OVER) {
             check_stream(front, LIST_ENTRY(node, struct h2_stream, node));
         }
     }
-    if (!front->is_over) {
+    if (front->state != FRONT_H2_OVER) {
         front_h2_arm(front);
     }
 }
@@ -509,10 +538,10 @@ static void type_drain(struct front *base)
 {
     struct front_h2 *front = of(base);
 
-    if (front->is_draining || front->is_over) {
-        return;
+    if (front->state != FRONT_H2_OPEN) {
+        return; /* it ends already */
     }
-    front->is_draining = true;
+    front_h2_enter(front, FRONT_H2_NOTICED);
     /* RFC 9113 section 6.8: first a GOAWAY that lets everything under way pass, then one that names
      * the last stream, a round trip later. */
     (void)nghttp2_submit_shutdown_notice(front->h2);
@@ -533,9 +562,9 @@ struct front *front_h2_create(struct session *session)
     session->conn.owner = session;
     list_init(&front->streams);
     list_init(&front->dead);
-    list_init(&front->woken);
+    list_init(&front->ready);
     list_init(&front->spent);
-    list_init(&front->yielding);
+    list_init(&front->preempted);
     deferred_init(&front->again, on_again);
     h2_budget_init(&front->budget, front_h2_settings(front)->limits.h2_tokens,
                    front_h2_settings(front)->limits.h2_tokens_per_second, front_h2_now(front));
@@ -582,7 +611,9 @@ static void type_destroy(struct front *base)
 {
     struct front_h2 *front = of(base);
 
-    front->is_over = true;
+    if (front->state != FRONT_H2_OVER) {
+        front_h2_enter(front, FRONT_H2_OVER);
+    }
     abandon_all(front, "cut_off");
     deferred_cancel(&front->again);
     deferred_init(&front->again, on_free);

@@ -51,7 +51,7 @@ void front_h2_open_for_rest(struct h2_stream *stream)
     uint64_t left = front_h2_settings(stream->front)->limits.request_window;
     uint64_t room = room_to_grow(stream->front);
 
-    if (x->back == NULL || x->request_done || stream->is_in_ended || x->is_tunnel) {
+    if (x->back == NULL || x->request_done || front_h2_has_request(stream) || x->is_tunnel) {
         return;
     }
     if (request->has_content_length && request->content_length - stream->body_bytes < left) {
@@ -100,8 +100,8 @@ static bool may_feed(const struct h2_stream *stream)
 {
     const struct exchange *x = stream->exchange;
 
-    return x != NULL && stream->is_head_done && (!x->request.is_extended_connect || x->is_tunnel) &&
-           exchange_takes_body(x);
+    return x != NULL && stream->request != H2_REQUEST_HEAD &&
+           (!x->request.is_extended_connect || x->is_tunnel) && exchange_takes_body(x);
 }
 
 /* The request's end, unless it has been told (a request without a body is done when it begins). */
@@ -109,7 +109,7 @@ static void end_request(struct h2_stream *stream)
 {
     struct exchange *x = stream->exchange;
 
-    if (x != NULL && stream->is_in_ended && stream->in.bytes == 0 && !x->request_done &&
+    if (x != NULL && front_h2_has_request(stream) && stream->in.bytes == 0 && !x->request_done &&
         exchange_takes_body(x)) {
         exchange_request_end(x, stream->has_trailers ? &stream->trailers : NULL);
     }
@@ -217,7 +217,7 @@ int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8
 
 bool front_h2_end_input(struct h2_stream *stream)
 {
-    stream->is_in_ended = true;
+    front_h2_enter_request(stream, H2_REQUEST_ENDED);
     if (stream->exchange == NULL) {
         return true;
     }

@@ -5,6 +5,7 @@
 
 bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text)
 {
+    front->fault = FRONT_H2_FAULT_RULE;
     front->rule_code = code;
     front->rule_text = text;
     return false;
@@ -14,7 +15,7 @@ bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text
  * last one that a GOAWAY names may have been begun, and are passed over. */
 static bool judge_late(struct front_h2 *front, int32_t id)
 {
-    if (front->is_ending) {
+    if (front_h2_is_ending(front)) {
         return true;
     }
     switch (h2_closed_judge(&front->closed, id, front->newest_id)) {
@@ -53,7 +54,7 @@ static bool charge_headers(struct front_h2 *front, nghttp2_session *h2,
         front->newest_id = head->stream_id;
         return true;
     }
-    if ((stream != NULL && !stream->is_reset) || head->stream_id == 0) {
+    if ((stream != NULL && stream->response != H2_RESPONSE_RESET) || head->stream_id == 0) {
         return true; /* nghttp2 knows what to say about stream 0 */
     }
     return (stream != NULL || judge_late(front, head->stream_id)) &&
@@ -63,7 +64,7 @@ static bool charge_headers(struct front_h2 *front, nghttp2_session *h2,
 static bool charge_reset(struct front_h2 *front, nghttp2_session *h2, int32_t id)
 {
     const struct h2_stream *stream = nghttp2_session_get_stream_user_data(h2, id);
-    bool is_there = stream != NULL && !stream->is_reset;
+    bool is_there = stream != NULL && stream->response != H2_RESPONSE_RESET;
 
     return front_h2_charge(front,
                            h2_reset_event(is_there, is_there && stream->is_head_sent,
@@ -72,13 +73,13 @@ static bool charge_reset(struct front_h2 *front, nghttp2_session *h2, int32_t id
 
 static bool charge_continuation(struct front_h2 *front, size_t bytes)
 {
-    if (!front->was_flooded &&
+    if (front->fault == FRONT_H2_FAULT_NONE &&
         !h2_budget_continue(&front->budget, bytes, (size_t)front_h2_settings(front)->limits.head,
                             front_h2_now(front))) {
-        front->was_flooded = true;
+        front->fault = FRONT_H2_FAULT_FLOOD;
         front->flood = H2_EVENT_CONTINUATION;
     }
-    return !front->was_flooded;
+    return front->fault == FRONT_H2_FAULT_NONE;
 }
 
 /* Everything but HEADERS and DATA has its price at once. DATA for streams that have gone is not

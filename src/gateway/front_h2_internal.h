@@ -1,8 +1,8 @@
 /* What the files of the HTTP/2 front share: front_h2.c (the connection: bytes, sending, time),
- * front_h2_session.c (nghttp2's options), front_h2_charge.c (what a frame costs),
- * front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_body.c (requests'
- * bodies and windows), front_h2_stream.c (a stream's life), front_h2_write.c and front_h2_room.c
- * (responses). Not for others. */
+ * front_h2_state.c (states), front_h2_session.c (nghttp2's options), front_h2_charge.c (what a
+ * frame costs), front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_body.c
+ * (requests' bodies and windows), front_h2_stream.c (a stream's life), front_h2_write.c and
+ * front_h2_room.c (responses). Not for others. */
 #ifndef TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
 #define TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
 
@@ -29,17 +29,64 @@
 #define FRAME_HEAD_BYTES 9
 #define FLOOD_MEND "an attack, or a broken client: the connection was closed with ENHANCE_YOUR_CALM"
 
+/* The connection, and how it ends:
+ *
+ *   OPEN --drain--> NOTICED --PING answered, or time--> NAMING --> LAST --its streams end--> OVER
+ *     |                |                                  |         |                         ^
+ *     |----------------+---- fault, idle, evicted --------+---------+--> TERMINATED ----------|
+ *     |                |                                  |         |     once GOAWAY is out  |
+ *     |----------------+---- the client's end, and servers that ----+--> LEFT ----------------|
+ *     |                      still take what it sent                      they have it all    |
+ *     `---------------- the connection is lost, or closed by the session ---------------------' */
+enum front_h2_state {
+    FRONT_H2_OPEN,
+    FRONT_H2_NOTICED,    /* a GOAWAY said that the end comes: streams are begun and served still */
+    FRONT_H2_NAMING,     /* a round trip later: one that names the last stream is due */
+    FRONT_H2_LAST,       /* it is on its way */
+    FRONT_H2_TERMINATED, /* a GOAWAY is on its way that ends all streams */
+    FRONT_H2_LEFT,       /* the client has gone, with all it wanted */
+    FRONT_H2_OVER        /* handed back to the session; nothing is done any more */
+};
+
+/* A client that may not go on. Callbacks of nghttp2 note it, front_h2.c tells and terminates. */
+enum front_h2_fault {
+    FRONT_H2_FAULT_NONE,
+    FRONT_H2_FAULT_FLOOD, /* front->flood: its budget is used up */
+    FRONT_H2_FAULT_RULE,  /* front->rule_code, front->rule_text: of the connection */
+    FRONT_H2_FAULT_TOLD   /* its line is written */
+};
+
+/* What has come of a stream. A RST_STREAM behind END_STREAM changes nothing of it. */
+enum h2_request_state {
+    H2_REQUEST_HEAD,
+    H2_REQUEST_BODY,
+    H2_REQUEST_ENDED,   /* END_STREAM has come */
+    H2_REQUEST_GIVEN_UP /* RST_STREAM before that */
+};
+
+/* What was given for a stream, and is sent. Only forward; a state may be left out. */
+enum h2_response_state {
+    H2_RESPONSE_NONE,   /* but for interim heads */
+    H2_RESPONSE_BODY,   /* the final head was submitted, and more is to be given */
+    H2_RESPONSE_WHOLE,  /* nothing is added any more */
+    H2_RESPONSE_SENT,   /* END_STREAM has gone out */
+    H2_RESPONSE_RESET,  /* RST_STREAM was submitted: what is given goes nowhere */
+    H2_RESPONSE_CLOSED, /* nghttp2 has forgotten the stream; a server may still take the request */
+    H2_RESPONSE_BURIED  /* nobody knows it any more: in front->dead */
+};
+
 struct h2_trailers;
 
 struct h2_stream {
     struct front_h2 *front;
-    struct exchange *exchange; /* NULL: done, or given up */
+    struct exchange *exchange; /* NULL: done, or given up; what still comes is dropped */
     struct list node;          /* in front->streams, or front->dead */
-    struct list woken;         /* in front->woken: the exchange can go on */
+    struct list ready;         /* in front->ready: the exchange can go on */
     struct list spent;         /* in front->spent: chunks to be given back after the send */
-    struct list yielding; /* in front->yielding: goes on once `dry` has given, or had its time */
+    struct list preempted;     /* in front->preempted: has bytes, and waits for front->preferred */
     int32_t id;
     /* The request. */
+    enum h2_request_state request;
     struct h2_section section;
     struct http_fields trailers;
     struct byte_queue in;
@@ -49,55 +96,50 @@ struct h2_stream {
     uint64_t body_taken;    /* by the exchange */
     uint64_t opened_us;
     uint64_t moved_in_us;
-    bool is_head_done;
-    bool is_in_ended; /* END_STREAM has come */
     bool has_trailers;
     bool had_empty_data;
     uint32_t window;      /* what it may have sent that was not given back */
     bool is_open_for_all; /* the window takes what is left of the body: nothing is given back */
     /* The response. */
+    enum h2_response_state response;
     struct byte_queue out;
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
+    uint64_t reset_due_us;  /* answered before all of the request had come; 0: not */
     struct least_rate rate; /* of what goes out */
-    size_t given;           /* by its exchange since it was its turn */
+    size_t sent_in_turn;    /* given by its exchange since it was its turn */
     bool takes_turns;       /* with those that are as urgent */
     unsigned urgency;       /* RFC 9218: 0 goes first */
-    bool has_head;          /* the final one was submitted */
-    bool is_head_sent;      /* and has gone out */
-    bool is_out_ended;      /* nothing is added any more */
-    bool is_out_deferred;
-    bool is_dribbling;   /* its next frame is as short as the window makes it */
-    bool is_out_blocked; /* the exchange waits */
-    bool is_end_sent;
-    bool is_reset;
-    bool is_closed;        /* nghttp2 has forgotten it */
-    bool is_buried;        /* in front->dead */
-    uint64_t reset_due_us; /* answered before all of the request had come; 0: not */
-    bool is_given_up;      /* the client has reset it */
+    bool is_head_sent;      /* the final one has gone out */
+    bool is_deferred;       /* its data source: nghttp2 asks no more before it is resumed */
+    bool is_dribbling;      /* its next frame is as short as the window makes it */
+    bool is_waiting;        /* the exchange, until it is woken */
 };
 
 struct front_h2 {
     struct front base;
     struct session *session;
     nghttp2_session *h2;
+    enum front_h2_state state;
+    enum front_h2_fault fault;
+    enum h2_event flood;
+    uint32_t rule_code;
+    const char *rule_text;
     struct h2_budget budget;
     struct h2_walk walk;
     struct list streams;
     struct list dead; /* closed: memory goes after the next send */
-    struct list woken;
+    struct list ready;
     struct list spent;
-    struct list yielding;
-    struct h2_stream *dry;   /* has run dry, and its exchange has more: goes before less urgent */
-    unsigned patience;       /* for how many turns yet */
-    struct h2_stream *giver; /* whose exchange is giving a long piece just now */
-    int32_t newest_id;       /* the highest stream that HEADERS came for */
-    struct h2_closed closed; /* what became of the last ones */
-    uint32_t rule_code; /* a rule of the connection was broken, with this error code; 0: none */
-    const char *rule_text;
-    size_t queued_before;  /* frames, when a SETTINGS began */
-    int64_t skipped_bytes; /* received, less those of the frames that nghttp2 told of */
+    struct list preempted;
+    struct h2_stream *preferred; /* less urgent ones wait: its exchange has more, but gave way */
+    unsigned turns_left;         /* for which they do */
+    struct h2_stream *sender;    /* whose exchange is giving a long piece just now */
+    int32_t newest_id;           /* the highest stream that HEADERS came for */
+    struct h2_closed closed;     /* what became of the last ones */
+    size_t queued_before;        /* frames, when a SETTINGS began */
+    int64_t skipped_bytes;       /* received, less those of the frames that nghttp2 told of */
     unsigned stream_count;
     struct h2_bdp bdp;             /* of what the client sends */
     uint64_t windows;              /* of all streams, above their first ones */
@@ -113,19 +155,26 @@ struct front_h2 {
     bool is_awaited;       /* something waits for the client, as of the last look */
     bool is_too_slow;      /* and it takes too little of all that */
     uint64_t reset_due_us; /* of the stream that is reset next; 0: none */
-    bool is_starving;      /* a stream that should be next has run dry, and its exchange has more */
+    bool has_underrun;     /* the stream that should be next has no bytes, and its exchange has */
     bool in_library;       /* nghttp2 is on the stack */
     bool is_greeted;       /* the client's first SETTINGS have come */
-    bool is_draining;      /* a GOAWAY that announces the end was sent */
-    bool is_last_named;    /* and the one that names the last stream */
-    bool is_terminated;    /* GOAWAY is on its way, and nothing is read any more */
-    bool is_ending;        /* the last GOAWAY is on its way, and then the connection ends */
-    bool is_over;          /* handed back to the session; nothing is done any more */
-    bool has_left;         /* the client, with all it wanted; servers still take what it sent */
-    bool was_flooded;
-    enum h2_event flood;
     struct deferred again;
 };
+
+/* ---- front_h2_state.c ---- */
+void front_h2_enter(struct front_h2 *front, enum front_h2_state state);
+void front_h2_enter_request(struct h2_stream *stream, enum h2_request_state state);
+void front_h2_enter_response(struct h2_stream *stream, enum h2_response_state state);
+/* The client was told of the last stream: what it began behind that is passed over. */
+static inline bool front_h2_is_ending(const struct front_h2 *front)
+{
+    return front->state == FRONT_H2_LAST || front->state == FRONT_H2_TERMINATED;
+}
+/* Whether the client has said all of the request. */
+static inline bool front_h2_has_request(const struct h2_stream *stream)
+{
+    return stream->request == H2_REQUEST_ENDED;
+}
 
 /* ---- front_h2.c ---- */
 void front_h2_schedule(struct front_h2 *front);
@@ -195,8 +244,10 @@ bool front_h2_judge(struct front_h2 *front, const struct h2_walk_part *part) MUS
 bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text);
 
 /* ---- front_h2_room.c ---- */
-/* Whether more of this response would only wait; if so it is woken later. */
-bool front_h2_is_blocked(struct h2_stream *stream);
+/* Whether more of this response would only wait. */
+bool front_h2_is_blocked(const struct h2_stream *stream);
+/* Its exchange does: front_h2_wake goes on with it when it is its turn. */
+void front_h2_await_room(struct h2_stream *stream);
 /* How much is worth reading, while it is not. */
 size_t front_h2_room(const struct h2_stream *stream);
 /* Whether the connection lets any stream read; whether one waits for just that. */
@@ -219,8 +270,8 @@ bool front_h2_is_stalled(struct h2_stream *stream);
 /* ---- front_h2_write.c ---- */
 extern const struct front_ops front_h2_ops;
 void front_h2_set_data_callbacks(nghttp2_session_callbacks *callbacks);
-/* The streams that wait for a more urgent one may go, unless they find it dry still. */
-void front_h2_end_yield(struct front_h2 *front);
+/* The streams that wait for a more urgent one may go, unless they find it without bytes still. */
+void front_h2_resume_preempted(struct front_h2 *front);
 void front_h2_free_trailers(struct h2_stream *stream);
 
 #endif

@@ -20,10 +20,6 @@ bool front_h2_refuse(struct h2_stream *stream, enum h2_error error)
     const char *detail =
         stream->section.error == error ? h2_section_detail(&stream->section) : h2_error_text(error);
 
-    if (!stream->is_head_done) {
-        h2_section_glimpse(&stream->section, &x->request);
-    }
-    stream->is_head_done = true;
     x->is_malformed = true;
     if (status != 0) {
         exchange_refuse(x, status, false, h2_error_word(error), detail, mend);
@@ -73,11 +69,13 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
     enum h2_error error = h2_request_finish(&stream->section, is_end, request);
 
     x->head_us = stream->moved_in_us = front_h2_now(stream->front);
-    stream->is_in_ended = is_end;
+    if (error != H2_OK) {
+        h2_section_glimpse(&stream->section, request);
+    }
+    front_h2_enter_request(stream, is_end ? H2_REQUEST_ENDED : H2_REQUEST_BODY);
     if (error != H2_OK) {
         return front_h2_refuse(stream, error);
     }
-    stream->is_head_done = true;
     set_priority(stream, request);
     if (websocket_is_asked(x)) {
         websocket_add_key(x);
@@ -140,7 +138,9 @@ static bool on_headers_frame(struct h2_stream *stream, const nghttp2_frame *fram
     bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
     if (stream->exchange == NULL) {
-        stream->is_in_ended |= is_end;
+        if (is_end) {
+            front_h2_enter_request(stream, H2_REQUEST_ENDED);
+        }
         return true;
     }
     return frame->headers.cat == NGHTTP2_HCAT_REQUEST ? finish_head(stream, is_end)
@@ -218,8 +218,8 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         windows_changed(front, 0);
         break;
     case NGHTTP2_RST_STREAM:
-        if (stream != NULL) {
-            stream->is_given_up = true;
+        if (stream != NULL && !front_h2_has_request(stream)) {
+            front_h2_enter_request(stream, H2_REQUEST_GIVEN_UP);
         }
         break;
     case NGHTTP2_WINDOW_UPDATE:
@@ -230,8 +230,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
-            !front_h2_answer_bdp(front, frame->ping.opaque_data) && front->is_draining) {
-            front->is_last_named = true; /* front_h2.c sends the second GOAWAY */
+            !front_h2_answer_bdp(front, frame->ping.opaque_data) &&
+            front->state == FRONT_H2_NOTICED) {
+            front_h2_enter(front, FRONT_H2_NAMING); /* front_h2.c sends the second GOAWAY */
         }
         break;
     default:
@@ -275,7 +276,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     struct front_h2 *front = user_data;
 
     if (frame->hd.type == NGHTTP2_GOAWAY) {
-        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !front->was_flooded) {
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && front->fault == FRONT_H2_FAULT_NONE) {
             log_goaway(front, &frame->goaway);
         }
         return 0;
@@ -284,12 +285,14 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     if (frame->hd.type == NGHTTP2_HEADERS) {
         h2_budget_earn_head(&front->budget);
         if (stream != NULL) {
-            stream->is_head_sent = stream->has_head;
+            stream->is_head_sent = stream->response != H2_RESPONSE_NONE;
         }
     }
     if (stream != NULL && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-        stream->is_end_sent = true;
+        if (stream->response < H2_RESPONSE_SENT) {
+            front_h2_enter_response(stream, H2_RESPONSE_SENT);
+        }
         front_h2_reset_later(stream);
     }
     return 0;
@@ -318,16 +321,16 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
     if (stream == NULL) {
         return 0;
     }
-    stream->is_closed = true;
+    front_h2_enter_response(stream, H2_RESPONSE_CLOSED);
     /* Whoever resets a stream that the other has not ended may still get frames of it. */
-    h2_closed_add(&front->closed, id, stream->is_in_ended || stream->is_given_up);
+    h2_closed_add(&front->closed, id, stream->request >= H2_REQUEST_ENDED);
     /* Both sides have said all, but the server has not taken all of the request yet. */
-    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended && stream->exchange != NULL &&
+    if (code == NGHTTP2_NO_ERROR && front_h2_has_request(stream) && stream->exchange != NULL &&
         stream->exchange->state == EXCHANGE_REST &&
         front->stream_count <= front_h2_settings(front)->limits.streams) {
         return 0;
     }
-    if (code == NGHTTP2_NO_ERROR && stream->is_in_ended) {
+    if (code == NGHTTP2_NO_ERROR && front_h2_has_request(stream)) {
         front_h2_feed_rest(stream);
     }
     front_h2_abandon(stream, "client_reset");

@@ -2,7 +2,7 @@
  *
  * A stream reads about as much as its window lets through, and a little where that is shut; all
  * streams of a connection, and of a worker, have a sum (limits.held, limits.held_worker). Who has
- * to wait for the connection waits in line (front->woken): the more urgent first, equal ones by
+ * to wait for the connection waits in line (front->ready): the more urgent first, equal ones by
  * turns. */
 #include "gateway/front_h2_internal.h"
 
@@ -74,67 +74,67 @@ void front_h2_let_go(struct h2_stream *stream, size_t bytes)
 }
 
 /* Behind those that are as urgent. */
-static void stand_in_line(struct h2_stream *stream)
+static void make_ready(struct h2_stream *stream)
 {
-    struct list *line = &stream->front->woken;
+    struct list *line = &stream->front->ready;
     struct list *before = line->prev;
 
-    if (!list_is_empty(&stream->woken)) {
+    if (!list_is_empty(&stream->ready)) {
         return;
     }
     while (before != line &&
-           LIST_ENTRY(before, struct h2_stream, woken)->urgency > stream->urgency) {
+           LIST_ENTRY(before, struct h2_stream, ready)->urgency > stream->urgency) {
         before = before->prev;
     }
-    list_push_front(before, &stream->woken);
+    list_push_front(before, &stream->ready);
 }
 
 static bool is_anothers_turn(const struct h2_stream *stream)
 {
-    const struct list *line = &stream->front->woken;
+    const struct list *line = &stream->front->ready;
 
-    return stream->takes_turns && stream->given >= TURN_BYTES && !list_is_empty(line) &&
-           list_is_empty(&stream->woken) &&
-           LIST_ENTRY(line->next, struct h2_stream, woken)->urgency <= stream->urgency;
+    return stream->takes_turns && stream->sent_in_turn >= TURN_BYTES && !list_is_empty(line) &&
+           list_is_empty(&stream->ready) &&
+           LIST_ENTRY(line->next, struct h2_stream, ready)->urgency <= stream->urgency;
 }
 
-bool front_h2_is_blocked(struct h2_stream *stream)
+bool front_h2_is_blocked(const struct h2_stream *stream)
 {
-    bool has_own_room = !is_full(stream);
+    return is_full(stream) || !front_h2_has_room(stream->front) || is_anothers_turn(stream);
+}
 
-    if (has_own_room && front_h2_has_room(stream->front) && !is_anothers_turn(stream)) {
-        return false;
+void front_h2_await_room(struct h2_stream *stream)
+{
+    stream->is_waiting = true;
+    if (!is_full(stream)) {
+        make_ready(stream);
     }
-    stream->is_out_blocked = true;
-    if (has_own_room) {
-        stand_in_line(stream);
-    }
-    return true;
 }
 
 void front_h2_room_changed(struct h2_stream *stream)
 {
-    if (stream->is_out_blocked && stream->exchange != NULL &&
+    if (stream->is_waiting && stream->exchange != NULL &&
         stream->out.bytes <= mark_of(stream) / 2) {
-        stand_in_line(stream);
+        make_ready(stream);
     }
 }
 
 bool front_h2_is_next(const struct front_h2 *front)
 {
-    return !list_is_empty(&front->woken) && front_h2_has_room(front);
+    return !list_is_empty(&front->ready) && front_h2_has_room(front);
 }
 
 bool front_h2_wake(struct front_h2 *front)
 {
     bool has_woken = false;
 
-    front->is_starving = false;
-    for (int turn = 0; turn < TURNS_MAX && !front->is_over && front_h2_is_next(front); turn++) {
+    front->has_underrun = false;
+    for (int turn = 0; turn < TURNS_MAX && front->state != FRONT_H2_OVER && front_h2_is_next(front);
+         turn++) {
         struct h2_stream *stream =
-            LIST_ENTRY(list_pop_front(&front->woken), struct h2_stream, woken);
-        stream->is_out_blocked = false;
-        stream->given = 0;
+            LIST_ENTRY(list_pop_front(&front->ready), struct h2_stream, ready);
+        stream->is_waiting = false;
+        stream->sent_in_turn = 0;
         if (stream->exchange != NULL) {
             has_woken = true;
             exchange_front_writable(stream->exchange);
@@ -158,8 +158,8 @@ static struct h2_stream *find_worst(const struct front_h2 *front)
     LIST_FOR_EACH(node, &front->streams)
     {
         struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, node);
-        if (stream->out.bytes > QUEUE_LEAST / 2 && !stream->is_reset && is_shut(stream) &&
-            (worst == NULL || stream->moved_out_us < worst->moved_out_us)) {
+        if (stream->out.bytes > QUEUE_LEAST / 2 && stream->response != H2_RESPONSE_RESET &&
+            is_shut(stream) && (worst == NULL || stream->moved_out_us < worst->moved_out_us)) {
             worst = stream;
         }
     }
@@ -169,7 +169,7 @@ static struct h2_stream *find_worst(const struct front_h2 *front)
 void front_h2_make_room(struct front_h2 *front, uint64_t grace_us)
 {
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
-    bool is_own = front->held_bytes >= limits->held && !list_is_empty(&front->woken);
+    bool is_own = front->held_bytes >= limits->held && !list_is_empty(&front->ready);
     bool is_all = front->session->worker->core.sums.h2_held >= limits->held_worker;
 
     if (!is_own && !is_all) {
@@ -201,7 +201,7 @@ bool front_h2_is_stalled(struct h2_stream *stream)
     const struct settings *settings = front_h2_settings(front);
     uint64_t now_us = front_h2_now(front);
 
-    if (stream->out.bytes == 0 && (!stream->is_out_ended || stream->is_end_sent)) {
+    if (stream->out.bytes == 0 && stream->response != H2_RESPONSE_WHOLE) {
         least_rate_rest(&stream->rate);
         return false;
     }

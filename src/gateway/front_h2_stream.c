@@ -26,9 +26,9 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
     stream->opened_us = stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
     stream->window = STREAM_WINDOW;
     stream->urgency = H2_URGENCY_DEFAULT;
-    list_init(&stream->woken);
+    list_init(&stream->ready);
     list_init(&stream->spent);
-    list_init(&stream->yielding);
+    list_init(&stream->preempted);
     list_push_back(&front->streams, &stream->node);
     h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
     if (front->stream_count++ == 0) {
@@ -42,9 +42,9 @@ void front_h2_free_stream(struct h2_stream *stream)
 {
     front_h2_forget_window(stream);
     list_remove(&stream->node);
-    list_remove(&stream->woken);
+    list_remove(&stream->ready);
     list_remove(&stream->spent);
-    list_remove(&stream->yielding);
+    list_remove(&stream->preempted);
     front_h2_let_go(stream, stream->out.bytes);
     byte_queue_free(&stream->in);
     byte_queue_free(&stream->out);
@@ -63,9 +63,8 @@ void front_h2_reap(struct front_h2 *front)
 
 void front_h2_reset(struct h2_stream *stream, uint32_t code)
 {
-    if (!stream->is_reset && !stream->is_closed) {
-        stream->is_reset = true;
-        stream->is_out_ended = true;
+    if (stream->response < H2_RESPONSE_RESET) {
+        front_h2_enter_response(stream, H2_RESPONSE_RESET);
         (void)nghttp2_submit_rst_stream(stream->front->h2, NGHTTP2_FLAG_NONE, stream->id, code);
         front_h2_schedule(stream->front);
     }
@@ -75,7 +74,7 @@ void front_h2_reset_later(struct h2_stream *stream)
 {
     struct front_h2 *front = stream->front;
 
-    if (!stream->is_end_sent || stream->is_in_ended || stream->is_reset ||
+    if (stream->response != H2_RESPONSE_SENT || front_h2_has_request(stream) ||
         stream->exchange != NULL) {
         return;
     }
@@ -102,7 +101,7 @@ void front_h2_abandon(struct h2_stream *stream, const char *reason)
 
     if (x != NULL) {
         stream->exchange = NULL;
-        list_remove(&stream->woken);
+        list_remove(&stream->ready);
         front_h2_drop_input(stream);
         exchange_abandon(x, reason);
         front_h2_bury(stream);
@@ -113,20 +112,20 @@ void front_h2_bury(struct h2_stream *stream)
 {
     struct front_h2 *front = stream->front;
 
-    if (!stream->is_closed || stream->is_buried || stream->exchange != NULL) {
+    if (stream->response != H2_RESPONSE_CLOSED || stream->exchange != NULL) {
         return;
     }
-    stream->is_buried = true;
+    front_h2_enter_response(stream, H2_RESPONSE_BURIED);
     front_h2_forget_window(stream);
-    if (front->dry == stream) {
-        front->dry = NULL;
+    if (front->preferred == stream) {
+        front->preferred = NULL;
     }
-    list_remove(&stream->yielding);
-    list_remove(&stream->woken);
+    list_remove(&stream->preempted);
+    list_remove(&stream->ready);
     list_remove(&stream->node);
     list_push_back(&front->dead, &stream->node);
     if (--front->stream_count == 0) {
-        if (!front->is_over && !front->is_terminated) {
+        if (front->state != FRONT_H2_OVER && front->state != FRONT_H2_TERMINATED) {
             session_set_idle(front->session, true);
         }
         front->idle_since_us = front_h2_now(front);

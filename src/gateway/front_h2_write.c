@@ -72,27 +72,27 @@ static void op_interim(struct exchange *x, const struct http_response *response)
     front_h2_schedule(stream->front);
 }
 
-/* The turns of the loop that less urgent streams wait for one that has run dry though its exchange
+/* The turns of the loop that less urgent streams wait for one that has no bytes though its exchange
  * has more: it had only given way to other connections. */
-#define DRY_TURNS 2
+#define PREFERRED_TURNS 2
 
-static void note_dry(struct h2_stream *stream)
+static void prefer(struct h2_stream *stream)
 {
     struct front_h2 *front = stream->front;
 
-    if (front->dry == NULL || front->dry->urgency >= stream->urgency) {
-        front->dry = stream;
-        front->patience = DRY_TURNS;
+    if (front->preferred == NULL || front->preferred->urgency >= stream->urgency) {
+        front->preferred = stream;
+        front->turns_left = PREFERRED_TURNS;
     }
 }
 
-static bool yields(const struct h2_stream *stream)
+static bool is_preempted(const struct h2_stream *stream)
 {
     const struct front_h2 *front = stream->front;
-    const struct h2_stream *dry = front->dry;
+    const struct h2_stream *first = front->preferred;
 
-    return dry != NULL && dry->urgency < stream->urgency && front->patience != 0 &&
-           dry->exchange != NULL && exchange_has_more(dry->exchange);
+    return first != NULL && first->urgency < stream->urgency && front->turns_left != 0 &&
+           first->exchange != NULL && exchange_has_more(first->exchange);
 }
 
 static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
@@ -105,20 +105,20 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     (void)buf;
     (void)user_data;
     stream->is_dribbling = held > length && length < DRIBBLE_BYTES;
-    if (n == 0 && !stream->is_out_ended) {
-        stream->front->is_starving |=
-            (!list_is_empty(&stream->woken) && front_h2_has_room(stream->front)) ||
-            stream->front->giver == stream;
-        stream->is_out_deferred = true;
-        note_dry(stream);
+    if (n == 0 && stream->response < H2_RESPONSE_WHOLE) {
+        stream->front->has_underrun |=
+            (!list_is_empty(&stream->ready) && front_h2_has_room(stream->front)) ||
+            stream->front->sender == stream;
+        stream->is_deferred = true;
+        prefer(stream);
         return NGHTTP2_ERR_DEFERRED;
     }
-    if (n != 0 && yields(stream)) {
-        stream->is_out_deferred = true;
-        list_push_back(&stream->front->yielding, &stream->yielding);
+    if (n != 0 && is_preempted(stream)) {
+        stream->is_deferred = true;
+        list_push_back(&stream->front->preempted, &stream->preempted);
         return NGHTTP2_ERR_DEFERRED;
     }
-    if (n == held && stream->is_out_ended) {
+    if (n == held && stream->response >= H2_RESPONSE_WHOLE) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (stream->out_trailers != NULL) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -140,8 +140,10 @@ static void op_head(struct exchange *x, const struct http_response *response)
     size_t count;
     nghttp2_nv *head = make_head(x, response, true, &count);
 
-    stream->has_head = true;
-    stream->is_out_ended = !has_body;
+    if (stream->response != H2_RESPONSE_NONE) {
+        return; /* reset: nobody hears it */
+    }
+    front_h2_enter_response(stream, has_body ? H2_RESPONSE_BODY : H2_RESPONSE_WHOLE);
     stream->moved_out_us = front_h2_now(stream->front);
     if (!has_body) {
         front_h2_open_for_rest(stream);
@@ -155,19 +157,19 @@ static void op_head(struct exchange *x, const struct http_response *response)
 
 static void resume(struct h2_stream *stream)
 {
-    if (stream->is_out_deferred) {
-        list_remove(&stream->yielding);
-        stream->is_out_deferred = false;
+    if (stream->is_deferred) {
+        list_remove(&stream->preempted);
+        stream->is_deferred = false;
         (void)nghttp2_session_resume_data(stream->front->h2, stream->id);
     }
 }
 
-void front_h2_end_yield(struct front_h2 *front)
+void front_h2_resume_preempted(struct front_h2 *front)
 {
     struct list *node;
 
-    while ((node = list_pop_front(&front->yielding)) != NULL) {
-        resume(LIST_ENTRY(node, struct h2_stream, yielding));
+    while ((node = list_pop_front(&front->preempted)) != NULL) {
+        resume(LIST_ENTRY(node, struct h2_stream, preempted));
     }
 }
 
@@ -176,16 +178,16 @@ static struct span send_direct(struct h2_stream *stream, struct span bytes)
 {
     struct front_h2 *front = stream->front;
 
-    if (bytes.len < DIRECT_MIN || stream->out.bytes != 0 || front->in_library || front->is_over ||
-        conn_pending(&front->session->conn) != 0) {
+    if (bytes.len < DIRECT_MIN || stream->out.bytes != 0 || front->in_library ||
+        front->state == FRONT_H2_OVER || conn_pending(&front->session->conn) != 0) {
         return bytes;
     }
     stream->direct = bytes;
-    front->giver = stream;
+    front->sender = stream;
     resume(stream);
     front_h2_send(front);
-    front->giver = NULL;
-    front->is_starving = false;
+    front->sender = NULL;
+    front->has_underrun = false;
     bytes = stream->direct;
     stream->direct = span_make(NULL, 0);
     return bytes;
@@ -195,17 +197,17 @@ static void op_body(struct exchange *x, struct span bytes)
 {
     struct h2_stream *stream = stream_of(x);
 
-    if (bytes.len == 0 || stream->is_reset) {
+    if (bytes.len == 0 || stream->response >= H2_RESPONSE_RESET) {
         return;
     }
-    if (stream->front->dry == stream) {
-        stream->front->dry = NULL;
-        front_h2_end_yield(stream->front);
+    if (stream->front->preferred == stream) {
+        stream->front->preferred = NULL;
+        front_h2_resume_preempted(stream->front);
     }
     if (stream->out.bytes == 0) {
         stream->moved_out_us = front_h2_now(stream->front);
     }
-    stream->given += bytes.len;
+    stream->sent_in_turn += bytes.len;
     bytes = send_direct(stream, bytes);
     if (byte_queue_add(&stream->out, bytes)) {
         front_h2_hold(stream, bytes.len);
@@ -264,24 +266,35 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
 {
     struct h2_stream *stream = stream_of(x);
 
-    if (stream->is_out_ended) {
-        return; /* the head was all */
+    if (stream->response != H2_RESPONSE_BODY) {
+        return; /* the head was all, or nobody hears it */
     }
     if (trailers != NULL) {
         keep_trailers(stream, trailers);
     }
     front_h2_open_for_rest(stream);
-    stream->is_out_ended = true;
+    front_h2_enter_response(stream, H2_RESPONSE_WHOLE);
     resume(stream);
     front_h2_schedule(stream->front);
 }
 
-static bool op_is_blocked(struct exchange *x)
+static bool op_is_blocked(const struct exchange *x)
 {
     return front_h2_is_blocked(stream_of(x));
 }
 
-static size_t op_room(struct exchange *x)
+static bool op_poll(struct exchange *x)
+{
+    struct h2_stream *stream = stream_of(x);
+
+    if (front_h2_is_blocked(stream)) {
+        front_h2_await_room(stream);
+        return false;
+    }
+    return true;
+}
+
+static size_t op_room(const struct exchange *x)
 {
     return front_h2_room(stream_of(x));
 }
@@ -300,12 +313,12 @@ static void op_done(struct exchange *x, bool is_broken)
     struct h2_stream *stream = stream_of(x);
 
     stream->exchange = NULL;
-    list_remove(&stream->woken);
+    list_remove(&stream->ready);
     front_h2_drop_input(stream);
     if (is_broken) {
         front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->h2_code));
     } else {
-        if (stream->is_end_sent && !stream->is_in_ended) {
+        if (stream->response == H2_RESPONSE_SENT && !front_h2_has_request(stream)) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
         }
         h2_budget_earn_request(&stream->front->budget);
@@ -327,6 +340,7 @@ const struct front_ops front_h2_ops = {
     .body = op_body,
     .end = op_end,
     .is_blocked = op_is_blocked,
+    .poll = op_poll,
     .room = op_room,
     .resume = op_resume,
     .done = op_done,
@@ -351,7 +365,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
         front->run_bytes = 0;
     }
     /* Streams of lower priority do not go before what an exchange is about to give. */
-    if (front->is_starving || conn_pending(conn) != 0 || conn_write_failed(conn)) {
+    if (front->has_underrun || conn_pending(conn) != 0 || conn_write_failed(conn)) {
         return NGHTTP2_ERR_WOULDBLOCK;
     }
     conn_queue_copy(conn, span_make(frame_head, FRAME_HEAD_BYTES));

@@ -685,6 +685,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     struct session *session = xcalloc(1, sizeof(*session));
 
     list_init(&session->idle);
+    session->id = ++worker->core.session_ids;
     session->worker = worker;
     session->socket = socket;
     session->snapshot = snapshot_hold(worker->snapshot);

@@ -45,6 +45,7 @@ enum session_state {
 
 struct session {
     struct conn conn;
+    uint64_t id; /* among the worker's, for its messages */
     struct list node; /* in worker->sessions */
     struct list idle; /* in worker->idle_sessions, where it makes room for others */
     struct worker *worker;
