@@ -19,7 +19,7 @@
 /* Out of descriptors. */
 enum { PAUSE_MS = 100 };
 
-struct client {
+struct admin_conn {
     int fd; /* -1: free */
     uint64_t deadline_us;
     char request[ADMIN_REQUEST_MAX];
@@ -34,11 +34,11 @@ struct admin {
     int wake[2]; /* a pipe: its end tells the thread to stop */
     pthread_t thread;
     bool is_running;
-    struct client clients[ADMIN_CLIENTS_MAX];
+    struct admin_conn clients[ADMIN_CLIENTS_MAX];
     struct admin_world world;
 };
 
-static void drop(struct client *client)
+static void drop(struct admin_conn *client)
 {
     (void)close(client->fd);
     strbuf_free(&client->answer);
@@ -47,7 +47,7 @@ static void drop(struct client *client)
 
 /* ---- requests ---- */
 
-static void put_answer(struct client *client, unsigned status, struct span body, bool has_body)
+static void put_answer(struct admin_conn *client, unsigned status, struct span body, bool has_body)
 {
     struct strbuf *out = &client->answer;
 
@@ -60,7 +60,7 @@ static void put_answer(struct client *client, unsigned status, struct span body,
     }
 }
 
-static void put_error(struct client *client, unsigned status, const char *text)
+static void put_error(struct admin_conn *client, unsigned status, const char *text)
 {
     struct strbuf body;
 
@@ -72,7 +72,8 @@ static void put_error(struct client *client, unsigned status, const char *text)
     strbuf_free(&body);
 }
 
-static void answer(struct admin *admin, struct client *client, const struct http_request *request)
+static void answer(struct admin *admin, struct admin_conn *client,
+                   const struct http_request *request)
 {
     const struct admin_route *route = admin_route_find(request->path);
     bool is_head = request->method == HTTP_HEAD;
@@ -97,7 +98,7 @@ static void answer(struct admin *admin, struct client *client, const struct http
 }
 
 /* Once the head is whole, or can never be. */
-static void take_request(struct admin *admin, struct client *client)
+static void take_request(struct admin *admin, struct admin_conn *client)
 {
     static const struct h1_limits limits = {ADMIN_REQUEST_MAX - 1, 1024, 50};
     enum h1_error error = H1_OK;
@@ -132,7 +133,7 @@ static void take_request(struct admin *admin, struct client *client)
 
 /* ---- one client ---- */
 
-static void send_answer(struct client *client)
+static void send_answer(struct admin_conn *client)
 {
     while (client->sent < client->answer.len) {
         ssize_t n = send(client->fd, client->answer.ptr + client->sent,
@@ -151,7 +152,7 @@ static void send_answer(struct client *client)
     drop(client);
 }
 
-static void read_request(struct admin *admin, struct client *client)
+static void read_request(struct admin *admin, struct admin_conn *client)
 {
     ssize_t n = recv(client->fd, client->request + client->len, ADMIN_REQUEST_MAX - client->len,
                      MSG_DONTWAIT);
@@ -170,7 +171,7 @@ static void read_request(struct admin *admin, struct client *client)
     }
 }
 
-static struct client *find_free(struct admin *admin)
+static struct admin_conn *find_free(struct admin *admin)
 {
     for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
         if (admin->clients[i].fd < 0) {
@@ -182,7 +183,7 @@ static struct client *find_free(struct admin *admin)
 
 static void accept_client(struct admin *admin)
 {
-    struct client *client = find_free(admin);
+    struct admin_conn *client = find_free(admin);
     int fd = accept4(admin->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0) {
@@ -197,7 +198,7 @@ static void accept_client(struct admin *admin)
         (void)close(fd);
         return;
     }
-    *client = (struct client){.fd = fd, .deadline_us = clock_us() + ADMIN_CLIENT_MS * 1000};
+    *client = (struct admin_conn){.fd = fd, .deadline_us = clock_us() + ADMIN_CLIENT_MS * 1000};
 }
 
 /* ---- the thread ---- */
@@ -208,7 +209,7 @@ static int wait_ms(const struct admin *admin)
     int wait = -1;
 
     for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
-        const struct client *client = &admin->clients[i];
+        const struct admin_conn *client = &admin->clients[i];
         if (client->fd >= 0) {
             int left =
                 client->deadline_us > now ? (int)((client->deadline_us - now) / 1000) + 1 : 0;
@@ -221,7 +222,7 @@ static int wait_ms(const struct admin *admin)
 static void serve_clients(struct admin *admin, const struct pollfd *fds)
 {
     for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
-        struct client *client = &admin->clients[i];
+        struct admin_conn *client = &admin->clients[i];
         if (client->fd < 0 || client->fd != fds[i].fd) {
             continue;
         }
@@ -245,7 +246,7 @@ static void *admin_main(void *arg)
 
     for (;;) {
         for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
-            const struct client *client = &admin->clients[i];
+            const struct admin_conn *client = &admin->clients[i];
             fds[i] = (struct pollfd){.fd = client->fd,
                                      .events = client->answer.len != 0 ? POLLOUT : POLLIN};
         }

@@ -183,11 +183,11 @@ static void fill_times(struct access_record *record, const struct exchange *x)
         record->times.tls_us = x->session->handshake_us;
     }
     record->times.head_us = between(x->started_us, x->head_us);
-    if (x->connect_began_us != 0 && x->connected_us != 0) {
-        record->times.connect_us = between(x->connect_began_us, x->connected_us);
+    if (x->call.connect_began_us != 0 && x->call.connected_us != 0) {
+        record->times.connect_us = between(x->call.connect_began_us, x->call.connected_us);
     }
-    if (x->connected_us != 0 && x->first_byte_us != 0) {
-        record->times.first_byte_us = between(x->connected_us, x->first_byte_us);
+    if (x->call.connected_us != 0 && x->first_byte_us != 0) {
+        record->times.first_byte_us = between(x->call.connected_us, x->first_byte_us);
     }
 }
 
@@ -209,8 +209,8 @@ void access_log_exchange(struct exchange *x)
     }
     if (x->backend != NULL) {
         record.backend = span_from_cstr(x->backend->name);
-        if (x->server != BALANCE_NONE) {
-            record.server = span_from_cstr(x->backend->servers[x->server].text);
+        if (x->call.server != BALANCE_NONE) {
+            record.server = span_from_cstr(x->backend->servers[x->call.server].text);
         }
     }
     fill_request(&record, x);

@@ -22,11 +22,6 @@ struct back *back_h1_base(struct back_h1 *back)
     return &back->base;
 }
 
-static struct h1_limits limits_of(const struct back_h1 *back)
-{
-    return head_limits_h1(&back->worker->snapshot->settings->limits, HEAD_OF_RESPONSE);
-}
-
 /* ---- life ---- */
 
 static void on_free(struct deferred *deferred)
@@ -39,7 +34,7 @@ static void on_free(struct deferred *deferred)
 
 static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
 {
-    struct loop *loop = back->worker->core.loop;
+    struct loop *loop = back->client->core->loop;
 
     if (back->state == BACK_CLOSED) {
         return;
@@ -49,7 +44,7 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
         upstream_remove_parked(back->upstream, back->server, &back->parked);
     }
     list_remove(&back->bound.node);
-    back->exchange = NULL;
+    back->call = NULL;
     relay_reset(&back->relay, loop);
     close_conn(&back->conn);
     timer_destroy(loop, &back->timer);
@@ -89,17 +84,17 @@ static void on_idle_timer(struct timer *timer)
     }
 }
 
-struct back_h1 *back_h1_create(struct worker *worker, const struct backend *backend)
+struct back_h1 *back_h1_create(struct client *client, const struct backend *backend)
 {
     struct back_h1 *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
-    back->worker = worker;
-    back->upstream = worker_upstream(worker, backend);
+    back->client = client;
+    back->upstream = client_upstream(client, backend);
     back->conn.watch.fd = -1;
-    back->conn.loop = worker->core.loop;
+    back->conn.loop = client->core->loop;
     back_h1_rest_init(back);
-    list_push_back(&worker->backs, &back->node);
+    list_push_back(&client->h1_backs, &back->node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);
     deferred_init(&back->freeing, on_free);
@@ -111,37 +106,36 @@ struct conn *back_h1_conn(struct back_h1 *back)
     return &back->conn;
 }
 
-void back_h1_close_all(struct worker *worker)
+void back_h1_close_all(struct client *client)
 {
-    LIST_FOR_EACH(node, &worker->backs)
+    LIST_FOR_EACH(node, &client->h1_backs)
     {
         back_h1_destroy(LIST_ENTRY(node, struct back_h1, node));
     }
 }
 
-/* The exchange ended in order, and its last bytes still wait for the socket. */
+/* The call ended in order, and its last bytes still wait for the socket. */
 static void end_gently(struct back_h1 *back)
 {
     back->state = BACK_ENDING;
     conn_finish_to_close(&back->conn);
-    timer_set_ms(back->worker->core.loop, &back->timer,
-                 back->worker->snapshot->settings->timeouts.send_ms);
+    timer_set_ms(back->client->core->loop, &back->timer, back->client->settings.send_ms);
 }
 
-static void op_release(struct back *base, bool reusable)
+static void op_release(struct back *base, enum back_end end)
 {
     struct back_h1 *back = back_h1_of(base);
-    struct session *session = back->exchange != NULL ? back->exchange->session : NULL;
-    bool is_held_back = back->exchange != NULL && exchange_is_held_back(back->exchange);
+    struct caller *caller = back->call->caller;
+    bool reusable = end == BACK_END_IN_ORDER;
     /* A tunnel that is released in order has ended both ways, with nothing left to send. */
-    bool was_done = (back->state == BACK_DONE && (reusable || is_held_back)) ||
+    bool was_done = (back->state == BACK_DONE && end != BACK_END_BROKEN) ||
                     (back->state == BACK_TUNNEL && reusable);
 
-    back->exchange = NULL;
-    relay_reset(&back->relay, back->worker->core.loop);
-    if (reusable && session != NULL && back_h1_park(back, session)) {
+    back->call = NULL;
+    relay_reset(&back->relay, back->client->core->loop);
+    if (reusable && back_h1_park(back, caller)) {
         back->state = BACK_IDLE;
-        timer_set_ms(back->worker->core.loop, &back->timer,
+        timer_set_ms(back->client->core->loop, &back->timer,
                      back->upstream->backend->idle_timeout_ms);
         return;
     }
@@ -153,11 +147,11 @@ static void op_release(struct back *base, bool reusable)
     close_with(back, was_done ? close_in_order : conn_abort);
 }
 
-/* The connection is of no more use; the exchange decides what that means for the request. */
+/* The connection is of no more use; the call decides what that means for the request. */
 static void fail(struct back_h1 *back, unsigned status, const char *reason, const char *detail,
                  const char *mend)
 {
-    struct exchange *x = back->exchange;
+    struct call *call = back->call;
     struct trouble trouble = {reason, detail, mend};
     bool has_left = !conn_write_failed(&back->conn) || back->conn.bytes_out != back->out_at_start;
     struct retry_facts facts = {
@@ -168,8 +162,8 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
     };
 
     close_with(back, conn_abort);
-    if (x != NULL) {
-        exchange_back_failed(x, &facts, status, &trouble);
+    if (call != NULL) {
+        call_failed(call, &facts, status, &trouble);
     }
 }
 
@@ -178,9 +172,9 @@ static void fail_lost(struct back_h1 *back)
     struct tls_trouble lost;
 
     if (back->state == BACK_DONE) {
-        fail(back, 502, exchange_unread_trouble.reason, exchange_unread_trouble.detail,
-             exchange_unread_trouble.mend);
-    } else if (tls_trouble_of_server(&back->conn, back->upstream->backend, back->server, &lost)) {
+        fail(back, 502, call_unread.reason, call_unread.detail, call_unread.mend);
+    } else if (tls_trouble_of_server(back->client, &back->conn, back->upstream->backend,
+                                     back->server, &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
@@ -198,16 +192,16 @@ static void fail_parse(struct back_h1 *back, enum h1_error error, const char *de
 
 /* ---- the response ---- */
 
-static void start_body(struct back_h1 *back, struct exchange *x)
+static void start_body(struct back_h1 *back, struct call *call)
 {
     back->state = BACK_BODY;
-    back->framing = x->response.framing;
-    back->body_left = x->response.content_length;
-    back->keep_alive = x->response.keep_alive && !back->may_be_followed;
+    back->framing = call->response->framing;
+    back->body_left = call->response->content_length;
+    back->keep_alive = call->response->keep_alive && !back->may_be_followed;
     if (back->framing == HTTP_FRAMING_CHUNKED) {
         h1_chunked_init(&back->chunked);
     }
-    exchange_response_head(x);
+    call_head(call);
     if (back->state != BACK_BODY) {
         return;
     }
@@ -218,20 +212,20 @@ static void start_body(struct back_h1 *back, struct exchange *x)
 
 static void finish_response(struct back_h1 *back, struct http_fields *trailers)
 {
-    exchange_response_end(back->exchange, trailers);
+    call_end(back->call, trailers);
 }
 
 /* Each of these uses some bytes of `in` and says how many. */
 
 static size_t take_head(struct back_h1 *back, struct span in)
 {
-    struct h1_limits limits = limits_of(back);
-    struct exchange *x = back->exchange;
+    const struct h1_limits *limits = &back->client->settings.h1;
+    struct call *call = back->call;
     enum h1_error error;
     size_t start;
     size_t len;
 
-    switch (h1_head_end(in, &limits, false, &back->scanned, &start, &len, &error)) {
+    switch (h1_head_end(in, limits, false, &back->scanned, &start, &len, &error)) {
     case H1_HEAD_MORE:
         return 0;
     case H1_HEAD_BAD:
@@ -239,57 +233,57 @@ static size_t take_head(struct back_h1 *back, struct span in)
                    h1_error_detail(
                        error, in,
                        span_cut(span_skip(in, back->scanned), error == H1_HEAD_TOO_LARGE ? 0 : 1),
-                       &x->arena));
+                       call->arena));
         return in.len;
     case H1_HEAD_COMPLETE:
         break;
     }
     back->scanned = 0;
-    x->response = (struct http_response){0};
-    struct span head = arena_copy(&x->arena, span_make(in.ptr + start, len));
-    error = h1_parse_response(head, &limits, &x->arena, x->request.method, &x->response);
+    *call->response = (struct http_response){0};
+    struct span head = arena_copy(call->arena, span_make(in.ptr + start, len));
+    error = h1_parse_response(head, limits, call->arena, call->request->method, call->response);
     if (error != H1_OK) {
-        fail_parse(back, error, h1_error_detail(error, head, x->response.refused, &x->arena));
+        fail_parse(back, error, h1_error_detail(error, head, call->response->refused, call->arena));
         return in.len;
     }
-    if (connection_auth_is_asked(&x->response.fields)) {
+    if (connection_auth_is_asked(&call->response->fields)) {
         back_h1_bind(back);
     }
-    back->may_be_followed |= x->response.announces_body;
-    if (x->response.status == 101) {
-        if (!upgrade_has(x->request.upgrade, x->response.upgrade)) {
+    back->may_be_followed |= call->response->announces_body;
+    if (call->response->status == 101) {
+        if (!upgrade_has(call->request->upgrade, call->response->upgrade)) {
             fail(back, 502, "unasked_upgrade",
                  "the server switched to a protocol that was not asked for",
                  "see the server's log");
             return in.len;
         }
-        if (!x->request_done) {
+        if (!call->is_whole) {
             /* The other protocol begins behind the request (RFC 9110 section 7.8). */
             back->waits_for_request = true;
             return 0;
         }
         back->state = BACK_TUNNEL;
         back->rest = span_skip(in, start + len);
-        exchange_response_head(x);
+        call_head(call);
         return back->is_raw ? start + len : in.len;
     }
-    if (x->response.status < 200) {
+    if (call->response->status < 200) {
         if (++back->interim_count > INTERIM_MAX) {
             fail(back, 502, "too_many_interim",
                  "the server sent one interim response after another", "see the server's log");
             return in.len;
         }
-        exchange_response_interim(x);
+        call_interim(call);
         return start + len;
     }
-    start_body(back, x);
+    start_body(back, call);
     return start + len;
 }
 
 static size_t take_chunked(struct back_h1 *back, struct span in)
 {
-    struct h1_limits limits = limits_of(back);
-    struct exchange *x = back->exchange;
+    const struct h1_limits *limits = &back->client->settings.h1;
+    struct call *call = back->call;
     struct http_fields trailers = {0};
     size_t total = 0;
 
@@ -298,15 +292,15 @@ static size_t take_chunked(struct back_h1 *back, struct span in)
         struct span data;
         size_t used;
         enum h1_chunked_result result =
-            h1_chunked_decode(&back->chunked, span_skip(in, total), &limits, &x->arena, &used,
+            h1_chunked_decode(&back->chunked, span_skip(in, total), limits, call->arena, &used,
                               &data, &trailers, &error);
         total += used;
         if (result == H1_CHUNKED_DATA) {
-            exchange_response_body(x, data);
+            call->ops->body(call, data);
             continue;
         }
         if (result == H1_CHUNKED_BAD) {
-            fail_parse(back, error, h1_chunked_detail(&back->chunked, error, &x->arena));
+            fail_parse(back, error, h1_chunked_detail(&back->chunked, error, call->arena));
             return in.len;
         }
         if (result == H1_CHUNKED_END) {
@@ -325,7 +319,7 @@ static size_t take_length(struct back_h1 *back, struct span in)
     size_t n = back->body_left < in.len ? (size_t)back->body_left : in.len;
 
     back->body_left -= n;
-    exchange_response_body(back->exchange, span_head(in, n));
+    back->call->ops->body(back->call, span_head(in, n));
     if (back->state == BACK_BODY && back->body_left == 0) {
         back->state = BACK_DONE;
         back->has_leftover = n != in.len;
@@ -343,7 +337,7 @@ static size_t take_body(struct back_h1 *back, struct span in)
     case HTTP_FRAMING_LENGTH:
         return take_length(back, in);
     case HTTP_FRAMING_CLOSE:
-        exchange_response_body(back->exchange, in);
+        back->call->ops->body(back->call, in);
         return in.len;
     case HTTP_FRAMING_NONE:
         break;
@@ -363,8 +357,7 @@ static size_t take(struct back_h1 *back, struct span in)
         }
         size_t used = back->state == BACK_HEAD ? take_head(back, left) : take_body(back, left);
         total += used;
-        if (back->state == BACK_DONE && back->exchange != NULL &&
-            back->framing == HTTP_FRAMING_NONE) {
+        if (back->state == BACK_DONE && back->call != NULL && back->framing == HTTP_FRAMING_NONE) {
             back->has_leftover = total != in.len;
             finish_response(back, NULL);
             return in.len;
@@ -417,7 +410,7 @@ static void on_bytes(struct back_h1 *back, struct span bytes)
 
 static void on_end(struct back_h1 *back, enum conn_result result)
 {
-    if (back->exchange == NULL) {
+    if (back->call == NULL) {
         back_h1_destroy(back); /* a parked connection that the server has closed */
         return;
     }
@@ -438,7 +431,7 @@ static void on_end(struct back_h1 *back, enum conn_result result)
  * way. */
 static bool run_relay(struct back_h1 *back)
 {
-    struct exchange *x = back->exchange;
+    struct call *call = back->call;
     struct conn *to;
     uint64_t moved;
     bool is_length = back->framing == HTTP_FRAMING_LENGTH;
@@ -449,7 +442,7 @@ static bool run_relay(struct back_h1 *back)
             return false;
         }
     }
-    to = x->front->raw(x);
+    to = call->ops->sink(call);
     if (to == NULL || !conn_is_plain(to)) {
         return false;
     }
@@ -458,18 +451,18 @@ static bool run_relay(struct back_h1 *back)
     if (is_length) {
         back->body_left -= moved;
     }
-    exchange_response_moved(x, moved);
+    call->ops->moved(call, moved);
     switch (result) {
     case RELAY_EMPTY:
         break;
     case RELAY_BLOCKED:
-        (void)exchange_poll_response(x); /* sets the deadline of a client that takes nothing */
+        (void)call->ops->poll_response(call); /* its client has a deadline from now on */
         break;
     case RELAY_REST:
-        loop_rest(back->worker->core.loop, &back->again);
+        loop_rest(back->client->core->loop, &back->again);
         break;
     case RELAY_BUDGET:
-        loop_defer(back->worker->core.loop, &back->again);
+        loop_defer(back->client->core->loop, &back->again);
         break;
     case RELAY_LIMIT:
         back->state = BACK_DONE;
@@ -480,7 +473,7 @@ static bool run_relay(struct back_h1 *back)
         break;
     case RELAY_ERROR:
         if (conn_write_failed(to)) {
-            exchange_finish(x, true);
+            call->ops->sink_failed(call);
         } else {
             on_end(back, CONN_ERROR);
         }
@@ -498,7 +491,7 @@ static bool may_read(const struct back_h1 *back)
         return !back->has_leftover && !back->is_raw; /* its end is to be seen, once */
     }
     return (back->state == BACK_HEAD || back->state == BACK_BODY) && !back->waits_for_request &&
-           exchange_poll_response(back->exchange);
+           back->call->ops->poll_response(back->call);
 }
 
 /* Of a response, no more than its client is about to take, where that can be left in the socket. */
@@ -506,10 +499,10 @@ static uint64_t read_limit(const struct back_h1 *back)
 {
     bool is_response = back->state == BACK_HEAD || back->state == BACK_BODY;
 
-    if (!is_response || back->exchange == NULL || !conn_is_plain(&back->conn)) {
+    if (!is_response || back->call == NULL || !conn_is_plain(&back->conn)) {
         return UINT64_MAX;
     }
-    return exchange_response_room(back->exchange);
+    return back->call->ops->room(back->call);
 }
 
 static void pump(struct back_h1 *back)
@@ -518,7 +511,7 @@ static void pump(struct back_h1 *back)
         return;
     }
     back->is_pumping = true;
-    if (back->waits_for_request && back->exchange != NULL && back->exchange->request_done) {
+    if (back->waits_for_request && back->call != NULL && back->call->is_whole) {
         back->waits_for_request = false;
         take_saved(back);
     }
@@ -534,7 +527,7 @@ static void pump(struct back_h1 *back)
             break;
         }
         if (turn == 8) {
-            loop_defer(back->worker->core.loop, &back->again);
+            loop_defer(back->client->core->loop, &back->again);
             break;
         }
         enum conn_result result = conn_read_some(&back->conn, read_limit(back), &bytes);
@@ -545,7 +538,7 @@ static void pump(struct back_h1 *back)
             on_end(back, result);
             break;
         }
-        if (back->exchange == NULL) {
+        if (back->call == NULL) {
             back_h1_destroy(back); /* a server that speaks without being asked */
             break;
         }
@@ -564,10 +557,9 @@ static void op_resume(struct back *base)
 /* After the server's end of a tunnel only the writing side is left, and may break. */
 static bool is_half_broken(const struct back_h1 *back)
 {
-    return back->is_raw && back->state == BACK_DONE && back->exchange != NULL &&
+    return back->is_raw && back->state == BACK_DONE && back->call != NULL &&
            (conn_write_failed(&back->conn) ||
-            (back->conn.is_reset &&
-             (!back->exchange->request_done || conn_pending(&back->conn) != 0)));
+            (back->conn.is_reset && (!back->call->is_whole || conn_pending(&back->conn) != 0)));
 }
 
 static void on_readable(struct conn *conn)
@@ -604,8 +596,8 @@ static void on_writable(struct conn *conn)
         }
         return;
     }
-    if (back->exchange != NULL) {
-        exchange_back_writable(back->exchange);
+    if (back->call != NULL) {
+        back->call->ops->writable(back->call);
     }
 }
 

@@ -13,20 +13,20 @@
 
 struct back_h1;
 
-struct back_h1 *back_h1_create(struct worker *worker, const struct backend *backend) MUST_CHECK;
+struct back_h1 *back_h1_create(struct client *client, const struct backend *backend) MUST_CHECK;
 /* For the dial. */
 struct conn *back_h1_conn(struct back_h1 *back);
 void back_h1_connected(struct back_h1 *back, size_t server);
-/* One that rests, to carry x: of those that x's client connection is authenticated on; with a lease
- * begun on its server, which becomes x->server. NULL: none. */
-struct back_h1 *back_h1_take_bound(struct exchange *x) MUST_CHECK;
-/* One of the pool of x->server, on which x holds a lease. NULL: none on which nothing has come
- * meanwhile, be it an end or an answer that nobody has asked for. */
-struct back_h1 *back_h1_unpark(struct exchange *x) MUST_CHECK;
+/* One that rests, for the call: of those that its caller is authenticated on; with a lease begun on
+ * its server, which becomes call->server. NULL: none. */
+struct back_h1 *back_h1_take_bound(struct call *call) MUST_CHECK;
+/* One of the pool of call->server, on which the call holds a lease. NULL: none on which nothing has
+ * come meanwhile, be it an end or an answer that nobody has asked for. */
+struct back_h1 *back_h1_unpark(struct call *call) MUST_CHECK;
 /* Closes. */
 void back_h1_destroy(struct back_h1 *back);
-/* Of a worker that ends: parked ones are all that is left. */
-void back_h1_close_all(struct worker *worker);
+/* No call is left: parked ones are all. */
+void back_h1_close_all(struct client *client);
 
 struct back *back_h1_base(struct back_h1 *back);
 

@@ -21,14 +21,14 @@ enum back_state {
 struct back_h1 {
     struct back base;
     struct conn conn;
-    struct worker *worker;
+    struct client *client;
     struct upstream *upstream;
-    struct exchange *exchange; /* NULL: parked */
+    struct call *call; /* NULL: parked */
     size_t server;
-    struct list node; /* in worker->backs */
+    struct list node; /* in client->h1_backs */
     struct list parked;
-    struct session_bound bound; /* while it rests for the one client it is authenticated for */
-    struct timer timer;         /* of a parked one */
+    struct caller_bound bound; /* while it rests for the one client it is authenticated for */
+    struct timer timer;        /* of a parked one */
     struct deferred again;
     struct deferred freeing;
     enum back_state state;
@@ -62,11 +62,11 @@ static inline struct back_h1 *back_h1_of(const struct back *base)
 /* From now on it is of its client connection alone. */
 void back_h1_bind(struct back_h1 *back);
 void back_h1_rest_init(struct back_h1 *back);
-/* After its exchange. True: it rests now, for whom it may serve. */
-bool back_h1_park(struct back_h1 *back, struct session *session);
+/* After its call. True: it rests now, for whom it may serve. */
+bool back_h1_park(struct back_h1 *back, struct caller *caller);
 
 /* The parts of back_ops that write; see gateway/back.h. */
-void back_h1_write_head(struct back *base, struct exchange *x);
+void back_h1_write_head(struct back *base, struct call *call, bool is_end);
 bool back_h1_takes_body(const struct back *base);
 void back_h1_write_body(struct back *base, struct span bytes);
 void back_h1_write_end(struct back *base, const struct http_fields *trailers);

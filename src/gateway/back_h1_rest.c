@@ -7,7 +7,7 @@
 /* Connections that rest for one client connection, being authenticated for it alone. */
 #define BOUND_MAX 4
 
-static void on_session_end(struct session_bound *bound)
+static void on_caller_end(struct caller_bound *bound)
 {
     back_h1_destroy(CONTAINER_OF(bound, struct back_h1, bound));
 }
@@ -16,7 +16,7 @@ void back_h1_rest_init(struct back_h1 *back)
 {
     list_init(&back->parked);
     list_init(&back->bound.node);
-    back->bound.end = on_session_end;
+    back->bound.end = on_caller_end;
 }
 
 static struct back_h1 *wake(struct back_h1 *back)
@@ -31,35 +31,35 @@ static struct back_h1 *wake(struct back_h1 *back)
  * an end that has come just now costs a system call here, and a failed request there. */
 static bool is_fresh(struct list *node, const void *arg)
 {
-    const struct exchange *x = arg;
+    const struct call *call = arg;
     struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
 
-    return conn_is_quiet(&back->conn, !exchange_may_repeat(x));
+    return conn_is_quiet(&back->conn, !call_may_repeat(call));
 }
 
-struct back_h1 *back_h1_unpark(struct exchange *x)
+struct back_h1 *back_h1_unpark(struct call *call)
 {
     struct list *node =
-        upstream_unpark(worker_upstream(x->worker, x->backend), x->server, is_fresh, x);
+        upstream_unpark(client_upstream(call->client, call->backend), call->server, is_fresh, call);
 
     return node != NULL ? wake(LIST_ENTRY(node, struct back_h1, parked)) : NULL;
 }
 
-struct back_h1 *back_h1_take_bound(struct exchange *x)
+struct back_h1 *back_h1_take_bound(struct call *call)
 {
-    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+    struct upstream *upstream = client_upstream(call->client, call->backend);
 
-    LIST_FOR_EACH(node, &x->session->bound)
+    LIST_FOR_EACH(node, &call->caller->bound)
     {
-        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
-        if (bound->end != on_session_end) {
+        struct caller_bound *bound = LIST_ENTRY(node, struct caller_bound, node);
+        if (bound->end != on_caller_end) {
             continue;
         }
         struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
-        if (back->upstream == upstream && conn_is_quiet(&back->conn, !exchange_may_repeat(x))) {
+        if (back->upstream == upstream && conn_is_quiet(&back->conn, !call_may_repeat(call))) {
             list_remove(node);
             upstream_lease(upstream, back->server);
-            x->server = back->server;
+            call->server = back->server;
             return wake(back);
         }
     }
@@ -69,23 +69,23 @@ struct back_h1 *back_h1_take_bound(struct exchange *x)
 void back_h1_bind(struct back_h1 *back)
 {
     back->is_auth_bound = true;
-    exchange_tell_bound(back->upstream->backend);
+    client_tell_bound(back->upstream->backend);
 }
 
 /* For the next request of the same client connection, the oldest one making room. */
-static void keep_for(struct back_h1 *back, struct session *session)
+static void keep_for(struct back_h1 *back, struct caller *caller)
 {
     unsigned count = 0;
 
-    LIST_FOR_EACH(node, &session->bound)
+    LIST_FOR_EACH(node, &caller->bound)
     {
-        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
-        if (bound->end == on_session_end && ++count >= BOUND_MAX) {
+        struct caller_bound *bound = LIST_ENTRY(node, struct caller_bound, node);
+        if (bound->end == on_caller_end && ++count >= BOUND_MAX) {
             list_remove(node);
             bound->end(bound);
         }
     }
-    list_push_front(&session->bound, &back->bound.node);
+    list_push_front(&caller->bound, &back->bound.node);
 }
 
 /* Only asked of one whose request went out whole. */
@@ -98,7 +98,7 @@ static bool may_park(struct back_h1 *back)
     }
     facts.we_close =
         conn_pending(&back->conn) != 0 || conn_write_failed(&back->conn) || back->conn.has_hangup ||
-        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->worker->is_draining ||
+        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->client->is_draining ||
         !dial_is_current(back->upstream->backend, &back->conn);
     facts.has_unread = back->has_leftover || back->saved_len != 0 ||
                        (!facts.we_close && conn_has_unread(&back->conn));
@@ -106,7 +106,7 @@ static bool may_park(struct back_h1 *back)
 }
 
 /* True: it rests now, for whom it may serve. */
-bool back_h1_park(struct back_h1 *back, struct session *session)
+bool back_h1_park(struct back_h1 *back, struct caller *caller)
 {
     if (!may_park(back)) {
         return false;
@@ -114,9 +114,9 @@ bool back_h1_park(struct back_h1 *back, struct session *session)
     if (!back->is_auth_bound) {
         return upstream_park(back->upstream, back->server, &back->parked);
     }
-    if (session->state == SESSION_CLOSED || back->upstream->backend->idle_connections == 0) {
+    if (caller == NULL || caller->is_gone || back->upstream->backend->idle_connections == 0) {
         return false;
     }
-    keep_for(back, session);
+    keep_for(back, caller);
     return true;
 }

@@ -4,13 +4,13 @@
 /* Request line, framing and connection fields, besides what is counted. */
 #define HEAD_EXTRA_BYTES 256
 
-static void write_target(struct h1_writer *w, const struct exchange *x)
+static void write_target(struct h1_writer *w, const struct call *call)
 {
-    const struct http_request *request = &x->request;
+    const struct http_request *request = call->request;
 
     h1_write_bytes(w, request->method_name);
     h1_write_bytes(w, SPAN_OF(" "));
-    h1_write_bytes(w, x->path.forward);
+    h1_write_bytes(w, call->path);
     if (request->query.ptr != NULL) {
         h1_write_bytes(w, SPAN_OF("?"));
         h1_write_bytes(w, request->query);
@@ -18,13 +18,13 @@ static void write_target(struct h1_writer *w, const struct exchange *x)
     h1_write_bytes(w, SPAN_OF(" HTTP/1.1\r\n"));
 }
 
-static void write_head(struct h1_writer *w, struct back_h1 *back, const struct exchange *x)
+static void write_head(struct h1_writer *w, struct back_h1 *back, const struct call *call)
 {
-    const struct http_request *request = &x->request;
+    const struct http_request *request = call->request;
     bool wants_trailers = http_fields_has(&request->fields, FIELD_TE) &&
                           http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"));
 
-    write_target(w, x);
+    write_target(w, call);
     h1_write_field(w, SPAN_OF("Host"),
                    request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"));
     h1_write_fields(w, &request->fields,
@@ -45,29 +45,30 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct e
     h1_write_end(w);
 }
 
-void back_h1_write_head(struct back *base, struct exchange *x)
+void back_h1_write_head(struct back *base, struct call *call, bool is_end)
 {
     struct back_h1 *back = back_h1_of(base);
-    const struct http_request *request = &x->request;
-    size_t room = h1_fields_size(&request->fields) + request->method_name.len +
-                  x->path.forward.len + request->query.len + request->authority.len +
-                  request->upgrade.len + HEAD_EXTRA_BYTES;
+    const struct http_request *request = call->request;
+    size_t room = h1_fields_size(&request->fields) + request->method_name.len + call->path.len +
+                  request->query.len + request->authority.len + request->upgrade.len +
+                  HEAD_EXTRA_BYTES;
     struct h1_writer writer;
 
-    back->exchange = x;
+    (void)is_end;
+    back->call = call;
     back->state = BACK_HEAD;
-    back->request_is_chunked = x->request.framing == HTTP_FRAMING_CHUNKED;
+    back->request_is_chunked = request->framing == HTTP_FRAMING_CHUNKED;
     back->scanned = 0;
     back->interim_count = 0;
     back->has_leftover = false;
     back->waits_for_request = false;
     back->has_answered = false;
     back->out_at_start = back->conn.bytes_out;
-    if (x->is_auth_bound) {
+    if (call->is_auth_bound) {
         back_h1_bind(back);
     }
     h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
-    write_head(&writer, back, x);
+    write_head(&writer, back, call);
     CHECK(!writer.is_full);
     conn_commit(&back->conn, h1_writer_span(&writer).len);
 }
@@ -113,7 +114,7 @@ void back_h1_write_end(struct back *base, const struct http_fields *trailers)
         return;
     }
     if (back->waits_for_request) {
-        loop_defer(back->worker->core.loop, &back->again);
+        loop_defer(back->client->core->loop, &back->again);
     }
     if (!back->request_is_chunked) {
         return;

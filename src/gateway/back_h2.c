@@ -5,7 +5,7 @@
 #include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
-/* How many exchanges wait for one connection of a server that has not said yet how many streams it
+/* How many calls wait for one connection of a server that has not said yet how many streams it
  * takes: what RFC 9113 section 6.5.2 asks it to take at least. */
 #define STREAMS_GUESS 100
 /* More than this on one connection only makes them wait for each other. */
@@ -24,7 +24,7 @@ static void on_timer(struct timer *timer);
 static void on_again(struct deferred *deferred);
 static void on_dialed(struct dial *dial, enum dial_result result);
 static void flush(struct back_h2_conn *c);
-static void on_session_end(struct session_bound *bound);
+static void on_caller_end(struct caller_bound *bound);
 
 static struct upstream_server *server_of(const struct back_h2_conn *c)
 {
@@ -46,25 +46,25 @@ static void on_free(struct deferred *deferred)
     free(c);
 }
 
-static struct back_h2_conn *create(struct worker *worker, const struct backend *backend,
+static struct back_h2_conn *create(struct client *client, const struct backend *backend,
                                    size_t server)
 {
     struct back_h2_conn *c = xcalloc(1, sizeof(*c));
 
-    c->worker = worker;
-    c->upstream = worker_upstream(worker, backend);
+    c->client = client;
+    c->upstream = client_upstream(client, backend);
     c->server = server;
-    c->carrier = back_h1_create(worker, backend);
+    c->carrier = back_h1_create(client, backend);
     c->conn = back_h1_conn(c->carrier);
     memset(&c->tried, 0xff, sizeof(c->tried));
     list_init(&c->bound.node);
-    c->bound.end = on_session_end;
+    c->bound.end = on_caller_end;
     list_init(&c->waiters);
     list_init(&c->streams);
     list_init(&c->stalled);
     list_init(&c->due);
     list_init(&c->throttled);
-    list_push_back(&worker->h2_backs, &c->node);
+    list_push_back(&client->h2_backs, &c->node);
     list_push_back(&server_of(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);
     deferred_init(&c->again, on_again);
@@ -80,10 +80,10 @@ static void wake(struct back_h2_conn *c)
     }
 }
 
-/* The exchanges on it have been, or will be, told by the caller. */
+/* The calls on it have been, or will be, told by the caller. */
 static void close_quietly(struct back_h2_conn *c)
 {
-    struct loop *loop = c->worker->core.loop;
+    struct loop *loop = c->client->core->loop;
 
     if (c->state == BACK_H2_CLOSED) {
         return;
@@ -111,10 +111,10 @@ static void refuse_waiters(struct back_h2_conn *c, enum dial_result result,
     struct list *node;
 
     while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        struct call *call = LIST_ENTRY(node, struct call, awaiting);
         c->waiter_count--;
-        x->awaited = NULL;
-        exchange_unreachable(x, result, trouble);
+        call->awaited = NULL;
+        call_unreachable(call, result, trouble);
     }
 }
 
@@ -127,7 +127,7 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->core.loop));
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->client->core->loop));
     }
     close_quietly(c);
     if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */
@@ -140,7 +140,7 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
     refuse_waiters(c, DIAL_REFUSED, &trouble);
 }
 
-/* With a GOAWAY; no exchange is on it. */
+/* With a GOAWAY; no call is on it. */
 static void say_goodbye(struct back_h2_conn *c)
 {
     if (c->session != NULL && c->state != BACK_H2_CLOSED) {
@@ -151,9 +151,9 @@ static void say_goodbye(struct back_h2_conn *c)
     back_h2_fail(c, "server_closed", NULL, NULL);
 }
 
-void back_h2_close_all(struct worker *worker)
+void back_h2_close_all(struct client *client)
 {
-    LIST_FOR_EACH(node, &worker->h2_backs)
+    LIST_FOR_EACH(node, &client->h2_backs)
     {
         say_goodbye(LIST_ENTRY(node, struct back_h2_conn, node));
     }
@@ -166,7 +166,7 @@ static void rest(struct back_h2_conn *c)
     if (c->stream_count != 0 || c->state != BACK_H2_OPEN) {
         return;
     }
-    if (c->is_going_away || c->worker->is_draining) {
+    if (c->is_going_away || c->client->is_draining) {
         say_goodbye(c);
         return;
     }
@@ -178,7 +178,7 @@ static void rest(struct back_h2_conn *c)
         say_goodbye(c);
         return;
     }
-    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->idle_timeout_ms);
+    timer_set_ms(c->client->core->loop, &c->timer, backend_of(c)->idle_timeout_ms);
 }
 
 static void on_timer(struct timer *timer)
@@ -204,18 +204,18 @@ static void on_timer(struct timer *timer)
 
 void back_h2_doubt(struct back_h2_conn *c)
 {
-    uint64_t silent_us = loop_now_us(c->worker->core.loop) - c->last_read_us;
+    uint64_t silent_us = loop_now_us(c->client->core->loop) - c->last_read_us;
 
     if (c->is_doubtful || c->state != BACK_H2_OPEN) {
         return;
     }
     if (silent_us < SILENCE_US || c->was_probed) {
-        timer_set_ms(c->worker->core.loop, &c->timer, SILENCE_MS);
+        timer_set_ms(c->client->core->loop, &c->timer, SILENCE_MS);
         return;
     }
     c->is_doubtful = c->was_probed = true;
     (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->ping_timeout_ms);
+    timer_set_ms(c->client->core->loop, &c->timer, backend_of(c)->ping_timeout_ms);
     back_h2_schedule(c);
 }
 
@@ -223,7 +223,7 @@ void back_h2_trust(struct back_h2_conn *c)
 {
     if (c->is_doubtful) {
         c->is_doubtful = false;
-        timer_set_ms(c->worker->core.loop, &c->timer, SILENCE_MS);
+        timer_set_ms(c->client->core->loop, &c->timer, SILENCE_MS);
     }
 }
 
@@ -241,45 +241,48 @@ static bool has_room(const struct back_h2_conn *c)
            nghttp2_session_check_request_allowed(c->session) != 0;
 }
 
-static bool has_room_for(const struct back_h2_conn *c, const struct exchange *x)
+static bool has_room_for(const struct back_h2_conn *c, const struct call *call)
 {
-    return has_room(c) && (x->request.framing == HTTP_FRAMING_NONE || back_h2_flow_takes_bodies(c));
+    return has_room(c) &&
+           (call->request->framing == HTTP_FRAMING_NONE || back_h2_flow_takes_bodies(c));
 }
 
 /* What this server will not take, going by its SETTINGS. */
-static bool refuse_for(struct back_h2_conn *c, struct exchange *x)
+static bool refuse_for(struct back_h2_conn *c, struct call *call)
 {
+    static const struct trouble needs_h1 = {
+        "upgrade_needs_h1",
+        "the server does not announce extended CONNECT (RFC 8441), and Upgrade is of HTTP/1.1",
+        "say 'protocol: auto' or 'protocol: h1' in the backend"};
     uint32_t most = back_h2_session_head_max(c);
 
-    if (back_h2_stream_size(x).head > most) {
-        upstream_done(c->upstream, x->server, true);
-        exchange_refuse(x, 431, false, "head_too_large_for_server",
-                        arena_printf(&x->arena,
-                                     "the server takes heads of %u bytes, where each field counts "
-                                     "32 more than its name and value",
-                                     most),
-                        "send fewer or shorter fields (cookies), or raise the server's limit");
+    if (back_h2_stream_size(call).head > most) {
+        struct trouble too_large = {
+            "head_too_large_for_server",
+            arena_printf(call->arena,
+                         "the server takes heads of %u bytes, where each field counts 32 more than "
+                         "its name and value",
+                         most),
+            "send fewer or shorter fields (cookies), or raise the server's limit"};
+        call_unfit(call, 431, &too_large);
         return true;
     }
-    if ((x->request.is_extended_connect || x->asks_connect) && !back_h2_session_takes_connect(c)) {
-        upstream_done(c->upstream, x->server, true);
-        exchange_refuse(x, 501, false, "upgrade_needs_h1",
-                        "the server does not announce extended CONNECT (RFC 8441), and Upgrade is "
-                        "of HTTP/1.1",
-                        "say 'protocol: auto' or 'protocol: h1' in the backend");
+    if ((call->request->is_extended_connect || call->asks_connect) &&
+        !back_h2_session_takes_connect(c)) {
+        call_unfit(call, 501, &needs_h1);
         return true;
     }
     return false;
 }
 
-static void open_stream(struct back_h2_conn *c, struct exchange *x)
+static void open_stream(struct back_h2_conn *c, struct call *call)
 {
-    if (refuse_for(c, x)) {
+    if (refuse_for(c, call)) {
         back_h2_schedule(c);
         return;
     }
     wake(c);
-    exchange_attach(x, back_h2_stream_create(c, x));
+    call_attach(call, back_h2_stream_create(c));
     back_h2_doubt(c); /* at once, if it has been silent; else when it has been */
 }
 
@@ -299,13 +302,13 @@ static void admit_waiters(struct back_h2_conn *c)
         return;
     }
     while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        struct call *call = LIST_ENTRY(node, struct call, awaiting);
         c->waiter_count--;
-        x->awaited = NULL;
-        if (has_room_for(c, x)) {
-            open_stream(c, x);
+        call->awaited = NULL;
+        if (has_room_for(c, call)) {
+            open_stream(c, call);
         } else {
-            back_h2_acquire(x);
+            back_h2_acquire(call);
         }
     }
 }
@@ -314,7 +317,7 @@ static void fail_lost(struct back_h2_conn *c)
 {
     struct tls_trouble lost;
 
-    if (tls_trouble_of_server(c->conn, backend_of(c), c->server, &lost)) {
+    if (tls_trouble_of_server(c->client, c->conn, backend_of(c), c->server, &lost)) {
         back_h2_fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
         back_h2_fail(c, "server_closed", "the server closed the connection",
@@ -343,7 +346,7 @@ static void receive(struct back_h2_conn *c)
             fail_lost(c);
             break;
         }
-        c->last_read_us = loop_now_us(c->worker->core.loop);
+        c->last_read_us = loop_now_us(c->client->core->loop);
         if (!back_h2_session_receive(c, bytes)) {
             c->is_protocol_dead = true;
             break;
@@ -384,7 +387,7 @@ static void on_again(struct deferred *deferred)
 void back_h2_schedule(struct back_h2_conn *c)
 {
     if (c->state != BACK_H2_CLOSED) {
-        loop_defer(c->worker->core.loop, &c->again);
+        loop_defer(c->client->core->loop, &c->again);
     }
 }
 
@@ -413,7 +416,7 @@ static void start_h2(struct back_h2_conn *c)
     c->conn->handler = &handler;
     c->conn->owner = c;
     back_h2_session_create(c);
-    timer_set_ms(c->worker->core.loop, &c->timer, backend_of(c)->connect_timeout_ms);
+    timer_set_ms(c->client->core->loop, &c->timer, backend_of(c)->connect_timeout_ms);
     back_h2_schedule(c);
 }
 
@@ -430,15 +433,15 @@ static void hand_on_h1(struct back_h2_conn *c)
     c->state = BACK_H2_PREFACE; /* the dial is over */
     close_quietly(c);
     while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct exchange *x = LIST_ENTRY(node, struct exchange, awaiting);
+        struct call *call = LIST_ENTRY(node, struct call, awaiting);
         c->waiter_count--;
-        x->awaited = NULL;
+        call->awaited = NULL;
         if (carrier != NULL) {
             struct back *back = back_h1_base(carrier);
             carrier = NULL;
-            exchange_attach(x, back);
+            call_attach(call, back);
         } else {
-            back_h2_acquire(x);
+            back_h2_acquire(call);
         }
     }
     if (carrier != NULL) {
@@ -462,7 +465,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         refuse_waiters(c, result, &trouble);
         return;
     }
-    upstream_done(c->upstream, c->server, true); /* the dial's own; each exchange has another */
+    upstream_done(c->upstream, c->server, true); /* the dial's own; each call has another */
     is_h2 = protocol == BACKEND_H2C || span_eq(tls_conn_alpn(c->conn), SPAN_OF("h2"));
     if (is_h2) {
         start_h2(c);
@@ -470,7 +473,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         hand_on_h1(c);
     } else {
         c->state = BACK_H2_PREFACE;
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->worker->core.loop));
+        upstream_mark_down(c->upstream, c->server, loop_now_us(c->client->core->loop));
         close_quietly(c);
         refuse_waiters(c, DIAL_TLS, &no_h2);
     }
@@ -478,19 +481,19 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 
 /* ---- finding one ---- */
 
-static void wait_for(struct back_h2_conn *c, struct exchange *x)
+static void wait_for(struct back_h2_conn *c, struct call *call)
 {
-    x->awaited = c;
-    list_push_back(&c->waiters, &x->awaiting);
+    call->awaited = c;
+    list_push_back(&c->waiters, &call->awaiting);
     c->waiter_count++;
 }
 
-void back_h2_forget(struct exchange *x)
+void back_h2_forget(struct call *call)
 {
-    struct back_h2_conn *c = x->awaited;
+    struct back_h2_conn *c = call->awaited;
 
-    x->awaited = NULL;
-    list_remove(&x->awaiting);
+    call->awaited = NULL;
+    list_remove(&call->awaiting);
     c->waiter_count--;
     if (c->waiter_count == 0 && c->state == BACK_H2_DIALING) {
         close_quietly(c); /* nobody wants it any more */
@@ -506,40 +509,43 @@ static unsigned waiters_max(const struct upstream_server *server)
 }
 
 /* A client that authenticates connections has its own, and nobody else's. */
-static bool is_for(const struct back_h2_conn *c, const struct exchange *x)
+static bool is_for(const struct back_h2_conn *c, const struct call *call)
 {
-    return c->owner == (x->session->is_bound ? x->session : NULL);
+    struct caller *caller = call->caller;
+
+    return !c->is_orphan && c->owner == (caller != NULL && caller->is_bound ? caller : NULL);
 }
 
-static void own(struct back_h2_conn *c, struct session *session)
+static void own(struct back_h2_conn *c, struct caller *caller)
 {
-    c->owner = session;
-    exchange_tell_bound(c->upstream->backend);
-    list_push_front(&session->bound, &c->bound.node);
+    c->owner = caller;
+    client_tell_bound(c->upstream->backend);
+    list_push_front(&caller->bound, &c->bound.node);
 }
 
 /* What is under way on it has been abandoned. */
-static void on_session_end(struct session_bound *bound)
+static void on_caller_end(struct caller_bound *bound)
 {
     struct back_h2_conn *c = CONTAINER_OF(bound, struct back_h2_conn, bound);
 
-    c->owner = (struct session *)(void *)c; /* no other session's, be it at the same address */
+    c->owner = NULL;
+    c->is_orphan = true;
     c->is_going_away = true;
     back_h2_schedule(c);
 }
 
-static bool join(struct upstream_server *server, struct exchange *x)
+static bool join(struct upstream_server *server, struct call *call)
 {
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if (x->wants_new || c->is_solo || !is_for(c, x)) {
+        if (call->wants_new || c->is_solo || !is_for(c, call)) {
             continue;
         }
         if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
             c->is_going_away = true; /* it ends with its last stream, or by its idle timer */
-        } else if (has_room_for(c, x)) {
-            open_stream(c, x);
+        } else if (has_room_for(c, call)) {
+            open_stream(c, call);
             return true;
         }
     }
@@ -547,8 +553,8 @@ static bool join(struct upstream_server *server, struct exchange *x)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
         if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) && !c->is_solo &&
-            is_for(c, x) && c->waiter_count < waiters_max(server)) {
-            wait_for(c, x);
+            is_for(c, call) && c->waiter_count < waiters_max(server)) {
+            wait_for(c, call);
             return true;
         }
     }
@@ -556,38 +562,39 @@ static bool join(struct upstream_server *server, struct exchange *x)
 }
 
 /* Whether its head is like none that the server is known to take. */
-static bool is_odd(const struct upstream_server *server, const struct exchange *x)
+static bool is_odd(const struct upstream_server *server, const struct call *call)
 {
-    struct back_h2_size size = back_h2_stream_size(x);
+    struct back_h2_size size = back_h2_stream_size(call);
 
     return (size.head > PLAIN_HEAD_BYTES && size.head > server->head_taken) ||
            (size.field > PLAIN_FIELD_BYTES && size.field > server->field_taken);
 }
 
-void back_h2_acquire(struct exchange *x)
+void back_h2_acquire(struct call *call)
 {
-    struct upstream *upstream = worker_upstream(x->worker, x->backend);
+    struct upstream *upstream = client_upstream(call->client, call->backend);
     struct back_h1 *parked =
-        x->backend->protocol == BACKEND_AUTO && !x->wants_new ? back_h1_unpark(x) : NULL;
+        call->backend->protocol == BACKEND_AUTO && !call->wants_new ? back_h1_unpark(call) : NULL;
     struct back_h2_conn *c;
     bool is_solo;
 
     if (parked != NULL) {
-        exchange_attach(x, back_h1_base(parked));
+        call_attach(call, back_h1_base(parked));
         return;
     }
-    is_solo = is_odd(&upstream->servers[x->server], x);
-    if (!is_solo && join(&upstream->servers[x->server], x)) {
+    is_solo = is_odd(&upstream->servers[call->server], call);
+    if (!is_solo && join(&upstream->servers[call->server], call)) {
         return;
     }
-    c = create(x->worker, x->backend, x->server);
+    c = create(call->client, call->backend, call->server);
     c->is_solo = is_solo;
-    if (x->session->is_bound) {
-        own(c, x->session);
+    if (call->caller != NULL && call->caller->is_bound) {
+        own(c, call->caller);
     }
-    wait_for(c, x);
+    wait_for(c, call);
     upstream_lease(upstream, c->server);
-    dial_start(&c->dial, x->session, x->backend, c->conn, &c->tried, c->server, c, on_dialed);
+    dial_start(&c->dial, c->client, NULL, call->backend, c->conn, &c->tried, c->server, c,
+               on_dialed);
     if (c->state == BACK_H2_DIALING) {
         dial_offer_h2(&c->dial);
     }

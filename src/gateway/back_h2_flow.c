@@ -85,8 +85,8 @@ void back_h2_flow_update(struct back_h2_conn *c, struct back_h2 *back, uint32_t 
 {
     if (back != NULL) {
         back->returned += increment;
-        if (back->exchange != NULL) {
-            exchange_request_taken(back->exchange);
+        if (back->call != NULL) {
+            call_taken(back->call);
         }
     }
     back_h2_flow_wake(c);
@@ -122,19 +122,21 @@ static uint64_t less(uint64_t sum, uint64_t used)
  * more than one of them would. */
 static uint64_t room_to_grow(const struct back_h2 *back)
 {
-    const struct limits_settings *limits = &back->worker->snapshot->settings->limits;
+    const struct client_settings *settings = &back->client->settings;
+    const struct caller *caller = back->call->caller;
     uint64_t pipe = back->c->bdp.window;
-    uint64_t of_worker = less(limits->response_windows, back->worker->core.sums.h2_windows);
+    uint64_t of_worker = less(settings->response_windows, back->client->core->sums.h2_windows);
     uint64_t of_client =
-        less(pipe > limits->held ? pipe : limits->held, back->exchange->session->h2_windows);
+        caller != NULL ? less(pipe > settings->held ? pipe : settings->held, caller->h2_windows)
+                       : UINT64_MAX;
 
     return of_worker < of_client ? of_worker : of_client;
 }
 
 void back_h2_flow_leave(struct back_h2 *back)
 {
-    if (back->exchange != NULL) {
-        back->exchange->session->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
+    if (back->call != NULL && back->call->caller != NULL) {
+        back->call->caller->h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
     }
 }
 
@@ -146,15 +148,16 @@ static void grow(struct back_h2 *back)
                                .soon = BACK_H2_WINDOW_SOON,
                                .taken = back->taken,
                                .waiting = back->held.bytes};
-    uint32_t more = back->exchange != NULL
-                        ? h2_window_growth(&window, back->c->bdp.window, room_to_grow(back))
-                        : 0;
+    uint32_t more =
+        back->call != NULL ? h2_window_growth(&window, back->c->bdp.window, room_to_grow(back)) : 0;
 
     if (more == 0) {
         return;
     }
-    back->worker->core.sums.h2_windows += more;
-    back->exchange->session->h2_windows += more;
+    back->client->core->sums.h2_windows += more;
+    if (back->call->caller != NULL) {
+        back->call->caller->h2_windows += more;
+    }
     back->window += more;
     (void)nghttp2_session_set_local_window_size(back->c->session, NGHTTP2_FLAG_NONE,
                                                 back->stream_id, (int32_t)back->window);

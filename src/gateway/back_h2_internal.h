@@ -25,7 +25,7 @@
 enum back_h2_state { BACK_H2_DIALING, BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
 
 struct back_h2_conn {
-    struct worker *worker;
+    struct client *client;
     struct upstream *upstream;
     size_t server;
     enum back_h2_state state;
@@ -35,26 +35,27 @@ struct back_h2_conn {
     struct dial dial;
     struct upstream_tried tried; /* all bits set: this dial is for one server */
     nghttp2_session *session;    /* NULL while dialing */
-    struct list node;            /* in worker->h2_backs */
+    struct list node;            /* in client->h2_backs */
     struct list shared;          /* in its upstream_server's */
-    struct list waiters;         /* exchanges, by `awaiting` */
+    struct list waiters;         /* calls, by `awaiting` */
     unsigned waiter_count;
     struct list streams;   /* struct back_h2: those that nghttp2 knows, or is about to */
     struct list stalled;   /* of those: whose request body waits for room */
-    struct list due;       /* whose exchange ends once nghttp2 has returned */
+    struct list due;       /* whose call ends once nghttp2 has returned */
     struct list throttled; /* whose body waits for a fair share of the server's window */
     unsigned uploading;    /* streams whose request is not sent whole */
     struct h2_bdp bdp;
     unsigned stream_count;
-    bool is_going_away;    /* takes no new streams */
-    bool is_idle;          /* counted among those of its server */
-    bool is_doubtful;      /* a PING is out, after a stream on which nothing came */
-    bool was_used;         /* by some stream */
-    bool was_probed;       /* in the present silence */
-    bool is_solo;          /* for one request with a head like none that the server has answered */
-    bool is_greeted;       /* the server's first SETTINGS have come */
-    struct session *owner; /* whose client is authenticated on it: of that session alone */
-    struct session_bound bound; /* in its list, then */
+    bool is_going_away;   /* takes no new streams */
+    bool is_idle;         /* counted among those of its server */
+    bool is_doubtful;     /* a PING is out, after a stream on which nothing came */
+    bool was_used;        /* by some stream */
+    bool was_probed;      /* in the present silence */
+    bool is_solo;         /* for one request with a head like none that the server has answered */
+    bool is_greeted;      /* the server's first SETTINGS have come */
+    struct caller *owner; /* who is authenticated on it: of that client connection alone */
+    struct caller_bound bound; /* in its list, then */
+    bool is_orphan;            /* the owner has gone */
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */
     bool is_protocol_dead; /* nghttp2 cannot go on */
@@ -73,13 +74,13 @@ struct back_h2_size {
 
 struct back_h2 {
     struct back base;
-    struct worker *worker;
-    struct back_h2_conn *c;    /* NULL: the stream is closed */
-    struct exchange *exchange; /* NULL: released */
-    struct list node;          /* in c->streams */
-    struct list stalled;       /* in c->stalled */
-    struct list due;           /* in c->due */
-    struct list throttled;     /* in c->throttled */
+    struct client *client;
+    struct back_h2_conn *c; /* NULL: the stream is closed */
+    struct call *call;      /* NULL: released */
+    struct list node;       /* in c->streams */
+    struct list stalled;    /* in c->stalled */
+    struct list due;        /* in c->due */
+    struct list throttled;  /* in c->throttled */
     int32_t stream_id;
     /* The request. */
     struct strbuf body; /* waits for the windows; sent up to body_at */
@@ -89,7 +90,7 @@ struct back_h2 {
     bool is_uploading; /* counted in c->uploading */
     bool is_raw;       /* after extended CONNECT: bytes of another protocol both ways */
     struct back_h2_size size;
-    const struct http_fields *trailers; /* of the request, in the exchange's arena */
+    const struct http_fields *trailers; /* of the request, in the call's arena */
     bool has_request_end;               /* no more body comes */
     bool is_request_sent;               /* END_STREAM has gone out */
     bool is_head_sent;                  /* the server may know of it */
@@ -113,7 +114,7 @@ struct back_h2 {
     uint32_t window;
     uint64_t taken;     /* by the front, of the response's body */
     uint32_t code;      /* of the server's RST_STREAM */
-    struct timer timer; /* the exchange has gone, and bytes of its tunnel are left */
+    struct timer timer; /* the call has gone, and bytes of its tunnel are left */
     uint64_t sent_at_timer;
     struct deferred freeing;
 };
@@ -126,7 +127,7 @@ void back_h2_schedule(struct back_h2_conn *c);
 void back_h2_doubt(struct back_h2_conn *c);
 /* It has said so. */
 void back_h2_trust(struct back_h2_conn *c);
-/* Closes; every exchange on it hears of it. */
+/* Closes; every call on it hears of it. */
 void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend);
 
 /* ---- back_h2_flow.c ---- */
@@ -147,13 +148,13 @@ void back_h2_flow_received(struct back_h2_conn *c, size_t bytes);
 bool back_h2_flow_answer(struct back_h2_conn *c, const uint8_t opaque[8]);
 /* The front has taken so much: the server may send as much again, or more. */
 void back_h2_flow_consumed(struct back_h2 *back, size_t bytes);
-/* Before the exchange lets go of it, or it of the exchange: its window counts no more for the
+/* Before the call lets go of it, or it of the call: its window counts no more for the
  * client. */
 void back_h2_flow_leave(struct back_h2 *back);
 
 /* ---- back_h2_session.c ---- */
 void back_h2_session_create(struct back_h2_conn *c);
-/* From the server; false: the session is dead. Events may end exchanges. */
+/* From the server; false: the session is dead. Events may end calls. */
 bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes) MUST_CHECK;
 /* Queues what is due as far as the socket takes it; false: the session is dead. */
 bool back_h2_session_send(struct back_h2_conn *c);
@@ -165,9 +166,9 @@ uint32_t back_h2_session_head_max(const struct back_h2_conn *c);
 bool back_h2_session_takes_connect(const struct back_h2_conn *c);
 
 /* ---- back_h2_stream.c ---- */
-struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x);
-struct back_h2_size back_h2_stream_size(const struct exchange *x);
-/* Its memory goes when both the exchange and the connection have let go of it. */
+struct back *back_h2_stream_create(struct back_h2_conn *c);
+struct back_h2_size back_h2_stream_size(const struct call *call);
+/* Its memory goes when both the call and the connection have let go of it. */
 void back_h2_stream_settle(struct back_h2 *back);
 /* nghttp2 or the connection has done with it. `stage` (if nothing came back) and `trouble` are used
  * if the response is not whole. */
@@ -175,7 +176,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble);
 /* The response is broken: resets the stream. */
 void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail);
-/* Ends the exchanges of c->due. Not from inside nghttp2: a front may read its next request then,
+/* Ends the calls of c->due. Not from inside nghttp2: a front may read its next request then,
  * into the buffer that nghttp2 is at. */
 void back_h2_stream_end_due(struct back_h2_conn *c);
 /* The request's END_STREAM has been written. */
@@ -183,7 +184,7 @@ void back_h2_stream_sent(struct back_h2 *back);
 /* Events of the response, while back_h2_stream_listens. */
 static inline bool back_h2_stream_listens(const struct back_h2 *back)
 {
-    return back != NULL && back->exchange != NULL && !back->has_failed && !back->has_ended;
+    return back != NULL && back->call != NULL && !back->has_failed && !back->has_ended;
 }
 void back_h2_stream_on_section(struct back_h2 *back);
 void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value);

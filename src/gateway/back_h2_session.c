@@ -290,7 +290,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return callbacks;
 }
 
-static nghttp2_option *make_options(const struct limits_settings *limits)
+static nghttp2_option *make_options(const struct client_settings *settings)
 {
     nghttp2_option *option;
 
@@ -298,31 +298,31 @@ static nghttp2_option *make_options(const struct limits_settings *limits)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_http_messaging(option, 1); /* http/h2_response.h does it */
     /* The gateway's own fields come on top of what a client may send. */
-    nghttp2_option_set_max_send_header_block_length(option, (size_t)limits->head * 2 + 65536);
-    nghttp2_compat_max_continuations(option, CONTINUATIONS + (size_t)limits->response_head / 16384);
+    nghttp2_option_set_max_send_header_block_length(option, settings->request_head * 2 + 65536);
+    nghttp2_compat_max_continuations(option, CONTINUATIONS + settings->h1.head_bytes / 16384);
     return option;
 }
 
 void back_h2_session_create(struct back_h2_conn *c)
 {
-    const struct limits_settings *limits = &c->worker->snapshot->settings->limits;
+    const struct client_settings *settings = &c->client->settings;
+    size_t head_max = settings->h1.head_bytes;
     nghttp2_session_callbacks *callbacks = make_callbacks();
-    nghttp2_option *option = make_options(limits);
-    const nghttp2_settings_entry settings[] = {
+    nghttp2_option *option = make_options(settings);
+    const nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, BACK_H2_WINDOW_FIRST},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
-         (uint32_t)(limits->response_head < UINT32_MAX ? limits->response_head : UINT32_MAX)},
+         (uint32_t)(head_max < UINT32_MAX ? head_max : UINT32_MAX)},
     };
 
-    h2_bdp_init(&c->bdp, BACK_H2_WINDOW_SOON, (uint32_t)limits->response_window);
+    h2_bdp_init(&c->bdp, BACK_H2_WINDOW_SOON, (uint32_t)settings->response_window);
     CHECK(nghttp2_session_client_new2(&c->session, callbacks, c, option) == 0);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);
-    CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) ==
-          0);
+    CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries, ARRAY_LEN(entries)) == 0);
     CHECK(nghttp2_session_set_local_window_size(
               c->session, NGHTTP2_FLAG_NONE, 0,
-              (int32_t)(limits->response_window > CONNECTION_WINDOW ? limits->response_window
-                                                                    : CONNECTION_WINDOW)) == 0);
+              (int32_t)(settings->response_window > CONNECTION_WINDOW ? settings->response_window
+                                                                      : CONNECTION_WINDOW)) == 0);
 }

@@ -7,7 +7,6 @@
 
 #include "gateway/back_h2_internal.h"
 #include "gateway/head_limits.h"
-#include "gateway/websocket.h"
 #include "http/secret_field.h"
 
 /* The body of a request that waits for the server: above this the front reads no more. */
@@ -37,28 +36,26 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h2 *back = CONTAINER_OF(deferred, struct back_h2, freeing);
 
-    back->worker->core.sums.h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
-    timer_destroy(back->worker->core.loop, &back->timer);
+    back->client->core->sums.h2_windows -= back->window - BACK_H2_WINDOW_FIRST;
+    timer_destroy(back->client->core->loop, &back->timer);
     strbuf_free(&back->body);
     byte_queue_free(&back->held);
     free(back);
 }
 
-struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
+struct back *back_h2_stream_create(struct back_h2_conn *c)
 {
     struct back_h2 *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
-    back->worker = c->worker;
+    back->client = c->client;
     back->c = c;
-    back->exchange = x;
     back->window = BACK_H2_WINDOW_FIRST;
     back->was_pooled = c->was_used;
     c->was_used = true;
     list_init(&back->stalled);
     list_init(&back->due);
     list_init(&back->throttled);
-    back->size = back_h2_stream_size(x);
     list_push_back(&c->streams, &back->node);
     c->stream_count++;
     timer_init(&back->timer, on_timer);
@@ -68,31 +65,37 @@ struct back *back_h2_stream_create(struct back_h2_conn *c, struct exchange *x)
 
 void back_h2_stream_settle(struct back_h2 *back)
 {
-    if (back->c == NULL && back->exchange == NULL) {
-        loop_defer(back->worker->core.loop, &back->freeing);
+    if (back->c == NULL && back->call == NULL) {
+        loop_defer(back->client->core->loop, &back->freeing);
     }
 }
 
-/* The response is whole, or has failed: so the exchange can end. */
-static void end_exchange(struct back_h2 *back)
+/* The response is whole, and the request goes on behind it. */
+static bool is_followed(const struct back_h2 *back)
 {
-    struct exchange *x = back->exchange;
+    return back->call != NULL && back->call->is_answered && !back->is_raw;
+}
 
-    if (x == NULL) {
+/* The response is whole, or has failed: so the call can end. */
+static void end_call(struct back_h2 *back)
+{
+    struct call *call = back->call;
+
+    if (call == NULL) {
         return;
     }
     if (back->has_failed) {
         struct trouble trouble = back->trouble;
         back_h2_flow_leave(back);
-        back->exchange = NULL;
-        x->h2_code = back->code;
-        x->wants_h1 |= back->code == NGHTTP2_HTTP_1_1_REQUIRED;
-        exchange_back_failed(x, &back->facts, 502, &trouble);
+        back->call = NULL;
+        call->h2_code = back->code;
+        call->wants_h1 |= back->code == NGHTTP2_HTTP_1_1_REQUIRED;
+        call_failed(call, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
-    } else if (x->state == EXCHANGE_REST) {
-        exchange_back_writable(x);
+    } else if (is_followed(back)) {
+        call->ops->writable(call);
     } else if (back->has_ended && back->held.bytes == 0) {
-        exchange_response_end(x, back->has_trailers ? &back->response_trailers : NULL);
+        call_end(call, back->has_trailers ? &back->response_trailers : NULL);
     }
 }
 
@@ -104,7 +107,7 @@ static void end_when_possible(struct back_h2 *back, struct back_h2_conn *c)
         list_push_back(&c->due, &back->due);
         return;
     }
-    end_exchange(back);
+    end_call(back);
 }
 
 void back_h2_stream_end_due(struct back_h2_conn *c)
@@ -112,7 +115,7 @@ void back_h2_stream_end_due(struct back_h2_conn *c)
     struct list *node;
 
     while ((node = list_pop_front(&c->due)) != NULL) {
-        end_exchange(LIST_ENTRY(node, struct back_h2, due));
+        end_call(LIST_ENTRY(node, struct back_h2, due));
     }
 }
 
@@ -122,7 +125,7 @@ static const struct trouble untaken = {"server_reset",
 void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble)
 {
-    struct exchange *x = back->exchange;
+    struct call *call = back->call;
     struct back_h2_conn *c = back->c;
 
     list_remove(&back->node);
@@ -138,15 +141,15 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         back->trouble = *trouble;
         if (trouble->detail != NULL) {
             back->trouble.detail =
-                arena_printf(&x->arena, "HTTP/2 to the server: %s", trouble->detail);
+                arena_printf(call->arena, "HTTP/2 to the server: %s", trouble->detail);
         }
         end_when_possible(back, c);
         return;
     }
-    if (x != NULL && (x->state == EXCHANGE_REST || back->is_raw) && !back->is_request_sent) {
+    if (call != NULL && (is_followed(back) || back->is_raw) && !back->is_request_sent) {
         back->has_failed = true;
         back->facts.stage = RETRY_ANSWERING;
-        back->trouble = back->is_raw ? untaken : exchange_unread_trouble;
+        back->trouble = back->is_raw ? untaken : call_unread;
         end_when_possible(back, c);
         return;
     }
@@ -156,7 +159,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
 void back_h2_stream_sent(struct back_h2 *back)
 {
     back->is_request_sent = true;
-    if (back->exchange != NULL && back->exchange->state == EXCHANGE_REST && !back->has_failed) {
+    if (is_followed(back) && !back->has_failed) {
         end_when_possible(back, back->c);
     }
 }
@@ -183,8 +186,7 @@ static void wake_body(struct back_h2 *back);
 static void watch_rest(struct back_h2 *back)
 {
     back->sent_at_timer = back->sent;
-    timer_set_ms(back->worker->core.loop, &back->timer,
-                 back->worker->snapshot->settings->timeouts.send_ms);
+    timer_set_ms(back->client->core->loop, &back->timer, back->client->settings.send_ms);
 }
 
 /* What a tunnel has left, and nobody waits for: as long as the server takes some of it. */
@@ -204,16 +206,16 @@ static void on_timer(struct timer *timer)
     back_h2_schedule(back->c);
 }
 
-static void op_release(struct back *base, bool reusable)
+static void op_release(struct back *base, enum back_end end)
 {
     struct back_h2 *back = of(base);
     struct back_h2_conn *c = back->c;
 
     back_h2_flow_leave(back);
-    back->exchange = NULL;
+    back->call = NULL;
     list_remove(&back->due);
     back->has_request_end = true;
-    if (c != NULL && back->is_raw && back->has_ended && reusable) {
+    if (c != NULL && back->is_raw && back->has_ended && end == BACK_END_IN_ORDER) {
         if (!back->is_request_sent) {
             watch_rest(back);
         }
@@ -248,41 +250,43 @@ static uint8_t nv_flags(const struct http_field *field)
 }
 
 /* nghttp2 copies, and writes names in lower case. */
-static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields *fields)
+static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields *fields,
+                       struct span without)
 {
     static const uint64_t own =
         UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH | UINT64_C(1) << FIELD_TE;
 
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        if (!field->is_hop_by_hop && (own >> field->id & 1) == 0) {
+        if (!field->is_hop_by_hop && (own >> field->id & 1) == 0 &&
+            !(field->id == FIELD_OTHER && span_ieq(field->name, without))) {
             add_nv(nva, count, field->name, field->value, nv_flags(field));
         }
     }
 }
 
-static struct span target_of(struct exchange *x)
+static struct span target_of(struct call *call)
 {
-    struct span path = x->path.forward;
-    struct span query = x->request.query;
+    struct span path = call->path;
+    struct span query = call->request->query;
 
     if (query.ptr == NULL) {
         return path;
     }
-    return span_from_cstr(arena_printf(&x->arena, "%.*s?%.*s", SPAN_ARG(path), SPAN_ARG(query)));
+    return span_from_cstr(arena_printf(call->arena, "%.*s?%.*s", SPAN_ARG(path), SPAN_ARG(query)));
 }
 
-static bool asks_connect(const struct exchange *x)
+static bool asks_connect(const struct call *call)
 {
-    return x->request.is_extended_connect || x->asks_connect;
+    return call->request->is_extended_connect || call->asks_connect;
 }
 
-static size_t write_head(struct exchange *x, nghttp2_nv *nva)
+static size_t write_head(struct call *call, nghttp2_nv *nva)
 {
-    const struct http_request *request = &x->request;
+    const struct http_request *request = call->request;
     size_t count = 0;
 
-    if (asks_connect(x)) { /* RFC 8441 section 4 */
+    if (asks_connect(call)) { /* RFC 8441 section 4 */
         add_nv(nva, &count, SPAN_OF(":method"), SPAN_OF("CONNECT"), NGHTTP2_NV_FLAG_NONE);
         add_nv(nva, &count, SPAN_OF(":protocol"), request->upgrade, NGHTTP2_NV_FLAG_NONE);
     } else {
@@ -291,19 +295,20 @@ static size_t write_head(struct exchange *x, nghttp2_nv *nva)
     /* Of this hop: servers refuse https on connections without TLS, and X-Forwarded-Proto tells
      * what the client used. */
     add_nv(nva, &count, SPAN_OF(":scheme"),
-           x->backend->tls != NULL ? SPAN_OF("https") : SPAN_OF("http"), NGHTTP2_NV_FLAG_NONE);
+           call->backend->tls != NULL ? SPAN_OF("https") : SPAN_OF("http"), NGHTTP2_NV_FLAG_NONE);
     add_nv(nva, &count, SPAN_OF(":authority"),
            request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"),
            NGHTTP2_NV_FLAG_NONE);
-    add_nv(nva, &count, SPAN_OF(":path"), target_of(x), NGHTTP2_NV_FLAG_NONE);
-    add_fields(nva, &count, &request->fields);
+    add_nv(nva, &count, SPAN_OF(":path"), target_of(call), NGHTTP2_NV_FLAG_NONE);
+    add_fields(nva, &count, &request->fields,
+               asks_connect(call) ? SPAN_OF("Sec-WebSocket-Key") : (struct span){0});
     if (http_fields_has(&request->fields, FIELD_TE) &&
         http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"))) {
         add_nv(nva, &count, SPAN_OF("te"), SPAN_OF("trailers"), NGHTTP2_NV_FLAG_NONE);
     }
     if (request->has_content_length && request->framing != HTTP_FRAMING_CHUNKED) {
         const char *length =
-            arena_printf(&x->arena, "%llu", (unsigned long long)request->content_length);
+            arena_printf(call->arena, "%llu", (unsigned long long)request->content_length);
         add_nv(nva, &count, SPAN_OF("content-length"), span_from_cstr(length),
                NGHTTP2_NV_FLAG_NONE);
     }
@@ -311,11 +316,11 @@ static size_t write_head(struct exchange *x, nghttp2_nv *nva)
 }
 
 /* As write_head will send it. */
-struct back_h2_size back_h2_stream_size(const struct exchange *x)
+struct back_h2_size back_h2_stream_size(const struct call *call)
 {
-    const struct http_request *request = &x->request;
+    const struct http_request *request = call->request;
     struct back_h2_size size = {0};
-    size_t path = x->path.forward.len + request->query.len + 1;
+    size_t path = call->path.len + request->query.len + 1;
 
     for (size_t i = 0; i < request->fields.count; i++) {
         const struct http_field *field = &request->fields.items[i];
@@ -339,7 +344,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
     size_t waiting = back_h2_stream_waiting(back);
     size_t share = waiting != 0 ? back_h2_flow_share(back) : 0;
     size_t n = waiting < length ? waiting : length;
-    bool is_owned = back->exchange != NULL || back->is_raw;
+    bool is_owned = back->call != NULL || back->is_raw;
 
     (void)buf;
     (void)user_data;
@@ -350,11 +355,11 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (n == waiting && back->has_request_end && is_owned) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (back->exchange != NULL && back->trailers != NULL && back->trailers->count != 0) {
+        if (back->call != NULL && back->trailers != NULL && back->trailers->count != 0) {
             nghttp2_nv *nva =
-                arena_alloc(&back->exchange->arena, (back->trailers->count + 1) * sizeof(*nva));
+                arena_alloc(back->call->arena, (back->trailers->count + 1) * sizeof(*nva));
             size_t count = 0;
-            add_fields(nva, &count, back->trailers);
+            add_fields(nva, &count, back->trailers, (struct span){0});
             if (count != 0 && nghttp2_submit_trailer(session, stream_id, nva, count) == 0) {
                 *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             }
@@ -363,17 +368,17 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
     return (ssize_t)n;
 }
 
-static void op_send_head(struct back *base, struct exchange *x)
+static void op_send_head(struct back *base, struct call *call, bool is_end)
 {
     struct back_h2 *back = of(base);
-    nghttp2_nv *nva = arena_alloc(&x->arena, (x->request.fields.count + OWN_FIELDS) * sizeof(*nva));
+    nghttp2_nv *nva =
+        arena_alloc(call->arena, (call->request->fields.count + OWN_FIELDS) * sizeof(*nva));
     nghttp2_data_provider provider = {.source.ptr = back, .read_callback = read_body};
 
-    back->has_request_end = x->request_done && !asks_connect(x);
-    if (asks_connect(x)) {
-        websocket_drop_key(x);
-    }
-    back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(x, nva),
+    back->call = call;
+    back->size = back_h2_stream_size(call);
+    back->has_request_end = is_end && !asks_connect(call);
+    back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(call, nva),
                                              back->has_request_end ? NULL : &provider, back);
     CHECK(back->stream_id > 0);
     if (!back->has_request_end) {
@@ -442,7 +447,7 @@ static void op_send_end(struct back *base, const struct http_fields *trailers)
     }
     back->has_request_end = true;
     if (trailers != NULL && trailers->count != 0) {
-        struct http_fields *copy = arena_alloc(&back->exchange->arena, sizeof(*copy));
+        struct http_fields *copy = arena_alloc(back->call->arena, sizeof(*copy));
         *copy = *trailers;
         back->trailers = copy;
     }
@@ -464,8 +469,8 @@ void back_h2_stream_wake_stalled(struct back_h2_conn *c)
     }
     while ((node = list_pop_front(&ready)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, stalled);
-        if (back->exchange != NULL) {
-            exchange_back_writable(back->exchange);
+        if (back->call != NULL) {
+            back->call->ops->writable(back->call);
         }
     }
 }
@@ -479,20 +484,19 @@ static struct conn *op_raw(struct back *base)
 /* ---- the response ---- */
 
 /* One send's worth. */
-static void give_some(struct back_h2 *back, struct exchange *x)
+static void give_some(struct back_h2 *back, struct call *call)
 {
-    struct conn_memory *memory = conn_memory(&x->session->conn);
-    size_t room = exchange_response_room(x);
+    size_t room = call->ops->room(call);
     size_t most = room < GIVE_BYTES ? room : GIVE_BYTES;
     size_t given = 0;
 
-    while (back->exchange == x && back->held.bytes != 0 && given < most) {
+    while (back->call == call && back->held.bytes != 0 && given < most) {
         struct span bytes = byte_queue_take(&back->held, most - given);
         given += bytes.len;
-        exchange_response_body(x, bytes);
+        call->ops->body(call, bytes);
     }
     /* It was queued by reference, and what it lies in may go. */
-    conn_memory_flush(memory);
+    conn_flush_all(back->client->core->loop);
     byte_queue_release(&back->held);
     back_h2_flow_consumed(back, given);
 }
@@ -503,12 +507,12 @@ static void give_held(struct back_h2 *back)
         return;
     }
     back->is_giving = true;
-    while (back->exchange != NULL && back->held.bytes != 0 &&
-           exchange_poll_response(back->exchange)) {
-        give_some(back, back->exchange);
+    while (back->call != NULL && back->held.bytes != 0 &&
+           back->call->ops->poll_response(back->call)) {
+        give_some(back, back->call);
     }
     back->is_giving = false;
-    if (back->exchange != NULL && back->held.bytes == 0 && back->has_ended) {
+    if (back->call != NULL && back->held.bytes == 0 && back->has_ended) {
         end_when_possible(back, back->c);
     }
 }
@@ -528,11 +532,6 @@ static bool op_has_more(const struct back *base)
 
     return back->held.bytes != 0 ||
            (back->c != NULL && !back->has_ended && conn_can_read(back->c->conn));
-}
-
-static struct h2_limits limits_of(const struct back_h2 *back)
-{
-    return head_limits_h2(&back->worker->snapshot->settings->limits, HEAD_OF_RESPONSE);
 }
 
 /* In steps, as no two heads are of quite the same length. */
@@ -560,17 +559,17 @@ static void note_answer(struct back_h2 *back)
 
 void back_h2_stream_on_section(struct back_h2 *back)
 {
-    struct exchange *x = back->exchange;
-    struct h2_limits limits = limits_of(back);
+    struct call *call = back->call;
+    const struct h2_limits *limits = &back->client->settings.h2;
 
     note_answer(back);
     if (back->has_head) {
         back->has_trailers = true;
         back->response_trailers = (struct http_fields){0};
-        h2_section_init(&back->head.section, &x->arena, &limits, &back->response_trailers, true);
+        h2_section_init(&back->head.section, call->arena, limits, &back->response_trailers, true);
         return;
     }
-    h2_response_init(&back->head, &x->arena, &limits, &x->response);
+    h2_response_init(&back->head, call->arena, limits, call->response);
 }
 
 void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value)
@@ -593,28 +592,28 @@ static void fail_with(struct back_h2 *back, enum h2_error error)
 
 static void take_head(struct back_h2 *back, bool is_end)
 {
-    struct exchange *x = back->exchange;
-    enum h2_error error = h2_response_finish(&back->head, x->request.method, is_end);
+    struct call *call = back->call;
+    enum h2_error error = h2_response_finish(&back->head, call->request->method, is_end);
 
     if (error != H2_OK) {
         fail_with(back, error);
         return;
     }
-    if (x->response.status < 200) {
+    if (call->response->status < 200) {
         if (++back->interim_count > INTERIM_MAX) {
             back_h2_stream_fail(back, "too_many_interim",
                                 "the server sent one interim response after another");
             return;
         }
-        exchange_response_interim(x);
+        call_interim(call);
         return;
     }
     back->has_head = true;
-    back->framing = x->response.framing;
-    back->is_bodiless = http_response_is_bodiless(x->response.status, x->request.method);
-    back->body_left = x->response.content_length;
-    exchange_response_head(x);
-    if (is_end && back->exchange != NULL) {
+    back->framing = call->response->framing;
+    back->is_bodiless = http_response_is_bodiless(call->response->status, call->request->method);
+    back->body_left = call->response->content_length;
+    call_head(call);
+    if (is_end && back->call != NULL) {
         back_h2_stream_on_end(back);
     }
 }
@@ -651,7 +650,7 @@ static void end_bodiless(struct back_h2 *back)
 
 void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
 {
-    struct exchange *x = back->exchange;
+    struct call *call = back->call;
 
     if (back->has_head && back->is_bodiless) {
         if (bytes.len != 0) {
@@ -665,15 +664,15 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
         return;
     }
     back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
-    while (bytes.len != 0 && back->held.bytes == 0 && back->exchange == x &&
-           exchange_poll_response(x)) {
-        size_t room = exchange_response_room(x);
+    while (bytes.len != 0 && back->held.bytes == 0 && back->call == call &&
+           call->ops->poll_response(call)) {
+        size_t room = call->ops->room(call);
         size_t part = bytes.len < room ? bytes.len : room;
-        exchange_response_body(x, span_head(bytes, part));
+        call->ops->body(call, span_head(bytes, part));
         back_h2_flow_consumed(back, part);
         bytes = span_skip(bytes, part);
     }
-    if (bytes.len == 0 || back->exchange != x) {
+    if (bytes.len == 0 || back->call != call) {
         return;
     }
     if (!byte_queue_add(&back->held, bytes)) {

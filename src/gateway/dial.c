@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/failures.h"
+#include "base/log.h"
 #include "io/proxy_header.h"
 #include "tls/alert.h"
 #include "tls/failure_words.h"
@@ -15,27 +15,24 @@ static void try_next(struct dial *dial);
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
-    timer_destroy(dial->worker->core.loop, &dial->timer);
+    timer_destroy(dial->client->core->loop, &dial->timer);
     dial->on_done(dial, result);
 }
 
-/* For `tidegate status --handshakes`. */
 static void note_failure(const struct dial *dial, enum dial_result result, const char *reason,
                          const char *mend)
 {
-    const struct backend *backend = dial->upstream->backend;
     bool backend_refused = result == DIAL_TLS && !conn_is_plain(dial->conn) &&
                            tls_conn_failure(dial->conn).alert_received != TLS_ALERT_NONE;
 
-    failures_note(&(struct failure_note){.side = "backend",
-                                         .who = result != DIAL_TLS ? "network"
-                                                : backend_refused  ? "backend"
-                                                                   : "gateway",
-                                         .reason = reason,
-                                         .detail = dial->text,
-                                         .mend = mend,
-                                         .name = backend->name,
-                                         .peer = backend->servers[dial->server].text});
+    dial->client->on_server_failure(&(struct server_failure){.who = result != DIAL_TLS ? "network"
+                                                                    : backend_refused  ? "backend"
+                                                                                       : "gateway",
+                                                             .reason = reason,
+                                                             .detail = dial->text,
+                                                             .mend = mend,
+                                                             .backend = dial->upstream->backend,
+                                                             .server = dial->server});
 }
 
 static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)
@@ -61,7 +58,7 @@ static void step(struct dial *dial, bool is_server_to_blame)
 
     if (++dial->address >= addresses->count) {
         if (is_server_to_blame) {
-            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->worker->core.loop));
+            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->client->core->loop));
         }
         upstream_done(dial->upstream, dial->server, false);
         dial->server = BALANCE_NONE;
@@ -137,18 +134,17 @@ static const struct tls_conn_events tls_events = {.on_done = on_handshake};
 static void send_proxy_header(struct dial *dial)
 {
     char header[PROXY_HEADER_WRITE_MAX];
-    struct session *session = dial->session;
+    const struct dial_client *who = &dial->who;
     size_t len;
 
     switch (dial->upstream->backend->proxy_protocol) {
     case BACKEND_PROXY_OFF:
         return;
     case BACKEND_PROXY_V1:
-        len = proxy_header_write_v1(header, &session->peer, session_local(session));
+        len = proxy_header_write_v1(header, &who->peer, &who->local);
         break;
     case BACKEND_PROXY_V2:
-        len = proxy_header_write_v2(header, &session->peer, session_local(session),
-                                    span_from_cstr(session->sni));
+        len = proxy_header_write_v2(header, &who->peer, &who->local, span_from_cstr(who->sni));
         break;
     default:
         CHECK(false);
@@ -201,7 +197,7 @@ static void give_up(struct dial *dial)
 
 static void try_next(struct dial *dial)
 {
-    struct loop *loop = dial->worker->core.loop;
+    struct loop *loop = dial->client->core->loop;
 
     for (;;) {
         int error = 0;
@@ -224,24 +220,24 @@ static void try_next(struct dial *dial)
     }
 }
 
-void dial_start(struct dial *dial, struct session *session, const struct backend *backend,
-                struct conn *conn, struct upstream_tried *tried, size_t server, void *owner,
-                void (*on_done)(struct dial *, enum dial_result))
+void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
+                const struct backend *backend, struct conn *conn, struct upstream_tried *tried,
+                size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result))
 {
-    struct worker *worker = session->worker;
-
     *dial = (struct dial){
-        .worker = worker,
-        .session = session,
-        .upstream = worker_upstream(worker, backend),
+        .client = client,
+        .upstream = client_upstream(client, backend),
         .conn = conn,
         .tls = backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .server = server,
-        .started_us = loop_now_us(worker->core.loop),
+        .started_us = loop_now_us(client->core->loop),
         .owner = owner,
         .on_done = on_done,
     };
+    if (who != NULL) {
+        dial->who = *who;
+    }
     timer_init(&dial->timer, on_timer);
     try_next(dial);
 }
@@ -263,7 +259,7 @@ void dial_cancel(struct dial *dial)
         return;
     }
     dial->is_over = true;
-    timer_destroy(dial->worker->core.loop, &dial->timer);
+    timer_destroy(dial->client->core->loop, &dial->timer);
     conn_close(dial->conn);
     if (dial->server != BALANCE_NONE) {
         upstream_done(dial->upstream, dial->server, true);

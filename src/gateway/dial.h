@@ -6,8 +6,10 @@
 #ifndef TIDEGATE_GATEWAY_DIAL_H
 #define TIDEGATE_GATEWAY_DIAL_H
 
-#include "gateway/session.h"
+#include "base/trouble.h"
+#include "gateway/client.h"
 #include "io/conn.h"
+#include "io/proxy_header.h"
 
 enum dial_result {
     DIAL_OK,
@@ -17,9 +19,16 @@ enum dial_result {
     DIAL_TLS /* the last one tried failed the handshake; see trouble */
 };
 
+/* Who the client is, for a PROXY header. */
+struct dial_client {
+    struct peer peer;
+    struct peer local;                        /* the address it came to */
+    char sni[PROXY_HEADER_AUTHORITY_MAX + 1]; /* empty: none */
+};
+
 struct dial {
-    struct worker *worker;
-    struct session *session; /* for the PROXY header */
+    struct client *client;
+    struct dial_client who;
     struct upstream *upstream;
     struct conn *conn;       /* the owner's; opened here */
     struct tls_context *tls; /* NULL: plain */
@@ -39,11 +48,11 @@ struct dial {
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
-/* `tried` is kept by the owner over several dials of one request. With `server` not BALANCE_NONE
- * that one is tried first; a lease on it is held already. */
-void dial_start(struct dial *dial, struct session *session, const struct backend *backend,
-                struct conn *conn, struct upstream_tried *tried, size_t server, void *owner,
-                void (*on_done)(struct dial *, enum dial_result));
+/* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. With
+ * `server` not BALANCE_NONE that one is tried first; a lease on it is held already. */
+void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
+                const struct backend *backend, struct conn *conn, struct upstream_tried *tried,
+                size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result));
 /* After dial_start: the owner speaks HTTP/2 as well, where the backend says so; tls_conn_alpn tells
  * what the server chose. */
 void dial_offer_h2(struct dial *dial);

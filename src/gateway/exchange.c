@@ -3,9 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/access.h"
-#include "gateway/back.h"
 #include "gateway/client_identity.h"
-#include "gateway/dial.h"
 #include "gateway/websocket.h"
 #include "http/connection_auth.h"
 #include "http/reuse.h"
@@ -15,11 +13,6 @@
 #define POOL_MAX 256
 
 static void on_timer(struct timer *timer);
-
-const struct trouble exchange_unread_trouble = {
-    "server_closed_in_body",
-    "the server answered, and closed before it had read all of the request's body",
-    "see the server's log, and its limit for bodies"};
 
 /* ---- life ---- */
 
@@ -55,8 +48,7 @@ void exchange_free_pool(struct worker *worker)
     }
 }
 
-/* On each way in, for the message of a process that dies. */
-static void take_in_hand(const struct exchange *x)
+void exchange_take_in_hand(const struct exchange *x)
 {
     x->worker->in_hand = (struct in_hand){x->session, x};
 }
@@ -73,7 +65,6 @@ static void give_back(struct exchange *x)
     }
     exchange_count_file(x, false);
     deferred_cancel(&x->again);
-    replay_drop(&x->replay);
     if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
         exchange_destroy(x);
         return;
@@ -105,7 +96,7 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
     x->front = front;
     x->front_owner = front_owner;
     x->site = session->site;
-    x->server = BALANCE_NONE;
+    call_init(&x->call, &exchange_call_ops, &worker->client, &session->caller, &x->arena);
     x->started_us = x->head_us = loop_now_us(worker->core.loop);
     core_request_id(&worker->core, x->id);
     x->request_id = span_make(x->id, REQUEST_ID_LEN);
@@ -118,7 +109,7 @@ void exchange_finish(struct exchange *x, bool is_broken)
     if (x->state == EXCHANGE_DONE) {
         return;
     }
-    exchange_release_back(x, !is_broken);
+    call_release(&x->call, !is_broken);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     x->front->done(x, is_broken);
@@ -135,7 +126,7 @@ void exchange_abandon(struct exchange *x, const char *reason)
         x->trouble.reason = reason;
     }
     exchange_stop_tunnel(x);
-    exchange_release_back(x, false);
+    call_release(&x->call, false);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     give_back(x);
@@ -152,7 +143,7 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    exchange_release_back(x, false);
+    call_release(&x->call, false);
     if (x->has_started) {
         exchange_break(x);
         return;
@@ -263,7 +254,7 @@ void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
-    take_in_hand(x);
+    exchange_take_in_hand(x);
     x->is_grpc = is_grpc(request);
     if (!find_route(x) || is_too_early(x)) {
         return;
@@ -284,8 +275,8 @@ void exchange_begin(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
-    replay_init(&x->replay, &x->worker->core.sums.replay, !may_be_replayed(x));
-    x->is_auth_bound = connection_auth_is_given(&request->fields);
+    replay_init(&x->call.replay, &x->worker->core.sums.replay, !may_be_replayed(x));
+    x->call.is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {
         exchange_refuse(x, 501, false, "upgrade_not_allowed",
@@ -293,7 +284,7 @@ void exchange_begin(struct exchange *x)
                         "name the protocol in upgrade of the route");
         return;
     }
-    if (x->asks_connect && span_ieq(request->upgrade, SPAN_OF("websocket")) &&
+    if (x->call.asks_connect && span_ieq(request->upgrade, SPAN_OF("websocket")) &&
         !websocket_has_key(x)) {
         exchange_refuse(x, 400, false, "bad_websocket_key",
                         "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 "
@@ -311,12 +302,11 @@ bool exchange_takes_body(const struct exchange *x)
     switch (x->state) {
     case EXCHANGE_DISCARD:
         return true;
-    case EXCHANGE_WAIT:
+    case EXCHANGE_FORWARD:
     case EXCHANGE_RESPOND:
     case EXCHANGE_REST:
-        return x->back != NULL && x->back->ops->takes_body(x->back);
+        return call_takes_body(&x->call);
     case EXCHANGE_START:
-    case EXCHANGE_CONNECT:
     case EXCHANGE_TUNNEL:
     case EXCHANGE_DONE:
         break;
@@ -326,14 +316,13 @@ bool exchange_takes_body(const struct exchange *x)
 
 void exchange_request_body(struct exchange *x, struct span bytes)
 {
-    take_in_hand(x);
+    exchange_take_in_hand(x);
     x->request_bytes += bytes.len;
     if (!x->is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
         return;
     }
-    if (x->back != NULL) {
-        replay_add(&x->replay, bytes);
-        x->back->ops->send_body(x->back, bytes);
+    if (call_is_open(&x->call)) {
+        call_send_body(&x->call, bytes);
         exchange_progress(x);
     }
 }
@@ -351,66 +340,46 @@ bool exchange_is_held_back(const struct exchange *x)
 
 struct conn *exchange_raw_back(const struct exchange *x)
 {
-    return x->back != NULL && (x->state == EXCHANGE_WAIT || x->state == EXCHANGE_RESPOND ||
-                               x->state == EXCHANGE_REST)
-               ? x->back->ops->raw(x->back)
+    return x->state == EXCHANGE_FORWARD || x->state == EXCHANGE_RESPOND || x->state == EXCHANGE_REST
+               ? call_raw(&x->call)
                : NULL;
 }
 
 void exchange_request_moved(struct exchange *x, uint64_t bytes)
 {
     x->request_bytes += bytes;
-    replay_drop(&x->replay); /* they were never in our memory */
+    call_moved(&x->call, bytes);
     exchange_progress(x);
 }
 
-/* The request has followed its response to the end, or what the server takes of it. */
-static void end_rest(struct exchange *x)
+void exchange_end_rest(struct exchange *x)
 {
-    if (x->state == EXCHANGE_REST && x->request_done && x->back->ops->is_sent(x->back)) {
+    if (x->state == EXCHANGE_REST && x->request_done && call_is_sent(&x->call)) {
         exchange_finish(x, false);
     }
 }
 
 void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 {
-    take_in_hand(x);
+    exchange_take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
         exchange_prepare_trailers(trailers);
-        x->replay.trailers = *trailers;
     }
     x->request_done = true;
     if (x->state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
         return;
     }
-    if (x->back != NULL) {
-        x->back->ops->send_end(x->back, trailers);
+    call_send_end(&x->call, trailers);
+    if (call_is_open(&x->call)) {
         exchange_progress(x);
     }
     if (x->is_response_over) {
         exchange_finish(x, false);
         return;
     }
-    end_rest(x);
-}
-
-void exchange_request_taken(struct exchange *x)
-{
-    if (!http_method_is_idempotent(x->request.method, x->request.method_name)) {
-        replay_drop(&x->replay);
-    }
-}
-
-void exchange_back_writable(struct exchange *x)
-{
-    exchange_progress(x);
-    if (!x->request_done) {
-        x->front->resume(x);
-        return;
-    }
-    end_rest(x);
+    exchange_end_rest(x);
 }
 
 /* ---- the response ---- */
@@ -427,8 +396,7 @@ size_t exchange_response_room(const struct exchange *x)
 
 bool exchange_has_more(const struct exchange *x)
 {
-    return x->file != NULL ||
-           (x->back != NULL && x->state == EXCHANGE_RESPOND && x->back->ops->has_more(x->back));
+    return x->file != NULL || (x->state == EXCHANGE_RESPOND && call_has_more(&x->call));
 }
 
 void exchange_front_writable(struct exchange *x)
@@ -437,85 +405,15 @@ void exchange_front_writable(struct exchange *x)
         exchange_answer_file_go_on(x);
         return;
     }
-    if (x->back != NULL && x->state != EXCHANGE_TUNNEL) {
+    if (call_is_open(&x->call) && x->state != EXCHANGE_TUNNEL) {
         exchange_progress(x);
-        x->back->ops->resume(x->back);
+        call_resume(&x->call);
     }
-}
-
-void exchange_response_interim(struct exchange *x)
-{
-    take_in_hand(x);
-    exchange_progress(x);
-    /* HTTP/1.0 knows no interim responses (RFC 9110 section 15.2). */
-    x->was_continued |= x->response.status == 100;
-    if (x->request.version != HTTP_1_0) {
-        exchange_prepare_response(x);
-        x->front->interim(x, &x->response);
-    }
-}
-
-static bool is_event_stream(const struct http_response *response)
-{
-    const struct http_field *type = http_fields_find(&response->fields, FIELD_CONTENT_TYPE);
-
-    return type != NULL && span_istarts_with(type->value, SPAN_OF("text/event-stream"));
-}
-
-void exchange_response_head(struct exchange *x)
-{
-    take_in_hand(x);
-    if (x->first_byte_us == 0) {
-        x->first_byte_us = loop_now_us(x->worker->core.loop);
-    }
-    exchange_progress(x);
-    replay_drop(&x->replay);
-    if (x->response.status == 101 && websocket_is_asked(x) && !websocket_is_accepted(x)) {
-        exchange_refuse(x, 502, false, "bad_websocket_accept",
-                        "the server switched to WebSocket without the answer to the key "
-                        "(Sec-WebSocket-Accept, RFC 6455 section 4.2.2)",
-                        "see whether it is a WebSocket server");
-        return;
-    }
-    if (x->response.status == 101 && x->front->upgrade == NULL) {
-        exchange_start_streams(x);
-        return;
-    }
-    if ((x->request.is_extended_connect || x->asks_connect) && x->response.status < 300 &&
-        x->response.version == HTTP_2) {
-        exchange_start_streams(x); /* RFC 8441 section 5 */
-        return;
-    }
-    if (x->request.is_extended_connect && x->response.status < 300) {
-        /* A success means to the client that the other protocol is spoken from here on. */
-        exchange_refuse(x, 502, false, "upgrade_declined",
-                        "the server answered the request for another protocol as an ordinary one",
-                        "see the server's log, and whether the path is the right one");
-        return;
-    }
-    if (x->response.status == 101) {
-        exchange_prepare_response(x);
-        x->has_started = true;
-        x->front->head(x, &x->response);
-        exchange_start_tunnel(x);
-        return;
-    }
-    if (x->asks_connect) {
-        x->back->ops->send_end(x->back, NULL); /* declined: the CONNECT has no more to say */
-    }
-    exchange_prepare_response(x);
-    x->state = EXCHANGE_RESPOND;
-    x->has_started = true;
-    x->is_event_stream = is_event_stream(&x->response);
-    /* A server that closes behind its response may do so before it has read the request. */
-    x->closes |= !x->request_done && x->response.version != HTTP_2 && !x->response.keep_alive;
-    exchange_progress(x); /* another limit from here on */
-    x->front->head(x, &x->response);
 }
 
 void exchange_response_body(struct exchange *x, struct span bytes)
 {
-    take_in_hand(x);
+    exchange_take_in_hand(x);
     exchange_response_moved(x, bytes.len);
     x->front->body(x, bytes);
 }
@@ -530,12 +428,12 @@ void exchange_response_moved(struct exchange *x, uint64_t bytes)
  * client may send it first and look for the answer then (RFC 9112 section 9.3). */
 static bool has_rest(struct exchange *x)
 {
-    struct back *back = x->back;
+    const struct call *call = &x->call;
 
-    if (back == NULL || (x->request_done && back->ops->is_sent(back)) || x->is_tunnel) {
+    if (!call_is_open(call) || (x->request_done && call_is_sent(call)) || x->is_tunnel) {
         return false;
     }
-    return back->ops->is_listening(back) && !exchange_is_held_back(x);
+    return call_is_listening(call) && !exchange_is_held_back(x);
 }
 
 /* Why a client that was answered in order loses its connection. */
@@ -545,8 +443,8 @@ static void note_unread(struct exchange *x)
         reuse_rest_of(x->request_done, false, false, exchange_body_left(x)) != REUSE_REST_LONG) {
         return;
     }
-    if (x->back != NULL) {
-        x->trouble = exchange_unread_trouble;
+    if (call_is_open(&x->call)) {
+        x->trouble = call_unread;
     } else {
         x->trouble = (struct trouble){"body_unread",
                                       "the answer needs nothing of the request's body, whose rest "
@@ -557,7 +455,7 @@ static void note_unread(struct exchange *x)
 
 void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 {
-    take_in_hand(x);
+    exchange_take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
     }
@@ -677,7 +575,7 @@ static void on_timer(struct timer *timer)
         exchange_answer_now(x);
         return;
     }
-    if (x->state == EXCHANGE_DONE || x->back == NULL) {
+    if (x->state == EXCHANGE_DONE || !call_is_open(&x->call)) {
         return;
     }
     limit = idle_of_server(x);

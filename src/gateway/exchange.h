@@ -1,13 +1,13 @@
 /* An exchange: one request and its response, between a front (the client's side, of any HTTP
- * version) and a back (a server's side), or an answer made here.
+ * version) and a call (a server's side), or an answer made here.
  *
  *   front --head--> exchange_begin: site, route, policy
  *                      |--> answered here: redirect, respond, files, errors
- *                      `--> forwarded: lease, back --head, body, end--> front
+ *                      `--> forwarded: call --head, body, end--> front
  *
- * Bodies stream: a front asks exchange_takes_body before it reads, a back asks
- * exchange_poll_response. Each piece given is taken at once (it is queued for the other side), so
- * that what a slow side costs is bounded by one receive buffer.
+ * Bodies stream: a front asks exchange_takes_body before it reads, a call asks poll_response. Each
+ * piece given is taken at once (it is queued for the other side), so that what a slow side costs is
+ * bounded by one receive buffer.
  *
  * The exchange ends itself: when the response is complete, or with exchange_abandon by the front.
  * The front hears of it by its `done`, after which the exchange is gone. Request memory comes from
@@ -18,17 +18,12 @@
 #include "edge/client_view.h"
 #include "edge/idle.h"
 #include "edge/path.h"
-#include "edge/retry.h"
-#include "gateway/dial.h"
+#include "gateway/call.h"
 #include "gateway/own_answer.h"
-#include "gateway/replay.h"
 #include "gateway/session.h"
 #include "gateway/static_files.h"
 #include "http/message.h"
 
-struct back;
-struct back_h1;
-struct back_h2_conn;
 struct exchange;
 
 /* What a front does for its exchange. */
@@ -71,8 +66,7 @@ struct front_ops {
 enum exchange_state {
     EXCHANGE_START,   /* routing */
     EXCHANGE_DISCARD, /* answered here, in a moment, or once the body has come and gone */
-    EXCHANGE_CONNECT, /* waiting for a connection to a server */
-    EXCHANGE_WAIT,    /* the request is on its way; no response yet */
+    EXCHANGE_FORWARD, /* the request is on its way to a server; no response yet */
     EXCHANGE_RESPOND, /* the response's head has been sent */
     EXCHANGE_REST,    /* the response is whole; what is left of the request goes on to the server */
     EXCHANGE_TUNNEL,  /* after 101 */
@@ -91,29 +85,15 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct back *back;            /* leased; NULL: none */
-    struct dial *dial;            /* while connecting */
-    struct back_h1 *connecting;   /* to be `back` once the dial is done */
-    struct back_h2_conn *awaited; /* a connection in the making that others may share */
-    struct list awaiting;         /* in its list of those */
+    struct call call; /* to a server */
     struct upgrade_tunnel *tunnel;
-    struct upstream_tried tried;
-    size_t server; /* the last one tried, for the log; BALANCE_NONE: none */
     struct timer timer;
     struct deferred again; /* a file's next turn */
     struct list pool_node;
     enum exchange_state state;
-    bool request_done;  /* its last byte has come */
-    bool is_malformed;  /* refused by a parser: the client may know all about it */
-    bool wants_new;     /* sent again because of a connection: one that was at rest will not do */
-    bool wants_h1;      /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
-    bool is_auth_bound; /* its credentials are for the connection (http/connection_auth.h) */
-    struct replay replay;
+    bool request_done;        /* its last byte has come */
+    bool is_malformed;        /* refused by a parser: the client may know all about it */
     bool is_declined;         /* no server has looked at it, and only the client can repeat it */
-    uint32_t h2_code;         /* of the reset that a server gave it last; 0: none */
-    unsigned losses;          /* how often a connection was lost with it */
-    unsigned refusals;        /* how often a server declined it unseen, or did not get it */
-    bool asks_connect;        /* its Upgrade goes to the server as extended CONNECT */
     bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
     bool is_response_over;    /* of such a one: the server has ended, the client has not yet */
     bool has_started;         /* a final response head was given to the front */
@@ -132,8 +112,6 @@ struct exchange {
     uint64_t response_bytes; /* of the body so far, as given to the front */
     uint64_t started_us;     /* the request's first byte */
     uint64_t head_us;        /* its whole head; times are monotonic */
-    uint64_t connect_began_us;
-    uint64_t connected_us;
     uint64_t first_byte_us;
     struct trouble trouble; /* reason NULL: none */
     struct trouble note;    /* for the log, where there was no trouble */
@@ -182,29 +160,15 @@ void exchange_front_writable(struct exchange *x);
 /* The client has gone. No call to the front follows. */
 void exchange_abandon(struct exchange *x, const char *reason);
 
-/* ---- from the back ---- */
-/* Whether more of the response can be given now. If not, the back's `resume` tells. */
+/* ---- answers, be they a server's or made here ---- */
+/* Whether more of the response can be given now; if not, call_resume tells. */
 bool exchange_poll_response(struct exchange *x);
 /* While that is true: how much of it should be read at a time. */
 size_t exchange_response_room(const struct exchange *x);
-/* x->response is filled, memory from x->arena. */
-void exchange_response_interim(struct exchange *x);
-/* May end the exchange (a HEAD's, a 204). */
-void exchange_response_head(struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
-/* For a back that ends between its whole response and the request's end. */
-extern const struct trouble exchange_unread_trouble;
-/* The back failed and is gone already. `facts`: for edge/retry.h. Behind a whole response
- * (EXCHANGE_REST): it takes no more of the request. */
-void exchange_back_failed(struct exchange *x, const struct retry_facts *facts, unsigned status,
-                          const struct trouble *trouble);
-/* More of the request can be taken. */
-void exchange_back_writable(struct exchange *x);
-/* The server has shown that it takes the body: it is at work on the request. */
-void exchange_request_taken(struct exchange *x);
-/* Bytes went to or came from the server. */
+/* Something has moved: the server's side may be silent for as long again. */
 void exchange_progress(struct exchange *x);
 
 /* ---- for the parts of this module ---- */
@@ -246,23 +210,16 @@ void exchange_translate_destination(struct exchange *x);
 /* exchange.c: what would serve a path on the request's connection, host and method. */
 struct edge_decision;
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
-/* exchange_forward.c: the lease. */
+/* exchange_forward.c: the call. */
+extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);
-/* A connection to x->server is there, for the lease that is held. May end the exchange. */
-void exchange_attach(struct exchange *x, struct back *back);
-/* There is none, so the lease ends: another server, or the end. */
-void exchange_unreachable(struct exchange *x, enum dial_result result,
-                          const struct trouble *trouble);
-void exchange_release_back(struct exchange *x, bool reusable);
-/* Says once in the log that connections to this backend are kept for single clients. */
-void exchange_tell_bound(const struct backend *backend);
-/* Whether it would be sent again if its connection were lost now. */
-bool exchange_may_repeat(const struct exchange *x);
-void exchange_start_tunnel(struct exchange *x);
-/* The same where one side has no connection to give away. */
-void exchange_start_streams(struct exchange *x);
 void exchange_stop_tunnel(struct exchange *x);
 /* exchange.c */
+/* On each way in, for the message of a process that dies. */
+void exchange_take_in_hand(const struct exchange *x);
+/* Finishes where the request has followed its response to the end, or what the server takes of it.
+ */
+void exchange_end_rest(struct exchange *x);
 void exchange_finish(struct exchange *x, bool is_broken);
 void exchange_free_pool(struct worker *worker);
 

@@ -120,9 +120,9 @@ static void choose_connect(struct exchange *x)
     struct http_request *request = &x->request;
     struct span first = upgrade_first(request->upgrade);
 
-    x->asks_connect = request->method == HTTP_GET && request->framing == HTTP_FRAMING_NONE &&
-                      http_is_token(first);
-    if (x->asks_connect) {
+    x->call.asks_connect = request->method == HTTP_GET && request->framing == HTTP_FRAMING_NONE &&
+                           http_is_token(first);
+    if (x->call.asks_connect) {
         request->upgrade = first;
         return;
     }

@@ -12,7 +12,7 @@ enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x
             x->closes || session->worker->is_draining || (front->has_left && front->saved_len == 0),
         .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
         .is_refusal = x->response.status >= 300,
-        .rest = reuse_rest_of(x->request_done, x->back != NULL, exchange_is_held_back(x), left)};
+        .rest = reuse_rest_of(x->request_done, call_is_open(&x->call), exchange_is_held_back(x), left)};
 
     return reuse_after(&facts);
 }

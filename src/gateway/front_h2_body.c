@@ -51,7 +51,7 @@ void front_h2_open_for_rest(struct h2_stream *stream)
     uint64_t left = front_h2_settings(stream->front)->limits.request_window;
     uint64_t room = room_to_grow(stream->front);
 
-    if (x->back == NULL || x->request_done || front_h2_has_request(stream) || x->is_tunnel) {
+    if (!call_is_open(&x->call) || x->request_done || front_h2_has_request(stream) || x->is_tunnel) {
         return;
     }
     if (request->has_content_length && request->content_length - stream->body_bytes < left) {

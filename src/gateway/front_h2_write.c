@@ -316,7 +316,7 @@ static void op_done(struct exchange *x, bool is_broken)
     list_remove(&stream->ready);
     front_h2_drop_input(stream);
     if (is_broken) {
-        front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->h2_code));
+        front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->call.h2_code));
     } else {
         if (stream->response == H2_RESPONSE_SENT && !front_h2_has_request(stream)) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */

@@ -243,7 +243,7 @@ static void say_what_is_left(struct gateway *gateway)
         sessions += worker->session_count;
         exchanges += worker->exchange_count;
         for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
-            leases += worker->upstreams[b].leases;
+            leases += worker->client.upstreams[b].leases;
         }
     }
     log_info("stopped: sessions %llu, exchanges %llu, leases %llu left",

@@ -112,9 +112,10 @@ void passthrough_start(struct session *session, const struct backend *backend,
                        struct span first_bytes)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
+    struct dial_client who = {0};
 
     p->session = session;
-    p->upstream = worker_upstream(session->worker, backend);
+    p->upstream = client_upstream(&session->worker->client, backend);
     p->server = BALANCE_NONE;
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
@@ -125,7 +126,11 @@ void passthrough_start(struct session *session, const struct backend *backend,
     session->state = SESSION_TUNNEL;
     session->conn.handler = &waiting_handler;
     timer_clear(&session->timer);
-    dial_start(p->dial, session, backend, &p->conn, p->tried, BALANCE_NONE, p, on_dialed);
+    if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
+        session_describe(session, &who);
+    }
+    dial_start(p->dial, &session->worker->client, &who, backend, &p->conn, p->tried, BALANCE_NONE,
+               p, on_dialed);
 }
 
 void passthrough_destroy(struct passthrough *p)

@@ -46,7 +46,7 @@ static void on_ask(struct loop_message *message)
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
         for (size_t i = 0; i < report->backend_count; i++) {
-            add_backend(&report->backends[i], &worker->upstreams[i],
+            add_backend(&report->backends[i], &worker->client.upstreams[i],
                         loop_now_us(worker->core.loop));
         }
     }

@@ -6,6 +6,7 @@
 #include "edge/idle.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
+#include "gateway/dial.h"
 #include "gateway/failures.h"
 #include "gateway/front.h"
 #include "gateway/front_h1.h"
@@ -72,12 +73,7 @@ static void close_now(struct session *session, bool with_reset)
     } else {
         conn_close(&session->conn);
     }
-    LIST_FOR_EACH(node, &session->bound)
-    {
-        struct session_bound *bound = LIST_ENTRY(node, struct session_bound, node);
-        list_remove(node);
-        bound->end(bound);
-    }
+    caller_end(&session->caller);
     timer_destroy(worker->core.loop, &session->timer);
     list_remove(&session->node);
     list_remove(&session->idle);
@@ -679,6 +675,14 @@ const struct peer *session_local(struct session *session)
     return &session->local;
 }
 
+void session_describe(struct session *session, struct dial_client *out)
+{
+    *out = (struct dial_client){.peer = session->peer, .local = *session_local(session)};
+    if (session->sni != NULL) {
+        (void)snprintf(out->sni, sizeof(out->sni), "%s", session->sni);
+    }
+}
+
 void session_create(struct worker *worker, const struct worker_socket *socket, int fd,
                     const struct sock_address *peer)
 {
@@ -693,7 +697,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     session->accepted_us = loop_now_us(worker->core.loop);
     session->is_peer_trusted = session_trusts(session, &session->peer);
     timer_init(&session->timer, on_timer);
-    list_init(&session->bound);
+    caller_init(&session->caller);
     deferred_init(&session->freeing, on_free);
     conn_init(&session->conn, worker->core.loop, &peek_handler, session);
     list_push_back(&worker->sessions, &session->node);

@@ -14,16 +14,11 @@
 #ifndef TIDEGATE_GATEWAY_SESSION_H
 #define TIDEGATE_GATEWAY_SESSION_H
 
+#include "base/trouble.h"
+#include "gateway/client.h"
 #include "gateway/worker.h"
 #include "io/conn.h"
 #include "tls/hello.h"
-
-/* Something that belongs to one client connection and ends with it: embedded in a connection to a
- * server on which that client, and nobody else, is authenticated. */
-struct session_bound {
-    struct list node; /* in session->bound */
-    void (*end)(struct session_bound *bound);
-};
 
 struct front;
 struct client_identity;
@@ -78,16 +73,7 @@ struct session {
     struct passthrough *passthrough;
     struct client_identity *identity; /* NULL: not asked for yet, or none */
     uint64_t open_files;              /* of its exchanges */
-    uint64_t h2_windows; /* what servers may send for it above the first windows of streams */
-    struct list bound;   /* struct session_bound, newest first */
-    bool is_bound; /* its requests were authenticated by connection: see http/connection_auth.h */
-};
-
-/* Why a connection failed, for its log line; all static or valid during the call. */
-struct trouble {
-    const char *reason; /* a word */
-    const char *detail; /* a sentence */
-    const char *mend;   /* what to do; NULL: nothing can be said */
+    struct caller caller;             /* for its requests to servers */
 };
 
 /* Takes the socket over. */
@@ -122,6 +108,9 @@ bool session_trusts(const struct session *session, const struct peer *peer);
 const char *session_asked_name(const struct session *session);
 /* The address that the client connected to. */
 const struct peer *session_local(struct session *session);
+struct dial_client;
+/* Who the client is, for a PROXY header. */
+void session_describe(struct session *session, struct dial_client *out);
 /* The send deadline: set when output is pending, called from the timer; false: it has stalled. */
 void session_watch_output(struct session *session);
 /* When that has passed: whether the client took enough meanwhile (limits.send_rate). */

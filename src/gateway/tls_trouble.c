@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "gateway/failures.h"
 #include "tls/alert.h"
 #include "tls/tls_conn.h"
 
@@ -26,19 +25,18 @@ bool tls_trouble_of(const struct conn *conn, struct tls_trouble *out)
     return true;
 }
 
-bool tls_trouble_of_server(const struct conn *conn, const struct backend *backend, size_t server,
-                           struct tls_trouble *out)
+bool tls_trouble_of_server(struct client *client, const struct conn *conn,
+                           const struct backend *backend, size_t server, struct tls_trouble *out)
 {
     if (!tls_trouble_of(conn, out)) {
         return false;
     }
-    failures_note(&(struct failure_note){.side = "backend",
-                                         .who = out->by_peer ? "backend" : "gateway",
-                                         .reason = out->trouble.reason,
-                                         .detail = out->trouble.detail,
-                                         .mend = out->trouble.mend,
-                                         .name = backend->name,
-                                         .peer = backend->servers[server].text});
+    client->on_server_failure(&(struct server_failure){.who = out->by_peer ? "backend" : "gateway",
+                                                       .reason = out->trouble.reason,
+                                                       .detail = out->trouble.detail,
+                                                       .mend = out->trouble.mend,
+                                                       .backend = backend,
+                                                       .server = server});
     return true;
 }
 

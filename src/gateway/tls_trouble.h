@@ -16,7 +16,8 @@ struct tls_trouble {
 /* False: the connection is plain, or its TLS has not failed. */
 bool tls_trouble_of(const struct conn *conn, struct tls_trouble *out) MUST_CHECK;
 /* The same of a server's; also notes it for `tidegate status --handshakes`. */
-bool tls_trouble_of_server(const struct conn *conn, const struct backend *backend, size_t server,
+bool tls_trouble_of_server(struct client *client, const struct conn *conn,
+                           const struct backend *backend, size_t server,
                            struct tls_trouble *out) MUST_CHECK;
 /* A client is lost: reads what is left of it for an alert, writes the line of its connection if
  * TLS has failed, and returns the word for its requests; else `word`. */

@@ -83,11 +83,6 @@ static void drop(struct http_fields *fields, struct span name)
     }
 }
 
-void websocket_drop_key(struct exchange *x)
-{
-    drop(&x->request.fields, KEY_NAME);
-}
-
 void websocket_add_accept(struct exchange *x)
 {
     unsigned char text[BASE64_BYTES(SHA1_BYTES)];

@@ -20,7 +20,5 @@ bool websocket_is_accepted(const struct exchange *x);
 bool websocket_has_key(const struct exchange *x);
 /* Adds the answer to the client's key to the response, in place of what the server says. */
 void websocket_add_accept(struct exchange *x);
-/* Towards a server that speaks HTTP/2, which has no use for it (RFC 8441 section 5). */
-void websocket_drop_key(struct exchange *x);
 
 #endif

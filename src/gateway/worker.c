@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gateway/back_h1.h"
-#include "gateway/back_h2.h"
 #include "gateway/exchange.h"
+#include "gateway/failures.h"
 #include "gateway/front.h"
+#include "gateway/head_limits.h"
 #include "gateway/log_writer.h"
 #include "gateway/session.h"
 
@@ -164,10 +164,16 @@ void worker_session_ended(struct worker *worker)
     stop_if_drained(worker);
 }
 
+static void begin_drain(struct worker *worker)
+{
+    worker->is_draining = true;
+    worker->client.is_draining = true;
+}
+
 static void cut_off(struct worker *worker)
 {
     stop_accepting(worker);
-    worker->is_draining = true;
+    begin_drain(worker);
     LIST_FOR_EACH(node, &worker->sessions)
     {
         session_abort(LIST_ENTRY(node, struct session, node));
@@ -215,7 +221,7 @@ static void on_drain_message(struct loop_message *message)
     accept_rest(worker);
     stop_accepting(worker);
     say_quiet(worker);
-    worker->is_draining = true;
+    begin_drain(worker);
     timer_set_ms(worker->core.loop, &worker->drain_timer,
                  worker->snapshot->settings->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)
@@ -291,6 +297,37 @@ static void init_sockets(struct worker *worker, const int *listen_fds, size_t co
     }
 }
 
+/* For `tidegate status --handshakes`. */
+static void note_server_failure(const struct server_failure *failure)
+{
+    failures_note(&(struct failure_note){.side = "backend",
+                                         .who = failure->who,
+                                         .reason = failure->reason,
+                                         .detail = failure->detail,
+                                         .mend = failure->mend,
+                                         .name = failure->backend->name,
+                                         .peer = failure->backend->servers[failure->server].text});
+}
+
+static void start_client(struct worker *worker)
+{
+    const struct snapshot *snapshot = worker->snapshot;
+    const struct limits_settings *limits = &snapshot->settings->limits;
+
+    worker->client = (struct client){
+        .core = &worker->core,
+        .settings = {.h1 = head_limits_h1(limits, HEAD_OF_RESPONSE),
+                     .h2 = head_limits_h2(limits, HEAD_OF_RESPONSE),
+                     .request_head = (size_t)limits->head,
+                     .response_window = limits->response_window,
+                     .response_windows = limits->response_windows,
+                     .held = limits->held,
+                     .send_ms = snapshot->settings->timeouts.send_ms},
+        .on_server_failure = note_server_failure,
+    };
+    client_init(&worker->client, snapshot->backends, snapshot->backend_count);
+}
+
 struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,
                              size_t listen_count)
 {
@@ -304,18 +341,13 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     worker->quiet_fd = -1;
     list_init(&worker->sessions);
     list_init(&worker->idle_sessions);
-    list_init(&worker->backs);
-    list_init(&worker->h2_backs);
     list_init(&worker->free_exchanges);
     timer_init(&worker->accept_pause, on_accept_pause);
     timer_init(&worker->log_timer, on_log_timer);
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->drain_message.fn = on_drain_message;
     worker->stop_message.fn = on_stop_message;
-    worker->upstreams = xcalloc(snapshot->backend_count, sizeof(*worker->upstreams));
-    for (size_t i = 0; i < snapshot->backend_count; i++) {
-        upstream_init(&worker->upstreams[i], &snapshot->backends[i]);
-    }
+    start_client(worker);
     init_sockets(worker, listen_fds, listen_count);
     if (!start_accepting(worker)) {
         timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
@@ -327,8 +359,7 @@ void worker_run(struct worker *worker)
 {
     loop_run(worker->core.loop);
     stop_accepting(worker);
-    back_h2_close_all(worker);
-    back_h1_close_all(worker);
+    client_close_all(&worker->client);
     flush_log(worker);
 }
 
@@ -340,13 +371,10 @@ void worker_destroy(struct worker *worker)
     timer_destroy(worker->core.loop, &worker->accept_pause);
     timer_destroy(worker->core.loop, &worker->log_timer);
     timer_destroy(worker->core.loop, &worker->drain_timer);
-    for (size_t i = 0; i < worker->snapshot->backend_count; i++) {
-        upstream_free(&worker->upstreams[i]);
-    }
+    client_free(&worker->client, worker->snapshot->backend_count);
     core_destroy(&worker->core);
     strbuf_free(&worker->log);
     snapshot_release(worker->snapshot);
-    free(worker->upstreams);
     free(worker->sockets);
     free(worker);
 }

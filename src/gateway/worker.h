@@ -9,10 +9,10 @@
 #include "base/strbuf.h"
 #include "core/core.h"
 #include "gateway/access_record.h"
+#include "gateway/client.h"
 #include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
-#include "upstream/upstream.h"
 
 struct worker;
 
@@ -39,11 +39,9 @@ struct worker {
     uint64_t session_count;
     uint64_t exchange_count;
     struct in_hand in_hand;
-    struct upstream *upstreams; /* by backend->index */
-    struct list idle_sessions;  /* between requests; the longest so first */
-    size_t evicted_count;       /* of the sessions, those that are making room */
-    struct list backs;          /* all connections to backends, parked ones too */
-    struct list h2_backs;       /* those that carry many requests at once: struct back_h2_conn */
+    struct client client;      /* towards servers */
+    struct list idle_sessions; /* between requests; the longest so first */
+    size_t evicted_count;      /* of the sessions, those that are making room */
     struct list free_exchanges;
     unsigned free_exchange_count;
     struct strbuf log;
@@ -69,11 +67,6 @@ void worker_post_drain(struct worker *worker);
 void worker_post_stop(struct worker *worker);
 /* After worker_run has returned. Nothing is left in it then. */
 void worker_destroy(struct worker *worker);
-
-static inline struct upstream *worker_upstream(struct worker *worker, const struct backend *backend)
-{
-    return &worker->upstreams[backend->index];
-}
 
 /* A session has gone: accept again, or finish the drain. */
 void worker_session_ended(struct worker *worker);

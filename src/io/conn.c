@@ -52,6 +52,11 @@ void conn_memory_free(struct conn_memory *memory)
     free(memory->scratch);
 }
 
+void conn_flush_all(struct loop *loop)
+{
+    conn_memory_flush(&loop->memory);
+}
+
 void conn_memory_flush_now(struct conn_memory *memory)
 {
     struct conn *conn = memory->out_conn;

@@ -149,6 +149,8 @@ void conn_queue_copy(struct conn *conn, struct span bytes);
 char *conn_reserve(struct conn *conn, size_t size);
 void conn_commit(struct conn *conn, size_t n);
 void conn_flush(struct conn *conn);
+/* What the thread's outbox holds, whoever queued it: before memory goes that it may point into. */
+void conn_flush_all(struct loop *loop);
 /* No more output: half-closes once all is out. */
 void conn_finish(struct conn *conn);
 /* The same for one that is closed as soon as conn_pending is 0: saves the half-close. */

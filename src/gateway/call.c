@@ -1,0 +1,294 @@
+#include "gateway/call.h"
+
+#include "gateway/acquire.h"
+#include "gateway/back.h"
+
+/* How often a request is sent again that was lost with its connection; and one that servers
+ * declined without looking at it, or did not get. */
+static const struct retry_policy retry_policy = {.losses_max = 1, .refusals_max = 3};
+
+const struct trouble call_unread = {
+    "server_closed_in_body",
+    "the server answered, and closed before it had read all of the request's body",
+    "see the server's log, and its limit for bodies"};
+
+void call_init(struct call *call, const struct call_ops *ops, struct client *client,
+               struct caller *caller, struct arena *arena)
+{
+    call->ops = ops;
+    call->client = client;
+    call->caller = caller;
+    call->arena = arena;
+    call->server = BALANCE_NONE;
+}
+
+void call_start(struct call *call)
+{
+    if (call->caller != NULL) {
+        call->caller->is_bound |= call->is_auth_bound;
+    }
+    acquire(call);
+}
+
+/* ---- the lease's end ---- */
+
+static void end_lease(struct call *call, bool succeeded)
+{
+    upstream_done(client_upstream(call->client, call->backend), call->server, succeeded);
+}
+
+void call_release(struct call *call, bool in_order)
+{
+    struct back *back = call->back;
+
+    replay_drop(&call->replay);
+    if (acquire_cancel(call) || back == NULL) {
+        return;
+    }
+    call->back = NULL;
+    end_lease(call, in_order);
+    back->ops->release(back, in_order && call->is_whole ? BACK_END_IN_ORDER
+                             : call_is_held_back(call)  ? BACK_END_HELD_BACK
+                                                        : BACK_END_BROKEN);
+}
+
+/* What the trouble says may go with the connection. */
+static void fail(struct call *call, enum retry_stage stage, unsigned status,
+                 const struct trouble *trouble)
+{
+    const char *detail =
+        trouble->detail != NULL ? arena_cstr(call->arena, span_from_cstr(trouble->detail)) : NULL;
+
+    call->ops->failed(call,
+                      &(struct call_failure){.status = status,
+                                             .stage = stage,
+                                             .trouble = {trouble->reason, detail, trouble->mend}});
+}
+
+static unsigned status_of(enum dial_result result)
+{
+    switch (result) {
+    case DIAL_TIMEOUT:
+        return 504;
+    case DIAL_NO_SERVER:
+        return 503;
+    case DIAL_OK:
+    case DIAL_REFUSED:
+    case DIAL_TLS:
+        break;
+    }
+    return 502;
+}
+
+void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble)
+{
+    fail(call, RETRY_NOT_SENT, status_of(result), trouble);
+}
+
+void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
+{
+    end_lease(call, false);
+    if (!acquire_next(call)) {
+        call_no_connection(call, result, trouble);
+    }
+}
+
+void call_unfit(struct call *call, unsigned status, const struct trouble *trouble)
+{
+    end_lease(call, true);
+    fail(call, RETRY_NOT_SENT, status, trouble);
+}
+
+/* ---- the request ---- */
+
+/* The head, and what has come of the body already: a request that is sent again, or one whose end
+ * came while there was no connection yet. */
+static void send_request(struct call *call)
+{
+    struct back *back = call->back;
+    struct span body = strbuf_span(&call->replay.body);
+    const struct http_fields *trailers =
+        call->replay.trailers.count != 0 ? &call->replay.trailers : NULL;
+
+    back->ops->send_head(back, call, call->is_whole && body.len == 0 && trailers == NULL);
+    if (body.len != 0) {
+        back->ops->send_body(back, body);
+        conn_flush_all(call->client->core->loop); /* more may be added, elsewhere */
+    }
+    if (call->is_whole && call->request->framing != HTTP_FRAMING_NONE) {
+        back->ops->send_end(back, trailers);
+    }
+}
+
+void call_attach(struct call *call, struct back *back)
+{
+    call->connected_us = loop_now_us(call->client->core->loop);
+    call->back = back;
+    call->ops->connected(call);
+    send_request(call);
+    if (call->back != NULL && !call->is_whole) {
+        call->ops->writable(call);
+    }
+}
+
+bool call_takes_body(const struct call *call)
+{
+    return call->back != NULL && call->back->ops->takes_body(call->back);
+}
+
+void call_send_body(struct call *call, struct span bytes)
+{
+    if (call->back == NULL) {
+        return;
+    }
+    call->body_bytes += bytes.len;
+    replay_add(&call->replay, bytes);
+    call->back->ops->send_body(call->back, bytes);
+}
+
+void call_send_end(struct call *call, const struct http_fields *trailers)
+{
+    if (trailers != NULL) {
+        call->replay.trailers = *trailers;
+    }
+    call->is_whole = true;
+    if (call->back != NULL) {
+        call->back->ops->send_end(call->back, trailers);
+    }
+}
+
+struct conn *call_raw(const struct call *call)
+{
+    return call->back != NULL ? call->back->ops->raw(call->back) : NULL;
+}
+
+void call_moved(struct call *call, uint64_t bytes)
+{
+    call->body_bytes += bytes;
+    replay_drop(&call->replay); /* they were never in our memory */
+}
+
+bool call_is_held_back(const struct call *call)
+{
+    return call->request->expects_continue && !call->was_continued && call->body_bytes == 0;
+}
+
+bool call_is_sent(const struct call *call)
+{
+    return call->back->ops->is_sent(call->back);
+}
+
+bool call_is_listening(const struct call *call)
+{
+    return call->back->ops->is_listening(call->back);
+}
+
+void call_taken(struct call *call)
+{
+    if (!http_method_is_idempotent(call->request->method, call->request->method_name)) {
+        replay_drop(&call->replay);
+    }
+}
+
+/* ---- the response ---- */
+
+void call_resume(struct call *call)
+{
+    if (call->back != NULL) {
+        call->back->ops->resume(call->back);
+    }
+}
+
+bool call_has_more(const struct call *call)
+{
+    return call->back != NULL && call->back->ops->has_more(call->back);
+}
+
+struct conn *call_take_over(struct call *call, struct span *rest)
+{
+    return call->back->ops->take_over(call->back, rest);
+}
+
+void call_go_raw(struct call *call)
+{
+    call->is_raw = true;
+    call->is_whole = false; /* from here on the owner may send as it likes */
+    call->back->ops->go_raw(call->back);
+}
+
+void call_interim(struct call *call)
+{
+    call->was_continued |= call->response->status == 100;
+    call->ops->interim(call);
+}
+
+void call_head(struct call *call)
+{
+    replay_drop(&call->replay);
+    call->has_started = true;
+    call->ops->head(call);
+}
+
+void call_end(struct call *call, struct http_fields *trailers)
+{
+    call->is_answered = true;
+    call->ops->end(call, trailers);
+}
+
+/* ---- again ---- */
+
+static struct retry_state retry_state_of(const struct call *call)
+{
+    return (struct retry_state){
+        .has_started = call->has_started,
+        .has_body_in_hand = call->body_bytes == 0 || !call->replay.is_off,
+        .is_idempotent =
+            http_method_is_idempotent(call->request->method, call->request->method_name),
+        .losses = call->losses,
+        .refusals = call->refusals,
+    };
+}
+
+bool call_may_repeat(const struct call *call)
+{
+    const struct retry_facts lost = {.stage = RETRY_SENT, .was_pooled = true};
+    struct retry_state state = retry_state_of(call);
+
+    /* A body that will not fit, or that goes straight from socket to socket. */
+    if (call->replay.is_off && call->request->framing != HTTP_FRAMING_NONE) {
+        state.has_body_in_hand = false;
+    }
+    return retry_decide(&retry_policy, &state, &lost) != RETRY_NO;
+}
+
+/* Where to: what was tried counts for as long as another server is left. */
+static bool may_send_again(struct call *call, const struct retry_facts *facts)
+{
+    struct retry_state state = retry_state_of(call);
+    enum retry_answer answer = retry_decide(&retry_policy, &state, facts);
+
+    if (answer == RETRY_NO) {
+        return false;
+    }
+    call->wants_new = answer != RETRY_ANYWHERE;
+    call->losses += facts->stage == RETRY_SENT;
+    call->refusals += facts->stage != RETRY_SENT;
+    if (answer == RETRY_ON_NEW_CONNECTION || call->tried.count >= call->backend->server_count) {
+        memset(&call->tried, 0, sizeof(call->tried));
+    }
+    return true;
+}
+
+void call_failed(struct call *call, const struct retry_facts *facts, unsigned status,
+                 const struct trouble *trouble)
+{
+    bool is_served = call->is_answered && !call->is_raw;
+
+    end_lease(call, is_served);
+    call->back = NULL;
+    if (!is_served && may_send_again(call, facts)) {
+        acquire(call);
+        return;
+    }
+    fail(call, facts->stage, status, trouble);
+}

@@ -1,0 +1,166 @@
+/* A call: one request to a server of a backend and its response, whoever asks. Finds a connection
+ * (acquire.h), keeps what may have to be sent again (replay.h), and sends the request again where
+ * that is right (edge/retry.h).
+ *
+ *   call_start --> a connection is sought --> the request goes out --> head, body, end
+ *                        ^                          |
+ *                        `---- again (retry) -------+--> failed
+ *
+ * Embedded in its owner, who hears of it through call_ops and ends it with call_release, also from
+ * inside an event, or is told `failed`: the call is over then, and holds nothing. After `end` it
+ * may go on for as long as the request does (call_is_listening).
+ *
+ * A piece of a body is taken at once, so what a slow side costs is bounded by one receive buffer:
+ * the owner asks call_takes_body before it brings some, and is asked poll_response. */
+#ifndef TIDEGATE_GATEWAY_CALL_H
+#define TIDEGATE_GATEWAY_CALL_H
+
+#include "base/trouble.h"
+#include "edge/retry.h"
+#include "gateway/client.h"
+#include "gateway/dial.h"
+#include "gateway/replay.h"
+#include "http/message.h"
+
+struct back;
+struct back_h1;
+struct back_h2_conn;
+struct call;
+
+struct call_failure {
+    unsigned status;        /* for whoever must answer in the server's place */
+    enum retry_stage stage; /* how far the request had come */
+    struct trouble trouble; /* static, or in the call's arena */
+};
+
+/* To the owner. What can end the call says so. */
+struct call_ops {
+    /* 1xx but not 101; call->response is filled, memory from call->arena. */
+    void (*interim)(struct call *call);
+    /* The final head, or 101; response->framing says what follows. */
+    void (*head)(struct call *call);
+    void (*body)(struct call *call, struct span bytes);
+    /* So much of the body has gone to `sink` by splice. */
+    void (*moved)(struct call *call, uint64_t bytes);
+    /* The response is whole. What is left of the request may follow. trailers NULL: none. */
+    void (*end)(struct call *call, struct http_fields *trailers);
+    /* The last event. Behind `end`: the server takes no more of the request. */
+    void (*failed)(struct call *call, const struct call_failure *failure);
+    /* More of the request can be taken, or all of it is on its way (call_is_sent). */
+    void (*writable)(struct call *call);
+    /* A connection is there, for the first time or again. */
+    void (*connected)(struct call *call);
+    /* Whether more of the response would be taken now. When that becomes true: call_resume. */
+    bool (*poll_response)(struct call *call);
+    /* While it is: how many bytes of it would not wait for long. */
+    size_t (*room)(struct call *call);
+    /* The connection to which the response's body may go by splice; NULL: none. */
+    struct conn *(*sink)(struct call *call);
+    /* That one is broken. */
+    void (*sink_failed)(struct call *call);
+    /* Who the client is, for a PROXY header. */
+    void (*describe_client)(struct call *call, struct dial_client *client);
+};
+
+struct call {
+    const struct call_ops *ops;
+    struct client *client;
+    struct caller *caller; /* NULL: no client connection is behind it */
+    /* What is asked, set before call_start; lives as long as the call. */
+    struct arena *arena;
+    const struct http_request *request;
+    struct http_response *response;
+    const struct backend *backend;
+    struct span path;   /* as the server gets it */
+    bool is_auth_bound; /* its credentials are for the connection (http/connection_auth.h) */
+    bool asks_connect;  /* its Upgrade goes out as extended CONNECT */
+    bool is_whole;      /* the request's last byte has come */
+    struct replay replay;
+    /* What became of it. */
+    size_t server;       /* the last one tried, for the log; BALANCE_NONE: none */
+    uint32_t h2_code;    /* of the reset that a server gave it last; 0: none */
+    uint64_t body_bytes; /* of the request, so far */
+    uint64_t connect_began_us;
+    uint64_t connected_us; /* 0: never */
+    bool was_continued;    /* a 100 (Continue) has come */
+    bool has_started;      /* the response's head has come */
+    bool is_answered;      /* the response is whole */
+    bool is_raw;           /* after an upgrade: bytes of another protocol, as bodies */
+    /* Its own. */
+    bool wants_new; /* sent again because of a connection: one that was at rest will not do */
+    bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
+    unsigned losses;
+    unsigned refusals;
+    struct back *back;            /* leased; NULL: none */
+    struct dial *dial;            /* while connecting */
+    struct back_h1 *connecting;   /* to be `back` once the dial is done */
+    struct back_h2_conn *awaited; /* a connection in the making that others may share */
+    struct list awaiting;         /* in its list of those */
+    struct upstream_tried tried;
+};
+
+/* All of it was zero before. */
+void call_init(struct call *call, const struct call_ops *ops, struct client *client,
+               struct caller *caller, struct arena *arena);
+/* May fail the call at once. */
+void call_start(struct call *call);
+/* Ends it, however far it is. in_order: the response came to its end; the connection may be used
+ * again if the request did, too. May be called twice. */
+void call_release(struct call *call, bool in_order);
+
+/* ---- the request ---- */
+/* Whether a server has it, or gets it now. */
+static inline bool call_is_open(const struct call *call)
+{
+    return call->back != NULL;
+}
+/* Whether body bytes would go out now; when that becomes true again: `writable`. */
+bool call_takes_body(const struct call *call);
+/* By reference, valid during the call's event only. */
+void call_send_body(struct call *call, struct span bytes);
+void call_send_end(struct call *call, const struct http_fields *trailers);
+/* The connection to which the body may go by splice, NULL: none; what is moved there is told. */
+struct conn *call_raw(const struct call *call);
+void call_moved(struct call *call, uint64_t bytes);
+/* Whether the owner asked if it may send the body, and may yet leave it out. */
+bool call_is_held_back(const struct call *call);
+/* Whether the request, to its end, is on its way to the server, so that the call may end. */
+bool call_is_sent(const struct call *call);
+/* The response being whole: whether the server may still take what is left of the request. */
+bool call_is_listening(const struct call *call);
+
+/* ---- the response ---- */
+/* The owner takes more of it. */
+void call_resume(struct call *call);
+/* Whether more of it is here already, and only waits for its turn. */
+bool call_has_more(const struct call *call);
+/* After 101: the connection, for a tunnel; *rest: bytes behind the head, valid until the next
+ * read. */
+struct conn *call_take_over(struct call *call, struct span *rest);
+/* After an upgrade, where a side has no connection to give away: from here on bodies carry the
+ * other protocol's bytes. */
+void call_go_raw(struct call *call);
+
+/* ---- for the backs ---- */
+/* A connection to call->server is there, for the lease that is held. */
+void call_attach(struct call *call, struct back *back);
+/* No server is left to be asked for one; no lease is held. */
+void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble);
+/* There is none, so the lease ends: another server, or the end. */
+void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble);
+/* This server will not take such a request, as it has said before; the lease ends. */
+void call_unfit(struct call *call, unsigned status, const struct trouble *trouble);
+void call_interim(struct call *call);
+void call_head(struct call *call);
+void call_end(struct call *call, struct http_fields *trailers);
+/* The back failed, and is gone already. */
+void call_failed(struct call *call, const struct retry_facts *facts, unsigned status,
+                 const struct trouble *trouble);
+/* The server has shown that it takes the body: it is at work on the request. */
+void call_taken(struct call *call);
+/* Whether it would be sent again if its connection were lost now. */
+bool call_may_repeat(const struct call *call);
+/* For a back that ends between its whole response and the request's end. */
+extern const struct trouble call_unread;
+
+#endif

@@ -1,0 +1,60 @@
+#include "gateway/client.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "gateway/back_h1.h"
+#include "gateway/back_h2.h"
+
+void client_init(struct client *client, const struct backend *backends, size_t count)
+{
+    list_init(&client->h1_backs);
+    list_init(&client->h2_backs);
+    client->upstreams = xcalloc(count, sizeof(*client->upstreams));
+    for (size_t i = 0; i < count; i++) {
+        upstream_init(&client->upstreams[i], &backends[i]);
+    }
+}
+
+void client_close_all(struct client *client)
+{
+    back_h2_close_all(client);
+    back_h1_close_all(client);
+}
+
+void client_free(struct client *client, size_t backend_count)
+{
+    for (size_t i = 0; i < backend_count; i++) {
+        upstream_free(&client->upstreams[i]);
+    }
+    free(client->upstreams);
+}
+
+void client_tell_bound(const struct backend *backend)
+{
+    struct backend *told = (struct backend *)(uintptr_t)backend;
+
+    if (!atomic_load_explicit(&told->is_bound_told, memory_order_relaxed) &&
+        !atomic_exchange(&told->is_bound_told, true)) {
+        log_info("backend %s: NTLM or Negotiate authenticates connections instead of requests: a "
+                 "connection on which it is spoken is kept for that one client",
+                 backend->name);
+    }
+}
+
+void caller_init(struct caller *caller)
+{
+    *caller = (struct caller){0};
+    list_init(&caller->bound);
+}
+
+void caller_end(struct caller *caller)
+{
+    caller->is_gone = true;
+    LIST_FOR_EACH(node, &caller->bound)
+    {
+        struct caller_bound *bound = LIST_ENTRY(node, struct caller_bound, node);
+        list_remove(node);
+        bound->end(bound);
+    }
+}

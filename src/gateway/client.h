@@ -1,0 +1,79 @@
+/* What the side of the servers has for each worker: its connections and its view of the backends.
+ * Embedded in the worker; one thread only.
+ *
+ * What a client connection has to do with them is a struct caller, embedded in its session. */
+#ifndef TIDEGATE_GATEWAY_CLIENT_H
+#define TIDEGATE_GATEWAY_CLIENT_H
+
+#include "base/list.h"
+#include "core/core.h"
+#include "http/h1_parse.h"
+#include "http/h2_fields.h"
+#include "upstream/upstream.h"
+
+/* A server, or a connection to one, has failed. Texts are valid during the call. */
+struct server_failure {
+    const char *who; /* refused: "gateway", "backend" or "network" */
+    const char *reason;
+    const char *detail;
+    const char *mend;
+    const struct backend *backend;
+    size_t server;
+};
+
+struct client_settings {
+    struct h1_limits h1; /* of a response's head */
+    struct h2_limits h2;
+    size_t request_head; /* bytes that a client's may have */
+    uint64_t response_window;
+    uint64_t response_windows;
+    uint64_t held;
+    uint64_t send_ms;
+};
+
+struct client {
+    struct core *core;
+    struct client_settings settings;
+    struct upstream *upstreams; /* by backend->index */
+    struct list h1_backs;       /* struct back_h1, parked ones too */
+    struct list h2_backs;       /* struct back_h2_conn */
+    bool is_draining;           /* nothing is kept for later */
+    void (*on_server_failure)(const struct server_failure *failure);
+};
+
+/* core, settings and on_server_failure are set; the backends outlive it. */
+void client_init(struct client *client, const struct backend *backends, size_t count);
+/* No call is left: closes what rests. */
+void client_close_all(struct client *client);
+/* After that, and a turn of the loop. */
+void client_free(struct client *client, size_t backend_count);
+
+static inline struct upstream *client_upstream(struct client *client, const struct backend *backend)
+{
+    return &client->upstreams[backend->index];
+}
+
+/* Says once in the log that connections to this backend are kept for single clients. */
+void client_tell_bound(const struct backend *backend);
+
+/* ---- client connections ---- */
+
+/* Something that belongs to one client connection and ends with it: embedded in a connection to a
+ * server on which that client, and nobody else, is authenticated. */
+struct caller_bound {
+    struct list node; /* in caller->bound */
+    void (*end)(struct caller_bound *bound);
+};
+
+struct caller {
+    struct list bound;   /* struct caller_bound, newest first */
+    uint64_t h2_windows; /* what servers may send for it above the first windows of streams */
+    bool is_bound; /* its requests were authenticated by connection: see http/connection_auth.h */
+    bool is_gone;
+};
+
+void caller_init(struct caller *caller);
+/* Ends all that is bound to it. */
+void caller_end(struct caller *caller);
+
+#endif
