@@ -4,24 +4,35 @@
 
 #include "gateway/back_h1.h"
 #include "gateway/back_h2.h"
+#include "tls/tls_conn.h"
+
+/* A connection in the making to one server, whose protocol is known once it is there (ALPN), and
+ * those that wait for it. */
+struct attempt {
+    struct client *client;
+    struct back_h2_use use;
+    struct list node; /* in its upstream_server's dials */
+    struct call_line waiting;
+    struct dial dial;
+    struct upstream_tried tried; /* all bits set: this dial is for one server */
+    struct deferred freeing;
+};
+
+/* ---- a connection for one call ---- */
 
 static void on_dialed(struct dial *dial, enum dial_result result)
 {
     struct call *call = dial->owner;
-    struct back_h1 *back = call->connecting;
 
-    call->connecting = NULL;
     call->dial = NULL;
     if (result == DIAL_OK) {
         call->server = dial->server;
-        free(dial);
-        back_h1_connected(back, call->server);
-        call_attach(call, back_h1_base(back));
-        return;
+        call_attach(call, back_h1_base(back_h1_create(call->client, dial->upstream, dial->server,
+                                                      dial_take(dial))));
+    } else {
+        call_no_connection(call, result, &dial->trouble);
     }
-    call_no_connection(call, result, &dial->trouble);
     free(dial);
-    back_h1_destroy(back);
 }
 
 static void dial_h1(struct call *call, size_t server)
@@ -31,11 +42,150 @@ static void dial_h1(struct call *call, size_t server)
     if (call->backend->proxy_protocol != BACKEND_PROXY_OFF) {
         call->ops->describe_client(call, &who);
     }
-    call->connecting = back_h1_create(call->client, call->backend);
     call->dial = xcalloc(1, sizeof(*call->dial));
-    dial_start(call->dial, call->client, &who, call->backend, back_h1_conn(call->connecting),
-               &call->tried, server, call, on_dialed);
+    dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1, &call->tried, server,
+               call, on_dialed);
 }
+
+/* ---- one that several may wait for ---- */
+
+static void on_free(struct deferred *deferred)
+{
+    free(CONTAINER_OF(deferred, struct attempt, freeing));
+}
+
+static struct upstream_server *server_of(const struct attempt *attempt)
+{
+    return &attempt->use.upstream->servers[attempt->use.server];
+}
+
+/* It is over; nobody joins it any more. */
+static void attempt_end(struct attempt *attempt)
+{
+    list_remove(&attempt->node);
+    attempt->waiting.on_empty = NULL;
+    loop_defer(attempt->client->core->loop, &attempt->freeing);
+}
+
+static void on_nobody_waits(struct call_line *line)
+{
+    struct attempt *attempt = CONTAINER_OF(line, struct attempt, waiting);
+
+    dial_cancel(&attempt->dial);
+    attempt_end(attempt);
+}
+
+/* The connection is the first one's; the others find their own, now that it is known what the
+ * server speaks. */
+static void start_h1(struct attempt *attempt)
+{
+    struct conn *conn = dial_take(&attempt->dial);
+    struct call *call = call_line_pop(&attempt->waiting);
+
+    server_of(attempt)->speaks_h1 = true;
+    call_attach(call, back_h1_base(back_h1_create(attempt->client, attempt->use.upstream,
+                                                  attempt->use.server, conn)));
+    while ((call = call_line_pop(&attempt->waiting)) != NULL) {
+        acquire_shared(call);
+    }
+}
+
+static void start_h2(struct attempt *attempt)
+{
+    server_of(attempt)->speaks_h1 = false;
+    back_h2_start(attempt->client, &attempt->use, dial_take(&attempt->dial), &attempt->waiting);
+}
+
+static void refuse_h1(struct attempt *attempt)
+{
+    static const struct trouble no_h2 = {
+        "no_h2", "the server does not speak HTTP/2 inside TLS (ALPN)",
+        "enable HTTP/2 on the server, or say 'protocol: auto' or 'protocol: h1' in the backend"};
+    struct conn *conn = dial_take(&attempt->dial);
+
+    conn_close_in_order(conn);
+    conn_free(conn);
+    upstream_mark_down(attempt->use.upstream, attempt->use.server,
+                       loop_now_us(attempt->client->core->loop));
+    call_line_fail(&attempt->waiting, DIAL_TLS, &no_h2);
+}
+
+static void on_attempt_over(struct dial *dial, enum dial_result result)
+{
+    struct attempt *attempt = dial->owner;
+    enum backend_protocol protocol = dial->upstream->backend->protocol;
+
+    attempt_end(attempt);
+    if (result != DIAL_OK) {
+        call_line_fail(&attempt->waiting, result, &dial->trouble);
+        return;
+    }
+    /* The dial's own lease; each call has another. */
+    upstream_done(attempt->use.upstream, attempt->use.server, true);
+    if (protocol == BACKEND_H2C || span_eq(tls_conn_alpn(dial->conn), SPAN_OF("h2"))) {
+        start_h2(attempt);
+    } else if (protocol == BACKEND_AUTO) {
+        start_h1(attempt);
+    } else {
+        refuse_h1(attempt);
+    }
+}
+
+static void attempt_start(struct call *call, bool is_solo)
+{
+    struct attempt *attempt = xcalloc(1, sizeof(*attempt));
+
+    attempt->client = call->client;
+    attempt->use = (struct back_h2_use){
+        .upstream = client_upstream(call->client, call->backend),
+        .server = call->server,
+        .owner = call->caller != NULL && call->caller->is_bound ? call->caller : NULL,
+        .is_solo = is_solo,
+    };
+    memset(&attempt->tried, 0xff, sizeof(attempt->tried));
+    deferred_init(&attempt->freeing, on_free);
+    list_push_back(&server_of(attempt)->dials, &attempt->node);
+    call_line_init(&attempt->waiting, on_nobody_waits);
+    call_line_add(&attempt->waiting, call);
+    upstream_lease(attempt->use.upstream, attempt->use.server);
+    dial_start(&attempt->dial, call->client, NULL, call->backend, DIAL_OFFER_ANY, &attempt->tried,
+               attempt->use.server, attempt, on_attempt_over);
+}
+
+static bool attempt_join(struct call *call)
+{
+    struct upstream_server *server =
+        &client_upstream(call->client, call->backend)->servers[call->server];
+
+    LIST_FOR_EACH(node, &server->dials)
+    {
+        struct attempt *attempt = LIST_ENTRY(node, struct attempt, node);
+        if (back_h2_may_share(&attempt->use, call) &&
+            attempt->waiting.count < back_h2_waiters_max(server)) {
+            call_line_add(&attempt->waiting, call);
+            return true;
+        }
+    }
+    return false;
+}
+
+void acquire_shared(struct call *call)
+{
+    bool may_be_h1 = call->backend->protocol == BACKEND_AUTO && !call->wants_new;
+    struct back_h1 *parked = may_be_h1 ? back_h1_unpark(call) : NULL;
+    bool is_solo;
+
+    if (parked != NULL) {
+        call_attach(call, back_h1_base(parked));
+        return;
+    }
+    is_solo = back_h2_is_odd(call);
+    if (is_solo || (!back_h2_join(call) && !attempt_join(call))) {
+        attempt_start(call, is_solo);
+    }
+}
+
+/* ---- which ---- */
 
 /* Where the server has the choice: only HTTP/1.1 has Upgrade, and connections that are one client's
  * by their authentication. A server that is known to speak HTTP/2 alone never sees the former. */
@@ -74,23 +224,11 @@ static void acquire_h1(struct call *call, size_t server)
     call_attach(call, back_h1_base(back));
 }
 
-/* HTTP/2, perhaps: a stream on a connection that is there, or that others wait for too. */
-static void acquire_shared(struct call *call, size_t server)
+void acquire(struct call *call)
 {
     static const struct trouble no_server = {
         "no_server", "no server of the backend has a known address",
         "see the messages about names that could not be resolved"};
-
-    if (server == BALANCE_NONE) {
-        call_no_connection(call, DIAL_NO_SERVER, &no_server);
-        return;
-    }
-    call->server = server;
-    back_h2_acquire(call);
-}
-
-void acquire(struct call *call)
-{
     struct back_h1 *back = NULL;
     size_t server;
 
@@ -105,8 +243,11 @@ void acquire(struct call *call)
     server = pick(call);
     if (needs_h1(call)) {
         acquire_h1(call, server);
+    } else if (server != BALANCE_NONE) {
+        call->server = server;
+        acquire_shared(call);
     } else {
-        acquire_shared(call, server);
+        call_no_connection(call, DIAL_NO_SERVER, &no_server);
     }
 }
 
@@ -118,7 +259,7 @@ bool acquire_next(struct call *call)
         return false;
     }
     call->server = next;
-    back_h2_acquire(call);
+    acquire_shared(call);
     return true;
 }
 
@@ -128,12 +269,10 @@ bool acquire_cancel(struct call *call)
         dial_cancel(call->dial);
         free(call->dial);
         call->dial = NULL;
-        back_h1_destroy(call->connecting);
-        call->connecting = NULL;
         return true;
     }
-    if (call->awaited != NULL) {
-        back_h2_forget(call);
+    if (call->line != NULL) {
+        call_line_remove(call);
         upstream_done(client_upstream(call->client, call->backend), call->server, true);
         return true;
     }

@@ -46,26 +46,17 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     list_remove(&back->bound.node);
     back->call = NULL;
     relay_reset(&back->relay, loop);
-    close_conn(&back->conn);
+    close_conn(back->conn);
+    conn_free(back->conn);
     timer_destroy(loop, &back->timer);
     deferred_cancel(&back->again);
     list_remove(&back->node);
     loop_defer(loop, &back->freeing);
 }
 
-/* TLS wants a goodbye from whoever ends its direction (RFC 8446 section 6.1): a server may take an
- * end without one for an attack. */
-static void close_in_order(struct conn *conn)
-{
-    if (!conn_is_plain(conn) && conn_is_open(conn) && !conn->is_reset && !conn_write_failed(conn)) {
-        conn_finish_to_close(conn);
-    }
-    conn_close(conn);
-}
-
 void back_h1_destroy(struct back_h1 *back)
 {
-    close_with(back, close_in_order);
+    close_with(back, conn_close_in_order);
 }
 
 static void on_again(struct deferred *deferred)
@@ -84,28 +75,6 @@ static void on_idle_timer(struct timer *timer)
     }
 }
 
-struct back_h1 *back_h1_create(struct client *client, const struct backend *backend)
-{
-    struct back_h1 *back = xcalloc(1, sizeof(*back));
-
-    back->base.ops = &ops;
-    back->client = client;
-    back->upstream = client_upstream(client, backend);
-    back->conn.watch.fd = -1;
-    back->conn.loop = client->core->loop;
-    back_h1_rest_init(back);
-    list_push_back(&client->h1_backs, &back->node);
-    timer_init(&back->timer, on_idle_timer);
-    deferred_init(&back->again, on_again);
-    deferred_init(&back->freeing, on_free);
-    return back;
-}
-
-struct conn *back_h1_conn(struct back_h1 *back)
-{
-    return &back->conn;
-}
-
 void back_h1_close_all(struct client *client)
 {
     LIST_FOR_EACH(node, &client->h1_backs)
@@ -118,7 +87,7 @@ void back_h1_close_all(struct client *client)
 static void end_gently(struct back_h1 *back)
 {
     back->state = BACK_ENDING;
-    conn_finish_to_close(&back->conn);
+    conn_finish_to_close(back->conn);
     timer_set_ms(back->client->core->loop, &back->timer, back->client->settings.send_ms);
 }
 
@@ -139,12 +108,12 @@ static void op_release(struct back *base, enum back_end end)
                      back->upstream->backend->idle_timeout_ms);
         return;
     }
-    if (was_done && reusable && conn_pending(&back->conn) != 0 && !conn_write_failed(&back->conn)) {
+    if (was_done && reusable && conn_pending(back->conn) != 0 && !conn_write_failed(back->conn)) {
         end_gently(back);
         return;
     }
     /* A server that is still sending, or still being sent to, is told at once. */
-    close_with(back, was_done ? close_in_order : conn_abort);
+    close_with(back, was_done ? conn_close_in_order : conn_abort);
 }
 
 /* The connection is of no more use; the call decides what that means for the request. */
@@ -153,7 +122,7 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
 {
     struct call *call = back->call;
     struct trouble trouble = {reason, detail, mend};
-    bool has_left = !conn_write_failed(&back->conn) || back->conn.bytes_out != back->out_at_start;
+    bool has_left = !conn_write_failed(back->conn) || back->conn->bytes_out != back->out_at_start;
     struct retry_facts facts = {
         .stage = back->state != BACK_HEAD || back->has_answered ? RETRY_ANSWERING
                  : has_left                                     ? RETRY_SENT
@@ -173,7 +142,7 @@ static void fail_lost(struct back_h1 *back)
 
     if (back->state == BACK_DONE) {
         fail(back, 502, call_unread.reason, call_unread.detail, call_unread.mend);
-    } else if (tls_trouble_of_server(back->client, &back->conn, back->upstream->backend,
+    } else if (tls_trouble_of_server(back->client, back->conn, back->upstream->backend,
                                      back->server, &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
@@ -386,7 +355,7 @@ static void take_saved(struct back_h1 *back)
     if (back->state == BACK_HEAD && used < len) {
         save(back, span_make(whole + used, len - used));
     }
-    conn_memory_flush(conn_memory(&back->conn)); /* what was queued lies in `whole` */
+    conn_memory_flush(conn_memory(back->conn)); /* what was queued lies in `whole` */
     free(whole);
 }
 
@@ -416,7 +385,7 @@ static void on_end(struct back_h1 *back, enum conn_result result)
     }
     /* What a tunnel carries has an end of its own; the bytes count, as over HTTP/1.1. */
     bool is_truncated =
-        !back->is_raw && !conn_is_plain(&back->conn) && tls_conn_was_truncated(&back->conn);
+        !back->is_raw && !conn_is_plain(back->conn) && tls_conn_was_truncated(back->conn);
     if (back->state == BACK_BODY && back->framing == HTTP_FRAMING_CLOSE && result == CONN_EOF &&
         !is_truncated) {
         back->state = BACK_DONE;
@@ -437,7 +406,7 @@ static bool run_relay(struct back_h1 *back)
     bool is_length = back->framing == HTTP_FRAMING_LENGTH;
 
     if (back->state != BACK_BODY || (!is_length && back->framing != HTTP_FRAMING_CLOSE) ||
-        !conn_is_plain(&back->conn) || (is_length && back->body_left < CONN_RX_BYTES)) {
+        !conn_is_plain(back->conn) || (is_length && back->body_left < CONN_RX_BYTES)) {
         if (back->relay.in_pipe == 0) {
             return false;
         }
@@ -447,7 +416,7 @@ static bool run_relay(struct back_h1 *back)
         return false;
     }
     enum relay_result result =
-        relay_run(&back->relay, &back->conn, to, is_length ? back->body_left : UINT64_MAX, &moved);
+        relay_run(&back->relay, back->conn, to, is_length ? back->body_left : UINT64_MAX, &moved);
     if (is_length) {
         back->body_left -= moved;
     }
@@ -499,7 +468,7 @@ static uint64_t read_limit(const struct back_h1 *back)
 {
     bool is_response = back->state == BACK_HEAD || back->state == BACK_BODY;
 
-    if (!is_response || back->call == NULL || !conn_is_plain(&back->conn)) {
+    if (!is_response || back->call == NULL || !conn_is_plain(back->conn)) {
         return UINT64_MAX;
     }
     return back->call->ops->room(back->call);
@@ -523,14 +492,14 @@ static void pump(struct back_h1 *back)
         if (run_relay(back)) {
             break;
         }
-        if (!conn_can_read(&back->conn)) {
+        if (!conn_can_read(back->conn)) {
             break;
         }
         if (turn == 8) {
             loop_defer(back->client->core->loop, &back->again);
             break;
         }
-        enum conn_result result = conn_read_some(&back->conn, read_limit(back), &bytes);
+        enum conn_result result = conn_read_some(back->conn, read_limit(back), &bytes);
         if (result == CONN_AGAIN) {
             continue;
         }
@@ -558,8 +527,8 @@ static void op_resume(struct back *base)
 static bool is_half_broken(const struct back_h1 *back)
 {
     return back->is_raw && back->state == BACK_DONE && back->call != NULL &&
-           (conn_write_failed(&back->conn) ||
-            (back->conn.is_reset && (!back->call->is_whole || conn_pending(&back->conn) != 0)));
+           (conn_write_failed(back->conn) ||
+            (back->conn->is_reset && (!back->call->is_whole || conn_pending(back->conn) != 0)));
 }
 
 static void on_readable(struct conn *conn)
@@ -606,12 +575,25 @@ static const struct conn_handler handler = {
     .on_writable = on_writable,
 };
 
-void back_h1_connected(struct back_h1 *back, size_t server)
+struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream, size_t server,
+                               struct conn *conn)
 {
+    struct back_h1 *back = xcalloc(1, sizeof(*back));
+
+    back->base.ops = &ops;
+    back->client = client;
+    back->upstream = upstream;
     back->server = server;
     back->state = BACK_IDLE;
-    back->conn.handler = &handler;
-    back->conn.owner = back;
+    back->conn = conn;
+    conn->handler = &handler;
+    conn->owner = back;
+    back_h1_rest_init(back);
+    list_push_back(&client->h1_backs, &back->node);
+    timer_init(&back->timer, on_idle_timer);
+    deferred_init(&back->again, on_again);
+    deferred_init(&back->freeing, on_free);
+    return back;
 }
 
 static struct conn *op_take_over(struct back *base, struct span *rest)
@@ -619,7 +601,7 @@ static struct conn *op_take_over(struct back *base, struct span *rest)
     struct back_h1 *back = back_h1_of(base);
 
     *rest = back->rest;
-    return &back->conn;
+    return back->conn;
 }
 
 static void op_go_raw(struct back *base)
@@ -638,7 +620,7 @@ static bool op_is_listening(const struct back *base)
     struct back_h1 *back = back_h1_of(base);
 
     return back->state == BACK_DONE && back->framing != HTTP_FRAMING_CLOSE &&
-           !back->conn.is_at_eof && !back->conn.is_reset && !conn_write_failed(&back->conn);
+           !back->conn->is_at_eof && !back->conn->is_reset && !conn_write_failed(back->conn);
 }
 
 static bool op_is_sent(const struct back *base)
@@ -648,7 +630,7 @@ static bool op_is_sent(const struct back *base)
 
 static bool op_has_more(const struct back *base)
 {
-    return conn_can_read(&back_h1_of((struct back *)(uintptr_t)base)->conn);
+    return conn_can_read(back_h1_of(base)->conn);
 }
 
 static const struct back_ops ops = {

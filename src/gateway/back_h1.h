@@ -1,8 +1,8 @@
 /* The back over HTTP/1.1: a connection to a server, which carries one request at a time and rests
  * in the worker's pool between them.
  *
- *   CONNECTING --> IDLE --head sent--> HEAD --response head--> BODY --> DONE --release--> IDLE
- * (parked)                                `--101--> TUNNEL --both ends--> ENDING --> CLOSED
+ *   IDLE --head sent--> HEAD --response head--> BODY --> DONE --release--> IDLE (parked)
+ *                         `--101--> TUNNEL --both ends--> ENDING --> CLOSED
  *
  * Any broken response ends the connection: it is never used again. Memory is freed at the end of
  * the loop's turn. */
@@ -13,10 +13,9 @@
 
 struct back_h1;
 
-struct back_h1 *back_h1_create(struct client *client, const struct backend *backend) MUST_CHECK;
-/* For the dial. */
-struct conn *back_h1_conn(struct back_h1 *back);
-void back_h1_connected(struct back_h1 *back, size_t server);
+/* Takes the connection to that server over, which is open. */
+struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream, size_t server,
+                               struct conn *conn) MUST_CHECK;
 /* One that rests, for the call: of those that its caller is authenticated on; with a lease begun on
  * its server, which becomes call->server. NULL: none. */
 struct back_h1 *back_h1_take_bound(struct call *call) MUST_CHECK;

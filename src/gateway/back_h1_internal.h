@@ -8,7 +8,6 @@
 #include "io/relay.h"
 
 enum back_state {
-    BACK_CONNECTING,
     BACK_IDLE,
     BACK_HEAD,
     BACK_BODY,
@@ -20,7 +19,7 @@ enum back_state {
 
 struct back_h1 {
     struct back base;
-    struct conn conn;
+    struct conn *conn;
     struct client *client;
     struct upstream *upstream;
     struct call *call; /* NULL: parked */

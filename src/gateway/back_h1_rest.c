@@ -34,7 +34,7 @@ static bool is_fresh(struct list *node, const void *arg)
     const struct call *call = arg;
     struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
 
-    return conn_is_quiet(&back->conn, !call_may_repeat(call));
+    return conn_is_quiet(back->conn, !call_may_repeat(call));
 }
 
 struct back_h1 *back_h1_unpark(struct call *call)
@@ -56,7 +56,7 @@ struct back_h1 *back_h1_take_bound(struct call *call)
             continue;
         }
         struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
-        if (back->upstream == upstream && conn_is_quiet(&back->conn, !call_may_repeat(call))) {
+        if (back->upstream == upstream && conn_is_quiet(back->conn, !call_may_repeat(call))) {
             list_remove(node);
             upstream_lease(upstream, back->server);
             call->server = back->server;
@@ -97,11 +97,11 @@ static bool may_park(struct back_h1 *back)
         return false;
     }
     facts.we_close =
-        conn_pending(&back->conn) != 0 || conn_write_failed(&back->conn) || back->conn.has_hangup ||
+        conn_pending(back->conn) != 0 || conn_write_failed(back->conn) || back->conn->has_hangup ||
         back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->client->is_draining ||
-        !dial_is_current(back->upstream->backend, &back->conn);
+        !dial_is_current(back->upstream->backend, back->conn);
     facts.has_unread = back->has_leftover || back->saved_len != 0 ||
-                       (!facts.we_close && conn_has_unread(&back->conn));
+                       (!facts.we_close && conn_has_unread(back->conn));
     return reuse_after(&facts) == REUSE_GOES_ON;
 }
 

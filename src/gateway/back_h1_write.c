@@ -63,20 +63,20 @@ void back_h1_write_head(struct back *base, struct call *call, bool is_end)
     back->has_leftover = false;
     back->waits_for_request = false;
     back->has_answered = false;
-    back->out_at_start = back->conn.bytes_out;
+    back->out_at_start = back->conn->bytes_out;
     if (call->is_auth_bound) {
         back_h1_bind(back);
     }
-    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
+    h1_writer_init(&writer, conn_reserve(back->conn, room), room);
     write_head(&writer, back, call);
     CHECK(!writer.is_full);
-    conn_commit(&back->conn, h1_writer_span(&writer).len);
+    conn_commit(back->conn, h1_writer_span(&writer).len);
 }
 
 bool back_h1_takes_body(const struct back *base)
 {
     struct back_h1 *back = back_h1_of(base);
-    struct conn *conn = (struct conn *)(uintptr_t)&back->conn;
+    struct conn *conn = (struct conn *)(uintptr_t)back->conn;
 
     conn_flush(conn);
     return conn_pending(conn) == 0 && !conn->is_splice_blocked;
@@ -87,20 +87,20 @@ void back_h1_write_body(struct back *base, struct span bytes)
     struct back_h1 *back = back_h1_of(base);
 
     if (!back->request_is_chunked) {
-        conn_queue(&back->conn, bytes);
+        conn_queue(back->conn, bytes);
         return;
     }
-    char *line = conn_reserve(&back->conn, H1_CHUNK_LINE_MAX);
-    conn_commit(&back->conn, h1_chunk_line(line, bytes.len));
-    conn_queue(&back->conn, bytes);
-    conn_queue(&back->conn, SPAN_OF("\r\n"));
+    char *line = conn_reserve(back->conn, H1_CHUNK_LINE_MAX);
+    conn_commit(back->conn, h1_chunk_line(line, bytes.len));
+    conn_queue(back->conn, bytes);
+    conn_queue(back->conn, SPAN_OF("\r\n"));
 }
 
 struct conn *back_h1_raw(struct back *base)
 {
     struct back_h1 *back = back_h1_of(base);
 
-    return back->request_is_chunked ? NULL : &back->conn;
+    return back->request_is_chunked ? NULL : back->conn;
 }
 
 void back_h1_write_end(struct back *base, const struct http_fields *trailers)
@@ -110,7 +110,7 @@ void back_h1_write_end(struct back *base, const struct http_fields *trailers)
     struct h1_writer writer;
 
     if (back->is_raw) {
-        conn_finish(&back->conn);
+        conn_finish(back->conn);
         return;
     }
     if (back->waits_for_request) {
@@ -119,12 +119,12 @@ void back_h1_write_end(struct back *base, const struct http_fields *trailers)
     if (!back->request_is_chunked) {
         return;
     }
-    h1_writer_init(&writer, conn_reserve(&back->conn, room), room);
+    h1_writer_init(&writer, conn_reserve(back->conn, room), room);
     h1_write_bytes(&writer, SPAN_OF("0\r\n"));
     if (trailers != NULL) {
         h1_write_fields(&writer, trailers, 0);
     }
     h1_write_end(&writer);
     CHECK(!writer.is_full);
-    conn_commit(&back->conn, h1_writer_span(&writer).len);
+    conn_commit(back->conn, h1_writer_span(&writer).len);
 }

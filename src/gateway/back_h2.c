@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/acquire.h"
 #include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
@@ -22,18 +23,17 @@
 
 static void on_timer(struct timer *timer);
 static void on_again(struct deferred *deferred);
-static void on_dialed(struct dial *dial, enum dial_result result);
 static void flush(struct back_h2_conn *c);
 static void on_caller_end(struct caller_bound *bound);
 
 static struct upstream_server *server_of(const struct back_h2_conn *c)
 {
-    return &c->upstream->servers[c->server];
+    return &c->use.upstream->servers[c->use.server];
 }
 
 static const struct backend *backend_of(const struct back_h2_conn *c)
 {
-    return c->upstream->backend;
+    return c->use.upstream->backend;
 }
 
 /* ---- life ---- */
@@ -46,37 +46,11 @@ static void on_free(struct deferred *deferred)
     free(c);
 }
 
-static struct back_h2_conn *create(struct client *client, const struct backend *backend,
-                                   size_t server)
-{
-    struct back_h2_conn *c = xcalloc(1, sizeof(*c));
-
-    c->client = client;
-    c->upstream = client_upstream(client, backend);
-    c->server = server;
-    c->carrier = back_h1_create(client, backend);
-    c->conn = back_h1_conn(c->carrier);
-    memset(&c->tried, 0xff, sizeof(c->tried));
-    list_init(&c->bound.node);
-    c->bound.end = on_caller_end;
-    list_init(&c->waiters);
-    list_init(&c->streams);
-    list_init(&c->stalled);
-    list_init(&c->due);
-    list_init(&c->throttled);
-    list_push_back(&client->h2_backs, &c->node);
-    list_push_back(&server_of(c)->shared, &c->shared);
-    timer_init(&c->timer, on_timer);
-    deferred_init(&c->again, on_again);
-    deferred_init(&c->freeing, on_free);
-    return c;
-}
-
 static void wake(struct back_h2_conn *c)
 {
     if (c->is_idle) {
         c->is_idle = false;
-        upstream_wake(c->upstream, c->server);
+        upstream_wake(c->use.upstream, c->use.server);
     }
 }
 
@@ -88,34 +62,17 @@ static void close_quietly(struct back_h2_conn *c)
     if (c->state == BACK_H2_CLOSED) {
         return;
     }
-    if (c->state == BACK_H2_DIALING) {
-        dial_cancel(&c->dial);
-    }
     c->state = BACK_H2_CLOSED;
     wake(c);
     list_remove(&c->node);
     list_remove(&c->shared);
     list_remove(&c->bound.node);
-    c->owner = NULL;
-    if (c->carrier != NULL) {
-        back_h1_destroy(c->carrier);
-    }
+    c->use.owner = NULL;
+    conn_close_in_order(c->conn);
+    conn_free(c->conn);
     timer_destroy(loop, &c->timer);
     deferred_cancel(&c->again);
     loop_defer(loop, &c->freeing);
-}
-
-static void refuse_waiters(struct back_h2_conn *c, enum dial_result result,
-                           const struct trouble *trouble)
-{
-    struct list *node;
-
-    while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct call *call = LIST_ENTRY(node, struct call, awaiting);
-        c->waiter_count--;
-        call->awaited = NULL;
-        call_unreachable(call, result, trouble);
-    }
 }
 
 void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend)
@@ -127,7 +84,7 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->client->core->loop));
+        upstream_mark_down(c->use.upstream, c->use.server, loop_now_us(c->client->core->loop));
     }
     close_quietly(c);
     if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */
@@ -137,13 +94,13 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
         back_h2_stream_closed(back, back->is_head_sent ? RETRY_SENT : RETRY_NOT_SENT, &trouble);
     }
-    refuse_waiters(c, DIAL_REFUSED, &trouble);
+    call_line_fail(&c->waiting, DIAL_REFUSED, &trouble);
 }
 
 /* With a GOAWAY; no call is on it. */
 static void say_goodbye(struct back_h2_conn *c)
 {
-    if (c->session != NULL && c->state != BACK_H2_CLOSED) {
+    if (c->state != BACK_H2_CLOSED) {
         (void)nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
         (void)back_h2_session_send(c);
         conn_flush(c->conn);
@@ -173,7 +130,7 @@ static void rest(struct back_h2_conn *c)
     if (c->is_idle || c->is_doubtful) {
         return; /* its timer runs */
     }
-    c->is_idle = upstream_rest(c->upstream, c->server);
+    c->is_idle = upstream_rest(c->use.upstream, c->use.server);
     if (!c->is_idle) {
         say_goodbye(c);
         return;
@@ -292,23 +249,20 @@ static void admit_waiters(struct back_h2_conn *c)
     static const struct trouble no_room = {
         "no_h2_streams", "the server opens connections on which it allows no requests",
         "see the server's limit of concurrent streams"};
-    struct list *node;
+    struct call *call;
 
-    if (c->state != BACK_H2_OPEN || list_is_empty(&c->waiters)) {
+    if (c->state != BACK_H2_OPEN || list_is_empty(&c->waiting.calls)) {
         return;
     }
     if (!has_room(c)) {
-        refuse_waiters(c, DIAL_REFUSED, &no_room);
+        call_line_fail(&c->waiting, DIAL_REFUSED, &no_room);
         return;
     }
-    while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct call *call = LIST_ENTRY(node, struct call, awaiting);
-        c->waiter_count--;
-        call->awaited = NULL;
+    while ((call = call_line_pop(&c->waiting)) != NULL) {
         if (has_room_for(c, call)) {
             open_stream(c, call);
         } else {
-            back_h2_acquire(call);
+            acquire_shared(call);
         }
     }
 }
@@ -317,7 +271,7 @@ static void fail_lost(struct back_h2_conn *c)
 {
     struct tls_trouble lost;
 
-    if (tls_trouble_of_server(c->client, c->conn, backend_of(c), c->server, &lost)) {
+    if (tls_trouble_of_server(c->client, c->conn, backend_of(c), c->use.server, &lost)) {
         back_h2_fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
         back_h2_fail(c, "server_closed", "the server closed the connection",
@@ -331,8 +285,7 @@ static void receive(struct back_h2_conn *c)
         return;
     }
     c->is_pumping = true;
-    for (int turn = 0; c->session != NULL && c->state != BACK_H2_CLOSED && conn_can_read(c->conn);
-         turn++) {
+    for (int turn = 0; c->state != BACK_H2_CLOSED && conn_can_read(c->conn); turn++) {
         struct span bytes;
         if (turn == 8) {
             back_h2_schedule(c);
@@ -359,7 +312,7 @@ static void receive(struct back_h2_conn *c)
 /* Sends, and looks at what that and the frames before it have changed. */
 static void flush(struct back_h2_conn *c)
 {
-    if (c->state == BACK_H2_CLOSED || c->session == NULL) {
+    if (c->state == BACK_H2_CLOSED) {
         return;
     }
     if (!back_h2_session_send(c)) {
@@ -409,117 +362,9 @@ static const struct conn_handler handler = {
     .on_writable = on_writable,
 };
 
-static void start_h2(struct back_h2_conn *c)
-{
-    server_of(c)->speaks_h1 = false;
-    c->state = BACK_H2_PREFACE;
-    c->conn->handler = &handler;
-    c->conn->owner = c;
-    back_h2_session_create(c);
-    timer_set_ms(c->client->core->loop, &c->timer, backend_of(c)->connect_timeout_ms);
-    back_h2_schedule(c);
-}
-
-/* The connection is the first one's; the others find their own, now that it is known what the
- * server speaks. */
-static void hand_on_h1(struct back_h2_conn *c)
-{
-    struct back_h1 *carrier = c->carrier;
-    struct list *node;
-
-    server_of(c)->speaks_h1 = true;
-    back_h1_connected(carrier, c->server);
-    c->carrier = NULL;
-    c->state = BACK_H2_PREFACE; /* the dial is over */
-    close_quietly(c);
-    while ((node = list_pop_front(&c->waiters)) != NULL) {
-        struct call *call = LIST_ENTRY(node, struct call, awaiting);
-        c->waiter_count--;
-        call->awaited = NULL;
-        if (carrier != NULL) {
-            struct back *back = back_h1_base(carrier);
-            carrier = NULL;
-            call_attach(call, back);
-        } else {
-            back_h2_acquire(call);
-        }
-    }
-    if (carrier != NULL) {
-        back_h1_destroy(carrier);
-    }
-}
-
-static void on_dialed(struct dial *dial, enum dial_result result)
-{
-    static const struct trouble no_h2 = {
-        "no_h2", "the server does not speak HTTP/2 inside TLS (ALPN)",
-        "enable HTTP/2 on the server, or say 'protocol: auto' or 'protocol: h1' in the backend"};
-    struct back_h2_conn *c = dial->owner;
-    enum backend_protocol protocol = backend_of(c)->protocol;
-    bool is_h2;
-
-    if (result != DIAL_OK) {
-        struct trouble trouble = dial->trouble;
-        c->state = BACK_H2_PREFACE; /* the dial is over */
-        close_quietly(c);
-        refuse_waiters(c, result, &trouble);
-        return;
-    }
-    upstream_done(c->upstream, c->server, true); /* the dial's own; each call has another */
-    is_h2 = protocol == BACKEND_H2C || span_eq(tls_conn_alpn(c->conn), SPAN_OF("h2"));
-    if (is_h2) {
-        start_h2(c);
-    } else if (protocol == BACKEND_AUTO) {
-        hand_on_h1(c);
-    } else {
-        c->state = BACK_H2_PREFACE;
-        upstream_mark_down(c->upstream, c->server, loop_now_us(c->client->core->loop));
-        close_quietly(c);
-        refuse_waiters(c, DIAL_TLS, &no_h2);
-    }
-}
-
-/* ---- finding one ---- */
-
-static void wait_for(struct back_h2_conn *c, struct call *call)
-{
-    call->awaited = c;
-    list_push_back(&c->waiters, &call->awaiting);
-    c->waiter_count++;
-}
-
-void back_h2_forget(struct call *call)
-{
-    struct back_h2_conn *c = call->awaited;
-
-    call->awaited = NULL;
-    list_remove(&call->awaiting);
-    c->waiter_count--;
-    if (c->waiter_count == 0 && c->state == BACK_H2_DIALING) {
-        close_quietly(c); /* nobody wants it any more */
-    }
-}
-
-static unsigned waiters_max(const struct upstream_server *server)
-{
-    if (server->speaks_h1) {
-        return 1;
-    }
-    return server->shared_streams != 0 ? server->shared_streams : STREAMS_GUESS;
-}
-
-/* A client that authenticates connections has its own, and nobody else's. */
-static bool is_for(const struct back_h2_conn *c, const struct call *call)
-{
-    struct caller *caller = call->caller;
-
-    return !c->is_orphan && c->owner == (caller != NULL && caller->is_bound ? caller : NULL);
-}
-
 static void own(struct back_h2_conn *c, struct caller *caller)
 {
-    c->owner = caller;
-    client_tell_bound(c->upstream->backend);
+    client_tell_bound(backend_of(c));
     list_push_front(&caller->bound, &c->bound.node);
 }
 
@@ -528,18 +373,72 @@ static void on_caller_end(struct caller_bound *bound)
 {
     struct back_h2_conn *c = CONTAINER_OF(bound, struct back_h2_conn, bound);
 
-    c->owner = NULL;
+    c->use.owner = NULL;
     c->is_orphan = true;
     c->is_going_away = true;
     back_h2_schedule(c);
 }
 
-static bool join(struct upstream_server *server, struct call *call)
+void back_h2_start(struct client *client, const struct back_h2_use *use, struct conn *conn,
+                   struct call_line *waiting)
+{
+    struct back_h2_conn *c = xcalloc(1, sizeof(*c));
+
+    c->client = client;
+    c->use = *use;
+    c->conn = conn;
+    conn->handler = &handler;
+    conn->owner = c;
+    list_init(&c->bound.node);
+    c->bound.end = on_caller_end;
+    list_init(&c->streams);
+    list_init(&c->stalled);
+    list_init(&c->due);
+    list_init(&c->throttled);
+    list_push_back(&client->h2_backs, &c->node);
+    list_push_back(&server_of(c)->shared, &c->shared);
+    timer_init(&c->timer, on_timer);
+    deferred_init(&c->again, on_again);
+    deferred_init(&c->freeing, on_free);
+    call_line_init(&c->waiting, NULL);
+    call_line_move(waiting, &c->waiting);
+    if (use->owner != NULL) {
+        own(c, use->owner);
+    }
+    back_h2_session_create(c);
+    timer_set_ms(client->core->loop, &c->timer, backend_of(c)->connect_timeout_ms);
+    back_h2_schedule(c);
+}
+
+/* ---- finding one ---- */
+
+unsigned back_h2_waiters_max(const struct upstream_server *server)
+{
+    if (server->speaks_h1) {
+        return 1;
+    }
+    return server->shared_streams != 0 ? server->shared_streams : STREAMS_GUESS;
+}
+
+bool back_h2_may_share(const struct back_h2_use *use, const struct call *call)
+{
+    struct caller *caller = call->caller;
+
+    /* A client that authenticates connections has its own, and nobody else's. */
+    return !use->is_solo && use->owner == (caller != NULL && caller->is_bound ? caller : NULL);
+}
+
+static bool may_join(const struct back_h2_conn *c, const struct call *call)
+{
+    return !c->is_orphan && back_h2_may_share(&c->use, call);
+}
+
+static bool join_open(struct upstream_server *server, struct call *call)
 {
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if (call->wants_new || c->is_solo || !is_for(c, call)) {
+        if (!may_join(c, call)) {
             continue;
         }
         if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
@@ -549,53 +448,35 @@ static bool join(struct upstream_server *server, struct call *call)
             return true;
         }
     }
+    return false;
+}
+
+bool back_h2_join(struct call *call)
+{
+    struct upstream_server *server =
+        &client_upstream(call->client, call->backend)->servers[call->server];
+
+    if (!call->wants_new && join_open(server, call)) {
+        return true;
+    }
     LIST_FOR_EACH(node, &server->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
-        if ((c->state == BACK_H2_DIALING || c->state == BACK_H2_PREFACE) && !c->is_solo &&
-            is_for(c, call) && c->waiter_count < waiters_max(server)) {
-            wait_for(c, call);
+        if (c->state == BACK_H2_PREFACE && may_join(c, call) &&
+            c->waiting.count < back_h2_waiters_max(server)) {
+            call_line_add(&c->waiting, call);
             return true;
         }
     }
     return false;
 }
 
-/* Whether its head is like none that the server is known to take. */
-static bool is_odd(const struct upstream_server *server, const struct call *call)
+bool back_h2_is_odd(const struct call *call)
 {
+    const struct upstream_server *server =
+        &client_upstream(call->client, call->backend)->servers[call->server];
     struct back_h2_size size = back_h2_stream_size(call);
 
     return (size.head > PLAIN_HEAD_BYTES && size.head > server->head_taken) ||
            (size.field > PLAIN_FIELD_BYTES && size.field > server->field_taken);
-}
-
-void back_h2_acquire(struct call *call)
-{
-    struct upstream *upstream = client_upstream(call->client, call->backend);
-    struct back_h1 *parked =
-        call->backend->protocol == BACKEND_AUTO && !call->wants_new ? back_h1_unpark(call) : NULL;
-    struct back_h2_conn *c;
-    bool is_solo;
-
-    if (parked != NULL) {
-        call_attach(call, back_h1_base(parked));
-        return;
-    }
-    is_solo = is_odd(&upstream->servers[call->server], call);
-    if (!is_solo && join(&upstream->servers[call->server], call)) {
-        return;
-    }
-    c = create(call->client, call->backend, call->server);
-    c->is_solo = is_solo;
-    if (call->caller != NULL && call->caller->is_bound) {
-        own(c, call->caller);
-    }
-    wait_for(c, call);
-    upstream_lease(upstream, c->server);
-    dial_start(&c->dial, c->client, NULL, call->backend, c->conn, &c->tried, c->server, c,
-               on_dialed);
-    if (c->state == BACK_H2_DIALING) {
-        dial_offer_h2(&c->dial);
-    }
 }

@@ -1,24 +1,34 @@
 /* The back over HTTP/2: connections to servers that carry the requests of many clients at once.
  *
- *   DIALING --TLS, ALPN h2--> PREFACE --the server's SETTINGS--> OPEN --idle, GOAWAY, lost-->
- * CLOSED
- *      `--ALPN http/1.1 (protocol: auto)--> a back_h1 for the first that waits
+ *   PREFACE --the server's SETTINGS--> OPEN --idle, GOAWAY, lost--> CLOSED
  *
- * A call that needs a server gets a stream on an open connection with room; else it waits,
- * with others, for one that is being made; else it has one made. A connection belongs to one
- * worker, backend and server. It is closed when it has been idle for the backend's idle_timeout. */
+ * A connection belongs to one worker, backend and server. It is closed when it has been idle for
+ * the backend's idle_timeout. */
 #ifndef TIDEGATE_GATEWAY_BACK_H2_H
 #define TIDEGATE_GATEWAY_BACK_H2_H
 
 #include "gateway/back.h"
 
-struct back_h2_conn;
+/* What a connection is made for. */
+struct back_h2_use {
+    struct upstream *upstream;
+    size_t server;
+    struct caller *owner; /* who is authenticated on it: of that client connection alone; or NULL */
+    bool is_solo;         /* for one request with a head like none that the server has answered */
+};
 
-/* For a backend whose protocol is not h1. A lease on call->server is held. Ends, at once or later,
- * with call_attach, call_unreachable or call_unfit; until then call->awaited may be set. */
-void back_h2_acquire(struct call *call);
-/* The call, which waits (call->awaited), does not any more. */
-void back_h2_forget(struct call *call);
+/* Takes over the connection, which is open, and those that wait for it. */
+void back_h2_start(struct client *client, const struct back_h2_use *use, struct conn *conn,
+                   struct call_line *waiting);
+/* Whether the call, which holds a lease on call->server, has got a stream on a connection that is
+ * there, or waits for one that will say in a moment how many it takes. */
+bool back_h2_join(struct call *call) MUST_CHECK;
+/* Whether others may use what is made so. */
+bool back_h2_may_share(const struct back_h2_use *use, const struct call *call);
+/* How many may wait for one connection to the server. */
+unsigned back_h2_waiters_max(const struct upstream_server *server);
+/* Whether the call's head is like none that the server is known to take. */
+bool back_h2_is_odd(const struct call *call);
 /* No call is left. */
 void back_h2_close_all(struct client *client);
 

@@ -9,10 +9,8 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/strbuf.h"
-#include "gateway/back_h1.h"
 #include "gateway/back_h2.h"
 #include "gateway/byte_queue.h"
-#include "gateway/dial.h"
 #include "http/h2_bdp.h"
 #include "http/h2_response.h"
 
@@ -22,39 +20,31 @@
 /* And as soon as the client has begun to take it. */
 #define BACK_H2_WINDOW_SOON 131072
 
-enum back_h2_state { BACK_H2_DIALING, BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
+enum back_h2_state { BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
 
 struct back_h2_conn {
     struct client *client;
-    struct upstream *upstream;
-    size_t server;
+    struct back_h2_use use;
     enum back_h2_state state;
-    /* Holds the connection, as only ALPN says which kind it becomes. NULL once it was handed on. */
-    struct back_h1 *carrier;
-    struct conn *conn; /* the carrier's */
-    struct dial dial;
-    struct upstream_tried tried; /* all bits set: this dial is for one server */
-    nghttp2_session *session;    /* NULL while dialing */
-    struct list node;            /* in client->h2_backs */
-    struct list shared;          /* in its upstream_server's */
-    struct list waiters;         /* calls, by `awaiting` */
-    unsigned waiter_count;
-    struct list streams;   /* struct back_h2: those that nghttp2 knows, or is about to */
-    struct list stalled;   /* of those: whose request body waits for room */
-    struct list due;       /* whose call ends once nghttp2 has returned */
-    struct list throttled; /* whose body waits for a fair share of the server's window */
-    unsigned uploading;    /* streams whose request is not sent whole */
+    struct conn *conn;
+    nghttp2_session *session;
+    struct list node;         /* in client->h2_backs */
+    struct list shared;       /* in its upstream_server's */
+    struct call_line waiting; /* until the server has said how many streams it takes */
+    struct list streams;      /* struct back_h2: those that nghttp2 knows, or is about to */
+    struct list stalled;      /* of those: whose request body waits for room */
+    struct list due;          /* whose call ends once nghttp2 has returned */
+    struct list throttled;    /* whose body waits for a fair share of the server's window */
+    unsigned uploading;       /* streams whose request is not sent whole */
     struct h2_bdp bdp;
     unsigned stream_count;
-    bool is_going_away;   /* takes no new streams */
-    bool is_idle;         /* counted among those of its server */
-    bool is_doubtful;     /* a PING is out, after a stream on which nothing came */
-    bool was_used;        /* by some stream */
-    bool was_probed;      /* in the present silence */
-    bool is_solo;         /* for one request with a head like none that the server has answered */
-    bool is_greeted;      /* the server's first SETTINGS have come */
-    struct caller *owner; /* who is authenticated on it: of that client connection alone */
-    struct caller_bound bound; /* in its list, then */
+    bool is_going_away;        /* takes no new streams */
+    bool is_idle;              /* counted among those of its server */
+    bool is_doubtful;          /* a PING is out, after a stream on which nothing came */
+    bool was_used;             /* by some stream */
+    bool was_probed;           /* in the present silence */
+    bool is_greeted;           /* the server's first SETTINGS have come */
+    struct caller_bound bound; /* in its owner's list, if it has one */
     bool is_orphan;            /* the owner has gone */
     bool is_pumping;
     bool in_library;       /* nghttp2 is at work, perhaps on the thread's receive buffer */

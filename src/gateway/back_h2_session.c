@@ -67,7 +67,7 @@ static void on_settings(struct back_h2_conn *c)
     uint32_t capacity = back_h2_session_capacity(c);
 
     if (capacity != 0) {
-        c->upstream->servers[c->server].shared_streams = capacity;
+        c->use.upstream->servers[c->use.server].shared_streams = capacity;
     }
     c->is_greeted = true;
     if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */
@@ -123,7 +123,7 @@ static const char *close_reason(uint32_t code)
  * over HTTP/1.1, where it may be asked so. */
 static enum retry_stage stage_of(const struct back_h2 *back, uint32_t code)
 {
-    bool is_auto = back->c->upstream->backend->protocol == BACKEND_AUTO;
+    bool is_auto = back->c->use.upstream->backend->protocol == BACKEND_AUTO;
 
     return code == NGHTTP2_REFUSED_STREAM || (code == NGHTTP2_HTTP_1_1_REQUIRED && is_auto)
                ? RETRY_DECLINED

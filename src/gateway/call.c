@@ -99,6 +99,66 @@ void call_unfit(struct call *call, unsigned status, const struct trouble *troubl
     fail(call, RETRY_NOT_SENT, status, trouble);
 }
 
+/* ---- lines ---- */
+
+void call_line_init(struct call_line *line, void (*on_empty)(struct call_line *line))
+{
+    list_init(&line->calls);
+    line->count = 0;
+    line->on_empty = on_empty;
+}
+
+void call_line_add(struct call_line *line, struct call *call)
+{
+    call->line = line;
+    list_push_back(&line->calls, &call->waiting);
+    line->count++;
+}
+
+struct call *call_line_pop(struct call_line *line)
+{
+    struct list *node = list_pop_front(&line->calls);
+    struct call *call;
+
+    if (node == NULL) {
+        return NULL;
+    }
+    call = LIST_ENTRY(node, struct call, waiting);
+    call->line = NULL;
+    line->count--;
+    return call;
+}
+
+void call_line_remove(struct call *call)
+{
+    struct call_line *line = call->line;
+
+    call->line = NULL;
+    list_remove(&call->waiting);
+    line->count--;
+    if (line->count == 0 && line->on_empty != NULL) {
+        line->on_empty(line);
+    }
+}
+
+void call_line_move(struct call_line *from, struct call_line *to)
+{
+    struct call *call;
+
+    while ((call = call_line_pop(from)) != NULL) {
+        call_line_add(to, call);
+    }
+}
+
+void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble)
+{
+    struct call *call;
+
+    while ((call = call_line_pop(line)) != NULL) {
+        call_unreachable(call, result, trouble);
+    }
+}
+
 /* ---- the request ---- */
 
 /* The head, and what has come of the body already: a request that is sent again, or one whose end

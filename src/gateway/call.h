@@ -23,8 +23,6 @@
 #include "http/message.h"
 
 struct back;
-struct back_h1;
-struct back_h2_conn;
 struct call;
 
 struct call_failure {
@@ -91,13 +89,31 @@ struct call {
     bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
     unsigned losses;
     unsigned refusals;
-    struct back *back;            /* leased; NULL: none */
-    struct dial *dial;            /* while connecting */
-    struct back_h1 *connecting;   /* to be `back` once the dial is done */
-    struct back_h2_conn *awaited; /* a connection in the making that others may share */
-    struct list awaiting;         /* in its list of those */
+    struct back *back;      /* leased; NULL: none */
+    struct dial *dial;      /* of its own, while connecting */
+    struct call_line *line; /* waits in it for a connection, perhaps with others */
+    struct list waiting;    /* in line->calls */
     struct upstream_tried tried;
 };
+
+/* Those that wait for one connection. */
+struct call_line {
+    struct list calls;
+    unsigned count;
+    /* Nobody waits any more; NULL: it does not matter. */
+    void (*on_empty)(struct call_line *line);
+};
+
+void call_line_init(struct call_line *line, void (*on_empty)(struct call_line *line));
+void call_line_add(struct call_line *line, struct call *call);
+/* The first one, which does not wait any more; NULL: none is left. */
+struct call *call_line_pop(struct call_line *line);
+/* It does not wait any more. */
+void call_line_remove(struct call *call);
+/* All of them, in order, behind those that are there. */
+void call_line_move(struct call_line *from, struct call_line *to);
+/* There is no connection for any of them: call_unreachable. */
+void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble);
 
 /* All of it was zero before. */
 void call_init(struct call *call, const struct call_ops *ops, struct client *client,

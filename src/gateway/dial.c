@@ -12,10 +12,28 @@
 
 static void try_next(struct dial *dial);
 
+static void drop_conn(struct dial *dial)
+{
+    conn_close(dial->conn);
+    conn_free(dial->conn);
+    dial->conn = NULL;
+}
+
+struct conn *dial_take(struct dial *dial)
+{
+    struct conn *conn = dial->conn;
+
+    dial->conn = NULL;
+    return conn;
+}
+
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
+    if (result != DIAL_OK) {
+        drop_conn(dial);
+    }
     dial->on_done(dial, result);
 }
 
@@ -221,14 +239,14 @@ static void try_next(struct dial *dial)
 }
 
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, struct conn *conn, struct upstream_tried *tried,
+                const struct backend *backend, enum dial_offer offer, struct upstream_tried *tried,
                 size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result))
 {
     *dial = (struct dial){
         .client = client,
         .upstream = client_upstream(client, backend),
-        .conn = conn,
-        .tls = backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
+        .conn = conn_create(client->core->loop),
+        .tls = offer == DIAL_OFFER_H1 && backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .server = server,
         .started_us = loop_now_us(client->core->loop),
@@ -240,11 +258,6 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
     }
     timer_init(&dial->timer, on_timer);
     try_next(dial);
-}
-
-void dial_offer_h2(struct dial *dial)
-{
-    dial->tls = dial->upstream->backend->tls;
 }
 
 bool dial_is_current(const struct backend *backend, const struct conn *conn)
@@ -260,7 +273,7 @@ void dial_cancel(struct dial *dial)
     }
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
-    conn_close(dial->conn);
+    drop_conn(dial);
     if (dial->server != BALANCE_NONE) {
         upstream_done(dial->upstream, dial->server, true);
         dial->server = BALANCE_NONE;

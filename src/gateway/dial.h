@@ -26,11 +26,14 @@ struct dial_client {
     char sni[PROXY_HEADER_AUTHORITY_MAX + 1]; /* empty: none */
 };
 
+/* ANY: HTTP/2 as well, where the backend says so; tls_conn_alpn tells what the server chose. */
+enum dial_offer { DIAL_OFFER_H1, DIAL_OFFER_ANY };
+
 struct dial {
     struct client *client;
     struct dial_client who;
     struct upstream *upstream;
-    struct conn *conn;       /* the owner's; opened here */
+    struct conn *conn;       /* in the making */
     struct tls_context *tls; /* NULL: plain */
     struct upstream_tried *tried;
     struct timer timer;
@@ -42,20 +45,19 @@ struct dial {
     struct trouble trouble; /* of the last failure; texts are static or in text */
     char text[256];
     void *owner;
-    /* Once; from the loop, or from inside dial_start. DIAL_OK: the connection is open, a lease on
-     * `server` is held, and the owner sets its handler. Otherwise the connection is closed and no
-     * lease is held. */
+    /* Once; from the loop, or from inside dial_start. DIAL_OK: a lease on `server` is held, and the
+     * owner takes the connection (dial_take). Otherwise no lease is held. */
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
 /* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. With
  * `server` not BALANCE_NONE that one is tried first; a lease on it is held already. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, struct conn *conn, struct upstream_tried *tried,
+                const struct backend *backend, enum dial_offer offer, struct upstream_tried *tried,
                 size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result));
-/* After dial_start: the owner speaks HTTP/2 as well, where the backend says so; tls_conn_alpn tells
- * what the server chose. */
-void dial_offer_h2(struct dial *dial);
+/* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
+ * handler. */
+struct conn *dial_take(struct dial *dial) MUST_CHECK;
 /* Whether an open connection to the backend was made with its TLS files as they are now: otherwise
  * it is for what it carries already, and no more. */
 bool dial_is_current(const struct backend *backend, const struct conn *conn);

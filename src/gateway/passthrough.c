@@ -11,7 +11,7 @@ struct passthrough {
     struct upstream *upstream;
     size_t server;     /* BALANCE_NONE: no lease */
     struct dial *dial; /* while connecting */
-    struct conn conn;  /* to the server */
+    struct conn *conn; /* to the server; NULL: not yet */
     struct tunnel tunnel;
     struct upstream_tried *tried;
     uint32_t connect_us;
@@ -49,7 +49,6 @@ static void on_tunnel_end(struct tunnel *tunnel, const char *reason)
 
     p->reason = reason;
     if (reason != NULL) {
-        conn_abort(&p->conn);
         session_abort(p->session); /* a reset of one side is carried across */
         return;
     }
@@ -84,18 +83,19 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         return;
     }
     p->server = dial->server;
+    p->conn = dial_take(dial);
     p->is_connected = true;
     /* The dial is on the stack below us; it is over, and touches nothing after this call. */
     p->dial = NULL;
     free(dial);
     release_dial(p);
-    conn_queue(&p->conn, span_make(session->early, session->early_len));
-    conn_flush(&p->conn);
+    conn_queue(p->conn, span_make(session->early, session->early_len));
+    conn_flush(p->conn);
     free(session->early);
     session->early = NULL;
     session->early_len = 0;
     timer_destroy(session->worker->core.loop, &session->timer);
-    tunnel_start(&p->tunnel, &session->conn, &p->conn);
+    tunnel_start(&p->tunnel, &session->conn, p->conn);
 }
 
 static void keep_bytes(struct session *session, struct span bytes)
@@ -119,7 +119,6 @@ void passthrough_start(struct session *session, const struct backend *backend,
     p->server = BALANCE_NONE;
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
-    conn_init(&p->conn, session->worker->core.loop, &waiting_handler, session);
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     keep_bytes(session, first_bytes);
     session->passthrough = p;
@@ -129,8 +128,21 @@ void passthrough_start(struct session *session, const struct backend *backend,
     if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
         session_describe(session, &who);
     }
-    dial_start(p->dial, &session->worker->client, &who, backend, &p->conn, p->tried, BALANCE_NONE,
-               p, on_dialed);
+    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried,
+               BALANCE_NONE, p, on_dialed);
+}
+
+static void close_conn(struct passthrough *p)
+{
+    if (p->conn == NULL) {
+        return;
+    }
+    if (p->reason != NULL) {
+        conn_abort(p->conn);
+    } else {
+        conn_close(p->conn);
+    }
+    conn_free(p->conn);
 }
 
 void passthrough_destroy(struct passthrough *p)
@@ -143,11 +155,7 @@ void passthrough_destroy(struct passthrough *p)
     if (p->server != BALANCE_NONE) {
         upstream_done(p->upstream, p->server, p->reason == NULL);
     }
-    if (p->reason != NULL) {
-        conn_abort(&p->conn);
-    } else {
-        conn_close(&p->conn);
-    }
+    close_conn(p);
     p->session->passthrough = NULL;
     free(p);
 }

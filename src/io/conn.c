@@ -597,6 +597,33 @@ static void on_events(struct watch *watch, uint32_t events)
 
 /* ---- opening and closing ---- */
 
+struct heap_conn {
+    struct conn conn;
+    struct deferred freeing;
+};
+
+static void on_free(struct deferred *deferred)
+{
+    free(CONTAINER_OF(deferred, struct heap_conn, freeing));
+}
+
+struct conn *conn_create(struct loop *loop)
+{
+    struct heap_conn *heap = xcalloc(1, sizeof(*heap));
+
+    conn_init(&heap->conn, loop, NULL, NULL);
+    deferred_init(&heap->freeing, on_free);
+    return &heap->conn;
+}
+
+void conn_free(struct conn *conn)
+{
+    struct heap_conn *heap = CONTAINER_OF(conn, struct heap_conn, conn);
+
+    CHECK(!conn_is_open(conn));
+    loop_defer(conn->loop, &heap->freeing);
+}
+
 void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler,
                void *owner)
 {
@@ -653,6 +680,14 @@ void conn_close(struct conn *conn)
     watch_forget(conn->loop, &conn->watch);
     drop_pending(conn);
     close(fd);
+}
+
+void conn_close_in_order(struct conn *conn)
+{
+    if (!conn_is_plain(conn) && conn_is_open(conn) && !conn->is_reset && !conn_write_failed(conn)) {
+        conn_finish_to_close(conn);
+    }
+    conn_close(conn);
 }
 
 void conn_abort(struct conn *conn)

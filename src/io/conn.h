@@ -15,7 +15,8 @@
  * A write error is remembered (conn_write_failed) and later output dropped; what the peer sent can
  * still be read.
  *
- * Owned by whoever embeds it. conn_close may be called twice, also from the callbacks. */
+ * Owned by whoever embeds it, or made with conn_create. conn_close may be called twice, also from
+ * the callbacks. */
 #ifndef TIDEGATE_IO_CONN_H
 #define TIDEGATE_IO_CONN_H
 
@@ -108,6 +109,11 @@ struct conn_memory {
 
 void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler,
                void *owner);
+/* One that goes from owner to owner; conn_init follows. */
+struct conn *conn_create(struct loop *loop) MUST_CHECK;
+/* Of such a one, closed: its memory goes at the end of the loop's turn, as it may be on the stack.
+ */
+void conn_free(struct conn *conn);
 /* Takes the socket over. False when it cannot be watched (the fd is closed then). */
 bool conn_open(struct conn *conn, int fd) MUST_CHECK;
 /* Starts to connect; on_connected tells how it ended, also when it fails at once (never from inside
@@ -116,6 +122,9 @@ struct sock_address;
 bool conn_connect(struct conn *conn, const struct sock_address *to, int *error) MUST_CHECK;
 /* Drops what is pending. */
 void conn_close(struct conn *conn);
+/* The same, with the goodbye that TLS wants from whoever ends its direction (RFC 8446 section 6.1):
+ * a peer may take an end without one for an attack. */
+void conn_close_in_order(struct conn *conn);
 /* Closes with a RST, so that the peer learns at once and no TIME_WAIT stays. */
 void conn_abort(struct conn *conn);
 

@@ -13,6 +13,7 @@ void upstream_init(struct upstream *upstream, const struct backend *backend)
     for (size_t i = 0; i < count; i++) {
         upstream->balance[i].weight = backend->servers[i].weight;
         list_init(&upstream->servers[i].idle);
+        list_init(&upstream->servers[i].dials);
         list_init(&upstream->servers[i].shared);
     }
 }
@@ -22,6 +23,7 @@ void upstream_free(struct upstream *upstream)
     CHECK(upstream->leases == 0);
     for (size_t i = 0; i < upstream->backend->server_count; i++) {
         CHECK(list_is_empty(&upstream->servers[i].idle));
+        CHECK(list_is_empty(&upstream->servers[i].dials));
         CHECK(list_is_empty(&upstream->servers[i].shared));
     }
     free(upstream->balance);

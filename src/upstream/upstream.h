@@ -20,6 +20,7 @@ struct upstream {
         struct list idle;    /* newest first */
         unsigned idle_count; /* of both kinds */
         uint64_t down_until_us;
+        struct list dials;       /* being made, for several to share perhaps; the caller's */
         struct list shared;      /* connections that carry many requests at once, oldest first */
         unsigned shared_streams; /* how many the server last said to take on one; 0: not known */
         size_t head_taken;       /* of HTTP/2: the longest request head that it has answered, and */
