@@ -33,6 +33,8 @@ struct back_ops {
     void (*resume)(struct back *back);
     /* Whether more of the response is here already, and only waits for its turn. */
     bool (*has_more)(const struct back *back);
+    /* The response is not one to pass on: `failed` follows, at once or when that may be. */
+    void (*reject)(struct back *back, const struct trouble *trouble);
     /* Ends the lease. */
     void (*release)(struct back *back, enum back_end end);
     /* The connection, where a body of known length may be moved by splice; NULL where not. */

@@ -615,6 +615,11 @@ static void op_go_raw(struct back *base)
     back->request_is_chunked = false;
 }
 
+static void op_reject(struct back *base, const struct trouble *trouble)
+{
+    fail(back_h1_of(base), 502, trouble->reason, trouble->detail, trouble->mend);
+}
+
 static bool op_is_listening(const struct back *base)
 {
     struct back_h1 *back = back_h1_of(base);
@@ -642,6 +647,7 @@ static const struct back_ops ops = {
     .is_sent = op_is_sent,
     .resume = op_resume,
     .has_more = op_has_more,
+    .reject = op_reject,
     .release = op_release,
     .raw = back_h1_raw,
     .take_over = op_take_over,

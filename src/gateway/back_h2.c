@@ -213,7 +213,7 @@ static bool refuse_for(struct back_h2_conn *c, struct call *call)
         "say 'protocol: auto' or 'protocol: h1' in the backend"};
     uint32_t most = back_h2_session_head_max(c);
 
-    if (back_h2_stream_size(call).head > most) {
+    if (back_h2_request_size(call).head > most) {
         struct trouble too_large = {
             "head_too_large_for_server",
             arena_printf(call->arena,
@@ -325,7 +325,7 @@ static void flush(struct back_h2_conn *c)
                      "see the server's log, and whether it speaks HTTP/2 on that port");
         return;
     }
-    back_h2_stream_wake_stalled(c);
+    back_h2_request_wake_stalled(c);
     rest(c);
 }
 
@@ -475,7 +475,7 @@ bool back_h2_is_odd(const struct call *call)
 {
     const struct upstream_server *server =
         &client_upstream(call->client, call->backend)->servers[call->server];
-    struct back_h2_size size = back_h2_stream_size(call);
+    struct back_h2_size size = back_h2_request_size(call);
 
     return (size.head > PLAIN_HEAD_BYTES && size.head > server->head_taken) ||
            (size.field > PLAIN_FIELD_BYTES && size.field > server->field_taken);

@@ -1,7 +1,8 @@
 /* What the files of the HTTP/2 back share:
  *   back_h2.c           connections: found, made, shared, closed
  *   back_h2_session.c   frames to events, by nghttp2
- *   back_h2_stream.c    one request on a stream, as a struct back
+ *   back_h2_stream.c    one request's stream, as a struct back, and its response
+ *   back_h2_request.c   the request on it
  *   back_h2_flow.c      windows: who may send how much, and how much the server may */
 #ifndef TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
 #define TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
@@ -109,6 +110,11 @@ struct back_h2 {
     struct deferred freeing;
 };
 
+static inline struct back_h2 *back_h2_of(const struct back *base)
+{
+    return CONTAINER_OF(base, struct back_h2, base);
+}
+
 /* ---- back_h2.c ---- */
 /* Output, or a check, is due: at the end of the turn. */
 void back_h2_schedule(struct back_h2_conn *c);
@@ -157,7 +163,6 @@ bool back_h2_session_takes_connect(const struct back_h2_conn *c);
 
 /* ---- back_h2_stream.c ---- */
 struct back *back_h2_stream_create(struct back_h2_conn *c);
-struct back_h2_size back_h2_stream_size(const struct call *call);
 /* Its memory goes when both the call and the connection have let go of it. */
 void back_h2_stream_settle(struct back_h2 *back);
 /* nghttp2 or the connection has done with it. `stage` (if nothing came back) and `trouble` are used
@@ -181,12 +186,21 @@ void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span
 void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end);
 void back_h2_stream_on_data(struct back_h2 *back, struct span bytes);
 void back_h2_stream_on_end(struct back_h2 *back);
-/* How much of the request's body waits to be sent. */
-static inline size_t back_h2_stream_waiting(const struct back_h2 *back)
+/* ---- back_h2_request.c ---- */
+struct back_h2_size back_h2_request_size(const struct call *call);
+/* How much of the body waits to be sent. */
+static inline size_t back_h2_request_waiting(const struct back_h2 *back)
 {
     return back->body.len - back->body_at;
 }
-/* Asks the fronts of stalled streams for more, where there is room again. */
-void back_h2_stream_wake_stalled(struct back_h2_conn *c);
+/* There is something to send, or its end. */
+void back_h2_request_wake(struct back_h2 *back);
+/* Asks for more of stalled bodies, where there is room again. */
+void back_h2_request_wake_stalled(struct back_h2_conn *c);
+/* Parts of back_ops; see gateway/back.h. */
+void back_h2_request_head(struct back *base, struct call *call, bool is_end);
+bool back_h2_request_takes_body(const struct back *base);
+void back_h2_request_body(struct back *base, struct span bytes);
+void back_h2_request_end(struct back *base, const struct http_fields *trailers);
 
 #endif

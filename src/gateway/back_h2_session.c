@@ -120,14 +120,11 @@ static const char *close_reason(uint32_t code)
 }
 
 /* Whether the server says that it has not looked at the request (RFC 9113 section 8.7); or wants it
- * over HTTP/1.1, where it may be asked so. */
-static enum retry_stage stage_of(const struct back_h2 *back, uint32_t code)
+ * over HTTP/1.1. */
+static enum retry_stage stage_of(uint32_t code)
 {
-    bool is_auto = back->c->use.upstream->backend->protocol == BACKEND_AUTO;
-
-    return code == NGHTTP2_REFUSED_STREAM || (code == NGHTTP2_HTTP_1_1_REQUIRED && is_auto)
-               ? RETRY_DECLINED
-               : RETRY_ANSWERING;
+    return code == NGHTTP2_REFUSED_STREAM || code == NGHTTP2_HTTP_1_1_REQUIRED ? RETRY_DECLINED
+                                                                               : RETRY_ANSWERING;
 }
 
 /* Also for the streams above a GOAWAY's last: nghttp2 closes them with REFUSED_STREAM (RFC 9113
@@ -142,7 +139,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     (void)user_data;
     if (back != NULL) {
         back->code = code;
-        back_h2_stream_closed(back, stage_of(back, code), &trouble);
+        back_h2_stream_closed(back, stage_of(code), &trouble);
     }
     return 0;
 }
@@ -238,6 +235,7 @@ static bool send_run(struct back_h2_conn *c)
 
 bool back_h2_session_send(struct back_h2_conn *c)
 {
+    CHECK(!c->in_library); /* see call_ops */
     c->in_library = true;
     bool is_alive = send_run(c);
     c->in_library = false;
@@ -249,8 +247,13 @@ bool back_h2_session_send(struct back_h2_conn *c)
 
 bool back_h2_session_receive(struct back_h2_conn *c, struct span bytes)
 {
+    struct loop *loop = c->client->core->loop;
+
+    CHECK(!c->in_library);
     c->in_library = true;
+    conn_hold_bytes(loop, true);
     ssize_t n = nghttp2_session_mem_recv(c->session, (const uint8_t *)bytes.ptr, bytes.len);
+    conn_hold_bytes(loop, false);
     c->in_library = false;
     back_h2_stream_end_due(c);
     return n == (ssize_t)bytes.len;

@@ -1,34 +1,21 @@
-/* One request and its response on a stream of an HTTP/2 connection.
+/* One request's stream of an HTTP/2 connection: its life, and the response.
  *
- * What is held of a stream is bounded: of the request's body BODY_MARK and one receive buffer, of
- * the response what the stream's window allows, which is only opened again for what the front has
- * taken. */
+ * What is held of a response is bounded by the stream's window, which is only opened again for what
+ * the call's owner has taken. */
 #include <stdlib.h>
 
 #include "gateway/back_h2_internal.h"
 #include "gateway/head_limits.h"
-#include "http/secret_field.h"
 
-/* The body of a request that waits for the server: above this the front reads no more. */
-#define BODY_MARK 65536
 /* Given to the front at a time of what was held. */
 #define GIVE_BYTES 65536
 /* Interim (1xx) responses to one request. */
 #define INTERIM_MAX 16
-/* :method, :protocol, :scheme, :authority, :path, te, content-length */
-#define OWN_FIELDS 7
-/* What a field counts besides its bytes (RFC 9113 section 6.5.2). */
-#define FIELD_OVERHEAD 32
 #define SIZE_STEP 1024
 
 static const struct back_ops ops;
 
 static void on_timer(struct timer *timer);
-
-static struct back_h2 *of(const struct back *base)
-{
-    return CONTAINER_OF(base, struct back_h2, base);
-}
 
 /* ---- life ---- */
 
@@ -88,8 +75,6 @@ static void end_call(struct back_h2 *back)
         struct trouble trouble = back->trouble;
         back_h2_flow_leave(back);
         back->call = NULL;
-        call->h2_code = back->code;
-        call->wants_h1 |= back->code == NGHTTP2_HTTP_1_1_REQUIRED;
         call_failed(call, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
     } else if (is_followed(back)) {
@@ -138,6 +123,8 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         back->has_failed = true;
         back->facts.stage = back->has_answered ? RETRY_ANSWERING : stage;
         back->facts.was_pooled = back->was_pooled;
+        back->facts.h2_code = back->code;
+        back->facts.wants_h1 = back->code == NGHTTP2_HTTP_1_1_REQUIRED;
         back->trouble = *trouble;
         if (trouble->detail != NULL) {
             back->trouble.detail =
@@ -181,8 +168,6 @@ void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *d
                                  "the server sends broken HTTP/2: see its log, and its version"});
 }
 
-static void wake_body(struct back_h2 *back);
-
 static void watch_rest(struct back_h2 *back)
 {
     back->sent_at_timer = back->sent;
@@ -208,7 +193,7 @@ static void on_timer(struct timer *timer)
 
 static void op_release(struct back *base, enum back_end end)
 {
-    struct back_h2 *back = of(base);
+    struct back_h2 *back = back_h2_of(base);
     struct back_h2_conn *c = back->c;
 
     back_h2_flow_leave(back);
@@ -219,7 +204,8 @@ static void op_release(struct back *base, enum back_end end)
         if (!back->is_request_sent) {
             watch_rest(back);
         }
-        wake_body(back); /* a tunnel has ended both ways: what waits of it still goes out */
+        back_h2_request_wake(
+            back); /* a tunnel has ended both ways: what waits of it still goes out */
     } else if (c != NULL && !(back->has_ended && back->is_request_sent)) {
         /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
@@ -232,247 +218,19 @@ static void op_release(struct back *base, enum back_end end)
     back_h2_stream_settle(back);
 }
 
-/* ---- the request ---- */
-
-static void add_nv(nghttp2_nv *nva, size_t *count, struct span name, struct span value,
-                   uint8_t flags)
+static void op_reject(struct back *base, const struct trouble *trouble)
 {
-    nva[(*count)++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
-                                   name.len, value.len, flags};
-}
-
-/* Fields that are secret, or new each time, stay out of the compression's memory, which the
- * requests of all clients share (RFC 7541 section 7.1.3). */
-static uint8_t nv_flags(const struct http_field *field)
-{
-    return field->id == FIELD_X_REQUEST_ID || http_field_is_secret(field) ? NGHTTP2_NV_FLAG_NO_INDEX
-                                                                          : NGHTTP2_NV_FLAG_NONE;
-}
-
-/* nghttp2 copies, and writes names in lower case. */
-static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields *fields,
-                       struct span without)
-{
-    static const uint64_t own =
-        UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH | UINT64_C(1) << FIELD_TE;
-
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct http_field *field = &fields->items[i];
-        if (!field->is_hop_by_hop && (own >> field->id & 1) == 0 &&
-            !(field->id == FIELD_OTHER && span_ieq(field->name, without))) {
-            add_nv(nva, count, field->name, field->value, nv_flags(field));
-        }
-    }
-}
-
-static struct span target_of(struct call *call)
-{
-    struct span path = call->path;
-    struct span query = call->request->query;
-
-    if (query.ptr == NULL) {
-        return path;
-    }
-    return span_from_cstr(arena_printf(call->arena, "%.*s?%.*s", SPAN_ARG(path), SPAN_ARG(query)));
-}
-
-static bool asks_connect(const struct call *call)
-{
-    return call->request->is_extended_connect || call->asks_connect;
-}
-
-static size_t write_head(struct call *call, nghttp2_nv *nva)
-{
-    const struct http_request *request = call->request;
-    size_t count = 0;
-
-    if (asks_connect(call)) { /* RFC 8441 section 4 */
-        add_nv(nva, &count, SPAN_OF(":method"), SPAN_OF("CONNECT"), NGHTTP2_NV_FLAG_NONE);
-        add_nv(nva, &count, SPAN_OF(":protocol"), request->upgrade, NGHTTP2_NV_FLAG_NONE);
-    } else {
-        add_nv(nva, &count, SPAN_OF(":method"), request->method_name, NGHTTP2_NV_FLAG_NONE);
-    }
-    /* Of this hop: servers refuse https on connections without TLS, and X-Forwarded-Proto tells
-     * what the client used. */
-    add_nv(nva, &count, SPAN_OF(":scheme"),
-           call->backend->tls != NULL ? SPAN_OF("https") : SPAN_OF("http"), NGHTTP2_NV_FLAG_NONE);
-    add_nv(nva, &count, SPAN_OF(":authority"),
-           request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"),
-           NGHTTP2_NV_FLAG_NONE);
-    add_nv(nva, &count, SPAN_OF(":path"), target_of(call), NGHTTP2_NV_FLAG_NONE);
-    add_fields(nva, &count, &request->fields,
-               asks_connect(call) ? SPAN_OF("Sec-WebSocket-Key") : (struct span){0});
-    if (http_fields_has(&request->fields, FIELD_TE) &&
-        http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"))) {
-        add_nv(nva, &count, SPAN_OF("te"), SPAN_OF("trailers"), NGHTTP2_NV_FLAG_NONE);
-    }
-    if (request->has_content_length && request->framing != HTTP_FRAMING_CHUNKED) {
-        const char *length =
-            arena_printf(call->arena, "%llu", (unsigned long long)request->content_length);
-        add_nv(nva, &count, SPAN_OF("content-length"), span_from_cstr(length),
-               NGHTTP2_NV_FLAG_NONE);
-    }
-    return count;
-}
-
-/* As write_head will send it. */
-struct back_h2_size back_h2_stream_size(const struct call *call)
-{
-    const struct http_request *request = call->request;
-    struct back_h2_size size = {0};
-    size_t path = call->path.len + request->query.len + 1;
-
-    for (size_t i = 0; i < request->fields.count; i++) {
-        const struct http_field *field = &request->fields.items[i];
-        size_t len = field->name.len + field->value.len;
-        if (!field->is_hop_by_hop) {
-            size.head += len + FIELD_OVERHEAD;
-            size.field = len > size.field ? len : size.field;
-        }
-    }
-    size.field = path > size.field ? path : size.field;
-    size.head += path + request->method_name.len + request->authority.len +
-                 sizeof(":method:scheme:authority:pathhttps") + 4 * FIELD_OVERHEAD;
-    return size;
-}
-
-/* nghttp2 asks for a DATA frame's worth. The trailers, if any, go behind the last one. */
-static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t length,
-                         uint32_t *flags, nghttp2_data_source *source, void *user_data)
-{
-    struct back_h2 *back = source->ptr;
-    size_t waiting = back_h2_stream_waiting(back);
-    size_t share = waiting != 0 ? back_h2_flow_share(back) : 0;
-    size_t n = waiting < length ? waiting : length;
-    bool is_owned = back->call != NULL || back->is_raw;
-
-    (void)buf;
-    (void)user_data;
-    n = n < share ? n : share;
-    if (n == 0 && (waiting != 0 || !back->has_request_end || !is_owned)) {
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == waiting && back->has_request_end && is_owned) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (back->call != NULL && back->trailers != NULL && back->trailers->count != 0) {
-            nghttp2_nv *nva =
-                arena_alloc(back->call->arena, (back->trailers->count + 1) * sizeof(*nva));
-            size_t count = 0;
-            add_fields(nva, &count, back->trailers, (struct span){0});
-            if (count != 0 && nghttp2_submit_trailer(session, stream_id, nva, count) == 0) {
-                *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            }
-        }
-    }
-    return (ssize_t)n;
-}
-
-static void op_send_head(struct back *base, struct call *call, bool is_end)
-{
-    struct back_h2 *back = of(base);
-    nghttp2_nv *nva =
-        arena_alloc(call->arena, (call->request->fields.count + OWN_FIELDS) * sizeof(*nva));
-    nghttp2_data_provider provider = {.source.ptr = back, .read_callback = read_body};
-
-    back->call = call;
-    back->size = back_h2_stream_size(call);
-    back->has_request_end = is_end && !asks_connect(call);
-    back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(call, nva),
-                                             back->has_request_end ? NULL : &provider, back);
-    CHECK(back->stream_id > 0);
-    if (!back->has_request_end) {
-        back_h2_flow_begin(back);
-    }
-    back_h2_schedule(back->c);
-}
-
-static bool op_takes_body(const struct back *base)
-{
-    struct back_h2 *back = of(base);
-
-    if (back->c == NULL) {
-        return false;
-    }
-    if (back_h2_stream_waiting(back) < BODY_MARK) {
-        return true;
-    }
-    if (list_is_empty(&back->stalled)) {
-        list_push_back(&back->c->stalled, &back->stalled);
-    }
-    return false;
+    fail(back_h2_of(base), trouble);
 }
 
 static bool op_is_listening(const struct back *base)
 {
-    return of(base)->c != NULL;
+    return back_h2_of(base)->c != NULL;
 }
 
 static bool op_is_sent(const struct back *base)
 {
-    return of(base)->is_request_sent;
-}
-
-static void wake_body(struct back_h2 *back)
-{
-    (void)nghttp2_session_resume_data(back->c->session, back->stream_id);
-    back_h2_schedule(back->c);
-}
-
-static void op_send_body(struct back *base, struct span bytes)
-{
-    struct back_h2 *back = of(base);
-
-    if (back->c == NULL || bytes.len == 0) {
-        return;
-    }
-    if (back->body_at == back->body.len) {
-        strbuf_clear(&back->body);
-        back->body_at = 0;
-    } else if (back->body_at >= BODY_MARK) {
-        back->body.len -= back->body_at;
-        memmove(back->body.ptr, back->body.ptr + back->body_at, back->body.len);
-        back->body_at = 0;
-    }
-    strbuf_add(&back->body, bytes);
-    wake_body(back);
-}
-
-static void op_send_end(struct back *base, const struct http_fields *trailers)
-{
-    struct back_h2 *back = of(base);
-
-    if (back->c == NULL || back->has_request_end) {
-        return;
-    }
-    back->has_request_end = true;
-    if (trailers != NULL && trailers->count != 0) {
-        struct http_fields *copy = arena_alloc(back->call->arena, sizeof(*copy));
-        *copy = *trailers;
-        back->trailers = copy;
-    }
-    wake_body(back);
-}
-
-void back_h2_stream_wake_stalled(struct back_h2_conn *c)
-{
-    struct list ready;
-    struct list *node;
-
-    list_init(&ready);
-    LIST_FOR_EACH(it, &c->stalled)
-    {
-        if (back_h2_stream_waiting(LIST_ENTRY(it, struct back_h2, stalled)) < BODY_MARK) {
-            list_remove(it);
-            list_push_back(&ready, it);
-        }
-    }
-    while ((node = list_pop_front(&ready)) != NULL) {
-        struct back_h2 *back = LIST_ENTRY(node, struct back_h2, stalled);
-        if (back->call != NULL) {
-            back->call->ops->writable(back->call);
-        }
-    }
+    return back_h2_of(base)->is_request_sent;
 }
 
 static struct conn *op_raw(struct back *base)
@@ -519,7 +277,7 @@ static void give_held(struct back_h2 *back)
 
 static void op_resume(struct back *base)
 {
-    struct back_h2 *back = of(base);
+    struct back_h2 *back = back_h2_of(base);
 
     if (back->held.bytes != 0) {
         give_held(back);
@@ -528,7 +286,7 @@ static void op_resume(struct back *base)
 
 static bool op_has_more(const struct back *base)
 {
-    const struct back_h2 *back = of(base);
+    const struct back_h2 *back = back_h2_of(base);
 
     return back->held.bytes != 0 ||
            (back->c != NULL && !back->has_ended && conn_can_read(back->c->conn));
@@ -695,7 +453,7 @@ void back_h2_stream_on_end(struct back_h2 *back)
 /* The server has taken an extended CONNECT. */
 static void op_go_raw(struct back *base)
 {
-    struct back_h2 *back = of(base);
+    struct back_h2 *back = back_h2_of(base);
 
     back->is_raw = true;
     back->framing = HTTP_FRAMING_CHUNKED;
@@ -703,14 +461,15 @@ static void op_go_raw(struct back *base)
 
 static const struct back_ops ops = {
     .go_raw = op_go_raw,
-    .send_head = op_send_head,
-    .takes_body = op_takes_body,
-    .send_body = op_send_body,
-    .send_end = op_send_end,
+    .send_head = back_h2_request_head,
+    .takes_body = back_h2_request_takes_body,
+    .send_body = back_h2_request_body,
+    .send_end = back_h2_request_end,
     .is_listening = op_is_listening,
     .is_sent = op_is_sent,
     .resume = op_resume,
     .has_more = op_has_more,
+    .reject = op_reject,
     .release = op_release,
     .raw = op_raw,
     .take_over = NULL,

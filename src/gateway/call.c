@@ -5,12 +5,19 @@
 
 /* How often a request is sent again that was lost with its connection; and one that servers
  * declined without looking at it, or did not get. */
-static const struct retry_policy retry_policy = {.losses_max = 1, .refusals_max = 3};
+enum { LOSSES_MAX = 1, REFUSALS_MAX = 3 };
 
 const struct trouble call_unread = {
     "server_closed_in_body",
     "the server answered, and closed before it had read all of the request's body",
     "see the server's log, and its limit for bodies"};
+
+static void on_again(struct deferred *deferred)
+{
+    struct call *call = CONTAINER_OF(deferred, struct call, again);
+
+    call->ops->writable(call);
+}
 
 void call_init(struct call *call, const struct call_ops *ops, struct client *client,
                struct caller *caller, struct arena *arena)
@@ -20,6 +27,7 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     call->caller = caller;
     call->arena = arena;
     call->server = BALANCE_NONE;
+    deferred_init(&call->again, on_again);
 }
 
 void call_start(struct call *call)
@@ -42,6 +50,7 @@ void call_release(struct call *call, bool in_order)
     struct back *back = call->back;
 
     replay_drop(&call->replay);
+    deferred_cancel(&call->again);
     if (acquire_cancel(call) || back == NULL) {
         return;
     }
@@ -53,15 +62,14 @@ void call_release(struct call *call, bool in_order)
 }
 
 /* What the trouble says may go with the connection. */
-static void fail(struct call *call, enum retry_stage stage, unsigned status,
-                 const struct trouble *trouble)
+static void fail(struct call *call, bool is_unseen, unsigned status, const struct trouble *trouble)
 {
     const char *detail =
         trouble->detail != NULL ? arena_cstr(call->arena, span_from_cstr(trouble->detail)) : NULL;
 
     call->ops->failed(call,
                       &(struct call_failure){.status = status,
-                                             .stage = stage,
+                                             .is_unseen = is_unseen,
                                              .trouble = {trouble->reason, detail, trouble->mend}});
 }
 
@@ -82,7 +90,7 @@ static unsigned status_of(enum dial_result result)
 
 void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble)
 {
-    fail(call, RETRY_NOT_SENT, status_of(result), trouble);
+    fail(call, false, status_of(result), trouble);
 }
 
 void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
@@ -96,7 +104,7 @@ void call_unreachable(struct call *call, enum dial_result result, const struct t
 void call_unfit(struct call *call, unsigned status, const struct trouble *trouble)
 {
     end_lease(call, true);
-    fail(call, RETRY_NOT_SENT, status, trouble);
+    fail(call, false, status, trouble);
 }
 
 /* ---- lines ---- */
@@ -252,6 +260,11 @@ void call_taken(struct call *call)
 
 /* ---- the response ---- */
 
+void call_reject(struct call *call, const struct trouble *trouble)
+{
+    call->back->ops->reject(call->back, trouble);
+}
+
 void call_resume(struct call *call)
 {
     if (call->back != NULL) {
@@ -274,6 +287,7 @@ void call_go_raw(struct call *call)
     call->is_raw = true;
     call->is_whole = false; /* from here on the owner may send as it likes */
     call->back->ops->go_raw(call->back);
+    loop_defer(call->client->core->loop, &call->again);
 }
 
 void call_interim(struct call *call)
@@ -297,6 +311,13 @@ void call_end(struct call *call, struct http_fields *trailers)
 
 /* ---- again ---- */
 
+static struct retry_policy policy_of(const struct call *call)
+{
+    return (struct retry_policy){.losses_max = LOSSES_MAX,
+                                 .refusals_max = REFUSALS_MAX,
+                                 .may_use_h1 = call->backend->protocol == BACKEND_AUTO};
+}
+
 static struct retry_state retry_state_of(const struct call *call)
 {
     return (struct retry_state){
@@ -312,25 +333,28 @@ static struct retry_state retry_state_of(const struct call *call)
 bool call_may_repeat(const struct call *call)
 {
     const struct retry_facts lost = {.stage = RETRY_SENT, .was_pooled = true};
+    struct retry_policy policy = policy_of(call);
     struct retry_state state = retry_state_of(call);
 
     /* A body that will not fit, or that goes straight from socket to socket. */
     if (call->replay.is_off && call->request->framing != HTTP_FRAMING_NONE) {
         state.has_body_in_hand = false;
     }
-    return retry_decide(&retry_policy, &state, &lost) != RETRY_NO;
+    return retry_decide(&policy, &state, &lost) != RETRY_NO;
 }
 
 /* Where to: what was tried counts for as long as another server is left. */
 static bool may_send_again(struct call *call, const struct retry_facts *facts)
 {
+    struct retry_policy policy = policy_of(call);
     struct retry_state state = retry_state_of(call);
-    enum retry_answer answer = retry_decide(&retry_policy, &state, facts);
+    enum retry_answer answer = retry_decide(&policy, &state, facts);
 
     if (answer == RETRY_NO) {
         return false;
     }
-    call->wants_new = answer != RETRY_ANYWHERE;
+    call->wants_new = answer == RETRY_ON_NEW_CONNECTION || answer == RETRY_ON_OTHER_SERVER;
+    call->wants_h1 |= answer == RETRY_OVER_H1;
     call->losses += facts->stage == RETRY_SENT;
     call->refusals += facts->stage != RETRY_SENT;
     if (answer == RETRY_ON_NEW_CONNECTION || call->tried.count >= call->backend->server_count) {
@@ -342,13 +366,16 @@ static bool may_send_again(struct call *call, const struct retry_facts *facts)
 void call_failed(struct call *call, const struct retry_facts *facts, unsigned status,
                  const struct trouble *trouble)
 {
+    struct retry_policy policy = policy_of(call);
     bool is_served = call->is_answered && !call->is_raw;
 
     end_lease(call, is_served);
     call->back = NULL;
+    deferred_cancel(&call->again);
+    call->h2_code = facts->h2_code;
     if (!is_served && may_send_again(call, facts)) {
         acquire(call);
         return;
     }
-    fail(call, facts->stage, status, trouble);
+    fail(call, retry_is_unseen(&policy, facts), status, trouble);
 }

@@ -6,8 +6,8 @@
  *                        ^                          |
  *                        `---- again (retry) -------+--> failed
  *
- * Embedded in its owner, who hears of it through call_ops and ends it with call_release, also from
- * inside an event, or is told `failed`: the call is over then, and holds nothing. After `end` it
+ * Embedded in its owner, who hears of it through call_ops and ends it with call_release, or is told
+ * `failed`: the call is over then, and holds nothing. After `end` it
  * may go on for as long as the request does (call_is_listening).
  *
  * A piece of a body is taken at once, so what a slow side costs is bounded by one receive buffer:
@@ -27,11 +27,18 @@ struct call;
 
 struct call_failure {
     unsigned status;        /* for whoever must answer in the server's place */
-    enum retry_stage stage; /* how far the request had come */
+    bool is_unseen;         /* no server has acted on the request: it may be asked again */
     struct trouble trouble; /* static, or in the call's arena */
 };
 
-/* To the owner. What can end the call says so. */
+/* To the owner, in this order: connected, interim..., head, body..., end; or failed.
+ *
+ * interim, head and body may come while a library is parsing what was read (an HTTP/2 back's), and
+ * so may poll_response and room. Inside these no connection of this thread may be read, as that
+ * would overwrite what is being parsed, and nothing may be done that leads to it: a response that
+ * is not to be passed on is told with call_reject, and what may be read now waits for `writable`.
+ * The other events never come so, and inside them the owner may do as it likes. conn_hold_bytes
+ * asserts it. */
 struct call_ops {
     /* 1xx but not 101; call->response is filled, memory from call->arena. */
     void (*interim)(struct call *call);
@@ -94,6 +101,7 @@ struct call {
     struct call_line *line; /* waits in it for a connection, perhaps with others */
     struct list waiting;    /* in line->calls */
     struct upstream_tried tried;
+    struct deferred again; /* `writable`, once it may be told */
 };
 
 /* Those that wait for one connection. */
@@ -146,6 +154,9 @@ bool call_is_sent(const struct call *call);
 bool call_is_listening(const struct call *call);
 
 /* ---- the response ---- */
+/* The response is not one to pass on: `failed` follows with 502, at once or when that may be. Also
+ * inside events. */
+void call_reject(struct call *call, const struct trouble *trouble);
 /* The owner takes more of it. */
 void call_resume(struct call *call);
 /* Whether more of it is here already, and only waits for its turn. */
@@ -154,7 +165,7 @@ bool call_has_more(const struct call *call);
  * read. */
 struct conn *call_take_over(struct call *call, struct span *rest);
 /* After an upgrade, where a side has no connection to give away: from here on bodies carry the
- * other protocol's bytes. */
+ * other protocol's bytes. `writable` follows. */
 void call_go_raw(struct call *call);
 
 /* ---- for the backs ---- */

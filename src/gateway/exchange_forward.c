@@ -101,7 +101,6 @@ static void start_streams(struct exchange *x)
     } else {
         x->front->head(x, &x->response);
     }
-    x->front->resume(x);
 }
 
 /* ---- the call's events ---- */
@@ -129,6 +128,15 @@ static bool is_event_stream(const struct http_response *response)
 
 static void on_head(struct call *call)
 {
+    static const struct trouble bad_accept = {
+        "bad_websocket_accept",
+        "the server switched to WebSocket without the answer to the key (Sec-WebSocket-Accept, RFC "
+        "6455 section 4.2.2)",
+        "see whether it is a WebSocket server"};
+    static const struct trouble declined = {
+        "upgrade_declined",
+        "the server answered the request for another protocol as an ordinary one",
+        "see the server's log, and whether the path is the right one"};
     struct exchange *x = exchange_of(call);
 
     exchange_take_in_hand(x);
@@ -137,10 +145,7 @@ static void on_head(struct call *call)
     }
     exchange_progress(x);
     if (x->response.status == 101 && websocket_is_asked(x) && !websocket_is_accepted(x)) {
-        exchange_refuse(x, 502, false, "bad_websocket_accept",
-                        "the server switched to WebSocket without the answer to the key "
-                        "(Sec-WebSocket-Accept, RFC 6455 section 4.2.2)",
-                        "see whether it is a WebSocket server");
+        call_reject(call, &bad_accept);
         return;
     }
     if (x->response.status == 101 && x->front->upgrade == NULL) {
@@ -154,9 +159,7 @@ static void on_head(struct call *call)
     }
     if (x->request.is_extended_connect && x->response.status < 300) {
         /* A success means to the client that the other protocol is spoken from here on. */
-        exchange_refuse(x, 502, false, "upgrade_declined",
-                        "the server answered the request for another protocol as an ordinary one",
-                        "see the server's log, and whether the path is the right one");
+        call_reject(call, &declined);
         return;
     }
     if (x->response.status == 101) {
@@ -204,8 +207,8 @@ static void on_failed(struct call *call, const struct call_failure *failure)
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    x->is_declined = !x->has_started && failure->stage == RETRY_DECLINED &&
-                     x->request.version == HTTP_2 && x->request_bytes != 0 && call->replay.is_off;
+    x->is_declined = !x->has_started && failure->is_unseen && x->request.version == HTTP_2 &&
+                     x->request_bytes != 0 && call->replay.is_off;
     if (x->has_started || x->is_declined) {
         x->trouble = *trouble;
         exchange_break(x);

@@ -406,12 +406,18 @@ static enum conn_result plain_read(struct conn *conn, struct span *bytes)
     return conn_raw_read(conn, CONN_RX_BYTES, bytes);
 }
 
+void conn_hold_bytes(struct loop *loop, bool is_held)
+{
+    loop->memory.are_bytes_held = is_held;
+}
+
 enum conn_result conn_read(struct conn *conn, struct span *bytes)
 {
     if (!conn_is_open(conn)) {
         *bytes = span_make(NULL, 0);
         return CONN_EOF;
     }
+    CHECK(!conn_memory(conn)->are_bytes_held);
     conn_memory_flush(conn_memory(conn)); /* what was queued may point into the buffer */
     return conn->layer->read(conn, bytes);
 }
@@ -421,7 +427,7 @@ enum conn_result conn_read_some(struct conn *conn, uint64_t limit, struct span *
     if (limit >= CONN_RX_BYTES || !conn_is_open(conn)) {
         return conn_read(conn, bytes);
     }
-    CHECK(conn_is_plain(conn));
+    CHECK(conn_is_plain(conn) && !conn_memory(conn)->are_bytes_held);
     conn_memory_flush(conn_memory(conn));
     return conn_raw_read(conn, (size_t)limit, bytes);
 }

@@ -98,6 +98,7 @@ struct conn_memory {
     unsigned free_count;
     struct conn *current;  /* whose event is being handled; NULL once it was closed */
     struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
+    bool are_bytes_held;   /* conn_hold_bytes */
     int out_count;
     size_t out_bytes;
     size_t scratch_size;
@@ -142,6 +143,10 @@ static inline bool conn_can_read(const struct conn *conn)
 {
     return conn->is_readable || conn->layer_has_bytes;
 }
+
+/* While a library parses what conn_read gave, nothing else may be read on this thread: that is an
+ * error of ours, and aborts. */
+void conn_hold_bytes(struct loop *loop, bool is_held);
 
 /* Whether bytes, or the peer's end, are there to be read now. Unlike conn_can_read it asks the
  * socket where no event and no short read has told. */

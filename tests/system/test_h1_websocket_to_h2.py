@@ -3,6 +3,8 @@
 
 import base64
 import hashlib
+import os
+import signal
 import threading
 
 import pytest
@@ -262,6 +264,35 @@ def test_other_protocols_and_what_is_none(begin):
     wait_until(origin.requests)
     assert origin.requests()[0].get(":protocol") == "tcp"
     assert gateway.wait_log(target="/chat")
+
+
+def test_bytes_of_the_client_that_wait_while_the_server_switches(begin):
+    """They are read when what the server sent behind its answer has been, and not into it."""
+    def script(connection):
+        request = connection.next_head()
+        asked.set()
+        switch.wait(10)
+        connection.h2.send_headers(request.stream, [(":status", "200")])
+        connection.h2.send_data(request.stream, b"from the server" * 200)
+        connection.flush()
+        switched.set()
+        while len(request.body) < len(LONG[:8192]):
+            connection.pump()
+        connection.data(request.stream, request.body)
+        connection.wait_end()
+
+    asked, switch, switched = (threading.Event() for _ in range(3))
+    gateway, _, client = begin(script)
+    client.send(asking())
+    assert asked.wait(10)
+    os.kill(gateway.gateway_pid(), signal.SIGSTOP)
+    client.send(LONG[:8192])
+    switch.set()
+    assert switched.wait(10)
+    os.kill(gateway.gateway_pid(), signal.SIGCONT)
+    assert client.read_head().status == 101
+    assert client.read(3000) == b"from the server" * 200
+    assert client.read(8192) == LONG[:8192]
 
 
 def test_a_silent_tunnel_ends(begin):

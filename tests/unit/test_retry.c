@@ -59,12 +59,42 @@ static void each_case_has_its_answer(void **state)
             .losses = cases[i].losses,
             .refusals = cases[i].refusals,
         };
-        struct retry_facts facts = {cases[i].stage, (cases[i].flags & POOLED) != 0};
+        struct retry_facts facts = {.stage = cases[i].stage,
+                                    .was_pooled = (cases[i].flags & POOLED) != 0};
         enum retry_answer answer = retry_decide(&policy, &have, &facts);
         if (answer != cases[i].answer) {
             fail_msg("case %zu: %d instead of %d", i, (int)answer, (int)cases[i].answer);
         }
     }
+}
+
+/* HTTP_1_1_REQUIRED (RFC 9113 section 7): no server has looked at the request, but one that is only
+ * spoken to in HTTP/2 never will. */
+static void what_is_wanted_over_http_1_goes_there_where_it_may(void **state)
+{
+    struct retry_policy policy = {.losses_max = 1, .refusals_max = 3, .may_use_h1 = true};
+    const struct retry_facts facts = {.stage = RETRY_DECLINED, .wants_h1 = true};
+    struct retry_state have = {.has_body_in_hand = true};
+
+    (void)state;
+    assert_int_equal(retry_decide(&policy, &have, &facts), RETRY_OVER_H1);
+    assert_true(retry_is_unseen(&policy, &facts));
+    have.refusals = 3;
+    assert_int_equal(retry_decide(&policy, &have, &facts), RETRY_NO);
+    have.refusals = 0;
+    policy.may_use_h1 = false;
+    assert_int_equal(retry_decide(&policy, &have, &facts), RETRY_NO);
+    assert_false(retry_is_unseen(&policy, &facts));
+}
+
+static void whoever_asked_may_ask_again_what_no_server_has_seen(void **state)
+{
+    static const struct retry_policy policy = {.losses_max = 1, .refusals_max = 3};
+
+    (void)state;
+    assert_true(retry_is_unseen(&policy, &(struct retry_facts){.stage = RETRY_DECLINED}));
+    assert_false(retry_is_unseen(&policy, &(struct retry_facts){.stage = RETRY_SENT}));
+    assert_false(retry_is_unseen(&policy, &(struct retry_facts){.stage = RETRY_ANSWERING}));
 }
 
 static void schemes_of_connections_are_found_in_any_spelling(void **state)
@@ -142,6 +172,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_has_its_answer),
+        cmocka_unit_test(what_is_wanted_over_http_1_goes_there_where_it_may),
+        cmocka_unit_test(whoever_asked_may_ask_again_what_no_server_has_seen),
         cmocka_unit_test(schemes_of_connections_are_found_in_any_spelling),
         cmocka_unit_test(messages_tell_whether_their_connection_is_bound),
     };
