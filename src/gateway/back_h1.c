@@ -2,10 +2,9 @@
 
 #include <stdlib.h>
 
+#include "edge/head_mend.h"
 #include "edge/upgrade.h"
 #include "gateway/back_h1_internal.h"
-#include "gateway/head_limits.h"
-#include "gateway/tls_trouble.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
 #include "tls/tls_conn.h"
@@ -142,8 +141,8 @@ static void fail_lost(struct back_h1 *back)
 
     if (back->state == BACK_DONE) {
         fail(back, 502, call_unread.reason, call_unread.detail, call_unread.mend);
-    } else if (tls_trouble_of_server(back->client, back->conn, back->upstream->backend,
-                                     back->server, &lost)) {
+    } else if (client_tls_trouble(back->client, back->conn, back->upstream->backend, back->server,
+                                  &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
@@ -156,7 +155,7 @@ static void fail_lost(struct back_h1 *back)
 
 static void fail_parse(struct back_h1 *back, enum h1_error error, const char *detail)
 {
-    fail(back, 502, h1_error_word(error), detail, head_limits_mend_h1(error, HEAD_OF_RESPONSE));
+    fail(back, 502, h1_error_word(error), detail, head_mend_h1(error, HEAD_OF_RESPONSE));
 }
 
 /* ---- the response ---- */

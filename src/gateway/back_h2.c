@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "gateway/acquire.h"
-#include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
 /* How many calls wait for one connection of a server that has not said yet how many streams it
@@ -271,7 +270,7 @@ static void fail_lost(struct back_h2_conn *c)
 {
     struct tls_trouble lost;
 
-    if (tls_trouble_of_server(c->client, c->conn, backend_of(c), c->use.server, &lost)) {
+    if (client_tls_trouble(c->client, c->conn, backend_of(c), c->use.server, &lost)) {
         back_h2_fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
         back_h2_fail(c, "server_closed", "the server closed the connection",

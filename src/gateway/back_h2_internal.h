@@ -11,7 +11,7 @@
 
 #include "base/strbuf.h"
 #include "gateway/back_h2.h"
-#include "gateway/byte_queue.h"
+#include "base/byte_queue.h"
 #include "http/h2_bdp.h"
 #include "http/h2_response.h"
 

@@ -5,7 +5,7 @@
  * they run inside back_h2_session_receive or back_h2_session_send, and output waits for the end of
  * the turn. */
 #include "gateway/back_h2_internal.h"
-#include "gateway/nghttp2_compat.h"
+#include "http/nghttp2_compat.h"
 
 /* What the server may send before it hears from us, for all streams together: enough for a long fat
  * pipe. It is given back as it is used, so that a stream that is held up holds up no other. */

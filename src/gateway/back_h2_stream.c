@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/back_h2_internal.h"
-#include "gateway/head_limits.h"
+#include "edge/head_mend.h"
 
 /* Given to the front at a time of what was held. */
 #define GIVE_BYTES 65536
@@ -345,7 +345,7 @@ static void fail_with(struct back_h2 *back, enum h2_error error)
                                                            : h2_error_text(error);
 
     fail(back, &(struct trouble){h2_error_word(error), detail,
-                                 head_limits_mend_h2(error, HEAD_OF_RESPONSE)});
+                                 head_mend_h2(error, HEAD_OF_RESPONSE)});
 }
 
 static void take_head(struct back_h2 *back, bool is_end)

@@ -42,6 +42,21 @@ void client_tell_bound(const struct backend *backend)
     }
 }
 
+bool client_tls_trouble(struct client *client, const struct conn *conn,
+                        const struct backend *backend, size_t server, struct tls_trouble *out)
+{
+    if (!tls_trouble_of(conn, out)) {
+        return false;
+    }
+    client->on_server_failure(&(struct server_failure){.who = out->by_peer ? "backend" : "gateway",
+                                                       .reason = out->trouble.reason,
+                                                       .detail = out->trouble.detail,
+                                                       .mend = out->trouble.mend,
+                                                       .backend = backend,
+                                                       .server = server});
+    return true;
+}
+
 void caller_init(struct caller *caller)
 {
     *caller = (struct caller){0};

@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "http/h1_parse.h"
 #include "http/h2_fields.h"
+#include "tls/tls_trouble.h"
 #include "upstream/upstream.h"
 
 /* A server, or a connection to one, has failed. Texts are valid during the call. */
@@ -55,6 +56,12 @@ static inline struct upstream *client_upstream(struct client *client, const stru
 
 /* Says once in the log that connections to this backend are kept for single clients. */
 void client_tell_bound(const struct backend *backend);
+
+/* Whether TLS says why a connection to the server was lost; it is told of, then
+ * (on_server_failure). */
+bool client_tls_trouble(struct client *client, const struct conn *conn,
+                        const struct backend *backend, size_t server,
+                        struct tls_trouble *out) MUST_CHECK;
 
 /* ---- client connections ---- */
 

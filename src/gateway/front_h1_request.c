@@ -60,7 +60,7 @@ static void refuse(struct front_h1 *front, enum h1_error error, struct span head
     x->is_malformed = true;
     h1_glimpse(head, &x->arena, &x->request);
     exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
-                    head_limits_mend_h1(error, HEAD_OF_REQUEST));
+                    head_mend_h1(error, HEAD_OF_REQUEST));
 }
 
 /* What was read and is not used yet. */
@@ -213,7 +213,7 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
             x->is_malformed = true;
             exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
                             h1_chunked_detail(&front->chunked, error, &x->arena),
-                            head_limits_mend_h1(error, HEAD_OF_REQUEST));
+                            head_mend_h1(error, HEAD_OF_REQUEST));
             return in.len;
         }
         if (result == H1_CHUNKED_END) {

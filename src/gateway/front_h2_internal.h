@@ -8,7 +8,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "gateway/byte_queue.h"
+#include "base/byte_queue.h"
 #include "gateway/exchange.h"
 #include "gateway/front.h"
 #include "gateway/front_h2.h"

@@ -16,7 +16,7 @@ bool front_h2_refuse(struct h2_stream *stream, enum h2_error error)
     struct front_h2 *front = stream->front;
     struct exchange *x = stream->exchange;
     unsigned status = h2_error_status(error);
-    const char *mend = head_limits_mend_h2(error, HEAD_OF_REQUEST);
+    const char *mend = head_mend_h2(error, HEAD_OF_REQUEST);
     const char *detail =
         stream->section.error == error ? h2_section_detail(&stream->section) : h2_error_text(error);
 

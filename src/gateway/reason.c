@@ -85,12 +85,12 @@ static void gather(void)
             mend != NULL ? mend : MALFORMED_MEND);
     }
     for (int i = 1; i < H1_ERROR_COUNT; i++) {
-        const char *mend = head_limits_mend_h1((enum h1_error)i, HEAD_OF_EITHER);
+        const char *mend = head_mend_h1((enum h1_error)i, HEAD_OF_EITHER);
         add(REASON_H1, h1_error_word((enum h1_error)i), h1_error_text((enum h1_error)i),
             mend != NULL ? mend : MALFORMED_MEND);
     }
     for (int i = 1; i < H2_ERROR_COUNT; i++) {
-        const char *mend = head_limits_mend_h2((enum h2_error)i, HEAD_OF_EITHER);
+        const char *mend = head_mend_h2((enum h2_error)i, HEAD_OF_EITHER);
         add(REASON_H2, h2_error_word((enum h2_error)i), h2_error_text((enum h2_error)i),
             mend != NULL ? mend : MALFORMED_MEND);
     }

@@ -1,7 +1,7 @@
 /* Bytes that wait, in chunks: a stream's body that its reader does not take yet. Embedded; takes
  * memory only while it holds bytes. How much that may be is its owner's business. */
-#ifndef TIDEGATE_GATEWAY_BYTE_QUEUE_H
-#define TIDEGATE_GATEWAY_BYTE_QUEUE_H
+#ifndef TIDEGATE_BASE_BYTE_QUEUE_H
+#define TIDEGATE_BASE_BYTE_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

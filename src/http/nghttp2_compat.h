@@ -1,7 +1,7 @@
 /* Options of nghttp2 that some distributions have as security updates only: a library without them
  * is enough, and its own limits then stay as they are. */
-#ifndef TIDEGATE_GATEWAY_NGHTTP2_COMPAT_H
-#define TIDEGATE_GATEWAY_NGHTTP2_COMPAT_H
+#ifndef TIDEGATE_HTTP_NGHTTP2_COMPAT_H
+#define TIDEGATE_HTTP_NGHTTP2_COMPAT_H
 
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "gateway/byte_queue.h"
+#include "base/byte_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
