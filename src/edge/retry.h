@@ -10,10 +10,10 @@
  *   anything came back, an interim response included .. never: the server is at work on it
  *
  * A server that cannot be reached is no matter of this: nothing was begun, and the next one is
- * tried while any is left (gateway/dial.h).
+ * tried while any is left (client/dial.h).
  *
  * Never where the client has been answered, or where a part of the body is not in our hands any
- * more (gateway/replay.h). */
+ * more (client/replay.h). */
 #ifndef TIDEGATE_EDGE_RETRY_H
 #define TIDEGATE_EDGE_RETRY_H
 

@@ -15,10 +15,10 @@
 #ifndef TIDEGATE_GATEWAY_EXCHANGE_H
 #define TIDEGATE_GATEWAY_EXCHANGE_H
 
+#include "client/call.h"
 #include "edge/client_view.h"
 #include "edge/idle.h"
 #include "edge/path.h"
-#include "gateway/call.h"
 #include "gateway/own_answer.h"
 #include "gateway/session.h"
 #include "gateway/static_files.h"

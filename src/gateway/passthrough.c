@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
+#include "client/dial.h"
 #include "gateway/access.h"
-#include "gateway/dial.h"
 #include "gateway/tunnel.h"
 
 struct passthrough {

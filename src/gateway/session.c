@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "client/dial.h"
 #include "edge/idle.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
-#include "gateway/dial.h"
 #include "gateway/failures.h"
 #include "gateway/front.h"
 #include "gateway/front_h1.h"

@@ -15,7 +15,7 @@
 #define TIDEGATE_GATEWAY_SESSION_H
 
 #include "base/trouble.h"
-#include "gateway/client.h"
+#include "client/client.h"
 #include "gateway/worker.h"
 #include "io/conn.h"
 #include "tls/hello.h"
@@ -40,7 +40,7 @@ enum session_state {
 
 struct session {
     struct conn conn;
-    uint64_t id; /* among the worker's, for its messages */
+    uint64_t id;      /* among the worker's, for its messages */
     struct list node; /* in worker->sessions */
     struct list idle; /* in worker->idle_sessions, where it makes room for others */
     struct worker *worker;

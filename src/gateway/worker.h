@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "client/client.h"
 #include "core/core.h"
 #include "gateway/access_record.h"
-#include "gateway/client.h"
 #include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"

@@ -4,7 +4,7 @@
  * the call's owner has taken. */
 #include <stdlib.h>
 
-#include "gateway/back_h2_internal.h"
+#include "client/back_h2_internal.h"
 #include "edge/head_mend.h"
 
 /* Given to the front at a time of what was held. */
@@ -344,8 +344,8 @@ static void fail_with(struct back_h2 *back, enum h2_error error)
     const char *detail = back->head.section.error == error ? h2_section_detail(&back->head.section)
                                                            : h2_error_text(error);
 
-    fail(back, &(struct trouble){h2_error_word(error), detail,
-                                 head_mend_h2(error, HEAD_OF_RESPONSE)});
+    fail(back,
+         &(struct trouble){h2_error_word(error), detail, head_mend_h2(error, HEAD_OF_RESPONSE)});
 }
 
 static void take_head(struct back_h2 *back, bool is_end)

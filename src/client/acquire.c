@@ -1,9 +1,9 @@
-#include "gateway/acquire.h"
+#include "client/acquire.h"
 
 #include <stdlib.h>
 
-#include "gateway/back_h1.h"
-#include "gateway/back_h2.h"
+#include "client/back_h1.h"
+#include "client/back_h2.h"
 #include "tls/tls_conn.h"
 
 /* A connection in the making to one server, whose protocol is known once it is there (ALPN), and

@@ -1,4 +1,4 @@
-#include "gateway/back_h1_internal.h"
+#include "client/back_h1_internal.h"
 #include "http/h1_write.h"
 
 /* Request line, framing and connection fields, besides what is counted. */

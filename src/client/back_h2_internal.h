@@ -4,14 +4,14 @@
  *   back_h2_stream.c    one request's stream, as a struct back, and its response
  *   back_h2_request.c   the request on it
  *   back_h2_flow.c      windows: who may send how much, and how much the server may */
-#ifndef TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
-#define TIDEGATE_GATEWAY_BACK_H2_INTERNAL_H
+#ifndef TIDEGATE_CLIENT_BACK_H2_INTERNAL_H
+#define TIDEGATE_CLIENT_BACK_H2_INTERNAL_H
 
 #include <nghttp2/nghttp2.h>
 
-#include "base/strbuf.h"
-#include "gateway/back_h2.h"
 #include "base/byte_queue.h"
+#include "base/strbuf.h"
+#include "client/back_h2.h"
 #include "http/h2_bdp.h"
 #include "http/h2_response.h"
 
@@ -197,7 +197,7 @@ static inline size_t back_h2_request_waiting(const struct back_h2 *back)
 void back_h2_request_wake(struct back_h2 *back);
 /* Asks for more of stalled bodies, where there is room again. */
 void back_h2_request_wake_stalled(struct back_h2_conn *c);
-/* Parts of back_ops; see gateway/back.h. */
+/* Parts of back_ops; see client/back.h. */
 void back_h2_request_head(struct back *base, struct call *call, bool is_end);
 bool back_h2_request_takes_body(const struct back *base);
 void back_h2_request_body(struct back *base, struct span bytes);

@@ -1,10 +1,10 @@
-#include "gateway/back_h1.h"
+#include "client/back_h1.h"
 
 #include <stdlib.h>
 
+#include "client/back_h1_internal.h"
 #include "edge/head_mend.h"
 #include "edge/upgrade.h"
-#include "gateway/back_h1_internal.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
 #include "tls/tls_conn.h"

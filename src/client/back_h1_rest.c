@@ -1,7 +1,7 @@
 /* Connections to servers that rest between two requests: in the worker's pool, or for the one
  * client that is authenticated on them; and which of them may be used again. */
-#include "gateway/back_h1_internal.h"
-#include "gateway/dial.h"
+#include "client/back_h1_internal.h"
+#include "client/dial.h"
 #include "http/reuse.h"
 
 /* Connections that rest for one client connection, being authenticated for it alone. */

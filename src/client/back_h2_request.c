@@ -3,7 +3,7 @@
  * What is held of its body is bounded: BODY_MARK and one receive buffer. */
 #include <stdlib.h>
 
-#include "gateway/back_h2_internal.h"
+#include "client/back_h2_internal.h"
 #include "http/secret_field.h"
 
 /* The body that waits for the server: above this the call's owner brings no more. */

@@ -3,11 +3,11 @@
  * backend asks for them.
  *
  * Made for one connection attempt and freed by its owner after on_done. */
-#ifndef TIDEGATE_GATEWAY_DIAL_H
-#define TIDEGATE_GATEWAY_DIAL_H
+#ifndef TIDEGATE_CLIENT_DIAL_H
+#define TIDEGATE_CLIENT_DIAL_H
 
 #include "base/trouble.h"
-#include "gateway/client.h"
+#include "client/client.h"
 #include "io/conn.h"
 #include "io/proxy_header.h"
 

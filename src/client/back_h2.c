@@ -1,8 +1,8 @@
-#include "gateway/back_h2_internal.h"
+#include "client/back_h2_internal.h"
 
 #include <stdlib.h>
 
-#include "gateway/acquire.h"
+#include "client/acquire.h"
 #include "tls/tls_conn.h"
 
 /* How many calls wait for one connection of a server that has not said yet how many streams it

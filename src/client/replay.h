@@ -5,8 +5,8 @@
  *
  * Dropped as soon as the server shows that it is at work on the request, or when a bound is met:
  * the request then cannot be sent again, and is not held up. */
-#ifndef TIDEGATE_GATEWAY_REPLAY_H
-#define TIDEGATE_GATEWAY_REPLAY_H
+#ifndef TIDEGATE_CLIENT_REPLAY_H
+#define TIDEGATE_CLIENT_REPLAY_H
 
 #include "base/strbuf.h"
 #include "http/message.h"

@@ -1,4 +1,4 @@
-#include "gateway/dial.h"
+#include "client/dial.h"
 
 #include <errno.h>
 #include <stdio.h>

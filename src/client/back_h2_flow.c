@@ -2,7 +2,7 @@
  * of them neither holds up the others nor is held up by a window that does not fill the pipe. */
 #include <string.h>
 
-#include "gateway/back_h2_internal.h"
+#include "client/back_h2_internal.h"
 
 /* A request with a body joins a connection only if so much of the server's window is left: enough
  * for a short body whole. */

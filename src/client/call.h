@@ -12,14 +12,14 @@
  *
  * A piece of a body is taken at once, so what a slow side costs is bounded by one receive buffer:
  * the owner asks call_takes_body before it brings some, and is asked poll_response. */
-#ifndef TIDEGATE_GATEWAY_CALL_H
-#define TIDEGATE_GATEWAY_CALL_H
+#ifndef TIDEGATE_CLIENT_CALL_H
+#define TIDEGATE_CLIENT_CALL_H
 
 #include "base/trouble.h"
+#include "client/client.h"
+#include "client/dial.h"
+#include "client/replay.h"
 #include "edge/retry.h"
-#include "gateway/client.h"
-#include "gateway/dial.h"
-#include "gateway/replay.h"
 #include "http/message.h"
 
 struct back;

@@ -1,9 +1,9 @@
 /* What back_h1.c (connections and responses), back_h1_rest.c (those that rest) and back_h1_write.c
  * (requests) share. Not for others. */
-#ifndef TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
-#define TIDEGATE_GATEWAY_BACK_H1_INTERNAL_H
+#ifndef TIDEGATE_CLIENT_BACK_H1_INTERNAL_H
+#define TIDEGATE_CLIENT_BACK_H1_INTERNAL_H
 
-#include "gateway/back_h1.h"
+#include "client/back_h1.h"
 #include "http/h1_chunked.h"
 #include "io/relay.h"
 
@@ -64,7 +64,7 @@ void back_h1_rest_init(struct back_h1 *back);
 /* After its call. True: it rests now, for whom it may serve. */
 bool back_h1_park(struct back_h1 *back, struct caller *caller);
 
-/* The parts of back_ops that write; see gateway/back.h. */
+/* The parts of back_ops that write; see client/back.h. */
 void back_h1_write_head(struct back *base, struct call *call, bool is_end);
 bool back_h1_takes_body(const struct back *base);
 void back_h1_write_body(struct back *base, struct span bytes);

@@ -2,8 +2,8 @@
  * Embedded in the worker; one thread only.
  *
  * What a client connection has to do with them is a struct caller, embedded in its session. */
-#ifndef TIDEGATE_GATEWAY_CLIENT_H
-#define TIDEGATE_GATEWAY_CLIENT_H
+#ifndef TIDEGATE_CLIENT_CLIENT_H
+#define TIDEGATE_CLIENT_CLIENT_H
 
 #include "base/list.h"
 #include "core/core.h"

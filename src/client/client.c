@@ -1,10 +1,10 @@
-#include "gateway/client.h"
+#include "client/client.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "gateway/back_h1.h"
-#include "gateway/back_h2.h"
+#include "client/back_h1.h"
+#include "client/back_h2.h"
 
 void client_init(struct client *client, const struct backend *backends, size_t count)
 {

@@ -3,10 +3,10 @@
  *
  * A back is leased to one call at a time: from send_head to release, or until it reports a failure
  * (call_failed), after which the call does not touch it any more. */
-#ifndef TIDEGATE_GATEWAY_BACK_H
-#define TIDEGATE_GATEWAY_BACK_H
+#ifndef TIDEGATE_CLIENT_BACK_H
+#define TIDEGATE_CLIENT_BACK_H
 
-#include "gateway/call.h"
+#include "client/call.h"
 
 /* How a lease ends. */
 enum back_end {

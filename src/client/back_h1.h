@@ -6,10 +6,10 @@
  *
  * Any broken response ends the connection: it is never used again. Memory is freed at the end of
  * the loop's turn. */
-#ifndef TIDEGATE_GATEWAY_BACK_H1_H
-#define TIDEGATE_GATEWAY_BACK_H1_H
+#ifndef TIDEGATE_CLIENT_BACK_H1_H
+#define TIDEGATE_CLIENT_BACK_H1_H
 
-#include "gateway/back.h"
+#include "client/back.h"
 
 struct back_h1;
 

@@ -1,7 +1,7 @@
-#include "gateway/call.h"
+#include "client/call.h"
 
-#include "gateway/acquire.h"
-#include "gateway/back.h"
+#include "client/acquire.h"
+#include "client/back.h"
 
 /* How often a request is sent again that was lost with its connection; and one that servers
  * declined without looking at it, or did not get. */

@@ -4,10 +4,10 @@
  *
  * A connection belongs to one worker, backend and server. It is closed when it has been idle for
  * the backend's idle_timeout. */
-#ifndef TIDEGATE_GATEWAY_BACK_H2_H
-#define TIDEGATE_GATEWAY_BACK_H2_H
+#ifndef TIDEGATE_CLIENT_BACK_H2_H
+#define TIDEGATE_CLIENT_BACK_H2_H
 
-#include "gateway/back.h"
+#include "client/back.h"
 
 /* What a connection is made for. */
 struct back_h2_use {

@@ -1,9 +1,9 @@
 /* Finds a connection to a server for a call: one that rests, one that others use too, or a new one.
  * Ends, at once or later, with call_attach, call_unreachable, call_unfit or call_no_connection. */
-#ifndef TIDEGATE_GATEWAY_ACQUIRE_H
-#define TIDEGATE_GATEWAY_ACQUIRE_H
+#ifndef TIDEGATE_CLIENT_ACQUIRE_H
+#define TIDEGATE_CLIENT_ACQUIRE_H
 
-#include "gateway/call.h"
+#include "client/call.h"
 
 void acquire(struct call *call);
 /* For a backend whose protocol is not h1 alone: on call->server, on which a lease is held. */

@@ -4,7 +4,7 @@
  * http/h2_response.h, which refuses where nghttp2 leaves fields out. None of the callbacks sends:
  * they run inside back_h2_session_receive or back_h2_session_send, and output waits for the end of
  * the turn. */
-#include "gateway/back_h2_internal.h"
+#include "client/back_h2_internal.h"
 #include "http/nghttp2_compat.h"
 
 /* What the server may send before it hears from us, for all streams together: enough for a long fat
