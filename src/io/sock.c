@@ -10,14 +10,101 @@
 
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static size_t ip_text(const uint8_t ip[16], char text[SOCK_TEXT_MAX])
+static char *put_number(char *to, unsigned n)
 {
-    const char *done = memcmp(ip, v4_mapped, sizeof(v4_mapped)) == 0
-                           ? inet_ntop(AF_INET, ip + 12, text, SOCK_TEXT_MAX)
-                           : inet_ntop(AF_INET6, ip, text, SOCK_TEXT_MAX);
+    char digits[5];
+    size_t at = sizeof(digits);
 
-    CHECK(done != NULL);
-    return strlen(text);
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    memcpy(to, digits + at, sizeof(digits) - at);
+    return to + (sizeof(digits) - at);
+}
+
+static char *put_ipv4(char *to, const uint8_t ip[4])
+{
+    for (int i = 0; i < 4; i++) {
+        to = put_number(to, ip[i]);
+        *to++ = '.';
+    }
+    return to - 1;
+}
+
+static unsigned group_at(const uint8_t ip[16], int group)
+{
+    return (unsigned)ip[2 * group] << 8 | ip[2 * group + 1];
+}
+
+static char *put_group(char *to, unsigned group)
+{
+    static const char hex[] = "0123456789abcdef";
+    int shift = group >= 0x1000 ? 12 : group >= 0x100 ? 8 : group >= 0x10 ? 4 : 0;
+
+    for (; shift >= 0; shift -= 4) {
+        *to++ = hex[group >> shift & 15];
+    }
+    return to;
+}
+
+/* RFC 5952 section 4.2: "::" stands for the first of the longest runs of zeros that are more than
+ * one. Returns its length. */
+static int zero_run(const uint8_t ip[16], int *start)
+{
+    int best = 0;
+
+    for (int at = 0; at < 8; at++) {
+        int end = at;
+        while (end < 8 && group_at(ip, end) == 0) {
+            end++;
+        }
+        if (end - at > best && end - at > 1) {
+            best = end - at;
+            *start = at;
+        }
+        at = end;
+    }
+    return best;
+}
+
+static char *put_ipv6(char *to, const uint8_t ip[16])
+{
+    int start = 8;
+    int run = zero_run(ip, &start);
+
+    for (int at = 0; at < 8;) {
+        if (at == start) {
+            *to++ = ':';
+            *to++ = ':';
+            at += run;
+            continue;
+        }
+        if (at != 0 && at != start + run) {
+            *to++ = ':';
+        }
+        to = put_group(to, group_at(ip, at));
+        at++;
+    }
+    return to;
+}
+
+/* By hand, because this is asked for with each request and inet_ntop works by printf. */
+static size_t ip_text(const uint8_t ip[16], char *text)
+{
+    static const uint8_t zeros[10];
+    char *end = text;
+
+    if (memcmp(ip, v4_mapped, sizeof(v4_mapped)) == 0) {
+        end = put_ipv4(text, ip + 12);
+    } else if (memcmp(ip, zeros, sizeof(zeros)) != 0) {
+        end = put_ipv6(text, ip);
+    } else { /* what may have an IPv4 address in it, by several conventions */
+        CHECK(inet_ntop(AF_INET6, ip, text, INET6_ADDRSTRLEN) != NULL);
+        return strlen(text);
+    }
+    *end = '\0';
+    return (size_t)(end - text);
 }
 
 bool peer_is_ipv4(const struct peer *peer)
@@ -102,16 +189,22 @@ size_t peer_ip_text(const struct peer *peer, char text[SOCK_TEXT_MAX])
 
 size_t peer_text(const struct peer *peer, char text[SOCK_TEXT_MAX])
 {
-    char ip[SOCK_TEXT_MAX];
-    int len;
+    char *at = text;
 
     if (peer->is_unix) {
         return peer_ip_text(peer, text);
     }
-    (void)ip_text(peer->ip, ip);
-    len = snprintf(text, SOCK_TEXT_MAX, peer_is_ipv4(peer) ? "%.60s:%u" : "[%.60s]:%u", ip,
-                   peer->port);
-    return (size_t)len;
+    if (peer_is_ipv4(peer)) {
+        at += ip_text(peer->ip, at);
+    } else {
+        *at++ = '[';
+        at += ip_text(peer->ip, at);
+        *at++ = ']';
+    }
+    *at++ = ':';
+    at = put_number(at, peer->port);
+    *at = '\0';
+    return (size_t)(at - text);
 }
 
 struct peer peer_from(const struct sock_address *address)
