@@ -63,12 +63,15 @@ static int clock_update(struct access_clock *clk, int64_t time_us)
 
 /* Appending, with the usual case inline. */
 
+static inline char *room_in(struct strbuf *out, size_t len)
+{
+    return UNLIKELY(out->capacity - out->len <= len) ? strbuf_reserve(out, len)
+                                                     : out->ptr + out->len;
+}
+
 static inline void put_bytes(struct strbuf *out, const char *bytes, size_t len)
 {
-    if (UNLIKELY(out->capacity - out->len <= len)) {
-        (void)strbuf_reserve(out, len);
-    }
-    memcpy(out->ptr + out->len, bytes, len);
+    memcpy(room_in(out, len), bytes, len);
     out->len += len;
 }
 
@@ -76,42 +79,66 @@ static inline void put_bytes(struct strbuf *out, const char *bytes, size_t len)
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-static inline uint64_t has_zero(uint64_t word)
+/* The high bit of some byte is set when one of the eight is a control, a quote, a backslash or
+ * above 0x7e. Of the bits that the subtractions borrow from their neighbours only "any" is asked.
+ */
+static inline uint64_t special_in(uint64_t word)
 {
-    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+    return word | (word + EACH_BYTE(0x01)) | (word - EACH_BYTE(0x20)) |
+           ((word ^ EACH_BYTE('"')) - EACH_BYTE(0x01)) |
+           ((word ^ EACH_BYTE('\\')) - EACH_BYTE(0x01));
 }
 
-/* Non-zero when one of the eight bytes is a control, a quote, a backslash or above 0x7e. */
-static inline uint64_t has_special(uint64_t word)
+#define SPECIAL EACH_BYTE(0x80)
+
+/* Copies one to seven bytes, and returns what special_in says of them: two loads that overlap have
+ * them all. */
+static inline uint64_t copy_few(char *to, const char *from, size_t len)
 {
-    return ((word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80)) | (word & EACH_BYTE(0x80)) |
-           has_zero(word ^ EACH_BYTE('"')) | has_zero(word ^ EACH_BYTE('\\')) |
-           has_zero(word ^ EACH_BYTE(0x7f));
+    uint32_t first = EACH_BYTE(' ') & UINT32_MAX;
+    uint32_t last = first;
+
+    if (len >= 4) {
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len >= 2) {
+        memcpy(&first, from, 2);
+        memcpy(&last, from + len - 2, 2);
+        memcpy(to, &first, 2);
+        memcpy(to + len - 2, &last, 2);
+    } else {
+        memcpy(&first, from, 1);
+        memcpy(to, &first, 1);
+    }
+    return special_in((uint64_t)first << 32 | last);
 }
 
-static inline uint64_t load_word(const char *at)
+static inline uint64_t copy_word(char *to, const char *from)
 {
     uint64_t word;
 
-    memcpy(&word, at, sizeof(word));
-    return word;
+    memcpy(&word, from, sizeof(word));
+    memcpy(to, &word, sizeof(word));
+    return special_in(word);
 }
 
-/* Whether s stands between quotes as it is, as nearly all values do. */
-static bool is_plain(struct span s)
+/* Copies s, which is not empty, and says whether it stands between quotes as it is, as nearly all
+ * values do. */
+static bool copy_plain(char *to, struct span s)
 {
+    const size_t word = sizeof(uint64_t);
     uint64_t special = 0;
 
-    if (s.len < sizeof(uint64_t)) {
-        char padded[sizeof(uint64_t)] = "       ";
-        memcpy(padded, s.ptr, s.len);
-        padded[sizeof(padded) - 1] = ' ';
-        return has_special(load_word(padded)) == 0;
+    if (s.len < word) {
+        return (copy_few(to, s.ptr, s.len) & SPECIAL) == 0;
     }
-    for (size_t i = 0; i + sizeof(uint64_t) <= s.len; i += sizeof(uint64_t)) {
-        special |= has_special(load_word(s.ptr + i));
+    for (size_t i = 0; i + word <= s.len; i += word) {
+        special |= copy_word(to + i, s.ptr + i);
     }
-    return (special | has_special(load_word(s.ptr + s.len - sizeof(uint64_t)))) == 0;
+    special |= copy_word(to + s.len - word, s.ptr + s.len - word);
+    return (special & SPECIAL) == 0;
 }
 
 /* Cut to ACCESS_VALUE_MAX, not within a UTF-8 sequence. */
@@ -128,18 +155,15 @@ static struct span cut(struct span s)
     return span_head(s, len);
 }
 
-/* `lead` is the member's name with its punctuation: ",\"name\":". */
-static void put_text(struct strbuf *out, struct span lead, struct span value)
+/* A JSON string. */
+static void put_string(struct strbuf *out, struct span value)
 {
-    if (value.len == 0) {
-        return;
-    }
     struct span kept = cut(value);
-    put_bytes(out, lead.ptr, lead.len);
-    if (LIKELY(is_plain(kept))) {
-        PUT(out, "\"");
-        put_bytes(out, kept.ptr, kept.len);
-        PUT(out, "\"");
+    char *to = room_in(out, kept.len + 2);
+
+    if (LIKELY(copy_plain(to + 1, kept))) {
+        to[0] = to[kept.len + 1] = '"';
+        out->len += kept.len + 2;
     } else {
         strbuf_add_json(out, kept);
     }
@@ -149,35 +173,53 @@ static void put_text(struct strbuf *out, struct span lead, struct span value)
     }
 }
 
+/* `lead` is the member's name with its punctuation: ",\"name\":". */
+static inline void put_text(struct strbuf *out, struct span lead, struct span value)
+{
+    if (value.len != 0) {
+        put_bytes(out, lead.ptr, lead.len);
+        put_string(out, value);
+    }
+}
+
+/* Writes n's digits in front of `end`; returns where they begin. */
+static char *digits_before(char *end, uint64_t n)
+{
+    do {
+        *--end = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return end;
+}
+
 static void put_u64(struct strbuf *out, uint64_t n)
 {
     char digits[20];
-    size_t at = sizeof(digits);
+    char *end = digits + sizeof(digits);
+    char *start = digits_before(end, n);
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    put_bytes(out, digits + at, sizeof(digits) - at);
+    put_bytes(out, start, (size_t)(end - start));
 }
 
 /* Microseconds as milliseconds with three decimals. */
 static void put_ms(struct strbuf *out, struct span lead, int64_t us, bool *is_first)
 {
-    char fraction[4] = ".000";
+    char digits[24];
+    char *fraction = digits + sizeof(digits) - 3;
 
     if (us < 0) {
         return;
     }
     if (*is_first) {
         PUT(out, ",\"ms\":{");
-        lead = span_skip(lead, 1); /* its comma */
+        lead = span_make(lead.ptr + 1, lead.len - 1); /* without its comma */
         *is_first = false;
     }
+    put_digits(fraction, (int)(us % 1000), 3);
+    *--fraction = '.';
+    char *start = digits_before(fraction, (uint64_t)us / 1000);
     put_bytes(out, lead.ptr, lead.len);
-    put_u64(out, (uint64_t)us / 1000);
-    put_digits(fraction + 1, (int)(us % 1000), 3);
-    put_bytes(out, fraction, sizeof(fraction));
+    put_bytes(out, start, (size_t)(digits + sizeof(digits) - start));
 }
 
 static void put_times(struct strbuf *out, const struct access_times *times)
@@ -275,10 +317,10 @@ static void put_escaped(struct strbuf *out, struct span value)
     static const char digits[] = "0123456789abcdef";
     struct span kept = cut(value);
 
-    if (is_plain(kept)) {
-        put_bytes(out, kept.ptr, kept.len);
+    char *to = room_in(out, 4 * kept.len);
+    if (kept.len == 0 || copy_plain(to, kept)) {
+        out->len += kept.len;
     } else {
-        char *to = strbuf_reserve(out, 4 * kept.len);
         for (size_t i = 0; i < kept.len; i++) {
             unsigned char c = (unsigned char)kept.ptr[i];
             if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
