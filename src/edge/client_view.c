@@ -244,11 +244,12 @@ static void take_host(struct client_view *view, struct span authority, uint16_t 
 
     view->host = authority;
     view->port = told_port != 0 ? told_port : scheme_port(view->is_https);
+    view->named_port = 0;
     if (authority.ptr == NULL || !http_parse_authority(authority, &host, &port) || port == 0) {
         return;
     }
     if (told_port == 0 || told_port == port) {
-        view->port = port;
+        view->port = view->named_port = port;
         return;
     }
     view->host = with_port(host, told_port, view->is_https, arena);
@@ -526,6 +527,7 @@ static void read_x(const struct client_view_from *from, struct arena *arena,
 static void read_own(const struct client_view_from *from, struct client_view *view)
 {
     view->host = from->authority;
+    view->named_port = from->authority_port;
     view->port = from->authority_port != 0 ? from->authority_port : scheme_port(from->is_tls);
     if (from->peer.len != 0) {
         view->address = from->peer;

@@ -48,8 +48,9 @@ struct client_view {
     struct span address;  /* ptr NULL: not known */
     uint16_t client_port; /* 0: not known */
     bool is_https;
-    struct span host; /* as the client asked for it, host[:port]; ptr NULL: none */
-    uint16_t port;    /* that the client sees: in host, or the scheme's */
+    struct span host;    /* as the client asked for it, host[:port]; ptr NULL: none */
+    uint16_t port;       /* that the client sees: in host, or the scheme's */
+    uint16_t named_port; /* that host is known to name; 0: it may name one nevertheless */
     /* What was believed of earlier hops, nearest first, so that the last one is the client. */
     struct view_hop *hops; /* in the arena */
     size_t hop_count;

@@ -8,7 +8,7 @@ struct writer {
 /* An element of Forwarded without its host: names, brackets, quotes, an address and a port. */
 #define ELEMENT_BYTES 128
 
-static void put(struct writer *w, struct span s)
+static inline void put(struct writer *w, struct span s)
 {
     CHECK((size_t)(w->end - w->at) >= s.len);
     if (s.len != 0) {
@@ -16,6 +16,9 @@ static void put(struct writer *w, struct span s)
         w->at += s.len;
     }
 }
+
+/* Known to the compiler with its length, which then needs no call. */
+#define PUT(w, literal) put((w), SPAN_OF(literal))
 
 static void put_u16(struct writer *w, uint16_t n)
 {
@@ -32,14 +35,15 @@ static void put_u16(struct writer *w, uint16_t n)
 /* RFC 9110 section 5.6.4. */
 static void put_quoted(struct writer *w, struct span s)
 {
-    put(w, SPAN_OF("\""));
+    CHECK((size_t)(w->end - w->at) >= 2 * s.len + 2);
+    *w->at++ = '"';
     for (size_t i = 0; i < s.len; i++) {
         if (s.ptr[i] == '"' || s.ptr[i] == '\\') {
-            put(w, SPAN_OF("\\"));
+            *w->at++ = '\\';
         }
-        put(w, span_make(s.ptr + i, 1));
+        *w->at++ = s.ptr[i];
     }
-    put(w, SPAN_OF("\""));
+    *w->at++ = '"';
 }
 
 static struct span written(const struct writer *w, const char *start)
@@ -54,11 +58,11 @@ static struct span write_for(struct writer *w, const struct forwarded_from *from
 
     if (view->x_for.len != 0) {
         put(w, view->x_for);
-        put(w, SPAN_OF(", "));
+        PUT(w, ", ");
     } else {
         for (size_t i = view->hop_count; i-- > 0;) {
             put(w, view->hops[i].address);
-            put(w, SPAN_OF(", "));
+            PUT(w, ", ");
         }
     }
     put(w, from->peer.len != 0 ? from->peer : SPAN_OF("unknown"));
@@ -73,15 +77,24 @@ static void put_node(struct writer *w, struct span address, uint16_t port)
     bool has_port = address.len != 0 && port != 0;
     bool is_quoted = is_ipv6 || has_port;
 
-    put(w, is_quoted ? SPAN_OF("for=\"") : SPAN_OF("for="));
-    put(w, is_ipv6 ? SPAN_OF("[") : SPAN_OF(""));
+    PUT(w, "for=");
+    if (is_quoted) {
+        PUT(w, "\"");
+    }
+    if (is_ipv6) {
+        PUT(w, "[");
+    }
     put(w, address.len != 0 ? address : SPAN_OF("unknown"));
-    put(w, is_ipv6 ? SPAN_OF("]") : SPAN_OF(""));
+    if (is_ipv6) {
+        PUT(w, "]");
+    }
     if (has_port) {
-        put(w, SPAN_OF(":"));
+        PUT(w, ":");
         put_u16(w, port);
     }
-    put(w, is_quoted ? SPAN_OF("\"") : SPAN_OF(""));
+    if (is_quoted) {
+        PUT(w, "\"");
+    }
 }
 
 /* Forwarded has no place for the port but in the host. */
@@ -90,7 +103,7 @@ static struct span host_with_port(const struct client_view *view, struct arena *
     struct span host;
     uint16_t named;
 
-    if (view->port == (view->is_https ? 443 : 80) ||
+    if (view->port == (view->is_https ? 443 : 80) || view->port == view->named_port ||
         !http_parse_authority(view->host, &host, &named) || named == view->port) {
         return view->host;
     }
@@ -100,14 +113,17 @@ static struct span host_with_port(const struct client_view *view, struct arena *
 static void put_place(struct writer *w, const struct client_view *view, struct span host)
 {
     if (host.len != 0) {
-        put(w, SPAN_OF(";host="));
+        PUT(w, ";host=");
         if (http_is_token(host)) {
             put(w, host);
         } else {
             put_quoted(w, host);
         }
     }
-    put(w, view->is_https ? SPAN_OF(";proto=https") : SPAN_OF(";proto=http"));
+    PUT(w, ";proto=http");
+    if (view->is_https) {
+        PUT(w, "s");
+    }
 }
 
 /* Host and scheme are the client's, in whichever element: servers read the first or the last. */
@@ -119,14 +135,14 @@ static struct span write_forwarded(struct writer *w, const struct forwarded_from
 
     if (view->forwarded.len != 0) {
         put(w, view->forwarded);
-        put(w, SPAN_OF(", "));
+        PUT(w, ", ");
     } else {
         for (size_t i = view->hop_count; i-- > 0;) {
             put_node(w, view->hops[i].address, view->hops[i].port);
             if (i + 1 == view->hop_count) {
                 put_place(w, view, host);
             }
-            put(w, SPAN_OF(", "));
+            PUT(w, ", ");
         }
     }
     put_node(w, from->peer, from->peer_port);

@@ -1,49 +1,104 @@
 #include "edge/idle.h"
 
-/* gRPC keeps calls open for hours on which neither side, or one alone, ever speaks. */
-static struct idle_limit grpc_limit(uint64_t tunnel_idle_ms)
+enum limit {
+    LIMIT_TUNNEL,
+    LIMIT_UNREAD,
+    LIMIT_GRPC, /* calls stay open for hours on which neither side, or one alone, ever speaks */
+    LIMIT_EVENTS,
+    LIMIT_STREAM,
+    LIMIT_RESPONSE,
+    LIMIT_BODY
+};
+
+static enum limit limit_of_server(const struct idle_settings *settings,
+                                  const struct idle_facts *facts)
 {
-    return (struct idle_limit){tunnel_idle_ms, 504, "tunnel_idle_timeout",
-                               "no byte came either way on the gRPC call for so long",
-                               "timeouts.tunnel_idle sets the limit"};
+    if (facts->is_tunnel) {
+        return LIMIT_TUNNEL;
+    }
+    if (facts->is_over) {
+        return LIMIT_UNREAD;
+    }
+    if (facts->is_grpc &&
+        (facts->has_started || settings->tunnel_idle_ms > settings->response_ms)) {
+        return LIMIT_GRPC;
+    }
+    if (facts->has_started) {
+        return facts->is_event_stream ? LIMIT_EVENTS : LIMIT_STREAM;
+    }
+    return LIMIT_RESPONSE;
+}
+
+static enum limit limit_of_client(const struct idle_settings *settings,
+                                  const struct idle_facts *facts)
+{
+    return facts->is_grpc && !facts->is_over && settings->tunnel_idle_ms > settings->body_ms
+               ? LIMIT_GRPC
+               : LIMIT_BODY;
+}
+
+static uint64_t milliseconds(enum limit limit, const struct idle_settings *settings)
+{
+    switch (limit) {
+    case LIMIT_TUNNEL:
+    case LIMIT_GRPC:
+        return settings->tunnel_idle_ms;
+    case LIMIT_UNREAD:
+    case LIMIT_RESPONSE:
+        return settings->response_ms;
+    case LIMIT_STREAM:
+        return settings->stream_idle_ms;
+    case LIMIT_BODY:
+        return settings->body_ms;
+    case LIMIT_EVENTS:
+        break;
+    }
+    return 0;
+}
+
+static struct idle_limit in_words(enum limit limit, const struct idle_settings *settings)
+{
+#define STREAM                                                                                     \
+    {                                                                                              \
+        0, 504, "stream_idle_timeout", "the server stopped in the middle of its response",         \
+            "timeouts.stream_idle sets the limit"                                                  \
+    }
+    static const struct idle_limit words[] = {
+        [LIMIT_TUNNEL] = {0, 504, "tunnel_idle", "no byte came either way for so long",
+                          "timeouts.tunnel_idle sets the limit"},
+        [LIMIT_UNREAD] = {0, 504, "server_stopped_reading",
+                          "the server answered, and then took no more of the request's body",
+                          "see the server's log; response_timeout of the backend sets the limit"},
+        [LIMIT_GRPC] = {0, 504, "tunnel_idle_timeout",
+                        "no byte came either way on the gRPC call for so long",
+                        "timeouts.tunnel_idle sets the limit"},
+        [LIMIT_EVENTS] = STREAM,
+        [LIMIT_STREAM] = STREAM,
+        [LIMIT_RESPONSE] = {0, 504, "response_timeout", "the server did not answer in time",
+                            "response_timeout of the backend sets the limit"},
+        [LIMIT_BODY] = {0, 408, "body_timeout", "the request's body stopped coming",
+                        "timeouts.body sets the limit"},
+    };
+#undef STREAM
+    struct idle_limit found = words[limit];
+
+    found.ms = milliseconds(limit, settings);
+    return found;
 }
 
 struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
                                        const struct idle_facts *facts)
 {
-    if (facts->is_tunnel) {
-        return (struct idle_limit){settings->tunnel_idle_ms, 504, "tunnel_idle",
-                                   "no byte came either way for so long",
-                                   "timeouts.tunnel_idle sets the limit"};
-    }
-    if (facts->is_over) {
-        return (struct idle_limit){settings->response_ms, 504, "server_stopped_reading",
-                                   "the server answered, and then took no more of the request's "
-                                   "body",
-                                   "see the server's log; response_timeout of the backend sets "
-                                   "the limit"};
-    }
-    if (facts->is_grpc &&
-        (facts->has_started || settings->tunnel_idle_ms > settings->response_ms)) {
-        return grpc_limit(settings->tunnel_idle_ms);
-    }
-    if (facts->has_started) {
-        return (struct idle_limit){facts->is_event_stream ? 0 : settings->stream_idle_ms, 504,
-                                   "stream_idle_timeout",
-                                   "the server stopped in the middle of its response",
-                                   "timeouts.stream_idle sets the limit"};
-    }
-    return (struct idle_limit){settings->response_ms, 504, "response_timeout",
-                               "the server did not answer in time",
-                               "response_timeout of the backend sets the limit"};
+    return in_words(limit_of_server(settings, facts), settings);
+}
+
+uint64_t idle_ms_of_server(const struct idle_settings *settings, const struct idle_facts *facts)
+{
+    return milliseconds(limit_of_server(settings, facts), settings);
 }
 
 struct idle_limit idle_limit_of_client(const struct idle_settings *settings,
                                        const struct idle_facts *facts)
 {
-    if (facts->is_grpc && !facts->is_over && settings->tunnel_idle_ms > settings->body_ms) {
-        return grpc_limit(settings->tunnel_idle_ms);
-    }
-    return (struct idle_limit){settings->body_ms, 408, "body_timeout",
-                               "the request's body stopped coming", "timeouts.body sets the limit"};
+    return in_words(limit_of_client(settings, facts), settings);
 }

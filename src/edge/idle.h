@@ -40,6 +40,8 @@ static inline bool idle_is_fast_enough(uint64_t moved, uint64_t window_ms, uint6
 /* Nothing moves on the server's side. */
 struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
                                        const struct idle_facts *facts);
+/* Its ms alone, which each piece that moves asks for. */
+uint64_t idle_ms_of_server(const struct idle_settings *settings, const struct idle_facts *facts);
 /* A request's body stops coming; once the response has begun, nothing moves on the client's side
  * either way. */
 struct idle_limit idle_limit_of_client(const struct idle_settings *settings,

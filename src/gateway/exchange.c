@@ -557,7 +557,9 @@ void exchange_progress(struct exchange *x)
     if ((x->backend == NULL && !x->is_tunnel) || x->state == EXCHANGE_TUNNEL) {
         return;
     }
-    uint64_t ms = idle_of_server(x).ms;
+    struct idle_settings settings = idle_settings_of(x);
+    struct idle_facts facts = idle_facts_of(x);
+    uint64_t ms = idle_ms_of_server(&settings, &facts);
     if (ms != 0) {
         timer_set_ms(x->worker->core.loop, &x->timer, ms);
     } else {

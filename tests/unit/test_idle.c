@@ -20,18 +20,25 @@ static void expect(struct idle_limit limit, uint64_t ms, unsigned status, const 
     assert_non_null(limit.mend);
 }
 
+static void expect_of_server(const struct idle_settings *all, const struct idle_facts *facts,
+                             uint64_t ms, const char *reason)
+{
+    expect(idle_limit_of_server(all, facts), ms, 504, reason);
+    assert_int_equal(idle_ms_of_server(all, facts), ms);
+}
+
 static void server_has_one_limit_before_its_head_and_another_behind_it(void **state)
 {
     struct idle_facts facts = {0};
 
     (void)state;
-    expect(idle_limit_of_server(&settings, &facts), 60, 504, "response_timeout");
+    expect_of_server(&settings, &facts, 60, "response_timeout");
     facts.has_started = true;
-    expect(idle_limit_of_server(&settings, &facts), 50, 504, "stream_idle_timeout");
+    expect_of_server(&settings, &facts, 50, "stream_idle_timeout");
     facts.is_event_stream = true;
-    expect(idle_limit_of_server(&settings, &facts), 0, 504, "stream_idle_timeout");
+    expect_of_server(&settings, &facts, 0, "stream_idle_timeout");
     facts.is_over = true;
-    expect(idle_limit_of_server(&settings, &facts), 60, 504, "server_stopped_reading");
+    expect_of_server(&settings, &facts, 60, "server_stopped_reading");
 }
 
 static void grpc_may_be_silent_from_the_beginning(void **state)
@@ -39,10 +46,10 @@ static void grpc_may_be_silent_from_the_beginning(void **state)
     struct idle_facts facts = {.is_grpc = true};
 
     (void)state;
-    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+    expect_of_server(&settings, &facts, 600, "tunnel_idle_timeout");
     expect(idle_limit_of_client(&settings, &facts), 600, 504, "tunnel_idle_timeout");
     facts.has_started = true;
-    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle_timeout");
+    expect_of_server(&settings, &facts, 600, "tunnel_idle_timeout");
     expect(idle_limit_of_client(&settings, &facts), 600, 504, "tunnel_idle_timeout");
 }
 
@@ -53,7 +60,7 @@ static void longer_limit_of_a_backend_holds_for_grpc_too(void **state)
 
     (void)state;
     patient.response_ms = 1000;
-    expect(idle_limit_of_server(&patient, &facts), 1000, 504, "response_timeout");
+    expect_of_server(&patient, &facts, 1000, "response_timeout");
     patient.body_ms = 1000;
     expect(idle_limit_of_client(&patient, &facts), 1000, 408, "body_timeout");
 }
@@ -65,7 +72,7 @@ static void bodies_and_tunnels(void **state)
     (void)state;
     expect(idle_limit_of_client(&settings, &facts), 30, 408, "body_timeout");
     facts.is_tunnel = true;
-    expect(idle_limit_of_server(&settings, &facts), 600, 504, "tunnel_idle");
+    expect_of_server(&settings, &facts, 600, "tunnel_idle");
 }
 
 static void byte_now_and_then_is_no_progress(void **state)
