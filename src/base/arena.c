@@ -115,6 +115,18 @@ char *arena_cstr(struct arena *arena, struct span s)
     return (char *)(uintptr_t)arena_copy(arena, s).ptr;
 }
 
+struct span arena_u64(struct arena *arena, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return arena_copy(arena, span_make(digits + at, sizeof(digits) - at));
+}
+
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 {
     va_list again;

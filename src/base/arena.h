@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/check.h"
 #include "base/span.h"
@@ -38,6 +39,8 @@ void *arena_calloc(struct arena *arena, size_t size) MUST_CHECK;
 /* Copies, with a NUL behind it that is not counted. */
 struct span arena_copy(struct arena *arena, struct span s) MUST_CHECK;
 char *arena_cstr(struct arena *arena, struct span s) MUST_CHECK;
+/* Its decimal digits. */
+struct span arena_u64(struct arena *arena, uint64_t n) MUST_CHECK;
 char *arena_printf(struct arena *arena, const char *fmt, ...) MUST_CHECK PRINTF_LIKE(2, 3);
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args) MUST_CHECK;
 void arena_on_reset(struct arena *arena, void (*fn)(void *), void *arg);

@@ -1,9 +1,42 @@
 #include "base/span.h"
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Eight bytes at a time: they may differ in bit 5 where that makes the other case of a letter. */
+static inline bool words_ieq(const char *a, const char *b)
+{
+    uint64_t word;
+    uint64_t other;
+
+    memcpy(&word, a, sizeof(word));
+    memcpy(&other, b, sizeof(other));
+    uint64_t difference = word ^ other;
+    if (difference == 0) {
+        return true;
+    }
+    if ((difference & ~EACH_BYTE(0x20)) != 0) {
+        return false;
+    }
+    /* The high bit of each byte from 'a' on, less that of each behind 'z'; of ASCII alone. */
+    uint64_t lower = (word | EACH_BYTE(0x20)) & EACH_BYTE(0x7f);
+    uint64_t letters = ((lower + EACH_BYTE(0x80 - 'a')) ^ (lower + EACH_BYTE(0x7f - 'z'))) & ~word;
+    return (difference & ~((letters & EACH_BYTE(0x80)) >> 2)) == 0;
+}
+
 bool span_ieq(struct span a, struct span b)
 {
+    const size_t size = sizeof(uint64_t);
+
     if (a.len != b.len) {
         return false;
+    }
+    if (a.len >= size) {
+        for (size_t i = 0; i + size < a.len; i += size) {
+            if (!words_ieq(a.ptr + i, b.ptr + i)) {
+                return false;
+            }
+        }
+        return words_ieq(a.ptr + a.len - size, b.ptr + a.len - size);
     }
     for (size_t i = 0; i < a.len; i++) {
         if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) {

@@ -86,10 +86,8 @@ static size_t write_head(struct call *call, nghttp2_nv *nva)
         add_nv(nva, &count, SPAN_OF("te"), SPAN_OF("trailers"), NGHTTP2_NV_FLAG_NONE);
     }
     if (request->has_content_length && request->framing != HTTP_FRAMING_CHUNKED) {
-        const char *length =
-            arena_printf(call->arena, "%llu", (unsigned long long)request->content_length);
-        add_nv(nva, &count, SPAN_OF("content-length"), span_from_cstr(length),
-               NGHTTP2_NV_FLAG_NONE);
+        add_nv(nva, &count, SPAN_OF("content-length"),
+               arena_u64(call->arena, request->content_length), NGHTTP2_NV_FLAG_NONE);
     }
     return count;
 }

@@ -37,12 +37,16 @@ static struct span without_brackets(struct span host)
     return has_both ? span_make(host.ptr + 1, host.len - 2) : host;
 }
 
+/* What ends in no digit is no IPv4 address, what has no colon no IPv6 one: so of a name, as nearly
+ * all are, inet_pton is not asked. */
 bool host_is_address(struct span host)
 {
     struct in6_addr address;
+    bool may_be_ipv4 = host.len != 0 && ascii_is_digit(host.ptr[host.len - 1]);
 
-    return to_address(host, AF_INET, &address) ||
-           to_address(without_brackets(host), AF_INET6, &address);
+    return (may_be_ipv4 && to_address(host, AF_INET, &address)) ||
+           (span_find(host, ':') != host.len &&
+            to_address(without_brackets(host), AF_INET6, &address));
 }
 
 struct span host_canonical(struct span host, char text[HOST_ADDRESS_MAX])

@@ -42,8 +42,7 @@ static nghttp2_nv *make_head(struct exchange *x, const struct http_response *res
     nghttp2_nv *head = arena_alloc(&x->arena, (fields->count + 2) * sizeof(*head));
     size_t n = 0;
 
-    head[n++] = pair(SPAN_OF(":status"),
-                     span_from_cstr(arena_printf(&x->arena, "%03u", response->status % 1000)));
+    head[n++] = pair(SPAN_OF(":status"), arena_u64(&x->arena, response->status));
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
         /* RFC 8441 section 5: the answer to a key that the client has not sent. */
@@ -53,9 +52,7 @@ static nghttp2_nv *make_head(struct exchange *x, const struct http_response *res
         }
     }
     if (is_final && response->has_content_length) {
-        const char *length =
-            arena_printf(&x->arena, "%llu", (unsigned long long)response->content_length);
-        head[n++] = pair(SPAN_OF("content-length"), span_from_cstr(length));
+        head[n++] = pair(SPAN_OF("content-length"), arena_u64(&x->arena, response->content_length));
     }
     *count = n;
     return head;

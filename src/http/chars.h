@@ -3,6 +3,7 @@
 #ifndef TIDEGATE_HTTP_CHARS_H
 #define TIDEGATE_HTTP_CHARS_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,12 +36,13 @@ static inline unsigned http_hex_value(char c)
 
 /* The first byte in [at, end) that is not HTTP_VALUE, or end. Eight bytes at a time: the high bit
  * of each byte of `odd` is set where the byte is below 0x20 or is DEL (and maybe, by a borrow, in
- * bytes behind the first such one, so only "any" is asked). */
+ * bytes behind the first such one, so only the first is asked for). Of those HTAB alone is one. */
 static inline const char *http_value_end(const char *at, const char *end)
 {
     while (end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof(word));
+        word = le64toh(word); /* the first byte is the lowest */
         uint64_t del = word ^ HTTP_EACH_BYTE(0x7f);
         uint64_t odd =
             (((word - HTTP_EACH_BYTE(0x20)) & ~word) | ((del - HTTP_EACH_BYTE(0x01)) & ~del)) &
@@ -49,11 +51,11 @@ static inline const char *http_value_end(const char *at, const char *end)
             at += 8;
             continue;
         }
-        for (int i = 0; i < 8; i++, at++) {
-            if (!http_is(*at, HTTP_VALUE)) {
-                return at;
-            }
+        at += __builtin_ctzll(odd) / 8;
+        if (*at != '\t') {
+            return at;
         }
+        at++;
     }
     while (at < end && http_is(*at, HTTP_VALUE)) {
         at++;

@@ -26,7 +26,14 @@ static char *put_number(char *to, unsigned n)
 static char *put_ipv4(char *to, const uint8_t ip[4])
 {
     for (int i = 0; i < 4; i++) {
-        to = put_number(to, ip[i]);
+        unsigned n = ip[i];
+        if (n >= 100) {
+            *to++ = (char)('0' + n / 100);
+        }
+        if (n >= 10) {
+            *to++ = (char)('0' + n / 10 % 10);
+        }
+        *to++ = (char)('0' + n % 10);
         *to++ = '.';
     }
     return to - 1;
