@@ -159,15 +159,21 @@ static void want_write(struct conn *conn)
     }
 }
 
-static ssize_t send_some(struct conn *conn, const struct iovec *iov, int count)
+static ssize_t send_many(int fd, const struct iovec *iov, int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
                              .msg_iovlen = (size_t)count};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t send_some(struct conn *conn, const struct iovec *iov, int count)
+{
     ssize_t n;
 
     do {
         n = count == 1 ? send(conn->watch.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                       : sendmsg(conn->watch.fd, &message, MSG_NOSIGNAL);
+                       : send_many(conn->watch.fd, iov, count);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         conn->bytes_out += (uint64_t)n;
@@ -191,9 +197,12 @@ void conn_raw_send(struct conn *conn, const struct iovec *iov, int count)
         sent = n > 0 ? (size_t)n : 0;
     }
     for (int i = 0; i < count; i++) {
-        size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
-        sent -= skip;
-        add_pending(conn, (const char *)iov[i].iov_base + skip, iov[i].iov_len - skip);
+        if (LIKELY(sent >= iov[i].iov_len)) {
+            sent -= iov[i].iov_len;
+            continue;
+        }
+        add_pending(conn, (const char *)iov[i].iov_base + sent, iov[i].iov_len - sent);
+        sent = 0;
     }
     if (conn->pending != 0) {
         want_write(conn);
