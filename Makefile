@@ -24,9 +24,9 @@ SANITIZE = -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
 SRC := $(wildcard src/*/*.c)
 UNIT := $(wildcard tests/unit/test_*.c)
-UNIT_HELP := $(filter-out $(UNIT),$(wildcard tests/unit/*.c))
+TEST_HELP := $(filter-out $(UNIT),$(wildcard tests/unit/*.c)) $(wildcard tests/harness/*.c)
 FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
-FORMATTED := $(SRC) $(wildcard src/*/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] bench/*.c)
+FORMATTED := $(SRC) $(wildcard src/*/*.h tests/*/*.[ch] bench/*.c)
 
 # ---------------------------------------------------------------- building
 # A variant is the same tree compiled in another way, in build/VARIANT/.
@@ -46,16 +46,19 @@ build/$(1)/%.o: %.c Makefile | toolchain
 	@mkdir -p $$(@D)
 	$$(call say,$(1),$$<)
 	$$(Q)$(2) $$(COMMON) $(3) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+build/$(1)/tests/%.o: COMMON += -Itests
 build/$(1)/tidegate: build/$(1)/src/cli/main.o $$($(1)_lib)
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link)
 # A test is linked with what it uses alone; a thin archive names the objects where they are.
 build/$(1)/libtidegate.a: $$($(1)_lib)
 	$$(Q)rm -f $$@ && $$(AR) rcsT $$@ $$^
-$$($(1)_unit): %: %.o $$(UNIT_HELP:%.c=build/$(1)/%.o) build/$(1)/libtidegate.a
+build/$(1)/libtests.a: $$(TEST_HELP:%.c=build/$(1)/%.o)
+	$$(Q)rm -f $$@ && $$(AR) rcsT $$@ $$^
+$$($(1)_unit): %: %.o build/$(1)/libtests.a build/$(1)/libtidegate.a
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link) -lcmocka
-$$($(1)_fuzz): %: %.o $(if $(filter fuzz,$(1)),,build/$(1)/tests/fuzz/replay_main.o) build/$(1)/libtidegate.a
+$$($(1)_fuzz): %: %.o $(if $(filter fuzz,$(1)),,build/$(1)/tests/fuzz/replay_main.o) build/$(1)/libtests.a build/$(1)/libtidegate.a
 	$$(call say,$(1),$$@)
 	$$(Q)$$($(1)_link)
 endef
@@ -136,8 +139,8 @@ format: ## lay the C files out with clang-format
 	$(CLANG_FORMAT) -i $(FORMATTED)
 
 compdb: compile_commands.json ## compile_commands.json for editors and clang-tidy
-compile_commands.json: Makefile $(SRC) $(UNIT) $(FUZZ)
-	@tools/compdb '$(CC) $(COMMON)' $(filter %.c,$^) > $@
+compile_commands.json: Makefile $(SRC) $(UNIT) $(FUZZ) $(TEST_HELP)
+	@tools/compdb '$(CC) $(COMMON) -Itests' $(filter %.c,$^) > $@
 
 # ---------------------------------------------------------------- installing
 INSTALL = install -D

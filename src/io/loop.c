@@ -414,19 +414,38 @@ void loop_destroy(struct loop *loop)
     free(loop);
 }
 
+/* With what epoll has said. */
+static void turn(struct loop *loop, int n)
+{
+    CHECK(n >= 0 || errno == EINTR);
+    loop->now_us = clock_us();
+    loop->batch_at = 0;
+    loop->batch_count = n > 0 ? n : 0;
+    loop->bulk_hits = 0;
+    run_events(loop);
+    loop->has_other_work = loop->bulk_hits < loop->batch_count;
+    run_timers(loop);
+    wake_resting(loop);
+    run_deferred(loop);
+}
+
 void loop_run(struct loop *loop)
 {
     while (!atomic_load_explicit(&loop->is_stopping, memory_order_relaxed)) {
-        int n = wait_for_events(loop);
-        CHECK(n >= 0 || errno == EINTR);
-        loop->now_us = clock_us();
-        loop->batch_at = 0;
-        loop->batch_count = n > 0 ? n : 0;
-        loop->bulk_hits = 0;
-        run_events(loop);
-        loop->has_other_work = loop->bulk_hits < loop->batch_count;
-        run_timers(loop);
-        wake_resting(loop);
-        run_deferred(loop);
+        turn(loop, wait_for_events(loop));
     }
+}
+
+bool loop_turn(struct loop *loop)
+{
+    bool is_due = next_deadline_us(loop) <= clock_us();
+    int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+
+    turn(loop, n);
+    return is_due || n > 0;
+}
+
+uint64_t loop_next_us(const struct loop *loop)
+{
+    return next_deadline_us(loop);
 }

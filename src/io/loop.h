@@ -52,6 +52,12 @@ struct loop *loop_create(void) MUST_CHECK;
 void loop_destroy(struct loop *loop);
 /* Runs until loop_stop. */
 void loop_run(struct loop *loop);
+/* One turn that waits for nothing, for whoever has a loop of its own around it (tests). False:
+ * there was nothing to do. */
+bool loop_turn(struct loop *loop);
+/* When there is something to do without an event: 0: now; UINT64_MAX: never. It may prove to be
+ * nothing, as timers that were set again to later times are moved only then. */
+uint64_t loop_next_us(const struct loop *loop);
 /* From any thread, and from a signal handler. */
 void loop_stop(struct loop *loop);
 /* From any thread; the message is called by the loop's thread, in the order posted. */

@@ -8,6 +8,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "fuzz_world.h"
+#include "gateway/front_h2.h"
 
 #define FIELDS_MAX 100
 #define TURNS_MAX 60
@@ -21,17 +22,16 @@ static const char *const methods[] = {"GET",     "HEAD",   "POST",    "PUT",
 static const unsigned statuses[] = {200, 204, 206, 304, 404, 426, 500, 503, 101, 401, 205, 301};
 
 struct run {
-    struct deferred again;
-    struct worker *worker;
+    struct harness *h;
     const char *target;
     const char *method;
     unsigned status;
     bool is_h2;
     struct span request;
     struct span response;
-    int client;
-    int one; /* the connections of the two servers */
-    int two;
+    struct actor *client;
+    struct actor *one; /* the connections of the two servers */
+    struct actor *two;
     bool has_answered;
     unsigned turns;
     unsigned idle_turns;
@@ -39,13 +39,15 @@ struct run {
 
 /* ---- HTTP/2 ---- */
 
-static void put_frame(int fd, uint8_t type, uint8_t flags, uint8_t stream, const void *payload,
-                      size_t len)
+static void put_frame(struct actor *actor, uint8_t type, uint8_t flags, uint32_t stream,
+                      struct span payload)
 {
-    uint8_t head[9] = {0, (uint8_t)(len >> 8), (uint8_t)len, type, flags, 0, 0, 0, stream};
+    struct strbuf frame;
 
-    world_put(fd, head, sizeof(head));
-    world_put(fd, payload, len);
+    strbuf_init(&frame);
+    h2_put_frame(&frame, type, flags, stream, payload);
+    fuzz_put(actor, strbuf_span(&frame));
+    strbuf_free(&frame);
 }
 
 static nghttp2_nv make_nv(struct span name, struct span value)
@@ -72,7 +74,7 @@ static size_t add_lines(nghttp2_nv *fields, size_t count, struct span lines)
     return count;
 }
 
-static void put_headers(int fd, nghttp2_nv *fields, size_t count, bool is_end)
+static void put_headers(struct actor *actor, nghttp2_nv *fields, size_t count, bool is_end)
 {
     static uint8_t block[65536];
     nghttp2_hd_deflater *deflater;
@@ -81,7 +83,7 @@ static void put_headers(int fd, nghttp2_nv *fields, size_t count, bool is_end)
     ssize_t len = nghttp2_hd_deflate_hd(deflater, block, 16000, fields, count);
     nghttp2_hd_deflate_del(deflater);
     if (len > 0) {
-        put_frame(fd, 1, is_end ? 5 : 4, 1, block, (size_t)len);
+        put_frame(actor, 1, is_end ? 5 : 4, 1, span_make(block, (size_t)len));
     }
 }
 
@@ -97,8 +99,8 @@ static void send_h2_request(struct run *run)
     nghttp2_nv fields[FIELDS_MAX + 4];
     size_t count = 0;
 
-    world_put(run->client, FRONT_H2_PREFACE, FRONT_H2_PREFACE_BYTES);
-    put_frame(run->client, 4, 0, 0, NULL, 0);
+    fuzz_put(run->client, span_make(FRONT_H2_PREFACE, FRONT_H2_PREFACE_BYTES));
+    put_frame(run->client, 4, 0, 0, SPAN_OF(""));
     fields[count++] = make_nv(SPAN_OF(":method"), span_from_cstr(run->method));
     fields[count++] = make_nv(SPAN_OF(":scheme"), SPAN_OF("http"));
     fields[count++] = make_nv(SPAN_OF(":path"), span_from_cstr(run->target));
@@ -106,18 +108,18 @@ static void send_h2_request(struct run *run)
     count = add_lines(fields, count, run->request);
     put_headers(run->client, fields, count, !has_body(run));
     if (has_body(run)) {
-        put_frame(run->client, 0, 1, 1, "body", 4);
+        put_frame(run->client, 0, 1, 1, SPAN_OF("body"));
     }
 }
 
-static void put_h1_lines(int fd, struct span lines)
+static void put_h1_lines(struct actor *actor, struct span lines)
 {
     struct span line;
 
     while (span_split(&lines, '\n', &line)) {
         if (line.len != 0) {
-            world_put(fd, line.ptr, line.len);
-            world_put(fd, "\r\n", 2);
+            fuzz_put(actor, line);
+            fuzz_put(actor, SPAN_OF("\r\n"));
         }
     }
 }
@@ -128,9 +130,9 @@ static void send_h1_request(struct run *run)
     int len = snprintf(line, sizeof(line), "%s %s HTTP/1.1\r\nHost: a.test\r\n%s", run->method,
                        run->target, has_body(run) ? "Content-Length: 4\r\n" : "");
 
-    world_put(run->client, line, (size_t)len);
+    fuzz_put(run->client, span_make(line, (size_t)len));
     put_h1_lines(run->client, run->request);
-    world_put(run->client, "\r\nbody", has_body(run) ? 6 : 2);
+    fuzz_put(run->client, span_make("\r\nbody", has_body(run) ? 6 : 2));
 }
 
 /* ---- the servers ---- */
@@ -141,9 +143,9 @@ static void answer_h1(struct run *run)
     int len =
         snprintf(line, sizeof(line), "HTTP/1.1 %u Text\r\nContent-Length: 4\r\n", run->status);
 
-    world_put(run->one, line, (size_t)len);
+    fuzz_put(run->one, span_make(line, (size_t)len));
     put_h1_lines(run->one, run->response);
-    world_put(run->one, "\r\nbody", 6);
+    fuzz_put(run->one, SPAN_OF("\r\nbody"));
 }
 
 static void answer_h2(struct run *run)
@@ -153,11 +155,11 @@ static void answer_h2(struct run *run)
     size_t count = 0;
 
     (void)snprintf(status, sizeof(status), "%u", run->status);
-    put_frame(run->two, 4, 0, 0, NULL, 0);
+    put_frame(run->two, 4, 0, 0, SPAN_OF(""));
     fields[count++] = make_nv(SPAN_OF(":status"), span_from_cstr(status));
     count = add_lines(fields, count, run->response);
     put_headers(run->two, fields, count, false);
-    put_frame(run->two, 0, 1, 1, "body", 4);
+    put_frame(run->two, 0, 1, 1, SPAN_OF("body"));
 }
 
 /* True when something happened. */
@@ -165,23 +167,20 @@ static bool serve(struct run *run)
 {
     bool any = false;
 
-    if (run->one < 0) {
-        run->one = world_accept(world.h1_fd);
+    if (run->one == NULL) {
+        run->one = harness_accept(run->h, "one");
     }
-    if (run->two < 0) {
-        run->two = world_accept(world.h2_fd);
-        if (run->two >= 0) {
-            put_frame(run->two, 4, 0, 0, NULL, 0); /* SETTINGS, without which no request comes */
-        }
+    if (run->two == NULL && (run->two = harness_accept(run->h, "two")) != NULL) {
+        put_frame(run->two, 4, 0, 0, SPAN_OF("")); /* SETTINGS, without which no request comes */
     }
-    if (world_sink(run->one)) {
+    if (fuzz_sink(run->one)) {
         any = true;
         if (!run->has_answered) {
             run->has_answered = true;
             answer_h1(run);
         }
     }
-    if (world_sink(run->two)) {
+    if (fuzz_sink(run->two)) {
         any = true;
         if (!run->has_answered && run->turns > 2) {
             run->has_answered = true;
@@ -191,19 +190,15 @@ static bool serve(struct run *run)
     return any;
 }
 
-static void on_turn(struct deferred *deferred)
+static void play(struct run *run)
 {
-    struct run *run = CONTAINER_OF(deferred, struct run, again);
-    bool any = serve(run);
-
-    any = world_sink(run->client) || any;
-    run->idle_turns = any ? 0 : run->idle_turns + 1;
-    if (++run->turns > TURNS_MAX || run->idle_turns > IDLE_TURNS) {
-        world_close(&run->client);
-        worker_post_stop(run->worker);
-        return;
+    while (run->turns++ < TURNS_MAX && run->idle_turns++ < IDLE_TURNS) {
+        bool any = harness_turn(run->h);
+        any = serve(run) || any;
+        if (fuzz_sink(run->client) || any) {
+            run->idle_turns = 0;
+        }
     }
-    loop_defer(run->worker->core.loop, &run->again);
 }
 
 /* ---- the target ---- */
@@ -222,16 +217,13 @@ static void split(struct run *run, struct span text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct worker_socket listening;
-    struct run run = {.one = -1, .two = -1};
+    struct run run = {0};
     char *copy;
 
     if (size < 3 || size > 8000) {
         return 0;
     }
-    world_make();
-    run.worker = worker_create(world.snapshot, 0, NULL, 0);
-    CHECK(run.worker != NULL);
+    run.h = fuzz_start(fuzz_config);
     copy = xmalloc(size);
     memcpy(copy, bytes, size);
     run.is_h2 = (bytes[0] & 1) != 0;
@@ -239,22 +231,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     run.method = methods[bytes[1] % ARRAY_LEN(methods)];
     run.status = statuses[bytes[2] % ARRAY_LEN(statuses)];
     split(&run, span_make(copy + 3, size - 3));
-    deferred_init(&run.again, on_turn);
-    run.client = world_connect(run.worker, &listening);
+    run.client = harness_connect(run.h);
     if (run.is_h2) {
         send_h2_request(&run);
     } else {
         send_h1_request(&run);
     }
-    loop_defer(run.worker->core.loop, &run.again);
-    worker_run(run.worker);
-    CHECK(run.worker->session_count == 0 && run.worker->exchange_count == 0);
-    deferred_cancel(&run.again);
-    world_close(&run.client);
-    world_close(&run.one);
-    world_close(&run.two);
-    worker_destroy(run.worker);
-    world_refuse_the_rest();
+    play(&run);
+    harness_stop(run.h);
     free(copy);
     return 0;
 }

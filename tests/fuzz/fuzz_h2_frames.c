@@ -6,11 +6,7 @@
  * byte each), two bytes of length, payload. A HEADERS payload that begins with 0xff stands for an
  * ordinary request's, since HPACK is hard to come by. The highest bit of `type` ends a batch: the
  * gateway gets a turn. */
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "gateway/front_h2.h"
-#include "gateway/session.h"
+#include "fuzz_world.h"
 
 #define TYPE_HEADERS 1
 #define BATCH_END 0x80
@@ -19,13 +15,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const char config[] =
-    "listeners: [ { bind: \"127.0.0.1:1\" } ]\n"
+    "listeners: [ { bind: \"unix:$DIR/door\" } ]\n"
     "sites: [ { hosts: [\"*\"], routes: [\n"
     "  { match: { path: /gone/* }, backend: \"127.0.0.1:1\" },\n"
     "  { match: { path: /echo }, respond: { echo: true } },\n"
     "  { match: { path: /* }, respond: { body: hello }, body_limit: 1k } ] } ]\n"
     "limits: { head: 1k, fields: 8, target: 256, streams: 8 }\n"
-    "log: { access: \"off\" }\n";
+    "log: { access: /dev/null }\n";
 
 static const uint8_t requests[][20] = {
     {7, 0x82, 0x86, 0x84, 0x01, 0x01, 'a', 0},                                   /* GET / */
@@ -33,105 +29,49 @@ static const uint8_t requests[][20] = {
     {13, 0x83, 0x86, 0x04, 0x06, '/', 'g', 'o', 'n', 'e', '/', 0x01, 0x01, 'a'}, /* POST /gone/ */
 };
 
-static struct snapshot *make_snapshot(void)
-{
-    struct config_report report;
-
-    config_report_init(&report);
-    struct settings *settings = config_load_text(span_from_cstr(config), "fuzz.yaml", &report);
-    CHECK(settings != NULL);
-    struct snapshot *snapshot = snapshot_create(settings, &report);
-    CHECK(snapshot != NULL);
-    config_report_free(&report);
-    return snapshot;
-}
-
-struct run {
-    struct timer timer;
-    struct worker *worker;
-    int peer;
-    struct span rest;
-};
-
-static void put(struct run *run, const void *bytes, size_t len)
-{
-    /* What the gateway does not take is of no interest. */
-    (void)!send(run->peer, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* True: the gateway gets a turn. */
-static bool put_frame(struct run *run)
+static bool put_frame(struct actor *client, struct span *rest)
 {
-    const uint8_t *at = (const uint8_t *)run->rest.ptr;
+    const uint8_t *at = (const uint8_t *)rest->ptr;
     uint8_t kind = at[0] & 0x7f;
+    uint8_t flags = at[1];
     bool ends = (at[0] & BATCH_END) != 0;
     size_t len = ((size_t)at[3] << 8 | at[4]) & 0x3fff;
-    uint8_t head[9] = {0, 0, 0, kind, at[1], 0, 0, 0, at[2]};
-    struct span payload = span_skip(run->rest, 5);
+    uint8_t stream = at[2];
+    struct span payload = span_cut(span_skip(*rest, 5), len);
+    struct strbuf frame;
 
-    payload = span_head(payload, payload.len < len ? payload.len : len);
-    run->rest = span_skip(run->rest, 5 + payload.len);
+    *rest = span_skip(*rest, 5 + payload.len);
     if (kind == TYPE_HEADERS && payload.len != 0 && (uint8_t)payload.ptr[0] == 0xff) {
         const uint8_t *request = requests[payload.len % 3];
         payload = span_make(request + 1, request[0]);
-        head[4] &= 0x05; /* END_STREAM and END_HEADERS */
+        flags &= 0x05; /* END_STREAM and END_HEADERS */
     }
-    head[1] = (uint8_t)(payload.len >> 8);
-    head[2] = (uint8_t)payload.len;
-    put(run, head, sizeof(head));
-    put(run, payload.ptr, payload.len);
+    strbuf_init(&frame);
+    h2_put_frame(&frame, kind, flags, stream, payload);
+    fuzz_put(client, strbuf_span(&frame));
+    strbuf_free(&frame);
     return ends;
-}
-
-static void on_turn(struct timer *timer)
-{
-    struct run *run = CONTAINER_OF(timer, struct run, timer);
-    char sink[65536];
-
-    while (recv(run->peer, sink, sizeof(sink), MSG_DONTWAIT) > 0) {
-    }
-    while (run->rest.len >= 5) {
-        if (put_frame(run)) {
-            timer_set(run->worker->core.loop, &run->timer, TURN_US);
-            return;
-        }
-    }
-    if (run->rest.len != 0) {
-        run->rest = span_make(NULL, 0);
-        timer_set(run->worker->core.loop, &run->timer, TURN_US);
-        return;
-    }
-    (void)shutdown(run->peer, SHUT_WR);
-    (void)close(run->peer);
-    run->peer = -1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static struct snapshot *snapshot;
-    static const uint8_t settings_frame[9] = {0, 0, 0, 4};
-    struct sock_address nobody = {0};
-    int pair[2];
+    struct span rest = span_make(bytes, size);
+    struct harness *h = fuzz_start(config);
+    struct h2_talk talk;
 
-    if (snapshot == NULL) {
-        snapshot = make_snapshot();
+    h2_talk_as_client(&talk, harness_connect(h));
+    while (rest.len >= 5) {
+        if (put_frame(talk.actor, &rest)) {
+            fake_clock_move_us(TURN_US);
+            (void)harness_turn(h);
+            (void)fuzz_sink(talk.actor);
+        }
     }
-    struct worker *worker = worker_create(snapshot, 0, NULL, 0);
-    CHECK(worker != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    struct worker_socket listening = {.worker = worker, .listener = &snapshot->listeners[0]};
-    struct run run = {.worker = worker, .peer = pair[1], .rest = span_make(bytes, size)};
-    worker->is_draining = true; /* so that the loop stops with the session */
-    put(&run, FRONT_H2_PREFACE, FRONT_H2_PREFACE_BYTES);
-    put(&run, settings_frame, sizeof(settings_frame));
-    timer_init(&run.timer, on_turn);
-    session_create(worker, &listening, pair[0], &nobody);
-    timer_set(worker->core.loop, &run.timer, 1);
-    worker_run(worker);
-    CHECK(worker->session_count == 0 && worker->exchange_count == 0);
-    timer_destroy(worker->core.loop, &run.timer);
-    if (run.peer >= 0) {
-        (void)close(run.peer);
-    }
-    worker_destroy(worker);
+    harness_settle(h);
+    actor_finish(talk.actor);
+    harness_settle(h);
+    harness_stop(h);
+    h2_talk_free(&talk);
     return 0;
 }

@@ -5,27 +5,22 @@
  * Input: a byte of flags, then operations: a byte each (low four bits what, high four bits which),
  * and what belongs to it. */
 #include "fuzz_world.h"
-#include "io/loop_internal.h"
 
 #define CONNS 6
 #define STEPS_PER_TURN 3
 #define TIME_JUMP_US 120000
-#define SMALL_BUFFER 4608
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum flag { FLAG_PROXY_HEADER = 1, FLAG_READS = 2, FLAG_DRAINING = 4, FLAG_SMALL = 8 };
 
 struct run {
-    struct deferred again;
-    struct worker *worker;
+    struct harness *h;
     struct span rest; /* of the input */
-    int client;
-    bool client_reads;
-    int one[CONNS];
-    int two[CONNS];
+    struct actor *client;
+    struct actor *one[CONNS]; /* NULL: not there yet */
+    struct actor *two[CONNS];
     int wait_turns;
-    int idle_turns;
 };
 
 static const struct span proxy_header = SPAN("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
@@ -161,61 +156,60 @@ static struct span sensible_payload(uint8_t type, uint8_t which, struct span pay
     return payload;
 }
 
-static void put_frame(struct run *run, int fd, bool is_client)
+static void put_frame(struct run *run, struct actor *actor, bool is_client)
 {
     static const uint8_t streams[] = {0, 1, 3, 5, 7, 9, 11, 13};
     uint8_t type = take(run) & 31;
     uint8_t flags = take(run);
     uint8_t which = take(run);
     struct span payload = sensible_payload(type, which, take_some(run), is_client);
+    struct strbuf frame;
 
     if (type == HEADERS && (which & 8) == 0) {
         flags = (uint8_t)((flags & 1) | 4);
     } else if (type == DATA && (which & 8) != 0) {
         flags &= 1;
     }
-    uint8_t head[9] = {0,
-                       (uint8_t)(payload.len >> 8),
-                       (uint8_t)payload.len,
-                       type,
-                       flags,
-                       0,
-                       0,
-                       0,
-                       type == GOAWAY ? 0 : streams[which & 7]};
-    world_put(fd, head, sizeof(head));
-    world_put(fd, payload.ptr, payload.len);
+    strbuf_init(&frame);
+    h2_put_frame(&frame, type, flags, type == GOAWAY ? 0 : streams[which & 7], payload);
+    fuzz_put(actor, strbuf_span(&frame));
+    strbuf_free(&frame);
 }
 
 /* ---- operations ---- */
 
-/* All that is due within TIME_JUMP_US is due now; the order in the heap stays. */
-static void let_time_pass(struct loop *loop)
-{
-    for (uint32_t i = 1; i <= loop->heap_count; i++) {
-        struct timer *timer = loop->heap[i];
-        timer->deadline_us -= timer->deadline_us > TIME_JUMP_US ? TIME_JUMP_US : 0;
-        timer->heap_us -= timer->heap_us > TIME_JUMP_US ? TIME_JUMP_US : 0;
-    }
-}
-
-static void half_close(int fd)
-{
-    if (fd >= 0) {
-        (void)shutdown(fd, SHUT_WR);
-    }
-}
-
-static void put_span(int fd, struct span bytes)
-{
-    world_put(fd, bytes.ptr, bytes.len);
-}
-
-static void put_big(int fd)
+static void put_big(struct actor *actor)
 {
     static const char big[65536];
 
-    world_put(fd, big, sizeof(big));
+    fuzz_put(actor, span_make(big, sizeof(big)));
+}
+
+static void half_close(struct actor *actor)
+{
+    if (actor != NULL) {
+        actor_finish(actor);
+    }
+}
+
+/* The next connection takes its place. */
+static void hang_up(struct actor **actor)
+{
+    if (*actor != NULL) {
+        actor_close(*actor);
+        *actor = NULL;
+    }
+}
+
+/* Servers read only now and then. */
+static void read_once(struct actor *actor)
+{
+    if (actor != NULL) {
+        actor_stall(actor, false);
+        (void)actor_turn(actor);
+        (void)fuzz_sink(actor);
+        actor_stall(actor, true);
+    }
 }
 
 static void step(struct run *run)
@@ -226,37 +220,37 @@ static void step(struct run *run)
 
     switch (op & 15) {
     case 0:
-        put_span(run->client, take_some(run));
+        fuzz_put(run->client, take_some(run));
         break;
     case 1:
     case 2:
         put_frame(run, run->client, true);
         break;
     case 3:
-        put_span(run->client, requests[take(run) % ARRAY_LEN(requests)]);
+        fuzz_put(run->client, requests[take(run) % ARRAY_LEN(requests)]);
         break;
     case 4:
-        put_span(run->one[which], take_some(run));
+        fuzz_put(run->one[which], take_some(run));
         break;
     case 5:
-        put_span(run->one[which], responses[take(run) % ARRAY_LEN(responses)]);
+        fuzz_put(run->one[which], responses[take(run) % ARRAY_LEN(responses)]);
         break;
     case 6:
     case 7:
         put_frame(run, run->two[which], false);
         break;
     case 8:
-        world_close(other ? &run->two[which] : &run->one[which]);
+        hang_up(other ? &run->two[which] : &run->one[which]);
         break;
     case 9:
         half_close(other ? run->two[which] : run->one[which]);
         break;
     case 10:
-        run->client_reads = !run->client_reads;
+        actor_stall(run->client, !run->client->is_stalled);
         break;
     case 11:
-        (void)world_sink(run->one[which]);
-        (void)world_sink(run->two[which]);
+        read_once(run->one[which]);
+        read_once(run->two[which]);
         break;
     case 12:
         run->wait_turns = 1 + (op >> 4) % 4;
@@ -266,97 +260,80 @@ static void step(struct run *run)
         break;
     case 14:
         if (other) {
-            world_close(&run->client);
+            actor_close(run->client);
         } else {
             half_close(run->client);
         }
         break;
     default:
-        let_time_pass(run->worker->core.loop);
+        fake_clock_move_us(TIME_JUMP_US);
         run->wait_turns = 1;
         break;
     }
 }
 
+/* Whether it has just come. */
+static bool accept_one(struct run *run, struct actor **actor, const char *server)
+{
+    if (*actor != NULL || (*actor = harness_accept(run->h, server)) == NULL) {
+        return false;
+    }
+    actor_stall(*actor, true);
+    return true;
+}
+
 static void accept_all(struct run *run)
 {
     /* MAX_CONCURRENT_STREAMS 4, so that what waits for a stream is met, too. */
-    static const uint8_t settings[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4};
+    static const struct span settings = SPAN("\0\0\6\4\0\0\0\0\0\0\3\0\0\0\4");
 
     for (int i = 0; i < CONNS; i++) {
-        if (run->one[i] < 0) {
-            run->one[i] = world_accept(world.h1_fd);
-        }
-        if (run->two[i] < 0) {
-            run->two[i] = world_accept(world.h2_fd);
-            world_put(run->two[i], settings, sizeof(settings));
+        (void)accept_one(run, &run->one[i], "one");
+        if (accept_one(run, &run->two[i], "two")) {
+            fuzz_put(run->two[i], settings);
         }
     }
 }
 
-static void on_turn(struct deferred *deferred)
+static void play(struct run *run)
 {
-    struct run *run = CONTAINER_OF(deferred, struct run, again);
-
+    while (run->rest.len != 0) {
+        accept_all(run);
+        if (run->wait_turns > 0) {
+            run->wait_turns--;
+        } else {
+            for (int n = 0; n < STEPS_PER_TURN && run->rest.len != 0 && run->wait_turns == 0; n++) {
+                step(run);
+            }
+        }
+        (void)harness_turn(run->h);
+        (void)fuzz_sink(run->client);
+    }
     accept_all(run);
-    if (run->client_reads) {
-        (void)world_sink(run->client);
-    }
-    if (run->wait_turns > 0) {
-        run->wait_turns--;
-    } else if (run->rest.len != 0) {
-        for (int n = 0; n < STEPS_PER_TURN && run->rest.len != 0 && run->wait_turns == 0; n++) {
-            step(run);
-        }
-    } else {
-        run->idle_turns++;
-        if (run->idle_turns == 5) {
-            world_close(&run->client);
-        }
-        if (run->idle_turns > 7) {
-            worker_post_stop(run->worker);
-            return;
-        }
-    }
-    loop_defer(run->worker->core.loop, &run->again);
+    harness_settle(run->h);
+    actor_close(run->client);
+    harness_settle(run->h);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct worker_socket listening;
-    struct run run = {.client = -1};
+    struct run run = {0};
 
     if (size < 2) {
         return 0;
     }
-    world_make();
-    run.worker = worker_create(world.snapshot, 0, NULL, 0);
-    CHECK(run.worker != NULL);
+    run.h = fuzz_start(fuzz_config);
     run.rest = span_make(bytes + 1, size - 1);
-    run.client_reads = (bytes[0] & FLAG_READS) != 0;
-    for (int i = 0; i < CONNS; i++) {
-        run.one[i] = run.two[i] = -1;
-    }
-    deferred_init(&run.again, on_turn);
-    run.client = world_connect(run.worker, &listening);
+    run.client = harness_connect(run.h);
+    actor_stall(run.client, (bytes[0] & FLAG_READS) == 0);
     if ((bytes[0] & FLAG_SMALL) != 0) {
-        int small = SMALL_BUFFER;
-        (void)setsockopt(run.client, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        actor_squeeze(run.client);
     }
     if ((bytes[0] & FLAG_PROXY_HEADER) != 0) {
-        put_span(run.client, proxy_header);
+        fuzz_put(run.client, proxy_header);
     }
-    run.worker->is_draining = (bytes[0] & FLAG_DRAINING) != 0;
-    loop_defer(run.worker->core.loop, &run.again);
-    worker_run(run.worker);
-    CHECK(run.worker->session_count == 0 && run.worker->exchange_count == 0);
-    deferred_cancel(&run.again);
-    world_close(&run.client);
-    for (int i = 0; i < CONNS; i++) {
-        world_close(&run.one[i]);
-        world_close(&run.two[i]);
-    }
-    worker_destroy(run.worker);
-    world_refuse_the_rest();
+    run.h->worker->is_draining = (bytes[0] & FLAG_DRAINING) != 0;
+    play(&run);
+    harness_stop(run.h);
     return 0;
 }
