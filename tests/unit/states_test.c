@@ -249,3 +249,10 @@ const char *states_told_h2(struct harness *h, struct h2_talk *client, struct act
 
     return told(h, of_client, states_heard(server));
 }
+
+const char *states_told_h2_server(struct harness *h, struct actor *client, struct h2_talk *server)
+{
+    const char *of_client = states_heard(client);
+
+    return told(h, of_client, states_frames(server));
+}

@@ -51,5 +51,6 @@ const char *states_told(struct harness *h, struct actor *client, struct actor *s
  * status, or method and path. */
 const char *states_frames(struct h2_talk *talk);
 const char *states_told_h2(struct harness *h, struct h2_talk *client, struct actor *server);
+const char *states_told_h2_server(struct harness *h, struct actor *client, struct h2_talk *server);
 
 #endif
