@@ -83,4 +83,46 @@ static inline bool fuzz_sink(struct actor *actor)
     return any;
 }
 
+/* Bytes of a peer with events between them: these are not sent. No text has them. */
+enum fuzz_event {
+    FUZZ_TURN = 0xf8, /* the gateway gets a turn */
+    FUZZ_SETTLE,      /* it gets all that it wants */
+    FUZZ_TIME,        /* and time passes */
+    FUZZ_FINISH,      /* a half-close */
+    FUZZ_CLOSE,
+    FUZZ_STALL /* reads no more, or again */
+};
+
+#define FUZZ_TIME_MS 120
+
+/* The next piece and the event behind it. The actor may be NULL. */
+static inline void fuzz_play_piece(struct harness *h, struct actor *actor, struct span *rest)
+{
+    size_t len = 0;
+    uint8_t event = FUZZ_SETTLE;
+
+    while (len < rest->len && (uint8_t)rest->ptr[len] < FUZZ_TURN) {
+        len++;
+    }
+    fuzz_put(actor, span_head(*rest, len));
+    *rest = span_skip(*rest, len);
+    if (rest->len != 0) {
+        event = (uint8_t)rest->ptr[0];
+        *rest = span_skip(*rest, 1);
+    }
+    if (event == FUZZ_TIME) {
+        harness_advance_ms(h, FUZZ_TIME_MS);
+    } else if (event == FUZZ_FINISH && actor != NULL) {
+        actor_finish(actor);
+    } else if (event == FUZZ_CLOSE && actor != NULL) {
+        actor_close(actor);
+    } else if (event == FUZZ_STALL && actor != NULL) {
+        actor_stall(actor, !actor->is_stalled);
+    } else if (event == FUZZ_TURN) {
+        (void)harness_turn(h);
+    } else {
+        harness_settle(h);
+    }
+}
+
 #endif
