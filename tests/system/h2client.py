@@ -73,6 +73,11 @@ class Client:
         self.h2 = h2_connection.H2Connection(h2_config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False, validate_inbound_headers=True))
+        # What is under way still comes behind a GOAWAY, often in the same read; the library would not take it.
+        state, goaway = h2_connection.ConnectionState, h2_connection.ConnectionInputs.RECV_GOAWAY
+        machine = self.h2.state_machine
+        machine._transitions = {  # pylint: disable=protected-access
+            **machine._transitions, (state.CLIENT_OPEN, goaway): (None, state.CLIENT_OPEN)}
         if window is not None:
             self.h2.local_settings = h2_settings.Settings(
                 client=True, initial_values={h2_settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
@@ -193,8 +198,6 @@ class Client:
                 stream.reset = int(event.error_code)
         elif isinstance(event, h2_events.ConnectionTerminated):
             self.goaways.append((int(event.error_code), event.last_stream_id))
-            # What is under way still comes; the library would not take it.
-            self.h2.state_machine.state = h2_connection.ConnectionState.CLIENT_OPEN
         elif isinstance(event, h2_events.PingAckReceived):
             self.pings.append(event.ping_data)
 

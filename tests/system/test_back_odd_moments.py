@@ -8,68 +8,14 @@ import pytest
 pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
-from client import Connection, chunked, fetch, request_bytes
+from client import Connection, fetch, request_bytes
 from h2client import Client
-from h2origin import REFUSED_STREAM, H2Origin
-from origins import Origin, response_bytes
+from h2origin import REFUSED_STREAM
+from origins import response_bytes
+from pairs import BACKS, FRONTS, World
 from waiting import wait_until
 
-FRONTS = pytest.mark.parametrize("front", ["h1", "h2"])
-BACKS = pytest.mark.parametrize("back", ["h1", "h1tls", "h2c", "auto1", "auto2"])
 MIB = 1 << 20
-
-
-class World:
-    """Servers of one kind, with one script for each version, behind one gateway."""
-
-    def __init__(self, start, ca, shop, back, h1, h2, count=1, **more):
-        is_tls = back in ("h1tls", "auto1", "auto2")
-        self.is_h2 = back in ("h2c", "auto2")
-        self.origins = [
-            (H2Origin(h2, tls=shop.server_context() if is_tls else None) if self.is_h2 else
-             Origin(h1, tls=shop.server_context() if is_tls else None)) for _ in range(count)]
-        for origin in self.origins:
-            origin.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        protocol = "auto" if back.startswith("auto") else "h2c" if back == "h2c" else "h1"
-        backend = {"name": "up", "servers": [origin.address for origin in self.origins],
-                   "protocol": protocol, **more}
-        if is_tls:
-            backend["tls"] = {"ca": str(ca.file), "server_name": "shop.example"}
-        self.gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [backend]})
-
-    @property
-    def connections(self):
-        return [c for origin in self.origins for c in origin.connections]
-
-    def ask(self, front, target="/", method="GET", body=None, fields=(), trailers=None):
-        """(status, body, reset)"""
-        if front == "h1":
-            with Connection(self.gateway.address) as client:
-                if trailers is not None:
-                    fields = [*fields, ("Transfer-Encoding", "chunked"), ("Trailer", "x-sum")]
-                    text = "".join(f"{n}: {v}\r\n" for n, v in trailers)
-                    client.send(request_bytes(target, method, fields=fields) +
-                                chunked(body, trailers=text))
-                else:
-                    client.send(request_bytes(target, method, fields=fields, body=body))
-                response = client.read_response(method)
-                return response.status, response.body, None
-        with Client(self.gateway.address) as client:
-            stream = client.start(target, method, end=body is None,
-                                  fields=[(n.lower(), v) for n, v in fields])
-            if body is not None:
-                client.data(stream, body, end=trailers is None)
-                if trailers is not None:
-                    client.trailers(stream, trailers)
-            response = client.wait(stream)
-            return response.status, response.body, response.reset
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        for origin in self.origins:
-            origin.close(check=kind is None)
 
 
 @FRONTS
