@@ -8,9 +8,10 @@ import subprocess
 import pytest
 
 import h2client
-from client import Connection, fetch
+from client import Connection, Ended, fetch
 from origins import EchoOrigin
 from tidegate import binary, command
+from waiting import wait_until
 
 
 # By address.
@@ -99,10 +100,13 @@ PATTERNS = ["/*", "/a/*", "/a", "/b", "/b/*", "/a:b", "/%61/x", "/c/*", "/*"]
 METHODS = ["GET", "GET", "POST", "OPTIONS", "TRACE", "PURGE"]
 
 
-def random_route(rng, name, origin):
+def random_route(rng, name, origin, asks_clients):
     route = {"name": name, "match": {"path": rng.choice(PATTERNS)}}
     if rng.random() < 0.3:
         route["match"]["methods"] = rng.sample(["GET", "POST", "TRACE", "PURGE"], rng.randint(1, 2))
+        route["else"] = rng.choice(["deny", "next"])
+    if asks_clients and rng.random() < 0.5:
+        route["match"]["client"] = {"dns": ["*.client.test"]}
         route["else"] = rng.choice(["deny", "next"])
     if rng.random() < 0.5:
         route["backend"] = origin.address
@@ -111,14 +115,17 @@ def random_route(rng, name, origin):
     return route
 
 
-def random_config(rng, origin, certificates):
+def random_config(rng, origin, certificates, authority):
     sites, hosts = [], rng.sample(HOSTS, len(HOSTS))
     for index in range(rng.randint(1, 3)):
-        site = {"name": f"Site{index}", "hosts": [hosts.pop() for _ in range(rng.randint(1, 2))],
-                "routes": [random_route(rng, f"r{index}{k}", origin) for k in range(rng.randint(1, 4))]}
+        site = {"name": f"Site{index}", "hosts": [hosts.pop() for _ in range(rng.randint(1, 2))]}
         if rng.random() < 0.6:
-            site["tls"] = rng.choice(certificates)
+            site["tls"] = dict(rng.choice(certificates))
             site["plain_http"] = rng.choice(["redirect", "serve", "refuse"])
+            if rng.random() < 0.5:
+                site["tls"]["clients"] = {"verify": rng.choice(["optional", "optional", "required"]), "ca": authority}
+        asks_clients = "clients" in site.get("tls", {})
+        site["routes"] = [random_route(rng, f"r{index}{k}", origin, asks_clients) for k in range(rng.randint(1, 4))]
         if rng.random() < 0.5:
             site["paths"] = rng.choice(["strict", "as_sent"])
         sites.append(site)
@@ -129,40 +136,71 @@ def random_config(rng, origin, certificates):
     return {"listeners": [listener], "sites": sites}
 
 
-def right_config(rng, origin, certificates, path):
+def right_config(rng, origin, certificates, authority, path):
     """One that check finds nothing wrong with: many of them have a route that no request can reach."""
     for _ in range(100):
-        config = random_config(rng, origin, certificates)
+        config = random_config(rng, origin, certificates, authority)
         path.write_text(json.dumps(config))
         if command("check", "-c", str(path)).returncode == 0:
             return config
     raise AssertionError("a hundred random configurations, and all are wrong")
 
 
-def ask_route(gateway, config, scheme, host, path, method, sni):
-    done = subprocess.run(
-        [binary(), "route", "-c", str(config), "--json", "--no-certificate", "--method", method,
-         *(["--sni", sni] if scheme == "https" else []),
-         f"{scheme}://{host.rstrip(':')}:{gateway.address[1]}{path}"],
-        capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+class Question:
+    """A request, and all that what serves it depends on."""
 
+    def __init__(self, rng, client):
+        self.scheme = rng.choice(["http", "https"])
+        self.host = rng.choice(ASKED)
+        self.path = rng.choice(PATHS)
+        self.method = rng.choice(METHODS)
+        self.sni = rng.choice(["a.test", "b.test", "y.w.test", "z.test", ""])
+        self.front = rng.choice(["h1", "h2"])
+        self.client = client if self.scheme == "https" and rng.random() < 0.5 else None
 
-def ask_live(gateway, scheme, host, path, method, sni):
-    """(status, reason, site, route) or None when the handshake was refused."""
-    context = None
-    if scheme == "https":
+    def __repr__(self):
+        return str(vars(self))
+
+    def ask_route(self, gateway, config):
+        done = subprocess.run(
+            [binary(), "route", "-c", str(config), "--json", "--method", self.method,
+             *([] if self.client else ["--no-certificate"]),
+             *(["--sni", self.sni] if self.scheme == "https" else []),
+             f"{self.scheme}://{self.host.rstrip(':')}:{gateway.address[1]}{self.path}"],
+            capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def context(self):
+        if self.scheme == "http":
+            return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    try:
-        with Connection(gateway.address, context, sni or None) as connection:
-            response = connection.request(path, method, host,
-                                          body=b"" if method == "POST" else None)
-    except ssl.SSLError:
-        return None
-    return response
+        if self.client:
+            context.load_cert_chain(*self.client)
+        return context
+
+    def ask_live(self, gateway):
+        """The response, or None when the handshake was refused."""
+        try:
+            if self.front == "h1":
+                with Connection(gateway.address, self.context(), self.sni or None) as connection:
+                    return connection.request(self.path, self.method, self.host,
+                                              body=b"" if self.method == "POST" else None)
+            with h2client.Client(gateway.address, self.context(), self.sni or None) as connection:
+                response = connection.request(self.path, self.method, host=self.host)
+                return None if response.status is None and connection.is_closed else response
+        except (ssl.SSLError, Ended):
+            return None
+
+
+def check_log(entries, said, response, context):
+    """What the log says of it is what was foretold."""
+    assert len(entries) == 1, context
+    assert entries[0]["status"] == response.status, context
+    for member in ("site", "route"):
+        assert entries[0].get(member) == said.get(member), (member, entries[0], context)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -170,29 +208,36 @@ def test_route_and_live_traffic_agree(start, ca, seed, tmp_path):
     rng = random.Random(seed)
     names = ["a.test", "b.test", "*.w.test", "127.0.0.1"]
     certificates = [ca.server(*names).settings(), ca.server(*names).settings()]
+    client = ca.client("somebody", names=["some.client.test"])
     with EchoOrigin() as origin:
         config = tmp_path / "tidegate.yaml"
-        gateway = start(right_config(rng, origin, certificates, config))
+        gateway = start(right_config(rng, origin, certificates, str(ca.file), config))
         text = gateway.config_path.read_text()
         config.write_text(text.replace('"127.0.0.1:0"', f'"127.0.0.1:{gateway.address[1]}"'))
         for _ in range(25):
-            question = (rng.choice(["http", "https"]), rng.choice(ASKED), rng.choice(PATHS),
-                        rng.choice(METHODS), rng.choice(["a.test", "b.test", "y.w.test", "z.test", ""]))
-            said = ask_route(gateway, config, *question)
-            before = len(origin.requests)
-            response = ask_live(gateway, *question)
+            question = Question(rng, (client.crt, client.key_file))
+            said = question.ask_route(gateway, config)
+            before, logged = len(origin.requests), len(requests_of(gateway))
+            response = question.ask_live(gateway)
             context = (question, said, response, text)
             if said["result"] == "refused" and "status" not in said:
                 assert response is None, context
                 continue
             assert response is not None, context
+            wait_until(lambda: len(requests_of(gateway)) > logged, what="the log's line")
+            check_log(requests_of(gateway)[logged:], said, response, context)
             if said["result"] == "backend":
                 assert response.status == 200, context
                 assert origin.requests[before].target == said["path"], context
             else:
                 assert response.status == said["status"], context
-            if said["result"] == "respond" and question[3] != "HEAD":
+            if said["result"] == "respond" and question.method != "HEAD":
                 assert response.body.decode() == said["route"], context
             if said["result"] == "redirect":
-                host, path = question[1].rstrip(":").lower(), said["path"]
-                assert response.get("Location").lower() == f"https://{host}{path}".lower(), context
+                host, path = question.host.rstrip(":").lower(), said["path"]
+                location = response.get("Location" if question.front == "h1" else "location")
+                assert location.lower() == f"https://{host}{path}".lower(), context
+
+
+def requests_of(gateway):
+    return [entry for entry in gateway.log_entries() if entry["kind"] == "request"]
