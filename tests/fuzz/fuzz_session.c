@@ -1,6 +1,7 @@
-/* A whole session: whatever a client and two servers do, byte by byte or frame by frame, with time
- * passing, small buffers, half-closes and a drain in between. Nothing is left at the end: no
- * session, no exchange, no memory.
+/* A whole session, with a PROXY header and TLS in front of its requests or without: whatever a
+ * client and two servers do, byte by byte or frame by frame, with time passing, small buffers,
+ * half-closes and a drain in between. Nothing is left at the end: no session, no exchange, no
+ * memory.
  *
  * Input: a byte of flags, then operations: a byte each (low four bits what, high four bits which),
  * and what belongs to it. */
@@ -12,7 +13,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum flag { FLAG_PROXY_HEADER = 1, FLAG_READS = 2, FLAG_DRAINING = 4, FLAG_SMALL = 8 };
+enum flag {
+    FLAG_PROXY_HEADER = 1,
+    FLAG_READS = 2,
+    FLAG_DRAINING = 4,
+    FLAG_SMALL = 8,
+    FLAG_TLS = 16, /* a handshake goes first, and the client's bytes go through TLS */
+    FLAG_TLS_H2 = 32
+};
 
 struct run {
     struct harness *h;
@@ -295,6 +303,22 @@ static void accept_all(struct run *run)
     }
 }
 
+static void start_tls(struct run *run, bool is_h2)
+{
+    static const unsigned char h1[] = "\x08http/1.1";
+    static const unsigned char h2[] = "\2h2";
+    static SSL_CTX *ctx;
+
+    if (ctx == NULL) {
+        ctx = SSL_CTX_new(TLS_client_method());
+    }
+    SSL *ssl = SSL_new(ctx);
+    CHECK(ssl != NULL && SSL_set_tlsext_host_name(ssl, "a.test") == 1);
+    CHECK(SSL_set_alpn_protos(ssl, is_h2 ? h2 : h1, (is_h2 ? sizeof(h2) : sizeof(h1)) - 1) == 0);
+    SSL_set_connect_state(ssl);
+    actor_start_tls(run->client, ssl);
+}
+
 static void play(struct run *run)
 {
     while (run->rest.len != 0) {
@@ -331,6 +355,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     if ((bytes[0] & FLAG_PROXY_HEADER) != 0) {
         fuzz_put(run.client, proxy_header);
+    }
+    if ((bytes[0] & FLAG_TLS) != 0) {
+        start_tls(&run, (bytes[0] & FLAG_TLS_H2) != 0);
     }
     run.h->worker->is_draining = (bytes[0] & FLAG_DRAINING) != 0;
     play(&run);

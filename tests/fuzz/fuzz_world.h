@@ -20,7 +20,8 @@ static const char fuzz_config[] =
     "  - { name: two, servers: [\"unix:$DIR/two\"], protocol: h2c, response_timeout: 100ms }\n"
     "  - { name: headed, servers: [\"unix:$DIR/one\"], proxy_protocol: v2,\n"
     "      response_timeout: 100ms }\n"
-    "sites: [ { hosts: [\"*\"], routes: [\n"
+    "sites: [ { hosts: [\"*\"], plain_http: serve,\n"
+    "  tls: { certificate: $DIR/a.test.crt, key: $DIR/a.test.key }, routes: [\n"
     "    { match: { path: /1* }, backend: one, upgrade: [websocket, tcp] },\n"
     "    { match: { path: /2* }, backend: two },\n"
     "    { match: { path: /3* }, backend: headed },\n"
@@ -59,6 +60,7 @@ static inline struct harness *fuzz_start(const char *config)
         world_serve(fuzz_world, "one");
         world_serve(fuzz_world, "two");
         fuzz_world_make_file();
+        world_write_certificate(fuzz_world, "a.test");
         world_load(fuzz_world, config);
         (void)atexit(fuzz_world_close);
     }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -155,7 +156,9 @@ static void decrypt(struct actor *actor)
 static void encrypt(struct actor *actor)
 {
     if (actor->unsent.len != 0) {
-        CHECK(SSL_write(actor->tls, actor->unsent.ptr, (int)actor->unsent.len) > 0);
+        /* Behind a goodbye of our own nothing more goes. */
+        actor->tls_has_failed |=
+            SSL_write(actor->tls, actor->unsent.ptr, (int)actor->unsent.len) <= 0;
         strbuf_clear(&actor->unsent);
     }
     if (actor->is_finishing) {
@@ -181,6 +184,7 @@ static bool turn_tls(struct actor *actor)
     bool any = false;
     size_t len;
 
+    ERR_clear_error(); /* the gateway's in this thread */
     while (receive(actor, bytes, &len)) {
         CHECK(len == 0 || BIO_write(SSL_get_rbio(actor->tls), bytes, (int)len) == (int)len);
         any = true;
@@ -192,6 +196,7 @@ static bool turn_tls(struct actor *actor)
         decrypt(actor);
         encrypt(actor);
     }
+    ERR_clear_error();
     any = send_records(actor) || any;
     half_close(actor);
     return any;

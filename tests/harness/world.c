@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include <dirent.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "unit/tls_test.h"
 
 #define BACKLOG 64
 #define PATHS 8
@@ -40,6 +42,35 @@ void world_write_file(struct world *world, const char *name, struct span bytes)
 
     CHECK(file != NULL && fwrite(bytes.ptr, 1, bytes.len, file) == bytes.len);
     CHECK(fclose(file) == 0);
+}
+
+/* What was written to memory. */
+static void write_memory(struct world *world, const char *host, const char *ending, BIO *memory)
+{
+    char name[64];
+    char *bytes;
+    long len = BIO_get_mem_data(memory, &bytes);
+
+    CHECK(snprintf(name, sizeof(name), "%s.%s", host, ending) < (int)sizeof(name));
+    world_write_file(world, name, span_make(bytes, (size_t)len));
+    BIO_free(memory);
+}
+
+void world_write_certificate(struct world *world, const char *host)
+{
+    char names[64];
+    struct identity_options options = {
+        .subject = host, .names = names, .from_days = -1, .until_days = 36500};
+    BIO *certificate = BIO_new(BIO_s_mem());
+    BIO *key = BIO_new(BIO_s_mem());
+
+    CHECK(snprintf(names, sizeof(names), "DNS:%s", host) < (int)sizeof(names));
+    struct identity identity = identity_make(&options, NULL);
+    CHECK(PEM_write_bio_X509(certificate, identity.certificate) == 1);
+    CHECK(PEM_write_bio_PrivateKey(key, identity.key, NULL, NULL, 0, NULL, NULL) == 1);
+    write_memory(world, host, "crt", certificate);
+    write_memory(world, host, "key", key);
+    identity_free(&identity);
 }
 
 /* ---- servers ---- */

@@ -38,6 +38,9 @@ void world_close(struct world *world);
 /* A path in the folder; valid until eight more were asked for. */
 const char *world_path(const struct world *world, const char *name);
 void world_write_file(struct world *world, const char *name, struct span bytes);
+/* A certificate for `host` that signs itself, and its key: $DIR/HOST.crt and $DIR/HOST.key. Good
+ * for as long as any test moves the clock. */
+void world_write_certificate(struct world *world, const char *host);
 
 /* A server's listening socket: on the Unix socket $DIR/NAME, or on a free port of loopback. The
  * first has everything arrive at once; the second can be reset. */

@@ -20,7 +20,9 @@ static const char config[] = "listeners: [ { bind: [\"unix:$DIR/door\", \"127.0.
                              "    { match: { path: /1* }, backend: one },\n"
                              "    { match: { path: /2* }, backend: two },\n"
                              "    { match: { path: /3* }, backend: three },\n"
-                             "    { match: { path: /* }, respond: { body: hello } } ] } ]\n"
+                             "    { match: { path: /* }, respond: { body: hello } } ] },\n"
+                             "  { hosts: [tls.test], respond: { body: hello }, tls:\n"
+                             "    { certificate: $DIR/tls.test.crt, key: $DIR/tls.test.key } } ]\n"
                              "timeouts: { keep_alive: 10s }\n"
                              "log: { access: /dev/null }\n";
 
@@ -31,6 +33,7 @@ static int set_up(void **state)
     world_serve(world, "one");
     world_serve(world, "two");
     world_serve_tcp(world, "three");
+    world_write_certificate(world, "tls.test");
     world_load(world, config);
     return 0;
 }
@@ -127,6 +130,29 @@ static void frames_are_told_as_text(void **state)
     h2_talk_free(&server);
 }
 
+static void a_client_speaks_tls(void **state)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    struct harness *h = harness_start(world);
+    struct actor *client = harness_connect(h);
+
+    (void)state;
+    assert_int_equal(SSL_set_tlsext_host_name(ssl, "tls.test"), 1);
+    SSL_set_connect_state(ssl);
+    actor_start_tls(client, ssl);
+    harness_settle(h);
+    assert_true(client->is_shaken);
+    actor_say(client, "GET / HTTP/1.1\r\nHost: tls.test\r\n\r\n");
+    harness_settle(h);
+    assert_non_null(strstr(actor_take(client), "\r\n\r\nhello"));
+    actor_finish(client);
+    harness_settle(h);
+    assert_true(client->has_ended); /* with its own close_notify */
+    harness_stop(h);
+    SSL_CTX_free(ctx);
+}
+
 static void a_reset_crosses_tcp(void **state)
 {
     static const struct act_step script[] = {EXPECT("\r\n\r\n"), ONLY(ACT_RESET)};
@@ -164,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_script_is_played_for_each_connection),
         cmocka_unit_test(time_moves_when_the_test_moves_it),
         cmocka_unit_test(frames_are_told_as_text),
+        cmocka_unit_test(a_client_speaks_tls),
         cmocka_unit_test(a_reset_crosses_tcp),
         cmocka_unit_test(a_worker_ends_with_its_drain),
     };
