@@ -237,6 +237,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
     answer->route = route;
     add_step(s, "route", route->place, "'%s' (path %s)", route->name,
              route->match.path != NULL ? route->match.path : "/*");
+    if (route->delay_ms != 0) {
+        add_step(s, "delay", route->place, "%llu ms before anything is done with it",
+                 (unsigned long long)route->delay_ms);
+    }
     if (route->match.client != NULL) {
         add_step(s, "client", route->match.client->place,
                  route->otherwise == OTHERWISE_DENY

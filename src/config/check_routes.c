@@ -69,12 +69,16 @@ static bool same_upgrades(const struct string_list *one, const struct string_lis
 /* Whether a request is treated the same by both. */
 static bool same_answer(const struct route_settings *one, const struct route_settings *other)
 {
+    if (one->delay_ms != other->delay_ms) {
+        return false;
+    }
     if (one->files != NULL && other->files != NULL) {
         return one->files->root != NULL && other->files->root != NULL &&
                strcmp(one->files->root, other->files->root) == 0;
     }
     return one->backend != NULL && one->backend == other->backend &&
-           one->body_limit == other->body_limit && same_upgrades(&one->upgrade, &other->upgrade);
+           one->body_limit == other->body_limit && one->response_limit == other->response_limit &&
+           same_upgrades(&one->upgrade, &other->upgrade);
 }
 
 static void report_void(const struct routes *routes, size_t index, size_t by)

@@ -603,6 +603,29 @@ static const struct directive route_directives[] = {
      .max = 1024 * TEBI,
      .doc = "Bytes of a request's body here, in place of `limits.body`.",
      .example = "body_limit: 1M"},
+    {.name = "response_limit",
+     .type = DIRECTIVE_SIZE,
+     .flags = DIRECTIVE_UNLIMITED,
+     SLOT(route_settings, response_limit),
+     .min = 0,
+     .max = 1024 * TEBI,
+     .doc = "Bytes of the body of a server's response; without it, any number.",
+     .more = "Where a server announces more (Content-Length), the client gets 502 with "
+             "`response_too_large` in place of the response; where it sends more than it has "
+             "announced nothing of, the response breaks off there, which the client can tell. "
+             "What the gateway answers itself, and tunnels, are not counted.",
+     .example = "response_limit: 100M"},
+    {.name = "delay",
+     .type = DIRECTIVE_DURATION,
+     SLOT(route_settings, delay_ms),
+     .min = 0,
+     .max = HOUR,
+     .doc = "A request of the route waits so long before anything is done with it.",
+     .more = "Before `respond: { status: 404 }` it costs scanners their time; before a backend it "
+             "shows what clients make of a slow service. A request that waits counts as one under "
+             "way: it holds its connection (of `limits.connections`) or stream, and its body is "
+             "not read. A client that leaves meanwhile costs the backend nothing.",
+     .example = "delay: 3s"},
     {.name = "name",
      .type = DIRECTIVE_TEXT,
      SLOT(route_settings, name),

@@ -83,6 +83,7 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
                                     .files = site->files,
                                     .upgrade = {upgrades, ARRAY_LEN(upgrades)},
                                     .body_limit = UINT64_MAX,
+                                    .response_limit = UINT64_MAX,
                                     .place = place};
     site->routes = all;
     site->route_count++;
@@ -95,6 +96,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
 
         if (!is_given(settings, &route->body_limit)) {
             route->body_limit = UINT64_MAX;
+        }
+        if (!is_given(settings, &route->response_limit)) {
+            route->response_limit = UINT64_MAX;
         }
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);

@@ -168,6 +168,8 @@ struct route_settings {
     struct files_settings *files;
     struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
+    uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
+    uint64_t delay_ms;          /* before anything is done with a request; 0: none */
     const char *name;           /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };

@@ -13,6 +13,7 @@ bool core_init(struct core *core, unsigned index)
 
 void core_destroy(struct core *core)
 {
+    CHECK(core->holds == 0);
     loop_destroy(core->loop);
     free(core->file_buffer);
 }
@@ -54,4 +55,18 @@ char *core_file_buffer(struct core *core)
         core->file_buffer = xmalloc(CORE_FILE_BUFFER_BYTES);
     }
     return core->file_buffer;
+}
+
+void core_hold(struct core *core)
+{
+    core->holds++;
+}
+
+void core_let_go(struct core *core)
+{
+    CHECK(core->holds > 0);
+    core->holds--;
+    if (core->holds == 0 && core->on_free != NULL) {
+        core->on_free(core);
+    }
 }

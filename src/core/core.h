@@ -34,7 +34,9 @@ struct core {
     size_t random_left;
     time_t date_second;
     char date[HTTP_DATE_SIZE];
-    char *file_buffer; /* NULL until it was asked for */
+    char *file_buffer;                  /* NULL until it was asked for */
+    unsigned holds;                     /* what other threads have of it, and will give back */
+    void (*on_free)(struct core *core); /* the last of these has come back; NULL: nobody asks */
 };
 
 /* False with errno when the machine has no descriptors for a loop. */
@@ -46,5 +48,10 @@ void core_request_id(struct core *core, char id[REQUEST_ID_LEN + 1]);
 struct span core_date(struct core *core);
 /* For reading files into, by turns: CORE_FILE_BUFFER_BYTES, until the next call. */
 char *core_file_buffer(struct core *core);
+
+/* Something that another thread will give back by a message to the loop, which does not end before.
+ */
+void core_hold(struct core *core);
+void core_let_go(struct core *core);
 
 #endif

@@ -90,7 +90,7 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
     x->arena = arena;
     x->timer = timer;
     list_init(&x->pool_node);
-    deferred_init(&x->again, exchange_answer_file_again);
+    deferred_init(&x->again, exchange_again);
     x->worker = worker;
     x->session = session;
     x->front = front;
@@ -104,12 +104,21 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
     return x;
 }
 
+/* Nothing is asked for it any more. */
+static void release(struct exchange *x, bool in_order)
+{
+    if (x->phases != NULL) {
+        phases_cancel(x->phases);
+    }
+    call_release(&x->call, in_order);
+}
+
 void exchange_finish(struct exchange *x, bool is_broken)
 {
     if (x->state == EXCHANGE_DONE) {
         return;
     }
-    call_release(&x->call, !is_broken);
+    release(x, !is_broken);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     x->front->done(x, is_broken);
@@ -126,7 +135,7 @@ void exchange_abandon(struct exchange *x, const char *reason)
         x->trouble.reason = reason;
     }
     exchange_stop_tunnel(x);
-    call_release(&x->call, false);
+    release(x, false);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     give_back(x);
@@ -143,7 +152,7 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    call_release(&x->call, false);
+    release(x, false);
     if (x->has_started) {
         exchange_break(x);
         return;
@@ -262,6 +271,15 @@ void exchange_begin(struct exchange *x)
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {
         return;
     }
+    if (x->route->phases.count == 0 || exchange_pass_phases(x)) {
+        exchange_serve(x);
+    }
+}
+
+void exchange_serve(struct exchange *x)
+{
+    struct http_request *request = &x->request;
+
     if (x->route->backend == NULL) {
         if (request->is_extended_connect) {
             exchange_refuse(x, 501, false, "upgrade_not_here",
@@ -307,6 +325,7 @@ bool exchange_takes_body(const struct exchange *x)
     case EXCHANGE_REST:
         return call_takes_body(&x->call);
     case EXCHANGE_START:
+    case EXCHANGE_PHASES:
     case EXCHANGE_TUNNEL:
     case EXCHANGE_DONE:
         break;
@@ -386,7 +405,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 
 bool exchange_poll_response(struct exchange *x)
 {
-    return x->front->poll(x);
+    return exchange_filters_take(x) && x->front->poll(x);
 }
 
 size_t exchange_response_room(const struct exchange *x)
@@ -414,6 +433,10 @@ void exchange_front_writable(struct exchange *x)
 void exchange_response_body(struct exchange *x, struct span bytes)
 {
     exchange_take_in_hand(x);
+    if (x->filters != NULL) {
+        exchange_filter_body(x, bytes);
+        return;
+    }
     exchange_response_moved(x, bytes.len);
     x->front->body(x, bytes);
 }
@@ -458,6 +481,9 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
     exchange_take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
+    }
+    if (x->filters != NULL && !exchange_end_filters(x)) {
+        return;
     }
     if (x->is_tunnel && !x->request_done) {
         x->is_response_over = true; /* half of a tunnel: the other half goes on */
@@ -586,8 +612,8 @@ static void on_timer(struct timer *timer)
         exchange_finish(x, true);
         return;
     }
-    bool waits_for_client = (!x->request_done && exchange_takes_body(x)) ||
-                            (x->has_started && x->front->is_blocked(x));
+    bool waits_for_client =
+        (!x->request_done && exchange_takes_body(x)) || (x->has_started && x->front->is_blocked(x));
     if (waits_for_client) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
         return;

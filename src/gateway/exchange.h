@@ -23,6 +23,8 @@
 #include "gateway/session.h"
 #include "gateway/static_files.h"
 #include "http/message.h"
+#include "policy/body_filter.h"
+#include "policy/phase.h"
 
 struct exchange;
 
@@ -65,6 +67,7 @@ struct front_ops {
 
 enum exchange_state {
     EXCHANGE_START,   /* routing */
+    EXCHANGE_PHASES,  /* a phase of the route waits for something */
     EXCHANGE_DISCARD, /* answered here, in a moment, or once the body has come and gone */
     EXCHANGE_FORWARD, /* the request is on its way to a server; no response yet */
     EXCHANGE_RESPOND, /* the response's head has been sent */
@@ -85,10 +88,12 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct call call; /* to a server */
+    struct call call;           /* to a server */
+    struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
+    struct body_chain *filters; /* of the response; NULL: none */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
-    struct deferred again; /* a file's next turn */
+    struct deferred again; /* exchange_again */
     struct list pool_node;
     enum exchange_state state;
     bool request_done;        /* its last byte has come */
@@ -167,6 +172,8 @@ bool exchange_poll_response(struct exchange *x);
 size_t exchange_response_room(const struct exchange *x);
 void exchange_response_body(struct exchange *x, struct span bytes);
 void exchange_response_moved(struct exchange *x, uint64_t bytes);
+/* The client's connection, where the body may be moved by splice; NULL where not. */
+struct conn *exchange_raw_front(const struct exchange *x);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
 /* Something has moved: the server's side may be silent for as long again. */
 void exchange_progress(struct exchange *x);
@@ -177,7 +184,6 @@ void exchange_answer_redirect(struct exchange *x);
 void exchange_answer_route(struct exchange *x);
 void exchange_answer_file_go_on(struct exchange *x);
 void exchange_count_file(struct exchange *x, bool is_open);
-void exchange_answer_file_again(struct deferred *deferred);
 void exchange_answer_error(struct exchange *x, unsigned status);
 /* `fields` are all that it has, but for Date and framing; both live as long as the exchange. */
 void exchange_answer_with(struct exchange *x, unsigned status, const struct http_fields *fields,
@@ -188,6 +194,20 @@ void exchange_break(struct exchange *x);
 void exchange_answer_now(struct exchange *x);
 /* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
 bool exchange_answer_waits(struct exchange *x);
+/* exchange_policy.c: phases and body filters. */
+/* Runs the route's phases. True: they let it pass; false: it waits, or was answered. */
+bool exchange_pass_phases(struct exchange *x);
+/* A server's response: its head has come; a piece of its body; its end. False: it was rejected, or
+ * (at the end) the exchange has ended. */
+bool exchange_begin_filters(struct exchange *x);
+void exchange_filter_body(struct exchange *x, struct span bytes);
+bool exchange_end_filters(struct exchange *x);
+bool exchange_filters_take(const struct exchange *x);
+/* What was put off to the end of the loop's turn: a file's next piece, a body that may be read now.
+ */
+void exchange_again(struct deferred *deferred);
+/* exchange.c: the request has passed its phases. */
+void exchange_serve(struct exchange *x);
 /* exchange_fields.c: what is added to and taken from the fields. */
 void exchange_prepare_request(struct exchange *x);
 /* Leaves out what no trailer may claim, whoever sent it. */

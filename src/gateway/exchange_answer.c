@@ -307,7 +307,7 @@ static enum file_step send_copied(struct exchange *x, const struct file_part *pa
 static enum file_step send_some(struct exchange *x)
 {
     const struct file_part *part = &x->file->parts[x->file_part];
-    struct conn *raw = x->front->raw(x);
+    struct conn *raw = exchange_raw_front(x);
 
     if (x->file_at == 0 && part->header.len != 0) {
         exchange_response_body(x, part->header);
@@ -388,15 +388,6 @@ void exchange_answer_file_go_on(struct exchange *x)
         }
     }
     loop_defer(x->worker->core.loop, &x->again); /* the other connections' turn */
-}
-
-void exchange_answer_file_again(struct deferred *deferred)
-{
-    struct exchange *x = CONTAINER_OF(deferred, struct exchange, again);
-
-    if (x->state == EXCHANGE_RESPOND && x->file != NULL) {
-        exchange_answer_file_go_on(x);
-    }
 }
 
 /* ---- which, and when ---- */

@@ -172,6 +172,9 @@ static void on_head(struct call *call)
     if (x->call.asks_connect) {
         call_send_end(call, NULL); /* declined: the CONNECT has no more to say */
     }
+    if (x->route->filters.count != 0 && !exchange_begin_filters(x)) {
+        return;
+    }
     exchange_prepare_response(x);
     x->state = EXCHANGE_RESPOND;
     x->has_started = true;
@@ -246,9 +249,7 @@ static size_t room(struct call *call)
 
 static struct conn *sink(struct call *call)
 {
-    struct exchange *x = exchange_of(call);
-
-    return x->front->raw(x);
+    return exchange_raw_front(exchange_of(call));
 }
 
 static void on_sink_failed(struct call *call)

@@ -1,5 +1,6 @@
 /* Clients that leave, and what becomes of the connection behind a response. */
 #include "gateway/front_h1_internal.h"
+#include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
@@ -68,6 +69,10 @@ void front_h1_watch_leaving(struct front_h1 *front)
 
     if (front->state != FRONT_H1_WAIT || !session->conn.has_hangup || front->exchange == NULL ||
         front->exchange->state == EXCHANGE_REST) {
+        return;
+    }
+    if (session->conn.is_reset) { /* seen together with the request: it is not told of again */
+        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
         return;
     }
     if (front->exchange->is_event_stream || !is_half_open(front)) {

@@ -13,6 +13,8 @@
 #include "gateway/backend_tls.h"
 #include "gateway/log_writer.h"
 #include "gateway/site_tls.h"
+#include "policy/filter_limit.h"
+#include "policy/phase_delay.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_registry.h"
 #include "tls/session_slot.h"
@@ -126,6 +128,30 @@ static bool open_root(struct files_root *root, const struct files_settings *file
     return true;
 }
 
+/* In the order in which they are to run. */
+static struct phase_list build_phases(const struct route_settings *settings, struct arena *arena)
+{
+    struct phase *phases = arena_calloc(arena, sizeof(*phases));
+    size_t count = 0;
+
+    if (settings->delay_ms != 0) {
+        phases[count++] = (struct phase){&phase_delay, &settings->delay_ms};
+    }
+    return (struct phase_list){phases, count};
+}
+
+static struct body_filter_list build_filters(const struct route_settings *settings,
+                                             struct arena *arena)
+{
+    struct body_filter_maker *makers = arena_calloc(arena, sizeof(*makers));
+    size_t count = 0;
+
+    if (settings->response_limit != UINT64_MAX) {
+        makers[count++] = (struct body_filter_maker){filter_limit_make, &settings->response_limit};
+    }
+    return (struct body_filter_list){makers, count};
+}
+
 static void build_route(struct builder *b, const struct route_settings *settings,
                         struct route *route)
 {
@@ -139,6 +165,8 @@ static void build_route(struct builder *b, const struct route_settings *settings
                                             (unsigned long long)b->mark, b->mark_count++)),
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
+        .phases = build_phases(settings, &snapshot->arena),
+        .filters = build_filters(settings, &snapshot->arena),
     };
     if (settings->files != NULL) {
         route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));

@@ -11,6 +11,8 @@
 #include "config/settings.h"
 #include "gateway/files_root.h"
 #include "gateway/trust.h"
+#include "policy/body_filter.h"
+#include "policy/phase.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 
@@ -25,6 +27,8 @@ struct route {
     struct backend *backend;  /* NULL: respond or files */
     struct files_root *files; /* NULL: none */
     uint64_t body_limit;
+    struct phase_list phases;
+    struct body_filter_list filters; /* of responses */
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };
 

@@ -154,9 +154,14 @@ static void on_accept(struct watch *watch, uint32_t events)
 
 static void stop_if_drained(struct worker *worker)
 {
-    if (worker->is_draining && worker->session_count == 0) {
+    if (worker->is_draining && worker->session_count == 0 && worker->core.holds == 0) {
         loop_stop(worker->core.loop);
     }
+}
+
+static void on_core_free(struct core *core)
+{
+    stop_if_drained(CONTAINER_OF(core, struct worker, core));
 }
 
 void worker_session_ended(struct worker *worker)
@@ -338,6 +343,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
         return NULL;
     }
     worker->snapshot = snapshot_hold(snapshot);
+    worker->core.on_free = on_core_free;
     worker->quiet_fd = -1;
     list_init(&worker->sessions);
     list_init(&worker->idle_sessions);

@@ -1,0 +1,103 @@
+/* Phases and body filters of an exchange's route. */
+#include "gateway/exchange.h"
+
+/* ---- phases ---- */
+
+static void on_refuse(struct phases *phases, unsigned status, const char *reason,
+                      const char *detail, const char *mend)
+{
+    struct exchange *x = phases->owner_data;
+
+    x->state = EXCHANGE_START;
+    exchange_refuse(x, status, false, reason, detail, mend);
+}
+
+/* Whoever brings the body was told to wait, and is told otherwise once it is known what becomes of
+ * it: by a server's connection, or here (exchange_again). */
+static void on_go_on(struct phases *phases)
+{
+    struct exchange *x = phases->owner_data;
+
+    x->state = EXCHANGE_START;
+    loop_defer(x->worker->core.loop, &x->again);
+    exchange_serve(x);
+}
+
+bool exchange_pass_phases(struct exchange *x)
+{
+    static const struct phases_owner owner = {.refuse = on_refuse, .go_on = on_go_on};
+
+    x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
+    x->state = EXCHANGE_PHASES;
+    if (phases_start(x->phases, &x->route->phases, &owner, x, &x->worker->core, &x->request,
+                     &x->arena) != PHASE_NEXT) {
+        return false;
+    }
+    x->state = EXCHANGE_START;
+    return true;
+}
+
+/* ---- body filters ---- */
+
+static void on_filtered(void *owner, struct span bytes)
+{
+    struct exchange *x = owner;
+
+    x->response_bytes += bytes.len;
+    x->front->body(x, bytes);
+}
+
+bool exchange_begin_filters(struct exchange *x)
+{
+    struct body_chain *chain;
+
+    if (x->response.framing == HTTP_FRAMING_NONE) {
+        return true;
+    }
+    chain = arena_alloc(&x->arena, sizeof(*chain));
+    if (!body_chain_init(chain, &x->route->filters, &x->response, &x->arena, on_filtered, x)) {
+        call_reject(&x->call, &chain->failure);
+        return false;
+    }
+    x->filters = body_chain_is_empty(chain) ? NULL : chain;
+    return true;
+}
+
+void exchange_filter_body(struct exchange *x, struct span bytes)
+{
+    exchange_progress(x);
+    if (!x->filters->has_failed && !body_chain_push(x->filters, bytes)) {
+        call_reject(&x->call, &x->filters->failure);
+    }
+}
+
+bool exchange_end_filters(struct exchange *x)
+{
+    if (body_chain_end(x->filters)) {
+        return true;
+    }
+    x->trouble = x->filters->failure;
+    exchange_break(x);
+    return false;
+}
+
+bool exchange_filters_take(const struct exchange *x)
+{
+    return x->filters == NULL || (!x->filters->has_failed && !body_chain_is_full(x->filters));
+}
+
+struct conn *exchange_raw_front(const struct exchange *x)
+{
+    return x->filters == NULL ? x->front->raw((struct exchange *)(uintptr_t)x) : NULL;
+}
+
+void exchange_again(struct deferred *deferred)
+{
+    struct exchange *x = CONTAINER_OF(deferred, struct exchange, again);
+
+    if (x->state == EXCHANGE_RESPOND && x->file != NULL) {
+        exchange_answer_file_go_on(x);
+    } else if (x->state == EXCHANGE_DISCARD) {
+        x->front->resume(x);
+    }
+}

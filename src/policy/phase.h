@@ -1,0 +1,102 @@
+/* Phases: what a route does with a request before it answers or forwards it, in order.
+ *
+ *   match --> phase 1 --NEXT--> phase 2 --NEXT--> ... --> answered here, or forwarded
+ *                |  `--ANSWERED--> (it has refused the request itself)
+ *                `--WAIT--> ... later, phases_resume or a ticket: NEXT or ANSWERED
+ *
+ * A phase and its settings are immutable and shared by all workers; what one request's way through
+ * them needs is a struct phases, made for requests of routes that have any, from the request's
+ * arena. All is on the worker's thread, but for tickets: a phase that has asked another thread
+ * takes one, and that thread gives it back, whatever has become of the request meanwhile. */
+#ifndef TIDEGATE_POLICY_PHASE_H
+#define TIDEGATE_POLICY_PHASE_H
+
+#include "base/arena.h"
+#include "core/core.h"
+#include "http/message.h"
+
+struct phase;
+struct phases;
+struct phase_ticket;
+
+enum phase_verdict {
+    PHASE_NEXT,     /* the next phase, or what the route does */
+    PHASE_ANSWERED, /* phases_refuse was called; nothing else happens */
+    PHASE_WAIT      /* until it is resumed; of run alone */
+};
+
+struct phase_type {
+    const char *name; /* its directive's */
+    enum phase_verdict (*run)(const struct phase *phase, struct phases *phases);
+    /* The timer of phases_wait has run out. NULL: PHASE_NEXT. Not PHASE_WAIT. */
+    enum phase_verdict (*on_time)(const struct phase *phase, struct phases *phases);
+    /* The request ends while this phase waits. Timer and ticket are seen to. NULL: no more to do.
+     */
+    void (*cancel)(const struct phase *phase, struct phases *phases);
+};
+
+/* Lives as long as the snapshot. */
+struct phase {
+    const struct phase_type *type;
+    const void *settings;
+};
+
+/* A route's. Zero-initialised: none. */
+struct phase_list {
+    const struct phase *items;
+    size_t count;
+};
+
+/* Who runs them; both calls may end the request, and `phases` with it. */
+struct phases_owner {
+    /* Answers with an error. Texts are static, or live in the arena. */
+    void (*refuse)(struct phases *phases, unsigned status, const char *reason, const char *detail,
+                   const char *mend);
+    /* All have run, after one had to wait; not called after phases_cancel. */
+    void (*go_on)(struct phases *phases);
+};
+
+enum phases_state { PHASES_RUNNING, PHASES_WAITING, PHASES_OVER };
+
+struct phases {
+    struct core *core;
+    const struct http_request *request;
+    struct arena *arena; /* the request's */
+    const struct phases_owner *owner;
+    void *owner_data;
+    const struct phase_list *list;
+    size_t at; /* the one that runs or waits */
+    enum phases_state state;
+    struct timer timer;
+    struct phase_ticket *ticket; /* out, of the present phase; NULL: none */
+    void *waiting;               /* what the phase that waits keeps; its own */
+};
+
+/* Runs them from the first. PHASE_WAIT: go_on follows, or phases_cancel is called. */
+enum phase_verdict phases_start(struct phases *phases, const struct phase_list *list,
+                                const struct phases_owner *owner, void *owner_data,
+                                struct core *core, const struct http_request *request,
+                                struct arena *arena) MUST_CHECK;
+/* The request ends, or needs no more of them; before the arena goes. May be called twice. */
+void phases_cancel(struct phases *phases);
+
+/* ---- for phases ---- */
+/* For return: refuses the request. */
+enum phase_verdict phases_refuse(struct phases *phases, unsigned status, const char *reason,
+                                 const char *detail, const char *mend);
+/* For return: waits so long, then on_time. */
+enum phase_verdict phases_wait(struct phases *phases, uint64_t ms);
+/* Ends a wait, from the loop: the next phases run, the owner is told. Not from inside `run`. */
+void phases_resume(struct phases *phases, enum phase_verdict verdict);
+
+/* Of a phase that is about to wait for another thread; one at a time. The worker does not end
+ * before each of its tickets has come back, so whoever has one gives it back in bounded time. */
+struct phase_ticket *phases_take_ticket(struct phases *phases) MUST_CHECK;
+/* From any thread, once; the ticket is gone then. On the worker's thread `act` is called, if the
+ * request still waits, and its verdict resumes (not PHASE_WAIT); then, in any case, `done` with
+ * `arg`, which frees it. Either may be NULL: PHASE_NEXT, and nothing. */
+void phase_ticket_return(struct phase_ticket *ticket,
+                         enum phase_verdict (*act)(struct phases *phases, void *arg),
+                         void (*done)(void *arg), void *arg);
+
+#endif
