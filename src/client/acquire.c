@@ -11,10 +11,11 @@
 struct attempt {
     struct client *client;
     struct back_h2_use use;
-    struct list node; /* in its upstream_server's dials */
+    struct list node; /* in its pool_entry's dials */
     struct call_line waiting;
     struct dial dial;
-    struct upstream_tried tried; /* all bits set: this dial is for one server */
+    struct lease lease;       /* the dial's own; each call has another */
+    struct balance_set tried; /* all bits set: this dial is for one server */
     struct deferred freeing;
 };
 
@@ -26,16 +27,15 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 
     call->dial = NULL;
     if (result == DIAL_OK) {
-        call->server = dial->server;
-        call_attach(call, back_h1_base(back_h1_create(call->client, dial->upstream, dial->server,
-                                                      dial_take(dial))));
+        call_attach(call, back_h1_base(back_h1_create(call->client, dial->upstream,
+                                                      call->lease.member, dial_take(dial))));
     } else {
         call_no_connection(call, result, &dial->trouble);
     }
     free(dial);
 }
 
-static void dial_h1(struct call *call, size_t server)
+static void dial_h1(struct call *call)
 {
     struct dial_client who = {0};
 
@@ -43,20 +43,23 @@ static void dial_h1(struct call *call, size_t server)
         call->ops->describe_client(call, &who);
     }
     call->dial = xcalloc(1, sizeof(*call->dial));
-    dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1, &call->tried, server,
-               call, on_dialed);
+    dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1, &call->tried,
+               &call->lease, call, on_dialed);
 }
 
 /* ---- one that several may wait for ---- */
 
 static void on_free(struct deferred *deferred)
 {
-    free(CONTAINER_OF(deferred, struct attempt, freeing));
+    struct attempt *attempt = CONTAINER_OF(deferred, struct attempt, freeing);
+
+    upstream_release(attempt->use.upstream);
+    free(attempt);
 }
 
-static struct upstream_server *server_of(const struct attempt *attempt)
+static struct pool_entry *entry_of(const struct attempt *attempt)
 {
-    return &attempt->use.upstream->servers[attempt->use.server];
+    return attempt->use.upstream->entries[attempt->use.server];
 }
 
 /* It is over; nobody joins it any more. */
@@ -82,7 +85,7 @@ static void start_h1(struct attempt *attempt)
     struct conn *conn = dial_take(&attempt->dial);
     struct call *call = call_line_pop(&attempt->waiting);
 
-    server_of(attempt)->speaks_h1 = true;
+    entry_of(attempt)->speaks_h1 = true;
     call_attach(call, back_h1_base(back_h1_create(attempt->client, attempt->use.upstream,
                                                   attempt->use.server, conn)));
     while ((call = call_line_pop(&attempt->waiting)) != NULL) {
@@ -92,7 +95,7 @@ static void start_h1(struct attempt *attempt)
 
 static void start_h2(struct attempt *attempt)
 {
-    server_of(attempt)->speaks_h1 = false;
+    entry_of(attempt)->speaks_h1 = false;
     back_h2_start(attempt->client, &attempt->use, dial_take(&attempt->dial), &attempt->waiting);
 }
 
@@ -105,8 +108,7 @@ static void refuse_h1(struct attempt *attempt)
 
     conn_close_in_order(conn);
     conn_free(conn);
-    upstream_mark_down(attempt->use.upstream, attempt->use.server,
-                       loop_now_us(attempt->client->core->loop));
+    endpoint_mark_down(entry_of(attempt)->endpoint, loop_now_us(attempt->client->core->loop));
     call_line_fail(&attempt->waiting, DIAL_TLS, &no_h2);
 }
 
@@ -120,8 +122,7 @@ static void on_attempt_over(struct dial *dial, enum dial_result result)
         call_line_fail(&attempt->waiting, result, &dial->trouble);
         return;
     }
-    /* The dial's own lease; each call has another. */
-    upstream_done(attempt->use.upstream, attempt->use.server, true);
+    lease_end(&attempt->lease, LEASE_UNUSED, NULL);
     if (protocol == BACKEND_H2C || span_eq(tls_conn_alpn(dial->conn), SPAN_OF("h2"))) {
         start_h2(attempt);
     } else if (protocol == BACKEND_AUTO) {
@@ -137,31 +138,31 @@ static void attempt_start(struct call *call, bool is_solo)
 
     attempt->client = call->client;
     attempt->use = (struct back_h2_use){
-        .upstream = client_upstream(call->client, call->backend),
-        .server = call->server,
+        .upstream = upstream_hold(call->lease.of),
+        .server = call->lease.member,
         .owner = call->caller != NULL && call->caller->is_bound ? call->caller : NULL,
         .is_solo = is_solo,
     };
+    lease_init(&attempt->lease);
     memset(&attempt->tried, 0xff, sizeof(attempt->tried));
     deferred_init(&attempt->freeing, on_free);
-    list_push_back(&server_of(attempt)->dials, &attempt->node);
+    list_push_back(&entry_of(attempt)->dials, &attempt->node);
     call_line_init(&attempt->waiting, on_nobody_waits);
     call_line_add(&attempt->waiting, call);
-    upstream_lease(attempt->use.upstream, attempt->use.server);
+    lease_take(&attempt->lease, attempt->use.upstream, attempt->use.server);
     dial_start(&attempt->dial, call->client, NULL, call->backend, DIAL_OFFER_ANY, &attempt->tried,
-               attempt->use.server, attempt, on_attempt_over);
+               &attempt->lease, attempt, on_attempt_over);
 }
 
 static bool attempt_join(struct call *call)
 {
-    struct upstream_server *server =
-        &client_upstream(call->client, call->backend)->servers[call->server];
+    struct pool_entry *entry = lease_entry(&call->lease);
 
-    LIST_FOR_EACH(node, &server->dials)
+    LIST_FOR_EACH(node, &entry->dials)
     {
         struct attempt *attempt = LIST_ENTRY(node, struct attempt, node);
         if (back_h2_may_share(&attempt->use, call) &&
-            attempt->waiting.count < back_h2_waiters_max(server)) {
+            attempt->waiting.count < back_h2_waiters_max(entry)) {
             call_line_add(&attempt->waiting, call);
             return true;
         }
@@ -203,22 +204,22 @@ static bool needs_h1(const struct call *call)
     return false;
 }
 
-static size_t pick(struct call *call)
+/* False: no server is left. */
+static bool pick(struct call *call)
 {
-    return upstream_pick(client_upstream(call->client, call->backend), &call->tried,
-                         loop_now_us(call->client->core->loop));
+    return lease_pick(&call->lease, upstreams_find(&call->client->upstreams, call->backend),
+                      &call->tried, loop_now_us(call->client->core->loop));
 }
 
-static void acquire_h1(struct call *call, size_t server)
+static void acquire_h1(struct call *call)
 {
     struct back_h1 *back = NULL;
 
-    if (server != BALANCE_NONE && !call->wants_new) {
-        call->server = server;
+    if (lease_is_held(&call->lease) && !call->wants_new) {
         back = back_h1_unpark(call);
     }
     if (back == NULL) {
-        dial_h1(call, server);
+        dial_h1(call);
         return;
     }
     call_attach(call, back_h1_base(back));
@@ -230,7 +231,7 @@ void acquire(struct call *call)
         "no_server", "no server of the backend has a known address",
         "see the messages about names that could not be resolved"};
     struct back_h1 *back = NULL;
-    size_t server;
+    bool is_held;
 
     call->connect_began_us = loop_now_us(call->client->core->loop);
     if (!call->wants_new && call->caller != NULL && !list_is_empty(&call->caller->bound)) {
@@ -240,11 +241,10 @@ void acquire(struct call *call)
         call_attach(call, back_h1_base(back));
         return;
     }
-    server = pick(call);
+    is_held = pick(call);
     if (needs_h1(call)) {
-        acquire_h1(call, server);
-    } else if (server != BALANCE_NONE) {
-        call->server = server;
+        acquire_h1(call);
+    } else if (is_held) {
         acquire_shared(call);
     } else {
         call_no_connection(call, DIAL_NO_SERVER, &no_server);
@@ -253,12 +253,9 @@ void acquire(struct call *call)
 
 bool acquire_next(struct call *call)
 {
-    size_t next = pick(call);
-
-    if (next == BALANCE_NONE) {
+    if (!pick(call)) {
         return false;
     }
-    call->server = next;
     acquire_shared(call);
     return true;
 }
@@ -273,7 +270,7 @@ bool acquire_cancel(struct call *call)
     }
     if (call->line != NULL) {
         call_line_remove(call);
-        upstream_done(client_upstream(call->client, call->backend), call->server, true);
+        lease_end(&call->lease, LEASE_UNUSED, NULL);
         return true;
     }
     return false;

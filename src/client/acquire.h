@@ -6,7 +6,7 @@
 #include "client/call.h"
 
 void acquire(struct call *call);
-/* For a backend whose protocol is not h1 alone: on call->server, on which a lease is held. */
+/* For a backend whose protocol is not h1 alone: on the server on which a lease is held. */
 void acquire_shared(struct call *call);
 /* The server that was leased could not be reached, and that lease has ended: another one. False:
  * none is left. */

@@ -27,6 +27,7 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h1 *back = CONTAINER_OF(deferred, struct back_h1, freeing);
 
+    upstream_release(back->upstream);
     free(back->saved);
     free(back);
 }
@@ -40,7 +41,7 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     }
     back->state = BACK_CLOSED;
     if (!list_is_empty(&back->parked)) {
-        upstream_remove_parked(back->upstream, back->server, &back->parked);
+        pool_remove_parked(back_h1_entry(back), &back->parked);
     }
     list_remove(&back->bound.node);
     back->call = NULL;
@@ -581,7 +582,7 @@ struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream,
 
     back->base.ops = &ops;
     back->client = client;
-    back->upstream = upstream;
+    back->upstream = upstream_hold(upstream);
     back->server = server;
     back->state = BACK_IDLE;
     back->conn = conn;

@@ -16,10 +16,10 @@ struct back_h1;
 /* Takes the connection to that server over, which is open. */
 struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream, size_t server,
                                struct conn *conn) MUST_CHECK;
-/* One that rests, for the call: of those that its caller is authenticated on; with a lease begun on
- * its server, which becomes call->server. NULL: none. */
+/* One that rests, for the call: of those that its caller is authenticated on; with a lease taken on
+ * its server. NULL: none. */
 struct back_h1 *back_h1_take_bound(struct call *call) MUST_CHECK;
-/* One of the pool of call->server, on which the call holds a lease. NULL: none on which nothing has
+/* One of the pool of the server on which the call holds a lease. NULL: none on which nothing has
  * come meanwhile, be it an end or an answer that nobody has asked for. */
 struct back_h1 *back_h1_unpark(struct call *call) MUST_CHECK;
 /* Closes. */

@@ -21,8 +21,8 @@ struct back_h1 {
     struct back base;
     struct conn *conn;
     struct client *client;
-    struct upstream *upstream;
-    struct call *call; /* NULL: parked */
+    struct upstream *upstream; /* held */
+    struct call *call;         /* NULL: parked */
     size_t server;
     struct list node; /* in client->h1_backs */
     struct list parked;
@@ -58,6 +58,11 @@ static inline struct back_h1 *back_h1_of(const struct back *base)
     return CONTAINER_OF(base, struct back_h1, base);
 }
 
+/* Where it rests. */
+static inline struct pool_entry *back_h1_entry(const struct back_h1 *back)
+{
+    return back->upstream->entries[back->server];
+}
 /* From now on it is of its client connection alone. */
 void back_h1_bind(struct back_h1 *back);
 void back_h1_rest_init(struct back_h1 *back);

@@ -39,15 +39,25 @@ static bool is_fresh(struct list *node, const void *arg)
 
 struct back_h1 *back_h1_unpark(struct call *call)
 {
-    struct list *node =
-        upstream_unpark(client_upstream(call->client, call->backend), call->server, is_fresh, call);
+    struct list *node = pool_unpark(lease_entry(&call->lease), is_fresh, call);
+    struct back_h1 *back;
 
-    return node != NULL ? wake(LIST_ENTRY(node, struct back_h1, parked)) : NULL;
+    if (node == NULL) {
+        return NULL;
+    }
+    back = LIST_ENTRY(node, struct back_h1, parked);
+    /* It may have been made for another backend, of another configuration even. */
+    if (back->upstream != call->lease.of) {
+        upstream_release(back->upstream);
+        back->upstream = upstream_hold(call->lease.of);
+    }
+    back->server = call->lease.member;
+    return wake(back);
 }
 
 struct back_h1 *back_h1_take_bound(struct call *call)
 {
-    struct upstream *upstream = client_upstream(call->client, call->backend);
+    struct upstream *upstream = upstreams_find(&call->client->upstreams, call->backend);
 
     LIST_FOR_EACH(node, &call->caller->bound)
     {
@@ -58,8 +68,7 @@ struct back_h1 *back_h1_take_bound(struct call *call)
         struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
         if (back->upstream == upstream && conn_is_quiet(back->conn, !call_may_repeat(call))) {
             list_remove(node);
-            upstream_lease(upstream, back->server);
-            call->server = back->server;
+            lease_take(&call->lease, upstream, back->server);
             return wake(back);
         }
     }
@@ -112,7 +121,7 @@ bool back_h1_park(struct back_h1 *back, struct caller *caller)
         return false;
     }
     if (!back->is_auth_bound) {
-        return upstream_park(back->upstream, back->server, &back->parked);
+        return pool_park(back_h1_entry(back), &back->parked);
     }
     if (caller == NULL || caller->is_gone || back->upstream->backend->idle_connections == 0) {
         return false;

@@ -25,11 +25,6 @@ static void on_again(struct deferred *deferred);
 static void flush(struct back_h2_conn *c);
 static void on_caller_end(struct caller_bound *bound);
 
-static struct upstream_server *server_of(const struct back_h2_conn *c)
-{
-    return &c->use.upstream->servers[c->use.server];
-}
-
 static const struct backend *backend_of(const struct back_h2_conn *c)
 {
     return c->use.upstream->backend;
@@ -42,6 +37,7 @@ static void on_free(struct deferred *deferred)
     struct back_h2_conn *c = CONTAINER_OF(deferred, struct back_h2_conn, freeing);
 
     nghttp2_session_del(c->session);
+    upstream_release(c->use.upstream);
     free(c);
 }
 
@@ -49,7 +45,7 @@ static void wake(struct back_h2_conn *c)
 {
     if (c->is_idle) {
         c->is_idle = false;
-        upstream_wake(c->use.upstream, c->use.server);
+        pool_wake(back_h2_entry(c));
     }
 }
 
@@ -83,11 +79,11 @@ void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        upstream_mark_down(c->use.upstream, c->use.server, loop_now_us(c->client->core->loop));
+        endpoint_mark_down(back_h2_entry(c)->endpoint, loop_now_us(c->client->core->loop));
     }
     close_quietly(c);
     if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */
-        server_of(c)->head_taken = server_of(c)->field_taken = 0;
+        back_h2_entry(c)->head_taken = back_h2_entry(c)->field_taken = 0;
     }
     while ((node = list_pop_front(&c->streams)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
@@ -129,7 +125,7 @@ static void rest(struct back_h2_conn *c)
     if (c->is_idle || c->is_doubtful) {
         return; /* its timer runs */
     }
-    c->is_idle = upstream_rest(c->use.upstream, c->use.server);
+    c->is_idle = pool_rest(back_h2_entry(c));
     if (!c->is_idle) {
         say_goodbye(c);
         return;
@@ -385,6 +381,7 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
 
     c->client = client;
     c->use = *use;
+    (void)upstream_hold(use->upstream);
     c->conn = conn;
     conn->handler = &handler;
     conn->owner = c;
@@ -395,7 +392,7 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
     list_init(&c->due);
     list_init(&c->throttled);
     list_push_back(&client->h2_backs, &c->node);
-    list_push_back(&server_of(c)->shared, &c->shared);
+    list_push_back(&back_h2_entry(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);
     deferred_init(&c->again, on_again);
     deferred_init(&c->freeing, on_free);
@@ -411,12 +408,12 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
 
 /* ---- finding one ---- */
 
-unsigned back_h2_waiters_max(const struct upstream_server *server)
+unsigned back_h2_waiters_max(const struct pool_entry *entry)
 {
-    if (server->speaks_h1) {
+    if (entry->speaks_h1) {
         return 1;
     }
-    return server->shared_streams != 0 ? server->shared_streams : STREAMS_GUESS;
+    return entry->shared_streams != 0 ? entry->shared_streams : STREAMS_GUESS;
 }
 
 bool back_h2_may_share(const struct back_h2_use *use, const struct call *call)
@@ -432,9 +429,9 @@ static bool may_join(const struct back_h2_conn *c, const struct call *call)
     return !c->is_orphan && back_h2_may_share(&c->use, call);
 }
 
-static bool join_open(struct upstream_server *server, struct call *call)
+static bool join_open(struct pool_entry *entry, struct call *call)
 {
-    LIST_FOR_EACH(node, &server->shared)
+    LIST_FOR_EACH(node, &entry->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
         if (!may_join(c, call)) {
@@ -452,17 +449,16 @@ static bool join_open(struct upstream_server *server, struct call *call)
 
 bool back_h2_join(struct call *call)
 {
-    struct upstream_server *server =
-        &client_upstream(call->client, call->backend)->servers[call->server];
+    struct pool_entry *entry = lease_entry(&call->lease);
 
-    if (!call->wants_new && join_open(server, call)) {
+    if (!call->wants_new && join_open(entry, call)) {
         return true;
     }
-    LIST_FOR_EACH(node, &server->shared)
+    LIST_FOR_EACH(node, &entry->shared)
     {
         struct back_h2_conn *c = LIST_ENTRY(node, struct back_h2_conn, shared);
         if (c->state == BACK_H2_PREFACE && may_join(c, call) &&
-            c->waiting.count < back_h2_waiters_max(server)) {
+            c->waiting.count < back_h2_waiters_max(entry)) {
             call_line_add(&c->waiting, call);
             return true;
         }
@@ -472,10 +468,9 @@ bool back_h2_join(struct call *call)
 
 bool back_h2_is_odd(const struct call *call)
 {
-    const struct upstream_server *server =
-        &client_upstream(call->client, call->backend)->servers[call->server];
+    const struct pool_entry *entry = lease_entry(&call->lease);
     struct back_h2_size size = back_h2_request_size(call);
 
-    return (size.head > PLAIN_HEAD_BYTES && size.head > server->head_taken) ||
-           (size.field > PLAIN_FIELD_BYTES && size.field > server->field_taken);
+    return (size.head > PLAIN_HEAD_BYTES && size.head > entry->head_taken) ||
+           (size.field > PLAIN_FIELD_BYTES && size.field > entry->field_taken);
 }

@@ -20,13 +20,13 @@ struct back_h2_use {
 /* Takes over the connection, which is open, and those that wait for it. */
 void back_h2_start(struct client *client, const struct back_h2_use *use, struct conn *conn,
                    struct call_line *waiting);
-/* Whether the call, which holds a lease on call->server, has got a stream on a connection that is
+/* Whether the call, which holds a lease, has got a stream on a connection that is
  * there, or waits for one that will say in a moment how many it takes. */
 bool back_h2_join(struct call *call) MUST_CHECK;
 /* Whether others may use what is made so. */
 bool back_h2_may_share(const struct back_h2_use *use, const struct call *call);
 /* How many may wait for one connection to the server. */
-unsigned back_h2_waiters_max(const struct upstream_server *server);
+unsigned back_h2_waiters_max(const struct pool_entry *entry);
 /* Whether the call's head is like none that the server is known to take. */
 bool back_h2_is_odd(const struct call *call);
 /* No call is left. */

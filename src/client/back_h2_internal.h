@@ -30,7 +30,7 @@ struct back_h2_conn {
     struct conn *conn;
     nghttp2_session *session;
     struct list node;         /* in client->h2_backs */
-    struct list shared;       /* in its upstream_server's */
+    struct list shared;       /* in its pool_entry's */
     struct call_line waiting; /* until the server has said how many streams it takes */
     struct list streams;      /* struct back_h2: those that nghttp2 knows, or is about to */
     struct list stalled;      /* of those: whose request body waits for room */
@@ -116,6 +116,10 @@ static inline struct back_h2 *back_h2_of(const struct back *base)
 }
 
 /* ---- back_h2.c ---- */
+static inline struct pool_entry *back_h2_entry(const struct back_h2_conn *c)
+{
+    return c->use.upstream->entries[c->use.server];
+}
 /* Output, or a check, is due: at the end of the turn. */
 void back_h2_schedule(struct back_h2_conn *c);
 /* Somebody waits: if it has been silent for a while, asks whether it is there at all. Until it says

@@ -67,7 +67,7 @@ static void on_settings(struct back_h2_conn *c)
     uint32_t capacity = back_h2_session_capacity(c);
 
     if (capacity != 0) {
-        c->use.upstream->servers[c->use.server].shared_streams = capacity;
+        back_h2_entry(c)->shared_streams = capacity;
     }
     c->is_greeted = true;
     if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */

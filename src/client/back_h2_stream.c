@@ -303,15 +303,15 @@ static size_t at_least(size_t known, size_t size)
 /* The server is at work on it; and heads like this one do its connections no harm. */
 static void note_answer(struct back_h2 *back)
 {
-    struct upstream_server *server = &back->c->use.upstream->servers[back->c->use.server];
+    struct pool_entry *entry = back_h2_entry(back->c);
     const struct back_h2_size *size = &back->size;
 
     back->c->was_probed = false;
     if (!back->has_answered) {
         back->has_answered = true;
         back->c->use.is_solo = false;
-        server->head_taken = at_least(server->head_taken, size->head);
-        server->field_taken = at_least(server->field_taken, size->field);
+        entry->head_taken = at_least(entry->head_taken, size->head);
+        entry->field_taken = at_least(entry->field_taken, size->field);
     }
 }
 

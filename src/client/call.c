@@ -26,7 +26,7 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     call->client = client;
     call->caller = caller;
     call->arena = arena;
-    call->server = BALANCE_NONE;
+    lease_init(&call->lease);
     deferred_init(&call->again, on_again);
 }
 
@@ -40,14 +40,35 @@ void call_start(struct call *call)
 
 /* ---- the lease's end ---- */
 
-static void end_lease(struct call *call, bool succeeded)
+/* With what was seen of the server. */
+static void end_lease(struct call *call, enum lease_how how)
 {
-    upstream_done(client_upstream(call->client, call->backend), call->server, succeeded);
+    struct lease_seen seen = {.now_us = loop_now_us(call->client->core->loop)};
+
+    if (call->has_started) {
+        seen.status = call->response->status;
+        seen.latency_us = call->head_us - call->connected_us;
+    }
+    lease_end(&call->lease, how, &seen);
 }
 
-void call_release(struct call *call, bool in_order)
+/* A server that closes a connection that was at rest, or declines a request unseen, does what it
+ * may. */
+static enum lease_how how_of_loss(bool is_served, const struct retry_facts *facts)
+{
+    if (is_served) {
+        return LEASE_OK;
+    }
+    if (facts->stage == RETRY_DECLINED || (facts->was_pooled && facts->stage != RETRY_ANSWERING)) {
+        return LEASE_UNUSED;
+    }
+    return LEASE_SERVER_FAILED;
+}
+
+void call_release(struct call *call, enum lease_how how)
 {
     struct back *back = call->back;
+    bool in_order = how == LEASE_OK;
 
     replay_drop(&call->replay);
     deferred_cancel(&call->again);
@@ -55,7 +76,7 @@ void call_release(struct call *call, bool in_order)
         return;
     }
     call->back = NULL;
-    end_lease(call, in_order);
+    end_lease(call, how);
     back->ops->release(back, in_order && call->is_whole ? BACK_END_IN_ORDER
                              : call_is_held_back(call)  ? BACK_END_HELD_BACK
                                                         : BACK_END_BROKEN);
@@ -95,7 +116,7 @@ void call_no_connection(struct call *call, enum dial_result result, const struct
 
 void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
 {
-    end_lease(call, false);
+    end_lease(call, LEASE_SERVER_FAILED);
     if (!acquire_next(call)) {
         call_no_connection(call, result, trouble);
     }
@@ -103,7 +124,7 @@ void call_unreachable(struct call *call, enum dial_result result, const struct t
 
 void call_unfit(struct call *call, unsigned status, const struct trouble *trouble)
 {
-    end_lease(call, true);
+    end_lease(call, LEASE_UNUSED);
     fail(call, false, status, trouble);
 }
 
@@ -300,6 +321,7 @@ void call_head(struct call *call)
 {
     replay_drop(&call->replay);
     call->has_started = true;
+    call->head_us = loop_now_us(call->client->core->loop);
     call->ops->head(call);
 }
 
@@ -369,7 +391,7 @@ void call_failed(struct call *call, const struct retry_facts *facts, unsigned st
     struct retry_policy policy = policy_of(call);
     bool is_served = call->is_answered && !call->is_raw;
 
-    end_lease(call, is_served);
+    end_lease(call, how_of_loss(is_served, facts));
     call->back = NULL;
     deferred_cancel(&call->again);
     call->h2_code = facts->h2_code;

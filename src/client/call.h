@@ -21,6 +21,7 @@
 #include "client/replay.h"
 #include "edge/retry.h"
 #include "http/message.h"
+#include "upstream/lease.h"
 
 struct back;
 struct call;
@@ -82,11 +83,12 @@ struct call {
     bool is_whole;      /* the request's last byte has come */
     struct replay replay;
     /* What became of it. */
-    size_t server;       /* the last one tried, for the log; BALANCE_NONE: none */
+    struct lease lease;  /* its member is the last server tried, for the log */
     uint32_t h2_code;    /* of the reset that a server gave it last; 0: none */
     uint64_t body_bytes; /* of the request, so far */
     uint64_t connect_began_us;
     uint64_t connected_us; /* 0: never */
+    uint64_t head_us;      /* the response's head has come; 0: not */
     bool was_continued;    /* a 100 (Continue) has come */
     bool has_started;      /* the response's head has come */
     bool is_answered;      /* the response is whole */
@@ -100,7 +102,7 @@ struct call {
     struct dial *dial;      /* of its own, while connecting */
     struct call_line *line; /* waits in it for a connection, perhaps with others */
     struct list waiting;    /* in line->calls */
-    struct upstream_tried tried;
+    struct balance_set tried;
     struct deferred again; /* `writable`, once it may be told */
 };
 
@@ -128,9 +130,9 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
                struct caller *caller, struct arena *arena);
 /* May fail the call at once. */
 void call_start(struct call *call);
-/* Ends it, however far it is. in_order: the response came to its end; the connection may be used
- * again if the request did, too. May be called twice. */
-void call_release(struct call *call, bool in_order);
+/* Ends it, however far it is, and says so to the balancing. LEASE_OK: the response came to its end;
+ * the connection may be used again if the request did, too. May be called twice. */
+void call_release(struct call *call, enum lease_how how);
 
 /* ---- the request ---- */
 /* Whether a server has it, or gets it now. */
@@ -169,7 +171,7 @@ struct conn *call_take_over(struct call *call, struct span *rest);
 void call_go_raw(struct call *call);
 
 /* ---- for the backs ---- */
-/* A connection to call->server is there, for the lease that is held. */
+/* A connection is there, for the lease that is held. */
 void call_attach(struct call *call, struct back *back);
 /* No server is left to be asked for one; no lease is held. */
 void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble);

@@ -6,13 +6,13 @@
 #include "client/back_h1.h"
 #include "client/back_h2.h"
 
-void client_init(struct client *client, const struct backend *backends, size_t count)
+void client_init(struct client *client, struct backend *const *backends, size_t count)
 {
     list_init(&client->h1_backs);
     list_init(&client->h2_backs);
-    client->upstreams = xcalloc(count, sizeof(*client->upstreams));
+    upstreams_init(&client->upstreams);
     for (size_t i = 0; i < count; i++) {
-        upstream_init(&client->upstreams[i], &backends[i]);
+        upstreams_add(&client->upstreams, backends[i]);
     }
 }
 
@@ -22,12 +22,12 @@ void client_close_all(struct client *client)
     back_h1_close_all(client);
 }
 
-void client_free(struct client *client, size_t backend_count)
+void client_free(struct client *client, struct backend *const *backends, size_t count)
 {
-    for (size_t i = 0; i < backend_count; i++) {
-        upstream_free(&client->upstreams[i]);
+    for (size_t i = 0; i < count; i++) {
+        upstreams_remove(&client->upstreams, backends[i]);
     }
-    free(client->upstreams);
+    upstreams_free(&client->upstreams);
 }
 
 void client_tell_bound(const struct backend *backend)

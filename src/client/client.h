@@ -35,24 +35,19 @@ struct client_settings {
 struct client {
     struct core *core;
     struct client_settings settings;
-    struct upstream *upstreams; /* by backend->index */
-    struct list h1_backs;       /* struct back_h1, parked ones too */
-    struct list h2_backs;       /* struct back_h2_conn */
-    bool is_draining;           /* nothing is kept for later */
+    struct upstreams upstreams;
+    struct list h1_backs; /* struct back_h1, parked ones too */
+    struct list h2_backs; /* struct back_h2_conn */
+    bool is_draining;     /* nothing is kept for later */
     void (*on_server_failure)(const struct server_failure *failure);
 };
 
-/* core, settings and on_server_failure are set; the backends outlive it. */
-void client_init(struct client *client, const struct backend *backends, size_t count);
+/* core, settings and on_server_failure are set. */
+void client_init(struct client *client, struct backend *const *backends, size_t count);
 /* No call is left: closes what rests. */
 void client_close_all(struct client *client);
 /* After that, and a turn of the loop. */
-void client_free(struct client *client, size_t backend_count);
-
-static inline struct upstream *client_upstream(struct client *client, const struct backend *backend)
-{
-    return &client->upstreams[backend->index];
-}
+void client_free(struct client *client, struct backend *const *backends, size_t count);
 
 /* Says once in the log that connections to this backend are kept for single clients. */
 void client_tell_bound(const struct backend *backend);

@@ -50,12 +50,12 @@ static void note_failure(const struct dial *dial, enum dial_result result, const
                                                              .detail = dial->text,
                                                              .mend = mend,
                                                              .backend = dial->upstream->backend,
-                                                             .server = dial->server});
+                                                             .server = dial->lease->member});
 }
 
 static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)
 {
-    const struct server *server = &dial->upstream->backend->servers[dial->server];
+    const struct server *server = &dial->upstream->backend->servers[dial->lease->member];
 
     note_failure(dial, result, reason, mend);
     dial->last = result;
@@ -70,16 +70,14 @@ static void fail(struct dial *dial, enum dial_result result, const char *reason,
 /* The present address failed: on to the next one of the server, or off this server. */
 static void step(struct dial *dial, bool is_server_to_blame)
 {
-    const struct server *server = &dial->upstream->backend->servers[dial->server];
-    const struct server_addresses *addresses =
-        atomic_load_explicit(&server->addresses, memory_order_acquire);
+    uint64_t now_us = loop_now_us(dial->client->core->loop);
 
-    if (++dial->address >= addresses->count) {
+    if (++dial->address >= dial->addresses->count) {
         if (is_server_to_blame) {
-            upstream_mark_down(dial->upstream, dial->server, loop_now_us(dial->client->core->loop));
+            endpoint_mark_down(lease_entry(dial->lease)->endpoint, now_us);
         }
-        upstream_done(dial->upstream, dial->server, false);
-        dial->server = BALANCE_NONE;
+        lease_end(dial->lease, is_server_to_blame ? LEASE_SERVER_FAILED : LEASE_UNUSED,
+                  &(struct lease_seen){.now_us = now_us});
     }
 }
 
@@ -98,7 +96,7 @@ static bool is_our_fault(int error)
 
 static void note_unreachable(struct dial *dial, int error)
 {
-    const struct server *server = &dial->upstream->backend->servers[dial->server];
+    const struct server *server = &dial->upstream->backend->servers[dial->lease->member];
 
     (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
                    strerror(error));
@@ -119,7 +117,7 @@ static void on_timer(struct timer *timer)
     const struct backend *backend = dial->upstream->backend;
 
     (void)snprintf(dial->text, sizeof(dial->text), "%.150s did not answer within %llu ms",
-                   backend->servers[dial->server].text,
+                   backend->servers[dial->lease->member].text,
                    (unsigned long long)backend->connect_timeout_ms);
     fail(dial, DIAL_TIMEOUT, failure_cause(FAILURE_SERVER_TIMEOUT)->word,
          failure_cause(FAILURE_SERVER_TIMEOUT)->mend);
@@ -128,7 +126,7 @@ static void on_timer(struct timer *timer)
 
 static void succeed(struct dial *dial)
 {
-    upstream_mark_up(dial->upstream, dial->server);
+    endpoint_mark_up(lease_entry(dial->lease)->endpoint);
     finish(dial, DIAL_OK);
 }
 
@@ -142,7 +140,7 @@ static void on_handshake(struct conn *conn, bool ok)
     }
     struct tls_failure failure = tls_conn_failure(conn);
     (void)snprintf(dial->text, sizeof(dial->text), "TLS to %.100s: %.140s",
-                   dial->upstream->backend->servers[dial->server].text, failure.sentence);
+                   dial->upstream->backend->servers[dial->lease->member].text, failure.sentence);
     fail(dial, DIAL_TLS, failure.word, failure.mend);
     move_on(dial);
 }
@@ -173,7 +171,6 @@ static void send_proxy_header(struct dial *dial)
 static void on_connected(struct conn *conn, int error)
 {
     struct dial *dial = conn->owner;
-    const struct backend *backend = dial->upstream->backend;
 
     if (error != 0) {
         fail_connect(dial, error);
@@ -185,8 +182,9 @@ static void on_connected(struct conn *conn, int error)
         return;
     }
     conn_flush(conn);
-    const struct server *server = &backend->servers[dial->server];
-    if (!tls_conn_connect_with(conn, dial->tls, server->tls_name, server->sessions, &tls_events)) {
+    const struct endpoint *endpoint = lease_entry(dial->lease)->endpoint;
+    if (!tls_conn_connect_with(conn, dial->tls, endpoint->key.tls_name, endpoint->sessions,
+                               &tls_events)) {
         fail_connect(dial, ENOMEM);
     }
 }
@@ -219,19 +217,20 @@ static void try_next(struct dial *dial)
 
     for (;;) {
         int error = 0;
-        if (dial->server == BALANCE_NONE) {
-            dial->server = upstream_pick(dial->upstream, dial->tried, loop_now_us(loop));
+        if (!lease_is_held(dial->lease)) {
+            dial->addresses = NULL;
+            if (!lease_pick(dial->lease, dial->upstream, dial->tried, loop_now_us(loop))) {
+                give_up(dial);
+                return;
+            }
+        }
+        if (dial->addresses == NULL) {
+            dial->addresses = endpoint_addresses(lease_entry(dial->lease)->endpoint);
             dial->address = 0;
         }
-        if (dial->server == BALANCE_NONE) {
-            give_up(dial);
-            return;
-        }
-        const struct server_addresses *addresses = atomic_load_explicit(
-            &dial->upstream->backend->servers[dial->server].addresses, memory_order_acquire);
         conn_init(dial->conn, loop, &handler, dial);
         timer_set_ms(loop, &dial->timer, dial->upstream->backend->connect_timeout_ms);
-        if (conn_connect(dial->conn, &addresses->items[dial->address], &error)) {
+        if (conn_connect(dial->conn, &dial->addresses->items[dial->address], &error)) {
             return;
         }
         note_unreachable(dial, error);
@@ -239,16 +238,16 @@ static void try_next(struct dial *dial)
 }
 
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, enum dial_offer offer, struct upstream_tried *tried,
-                size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result))
+                const struct backend *backend, enum dial_offer offer, struct balance_set *tried,
+                struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result))
 {
     *dial = (struct dial){
         .client = client,
-        .upstream = client_upstream(client, backend),
+        .upstream = upstreams_find(&client->upstreams, backend),
         .conn = conn_create(client->core->loop),
         .tls = offer == DIAL_OFFER_H1 && backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
-        .server = server,
+        .lease = lease,
         .started_us = loop_now_us(client->core->loop),
         .owner = owner,
         .on_done = on_done,
@@ -274,8 +273,7 @@ void dial_cancel(struct dial *dial)
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
     drop_conn(dial);
-    if (dial->server != BALANCE_NONE) {
-        upstream_done(dial->upstream, dial->server, true);
-        dial->server = BALANCE_NONE;
+    if (lease_is_held(dial->lease)) {
+        lease_end(dial->lease, LEASE_UNUSED, NULL);
     }
 }

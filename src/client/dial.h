@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "io/conn.h"
 #include "io/proxy_header.h"
+#include "upstream/lease.h"
 
 enum dial_result {
     DIAL_OK,
@@ -35,26 +36,27 @@ struct dial {
     struct upstream *upstream;
     struct conn *conn;       /* in the making */
     struct tls_context *tls; /* NULL: plain */
-    struct upstream_tried *tried;
+    struct balance_set *tried;
+    struct lease *lease; /* the owner's */
     struct timer timer;
-    size_t server;  /* on which a lease is held; BALANCE_NONE: on none */
-    size_t address; /* which of its addresses */
+    const struct endpoint_addresses *addresses; /* of its server, when that was chosen */
+    size_t address;                             /* which of them */
     uint64_t started_us;
     bool is_over;
     enum dial_result last;
     struct trouble trouble; /* of the last failure; texts are static or in text */
     char text[256];
     void *owner;
-    /* Once; from the loop, or from inside dial_start. DIAL_OK: a lease on `server` is held, and the
-     * owner takes the connection (dial_take). Otherwise no lease is held. */
+    /* Once; from the loop, or from inside dial_start. DIAL_OK: the lease is held, and the owner
+     * takes the connection (dial_take). Otherwise it has ended. */
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
-/* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. With
- * `server` not BALANCE_NONE that one is tried first; a lease on it is held already. */
+/* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. Where
+ * the lease is held already, its server is tried first. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, enum dial_offer offer, struct upstream_tried *tried,
-                size_t server, void *owner, void (*on_done)(struct dial *, enum dial_result));
+                const struct backend *backend, enum dial_offer offer, struct balance_set *tried,
+                struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result));
 /* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
  * handler. */
 struct conn *dial_take(struct dial *dial) MUST_CHECK;

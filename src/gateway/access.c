@@ -209,8 +209,8 @@ void access_log_exchange(struct exchange *x)
     }
     if (x->backend != NULL) {
         record.backend = span_from_cstr(x->backend->name);
-        if (x->call.server != BALANCE_NONE) {
-            record.server = span_from_cstr(x->backend->servers[x->call.server].text);
+        if (x->call.lease.member != BALANCE_NONE) {
+            record.server = span_from_cstr(x->backend->servers[x->call.lease.member].text);
         }
     }
     fill_request(&record, x);

@@ -57,6 +57,7 @@ static void give_back(struct exchange *x)
 {
     struct worker *worker = x->worker;
 
+    CHECK(!lease_is_held(&x->call.lease));
     /* What the outbox holds by reference may lie in this arena. */
     conn_memory_flush(conn_memory(&x->session->conn));
     worker->exchange_count--;
@@ -105,12 +106,12 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
 }
 
 /* Nothing is asked for it any more. */
-static void release(struct exchange *x, bool in_order)
+static void release(struct exchange *x, enum lease_end how)
 {
     if (x->phases != NULL) {
         phases_cancel(x->phases);
     }
-    call_release(&x->call, in_order);
+    call_release(&x->call, how);
 }
 
 void exchange_finish(struct exchange *x, bool is_broken)
@@ -118,7 +119,7 @@ void exchange_finish(struct exchange *x, bool is_broken)
     if (x->state == EXCHANGE_DONE) {
         return;
     }
-    release(x, !is_broken);
+    release(x, is_broken ? exchange_how_broken(x) : LEASE_OK);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     x->front->done(x, is_broken);
@@ -135,7 +136,7 @@ void exchange_abandon(struct exchange *x, const char *reason)
         x->trouble.reason = reason;
     }
     exchange_stop_tunnel(x);
-    release(x, false);
+    release(x, LEASE_CLIENT_LEFT);
     x->state = EXCHANGE_DONE;
     access_log_exchange(x);
     give_back(x);
@@ -152,7 +153,7 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    release(x, false);
+    release(x, exchange_how_refused(status));
     if (x->has_started) {
         exchange_break(x);
         return;

@@ -234,6 +234,10 @@ void exchange_decide(struct exchange *x, struct span path, struct edge_decision 
 extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);
 void exchange_stop_tunnel(struct exchange *x);
+/* How its lease ends: of a request that is refused with this status, or broken off for x->trouble.
+ */
+enum lease_how exchange_how_refused(unsigned status);
+enum lease_how exchange_how_broken(const struct exchange *x);
 /* exchange.c */
 /* On each way in, for the message of a process that dies. */
 void exchange_take_in_hand(const struct exchange *x);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/exchange.h"
+#include "gateway/reason.h"
 #include "gateway/tunnel.h"
 #include "gateway/websocket.h"
 
@@ -277,3 +278,18 @@ const struct call_ops exchange_call_ops = {
     .sink_failed = on_sink_failed,
     .describe_client = describe_client,
 };
+
+/* ---- the lease ---- */
+
+/* These say that it was the server (RFC 9110 sections 15.6.3 and 15.6.5); all others that it was
+ * the request, or the gateway. */
+enum lease_how exchange_how_refused(unsigned status)
+{
+    return status == 502 || status == 504 ? LEASE_SERVER_FAILED : LEASE_CLIENT_LEFT;
+}
+
+enum lease_how exchange_how_broken(const struct exchange *x)
+{
+    return x->trouble.reason != NULL && reason_is_of_server(x->trouble.reason) ? LEASE_SERVER_FAILED
+                                                                               : LEASE_CLIENT_LEFT;
+}

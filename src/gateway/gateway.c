@@ -243,7 +243,8 @@ static void say_what_is_left(struct gateway *gateway)
         sessions += worker->session_count;
         exchanges += worker->exchange_count;
         for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
-            leases += worker->client.upstreams[b].leases;
+            leases +=
+                upstreams_find(&worker->client.upstreams, gateway->snapshot->backends[b])->leases;
         }
     }
     log_info("stopped: sessions %llu, exchanges %llu, leases %llu left",

@@ -4,16 +4,17 @@
 
 #include "client/dial.h"
 #include "gateway/access.h"
+#include "gateway/reason.h"
 #include "gateway/tunnel.h"
 
 struct passthrough {
     struct session *session;
     struct upstream *upstream;
-    size_t server;     /* BALANCE_NONE: no lease */
+    struct lease lease;
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
     struct tunnel tunnel;
-    struct upstream_tried *tried;
+    struct balance_set *tried;
     uint32_t connect_us;
     bool is_connected;
     const char *reason;
@@ -36,7 +37,7 @@ static void log_end(struct passthrough *p, const struct trouble *trouble)
     struct passthrough_facts facts = {
         .backend = span_from_cstr(p->upstream->backend->name),
         .server = span_from_cstr(
-            p->server != BALANCE_NONE ? p->upstream->backend->servers[p->server].text : NULL),
+            p->is_connected ? p->upstream->backend->servers[p->lease.member].text : NULL),
         .connect_us = p->is_connected ? (int64_t)p->connect_us : -1,
     };
 
@@ -82,7 +83,6 @@ static void on_dialed(struct dial *dial, enum dial_result result)
         session_abort(session);
         return;
     }
-    p->server = dial->server;
     p->conn = dial_take(dial);
     p->is_connected = true;
     /* The dial is on the stack below us; it is over, and touches nothing after this call. */
@@ -115,8 +115,8 @@ void passthrough_start(struct session *session, const struct backend *backend,
     struct dial_client who = {0};
 
     p->session = session;
-    p->upstream = client_upstream(&session->worker->client, backend);
-    p->server = BALANCE_NONE;
+    p->upstream = upstreams_find(&session->worker->client.upstreams, backend);
+    lease_init(&p->lease);
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
@@ -128,8 +128,8 @@ void passthrough_start(struct session *session, const struct backend *backend,
     if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
         session_describe(session, &who);
     }
-    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried,
-               BALANCE_NONE, p, on_dialed);
+    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->lease,
+               p, on_dialed);
 }
 
 static void close_conn(struct passthrough *p)
@@ -145,15 +145,24 @@ static void close_conn(struct passthrough *p)
     conn_free(p->conn);
 }
 
+static enum lease_how how_it_ended(const struct passthrough *p)
+{
+    if (p->reason == NULL) {
+        return LEASE_OK;
+    }
+    return reason_is_of_server(p->reason) ? LEASE_SERVER_FAILED : LEASE_CLIENT_LEFT;
+}
+
 void passthrough_destroy(struct passthrough *p)
 {
+    struct loop *loop = p->session->worker->core.loop;
     struct trouble trouble = {.reason = p->reason};
 
     tunnel_stop(&p->tunnel);
     log_end(p, p->reason != NULL ? &trouble : NULL);
     release_dial(p);
-    if (p->server != BALANCE_NONE) {
-        upstream_done(p->upstream, p->server, p->reason == NULL);
+    if (lease_is_held(&p->lease)) {
+        lease_end(&p->lease, how_it_ended(p), &(struct lease_seen){.now_us = loop_now_us(loop)});
     }
     close_conn(p);
     p->session->passthrough = NULL;

@@ -142,3 +142,10 @@ const struct reason *reason_find(struct span word)
     }
     return NULL;
 }
+
+bool reason_is_of_server(const char *word)
+{
+    const struct reason *reason = reason_find(span_from_cstr(word));
+
+    return reason != NULL && strcmp(reason->who, "backend") == 0;
+}

@@ -7,6 +7,7 @@
 #ifndef TIDEGATE_GATEWAY_REASON_H
 #define TIDEGATE_GATEWAY_REASON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/span.h"
@@ -36,5 +37,7 @@ struct reason {
 const struct reason *reason_at(size_t i);
 /* NULL: none has this word. Where two parts have it (the versions of HTTP do), the first one's. */
 const struct reason *reason_find(struct span word);
+/* Whether it is the server that ends something for this reason. */
+bool reason_is_of_server(const char *word);
 
 #endif

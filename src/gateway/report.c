@@ -28,8 +28,8 @@ static void add_backend(struct report_backend *out, const struct upstream *upstr
 {
     out->leases += upstream->leases;
     for (size_t i = 0; i < out->server_count; i++) {
-        out->servers[i].idle += upstream->servers[i].idle_count;
-        out->servers[i].down_at += upstream->servers[i].down_until_us > now;
+        out->servers[i].idle += upstream->entries[i]->idle_count;
+        out->servers[i].down_at += endpoint_is_down(upstream->entries[i]->endpoint, now);
     }
 }
 
@@ -46,7 +46,8 @@ static void on_ask(struct loop_message *message)
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
         for (size_t i = 0; i < report->backend_count; i++) {
-            add_backend(&report->backends[i], &worker->client.upstreams[i],
+            add_backend(&report->backends[i],
+                        upstreams_find(&worker->client.upstreams, worker->snapshot->backends[i]),
                         loop_now_us(worker->core.loop));
         }
     }
@@ -66,11 +67,10 @@ static void clear(struct reporter *reporter)
         struct report_backend *backend = &report->backends[b];
         backend->leases = 0;
         for (size_t i = 0; i < backend->server_count; i++) {
-            struct server *server = &reporter->snapshot->backends[b].servers[i];
+            struct server *server = &reporter->snapshot->backends[b]->servers[i];
             backend->servers[i].idle = 0;
             backend->servers[i].down_at = 0;
-            backend->servers[i].has_addresses =
-                atomic_load_explicit(&server->addresses, memory_order_acquire) != NULL;
+            backend->servers[i].has_addresses = endpoint_addresses(server->endpoint) != NULL;
         }
     }
 }
@@ -92,7 +92,7 @@ struct reporter *reporter_create(struct snapshot *snapshot, struct worker **work
     report->backend_count = snapshot->backend_count;
     report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
     for (size_t b = 0; b < snapshot->backend_count; b++) {
-        const struct backend *backend = &snapshot->backends[b];
+        const struct backend *backend = snapshot->backends[b];
         struct report_server *servers = xcalloc(backend->server_count + 1, sizeof(*servers));
         for (size_t i = 0; i < backend->server_count; i++) {
             servers[i].address = backend->servers[i].text;

@@ -25,57 +25,55 @@ struct resolver {
 /* The one whose thread was left behind: it will look at it once more. */
 static struct resolver *left_behind;
 
-static bool begin_lookup(struct resolver *resolver, const struct server *server,
-                         struct server *lookup)
+/* False: it stops. */
+static bool begin_lookup(struct resolver *resolver)
 {
     (void)pthread_mutex_lock(&resolver->lock);
     bool goes_on = !resolver->is_stopping;
-    if (goes_on) {
-        *lookup = (struct server){.host = xstrdup(server->host), .port = server->port};
-        resolver->is_looking_up = true;
-    }
+    resolver->is_looking_up = goes_on;
     (void)pthread_mutex_unlock(&resolver->lock);
     return goes_on;
 }
 
-static void use_lookup(const struct backend *backend, struct server *server,
-                       const struct server *lookup, const struct error *error, bool first_time)
+/* `failure` NULL: its addresses have been published. */
+static void tell(const struct backend *backend, const char *host, const struct error *failure,
+                 bool first_time)
 {
-    const struct server_addresses *found = atomic_load(&lookup->addresses);
-
-    if (found != NULL) {
-        server_publish(server, found->items, found->count);
-        if (!first_time) {
-            log_info("backend %s: %s is resolved now", backend->name, server->host);
-        }
-    } else if (first_time) {
-        log_error("backend %s: %s; trying again every %d s", backend->name, error->text,
+    if (failure == NULL && !first_time) {
+        log_info("backend %s: %s is resolved now", backend->name, host);
+    } else if (failure != NULL && first_time) {
+        log_error("backend %s: %s; trying again every %d s", backend->name, failure->text,
                   RESOLVE_AGAIN_S);
     }
 }
 
-/* On a copy of the server, since nothing of the snapshot may be touched once is_over: the lookup
- * may have taken longer than the gateway lived. True: it has an address now. */
-static bool resolve(struct resolver *resolver, const struct backend *backend, struct server *server,
-                    bool first_time)
+/* With a copy of the name, since nothing of the snapshot may be touched once is_over: the lookup
+ * may have taken longer than the gateway lived. True: the server has an address now. */
+static bool resolve(struct resolver *resolver, const struct backend *backend,
+                    struct endpoint *endpoint, bool first_time)
 {
-    struct server lookup;
+    struct sock_address items[ENDPOINT_ADDRESSES_MAX];
+    size_t count;
     struct error error;
+    uint16_t port = endpoint->key.port;
+    char *host = xstrdup(endpoint->key.host);
+    bool is_resolved = false;
 
-    if (!begin_lookup(resolver, server, &lookup)) {
-        resolver->is_over = true;
-        return false;
-    }
-    bool is_resolved = server_resolve(&lookup, &error);
-    (void)pthread_mutex_lock(&resolver->lock);
-    resolver->is_looking_up = false;
-    resolver->is_over = resolver->is_stopping;
+    resolver->is_over = !begin_lookup(resolver);
     if (!resolver->is_over) {
-        use_lookup(backend, server, &lookup, &error, first_time);
+        is_resolved = endpoint_resolve(host, port, items, &count, &error);
+        (void)pthread_mutex_lock(&resolver->lock);
+        resolver->is_looking_up = false;
+        resolver->is_over = resolver->is_stopping;
+        if (!resolver->is_over && is_resolved) {
+            endpoint_publish(endpoint, items, count);
+        }
+        if (!resolver->is_over) {
+            tell(backend, host, is_resolved ? NULL : &error, first_time);
+        }
+        (void)pthread_mutex_unlock(&resolver->lock);
     }
-    (void)pthread_mutex_unlock(&resolver->lock);
-    server_free_addresses(&lookup);
-    free((char *)(uintptr_t)lookup.host);
+    free(host);
     return is_resolved;
 }
 
@@ -84,11 +82,11 @@ static bool resolve_all(struct resolver *resolver, bool first_time)
     bool are_resolved = true;
 
     for (size_t b = 0; !resolver->is_over && b < resolver->snapshot->backend_count; b++) {
-        struct backend *backend = &resolver->snapshot->backends[b];
+        const struct backend *backend = resolver->snapshot->backends[b];
         for (size_t s = 0; !resolver->is_over && s < backend->server_count; s++) {
-            struct server *server = &backend->servers[s];
-            if (server->host != NULL && atomic_load(&server->addresses) == NULL) {
-                are_resolved &= resolve(resolver, backend, server, first_time);
+            struct endpoint *endpoint = backend->servers[s].endpoint;
+            if (endpoint->is_named && endpoint_addresses(endpoint) == NULL) {
+                are_resolved &= resolve(resolver, backend, endpoint, first_time);
             }
         }
     }
@@ -123,8 +121,8 @@ static void *run(void *arg)
 static bool has_names(const struct snapshot *snapshot)
 {
     for (size_t b = 0; b < snapshot->backend_count; b++) {
-        for (size_t s = 0; s < snapshot->backends[b].server_count; s++) {
-            if (snapshot->backends[b].servers[s].host != NULL) {
+        for (size_t s = 0; s < snapshot->backends[b]->server_count; s++) {
+            if (snapshot->backends[b]->servers[s].endpoint->is_named) {
                 return true;
             }
         }

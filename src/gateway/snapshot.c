@@ -17,7 +17,6 @@
 #include "policy/phase_delay.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_registry.h"
-#include "tls/session_slot.h"
 #include "upstream/balance.h"
 
 struct builder {
@@ -37,35 +36,60 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 
 /* ---- backends ---- */
 
+/* As the configuration says, with lengths, so that no two differ in their commas alone. */
+static const char *say(struct arena *arena, const char *said, const char *text)
+{
+    return text != NULL ? arena_printf(arena, "%s%zu:%s,", said, strlen(text), text)
+                        : arena_printf(arena, "%s-,", said);
+}
+
+static const char *say_trust(struct arena *arena, const struct backend_tls_settings *tls)
+{
+    const char *said = arena_printf(arena, "%d%d", tls->verify, (int)tls->min_version);
+
+    said = say(arena, said, tls->verify ? tls->ca : NULL);
+    said = say(arena, said, tls->crl);
+    for (size_t i = 0; i < tls->pins.count; i++) {
+        said = say(arena, said, tls->pins.items[i]);
+    }
+    return said;
+}
+
+static struct endpoint *find_endpoint(struct builder *b, const struct address_setting *address,
+                                      const struct backend_settings *backend)
+{
+    const struct backend_tls_settings *tls = backend->tls;
+    struct arena *arena = &b->snapshot->arena;
+    struct endpoint_key key = {
+        .host = address->host,
+        .is_unix = address->kind == ADDRESS_UNIX,
+        .port = address->port,
+        .protocol = (enum backend_protocol)backend->protocol,
+    };
+
+    if (tls != NULL) {
+        bool is_name = tls->server_name == NULL && !key.is_unix;
+        key.tls_name = is_name ? address->host : tls->server_name;
+        key.identity = say(arena, say(arena, "", tls->certificate), tls->key);
+        key.trust = say_trust(arena, tls);
+    }
+    return endpoint_take(&key);
+}
+
 static void build_server(struct builder *b, const struct server_settings *settings,
                          const struct backend_settings *backend, struct server *server)
 {
     const struct address_setting *address = &settings->address;
-    struct sock_address resolved;
 
-    *server =
-        (struct server){.text = address->text, .port = address->port, .weight = settings->weight};
-    if (backend->tls != NULL) {
-        server->tls_name = backend->tls->server_name;
-        server->sessions = session_slot_create();
-    }
-    if (address->kind == ADDRESS_UNIX) {
-        if (!sock_address_from_path(&resolved, address->host)) {
-            config_report_add(b->report, CONFIG_ERROR, address->place,
-                              "the path of a Unix socket must be shorter than 108 bytes");
-            b->failed = true;
-            return;
-        }
-        server_publish(server, &resolved, 1);
-        return;
-    }
-    if (server->tls_name == NULL) {
-        server->tls_name = address->host;
-    }
-    if (sock_address_from_ip(&resolved, address->host, address->port)) {
-        server_publish(server, &resolved, 1);
-    } else {
-        server->host = address->host;
+    *server = (struct server){
+        .text = address->text,
+        .weight = settings->weight,
+        .endpoint = find_endpoint(b, address, backend),
+    };
+    if (server->endpoint == NULL) {
+        config_report_add(b->report, CONFIG_ERROR, address->place,
+                          "the path of a Unix socket must be shorter than 108 bytes");
+        b->failed = true;
     }
 }
 
@@ -73,14 +97,15 @@ _Static_assert((int)PROTOCOL_H2 == (int)BACKEND_H2 && (int)PROTOCOL_AUTO == (int
                    (int)PROTOCOL_H2C == (int)BACKEND_H2C,
                "the settings' words are the backend's");
 
-static void build_backend(struct builder *b, const struct backend_settings *settings, size_t index,
-                          struct backend *backend)
+static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
+                                     size_t index)
 {
-    *backend = (struct backend){
+    struct backend plan = {
         .name = settings->name,
-        .index = index,
+        .servers =
+            arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(struct server)),
         .server_count = settings->server_count,
-        .policy = &balance_round_robin,
+        .balance = &balance_round_robin,
         .proxy_protocol = settings->proxy_protocol == PROXY_PROTOCOL_V1   ? BACKEND_PROXY_V1
                           : settings->proxy_protocol == PROXY_PROTOCOL_V2 ? BACKEND_PROXY_V2
                                                                           : BACKEND_PROXY_OFF,
@@ -95,23 +120,23 @@ static void build_backend(struct builder *b, const struct backend_settings *sett
         .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
     };
-    backend->servers =
-        arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(*backend->servers));
+
     for (size_t i = 0; i < settings->server_count; i++) {
-        build_server(b, &settings->servers[i], settings, &backend->servers[i]);
+        build_server(b, &settings->servers[i], settings, &plan.servers[i]);
     }
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
         b->failed |= !backend_tls_build(tls, settings, &b->snapshot->trust, b->report);
-        backend->tls = tls->context;
-        backend->tls_h1 = tls->context_h1;
+        plan.tls = tls->context;
+        plan.tls_h1 = tls->context_h1;
     }
+    return backend_create(&plan);
 }
 
 static struct backend *find_backend(const struct snapshot *snapshot,
                                     const struct backend_settings *settings)
 {
-    return settings != NULL ? &snapshot->backends[settings - snapshot->settings->backends] : NULL;
+    return settings != NULL ? snapshot->backends[settings - snapshot->settings->backends] : NULL;
 }
 
 /* ---- sites ---- */
@@ -285,7 +310,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     atomic_init(&snapshot->references, 1);
     snapshot->ocsp = ocsp_registry_create();
     snapshot->backend_count = settings->backend_count;
-    snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend));
+    snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend *));
     snapshot->backend_tls =
         arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
@@ -293,7 +318,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     serving_build(&snapshot->serving, settings, arena);
     open_key_log(&b);
     for (size_t i = 0; i < settings->backend_count; i++) {
-        build_backend(&b, &settings->backends[i], i, &snapshot->backends[i]);
+        snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
     }
     for (size_t i = 0; i < settings->site_count; i++) {
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
@@ -377,7 +402,7 @@ bool snapshot_refresh_certificates(struct snapshot *snapshot)
         }
     }
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        if (snapshot->backends[i].tls != NULL) {
+        if (snapshot->backends[i]->tls != NULL) {
             is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
         }
     }
@@ -412,11 +437,7 @@ void snapshot_release(struct snapshot *snapshot)
         free_site(&snapshot->sites[i]);
     }
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        struct backend *backend = &snapshot->backends[i];
-        for (size_t s = 0; s < backend->server_count; s++) {
-            server_free_addresses(&backend->servers[s]);
-            session_slot_destroy(backend->servers[s].sessions);
-        }
+        backend_release(snapshot->backends[i]);
         backend_tls_free(&snapshot->backend_tls[i]);
     }
     serving_free(&snapshot->serving);

@@ -54,7 +54,7 @@ struct snapshot {
     struct serving serving;
     struct listener *listeners;
     struct site *sites;
-    struct backend *backends;
+    struct backend **backends;
     size_t backend_count;
     struct backend_tls *backend_tls; /* of each; for the control thread */
     struct trust trust;            /* changed by the control thread alone, through trust_refresh */

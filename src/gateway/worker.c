@@ -377,7 +377,7 @@ void worker_destroy(struct worker *worker)
     timer_destroy(worker->core.loop, &worker->accept_pause);
     timer_destroy(worker->core.loop, &worker->log_timer);
     timer_destroy(worker->core.loop, &worker->drain_timer);
-    client_free(&worker->client, worker->snapshot->backend_count);
+    client_free(&worker->client, worker->snapshot->backends, worker->snapshot->backend_count);
     core_destroy(&worker->core);
     strbuf_free(&worker->log);
     snapshot_release(worker->snapshot);

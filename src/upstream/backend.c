@@ -1,57 +1,46 @@
 #include "upstream/backend.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-void server_publish(struct server *server, const struct sock_address *items, size_t count)
+struct backend *backend_create(const struct backend *plan)
 {
-    struct server_addresses *fresh = xcalloc(1, sizeof(*fresh));
+    static _Atomic uint64_t last_serial;
+    struct backend *backend = xcalloc(1, sizeof(*backend));
 
-    fresh->count = count < SERVER_ADDRESSES_MAX ? count : SERVER_ADDRESSES_MAX;
-    memcpy(fresh->items, items, fresh->count * sizeof(*items));
-    fresh->older = atomic_load_explicit(&server->addresses, memory_order_relaxed);
-    atomic_store_explicit(&server->addresses, fresh, memory_order_release);
+    memcpy(backend, plan, sizeof(*backend));
+    backend->name = xstrdup(plan->name);
+    backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
+    backend->servers = xcalloc(plan->server_count, sizeof(*backend->servers));
+    for (size_t i = 0; i < plan->server_count; i++) {
+        backend->servers[i] = plan->servers[i];
+        backend->servers[i].text = xstrdup(plan->servers[i].text);
+    }
+    atomic_init(&backend->is_bound_told, false);
+    atomic_init(&backend->uses, 1);
+    return backend;
 }
 
-void server_free_addresses(struct server *server)
+const struct backend *backend_hold(const struct backend *backend)
 {
-    struct server_addresses *at = atomic_load_explicit(&server->addresses, memory_order_relaxed);
+    struct backend *held = (struct backend *)(uintptr_t)backend;
 
-    while (at != NULL) {
-        struct server_addresses *older = at->older;
-        free(at);
-        at = older;
-    }
-    atomic_store_explicit(&server->addresses, NULL, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&held->uses, 1, memory_order_relaxed);
+    return backend;
 }
 
-bool server_resolve(struct server *server, struct error *error)
+void backend_release(const struct backend *backend)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    struct sock_address items[SERVER_ADDRESSES_MAX];
-    size_t count = 0;
-    char port[8];
+    struct backend *held = (struct backend *)(uintptr_t)backend;
 
-    (void)snprintf(port, sizeof(port), "%u", server->port);
-    int result = getaddrinfo(server->host, port, &hints, &found);
-    if (result != 0) {
-        return error_set(error, "cannot resolve %s: %s", server->host, gai_strerror(result));
+    if (held == NULL || atomic_fetch_sub_explicit(&held->uses, 1, memory_order_acq_rel) != 1) {
+        return;
     }
-    for (struct addrinfo *at = found; at != NULL && count < SERVER_ADDRESSES_MAX;
-         at = at->ai_next) {
-        if (at->ai_addrlen > sizeof(items[0].v6)) {
-            continue;
-        }
-        items[count] = (struct sock_address){.len = at->ai_addrlen};
-        memcpy(&items[count].any, at->ai_addr, at->ai_addrlen);
-        count++;
+    for (size_t i = 0; i < held->server_count; i++) {
+        endpoint_release(held->servers[i].endpoint);
+        free((char *)(uintptr_t)held->servers[i].text);
     }
-    freeaddrinfo(found);
-    if (count == 0) {
-        return error_set(error, "%s has no IPv4 or IPv6 address", server->host);
-    }
-    server_publish(server, items, count);
-    return true;
+    free(held->servers);
+    free((char *)(uintptr_t)held->name);
+    free(held);
 }

@@ -1,8 +1,9 @@
-/* Balancing: which of a backend's servers gets the next connection or request.
+/* Balancing: which member of a group of servers gets the next connection or request.
  *
- * A policy is two functions and some state of its own, one per worker and backend (workers share
- * nothing): pick chooses among the servers that may be chosen, done hears how a lease ended. Each
- * policy is one short file. */
+ * A policy is one short file with a table of four functions. Its object belongs to one worker and
+ * one group, so that workers share nothing; whoever owns it (upstream/upstream.h) keeps the
+ * members' facts up to date, says who may be chosen, and tells it how leases ended. A policy keeps
+ * no lists of its own of who is down or busy, and reads no clock. */
 #ifndef TIDEGATE_UPSTREAM_BALANCE_H
 #define TIDEGATE_UPSTREAM_BALANCE_H
 
@@ -10,28 +11,93 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/check.h"
+#include "upstream/endpoint.h"
 
-/* What a policy sees of a server. */
-struct balance_server {
-    unsigned weight;    /* 1 to 1000 */
-    unsigned leases;    /* requests and tunnels on it now, of this worker */
-    int credit;         /* the policy's own; 0 at first */
-    bool may_be_chosen; /* set by the caller: not tried yet, not known to be down */
-};
+struct backend;
 
+/* Members of a group. */
+#define BALANCE_MEMBERS_MAX 1024
 #define BALANCE_NONE SIZE_MAX
 
-struct balance_policy {
+/* Some of a group's members, by their index. Zero-initialised. */
+struct balance_set {
+    uint64_t bits[BALANCE_MEMBERS_MAX / 64];
+    size_t count;
+};
+
+static inline bool balance_set_has(const struct balance_set *set, size_t member)
+{
+    return (set->bits[member / 64] >> (member % 64) & 1) != 0;
+}
+
+/* One that it does not have yet. */
+static inline void balance_set_add(struct balance_set *set, size_t member)
+{
+    set->bits[member / 64] |= UINT64_C(1) << (member % 64);
+    set->count++;
+}
+
+/* What a policy sees of a member. */
+struct balance_member {
+    const char
+        *name;       /* as the configuration has it; the same one in every worker and at any time */
+    unsigned weight; /* 1 to 1000 */
+    const struct endpoint_share *share; /* what this worker has seen of it */
+};
+
+/* Requests and tunnels on it now, of this worker. */
+static inline uint64_t balance_load(const struct balance_member *member)
+{
+    return atomic_load_explicit(&member->share->leases, memory_order_relaxed);
+}
+
+struct balance_ask {
+    uint64_t key; /* of requests that should get the same member the same key; 0: it is all one */
+    uint64_t random;                   /* another one each time */
+    uint64_t now_us;                   /* monotonic */
+    const struct balance_set *tried;   /* for the same request before; none of them is a choice */
+    const struct balance_set *choices; /* at least one */
+};
+
+/* How a lease ended. */
+enum lease_how {
+    LEASE_OK,            /* the server has served it, whatever it answered */
+    LEASE_SERVER_FAILED, /* it did not, and that was its fault, or the way's */
+    LEASE_CLIENT_LEFT,   /* the client ended it, or was the reason: says nothing of the server */
+    LEASE_UNUSED /* no request has been put to the server, or it may repeat that elsewhere */
+};
+
+/* What was seen of the server meanwhile. */
+struct lease_seen {
+    unsigned status;     /* of its final response; 0: there was none */
+    uint64_t latency_us; /* from the request to the first byte of that; 0: not seen */
+    uint64_t now_us;     /* monotonic */
+};
+
+struct balance_outcome {
+    enum lease_how how; /* LEASE_OK or LEASE_SERVER_FAILED */
+    struct lease_seen seen;
+};
+
+/* The beginning of a policy's object. */
+struct balance {
+    const struct balance_type *type;
+};
+
+struct balance_type {
     const char *name;
-    /* An index whose may_be_chosen is set, or BALANCE_NONE if there is none. */
-    size_t (*pick)(struct balance_server *servers, size_t count);
-    /* A lease on servers[index] ended; NULL: the policy does not care. */
-    void (*done)(struct balance_server *servers, size_t count, size_t index, bool succeeded);
+    /* `members` has backend->server_count of them, and lives longer than the object. */
+    struct balance *(*create)(const struct backend *backend, const struct balance_member *members);
+    /* One of ask->choices. */
+    size_t (*pick)(struct balance *self, const struct balance_ask *ask);
+    /* A lease on the member ended in a way that says something of it; NULL: the policy does not
+     * care. */
+    void (*done)(struct balance *self, size_t member, const struct balance_outcome *outcome);
+    void (*destroy)(struct balance *self);
 };
 
 /* Smooth weighted round robin: over any run of sum(weight) picks each server is chosen weight
  * times, spread evenly. */
-extern const struct balance_policy balance_round_robin;
+extern const struct balance_type balance_round_robin;
 
 #endif

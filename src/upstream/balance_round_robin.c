@@ -1,26 +1,58 @@
+#include <stdlib.h>
+
+#include "upstream/backend.h"
 #include "upstream/balance.h"
 
-/* Each pick gives every eligible server its weight in credit, takes the richest, and charges it all
- * that was given out: the credits sum to zero, and equal weights simply take turns. */
-static size_t pick(struct balance_server *servers, size_t count)
+struct round_robin {
+    struct balance base;
+    const struct balance_member *members;
+    size_t count;
+    int credits[]; /* by member */
+};
+
+static struct balance *create(const struct backend *backend, const struct balance_member *members)
 {
+    size_t count = backend->server_count;
+    struct round_robin *self = xcalloc(1, sizeof(*self) + count * sizeof(self->credits[0]));
+
+    self->base.type = &balance_round_robin;
+    self->members = members;
+    self->count = count;
+    return &self->base;
+}
+
+/* Each pick gives every choice its weight in credit, takes the richest, and charges it all that was
+ * given out: the credits sum to zero, and equal weights simply take turns. */
+static size_t pick(struct balance *base, const struct balance_ask *ask)
+{
+    struct round_robin *self = CONTAINER_OF(base, struct round_robin, base);
     size_t best = BALANCE_NONE;
     int given = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!servers[i].may_be_chosen) {
+    for (size_t i = 0; i < self->count; i++) {
+        if (!balance_set_has(ask->choices, i)) {
             continue;
         }
-        servers[i].credit += (int)servers[i].weight;
-        given += (int)servers[i].weight;
-        if (best == BALANCE_NONE || servers[i].credit > servers[best].credit) {
+        self->credits[i] += (int)self->members[i].weight;
+        given += (int)self->members[i].weight;
+        if (best == BALANCE_NONE || self->credits[i] > self->credits[best]) {
             best = i;
         }
     }
     if (best != BALANCE_NONE) {
-        servers[best].credit -= given;
+        self->credits[best] -= given;
     }
     return best;
 }
 
-const struct balance_policy balance_round_robin = {.name = "round_robin", .pick = pick};
+static void destroy(struct balance *base)
+{
+    free(CONTAINER_OF(base, struct round_robin, base));
+}
+
+const struct balance_type balance_round_robin = {
+    .name = "round_robin",
+    .create = create,
+    .pick = pick,
+    .destroy = destroy,
+};

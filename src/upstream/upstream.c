@@ -1,153 +1,144 @@
 #include "upstream/upstream.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
-void upstream_init(struct upstream *upstream, const struct backend *backend)
+#define SLOTS_MIN 8
+
+/* ---- one ---- */
+
+static struct upstream *create(struct pool *pool, const struct backend *backend)
 {
+    struct upstream *upstream = xcalloc(1, sizeof(*upstream));
     size_t count = backend->server_count;
 
-    CHECK(count >= 1 && count <= BACKEND_SERVERS_MAX);
-    *upstream = (struct upstream){.backend = backend};
-    upstream->balance = xcalloc(count, sizeof(*upstream->balance));
-    upstream->servers = xcalloc(count, sizeof(*upstream->servers));
+    CHECK(count >= 1 && count <= BALANCE_MEMBERS_MAX);
+    CHECK(getrandom(&upstream->random, sizeof(upstream->random), 0) == sizeof(upstream->random));
+    upstream->backend = backend_hold(backend);
+    upstream->members = xcalloc(count, sizeof(*upstream->members));
+    upstream->entries = xcalloc(count, sizeof(struct pool_entry *));
     for (size_t i = 0; i < count; i++) {
-        upstream->balance[i].weight = backend->servers[i].weight;
-        list_init(&upstream->servers[i].idle);
-        list_init(&upstream->servers[i].dials);
-        list_init(&upstream->servers[i].shared);
+        struct pool_entry *entry = pool_take(pool, backend, i);
+        upstream->entries[i] = entry;
+        upstream->members[i] = (struct balance_member){
+            .name = backend->servers[i].text,
+            .weight = backend->servers[i].weight,
+            .share = &entry->share,
+        };
     }
+    upstream->balance = backend->balance->create(backend, upstream->members);
+    upstream->uses = 1;
+    return upstream;
 }
 
-void upstream_free(struct upstream *upstream)
+struct upstream *upstream_hold(struct upstream *upstream)
 {
+    upstream->uses++;
+    return upstream;
+}
+
+void upstream_release(struct upstream *upstream)
+{
+    CHECK(upstream->uses > 0);
+    if (--upstream->uses != 0) {
+        return;
+    }
     CHECK(upstream->leases == 0);
+    upstream->balance->type->destroy(upstream->balance);
     for (size_t i = 0; i < upstream->backend->server_count; i++) {
-        CHECK(list_is_empty(&upstream->servers[i].idle));
-        CHECK(list_is_empty(&upstream->servers[i].dials));
-        CHECK(list_is_empty(&upstream->servers[i].shared));
+        pool_give_back(upstream->entries[i]);
     }
-    free(upstream->balance);
-    free(upstream->servers);
+    free(upstream->entries);
+    free(upstream->members);
+    backend_release(upstream->backend);
+    free(upstream);
 }
 
-static bool was_tried(const struct upstream_tried *tried, size_t i)
+/* splitmix64 */
+uint64_t upstream_random(struct upstream *upstream)
 {
-    return (tried->bits[i / 64] >> (i % 64) & 1) != 0;
+    uint64_t z = upstream->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
 }
 
-static bool has_addresses(const struct upstream *upstream, size_t i)
-{
-    return atomic_load_explicit(&upstream->backend->servers[i].addresses, memory_order_acquire) !=
-           NULL;
-}
+/* ---- all of a worker ---- */
 
-static size_t pick_among(struct upstream *upstream, const struct upstream_tried *tried,
-                         uint64_t now_us, bool take_down_ones)
+void upstreams_free(struct upstreams *upstreams)
 {
-    size_t count = upstream->backend->server_count;
-
-    for (size_t i = 0; i < count; i++) {
-        bool is_down = upstream->servers[i].down_until_us > now_us;
-        upstream->balance[i].may_be_chosen =
-            !was_tried(tried, i) && (take_down_ones || !is_down) && has_addresses(upstream, i);
+    CHECK(upstreams->count == 0);
+    for (size_t i = 0; i < POOL_BUCKETS; i++) {
+        CHECK(list_is_empty(&upstreams->pool.entries[i]));
     }
-    return upstream->backend->policy->pick(upstream->balance, count);
+    free(upstreams->slots);
 }
 
-size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_us)
+/* Serials are given in turn, so those of one configuration lie side by side. Less than half of the
+ * slots are used: the search ends at a free one. */
+static struct upstream **slot_of(const struct upstreams *upstreams, const struct backend *backend)
 {
-    size_t i = pick_among(upstream, tried, now_us, false);
+    size_t i = backend->serial & upstreams->mask;
 
-    if (i == BALANCE_NONE) {
-        i = pick_among(upstream, tried, now_us, true);
+    while (upstreams->slots[i] != NULL && upstreams->slots[i]->backend != backend) {
+        i = (i + 1) & upstreams->mask;
     }
-    if (i != BALANCE_NONE) {
-        tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
-        tried->count++;
-        upstream_lease(upstream, i);
-    }
-    return i;
+    return &upstreams->slots[i];
 }
 
-void upstream_lease(struct upstream *upstream, size_t server)
+/* Puts all in their places among so many slots. */
+static void rebuild(struct upstreams *upstreams, size_t slot_count)
 {
-    upstream->balance[server].leases++;
-    upstream->leases++;
-}
+    struct upstream **old = upstreams->slots;
+    size_t old_count = old != NULL ? upstreams->mask + 1 : 0;
 
-void upstream_done(struct upstream *upstream, size_t server, bool succeeded)
-{
-    CHECK(upstream->balance[server].leases > 0 && upstream->leases > 0);
-    upstream->balance[server].leases--;
-    upstream->leases--;
-    if (upstream->backend->policy->done != NULL) {
-        upstream->backend->policy->done(upstream->balance, upstream->backend->server_count, server,
-                                        succeeded);
-    }
-}
-
-void upstream_mark_down(struct upstream *upstream, size_t server, uint64_t now_us)
-{
-    upstream->servers[server].down_until_us = now_us + UPSTREAM_DOWN_US;
-}
-
-void upstream_mark_up(struct upstream *upstream, size_t server)
-{
-    upstream->servers[server].down_until_us = 0;
-}
-
-bool upstream_park(struct upstream *upstream, size_t server, struct list *node)
-{
-    struct upstream_server *s = &upstream->servers[server];
-
-    if (s->idle_count >= upstream->backend->idle_connections) {
-        return false;
-    }
-    list_push_front(&s->idle, node);
-    s->idle_count++;
-    return true;
-}
-
-bool upstream_rest(struct upstream *upstream, size_t server)
-{
-    struct upstream_server *s = &upstream->servers[server];
-
-    if (s->idle_count >= upstream->backend->idle_connections) {
-        return false;
-    }
-    s->idle_count++;
-    return true;
-}
-
-void upstream_wake(struct upstream *upstream, size_t server)
-{
-    CHECK(upstream->servers[server].idle_count > 0);
-    upstream->servers[server].idle_count--;
-}
-
-struct list *upstream_unpark(struct upstream *upstream, size_t server,
-                             bool (*fits)(struct list *node, const void *arg), const void *arg)
-{
-    struct upstream_server *s = &upstream->servers[server];
-    int looks = 0;
-
-    LIST_FOR_EACH(node, &s->idle)
-    {
-        if (++looks > UPSTREAM_LOOKS) {
-            break;
-        }
-        if (fits(node, arg)) {
-            list_remove(node);
-            s->idle_count--;
-            return node;
+    upstreams->slots = xcalloc(slot_count, sizeof(struct upstream *));
+    upstreams->mask = slot_count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i] != NULL) {
+            *slot_of(upstreams, old[i]->backend) = old[i];
         }
     }
-    return NULL;
+    free(old);
 }
 
-void upstream_remove_parked(struct upstream *upstream, size_t server, struct list *node)
+void upstreams_init(struct upstreams *upstreams)
 {
-    CHECK(upstream->servers[server].idle_count > 0);
-    list_remove(node);
-    upstream->servers[server].idle_count--;
+    *upstreams = (struct upstreams){0};
+    pool_init(&upstreams->pool);
+    rebuild(upstreams, SLOTS_MIN);
+}
+
+void upstreams_add(struct upstreams *upstreams, const struct backend *backend)
+{
+    struct upstream **slot;
+
+    if (2 * (upstreams->count + 1) > upstreams->mask) {
+        rebuild(upstreams, 2 * (upstreams->mask + 1));
+    }
+    slot = slot_of(upstreams, backend);
+    CHECK(*slot == NULL);
+    *slot = create(&upstreams->pool, backend);
+    upstreams->count++;
+}
+
+void upstreams_remove(struct upstreams *upstreams, const struct backend *backend)
+{
+    struct upstream **slot = slot_of(upstreams, backend);
+    struct upstream *upstream = *slot;
+
+    CHECK(upstream != NULL && upstream->leases == 0);
+    *slot = NULL;
+    upstreams->count--;
+    rebuild(upstreams, upstreams->mask + 1); /* those behind it move up */
+    upstream_release(upstream);
+}
+
+struct upstream *upstreams_find(const struct upstreams *upstreams, const struct backend *backend)
+{
+    struct upstream *upstream = *slot_of(upstreams, backend);
+
+    CHECK(upstream != NULL);
+    return upstream;
 }

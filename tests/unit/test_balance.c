@@ -1,200 +1,279 @@
-/* Balancing and the worker's view of a backend. */
+/* The seam of balancing: round robin, and that a policy which uses all that it is asked with can be
+ * one short file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "upstream/upstream.h"
+#include "upstream/backend.h"
+#include "upstream/balance.h"
 
-#define SECOND UINT64_C(1000000)
+#define MEMBERS 3
 
-static struct server servers[3];
-static struct backend backend = {.name = "b",
-                                 .servers = servers,
-                                 .server_count = 3,
-                                 .policy = &balance_round_robin,
-                                 .idle_connections = 2};
+static struct endpoint_share shares[MEMBERS];
+static struct balance_member members[MEMBERS];
+static const struct backend backend = {.name = "b", .server_count = MEMBERS};
+static const struct balance_set none;
+
+static struct balance_set all_but(size_t left_out)
+{
+    struct balance_set set = {0};
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        if (i != left_out) {
+            balance_set_add(&set, i);
+        }
+    }
+    return set;
+}
 
 static int set_up(void **state)
 {
-    static struct upstream upstream;
-    struct sock_address address;
-
-    if (!sock_address_from_ip(&address, "127.0.0.1", 1)) {
-        return 1;
+    (void)state;
+    for (size_t i = 0; i < MEMBERS; i++) {
+        members[i] = (struct balance_member){.name = "s", .weight = 1, .share = &shares[i]};
+        atomic_store(&shares[i].leases, 0);
     }
-    for (size_t i = 0; i < 3; i++) {
-        servers[i] = (struct server){.text = "s", .weight = 1};
-        server_publish(&servers[i], &address, 1);
-    }
-    upstream_init(&upstream, &backend);
-    *state = &upstream;
     return 0;
 }
 
-static int tear_down(void **state)
+static struct balance *create(const struct balance_type *type)
 {
-    for (size_t i = 0; i < 3; i++) {
-        server_free_addresses(&servers[i]);
-    }
-    upstream_free(*state);
-    return 0;
+    struct balance *balance = type->create(&backend, members);
+
+    assert_ptr_equal(balance->type, type);
+    return balance;
 }
 
-/* Makes `count` picks, each for a request of its own, and ends their leases. */
-static void pick_many(struct upstream *upstream, unsigned count, size_t picks[])
+/* ---- round robin ---- */
+
+static void pick_many(struct balance *balance, const struct balance_set *choices, unsigned count,
+                      size_t picks[])
 {
+    const struct balance_ask ask = {.tried = &none, .choices = choices};
+
     for (unsigned i = 0; i < count; i++) {
-        struct upstream_tried tried = {0};
-        picks[i] = upstream_pick(upstream, &tried, SECOND);
-        if (picks[i] != BALANCE_NONE) {
-            upstream_done(upstream, picks[i], true);
-        }
+        picks[i] = balance->type->pick(balance, &ask);
     }
 }
 
 static void equal_weights_take_turns(void **state)
 {
+    struct balance *balance = create(&balance_round_robin);
+    const struct balance_set choices = all_but(BALANCE_NONE);
     size_t picks[6];
 
-    pick_many(*state, 6, picks);
+    (void)state;
+    pick_many(balance, &choices, 6, picks);
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(picks[i], i % 3);
     }
+    balance->type->destroy(balance);
 }
 
 static void weights_are_met_exactly_and_spread_evenly(void **state)
 {
-    struct upstream *upstream = *state;
     static const size_t expected[] = {0, 0, 1, 0, 2, 0, 0};
+    const struct balance_set choices = all_but(BALANCE_NONE);
+    struct balance *balance;
     size_t picks[70];
 
     /* 5 : 1 : 1, the example of the algorithm's description */
-    upstream->balance[0].weight = 5;
-    pick_many(upstream, 70, picks);
+    (void)state;
+    members[0].weight = 5;
+    balance = create(&balance_round_robin);
+    pick_many(balance, &choices, 70, picks);
     for (unsigned i = 0; i < 70; i++) {
         assert_int_equal(picks[i], expected[i % 7]);
     }
+    balance->type->destroy(balance);
 }
 
-static void a_request_tries_each_server_once(void **state)
+static void round_robin_picks_among_the_choices_alone(void **state)
 {
-    struct upstream_tried tried = {0};
-    unsigned seen = 0;
-
-    for (unsigned i = 0; i < 3; i++) {
-        size_t server = upstream_pick(*state, &tried, SECOND);
-        assert_true(server < 3);
-        assert_int_equal(seen >> server & 1, 0);
-        seen |= 1U << server;
-        upstream_done(*state, server, false);
-    }
-    assert_true(upstream_pick(*state, &tried, SECOND) == BALANCE_NONE);
-}
-
-static void a_server_found_down_is_passed_over_until_its_time_is_up(void **state)
-{
-    struct upstream *upstream = *state;
-    size_t picks[6];
-
-    upstream_mark_down(upstream, 1, SECOND);
-    pick_many(upstream, 6, picks);
-    for (unsigned i = 0; i < 6; i++) {
-        assert_int_not_equal(picks[i], 1);
-    }
-    struct upstream_tried tried = {0};
-    unsigned seen = 0;
-    for (unsigned i = 0; i < 3; i++) {
-        size_t server = upstream_pick(upstream, &tried, SECOND + UPSTREAM_DOWN_US);
-        seen |= 1U << server;
-        upstream_done(upstream, server, true);
-    }
-    assert_int_equal(seen, 7);
-}
-
-static void when_all_are_down_one_is_tried_all_the_same(void **state)
-{
-    struct upstream_tried tried = {0};
-
-    for (size_t i = 0; i < 3; i++) {
-        upstream_mark_down(*state, i, SECOND);
-    }
-    size_t server = upstream_pick(*state, &tried, SECOND);
-    assert_true(server < 3);
-    upstream_done(*state, server, true);
-}
-
-static void a_server_without_addresses_is_never_chosen(void **state)
-{
+    struct balance *balance = create(&balance_round_robin);
     size_t picks[4];
 
-    server_free_addresses(&servers[0]);
-    pick_many(*state, 4, picks);
-    for (unsigned i = 0; i < 4; i++) {
-        assert_int_not_equal(picks[i], 0);
+    (void)state;
+    for (size_t out = 0; out < MEMBERS; out++) {
+        const struct balance_set choices = all_but(out);
+        pick_many(balance, &choices, 4, picks);
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_not_equal(picks[i], out);
+        }
+        assert_int_not_equal(picks[0], picks[1]);
     }
-    server_free_addresses(&servers[1]);
-    server_free_addresses(&servers[2]);
-    pick_many(*state, 1, picks);
-    assert_true(picks[0] == BALANCE_NONE);
+    balance->type->destroy(balance);
 }
 
-static bool any(struct list *node, const void *arg)
+static void two_objects_of_one_policy_share_nothing(void **state)
 {
-    (void)node;
-    (void)arg;
-    return true;
+    struct balance *first = create(&balance_round_robin);
+    struct balance *second = create(&balance_round_robin);
+    const struct balance_set choices = all_but(BALANCE_NONE);
+    size_t picks[2];
+
+    (void)state;
+    pick_many(first, &choices, 1, &picks[0]);
+    pick_many(second, &choices, 1, &picks[1]);
+    assert_int_equal(picks[0], picks[1]);
+    first->type->destroy(first);
+    second->type->destroy(second);
 }
 
-static bool is_other(struct list *node, const void *arg)
+/* ---- a policy that uses everything ---- */
+
+/* Requests with a key go to its member, or the next one in the ring where that was tried; those
+ * without to the better of two that are drawn: the one with less on it, counting what it answers
+ * badly or slowly. Who failed is new again for a second. */
+struct choosy {
+    struct balance base;
+    const struct balance_member *members;
+    size_t count;
+    uint64_t cost[MEMBERS];
+    uint64_t new_until_us[MEMBERS];
+};
+
+static const struct balance_type choosy_type;
+
+static struct balance *choosy_create(const struct backend *of, const struct balance_member *all)
 {
-    return node != arg;
+    struct choosy *self = xcalloc(1, sizeof(*self));
+
+    self->base.type = &choosy_type;
+    self->members = all;
+    self->count = of->server_count;
+    return &self->base;
 }
 
-static void the_pool_gives_what_fits_and_leaves_the_rest(void **state)
+static size_t draw(const struct choosy *self, const struct balance_ask *ask, uint64_t random)
 {
-    struct list nodes[2];
+    size_t i = (size_t)(random % self->count);
 
-    list_init(&nodes[0]);
-    list_init(&nodes[1]);
-    assert_true(upstream_park(*state, 0, &nodes[0]));
-    assert_true(upstream_park(*state, 0, &nodes[1]));
-    assert_ptr_equal(upstream_unpark(*state, 0, is_other, &nodes[1]), &nodes[0]);
-    assert_null(upstream_unpark(*state, 0, is_other, &nodes[1]));
-    assert_ptr_equal(upstream_unpark(*state, 0, any, NULL), &nodes[1]);
-}
-
-static void the_pool_is_bounded_and_gives_the_newest_first(void **state)
-{
-    struct list nodes[3];
-
-    for (size_t i = 0; i < 3; i++) {
-        list_init(&nodes[i]);
+    while (!balance_set_has(ask->choices, i)) {
+        i = (i + 1) % self->count;
     }
-    assert_true(upstream_park(*state, 0, &nodes[0]));
-    assert_true(upstream_park(*state, 0, &nodes[1]));
-    assert_false(upstream_park(*state, 0, &nodes[2]));
-    assert_ptr_equal(upstream_unpark(*state, 0, any, NULL), &nodes[1]);
-    assert_null(upstream_unpark(*state, 1, any, NULL));
-    upstream_remove_parked(*state, 0, &nodes[0]);
-    assert_null(upstream_unpark(*state, 0, any, NULL));
+    return i;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+static uint64_t cost_of(const struct choosy *self, const struct balance_ask *ask, size_t i)
+{
+    uint64_t cost = self->cost[i] + 1000 * balance_load(&self->members[i]);
+
+    return ask->now_us < self->new_until_us[i] ? cost + 10000 : cost;
+}
+
+static size_t choosy_pick(struct balance *base, const struct balance_ask *ask)
+{
+    struct choosy *self = CONTAINER_OF(base, struct choosy, base);
+
+    if (ask->key != 0) {
+        return draw(self, ask, ask->key + ask->tried->count);
+    }
+    size_t one = draw(self, ask, (uint32_t)ask->random);
+    size_t other = draw(self, ask, ask->random >> 32);
+    return cost_of(self, ask, one) <= cost_of(self, ask, other) ? one : other;
+}
+
+static void choosy_done(struct balance *base, size_t member, const struct balance_outcome *outcome)
+{
+    struct choosy *self = CONTAINER_OF(base, struct choosy, base);
+
+    if (outcome->how == LEASE_SERVER_FAILED || outcome->seen.status >= 500) {
+        self->new_until_us[member] = outcome->seen.now_us + 1000000;
+    }
+    self->cost[member] = (self->cost[member] + outcome->seen.latency_us) / 2;
+}
+
+static void choosy_destroy(struct balance *base)
+{
+    free(CONTAINER_OF(base, struct choosy, base));
+}
+
+static const struct balance_type choosy_type = {
+    .name = "choosy",
+    .create = choosy_create,
+    .pick = choosy_pick,
+    .done = choosy_done,
+    .destroy = choosy_destroy,
+};
+
+static size_t pick_for(struct balance *balance, uint64_t key, uint64_t random, uint64_t now_us,
+                       const struct balance_set *tried)
+{
+    struct balance_set choices = {0};
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        if (!balance_set_has(tried, i)) {
+            balance_set_add(&choices, i);
+        }
+    }
+    const struct balance_ask ask = {
+        .key = key, .random = random, .now_us = now_us, .tried = tried, .choices = &choices};
+    return balance->type->pick(balance, &ask);
+}
+
+static void a_policy_can_keep_a_key_at_its_member_until_that_was_tried(void **state)
+{
+    struct balance *balance = create(&choosy_type);
+    struct balance_set tried = {0};
+
+    (void)state;
+    for (uint64_t random = 0; random < 10; random++) {
+        assert_int_equal(pick_for(balance, 4, random, 0, &tried), 1);
+        assert_int_equal(pick_for(balance, 5, random, 0, &tried), 2);
+    }
+    balance_set_add(&tried, 1);
+    assert_int_equal(pick_for(balance, 4, 0, 0, &tried), 2);
+    balance->type->destroy(balance);
+}
+
+static void a_policy_can_draw_two_and_take_the_one_with_less_on_it(void **state)
+{
+    struct balance *balance = create(&choosy_type);
+    uint64_t draws_0_and_1 = UINT64_C(1) << 32;
+
+    (void)state;
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 0, &none), 0);
+    endpoint_count(&shares[0].leases, 1);
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 0, &none), 1);
+    balance->type->destroy(balance);
+}
+
+static void a_policy_can_learn_from_latency_status_and_failures(void **state)
+{
+    struct balance *balance = create(&choosy_type);
+    const struct balance_outcome slow = {LEASE_OK, {200, 4000, 0}};
+    const struct balance_outcome error = {LEASE_OK, {503, 0, 1000000}};
+    const struct balance_outcome failure = {LEASE_SERVER_FAILED, {0, 0, 5000000}};
+    uint64_t draws_0_and_1 = UINT64_C(1) << 32;
+
+    (void)state;
+    balance->type->done(balance, 0, &slow);
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 0, &none), 1);
+    balance->type->done(balance, 1, &error);
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 1999999, &none), 0);
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 2000000, &none), 1);
+    balance->type->done(balance, 1, &failure);
+    assert_int_equal(pick_for(balance, 0, draws_0_and_1, 5999999, &none), 0);
+    balance->type->destroy(balance);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(equal_weights_take_turns),
         TEST(weights_are_met_exactly_and_spread_evenly),
-        TEST(a_request_tries_each_server_once),
-        TEST(a_server_found_down_is_passed_over_until_its_time_is_up),
-        TEST(when_all_are_down_one_is_tried_all_the_same),
-        TEST(a_server_without_addresses_is_never_chosen),
-        TEST(the_pool_gives_what_fits_and_leaves_the_rest),
-        TEST(the_pool_is_bounded_and_gives_the_newest_first),
+        TEST(round_robin_picks_among_the_choices_alone),
+        TEST(two_objects_of_one_policy_share_nothing),
+        TEST(a_policy_can_keep_a_key_at_its_member_until_that_was_tried),
+        TEST(a_policy_can_draw_two_and_take_the_one_with_less_on_it),
+        TEST(a_policy_can_learn_from_latency_status_and_failures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,274 @@
+#include "upstream/endpoint.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/session_slot.h"
+
+#define BUCKETS 256
+
+/* Of the process. Taken when configurations come and go, and when workers begin and end; never at a
+ * request. */
+static struct {
+    pthread_mutex_t lock;
+    struct list buckets[BUCKETS]; /* next NULL: nothing was ever in it */
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- by key ---- */
+
+static uint32_t add_text(uint32_t hash, const char *text)
+{
+    for (const char *at = text != NULL ? text : ""; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * 16777619u; /* FNV-1a */
+    }
+    return hash;
+}
+
+static struct list *bucket_of(const struct endpoint_key *key)
+{
+    uint32_t hash = add_text(add_text(2166136261u ^ key->port, key->host), key->tls_name);
+    struct list *bucket = &registry.buckets[hash % BUCKETS];
+
+    if (bucket->next == NULL) {
+        list_init(bucket);
+    }
+    return bucket;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same_key(const struct endpoint_key *a, const struct endpoint_key *b)
+{
+    return a->is_unix == b->is_unix && a->port == b->port && a->protocol == b->protocol &&
+           is_same(a->host, b->host) && is_same(a->tls_name, b->tls_name) &&
+           is_same(a->identity, b->identity) && is_same(a->trust, b->trust);
+}
+
+static const char *copy(const char *text)
+{
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+static struct endpoint *create(const struct endpoint_key *key)
+{
+    struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
+
+    endpoint->key = (struct endpoint_key){
+        .host = copy(key->host),
+        .is_unix = key->is_unix,
+        .port = key->port,
+        .tls_name = copy(key->tls_name),
+        .identity = copy(key->identity),
+        .trust = copy(key->trust),
+        .protocol = key->protocol,
+    };
+    endpoint->sessions = key->trust != NULL ? session_slot_create() : NULL;
+    list_init(&endpoint->shares);
+    return endpoint;
+}
+
+static void destroy(struct endpoint *endpoint)
+{
+    struct endpoint_addresses *at =
+        atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
+
+    CHECK(list_is_empty(&endpoint->shares));
+    while (at != NULL) {
+        struct endpoint_addresses *older = at->older;
+        free(at);
+        at = older;
+    }
+    session_slot_destroy(endpoint->sessions);
+    free((char *)(uintptr_t)endpoint->key.host);
+    free((char *)(uintptr_t)endpoint->key.tls_name);
+    free((char *)(uintptr_t)endpoint->key.identity);
+    free((char *)(uintptr_t)endpoint->key.trust);
+    free(endpoint);
+}
+
+static struct endpoint *find(const struct list *bucket, const struct endpoint_key *key)
+{
+    LIST_FOR_EACH(node, bucket)
+    {
+        struct endpoint *endpoint = LIST_ENTRY(node, struct endpoint, node);
+        if (is_same_key(&endpoint->key, key)) {
+            return endpoint;
+        }
+    }
+    return NULL;
+}
+
+static void publish(struct endpoint *endpoint, const struct sock_address *items, size_t count)
+{
+    struct endpoint_addresses *present =
+        atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
+    struct endpoint_addresses *fresh = xcalloc(1, sizeof(*fresh));
+
+    fresh->count = count < ENDPOINT_ADDRESSES_MAX ? count : ENDPOINT_ADDRESSES_MAX;
+    for (size_t i = 0; i < fresh->count; i++) {
+        fresh->items[i].len = items[i].len;
+        memcpy(&fresh->items[i].any, &items[i].any, items[i].len);
+    }
+    if (present != NULL && present->count == fresh->count &&
+        memcmp(present->items, fresh->items, sizeof(fresh->items)) == 0) {
+        free(fresh);
+        return;
+    }
+    fresh->older = present;
+    atomic_store_explicit(&endpoint->addresses, fresh, memory_order_release);
+}
+
+struct endpoint *endpoint_take(const struct endpoint_key *key)
+{
+    struct sock_address address;
+    bool is_known = key->is_unix ? sock_address_from_path(&address, key->host)
+                                 : sock_address_from_ip(&address, key->host, key->port);
+    struct endpoint *endpoint;
+
+    if (key->is_unix && !is_known) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&registry.lock);
+    struct list *bucket = bucket_of(key);
+    endpoint = find(bucket, key);
+    if (endpoint == NULL) {
+        endpoint = create(key);
+        endpoint->is_named = !is_known;
+        if (is_known) {
+            publish(endpoint, &address, 1);
+        }
+        list_push_back(bucket, &endpoint->node);
+    }
+    endpoint->uses++;
+    (void)pthread_mutex_unlock(&registry.lock);
+    return endpoint;
+}
+
+struct endpoint *endpoint_hold(struct endpoint *endpoint)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    endpoint->uses++;
+    (void)pthread_mutex_unlock(&registry.lock);
+    return endpoint;
+}
+
+void endpoint_release(struct endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&registry.lock);
+    CHECK(endpoint->uses > 0);
+    bool is_last = --endpoint->uses == 0;
+    if (is_last) {
+        list_remove(&endpoint->node);
+    }
+    (void)pthread_mutex_unlock(&registry.lock);
+    if (is_last) {
+        destroy(endpoint);
+    }
+}
+
+/* ---- addresses ---- */
+
+void endpoint_publish(struct endpoint *endpoint, const struct sock_address *items, size_t count)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    publish(endpoint, items, count);
+    (void)pthread_mutex_unlock(&registry.lock);
+}
+
+bool endpoint_resolve(const char *host, uint16_t port,
+                      struct sock_address items[ENDPOINT_ADDRESSES_MAX], size_t *count,
+                      struct error *error)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char service[8];
+
+    *count = 0;
+    (void)snprintf(service, sizeof(service), "%u", port);
+    int result = getaddrinfo(host, service, &hints, &found);
+    if (result != 0) {
+        return error_set(error, "cannot resolve %s: %s", host, gai_strerror(result));
+    }
+    for (struct addrinfo *at = found; at != NULL && *count < ENDPOINT_ADDRESSES_MAX;
+         at = at->ai_next) {
+        if (at->ai_addrlen > sizeof(items[0].v6)) {
+            continue;
+        }
+        items[*count] = (struct sock_address){.len = at->ai_addrlen};
+        memcpy(&items[*count].any, at->ai_addr, at->ai_addrlen);
+        ++*count;
+    }
+    freeaddrinfo(found);
+    if (*count == 0) {
+        return error_set(error, "%s has no IPv4 or IPv6 address", host);
+    }
+    return true;
+}
+
+/* ---- health ---- */
+
+void endpoint_mark_down(struct endpoint *endpoint, uint64_t now_us)
+{
+    atomic_store_explicit(&endpoint->down_until_us, now_us + ENDPOINT_DOWN_US,
+                          memory_order_relaxed);
+}
+
+void endpoint_mark_up(struct endpoint *endpoint)
+{
+    /* Each new connection says so: all workers' copies of the line stay good while nothing is new.
+     */
+    if (atomic_load_explicit(&endpoint->down_until_us, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&endpoint->down_until_us, 0, memory_order_relaxed);
+    }
+}
+
+/* ---- shares ---- */
+
+static void add(struct endpoint_tally *tally, const struct endpoint_share *share)
+{
+    tally->leases += atomic_load_explicit(&share->leases, memory_order_relaxed);
+    tally->served += atomic_load_explicit(&share->served, memory_order_relaxed);
+    tally->errors += atomic_load_explicit(&share->errors, memory_order_relaxed);
+    tally->failed += atomic_load_explicit(&share->failed, memory_order_relaxed);
+    tally->timed += atomic_load_explicit(&share->timed, memory_order_relaxed);
+    tally->latency_us += atomic_load_explicit(&share->latency_us, memory_order_relaxed);
+}
+
+void endpoint_join(struct endpoint *endpoint, struct endpoint_share *share)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    list_push_back(&endpoint->shares, &share->node);
+    (void)pthread_mutex_unlock(&registry.lock);
+}
+
+void endpoint_leave(struct endpoint *endpoint, struct endpoint_share *share)
+{
+    CHECK(atomic_load_explicit(&share->leases, memory_order_relaxed) == 0);
+    (void)pthread_mutex_lock(&registry.lock);
+    list_remove(&share->node);
+    add(&endpoint->gone, share);
+    (void)pthread_mutex_unlock(&registry.lock);
+}
+
+struct endpoint_tally endpoint_tally(struct endpoint *endpoint)
+{
+    struct endpoint_tally tally;
+
+    (void)pthread_mutex_lock(&registry.lock);
+    tally = endpoint->gone;
+    LIST_FOR_EACH(node, &endpoint->shares)
+    {
+        add(&tally, LIST_ENTRY(node, struct endpoint_share, node));
+    }
+    (void)pthread_mutex_unlock(&registry.lock);
+    return tally;
+}

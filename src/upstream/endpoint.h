@@ -1,0 +1,119 @@
+/* An endpoint: a server as it is out there, whatever configuration names it, and in which place of
+ * which backend's list.
+ *
+ * The process has one for each key, counted: a second configuration with the same server finds the
+ * same endpoint, with the addresses its name has, its health and the TLS sessions with it. It ends
+ * with the last backend that has it. Any thread may ask anything of it that follows; what workers
+ * write at each request lies in a share of their own, what they read at each is rarely written. */
+#ifndef TIDEGATE_UPSTREAM_ENDPOINT_H
+#define TIDEGATE_UPSTREAM_ENDPOINT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "io/sock.h"
+
+/* Addresses used of one name: more are ignored. */
+#define ENDPOINT_ADDRESSES_MAX 8
+/* One that could not be reached is passed over for this long while others are there. */
+#define ENDPOINT_DOWN_US (5 * UINT64_C(1000000))
+
+struct session_slot;
+
+/* AUTO: as the server chooses by ALPN. */
+enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
+
+/* What makes it this one. Texts are equal where what they say is; NULL is a text of its own. */
+struct endpoint_key {
+    const char *host; /* a name, a number, or the path of a Unix socket */
+    bool is_unix;
+    uint16_t port;
+    const char *tls_name; /* SNI and the name to verify; NULL: none */
+    const char *identity; /* the certificate that we show; NULL: none */
+    const char *trust;    /* by what it is verified; NULL: plain */
+    enum backend_protocol protocol;
+};
+
+struct endpoint_addresses {
+    struct endpoint_addresses *older; /* kept until the end: a worker may be reading it */
+    size_t count;
+    struct sock_address items[ENDPOINT_ADDRESSES_MAX];
+};
+
+/* What one worker has seen of it: written by that worker's thread alone. */
+struct endpoint_share {
+    struct list node;            /* in the endpoint's */
+    _Atomic uint64_t leases;     /* open now */
+    _Atomic uint64_t served;     /* leases that ended LEASE_OK */
+    _Atomic uint64_t errors;     /* of these, with a status of 500 and above */
+    _Atomic uint64_t failed;     /* that ended LEASE_SERVER_FAILED */
+    _Atomic uint64_t timed;      /* whose latency was seen */
+    _Atomic uint64_t latency_us; /* the sum of those */
+};
+
+/* The sums of all workers' shares, of those that have gone too. */
+struct endpoint_tally {
+    uint64_t leases;
+    uint64_t served;
+    uint64_t errors;
+    uint64_t failed;
+    uint64_t timed;
+    uint64_t latency_us;
+};
+
+struct endpoint {
+    struct endpoint_key key;
+    struct session_slot *sessions;                  /* TLS sessions to resume; NULL: plain */
+    bool is_named;                                  /* its host is a name, to be resolved */
+    _Atomic(struct endpoint_addresses *) addresses; /* NULL: not resolved (yet) */
+    _Atomic uint64_t down_until_us;                 /* 0: not known to be down */
+    /* The registry's. */
+    struct list node;
+    unsigned uses;
+    struct list shares;
+    struct endpoint_tally gone; /* of shares that were taken away */
+};
+
+/* The one with that key, or a new one. The texts are copied. A host that is no number, and no Unix
+ * socket, has no addresses before some are published. NULL: the path of a Unix socket is too long
+ * for one. */
+struct endpoint *endpoint_take(const struct endpoint_key *key) MUST_CHECK;
+struct endpoint *endpoint_hold(struct endpoint *endpoint);
+/* NULL is allowed. */
+void endpoint_release(struct endpoint *endpoint);
+
+/* NULL: none are known. They are valid as long as the endpoint. */
+static inline const struct endpoint_addresses *endpoint_addresses(const struct endpoint *endpoint)
+{
+    return atomic_load_explicit(&endpoint->addresses, memory_order_acquire);
+}
+/* Publishes addresses (copied), unless they are the present ones. */
+void endpoint_publish(struct endpoint *endpoint, const struct sock_address *items, size_t count);
+/* Asks the system's resolver, which blocks: never on a worker. Fills items and *count. */
+bool endpoint_resolve(const char *host, uint16_t port,
+                      struct sock_address items[ENDPOINT_ADDRESSES_MAX], size_t *count,
+                      struct error *error) MUST_CHECK;
+
+/* Times are monotonic, of one clock for all threads. */
+static inline bool endpoint_is_down(const struct endpoint *endpoint, uint64_t now_us)
+{
+    return atomic_load_explicit(&endpoint->down_until_us, memory_order_relaxed) > now_us;
+}
+void endpoint_mark_down(struct endpoint *endpoint, uint64_t now_us);
+void endpoint_mark_up(struct endpoint *endpoint);
+
+/* The share is the caller's, and stays where it is until endpoint_leave. */
+void endpoint_join(struct endpoint *endpoint, struct endpoint_share *share);
+/* No lease is open in it. */
+void endpoint_leave(struct endpoint *endpoint, struct endpoint_share *share);
+/* By the share's own thread: no other one writes, so a load and a store will do. */
+static inline void endpoint_count(_Atomic uint64_t *counter, int64_t more)
+{
+    uint64_t sum = atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)more;
+
+    atomic_store_explicit(counter, sum, memory_order_relaxed);
+}
+struct endpoint_tally endpoint_tally(struct endpoint *endpoint);
+
+#endif
