@@ -54,14 +54,16 @@ static const struct {
      "1: wrong, 2: the command line was not understood.\n"
      "\n" CONFIG_HELP "      --json         the messages as JSON\n"},
     {"route",
-     "usage: tidegate route URL [--sni NAME] [--method M] [--no-certificate]\n"
+     "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--no-certificate]\n"
      "                          [-c FILE] [--json]\n"
      "\n"
      "Says which listener, site, route and backend would serve a request, hop by hop, without\n"
-     "sending anything. Status 0: something serves it, 1: it would be refused.\n"
+     "sending anything; with postgres://HOST[:PORT], a connection of PostgreSQL that asks for\n"
+     "TLS. Status 0: something serves it, 1: it would be refused.\n"
      "\n"
      "      --sni NAME     the name in the TLS handshake when it is not the URL's host;\n"
      "                     empty: none\n"
+     "      --alpn LIST    the protocols offered in it; h2,http/1.1 if not given\n"
      "      --method M     the method; GET if not given\n"
      "      --no-certificate\n"
      "                     as a client without one; if not given, its certificate fits every "

@@ -10,6 +10,7 @@
 #include "cli/route_answer.h"
 #include "config/config.h"
 #include "http/message.h"
+#include "tls/hello.h"
 
 static void print_result(const struct route_answer *answer)
 {
@@ -158,16 +159,35 @@ static int answer_question(const struct settings *settings, const struct route_q
     return status;
 }
 
+/* "h2,http/1.1"; the most that a ClientHello's are looked at. */
+static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MAX], size_t *count)
+{
+    struct span rest = text[0] != '\0' ? span_from_cstr(text) : (struct span){0};
+
+    *count = 0;
+    while (rest.ptr != NULL) {
+        if (*count == HELLO_ALPN_MAX || !span_split(&rest, ',', &protocols[*count]) ||
+            protocols[*count].len == 0) {
+            return false;
+        }
+        (*count)++;
+    }
+    return true;
+}
+
 int cmd_route(int argc, char **argv)
 {
     const char *given = NULL;
     const char *sni = NULL;
     const char *method = "GET";
+    const char *alpn = NULL;
+    struct span protocols[HELLO_ALPN_MAX];
     const char *url = NULL;
     bool json = false;
     bool no_certificate = false;
     const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
                                         {"--sni", NULL, &sni, NULL},
+                                        {"--alpn", NULL, &alpn, NULL},
                                         {"--method", NULL, &method, NULL},
                                         {"--no-certificate", NULL, NULL, &no_certificate},
                                         {"--json", NULL, NULL, &json}};
@@ -196,6 +216,16 @@ int cmd_route(int argc, char **argv)
         }
         question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
     }
+    if (alpn != NULL && !question.is_https) {
+        return usage_error("route", "--alpn is for https:// and postgres:// URLs");
+    }
+    if (alpn == NULL) {
+        alpn = question.starttls == EDGE_STARTTLS_NONE ? "h2,http/1.1" : "";
+    }
+    if (!read_protocols(alpn, protocols, &question.alpn_count)) {
+        return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);
+    }
+    question.alpn = protocols;
     settings = load(given);
     if (settings == NULL) {
         return 1;

@@ -7,6 +7,7 @@
 
 #include "config/serving.h"
 #include "edge/serve.h"
+#include "http/h1_parse.h"
 #include "http/message.h"
 #include "tls/hello.h"
 
@@ -80,26 +81,38 @@ bool route_question_parse(struct route_question *question, const char *url, stru
     size_t end = 0;
 
     *question = (struct route_question){.method = SPAN_OF("GET")};
-    if (rest.len >= 8 && span_ieq(span_head(rest, 8), SPAN_OF("https://"))) {
+    if (span_istarts_with(rest, SPAN_OF("https://"))) {
         question->is_https = true;
         rest = span_skip(rest, 8);
-    } else if (rest.len >= 7 && span_ieq(span_head(rest, 7), SPAN_OF("http://"))) {
+    } else if (span_istarts_with(rest, SPAN_OF("http://"))) {
         rest = span_skip(rest, 7);
+    } else if (span_istarts_with(rest, SPAN_OF("postgres://")) ||
+               span_istarts_with(rest, SPAN_OF("postgresql://"))) {
+        rest = span_skip(rest, span_find(rest, ':') + 3);
+        question->is_https = true;
+        question->starttls = EDGE_STARTTLS_POSTGRES;
     } else {
         return error_set(error,
-                         "'%s' does not begin with http:// or https://; write it whole, such as "
-                         "https://shop.example.com/cart",
+                         "'%s' does not begin with http://, https:// or postgres://; write it "
+                         "whole, such as https://shop.example.com/cart",
                          url);
     }
     while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL) {
         end++;
     }
     authority = span_head(rest, end);
+    if (question->starttls == EDGE_STARTTLS_POSTGRES) {
+        size_t user = span_find(authority, '@'); /* "user@host", or with a password */
+
+        authority = user < authority.len ? span_skip(authority, user + 1) : authority;
+    }
     if (!http_parse_authority(authority, &question->host, &question->port)) {
         return error_set(error, "'%.*s' is no host[:port] in '%s'", SPAN_ARG(authority), url);
     }
     if (question->port == 0) {
-        question->port = question->is_https ? 443 : 80;
+        question->port = question->starttls == EDGE_STARTTLS_POSTGRES ? 5432
+                         : question->is_https                         ? 443
+                                                                      : 80;
     }
     rest = span_skip(rest, end);
     rest = span_head(rest, span_find(rest, '#')); /* a fragment is never sent */
@@ -402,6 +415,21 @@ static const char *describe_clients(const struct tls_settings *tls)
                : "clients may show a certificate";
 }
 
+/* The client did not begin as those of this kind of site do. */
+static void refuse_beginning(struct search *s, enum edge_door door,
+                             const struct site_settings *site, const char *shown)
+{
+    bool needs = door == EDGE_DOOR_NEEDS_STARTTLS;
+
+    add_step(s, "TLS", site->place, "%s: %s", shown,
+             needs
+                 ? "its site takes PostgreSQL's request for TLS first, or the protocol postgresql "
+                   "(--alpn); the handshake ends with the alert no_application_protocol"
+                 : "its site is none of PostgreSQL's; the handshake ends with the alert "
+                   "unrecognized_name");
+    refuse(s, 0, needs ? "starttls_missing" : "starttls_not_here");
+}
+
 static void refuse_door(struct search *s, enum edge_door door, const struct site_settings *site,
                         const char *shown)
 {
@@ -461,7 +489,13 @@ static void follow_tls(struct search *s)
     struct span local = connected_address(s);
     bool is_name = hello_is_name(question->sni);
     enum edge_door door =
-        edge_find_door(s->hosts, is_name ? question->sni : span_make(NULL, 0), local, &found, &how);
+        edge_find_door(s->hosts,
+                       &(struct edge_hello){.sni = is_name ? question->sni : span_make(NULL, 0),
+                                            .local = local,
+                                            .alpn = question->alpn,
+                                            .alpn_count = question->alpn_count,
+                                            .starttls = question->starttls},
+                       &found, &how);
     const struct site_settings *site = settings_of(s, found);
     const char *shown = question->sni.ptr == NULL
                             ? "no SNI"
@@ -481,7 +515,15 @@ static void follow_tls(struct search *s)
         s->answer->outcome = ROUTE_TO_PASSTHROUGH;
         add_step(s, "TLS", site->place,
                  "passed through: never decrypted here, the client sees the backend's certificate");
-        add_backend(s, site->passthrough, "the client's own TLS, byte for byte");
+        add_backend(s, site->passthrough,
+                    site->starttls == STARTTLS_POSTGRES
+                        ? "PostgreSQL's request for TLS, then the client's own TLS, byte for byte"
+                        : "the client's own TLS, byte for byte");
+        return;
+    case EDGE_DOOR_NO_STARTTLS:
+    case EDGE_DOOR_NEEDS_STARTTLS:
+        s->answer->site = NULL;
+        refuse_beginning(s, door, site, shown);
         return;
     case EDGE_DOOR_NO_NAME:
     case EDGE_DOOR_UNKNOWN_NAME:
@@ -490,6 +532,20 @@ static void follow_tls(struct search *s)
         refuse_door(s, door, site, shown);
         return;
     }
+}
+
+static bool takes_starttls(const struct search *s)
+{
+    return s->serving.starttls[s->listener - s->settings->listeners] == s->question->starttls;
+}
+
+/* Its bytes are taken for HTTP, of which they are none. */
+static void refuse_starttls(struct search *s)
+{
+    add_step(s, "TLS", s->listener->place,
+             "no site of this listener has `starttls: postgres`: the request for TLS is answered "
+             "400, as broken HTTP");
+    refuse(s, 400, h1_error_word(H1_BAD_REQUEST_LINE));
 }
 
 void route_answer_find(struct route_answer *answer, const struct settings *settings,
@@ -504,7 +560,9 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     }
     serving_build(&s.serving, settings, arena);
     s.hosts = &s.serving.hosts[s.listener - settings->listeners];
-    if (question->is_https) {
+    if (question->starttls != EDGE_STARTTLS_NONE && !takes_starttls(&s)) {
+        refuse_starttls(&s);
+    } else if (question->is_https) {
         follow_tls(&s);
     } else {
         follow_request(&s, NULL);

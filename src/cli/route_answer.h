@@ -11,9 +11,13 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "config/settings.h"
+#include "edge/serve.h"
 
 struct route_question {
     bool is_https;
+    enum edge_starttls starttls; /* what the client says before its TLS */
+    const struct span *alpn;     /* the protocols that it offers in it */
+    size_t alpn_count;
     struct span host;            /* as in the URL; brackets stay on an IPv6 address */
     uint16_t port;               /* never 0 */
     struct span path;            /* without query; empty is "/" */
@@ -56,7 +60,8 @@ struct route_answer {
     struct span path;     /* as the backend gets it; ptr NULL: not known */
 };
 
-/* Reads "http://host[:port]/path?query". SNI becomes the host when that is a name. Spans point into
+/* Reads "http://host[:port]/path?query", or "postgres://host[:port]": a client that asks for TLS as
+ * PostgreSQL's do. SNI becomes the host when that is a name. Spans point into
  * `url`. False says what is wrong with it. */
 bool route_question_parse(struct route_question *question, const char *url,
                           struct error *error) MUST_CHECK;

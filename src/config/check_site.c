@@ -266,6 +266,25 @@ static void check_acme_passthrough(const struct checker *checker, const struct s
     }
 }
 
+static void check_starttls(const struct checker *checker, const struct site_settings *site)
+{
+    struct place place = config_place(checker->settings, &site->starttls);
+
+    if (site->starttls == STARTTLS_OFF) {
+        return;
+    }
+    if (!check_is_given(checker, &site->passthrough)) {
+        error_at(checker, place, "'starttls' in a site without 'passthrough'",
+                 "a database's TLS always ends at its server: say where that is, for example "
+                 "passthrough: 10.0.0.5:5432");
+    }
+    if (site->plain_http == PLAIN_HTTP_REDIRECT && check_is_given(checker, &site->plain_http)) {
+        error_at(checker, config_place(checker->settings, &site->plain_http),
+                 "'plain_http: redirect' in a site with 'starttls'",
+                 "there is no https:// to go to: remove 'plain_http', or say refuse");
+    }
+}
+
 /* What plain requests get must be something that the site has. */
 static void check_plain_http(const struct checker *checker, const struct site_settings *site)
 {
@@ -301,6 +320,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     size_t count = check_one_answer(checker, &answers, "a site");
 
     check_acme_passthrough(checker, site);
+    check_starttls(checker, site);
     if (check_is_given(checker, &site->passthrough)) {
         check_passthrough(checker, site);
     } else if (count == 0 && !check_is_given(checker, &site->routes)) {

@@ -11,6 +11,7 @@ static const char *const tls_prefers[] = {"server", "client", NULL};
 static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
 static const char *const client_verifies[] = {"off", "optional", "required", NULL};
 static const char *const otherwises[] = {"next", "deny", NULL};
+static const char *const starttlses[] = {"off", "postgres", NULL};
 static const char *const site_paths[] = {"strict", "as_sent", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
@@ -716,12 +717,34 @@ static const struct directive site_directives[] = {
      .more = "So an ACME client proves that the site's names are its own (TLS-ALPN-01, RFC 8737), "
              "while all other connections go on as the rest of the site says.",
      .example = "acme_passthrough: 127.0.0.1:10443"},
+    {.name = "starttls",
+     .type = DIRECTIVE_ENUM,
+     SLOT(site_settings, starttls),
+     .fallback = "off",
+     .words = starttlses,
+     .doc = "What clients of `passthrough` say before their TLS begins: `postgres` for servers of "
+            "PostgreSQL.",
+     .more =
+         "Such a client asks for TLS in plain (SSLRequest). The gateway says yes, the server name "
+         "(SNI) of the ClientHello that follows decides which site it is, and the gateway asks the "
+         "site's server for TLS in the same way before it relays the rest. Clients that begin "
+         "with TLS at once (`sslnegotiation=direct` since PostgreSQL 17) are known by the protocol "
+         "that they offer (ALPN `postgresql`), and their servers need not know of it. So several "
+         "databases share an address and a port with each other, and with sites of HTTP. TLS and "
+         "passwords stay between client and server: TLS of such a site cannot end here.\n\n"
+         "A client that asks for Kerberos encryption (GSSENCRequest) is told to go on without. One "
+         "that begins a session without TLS, or wants a query cancelled without it (libpq before "
+         "17 does so always, and nothing in such a request says for which server it is), gets an "
+         "error of PostgreSQL's kind. libpq sends a server name since 14, and none where `host` "
+         "is an address: then the site that has the address gets it, else the default one.",
+     .example = "starttls: postgres"},
     {.name = "plain_http",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, plain_http),
      .words = plain_https,
      .doc = "What a plain HTTP request gets: a redirect to https, the site itself, or a refusal.",
-     .more = "Without it, `redirect` where the site has `tls` or `passthrough`, else `serve`. What "
+     .more = "Without it, `redirect` where the site has `tls` or `passthrough` (`refuse` with "
+             "`starttls`), else `serve`. What "
              "counts is how the client came: behind one of `trusted_proxies` that says so, a "
              "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
              "passes through, or requires a certificate of the client, is it refused.",

@@ -131,8 +131,11 @@ static void finish_site(struct settings *settings, struct site_settings *site)
         site->paths = PATHS_BY_RULES;
     }
     if (!is_given(settings, &site->plain_http)) {
-        site->plain_http =
-            site->tls != NULL || site->passthrough != NULL ? PLAIN_HTTP_REDIRECT : PLAIN_HTTP_SERVE;
+        bool speaks_tls = site->tls != NULL || site->passthrough != NULL;
+
+        site->plain_http = site->starttls != STARTTLS_OFF ? PLAIN_HTTP_REFUSE
+                           : speaks_tls                   ? PLAIN_HTTP_REDIRECT
+                                                          : PLAIN_HTTP_SERVE;
     }
     if (site->tls != NULL) {
         finish_tls(settings, site->tls);

@@ -214,6 +214,8 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
                  : from->plain_http == PLAIN_HTTP_SERVE  ? EDGE_PLAIN_SERVE
                                                          : EDGE_PLAIN_REFUSE,
         .paths = paths_of(from),
+        .starttls =
+            from->starttls == STARTTLS_POSTGRES ? EDGE_STARTTLS_POSTGRES : EDGE_STARTTLS_NONE,
         .wants_client = from->tls != NULL && from->tls->clients != NULL &&
                         from->tls->clients->verify == CLIENT_VERIFY_REQUIRED,
         .tls_class = tls_class_of(settings, index, classes, arena),
@@ -228,6 +230,8 @@ void serving_build(struct serving *serving, const struct settings *settings, str
     *serving = (struct serving){
         .sites = arena_calloc(arena, (settings->site_count + 1) * sizeof(*serving->sites)),
         .hosts = arena_calloc(arena, (settings->listener_count + 1) * sizeof(*serving->hosts)),
+        .starttls =
+            arena_calloc(arena, (settings->listener_count + 1) * sizeof(*serving->starttls)),
         .listener_count = settings->listener_count,
     };
     map_init(&classes);
@@ -242,6 +246,9 @@ void serving_build(struct serving *serving, const struct settings *settings, str
 
             if (!serving_listener_has(&settings->listeners[i], site)) {
                 continue;
+            }
+            if (serving->sites[k].starttls != EDGE_STARTTLS_NONE) {
+                serving->starttls[i] = serving->sites[k].starttls;
             }
             for (size_t h = 0; h < site->hosts.count; h++) {
                 /* A host that is there twice was an error of the configuration. */

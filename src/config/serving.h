@@ -7,8 +7,9 @@
 #include "edge/serve.h"
 
 struct serving {
-    struct edge_site *sites;  /* one for each of settings->sites, in its order */
-    struct host_table *hosts; /* of each of settings->listeners; to the sites */
+    struct edge_site *sites;      /* one for each of settings->sites, in its order */
+    struct host_table *hosts;     /* of each of settings->listeners; to the sites */
+    enum edge_starttls *starttls; /* of each of these: what clients may begin with, besides TLS */
     size_t listener_count;
 };
 

@@ -178,6 +178,8 @@ struct route_settings {
  * rules that depend on the path. */
 enum site_paths { PATHS_STRICT, PATHS_AS_SENT, PATHS_BY_RULES };
 
+enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
+
 enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
 struct site_settings {
@@ -186,6 +188,7 @@ struct site_settings {
     struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
     struct backend_settings *passthrough;      /* not NULL: TLS is relayed, never decrypted */
     struct backend_settings *acme_passthrough; /* the same for acme-tls/1 (ALPN); NULL: none */
+    enum site_starttls starttls;               /* what clients of `passthrough` say before TLS */
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     enum site_paths paths;

@@ -2,18 +2,41 @@
 
 #include "edge/path_reading.h"
 
-enum edge_door edge_find_door(const struct host_table *hosts, struct span sni, struct span local,
+static bool offers(const struct edge_hello *hello, struct span protocol)
+{
+    for (size_t i = 0; i < hello->alpn_count; i++) {
+        if (span_eq(hello->alpn[i], protocol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A client of PostgreSQL may leave its request out and begin with TLS, if it offers the protocol's
+ * name: so no client of another protocol is mistaken for one. */
+static bool begins_as_one_of(const struct edge_hello *hello, enum edge_starttls starttls)
+{
+    return hello->starttls == starttls ||
+           (hello->starttls == EDGE_STARTTLS_NONE && starttls == EDGE_STARTTLS_POSTGRES &&
+            offers(hello, SPAN_OF("postgresql")));
+}
+
+enum edge_door edge_find_door(const struct host_table *hosts, const struct edge_hello *hello,
                               const struct edge_site **site, enum host_match *how)
 {
-    bool has_name = sni.len != 0 && !host_is_address(sni);
+    bool has_name = hello->sni.len != 0 && !host_is_address(hello->sni);
 
-    *site = has_name ? NULL : host_table_find_address(hosts, local);
+    *site = has_name ? NULL : host_table_find_address(hosts, hello->local);
     *how = HOST_MATCH_ADDRESS;
     if (*site == NULL) {
-        *site = host_table_find_how(hosts, has_name ? sni : span_make(NULL, 0), how);
+        *site = host_table_find_how(hosts, has_name ? hello->sni : span_make(NULL, 0), how);
     }
     if (*site == NULL) {
         return has_name ? EDGE_DOOR_UNKNOWN_NAME : EDGE_DOOR_NO_NAME;
+    }
+    if (!begins_as_one_of(hello, (*site)->starttls)) {
+        return hello->starttls == EDGE_STARTTLS_NONE ? EDGE_DOOR_NEEDS_STARTTLS
+                                                     : EDGE_DOOR_NO_STARTTLS;
     }
     switch ((*site)->tls) {
     case EDGE_TLS_ENDS:

@@ -10,6 +10,8 @@
 
 enum edge_tls { EDGE_TLS_NONE, EDGE_TLS_ENDS, EDGE_TLS_PASSES };
 enum edge_plain { EDGE_PLAIN_REDIRECT, EDGE_PLAIN_SERVE, EDGE_PLAIN_REFUSE };
+/* What a client may say in plain before its TLS begins, upon which the server waits for TLS. */
+enum edge_starttls { EDGE_STARTTLS_NONE, EDGE_STARTTLS_POSTGRES };
 /* What becomes of paths that servers read in different ways (edge/path.h). */
 enum edge_paths {
     EDGE_PATHS_FREE,        /* no rule depends on the path */
@@ -22,6 +24,7 @@ struct edge_site {
     enum edge_tls tls;
     enum edge_plain plain;
     enum edge_paths paths;
+    enum edge_starttls starttls;
     bool wants_client; /* its TLS lets in none but clients with a certificate */
     /* Sites with the same number present the same certificates and ask the same of clients, so that
      * a connection that was made for one is as good for the other. */
@@ -36,14 +39,24 @@ enum edge_door {
     EDGE_DOOR_PASSES,
     EDGE_DOOR_NO_NAME,      /* no name was sent, and there is no default site */
     EDGE_DOOR_UNKNOWN_NAME, /* no site has it, and there is no default site */
-    EDGE_DOOR_NO_TLS        /* the site has neither `tls` nor `passthrough` */
+    EDGE_DOOR_NO_TLS,       /* the site has neither `tls` nor `passthrough` */
+    EDGE_DOOR_NO_STARTTLS,  /* the client began as the clients of another kind of site do */
+    EDGE_DOOR_NEEDS_STARTTLS
 };
 
-/* Which site a TLS connection is for. `sni` may be absent; an IP address in it is no name (RFC 6066
- * section 3). A client without a name gets the site that has the address for a host which it has
- * connected to (`local`, absent where it is not known), else the default. *site is NULL where there
- * is none; *how says how it was found. */
-enum edge_door edge_find_door(const struct host_table *hosts, struct span sni, struct span local,
+/* What a TLS connection begins with. */
+struct edge_hello {
+    struct span sni;   /* may be absent; an IP address in it is no name (RFC 6066 section 3) */
+    struct span local; /* the address connected to; absent where it is not known */
+    const struct span *alpn; /* the protocols that the client offers */
+    size_t alpn_count;
+    enum edge_starttls starttls; /* what came before */
+};
+
+/* Which site a TLS connection is for, and what is done with it there. A client without a name gets
+ * the site that has `local` for a host, else the default. *site is NULL where there is none; *how
+ * says how it was found. */
+enum edge_door edge_find_door(const struct host_table *hosts, const struct edge_hello *hello,
                               const struct edge_site **site, enum host_match *how);
 
 /* ---- requests ---- */

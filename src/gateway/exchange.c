@@ -106,7 +106,7 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
 }
 
 /* Nothing is asked for it any more. */
-static void release(struct exchange *x, enum lease_end how)
+static void release(struct exchange *x, enum lease_how how)
 {
     if (x->phases != NULL) {
         phases_cancel(x->phases);

@@ -5,6 +5,7 @@
 #include "client/dial.h"
 #include "gateway/access.h"
 #include "gateway/reason.h"
+#include "gateway/starttls.h"
 #include "gateway/tunnel.h"
 
 struct passthrough {
@@ -13,6 +14,7 @@ struct passthrough {
     struct lease lease;
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
+    struct starttls_greeting greeting;
     struct tunnel tunnel;
     struct balance_set *tried;
     uint32_t connect_us;
@@ -72,6 +74,32 @@ static const struct conn_handler waiting_handler = {
     .on_writable = on_client_event,
 };
 
+static void start_tunnel(struct passthrough *p)
+{
+    struct session *session = p->session;
+
+    conn_queue(p->conn, span_make(session->early, session->early_len));
+    conn_flush(p->conn);
+    free(session->early);
+    session->early = NULL;
+    session->early_len = 0;
+    timer_destroy(session->worker->core.loop, &session->timer);
+    tunnel_start(&p->tunnel, &session->conn, p->conn);
+}
+
+static void on_greeted(struct starttls_greeting *greeting, const struct trouble *trouble)
+{
+    struct passthrough *p = greeting->owner;
+
+    if (trouble != NULL) {
+        p->reason = trouble->reason;
+        log_end(p, trouble);
+        session_abort(p->session);
+        return;
+    }
+    start_tunnel(p);
+}
+
 static void on_dialed(struct dial *dial, enum dial_result result)
 {
     struct passthrough *p = dial->owner;
@@ -89,13 +117,12 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     p->dial = NULL;
     free(dial);
     release_dial(p);
-    conn_queue(p->conn, span_make(session->early, session->early_len));
-    conn_flush(p->conn);
-    free(session->early);
-    session->early = NULL;
-    session->early_len = 0;
-    timer_destroy(session->worker->core.loop, &session->timer);
-    tunnel_start(&p->tunnel, &session->conn, p->conn);
+    if (session->site->edge->starttls != EDGE_STARTTLS_NONE) {
+        starttls_greet(&p->greeting, p->conn, p->upstream->backend,
+                       p->upstream->backend->servers[p->server].text, p, on_greeted);
+        return;
+    }
+    start_tunnel(p);
 }
 
 static void keep_bytes(struct session *session, struct span bytes)
@@ -159,6 +186,7 @@ void passthrough_destroy(struct passthrough *p)
     struct trouble trouble = {.reason = p->reason};
 
     tunnel_stop(&p->tunnel);
+    starttls_cancel(&p->greeting);
     log_end(p, p->reason != NULL ? &trouble : NULL);
     release_dial(p);
     if (lease_is_held(&p->lease)) {

@@ -127,6 +127,19 @@ REASON(CLIENT, "gateway", "cut_off", "the gateway ended, and the request was not
        "raise timeouts.drain if requests may take longer than that")
 REASON(CLIENT, "gateway", "idle_without_request", "the client connected and sent nothing",
        "browsers do this, and port scans; timeouts.first_byte sets the limit")
+REASON(CLIENT, "gateway", "postgres_without_tls",
+       "the client began a PostgreSQL session without TLS",
+       "let it ask for TLS: sslmode=require, or better verify-full")
+REASON(CLIENT, "gateway", "postgres_cancel_without_tls",
+       "a request to cancel a query came without TLS, and does not say for which server it is",
+       "cancel with pg_cancel_backend(), or with a client that encrypts such requests, as those of "
+       "PostgreSQL 17 can")
+REASON(CLIENT, "gateway", "postgres_malformed",
+       "the client's first message is none of PostgreSQL's, or came twice",
+       "see what connects there, and its version")
+REASON(CLIENT, "gateway", "postgres_bytes_too_early",
+       "the client sent bytes behind its request for encryption before it was answered",
+       "the client is broken, or something between puts bytes of its own in front of its TLS")
 REASON(CLIENT, "gateway", "bad_proxy_header", "the PROXY protocol header is malformed",
        "see the settings of the load balancer in front: version 1 or 2 of the protocol")
 REASON(CLIENT, "gateway", "untrusted_proxy_header",
@@ -180,6 +193,14 @@ REASON(SERVER, "gateway", "server_silent",
        "see whether the server, or the network to it, has stopped")
 REASON(SERVER, "gateway", "h2_connection_error", "the server broke a rule of HTTP/2",
        "the server is broken: see its log, and its version")
+REASON(SERVER, "backend", "postgres_no_tls",
+       "the server answered the request for TLS (SSLRequest) with no",
+       "turn TLS on in the server: ssl = on in postgresql.conf, with a certificate and its key")
+REASON(SERVER, "backend", "postgres_error",
+       "the server answered the request for TLS (SSLRequest) with an error", "see the server's log")
+REASON(SERVER, "gateway", "postgres_bad_answer",
+       "what the server answered to the request for TLS (SSLRequest) is not PostgreSQL's",
+       "see that the backend's address and port are those of a PostgreSQL server")
 REASON(SERVER, "backend", "stream_refused", "the server refused the HTTP/2 stream",
        "see the server's limits of requests, streams and connections")
 REASON(SERVER, "backend", "server_enhance_your_calm",

@@ -13,9 +13,11 @@
 #include "gateway/front_h2.h"
 #include "gateway/networks.h"
 #include "gateway/passthrough.h"
+#include "gateway/starttls.h"
 #include "io/proxy_header.h"
 #include "tls/failure_words.h"
 #include "tls/hello.h"
+#include "tls/postgres.h"
 #include "tls/protocol_choice.h"
 #include "tls/tls_conn.h"
 
@@ -262,6 +264,13 @@ void session_drain(struct session *session)
     }
 }
 
+/* While the first bytes come: whether some have that were not a PROXY header alone. */
+static bool has_begun(const struct session *session)
+{
+    return session->early_len != 0 || session->asked_for_gss ||
+           session->starttls != EDGE_STARTTLS_NONE;
+}
+
 /* ---- timers ---- */
 
 static void on_timer(struct timer *timer)
@@ -272,7 +281,7 @@ static void on_timer(struct timer *timer)
     case SESSION_PEEK:
         /* A connection opened and never used (a browser's spare one, a port check) is no trouble.
          */
-        if (session->early_len != 0) {
+        if (has_begun(session)) {
             fail_known(session, FAILURE_FIRST_BYTES_TIMEOUT);
         } else {
             fail(session, "idle_without_request", "the client connected and sent nothing", NULL);
@@ -383,8 +392,13 @@ static enum edge_door find_door(struct session *session, const struct hello *hel
         !session_local(session)->is_unix) {
         address = span_make(local, peer_ip_text(session_local(session), local));
     }
-    enum edge_door door =
-        edge_find_door(session->socket->listener->hosts, hello_sni(hello), address, &site, &how);
+    enum edge_door door = edge_find_door(session->socket->listener->hosts,
+                                         &(struct edge_hello){.sni = hello_sni(hello),
+                                                              .local = address,
+                                                              .alpn = hello->alpn,
+                                                              .alpn_count = hello->alpn_count,
+                                                              .starttls = session->starttls},
+                                         &site, &how);
     session->site = snapshot_site(session->snapshot, site);
     return door;
 }
@@ -410,6 +424,10 @@ static enum failure failure_of_door(enum edge_door door, const struct hello *hel
         return FAILURE_UNKNOWN_NAME;
     case EDGE_DOOR_NO_TLS:
         return FAILURE_SITE_WITHOUT_TLS;
+    case EDGE_DOOR_NO_STARTTLS:
+        return FAILURE_NO_STARTTLS;
+    case EDGE_DOOR_NEEDS_STARTTLS:
+        return FAILURE_NEEDS_STARTTLS;
     case EDGE_DOOR_TERMINATES:
     case EDGE_DOOR_PASSES:
         break;
@@ -428,6 +446,9 @@ static enum failure refusal_of(const struct site *site, enum edge_door door,
     if (hello->best_version == HELLO_VERSION_SSL3) {
         *alert = TLS_ALERT_PROTOCOL_VERSION;
         return FAILURE_SSL3; /* it could not send a name either */
+    }
+    if (failure == FAILURE_NEEDS_STARTTLS) {
+        *alert = TLS_ALERT_NO_APPLICATION_PROTOCOL;
     }
     if (failure != FAILURE_COUNT) {
         return failure;
@@ -574,6 +595,40 @@ static bool may_be_proxy_header(struct span bytes)
     return bytes.ptr[0] == 'P' || bytes.ptr[0] == '\r';
 }
 
+static void forget_early(struct session *session)
+{
+    free(session->early);
+    session->early = NULL;
+    session->early_len = session->early_wanted = 0;
+}
+
+/* False: the bytes are no request for TLS of a protocol that the listener's sites speak. */
+static bool decide_starttls(struct session *session, struct span bytes)
+{
+    if (session->starttls != EDGE_STARTTLS_NONE) {
+        fail_known(session, FAILURE_NO_HELLO);
+        refuse_hello(session, TLS_ALERT_UNEXPECTED_MESSAGE);
+        return true;
+    }
+    if (session->socket->listener->starttls == EDGE_STARTTLS_NONE) {
+        return false;
+    }
+    switch (starttls_take(session, bytes)) {
+    case STARTTLS_NOT:
+        return false;
+    case STARTTLS_MORE:
+        keep_early(session, bytes, POSTGRES_REQUEST_BYTES);
+        break;
+    case STARTTLS_ANSWERED:
+        forget_early(session);
+        break;
+    case STARTTLS_REFUSED:
+        session_finish(session, true);
+        break;
+    }
+    return true;
+}
+
 static void decide(struct session *session, struct span bytes)
 {
     if (!session->was_proxied && may_be_proxy_header(bytes)) {
@@ -582,14 +637,15 @@ static void decide(struct session *session, struct span bytes)
             return;
         }
         if (bytes.len != before && bytes.len == 0) {
-            free(session->early);
-            session->early = NULL;
-            session->early_len = session->early_wanted = 0;
+            forget_early(session);
             return;
         }
     }
     if ((uint8_t)bytes.ptr[0] == 0x16) {
         decide_tls(session, bytes);
+        return;
+    }
+    if (decide_starttls(session, bytes)) {
         return;
     }
     if (decide_ssl2(session, bytes)) {
@@ -633,7 +689,7 @@ static void on_peek_readable(struct conn *conn)
             return;
         }
         if (result != CONN_OK) {
-            if (session->early_len != 0) {
+            if (has_begun(session)) {
                 fail_known(session, FAILURE_CLOSED_BEFORE_REQUEST);
             }
             session_close(session);

@@ -60,7 +60,9 @@ struct session {
     bool is_evicted;      /* it was idle, and makes room for another */
     char *sni;            /* NULL: none */
     char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
-    char *early;          /* bytes read that are not enough to decide yet */
+    enum edge_starttls starttls; /* the client has asked for TLS in that way */
+    bool asked_for_gss;          /* and for another encryption before, which it was refused */
+    char *early;                 /* bytes read that are not enough to decide yet */
     uint32_t early_len;
     uint32_t early_wanted;          /* decide again when this many are there */
     struct hello_watch hello_watch; /* of a ClientHello that is not whole */

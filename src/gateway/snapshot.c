@@ -324,8 +324,8 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }
     for (size_t i = 0; i < settings->listener_count; i++) {
-        snapshot->listeners[i] =
-            (struct listener){&settings->listeners[i], &snapshot->serving.hosts[i]};
+        snapshot->listeners[i] = (struct listener){
+            &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i]};
     }
     trust_warn_expired(&snapshot->trust, report);
     build_access_log(&b);

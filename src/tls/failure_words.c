@@ -102,6 +102,20 @@ static const struct handshake_cause causes[FAILURE_COUNT] = {
     [FAILURE_SITE_WITHOUT_TLS] = {"site_without_tls",
                                   "the site that the client asked for speaks plain HTTP only",
                                   "give the site a certificate (tls:), or use http://"},
+    [FAILURE_NO_STARTTLS] =
+        {"starttls_not_here",
+         "the client asked for TLS as PostgreSQL's do (SSLRequest), for a site that is none",
+         "see the host that the client connects to; a site of a PostgreSQL server has starttls: "
+         "postgres"},
+    [FAILURE_NEEDS_STARTTLS] =
+        {"starttls_missing",
+         "the site is a PostgreSQL server's, and the client neither asked for TLS in its way "
+         "(SSLRequest) nor offers the protocol postgresql (ALPN)",
+         "use a PostgreSQL client; with sslnegotiation=direct it offers the protocol"},
+    [FAILURE_NO_HELLO] =
+        {"no_client_hello",
+         "the client asked for TLS (SSLRequest), was told to go on, and sent no ClientHello",
+         "see the client's own log"},
     [FAILURE_SSL2] = {"ssl2_client",
                       "the client begins as SSL 2.0 did, which nobody answers any more (RFC 6176)",
                       "update the client, or turn SSL 2.0, and hellos in its format, off there"},

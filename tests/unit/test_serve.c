@@ -46,6 +46,10 @@ static const char config[] =
     "  - name: passed\n"
     "    hosts: [passed.example]\n"
     "    passthrough: 127.0.0.1:1\n"
+    "  - name: base\n"
+    "    hosts: [base.example]\n"
+    "    passthrough: 127.0.0.1:1\n"
+    "    starttls: postgres\n"
     "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
 
 static struct settings *settings;
@@ -78,6 +82,48 @@ static int tear_down(void **state)
     return 0;
 }
 
+static struct span span_of(const char *text)
+{
+    return text != NULL ? span_from_cstr(text) : span_make(NULL, 0);
+}
+
+/* A site whose clients say something before TLS, and those that do not. */
+static void doors_after_starttls(void **state)
+{
+    static const struct span h2[] = {SPAN("h2"), SPAN("http/1.1")};
+    static const struct span postgres[] = {SPAN("x"), SPAN("postgresql")};
+    static const struct {
+        const char *sni;
+        enum edge_starttls starttls;
+        const struct span *alpn;
+        enum edge_door door;
+    } cases[] = {
+        {"base.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_PASSES},
+        {"base.example", EDGE_STARTTLS_POSTGRES, postgres, EDGE_DOOR_PASSES},
+        {"base.example", EDGE_STARTTLS_NONE, postgres, EDGE_DOOR_PASSES},
+        {"base.example", EDGE_STARTTLS_NONE, NULL, EDGE_DOOR_NEEDS_STARTTLS},
+        {"base.example", EDGE_STARTTLS_NONE, h2, EDGE_DOOR_NEEDS_STARTTLS},
+        {"passed.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
+        {"shop.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
+        {"shop.example", EDGE_STARTTLS_NONE, postgres, EDGE_DOOR_TERMINATES},
+    };
+
+    (void)state;
+    assert_int_equal(serving.starttls[0], EDGE_STARTTLS_POSTGRES);
+    assert_int_equal(serving.starttls[1], EDGE_STARTTLS_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_hello hello = {.sni = span_of(cases[i].sni),
+                                         .alpn = cases[i].alpn,
+                                         .alpn_count = cases[i].alpn != NULL ? 2 : 0,
+                                         .starttls = cases[i].starttls};
+        const struct edge_site *site;
+        enum host_match how;
+
+        assert_int_equal(edge_find_door(&serving.hosts[0], &hello, &site, &how), cases[i].door);
+        assert_non_null(site);
+    }
+}
+
 static const struct client_names *nobody(void *asker)
 {
     (void)asker;
@@ -99,11 +145,6 @@ static size_t index_of(const char *name)
     }
     fail_msg("no site %s", name);
     return 0;
-}
-
-static struct span span_of(const char *text)
-{
-    return text != NULL ? span_from_cstr(text) : span_make(NULL, 0);
 }
 
 static void doors(void **state)
@@ -138,11 +179,12 @@ static void doors(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_hello hello = {.sni = span_of(cases[i].sni),
+                                         .local = span_of(cases[i].local)};
         const struct edge_site *site;
         enum host_match how;
         enum edge_door door =
-            edge_find_door(&serving.hosts[cases[i].listener], span_of(cases[i].sni),
-                           span_of(cases[i].local), &site, &how);
+            edge_find_door(&serving.hosts[cases[i].listener], &hello, &site, &how);
 
         assert_int_equal(door, cases[i].door);
         assert_ptr_equal(site, &serving.sites[index_of(cases[i].site)]);
@@ -255,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doors),
+        cmocka_unit_test(doors_after_starttls),
         cmocka_unit_test(requests),
         cmocka_unit_test(names_are_compared_alike),
     };
