@@ -10,6 +10,7 @@
 #include "http/h1_parse.h"
 #include "http/message.h"
 #include "tls/hello.h"
+#include "tls/protocol_choice.h"
 
 static const char *const how_matched[] = {"", "by its exact name", "by its wildcard",
                                           "as the default site", "by the address connected to"};
@@ -481,37 +482,78 @@ static struct span connected_address(const struct search *s)
     return host_is_address(bound) && !is_any_address(s->bind) ? bound : span_make(NULL, 0);
 }
 
+static const char *offered(struct search *s)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < s->question->alpn_count; i++) {
+        text = arena_printf(s->arena, "%s%s%.*s", text, i == 0 ? "" : ", ",
+                            SPAN_ARG(s->question->alpn[i]));
+    }
+    return text;
+}
+
+static void pass_by_alpn(struct search *s, const struct by_alpn_settings *entry)
+{
+    s->answer->outcome = ROUTE_TO_PASSTHROUGH;
+    add_step(s, "TLS", entry->place,
+             "passed through, as the client offers one of the entry's protocols (ALPN %s; --alpn "
+             "asks for others): never decrypted here",
+             offered(s));
+    add_backend(s, entry->backend, "the client's own TLS, byte for byte");
+}
+
+/* As the handshake finds it; false: it is refused. */
+static bool has_protocol_in_common(struct search *s, const struct site_settings *site)
+{
+    enum tls_protocols protocols = site->tls->protocols;
+    struct hello hello = {.has_alpn = s->question->alpn_count != 0,
+                          .alpn_count = s->question->alpn_count};
+    enum failure failure;
+
+    memcpy(hello.alpn, s->question->alpn, hello.alpn_count * sizeof(hello.alpn[0]));
+    failure = protocol_choice(&hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
+    if (failure == FAILURE_COUNT) {
+        return true;
+    }
+    add_step(s, "TLS", site->tls->place, "%s: it is refused with no_application_protocol",
+             failure_cause(failure)->sentence);
+    refuse(s, 0, failure_cause(failure)->word);
+    return false;
+}
+
 static void follow_tls(struct search *s)
 {
     const struct route_question *question = s->question;
-    const struct edge_site *found;
-    enum host_match how;
     struct span local = connected_address(s);
     bool is_name = hello_is_name(question->sni);
-    enum edge_door door =
-        edge_find_door(s->hosts,
-                       &(struct edge_hello){.sni = is_name ? question->sni : span_make(NULL, 0),
-                                            .local = local,
-                                            .alpn = question->alpn,
-                                            .alpn_count = question->alpn_count,
-                                            .starttls = question->starttls},
-                       &found, &how);
-    const struct site_settings *site = settings_of(s, found);
+    struct edge_entrance entrance = edge_find_door(
+        s->hosts, &(struct edge_hello){.sni = is_name ? question->sni : span_make(NULL, 0),
+                                       .local = local,
+                                       .alpn = question->alpn,
+                                       .alpn_count = question->alpn_count,
+                                       .starttls = question->starttls});
+    const struct site_settings *site = settings_of(s, entrance.site);
     const char *shown = question->sni.ptr == NULL
                             ? "no SNI"
                             : arena_printf(s->arena, "SNI '%.*s'%s", SPAN_ARG(question->sni),
                                            is_name ? "" : ", which is no host name");
 
     s->answer->site = site;
-    switch (door) {
+    switch (entrance.door) {
     case EDGE_DOOR_TERMINATES:
-        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
+        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
+                 how_matched[entrance.how]);
+        if (!has_protocol_in_common(s, site)) {
+            return;
+        }
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
                  describe_certificates(s, site->tls), describe_clients(site->tls));
-        follow_request(s, found);
+        follow_request(s, entrance.site);
         return;
     case EDGE_DOOR_PASSES:
-        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown, how_matched[how]);
+        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
+                 how_matched[entrance.how]);
         s->answer->outcome = ROUTE_TO_PASSTHROUGH;
         add_step(s, "TLS", site->place,
                  "passed through: never decrypted here, the client sees the backend's certificate");
@@ -520,16 +562,21 @@ static void follow_tls(struct search *s)
                         ? "PostgreSQL's request for TLS, then the client's own TLS, byte for byte"
                         : "the client's own TLS, byte for byte");
         return;
+    case EDGE_DOOR_PASSES_BY_ALPN:
+        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
+                 how_matched[entrance.how]);
+        pass_by_alpn(s, &site->by_alpn[entrance.alpn]);
+        return;
     case EDGE_DOOR_NO_STARTTLS:
     case EDGE_DOOR_NEEDS_STARTTLS:
         s->answer->site = NULL;
-        refuse_beginning(s, door, site, shown);
+        refuse_beginning(s, entrance.door, site, shown);
         return;
     case EDGE_DOOR_NO_NAME:
     case EDGE_DOOR_UNKNOWN_NAME:
     case EDGE_DOOR_NO_TLS:
         s->answer->site = NULL;
-        refuse_door(s, door, site, shown);
+        refuse_door(s, entrance.door, site, shown);
         return;
     }
 }

@@ -224,7 +224,9 @@ static void check_unused_backends(const struct checker *checker)
         const struct site_settings *site = &settings->sites[i];
 
         mark_used(settings, site->passthrough, used);
-        mark_used(settings, site->acme_passthrough, used);
+        for (size_t j = 0; j < site->by_alpn_count; j++) {
+            mark_used(settings, site->by_alpn[j].backend, used);
+        }
         mark_used(settings, site->backend, used);
         for (size_t j = 0; j < site->route_count; j++) {
             mark_used(settings, site->routes[j].backend, used);

@@ -79,6 +79,9 @@ void check_loops(const struct checker *checker)
         const struct site_settings *site = &checker->settings->sites[i];
 
         check_backend(checker, site, site->passthrough, connections);
+        for (size_t j = 0; j < site->by_alpn_count; j++) {
+            check_backend(checker, site, site->by_alpn[j].backend, connections);
+        }
         check_backend(checker, site, site->backend, requests);
         for (size_t j = 0; j < site->route_count; j++) {
             if (site->routes[j].backend != site->backend) {

@@ -257,12 +257,47 @@ static void check_passthrough(const struct checker *checker, const struct site_s
     }
 }
 
-static void check_acme_passthrough(const struct checker *checker, const struct site_settings *site)
+/* The first entry that has the protocol is taken: a second one would wait for ever. */
+static void check_protocol_twice(const struct checker *checker, const struct site_settings *site,
+                                 const struct by_alpn_settings *entry, const char *const *protocol)
 {
-    if (site->acme_passthrough != NULL && site->acme_passthrough->tls != NULL) {
-        error_at(checker, config_place(checker->settings, &site->acme_passthrough),
-                 "'acme_passthrough' to a backend with 'tls'",
-                 "the bytes are TLS already: use a backend without 'tls'");
+    for (const struct by_alpn_settings *other = site->by_alpn; other <= entry; other++) {
+        for (size_t i = 0; i < other->protocols.count; i++) {
+            const char *const *first = &other->protocols.items[i];
+
+            if (first == protocol) {
+                return;
+            }
+            if (strcmp(*first, *protocol) == 0) {
+                config_report_add(checker->report, CONFIG_ERROR,
+                                  check_place(checker, protocol, entry->place),
+                                  "protocol %s has an entry already", quote_cstr(*protocol).text);
+                config_report_hint(checker->report,
+                                   "the first entry with it is taken; keep one (acme-tls/1 belongs "
+                                   "to 'acme_passthrough', where that is given)");
+                return;
+            }
+        }
+    }
+}
+
+static void check_by_alpn(const struct checker *checker, const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->by_alpn_count; i++) {
+        const struct by_alpn_settings *entry = &site->by_alpn[i];
+
+        if (entry->backend != NULL && entry->backend->tls != NULL) {
+            config_report_add(checker->report, CONFIG_ERROR,
+                              check_place(checker, &entry->backend, entry->place),
+                              "'%s' to a backend with 'tls'",
+                              entry->backend == site->acme_passthrough ? "acme_passthrough"
+                                                                       : "passthrough_by_alpn");
+            config_report_hint(checker->report,
+                               "the bytes are TLS already: use a backend without 'tls'");
+        }
+        for (size_t j = 0; j < entry->protocols.count; j++) {
+            check_protocol_twice(checker, site, entry, &entry->protocols.items[j]);
+        }
     }
 }
 
@@ -319,7 +354,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     const struct answers answers = {{&site->backend, &site->respond, &site->files}};
     size_t count = check_one_answer(checker, &answers, "a site");
 
-    check_acme_passthrough(checker, site);
+    check_by_alpn(checker, site);
     check_starttls(checker, site);
     if (check_is_given(checker, &site->passthrough)) {
         check_passthrough(checker, site);

@@ -593,12 +593,25 @@ const struct section section_root = {
 };
 
 const struct section *const all_sections[] = {
-    &section_root,        &section_site,         &section_tls,
-    &section_certificate, &section_clients,      &section_route,
-    &section_match,       &section_match_client, &section_respond,
-    &section_files,       &section_backend,      &section_server,
-    &section_backend_tls, &section_listener,     &section_limits,
-    &section_timeouts,    &section_log,          NULL,
+    &section_root,
+    &section_site,
+    &section_by_alpn,
+    &section_tls,
+    &section_certificate,
+    &section_clients,
+    &section_route,
+    &section_match,
+    &section_match_client,
+    &section_respond,
+    &section_files,
+    &section_backend,
+    &section_server,
+    &section_backend_tls,
+    &section_listener,
+    &section_limits,
+    &section_timeouts,
+    &section_log,
+    NULL,
 };
 
 const struct directive *section_find(const struct section *section, struct span name)

@@ -653,6 +653,38 @@ const struct section section_route = {
     .place_offset = offsetof(struct route_settings, place),
 };
 
+static const struct directive by_alpn_directives[] = {
+    {.name = "alpn",
+     .type = DIRECTIVE_TEXTS,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(by_alpn_settings, protocols),
+     .min = 1,
+     .max = 64,
+     .check = rule_alpn,
+     .pattern = "^[!-~]{1,255}$",
+     .doc = "The protocols, as clients offer them: `h2`, `http/1.1`, `postgresql`.",
+     .example = "alpn: [h2]"},
+    {.name = "backend",
+     .type = DIRECTIVE_BACKEND,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(by_alpn_settings, backend),
+     .section = &section_backend,
+     .doc = "Where the connections are relayed to, byte for byte.",
+     .more = BACKEND_DOC,
+     .example = "backend: 10.0.0.6:443"},
+};
+
+const struct section section_by_alpn = {
+    .name = "an entry of passthrough_by_alpn",
+    .title = "passthrough_by_alpn",
+    .doc = "TLS connections that are relayed, undecrypted, by the protocol that the client offers "
+           "in its ClientHello (ALPN).",
+    .directives = by_alpn_directives,
+    .count = ARRAY_LEN(by_alpn_directives),
+    .size = sizeof(struct by_alpn_settings),
+    .place_offset = offsetof(struct by_alpn_settings, place),
+};
+
 static const struct directive site_directives[] = {
     {.name = "hosts",
      .type = DIRECTIVE_TEXTS,
@@ -705,9 +737,24 @@ static const struct directive site_directives[] = {
      SLOT(site_settings, passthrough),
      .section = &section_backend,
      .doc = "Where TLS connections are relayed to, byte for byte, without being decrypted.",
-     .more = "Chosen by the TLS server name alone; certificate and key stay on the "
-             "backend.\n\n" BACKEND_DOC,
+     .more = "Chosen by the TLS server name, and by `passthrough_by_alpn` where there is that; "
+             "certificate and key stay on the backend.\n\n" BACKEND_DOC,
      .example = "passthrough: 10.0.0.5:443"},
+    {.name = "passthrough_by_alpn",
+     .type = DIRECTIVE_SECTIONS,
+     SLOT(site_settings, by_alpn),
+     COUNT(site_settings, by_alpn_count),
+     .min = 1,
+     .max = 64,
+     .section = &section_by_alpn,
+     .doc = "Where TLS connections are relayed to, undecrypted, by what the client offers (ALPN).",
+     .more = "The first entry is taken that has one of the protocols that the client offers, "
+             "whichever of them it would rather speak: browsers offer `h2` and `http/1.1` "
+             "together. Its server should speak those. All other connections go on as the rest of "
+             "the site says: `passthrough`, `tls`, or a refusal where there is neither. Of more "
+             "than 16 protocols in one ClientHello the first 16 are looked at. Connections that "
+             "began with `starttls` are `passthrough`'s.",
+     .example = "passthrough_by_alpn: [ { alpn: [h2], backend: 10.0.0.6:443 } ]"},
     {.name = "acme_passthrough",
      .type = DIRECTIVE_BACKEND,
      SLOT(site_settings, acme_passthrough),
@@ -715,7 +762,8 @@ static const struct directive site_directives[] = {
      .doc = "Where TLS connections are relayed to, undecrypted, that ask for the protocol "
             "`acme-tls/1` (ALPN).",
      .more = "So an ACME client proves that the site's names are its own (TLS-ALPN-01, RFC 8737), "
-             "while all other connections go on as the rest of the site says.",
+             "while all other connections go on as the rest of the site says. It is the same as a "
+             "first entry of `passthrough_by_alpn` with `alpn: [acme-tls/1]`.",
      .example = "acme_passthrough: 127.0.0.1:10443"},
     {.name = "starttls",
      .type = DIRECTIVE_ENUM,

@@ -106,6 +106,29 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
     }
 }
 
+/* `acme_passthrough` becomes the first of `passthrough_by_alpn`. */
+static void finish_by_alpn(struct settings *settings, struct site_settings *site)
+{
+    static const char *protocols[] = {"acme-tls/1"};
+    size_t size = site->by_alpn_count * sizeof(*site->by_alpn);
+    struct by_alpn_settings *all;
+
+    if (site->acme_passthrough == NULL) {
+        return;
+    }
+    all = arena_calloc(&settings->arena, size + sizeof(*all));
+    all[0] = (struct by_alpn_settings){{protocols, ARRAY_LEN(protocols)},
+                                       site->acme_passthrough,
+                                       config_place(settings, &site->acme_passthrough)};
+    places_add(settings->places, &all[0].backend, all[0].place);
+    if (size != 0) {
+        memcpy(&all[1], site->by_alpn, size);
+        places_move(settings->places, site->by_alpn, size, &all[1]);
+    }
+    site->by_alpn = all;
+    site->by_alpn_count++;
+}
+
 /* IPv6 addresses in the form in which requests' hosts are looked for. */
 static void finish_hosts(struct settings *settings, struct site_settings *site)
 {
@@ -140,6 +163,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     if (site->tls != NULL) {
         finish_tls(settings, site->tls);
     }
+    finish_by_alpn(settings, site);
     finish_shorthand(settings, site);
     finish_routes(settings, site);
 }

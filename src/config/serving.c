@@ -197,6 +197,23 @@ static size_t tls_class_of(const struct settings *settings, size_t index, struct
 
 /* ---- the whole ---- */
 
+static const struct edge_protocols *protocols_of(const struct site_settings *site,
+                                                 struct arena *arena)
+{
+    struct edge_protocols *all = arena_calloc(arena, (site->by_alpn_count + 1) * sizeof(*all));
+
+    for (size_t i = 0; i < site->by_alpn_count; i++) {
+        const struct string_list *from = &site->by_alpn[i].protocols;
+        struct span *names = arena_calloc(arena, (from->count + 1) * sizeof(*names));
+
+        for (size_t j = 0; j < from->count; j++) {
+            names[j] = span_from_cstr(from->items[j]);
+        }
+        all[i] = (struct edge_protocols){names, from->count};
+    }
+    return all;
+}
+
 static void build_site(struct edge_site *site, const struct settings *settings, size_t index,
                        struct map *classes, struct arena *arena)
 {
@@ -216,6 +233,8 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
         .paths = paths_of(from),
         .starttls =
             from->starttls == STARTTLS_POSTGRES ? EDGE_STARTTLS_POSTGRES : EDGE_STARTTLS_NONE,
+        .by_alpn = protocols_of(from, arena),
+        .by_alpn_count = from->by_alpn_count,
         .wants_client = from->tls != NULL && from->tls->clients != NULL &&
                         from->tls->clients->verify == CLIENT_VERIFY_REQUIRED,
         .tls_class = tls_class_of(settings, index, classes, arena),

@@ -182,12 +182,21 @@ enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
 
 enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
+/* Clients that offer one of the protocols inside TLS go to the backend, undecrypted. */
+struct by_alpn_settings {
+    struct string_list protocols;
+    struct backend_settings *backend;
+    struct place place;
+};
+
 struct site_settings {
     const char *name;         /* for logs and listeners' `sites`; default: the first host */
     struct string_list hosts; /* lower case; exact, "*.example.com", or "*" for the default site */
     struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
-    struct backend_settings *passthrough;      /* not NULL: TLS is relayed, never decrypted */
-    struct backend_settings *acme_passthrough; /* the same for acme-tls/1 (ALPN); NULL: none */
+    struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
+    struct by_alpn_settings *by_alpn;     /* the same by the protocol that is offered */
+    size_t by_alpn_count;
+    struct backend_settings *acme_passthrough; /* as written; use `by_alpn` */
     enum site_starttls starttls;               /* what clients of `passthrough` say before TLS */
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */

@@ -235,6 +235,46 @@ bool rule_protocol(struct span text, struct complaint *complaint)
     return true;
 }
 
+/* RFC 7301 section 3.1. */
+#define ALPN_BYTES_MAX 255
+
+/* Names are compared byte by byte, so another spelling is never offered. */
+bool rule_alpn(struct span text, struct complaint *complaint)
+{
+    static const struct {
+        const char *wrong;
+        const char *right;
+    } spellings[] = {{"h2", "h2"},
+                     {"http/2", "h2"},
+                     {"http/2.0", "h2"},
+                     {"http2", "h2"},
+                     {"http/1.1", "http/1.1"},
+                     {"http1.1", "http/1.1"},
+                     {"http1", "http/1.1"},
+                     {"http/1", "http/1.1"},
+                     {"postgres", "postgresql"},
+                     {"acme-tls", "acme-tls/1"}};
+
+    bool is_name = text.len != 0 && text.len <= ALPN_BYTES_MAX;
+
+    for (size_t i = 0; i < text.len; i++) {
+        is_name = is_name && text.ptr[i] > ' ' && text.ptr[i] <= '~';
+    }
+    if (!is_name) {
+        complain(complaint, "%s is not a protocol's name", quote(text).text);
+        return complain_hint(complaint, "for example alpn: [h2]");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
+        if (span_ieq(text, span_from_cstr(spellings[i].wrong)) &&
+            !span_eq_cstr(text, spellings[i].right)) {
+            complain(complaint, "no client offers the protocol %s", quote(text).text);
+            return complain_hint(complaint, "write it as the list of IANA has it: %s",
+                                 spellings[i].right);
+        }
+    }
+    return true;
+}
+
 bool rule_file_name(struct span text, struct complaint *complaint)
 {
     if (text.len == 0 || span_find(text, '/') < text.len || find_control(text) < text.len ||

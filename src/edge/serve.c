@@ -21,24 +21,33 @@ static bool begins_as_one_of(const struct edge_hello *hello, enum edge_starttls 
             offers(hello, SPAN_OF("postgresql")));
 }
 
-enum edge_door edge_find_door(const struct host_table *hosts, const struct edge_hello *hello,
-                              const struct edge_site **site, enum host_match *how)
+/* Which of the site's by_alpn the client is for; their count: none. */
+static size_t find_by_alpn(const struct edge_site *site, const struct edge_hello *hello)
 {
-    bool has_name = hello->sni.len != 0 && !host_is_address(hello->sni);
+    for (size_t i = 0; i < site->by_alpn_count; i++) {
+        for (size_t j = 0; j < site->by_alpn[i].count; j++) {
+            if (offers(hello, site->by_alpn[i].names[j])) {
+                return i;
+            }
+        }
+    }
+    return site->by_alpn_count;
+}
 
-    *site = has_name ? NULL : host_table_find_address(hosts, hello->local);
-    *how = HOST_MATCH_ADDRESS;
-    if (*site == NULL) {
-        *site = host_table_find_how(hosts, has_name ? hello->sni : span_make(NULL, 0), how);
+static enum edge_door door_of(const struct edge_site *site, const struct edge_hello *hello,
+                              size_t *alpn)
+{
+    if (hello->starttls == EDGE_STARTTLS_NONE) {
+        *alpn = find_by_alpn(site, hello);
+        if (*alpn != site->by_alpn_count) {
+            return EDGE_DOOR_PASSES_BY_ALPN;
+        }
     }
-    if (*site == NULL) {
-        return has_name ? EDGE_DOOR_UNKNOWN_NAME : EDGE_DOOR_NO_NAME;
-    }
-    if (!begins_as_one_of(hello, (*site)->starttls)) {
+    if (!begins_as_one_of(hello, site->starttls)) {
         return hello->starttls == EDGE_STARTTLS_NONE ? EDGE_DOOR_NEEDS_STARTTLS
                                                      : EDGE_DOOR_NO_STARTTLS;
     }
-    switch ((*site)->tls) {
+    switch (site->tls) {
     case EDGE_TLS_ENDS:
         return EDGE_DOOR_TERMINATES;
     case EDGE_TLS_PASSES:
@@ -47,6 +56,22 @@ enum edge_door edge_find_door(const struct host_table *hosts, const struct edge_
         break;
     }
     return EDGE_DOOR_NO_TLS;
+}
+
+struct edge_entrance edge_find_door(const struct host_table *hosts, const struct edge_hello *hello)
+{
+    bool has_name = hello->sni.len != 0 && !host_is_address(hello->sni);
+    struct edge_entrance entrance = {.how = HOST_MATCH_ADDRESS};
+
+    entrance.site = has_name ? NULL : host_table_find_address(hosts, hello->local);
+    if (entrance.site == NULL) {
+        entrance.site =
+            host_table_find_how(hosts, has_name ? hello->sni : span_make(NULL, 0), &entrance.how);
+    }
+    entrance.door = entrance.site != NULL ? door_of(entrance.site, hello, &entrance.alpn)
+                    : has_name            ? EDGE_DOOR_UNKNOWN_NAME
+                                          : EDGE_DOOR_NO_NAME;
+    return entrance;
 }
 
 static bool refuse(struct edge_decision *d, unsigned status, const char *reason, const char *detail,

@@ -19,12 +19,20 @@ enum edge_paths {
     EDGE_PATHS_EACH_READING /* the strictest answer of any reading counts */
 };
 
+/* Protocols that a client may offer inside TLS (ALPN). */
+struct edge_protocols {
+    const struct span *names;
+    size_t count;
+};
+
 /* What is asked of a site. Host tables map to these. */
 struct edge_site {
     enum edge_tls tls;
     enum edge_plain plain;
     enum edge_paths paths;
     enum edge_starttls starttls;
+    const struct edge_protocols *by_alpn; /* whose clients' TLS goes elsewhere, undecrypted */
+    size_t by_alpn_count;
     bool wants_client; /* its TLS lets in none but clients with a certificate */
     /* Sites with the same number present the same certificates and ask the same of clients, so that
      * a connection that was made for one is as good for the other. */
@@ -37,6 +45,7 @@ struct edge_site {
 enum edge_door {
     EDGE_DOOR_TERMINATES,
     EDGE_DOOR_PASSES,
+    EDGE_DOOR_PASSES_BY_ALPN,
     EDGE_DOOR_NO_NAME,      /* no name was sent, and there is no default site */
     EDGE_DOOR_UNKNOWN_NAME, /* no site has it, and there is no default site */
     EDGE_DOOR_NO_TLS,       /* the site has neither `tls` nor `passthrough` */
@@ -53,11 +62,17 @@ struct edge_hello {
     enum edge_starttls starttls; /* what came before */
 };
 
+struct edge_entrance {
+    enum edge_door door;
+    const struct edge_site *site; /* NULL: none was found */
+    enum host_match how;          /* it was found */
+    size_t alpn;                  /* EDGE_DOOR_PASSES_BY_ALPN: which of the site's by_alpn */
+};
+
 /* Which site a TLS connection is for, and what is done with it there. A client without a name gets
- * the site that has `local` for a host, else the default. *site is NULL where there is none; *how
- * says how it was found. */
-enum edge_door edge_find_door(const struct host_table *hosts, const struct edge_hello *hello,
-                              const struct edge_site **site, enum host_match *how);
+ * the site that has `local` for a host, else the default. What the client offers is looked for in
+ * the order of the site's by_alpn, whatever it offers first. */
+struct edge_entrance edge_find_door(const struct host_table *hosts, const struct edge_hello *hello);
 
 /* ---- requests ---- */
 

@@ -14,6 +14,7 @@ struct passthrough {
     struct lease lease;
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
+    enum edge_starttls starttls;
     struct starttls_greeting greeting;
     struct tunnel tunnel;
     struct balance_set *tried;
@@ -117,9 +118,9 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     p->dial = NULL;
     free(dial);
     release_dial(p);
-    if (session->site->edge->starttls != EDGE_STARTTLS_NONE) {
+    if (p->starttls != EDGE_STARTTLS_NONE) {
         starttls_greet(&p->greeting, p->conn, p->upstream->backend,
-                       p->upstream->backend->servers[p->server].text, p, on_greeted);
+                       p->upstream->backend->servers[p->lease.member].text, p, on_greeted);
         return;
     }
     start_tunnel(p);
@@ -136,12 +137,13 @@ static void keep_bytes(struct session *session, struct span bytes)
 }
 
 void passthrough_start(struct session *session, const struct backend *backend,
-                       struct span first_bytes)
+                       enum edge_starttls starttls, struct span first_bytes)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
     struct dial_client who = {0};
 
     p->session = session;
+    p->starttls = starttls;
     p->upstream = upstreams_find(&session->worker->client.upstreams, backend);
     lease_init(&p->lease);
     p->tried = xcalloc(1, sizeof(*p->tried));

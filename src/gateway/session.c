@@ -379,12 +379,10 @@ static void start_handshake(struct session *session, struct span bytes)
     }
 }
 
-static enum edge_door find_door(struct session *session, const struct hello *hello)
+static struct edge_entrance find_door(struct session *session, const struct hello *hello)
 {
     char local[SOCK_TEXT_MAX];
     struct span address = {NULL, 0};
-    const struct edge_site *site;
-    enum host_match how;
 
     /* Which address it came to takes a system call, so only clients that send no name pay for it.
      */
@@ -392,15 +390,14 @@ static enum edge_door find_door(struct session *session, const struct hello *hel
         !session_local(session)->is_unix) {
         address = span_make(local, peer_ip_text(session_local(session), local));
     }
-    enum edge_door door = edge_find_door(session->socket->listener->hosts,
-                                         &(struct edge_hello){.sni = hello_sni(hello),
-                                                              .local = address,
-                                                              .alpn = hello->alpn,
-                                                              .alpn_count = hello->alpn_count,
-                                                              .starttls = session->starttls},
-                                         &site, &how);
-    session->site = snapshot_site(session->snapshot, site);
-    return door;
+    struct edge_entrance entrance = edge_find_door(
+        session->socket->listener->hosts, &(struct edge_hello){.sni = hello_sni(hello),
+                                                               .local = address,
+                                                               .alpn = hello->alpn,
+                                                               .alpn_count = hello->alpn_count,
+                                                               .starttls = session->starttls});
+    session->site = snapshot_site(session->snapshot, entrance.site);
+    return entrance;
 }
 
 static void note_name(struct session *session, const struct hello *hello)
@@ -430,6 +427,7 @@ static enum failure failure_of_door(enum edge_door door, const struct hello *hel
         return FAILURE_NEEDS_STARTTLS;
     case EDGE_DOOR_TERMINATES:
     case EDGE_DOOR_PASSES:
+    case EDGE_DOOR_PASSES_BY_ALPN:
         break;
     }
     return FAILURE_COUNT;
@@ -468,20 +466,21 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
 {
     enum tls_alert alert;
     enum failure refusal;
-    enum edge_door door;
+    struct edge_entrance entrance;
 
     note_name(session, hello);
-    door = find_door(session, hello);
-    if (session->site != NULL && session->site->acme_passthrough != NULL &&
-        hello_offers_alpn(hello, SPAN_OF("acme-tls/1"))) {
-        passthrough_start(session, session->site->acme_passthrough, bytes);
+    entrance = find_door(session, hello);
+    if (entrance.door == EDGE_DOOR_PASSES_BY_ALPN) {
+        passthrough_start(session, session->site->by_alpn[entrance.alpn], EDGE_STARTTLS_NONE,
+                          bytes);
         return;
     }
-    if (door == EDGE_DOOR_PASSES) {
-        passthrough_start(session, session->site->passthrough, bytes);
+    if (entrance.door == EDGE_DOOR_PASSES) {
+        passthrough_start(session, session->site->passthrough, session->site->edge->starttls,
+                          bytes);
         return;
     }
-    refusal = refusal_of(session->site, door, hello, &alert);
+    refusal = refusal_of(session->site, entrance.door, hello, &alert);
     if (refusal != FAILURE_COUNT) {
         fail_known(session, refusal);
         refuse_hello(session, alert);

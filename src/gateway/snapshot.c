@@ -208,10 +208,13 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .passthrough = find_backend(b->snapshot, settings->passthrough),
-        .acme_passthrough = find_backend(b->snapshot, settings->acme_passthrough),
+        .by_alpn = arena_calloc(arena, (settings->by_alpn_count + 1) * sizeof(*site->by_alpn)),
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
     };
+    for (size_t i = 0; i < settings->by_alpn_count; i++) {
+        site->by_alpn[i] = find_backend(b->snapshot, settings->by_alpn[i].backend);
+    }
     for (size_t i = 0; i < settings->route_count; i++) {
         build_route(b, &settings->routes[i], &site->routes[i]);
     }

@@ -35,12 +35,12 @@ struct route {
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;          /* NULL: it does not terminate */
-    struct site_tls *tls_source;      /* what it was built from; for the control thread */
-    struct backend *passthrough;      /* NULL: it does not pass through */
-    struct backend *acme_passthrough; /* for acme-tls/1 (ALPN); NULL: none */
-    const struct edge_site *edge;     /* what decides about it */
-    struct route *routes;             /* in the order of edge->table */
+    struct tls_context *tls;      /* NULL: it does not terminate */
+    struct site_tls *tls_source;  /* what it was built from; for the control thread */
+    struct backend *passthrough;  /* NULL: it does not pass through */
+    struct backend **by_alpn;     /* of edge->by_alpn */
+    const struct edge_site *edge; /* what decides about it */
+    struct route *routes;         /* in the order of edge->table */
 };
 
 struct listener {

@@ -50,6 +50,14 @@ static const char config[] =
     "    hosts: [base.example]\n"
     "    passthrough: 127.0.0.1:1\n"
     "    starttls: postgres\n"
+    "  - name: parted\n"
+    "    hosts: [parted.example]\n"
+    "    passthrough: 127.0.0.1:1\n"
+    "    starttls: postgres\n"
+    "    acme_passthrough: 127.0.0.1:1\n"
+    "    passthrough_by_alpn:\n"
+    "      - { alpn: [h2], backend: 127.0.0.1:2 }\n"
+    "      - { alpn: [x-unused, imap], backend: 127.0.0.1:2 }\n"
     "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
 
 static struct settings *settings;
@@ -116,11 +124,49 @@ static void doors_after_starttls(void **state)
                                          .alpn = cases[i].alpn,
                                          .alpn_count = cases[i].alpn != NULL ? 2 : 0,
                                          .starttls = cases[i].starttls};
-        const struct edge_site *site;
-        enum host_match how;
+        struct edge_entrance entrance = edge_find_door(&serving.hosts[0], &hello);
 
-        assert_int_equal(edge_find_door(&serving.hosts[0], &hello, &site, &how), cases[i].door);
-        assert_non_null(site);
+        assert_int_equal(entrance.door, cases[i].door);
+        assert_non_null(entrance.site);
+    }
+}
+
+/* Entries in the order of the file, whatever the client would rather speak. */
+static void doors_by_alpn(void **state)
+{
+    static const struct span offers[][2] = {{SPAN("http/1.1"), SPAN("h2")},
+                                            {SPAN("h2"), SPAN("acme-tls/1")},
+                                            {SPAN("imap"), SPAN("x")},
+                                            {SPAN("x"), SPAN("http/1.1")},
+                                            {SPAN("H2"), SPAN("h")}};
+    static const struct {
+        const char *sni;
+        size_t offer;
+        enum edge_starttls starttls;
+        enum edge_door door;
+        size_t alpn;
+    } cases[] = {
+        {"parted.example", 0, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 1},
+        {"parted.example", 1, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 0},
+        {"parted.example", 2, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 2},
+        {"parted.example", 3, EDGE_STARTTLS_NONE, EDGE_DOOR_NEEDS_STARTTLS, 0},
+        {"parted.example", 4, EDGE_STARTTLS_NONE, EDGE_DOOR_NEEDS_STARTTLS, 0},
+        {"parted.example", 0, EDGE_STARTTLS_POSTGRES, EDGE_DOOR_PASSES, 0},
+        {"open.example", 0, EDGE_STARTTLS_NONE, EDGE_DOOR_TERMINATES, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct edge_hello hello = {.sni = span_of(cases[i].sni),
+                                         .alpn = offers[cases[i].offer],
+                                         .alpn_count = 2,
+                                         .starttls = cases[i].starttls};
+        struct edge_entrance entrance = edge_find_door(&serving.hosts[0], &hello);
+
+        assert_int_equal(entrance.door, cases[i].door);
+        if (cases[i].door == EDGE_DOOR_PASSES_BY_ALPN) {
+            assert_int_equal(entrance.alpn, cases[i].alpn);
+        }
     }
 }
 
@@ -181,13 +227,10 @@ static void doors(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct edge_hello hello = {.sni = span_of(cases[i].sni),
                                          .local = span_of(cases[i].local)};
-        const struct edge_site *site;
-        enum host_match how;
-        enum edge_door door =
-            edge_find_door(&serving.hosts[cases[i].listener], &hello, &site, &how);
+        struct edge_entrance entrance = edge_find_door(&serving.hosts[cases[i].listener], &hello);
 
-        assert_int_equal(door, cases[i].door);
-        assert_ptr_equal(site, &serving.sites[index_of(cases[i].site)]);
+        assert_int_equal(entrance.door, cases[i].door);
+        assert_ptr_equal(entrance.site, &serving.sites[index_of(cases[i].site)]);
     }
 }
 
@@ -298,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doors),
         cmocka_unit_test(doors_after_starttls),
+        cmocka_unit_test(doors_by_alpn),
         cmocka_unit_test(requests),
         cmocka_unit_test(names_are_compared_alike),
     };
