@@ -411,9 +411,16 @@ static const char *describe_clients(const struct tls_settings *tls)
     if (tls->clients == NULL || tls->clients->verify == CLIENT_VERIFY_OFF) {
         return "clients need no certificate";
     }
-    return tls->clients->verify == CLIENT_VERIFY_REQUIRED
-               ? "two-way: clients must show a certificate"
-               : "clients may show a certificate";
+    switch (tls->clients->verify) {
+    case CLIENT_VERIFY_REQUIRED:
+        return "two-way: clients must show a certificate";
+    case CLIENT_VERIFY_UNVERIFIED:
+        return "clients may show a certificate, and one that cannot be verified too";
+    case CLIENT_VERIFY_OPTIONAL:
+    case CLIENT_VERIFY_OFF:
+        break;
+    }
+    return "clients may show a certificate";
 }
 
 /* The client did not begin as those of this kind of site do. */

@@ -468,6 +468,7 @@ static const struct directive root_directives[] = {
              "`X-Request-ID`, `X-Rewrite-URL`, `X-Scheme`, `X-Script-Name`, `X-Sendfile-Type`, "
              "`X-SSL`, `X-SSL-*`, `X-TLS-*`, `X-True-Client-IP`, `X-URL-Scheme`, `X-Vercel-*`, "
              "`X-WebAuth-*`. Removed from everyone are `Client-Cert`, `Client-Cert-Chain`, "
+             "`Client-Cert-Unverified`, `Client-Cert-Verify`, "
              "`Proxy`, `X-Forwarded-Client-Cert`. Servers that make variables of fields, as CGI "
              "does, read `X_Forwarded_For` and `X.Forwarded.For` as `X-Forwarded-For`. So a "
              "name that differs from a listed one, or from `CDN-Loop`, `Content-Length`, "

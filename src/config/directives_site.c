@@ -9,7 +9,8 @@ static const char *const tls_policies[] = {"intermediate", "modern", "old", NULL
 static const char *const tls_versions[] = {"1.0", "1.1", "1.2", "1.3", NULL};
 static const char *const tls_prefers[] = {"server", "client", NULL};
 static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
-static const char *const client_verifies[] = {"off", "optional", "required", NULL};
+static const char *const client_verifies[] = {"off", "optional", "required", "optional_unverified",
+                                              NULL};
 static const char *const otherwises[] = {"next", "deny", NULL};
 static const char *const starttlses[] = {"off", "postgres", NULL};
 static const char *const site_paths[] = {"strict", "as_sent", NULL};
@@ -65,7 +66,18 @@ static const struct directive clients_directives[] = {
      .doc = "Whether a client must show a certificate, may, or is not asked.",
      .more =
          "With `optional` a client without a certificate is served; one with a certificate that "
-         "`ca` did not issue is refused.",
+         "`ca` did not issue is refused.\n\n"
+         "`optional_unverified` lets that one in too, whatever is wrong with its certificate, and "
+         "tells the verdict: each forwarded request of the site has the field "
+         "`Client-Cert-Verify`, which is `SUCCESS`, `NONE` (no certificate), or `FAILED:` and why. "
+         "What says who a client is stays with verified certificates: "
+         "`match.client`, `Client-Cert`, `X-Forwarded-Client-Cert`, and `client_subject` of the "
+         "log. A certificate that was not verified is sent in `Client-Cert-Unverified`, where "
+         "the backend has `client_certificate: true`; the log has `client_unverified` (its "
+         "subject, which the client chose) and `client_verdict`. For applications that know "
+         "their clients' certificates one by one, or let them enrol. Clients are not told whose "
+         "certificates are wanted. A resumed session keeps its verdict; it is made anew when "
+         "`ca` or `crl` have changed, or the certificate has expired.",
      .example = "verify: required"},
     {.name = "ca",
      PEM_FILE,

@@ -71,7 +71,13 @@ struct listener_settings {
 
 enum tls_protocols { TLS_H2_AND_H1, TLS_H1_ONLY, TLS_H2_ONLY };
 enum tls_policy { TLS_POLICY_INTERMEDIATE, TLS_POLICY_MODERN, TLS_POLICY_OLD };
-enum client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_OPTIONAL, CLIENT_VERIFY_REQUIRED };
+/* UNVERIFIED: any certificate, or none; the verdict is told. */
+enum client_verify {
+    CLIENT_VERIFY_OFF,
+    CLIENT_VERIFY_OPTIONAL,
+    CLIENT_VERIFY_REQUIRED,
+    CLIENT_VERIFY_UNVERIFIED
+};
 
 struct certificate_settings {
     const char *certificate; /* PEM file: the leaf, then its intermediates */

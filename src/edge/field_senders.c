@@ -27,11 +27,15 @@ struct listed {
 
 static const struct listed a[] = {TRUSTED("Ali-CDN-Real-IP")};
 static const struct listed c[] = {
-    NOBODY("Client-Cert"),      NOBODY("Client-Cert-Chain"), TRUSTED("Client-Cert*"),
-    TRUSTED("Client-IP"),       TRUSTED("Client-Verify"),    TRUSTED("Client-DN"),
-    TRUSTED("Client-S-DN"),     TRUSTED("Client-I-DN"),      TRUSTED("Cluster-Client-IP"),
-    TRUSTED("CF-Connecting-*"), TRUSTED("CF-Pseudo-IPv4"),   TRUSTED("CF-Visitor"),
-    TRUSTED("CF-Access-Auth*"), ANYONE("CDN-Loop"),          ANYONE("Content-Length"),
+    NOBODY("Client-Cert"),        NOBODY("Client-Cert-Chain"),
+    NOBODY("Client-Cert-Verify"), NOBODY("Client-Cert-Unverified"),
+    TRUSTED("Client-Cert*"),      TRUSTED("Client-IP"),
+    TRUSTED("Client-Verify"),     TRUSTED("Client-DN"),
+    TRUSTED("Client-S-DN"),       TRUSTED("Client-I-DN"),
+    TRUSTED("Cluster-Client-IP"), TRUSTED("CF-Connecting-*"),
+    TRUSTED("CF-Pseudo-IPv4"),    TRUSTED("CF-Visitor"),
+    TRUSTED("CF-Access-Auth*"),   ANYONE("CDN-Loop"),
+    ANYONE("Content-Length"),
 };
 static const struct listed d[] = {TRUSTED("DO-Connecting-IP")};
 static const struct listed e[] = {ANYONE("Early-Data")};

@@ -52,11 +52,12 @@ static bool method_matches(const struct route_match *match, struct span method)
 }
 
 const struct client_names route_any_client;
+const struct client_names route_unverified_client;
 
 static bool client_matches(const struct route_match *match, const struct client_names *client)
 {
     return match->client == NULL || client == &route_any_client ||
-           client_rule_fits(match->client, client);
+           (client != &route_unverified_client && client_rule_fits(match->client, client));
 }
 
 int route_table_find_for(const struct route_table *table, struct span path, struct span method,

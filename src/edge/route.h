@@ -42,6 +42,8 @@ void route_match_init(struct route_match *match, const char *pattern, const char
 
 /* A client that fits every rule: for questions about what could be. */
 extern const struct client_names route_any_client;
+/* One whose certificate was not verified: it fits none. */
+extern const struct client_names route_unverified_client;
 
 /* The index of the route, or one of the above. `path` is path.match; "*" (OPTIONS *) matches the
  * prefixes "/" and "". TRACE matches only a route that names it, CONNECT none (RFC 9110 sections

@@ -180,6 +180,12 @@ static bool refuse_unrouted(struct edge_decision *d, int found, const struct cli
         return refuse(d, 405, "method_not_allowed", "no route of the path takes this method",
                       "name the method in match.methods of a route");
     }
+    if (found == ROUTE_CLIENT_REFUSED && client == &route_unverified_client) {
+        return refuse(d, 403, "client_unverified",
+                      "the routes of the path are for clients with a verified certificate, and "
+                      "this one's was not",
+                      "client_verdict says what is wrong with it");
+    }
     if (found == ROUTE_CLIENT_REFUSED) {
         return refuse(d, 403, client != NULL ? "client_not_allowed" : "client_unknown",
                       client != NULL ? "no route of the path is for this client's certificate"

@@ -26,7 +26,12 @@ static void fill_session(struct access_record *record, struct session *session, 
         size_t len = tls_conn_peer_subject(&session->conn, texts->subject, sizeof(texts->subject));
         record->tls = span_from_cstr(tls_conn_version(&session->conn));
         record->cipher = span_from_cstr(tls_conn_cipher(&session->conn));
-        record->client_subject = span_make(texts->subject, len);
+        record->client_verdict = span_from_cstr(tls_conn_peer_verdict(&session->conn));
+        if (record->client_verdict.len == 0) {
+            record->client_subject = span_make(texts->subject, len);
+        } else {
+            record->client_unverified = span_make(texts->subject, len);
+        }
     }
 }
 

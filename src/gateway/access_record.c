@@ -283,6 +283,8 @@ void access_record_json(const struct access_record *record, struct access_clock 
         PUT(out, ",\"early_data\":true");
     }
     put_text(out, SPAN_OF(",\"client_subject\":"), record->client_subject);
+    put_text(out, SPAN_OF(",\"client_unverified\":"), record->client_unverified);
+    put_text(out, SPAN_OF(",\"client_verdict\":"), record->client_verdict);
     put_text(out, SPAN_OF(",\"site\":"), record->site);
     put_text(out, SPAN_OF(",\"route\":"), record->route);
     put_text(out, SPAN_OF(",\"backend\":"), record->backend);

@@ -43,6 +43,8 @@ struct access_record {
     struct span cipher;
     bool is_early; /* the request came before the handshake was over */
     struct span client_subject;
+    struct span client_unverified; /* in its place, where the certificate was not verified */
+    struct span client_verdict;    /* and why it was not */
     struct span site;
     struct span route;
     struct span backend;

@@ -12,6 +12,7 @@ struct client_identity {
     struct arena arena;
     bool has_certificate;
     bool has_fields;
+    const char *verdict; /* what is wrong with it; NULL: it was verified */
     struct tls_peer peer;
     struct client_names names;
     struct span certificate; /* of the fields; ptr NULL: none */
@@ -33,6 +34,7 @@ static struct client_identity *identity_of(struct session *session)
     identity = xcalloc(1, sizeof(*identity));
     arena_init(&identity->arena, 4096);
     session->identity = identity;
+    identity->verdict = tls_conn_peer_verdict(&session->conn);
     identity->has_certificate = tls_peer_read(&session->conn, &identity->arena, &identity->peer);
     identity->names = (struct client_names){
         .subject = identity->peer.subject,
@@ -48,7 +50,10 @@ const struct client_names *client_identity_names(struct session *session)
 {
     struct client_identity *identity = identity_of(session);
 
-    return identity != NULL && identity->has_certificate ? &identity->names : NULL;
+    if (identity == NULL || !identity->has_certificate) {
+        return NULL;
+    }
+    return identity->verdict == NULL ? &identity->names : &route_unverified_client;
 }
 
 /* ---- fields ---- */
@@ -102,6 +107,9 @@ static void make_fields(struct session *session, struct client_identity *identit
 {
     identity->has_fields = true;
     identity->certificate = tls_peer_certificate_field(&session->conn, &identity->arena);
+    if (identity->verdict != NULL) {
+        return;
+    }
     identity->chain = tls_peer_chain_field(&session->conn, &identity->arena);
     identity->forwarded = forwarded_value(identity);
 }
@@ -114,19 +122,53 @@ static void add(struct exchange *x, enum http_field_id id, struct span value)
     }
 }
 
+static void add_named(struct exchange *x, struct span name, struct span value)
+{
+    if (value.ptr != NULL) {
+        http_fields_add(&x->request.fields, &x->arena, FIELD_OTHER, name,
+                        arena_copy(&x->arena, value));
+    }
+}
+
+/* In the words that nginx and others have for it. */
+static void add_verdict(struct exchange *x, const struct client_identity *identity)
+{
+    static const struct span name = SPAN("Client-Cert-Verify");
+
+    if (identity == NULL || !identity->has_certificate) {
+        add_named(x, name, SPAN_OF("NONE"));
+    } else if (identity->verdict == NULL) {
+        add_named(x, name, SPAN_OF("SUCCESS"));
+    } else {
+        add_named(x, name, span_from_cstr(arena_printf(&x->arena, "FAILED:%s", identity->verdict)));
+    }
+}
+
 void client_identity_add_fields(struct exchange *x, const struct backend *backend)
 {
+    const struct tls_settings *tls = x->site->settings->tls;
+    bool tells_verdict =
+        tls != NULL && tls->clients != NULL && tls->clients->verify == CLIENT_VERIFY_UNVERIFIED;
     struct client_identity *identity;
 
-    if (!backend->client_certificate && !backend->forwarded_client_certificate) {
+    if (!backend->client_certificate && !backend->forwarded_client_certificate && !tells_verdict) {
         return;
     }
     identity = identity_of(x->session);
+    if (tells_verdict) {
+        add_verdict(x, identity);
+    }
     if (identity == NULL || !identity->has_certificate) {
         return;
     }
     if (!identity->has_fields) {
         make_fields(x->session, identity);
+    }
+    if (identity->verdict != NULL) {
+        if (backend->client_certificate) {
+            add_named(x, SPAN_OF("Client-Cert-Unverified"), identity->certificate);
+        }
+        return;
     }
     if (backend->client_certificate) {
         add(x, FIELD_CLIENT_CERT, identity->certificate);

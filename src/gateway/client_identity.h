@@ -10,10 +10,12 @@ struct client_identity;
 struct exchange;
 struct session;
 
-/* NULL: the client showed no certificate, or came without TLS. Lives as long as the session. */
+/* NULL: the client showed no certificate, or came without TLS; route_unverified_client: it showed
+ * one that was not verified. Lives as long as the session. */
 const struct client_names *client_identity_names(struct session *session);
 /* Adds the fields that the backend wants of it: Client-Cert and Client-Cert-Chain (RFC 9440),
- * X-Forwarded-Client-Cert. */
+ * X-Forwarded-Client-Cert; and in a site that lets certificates through which are not verified,
+ * Client-Cert-Verify with the verdict. What says who a client is, is never said of one of those. */
 void client_identity_add_fields(struct exchange *x, const struct backend *backend);
 /* NULL is allowed. */
 void client_identity_destroy(struct client_identity *identity);

@@ -180,7 +180,9 @@ static struct span echo_body(struct exchange *x)
     };
 
     if (session->is_tls && !conn_is_plain(&session->conn)) {
-        size_t len = tls_conn_peer_subject(&session->conn, subject, sizeof(subject));
+        bool is_verified = tls_conn_peer_verdict(&session->conn) == NULL;
+        size_t len =
+            is_verified ? tls_conn_peer_subject(&session->conn, subject, sizeof(subject)) : 0;
         facts.tls_version = span_from_cstr(tls_conn_version(&session->conn));
         facts.tls_cipher = span_from_cstr(tls_conn_cipher(&session->conn));
         facts.client_subject = span_make(len != 0 ? subject : NULL, len);

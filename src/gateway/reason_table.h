@@ -23,6 +23,9 @@ REASON(REQUEST, "gateway", "client_not_allowed",
 REASON(REQUEST, "gateway", "client_unknown",
        "the route is for clients with a certificate, and this one showed none",
        "let the client show its certificate, and the site ask for one (tls.clients)")
+REASON(REQUEST, "gateway", "client_unverified",
+       "the route is for clients with a verified certificate, and this one's was not",
+       "client_verdict of the line says what is wrong with the certificate")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the limit",

@@ -403,6 +403,7 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
         [CLIENT_VERIFY_OFF] = TLS_CLIENTS_OFF,
         [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
         [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
+        [CLIENT_VERIFY_UNVERIFIED] = TLS_CLIENTS_UNVERIFIED,
     };
     static const enum tls_context_protocols protocols[] = {
         [TLS_H2_AND_H1] = TLS_PROTOCOLS_BOTH,

@@ -27,6 +27,7 @@ struct peer_verify {
     size_t pin_count;
     bool skip_chain;
     bool keep_chain;
+    bool lets_unverified;
     bool is_server;
     unsigned char trust[PEER_VERIFY_STATE_BYTES];
 };
@@ -203,6 +204,9 @@ static int on_verify(X509_STORE_CTX *ctx, void *arg)
     if (verify->skip_chain) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
     } else if (!verify_chain(verify, ctx)) {
+        if (verify->lets_unverified) {
+            return 1; /* the library keeps the verdict, with the session too */
+        }
         take_note(verify, ctx);
         return 0;
     }
@@ -322,7 +326,12 @@ static int on_ticket_made(SSL *ssl, void *arg)
         int64_t end = not_after(sk_X509_value(chain, i));
         deadline = end < deadline ? end : deadline;
     }
-    put_u64(note.deadline, chain != NULL ? (uint64_t)deadline : 0);
+    /* Not before a time: the next handshake may be after it. */
+    if (chain == NULL || SSL_get_verify_result(ssl) == X509_V_ERR_CERT_NOT_YET_VALID ||
+        SSL_get_verify_result(ssl) == X509_V_ERR_CRL_NOT_YET_VALID) {
+        deadline = 0;
+    }
+    put_u64(note.deadline, (uint64_t)deadline);
     memcpy(bytes, &note, sizeof(note));
     if (verify->keep_chain) {
         len = chain != NULL ? add_chain(bytes, len, chain) : 0;
@@ -401,7 +410,7 @@ STACK_OF(X509) * peer_verify_chain(SSL *ssl)
     STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
     STACK_OF(X509) * chain;
 
-    if (SSL_get0_peer_certificate(ssl) == NULL) {
+    if (SSL_get0_peer_certificate(ssl) == NULL || SSL_get_verify_result(ssl) != X509_V_OK) {
         return NULL;
     }
     if (verified == NULL) {
@@ -461,6 +470,7 @@ bool peer_verify_install(SSL_CTX *ssl_ctx, const struct peer_verify_options *opt
     (void)pthread_once(&index_once, make_index);
     verify->skip_chain = options->skip_chain;
     verify->keep_chain = options->keep_chain;
+    verify->lets_unverified = options->lets_unverified;
     verify->is_server = options->is_server;
     verify->crl = options->crl != NULL ? crl_file_hold(options->crl) : NULL;
     if (!read_pins(verify, options, error)) {

@@ -21,9 +21,10 @@ struct peer_verify_options {
      * certificate of the chain must have such a key. */
     const char *const *pins;
     size_t pin_count;
-    bool skip_chain; /* the pins alone decide, on the peer's own certificate */
-    bool is_server;  /* its tickets remember when the client must be verified anew */
-    bool keep_chain; /* and carry the client's chain */
+    bool skip_chain;      /* the pins alone decide, on the peer's own certificate */
+    bool is_server;       /* its tickets remember when the client must be verified anew */
+    bool keep_chain;      /* and carry the client's chain */
+    bool lets_unverified; /* the verdict is told, and ends nothing */
 };
 
 bool peer_verify_install(SSL_CTX *ssl_ctx, const struct peer_verify_options *options,

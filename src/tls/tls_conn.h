@@ -79,8 +79,11 @@ bool tls_conn_was_resumed(const struct conn *conn);
 bool tls_conn_is_of(const struct conn *conn, struct tls_context *context);
 /* The protocol agreed on by ALPN; len 0: none. Lives as long as the connection. */
 struct span tls_conn_alpn(const struct conn *conn);
-/* Whether the peer showed a certificate (which was then verified). */
+/* Whether the peer showed a certificate (which was then verified, or see tls_conn_peer_verdict). */
 bool tls_conn_has_peer_certificate(const struct conn *conn);
+/* What is wrong with it, where it was let through all the same (TLS_CLIENTS_UNVERIFIED); NULL: it
+ * was verified, or there is none. Static. */
+const char *tls_conn_peer_verdict(const struct conn *conn);
 /* The peer's subject as RFC 2253 text, cut to size, with a NUL; returns its length, 0: none. */
 size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size);
 /* The same of the CA that issued its certificate. */

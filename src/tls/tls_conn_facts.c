@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tls/handshake_error.h"
+#include "tls/peer_verify.h"
 #include "tls/tls_conn.h"
 #include "tls/tls_conn_internal.h"
 
@@ -85,6 +86,15 @@ struct span tls_conn_alpn(const struct conn *conn)
 bool tls_conn_has_peer_certificate(const struct conn *conn)
 {
     return SSL_get0_peer_certificate(tls_of(conn)->ssl) != NULL;
+}
+
+const char *tls_conn_peer_verdict(const struct conn *conn)
+{
+    long verdict = SSL_get_verify_result(tls_of(conn)->ssl);
+
+    return verdict != X509_V_OK && tls_conn_has_peer_certificate(conn)
+               ? X509_verify_cert_error_string(peer_verify_verdict(verdict))
+               : NULL;
 }
 
 static size_t peer_name(const struct conn *conn, bool is_issuer, char *text, size_t size)

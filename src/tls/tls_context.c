@@ -263,6 +263,7 @@ static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *op
         .crl = options->client_crl,
         .is_server = true,
         .keep_chain = options->keep_client_chain,
+        .lets_unverified = options->clients == TLS_CLIENTS_UNVERIFIED,
     };
 
     SSL_CTX_set_verify_depth(ssl_ctx, options->client_depth != 0 ? (int)options->client_depth
@@ -282,6 +283,7 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
         [TLS_CLIENTS_OFF] = SSL_VERIFY_NONE,
         [TLS_CLIENTS_OPTIONAL] = SSL_VERIFY_PEER,
         [TLS_CLIENTS_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+        [TLS_CLIENTS_UNVERIFIED] = SSL_VERIFY_PEER,
     };
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned id_len = 0;
@@ -293,7 +295,8 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
         (void)library_failed(error, "client certificates");
     } else if (options->clients != TLS_CLIENTS_OFF) {
         ok = options->client_ca != NULL
-                 ? trust(ssl_ctx, inputs->authorities, true, digest, error)
+                 ? trust(ssl_ctx, inputs->authorities, options->clients != TLS_CLIENTS_UNVERIFIED,
+                         digest, error)
                  : error_set(error, "to verify clients, 'ca' must name the PEM file of the "
                                     "authorities that issue their certificates");
         ok = ok && verify_clients(ssl_ctx, options, error);

@@ -16,8 +16,14 @@
 #include "base/span.h"
 #include "tls/tls_policy.h"
 
-/* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one. */
-enum tls_context_clients { TLS_CLIENTS_OFF, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
+/* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one.
+ * UNVERIFIED: or a bad one (tls_conn_peer_verdict). */
+enum tls_context_clients {
+    TLS_CLIENTS_OFF,
+    TLS_CLIENTS_OPTIONAL,
+    TLS_CLIENTS_REQUIRED,
+    TLS_CLIENTS_UNVERIFIED
+};
 
 /* For which certificates without a file of it an OCSP response is fetched, if they name a
  * responder.

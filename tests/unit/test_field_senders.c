@@ -49,6 +49,8 @@ static void test_names_of_proxies(void **state)
         {"Proxy", FIELD_FROM_NOBODY},
         {"Client-Cert", FIELD_FROM_NOBODY},
         {"Client-Cert-Chain", FIELD_FROM_NOBODY},
+        {"client-cert-verify", FIELD_FROM_NOBODY},
+        {"Client-Cert-Unverified", FIELD_FROM_NOBODY},
         {"X-Forwarded-Client-Cert", FIELD_FROM_NOBODY},
         {"X-Forwarded-Client-Cert-Info", FIELD_FROM_TRUSTED},
     };
