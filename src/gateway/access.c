@@ -153,6 +153,9 @@ void access_log_passthrough(struct session *session, const struct passthrough_fa
     record.bytes_in = session->conn.bytes_in;
     record.bytes_out = session->conn.bytes_out;
     fill_trouble(&record, trouble);
+    if (facts->refused_by != NULL) {
+        record.refused_by = span_from_cstr(facts->refused_by);
+    }
     write_record(session->worker, &record);
 }
 

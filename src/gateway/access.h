@@ -8,8 +8,9 @@ struct exchange;
 
 struct passthrough_facts {
     struct span backend;
-    struct span server; /* ptr NULL: none was reached */
-    int64_t connect_us; /* -1: not connected */
+    struct span server;     /* ptr NULL: none was reached */
+    int64_t connect_us;     /* -1: not connected */
+    const char *refused_by; /* where it is known better than by the reason; else NULL */
 };
 
 /* Each writes at most one line; nothing when the log is off. */

@@ -1,12 +1,15 @@
 #include "gateway/passthrough.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "client/dial.h"
 #include "gateway/access.h"
+#include "gateway/failures.h"
 #include "gateway/reason.h"
 #include "gateway/starttls.h"
 #include "gateway/tunnel.h"
+#include "tls/alert_watch.h"
 
 struct passthrough {
     struct session *session;
@@ -18,6 +21,7 @@ struct passthrough {
     struct starttls_greeting greeting;
     struct tunnel tunnel;
     struct balance_set *tried;
+    struct alert_watch alerts[2]; /* of the client, of the server */
     uint32_t connect_us;
     bool is_connected;
     const char *reason;
@@ -34,15 +38,60 @@ static void release_dial(struct passthrough *p)
     p->tried = NULL;
 }
 
+/* Who gave up the handshake in plain, where anybody did: 0 the client, 1 the server. */
+static int side_of_alert(const struct passthrough *p)
+{
+    return p->alerts[0].alert != TLS_ALERT_NONE ? 0 : p->alerts[1].alert != TLS_ALERT_NONE ? 1 : -1;
+}
+
+static const char *name_of_side(int side)
+{
+    return side == 0 ? "client" : "backend";
+}
+
+static const char *server_of(const struct passthrough *p)
+{
+    return p->server != BALANCE_NONE ? p->upstream->backend->servers[p->lease.member].text : NULL;
+}
+
+/* Which alert, for people; the rest is in the line. */
+static void describe_alert(const struct passthrough *p, int side, struct trouble *trouble,
+                           char *text, size_t size)
+{
+    int alert = p->alerts[side].alert;
+    struct alert_meaning meaning = alert_watch_meaning(alert, side == 0);
+    char peer[SOCK_TEXT_MAX];
+
+    (void)snprintf(text, size, "%s (alert %s, %d)", meaning.sentence, tls_alert_name(alert), alert);
+    *trouble = (struct trouble){meaning.word, text, meaning.mend};
+    (void)peer_text(&p->session->peer, peer);
+    failures_note(&(struct failure_note){.side = name_of_side(side),
+                                         .who = name_of_side(side),
+                                         .reason = meaning.word,
+                                         .detail = text,
+                                         .mend = meaning.mend,
+                                         .name = side == 0 ? session_asked_name(p->session)
+                                                           : p->upstream->backend->name,
+                                         .peer = side == 0 ? peer : server_of(p)});
+}
+
 static void log_end(struct passthrough *p, const struct trouble *trouble)
 {
     struct session *session = p->session;
     struct passthrough_facts facts = {
         .backend = span_from_cstr(p->upstream->backend->name),
-        .server = span_from_cstr(
-            p->is_connected ? p->upstream->backend->servers[p->lease.member].text : NULL),
+        .server = span_from_cstr(server_of(p)),
         .connect_us = p->is_connected ? (int64_t)p->connect_us : -1,
     };
+    int side = side_of_alert(p);
+    struct trouble said;
+    char text[200];
+
+    if (side >= 0 && !session->is_logged) {
+        describe_alert(p, side, &said, text, sizeof(text));
+        facts.refused_by = name_of_side(side);
+        trouble = &said;
+    }
 
     access_log_passthrough(session, &facts, trouble);
 }
@@ -75,10 +124,24 @@ static const struct conn_handler waiting_handler = {
     .on_writable = on_client_event,
 };
 
+static bool look_for_alert(void *arg, struct span bytes)
+{
+    struct alert_watch *watch = arg;
+
+    alert_watch_take(watch, bytes);
+    return !watch->is_over;
+}
+
 static void start_tunnel(struct passthrough *p)
 {
     struct session *session = p->session;
 
+    alert_watch_take(&p->alerts[0], span_make(session->early, session->early_len));
+    for (int side = 0; side < 2; side++) {
+        if (!p->alerts[side].is_over) {
+            p->tunnel.looks[side] = (struct relay_look){look_for_alert, &p->alerts[side]};
+        }
+    }
     conn_queue(p->conn, span_make(session->early, session->early_len));
     conn_flush(p->conn);
     free(session->early);
@@ -149,6 +212,8 @@ void passthrough_start(struct session *session, const struct backend *backend,
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
+    alert_watch_init(&p->alerts[0]);
+    alert_watch_init(&p->alerts[1]);
     keep_bytes(session, first_bytes);
     session->passthrough = p;
     session->state = SESSION_TUNNEL;

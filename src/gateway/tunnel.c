@@ -139,6 +139,7 @@ void tunnel_start(struct tunnel *tunnel, struct conn *client, struct conn *serve
         tunnel->conns[i]->handler = &handler;
         tunnel->conns[i]->owner = tunnel;
         relay_init(&tunnel->relays[i]);
+        tunnel->relays[i].look = tunnel->looks[i];
     }
     conn_flush(client);
     conn_flush(server);

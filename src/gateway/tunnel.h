@@ -10,9 +10,10 @@
 
 struct tunnel {
     struct worker *worker;
-    struct conn *conns[2];  /* [0] the client, [1] the server */
-    struct relay relays[2]; /* [i]: from conns[i] to the other */
-    uint64_t moved[2];      /* bytes taken from conns[i] */
+    struct conn *conns[2];      /* [0] the client, [1] the server */
+    struct relay relays[2];     /* [i]: from conns[i] to the other */
+    struct relay_look looks[2]; /* at what goes from conns[i]; set by the owner before the start */
+    uint64_t moved[2];          /* bytes taken from conns[i] */
     uint64_t started_us;
     uint64_t moved_at_check; /* of both ways, when the idle timer last looked */
     struct timer timer;

@@ -123,8 +123,8 @@ static enum relay_result run_splice(struct relay *relay, struct conn *from, stru
     return emptied == RELAY_EMPTY ? RELAY_BUDGET : emptied;
 }
 
-static enum relay_result run_copy(struct conn *from, struct conn *to, uint64_t limit,
-                                  uint64_t *moved)
+static enum relay_result run_copy(struct relay *relay, struct conn *from, struct conn *to,
+                                  uint64_t limit, uint64_t *moved)
 {
     /* After two full buffers it is bulk, and there is a better way. */
     int budget = conn_is_plain(from) && conn_is_plain(to) ? 2 : BUDGET_READS;
@@ -145,6 +145,9 @@ static enum relay_result run_copy(struct conn *from, struct conn *to, uint64_t l
             return result == CONN_EOF ? RELAY_EOF : RELAY_ERROR;
         }
         *moved += bytes.len;
+        if (relay->look.take != NULL && !relay->look.take(relay->look.arg, bytes)) {
+            relay->look.take = NULL;
+        }
         conn_queue(to, bytes);
         conn_flush(to);
         if (conn_write_failed(to)) {
@@ -161,7 +164,7 @@ static bool may_splice(const struct relay *relay, const struct conn *from, const
                        uint64_t left)
 {
     /* So much is known to come, or has been coming. */
-    bool is_worth_it = left != UINT64_MAX || relay->is_bulk;
+    bool is_worth_it = (left != UINT64_MAX || relay->is_bulk) && relay->look.take == NULL;
 
     return relay->in_pipe != 0 ||
            (is_worth_it && left >= SPLICE_MIN_BYTES && conn_is_plain(from) && conn_is_plain(to));
@@ -180,12 +183,12 @@ static enum relay_result run(struct relay *relay, struct conn *from, struct conn
         return RELAY_BLOCKED;
     }
     if (!may_splice(relay, from, to, limit)) {
-        return run_copy(from, to, limit, moved);
+        return run_copy(relay, from, to, limit, moved);
     }
     if (relay->pipe == NULL) {
         relay->pipe = pipe_take(from->loop);
         if (relay->pipe == NULL) {
-            return run_copy(from, to, limit, moved);
+            return run_copy(relay, from, to, limit, moved);
         }
     }
     result = run_splice(relay, from, to, limit, moved);

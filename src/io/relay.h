@@ -25,7 +25,15 @@ enum relay_result {
 
 struct relay_pipe;
 
+/* Is shown the bytes as they pass. While there is one they are copied, and never spliced. */
+struct relay_look {
+    /* False: it has seen enough. */
+    bool (*take)(void *arg, struct span bytes);
+    void *arg;
+};
+
 struct relay {
+    struct relay_look look;  /* take NULL: none */
     struct relay_pipe *pipe; /* NULL: none borrowed */
     uint32_t in_pipe;
     bool is_bulk;
