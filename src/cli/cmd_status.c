@@ -12,8 +12,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/config.h"
-#include "config/settings.h"
 #include "io/sock.h"
+#include "settings/settings.h"
 
 enum { ANSWER_MAX = 64 * 1024 * 1024, TIMEOUT_S = 10 };
 

@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/span.h"
-#include "config/settings.h"
 #include "edge/serve.h"
+#include "settings/settings.h"
 
 struct route_question {
     bool is_https;

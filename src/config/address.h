@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/span.h"
 #include "config/complaint.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 
 enum address_use {
     ADDRESS_LISTEN, /* ":443", no names, port 0 for any free one */

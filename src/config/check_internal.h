@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 
 struct checker {
     const struct settings *settings;

@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/span.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 
 /* A larger file is refused: none that a person or a tool writes for us comes near. */
 #define CONFIG_FILE_BYTES_MAX ((size_t)4 << 20)

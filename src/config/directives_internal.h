@@ -3,7 +3,7 @@
 #define TIDEGATE_CONFIG_DIRECTIVES_INTERNAL_H
 
 #include "config/directives.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 
 /* The member of a settings struct that a directive fills. */
 #define SLOT(type, member)                                                                         \

@@ -8,8 +8,8 @@
 
 #include "config/config.h"
 #include "config/directives.h"
-#include "config/settings.h"
 #include "config/yaml.h"
+#include "settings/settings.h"
 
 /* Somebody wants a backend: by name, or written in place. */
 struct backend_reference {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/settings.h"
+#include "settings/settings.h"
 
 struct places_entry {
     const char *member;

@@ -3,8 +3,8 @@
 #ifndef TIDEGATE_CONFIG_SERVING_H
 #define TIDEGATE_CONFIG_SERVING_H
 
-#include "config/settings.h"
 #include "edge/serve.h"
+#include "settings/settings.h"
 
 struct serving {
     struct edge_site *sites;      /* one for each of settings->sites, in its order */

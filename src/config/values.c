@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "config/settings.h"
 #include "config/suggest.h"
+#include "settings/settings.h"
 
 struct unit {
     const char *name;

@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/span.h"
 #include "config/config.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 
 enum yaml_kind { YAML_NOTHING, YAML_TEXT, YAML_LIST, YAML_MAPPING };
 

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "config/settings.h"
 #include "gateway/trust.h"
+#include "settings/settings.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 

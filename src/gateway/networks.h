@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "config/settings.h"
 #include "io/sock.h"
+#include "settings/settings.h"
 
 /* Unix sockets are in the network `unix` alone. */
 bool networks_have(const struct network_list *list, const struct peer *peer);

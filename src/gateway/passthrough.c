@@ -51,7 +51,7 @@ static const char *name_of_side(int side)
 
 static const char *server_of(const struct passthrough *p)
 {
-    return p->server != BALANCE_NONE ? p->upstream->backend->servers[p->lease.member].text : NULL;
+    return p->is_connected ? p->upstream->backend->servers[p->lease.member].text : NULL;
 }
 
 /* Which alert, for people; the rest is in the line. */

@@ -8,8 +8,8 @@
 #define TIDEGATE_GATEWAY_SITE_TLS_H
 
 #include "config/config.h"
-#include "config/settings.h"
 #include "gateway/trust.h"
+#include "settings/settings.h"
 #include "tls/cert_store.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"

@@ -8,11 +8,11 @@
 
 #include "config/config.h"
 #include "config/serving.h"
-#include "config/settings.h"
 #include "gateway/files_root.h"
 #include "gateway/trust.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
+#include "settings/settings.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 

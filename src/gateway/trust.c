@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "config/settings.h"
+#include "settings/settings.h"
 #include "tls/crl.h"
 #include "tls/tickets.h"
 #include "tls/tls_context.h"

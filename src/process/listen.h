@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "config/settings.h"
 #include "io/sock.h"
+#include "settings/settings.h"
 
 enum { LISTEN_BACKLOG = 4096 };
 

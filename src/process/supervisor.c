@@ -20,7 +20,6 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/settings.h"
 #include "gateway/gateway.h"
 #include "gateway/log_writer.h"
 #include "gateway/snapshot.h"
@@ -31,6 +30,7 @@
 #include "process/listen.h"
 #include "process/notify.h"
 #include "process/privileges.h"
+#include "settings/settings.h"
 
 /* How long a gateway that was told to end may take longer than its own limit. */
 enum { GRACE_MS = 2000 };

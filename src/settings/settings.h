@@ -7,8 +7,8 @@
  * working directory (the loader has already joined them to the file's own folder).
  *
  * No I/O happens here and no protocol is known here. */
-#ifndef TIDEGATE_CONFIG_SETTINGS_H
-#define TIDEGATE_CONFIG_SETTINGS_H
+#ifndef TIDEGATE_SETTINGS_SETTINGS_H
+#define TIDEGATE_SETTINGS_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
