@@ -220,7 +220,7 @@ int cmd_route(int argc, char **argv)
         return usage_error("route", "--alpn is for https:// and postgres:// URLs");
     }
     if (alpn == NULL) {
-        alpn = question.starttls == EDGE_STARTTLS_NONE ? "h2,http/1.1" : "";
+        alpn = question.starttls == STARTTLS_OFF ? "h2,http/1.1" : "";
     }
     if (!read_protocols(alpn, protocols, &question.alpn_count)) {
         return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);

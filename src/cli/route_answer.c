@@ -91,7 +91,7 @@ bool route_question_parse(struct route_question *question, const char *url, stru
                span_istarts_with(rest, SPAN_OF("postgresql://"))) {
         rest = span_skip(rest, span_find(rest, ':') + 3);
         question->is_https = true;
-        question->starttls = EDGE_STARTTLS_POSTGRES;
+        question->starttls = STARTTLS_POSTGRES;
     } else {
         return error_set(error,
                          "'%s' does not begin with http://, https:// or postgres://; write it "
@@ -102,7 +102,7 @@ bool route_question_parse(struct route_question *question, const char *url, stru
         end++;
     }
     authority = span_head(rest, end);
-    if (question->starttls == EDGE_STARTTLS_POSTGRES) {
+    if (question->starttls == STARTTLS_POSTGRES) {
         size_t user = span_find(authority, '@'); /* "user@host", or with a password */
 
         authority = user < authority.len ? span_skip(authority, user + 1) : authority;
@@ -111,7 +111,7 @@ bool route_question_parse(struct route_question *question, const char *url, stru
         return error_set(error, "'%.*s' is no host[:port] in '%s'", SPAN_ARG(authority), url);
     }
     if (question->port == 0) {
-        question->port = question->starttls == EDGE_STARTTLS_POSTGRES ? 5432
+        question->port = question->starttls == STARTTLS_POSTGRES ? 5432
                          : question->is_https                         ? 443
                                                                       : 80;
     }
@@ -213,9 +213,9 @@ static const char *list_servers(struct search *s, const struct backend_settings 
 
 static void add_backend(struct search *s, const struct backend_settings *backend, const char *way)
 {
-    const char *proxy = backend->proxy_protocol == PROXY_PROTOCOL_V1   ? ", PROXY v1 first"
-                        : backend->proxy_protocol == PROXY_PROTOCOL_V2 ? ", PROXY v2 first"
-                                                                       : "";
+    const char *proxy = backend->proxy_protocol == BACKEND_PROXY_V1   ? ", PROXY v1 first"
+                        : backend->proxy_protocol == BACKEND_PROXY_V2 ? ", PROXY v2 first"
+                                                                      : "";
 
     s->answer->backend = backend;
     add_step(s, "backend", backend->place, "'%s', %s%s%s", backend->name,
@@ -226,10 +226,10 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 static const char *upstream_way(struct arena *arena, const struct backend_settings *backend)
 {
     static const char *const protocols[] = {
-        [PROTOCOL_H1] = "HTTP/1.1",
-        [PROTOCOL_H2] = "HTTP/2",
-        [PROTOCOL_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
-        [PROTOCOL_H2C] = "HTTP/2",
+        [BACKEND_H1] = "HTTP/1.1",
+        [BACKEND_H2] = "HTTP/2",
+        [BACKEND_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
+        [BACKEND_H2C] = "HTTP/2",
     };
     const char *protocol = protocols[backend->protocol];
 
@@ -614,7 +614,7 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     }
     serving_build(&s.serving, settings, arena);
     s.hosts = &s.serving.hosts[s.listener - settings->listeners];
-    if (question->starttls != EDGE_STARTTLS_NONE && !takes_starttls(&s)) {
+    if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {
         refuse_starttls(&s);
     } else if (question->is_https) {
         follow_tls(&s);

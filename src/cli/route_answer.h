@@ -15,7 +15,7 @@
 
 struct route_question {
     bool is_https;
-    enum edge_starttls starttls; /* what the client says before its TLS */
+    enum site_starttls starttls; /* what the client says before its TLS */
     const struct span *alpn;     /* the protocols that it offers in it */
     size_t alpn_count;
     struct span host;            /* as in the URL; brackets stay on an IPv6 address */

@@ -135,20 +135,20 @@ static void check_backend_protocol(const struct checker *checker,
                                    const struct backend_settings *backend)
 {
     struct place place = check_place(checker, &backend->protocol, backend->place);
-    bool is_h2_in_tls = backend->protocol == PROTOCOL_H2 || backend->protocol == PROTOCOL_AUTO;
+    bool is_h2_in_tls = backend->protocol == BACKEND_H2 || backend->protocol == BACKEND_AUTO;
 
     if (is_h2_in_tls && backend->tls == NULL) {
         config_report_add(checker->report, CONFIG_ERROR, place, "'protocol: %s' needs 'tls'",
-                          backend->protocol == PROTOCOL_H2 ? "h2" : "auto");
+                          backend->protocol == BACKEND_H2 ? "h2" : "auto");
         config_report_hint(checker->report,
                            "add 'tls: {}', or say 'protocol: h2c' for HTTP/2 without TLS");
     }
-    if (backend->protocol == PROTOCOL_H2C && backend->tls != NULL) {
+    if (backend->protocol == BACKEND_H2C && backend->tls != NULL) {
         config_report_add(checker->report, CONFIG_ERROR, place,
                           "'protocol: h2c' is HTTP/2 without TLS, but the backend has 'tls'");
         config_report_hint(checker->report, "say 'protocol: h2', or remove 'tls'");
     }
-    if (backend->protocol != PROTOCOL_H1 && backend->proxy_protocol != PROXY_PROTOCOL_OFF) {
+    if (backend->protocol != BACKEND_H1 && backend->proxy_protocol != BACKEND_PROXY_OFF) {
         config_report_add(checker->report, CONFIG_ERROR, place,
                           "HTTP/2 connections carry the requests of many clients, and a PROXY "
                           "header names one");

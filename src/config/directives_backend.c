@@ -3,8 +3,8 @@
 #include "config/identity_rules.h"
 #include "config/text_rules.h"
 
-/* In the order of enum balance_kind, enum proxy_protocol, enum backend_min_version and enum
- * backend_protocol_kind. */
+/* In the order of enum balance_kind, enum backend_proxy_protocol, enum backend_min_version and enum
+ * backend_protocol. */
 static const char *const balances[] = {"round_robin", NULL};
 static const char *const later_balances[] = {"least_requests", "least_connections", "random",
                                              "hash", NULL};

@@ -227,12 +227,10 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
         .tls = from->passthrough != NULL ? EDGE_TLS_PASSES
                : from->tls != NULL       ? EDGE_TLS_ENDS
                                          : EDGE_TLS_NONE,
-        .plain = from->plain_http == PLAIN_HTTP_REDIRECT ? EDGE_PLAIN_REDIRECT
-                 : from->plain_http == PLAIN_HTTP_SERVE  ? EDGE_PLAIN_SERVE
-                                                         : EDGE_PLAIN_REFUSE,
+        .plain_http = from->plain_http,
         .paths = paths_of(from),
         .starttls =
-            from->starttls == STARTTLS_POSTGRES ? EDGE_STARTTLS_POSTGRES : EDGE_STARTTLS_NONE,
+            from->starttls == STARTTLS_POSTGRES ? STARTTLS_POSTGRES : STARTTLS_OFF,
         .by_alpn = protocols_of(from, arena),
         .by_alpn_count = from->by_alpn_count,
         .wants_client = from->tls != NULL && from->tls->clients != NULL &&
@@ -266,7 +264,7 @@ void serving_build(struct serving *serving, const struct settings *settings, str
             if (!serving_listener_has(&settings->listeners[i], site)) {
                 continue;
             }
-            if (serving->sites[k].starttls != EDGE_STARTTLS_NONE) {
+            if (serving->sites[k].starttls != STARTTLS_OFF) {
                 serving->starttls[i] = serving->sites[k].starttls;
             }
             for (size_t h = 0; h < site->hosts.count; h++) {

@@ -9,7 +9,7 @@
 struct serving {
     struct edge_site *sites;      /* one for each of settings->sites, in its order */
     struct host_table *hosts;     /* of each of settings->listeners; to the sites */
-    enum edge_starttls *starttls; /* of each of these: what clients may begin with, besides TLS */
+    enum site_starttls *starttls; /* of each of these: what clients may begin with, besides TLS */
     size_t listener_count;
 };
 

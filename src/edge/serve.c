@@ -14,10 +14,10 @@ static bool offers(const struct edge_hello *hello, struct span protocol)
 
 /* A client of PostgreSQL may leave its request out and begin with TLS, if it offers the protocol's
  * name: so no client of another protocol is mistaken for one. */
-static bool begins_as_one_of(const struct edge_hello *hello, enum edge_starttls starttls)
+static bool begins_as_one_of(const struct edge_hello *hello, enum site_starttls starttls)
 {
     return hello->starttls == starttls ||
-           (hello->starttls == EDGE_STARTTLS_NONE && starttls == EDGE_STARTTLS_POSTGRES &&
+           (hello->starttls == STARTTLS_OFF && starttls == STARTTLS_POSTGRES &&
             offers(hello, SPAN_OF("postgresql")));
 }
 
@@ -37,14 +37,14 @@ static size_t find_by_alpn(const struct edge_site *site, const struct edge_hello
 static enum edge_door door_of(const struct edge_site *site, const struct edge_hello *hello,
                               size_t *alpn)
 {
-    if (hello->starttls == EDGE_STARTTLS_NONE) {
+    if (hello->starttls == STARTTLS_OFF) {
         *alpn = find_by_alpn(site, hello);
         if (*alpn != site->by_alpn_count) {
             return EDGE_DOOR_PASSES_BY_ALPN;
         }
     }
     if (!begins_as_one_of(hello, site->starttls)) {
-        return hello->starttls == EDGE_STARTTLS_NONE ? EDGE_DOOR_NEEDS_STARTTLS
+        return hello->starttls == STARTTLS_OFF ? EDGE_DOOR_NEEDS_STARTTLS
                                                      : EDGE_DOOR_NO_STARTTLS;
     }
     switch (site->tls) {
@@ -121,7 +121,7 @@ static bool needs_tls_here(struct edge_decision *d)
 {
     bool passes = d->site->tls == EDGE_TLS_PASSES;
 
-    if (d->site->plain == EDGE_PLAIN_SERVE || (!passes && !d->site->wants_client)) {
+    if (d->site->plain_http == PLAIN_HTTP_SERVE || (!passes && !d->site->wants_client)) {
         return true;
     }
     d->closes = true;
@@ -139,13 +139,13 @@ static bool keep_off_plain(const struct edge_request *request, struct edge_decis
     if (request->is_https) {
         return request->connected != NULL || needs_tls_here(d);
     }
-    switch (d->site->plain) {
-    case EDGE_PLAIN_SERVE:
+    switch (d->site->plain_http) {
+    case PLAIN_HTTP_SERVE:
         return true;
-    case EDGE_PLAIN_REDIRECT:
+    case PLAIN_HTTP_REDIRECT:
         d->verdict = EDGE_REDIRECT;
         return false;
-    case EDGE_PLAIN_REFUSE:
+    case PLAIN_HTTP_REFUSE:
         break;
     }
     d->closes = true;

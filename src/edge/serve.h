@@ -7,11 +7,9 @@
 #include "edge/host_table.h"
 #include "edge/path.h"
 #include "edge/route.h"
+#include "settings/choices.h"
 
 enum edge_tls { EDGE_TLS_NONE, EDGE_TLS_ENDS, EDGE_TLS_PASSES };
-enum edge_plain { EDGE_PLAIN_REDIRECT, EDGE_PLAIN_SERVE, EDGE_PLAIN_REFUSE };
-/* What a client may say in plain before its TLS begins, upon which the server waits for TLS. */
-enum edge_starttls { EDGE_STARTTLS_NONE, EDGE_STARTTLS_POSTGRES };
 /* What becomes of paths that servers read in different ways (edge/path.h). */
 enum edge_paths {
     EDGE_PATHS_FREE,        /* no rule depends on the path */
@@ -28,9 +26,9 @@ struct edge_protocols {
 /* What is asked of a site. Host tables map to these. */
 struct edge_site {
     enum edge_tls tls;
-    enum edge_plain plain;
+    enum plain_http plain_http;
     enum edge_paths paths;
-    enum edge_starttls starttls;
+    enum site_starttls starttls;
     const struct edge_protocols *by_alpn; /* whose clients' TLS goes elsewhere, undecrypted */
     size_t by_alpn_count;
     bool wants_client; /* its TLS lets in none but clients with a certificate */
@@ -59,7 +57,7 @@ struct edge_hello {
     struct span local; /* the address connected to; absent where it is not known */
     const struct span *alpn; /* the protocols that the client offers */
     size_t alpn_count;
-    enum edge_starttls starttls; /* what came before */
+    enum site_starttls starttls; /* what came before */
 };
 
 struct edge_entrance {

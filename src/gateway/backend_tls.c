@@ -20,18 +20,18 @@ static void warn_unverified(const struct backend_tls_settings *tls, struct confi
     }
 }
 
-static enum tls_context_protocols protocols_of(const struct backend_settings *settings)
+static enum tls_protocols protocols_of(const struct backend_settings *settings)
 {
-    return settings->protocol == PROTOCOL_H2     ? TLS_PROTOCOLS_H2
-           : settings->protocol == PROTOCOL_AUTO ? TLS_PROTOCOLS_BOTH
-                                                 : TLS_PROTOCOLS_H1;
+    return settings->protocol == BACKEND_H2     ? TLS_H2_ONLY
+           : settings->protocol == BACKEND_AUTO ? TLS_H2_AND_H1
+                                                : TLS_H1_ONLY;
 }
 
 static struct tls_client_options options_h1(const struct backend_tls *tls)
 {
     struct tls_client_options options = tls->options;
 
-    options.protocols = TLS_PROTOCOLS_H1;
+    options.protocols = TLS_H1_ONLY;
     return options;
 }
 
@@ -40,7 +40,7 @@ static bool create_contexts(struct backend_tls *tls, struct error *error)
     struct tls_client_options h1 = options_h1(tls);
 
     tls->context = tls_client_context_create(&tls->options, error);
-    if (tls->context == NULL || tls->settings->protocol != PROTOCOL_AUTO) {
+    if (tls->context == NULL || tls->settings->protocol != BACKEND_AUTO) {
         return tls->context != NULL;
     }
     tls->context_h1 = tls_client_context_create(&h1, error);

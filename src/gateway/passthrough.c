@@ -17,7 +17,7 @@ struct passthrough {
     struct lease lease;
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
-    enum edge_starttls starttls;
+    enum site_starttls starttls;
     struct starttls_greeting greeting;
     struct tunnel tunnel;
     struct balance_set *tried;
@@ -181,7 +181,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     p->dial = NULL;
     free(dial);
     release_dial(p);
-    if (p->starttls != EDGE_STARTTLS_NONE) {
+    if (p->starttls != STARTTLS_OFF) {
         starttls_greet(&p->greeting, p->conn, p->upstream->backend,
                        p->upstream->backend->servers[p->lease.member].text, p, on_greeted);
         return;
@@ -200,7 +200,7 @@ static void keep_bytes(struct session *session, struct span bytes)
 }
 
 void passthrough_start(struct session *session, const struct backend *backend,
-                       enum edge_starttls starttls, struct span first_bytes)
+                       enum site_starttls starttls, struct span first_bytes)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
     struct dial_client who = {0};

@@ -8,7 +8,7 @@
 /* first_bytes: all that was read of the client's TLS so far; copied. starttls: how the server is
  * asked for TLS before it gets them. */
 void passthrough_start(struct session *session, const struct backend *backend,
-                       enum edge_starttls starttls, struct span first_bytes);
+                       enum site_starttls starttls, struct span first_bytes);
 /* Ends it and writes its log line; the session is being closed. */
 void passthrough_destroy(struct passthrough *passthrough);
 

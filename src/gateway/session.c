@@ -268,7 +268,7 @@ void session_drain(struct session *session)
 static bool has_begun(const struct session *session)
 {
     return session->early_len != 0 || session->asked_for_gss ||
-           session->starttls != EDGE_STARTTLS_NONE;
+           session->starttls != STARTTLS_OFF;
 }
 
 /* ---- timers ---- */
@@ -471,7 +471,7 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     note_name(session, hello);
     entrance = find_door(session, hello);
     if (entrance.door == EDGE_DOOR_PASSES_BY_ALPN) {
-        passthrough_start(session, session->site->by_alpn[entrance.alpn], EDGE_STARTTLS_NONE,
+        passthrough_start(session, session->site->by_alpn[entrance.alpn], STARTTLS_OFF,
                           bytes);
         return;
     }
@@ -604,12 +604,12 @@ static void forget_early(struct session *session)
 /* False: the bytes are no request for TLS of a protocol that the listener's sites speak. */
 static bool decide_starttls(struct session *session, struct span bytes)
 {
-    if (session->starttls != EDGE_STARTTLS_NONE) {
+    if (session->starttls != STARTTLS_OFF) {
         fail_known(session, FAILURE_NO_HELLO);
         refuse_hello(session, TLS_ALERT_UNEXPECTED_MESSAGE);
         return true;
     }
-    if (session->socket->listener->starttls == EDGE_STARTTLS_NONE) {
+    if (session->socket->listener->starttls == STARTTLS_OFF) {
         return false;
     }
     switch (starttls_take(session, bytes)) {

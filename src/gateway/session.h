@@ -60,7 +60,7 @@ struct session {
     bool is_evicted;      /* it was idle, and makes room for another */
     char *sni;            /* NULL: none */
     char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
-    enum edge_starttls starttls; /* the client has asked for TLS in that way */
+    enum site_starttls starttls; /* the client has asked for TLS in that way */
     bool asked_for_gss;          /* and for another encryption before, which it was refused */
     char *early;                 /* bytes read that are not enough to decide yet */
     uint32_t early_len;

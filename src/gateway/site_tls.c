@@ -389,27 +389,6 @@ static void check_somebody_can_connect(struct builder *b)
 
 static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct arena *arena)
 {
-    static const enum tls_context_ocsp fetch[] = {
-        [OCSP_FETCH_MUST_STAPLE] = TLS_OCSP_FETCH_MUST_STAPLE,
-        [OCSP_FETCH_OFF] = TLS_OCSP_NEVER_FETCH,
-        [OCSP_FETCH_ALWAYS] = TLS_OCSP_FETCH_ALWAYS,
-    };
-    static const enum tls_context_policy policies[] = {
-        [TLS_POLICY_INTERMEDIATE] = TLS_CONTEXT_INTERMEDIATE,
-        [TLS_POLICY_MODERN] = TLS_CONTEXT_MODERN,
-        [TLS_POLICY_OLD] = TLS_CONTEXT_OLD,
-    };
-    static const enum tls_context_clients verify[] = {
-        [CLIENT_VERIFY_OFF] = TLS_CLIENTS_OFF,
-        [CLIENT_VERIFY_OPTIONAL] = TLS_CLIENTS_OPTIONAL,
-        [CLIENT_VERIFY_REQUIRED] = TLS_CLIENTS_REQUIRED,
-        [CLIENT_VERIFY_UNVERIFIED] = TLS_CLIENTS_UNVERIFIED,
-    };
-    static const enum tls_context_protocols protocols[] = {
-        [TLS_H2_AND_H1] = TLS_PROTOCOLS_BOTH,
-        [TLS_H1_ONLY] = TLS_PROTOCOLS_H1,
-        [TLS_H2_ONLY] = TLS_PROTOCOLS_H2,
-    };
     const struct tls_settings *tls = b->site->tls;
     struct tls_certificate_files *files =
         arena_calloc(arena, (tls->certificate_count + 1) * sizeof(*files));
@@ -423,11 +402,11 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
         .certificates = files,
         .certificate_count = tls->certificate_count,
         .ocsp = ocsp,
-        .ocsp_fetch = fetch[tls->ocsp_fetch],
-        .policy = policies[tls->policy],
-        .clients = tls->clients != NULL ? verify[tls->clients->verify] : TLS_CLIENTS_OFF,
+        .ocsp_fetch = tls->ocsp_fetch,
+        .policy = tls->policy,
+        .clients = tls->clients != NULL ? tls->clients->verify : CLIENT_VERIFY_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
-        .protocols = protocols[tls->protocols],
+        .protocols = tls->protocols,
         .session_cache = (uint32_t)tls->session_cache,
         .early_data_max = tls->early_data ? (uint32_t)tls->early_data_limit : 0,
         .overrides =
@@ -463,7 +442,7 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
         watch(tls, options->certificates[i].key, (int)i, false);
         watch(tls, options->certificates[i].ocsp, (int)i, true);
     }
-    watch(tls, options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS,
+    watch(tls, options->clients != CLIENT_VERIFY_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS,
           false);
 }
 

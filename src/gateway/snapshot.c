@@ -93,10 +93,6 @@ static void build_server(struct builder *b, const struct server_settings *settin
     }
 }
 
-_Static_assert((int)PROTOCOL_H2 == (int)BACKEND_H2 && (int)PROTOCOL_AUTO == (int)BACKEND_AUTO &&
-                   (int)PROTOCOL_H2C == (int)BACKEND_H2C,
-               "the settings' words are the backend's");
-
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
                                      size_t index)
 {
@@ -106,10 +102,8 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
             arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(struct server)),
         .server_count = settings->server_count,
         .balance = &balance_round_robin,
-        .proxy_protocol = settings->proxy_protocol == PROXY_PROTOCOL_V1   ? BACKEND_PROXY_V1
-                          : settings->proxy_protocol == PROXY_PROTOCOL_V2 ? BACKEND_PROXY_V2
-                                                                          : BACKEND_PROXY_OFF,
-        .protocol = (enum backend_protocol)settings->protocol,
+        .proxy_protocol = settings->proxy_protocol,
+        .protocol = settings->protocol,
         .forwarded = settings->forwarded,
         .via = settings->via,
         .client_certificate = settings->client_certificate,

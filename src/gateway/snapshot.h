@@ -46,7 +46,7 @@ struct site {
 struct listener {
     const struct listener_settings *settings;
     const struct host_table *hosts; /* to struct edge_site; snapshot_site */
-    enum edge_starttls starttls;    /* of any of its sites */
+    enum site_starttls starttls;    /* of any of its sites */
 };
 
 struct snapshot {

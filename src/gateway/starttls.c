@@ -30,7 +30,7 @@ static enum starttls_result answer(struct session *session, struct span bytes, b
         return refuse(session, "postgres_bytes_too_early", "08P01");
     }
     if (yes) {
-        session->starttls = EDGE_STARTTLS_POSTGRES;
+        session->starttls = STARTTLS_POSTGRES;
     } else if (session->asked_for_gss) {
         return refuse(session, "postgres_malformed", "08P01");
     }

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "settings/choices.h"
 
 /* Where in the file something was written; line and column count from 1, 0 when it is a default. */
 struct place {
@@ -69,25 +70,12 @@ struct listener_settings {
     struct place place;
 };
 
-enum tls_protocols { TLS_H2_AND_H1, TLS_H1_ONLY, TLS_H2_ONLY };
-enum tls_policy { TLS_POLICY_INTERMEDIATE, TLS_POLICY_MODERN, TLS_POLICY_OLD };
-/* UNVERIFIED: any certificate, or none; the verdict is told. */
-enum client_verify {
-    CLIENT_VERIFY_OFF,
-    CLIENT_VERIFY_OPTIONAL,
-    CLIENT_VERIFY_REQUIRED,
-    CLIENT_VERIFY_UNVERIFIED
-};
-
 struct certificate_settings {
     const char *certificate; /* PEM file: the leaf, then its intermediates */
     const char *key;         /* PEM file */
     const char *ocsp;        /* DER file: a response to staple; NULL: none */
     struct place place;
 };
-
-enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
-enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
 struct tls_clients_settings {
     enum client_verify verify;
@@ -122,8 +110,6 @@ struct tls_settings {
     uint64_t early_data_limit;            /* bytes of a connection */
     struct place place;
 };
-
-enum respond_kind { RESPOND_TEXT, RESPOND_ECHO };
 
 struct header_setting {
     const char *name;
@@ -164,8 +150,6 @@ struct match_settings {
 
 struct backend_settings;
 
-enum otherwise { OTHERWISE_NEXT, OTHERWISE_DENY };
-
 struct route_settings {
     struct match_settings match;
     enum otherwise otherwise; /* for what fits all but the rule about clients, else the methods */
@@ -179,14 +163,6 @@ struct route_settings {
     const char *name;           /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };
-
-/* What becomes of paths that servers read in different ways. BY_RULES: strict where the site has
- * rules that depend on the path. */
-enum site_paths { PATHS_STRICT, PATHS_AS_SENT, PATHS_BY_RULES };
-
-enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
-
-enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
 /* Clients that offer one of the protocols inside TLS go to the backend, undecrypted. */
 struct by_alpn_settings {
@@ -221,14 +197,6 @@ struct server_settings {
     struct place place;
 };
 
-enum balance_kind { BALANCE_ROUND_ROBIN };
-enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
-
-/* h2: TLS with ALPN h2 alone; auto: h2 or http/1.1 by ALPN; h2c: HTTP/2 on plain connections. */
-enum backend_protocol_kind { PROTOCOL_H1, PROTOCOL_H2, PROTOCOL_AUTO, PROTOCOL_H2C };
-
-enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
-
 /* TLS towards a backend. Verification is on unless it is spelled out. */
 struct backend_tls_settings {
     const char *ca;          /* PEM bundle; NULL: the system's */
@@ -248,8 +216,8 @@ struct backend_settings {
     size_t server_count;
     enum balance_kind balance;
     struct backend_tls_settings *tls; /* NULL: plain */
-    enum backend_protocol_kind protocol;
-    enum proxy_protocol proxy_protocol;
+    enum backend_protocol protocol;
+    enum backend_proxy_protocol proxy_protocol;
     bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, X-Request-Id */
     bool via;                /* default false */
     bool client_certificate; /* send Client-Cert and Client-Cert-Chain (RFC 9440) */
@@ -302,8 +270,6 @@ struct timeouts_settings {
     uint64_t ocsp_ms;         /* one fetch of an OCSP response */
     uint64_t drain_ms;        /* from SIGTERM until what still runs is cut off */
 };
-
-enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 
 struct log_settings {
     const char *access; /* a file, "-" for standard output (default), "off" */

@@ -236,7 +236,7 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
 }
 
 void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *registry,
-                           enum tls_context_ocsp when)
+                           enum ocsp_fetch_policy when)
 {
     store->ocsp = registry;
     store->ocsp_fetch = when;

@@ -45,7 +45,7 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
 /* Has OCSP responses fetched for the certificates that are loaded and have no file of one. Before
  * any is loaded; the registry must outlive the store. */
 void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *registry,
-                           enum tls_context_ocsp when);
+                           enum ocsp_fetch_policy when);
 /* Looks again: takes over what is new and readable as a whole; a file that is broken now leaves
  * what was there before in use. False with an error when the folder cannot be read: then all stays
  * as it was. */

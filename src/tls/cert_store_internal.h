@@ -26,7 +26,7 @@ struct cert_store {
     char *folder;
     size_t loaded_max;
     struct ocsp_registry *ocsp; /* NULL: no responses are fetched */
-    enum tls_context_ocsp ocsp_fetch;
+    enum ocsp_fetch_policy ocsp_fetch;
     pthread_mutex_t lock; /* of all below; held for lookups, never for reading files */
     struct cert_index *index;
     struct list loaded;

@@ -169,14 +169,14 @@ bool ocsp_staple_can_fetch(const struct certificate *certificate, struct error *
 }
 
 void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_registry *registry,
-                       enum tls_context_ocsp when)
+                       enum ocsp_fetch_policy when)
 {
     X509 *leaf = certificate_x509(certificate, 0);
     struct ocsp_subject *subject;
 
     (void)pthread_once(&once, make_slots);
-    if (registry == NULL || when == TLS_OCSP_NEVER_FETCH ||
-        (when == TLS_OCSP_FETCH_MUST_STAPLE && !ocsp_is_required(leaf))) {
+    if (registry == NULL || when == OCSP_FETCH_OFF ||
+        (when == OCSP_FETCH_MUST_STAPLE && !ocsp_is_required(leaf))) {
         return;
     }
     subject = ocsp_registry_join(registry, certificate);

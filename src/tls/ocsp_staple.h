@@ -50,7 +50,7 @@ bool ocsp_staple_can_fetch(const struct certificate *certificate, struct error *
 /* Has responses fetched and stapled, where `when` and the certificate say so and it can be done,
  * for as long as the certificate's object lives. */
 void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_registry *registry,
-                       enum tls_context_ocsp when);
+                       enum ocsp_fetch_policy when);
 
 /* Whether the first of these fetches has not ended yet, well or badly. */
 bool ocsp_staple_is_awaited(const struct certificate *certificate);

@@ -81,7 +81,7 @@ bool tls_conn_is_of(const struct conn *conn, struct tls_context *context);
 struct span tls_conn_alpn(const struct conn *conn);
 /* Whether the peer showed a certificate (which was then verified, or see tls_conn_peer_verdict). */
 bool tls_conn_has_peer_certificate(const struct conn *conn);
-/* What is wrong with it, where it was let through all the same (TLS_CLIENTS_UNVERIFIED); NULL: it
+/* What is wrong with it, where it was let through all the same (CLIENT_VERIFY_UNVERIFIED); NULL: it
  * was verified, or there is none. Static. */
 const char *tls_conn_peer_verdict(const struct conn *conn);
 /* The peer's subject as RFC 2253 text, cut to size, with a NUL; returns its length, 0: none. */

@@ -47,9 +47,9 @@ static const struct protocol_list {
     unsigned len;
     unsigned char bytes[12];
 } protocol_lists[] = {
-    [TLS_PROTOCOLS_BOTH] = {12, {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
-    [TLS_PROTOCOLS_H1] = {9, {8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
-    [TLS_PROTOCOLS_H2] = {3, {2, 'h', '2'}},
+    [TLS_H2_AND_H1] = {12, {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
+    [TLS_H1_ONLY] = {9, {8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
+    [TLS_H2_ONLY] = {3, {2, 'h', '2'}},
 };
 
 static bool library_failed(struct error *error, const char *what)
@@ -263,7 +263,7 @@ static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *op
         .crl = options->client_crl,
         .is_server = true,
         .keep_chain = options->keep_client_chain,
-        .lets_unverified = options->clients == TLS_CLIENTS_UNVERIFIED,
+        .lets_unverified = options->clients == CLIENT_VERIFY_UNVERIFIED,
     };
 
     SSL_CTX_set_verify_depth(ssl_ctx, options->client_depth != 0 ? (int)options->client_depth
@@ -280,10 +280,10 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
                               const struct inputs *inputs, struct error *error)
 {
     static const int modes[] = {
-        [TLS_CLIENTS_OFF] = SSL_VERIFY_NONE,
-        [TLS_CLIENTS_OPTIONAL] = SSL_VERIFY_PEER,
-        [TLS_CLIENTS_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-        [TLS_CLIENTS_UNVERIFIED] = SSL_VERIFY_PEER,
+        [CLIENT_VERIFY_OFF] = SSL_VERIFY_NONE,
+        [CLIENT_VERIFY_OPTIONAL] = SSL_VERIFY_PEER,
+        [CLIENT_VERIFY_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+        [CLIENT_VERIFY_UNVERIFIED] = SSL_VERIFY_PEER,
     };
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned id_len = 0;
@@ -293,9 +293,9 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
 
     if (!ok) {
         (void)library_failed(error, "client certificates");
-    } else if (options->clients != TLS_CLIENTS_OFF) {
+    } else if (options->clients != CLIENT_VERIFY_OFF) {
         ok = options->client_ca != NULL
-                 ? trust(ssl_ctx, inputs->authorities, options->clients != TLS_CLIENTS_UNVERIFIED,
+                 ? trust(ssl_ctx, inputs->authorities, options->clients != CLIENT_VERIFY_UNVERIFIED,
                          digest, error)
                  : error_set(error, "to verify clients, 'ca' must name the PEM file of the "
                                     "authorities that issue their certificates");
@@ -328,12 +328,12 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     }
     /* The library gives a session an id, and keeps it, only where it sealed no ticket. What stands
      * for a verified client is looked at with tickets alone (tls/peer_verify.c). */
-    if (options->session_cache != 0 && options->clients == TLS_CLIENTS_OFF) {
+    if (options->session_cache != 0 && options->clients == CLIENT_VERIFY_OFF) {
         (void)SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_SERVER);
         (void)SSL_CTX_sess_set_cache_size(ssl_ctx, (long)options->session_cache);
     }
     if (options->early_data_max != 0 &&
-        (options->tickets == NULL || options->clients != TLS_CLIENTS_OFF ||
+        (options->tickets == NULL || options->clients != CLIENT_VERIFY_OFF ||
          !tls_early_install(ssl_ctx, options->tickets, options->early_data_max))) {
         return library_failed(error, "the TLS library does not take early data");
     }
@@ -371,7 +371,7 @@ static bool read_server(struct inputs *inputs, const struct inputs *old,
 {
     ERR_clear_error();
     return read_inputs(inputs, old, options->certificates, options->certificate_count,
-                       options->clients != TLS_CLIENTS_OFF ? options->client_ca : NULL, options,
+                       options->clients != CLIENT_VERIFY_OFF ? options->client_ca : NULL, options,
                        changes, error);
 }
 
@@ -516,7 +516,7 @@ static bool set_identities(SSL_CTX *ssl_ctx, const struct tls_client_options *op
     return ok;
 }
 
-static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_context_protocols which)
+static bool offer_protocols(SSL_CTX *ssl_ctx, enum tls_protocols which)
 {
     const struct protocol_list *list = &protocol_lists[which];
 

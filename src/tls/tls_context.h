@@ -14,21 +14,8 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "settings/choices.h"
 #include "tls/tls_policy.h"
-
-/* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one.
- * UNVERIFIED: or a bad one (tls_conn_peer_verdict). */
-enum tls_context_clients {
-    TLS_CLIENTS_OFF,
-    TLS_CLIENTS_OPTIONAL,
-    TLS_CLIENTS_REQUIRED,
-    TLS_CLIENTS_UNVERIFIED
-};
-
-/* For which certificates without a file of it an OCSP response is fetched, if they name a
- * responder.
- */
-enum tls_context_ocsp { TLS_OCSP_NEVER_FETCH, TLS_OCSP_FETCH_MUST_STAPLE, TLS_OCSP_FETCH_ALWAYS };
 
 /* What is stapled after the file of a response was read. */
 enum ocsp_stapled {
@@ -36,9 +23,6 @@ enum ocsp_stapled {
     OCSP_STAPLED_BEFORE, /* it cannot be used: what the object before had, which still holds */
     OCSP_STAPLED_NONE    /* nor was there another one; or it says that the certificate is revoked */
 };
-
-/* What is offered, or taken, by ALPN (RFC 7301); HTTP/2 first. */
-enum tls_context_protocols { TLS_PROTOCOLS_H1, TLS_PROTOCOLS_H2, TLS_PROTOCOLS_BOTH };
 
 struct tls_certificate_files {
     const char *certificate; /* PEM: the leaf, then its intermediates */
@@ -55,11 +39,11 @@ struct tls_server_options {
      * none. It must outlive the context. */
     struct cert_store *store;
     struct ocsp_registry *ocsp; /* NULL: nothing is fetched; the store has its own */
-    enum tls_context_ocsp ocsp_fetch;
-    enum tls_context_policy policy;
-    enum tls_context_clients clients;
+    enum ocsp_fetch_policy ocsp_fetch;
+    enum tls_policy policy;
+    enum client_verify clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
-    enum tls_context_protocols protocols;
+    enum tls_protocols protocols;
     struct crl_file *client_crl;    /* held; NULL: revocation is not looked at */
     unsigned client_depth;          /* intermediates allowed between client and root; 0: 10 */
     bool keep_client_chain;         /* tickets carry what tls_conn_peer_chain gives */
@@ -74,7 +58,7 @@ struct tls_client_options {
     const char *ca;          /* PEM bundle; NULL: the system's */
     const char *certificate; /* with `key`: for two-way TLS; NULL: none */
     const char *key;
-    enum tls_context_protocols protocols;
+    enum tls_protocols protocols;
     bool skip_verify;        /* trust anybody: encryption without knowing with whom */
     struct crl_file *crl;    /* held; NULL: revocation is not looked at */
     const char *const *pins; /* tls/peer_verify.h */

@@ -33,9 +33,9 @@ static const struct preset {
     int min_version;
     const char *ciphers;
 } presets[] = {
-    [TLS_CONTEXT_INTERMEDIATE] = {TLS1_2_VERSION, intermediate_ciphers},
-    [TLS_CONTEXT_MODERN] = {TLS1_3_VERSION, intermediate_ciphers},
-    [TLS_CONTEXT_OLD] = {TLS1_VERSION, old_ciphers},
+    [TLS_POLICY_INTERMEDIATE] = {TLS1_2_VERSION, intermediate_ciphers},
+    [TLS_POLICY_MODERN] = {TLS1_3_VERSION, intermediate_ciphers},
+    [TLS_POLICY_OLD] = {TLS1_VERSION, old_ciphers},
 };
 
 static bool library_failed(struct error *error, const char *what)
@@ -67,19 +67,19 @@ static int version_number(const char *text, int fallback)
     return fallback;
 }
 
-static int lowest(enum tls_context_policy policy, const struct tls_overrides *own)
+static int lowest(enum tls_policy policy, const struct tls_overrides *own)
 {
     return version_number(own->min_version, presets[policy].min_version);
 }
 
-void tls_policy_versions(enum tls_context_policy policy, const struct tls_overrides *own, int *min,
+void tls_policy_versions(enum tls_policy policy, const struct tls_overrides *own, int *min,
                          int *max)
 {
     *min = lowest(policy, own);
     *max = version_number(own->max_version, TLS1_3_VERSION);
 }
 
-bool tls_policy_check_versions(enum tls_context_policy policy, const struct tls_overrides *own,
+bool tls_policy_check_versions(enum tls_policy policy, const struct tls_overrides *own,
                                struct error *error)
 {
     int min = lowest(policy, own);
@@ -313,8 +313,8 @@ bool tls_policy_has_post_quantum(void)
     return has_it;
 }
 
-bool tls_policy_apply(SSL_CTX *ssl_ctx, enum tls_context_policy policy,
-                      const struct tls_overrides *own, struct error *error)
+bool tls_policy_apply(SSL_CTX *ssl_ctx, enum tls_policy policy, const struct tls_overrides *own,
+                      struct error *error)
 {
     int min = lowest(policy, own);
     /* Below 1.2 handshakes are signed with SHA-1, and the newer ciphers do not exist. */

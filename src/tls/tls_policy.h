@@ -12,9 +12,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-
-/* TLS 1.2 and 1.3; 1.3 alone; 1.0 and up where the library still lets us. */
-enum tls_context_policy { TLS_CONTEXT_INTERMEDIATE, TLS_CONTEXT_MODERN, TLS_CONTEXT_OLD };
+#include "settings/choices.h"
 
 struct tls_names {
     const char *const *items;
@@ -37,11 +35,11 @@ bool tls_policy_check_cipher_suites(const struct tls_names *names, struct error 
 bool tls_policy_check_groups(const struct tls_names *names, struct error *error) MUST_CHECK;
 bool tls_policy_check_signatures(const struct tls_names *names, struct error *error) MUST_CHECK;
 /* Whether the range of versions holds any, and whether the lists have something for it. */
-bool tls_policy_check_versions(enum tls_context_policy policy, const struct tls_overrides *own,
+bool tls_policy_check_versions(enum tls_policy policy, const struct tls_overrides *own,
                                struct error *error) MUST_CHECK;
 
 /* The range of versions, as the library numbers them. */
-void tls_policy_versions(enum tls_context_policy policy, const struct tls_overrides *own, int *min,
+void tls_policy_versions(enum tls_policy policy, const struct tls_overrides *own, int *min,
                          int *max);
 
 /* Whether the library has the hybrid post-quantum group X25519MLKEM768, which then comes first. */
@@ -50,7 +48,7 @@ bool tls_policy_has_post_quantum(void);
 /* The library's object, for tls/ alone. */
 struct ssl_ctx_st;
 /* Sets all of it on a server's context. */
-bool tls_policy_apply(struct ssl_ctx_st *ssl_ctx, enum tls_context_policy policy,
+bool tls_policy_apply(struct ssl_ctx_st *ssl_ctx, enum tls_policy policy,
                       const struct tls_overrides *own, struct error *error) MUST_CHECK;
 /* A client that takes all that the library has, and what `own` names: for tls/tls_trial.c. */
 bool tls_policy_apply_all(struct ssl_ctx_st *ssl_ctx, const struct tls_overrides *own) MUST_CHECK;

@@ -16,8 +16,6 @@ struct server {
     struct endpoint *endpoint;
 };
 
-enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
-
 struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */

@@ -160,7 +160,7 @@ static void every_default_is_as_documented(void **state)
     assert_int_equal(backend->idle_timeout_ms, 60000);
     assert_int_equal(backend->idle_connections, 256);
     assert_int_equal(backend->balance, BALANCE_ROUND_ROBIN);
-    assert_int_equal(backend->proxy_protocol, PROXY_PROTOCOL_OFF);
+    assert_int_equal(backend->proxy_protocol, BACKEND_PROXY_OFF);
     assert_string_equal(backend->name, "127.0.0.1:8080");
     assert_int_equal(backend->servers[0].weight, 1);
     settings_destroy(s);
@@ -222,7 +222,7 @@ static void check_backends(const struct settings *s)
 
     assert_int_equal(s->backend_count, 3);
     assert_int_equal(b[0].server_count, 2);
-    assert_int_equal(b[0].proxy_protocol, PROXY_PROTOCOL_V2);
+    assert_int_equal(b[0].proxy_protocol, BACKEND_PROXY_V2);
     assert_null(b[0].tls);
     assert_int_equal(b[1].servers[1].weight, 2);
     assert_int_equal(b[1].servers[1].address.port, 8443);

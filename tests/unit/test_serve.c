@@ -102,23 +102,23 @@ static void doors_after_starttls(void **state)
     static const struct span postgres[] = {SPAN("x"), SPAN("postgresql")};
     static const struct {
         const char *sni;
-        enum edge_starttls starttls;
+        enum site_starttls starttls;
         const struct span *alpn;
         enum edge_door door;
     } cases[] = {
-        {"base.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_PASSES},
-        {"base.example", EDGE_STARTTLS_POSTGRES, postgres, EDGE_DOOR_PASSES},
-        {"base.example", EDGE_STARTTLS_NONE, postgres, EDGE_DOOR_PASSES},
-        {"base.example", EDGE_STARTTLS_NONE, NULL, EDGE_DOOR_NEEDS_STARTTLS},
-        {"base.example", EDGE_STARTTLS_NONE, h2, EDGE_DOOR_NEEDS_STARTTLS},
-        {"passed.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
-        {"shop.example", EDGE_STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
-        {"shop.example", EDGE_STARTTLS_NONE, postgres, EDGE_DOOR_TERMINATES},
+        {"base.example", STARTTLS_POSTGRES, NULL, EDGE_DOOR_PASSES},
+        {"base.example", STARTTLS_POSTGRES, postgres, EDGE_DOOR_PASSES},
+        {"base.example", STARTTLS_OFF, postgres, EDGE_DOOR_PASSES},
+        {"base.example", STARTTLS_OFF, NULL, EDGE_DOOR_NEEDS_STARTTLS},
+        {"base.example", STARTTLS_OFF, h2, EDGE_DOOR_NEEDS_STARTTLS},
+        {"passed.example", STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
+        {"shop.example", STARTTLS_POSTGRES, NULL, EDGE_DOOR_NO_STARTTLS},
+        {"shop.example", STARTTLS_OFF, postgres, EDGE_DOOR_TERMINATES},
     };
 
     (void)state;
-    assert_int_equal(serving.starttls[0], EDGE_STARTTLS_POSTGRES);
-    assert_int_equal(serving.starttls[1], EDGE_STARTTLS_NONE);
+    assert_int_equal(serving.starttls[0], STARTTLS_POSTGRES);
+    assert_int_equal(serving.starttls[1], STARTTLS_OFF);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct edge_hello hello = {.sni = span_of(cases[i].sni),
                                          .alpn = cases[i].alpn,
@@ -142,17 +142,17 @@ static void doors_by_alpn(void **state)
     static const struct {
         const char *sni;
         size_t offer;
-        enum edge_starttls starttls;
+        enum site_starttls starttls;
         enum edge_door door;
         size_t alpn;
     } cases[] = {
-        {"parted.example", 0, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 1},
-        {"parted.example", 1, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 0},
-        {"parted.example", 2, EDGE_STARTTLS_NONE, EDGE_DOOR_PASSES_BY_ALPN, 2},
-        {"parted.example", 3, EDGE_STARTTLS_NONE, EDGE_DOOR_NEEDS_STARTTLS, 0},
-        {"parted.example", 4, EDGE_STARTTLS_NONE, EDGE_DOOR_NEEDS_STARTTLS, 0},
-        {"parted.example", 0, EDGE_STARTTLS_POSTGRES, EDGE_DOOR_PASSES, 0},
-        {"open.example", 0, EDGE_STARTTLS_NONE, EDGE_DOOR_TERMINATES, 0},
+        {"parted.example", 0, STARTTLS_OFF, EDGE_DOOR_PASSES_BY_ALPN, 1},
+        {"parted.example", 1, STARTTLS_OFF, EDGE_DOOR_PASSES_BY_ALPN, 0},
+        {"parted.example", 2, STARTTLS_OFF, EDGE_DOOR_PASSES_BY_ALPN, 2},
+        {"parted.example", 3, STARTTLS_OFF, EDGE_DOOR_NEEDS_STARTTLS, 0},
+        {"parted.example", 4, STARTTLS_OFF, EDGE_DOOR_NEEDS_STARTTLS, 0},
+        {"parted.example", 0, STARTTLS_POSTGRES, EDGE_DOOR_PASSES, 0},
+        {"open.example", 0, STARTTLS_OFF, EDGE_DOOR_TERMINATES, 0},
     };
 
     (void)state;

@@ -50,14 +50,14 @@ static int tear_down(void **state)
     return tls_test_tear_down(state);
 }
 
-static struct tls_context *make_server(enum tls_context_policy policy, size_t certificate_count)
+static struct tls_context *make_server(enum tls_policy policy, size_t certificate_count)
 {
     struct tls_certificate_files files[] = {{test_path("ec.pem"), test_path("ec.key"), NULL},
                                             {test_path("rsa.pem"), test_path("rsa.key"), NULL}};
     struct tls_server_options options = {.certificates = files,
                                          .certificate_count = certificate_count,
                                          .policy = policy,
-                                         .clients = TLS_CLIENTS_OFF,
+                                         .clients = CLIENT_VERIFY_OFF,
                                          .client_ca = NULL};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
@@ -83,14 +83,14 @@ static void server_errors_are_told(void **state)
                                             {test_path("other.pem"), test_path("other.key"), NULL}};
     struct tls_server_options options = {.certificates = files,
                                          .certificate_count = 0,
-                                         .policy = TLS_CONTEXT_INTERMEDIATE,
-                                         .clients = TLS_CLIENTS_OFF,
+                                         .policy = TLS_POLICY_INTERMEDIATE,
+                                         .clients = CLIENT_VERIFY_OFF,
                                          .client_ca = NULL};
 
     (void)state;
     expect_server_error(&options, "needs a certificate");
     options.certificate_count = 1;
-    options.clients = TLS_CLIENTS_REQUIRED;
+    options.clients = CLIENT_VERIFY_REQUIRED;
     expect_server_error(&options, "'ca' must name");
     options.client_ca = test_path("missing.pem");
     expect_server_error(&options, "does not exist");
@@ -195,7 +195,7 @@ static void clients_can_be_made_anew(void **state)
 
 static void safe_defaults_are_set(void **state)
 {
-    struct tls_context *context = make_server(TLS_CONTEXT_INTERMEDIATE, 2);
+    struct tls_context *context = make_server(TLS_POLICY_INTERMEDIATE, 2);
     SSL_CTX *ssl_ctx = tls_context_ssl_ctx(context);
     uint64_t options = SSL_CTX_get_options(ssl_ctx);
 
@@ -294,7 +294,7 @@ static SSL_CTX *client_ctx(int min_version, int max_version)
 
 static void best_suite_is_preferred(void **state)
 {
-    struct tls_context *context = make_server(TLS_CONTEXT_INTERMEDIATE, 2);
+    struct tls_context *context = make_server(TLS_POLICY_INTERMEDIATE, 2);
     struct agreement agreement = agree(context, client_ctx(0, 0), NULL);
 
     (void)state;
@@ -309,7 +309,7 @@ static void best_suite_is_preferred(void **state)
 
 static void certificate_fits_the_client(void **state)
 {
-    struct tls_context *context = make_server(TLS_CONTEXT_INTERMEDIATE, 2);
+    struct tls_context *context = make_server(TLS_POLICY_INTERMEDIATE, 2);
     SSL_CTX *ctx = client_ctx(0, 0);
     struct agreement agreement;
 
@@ -325,17 +325,17 @@ static void certificate_fits_the_client(void **state)
 static void policies_draw_the_line(void **state)
 {
     static const struct {
-        enum tls_context_policy policy;
+        enum tls_policy policy;
         int max_version;
         bool is_ok;
     } cases[] = {
-        {TLS_CONTEXT_MODERN, TLS1_3_VERSION, true},
-        {TLS_CONTEXT_MODERN, TLS1_2_VERSION, false},
-        {TLS_CONTEXT_INTERMEDIATE, TLS1_2_VERSION, true},
-        {TLS_CONTEXT_INTERMEDIATE, TLS1_1_VERSION, false},
-        {TLS_CONTEXT_OLD, TLS1_3_VERSION, true},
-        {TLS_CONTEXT_OLD, TLS1_1_VERSION, true},
-        {TLS_CONTEXT_OLD, TLS1_VERSION, true},
+        {TLS_POLICY_MODERN, TLS1_3_VERSION, true},
+        {TLS_POLICY_MODERN, TLS1_2_VERSION, false},
+        {TLS_POLICY_INTERMEDIATE, TLS1_2_VERSION, true},
+        {TLS_POLICY_INTERMEDIATE, TLS1_1_VERSION, false},
+        {TLS_POLICY_OLD, TLS1_3_VERSION, true},
+        {TLS_POLICY_OLD, TLS1_1_VERSION, true},
+        {TLS_POLICY_OLD, TLS1_VERSION, true},
     };
 
     (void)state;
@@ -356,7 +356,7 @@ static void weak_ciphers_are_refused(void **state)
     static const char *const lists[] = {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA",
                                         "ECDHE-RSA-AES256-SHA384", "DHE-RSA-AES128-GCM-SHA256",
                                         "aNULL"};
-    struct tls_context *context = make_server(TLS_CONTEXT_INTERMEDIATE, 2);
+    struct tls_context *context = make_server(TLS_POLICY_INTERMEDIATE, 2);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -369,7 +369,7 @@ static void weak_ciphers_are_refused(void **state)
 
 static void protocol_is_agreed_on(void **state)
 {
-    struct tls_context *context = make_server(TLS_CONTEXT_INTERMEDIATE, 1);
+    struct tls_context *context = make_server(TLS_POLICY_INTERMEDIATE, 1);
     struct agreement agreement = agree(context, client_ctx(0, 0), "\x04what\x08http/1.1");
 
     (void)state;
@@ -388,8 +388,8 @@ static void client_authorities_are_named(void **state)
     struct tls_certificate_files files = {test_path("ec.pem"), test_path("ec.key"), NULL};
     struct tls_server_options options = {.certificates = &files,
                                          .certificate_count = 1,
-                                         .policy = TLS_CONTEXT_INTERMEDIATE,
-                                         .clients = TLS_CLIENTS_OPTIONAL,
+                                         .policy = TLS_POLICY_INTERMEDIATE,
+                                         .clients = CLIENT_VERIFY_OPTIONAL,
                                          .client_ca = test_path("ca.pem")};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
@@ -401,7 +401,7 @@ static void client_authorities_are_named(void **state)
     assert_true(agreement.ok);
     assert_int_equal(agreement.authority_count, 1);
     tls_context_destroy(context);
-    options.clients = TLS_CLIENTS_REQUIRED;
+    options.clients = CLIENT_VERIFY_REQUIRED;
     context = tls_server_context_create(&options, &error);
     assert_non_null(context);
     assert_false(agree(context, client_ctx(0, TLS1_2_VERSION), NULL).ok);

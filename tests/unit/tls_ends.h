@@ -37,8 +37,7 @@ enum { F_CA, F_OTHER_CA, F_EC, F_EC_KEY, F_RSA, F_RSA_KEY, F_CLIENT, F_CLIENT_KE
 static struct tls_context *server, *modern, *mutual, *optional, *trusting, *distrusting, *careless,
     *with_certificate;
 
-static inline struct tls_context *make_server(enum tls_context_policy policy,
-                                              enum tls_context_clients clients)
+static inline struct tls_context *make_server(enum tls_policy policy, enum client_verify clients)
 {
     struct tls_certificate_files both[] = {{files[F_EC], files[F_EC_KEY], NULL},
                                            {files[F_RSA], files[F_RSA_KEY], NULL}};
@@ -111,10 +110,10 @@ static inline int set_up(void **state)
     files[F_RSA_KEY] = strdup(test_write_key("rsa.key", &server_rsa));
     files[F_CLIENT] = strdup(test_write_certificate("client.pem", &client));
     files[F_CLIENT_KEY] = strdup(test_write_key("client.key", &client));
-    server = make_server(TLS_CONTEXT_INTERMEDIATE, TLS_CLIENTS_OFF);
-    modern = make_server(TLS_CONTEXT_MODERN, TLS_CLIENTS_OFF);
-    mutual = make_server(TLS_CONTEXT_INTERMEDIATE, TLS_CLIENTS_REQUIRED);
-    optional = make_server(TLS_CONTEXT_INTERMEDIATE, TLS_CLIENTS_OPTIONAL);
+    server = make_server(TLS_POLICY_INTERMEDIATE, CLIENT_VERIFY_OFF);
+    modern = make_server(TLS_POLICY_MODERN, CLIENT_VERIFY_OFF);
+    mutual = make_server(TLS_POLICY_INTERMEDIATE, CLIENT_VERIFY_REQUIRED);
+    optional = make_server(TLS_POLICY_INTERMEDIATE, CLIENT_VERIFY_OPTIONAL);
     trusting = make_client(files[F_CA], false, false);
     distrusting = make_client(files[F_OTHER_CA], false, false);
     careless = make_client(NULL, false, true);

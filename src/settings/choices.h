@@ -1,0 +1,43 @@
+/* What a configuration chooses by a word: one enum for each, for whoever fills it in and for
+ * whoever goes by it. The values are the places of the words in the directives' lists (config/). */
+#ifndef TIDEGATE_SETTINGS_CHOICES_H
+#define TIDEGATE_SETTINGS_CHOICES_H
+
+/* What a site offers by ALPN, or a backend's servers are offered (RFC 7301); HTTP/2 first. */
+enum tls_protocols { TLS_H2_AND_H1, TLS_H1_ONLY, TLS_H2_ONLY };
+/* TLS 1.2 and 1.3; 1.3 alone; 1.0 and up where the library still lets us. */
+enum tls_policy { TLS_POLICY_INTERMEDIATE, TLS_POLICY_MODERN, TLS_POLICY_OLD };
+/* Whether clients must show a certificate. OPTIONAL: they may show none, but not a bad one.
+ * UNVERIFIED: any, or none; the verdict is told (tls_conn_peer_verdict). */
+enum client_verify {
+    CLIENT_VERIFY_OFF,
+    CLIENT_VERIFY_OPTIONAL,
+    CLIENT_VERIFY_REQUIRED,
+    CLIENT_VERIFY_UNVERIFIED
+};
+/* For which certificates without a file of it an OCSP response is fetched, if they name a
+ * responder. */
+enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
+enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
+
+enum otherwise { OTHERWISE_NEXT, OTHERWISE_DENY };
+
+/* What becomes of paths that servers read in different ways. BY_RULES: strict where the site has
+ * rules that depend on the path. */
+enum site_paths { PATHS_STRICT, PATHS_AS_SENT, PATHS_BY_RULES };
+
+/* What a client may say in plain before its TLS begins, upon which the server waits for TLS. */
+enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
+
+enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
+
+enum balance_kind { BALANCE_ROUND_ROBIN };
+enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
+/* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain
+ * connections. */
+enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
+enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
+
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+
+#endif
