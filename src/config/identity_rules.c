@@ -1,8 +1,9 @@
 #include "config/identity_rules.h"
 
+#include "base/base64.h"
 #include "config/address.h"
 
-#define PIN_DIGITS 44
+#define PIN_BYTES 32
 
 static bool has_strange_byte(struct span text)
 {
@@ -56,16 +57,12 @@ bool rule_client_email(struct span text, struct complaint *complaint)
 bool rule_pin(struct span text, struct complaint *complaint)
 {
     static const struct span scheme = SPAN("sha256/");
-    struct span digits = span_skip(text, text.len < scheme.len ? text.len : scheme.len);
-    bool ok = span_starts_with(text, scheme) && digits.len == PIN_DIGITS &&
-              digits.ptr[PIN_DIGITS - 1] == '=';
+    unsigned char pin[PIN_BYTES];
+    size_t len;
 
-    for (size_t i = 0; ok && i + 1 < digits.len; i++) {
-        char c = digits.ptr[i];
-        ok = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-             c == '+' || c == '/';
-    }
-    if (!ok) {
+    if (!span_starts_with(text, scheme) ||
+        !base64_decode(BASE64, span_skip(text, scheme.len), pin, sizeof(pin), &len) ||
+        len != sizeof(pin)) {
         complain(complaint, "%s is no pin", quote(text).text);
         return complain_hint(
             complaint, "write sha256/ and the base64 SHA-256 of the public key: openssl x509 -in "

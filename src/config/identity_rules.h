@@ -12,7 +12,7 @@ bool rule_client_dns(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_client_uri(struct span text, struct complaint *complaint) MUST_CHECK;
 /* "someone@example.com" or "*@example.com". */
 bool rule_client_email(struct span text, struct complaint *complaint) MUST_CHECK;
-/* "sha256/" and 44 digits of base64. */
+/* "sha256/" and 32 bytes in base64. */
 bool rule_pin(struct span text, struct complaint *complaint) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 
 bool core_init(struct core *core, unsigned index)
@@ -23,18 +24,12 @@ void core_destroy(struct core *core)
  * (getrandom(2)), which is enough for 16. */
 void core_request_id(struct core *core, char id[REQUEST_ID_LEN + 1])
 {
-    static const char digits[] = "0123456789abcdef";
-
     if (core->random_left < REQUEST_ID_LEN / 2) {
         CHECK(getrandom(core->random, sizeof(core->random), 0) == sizeof(core->random));
         core->random_left = sizeof(core->random);
     }
     core->random_left -= REQUEST_ID_LEN / 2;
-    const unsigned char *bytes = core->random + core->random_left;
-    for (size_t i = 0; i < REQUEST_ID_LEN / 2; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
-    }
+    hex_encode(span_make(core->random + core->random_left, REQUEST_ID_LEN / 2), id);
     id[REQUEST_ID_LEN] = '\0';
 }
 

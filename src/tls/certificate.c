@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/span.h"
 #include "base/strbuf.h"
 #include "tls/cert_name.h"
@@ -78,9 +79,8 @@ static void describe_fingerprint(struct certificate *certificate)
     unsigned len = 0;
 
     CHECK(X509_digest(certificate_x509(certificate, 0), EVP_sha256(), digest, &len) == 1);
-    for (unsigned i = 0; i < len; i++) {
-        (void)snprintf(certificate->fingerprint + 2 * (size_t)i, 3, "%02x", digest[i]);
-    }
+    hex_encode(span_make(digest, len), certificate->fingerprint);
+    certificate->fingerprint[2 * (size_t)len] = '\0';
 }
 
 /* ---- names ---- */

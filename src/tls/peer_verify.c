@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/span.h"
 #include "base/strbuf.h"
@@ -431,19 +432,13 @@ STACK_OF(X509) * peer_verify_chain(SSL *ssl)
 static bool read_pin(const char *text, unsigned char pin[PIN_BYTES])
 {
     static const char scheme[] = "sha256/";
-    unsigned char bytes[PIN_BYTES + 4];
+    size_t len;
 
     if (strncmp(text, scheme, sizeof(scheme) - 1) != 0) {
         return false;
     }
     text += sizeof(scheme) - 1;
-    /* 32 bytes are 43 digits and one '=', which the decoder counts as a byte of zero. */
-    if (strlen(text) != 44 || text[43] != '=' || text[42] == '=' ||
-        EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) != PIN_BYTES + 1) {
-        return false;
-    }
-    memcpy(pin, bytes, PIN_BYTES);
-    return true;
+    return base64_decode(BASE64, span_from_cstr(text), pin, PIN_BYTES, &len) && len == PIN_BYTES;
 }
 
 static bool read_pins(struct peer_verify *verify, const struct peer_verify_options *options,

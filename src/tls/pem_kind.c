@@ -1,9 +1,9 @@
 #include "tls/pem_kind.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/strbuf.h"
 
@@ -247,6 +247,7 @@ static bool is_pkcs7_inside(struct span bytes)
     unsigned char der[48];
     char base64[64];
     size_t used = 0;
+    size_t len;
     struct span start;
 
     if (from == NULL) {
@@ -258,7 +259,8 @@ static bool is_pkcs7_inside(struct span bytes)
             base64[used++] = start.ptr[i];
         }
     }
-    if (used < 40 || EVP_DecodeBlock(der, (const unsigned char *)base64, 40) < 24) {
+    if (used < 40 || !base64_decode(BASE64, span_make(base64, 40), der, sizeof(der), &len) ||
+        len < 24) {
         return false;
     }
     return contains(span_make(der, 24), "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");

@@ -1,13 +1,13 @@
 #include "tls/replay_guard.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/span.h"
+#include "tls/digest.h"
 
 #define CAPACITY_MIN 256U
 #define SECRET_BYTES 16
@@ -47,16 +47,15 @@ static bool has_secret(struct replay_guard *guard)
  * two of its own collide nor fill one place of the table. 0 when the library fails. */
 static uint64_t entry_of(struct replay_guard *guard, const unsigned char *random)
 {
-    unsigned char input[SECRET_BYTES + REPLAY_RANDOM_BYTES];
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char digest[SHA256_BYTES];
     uint64_t entry;
 
     if (!has_secret(guard)) {
         return 0;
     }
-    memcpy(input, guard->secret, SECRET_BYTES);
-    memcpy(input + SECRET_BYTES, random, REPLAY_RANDOM_BYTES);
-    if (EVP_Digest(input, sizeof(input), digest, NULL, EVP_sha256(), NULL) != 1) {
+    if (!digest_sha256((struct span[]){span_make(guard->secret, SECRET_BYTES),
+                                       span_make(random, REPLAY_RANDOM_BYTES)},
+                       2, digest)) {
         return 0;
     }
     memcpy(&entry, digest, sizeof(entry));

@@ -1,8 +1,8 @@
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <stdio.h>
 
+#include "base/base64.h"
 #include "tls/handshake_error.h"
 #include "tls/peer_verify.h"
 #include "tls/tls_conn.h"
@@ -140,8 +140,7 @@ bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65])
     if (peer == NULL || X509_digest(peer, EVP_sha256(), digest, &len) != 1) {
         return false;
     }
-    for (unsigned i = 0; i < len; i++) {
-        (void)snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
-    }
+    hex_encode(span_make(digest, len), text);
+    text[2 * (size_t)len] = '\0';
     return true;
 }

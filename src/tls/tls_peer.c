@@ -1,9 +1,9 @@
 #include "tls/tls_peer.h"
 
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/base64.h"
 #include "tls/peer_verify.h"
 #include "tls/tls_conn.h"
 #include "tls/tls_conn_internal.h"
@@ -79,23 +79,23 @@ static size_t field_size(const X509 *certificate)
 {
     int der_len = i2d_X509(certificate, NULL);
 
-    return der_len > 0 ? ((size_t)der_len + 2) / 3 * 4 + 2 : 0;
+    return der_len > 0 ? BASE64_LEN((size_t)der_len) + 2 : 0;
 }
 
-/* ":base64:"; returns its length. There is room for field_size() and a NUL. */
+/* ":base64:"; returns its length. There is room for field_size(). */
 static size_t write_field(const X509 *certificate, char *at)
 {
     unsigned char *der = NULL;
     int der_len = i2d_X509(certificate, &der);
-    int len = 0;
+    size_t len = 0;
 
     if (der_len > 0) {
         at[0] = ':';
-        len = EVP_EncodeBlock((unsigned char *)at + 1, der, der_len) + 2;
+        len = base64_encode(BASE64, span_make(der, (size_t)der_len), at + 1) + 2;
         at[len - 1] = ':';
     }
     OPENSSL_free(der);
-    return (size_t)len;
+    return len;
 }
 
 struct span tls_peer_certificate_field(const struct conn *conn, struct arena *arena)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/strbuf.h"
 
@@ -60,6 +61,7 @@ void x509_words_clean(struct span from, char *text, size_t size)
 char *x509_words_whose(X509 *certificate)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE];
     unsigned len = 0;
     char *subject = x509_words_name(X509_get_subject_name(certificate));
     char *issuer = x509_words_name(X509_get_issuer_name(certificate));
@@ -72,9 +74,8 @@ char *x509_words_whose(X509 *certificate)
     strbuf_printf(&text, "subject \"%.*s\", issuer \"%.*s\", serial %.42s, sha256 ", NAME_SHOWN,
                   subject, NAME_SHOWN, issuer, serial != NULL ? serial : "?");
     if (X509_digest(certificate, EVP_sha256(), digest, &len) == 1) {
-        for (unsigned i = 0; i < len; i++) {
-            strbuf_printf(&text, "%02x", digest[i]);
-        }
+        hex_encode(span_make(digest, len), hex);
+        strbuf_add(&text, span_make(hex, 2 * (size_t)len));
     }
     result = xstrndup(text.ptr, text.len);
     strbuf_free(&text);

@@ -1,0 +1,18 @@
+/* Digests of bytes that are in memory at once. In tls/ and not in base/, because the TLS library
+ * makes them: base/ stands on the C library alone. */
+#ifndef TIDEGATE_TLS_DIGEST_H
+#define TIDEGATE_TLS_DIGEST_H
+
+#include "base/span.h"
+
+#define SHA1_BYTES 20
+#define SHA256_BYTES 32
+
+/* Of `count` parts, as of one text. False when the library cannot (memory is out). SHA-1 is for
+ * protocols that name it where it protects nothing (RFC 6455 section 4.2.2). */
+bool digest_sha1(const struct span *parts, size_t count,
+                 unsigned char digest[SHA1_BYTES]) MUST_CHECK;
+bool digest_sha256(const struct span *parts, size_t count,
+                   unsigned char digest[SHA256_BYTES]) MUST_CHECK;
+
+#endif
