@@ -10,16 +10,6 @@
 #include "io/loop_internal.h"
 #include "io/sock.h"
 
-#define CHUNK_BYTES 16384
-#define FREE_CHUNKS_MAX 64
-
-struct conn_chunk {
-    struct conn_chunk *next;
-    uint32_t at;
-    uint32_t end;
-    char bytes[CHUNK_BYTES];
-};
-
 static const struct conn_layer plain_layer;
 
 struct conn_memory *conn_memory(struct conn *conn)
@@ -27,78 +17,9 @@ struct conn_memory *conn_memory(struct conn *conn)
     return &conn->loop->memory;
 }
 
-/* ---- what a thread's connections share ---- */
-
-void conn_memory_init(struct conn_memory *memory)
-{
-    *memory = (struct conn_memory){0};
-    memory->rx = xmalloc(CONN_RX_BYTES);
-    memory->plain = xmalloc(CONN_PLAIN_BYTES);
-    memory->tx = xmalloc(CONN_TX_BYTES);
-    memory->scratch = xmalloc(CONN_SCRATCH_BYTES);
-    memory->scratch_size = CONN_SCRATCH_BYTES;
-}
-
-void conn_memory_free(struct conn_memory *memory)
-{
-    while (memory->free_chunks != NULL) {
-        struct conn_chunk *chunk = memory->free_chunks;
-        memory->free_chunks = chunk->next;
-        free(chunk);
-    }
-    free(memory->rx);
-    free(memory->plain);
-    free(memory->tx);
-    free(memory->scratch);
-}
-
 void conn_flush_all(struct loop *loop)
 {
     conn_memory_flush(&loop->memory);
-}
-
-void conn_memory_flush_now(struct conn_memory *memory)
-{
-    struct conn *conn = memory->out_conn;
-    int count = memory->out_count;
-
-    memory->out_conn = NULL;
-    memory->out_count = 0;
-    memory->out_bytes = 0;
-    memory->scratch_used = 0;
-    if (count != 0 && conn_is_open(conn) && !conn->write_failed) {
-        conn->layer->send(conn, memory->out, count);
-    }
-}
-
-/* NULL: there is no memory. */
-static struct conn_chunk *chunk_take(struct conn_memory *memory)
-{
-    struct conn_chunk *chunk = memory->free_chunks;
-
-    if (chunk != NULL) {
-        memory->free_chunks = chunk->next;
-        memory->free_count--;
-    } else {
-        chunk = malloc(sizeof(*chunk));
-        if (chunk == NULL) {
-            return NULL;
-        }
-    }
-    chunk->next = NULL;
-    chunk->at = chunk->end = 0;
-    return chunk;
-}
-
-static void chunk_give_back(struct conn_memory *memory, struct conn_chunk *chunk)
-{
-    if (memory->free_count >= FREE_CHUNKS_MAX) {
-        free(chunk);
-        return;
-    }
-    chunk->next = memory->free_chunks;
-    memory->free_chunks = chunk;
-    memory->free_count++;
 }
 
 static void drop_pending(struct conn *conn)
@@ -106,7 +27,7 @@ static void drop_pending(struct conn *conn)
     while (conn->first_chunk != NULL) {
         struct conn_chunk *chunk = conn->first_chunk;
         conn->first_chunk = chunk->next;
-        chunk_give_back(conn_memory(conn), chunk);
+        conn_chunk_give_back(conn_memory(conn), chunk);
     }
     conn->last_chunk = NULL;
     conn->pending = 0;
@@ -127,8 +48,8 @@ static void add_pending(struct conn *conn, const char *bytes, size_t len)
 {
     while (len != 0) {
         struct conn_chunk *chunk = conn->last_chunk;
-        if (chunk == NULL || chunk->end == CHUNK_BYTES) {
-            chunk = chunk_take(conn_memory(conn));
+        if (chunk == NULL || chunk->end == CONN_CHUNK_BYTES) {
+            chunk = conn_chunk_take(conn_memory(conn));
             if (chunk == NULL) {
                 fail_write(conn, ENOMEM); /* this connection ends, not the process */
                 return;
@@ -140,7 +61,7 @@ static void add_pending(struct conn *conn, const char *bytes, size_t len)
             }
             conn->last_chunk = chunk;
         }
-        size_t room = CHUNK_BYTES - chunk->end;
+        size_t room = CONN_CHUNK_BYTES - chunk->end;
         size_t part = len < room ? len : room;
         memcpy(chunk->bytes + chunk->end, bytes, part);
         chunk->end += (uint32_t)part;
@@ -236,7 +157,7 @@ static void send_pending(struct conn *conn)
             left -= part;
             if (c->at == c->end) {
                 conn->first_chunk = c->next;
-                chunk_give_back(conn_memory(conn), c);
+                conn_chunk_give_back(conn_memory(conn), c);
             }
         }
         if (conn->first_chunk == NULL) {
@@ -245,6 +166,13 @@ static void send_pending(struct conn *conn)
         if ((size_t)n < total) {
             return;
         }
+    }
+}
+
+static void send_outbox(struct conn *conn, const struct iovec *iov, int count)
+{
+    if (conn_is_open(conn) && !conn->write_failed) {
+        conn->layer->send(conn, iov, count);
     }
 }
 
@@ -258,6 +186,7 @@ static bool outbox_bind(struct conn *conn)
     if (memory->out_conn != conn || memory->out_count == CONN_OUTBOX_SPANS) {
         conn_memory_flush(memory);
         memory->out_conn = conn;
+        memory->send = send_outbox;
     }
     return true;
 }

@@ -23,16 +23,8 @@
 #include <sys/uio.h>
 
 #include "base/span.h"
+#include "io/conn_memory.h"
 #include "io/loop.h"
-
-/* Sizes of a thread's buffers, in bytes. PLAIN holds what RX's worth of TLS records can decrypt to,
- * with a record that an earlier read had left incomplete. */
-#define CONN_RX_BYTES 65536
-#define CONN_PLAIN_BYTES (65536 + 17408)
-#define CONN_TX_BYTES (65536 + 4096)
-/* What conn_reserve gives without growing: the heads of ordinary messages, several of them. */
-#define CONN_SCRATCH_BYTES 65536
-#define CONN_OUTBOX_SPANS 64
 
 enum conn_result { CONN_OK, CONN_AGAIN, CONN_EOF, CONN_ERROR };
 
@@ -58,8 +50,6 @@ struct conn_layer {
      * consumed. */
     bool (*on_events)(struct conn *conn);
 };
-
-struct conn_chunk;
 
 struct conn {
     struct watch watch;
@@ -87,25 +77,6 @@ struct conn {
     bool layer_has_bytes : 1;   /* the layer holds bytes that no socket event will announce */
     uint64_t bytes_in;          /* through the socket, TLS overhead included */
     uint64_t bytes_out;
-};
-
-/* The part of a loop that connections share. */
-struct conn_memory {
-    char *rx;    /* CONN_RX_BYTES */
-    char *plain; /* CONN_PLAIN_BYTES, for layers */
-    char *tx;    /* CONN_TX_BYTES, for layers */
-    struct conn_chunk *free_chunks;
-    unsigned free_count;
-    struct conn *current;  /* whose event is being handled; NULL once it was closed */
-    struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
-    bool are_bytes_held;   /* conn_hold_bytes */
-    int out_count;
-    size_t out_bytes;
-    size_t scratch_size;
-    size_t scratch_used;
-    size_t scratch_reserved;
-    char *scratch;
-    struct iovec out[CONN_OUTBOX_SPANS];
 };
 
 void conn_init(struct conn *conn, struct loop *loop, const struct conn_handler *handler,
@@ -205,19 +176,5 @@ enum conn_result conn_raw_read(struct conn *conn, size_t limit, struct span *byt
 void conn_raw_send(struct conn *conn, const struct iovec *iov, int count);
 void conn_raw_finish(struct conn *conn);
 struct conn_memory *conn_memory(struct conn *conn);
-
-/* ---- for the loop ---- */
-
-void conn_memory_init(struct conn_memory *memory);
-void conn_memory_free(struct conn_memory *memory);
-/* Sends what the outbox holds. */
-void conn_memory_flush_now(struct conn_memory *memory);
-
-static inline void conn_memory_flush(struct conn_memory *memory)
-{
-    if (memory->out_conn != NULL) {
-        conn_memory_flush_now(memory);
-    }
-}
 
 #endif

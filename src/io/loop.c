@@ -406,7 +406,7 @@ void loop_destroy(struct loop *loop)
 {
     CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred) && list_is_empty(&loop->resting));
     conn_memory_free(&loop->memory);
-    relay_pool_free(loop->free_pipes);
+    pipe_pool_free(&loop->pipes);
     close(loop->wake.fd);
     close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->mutex);

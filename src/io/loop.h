@@ -5,8 +5,8 @@
  * any object, their own included (as their last act): a watch that is removed is never called
  * again, even for an event that was already fetched.
  *
- * The loop also owns what a thread shares among its connections: the receive buffers, and the
- * outbox and chunk pool of io/conn.h. */
+ * The loop also owns what a thread's connections share: the buffers of io/conn_memory.h and the
+ * pipes of io/pipe_pool.h. */
 #ifndef TIDEGATE_IO_LOOP_H
 #define TIDEGATE_IO_LOOP_H
 

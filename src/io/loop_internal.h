@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "io/conn.h"
+#include "io/conn_memory.h"
 #include "io/loop.h"
-#include "io/relay.h"
+#include "io/pipe_pool.h"
 
 #define LOOP_BATCH 256
 
@@ -35,9 +35,7 @@ struct loop {
     struct loop_message *messages; /* newest first */
 
     struct conn_memory memory;
-
-    struct relay_pipe *free_pipes;
-    unsigned free_pipe_count;
+    struct pipe_pool pipes;
 };
 
 #endif

@@ -1,14 +1,7 @@
 #include "io/relay.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "io/loop_internal.h"
 
-/* A pipe this large holds what a fast sender delivers in one turn; the kernel may grant less. */
-#define PIPE_BYTES (1024 * 1024)
-#define POOL_MAX 16
 /* Reads in one call: others get their turn after about this many buffers. */
 #define BUDGET_READS 8
 /* A flow of this many bytes in this time counts as bulk. */
@@ -17,61 +10,12 @@
 /* Below this, one read and one send are cheaper than two splices. */
 #define SPLICE_MIN_BYTES (128 * 1024)
 
-struct relay_pipe {
-    struct relay_pipe *next;
-    int read_fd;
-    int write_fd;
-};
-
-static void pipe_destroy(struct relay_pipe *pipe)
-{
-    close(pipe->read_fd);
-    close(pipe->write_fd);
-    free(pipe);
-}
-
-void relay_pool_free(struct relay_pipe *pool)
-{
-    while (pool != NULL) {
-        struct relay_pipe *next = pool->next;
-        pipe_destroy(pool);
-        pool = next;
-    }
-}
-
-static struct relay_pipe *pipe_take(struct loop *loop)
-{
-    struct relay_pipe *pipe = loop->free_pipes;
-    int fds[2];
-
-    if (pipe != NULL) {
-        loop->free_pipes = pipe->next;
-        loop->free_pipe_count--;
-        return pipe;
-    }
-    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) {
-        return NULL; /* out of descriptors: the copying way still works */
-    }
-    (void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
-    pipe = xmalloc(sizeof(*pipe));
-    *pipe = (struct relay_pipe){NULL, fds[0], fds[1]};
-    return pipe;
-}
-
 void relay_reset(struct relay *relay, struct loop *loop)
 {
-    struct relay_pipe *pipe = relay->pipe;
-
-    if (pipe == NULL) {
+    if (relay->pipe == NULL) {
         return;
     }
-    if (relay->in_pipe != 0 || loop->free_pipe_count >= POOL_MAX) {
-        pipe_destroy(pipe); /* one with bytes in it must never serve another connection */
-    } else {
-        pipe->next = loop->free_pipes;
-        loop->free_pipes = pipe;
-        loop->free_pipe_count++;
-    }
+    pipe_give_back(&loop->pipes, relay->pipe, relay->in_pipe == 0);
     relay->pipe = NULL;
     relay->in_pipe = 0;
 }
@@ -108,8 +52,9 @@ static enum relay_result run_splice(struct relay *relay, struct conn *from, stru
         if (!from->is_readable) {
             return RELAY_EMPTY;
         }
-        enum conn_result result = conn_splice_in(from, relay->pipe->write_fd,
-                                                 left < PIPE_BYTES ? (size_t)left : PIPE_BYTES, &n);
+        enum conn_result result =
+            conn_splice_in(from, relay->pipe->write_fd,
+                           left < PIPE_POOL_BYTES ? (size_t)left : PIPE_POOL_BYTES, &n);
         if (result == CONN_AGAIN) {
             return RELAY_EMPTY;
         }
@@ -186,7 +131,7 @@ static enum relay_result run(struct relay *relay, struct conn *from, struct conn
         return run_copy(relay, from, to, limit, moved);
     }
     if (relay->pipe == NULL) {
-        relay->pipe = pipe_take(from->loop);
+        relay->pipe = pipe_take(&from->loop->pipes);
         if (relay->pipe == NULL) {
             return run_copy(relay, from, to, limit, moved);
         }

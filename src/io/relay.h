@@ -23,8 +23,6 @@ enum relay_result {
     RELAY_ERROR    /* either side broke */
 };
 
-struct relay_pipe;
-
 /* Is shown the bytes as they pass. While there is one they are copied, and never spliced. */
 struct relay_look {
     /* False: it has seen enough. */
@@ -34,7 +32,7 @@ struct relay_look {
 
 struct relay {
     struct relay_look look;  /* take NULL: none */
-    struct relay_pipe *pipe; /* NULL: none borrowed */
+    struct pooled_pipe *pipe; /* NULL: none borrowed */
     uint32_t in_pipe;
     bool is_bulk;
     uint32_t window_bytes; /* moved since window_us */
@@ -52,8 +50,5 @@ void relay_reset(struct relay *relay, struct loop *loop);
 /* Moves up to `limit` bytes (UINT64_MAX: all); *moved says how many were taken from `from`. */
 enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn *to, uint64_t limit,
                             uint64_t *moved) MUST_CHECK;
-
-/* For the loop. */
-void relay_pool_free(struct relay_pipe *pool);
 
 #endif
