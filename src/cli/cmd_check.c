@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/config.h"
+#include "config/places.h"
 #include "gateway/key_modes.h"
 #include "gateway/snapshot.h"
 #include "process/privileges.h"

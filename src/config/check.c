@@ -1,12 +1,14 @@
-/* Cross-checks: what is wrong between directives that are each right. No I/O. Members that are NULL
- * or empty may be ones that were reported already, so absence is judged by what the file says. */
+/* Members that are NULL or empty may be ones that were reported already, so absence is judged by
+ * what the file says. */
+#include "config/check.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/map.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
-#include "config/load.h"
+#include "config/places.h"
 
 bool check_is_given(const struct checker *checker, const void *member)
 {

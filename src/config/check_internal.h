@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "config/config.h"
+#include "config/report.h"
 #include "settings/settings.h"
 
 struct checker {

@@ -4,6 +4,7 @@
 #include "config/address.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "config/places.h"
 #include "config/suggest.h"
 
 /* Over all listeners; each is a file descriptor. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/complaint.h"
+#include "config/places.h"
 
 static void error_at(const struct checker *checker, struct place place, const char *text,
                      const char *hint)

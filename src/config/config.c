@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "config/check.h"
+#include "config/finish.h"
 #include "config/load.h"
 #include "config/places.h"
+#include "config/resolve.h"
 #include "config/yaml.h"
 
 #define ARENA_BLOCK_BYTES ((size_t)16 << 10)
@@ -29,11 +32,6 @@ void settings_destroy(struct settings *settings)
         arena_destroy(&settings->arena);
         free(settings);
     }
-}
-
-struct place config_place(const struct settings *settings, const void *member)
-{
-    return places_find(settings->places, member);
 }
 
 /* "/etc/tidegate" of "/etc/tidegate/tidegate.yaml", "" of "tidegate.yaml". */

@@ -1,6 +1,5 @@
-/* Shorthands and defaults that depend on other directives: what the rest of the gateway should not
- * have to know about. */
-#include "config/load.h"
+#include "config/finish.h"
+
 #include "config/places.h"
 #include "edge/host_table.h"
 

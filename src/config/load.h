@@ -1,13 +1,13 @@
-/* From the YAML tree to the settings tree, driven by the directive tables alone; then the parts
- * that no table can say: references to backends, shorthands, and defaults that depend on others.
+/* From the YAML tree to the settings tree, driven by the directive tables alone. What no table can
+ * say comes after: config/resolve.h, config/finish.h, config/check.h.
  *
- * Used by config_load_text. All errors go to the report; what is wrong is left out of the tree, so
+ * All errors go to the report; what is wrong is left out of the tree, so
  * that the rest can still be checked. */
 #ifndef TIDEGATE_CONFIG_LOAD_H
 #define TIDEGATE_CONFIG_LOAD_H
 
-#include "config/config.h"
 #include "config/directives.h"
+#include "config/report.h"
 #include "config/yaml.h"
 #include "settings/settings.h"
 
@@ -37,12 +37,5 @@ void load_section(struct loader *loader, const struct section *section, struct y
 /* One value into its member of `object`. False when it was wrong. */
 bool load_value(struct loader *loader, const struct directive *directive, struct yaml_node *node,
                 void *object);
-
-/* Points every reference at a backend, with those written in place behind the named ones. */
-void resolve_backends(struct loader *loader);
-/* Shorthands and defaults that depend on other directives. */
-void finish_settings(struct settings *settings);
-/* What is wrong between directives that are each right. */
-void check_settings(const struct settings *settings, struct config_report *report);
 
 #endif

@@ -82,3 +82,8 @@ void places_move(struct config_places *places, const void *from, size_t size, co
         places->is_sorted = false;
     }
 }
+
+struct place config_place(const struct settings *settings, const void *member)
+{
+    return places_find(settings->places, member);
+}

@@ -31,4 +31,8 @@ struct place places_find(struct config_places *places, const void *member);
 /* What lay at `from` lies at `to` now. */
 void places_move(struct config_places *places, const void *from, size_t size, const void *to);
 
+/* Where the value of a member of the tree was written, such as &site->passthrough or &items[2] of a
+ * list; line 0 when it is a default. For messages that point at more than a section's start. */
+struct place config_place(const struct settings *settings, const void *member);
+
 #endif

@@ -1,9 +1,10 @@
+#include "config/report.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include "base/strbuf.h"
-#include "config/config.h"
-#include "config/text_check.h"
+#include "base/utf8.h"
 
 /* Longer lines are shown in part, around the place. */
 #define SHOWN_COLUMNS 100
@@ -155,7 +156,7 @@ static void show_characters(FILE *out, struct span line, size_t from, size_t cou
     uint32_t c = 0;
 
     for (size_t i = 0; line.len != 0 && i < from + count; i++) {
-        size_t len = text_char(line, &c);
+        size_t len = utf8_take(line, &c);
 
         if (i >= from) {
             if (len != 0 && c == '\t') {
@@ -176,7 +177,7 @@ static size_t count_characters(struct span s)
     uint32_t c;
 
     while (s.len != 0) {
-        size_t len = text_char(s, &c);
+        size_t len = utf8_take(s, &c);
 
         s = span_skip(s, len != 0 ? len : 1);
         count++;
@@ -218,7 +219,7 @@ static void show_source(const struct config_report *report, struct place place, 
     }
     rest = line;
     for (size_t i = 0; i < column && rest.len != 0; i++) {
-        size_t len = text_char(rest, &c);
+        size_t len = utf8_take(rest, &c);
 
         rest = span_skip(rest, len != 0 ? len : 1);
     }

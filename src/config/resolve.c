@@ -1,8 +1,7 @@
-/* References to backends: names become pointers, and backends written in place become backends like
- * the named ones. */
+#include "config/resolve.h"
+
 #include "base/map.h"
 #include "base/strbuf.h"
-#include "config/load.h"
 #include "config/places.h"
 #include "config/suggest.h"
 

@@ -1,44 +1,6 @@
 #include "config/text_check.h"
 
-static size_t sequence_length(unsigned char first)
-{
-    if (first < 0x80) {
-        return 1;
-    }
-    if (first >= 0xC2 && first <= 0xDF) {
-        return 2;
-    }
-    if (first >= 0xE0 && first <= 0xEF) {
-        return 3;
-    }
-    return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
-}
-
-size_t text_char(struct span s, uint32_t *character)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    static const unsigned char first_mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    size_t len = s.len != 0 ? sequence_length((unsigned char)s.ptr[0]) : 0;
-    uint32_t c;
-
-    if (len == 0 || len > s.len) {
-        return 0;
-    }
-    c = (unsigned char)s.ptr[0] & (uint32_t)first_mask[len];
-    for (size_t i = 1; i < len; i++) {
-        unsigned char next = (unsigned char)s.ptr[i];
-
-        if ((next & 0xC0U) != 0x80) {
-            return 0;
-        }
-        c = (c << 6) | (next & 0x3FU);
-    }
-    if (c < smallest[len] || (c >= 0xD800 && c <= 0xDFFF) || c > 0x10FFFF) {
-        return 0;
-    }
-    *character = c;
-    return len;
-}
+#include "base/utf8.h"
 
 /* U+0085, U+2028 and U+2029 are line breaks to some YAML readers and text to others, so that two
  * programs could read one file differently. */
@@ -52,7 +14,7 @@ static bool is_printable(uint32_t c)
 /* Length of what may stand at the front of `rest`, else 0. */
 static size_t allowed(struct span rest, bool at_start, uint32_t *c)
 {
-    size_t len = text_char(rest, c);
+    size_t len = utf8_take(rest, c);
 
     if (len == 0) {
         *c = 0;
@@ -89,7 +51,7 @@ bool text_check(struct span text, struct config_report *report)
     if (rest.len == 0) {
         return true;
     }
-    if (text_char(rest, &c) == 0) {
+    if (utf8_take(rest, &c) == 0) {
         config_report_add(report, CONFIG_ERROR, place, "byte 0x%02x is not UTF-8 text",
                           (unsigned char)rest.ptr[0]);
         config_report_hint(report, "save the file as UTF-8");

@@ -7,11 +7,9 @@
 #include <stdbool.h>
 
 #include "base/span.h"
-#include "config/config.h"
+#include "config/report.h"
 
 /* Reports the first offence. */
 bool text_check(struct span text, struct config_report *report) MUST_CHECK;
-/* Bytes of the UTF-8 character at the front of `s`, 0 when it is none (RFC 3629). */
-size_t text_char(struct span s, uint32_t *character);
 
 #endif

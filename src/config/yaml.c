@@ -16,7 +16,7 @@ struct yaml_reader {
     struct arena *arena;
     struct config_report *report;
     struct yaml_node *root;
-    struct frame frames[CONFIG_DEPTH_MAX];
+    struct frame frames[YAML_DEPTH_MAX];
     size_t depth;
     /* How far line and column were counted: marks come in order, so each byte is counted once. */
     size_t counted_to;
@@ -202,7 +202,7 @@ static bool on_open(struct yaml_reader *reader, struct fy_event *event, enum yam
 {
     struct yaml_node *node = node_create(reader, kind, event_place(reader, event, 0));
 
-    if (reader->depth == CONFIG_DEPTH_MAX) {
+    if (reader->depth == YAML_DEPTH_MAX) {
         return fail(reader, node->place, "lists and sections are nested too deeply",
                     "no directive needs more than a few levels; look for a stray '[' or '{'");
     }
@@ -401,7 +401,7 @@ static bool lacks_blank(struct span line, size_t *colon)
  * skipped; what is nested deeper than a configuration can be counts as not open. */
 static size_t find_open(struct span text)
 {
-    size_t open[CONFIG_DEPTH_MAX];
+    size_t open[YAML_DEPTH_MAX];
     size_t depth = 0;
     char quote = '\0';
 

@@ -14,8 +14,11 @@
 
 #include "base/arena.h"
 #include "base/span.h"
-#include "config/config.h"
+#include "config/report.h"
 #include "settings/settings.h"
+
+/* Sections and lists may be nested this deep. The grammar itself needs 7. */
+#define YAML_DEPTH_MAX 32
 
 enum yaml_kind { YAML_NOTHING, YAML_TEXT, YAML_LIST, YAML_MAPPING };
 

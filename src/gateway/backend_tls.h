@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "config/config.h"
+#include "config/report.h"
 #include "gateway/trust.h"
 #include "settings/settings.h"
 #include "tls/file_stamp.h"

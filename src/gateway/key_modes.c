@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/places.h"
+
 /* Whether others may enter all folders above. */
 static bool is_reachable(char *path)
 {

@@ -2,7 +2,7 @@
 #ifndef TIDEGATE_GATEWAY_KEY_MODES_H
 #define TIDEGATE_GATEWAY_KEY_MODES_H
 
-#include "config/config.h"
+#include "config/report.h"
 
 /* Files that cannot be looked at are somebody else's to complain of. */
 void key_modes_check(const struct settings *settings, struct config_report *report);

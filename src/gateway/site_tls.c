@@ -8,6 +8,7 @@
 
 #include "base/account.h"
 #include "base/clock.h"
+#include "config/places.h"
 #include "gateway/expiry_watch.h"
 #include "gateway/tls_report.h"
 #include "tls/cert_check.h"

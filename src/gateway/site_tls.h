@@ -7,7 +7,7 @@
 #ifndef TIDEGATE_GATEWAY_SITE_TLS_H
 #define TIDEGATE_GATEWAY_SITE_TLS_H
 
-#include "config/config.h"
+#include "config/report.h"
 #include "gateway/trust.h"
 #include "settings/settings.h"
 #include "tls/cert_store.h"

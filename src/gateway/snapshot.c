@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/places.h"
 #include "gateway/backend_tls.h"
 #include "gateway/log_writer.h"
 #include "gateway/site_tls.h"

@@ -2,7 +2,7 @@
 #ifndef TIDEGATE_GATEWAY_TLS_REPORT_H
 #define TIDEGATE_GATEWAY_TLS_REPORT_H
 
-#include "config/config.h"
+#include "config/report.h"
 
 struct tls_report {
     struct config_report *report;

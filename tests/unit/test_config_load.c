@@ -13,6 +13,7 @@
 
 #include "config/address.h"
 #include "config/config.h"
+#include "config/places.h"
 #include "config/suggest.h"
 
 static const char four_lines[] = "sites:\n"
