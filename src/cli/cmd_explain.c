@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/explain.h"
+#include "cli/explain_draw.h"
+#include "cli/explain_json.h"
+#include "cli/explain_net.h"
+#include "cli/explain_play.h"
+#include "cli/explain_tls.h"
 #include "cli/options.h"
 #include "http/message.h"
 

@@ -1,5 +1,6 @@
-/* What `tidegate explain` does, in parts: it plays the client of one URL, and keeps each step that
- * it takes or sees, with its time, for the diagram (explain_draw.c) and the JSON (explain_json.c).
+/* The record of `tidegate explain`, which plays the client of one URL (explain_play.h): each step
+ * that it takes or sees, with its time, for the diagram (explain_draw.h) and the JSON
+ * (explain_json.h). What plays, reads and tells is in modules above, which fill this one.
  *
  * Blocking: one connection, one deadline. Everything lives in the arena of struct explain. The
  * first failure ends the play, and is what the last three lines are about. */
@@ -107,8 +108,8 @@ struct explain {
 
 void explain_init(struct explain *ex, const struct explain_options *options);
 void explain_free(struct explain *ex);
-/* Plays it all; false: it failed, see failure. */
-bool explain_play(struct explain *ex);
+/* Ends the connection, and forgets what was of it alone. May be called twice. */
+void explain_disconnect(struct explain *ex);
 
 /* ---- the record ---- */
 
@@ -124,52 +125,10 @@ bool explain_fail(struct explain *ex, const struct handshake_cause *cause, const
                   const char *detail);
 /* "the server (127.0.0.1:8443)" */
 const char *explain_server(struct explain *ex);
-
-/* ---- the parts ---- */
-
-/* False with a text for a wrong command line. */
-bool explain_parse_url(struct explain *ex, struct error *error) MUST_CHECK;
-bool explain_resolve(struct explain *ex);
-bool explain_connect(struct explain *ex);
-bool explain_set_up_tls(struct explain *ex, struct error *error) MUST_CHECK;
 /* Whom the certificate must name, and whom we ask for unless --sni is empty: as curl does, without
  * a dot at the end. */
 const char *explain_name(struct explain *ex);
-/* Asks for a stapled OCSP response, and judges it. */
-bool explain_ask_status(struct explain *ex);
 /* The index of the step in which the server's certificate came; step_count: it has not. */
 size_t explain_certificate_step(const struct explain *ex);
-bool explain_handshake(struct explain *ex);
-bool explain_request(struct explain *ex);
-bool explain_request_h2(struct explain *ex);
-/* A piece of the answer's body has come. */
-void explain_body(struct explain *ex, struct span bytes);
-/* A field of the answer's head has come: is it the request's id? */
-void explain_look_for_id(struct explain *ex, struct span name, struct span value);
-/* Waits for the socket (events of poll) until the deadline; false: it is over, errno says why. */
-bool explain_wait(struct explain *ex, short events);
-/* Bytes read, 0 at the end, -1 on a failure that is told. */
-ssize_t explain_read(struct explain *ex, void *bytes, size_t size);
-bool explain_write(struct explain *ex, const void *bytes, size_t len);
-/* Why the library gave up, from its error queue. result: of SSL_get_error. */
-bool explain_fail_tls(struct explain *ex, int ssl_error);
-void explain_disconnect(struct explain *ex);
-
-/* Handshake messages as notes on the last step; `message` is without its 4-byte header. */
-void explain_client_hello(struct explain *ex, struct span message);
-void explain_server_hello(struct explain *ex, struct span message);
-void explain_encrypted_extensions(struct explain *ex, struct span message);
-void explain_certificate_request(struct explain *ex, struct span message, bool is_tls13);
-void explain_signature_used(struct explain *ex, struct span message);
-/* The chain of a Certificate message; NULL when it is malformed or empty. */
-STACK_OF(X509) * explain_parse_chain(struct span message, bool is_tls13);
-void explain_describe_chain(struct explain *ex, STACK_OF(X509) * chain);
-/* After verification: does it cover the host, and how does the chain end? */
-void explain_describe_trust(struct explain *ex, size_t step, X509_STORE_CTX *verified, bool ok);
-
-/* ---- the results ---- */
-
-void explain_draw(const struct explain *ex, FILE *out, bool color);
-void explain_print_json(const struct explain *ex, FILE *out);
 
 #endif

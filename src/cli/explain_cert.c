@@ -1,5 +1,5 @@
-/* Certificates in `explain`: what each says, whether the leaf covers the host, and where the chain
- * ends. */
+#include "cli/explain_cert.h"
+
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/strbuf.h"
-#include "cli/explain.h"
 #include "tls/chain_gap.h"
 
 enum { NAMES_SHOWN = 10, CHAIN_SHOWN = 6, SECONDS_PER_DAY = 86400 };

@@ -1,10 +1,10 @@
-/* The sequence diagram: two columns, the client on the left and the server on the right. */
+#include "cli/explain_draw.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 #include "base/utf8.h"
-#include "cli/explain.h"
 #include "cli/options.h"
 
 /* Between the two lines that stand for client and server, and what stands left of them. */

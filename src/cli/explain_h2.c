@@ -1,11 +1,14 @@
-/* The request and the response of `explain` over HTTP/2: one stream of an nghttp2 session. */
+#include "cli/explain_h2.h"
+
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cli/explain.h"
+#include "cli/explain_answer.h"
+#include "cli/explain_bytes.h"
+#include "cli/explain_tls.h"
 #include "tls/failure_words.h"
 
 enum { READ_BYTES = 65536, FIELD_BYTES_MAX = 256 * 1024 };

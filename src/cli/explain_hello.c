@@ -1,10 +1,9 @@
-/* What the handshake messages say, as notes for a person. They have passed the library's checks or
- * are about to; whatever does not parse here is left out. */
+#include "cli/explain_hello.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "cli/explain.h"
 
 enum {
     EXTENSION_SNI = 0,

@@ -1,9 +1,9 @@
-/* The play as JSON, for programs. */
+#include "cli/explain_json.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "cli/explain.h"
 
 static void add_text(struct strbuf *b, const char *name, const char *value)
 {

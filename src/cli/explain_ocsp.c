@@ -1,12 +1,11 @@
-/* Whether the server's certificate was revoked, in `explain`: by the OCSP response that the server
- * staples (RFC 6066 section 8), as a careful client judges it. Nothing is fetched. */
+#include "cli/explain_ocsp.h"
+
 #include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "cli/explain.h"
 #include "tls/ocsp_check.h"
 
 static const char *day_of(struct explain *ex, int64_t when)

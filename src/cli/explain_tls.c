@@ -1,15 +1,17 @@
-/* The TLS connection of `explain`: its settings, the handshake message by message, and why it
- * failed. */
+#include "cli/explain_tls.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
-#include "cli/explain.h"
+#include "cli/explain_cert.h"
+#include "cli/explain_hello.h"
+#include "cli/explain_net.h"
+#include "cli/explain_ocsp.h"
 #include "tls/alert.h"
 #include "tls/certificate.h"
 #include "tls/chain_gap.h"
@@ -165,17 +167,6 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-size_t explain_certificate_step(const struct explain *ex)
-{
-    for (size_t i = ex->step_count; i > 0; i--) {
-        if (ex->steps[i - 1].side == EXPLAIN_TO_CLIENT &&
-            strcmp(ex->steps[i - 1].name, "certificate") == 0) {
-            return i - 1;
-        }
-    }
-    return ex->step_count;
-}
-
 /* The library's own verification, with a look at how it went. */
 static int on_verify(X509_STORE_CTX *store, void *arg)
 {
@@ -268,21 +259,6 @@ static bool is_address(const char *host)
     struct sock_address address;
 
     return sock_address_from_ip(&address, host, 0);
-}
-
-static const char *without_last_dot(struct explain *ex, const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 1 && name[len - 1] == '.' ? arena_printf(&ex->arena, "%.*s", (int)len - 1, name)
-                                           : name;
-}
-
-const char *explain_name(struct explain *ex)
-{
-    const char *sni = ex->options->sni;
-
-    return without_last_dot(ex, sni != NULL && sni[0] != '\0' ? sni : ex->target.host);
 }
 
 static bool begin(struct explain *ex)
