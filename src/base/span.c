@@ -143,19 +143,6 @@ uint32_t span_ihash(struct span s)
     return h;
 }
 
-bool span_eq_constant_time(struct span a, struct span b)
-{
-    unsigned difference = 0;
-
-    if (a.len != b.len) {
-        return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        difference |= (unsigned)(a.ptr[i] ^ b.ptr[i]);
-    }
-    return difference == 0;
-}
-
 static bool read_number(struct cursor *c, size_t size, uint32_t *value)
 {
     uint32_t n = 0;

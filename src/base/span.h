@@ -84,8 +84,6 @@ bool span_split(struct span *rest, char separator, struct span *part);
 bool span_to_u64(struct span s, uint64_t max, uint64_t *value) MUST_CHECK;
 /* FNV-1a over the lower-cased bytes; for the tables in base/map.h, not for secrets. */
 uint32_t span_ihash(struct span s);
-/* Compares in a time that depends on the lengths alone. */
-bool span_eq_constant_time(struct span a, struct span b);
 
 struct cursor {
     const uint8_t *at;

@@ -31,26 +31,8 @@ static bool fail(struct client *c, const char *what, const char *why)
     return false;
 }
 
-/* Why the last TLS call failed, with an alert from the other side before all else. */
-static bool fail_tls(struct client *c, const char *what)
-{
-    unsigned long number = ERR_peek_error();
-    const char *reason = number != 0 ? ERR_reason_error_string(number) : NULL;
-    long verified = SSL_get_verify_result(c->ssl);
-    char text[160];
-
-    if (c->reply->alert >= 0) {
-        (void)snprintf(text, sizeof(text), "the other side sent the alert %s",
-                       demo_alert_name(c->reply->alert));
-        reason = text;
-    } else if (verified != X509_V_OK) {
-        reason = X509_verify_cert_error_string(verified);
-    }
-    ERR_clear_error();
-    return fail(c, what, reason != NULL ? reason : "the connection was closed or timed out");
-}
-
-const char *demo_alert_name(int alert)
+/* "certificate_required" for 116, and so on; "alert N" for those a demo does not meet. */
+static const char *alert_name(int alert)
 {
     static const struct {
         int number;
@@ -69,6 +51,25 @@ const char *demo_alert_name(int alert)
     }
     (void)snprintf(other, sizeof(other), "alert %d", alert);
     return other;
+}
+
+/* Why the last TLS call failed, with an alert from the other side before all else. */
+static bool fail_tls(struct client *c, const char *what)
+{
+    unsigned long number = ERR_peek_error();
+    const char *reason = number != 0 ? ERR_reason_error_string(number) : NULL;
+    long verified = SSL_get_verify_result(c->ssl);
+    char text[160];
+
+    if (c->reply->alert >= 0) {
+        (void)snprintf(text, sizeof(text), "the other side sent the alert %s",
+                       alert_name(c->reply->alert));
+        reason = text;
+    } else if (verified != X509_V_OK) {
+        reason = X509_verify_cert_error_string(verified);
+    }
+    ERR_clear_error();
+    return fail(c, what, reason != NULL ? reason : "the connection was closed or timed out");
 }
 
 static bool open_connection(struct client *c)

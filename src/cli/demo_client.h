@@ -41,7 +41,5 @@ struct demo_reply {
 /* Fills the reply, and returns whether there was one to the request. Free it in either case. */
 bool demo_client_get(const struct demo_request *request, struct demo_reply *reply);
 void demo_reply_free(struct demo_reply *reply);
-/* "certificate_required" for 116, and so on; "alert N" for those a demo does not meet. */
-const char *demo_alert_name(int alert);
 
 #endif

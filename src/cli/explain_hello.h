@@ -1,5 +1,6 @@
-/* Handshake messages of `explain` as notes on the last step; `message` is without its 4-byte
- * header. */
+/* What the handshake messages say, as notes for a person on the last step. They have passed the
+ * library's checks or are about to; whatever does not parse here is left out. `message` is without
+ * its 4-byte header. */
 #ifndef TIDEGATE_CLI_EXPLAIN_HELLO_H
 #define TIDEGATE_CLI_EXPLAIN_HELLO_H
 

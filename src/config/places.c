@@ -62,7 +62,8 @@ static size_t lower_bound(struct config_places *places, const char *member)
     return low;
 }
 
-struct place places_find(struct config_places *places, const void *member)
+/* The place of a member that was added, else line 0. Sorts first, when anything changed. */
+static struct place find_place(struct config_places *places, const void *member)
 {
     size_t at = lower_bound(places, member);
 
@@ -85,5 +86,5 @@ void places_move(struct config_places *places, const void *from, size_t size, co
 
 struct place config_place(const struct settings *settings, const void *member)
 {
-    return places_find(settings->places, member);
+    return find_place(settings->places, member);
 }

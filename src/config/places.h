@@ -26,8 +26,6 @@ struct config_places {
 /* Freed with the arena. */
 struct config_places *places_create(struct arena *arena);
 void places_add(struct config_places *places, const void *member, struct place place);
-/* The place of a member that was added, else line 0. Sorts first, when anything changed. */
-struct place places_find(struct config_places *places, const void *member);
 /* What lay at `from` lies at `to` now. */
 void places_move(struct config_places *places, const void *from, size_t size, const void *to);
 

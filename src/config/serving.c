@@ -55,7 +55,8 @@ void serving_match_init(struct route_match *match, const struct route_settings *
     match->refuses = route->respond != NULL && route->respond->status >= 400;
 }
 
-bool serving_has_rules(const struct site_settings *site)
+/* Whether a rule of the site depends on the path or refuses, so that the path's spelling counts. */
+static bool has_rules(const struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
         const struct route_settings *route = &site->routes[i];
@@ -75,11 +76,11 @@ static enum edge_paths paths_of(const struct site_settings *site)
     case PATHS_STRICT:
         return EDGE_PATHS_STRICT;
     case PATHS_AS_SENT:
-        return serving_has_rules(site) ? EDGE_PATHS_EACH_READING : EDGE_PATHS_FREE;
+        return has_rules(site) ? EDGE_PATHS_EACH_READING : EDGE_PATHS_FREE;
     case PATHS_BY_RULES:
         break;
     }
-    return serving_has_rules(site) ? EDGE_PATHS_STRICT : EDGE_PATHS_FREE;
+    return has_rules(site) ? EDGE_PATHS_STRICT : EDGE_PATHS_FREE;
 }
 
 /* ---- TLS ---- */
@@ -146,7 +147,9 @@ static const char *highest_version(const struct tls_settings *tls)
     return tls->max_version != NULL ? tls->max_version : "1.3";
 }
 
-bool serving_same_tls(const struct tls_settings *one, const struct tls_settings *other)
+/* Whether two sites show clients the same certificates, ask the same of them, and speak TLS alike.
+ */
+static bool same_tls(const struct tls_settings *one, const struct tls_settings *other)
 {
     return same_certificates(one, other) && same_clients(clients_of(one), clients_of(other)) &&
            one->policy == other->policy && same_text(lowest_version(one), lowest_version(other)) &&
@@ -181,7 +184,7 @@ static size_t tls_class_of(const struct settings *settings, size_t index, struct
     struct tls_class *last = NULL;
 
     for (; class != NULL; last = class, class = class->next) {
-        if (serving_same_tls(settings->sites[class->site].tls, tls)) {
+        if (same_tls(settings->sites[class->site].tls, tls)) {
             return class->site;
         }
     }

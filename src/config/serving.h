@@ -32,10 +32,5 @@ bool serving_same_name(const char *one, const char *other);
 /* A route's conditions as they are compared. */
 void serving_match_init(struct route_match *match, const struct route_settings *route,
                         struct arena *arena);
-/* Whether a rule of the site depends on the path or refuses, so that the path's spelling counts. */
-bool serving_has_rules(const struct site_settings *site);
-/* Whether two sites show clients the same certificates, ask the same of them, and speak TLS alike.
- */
-bool serving_same_tls(const struct tls_settings *one, const struct tls_settings *other);
 
 #endif

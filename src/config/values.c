@@ -165,7 +165,8 @@ bool value_number(const struct directive *directive, struct span text, uint64_t 
                                                                          : "");
 }
 
-void value_list_words(const char *const *words, char *buf, size_t size)
+/* "a, b or c" */
+static void list_words(const char *const *words, char *buf, size_t size)
 {
     size_t len = 0;
 
@@ -206,7 +207,7 @@ bool value_word(const struct directive *directive, struct span text, size_t *ind
         }
         suggestion_offer(&suggestion, directive->words[i]);
     }
-    value_list_words(directive->words, words, sizeof(words));
+    list_words(directive->words, words, sizeof(words));
     for (size_t i = 0; directive->later_words != NULL && directive->later_words[i] != NULL; i++) {
         if (span_eq_cstr(text, directive->later_words[i])) {
             complain(complaint, "'%s: %s' is not in this version of Tidegate yet", directive->name,

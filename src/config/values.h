@@ -25,7 +25,5 @@ struct value_text {
 };
 /* As a file would write the number: "64k", "30s", "100". */
 struct value_text value_format(const struct directive *directive, uint64_t value);
-/* "a, b or c" */
-void value_list_words(const char *const *words, char *buf, size_t size);
 
 #endif

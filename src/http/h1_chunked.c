@@ -2,7 +2,7 @@
 
 #include "http/chars.h"
 #include "http/fields.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 #include "http/refused.h"
 
 /*   SIZE -;-> EXT_NAME -=-> EXT_VALUE -> EXT_TOKEN

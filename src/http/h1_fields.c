@@ -1,6 +1,6 @@
 #include "http/chars.h"
 #include "http/fields.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 
 /* Why the name that began at `start` did not end in a colon but at `at`. */
 static enum h1_error bad_name(const char *start, const char *at)

@@ -2,7 +2,7 @@
  * RFC 9110 sections 7.6.1, 7.8 and 10.1.1. */
 #include "http/chars.h"
 #include "http/fields.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 
 /* What the Connection fields say. */
 struct connection_options {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "http/chars.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 
 /* Everything of a request line but the target, at most: METHOD SP SP HTTP/1.1 CR. */
 #define REQUEST_LINE_REST (H1_METHOD_MAX + 11)

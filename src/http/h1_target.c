@@ -1,6 +1,6 @@
 #include "http/chars.h"
 #include "http/fields.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 
 /* s is "/path?query". What its bytes mean, and which of them no path may have, is told where the
  * path is matched (edge/path.h), which can say more about it. */

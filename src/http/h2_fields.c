@@ -2,7 +2,7 @@
 
 #include "http/chars.h"
 #include "http/fields.h"
-#include "http/h1_internal.h"
+#include "http/h1_parse_internal.h"
 #include "http/refused.h"
 
 /* What a field costs besides its bytes: colon, space, CR LF. */
@@ -65,7 +65,8 @@ static bool is_value(struct span value)
            http_value_end(value.ptr, end) == end;
 }
 
-enum h2_error h2_field_check(enum http_field_id id, struct span name, struct span value)
+/* One field's own checks (RFC 9113 sections 8.2.1 and 8.2.2); not for pseudo-fields. */
+static enum h2_error check_field(enum http_field_id id, struct span name, struct span value)
 {
     if (UNLIKELY(!is_lower_token(name))) {
         return H2_BAD_FIELD_NAME;
@@ -145,7 +146,7 @@ static enum h2_error take_field(struct h2_section *section, struct span name, st
 {
     struct http_fields *fields = section->fields;
     enum http_field_id id = http_field_id(name);
-    enum h2_error error = h2_field_check(id, name, value);
+    enum h2_error error = check_field(id, name, value);
 
     section->has_ordinary = true;
     if (error != H2_OK) {

@@ -80,9 +80,6 @@ const char *h2_section_detail(const struct h2_section *section);
 /* What a refused request seems to say, as h1_glimpse: from the pseudo-fields and fields so far. */
 void h2_section_glimpse(const struct h2_section *section, struct http_request *request);
 
-/* One field's own checks (RFC 9113 sections 8.2.1 and 8.2.2); not for pseudo-fields. */
-enum h2_error h2_field_check(enum http_field_id id, struct span name, struct span value) MUST_CHECK;
-
 /* RFC 9218 section 4: urgency 0 to 7 and incremental, from a `priority` field. What is absent or
  * malformed leaves the defaults (3, false). */
 #define H2_URGENCY_DEFAULT 3

@@ -42,7 +42,7 @@ struct conn_memory {
     struct conn *current;  /* whose event is being handled; NULL once it was closed */
     struct conn *out_conn; /* whose output the outbox gathers; NULL: empty */
     void (*send)(struct conn *conn, const struct iovec *iov, int count); /* of out_conn */
-    bool are_bytes_held;   /* conn_hold_bytes */
+    bool are_bytes_held;                                                 /* conn_hold_bytes */
     int out_count;
     size_t out_bytes;
     size_t scratch_size;

@@ -231,25 +231,6 @@ struct peer peer_from(const struct sock_address *address)
     return peer;
 }
 
-void sock_address_from_peer(struct sock_address *address, const struct peer *peer)
-{
-    *address = (struct sock_address){0};
-    if (peer->is_unix) {
-        address->any.sa_family = AF_UNIX;
-        address->len = sizeof(address->any.sa_family);
-    } else if (peer_is_ipv4(peer)) {
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_port = htons(peer->port);
-        memcpy(&address->v4.sin_addr, peer->ip + 12, 4);
-        address->len = sizeof(address->v4);
-    } else {
-        address->v6.sin6_family = AF_INET6;
-        address->v6.sin6_port = htons(peer->port);
-        memcpy(&address->v6.sin6_addr, peer->ip, 16);
-        address->len = sizeof(address->v6);
-    }
-}
-
 size_t sock_address_text(const struct sock_address *address, char text[SOCK_TEXT_MAX])
 {
     if (address->any.sa_family == AF_UNIX) {
@@ -425,11 +406,4 @@ bool sock_local_address(int fd, struct sock_address *address)
     *address = (struct sock_address){0};
     address->len = sizeof(*address) - offsetof(struct sock_address, any);
     return getsockname(fd, &address->any, &address->len) == 0;
-}
-
-bool sock_peer_address(int fd, struct sock_address *address)
-{
-    *address = (struct sock_address){0};
-    address->len = sizeof(*address) - offsetof(struct sock_address, any);
-    return getpeername(fd, &address->any, &address->len) == 0;
 }

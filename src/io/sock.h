@@ -44,8 +44,6 @@ struct peer peer_from(const struct sock_address *address);
 bool sock_address_from_ip(struct sock_address *address, const char *host, uint16_t port) MUST_CHECK;
 /* False when the path is too long for a socket. */
 bool sock_address_from_path(struct sock_address *address, const char *path) MUST_CHECK;
-/* The peer's address as a socket address, to send PROXY headers and for logs. */
-void sock_address_from_peer(struct sock_address *address, const struct peer *peer);
 
 /* A listening, non-blocking, close-on-exec socket; -1 with the error for a person. `is_any` with an
  * IPv6 address: both families. A stale Unix socket file that nobody answers on is replaced. */
@@ -55,6 +53,5 @@ int sock_accept(int listen_fd, struct sock_address *peer) MUST_CHECK;
 /* A non-blocking socket on its way to the address; -1 with errno. *is_connected: already there. */
 int sock_connect(const struct sock_address *to, bool *is_connected) MUST_CHECK;
 bool sock_local_address(int fd, struct sock_address *address) MUST_CHECK;
-bool sock_peer_address(int fd, struct sock_address *address) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* Shared by the files of the HTTP/1.1 parser, and by h2_fields.c, whose targets and hosts follow
  * the same rules; nobody else includes it. */
-#ifndef TIDEGATE_HTTP_H1_INTERNAL_H
-#define TIDEGATE_HTTP_H1_INTERNAL_H
+#ifndef TIDEGATE_HTTP_H1_PARSE_INTERNAL_H
+#define TIDEGATE_HTTP_H1_PARSE_INTERNAL_H
 
 #include "http/h1_parse.h"
 
