@@ -30,8 +30,22 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     deferred_init(&call->again, on_again);
 }
 
+/* Whether what is sent of the body may be of use again. HTTP/1 never declines a request unseen. */
+static bool may_be_replayed(const struct call *call)
+{
+    const struct http_request *request = call->request;
+
+    return call->replay_limit != 0 &&
+           (call->backend->protocol != BACKEND_H1 ||
+            (http_method_is_idempotent(request->method, request->method_name) &&
+             (request->framing != HTTP_FRAMING_LENGTH ||
+              request->content_length <= call->replay_limit)));
+}
+
 void call_start(struct call *call)
 {
+    replay_init(&call->replay, &call->client->core->sums.replay,
+                may_be_replayed(call) ? call->replay_limit : 0);
     if (call->caller != NULL) {
         call->caller->is_bound |= call->is_auth_bound;
     }

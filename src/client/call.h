@@ -77,10 +77,11 @@ struct call {
     const struct http_request *request;
     struct http_response *response;
     const struct backend *backend;
-    struct span path;   /* as the server gets it */
-    bool is_auth_bound; /* its credentials are for the connection (http/connection_auth.h) */
-    bool asks_connect;  /* its Upgrade goes out as extended CONNECT */
-    bool is_whole;      /* the request's last byte has come */
+    struct span path;    /* as the server gets it */
+    bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
+    bool asks_connect;   /* its Upgrade goes out as extended CONNECT */
+    bool is_whole;       /* the request's last byte has come */
+    size_t replay_limit; /* bytes of the body that are kept to be sent again; 0: none */
     struct replay replay;
     /* What became of it. */
     struct lease lease;  /* its member is the last server tried, for the log */

@@ -78,6 +78,7 @@ static bool same_answer(const struct route_settings *one, const struct route_set
     }
     return one->backend != NULL && one->backend == other->backend &&
            one->body_limit == other->body_limit && one->response_limit == other->response_limit &&
+           one->replay_limit == other->replay_limit &&
            same_upgrades(&one->upgrade, &other->upgrade);
 }
 

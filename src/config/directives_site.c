@@ -292,6 +292,21 @@ static const struct directive route_directives[] = {
              "way: it holds its connection (of `limits.connections`) or stream, and its body is "
              "not read. A client that leaves meanwhile costs the backend nothing.",
      .example = "delay: 3s"},
+    {.name = "replay_limit",
+     .type = DIRECTIVE_SIZE,
+     SLOT(route_settings, replay_limit),
+     .fallback = "256k",
+     .min = 0,
+     .max = 16 * MEBI,
+     .doc =
+         "Bytes of a request's body that are kept until the server is seen to be at work on it, so "
+         "that the request can be sent again.",
+     .more =
+         "A request is sent again, to another server if there is one, when none of it was sent, "
+         "when the server says that it has not looked at it (HTTP/2), or when its connection was "
+         "lost without an answer and doing it twice is harmless. One whose body has become longer "
+         "than this is not. A worker keeps 64 MiB at most.",
+     .example = "replay_limit: 1M"},
     {.name = "name",
      .type = DIRECTIVE_TEXT,
      SLOT(route_settings, name),

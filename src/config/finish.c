@@ -8,6 +8,9 @@ static bool is_given(const struct settings *settings, const void *member)
     return config_place(settings, member).line != 0;
 }
 
+/* As in the table of directives, for the route that a site has without `routes`. */
+#define REPLAY_LIMIT (UINT64_C(256) * 1024)
+
 static void finish_listeners(struct settings *settings)
 {
     static const char *const ports[] = {":80", ":443"};
@@ -83,6 +86,7 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
                                     .upgrade = {upgrades, ARRAY_LEN(upgrades)},
                                     .body_limit = UINT64_MAX,
                                     .response_limit = UINT64_MAX,
+                                    .replay_limit = REPLAY_LIMIT,
                                     .place = place};
     site->routes = all;
     site->route_count++;

@@ -248,18 +248,6 @@ static bool is_grpc(const struct http_request *request)
     return type != NULL && span_istarts_with(type->value, kind);
 }
 
-/* Whether what is sent of the body may be of use again. HTTP/1 never declines a request unseen. */
-static bool may_be_replayed(const struct exchange *x)
-{
-    const struct http_request *request = &x->request;
-
-    if (x->backend->protocol != BACKEND_H1) {
-        return true;
-    }
-    return http_method_is_idempotent(request->method, request->method_name) &&
-           (request->framing != HTTP_FRAMING_LENGTH || request->content_length <= REPLAY_MAX);
-}
-
 void exchange_begin(struct exchange *x)
 {
     struct http_request *request = &x->request;
@@ -294,7 +282,6 @@ void exchange_serve(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
-    replay_init(&x->call.replay, &x->worker->core.sums.replay, !may_be_replayed(x));
     x->call.is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {

@@ -26,6 +26,7 @@ void exchange_forward(struct exchange *x)
     call->backend = x->backend;
     call->path = x->path.forward;
     call->is_whole = x->request_done;
+    call->replay_limit = (size_t)x->route->settings->replay_limit;
     call_start(call);
 }
 

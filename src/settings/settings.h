@@ -160,6 +160,7 @@ struct route_settings {
     uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
     uint64_t delay_ms;          /* before anything is done with a request; 0: none */
+    uint64_t replay_limit;      /* bytes of a request's body that are kept to be sent again */
     const char *name;           /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };

@@ -161,6 +161,30 @@ def test_what_a_server_may_still_refuse_is_kept(start, front):
         assert bad.requests()
 
 
+@pytest.mark.parametrize("limit, length, status", [("1M", 500000, 200), (0, 1000, 502)])
+def test_how_much_is_kept_is_the_routes(start, limit, length, status):
+    """More than by default, or nothing."""
+    def refuse(connection):
+        while True:
+            request = connection.next_head()
+            connection.wait(lambda one=request: len(one.body) == length)
+            connection.reset(request.stream, REFUSED_STREAM)
+
+    def count(connection, request):
+        connection.respond(request.stream, 200, [], b"%d" % len(request.body))
+
+    with H2Origin(refuse) as bad, H2Origin(serve(count)) as good:
+        settings = config(bad, good)
+        site = settings["sites"][0]
+        site["routes"] = [{"match": {"path": "/*"}, "backend": site.pop("backend"),
+                           "replay_limit": limit}]
+        gateway = start(settings)
+        answers = [fetch(gateway.address, "/", "PUT", body=b"x" * length) for _ in range(2)]
+        assert sorted(one.status for one in answers) == [200, status]
+        assert all(one.body == b"%d" % length for one in answers if one.status == 200)
+        assert bad.requests()
+
+
 def test_what_only_the_client_can_repeat_is_refused_to_it(start):
     """The server took more than is kept, and then refused: the client learns that nothing was
     done."""
