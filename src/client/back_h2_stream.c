@@ -75,6 +75,7 @@ static void end_call(struct back_h2 *back)
         struct trouble trouble = back->trouble;
         back_h2_flow_leave(back);
         back->call = NULL;
+        back->facts.h2_code = back->code;
         call_failed(call, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
     } else if (is_followed(back)) {
