@@ -19,12 +19,11 @@
 #include "edge/client_view.h"
 #include "edge/idle.h"
 #include "edge/path.h"
-#include "gateway/own_answer.h"
 #include "gateway/session.h"
-#include "gateway/static_files.h"
 #include "http/message.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
+#include "http/own_answer.h"
 
 struct exchange;
 

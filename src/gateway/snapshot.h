@@ -9,6 +9,8 @@
 #include "config/config.h"
 #include "config/serving.h"
 #include "gateway/files_root.h"
+#include "config/settings.h"
+#include "files/files_root.h"
 #include "gateway/trust.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"

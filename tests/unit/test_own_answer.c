@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "gateway/own_answer.h"
+#include "http/own_answer.h"
 
 static struct arena arena;
 static struct strbuf text;

@@ -15,9 +15,9 @@
 
 #include "base/strbuf.h"
 #include "edge/path.h"
-#include "gateway/beneath.h"
+#include "files/beneath.h"
+#include "files/static_files.h"
 #include "gateway/echo.h"
-#include "gateway/static_files.h"
 #include "http/date.h"
 
 #define HELLO "hello, world\n"

@@ -1,4 +1,4 @@
-#include "gateway/beneath.h"
+#include "files/beneath.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,12 +6,12 @@
  * which is what this is for; the caller reads the body (pread or sendfile) by turns.
  *
  * Everything in the answer lives in the arena, which also closes the file when it is reset. */
-#ifndef TIDEGATE_GATEWAY_STATIC_FILES_H
-#define TIDEGATE_GATEWAY_STATIC_FILES_H
+#ifndef TIDEGATE_FILES_STATIC_FILES_H
+#define TIDEGATE_FILES_STATIC_FILES_H
 
 #include "edge/range.h"
-#include "gateway/own_answer.h"
 #include "http/message.h"
+#include "http/own_answer.h"
 
 /* A run of body bytes: text first, then bytes of the file. */
 struct file_part {

@@ -4,8 +4,8 @@
  * them, so that none of it can get into the answer.
  *
  * Date, Content-Length, and with HTTP/1.1 Connection, are added when the head is written. */
-#ifndef TIDEGATE_GATEWAY_OWN_ANSWER_H
-#define TIDEGATE_GATEWAY_OWN_ANSWER_H
+#ifndef TIDEGATE_HTTP_OWN_ANSWER_H
+#define TIDEGATE_HTTP_OWN_ANSWER_H
 
 #include "base/arena.h"
 #include "http/message.h"

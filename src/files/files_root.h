@@ -4,8 +4,8 @@
  * open descriptor stays with the old one. So the name is looked up again, at most once a
  * millisecond, and the folder opened anew when it is another one. All workers share it without a
  * lock. */
-#ifndef TIDEGATE_GATEWAY_FILES_ROOT_H
-#define TIDEGATE_GATEWAY_FILES_ROOT_H
+#ifndef TIDEGATE_FILES_FILES_ROOT_H
+#define TIDEGATE_FILES_FILES_ROOT_H
 
 #include <pthread.h>
 #include <stdatomic.h>

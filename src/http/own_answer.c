@@ -1,4 +1,4 @@
-#include "gateway/own_answer.h"
+#include "http/own_answer.h"
 
 void own_answer_fields(unsigned status, const struct refusal_facts *facts, struct arena *arena,
                        struct http_fields *fields)

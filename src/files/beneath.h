@@ -1,6 +1,6 @@
 /* Opening files below a folder, with no way out of it: not by "..", not by links. */
-#ifndef TIDEGATE_GATEWAY_BENEATH_H
-#define TIDEGATE_GATEWAY_BENEATH_H
+#ifndef TIDEGATE_FILES_BENEATH_H
+#define TIDEGATE_FILES_BENEATH_H
 
 /* Opens `relative` (no leading '/') for reading, or -1 and errno. Links inside the folder that stay
  * inside are followed; one that leaves it gives EXDEV. Never waits for a FIFO's writer. Where the

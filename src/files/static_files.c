@@ -1,4 +1,4 @@
-#include "gateway/static_files.h"
+#include "files/static_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "edge/conditional.h"
 #include "edge/mime.h"
 #include "edge/path.h"
-#include "gateway/beneath.h"
+#include "files/beneath.h"
 #include "http/date.h"
 
 struct file_lookup {

@@ -1,4 +1,4 @@
-#include "gateway/files_root.h"
+#include "files/files_root.h"
 
 #include <errno.h>
 #include <fcntl.h>
