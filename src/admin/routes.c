@@ -158,7 +158,7 @@ static const char *kind_word(enum tls_listed_kind kind)
                                             : "certificate";
 }
 
-static void add_certificate(void *arg, const struct snapshot_certificate *certificate)
+static void add_certificate(void *arg, const struct owned_certificate *certificate)
 {
     struct certificate_list *list = arg;
     int64_t left = certificate->not_after - list->now;

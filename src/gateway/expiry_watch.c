@@ -1,11 +1,9 @@
 #include "gateway/expiry_watch.h"
 
-#include <stddef.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "gateway/snapshot.h"
 
 /* Warnings of one look; a folder may have thousands that end on one day. */
 #define TOLD_MAX 20
@@ -24,12 +22,6 @@ int expiry_watch_mark(int64_t not_after, int64_t before, int64_t now)
     return -1;
 }
 
-struct look {
-    int64_t before;
-    int64_t now;
-    size_t count;
-};
-
 struct words {
     const char *what;
     const char *ended;
@@ -47,17 +39,28 @@ static const struct words words_of[] = {
                                 "put the CA's next one there"},
 };
 
-static void look_at(void *arg, const struct snapshot_certificate *certificate)
+bool expiry_watch_begin(struct expiry_watch *watch, int64_t now)
+{
+    if (now <= watch->seen_until) {
+        return false;
+    }
+    watch->seen_before = watch->seen_until;
+    watch->seen_until = now;
+    watch->told = 0;
+    return watch->seen_before != 0;
+}
+
+void expiry_watch_see(void *arg, const struct owned_certificate *certificate)
 {
     const struct words *words = &words_of[certificate->kind];
-    struct look *look = arg;
-    int mark = expiry_watch_mark(certificate->not_after, look->before, look->now);
+    struct expiry_watch *watch = arg;
+    int mark = expiry_watch_mark(certificate->not_after, watch->seen_before, watch->seen_until);
     time_t end = (time_t)certificate->not_after;
     char date[32] = "";
     struct tm tm;
 
     if (mark < 0 || (certificate->kind == TLS_LISTED_REVOCATIONS && mark > 1) ||
-        look->count++ >= TOLD_MAX) {
+        watch->told++ >= TOLD_MAX) {
         return;
     }
     if (gmtime_r(&end, &tm) != NULL) {
@@ -73,22 +76,11 @@ static void look_at(void *arg, const struct snapshot_certificate *certificate)
              words->mend);
 }
 
-void expiry_watch_look(struct expiry_watch *watch, const struct snapshot *snapshot, int64_t now)
+void expiry_watch_end(struct expiry_watch *watch)
 {
-    struct look look = {watch->seen_until, now, 0};
-
-    /* A clock that was put back tells nothing twice. */
-    if (now <= watch->seen_until) {
-        return;
-    }
-    watch->seen_until = now;
-    if (look.before == 0) {
-        return;
-    }
-    snapshot_each_certificate(snapshot, look_at, &look);
-    if (look.count > TOLD_MAX) {
+    if (watch->told > TOLD_MAX) {
         log_warn("%zu more certificates come to their end: `tidegate status --certificates` lists "
                  "all",
-                 look.count - TOLD_MAX);
+                 watch->told - TOLD_MAX);
     }
 }

@@ -5,9 +5,11 @@
 #ifndef TIDEGATE_GATEWAY_EXPIRY_WATCH_H
 #define TIDEGATE_GATEWAY_EXPIRY_WATCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct snapshot;
+#include "gateway/owned_certificate.h"
 
 /* How often they are looked at. */
 #define EXPIRY_WATCH_MS 10000
@@ -19,11 +21,18 @@ struct snapshot;
 int expiry_watch_mark(int64_t not_after, int64_t before, int64_t now);
 
 struct expiry_watch {
-    int64_t seen_until; /* the last look, seconds since 1970; 0: none yet */
+    int64_t seen_until;  /* this look, seconds since 1970; 0: none yet */
+    int64_t seen_before; /* the look before it */
+    size_t told;         /* in this look */
 };
 
-/* Warns in the log of what has passed a mark since the last look; the first one only takes the
- * time, since the start warns by itself. */
-void expiry_watch_look(struct expiry_watch *watch, const struct snapshot *snapshot, int64_t now);
+/* Begins a look; false: there is nothing to look for. The first one only takes the time, since the
+ * start warns by itself; a clock that was put back tells nothing twice. */
+bool expiry_watch_begin(struct expiry_watch *watch, int64_t now);
+/* For each certificate: warns in the log if it has passed a mark since the last look.
+ * arg: the struct expiry_watch. */
+void expiry_watch_see(void *arg, const struct owned_certificate *certificate);
+/* Ends the look: says how many more there were than were told of. */
+void expiry_watch_end(struct expiry_watch *watch);
 
 #endif

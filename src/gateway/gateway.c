@@ -133,7 +133,10 @@ static void watch_expiry(struct gateway *gateway)
     uint64_t now = clock_ms();
 
     if (!gateway->is_stopping && now >= gateway->expiry_at_ms) {
-        expiry_watch_look(&gateway->expiry, gateway->snapshot, clock_wall_s());
+        if (expiry_watch_begin(&gateway->expiry, clock_wall_s())) {
+            snapshot_each_certificate(gateway->snapshot, expiry_watch_see, &gateway->expiry);
+            expiry_watch_end(&gateway->expiry);
+        }
         gateway->expiry_at_ms = now + EXPIRY_WATCH_MS;
     }
 }

@@ -11,6 +11,7 @@
 #include "gateway/files_root.h"
 #include "config/settings.h"
 #include "files/files_root.h"
+#include "gateway/owned_certificate.h"
 #include "gateway/trust.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
@@ -88,15 +89,7 @@ bool snapshot_names_file(const struct snapshot *snapshot, const char *path);
 /* Calls `each` for every certificate of ours: of sites, of their folders, and those shown to
  * servers; and for what is read from files to verify others by: authorities, revocation lists. From
  * any thread; the texts are valid during the call alone. `each` must be short. */
-struct snapshot_certificate {
-    const char *owner; /* "site shop", "backend api" */
-    const char *file;
-    const char *names;
-    int64_t not_before; /* seconds since 1970 */
-    int64_t not_after;
-    enum tls_listed_kind kind;
-};
-typedef void snapshot_certificate_fn(void *arg, const struct snapshot_certificate *certificate);
+typedef void snapshot_certificate_fn(void *arg, const struct owned_certificate *certificate);
 void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certificate_fn *each,
                                void *arg);
 struct snapshot *snapshot_hold(struct snapshot *snapshot);

@@ -60,8 +60,8 @@ struct listing {
 static void list_one(void *arg, const struct tls_listed_certificate *found)
 {
     const struct listing *listing = arg;
-    struct snapshot_certificate certificate = {listing->owner,    found->path,      found->names,
-                                               found->not_before, found->not_after, found->kind};
+    struct owned_certificate certificate = {listing->owner,    found->path,      found->names,
+                                            found->not_before, found->not_after, found->kind};
     char path[PATH_MAX];
 
     if (listing->folder != NULL) {
