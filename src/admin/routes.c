@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "gateway/failures.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
+#include "observe/failures.h"
 
 /* The newest failures in an answer; the counts are of all. */
 enum { LAST_SHOWN = 100 };

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "certs/key_modes.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/config.h"
 #include "config/places.h"
-#include "gateway/key_modes.h"
 #include "gateway/snapshot.h"
 #include "process/privileges.h"
 

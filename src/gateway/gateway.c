@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "gateway/expiry_watch.h"
-#include "gateway/log_writer.h"
-#include "gateway/ocsp_fetcher.h"
-#include "gateway/refresh_pause.h"
+#include "certs/expiry_watch.h"
+#include "certs/ocsp_fetcher.h"
+#include "certs/refresh_pause.h"
 #include "gateway/resolver.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
+#include "observe/log_writer.h"
 
 #define WORKERS_MAX 256
 

@@ -5,7 +5,7 @@
 
 #include "client/dial.h"
 #include "gateway/access.h"
-#include "gateway/failures.h"
+#include "observe/failures.h"
 #include "gateway/reason.h"
 #include "gateway/starttls.h"
 #include "gateway/tunnel.h"

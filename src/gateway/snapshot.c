@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "config/places.h"
-#include "gateway/backend_tls.h"
-#include "gateway/log_writer.h"
-#include "gateway/site_tls.h"
+#include "certs/backend_tls.h"
+#include "observe/log_writer.h"
+#include "certs/site_tls.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
 #include "tls/key_log.h"

@@ -6,16 +6,14 @@
 #ifndef TIDEGATE_GATEWAY_SNAPSHOT_H
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
+#include "certs/owned_certificate.h"
+#include "certs/trust.h"
 #include "config/config.h"
 #include "config/serving.h"
-#include "gateway/files_root.h"
-#include "config/settings.h"
 #include "files/files_root.h"
-#include "gateway/owned_certificate.h"
-#include "gateway/trust.h"
+#include "settings/settings.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
-#include "settings/settings.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 
@@ -77,7 +75,7 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
 /* For settings that have errors: reports what is wrong with the files that the sites name all the
  * same, so that all that is to be mended is told at once. */
 void snapshot_check_files(const struct settings *settings, struct config_report *report);
-/* Looks for certificate files that have changed (gateway/site_tls.h, gateway/backend_tls.h). On the
+/* Looks for certificate files that have changed (certs/site_tls.h, certs/backend_tls.h). On the
  * control thread. True: some had, and were read. */
 bool snapshot_refresh_certificates(struct snapshot *snapshot);
 /* Calls `each` for every file that is looked at for changes later, with whose it is ("site shop");

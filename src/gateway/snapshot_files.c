@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/backend_tls.h"
-#include "gateway/site_tls.h"
+#include "certs/backend_tls.h"
+#include "certs/site_tls.h"
 #include "gateway/snapshot.h"
 #include "tls/crl.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "gateway/failures.h"
+#include "observe/failures.h"
 #include "gateway/reason.h"
 #include "tls/failure_words.h"
 #include "tls/postgres.h"

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "gateway/exchange.h"
-#include "gateway/failures.h"
 #include "gateway/front.h"
 #include "gateway/head_limits.h"
-#include "gateway/log_writer.h"
 #include "gateway/session.h"
+#include "observe/failures.h"
+#include "observe/log_writer.h"
 
 /* Connections taken in one wake-up: the other workers get a chance at the rest. */
 #define ACCEPTS_PER_WAKE 8

@@ -9,10 +9,10 @@
 #include "base/strbuf.h"
 #include "client/client.h"
 #include "core/core.h"
-#include "gateway/access_record.h"
 #include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
+#include "observe/access_record.h"
 
 struct worker;
 

@@ -1,5 +1,5 @@
 /* The certificates whose OCSP responses are fetched: which one is due, what came, and what is sent
- * to clients meanwhile. It does no I/O: gateway/ocsp_fetcher asks what to fetch and brings back
+ * to clients meanwhile. It does no I/O: certs/ocsp_fetcher asks what to fetch and brings back
  * what it got. Several objects of one certificate (two sites, or a context before and after its
  * files changed) are one subject, so that a response that is here stays in use without a gap.
  *

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "gateway/access_record.h"
+#include "observe/access_record.h"
 
 /* 2026-02-03T04:05:06.789012Z */
 #define TIME_US INT64_C(1770091506789012)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/refresh_pause.h"
+#include "certs/refresh_pause.h"
 #include "tls/cert_rank.h"
 
 static void what_the_client_takes_goes_first(void **state)

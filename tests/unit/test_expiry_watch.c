@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/expiry_watch.h"
+#include "certs/expiry_watch.h"
 
 enum { DAY = 86400, END = 100 * DAY };
 
@@ -47,10 +47,10 @@ static void the_first_look_and_a_clock_that_goes_back_tell_nothing(void **state)
 
 static void what_passed_a_mark_is_told_of(void **state)
 {
-    const struct owned_certificate ends = {"site shop", "a.pem", "a.test", 0, END,
-                                           TLS_LISTED_CERTIFICATE};
-    const struct owned_certificate lives = {"site shop", "b.pem", "b.test", 0, END + 60 * DAY,
-                                            TLS_LISTED_CERTIFICATE};
+    const struct owned_certificate ends = {"site shop", "a.pem", "a.test",
+                                           0,           END,     TLS_LISTED_CERTIFICATE};
+    const struct owned_certificate lives = {"site shop", "b.pem",        "b.test",
+                                            0,           END + 60 * DAY, TLS_LISTED_CERTIFICATE};
     struct expiry_watch watch = {0};
     (void)state;
 

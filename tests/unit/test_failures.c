@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "gateway/failures.h"
+#include "observe/failures.h"
 #include "tls/failure_words.h"
 
 static void note(const char *side, const char *reason, const char *name)

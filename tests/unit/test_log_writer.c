@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "gateway/log_writer.h"
+#include "observe/log_writer.h"
 
 #define LIMIT_MS 20000
 

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "gateway/ocsp_fetcher.h"
+#include "certs/ocsp_fetcher.h"
+#include "settings/settings.h"
 #include "io/sock.h"
 #include "ocsp_test.h"
-#include "settings/settings.h"
 #include "tls/certificate.h"
 #include "tls/ocsp_registry.h"
 

@@ -3,8 +3,8 @@
  * so behind a mutex: failures are rare, and when they are not, all but their count is left out.
  *
  * Everything is copied and cut to size; memory is static and bounded. */
-#ifndef TIDEGATE_GATEWAY_FAILURES_H
-#define TIDEGATE_GATEWAY_FAILURES_H
+#ifndef TIDEGATE_OBSERVE_FAILURES_H
+#define TIDEGATE_OBSERVE_FAILURES_H
 
 #include <stddef.h>
 #include <stdint.h>

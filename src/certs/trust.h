@@ -1,8 +1,8 @@
 /* What verification and resumption need beyond a snapshot's TLS contexts, and what outlives those
  * that are built anew: revocation lists, one per file however many sites and backends name it, that
  * are looked at again while the gateway runs; and the ticket keys of each site. */
-#ifndef TIDEGATE_GATEWAY_TRUST_H
-#define TIDEGATE_GATEWAY_TRUST_H
+#ifndef TIDEGATE_CERTS_TRUST_H
+#define TIDEGATE_CERTS_TRUST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * until there is something to fetch.
  *
  * Started once in the gateway's process, after the fork; stopped when its workers have ended. */
-#ifndef TIDEGATE_GATEWAY_OCSP_FETCHER_H
-#define TIDEGATE_GATEWAY_OCSP_FETCHER_H
+#ifndef TIDEGATE_CERTS_OCSP_FETCHER_H
+#define TIDEGATE_CERTS_OCSP_FETCHER_H
 
 #include <stdint.h>
 

@@ -2,14 +2,14 @@
  * and when one has ended; of authorities that others are verified by, too. Revocation lists live
  * for days, and are told of one day before, and when the next one is overdue. On the control
  * thread. */
-#ifndef TIDEGATE_GATEWAY_EXPIRY_WATCH_H
-#define TIDEGATE_GATEWAY_EXPIRY_WATCH_H
+#ifndef TIDEGATE_CERTS_EXPIRY_WATCH_H
+#define TIDEGATE_CERTS_EXPIRY_WATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gateway/owned_certificate.h"
+#include "certs/owned_certificate.h"
 
 /* How often they are looked at. */
 #define EXPIRY_WATCH_MS 10000

@@ -1,4 +1,4 @@
-#include "gateway/log_writer.h"
+#include "observe/log_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>

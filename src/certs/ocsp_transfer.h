@@ -1,8 +1,8 @@
 /* One request to an OCSP responder and its response (RFC 6960 appendix A), over HTTP/1.1, blocking,
  * with a bound for everything: the time as a whole, the response's head and its body. Redirects are
  * not followed. */
-#ifndef TIDEGATE_GATEWAY_OCSP_TRANSFER_H
-#define TIDEGATE_GATEWAY_OCSP_TRANSFER_H
+#ifndef TIDEGATE_CERTS_OCSP_TRANSFER_H
+#define TIDEGATE_CERTS_OCSP_TRANSFER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "gateway/trust.h"
+#include "certs/trust.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "gateway/site_tls.h"
+#include "certs/site_tls.h"
 
 #include <grp.h>
 #include <openssl/ssl.h>
@@ -9,8 +9,8 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "config/places.h"
-#include "gateway/expiry_watch.h"
-#include "gateway/tls_report.h"
+#include "certs/expiry_watch.h"
+#include "certs/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"

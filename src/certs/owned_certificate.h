@@ -1,6 +1,6 @@
 /* A certificate, an authority or a revocation list that the gateway has read, and whose it is. */
-#ifndef TIDEGATE_GATEWAY_OWNED_CERTIFICATE_H
-#define TIDEGATE_GATEWAY_OWNED_CERTIFICATE_H
+#ifndef TIDEGATE_CERTS_OWNED_CERTIFICATE_H
+#define TIDEGATE_CERTS_OWNED_CERTIFICATE_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* What is found wrong with certificates (tls/cert_check.h), into a report of the configuration. */
-#ifndef TIDEGATE_GATEWAY_TLS_REPORT_H
-#define TIDEGATE_GATEWAY_TLS_REPORT_H
+#ifndef TIDEGATE_CERTS_TLS_REPORT_H
+#define TIDEGATE_CERTS_TLS_REPORT_H
 
 #include "config/report.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/networks.h"
+#include "certs/networks.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
-#include "gateway/backend_tls.h"
+#include "certs/backend_tls.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "gateway/expiry_watch.h"
-#include "gateway/tls_report.h"
+#include "certs/expiry_watch.h"
+#include "certs/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"

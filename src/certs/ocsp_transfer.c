@@ -1,4 +1,4 @@
-#include "gateway/ocsp_transfer.h"
+#include "certs/ocsp_transfer.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -3,8 +3,8 @@
  * The JSON names are a contract with those who read the logs (see access_record_json). Formatting
  * does no I/O, no printf and no allocation but the buffer's own growth. Not thread-safe: each
  * worker has its own buffer and clock. */
-#ifndef TIDEGATE_GATEWAY_ACCESS_RECORD_H
-#define TIDEGATE_GATEWAY_ACCESS_RECORD_H
+#ifndef TIDEGATE_OBSERVE_ACCESS_RECORD_H
+#define TIDEGATE_OBSERVE_ACCESS_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>

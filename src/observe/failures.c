@@ -1,4 +1,4 @@
-#include "gateway/failures.h"
+#include "observe/failures.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -4,14 +4,15 @@
  *
  * Built by whoever may read the key (the supervisor, as root); backend_tls_refresh runs on the
  * gateway's control thread, as the gateway's user. */
-#ifndef TIDEGATE_GATEWAY_BACKEND_TLS_H
-#define TIDEGATE_GATEWAY_BACKEND_TLS_H
+#ifndef TIDEGATE_CERTS_BACKEND_TLS_H
+#define TIDEGATE_CERTS_BACKEND_TLS_H
 
 #include <stdint.h>
 
 #include "config/report.h"
-#include "gateway/trust.h"
+#include "certs/trust.h"
 #include "settings/settings.h"
+#include "config/config.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/expiry_watch.h"
+#include "certs/expiry_watch.h"
 
 #include <time.h>
 

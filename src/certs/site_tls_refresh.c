@@ -1,7 +1,7 @@
-/* The later part of gateway/site_tls.h: what has changed is taken into use, each input for itself.
+/* The later part of certs/site_tls.h: what has changed is taken into use, each input for itself.
  * A certificate that cannot be used keeps no new authority of clients from being asked, and the
  * other way round. */
-#include "gateway/site_tls.h"
+#include "certs/site_tls.h"
 
 #include "base/clock.h"
 #include "base/log.h"

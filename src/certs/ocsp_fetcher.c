@@ -1,4 +1,4 @@
-#include "gateway/ocsp_fetcher.h"
+#include "certs/ocsp_fetcher.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "gateway/networks.h"
-#include "gateway/ocsp_transfer.h"
+#include "certs/networks.h"
+#include "certs/ocsp_transfer.h"
 #include "tls/ocsp_registry.h"
 
 /* The clock that responses count by may be set; it is looked at anew after so long at the latest.

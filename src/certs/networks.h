@@ -1,6 +1,6 @@
 /* Whether an address lies in networks of the configuration. */
-#ifndef TIDEGATE_GATEWAY_NETWORKS_H
-#define TIDEGATE_GATEWAY_NETWORKS_H
+#ifndef TIDEGATE_CERTS_NETWORKS_H
+#define TIDEGATE_CERTS_NETWORKS_H
 
 #include <stdbool.h>
 

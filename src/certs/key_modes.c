@@ -1,4 +1,4 @@
-#include "gateway/key_modes.h"
+#include "certs/key_modes.h"
 
 #include <limits.h>
 #include <stdio.h>

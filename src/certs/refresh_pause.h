@@ -1,8 +1,8 @@
 /* When certificate files are looked at again: after the interval that the configuration names; with
  * very many files less often, so that looking takes no more than a hundredth of a processor, but
  * never later than half a minute, or the interval if that is longer. Pure. */
-#ifndef TIDEGATE_GATEWAY_REFRESH_PAUSE_H
-#define TIDEGATE_GATEWAY_REFRESH_PAUSE_H
+#ifndef TIDEGATE_CERTS_REFRESH_PAUSE_H
+#define TIDEGATE_CERTS_REFRESH_PAUSE_H
 
 #include <stdint.h>
 

@@ -4,12 +4,13 @@
  *
  * Built by whoever may read the keys (the supervisor, as root); site_tls_refresh runs on the
  * gateway's control thread, as the gateway's user. */
-#ifndef TIDEGATE_GATEWAY_SITE_TLS_H
-#define TIDEGATE_GATEWAY_SITE_TLS_H
+#ifndef TIDEGATE_CERTS_SITE_TLS_H
+#define TIDEGATE_CERTS_SITE_TLS_H
 
 #include "config/report.h"
-#include "gateway/trust.h"
+#include "certs/trust.h"
 #include "settings/settings.h"
+#include "config/config.h"
 #include "tls/cert_store.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
@@ -57,7 +58,7 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
                     struct ocsp_registry *ocsp, struct arena *arena,
                     struct config_report *report) MUST_CHECK;
 /* The parts of building that a change needs again: they report what is wrong. False: the
- * certificate cannot be used. For gateway/site_tls_refresh.c. */
+ * certificate cannot be used. For certs/site_tls_refresh.c. */
 bool site_tls_check_certificate(struct site_tls *tls, size_t i,
                                 struct config_report *report) MUST_CHECK;
 /* Reads a folder's certificates and keys, all of them, as handshakes would, and reports what is

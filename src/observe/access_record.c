@@ -1,4 +1,4 @@
-#include "gateway/access_record.h"
+#include "observe/access_record.h"
 
 #include <string.h>
 

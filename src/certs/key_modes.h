@@ -1,6 +1,6 @@
 /* Private keys that everybody on the machine can read: a warning of `tidegate check`. */
-#ifndef TIDEGATE_GATEWAY_KEY_MODES_H
-#define TIDEGATE_GATEWAY_KEY_MODES_H
+#ifndef TIDEGATE_CERTS_KEY_MODES_H
+#define TIDEGATE_CERTS_KEY_MODES_H
 
 #include "config/report.h"
 

@@ -4,8 +4,8 @@
  * in the process that logs. What waits to be written is bounded: beyond LOG_WRITER_QUEUE_MAX bytes
  * new blocks are dropped, counted and told about once a second. So are write errors (disk full, a
  * reader gone): they stop nothing. */
-#ifndef TIDEGATE_GATEWAY_LOG_WRITER_H
-#define TIDEGATE_GATEWAY_LOG_WRITER_H
+#ifndef TIDEGATE_OBSERVE_LOG_WRITER_H
+#define TIDEGATE_OBSERVE_LOG_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>
