@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "files/static_files.h"
 #include "gateway/echo.h"
 #include "gateway/exchange.h"
 #include "http/grpc.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "certs/networks.h"
 #include "client/dial.h"
 #include "edge/idle.h"
 #include "gateway/access.h"

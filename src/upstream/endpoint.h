@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "io/sock.h"
+#include "settings/choices.h"
 
 /* Addresses used of one name: more are ignored. */
 #define ENDPOINT_ADDRESSES_MAX 8
@@ -20,9 +21,6 @@
 #define ENDPOINT_DOWN_US (5 * UINT64_C(1000000))
 
 struct session_slot;
-
-/* AUTO: as the server chooses by ALPN. */
-enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
 
 /* What makes it this one. Texts are equal where what they say is; NULL is a text of its own. */
 struct endpoint_key {

@@ -39,7 +39,7 @@ static struct world {
     struct core core;
     struct client client;
     struct server server;
-    struct backend backend;
+    struct backend *backend;
     struct timer patience;
     struct asker askers[ASKERS];
     unsigned left;
@@ -65,7 +65,7 @@ static void ask(struct asker *asker)
                                            .framing = HTTP_FRAMING_NONE};
     asker->call.request = &asker->request;
     asker->call.response = &asker->response;
-    asker->call.backend = &world.backend;
+    asker->call.backend = world.backend;
     asker->call.path = SPAN_OF("/");
     asker->call.is_whole = true;
     call_start(&asker->call);
@@ -278,18 +278,22 @@ static void init_backend(enum backend_protocol protocol)
     struct sock_address address;
 
     assert_true(sock_local_address(world.listener, &address));
-    world.server = (struct server){.text = "server", .weight = 1};
-    server_publish(&world.server, &address, 1);
-    world.backend = (struct backend){.name = "backend",
-                                     .servers = &world.server,
-                                     .server_count = 1,
-                                     .policy = &balance_round_robin,
-                                     .protocol = protocol,
-                                     .connect_timeout_ms = TEST_MS,
-                                     .response_timeout_ms = TEST_MS,
-                                     .idle_timeout_ms = TEST_MS,
-                                     .ping_timeout_ms = TEST_MS,
-                                     .idle_connections = 4};
+    struct server server = {
+        .text = "server",
+        .weight = 1,
+        .endpoint = endpoint_take(&(struct endpoint_key){
+            .host = "127.0.0.1", .port = peer_from(&address).port, .protocol = protocol}),
+    };
+    world.backend = backend_create(&(struct backend){.name = "backend",
+                                                     .servers = &server,
+                                                     .server_count = 1,
+                                                     .balance = &balance_round_robin,
+                                                     .protocol = protocol,
+                                                     .connect_timeout_ms = TEST_MS,
+                                                     .response_timeout_ms = TEST_MS,
+                                                     .idle_timeout_ms = TEST_MS,
+                                                     .ping_timeout_ms = TEST_MS,
+                                                     .idle_connections = 4});
 }
 
 static void begin(enum backend_protocol protocol, void (*script)(void), unsigned calls)
@@ -338,8 +342,8 @@ static void run(void)
 
 static void end(void)
 {
-    client_free(&world.client, 1);
-    server_free_addresses(&world.server);
+    client_free(&world.client, &world.backend, 1);
+    backend_release(world.backend);
     for (size_t i = 0; i < ASKERS; i++) {
         strbuf_free(&world.askers[i].body);
         arena_destroy(&world.askers[i].arena);
