@@ -30,7 +30,7 @@ REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the limit",
        "raise limits.body, or body_limit of the route, if clients may send so much")
-REASON(REQUEST, "server", "response_too_large", "the server's response is over the limit",
+REASON(REQUEST, "backend", "response_too_large", "the server's response is over the limit",
        "see why the server sends so much, or raise response_limit of the route")
 REASON(REQUEST, "gateway", "too_early",
        "a request that changes something came as early data, and might be a recording",

@@ -36,13 +36,38 @@ static enum phase_verdict run(struct phases *phases)
     return PHASE_NEXT;
 }
 
+/* Nobody is waited for any more: a ticket that is out finds nothing. */
+static void end_wait(struct phases *phases)
+{
+    timer_destroy(phases->core->loop, &phases->timer);
+    if (phases->ticket != NULL) {
+        phases->ticket->phases = NULL;
+        phases->ticket = NULL;
+    }
+}
+
+/* Ends a wait: the next phases run, the owner is told. */
+static void resume(struct phases *phases, enum phase_verdict verdict)
+{
+    CHECK(verdict != PHASE_WAIT);
+    if (verdict == PHASE_ANSWERED) {
+        return; /* phases_refuse has seen to all, and `phases` may be gone */
+    }
+    CHECK(phases->state == PHASES_WAITING);
+    end_wait(phases);
+    phases->state = PHASES_RUNNING;
+    phases->at++;
+    if (run(phases) == PHASE_NEXT) {
+        phases->owner->go_on(phases);
+    }
+}
+
 static void on_timer(struct timer *timer)
 {
     struct phases *phases = CONTAINER_OF(timer, struct phases, timer);
     const struct phase *phase = present(phases);
 
-    phases_resume(phases,
-                  phase->type->on_time != NULL ? phase->type->on_time(phase, phases) : PHASE_NEXT);
+    resume(phases, phase->type->on_time != NULL ? phase->type->on_time(phase, phases) : PHASE_NEXT);
 }
 
 enum phase_verdict phases_start(struct phases *phases, const struct phase_list *list,
@@ -58,16 +83,6 @@ enum phase_verdict phases_start(struct phases *phases, const struct phase_list *
                               .list = list};
     timer_init(&phases->timer, on_timer);
     return run(phases);
-}
-
-/* Nobody is waited for any more: a ticket that is out finds nothing. */
-static void end_wait(struct phases *phases)
-{
-    timer_destroy(phases->core->loop, &phases->timer);
-    if (phases->ticket != NULL) {
-        phases->ticket->phases = NULL;
-        phases->ticket = NULL;
-    }
 }
 
 void phases_cancel(struct phases *phases)
@@ -97,21 +112,6 @@ enum phase_verdict phases_wait(struct phases *phases, uint64_t ms)
     return PHASE_WAIT;
 }
 
-void phases_resume(struct phases *phases, enum phase_verdict verdict)
-{
-    CHECK(verdict != PHASE_WAIT);
-    if (verdict == PHASE_ANSWERED) {
-        return; /* phases_refuse has seen to all, and `phases` may be gone */
-    }
-    CHECK(phases->state == PHASES_WAITING);
-    end_wait(phases);
-    phases->state = PHASES_RUNNING;
-    phases->at++;
-    if (run(phases) == PHASE_NEXT) {
-        phases->owner->go_on(phases);
-    }
-}
-
 /* ---- tickets ---- */
 
 static void on_return(struct loop_message *message)
@@ -122,7 +122,7 @@ static void on_return(struct loop_message *message)
 
     if (phases != NULL) {
         phases->ticket = NULL;
-        phases_resume(phases, ticket->act != NULL ? ticket->act(phases, ticket->arg) : PHASE_NEXT);
+        resume(phases, ticket->act != NULL ? ticket->act(phases, ticket->arg) : PHASE_NEXT);
     }
     if (ticket->done != NULL) {
         ticket->done(ticket->arg);

@@ -2,7 +2,7 @@
  *
  *   match --> phase 1 --NEXT--> phase 2 --NEXT--> ... --> answered here, or forwarded
  *                |  `--ANSWERED--> (it has refused the request itself)
- *                `--WAIT--> ... later, phases_resume or a ticket: NEXT or ANSWERED
+ *                `--WAIT--> ... later, by time or by a ticket: NEXT or ANSWERED
  *
  * A phase and its settings are immutable and shared by all workers; what one request's way through
  * them needs is a struct phases, made for requests of routes that have any, from the request's
@@ -86,9 +86,6 @@ enum phase_verdict phases_refuse(struct phases *phases, unsigned status, const c
                                  const char *detail, const char *mend);
 /* For return: waits so long, then on_time. */
 enum phase_verdict phases_wait(struct phases *phases, uint64_t ms);
-/* Ends a wait, from the loop: the next phases run, the owner is told. Not from inside `run`. */
-void phases_resume(struct phases *phases, enum phase_verdict verdict);
-
 /* Of a phase that is about to wait for another thread; one at a time. The worker does not end
  * before each of its tickets has come back, so whoever has one gives it back in bounded time. */
 struct phase_ticket *phases_take_ticket(struct phases *phases) MUST_CHECK;

@@ -125,7 +125,7 @@ def test_longer_response_that_says_so_is_502(world, ask):
     answer = ask(world.gateway, "/limited/over")
     assert answer.status == 502 and b"502" in answer.body
     line = world.gateway.wait_log(target="/limited/over", reason="response_too_large")
-    assert line["refused_by"] == "server" and line["status"] == 502
+    assert line["refused_by"] == "backend" and line["status"] == 502
 
 
 @pytest.mark.parametrize("path", ["over-unsaid", "long-unsaid"])

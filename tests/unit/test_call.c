@@ -90,7 +90,7 @@ static void on_head(struct call *call)
     asker->has_head = true;
     asker->status = asker->response.status;
     if (asker->refuses) {
-        asker->is_in_event = world.backend.protocol != BACKEND_H1;
+        asker->is_in_event = world.backend->protocol != BACKEND_H1;
         call_reject(call, &unwanted);
         asker->is_in_event = false;
     }
@@ -104,7 +104,7 @@ static void on_body(struct call *call, struct span bytes)
 static void on_end(struct call *call, struct http_fields *trailers)
 {
     assert_null(trailers);
-    call_release(call, true);
+    call_release(call, LEASE_OK);
     on_over(asker_of(call));
 }
 

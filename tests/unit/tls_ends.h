@@ -45,7 +45,8 @@ static inline struct tls_context *make_server(enum tls_policy policy, enum clien
                                          .certificate_count = 2,
                                          .policy = policy,
                                          .clients = clients,
-                                         .client_ca = files[F_CA]};
+                                         .client_ca = files[F_CA],
+                                         .protocols = TLS_H1_ONLY};
     struct error error;
     struct tls_context *context = tls_server_context_create(&options, &error);
 
@@ -58,7 +59,8 @@ static inline struct tls_context *make_server(enum tls_policy policy, enum clien
 static inline struct tls_context *make_client(const char *trusted, bool has_certificate,
                                               bool skip_verify)
 {
-    struct tls_client_options options = {.ca = trusted, .skip_verify = skip_verify};
+    struct tls_client_options options = {
+        .ca = trusted, .skip_verify = skip_verify, .protocols = TLS_H1_ONLY};
     struct error error;
     struct tls_context *context;
 
