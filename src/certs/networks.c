@@ -26,3 +26,8 @@ bool networks_have(const struct network_list *list, const struct peer *peer)
     }
     return false;
 }
+
+bool networks_trust(const struct settings *settings, const struct peer *peer)
+{
+    return networks_have(&settings->trusted_proxies, peer);
+}

@@ -9,5 +9,7 @@
 
 /* Unix sockets are in the network `unix` alone. */
 bool networks_have(const struct network_list *list, const struct peer *peer);
+/* Whether it is one of trusted_proxies. */
+bool networks_trust(const struct settings *settings, const struct peer *peer);
 
 #endif

@@ -107,8 +107,8 @@ static bool may_park(struct back_h1 *back)
     }
     facts.we_close =
         conn_pending(back->conn) != 0 || conn_write_failed(back->conn) || back->conn->has_hangup ||
-        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF || back->client->is_draining ||
-        !dial_is_current(back->upstream->backend, back->conn);
+        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF ||
+        back->client->core->is_draining || !dial_is_current(back->upstream->backend, back->conn);
     facts.has_unread = back->has_leftover || back->saved_len != 0 ||
                        (!facts.we_close && conn_has_unread(back->conn));
     return reuse_after(&facts) == REUSE_GOES_ON;

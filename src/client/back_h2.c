@@ -118,7 +118,7 @@ static void rest(struct back_h2_conn *c)
     if (c->stream_count != 0 || c->state != BACK_H2_OPEN) {
         return;
     }
-    if (c->is_going_away || c->client->is_draining) {
+    if (c->is_going_away || c->client->core->is_draining) {
         say_goodbye(c);
         return;
     }

@@ -38,7 +38,6 @@ struct client {
     struct upstreams upstreams;
     struct list h1_backs; /* struct back_h1, parked ones too */
     struct list h2_backs; /* struct back_h2_conn */
-    bool is_draining;     /* nothing is kept for later */
     void (*on_server_failure)(const struct server_failure *failure);
 };
 

@@ -25,10 +25,22 @@ struct core_sums {
     uint64_t h2_request_windows; /* what clients' streams may */
 };
 
+struct exchange;
+struct link;
+
+/* What the thread has in hand: a store or two on each way in, for the message of a process that
+ * dies (gateway/in_hand.h). */
+struct in_hand {
+    const struct link *link;
+    const struct exchange *exchange;
+};
+
 struct core {
     struct loop *loop;
     unsigned index;       /* of the worker */
     uint64_t session_ids; /* the last one that was given */
+    struct in_hand in_hand;
+    bool is_draining; /* nothing new is begun, nothing is kept for later */
     struct core_sums sums;
     unsigned char random[256]; /* for request ids; used up from the end */
     size_t random_left;

@@ -13,20 +13,21 @@ struct texts {
     char subject[256];
 };
 
-static void fill_session(struct access_record *record, struct session *session, struct texts *texts)
+static void fill_link(struct access_record *record, const struct link *link, struct texts *texts)
 {
-    record->client = span_make(texts->client, peer_text(&session->peer, texts->client));
-    record->listener = span_from_cstr(session->socket->text);
-    record->sni = span_from_cstr(session_asked_name(session));
-    if (session->site != NULL) {
-        record->site = session->site->name;
+    const struct conn *tls = link_tls(link);
+
+    record->client = span_make(texts->client, peer_text(&link->peer, texts->client));
+    record->listener = span_from_cstr(link->listener_text);
+    record->sni = span_from_cstr(link_asked_name(link));
+    if (link->site != NULL) {
+        record->site = link->site->name;
     }
-    if (session->is_tls && !conn_is_plain(&session->conn) &&
-        tls_conn_is_established(&session->conn)) {
-        size_t len = tls_conn_peer_subject(&session->conn, texts->subject, sizeof(texts->subject));
-        record->tls = span_from_cstr(tls_conn_version(&session->conn));
-        record->cipher = span_from_cstr(tls_conn_cipher(&session->conn));
-        record->client_verdict = span_from_cstr(tls_conn_peer_verdict(&session->conn));
+    if (tls != NULL && tls_conn_is_established(tls)) {
+        size_t len = tls_conn_peer_subject(tls, texts->subject, sizeof(texts->subject));
+        record->tls = span_from_cstr(tls_conn_version(tls));
+        record->cipher = span_from_cstr(tls_conn_cipher(tls));
+        record->client_verdict = span_from_cstr(tls_conn_peer_verdict(tls));
         if (record->client_verdict.len == 0) {
             record->client_subject = span_make(texts->subject, len);
         } else {
@@ -92,10 +93,10 @@ static void write_record(struct worker *worker, const struct access_record *reco
     worker_log_done(worker);
 }
 
-static bool begin(struct session *session, struct access_record *record, enum access_kind kind,
+static bool begin(const struct link *link, struct access_record *record, enum access_kind kind,
                   uint64_t began_us, struct texts *texts)
 {
-    struct worker *worker = session->worker;
+    struct worker *worker = worker_of(link->core);
 
     if (worker_log(worker) == NULL) {
         return false;
@@ -104,7 +105,7 @@ static bool begin(struct session *session, struct access_record *record, enum ac
     int64_t age_us = (int64_t)(clock_us() - began_us);
     record->time_us = clock_wall_us() - age_us;
     record->times.total_us = age_us;
-    fill_session(record, session, texts);
+    fill_link(record, link, texts);
     return true;
 }
 
@@ -113,11 +114,11 @@ void access_log_end(struct session *session, const struct trouble *trouble)
     struct access_record record;
     struct texts texts;
 
-    session->is_logged = true;
-    if (!begin(session, &record, ACCESS_CONNECTION, session->accepted_us, &texts)) {
+    session->link.is_logged = true;
+    if (!begin(&session->link, &record, ACCESS_CONNECTION, session->link.accepted_us, &texts)) {
         return;
     }
-    if (session->is_tls) {
+    if (session->link.is_tls) {
         record.mode = ACCESS_TERMINATE;
     }
     record.bytes_in = session->conn.bytes_in;
@@ -128,7 +129,7 @@ void access_log_end(struct session *session, const struct trouble *trouble)
 
 void access_log_trouble(struct session *session, const struct trouble *trouble)
 {
-    if (!session->is_logged) {
+    if (!session->link.is_logged) {
         access_log_end(session, trouble);
     }
 }
@@ -139,11 +140,11 @@ void access_log_passthrough(struct session *session, const struct passthrough_fa
     struct access_record record;
     struct texts texts;
 
-    if (session->is_logged) {
+    if (session->link.is_logged) {
         return;
     }
-    session->is_logged = true;
-    if (!begin(session, &record, ACCESS_CONNECTION, session->accepted_us, &texts)) {
+    session->link.is_logged = true;
+    if (!begin(&session->link, &record, ACCESS_CONNECTION, session->link.accepted_us, &texts)) {
         return;
     }
     record.mode = ACCESS_PASSTHROUGH;
@@ -187,8 +188,8 @@ static void fill_request(struct access_record *record, const struct exchange *x)
 
 static void fill_times(struct access_record *record, const struct exchange *x)
 {
-    if (x->session->is_tls) {
-        record->times.tls_us = x->session->handshake_us;
+    if (x->link->is_tls) {
+        record->times.tls_us = x->link->handshake_us;
     }
     record->times.head_us = between(x->started_us, x->head_us);
     if (x->call.connect_began_us != 0 && x->call.connected_us != 0) {
@@ -201,14 +202,14 @@ static void fill_times(struct access_record *record, const struct exchange *x)
 
 void access_log_exchange(struct exchange *x)
 {
-    struct session *session = x->session;
+    const struct link *link = x->link;
     struct access_record record;
     struct texts texts;
 
-    if (!begin(session, &record, ACCESS_REQUEST, x->started_us, &texts)) {
+    if (!begin(link, &record, ACCESS_REQUEST, x->started_us, &texts)) {
         return;
     }
-    record.mode = session->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
+    record.mode = link->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
     if (x->site != NULL) {
         record.site = x->site->name;
     }
@@ -222,7 +223,7 @@ void access_log_exchange(struct exchange *x)
         }
     }
     fill_request(&record, x);
-    if (session->is_peer_trusted) {
+    if (link->is_peer_trusted) {
         struct span client = exchange_client_text(x, texts.told);
         if (!span_eq(client, record.client)) {
             record.proxy = record.client;
@@ -236,5 +237,5 @@ void access_log_exchange(struct exchange *x)
     record.is_early = x->is_early;
     fill_trouble(&record, x->trouble.reason != NULL ? &x->trouble : &x->note);
     fill_times(&record, x);
-    write_record(session->worker, &record);
+    write_record(x->worker, &record);
 }

@@ -1,10 +1,10 @@
 #include "gateway/client_identity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/strbuf.h"
 #include "gateway/exchange.h"
-#include "gateway/session.h"
 #include "tls/tls_conn.h"
 #include "tls/tls_peer.h"
 
@@ -20,22 +20,22 @@ struct client_identity {
     struct span forwarded;
 };
 
-static struct client_identity *identity_of(struct session *session)
+static struct client_identity *identity_of(struct link *link)
 {
-    struct client_identity *identity = session->identity;
+    struct client_identity *identity = link->identity;
+    struct conn *tls = link_tls(link);
 
     if (identity != NULL) {
         return identity;
     }
-    if (!session->is_tls || conn_is_plain(&session->conn) ||
-        !tls_conn_has_peer_certificate(&session->conn)) {
+    if (tls == NULL || !tls_conn_has_peer_certificate(tls)) {
         return NULL;
     }
     identity = xcalloc(1, sizeof(*identity));
     arena_init(&identity->arena, 4096);
-    session->identity = identity;
-    identity->verdict = tls_conn_peer_verdict(&session->conn);
-    identity->has_certificate = tls_peer_read(&session->conn, &identity->arena, &identity->peer);
+    link->identity = identity;
+    identity->verdict = tls_conn_peer_verdict(tls);
+    identity->has_certificate = tls_peer_read(tls, &identity->arena, &identity->peer);
     identity->names = (struct client_names){
         .subject = identity->peer.subject,
         .issuer = identity->peer.issuer,
@@ -46,9 +46,9 @@ static struct client_identity *identity_of(struct session *session)
     return identity;
 }
 
-const struct client_names *client_identity_names(struct session *session)
+const struct client_names *client_identity_names(struct link *link)
 {
-    struct client_identity *identity = identity_of(session);
+    struct client_identity *identity = identity_of(link);
 
     if (identity == NULL || !identity->has_certificate) {
         return NULL;
@@ -103,14 +103,16 @@ static struct span forwarded_value(struct client_identity *identity)
     return value;
 }
 
-static void make_fields(struct session *session, struct client_identity *identity)
+static void make_fields(struct link *link, struct client_identity *identity)
 {
+    struct conn *tls = link_tls(link);
+
     identity->has_fields = true;
-    identity->certificate = tls_peer_certificate_field(&session->conn, &identity->arena);
+    identity->certificate = tls_peer_certificate_field(tls, &identity->arena);
     if (identity->verdict != NULL) {
         return;
     }
-    identity->chain = tls_peer_chain_field(&session->conn, &identity->arena);
+    identity->chain = tls_peer_chain_field(tls, &identity->arena);
     identity->forwarded = forwarded_value(identity);
 }
 
@@ -154,7 +156,7 @@ void client_identity_add_fields(struct exchange *x, const struct backend *backen
     if (!backend->client_certificate && !backend->forwarded_client_certificate && !tells_verdict) {
         return;
     }
-    identity = identity_of(x->session);
+    identity = identity_of(x->link);
     if (tells_verdict) {
         add_verdict(x, identity);
     }
@@ -162,7 +164,7 @@ void client_identity_add_fields(struct exchange *x, const struct backend *backen
         return;
     }
     if (!identity->has_fields) {
-        make_fields(x->session, identity);
+        make_fields(x->link, identity);
     }
     if (identity->verdict != NULL) {
         if (backend->client_certificate) {
@@ -176,6 +178,14 @@ void client_identity_add_fields(struct exchange *x, const struct backend *backen
     }
     if (backend->forwarded_client_certificate) {
         add(x, FIELD_X_FORWARDED_CLIENT_CERT, identity->forwarded);
+    }
+}
+
+void client_identity_describe(struct link *link, struct dial_client *who)
+{
+    *who = (struct dial_client){.peer = link->peer, .local = *link_local(link)};
+    if (link->sni != NULL) {
+        (void)snprintf(who->sni, sizeof(who->sni), "%s", link->sni);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Who the client of a session is, by its certificate: for the rules of routes, and for the fields
- * that tell servers. Made when it is first asked for, and kept with the session, which owns it. */
+/* Who the client of a link is, by its certificate: for the rules of routes, and for the fields that
+ * tell servers. Made when it is first asked for, and kept with the link, whose owner frees it. */
 #ifndef TIDEGATE_GATEWAY_CLIENT_IDENTITY_H
 #define TIDEGATE_GATEWAY_CLIENT_IDENTITY_H
 
@@ -7,16 +7,19 @@
 
 struct backend;
 struct client_identity;
+struct dial_client;
 struct exchange;
-struct session;
+struct link;
 
 /* NULL: the client showed no certificate, or came without TLS; route_unverified_client: it showed
- * one that was not verified. Lives as long as the session. */
-const struct client_names *client_identity_names(struct session *session);
+ * one that was not verified. Lives as long as the link. */
+const struct client_names *client_identity_names(struct link *link);
 /* Adds the fields that the backend wants of it: Client-Cert and Client-Cert-Chain (RFC 9440),
  * X-Forwarded-Client-Cert; and in a site that lets certificates through which are not verified,
  * Client-Cert-Verify with the verdict. What says who a client is, is never said of one of those. */
 void client_identity_add_fields(struct exchange *x, const struct backend *backend);
+/* By value, for those who may outlive the link. */
+void client_identity_describe(struct link *link, struct dial_client *who);
 /* NULL is allowed. */
 void client_identity_destroy(struct client_identity *identity);
 

@@ -50,7 +50,7 @@ void exchange_free_pool(struct worker *worker)
 
 void exchange_take_in_hand(const struct exchange *x)
 {
-    x->worker->in_hand = (struct in_hand){x->session, x};
+    x->worker->core.in_hand = (struct in_hand){x->link, x};
 }
 
 static void give_back(struct exchange *x)
@@ -59,14 +59,14 @@ static void give_back(struct exchange *x)
 
     CHECK(!lease_is_held(&x->call.lease));
     /* What the outbox holds by reference may lie in this arena. */
-    conn_memory_flush(conn_memory(&x->session->conn));
+    conn_flush_all(x->worker->core.loop);
     worker->exchange_count--;
-    if (worker->in_hand.exchange == x) {
-        worker->in_hand.exchange = NULL;
+    if (worker->core.in_hand.exchange == x) {
+        worker->core.in_hand.exchange = NULL;
     }
     exchange_count_file(x, false);
     deferred_cancel(&x->again);
-    if (worker->free_exchange_count >= POOL_MAX || worker->is_draining) {
+    if (worker->free_exchange_count >= POOL_MAX || worker->core.is_draining) {
         exchange_destroy(x);
         return;
     }
@@ -77,10 +77,10 @@ static void give_back(struct exchange *x)
     worker->free_exchange_count++;
 }
 
-struct exchange *exchange_create(struct session *session, const struct front_ops *front,
+struct exchange *exchange_create(struct link *link, const struct front_ops *front,
                                  void *front_owner)
 {
-    struct worker *worker = session->worker;
+    struct worker *worker = worker_of(link->core);
     struct exchange *x = take_from_pool(worker);
     struct arena arena = x->arena;
     struct timer timer = x->timer;
@@ -93,15 +93,15 @@ struct exchange *exchange_create(struct session *session, const struct front_ops
     list_init(&x->pool_node);
     deferred_init(&x->again, exchange_again);
     x->worker = worker;
-    x->session = session;
+    x->link = link;
     x->front = front;
     x->front_owner = front_owner;
-    x->site = session->site;
-    call_init(&x->call, &exchange_call_ops, &worker->client, &session->caller, &x->arena);
+    x->site = link->site;
+    call_init(&x->call, &exchange_call_ops, &worker->client, link->caller, &x->arena);
     x->started_us = x->head_us = loop_now_us(worker->core.loop);
     core_request_id(&worker->core, x->id);
     x->request_id = span_make(x->id, REQUEST_ID_LEN);
-    session->is_logged = true; /* from here on its requests are what is logged */
+    link->is_logged = true; /* from here on its requests are what is logged */
     return x;
 }
 
@@ -172,16 +172,16 @@ static const struct client_names *ask_client(void *asker)
 
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
 {
-    struct session *session = x->session;
+    struct link *link = x->link;
 
-    edge_decide(&(struct edge_request){.hosts = session->socket->listener->hosts,
-                                       .connected = session->is_tls ? session->site->edge : NULL,
+    edge_decide(&(struct edge_request){.hosts = link->listener->hosts,
+                                       .connected = link->is_tls ? link->site->edge : NULL,
                                        .is_https = exchange_is_https(x),
                                        .host = x->request.host,
                                        .path = path,
                                        .method = x->request.method_name,
                                        .client = ask_client,
-                                       .asker = session},
+                                       .asker = link},
                 &x->arena, decision);
 }
 
@@ -193,7 +193,7 @@ static bool find_route(struct exchange *x)
     exchange_decide(x, x->request.path, &decision);
     x->path = decision.path;
     if (decision.site != NULL) {
-        x->site = snapshot_site(x->session->snapshot, decision.site);
+        x->site = snapshot_site(x->link->snapshot, decision.site);
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:
@@ -229,7 +229,7 @@ static bool is_too_early(struct exchange *x)
 {
     const struct http_request *request = &x->request;
 
-    x->is_early = session_is_early(x->session);
+    x->is_early = link_is_early(x->link);
     if (!x->is_early || (http_method_is_safe(request->method) && request->upgrade.ptr == NULL)) {
         return false;
     }
@@ -496,7 +496,7 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 static struct idle_settings idle_settings_of(const struct exchange *x)
 {
-    const struct timeouts_settings *timeouts = &x->session->snapshot->settings->timeouts;
+    const struct timeouts_settings *timeouts = &x->link->settings->timeouts;
 
     return (struct idle_settings){.response_ms =
                                       x->backend != NULL ? x->backend->response_timeout_ms : 0,
@@ -530,7 +530,7 @@ static bool may_pause(const struct exchange *x)
 
 static bool is_past_total(const struct exchange *x)
 {
-    uint64_t total_ms = x->session->snapshot->settings->timeouts.body_total_ms;
+    uint64_t total_ms = x->link->settings->timeouts.body_total_ms;
 
     return total_ms != 0 && !may_pause(x) &&
            loop_now_us(x->worker->core.loop) >= x->head_us + total_ms * 1000;
@@ -538,7 +538,7 @@ static bool is_past_total(const struct exchange *x)
 
 bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
 {
-    const struct settings *settings = x->session->snapshot->settings;
+    const struct settings *settings = x->link->settings;
     uint64_t rate = may_pause(x) || was_held ? 0 : settings->limits.body_rate;
 
     return idle_is_fast_enough(moved, settings->timeouts.body_ms, rate) && !is_past_total(x);

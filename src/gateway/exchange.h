@@ -19,11 +19,12 @@
 #include "edge/client_view.h"
 #include "edge/idle.h"
 #include "edge/path.h"
-#include "gateway/session.h"
+#include "gateway/worker.h"
 #include "http/message.h"
+#include "http/own_answer.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
-#include "http/own_answer.h"
+#include "server/link.h"
 
 struct exchange;
 
@@ -77,7 +78,7 @@ enum exchange_state {
 
 struct exchange {
     struct worker *worker;
-    struct session *session;
+    struct link *link;
     const struct front_ops *front;
     void *front_owner;
     struct arena arena;
@@ -110,7 +111,7 @@ struct exchange {
     struct file_answer *file; /* being sent; NULL: none */
     size_t file_part;
     uint64_t file_at;
-    bool has_open_file;      /* counted in session and worker */
+    bool has_open_file;      /* counted in link and core */
     struct span answer;      /* the body of an answer made here, when it waits for the request */
     uint64_t request_bytes;  /* of the body so far */
     uint64_t response_bytes; /* of the body so far, as given to the front */
@@ -130,7 +131,7 @@ struct exchange {
 
 /* From the worker's pool. The front then fills x->request (memory from x->arena) and calls
  * exchange_begin or exchange_refuse. */
-struct exchange *exchange_create(struct session *session, const struct front_ops *front,
+struct exchange *exchange_create(struct link *link, const struct front_ops *front,
                                  void *front_owner);
 /* x->request is whole; request_done is set if it has no body. May end the exchange. */
 void exchange_begin(struct exchange *x);

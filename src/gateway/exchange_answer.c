@@ -168,24 +168,24 @@ void exchange_answer_redirect(struct exchange *x)
 
 static struct span echo_body(struct exchange *x)
 {
-    struct session *session = x->session;
+    const struct link *link = x->link;
+    const struct conn *tls = link_tls(link);
     char client[SOCK_TEXT_MAX];
     char subject[256];
     struct echo_facts facts = {
         .client = exchange_client_text(x, client),
-        .listener = span_from_cstr(session->socket->text),
+        .listener = span_from_cstr(link->listener_text),
         .server = x->site->name,
-        .is_tls = session->is_tls,
-        .sni = span_from_cstr(session->sni),
+        .is_tls = link->is_tls,
+        .sni = span_from_cstr(link->sni),
         .body_bytes = x->request_bytes,
     };
 
-    if (session->is_tls && !conn_is_plain(&session->conn)) {
-        bool is_verified = tls_conn_peer_verdict(&session->conn) == NULL;
-        size_t len =
-            is_verified ? tls_conn_peer_subject(&session->conn, subject, sizeof(subject)) : 0;
-        facts.tls_version = span_from_cstr(tls_conn_version(&session->conn));
-        facts.tls_cipher = span_from_cstr(tls_conn_cipher(&session->conn));
+    if (tls != NULL) {
+        bool is_verified = tls_conn_peer_verdict(tls) == NULL;
+        size_t len = is_verified ? tls_conn_peer_subject(tls, subject, sizeof(subject)) : 0;
+        facts.tls_version = span_from_cstr(tls_conn_version(tls));
+        facts.tls_cipher = span_from_cstr(tls_conn_cipher(tls));
         facts.client_subject = span_make(len != 0 ? subject : NULL, len);
     }
     return echo_json(&x->arena, &x->request, &facts);
@@ -328,16 +328,16 @@ void exchange_count_file(struct exchange *x, bool is_open)
         return;
     }
     x->has_open_file = is_open;
-    x->session->open_files += is_open ? 1 : UINT64_MAX;
+    x->link->open_files += is_open ? 1 : UINT64_MAX;
     x->worker->core.sums.open_files += is_open ? 1 : UINT64_MAX;
 }
 
 /* The client takes nothing: it may keep some files open meanwhile, but not all that it asks for. */
 static void rest_file(struct exchange *x)
 {
-    const struct limits_settings *limits = &x->session->snapshot->settings->limits;
+    const struct limits_settings *limits = &x->link->settings->limits;
 
-    if (x->has_open_file && (x->session->open_files > limits->files ||
+    if (x->has_open_file && (x->link->open_files > limits->files ||
                              x->worker->core.sums.open_files > limits->files_worker)) {
         static_files_park(x->file);
         exchange_count_file(x, false);

@@ -85,11 +85,11 @@ static void add_identity(struct exchange *x)
     struct forwarded_from from = {
         .view = exchange_view(x),
         .peer = exchange_peer(x),
-        .peer_port = x->session->peer.port,
+        .peer_port = x->link->peer.port,
     };
 
     forwarded_write(&from, &x->arena, &forwarded);
-    if (x->session->is_peer_trusted) {
+    if (x->link->is_peer_trusted) {
         take_request_id(x);
         drop_contradictions(x);
     }
@@ -190,7 +190,7 @@ void exchange_prepare_request(struct exchange *x)
 
     choose_upgrade(x);
     exchange_translate_destination(x);
-    drop_claims(&request->fields, x->session->is_peer_trusted);
+    drop_claims(&request->fields, x->link->is_peer_trusted);
     if (x->backend->forwarded) {
         add_identity(x);
     }

@@ -1,6 +1,7 @@
 /* An exchange's request to a server: what it asks of its call, and what it makes of the answer. */
 #include <stdlib.h>
 
+#include "gateway/client_identity.h"
 #include "gateway/exchange.h"
 #include "gateway/reason.h"
 #include "gateway/tunnel.h"
@@ -261,7 +262,7 @@ static void on_sink_failed(struct call *call)
 
 static void describe_client(struct call *call, struct dial_client *client)
 {
-    session_describe(exchange_of(call)->session, client);
+    client_identity_describe(exchange_of(call)->link, client);
 }
 
 const struct call_ops exchange_call_ops = {

@@ -2,14 +2,15 @@
  * connection. */
 #include <stdio.h>
 
+#include "certs/networks.h"
 #include "gateway/exchange.h"
 
-static bool is_trusted(const void *context, const uint8_t ip[16])
+static bool is_trusted(const void *settings, const uint8_t ip[16])
 {
     struct peer peer = {.is_unix = false};
 
     memcpy(peer.ip, ip, sizeof(peer.ip));
-    return session_trusts(context, &peer);
+    return networks_trust(settings, &peer);
 }
 
 struct span exchange_peer(struct exchange *x)
@@ -17,8 +18,8 @@ struct span exchange_peer(struct exchange *x)
     char text[SOCK_TEXT_MAX];
 
     if (x->peer.ptr == NULL) {
-        bool has_address = !x->session->peer.is_unix;
-        size_t len = has_address ? peer_ip_text(&x->session->peer, text) : 0;
+        bool has_address = !x->link->peer.is_unix;
+        size_t len = has_address ? peer_ip_text(&x->link->peer, text) : 0;
         x->peer = arena_copy(&x->arena, span_make(text, len));
     }
     return x->peer;
@@ -26,18 +27,18 @@ struct span exchange_peer(struct exchange *x)
 
 const struct client_view *exchange_view(struct exchange *x)
 {
-    struct session *session = x->session;
+    struct link *link = x->link;
 
     if (!x->has_view) {
         struct client_view_from from = {
             .peer = exchange_peer(x),
-            .peer_port = session->peer.port,
-            .is_tls = session->is_tls,
+            .peer_port = link->peer.port,
+            .is_tls = link->is_tls,
             .authority = x->request.authority,
             .authority_port = x->request.port,
-            .fields = session->is_peer_trusted ? &x->request.fields : NULL,
+            .fields = link->is_peer_trusted ? &x->request.fields : NULL,
             .is_trusted = is_trusted,
-            .context = session,
+            .context = link->settings,
         };
         client_view_read(&from, &x->arena, &x->view);
         x->has_view = true;
@@ -47,7 +48,7 @@ const struct client_view *exchange_view(struct exchange *x)
 
 bool exchange_is_https(struct exchange *x)
 {
-    return x->session->is_peer_trusted ? exchange_view(x)->is_https : x->session->is_tls;
+    return x->link->is_peer_trusted ? exchange_view(x)->is_https : x->link->is_tls;
 }
 
 struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX])
@@ -55,8 +56,8 @@ struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX])
     const struct client_view *view;
     int len;
 
-    if (!x->session->is_peer_trusted || exchange_view(x)->hop_count == 0) {
-        return span_make(text, peer_text(&x->session->peer, text));
+    if (!x->link->is_peer_trusted || exchange_view(x)->hop_count == 0) {
+        return span_make(text, peer_text(&x->link->peer, text));
     }
     view = &x->view;
     if (view->client_port == 0) {

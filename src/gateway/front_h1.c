@@ -5,7 +5,6 @@
 
 #include "core/state_log.h"
 #include "gateway/front_h1_internal.h"
-#include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
 
@@ -19,12 +18,19 @@ void front_h1_enter(struct front_h1 *front, enum front_h1_state state)
 
     if (state_log_is_on() && state != front->state) {
         state_log(
-            &(struct state_owner){.core = &front->session->worker->core,
-                                  .session = front->session->id,
+            &(struct state_owner){.core = front->link->core,
+                                  .session = front->link->id,
                                   .exchange = front->exchange != NULL ? front->exchange->id : NULL},
             "request", words[front->state], words[state]);
     }
     front->state = state;
+}
+
+void front_h1_leave(struct front_h1 *front, enum link_end how)
+{
+    front_h1_enter(front, FRONT_H1_ENDING);
+    timer_destroy(front->link->core->loop, &front->timer);
+    link_finish(front->link, how);
 }
 
 /* ---- the bytes ---- */
@@ -34,7 +40,7 @@ static bool wants_bytes(const struct front_h1 *front)
     switch (front->state) {
     case FRONT_H1_IDLE:
     case FRONT_H1_HEAD:
-        return conn_pending(&front->session->conn) == 0;
+        return conn_pending(front->conn) == 0;
     case FRONT_H1_BODY:
         return exchange_takes_body(front->exchange);
     case FRONT_H1_SKIP:
@@ -73,7 +79,7 @@ static void use_saved(struct front_h1 *front)
 
     front->saved_at += (uint32_t)used;
     if (front->saved_at == front->saved_len) {
-        conn_memory_flush(conn_memory(&front->session->conn)); /* queued spans lie in it */
+        conn_flush_all(front->link->core->loop); /* queued spans lie in it */
         drop_saved(front);
     }
 }
@@ -116,32 +122,32 @@ static bool is_idle(const struct front_h1 *front)
 /* The client's end, or its loss. */
 static void on_end(struct front_h1 *front, enum conn_result result)
 {
-    struct session *session = front->session;
-    const char *lost = result == CONN_ERROR ? tls_trouble_of_client(session, "client_reset") : NULL;
+    const char *lost =
+        result == CONN_ERROR ? link_loss(front->link, front->conn, "client_reset") : NULL;
 
     if (is_idle(front)) {
         /* It has said goodbye, and may wait for ours. TLS wants one in any case, as far as the
          * other side can hear it (RFC 8446 section 6.1). */
-        if (session->conn.is_reset || (session->conn.has_hangup && conn_is_plain(&session->conn))) {
-            session_close(session);
+        if (front->conn->is_reset || (front->conn->has_hangup && conn_is_plain(front->conn))) {
+            front_h1_leave(front, LINK_CLOSED);
         } else {
-            session_finish(session, false);
+            front_h1_leave(front, LINK_FINISHED);
         }
         return;
     }
     if (front->state == FRONT_H1_HEAD) {
         struct exchange *x = front_h1_new_half_exchange(front);
         front_h1_enter(front, FRONT_H1_WAIT);
-        x->trouble.detail = session->conn.error == EPROTO
+        x->trouble.detail = front->conn->error == EPROTO
                                 ? NULL /* the connection's own line says it */
                                 : "the client closed in the middle of a request's head";
         exchange_abandon(x, lost == NULL ? "client_closed_in_head" : lost);
         front->exchange = NULL;
-        session_close(session);
+        front_h1_leave(front, LINK_CLOSED);
         return;
     }
     if (front->state == FRONT_H1_SKIP) {
-        session_close(session);
+        front_h1_leave(front, LINK_CLOSED);
         return;
     }
     if (front->state == FRONT_H1_TUNNEL && result == CONN_EOF) {
@@ -156,20 +162,20 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         !front->keep_alive) {
         exchange_abandon(front->exchange, NULL); /* it was told that no more is wanted */
         front->exchange = NULL;
-        session_close(session);
+        front_h1_leave(front, LINK_CLOSED);
         return;
     }
     if (front->state == FRONT_H1_BODY) {
         exchange_abandon(front->exchange, lost == NULL ? "client_closed_in_body" : lost);
         front->exchange = NULL;
-        session_abort(session);
+        front_h1_leave(front, LINK_RESET);
     }
 }
 
 /* Moves a long body of known length straight to the server's socket. False: the ordinary way. */
 static bool run_relay(struct front_h1 *front)
 {
-    struct conn *from = &front->session->conn;
+    struct conn *from = front->conn;
     struct conn *to;
     uint64_t moved;
 
@@ -190,10 +196,10 @@ static bool run_relay(struct front_h1 *front)
     case RELAY_BLOCKED:
         break;
     case RELAY_REST:
-        loop_rest(front->session->worker->core.loop, &front->again);
+        loop_rest(front->link->core->loop, &front->again);
         break;
     case RELAY_BUDGET:
-        loop_defer(front->session->worker->core.loop, &front->again);
+        loop_defer(front->link->core->loop, &front->again);
         break;
     case RELAY_LIMIT:
         front_h1_end_request(front, NULL);
@@ -212,7 +218,7 @@ static bool run_relay(struct front_h1 *front)
 
 static bool step(struct front_h1 *front)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     struct span bytes;
 
     if (!wants_bytes(front)) {
@@ -250,11 +256,11 @@ static void pump(struct front_h1 *front)
         return;
     }
     front->is_pumping = true;
-    front->session->worker->in_hand = (struct in_hand){front->session, front->exchange};
+    front->link->core->in_hand = (struct in_hand){front->link, front->exchange};
     int turn = 0;
     while (front->state != FRONT_H1_ENDING && step(front)) {
         if (++turn == READS_PER_TURN) {
-            loop_defer(front->session->worker->core.loop, &front->again);
+            loop_defer(front->link->core->loop, &front->again);
             break;
         }
     }
@@ -281,11 +287,10 @@ static bool is_waiting(const struct front_h1 *front)
 
 static void on_readable(struct conn *conn)
 {
-    struct session *session = conn->owner;
-    struct front_h1 *front = front_h1_of(session->front);
+    struct front_h1 *front = conn->owner;
 
     if (conn->is_reset && is_waiting(front)) {
-        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
+        front_h1_lose(front, link_loss(front->link, front->conn, "client_reset"));
         return;
     }
     pump(front);
@@ -293,20 +298,19 @@ static void on_readable(struct conn *conn)
 
 static void on_writable(struct conn *conn)
 {
-    struct session *session = conn->owner;
-    struct front_h1 *front = front_h1_of(session->front);
+    struct front_h1 *front = conn->owner;
 
     if (conn_write_failed(conn)) {
-        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
+        front_h1_lose(front, link_loss(front->link, front->conn, "client_reset"));
         return;
     }
     if (front->state == FRONT_H1_WAIT || front->state == FRONT_H1_TUNNEL) {
-        timer_clear(&session->timer);
+        timer_clear(&front->timer);
     }
     if (front->exchange != NULL) {
         exchange_front_writable(front->exchange);
     }
-    if (session->state == SESSION_HTTP) {
+    if (front->state != FRONT_H1_ENDING) {
         pump(front);
     }
 }
@@ -326,19 +330,16 @@ static void op_resume(struct exchange *x)
 static void op_done(struct exchange *x, bool is_broken)
 {
     struct front_h1 *front = x->front_owner;
-    struct session *session = front->session;
     enum reuse reuse = front_h1_reuse(front, x);
 
     front->exchange = NULL;
-    relay_reset(&front->relay, session->worker->core.loop);
+    relay_reset(&front->relay, front->link->core->loop);
     if (is_broken) {
-        front_h1_enter(front, FRONT_H1_ENDING);
-        session_abort(session);
+        front_h1_leave(front, LINK_RESET);
         return;
     }
     if (reuse != REUSE_GOES_ON) {
-        front_h1_enter(front, FRONT_H1_ENDING);
-        session_finish(session, reuse == REUSE_LINGERS);
+        front_h1_leave(front, reuse == REUSE_LINGERS ? LINK_LINGERS : LINK_FINISHED);
         return;
     }
     if (x->request_done || front->body_left == 0) {
@@ -346,7 +347,7 @@ static void op_done(struct exchange *x, bool is_broken)
     } else {
         front_h1_begin_skip(front);
     }
-    if (front->saved_len != 0 || conn_can_read(&session->conn)) {
+    if (front->saved_len != 0 || conn_can_read(front->conn)) {
         pump(front);
     }
 }
@@ -356,9 +357,9 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
     struct front_h1 *front = x->front_owner;
 
     front_h1_enter(front, FRONT_H1_TUNNEL);
-    timer_clear(&front->session->timer);
+    timer_clear(&front->timer);
     *rest = front_h1_saved_bytes(front);
-    return &front->session->conn;
+    return front->conn;
 }
 
 static void op_go_raw(struct exchange *x)
@@ -369,13 +370,13 @@ static void op_go_raw(struct exchange *x)
     front->keep_alive = false;
     front->response_framing = HTTP_FRAMING_CLOSE;
     front->saved_is_stuck = false;
-    timer_clear(&front->session->timer);
+    timer_clear(&front->timer);
 }
 
 static struct conn *op_raw(struct exchange *x)
 {
     struct front_h1 *front = x->front_owner;
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
 
     return front->response_framing != HTTP_FRAMING_CHUNKED && conn_is_plain(conn) ? conn : NULL;
 }
@@ -410,46 +411,45 @@ static void refuse_slow(struct front_h1 *front, const char *reason, const char *
 
 static void body_is_late(struct front_h1 *front)
 {
-    uint64_t moved = front->session->conn.bytes_in - front->moved_at_timer;
+    uint64_t moved = front->conn->bytes_in - front->moved_at_timer;
     struct idle_limit limit = exchange_body_limit(front->exchange, moved);
 
     front_h1_enter(front, FRONT_H1_WAIT);
     exchange_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
 }
 
-static void type_on_timer(struct front *base)
+static void on_timer(struct timer *timer)
 {
-    struct front_h1 *front = front_h1_of(base);
-    struct session *session = front->session;
+    struct front_h1 *front = CONTAINER_OF(timer, struct front_h1, timer);
 
-    if (conn_pending(&session->conn) != 0 || session->conn.is_splice_blocked) {
-        if (session_takes_output(session)) {
-            session_watch_output(session); /* slow, but taking its bytes */
+    if (conn_pending(front->conn) != 0 || front->conn->is_splice_blocked) {
+        if (send_deadline_is_met(&front->sending, front->conn, front_h1_settings(front))) {
+            front_h1_watch_output(front); /* slow, but taking its bytes */
             return;
         }
         if (front->exchange != NULL) {
-            exchange_abandon(front->exchange, session->conn.bytes_out == session->stalled_at
+            exchange_abandon(front->exchange, front->conn->bytes_out == front->sending.sent
                                                   ? "client_stalled"
                                                   : "client_too_slow");
             front->exchange = NULL;
         }
-        session_abort(session);
+        front_h1_leave(front, LINK_RESET);
         return;
     }
     switch (front->state) {
     case FRONT_H1_IDLE:
-        session_finish(session, false);
+        front_h1_leave(front, LINK_FINISHED);
         break;
     case FRONT_H1_HEAD:
         if (is_idle(front)) {
-            session_finish(session, false);
+            front_h1_leave(front, LINK_FINISHED);
             break;
         }
         refuse_slow(front, "head_timeout", "the request's head did not come whole in time",
                     "timeouts.head sets the limit");
         break;
     case FRONT_H1_SKIP:
-        session_finish(session, true);
+        front_h1_leave(front, LINK_LINGERS);
         break;
     case FRONT_H1_BODY:
         if (front_h1_body_comes(front)) {
@@ -471,8 +471,7 @@ static void type_evict(struct front *base)
 {
     struct front_h1 *front = front_h1_of(base);
 
-    front_h1_enter(front, FRONT_H1_ENDING);
-    session_finish(front->session, false);
+    front_h1_leave(front, LINK_FINISHED);
 }
 
 static void type_drain(struct front *base)
@@ -483,23 +482,24 @@ static void type_drain(struct front *base)
         return;
     }
     if (!front->was_used) {
-        front_h1_set_timer(front, SESSION_DRAIN_FIRST_BYTE_MS);
+        front_h1_set_timer(front, LINK_DRAIN_FIRST_BYTE_MS);
         return;
     }
-    front_h1_enter(front, FRONT_H1_ENDING);
-    session_finish(front->session, false);
+    front_h1_leave(front, LINK_FINISHED);
 }
 
 /* ---- life ---- */
 
-struct front *front_h1_create(struct session *session)
+struct front *front_h1_create(struct link *link, struct conn *conn)
 {
     struct front_h1 *front = xcalloc(1, sizeof(*front));
 
     front->base.type = &type;
-    front->session = session;
-    session->conn.handler = &handler;
-    session->conn.owner = session;
+    front->link = link;
+    front->conn = conn;
+    conn->handler = &handler;
+    conn->owner = front;
+    timer_init(&front->timer, on_timer);
     deferred_init(&front->again, on_again);
     return &front->base;
 }
@@ -511,7 +511,7 @@ static void type_start(struct front *base, struct span bytes)
     front_h1_begin_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.first_byte_ms);
-    if (front->session->worker->is_draining) {
+    if (front->link->core->is_draining) {
         type_drain(base); /* it was in its handshake when the others were told */
     }
     if (bytes.len != 0) {
@@ -536,13 +536,14 @@ static void on_free(struct deferred *deferred)
 static void type_destroy(struct front *base)
 {
     struct front_h1 *front = front_h1_of(base);
-    struct loop *loop = front->session->worker->core.loop;
+    struct loop *loop = front->link->core->loop;
 
     front_h1_enter(front, FRONT_H1_ENDING);
     if (front->exchange != NULL) {
         exchange_abandon(front->exchange, "cut_off");
         front->exchange = NULL;
     }
+    timer_destroy(loop, &front->timer);
     relay_reset(&front->relay, loop);
     deferred_cancel(&front->again);
     deferred_init(&front->again, on_free);
@@ -552,7 +553,6 @@ static void type_destroy(struct front *base)
 static const struct front_type type = {
     .name = "HTTP/1.1",
     .start = type_start,
-    .on_timer = type_on_timer,
     .drain = type_drain,
     .evict = type_evict,
     .destroy = type_destroy,

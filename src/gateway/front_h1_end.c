@@ -1,19 +1,17 @@
 /* Clients that leave, and what becomes of the connection behind a response. */
 #include "gateway/front_h1_internal.h"
-#include "gateway/tls_trouble.h"
 #include "tls/tls_conn.h"
 
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
 {
-    const struct session *session = front->session;
     uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
-    struct reuse_facts facts = {
-        .peer_keeps = front->keep_alive,
-        .we_close =
-            x->closes || session->worker->is_draining || (front->has_left && front->saved_len == 0),
-        .has_unread = front->saved_len != 0 || conn_can_read(&session->conn),
-        .is_refusal = x->response.status >= 300,
-        .rest = reuse_rest_of(x->request_done, call_is_open(&x->call), exchange_is_held_back(x), left)};
+    struct reuse_facts facts = {.peer_keeps = front->keep_alive,
+                                .we_close = x->closes || front->link->core->is_draining ||
+                                            (front->has_left && front->saved_len == 0),
+                                .has_unread = front->saved_len != 0 || conn_can_read(front->conn),
+                                .is_refusal = x->response.status >= 300,
+                                .rest = reuse_rest_of(x->request_done, call_is_open(&x->call),
+                                                      exchange_is_held_back(x), left)};
 
     return reuse_after(&facts);
 }
@@ -21,7 +19,7 @@ enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x
 bool front_h1_body_comes(const struct front_h1 *front)
 {
     const struct exchange *x = front->exchange;
-    uint64_t moved = front->session->conn.bytes_in - front->moved_at_timer;
+    uint64_t moved = front->conn->bytes_in - front->moved_at_timer;
 
     /* Where it is the server that is slow, it has deadlines of its own. */
     return !exchange_takes_body(x) || exchange_body_comes(x, moved, front->was_held);
@@ -29,17 +27,14 @@ bool front_h1_body_comes(const struct front_h1 *front)
 
 void front_h1_lose(struct front_h1 *front, const char *reason)
 {
-    struct session *session = front->session;
-
     if (front->exchange != NULL) {
         exchange_abandon(front->exchange, reason);
         front->exchange = NULL;
     }
-    if (session->conn.is_reset || conn_write_failed(&session->conn) ||
-        conn_pending(&session->conn) != 0) {
-        session_close(session);
+    if (front->conn->is_reset || conn_write_failed(front->conn) || conn_pending(front->conn) != 0) {
+        front_h1_leave(front, LINK_CLOSED);
     } else {
-        session_finish(session, false);
+        front_h1_leave(front, LINK_FINISHED);
     }
 }
 
@@ -47,7 +42,7 @@ void front_h1_lose(struct front_h1 *front, const char *reason)
  * read: a next request may lie before. False: it has. */
 static bool is_half_open(struct front_h1 *front)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     struct span bytes;
 
     while (!conn_is_plain(conn) && !front->has_left && front->saved_len == 0 &&
@@ -65,33 +60,31 @@ static bool is_half_open(struct front_h1 *front)
 
 void front_h1_watch_leaving(struct front_h1 *front)
 {
-    struct session *session = front->session;
-
-    if (front->state != FRONT_H1_WAIT || !session->conn.has_hangup || front->exchange == NULL ||
+    if (front->state != FRONT_H1_WAIT || !front->conn->has_hangup || front->exchange == NULL ||
         front->exchange->state == EXCHANGE_REST) {
         return;
     }
-    if (session->conn.is_reset) { /* seen together with the request: it is not told of again */
-        front_h1_lose(front, tls_trouble_of_client(session, "client_reset"));
+    if (front->conn->is_reset) { /* seen together with the request: it is not told of again */
+        front_h1_lose(front, link_loss(front->link, front->conn, "client_reset"));
         return;
     }
     if (front->exchange->is_event_stream || !is_half_open(front)) {
         front_h1_lose(front, "client_closed");
         return;
     }
-    if (session->timer.deadline_us == 0) {
-        front->out_when_left = session->conn.bytes_out;
-        timer_set_ms(session->worker->core.loop, &session->timer,
-                     session->snapshot->settings->timeouts.half_closed_ms);
+    if (front->timer.deadline_us == 0) {
+        front->out_when_left = front->conn->bytes_out;
+        timer_set_ms(front->link->core->loop, &front->timer,
+                     front->link->settings->timeouts.half_closed_ms);
     }
 }
 
 void front_h1_left_for_long(struct front_h1 *front)
 {
-    if (!front->session->conn.has_hangup || front->exchange == NULL) {
+    if (!front->conn->has_hangup || front->exchange == NULL) {
         return;
     }
-    if (front->session->conn.bytes_out == front->out_when_left) {
+    if (front->conn->bytes_out == front->out_when_left) {
         front_h1_lose(front, "client_closed");
         return;
     }

@@ -10,6 +10,7 @@
 #include "http/h1_parse.h"
 #include "http/reuse.h"
 #include "io/relay.h"
+#include "server/send_deadline.h"
 
 /*   IDLE --first byte--> HEAD --head--> BODY --last byte--> WAIT --answered--> IDLE
  *                         |              |                   |---switched--> TUNNEL --> ENDING
@@ -23,13 +24,16 @@ enum front_h1_state {
     FRONT_H1_SKIP,   /* answered: the short rest of the body is dropped */
     FRONT_H1_WAIT,   /* for the response's end; nothing is read */
     FRONT_H1_TUNNEL, /* after 101: bytes of another protocol */
-    FRONT_H1_ENDING  /* handed back to the session; nothing is done any more */
+    FRONT_H1_ENDING  /* the link was told; nothing is done any more */
 };
 
 struct front_h1 {
     struct front base;
-    struct session *session;
-    struct exchange *exchange; /* NULL between requests */
+    struct link *link;
+    struct conn *conn;
+    struct timer timer;           /* of the state */
+    struct send_deadline sending; /* the timer's meaning while output is pending */
+    struct exchange *exchange;    /* NULL between requests */
     enum front_h1_state state;
     enum http_framing framing;          /* of the request's body */
     enum http_framing response_framing; /* as written */
@@ -59,12 +63,17 @@ static inline struct front_h1 *front_h1_of(struct front *base)
 
 static inline const struct settings *front_h1_settings(const struct front_h1 *front)
 {
-    return front->session->snapshot->settings;
+    return front->link->settings;
+}
+
+static inline void front_h1_watch_output(struct front_h1 *front)
+{
+    send_deadline_set(&front->sending, front->conn, &front->timer, front->link->settings);
 }
 
 static inline void front_h1_set_timer(struct front_h1 *front, uint64_t ms)
 {
-    timer_set_ms(front->session->worker->core.loop, &front->session->timer, ms);
+    timer_set_ms(front->link->core->loop, &front->timer, ms);
 }
 
 /* ---- front_h1_request.c ---- */
@@ -82,6 +91,8 @@ void front_h1_begin_skip(struct front_h1 *front);
 
 /* ---- front_h1.c ---- */
 void front_h1_enter(struct front_h1 *front, enum front_h1_state state);
+/* The last thing that it does. */
+void front_h1_leave(struct front_h1 *front, enum link_end how);
 extern const struct front_ops front_h1_ops;
 void front_h1_save(struct front_h1 *front, struct span bytes);
 

@@ -10,7 +10,7 @@ static struct h1_limits limits_of(const struct front_h1 *front)
 void front_h1_begin_idle(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_IDLE);
-    session_set_idle(front->session, front->was_used);
+    link_set_idle(front->link, front->was_used);
     front->scanned = 0;
     front->saved_is_stuck = false;
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.keep_alive_ms);
@@ -19,7 +19,7 @@ void front_h1_begin_idle(struct front_h1 *front)
 void front_h1_begin_body(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_BODY);
-    front->moved_at_timer = front->session->conn.bytes_in;
+    front->moved_at_timer = front->conn->bytes_in;
     front->was_held = false;
     front_h1_set_timer(front, exchange_idle_of_client(front->exchange).ms);
 }
@@ -34,12 +34,12 @@ void front_h1_begin_skip(struct front_h1 *front)
 static void begin_wait(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_WAIT);
-    timer_clear(&front->session->timer);
+    timer_clear(&front->timer);
 }
 
 static struct exchange *new_exchange(struct front_h1 *front)
 {
-    struct exchange *x = exchange_create(front->session, &front_h1_ops, front);
+    struct exchange *x = exchange_create(front->link, &front_h1_ops, front);
 
     x->started_us = front->head_began_us;
     front->exchange = x;
@@ -122,8 +122,8 @@ static size_t take_head(struct front_h1 *front, struct span in)
 
     if (is_first) {
         front_h1_enter(front, FRONT_H1_HEAD);
-        session_set_idle(front->session, false);
-        front->head_began_us = loop_now_us(front->session->worker->core.loop);
+        link_set_idle(front->link, false);
+        front->head_began_us = loop_now_us(front->link->core->loop);
     }
     switch (h1_head_end(in, &limits, true, &front->scanned, &start, &len, &error)) {
     case H1_HEAD_MORE:
@@ -180,9 +180,8 @@ static size_t take_rest(struct front_h1 *front, struct span in)
     if (front->body_left != 0) {
         return n;
     }
-    if (front->session->worker->is_draining) {
-        front_h1_enter(front, FRONT_H1_ENDING);
-        session_finish(front->session, true);
+    if (front->link->core->is_draining) {
+        front_h1_leave(front, LINK_LINGERS);
     } else {
         front_h1_begin_idle(front);
     }

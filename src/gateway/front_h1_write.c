@@ -49,7 +49,7 @@ static void write_framing(struct h1_writer *w, struct front_h1 *front, const str
 static void write_head(struct front_h1 *front, struct exchange *x,
                        const struct http_response *response, bool is_final)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     size_t room = h1_fields_size(&response->fields) + response->reason.len + response->upgrade.len +
                   HEAD_EXTRA_BYTES;
     struct h1_writer w;
@@ -85,7 +85,7 @@ void front_h1_write_head(struct exchange *x, const struct http_response *respons
 void front_h1_write_body(struct exchange *x, struct span bytes)
 {
     struct front_h1 *front = x->front_owner;
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
 
     if (bytes.len == 0) {
         return;
@@ -105,14 +105,14 @@ void front_h1_write_body(struct exchange *x, struct span bytes)
 static void say_goodbye(struct front_h1 *front, const struct exchange *x)
 {
     if ((x->state == EXCHANGE_REST && !front->keep_alive) || x->is_tunnel) {
-        conn_finish(&front->session->conn);
+        conn_finish(front->conn);
     }
 }
 
 void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
 {
     struct front_h1 *front = x->front_owner;
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer w;
 
@@ -134,22 +134,21 @@ void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
 bool front_h1_is_blocked(const struct exchange *x)
 {
     const struct front_h1 *front = x->front_owner;
-    const struct conn *conn = &front->session->conn;
+    const struct conn *conn = front->conn;
 
     return conn_pending(conn) != 0 || conn->is_splice_blocked;
 }
 
 bool front_h1_poll(struct exchange *x)
 {
-    const struct front_h1 *front = x->front_owner;
-    struct session *session = front->session;
+    struct front_h1 *front = x->front_owner;
 
-    conn_flush(&session->conn);
+    conn_flush(front->conn);
     if (!front_h1_is_blocked(x)) {
         return true;
     }
-    if (front->state != FRONT_H1_BODY && session->timer.deadline_us == 0) {
-        session_watch_output(session);
+    if (front->state != FRONT_H1_BODY && front->timer.deadline_us == 0) {
+        front_h1_watch_output(front);
     }
     return false;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "gateway/front_h2_internal.h"
-#include "gateway/tls_trouble.h"
 
 #define READS_PER_TURN 8
 /* How often streams and output are looked at while there are any: the deadlines are exact to this.
@@ -26,12 +25,12 @@ static struct front_h2 *of(struct front *base)
 
 const struct settings *front_h2_settings(const struct front_h2 *front)
 {
-    return front->session->snapshot->settings;
+    return front->link->settings;
 }
 
 uint64_t front_h2_now(const struct front_h2 *front)
 {
-    return loop_now_us(front->session->worker->core.loop);
+    return loop_now_us(front->link->core->loop);
 }
 
 enum front_h2_preface front_h2_preface(struct span bytes)
@@ -69,21 +68,24 @@ static void abandon_all(struct front_h2 *front, const char *reason)
     }
 }
 
-static void lose(struct front_h2 *front, const char *reason)
+static void leave(struct front_h2 *front, const char *reason, enum link_end how)
 {
-    struct session *session = front->session;
-
     if (front->state != FRONT_H2_OVER) {
         front_h2_enter(front, FRONT_H2_OVER);
         abandon_all(front, reason);
-        /* Who has said goodbye may wait for ours. */
-        if ((session->conn.has_hangup || session->conn.is_at_eof) && !session->conn.is_reset &&
-            !conn_write_failed(&session->conn) && conn_pending(&session->conn) == 0) {
-            session_finish(session, false);
-        } else {
-            session_abort(session);
-        }
+        timer_destroy(front->link->core->loop, &front->timer);
+        link_finish(front->link, how);
     }
+}
+
+static void lose(struct front_h2 *front, const char *reason)
+{
+    const struct conn *conn = front->conn;
+    /* Who has said goodbye may wait for ours. */
+    bool is_goodbye = (conn->has_hangup || conn->is_at_eof) && !conn->is_reset &&
+                      !conn_write_failed(conn) && conn_pending(conn) == 0;
+
+    leave(front, reason, is_goodbye ? LINK_FINISHED : LINK_RESET);
 }
 
 /* A GOAWAY with a reason, then the end. */
@@ -114,13 +116,6 @@ static bool has_rest(const struct front_h2 *front)
     return false;
 }
 
-static void hand_back(struct front_h2 *front)
-{
-    front_h2_enter(front, FRONT_H2_OVER);
-    abandon_all(front, "connection_ended");
-    session_finish(front->session, !front->session->is_evicted);
-}
-
 /* ---- sending ---- */
 
 static void release_spent(struct front_h2 *front)
@@ -134,7 +129,7 @@ static void release_spent(struct front_h2 *front)
 
 void front_h2_send(struct front_h2 *front)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     const uint8_t *bytes;
     ssize_t n = 0;
 
@@ -165,7 +160,7 @@ static void name_last_stream(struct front_h2 *front)
 
 static void run(struct front_h2 *front)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
 
     for (int turn = 0; turn < 4 && front->state != FRONT_H2_OVER; turn++) {
         name_last_stream(front);
@@ -183,7 +178,7 @@ static void run(struct front_h2 *front)
         return;
     }
     if (front->state != FRONT_H2_LEFT && conn_write_failed(conn)) {
-        lose(front, tls_trouble_of_client(front->session, "client_reset"));
+        lose(front, link_loss(front->link, front->conn, "client_reset"));
         return;
     }
     if (conn_pending(conn) != 0) {
@@ -203,7 +198,7 @@ static void run(struct front_h2 *front)
     }
     if ((front_h2_is_ending(front) && front->stream_count == 0) ||
         nghttp2_session_want_read(front->h2) == 0) {
-        hand_back(front);
+        leave(front, "connection_ended", front->is_evicted ? LINK_FINISHED : LINK_LINGERS);
     }
 }
 
@@ -213,7 +208,7 @@ static void receive(struct front_h2 *front);
 void front_h2_schedule(struct front_h2 *front)
 {
     if (front->state != FRONT_H2_OVER) {
-        loop_defer(front->session->worker->core.loop, &front->again);
+        loop_defer(front->link->core->loop, &front->again);
     }
 }
 
@@ -223,7 +218,7 @@ void front_h2_schedule(struct front_h2 *front)
 static void convict(struct front_h2 *front, uint32_t code, const char *reason,
                     const struct trouble *trouble)
 {
-    session_log_end(front->session, trouble);
+    link_tell(front->link, trouble);
     front->fault = FRONT_H2_FAULT_TOLD;
     terminate(front, code, reason);
 }
@@ -296,12 +291,12 @@ static void use(struct front_h2 *front, struct span bytes)
 static bool wants_bytes(const struct front_h2 *front)
 {
     return front->state != FRONT_H2_OVER && front->state != FRONT_H2_LEFT &&
-           front->fault == FRONT_H2_FAULT_NONE && conn_can_read(&front->session->conn);
+           front->fault == FRONT_H2_FAULT_NONE && conn_can_read(front->conn);
 }
 
 static void receive(struct front_h2 *front)
 {
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
     struct span bytes;
 
     for (int turn = 0; wants_bytes(front); turn++) {
@@ -319,7 +314,7 @@ static void receive(struct front_h2 *front)
         }
         if (result != CONN_OK) {
             lose(front, result == CONN_EOF ? "client_closed"
-                                           : tls_trouble_of_client(front->session, "client_reset"));
+                                           : link_loss(front->link, front->conn, "client_reset"));
             return;
         }
         use(front, bytes);
@@ -336,18 +331,16 @@ static void on_again(struct deferred *deferred)
 
 static void on_readable(struct conn *conn)
 {
-    struct session *session = conn->owner;
-    struct front_h2 *front = of(session->front);
+    struct front_h2 *front = conn->owner;
 
-    session->worker->in_hand = (struct in_hand){.session = session};
+    front->link->core->in_hand = (struct in_hand){.link = front->link};
     receive(front);
     front_h2_schedule(front);
 }
 
 static void on_writable(struct conn *conn)
 {
-    struct session *session = conn->owner;
-    struct front_h2 *front = of(session->front);
+    struct front_h2 *front = conn->owner;
 
     run(front);
 }
@@ -373,8 +366,7 @@ static uint64_t tick_ms(const struct front_h2 *front)
 void front_h2_arm(struct front_h2 *front)
 {
     const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
-    struct session *session = front->session;
-    uint64_t ms = front->stream_count != 0 || conn_pending(&session->conn) != 0 ? tick_ms(front)
+    uint64_t ms = front->stream_count != 0 || conn_pending(front->conn) != 0 ? tick_ms(front)
                   : front->is_greeted ? timeouts->keep_alive_ms
                                       : timeouts->first_byte_ms;
 
@@ -386,7 +378,7 @@ void front_h2_arm(struct front_h2 *front)
         uint64_t left = front->reset_due_us > now ? (front->reset_due_us - now + 999) / 1000 : 0;
         ms = left < ms ? left : ms;
     }
-    timer_set_ms(session->worker->core.loop, &session->timer, ms);
+    timer_set_ms(front->link->core->loop, &front->timer, ms);
 }
 
 static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t ms)
@@ -470,7 +462,7 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 static bool check_output(struct front_h2 *front)
 {
     const struct settings *settings = front_h2_settings(front);
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
 
     least_rate_take(&front->socket_rate, conn->bytes_out - front->bytes_at_tick);
     front->bytes_at_tick = conn->bytes_out;
@@ -491,14 +483,14 @@ static bool is_idle_too_long(const struct front_h2 *front)
 {
     const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
 
-    return front->stream_count == 0 && conn_pending(&front->session->conn) == 0 &&
+    return front->stream_count == 0 && conn_pending(front->conn) == 0 &&
            has_passed(front, front->idle_since_us,
                       front->is_greeted ? timeouts->keep_alive_ms : timeouts->first_byte_ms);
 }
 
-static void type_on_timer(struct front *base)
+static void on_timer(struct timer *timer)
 {
-    struct front_h2 *front = of(base);
+    struct front_h2 *front = CONTAINER_OF(timer, struct front_h2, timer);
 
     if (front->state == FRONT_H2_OVER || check_output(front)) {
         return;
@@ -530,7 +522,8 @@ static void type_evict(struct front *base)
 {
     struct front_h2 *front = of(base);
 
-    session_set_idle(front->session, false);
+    front->is_evicted = true;
+    link_set_idle(front->link, false);
     terminate(front, NGHTTP2_NO_ERROR, NULL);
 }
 
@@ -552,14 +545,16 @@ static void type_drain(struct front *base)
 
 /* ---- life ---- */
 
-struct front *front_h2_create(struct session *session)
+struct front *front_h2_create(struct link *link, struct conn *conn)
 {
     struct front_h2 *front = xcalloc(1, sizeof(*front));
 
     front->base.type = &type;
-    front->session = session;
-    session->conn.handler = &handler;
-    session->conn.owner = session;
+    front->link = link;
+    front->conn = conn;
+    conn->handler = &handler;
+    conn->owner = front;
+    timer_init(&front->timer, on_timer);
     list_init(&front->streams);
     list_init(&front->dead);
     list_init(&front->ready);
@@ -580,16 +575,15 @@ struct front *front_h2_create(struct session *session)
 static void type_start(struct front *base, struct span bytes)
 {
     struct front_h2 *front = of(base);
-    struct session *session = front->session;
 
     front_h2_arm(front);
     if (bytes.len != 0) {
         use(front, bytes);
-        conn_memory_flush(conn_memory(&session->conn)); /* what was queued may lie in `bytes` */
+        conn_flush_all(front->link->core->loop); /* what was queued may lie in `bytes` */
     }
     receive(front);
     front_h2_schedule(front);
-    if (session->worker->is_draining) {
+    if (front->link->core->is_draining) {
         type_drain(base); /* it was in its handshake when the others were told */
     }
 }
@@ -615,15 +609,15 @@ static void type_destroy(struct front *base)
         front_h2_enter(front, FRONT_H2_OVER);
     }
     abandon_all(front, "cut_off");
+    timer_destroy(front->link->core->loop, &front->timer);
     deferred_cancel(&front->again);
     deferred_init(&front->again, on_free);
-    loop_defer(front->session->worker->core.loop, &front->again);
+    loop_defer(front->link->core->loop, &front->again);
 }
 
 static const struct front_type type = {
     .name = "HTTP/2",
     .start = type_start,
-    .on_timer = type_on_timer,
     .drain = type_drain,
     .evict = type_evict,
     .destroy = type_destroy,

@@ -1,5 +1,5 @@
-/* The client's side of a session that speaks HTTP/2 (RFC 9113): frames, HPACK and flow control are
- * nghttp2's; requests become one exchange for each stream.
+/* The client's side of a connection that speaks HTTP/2 (RFC 9113): frames, HPACK and flow control
+ * are nghttp2's; requests become one exchange for each stream.
  *
  *   bytes --> nghttp2 --callbacks--> stream --h2_fields--> exchange
  *   exchange --front_ops--> stream's queue --data source--> nghttp2 --> outbox, one send a turn
@@ -12,8 +12,9 @@
 
 #include "base/span.h"
 
+struct conn;
 struct front;
-struct session;
+struct link;
 
 /* What a client that knows beforehand sends first (RFC 9113 section 3.4). */
 #define FRONT_H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -23,7 +24,7 @@ struct session;
 enum front_h2_preface { FRONT_H2_PREFACE_NOT, FRONT_H2_PREFACE_PART, FRONT_H2_PREFACE_WHOLE };
 enum front_h2_preface front_h2_preface(struct span bytes);
 
-/* Goes with the session (front->type->destroy). */
-struct front *front_h2_create(struct session *session);
+/* Goes with the link's owner (front->type->destroy). */
+struct front *front_h2_create(struct link *link, struct conn *conn);
 
 #endif

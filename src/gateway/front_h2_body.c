@@ -11,7 +11,7 @@ static const uint8_t bdp_ping[8] = {'p', 'i', 'p', 'e'};
 static uint64_t room_to_grow(const struct front_h2 *front)
 {
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
-    uint64_t used = front->session->worker->core.sums.h2_request_windows;
+    uint64_t used = front->link->core->sums.h2_request_windows;
     uint64_t of_worker = limits->request_windows > used ? limits->request_windows - used : 0;
     uint64_t of_client =
         limits->request_window > front->windows ? limits->request_window - front->windows : 0;
@@ -25,7 +25,7 @@ static void widen(struct h2_stream *stream, uint32_t more)
 
     if (more != 0) {
         front->windows += more;
-        front->session->worker->core.sums.h2_request_windows += more;
+        front->link->core->sums.h2_request_windows += more;
         stream->window += more;
         (void)nghttp2_session_set_local_window_size(front->h2, NGHTTP2_FLAG_NONE, stream->id,
                                                     (int32_t)stream->window);
@@ -39,7 +39,7 @@ void front_h2_forget_window(struct h2_stream *stream)
 
     stream->window = STREAM_WINDOW;
     stream->front->windows -= more;
-    stream->front->session->worker->core.sums.h2_request_windows -= more;
+    stream->front->link->core->sums.h2_request_windows -= more;
 }
 
 /* The bytes that can come before END_STREAM, as far as is known; what has come may not have been
@@ -51,7 +51,8 @@ void front_h2_open_for_rest(struct h2_stream *stream)
     uint64_t left = front_h2_settings(stream->front)->limits.request_window;
     uint64_t room = room_to_grow(stream->front);
 
-    if (!call_is_open(&x->call) || x->request_done || front_h2_has_request(stream) || x->is_tunnel) {
+    if (!call_is_open(&x->call) || x->request_done || front_h2_has_request(stream) ||
+        x->is_tunnel) {
         return;
     }
     if (request->has_content_length && request->content_length - stream->body_bytes < left) {
@@ -122,14 +123,14 @@ void front_h2_feed(struct h2_stream *stream)
 
     while (stream->in.bytes != 0 && may_feed(stream)) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        front->session->worker->core.sums.h2_waiting -= bytes.len;
+        front->link->core->sums.h2_waiting -= bytes.len;
         exchange_request_body(stream->exchange, bytes);
         if (stream->exchange != NULL) {
             consumed(stream, bytes.len);
         }
     }
     if (has_spent) {
-        conn_memory_flush(conn_memory(&front->session->conn)); /* they may lie in the outbox */
+        conn_flush_all(front->link->core->loop); /* they may lie in the outbox */
         byte_queue_release(&stream->in);
     }
     end_request(stream);
@@ -139,11 +140,11 @@ void front_h2_feed_rest(struct h2_stream *stream)
 {
     while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
-        stream->front->session->worker->core.sums.h2_waiting -= bytes.len;
+        stream->front->link->core->sums.h2_waiting -= bytes.len;
         exchange_request_body(stream->exchange, bytes);
     }
     if (stream->in.spent != NULL) {
-        conn_memory_flush(conn_memory(&stream->front->session->conn));
+        conn_flush_all(stream->front->link->core->loop);
     }
     if (stream->exchange != NULL && stream->exchange->is_tunnel &&
         !stream->exchange->request_done) {
@@ -164,9 +165,9 @@ static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
 /* Until the server takes it. All streams of the worker together have a bound, too. */
 static void keep(struct h2_stream *stream, struct span bytes)
 {
-    struct worker *worker = stream->front->session->worker;
+    struct core_sums *sums = &stream->front->link->core->sums;
 
-    if (worker->core.sums.h2_waiting + bytes.len > WAITING_BYTES_MAX) {
+    if (sums->h2_waiting + bytes.len > WAITING_BYTES_MAX) {
         exchange_refuse(stream->exchange, 503, false, "too_much_waits",
                         "too many bodies wait for servers that do not take them",
                         "see why the servers are slow");
@@ -177,7 +178,7 @@ static void keep(struct h2_stream *stream, struct span bytes)
                         "there is no memory for the request's body", NULL);
         return;
     }
-    worker->core.sums.h2_waiting += bytes.len;
+    sums->h2_waiting += bytes.len;
 }
 
 int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data,

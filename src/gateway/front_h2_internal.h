@@ -37,7 +37,7 @@
  *     |                |                                  |         |     once GOAWAY is out  |
  *     |----------------+---- the client's end, and servers that ----+--> LEFT ----------------|
  *     |                      still take what it sent                      they have it all    |
- *     `---------------- the connection is lost, or closed by the session ---------------------' */
+ *     `---------------- the connection is lost, or its owner closes it -----------------------' */
 enum front_h2_state {
     FRONT_H2_OPEN,
     FRONT_H2_NOTICED,    /* a GOAWAY said that the end comes: streams are begun and served still */
@@ -45,7 +45,7 @@ enum front_h2_state {
     FRONT_H2_LAST,       /* it is on its way */
     FRONT_H2_TERMINATED, /* a GOAWAY is on its way that ends all streams */
     FRONT_H2_LEFT,       /* the client has gone, with all it wanted */
-    FRONT_H2_OVER        /* handed back to the session; nothing is done any more */
+    FRONT_H2_OVER        /* the link was told; nothing is done any more */
 };
 
 /* A client that may not go on. Callbacks of nghttp2 note it, front_h2.c tells and terminates. */
@@ -119,7 +119,10 @@ struct h2_stream {
 
 struct front_h2 {
     struct front base;
-    struct session *session;
+    struct link *link;
+    struct conn *conn;
+    struct timer timer;
+    bool is_evicted; /* it makes room: nothing more is heard of the client */
     nghttp2_session *h2;
     enum front_h2_state state;
     enum front_h2_fault fault;

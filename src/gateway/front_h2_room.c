@@ -46,11 +46,11 @@ bool front_h2_has_room(const struct front_h2 *front)
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
 
     if (front->held_bytes == 0) {
-        return conn_pending(&front->session->conn) == 0;
+        return conn_pending(front->conn) == 0;
     }
     return front->held_bytes < limits->held &&
-           front->session->worker->core.sums.h2_held < limits->held_worker &&
-           (conn_pending(&front->session->conn) == 0 || front->held_bytes < SOCKET_MARK);
+           front->link->core->sums.h2_held < limits->held_worker &&
+           (conn_pending(front->conn) == 0 || front->held_bytes < SOCKET_MARK);
 }
 
 size_t front_h2_room(const struct h2_stream *stream)
@@ -64,13 +64,13 @@ size_t front_h2_room(const struct h2_stream *stream)
 void front_h2_hold(struct h2_stream *stream, size_t bytes)
 {
     stream->front->held_bytes += bytes;
-    stream->front->session->worker->core.sums.h2_held += bytes;
+    stream->front->link->core->sums.h2_held += bytes;
 }
 
 void front_h2_let_go(struct h2_stream *stream, size_t bytes)
 {
     stream->front->held_bytes -= bytes;
-    stream->front->session->worker->core.sums.h2_held -= bytes;
+    stream->front->link->core->sums.h2_held -= bytes;
 }
 
 /* Behind those that are as urgent. */
@@ -170,7 +170,7 @@ void front_h2_make_room(struct front_h2 *front, uint64_t grace_us)
 {
     const struct limits_settings *limits = &front_h2_settings(front)->limits;
     bool is_own = front->held_bytes >= limits->held && !list_is_empty(&front->ready);
-    bool is_all = front->session->worker->core.sums.h2_held >= limits->held_worker;
+    bool is_all = front->link->core->sums.h2_held >= limits->held_worker;
 
     if (!is_own && !is_all) {
         return;

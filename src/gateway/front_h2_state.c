@@ -11,8 +11,7 @@ static const char *const response_words[] = {"none",  "body",   "whole", "sent",
 static void tell(const struct front_h2 *front, const struct h2_stream *stream, const char *what,
                  const char *from, const char *to)
 {
-    struct state_owner owner = {.core = &front->session->worker->core,
-                                .session = front->session->id};
+    struct state_owner owner = {.core = front->link->core, .session = front->link->id};
 
     if (stream != NULL) {
         owner.stream = stream->id;

@@ -18,7 +18,7 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
 {
     struct h2_stream *stream = xcalloc(1, sizeof(*stream));
     struct h2_limits limits = front_h2_limits(front);
-    struct exchange *x = exchange_create(front->session, &front_h2_ops, stream);
+    struct exchange *x = exchange_create(front->link, &front_h2_ops, stream);
 
     stream->front = front;
     stream->id = id;
@@ -32,7 +32,7 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
     list_push_back(&front->streams, &stream->node);
     h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
     if (front->stream_count++ == 0) {
-        session_set_idle(front->session, false);
+        link_set_idle(front->link, false);
         front_h2_arm(front);
     }
     return stream;
@@ -88,9 +88,9 @@ void front_h2_reset_later(struct h2_stream *stream)
 /* What was handed on may lie in the outbox still. */
 void front_h2_drop_input(struct h2_stream *stream)
 {
-    stream->front->session->worker->core.sums.h2_waiting -= stream->in.bytes;
+    stream->front->link->core->sums.h2_waiting -= stream->in.bytes;
     if (stream->in.spent != NULL) {
-        conn_memory_flush(conn_memory(&stream->front->session->conn));
+        conn_flush_all(stream->front->link->core->loop);
     }
     byte_queue_free(&stream->in);
 }
@@ -126,7 +126,7 @@ void front_h2_bury(struct h2_stream *stream)
     list_push_back(&front->dead, &stream->node);
     if (--front->stream_count == 0) {
         if (front->state != FRONT_H2_OVER && front->state != FRONT_H2_TERMINATED) {
-            session_set_idle(front->session, true);
+            link_set_idle(front->link, true);
         }
         front->idle_since_us = front_h2_now(front);
         front_h2_arm(front);

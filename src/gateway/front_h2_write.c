@@ -176,7 +176,7 @@ static struct span send_direct(struct h2_stream *stream, struct span bytes)
     struct front_h2 *front = stream->front;
 
     if (bytes.len < DIRECT_MIN || stream->out.bytes != 0 || front->in_library ||
-        front->state == FRONT_H2_OVER || conn_pending(&front->session->conn) != 0) {
+        front->state == FRONT_H2_OVER || conn_pending(front->conn) != 0) {
         return bytes;
     }
     stream->direct = bytes;
@@ -313,7 +313,8 @@ static void op_done(struct exchange *x, bool is_broken)
     list_remove(&stream->ready);
     front_h2_drop_input(stream);
     if (is_broken) {
-        front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->call.h2_code));
+        front_h2_reset(stream,
+                       x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->call.h2_code));
     } else {
         if (stream->response == H2_RESPONSE_SENT && !front_h2_has_request(stream)) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
@@ -353,7 +354,7 @@ static int on_send_data(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t
 {
     struct front_h2 *front = user_data;
     struct h2_stream *stream = source->ptr;
-    struct conn *conn = &front->session->conn;
+    struct conn *conn = front->conn;
 
     (void)h2;
     (void)frame;

@@ -14,6 +14,7 @@
 #include "certs/expiry_watch.h"
 #include "certs/ocsp_fetcher.h"
 #include "certs/refresh_pause.h"
+#include "gateway/in_hand.h"
 #include "gateway/resolver.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
@@ -91,7 +92,7 @@ static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t
     for (unsigned i = 0; i < count; i++) {
         struct worker_start *start = xmalloc(sizeof(*start));
         *start = (struct worker_start){gateway, gateway->workers[i]};
-        in_hand_register(&gateway->workers[i]->in_hand, i);
+        in_hand_register(&gateway->workers[i]->core.in_hand, i);
         int error = thread_start(&gateway->workers[i]->thread, "worker", worker_main, start);
         if (error != 0) {
             log_error("cannot start the thread of worker %u: %s; raise the limit of threads "

@@ -10,7 +10,6 @@
 #include "base/span.h"
 #include "base/thread.h"
 #include "gateway/exchange.h"
-#include "gateway/session.h"
 
 /* Of a request's target; a dump of the rest would be somebody's secret more often than of use. */
 #define TARGET_MAX 200
@@ -95,16 +94,16 @@ static void tell_hand(unsigned worker, const struct in_hand *hand)
 
     add_text(&line, "tidegate: gateway: error: worker ");
     add_number(&line, worker);
-    if (hand->session == NULL) {
+    if (hand->link == NULL) {
         add_text(&line, " had nothing in hand");
         put(&line);
         return;
     }
     add_text(&line, " had in hand: client ");
-    add(&line, span_make(client, peer_text(&hand->session->peer, client)));
-    if (hand->session->sni != NULL) {
+    add(&line, span_make(client, peer_text(&hand->link->peer, client)));
+    if (hand->link->sni != NULL) {
         add_text(&line, " (server name ");
-        add_text(&line, hand->session->sni);
+        add_text(&line, hand->link->sni);
         add_text(&line, ")");
     }
     if (hand->exchange != NULL) {

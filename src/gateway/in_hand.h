@@ -7,13 +7,7 @@
 #ifndef TIDEGATE_GATEWAY_IN_HAND_H
 #define TIDEGATE_GATEWAY_IN_HAND_H
 
-struct session;
-struct exchange;
-
-struct in_hand {
-    const struct session *session;
-    const struct exchange *exchange;
-};
+struct in_hand;
 
 /* One more to tell of; before its worker runs, for good. At most IN_HAND_MAX are told of. */
 #define IN_HAND_MAX 256

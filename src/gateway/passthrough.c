@@ -5,10 +5,11 @@
 
 #include "client/dial.h"
 #include "gateway/access.h"
-#include "observe/failures.h"
+#include "gateway/client_identity.h"
 #include "gateway/reason.h"
 #include "gateway/starttls.h"
 #include "gateway/tunnel.h"
+#include "observe/failures.h"
 #include "tls/alert_watch.h"
 
 struct passthrough {
@@ -64,13 +65,13 @@ static void describe_alert(const struct passthrough *p, int side, struct trouble
 
     (void)snprintf(text, size, "%s (alert %s, %d)", meaning.sentence, tls_alert_name(alert), alert);
     *trouble = (struct trouble){meaning.word, text, meaning.mend};
-    (void)peer_text(&p->session->peer, peer);
+    (void)peer_text(&p->session->link.peer, peer);
     failures_note(&(struct failure_note){.side = name_of_side(side),
                                          .who = name_of_side(side),
                                          .reason = meaning.word,
                                          .detail = text,
                                          .mend = meaning.mend,
-                                         .name = side == 0 ? session_asked_name(p->session)
+                                         .name = side == 0 ? link_asked_name(&p->session->link)
                                                            : p->upstream->backend->name,
                                          .peer = side == 0 ? peer : server_of(p)});
 }
@@ -87,7 +88,7 @@ static void log_end(struct passthrough *p, const struct trouble *trouble)
     struct trouble said;
     char text[200];
 
-    if (side >= 0 && !session->is_logged) {
+    if (side >= 0 && !session->link.is_logged) {
         describe_alert(p, side, &said, text, sizeof(text));
         facts.refused_by = name_of_side(side);
         trouble = &said;
@@ -136,17 +137,15 @@ static void start_tunnel(struct passthrough *p)
 {
     struct session *session = p->session;
 
-    alert_watch_take(&p->alerts[0], span_make(session->early, session->early_len));
+    alert_watch_take(&p->alerts[0], span_make(session->first, session->first_len));
     for (int side = 0; side < 2; side++) {
         if (!p->alerts[side].is_over) {
             p->tunnel.looks[side] = (struct relay_look){look_for_alert, &p->alerts[side]};
         }
     }
-    conn_queue(p->conn, span_make(session->early, session->early_len));
+    conn_queue(p->conn, span_make(session->first, session->first_len));
     conn_flush(p->conn);
-    free(session->early);
-    session->early = NULL;
-    session->early_len = 0;
+    session_drop_first(session);
     timer_destroy(session->worker->core.loop, &session->timer);
     tunnel_start(&p->tunnel, &session->conn, p->conn);
 }
@@ -189,16 +188,6 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     start_tunnel(p);
 }
 
-static void keep_bytes(struct session *session, struct span bytes)
-{
-    char *copy = xmalloc(bytes.len);
-
-    memcpy(copy, bytes.ptr, bytes.len);
-    free(session->early);
-    session->early = copy;
-    session->early_len = (uint32_t)bytes.len;
-}
-
 void passthrough_start(struct session *session, const struct backend *backend,
                        enum site_starttls starttls, struct span first_bytes)
 {
@@ -214,13 +203,13 @@ void passthrough_start(struct session *session, const struct backend *backend,
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     alert_watch_init(&p->alerts[0]);
     alert_watch_init(&p->alerts[1]);
-    keep_bytes(session, first_bytes);
+    session_keep_first(session, first_bytes, 0);
     session->passthrough = p;
-    session->state = SESSION_TUNNEL;
+    session_enter(session, SESSION_TUNNEL);
     session->conn.handler = &waiting_handler;
     timer_clear(&session->timer);
     if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
-        session_describe(session, &who);
+        client_identity_describe(&session->link, &who);
     }
     dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->lease,
                p, on_dialed);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "config/places.h"
 #include "certs/backend_tls.h"
-#include "observe/log_writer.h"
 #include "certs/site_tls.h"
+#include "config/places.h"
+#include "observe/log_writer.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
 #include "tls/key_log.h"

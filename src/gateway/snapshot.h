@@ -11,9 +11,9 @@
 #include "config/config.h"
 #include "config/serving.h"
 #include "files/files_root.h"
-#include "settings/settings.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
+#include "settings/settings.h"
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "observe/failures.h"
 #include "gateway/reason.h"
+#include "observe/failures.h"
 #include "tls/failure_words.h"
 #include "tls/postgres.h"
 

@@ -1,6 +1,6 @@
 #include "gateway/tunnel.h"
 
-#include "gateway/tls_trouble.h"
+#include "tls/tls_trouble.h"
 
 static void end(struct tunnel *tunnel, const char *reason)
 {

@@ -100,7 +100,7 @@ static void on_accept_pause(struct timer *timer)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, accept_pause);
 
-    if (worker->is_draining) {
+    if (worker->core.is_draining) {
         return;
     }
     if (is_full(worker)) {
@@ -154,7 +154,7 @@ static void on_accept(struct watch *watch, uint32_t events)
 
 static void stop_if_drained(struct worker *worker)
 {
-    if (worker->is_draining && worker->session_count == 0 && worker->core.holds == 0) {
+    if (worker->core.is_draining && worker->session_count == 0 && worker->core.holds == 0) {
         loop_stop(worker->core.loop);
     }
 }
@@ -169,16 +169,10 @@ void worker_session_ended(struct worker *worker)
     stop_if_drained(worker);
 }
 
-static void begin_drain(struct worker *worker)
-{
-    worker->is_draining = true;
-    worker->client.is_draining = true;
-}
-
 static void cut_off(struct worker *worker)
 {
     stop_accepting(worker);
-    begin_drain(worker);
+    worker->core.is_draining = true;
     LIST_FOR_EACH(node, &worker->sessions)
     {
         session_abort(LIST_ENTRY(node, struct session, node));
@@ -220,13 +214,13 @@ static void on_drain_message(struct loop_message *message)
 {
     struct worker *worker = CONTAINER_OF(message, struct worker, drain_message);
 
-    if (worker->is_draining) {
+    if (worker->core.is_draining) {
         return;
     }
     accept_rest(worker);
     stop_accepting(worker);
     say_quiet(worker);
-    begin_drain(worker);
+    worker->core.is_draining = true;
     timer_set_ms(worker->core.loop, &worker->drain_timer,
                  worker->snapshot->settings->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)

@@ -9,7 +9,6 @@
 #include "base/strbuf.h"
 #include "client/client.h"
 #include "core/core.h"
-#include "gateway/in_hand.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
 #include "observe/access_record.h"
@@ -38,7 +37,6 @@ struct worker {
     struct list sessions;
     uint64_t session_count;
     uint64_t exchange_count;
-    struct in_hand in_hand;
     struct client client;      /* towards servers */
     struct list idle_sessions; /* between requests; the longest so first */
     size_t evicted_count;      /* of the sessions, those that are making room */
@@ -47,7 +45,6 @@ struct worker {
     struct strbuf log;
     struct access_clock log_clock;
     struct timer log_timer;
-    bool is_draining;
     int quiet_fd; /* a byte goes there once a drain has taken what waited to be accepted; -1 */
     struct timer drain_timer;
     struct loop_message drain_message;
@@ -67,6 +64,11 @@ void worker_post_drain(struct worker *worker);
 void worker_post_stop(struct worker *worker);
 /* After worker_run has returned. Nothing is left in it then. */
 void worker_destroy(struct worker *worker);
+
+static inline struct worker *worker_of(struct core *core)
+{
+    return CONTAINER_OF(core, struct worker, core);
+}
 
 /* A session has gone: accept again, or finish the drain. */
 void worker_session_ended(struct worker *worker);

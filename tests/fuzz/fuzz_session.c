@@ -359,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if ((bytes[0] & FLAG_TLS) != 0) {
         start_tls(&run, (bytes[0] & FLAG_TLS_H2) != 0);
     }
-    run.h->worker->is_draining = (bytes[0] & FLAG_DRAINING) != 0;
+    run.h->worker->core.is_draining = (bytes[0] & FLAG_DRAINING) != 0;
     play(&run);
     harness_stop(run.h);
     return 0;

@@ -1,13 +1,25 @@
-#include "gateway/tls_trouble.h"
+#include "server/link.h"
 
 #include "tls/tls_conn.h"
+#include "tls/tls_trouble.h"
 
 /* An alert lies behind at most as much as the kernel keeps; nobody waits for more. */
 #define LAST_READS_MAX 8
 
-const char *tls_trouble_of_client(struct session *session, const char *word)
+bool link_is_early(const struct link *link)
 {
-    struct conn *conn = &session->conn;
+    const struct conn *tls = link_tls(link);
+
+    return tls != NULL && tls_conn_is_early(tls);
+}
+
+const char *link_asked_name(const struct link *link)
+{
+    return link->sni != NULL ? link->sni : link->sni_sent;
+}
+
+const char *link_loss(struct link *link, struct conn *conn, const char *word)
+{
     struct tls_trouble lost;
     struct span ignored;
 
@@ -22,6 +34,6 @@ const char *tls_trouble_of_client(struct session *session, const char *word)
     if (!tls_trouble_of(conn, &lost)) {
         return word;
     }
-    session_log_end(session, &lost.trouble);
+    link_tell(link, &lost.trouble);
     return lost.trouble.reason;
 }
