@@ -25,14 +25,14 @@ struct core_sums {
     uint64_t h2_request_windows; /* what clients' streams may */
 };
 
-struct exchange;
+struct front_exchange;
 struct link;
 
 /* What the thread has in hand: a store or two on each way in, for the message of a process that
  * dies (gateway/in_hand.h). */
 struct in_hand {
     const struct link *link;
-    const struct exchange *exchange;
+    const struct front_exchange *exchange;
 };
 
 struct core {

@@ -191,7 +191,7 @@ static void fill_times(struct access_record *record, const struct exchange *x)
     if (x->link->is_tls) {
         record->times.tls_us = x->link->handshake_us;
     }
-    record->times.head_us = between(x->started_us, x->head_us);
+    record->times.head_us = between(x->front.started_us, x->front.head_us);
     if (x->call.connect_began_us != 0 && x->call.connected_us != 0) {
         record->times.connect_us = between(x->call.connect_began_us, x->call.connected_us);
     }
@@ -206,7 +206,7 @@ void access_log_exchange(struct exchange *x)
     struct access_record record;
     struct texts texts;
 
-    if (!begin(link, &record, ACCESS_REQUEST, x->started_us, &texts)) {
+    if (!begin(link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
         return;
     }
     record.mode = link->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
@@ -230,12 +230,12 @@ void access_log_exchange(struct exchange *x)
             record.client = client;
         }
     }
-    record.status = x->has_started ? x->response.status : 0;
+    record.status = x->front.has_started ? x->response.status : 0;
     record.bytes_in = x->request_bytes;
     record.bytes_out = x->response_bytes;
     record.request_id = x->request_id;
     record.is_early = x->is_early;
-    fill_trouble(&record, x->trouble.reason != NULL ? &x->trouble : &x->note);
+    fill_trouble(&record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note);
     fill_times(&record, x);
     write_record(x->worker, &record);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/state_log.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/websocket.h"
@@ -50,7 +51,7 @@ void exchange_free_pool(struct worker *worker)
 
 void exchange_take_in_hand(const struct exchange *x)
 {
-    x->worker->core.in_hand = (struct in_hand){x->link, x};
+    x->worker->core.in_hand = (struct in_hand){x->link, &x->front};
 }
 
 static void give_back(struct exchange *x)
@@ -61,7 +62,7 @@ static void give_back(struct exchange *x)
     /* What the outbox holds by reference may lie in this arena. */
     conn_flush_all(x->worker->core.loop);
     worker->exchange_count--;
-    if (worker->core.in_hand.exchange == x) {
+    if (worker->core.in_hand.exchange == &x->front) {
         worker->core.in_hand.exchange = NULL;
     }
     exchange_count_file(x, false);
@@ -77,32 +78,52 @@ static void give_back(struct exchange *x)
     worker->free_exchange_count++;
 }
 
-struct exchange *exchange_create(struct link *link, const struct front_ops *front,
-                                 void *front_owner)
+struct front_exchange *exchange_open(struct link *link, const struct front_ops *ops, void *owner)
 {
     struct worker *worker = worker_of(link->core);
     struct exchange *x = take_from_pool(worker);
     struct arena arena = x->arena;
     struct timer timer = x->timer;
+    uint64_t now_us = loop_now_us(worker->core.loop);
 
     worker->exchange_count++;
     /* Everything but what the pool keeps starts from zero. */
     memset(x, 0, sizeof(*x));
     x->arena = arena;
     x->timer = timer;
+    x->front = (struct front_exchange){.ops = ops,
+                                       .behind = &exchange_ops,
+                                       .owner = owner,
+                                       .link = link,
+                                       .arena = &x->arena,
+                                       .request = &x->request,
+                                       .response = &x->response,
+                                       .id = x->id,
+                                       .started_us = now_us,
+                                       .head_us = now_us};
     list_init(&x->pool_node);
     deferred_init(&x->again, exchange_again);
     x->worker = worker;
     x->link = link;
-    x->front = front;
-    x->front_owner = front_owner;
     x->site = link->site;
     call_init(&x->call, &exchange_call_ops, &worker->client, link->caller, &x->arena);
-    x->started_us = x->head_us = loop_now_us(worker->core.loop);
     core_request_id(&worker->core, x->id);
     x->request_id = span_make(x->id, REQUEST_ID_LEN);
     link->is_logged = true; /* from here on its requests are what is logged */
-    return x;
+    return &x->front;
+}
+
+void exchange_enter(struct exchange *x, enum exchange_state state)
+{
+    static const char *const words[] = {"start",   "phases", "discard", "forward",
+                                        "respond", "rest",   "tunnel",  "done"};
+
+    if (state_log_is_on()) {
+        state_log(
+            &(struct state_owner){.core = x->link->core, .session = x->link->id, .exchange = x->id},
+            "exchange", words[x->front.state], words[state]);
+    }
+    x->front.state = state;
 }
 
 /* Nothing is asked for it any more. */
@@ -116,28 +137,29 @@ static void release(struct exchange *x, enum lease_how how)
 
 void exchange_finish(struct exchange *x, bool is_broken)
 {
-    if (x->state == EXCHANGE_DONE) {
+    if (x->front.state == EXCHANGE_DONE) {
         return;
     }
     release(x, is_broken ? exchange_how_broken(x) : LEASE_OK);
-    x->state = EXCHANGE_DONE;
+    exchange_enter(x, EXCHANGE_DONE);
     access_log_exchange(x);
-    x->front->done(x, is_broken);
+    x->front.h2_code = x->call.h2_code;
+    x->front.ops->done(&x->front, is_broken);
     give_back(x);
 }
 
 void exchange_abandon(struct exchange *x, const char *reason)
 {
-    if (x->state == EXCHANGE_DONE) {
+    if (x->front.state == EXCHANGE_DONE) {
         return;
     }
     /* Who has the whole response may go. */
-    if (x->trouble.reason == NULL && reason != NULL && x->state != EXCHANGE_REST) {
-        x->trouble.reason = reason;
+    if (x->front.trouble.reason == NULL && reason != NULL && x->front.state != EXCHANGE_REST) {
+        x->front.trouble.reason = reason;
     }
     exchange_stop_tunnel(x);
     release(x, LEASE_CLIENT_LEFT);
-    x->state = EXCHANGE_DONE;
+    exchange_enter(x, EXCHANGE_DONE);
     access_log_exchange(x);
     give_back(x);
 }
@@ -147,19 +169,19 @@ void exchange_abandon(struct exchange *x, const char *reason)
 void exchange_refuse(struct exchange *x, unsigned status, bool closes, const char *reason,
                      const char *detail, const char *mend)
 {
-    x->trouble = (struct trouble){reason, detail, mend};
-    x->closes |= closes;
-    if (x->state == EXCHANGE_REST) {
+    x->front.trouble = (struct trouble){reason, detail, mend};
+    x->front.closes |= closes;
+    if (x->front.state == EXCHANGE_REST) {
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
     release(x, exchange_how_refused(status));
-    if (x->has_started) {
+    if (x->front.has_started) {
         exchange_break(x);
         return;
     }
     x->refused_status = status;
-    if (x->state == EXCHANGE_DISCARD || status == 408 || status == 503 ||
+    if (x->front.state == EXCHANGE_DISCARD || status == 408 || status == 503 ||
         !exchange_answer_waits(x)) {
         exchange_answer_error(x, status);
     }
@@ -291,7 +313,7 @@ void exchange_serve(struct exchange *x)
         return;
     }
     if (x->call.asks_connect && span_ieq(request->upgrade, SPAN_OF("websocket")) &&
-        !websocket_has_key(x)) {
+        !websocket_has_key(&x->request)) {
         exchange_refuse(x, 400, false, "bad_websocket_key",
                         "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 "
                         "(RFC 6455 section 4.1)",
@@ -305,7 +327,7 @@ void exchange_serve(struct exchange *x)
 
 bool exchange_takes_body(const struct exchange *x)
 {
-    switch (x->state) {
+    switch (x->front.state) {
     case EXCHANGE_DISCARD:
         return true;
     case EXCHANGE_FORWARD:
@@ -325,7 +347,7 @@ void exchange_request_body(struct exchange *x, struct span bytes)
 {
     exchange_take_in_hand(x);
     x->request_bytes += bytes.len;
-    if (!x->is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
+    if (!x->front.is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
         return;
     }
     if (call_is_open(&x->call)) {
@@ -347,7 +369,8 @@ bool exchange_is_held_back(const struct exchange *x)
 
 struct conn *exchange_raw_back(const struct exchange *x)
 {
-    return x->state == EXCHANGE_FORWARD || x->state == EXCHANGE_RESPOND || x->state == EXCHANGE_REST
+    return x->front.state == EXCHANGE_FORWARD || x->front.state == EXCHANGE_RESPOND ||
+                   x->front.state == EXCHANGE_REST
                ? call_raw(&x->call)
                : NULL;
 }
@@ -361,7 +384,7 @@ void exchange_request_moved(struct exchange *x, uint64_t bytes)
 
 void exchange_end_rest(struct exchange *x)
 {
-    if (x->state == EXCHANGE_REST && x->request_done && call_is_sent(&x->call)) {
+    if (x->front.state == EXCHANGE_REST && x->front.request_done && call_is_sent(&x->call)) {
         exchange_finish(x, false);
     }
 }
@@ -373,8 +396,8 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
         http_trailers_mark(trailers, &x->request.fields);
         exchange_prepare_trailers(trailers);
     }
-    x->request_done = true;
-    if (x->state == EXCHANGE_DISCARD) {
+    x->front.request_done = true;
+    if (x->front.state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
         return;
     }
@@ -382,7 +405,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     if (call_is_open(&x->call)) {
         exchange_progress(x);
     }
-    if (x->is_response_over) {
+    if (x->front.is_response_over) {
         exchange_finish(x, false);
         return;
     }
@@ -393,17 +416,17 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
 
 bool exchange_poll_response(struct exchange *x)
 {
-    return exchange_filters_take(x) && x->front->poll(x);
+    return exchange_filters_take(x) && x->front.ops->poll(&x->front);
 }
 
 size_t exchange_response_room(const struct exchange *x)
 {
-    return x->front->room != NULL ? x->front->room(x) : SIZE_MAX;
+    return x->front.ops->room != NULL ? x->front.ops->room(&x->front) : SIZE_MAX;
 }
 
 bool exchange_has_more(const struct exchange *x)
 {
-    return x->file != NULL || (x->state == EXCHANGE_RESPOND && call_has_more(&x->call));
+    return x->file != NULL || (x->front.state == EXCHANGE_RESPOND && call_has_more(&x->call));
 }
 
 void exchange_front_writable(struct exchange *x)
@@ -412,7 +435,7 @@ void exchange_front_writable(struct exchange *x)
         exchange_answer_file_go_on(x);
         return;
     }
-    if (call_is_open(&x->call) && x->state != EXCHANGE_TUNNEL) {
+    if (call_is_open(&x->call) && x->front.state != EXCHANGE_TUNNEL) {
         exchange_progress(x);
         call_resume(&x->call);
     }
@@ -426,7 +449,7 @@ void exchange_response_body(struct exchange *x, struct span bytes)
         return;
     }
     exchange_response_moved(x, bytes.len);
-    x->front->body(x, bytes);
+    x->front.ops->body(&x->front, bytes);
 }
 
 void exchange_response_moved(struct exchange *x, uint64_t bytes)
@@ -441,7 +464,8 @@ static bool has_rest(struct exchange *x)
 {
     const struct call *call = &x->call;
 
-    if (!call_is_open(call) || (x->request_done && call_is_sent(call)) || x->is_tunnel) {
+    if (!call_is_open(call) || (x->front.request_done && call_is_sent(call)) ||
+        x->front.is_tunnel) {
         return false;
     }
     return call_is_listening(call) && !exchange_is_held_back(x);
@@ -450,17 +474,19 @@ static bool has_rest(struct exchange *x)
 /* Why a client that was answered in order loses its connection. */
 static void note_unread(struct exchange *x)
 {
-    if (x->trouble.reason != NULL || exchange_is_held_back(x) || x->is_tunnel ||
-        reuse_rest_of(x->request_done, false, false, exchange_body_left(x)) != REUSE_REST_LONG) {
+    if (x->front.trouble.reason != NULL || exchange_is_held_back(x) || x->front.is_tunnel ||
+        reuse_rest_of(x->front.request_done, false, false, exchange_body_left(x)) !=
+            REUSE_REST_LONG) {
         return;
     }
     if (call_is_open(&x->call)) {
-        x->trouble = call_unread;
+        x->front.trouble = call_unread;
     } else {
-        x->trouble = (struct trouble){"body_unread",
-                                      "the answer needs nothing of the request's body, whose rest "
-                                      "was not read",
-                                      NULL};
+        x->front.trouble =
+            (struct trouble){"body_unread",
+                             "the answer needs nothing of the request's body, whose rest "
+                             "was not read",
+                             NULL};
     }
 }
 
@@ -473,22 +499,22 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
     if (x->filters != NULL && !exchange_end_filters(x)) {
         return;
     }
-    if (x->is_tunnel && !x->request_done) {
-        x->is_response_over = true; /* half of a tunnel: the other half goes on */
-        x->front->end(x, trailers);
+    if (x->front.is_tunnel && !x->front.request_done) {
+        x->front.is_response_over = true; /* half of a tunnel: the other half goes on */
+        x->front.ops->end(&x->front, trailers);
         exchange_progress(x);
         return;
     }
     if (!has_rest(x)) {
-        x->front->end(x, trailers);
+        x->front.ops->end(&x->front, trailers);
         note_unread(x);
         exchange_finish(x, false);
         return;
     }
-    x->state = EXCHANGE_REST;
-    x->front->end(x, trailers);
-    if (!x->request_done) {
-        x->front->resume(x);
+    exchange_enter(x, EXCHANGE_REST);
+    x->front.ops->end(&x->front, trailers);
+    if (!x->front.request_done) {
+        x->front.ops->resume(&x->front);
     }
 }
 
@@ -507,11 +533,11 @@ static struct idle_settings idle_settings_of(const struct exchange *x)
 
 static struct idle_facts idle_facts_of(const struct exchange *x)
 {
-    return (struct idle_facts){.is_tunnel = x->is_tunnel,
+    return (struct idle_facts){.is_tunnel = x->front.is_tunnel,
                                .is_grpc = x->is_grpc && x->backend != NULL,
-                               .has_started = x->has_started,
-                               .is_over = x->state == EXCHANGE_REST,
-                               .is_event_stream = x->is_event_stream};
+                               .has_started = x->front.has_started,
+                               .is_over = x->front.state == EXCHANGE_REST,
+                               .is_event_stream = x->front.is_event_stream};
 }
 
 struct idle_limit exchange_idle_of_client(const struct exchange *x)
@@ -525,7 +551,8 @@ struct idle_limit exchange_idle_of_client(const struct exchange *x)
 /* Both sides may talk in turns, or one alone. */
 static bool may_pause(const struct exchange *x)
 {
-    return x->is_tunnel || x->is_grpc || (x->has_started && x->state != EXCHANGE_REST);
+    return x->front.is_tunnel || x->is_grpc ||
+           (x->front.has_started && x->front.state != EXCHANGE_REST);
 }
 
 static bool is_past_total(const struct exchange *x)
@@ -533,7 +560,7 @@ static bool is_past_total(const struct exchange *x)
     uint64_t total_ms = x->link->settings->timeouts.body_total_ms;
 
     return total_ms != 0 && !may_pause(x) &&
-           loop_now_us(x->worker->core.loop) >= x->head_us + total_ms * 1000;
+           loop_now_us(x->worker->core.loop) >= x->front.head_us + total_ms * 1000;
 }
 
 bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
@@ -568,7 +595,7 @@ static struct idle_limit idle_of_server(const struct exchange *x)
 
 void exchange_progress(struct exchange *x)
 {
-    if ((x->backend == NULL && !x->is_tunnel) || x->state == EXCHANGE_TUNNEL) {
+    if ((x->backend == NULL && !x->front.is_tunnel) || x->front.state == EXCHANGE_TUNNEL) {
         return;
     }
     struct idle_settings settings = idle_settings_of(x);
@@ -587,21 +614,21 @@ static void on_timer(struct timer *timer)
     struct exchange *x = CONTAINER_OF(timer, struct exchange, timer);
     struct idle_limit limit;
 
-    if (x->state == EXCHANGE_DISCARD) {
+    if (x->front.state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
         return;
     }
-    if (x->state == EXCHANGE_DONE || !call_is_open(&x->call)) {
+    if (x->front.state == EXCHANGE_DONE || !call_is_open(&x->call)) {
         return;
     }
     limit = idle_of_server(x);
-    if (x->is_tunnel) {
-        x->trouble = (struct trouble){limit.reason, limit.detail, limit.mend};
+    if (x->front.is_tunnel) {
+        x->front.trouble = (struct trouble){limit.reason, limit.detail, limit.mend};
         exchange_finish(x, true);
         return;
     }
-    bool waits_for_client =
-        (!x->request_done && exchange_takes_body(x)) || (x->has_started && x->front->is_blocked(x));
+    bool waits_for_client = (!x->front.request_done && exchange_takes_body(x)) ||
+                            (x->front.has_started && x->front.ops->is_blocked(&x->front));
     if (waits_for_client) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
         return;

@@ -24,63 +24,14 @@
 #include "http/own_answer.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
-#include "server/link.h"
+#include "server/front_exchange.h"
 
 struct exchange;
 
-/* What a front does for its exchange. */
-struct front_ops {
-    /* 1xx, but not 101. */
-    void (*interim)(struct exchange *x, const struct http_response *response);
-    /* The final head; x->response.framing says what follows. Hop-by-hop fields are marked, and not
-     * sent. */
-    void (*head)(struct exchange *x, const struct http_response *response);
-    void (*body)(struct exchange *x, struct span bytes);
-    void (*end)(struct exchange *x, const struct http_fields *trailers);
-    /* Whether more of the response would only wait. */
-    bool (*is_blocked)(const struct exchange *x);
-    /* The same, once what was given has gone out as far as the client takes it. False: it would
-     * wait; exchange_front_writable tells when that ends, and the client's deadline runs. */
-    bool (*poll)(struct exchange *x);
-    /* While it is not blocked: how many bytes of the response would not wait for long. A piece may
-     * be larger where it cannot be cut. NULL: any number. */
-    size_t (*room)(const struct exchange *x);
-    /* exchange_takes_body may have become true. */
-    void (*resume)(struct exchange *x);
-    /* The last call. is_broken: the response could not be completed, and the client must be able to
-     * tell. */
-    void (*done)(struct exchange *x, bool is_broken);
-    /* 101 was sent: the connection to carry on with, to be given to a tunnel; bytes that
-     * were read beyond the request are in *rest. The member is NULL where a front has no
-     * connection to give away: the bytes then go on as bodies do (x->is_tunnel), and the client
-     * gets 200 instead of 101 (RFC 8441 section 5). */
-    struct conn *(*upgrade)(struct exchange *x, struct span *rest);
-    /* 101 was sent, and it is the server's side that has no connection to give away: from here on
-     * the client's bytes come as a body does, and the response's go out without framing
-     * (x->is_tunnel). NULL where `upgrade` is. */
-    void (*go_raw)(struct exchange *x);
-    /* The connection, where bodies may be moved by splice and sendfile; NULL where not (frames).
-     * Only between head and end of a response of known length, or one that ends with the
-     * connection. */
-    struct conn *(*raw)(struct exchange *x);
-};
-
-enum exchange_state {
-    EXCHANGE_START,   /* routing */
-    EXCHANGE_PHASES,  /* a phase of the route waits for something */
-    EXCHANGE_DISCARD, /* answered here, in a moment, or once the body has come and gone */
-    EXCHANGE_FORWARD, /* the request is on its way to a server; no response yet */
-    EXCHANGE_RESPOND, /* the response's head has been sent */
-    EXCHANGE_REST,    /* the response is whole; what is left of the request goes on to the server */
-    EXCHANGE_TUNNEL,  /* after 101 */
-    EXCHANGE_DONE
-};
-
 struct exchange {
+    struct front_exchange front; /* what the client's side knows of it */
     struct worker *worker;
     struct link *link;
-    const struct front_ops *front;
-    void *front_owner;
     struct arena arena;
     struct http_request request;
     struct path path;
@@ -95,17 +46,8 @@ struct exchange {
     struct timer timer;
     struct deferred again; /* exchange_again */
     struct list pool_node;
-    enum exchange_state state;
-    bool request_done;        /* its last byte has come */
-    bool is_malformed;        /* refused by a parser: the client may know all about it */
-    bool is_declined;         /* no server has looked at it, and only the client can repeat it */
-    bool is_tunnel;           /* after an upgrade whose bytes go on as bodies do */
-    bool is_response_over;    /* of such a one: the server has ended, the client has not yet */
-    bool has_started;         /* a final response head was given to the front */
     bool is_grpc;             /* both sides may be silent for long */
-    bool is_event_stream;     /* its server may */
     bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
-    bool closes;              /* the client's connection must end with this response */
     unsigned refused_status;  /* what exchange_refuse answers with; 0: it was not called */
     bool was_continued;       /* a 100 (Continue) was passed on */
     struct file_answer *file; /* being sent; NULL: none */
@@ -115,11 +57,8 @@ struct exchange {
     struct span answer;      /* the body of an answer made here, when it waits for the request */
     uint64_t request_bytes;  /* of the body so far */
     uint64_t response_bytes; /* of the body so far, as given to the front */
-    uint64_t started_us;     /* the request's first byte */
-    uint64_t head_us;        /* its whole head; times are monotonic */
     uint64_t first_byte_us;
-    struct trouble trouble; /* reason NULL: none */
-    struct trouble note;    /* for the log, where there was no trouble */
+    struct trouble note; /* for the log, where there was no trouble */
     struct refusal_facts refusal;
     char id[REQUEST_ID_LEN + 1];
     struct span request_id;  /* id, or a trusted peer's */
@@ -129,40 +68,36 @@ struct exchange {
     char trouble_text[256];
 };
 
-/* From the worker's pool. The front then fills x->request (memory from x->arena) and calls
- * exchange_begin or exchange_refuse. */
-struct exchange *exchange_create(struct link *link, const struct front_ops *front,
-                                 void *front_owner);
-/* x->request is whole; request_done is set if it has no body. May end the exchange. */
-void exchange_begin(struct exchange *x);
+static inline struct exchange *exchange_of(const struct front_exchange *front)
+{
+    return CONTAINER_OF((struct front_exchange *)(uintptr_t)front, struct exchange, front);
+}
+
+/* For link_ops: from the worker's pool. */
+struct front_exchange *exchange_open(struct link *link, const struct front_ops *ops, void *owner);
+/* Sets its state, and tells of it. */
+void exchange_enter(struct exchange *x, enum exchange_state state);
 /* Answers with an error and ends; `closes` the client's connection. Texts are static, or live in
  * the arena. */
 void exchange_refuse(struct exchange *x, unsigned status, bool closes, const char *reason,
                      const char *detail, const char *mend);
 
-/* ---- from the front ---- */
-/* Whether body bytes would be taken now; if not, front->resume tells. */
+/* ---- from the front: see exchange_ops ---- */
+extern const struct exchange_ops exchange_ops; /* exchange_front.c */
+void exchange_begin(struct exchange *x);
 bool exchange_takes_body(const struct exchange *x);
 void exchange_request_body(struct exchange *x, struct span bytes);
 void exchange_request_end(struct exchange *x, struct http_fields *trailers);
-/* The server's connection, where a body of known length may be moved by splice; NULL where not.
- * What is moved is told with exchange_request_moved. */
-struct conn *exchange_raw_back(const struct exchange *x);
 void exchange_request_moved(struct exchange *x, uint64_t bytes);
 /* Of the request's body; UINT64_MAX: unknown. */
 uint64_t exchange_body_left(const struct exchange *x);
-/* Whether the client asked if it may send the body, and may yet leave it out. */
 bool exchange_is_held_back(const struct exchange *x);
-/* For how long the client may be silent, and the limit's name. */
 struct idle_limit exchange_idle_of_client(const struct exchange *x);
-/* Whether the body comes fast enough: `moved` bytes came in timeouts.body. `was_held`: the server
- * did not take it all the time. If not, exchange_body_limit names the limit. */
 bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held);
 struct idle_limit exchange_body_limit(const struct exchange *x, uint64_t moved);
-/* Whether more of the response will be given at once, when it is its turn. */
+struct conn *exchange_raw_back(const struct exchange *x);
 bool exchange_has_more(const struct exchange *x);
 void exchange_front_writable(struct exchange *x);
-/* The client has gone. No call to the front follows. */
 void exchange_abandon(struct exchange *x, const char *reason);
 
 /* ---- answers, be they a server's or made here ---- */

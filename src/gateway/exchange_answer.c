@@ -31,10 +31,10 @@ static void send_head(struct exchange *x, uint64_t body_bytes)
     response->has_content_length = status >= 200 && status != 204 && status != 304;
     response->content_length = status != 205 ? body_bytes : 0;
     x->first_byte_us = loop_now_us(x->worker->core.loop);
-    x->state = EXCHANGE_RESPOND;
-    x->has_started = true;
+    exchange_enter(x, EXCHANGE_RESPOND);
+    x->front.has_started = true;
     exchange_prepare_response(x);
-    x->front->head(x, response);
+    x->front.ops->head(&x->front, response);
 }
 
 static void send_answer(struct exchange *x, struct span body)
@@ -75,9 +75,9 @@ static bool speaks_grpc(const struct exchange *x)
 
 static void add_grpc_status(struct exchange *x, struct http_fields *fields, unsigned status)
 {
-    const char *text =
-        arena_printf(&x->arena, "%u %s (%s), request %.*s", status, http_reason(status),
-                     x->trouble.reason != NULL ? x->trouble.reason : "", SPAN_ARG(x->request_id));
+    const char *text = arena_printf(
+        &x->arena, "%u %s (%s), request %.*s", status, http_reason(status),
+        x->front.trouble.reason != NULL ? x->front.trouble.reason : "", SPAN_ARG(x->request_id));
 
     http_fields_add(fields, &x->arena, FIELD_OTHER, SPAN_OF("grpc-status"),
                     span_from_cstr(arena_printf(&x->arena, "%d", (int)grpc_status_of(status))));
@@ -93,10 +93,10 @@ static void answer_grpc(struct exchange *x, unsigned status)
     add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), SPAN_OF("application/grpc"));
     add_grpc_status(x, &x->response.fields, status);
     x->first_byte_us = loop_now_us(x->worker->core.loop);
-    x->state = EXCHANGE_RESPOND;
-    x->has_started = true;
+    exchange_enter(x, EXCHANGE_RESPOND);
+    x->front.has_started = true;
     exchange_prepare_response(x);
-    x->front->head(x, &x->response);
+    x->front.ops->head(&x->front, &x->response);
     exchange_response_end(x, NULL);
 }
 
@@ -104,13 +104,13 @@ void exchange_break(struct exchange *x)
 {
     struct http_fields trailers = {0};
 
-    if (!speaks_grpc(x) || x->is_tunnel || x->response.framing != HTTP_FRAMING_CHUNKED) {
+    if (!speaks_grpc(x) || x->front.is_tunnel || x->response.framing != HTTP_FRAMING_CHUNKED) {
         exchange_finish(x, true);
         return;
     }
     /* What was begun can be tried again: UNAVAILABLE. */
     add_grpc_status(x, &trailers, 503);
-    x->front->end(x, &trailers);
+    x->front.ops->end(&x->front, &trailers);
     exchange_finish(x, false);
 }
 
@@ -118,14 +118,14 @@ void exchange_answer_error(struct exchange *x, unsigned status)
 {
     /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind
      * the gateway is nobody's business out there. */
-    bool is_told = x->is_malformed || status == 400;
-    const char *detail = is_told ? x->trouble.detail : NULL;
+    bool is_told = x->front.is_malformed || status == 400;
+    const char *detail = is_told ? x->front.trouble.detail : NULL;
     char *body = arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status, http_reason(status),
                               detail != NULL ? detail : "", detail != NULL ? "\n" : "",
                               SPAN_ARG(x->request_id));
 
     x->file = NULL;
-    if (speaks_grpc(x) && !x->is_malformed) {
+    if (speaks_grpc(x) && !x->front.is_malformed) {
         answer_grpc(x, status);
         return;
     }
@@ -244,7 +244,7 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {
-            x->trouble = (struct trouble){file_reason(file->status), file->detail, NULL};
+            x->front.trouble = (struct trouble){file_reason(file->status), file->detail, NULL};
             x->refusal = file->refusal;
             exchange_answer_error(x, file->status);
             return;
@@ -359,7 +359,7 @@ static bool wake_file(struct exchange *x)
 
 static void break_file(struct exchange *x)
 {
-    x->trouble = (struct trouble){
+    x->front.trouble = (struct trouble){
         "file_cut_short", "the file could not be read to its end, or the client went away", NULL};
     exchange_finish(x, true);
 }
@@ -367,7 +367,7 @@ static void break_file(struct exchange *x)
 void exchange_answer_file_go_on(struct exchange *x)
 {
     for (int turn = 0; turn < 4; turn++) {
-        if (!x->front->poll(x)) {
+        if (!x->front.ops->poll(&x->front)) {
             rest_file(x);
             return; /* exchange_front_writable comes back here */
         }
@@ -375,7 +375,8 @@ void exchange_answer_file_go_on(struct exchange *x)
         case FILE_STEP_MORE:
             break;
         case FILE_STEP_WAIT:
-            (void)x->front->poll(x); /* sets the deadline of a client that takes nothing */
+            (void)x->front.ops->poll(
+                &x->front); /* sets the deadline of a client that takes nothing */
             return;
         case FILE_STEP_BROKEN:
             break_file(x);
@@ -413,11 +414,11 @@ bool exchange_answer_waits(struct exchange *x)
 {
     uint64_t left = exchange_body_left(x);
 
-    if (x->request_done || x->closes || x->is_malformed || exchange_is_held_back(x) ||
-        (left > REUSE_SHORT_REST && left != UINT64_MAX)) {
+    if (x->front.request_done || x->front.closes || x->front.is_malformed ||
+        exchange_is_held_back(x) || (left > REUSE_SHORT_REST && left != UINT64_MAX)) {
         return false;
     }
-    x->state = EXCHANGE_DISCARD;
+    exchange_enter(x, EXCHANGE_DISCARD);
     timer_set_ms(x->worker->core.loop, &x->timer, BODY_WAIT_MS);
     return true;
 }
@@ -427,12 +428,12 @@ void exchange_answer_route(struct exchange *x)
 {
     const struct respond_settings *respond = x->route->settings->respond;
 
-    if (!x->request_done && respond != NULL && respond->echo) {
-        x->state = EXCHANGE_DISCARD;
+    if (!x->front.request_done && respond != NULL && respond->echo) {
+        exchange_enter(x, EXCHANGE_DISCARD);
         if (x->request.expects_continue) {
             x->was_continued = true;
             x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
-            x->front->interim(x, &x->response);
+            x->front.ops->interim(&x->front, &x->response);
         }
         return;
     }

@@ -12,7 +12,7 @@ struct upgrade_tunnel {
     struct exchange *x;
 };
 
-static struct exchange *exchange_of(struct call *call)
+static struct exchange *owner_of(struct call *call)
 {
     return CONTAINER_OF(call, struct exchange, call);
 }
@@ -21,12 +21,12 @@ void exchange_forward(struct exchange *x)
 {
     struct call *call = &x->call;
 
-    x->state = EXCHANGE_FORWARD;
+    exchange_enter(x, EXCHANGE_FORWARD);
     call->request = &x->request;
     call->response = &x->response;
     call->backend = x->backend;
     call->path = x->path.forward;
-    call->is_whole = x->request_done;
+    call->is_whole = x->front.request_done;
     call->replay_limit = (size_t)x->route->settings->replay_limit;
     call_start(call);
 }
@@ -54,8 +54,8 @@ static void on_tunnel_end(struct tunnel *tunnel, const char *reason)
     struct upgrade_tunnel *upgrade = CONTAINER_OF(tunnel, struct upgrade_tunnel, tunnel);
     struct exchange *x = upgrade->x;
 
-    x->trouble.reason = reason;
-    x->closes = true;
+    x->front.trouble.reason = reason;
+    x->front.closes = true;
     exchange_stop_tunnel(x);
     exchange_finish(x, reason != NULL);
 }
@@ -64,10 +64,10 @@ static void start_tunnel(struct exchange *x)
 {
     struct span from_client;
     struct span from_server;
-    struct conn *client = x->front->upgrade(x, &from_client);
+    struct conn *client = x->front.ops->upgrade(&x->front, &from_client);
     struct conn *server = call_take_over(&x->call, &from_server);
 
-    x->state = EXCHANGE_TUNNEL;
+    exchange_enter(x, EXCHANGE_TUNNEL);
     timer_clear(&x->timer);
     x->tunnel = xcalloc(1, sizeof(*x->tunnel));
     x->tunnel->x = x;
@@ -85,10 +85,10 @@ static void start_tunnel(struct exchange *x)
 static void start_streams(struct exchange *x)
 {
     call_go_raw(&x->call);
-    x->is_tunnel = true;
-    x->request_done = false; /* from here on the client may send as it likes */
-    x->state = EXCHANGE_RESPOND;
-    x->has_started = true;
+    x->front.is_tunnel = true;
+    x->front.request_done = false; /* from here on the client may send as it likes */
+    exchange_enter(x, EXCHANGE_RESPOND);
+    x->front.has_started = true;
     x->response.status = x->call.asks_connect ? 101 : 200;
     x->response.framing = HTTP_FRAMING_CLOSE;
     x->response.has_content_length = false;
@@ -97,12 +97,12 @@ static void start_streams(struct exchange *x)
     if (x->call.asks_connect) {
         x->response.upgrade = x->request.upgrade;
         if (span_ieq(x->request.upgrade, SPAN_OF("websocket"))) {
-            websocket_add_accept(x);
+            websocket_add_accept(&x->request, &x->response, &x->arena);
         }
-        x->front->head(x, &x->response);
-        x->front->go_raw(x);
+        x->front.ops->head(&x->front, &x->response);
+        x->front.ops->go_raw(&x->front);
     } else {
-        x->front->head(x, &x->response);
+        x->front.ops->head(&x->front, &x->response);
     }
 }
 
@@ -110,7 +110,7 @@ static void start_streams(struct exchange *x)
 
 static void on_interim(struct call *call)
 {
-    struct exchange *x = exchange_of(call);
+    struct exchange *x = owner_of(call);
 
     exchange_take_in_hand(x);
     exchange_progress(x);
@@ -118,7 +118,7 @@ static void on_interim(struct call *call)
     /* HTTP/1.0 knows no interim responses (RFC 9110 section 15.2). */
     if (x->request.version != HTTP_1_0) {
         exchange_prepare_response(x);
-        x->front->interim(x, &x->response);
+        x->front.ops->interim(&x->front, &x->response);
     }
 }
 
@@ -140,18 +140,19 @@ static void on_head(struct call *call)
         "upgrade_declined",
         "the server answered the request for another protocol as an ordinary one",
         "see the server's log, and whether the path is the right one"};
-    struct exchange *x = exchange_of(call);
+    struct exchange *x = owner_of(call);
 
     exchange_take_in_hand(x);
     if (x->first_byte_us == 0) {
         x->first_byte_us = loop_now_us(x->worker->core.loop);
     }
     exchange_progress(x);
-    if (x->response.status == 101 && websocket_is_asked(x) && !websocket_is_accepted(x)) {
+    if (x->response.status == 101 && websocket_is_asked(&x->request) &&
+        !websocket_is_accepted(&x->request, &x->response)) {
         call_reject(call, &bad_accept);
         return;
     }
-    if (x->response.status == 101 && x->front->upgrade == NULL) {
+    if (x->response.status == 101 && x->front.ops->upgrade == NULL) {
         start_streams(x);
         return;
     }
@@ -167,8 +168,8 @@ static void on_head(struct call *call)
     }
     if (x->response.status == 101) {
         exchange_prepare_response(x);
-        x->has_started = true;
-        x->front->head(x, &x->response);
+        x->front.has_started = true;
+        x->front.ops->head(&x->front, &x->response);
         start_tunnel(x);
         return;
     }
@@ -179,44 +180,46 @@ static void on_head(struct call *call)
         return;
     }
     exchange_prepare_response(x);
-    x->state = EXCHANGE_RESPOND;
-    x->has_started = true;
-    x->is_event_stream = is_event_stream(&x->response);
+    exchange_enter(x, EXCHANGE_RESPOND);
+    x->front.has_started = true;
+    x->front.is_event_stream = is_event_stream(&x->response);
     /* A server that closes behind its response may do so before it has read the request. */
-    x->closes |= !x->request_done && x->response.version != HTTP_2 && !x->response.keep_alive;
+    x->front.closes |=
+        !x->front.request_done && x->response.version != HTTP_2 && !x->response.keep_alive;
     exchange_progress(x); /* another limit from here on */
-    x->front->head(x, &x->response);
+    x->front.ops->head(&x->front, &x->response);
 }
 
 static void on_body(struct call *call, struct span bytes)
 {
-    exchange_response_body(exchange_of(call), bytes);
+    exchange_response_body(owner_of(call), bytes);
 }
 
 static void on_moved(struct call *call, uint64_t bytes)
 {
-    exchange_response_moved(exchange_of(call), bytes);
+    exchange_response_moved(owner_of(call), bytes);
 }
 
 static void on_end(struct call *call, struct http_fields *trailers)
 {
-    exchange_response_end(exchange_of(call), trailers);
+    exchange_response_end(owner_of(call), trailers);
 }
 
 static void on_failed(struct call *call, const struct call_failure *failure)
 {
-    struct exchange *x = exchange_of(call);
+    struct exchange *x = owner_of(call);
     const struct trouble *trouble = &failure->trouble;
 
-    if (x->state == EXCHANGE_REST) {
-        x->trouble = *trouble;
+    if (x->front.state == EXCHANGE_REST) {
+        x->front.trouble = *trouble;
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    x->is_declined = !x->has_started && failure->is_unseen && x->request.version == HTTP_2 &&
-                     x->request_bytes != 0 && call->replay.is_off;
-    if (x->has_started || x->is_declined) {
-        x->trouble = *trouble;
+    x->front.is_declined = !x->front.has_started && failure->is_unseen &&
+                           x->request.version == HTTP_2 && x->request_bytes != 0 &&
+                           call->replay.is_off;
+    if (x->front.has_started || x->front.is_declined) {
+        x->front.trouble = *trouble;
         exchange_break(x);
         return;
     }
@@ -225,11 +228,11 @@ static void on_failed(struct call *call, const struct call_failure *failure)
 
 static void on_writable(struct call *call)
 {
-    struct exchange *x = exchange_of(call);
+    struct exchange *x = owner_of(call);
 
     exchange_progress(x);
-    if (!x->request_done) {
-        x->front->resume(x);
+    if (!x->front.request_done) {
+        x->front.ops->resume(&x->front);
         return;
     }
     exchange_end_rest(x);
@@ -237,32 +240,32 @@ static void on_writable(struct call *call)
 
 static void on_connected(struct call *call)
 {
-    exchange_progress(exchange_of(call));
+    exchange_progress(owner_of(call));
 }
 
 static bool poll_response(struct call *call)
 {
-    return exchange_poll_response(exchange_of(call));
+    return exchange_poll_response(owner_of(call));
 }
 
 static size_t room(struct call *call)
 {
-    return exchange_response_room(exchange_of(call));
+    return exchange_response_room(owner_of(call));
 }
 
 static struct conn *sink(struct call *call)
 {
-    return exchange_raw_front(exchange_of(call));
+    return exchange_raw_front(owner_of(call));
 }
 
 static void on_sink_failed(struct call *call)
 {
-    exchange_finish(exchange_of(call), true);
+    exchange_finish(owner_of(call), true);
 }
 
 static void describe_client(struct call *call, struct dial_client *client)
 {
-    client_identity_describe(exchange_of(call)->link, client);
+    client_identity_describe(owner_of(call)->link, client);
 }
 
 const struct call_ops exchange_call_ops = {
@@ -292,6 +295,7 @@ enum lease_how exchange_how_refused(unsigned status)
 
 enum lease_how exchange_how_broken(const struct exchange *x)
 {
-    return x->trouble.reason != NULL && reason_is_of_server(x->trouble.reason) ? LEASE_SERVER_FAILED
-                                                                               : LEASE_CLIENT_LEFT;
+    return x->front.trouble.reason != NULL && reason_is_of_server(x->front.trouble.reason)
+               ? LEASE_SERVER_FAILED
+               : LEASE_CLIENT_LEFT;
 }

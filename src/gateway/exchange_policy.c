@@ -8,7 +8,7 @@ static void on_refuse(struct phases *phases, unsigned status, const char *reason
 {
     struct exchange *x = phases->owner_data;
 
-    x->state = EXCHANGE_START;
+    exchange_enter(x, EXCHANGE_START);
     exchange_refuse(x, status, false, reason, detail, mend);
 }
 
@@ -18,7 +18,7 @@ static void on_go_on(struct phases *phases)
 {
     struct exchange *x = phases->owner_data;
 
-    x->state = EXCHANGE_START;
+    exchange_enter(x, EXCHANGE_START);
     loop_defer(x->worker->core.loop, &x->again);
     exchange_serve(x);
 }
@@ -28,12 +28,12 @@ bool exchange_pass_phases(struct exchange *x)
     static const struct phases_owner owner = {.refuse = on_refuse, .go_on = on_go_on};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
-    x->state = EXCHANGE_PHASES;
+    exchange_enter(x, EXCHANGE_PHASES);
     if (phases_start(x->phases, &x->route->phases, &owner, x, &x->worker->core, &x->request,
                      &x->arena) != PHASE_NEXT) {
         return false;
     }
-    x->state = EXCHANGE_START;
+    exchange_enter(x, EXCHANGE_START);
     return true;
 }
 
@@ -44,7 +44,7 @@ static void on_filtered(void *owner, struct span bytes)
     struct exchange *x = owner;
 
     x->response_bytes += bytes.len;
-    x->front->body(x, bytes);
+    x->front.ops->body(&x->front, bytes);
 }
 
 bool exchange_begin_filters(struct exchange *x)
@@ -76,7 +76,7 @@ bool exchange_end_filters(struct exchange *x)
     if (body_chain_end(x->filters)) {
         return true;
     }
-    x->trouble = x->filters->failure;
+    x->front.trouble = x->filters->failure;
     exchange_break(x);
     return false;
 }
@@ -88,16 +88,17 @@ bool exchange_filters_take(const struct exchange *x)
 
 struct conn *exchange_raw_front(const struct exchange *x)
 {
-    return x->filters == NULL ? x->front->raw((struct exchange *)(uintptr_t)x) : NULL;
+    return x->filters == NULL ? x->front.ops->raw((struct front_exchange *)(uintptr_t)&x->front)
+                              : NULL;
 }
 
 void exchange_again(struct deferred *deferred)
 {
     struct exchange *x = CONTAINER_OF(deferred, struct exchange, again);
 
-    if (x->state == EXCHANGE_RESPOND && x->file != NULL) {
+    if (x->front.state == EXCHANGE_RESPOND && x->file != NULL) {
         exchange_answer_file_go_on(x);
-    } else if (x->state == EXCHANGE_DISCARD) {
-        x->front->resume(x);
+    } else if (x->front.state == EXCHANGE_DISCARD) {
+        x->front.ops->resume(&x->front);
     }
 }

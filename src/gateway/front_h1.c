@@ -42,12 +42,12 @@ static bool wants_bytes(const struct front_h1 *front)
     case FRONT_H1_HEAD:
         return conn_pending(front->conn) == 0;
     case FRONT_H1_BODY:
-        return exchange_takes_body(front->exchange);
+        return front->exchange->behind->takes_body(front->exchange);
     case FRONT_H1_SKIP:
         return true;
     case FRONT_H1_TUNNEL: /* where a tunnel has the connection, it does not come here */
         return front->exchange->is_tunnel && !front->exchange->request_done &&
-               exchange_takes_body(front->exchange);
+               front->exchange->behind->takes_body(front->exchange);
     case FRONT_H1_WAIT:
     case FRONT_H1_ENDING:
         break;
@@ -136,12 +136,12 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         return;
     }
     if (front->state == FRONT_H1_HEAD) {
-        struct exchange *x = front_h1_new_half_exchange(front);
+        struct front_exchange *x = front_h1_new_half_exchange(front);
         front_h1_enter(front, FRONT_H1_WAIT);
         x->trouble.detail = front->conn->error == EPROTO
                                 ? NULL /* the connection's own line says it */
                                 : "the client closed in the middle of a request's head";
-        exchange_abandon(x, lost == NULL ? "client_closed_in_head" : lost);
+        x->behind->abandon(x, lost == NULL ? "client_closed_in_head" : lost);
         front->exchange = NULL;
         front_h1_leave(front, LINK_CLOSED);
         return;
@@ -151,7 +151,7 @@ static void on_end(struct front_h1 *front, enum conn_result result)
         return;
     }
     if (front->state == FRONT_H1_TUNNEL && result == CONN_EOF) {
-        exchange_request_end(front->exchange, NULL); /* of one direction */
+        front->exchange->behind->request_end(front->exchange, NULL); /* of one direction */
         return;
     }
     if (front->state == FRONT_H1_TUNNEL) {
@@ -160,13 +160,15 @@ static void on_end(struct front_h1 *front, enum conn_result result)
     }
     if (front->state == FRONT_H1_BODY && front->exchange->state == EXCHANGE_REST &&
         !front->keep_alive) {
-        exchange_abandon(front->exchange, NULL); /* it was told that no more is wanted */
+        front->exchange->behind->abandon(front->exchange,
+                                         NULL); /* it was told that no more is wanted */
         front->exchange = NULL;
         front_h1_leave(front, LINK_CLOSED);
         return;
     }
     if (front->state == FRONT_H1_BODY) {
-        exchange_abandon(front->exchange, lost == NULL ? "client_closed_in_body" : lost);
+        front->exchange->behind->abandon(front->exchange,
+                                         lost == NULL ? "client_closed_in_body" : lost);
         front->exchange = NULL;
         front_h1_leave(front, LINK_RESET);
     }
@@ -184,13 +186,13 @@ static bool run_relay(struct front_h1 *front)
         (front->body_left < CONN_RX_BYTES && front->relay.in_pipe == 0)) {
         return false;
     }
-    to = exchange_raw_back(front->exchange);
+    to = front->exchange->behind->raw(front->exchange);
     if (to == NULL || !conn_is_plain(to)) {
         return false;
     }
     enum relay_result result = relay_run(&front->relay, from, to, front->body_left, &moved);
     front->body_left -= moved;
-    exchange_request_moved(front->exchange, moved);
+    front->exchange->behind->request_moved(front->exchange, moved);
     switch (result) {
     case RELAY_EMPTY:
     case RELAY_BLOCKED:
@@ -282,7 +284,7 @@ static bool is_waiting(const struct front_h1 *front)
     }
     return front->state == FRONT_H1_WAIT ||
            (front->state == FRONT_H1_TUNNEL && !front->exchange->is_response_over) ||
-           (front->state == FRONT_H1_BODY && !exchange_takes_body(front->exchange));
+           (front->state == FRONT_H1_BODY && !front->exchange->behind->takes_body(front->exchange));
 }
 
 static void on_readable(struct conn *conn)
@@ -308,7 +310,7 @@ static void on_writable(struct conn *conn)
         timer_clear(&front->timer);
     }
     if (front->exchange != NULL) {
-        exchange_front_writable(front->exchange);
+        front->exchange->behind->writable(front->exchange);
     }
     if (front->state != FRONT_H1_ENDING) {
         pump(front);
@@ -322,14 +324,14 @@ static const struct conn_handler handler = {
 
 /* ---- the response (front_h1_write.c), and its end ---- */
 
-static void op_resume(struct exchange *x)
+static void op_resume(struct front_exchange *x)
 {
-    pump(x->front_owner);
+    pump(x->owner);
 }
 
-static void op_done(struct exchange *x, bool is_broken)
+static void op_done(struct front_exchange *x, bool is_broken)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
     enum reuse reuse = front_h1_reuse(front, x);
 
     front->exchange = NULL;
@@ -352,9 +354,9 @@ static void op_done(struct exchange *x, bool is_broken)
     }
 }
 
-static struct conn *op_upgrade(struct exchange *x, struct span *rest)
+static struct conn *op_upgrade(struct front_exchange *x, struct span *rest)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
 
     front_h1_enter(front, FRONT_H1_TUNNEL);
     timer_clear(&front->timer);
@@ -362,9 +364,9 @@ static struct conn *op_upgrade(struct exchange *x, struct span *rest)
     return front->conn;
 }
 
-static void op_go_raw(struct exchange *x)
+static void op_go_raw(struct front_exchange *x)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
 
     front_h1_enter(front, FRONT_H1_TUNNEL);
     front->keep_alive = false;
@@ -373,9 +375,9 @@ static void op_go_raw(struct exchange *x)
     timer_clear(&front->timer);
 }
 
-static struct conn *op_raw(struct exchange *x)
+static struct conn *op_raw(struct front_exchange *x)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
     struct conn *conn = front->conn;
 
     return front->response_framing != HTTP_FRAMING_CHUNKED && conn_is_plain(conn) ? conn : NULL;
@@ -400,22 +402,22 @@ const struct front_ops front_h1_ops = {
 static void refuse_slow(struct front_h1 *front, const char *reason, const char *detail,
                         const char *mend)
 {
-    struct exchange *x = front->exchange;
+    struct front_exchange *x = front->exchange;
 
     if (x == NULL) {
         x = front_h1_new_half_exchange(front);
     }
     front_h1_enter(front, FRONT_H1_WAIT);
-    exchange_refuse(x, 408, true, reason, detail, mend);
+    front_refuse(x, 408, true, reason, detail, mend);
 }
 
 static void body_is_late(struct front_h1 *front)
 {
     uint64_t moved = front->conn->bytes_in - front->moved_at_timer;
-    struct idle_limit limit = exchange_body_limit(front->exchange, moved);
+    struct idle_limit limit = front->exchange->behind->body_limit(front->exchange, moved);
 
     front_h1_enter(front, FRONT_H1_WAIT);
-    exchange_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
+    front_refuse(front->exchange, limit.status, true, limit.reason, limit.detail, limit.mend);
 }
 
 static void on_timer(struct timer *timer)
@@ -428,9 +430,9 @@ static void on_timer(struct timer *timer)
             return;
         }
         if (front->exchange != NULL) {
-            exchange_abandon(front->exchange, front->conn->bytes_out == front->sending.sent
-                                                  ? "client_stalled"
-                                                  : "client_too_slow");
+            front->exchange->behind->abandon(
+                front->exchange, front->conn->bytes_out == front->sending.sent ? "client_stalled"
+                                                                               : "client_too_slow");
             front->exchange = NULL;
         }
         front_h1_leave(front, LINK_RESET);
@@ -540,7 +542,7 @@ static void type_destroy(struct front *base)
 
     front_h1_enter(front, FRONT_H1_ENDING);
     if (front->exchange != NULL) {
-        exchange_abandon(front->exchange, "cut_off");
+        front->exchange->behind->abandon(front->exchange, "cut_off");
         front->exchange = NULL;
     }
     timer_destroy(loop, &front->timer);

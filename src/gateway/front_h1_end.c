@@ -2,33 +2,33 @@
 #include "gateway/front_h1_internal.h"
 #include "tls/tls_conn.h"
 
-enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x)
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x)
 {
     uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
     struct reuse_facts facts = {.peer_keeps = front->keep_alive,
                                 .we_close = x->closes || front->link->core->is_draining ||
                                             (front->has_left && front->saved_len == 0),
                                 .has_unread = front->saved_len != 0 || conn_can_read(front->conn),
-                                .is_refusal = x->response.status >= 300,
-                                .rest = reuse_rest_of(x->request_done, call_is_open(&x->call),
-                                                      exchange_is_held_back(x), left)};
+                                .is_refusal = x->response->status >= 300,
+                                .rest = reuse_rest_of(x->request_done, x->behind->is_forwarded(x),
+                                                      x->behind->is_held_back(x), left)};
 
     return reuse_after(&facts);
 }
 
 bool front_h1_body_comes(const struct front_h1 *front)
 {
-    const struct exchange *x = front->exchange;
+    const struct front_exchange *x = front->exchange;
     uint64_t moved = front->conn->bytes_in - front->moved_at_timer;
 
     /* Where it is the server that is slow, it has deadlines of its own. */
-    return !exchange_takes_body(x) || exchange_body_comes(x, moved, front->was_held);
+    return !x->behind->takes_body(x) || x->behind->body_comes(x, moved, front->was_held);
 }
 
 void front_h1_lose(struct front_h1 *front, const char *reason)
 {
     if (front->exchange != NULL) {
-        exchange_abandon(front->exchange, reason);
+        front->exchange->behind->abandon(front->exchange, reason);
         front->exchange = NULL;
     }
     if (front->conn->is_reset || conn_write_failed(front->conn) || conn_pending(front->conn) != 0) {

@@ -4,12 +4,12 @@
 #ifndef TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
 #define TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
 
-#include "gateway/exchange.h"
 #include "gateway/front_h1.h"
 #include "http/h1_chunked.h"
 #include "http/h1_parse.h"
 #include "http/reuse.h"
 #include "io/relay.h"
+#include "server/front_exchange.h"
 #include "server/send_deadline.h"
 
 /*   IDLE --first byte--> HEAD --head--> BODY --last byte--> WAIT --answered--> IDLE
@@ -31,9 +31,9 @@ struct front_h1 {
     struct front base;
     struct link *link;
     struct conn *conn;
-    struct timer timer;           /* of the state */
-    struct send_deadline sending; /* the timer's meaning while output is pending */
-    struct exchange *exchange;    /* NULL between requests */
+    struct timer timer;              /* of the state */
+    struct send_deadline sending;    /* the timer's meaning while output is pending */
+    struct front_exchange *exchange; /* NULL between requests */
     enum front_h1_state state;
     enum http_framing framing;          /* of the request's body */
     enum http_framing response_framing; /* as written */
@@ -82,7 +82,7 @@ size_t front_h1_take(struct front_h1 *front, struct span in);
 /* What was read and not used yet. */
 struct span front_h1_saved_bytes(const struct front_h1 *front);
 /* For a request that was cut off, or too slow: with what its head says so far. */
-struct exchange *front_h1_new_half_exchange(struct front_h1 *front);
+struct front_exchange *front_h1_new_half_exchange(struct front_h1 *front);
 /* Its last byte has come. */
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers);
 void front_h1_begin_idle(struct front_h1 *front);
@@ -106,14 +106,14 @@ void front_h1_watch_leaving(struct front_h1 *front);
 /* timeouts.half_closed has passed since. */
 void front_h1_left_for_long(struct front_h1 *front);
 /* What becomes of the connection behind the exchange's response: http/reuse.h. */
-enum reuse front_h1_reuse(const struct front_h1 *front, const struct exchange *x);
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x);
 
 /* The parts of front_ops that write; see gateway/exchange.h. */
-void front_h1_write_interim(struct exchange *x, const struct http_response *response);
-void front_h1_write_head(struct exchange *x, const struct http_response *response);
-void front_h1_write_body(struct exchange *x, struct span bytes);
-void front_h1_write_end(struct exchange *x, const struct http_fields *trailers);
-bool front_h1_is_blocked(const struct exchange *x);
-bool front_h1_poll(struct exchange *x);
+void front_h1_write_interim(struct front_exchange *x, const struct http_response *response);
+void front_h1_write_head(struct front_exchange *x, const struct http_response *response);
+void front_h1_write_body(struct front_exchange *x, struct span bytes);
+void front_h1_write_end(struct front_exchange *x, const struct http_fields *trailers);
+bool front_h1_is_blocked(const struct front_exchange *x);
+bool front_h1_poll(struct front_exchange *x);
 
 #endif

@@ -21,7 +21,7 @@ void front_h1_begin_body(struct front_h1 *front)
     front_h1_enter(front, FRONT_H1_BODY);
     front->moved_at_timer = front->conn->bytes_in;
     front->was_held = false;
-    front_h1_set_timer(front, exchange_idle_of_client(front->exchange).ms);
+    front_h1_set_timer(front, front->exchange->behind->idle_of_client(front->exchange).ms);
 }
 
 /* The client was told that the connection goes on, and this is all that stands between. */
@@ -37,9 +37,9 @@ static void begin_wait(struct front_h1 *front)
     timer_clear(&front->timer);
 }
 
-static struct exchange *new_exchange(struct front_h1 *front)
+static struct front_exchange *new_exchange(struct front_h1 *front)
 {
-    struct exchange *x = exchange_create(front->link, &front_h1_ops, front);
+    struct front_exchange *x = link_open(front->link, &front_h1_ops, front);
 
     x->started_us = front->head_began_us;
     front->exchange = x;
@@ -53,14 +53,14 @@ static struct exchange *new_exchange(struct front_h1 *front)
 static void refuse(struct front_h1 *front, enum h1_error error, struct span head,
                    struct span refused)
 {
-    struct exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
-    const char *detail = h1_error_detail(error, head, refused, &x->arena);
+    struct front_exchange *x = front->exchange != NULL ? front->exchange : new_exchange(front);
+    const char *detail = h1_error_detail(error, head, refused, x->arena);
 
     front_h1_enter(front, FRONT_H1_WAIT);
     x->is_malformed = true;
-    h1_glimpse(head, &x->arena, &x->request);
-    exchange_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
-                    head_mend_h1(error, HEAD_OF_REQUEST));
+    h1_glimpse(head, x->arena, x->request);
+    front_refuse(x, h1_error_status(error), true, h1_error_word(error), detail,
+                 head_mend_h1(error, HEAD_OF_REQUEST));
 }
 
 /* What was read and is not used yet. */
@@ -72,17 +72,17 @@ struct span front_h1_saved_bytes(const struct front_h1 *front)
 }
 
 /* A request whose head does not come whole. */
-struct exchange *front_h1_new_half_exchange(struct front_h1 *front)
+struct front_exchange *front_h1_new_half_exchange(struct front_h1 *front)
 {
-    struct exchange *x = new_exchange(front);
+    struct front_exchange *x = new_exchange(front);
 
-    h1_glimpse(front_h1_saved_bytes(front), &x->arena, &x->request);
+    h1_glimpse(front_h1_saved_bytes(front), x->arena, x->request);
     return x;
 }
 
-static void start_request(struct front_h1 *front, struct exchange *x)
+static void start_request(struct front_h1 *front, struct front_exchange *x)
 {
-    const struct http_request *request = &x->request;
+    const struct http_request *request = x->request;
 
     front->keep_alive = request->keep_alive;
     front->framing = request->framing;
@@ -101,7 +101,7 @@ static void start_request(struct front_h1 *front, struct exchange *x)
         front_h1_begin_body(front);
         break;
     }
-    exchange_begin(x);
+    x->behind->begin(x);
 }
 
 /* No byte is wrong where there are only too many. */
@@ -143,11 +143,11 @@ static size_t take_head(struct front_h1 *front, struct span in)
     }
     front->scanned = 0;
     front->saved_is_stuck = false;
-    struct exchange *x = new_exchange(front);
-    struct span head = arena_copy(&x->arena, span_make(in.ptr + start, len));
-    error = h1_parse_request(head, &limits, &x->arena, &x->request);
+    struct front_exchange *x = new_exchange(front);
+    struct span head = arena_copy(x->arena, span_make(in.ptr + start, len));
+    error = h1_parse_request(head, &limits, x->arena, x->request);
     if (error != H1_OK) {
-        refuse(front, error, head, x->request.refused);
+        refuse(front, error, head, x->request->refused);
         return in.len;
     }
     start_request(front, x);
@@ -157,7 +157,7 @@ static size_t take_head(struct front_h1 *front, struct span in)
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers)
 {
     begin_wait(front);
-    exchange_request_end(front->exchange, trailers);
+    front->exchange->behind->request_end(front->exchange, trailers);
 }
 
 static size_t take_length(struct front_h1 *front, struct span in)
@@ -165,7 +165,7 @@ static size_t take_length(struct front_h1 *front, struct span in)
     size_t n = front->body_left < in.len ? (size_t)front->body_left : in.len;
 
     front->body_left -= n;
-    exchange_request_body(front->exchange, span_head(in, n));
+    front->exchange->behind->request_body(front->exchange, span_head(in, n));
     if (front->state == FRONT_H1_BODY && front->body_left == 0) {
         front_h1_end_request(front, NULL);
     }
@@ -195,24 +195,24 @@ static size_t take_chunked(struct front_h1 *front, struct span in)
     size_t total = 0;
 
     while (front->state == FRONT_H1_BODY) {
-        struct exchange *x = front->exchange;
+        struct front_exchange *x = front->exchange;
         enum h1_error error;
         struct span data;
         size_t used;
         enum h1_chunked_result result =
-            h1_chunked_decode(&front->chunked, span_skip(in, total), &limits, &x->arena, &used,
+            h1_chunked_decode(&front->chunked, span_skip(in, total), &limits, x->arena, &used,
                               &data, &trailers, &error);
         total += used;
         if (result == H1_CHUNKED_DATA) {
-            exchange_request_body(x, data);
+            x->behind->request_body(x, data);
             continue;
         }
         if (result == H1_CHUNKED_BAD) {
             front_h1_enter(front, FRONT_H1_WAIT);
             x->is_malformed = true;
-            exchange_refuse(x, h1_error_status(error), true, h1_error_word(error),
-                            h1_chunked_detail(&front->chunked, error, &x->arena),
-                            head_mend_h1(error, HEAD_OF_REQUEST));
+            front_refuse(x, h1_error_status(error), true, h1_error_word(error),
+                         h1_chunked_detail(&front->chunked, error, x->arena),
+                         head_mend_h1(error, HEAD_OF_REQUEST));
             return in.len;
         }
         if (result == H1_CHUNKED_END) {
@@ -235,7 +235,7 @@ size_t front_h1_take(struct front_h1 *front, struct span in)
     case FRONT_H1_SKIP:
         return take_rest(front, in);
     case FRONT_H1_TUNNEL:
-        exchange_request_body(front->exchange, in);
+        front->exchange->behind->request_body(front->exchange, in);
         return in.len;
     case FRONT_H1_WAIT:
     case FRONT_H1_ENDING:

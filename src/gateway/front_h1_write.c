@@ -5,12 +5,12 @@
 #define HEAD_EXTRA_BYTES 256
 
 static void write_connection(struct h1_writer *w, const struct front_h1 *front,
-                             const struct exchange *x, const struct http_response *response)
+                             const struct front_exchange *x, const struct http_response *response)
 {
     bool has_upgrade = response->upgrade.len != 0;
-    struct span option = !front->keep_alive               ? SPAN_OF("close")
-                         : x->request.version == HTTP_1_0 ? SPAN_OF("keep-alive")
-                                                          : SPAN_OF("");
+    struct span option = !front->keep_alive                ? SPAN_OF("close")
+                         : x->request->version == HTTP_1_0 ? SPAN_OF("keep-alive")
+                                                           : SPAN_OF("");
 
     if (option.len != 0 || has_upgrade) {
         h1_write_bytes(w, SPAN_OF("Connection: "));
@@ -23,12 +23,12 @@ static void write_connection(struct h1_writer *w, const struct front_h1 *front,
     }
 }
 
-static void write_framing(struct h1_writer *w, struct front_h1 *front, const struct exchange *x,
-                          const struct http_response *response)
+static void write_framing(struct h1_writer *w, struct front_h1 *front,
+                          const struct front_exchange *x, const struct http_response *response)
 {
     front->response_framing = response->framing;
     if (response->framing == HTTP_FRAMING_CHUNKED || response->framing == HTTP_FRAMING_CLOSE) {
-        if (x->request.version == HTTP_1_0) {
+        if (x->request->version == HTTP_1_0) {
             front->response_framing = HTTP_FRAMING_CLOSE;
             front->keep_alive = false;
             return;
@@ -39,14 +39,14 @@ static void write_framing(struct h1_writer *w, struct front_h1 *front, const str
     }
     if (response->has_content_length) {
         h1_write_field_u64(w, SPAN_OF("Content-Length"), response->content_length);
-    } else if (response->version == HTTP_2 && x->request.method != HTTP_HEAD &&
+    } else if (response->version == HTTP_2 && x->request->method != HTTP_HEAD &&
                response->status != 204 && response->status != 304) {
         /* The stream's end said that there is no body; here its length must. */
         h1_write_bytes(w, SPAN_OF("Content-Length: 0\r\n"));
     }
 }
 
-static void write_head(struct front_h1 *front, struct exchange *x,
+static void write_head(struct front_h1 *front, struct front_exchange *x,
                        const struct http_response *response, bool is_final)
 {
     struct conn *conn = front->conn;
@@ -69,22 +69,22 @@ static void write_head(struct front_h1 *front, struct exchange *x,
     conn_commit(conn, h1_writer_span(&w).len);
 }
 
-void front_h1_write_interim(struct exchange *x, const struct http_response *response)
+void front_h1_write_interim(struct front_exchange *x, const struct http_response *response)
 {
-    write_head(x->front_owner, x, response, false);
+    write_head(x->owner, x, response, false);
 }
 
-void front_h1_write_head(struct exchange *x, const struct http_response *response)
+void front_h1_write_head(struct front_exchange *x, const struct http_response *response)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
 
     front->keep_alive = front_h1_reuse(front, x) == REUSE_GOES_ON;
     write_head(front, x, response, true);
 }
 
-void front_h1_write_body(struct exchange *x, struct span bytes)
+void front_h1_write_body(struct front_exchange *x, struct span bytes)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
     struct conn *conn = front->conn;
 
     if (bytes.len == 0) {
@@ -102,16 +102,16 @@ void front_h1_write_body(struct exchange *x, struct span bytes)
 
 /* The rest of the request, or a tunnel's other direction, may take its time yet; that nothing more
  * follows is to be seen now. */
-static void say_goodbye(struct front_h1 *front, const struct exchange *x)
+static void say_goodbye(struct front_h1 *front, const struct front_exchange *x)
 {
     if ((x->state == EXCHANGE_REST && !front->keep_alive) || x->is_tunnel) {
         conn_finish(front->conn);
     }
 }
 
-void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
+void front_h1_write_end(struct front_exchange *x, const struct http_fields *trailers)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
     struct conn *conn = front->conn;
     size_t room = HEAD_EXTRA_BYTES + (trailers != NULL ? h1_fields_size(trailers) : 0);
     struct h1_writer w;
@@ -131,17 +131,17 @@ void front_h1_write_end(struct exchange *x, const struct http_fields *trailers)
     say_goodbye(front, x);
 }
 
-bool front_h1_is_blocked(const struct exchange *x)
+bool front_h1_is_blocked(const struct front_exchange *x)
 {
-    const struct front_h1 *front = x->front_owner;
+    const struct front_h1 *front = x->owner;
     const struct conn *conn = front->conn;
 
     return conn_pending(conn) != 0 || conn->is_splice_blocked;
 }
 
-bool front_h1_poll(struct exchange *x)
+bool front_h1_poll(struct front_exchange *x)
 {
-    struct front_h1 *front = x->front_owner;
+    struct front_h1 *front = x->owner;
 
     conn_flush(front->conn);
     if (!front_h1_is_blocked(x)) {

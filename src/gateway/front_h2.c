@@ -390,13 +390,13 @@ static bool has_passed(const struct front_h2 *front, uint64_t since_us, uint64_t
  * gRPC, which keeps such streams open for hours, silence is as good as in a tunnel. */
 static bool is_body_late(const struct front_h2 *front, const struct h2_stream *stream)
 {
-    const struct exchange *x = stream->exchange;
+    const struct front_exchange *x = stream->exchange;
     uint64_t since_us = stream->moved_in_us;
 
     if (x->has_started && stream->moved_out_us > since_us) {
         since_us = stream->moved_out_us;
     }
-    return has_passed(front, since_us, exchange_idle_of_client(x).ms);
+    return has_passed(front, since_us, x->behind->idle_of_client(x).ms);
 }
 
 /* Over windows of timeouts.body, as far as the server takes what comes. */
@@ -405,11 +405,11 @@ static bool is_body_slow(struct front_h2 *front, struct h2_stream *stream)
     uint64_t body_ms = front_h2_settings(front)->timeouts.body_ms;
     uint64_t moved = stream->body_bytes - stream->rate_bytes;
 
-    if (stream->rate_since_us != 0 && exchange_takes_body(stream->exchange)) {
+    if (stream->rate_since_us != 0 && stream->exchange->behind->takes_body(stream->exchange)) {
         if (!has_passed(front, stream->rate_since_us, body_ms)) {
             return false;
         }
-        if (moved != 0 && !exchange_body_comes(stream->exchange, moved, false)) {
+        if (moved != 0 && !stream->exchange->behind->body_comes(stream->exchange, moved, false)) {
             return true;
         }
     }
@@ -422,7 +422,7 @@ static bool is_body_slow(struct front_h2 *front, struct h2_stream *stream)
 static void check_stream(struct front_h2 *front, struct h2_stream *stream)
 {
     const struct timeouts_settings *timeouts = &front_h2_settings(front)->timeouts;
-    struct exchange *x = stream->exchange;
+    struct front_exchange *x = stream->exchange;
 
     if (stream->reset_due_us != 0 && stream->response != H2_RESPONSE_RESET) {
         if (front_h2_now(front) >= stream->reset_due_us || front_h2_is_ending(front)) {
@@ -448,13 +448,13 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
     }
     if (x != NULL && !front_h2_has_request(stream) && stream->in.bytes == 0 && !x->is_tunnel &&
         !x->request_done && (is_body_late(front, stream) || is_body_slow(front, stream))) {
-        if (!exchange_takes_body(x)) {
+        if (!x->behind->takes_body(x)) {
             stream->moved_in_us = front_h2_now(front); /* it is the server that is slow */
             return;
         }
-        struct idle_limit limit =
-            is_body_late(front, stream) ? exchange_idle_of_client(x) : exchange_body_limit(x, 1);
-        exchange_refuse(x, limit.status, false, limit.reason, limit.detail, limit.mend);
+        struct idle_limit limit = is_body_late(front, stream) ? x->behind->idle_of_client(x)
+                                                              : x->behind->body_limit(x, 1);
+        front_refuse(x, limit.status, false, limit.reason, limit.detail, limit.mend);
     }
 }
 

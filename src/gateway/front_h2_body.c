@@ -46,12 +46,12 @@ void front_h2_forget_window(struct h2_stream *stream)
  * given back yet. */
 void front_h2_open_for_rest(struct h2_stream *stream)
 {
-    const struct exchange *x = stream->exchange;
-    const struct http_request *request = &x->request;
+    const struct front_exchange *x = stream->exchange;
+    const struct http_request *request = x->request;
     uint64_t left = front_h2_settings(stream->front)->limits.request_window;
     uint64_t room = room_to_grow(stream->front);
 
-    if (!call_is_open(&x->call) || x->request_done || front_h2_has_request(stream) ||
+    if (!x->behind->is_forwarded(x) || x->request_done || front_h2_has_request(stream) ||
         x->is_tunnel) {
         return;
     }
@@ -99,20 +99,20 @@ static void consumed(struct h2_stream *stream, size_t bytes)
 
 static bool may_feed(const struct h2_stream *stream)
 {
-    const struct exchange *x = stream->exchange;
+    const struct front_exchange *x = stream->exchange;
 
     return x != NULL && stream->request != H2_REQUEST_HEAD &&
-           (!x->request.is_extended_connect || x->is_tunnel) && exchange_takes_body(x);
+           (!x->request->is_extended_connect || x->is_tunnel) && x->behind->takes_body(x);
 }
 
 /* The request's end, unless it has been told (a request without a body is done when it begins). */
 static void end_request(struct h2_stream *stream)
 {
-    struct exchange *x = stream->exchange;
+    struct front_exchange *x = stream->exchange;
 
     if (x != NULL && front_h2_has_request(stream) && stream->in.bytes == 0 && !x->request_done &&
-        exchange_takes_body(x)) {
-        exchange_request_end(x, stream->has_trailers ? &stream->trailers : NULL);
+        x->behind->takes_body(x)) {
+        x->behind->request_end(x, stream->has_trailers ? &stream->trailers : NULL);
     }
 }
 
@@ -124,7 +124,7 @@ void front_h2_feed(struct h2_stream *stream)
     while (stream->in.bytes != 0 && may_feed(stream)) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
         front->link->core->sums.h2_waiting -= bytes.len;
-        exchange_request_body(stream->exchange, bytes);
+        stream->exchange->behind->request_body(stream->exchange, bytes);
         if (stream->exchange != NULL) {
             consumed(stream, bytes.len);
         }
@@ -141,21 +141,21 @@ void front_h2_feed_rest(struct h2_stream *stream)
     while (stream->exchange != NULL && stream->exchange->is_tunnel && stream->in.bytes != 0) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
         stream->front->link->core->sums.h2_waiting -= bytes.len;
-        exchange_request_body(stream->exchange, bytes);
+        stream->exchange->behind->request_body(stream->exchange, bytes);
     }
     if (stream->in.spent != NULL) {
         conn_flush_all(stream->front->link->core->loop);
     }
     if (stream->exchange != NULL && stream->exchange->is_tunnel &&
         !stream->exchange->request_done) {
-        exchange_request_end(stream->exchange, NULL);
+        stream->exchange->behind->request_end(stream->exchange, NULL);
     }
 }
 
 /* More, or less, than Content-Length promised. */
 static bool length_is_wrong(const struct h2_stream *stream, bool is_end)
 {
-    const struct http_request *request = &stream->exchange->request;
+    const struct http_request *request = stream->exchange->request;
 
     return request->has_content_length &&
            (stream->body_bytes > request->content_length ||
@@ -168,14 +168,14 @@ static void keep(struct h2_stream *stream, struct span bytes)
     struct core_sums *sums = &stream->front->link->core->sums;
 
     if (sums->h2_waiting + bytes.len > WAITING_BYTES_MAX) {
-        exchange_refuse(stream->exchange, 503, false, "too_much_waits",
-                        "too many bodies wait for servers that do not take them",
-                        "see why the servers are slow");
+        front_refuse(stream->exchange, 503, false, "too_much_waits",
+                     "too many bodies wait for servers that do not take them",
+                     "see why the servers are slow");
         return;
     }
     if (!byte_queue_add(&stream->in, bytes)) {
-        exchange_refuse(stream->exchange, 503, false, "out_of_memory",
-                        "there is no memory for the request's body", NULL);
+        front_refuse(stream->exchange, 503, false, "out_of_memory",
+                     "there is no memory for the request's body", NULL);
         return;
     }
     sums->h2_waiting += bytes.len;
@@ -209,7 +209,7 @@ int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8
         keep(stream, span_make(data, len));
         return 0;
     }
-    exchange_request_body(stream->exchange, span_make(data, len));
+    stream->exchange->behind->request_body(stream->exchange, span_make(data, len));
     if (stream->exchange != NULL) {
         consumed(stream, len);
     }

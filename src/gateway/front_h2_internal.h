@@ -9,7 +9,6 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/byte_queue.h"
-#include "gateway/exchange.h"
 #include "gateway/front.h"
 #include "gateway/front_h2.h"
 #include "http/h2_bdp.h"
@@ -18,6 +17,7 @@
 #include "http/h2_fields.h"
 #include "http/h2_walk.h"
 #include "http/least_rate.h"
+#include "server/front_exchange.h"
 
 /* Of a request's body, what a stream may send before the server takes any. It grows when the server
  * has shown that it does. The connection's own window never holds a stream back: what has come is
@@ -79,11 +79,11 @@ struct h2_trailers;
 
 struct h2_stream {
     struct front_h2 *front;
-    struct exchange *exchange; /* NULL: done, or given up; what still comes is dropped */
-    struct list node;          /* in front->streams, or front->dead */
-    struct list ready;         /* in front->ready: the exchange can go on */
-    struct list spent;         /* in front->spent: chunks to be given back after the send */
-    struct list preempted;     /* in front->preempted: has bytes, and waits for front->preferred */
+    struct front_exchange *exchange; /* NULL: done, or given up; what still comes is dropped */
+    struct list node;                /* in front->streams, or front->dead */
+    struct list ready;               /* in front->ready: the exchange can go on */
+    struct list spent;               /* in front->spent: chunks to be given back after the send */
+    struct list preempted; /* in front->preempted: has bytes, and waits for front->preferred */
     int32_t id;
     /* The request. */
     enum h2_request_state request;

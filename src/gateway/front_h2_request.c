@@ -14,7 +14,7 @@ static struct h2_stream *find(nghttp2_session *h2, int32_t id)
 bool front_h2_refuse(struct h2_stream *stream, enum h2_error error)
 {
     struct front_h2 *front = stream->front;
-    struct exchange *x = stream->exchange;
+    struct front_exchange *x = stream->exchange;
     unsigned status = h2_error_status(error);
     const char *mend = head_mend_h2(error, HEAD_OF_REQUEST);
     const char *detail =
@@ -22,7 +22,7 @@ bool front_h2_refuse(struct h2_stream *stream, enum h2_error error)
 
     x->is_malformed = true;
     if (status != 0) {
-        exchange_refuse(x, status, false, h2_error_word(error), detail, mend);
+        front_refuse(x, status, false, h2_error_word(error), detail, mend);
         return front_h2_charge(front, H2_EVENT_TOO_LARGE);
     }
     x->trouble = (struct trouble){h2_error_word(error), detail, mend};
@@ -64,8 +64,8 @@ static void set_priority(struct h2_stream *stream, const struct http_request *re
 
 static bool finish_head(struct h2_stream *stream, bool is_end)
 {
-    struct exchange *x = stream->exchange;
-    struct http_request *request = &x->request;
+    struct front_exchange *x = stream->exchange;
+    struct http_request *request = x->request;
     enum h2_error error = h2_request_finish(&stream->section, is_end, request);
 
     x->head_us = stream->moved_in_us = front_h2_now(stream->front);
@@ -77,11 +77,11 @@ static bool finish_head(struct h2_stream *stream, bool is_end)
         return front_h2_refuse(stream, error);
     }
     set_priority(stream, request);
-    if (websocket_is_asked(x)) {
-        websocket_add_key(x);
+    if (websocket_is_asked(request)) {
+        websocket_add_key(request, x->arena);
     }
     x->request_done = request->framing == HTTP_FRAMING_NONE;
-    exchange_begin(x);
+    x->behind->begin(x);
     return true;
 }
 
@@ -102,7 +102,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
     if (stream != NULL && stream->exchange != NULL) {
         struct h2_limits limits = front_h2_limits(front);
         stream->trailers = (struct http_fields){0};
-        h2_section_init(&stream->section, &stream->exchange->arena, &limits, &stream->trailers,
+        h2_section_init(&stream->section, stream->exchange->arena, &limits, &stream->trailers,
                         true);
     }
     return 0;

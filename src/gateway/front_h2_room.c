@@ -137,7 +137,7 @@ bool front_h2_wake(struct front_h2 *front)
         stream->sent_in_turn = 0;
         if (stream->exchange != NULL) {
             has_woken = true;
-            exchange_front_writable(stream->exchange);
+            stream->exchange->behind->writable(stream->exchange);
         }
     }
     return has_woken;

@@ -18,7 +18,7 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
 {
     struct h2_stream *stream = xcalloc(1, sizeof(*stream));
     struct h2_limits limits = front_h2_limits(front);
-    struct exchange *x = exchange_create(front->link, &front_h2_ops, stream);
+    struct front_exchange *x = link_open(front->link, &front_h2_ops, stream);
 
     stream->front = front;
     stream->id = id;
@@ -30,7 +30,7 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
     list_init(&stream->spent);
     list_init(&stream->preempted);
     list_push_back(&front->streams, &stream->node);
-    h2_section_init(&stream->section, &x->arena, &limits, &x->request.fields, false);
+    h2_section_init(&stream->section, x->arena, &limits, &x->request->fields, false);
     if (front->stream_count++ == 0) {
         link_set_idle(front->link, false);
         front_h2_arm(front);
@@ -97,13 +97,13 @@ void front_h2_drop_input(struct h2_stream *stream)
 
 void front_h2_abandon(struct h2_stream *stream, const char *reason)
 {
-    struct exchange *x = stream->exchange;
+    struct front_exchange *x = stream->exchange;
 
     if (x != NULL) {
         stream->exchange = NULL;
         list_remove(&stream->ready);
         front_h2_drop_input(stream);
-        exchange_abandon(x, reason);
+        x->behind->abandon(x, reason);
         front_h2_bury(stream);
     }
 }

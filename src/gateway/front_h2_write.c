@@ -18,9 +18,9 @@ struct h2_trailers {
     nghttp2_nv fields[];
 };
 
-static struct h2_stream *stream_of(const struct exchange *x)
+static struct h2_stream *stream_of(const struct front_exchange *x)
 {
-    return x->front_owner;
+    return x->owner;
 }
 
 static nghttp2_nv pair(struct span name, struct span value)
@@ -35,14 +35,14 @@ static nghttp2_nv pair(struct span name, struct span value)
 /* ---- heads ---- */
 
 /* nghttp2 copies names and values, and makes the names lower case. */
-static nghttp2_nv *make_head(struct exchange *x, const struct http_response *response,
+static nghttp2_nv *make_head(struct front_exchange *x, const struct http_response *response,
                              bool is_final, size_t *count)
 {
     const struct http_fields *fields = &response->fields;
-    nghttp2_nv *head = arena_alloc(&x->arena, (fields->count + 2) * sizeof(*head));
+    nghttp2_nv *head = arena_alloc(x->arena, (fields->count + 2) * sizeof(*head));
     size_t n = 0;
 
-    head[n++] = pair(SPAN_OF(":status"), arena_u64(&x->arena, response->status));
+    head[n++] = pair(SPAN_OF(":status"), arena_u64(x->arena, response->status));
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
         /* RFC 8441 section 5: the answer to a key that the client has not sent. */
@@ -52,13 +52,13 @@ static nghttp2_nv *make_head(struct exchange *x, const struct http_response *res
         }
     }
     if (is_final && response->has_content_length) {
-        head[n++] = pair(SPAN_OF("content-length"), arena_u64(&x->arena, response->content_length));
+        head[n++] = pair(SPAN_OF("content-length"), arena_u64(x->arena, response->content_length));
     }
     *count = n;
     return head;
 }
 
-static void op_interim(struct exchange *x, const struct http_response *response)
+static void op_interim(struct front_exchange *x, const struct http_response *response)
 {
     struct h2_stream *stream = stream_of(x);
     size_t count;
@@ -89,7 +89,7 @@ static bool is_preempted(const struct h2_stream *stream)
     const struct h2_stream *first = front->preferred;
 
     return first != NULL && first->urgency < stream->urgency && front->turns_left != 0 &&
-           first->exchange != NULL && exchange_has_more(first->exchange);
+           first->exchange != NULL && first->exchange->behind->has_more(first->exchange);
 }
 
 static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t length,
@@ -129,7 +129,7 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     return (ssize_t)n;
 }
 
-static void op_head(struct exchange *x, const struct http_response *response)
+static void op_head(struct front_exchange *x, const struct http_response *response)
 {
     struct h2_stream *stream = stream_of(x);
     nghttp2_data_provider provider = {.source = {.ptr = stream}, .read_callback = on_read};
@@ -190,7 +190,7 @@ static struct span send_direct(struct h2_stream *stream, struct span bytes)
     return bytes;
 }
 
-static void op_body(struct exchange *x, struct span bytes)
+static void op_body(struct front_exchange *x, struct span bytes)
 {
     struct h2_stream *stream = stream_of(x);
 
@@ -259,7 +259,7 @@ void front_h2_free_trailers(struct h2_stream *stream)
     stream->out_trailers = NULL;
 }
 
-static void op_end(struct exchange *x, const struct http_fields *trailers)
+static void op_end(struct front_exchange *x, const struct http_fields *trailers)
 {
     struct h2_stream *stream = stream_of(x);
 
@@ -275,12 +275,12 @@ static void op_end(struct exchange *x, const struct http_fields *trailers)
     front_h2_schedule(stream->front);
 }
 
-static bool op_is_blocked(const struct exchange *x)
+static bool op_is_blocked(const struct front_exchange *x)
 {
     return front_h2_is_blocked(stream_of(x));
 }
 
-static bool op_poll(struct exchange *x)
+static bool op_poll(struct front_exchange *x)
 {
     struct h2_stream *stream = stream_of(x);
 
@@ -291,12 +291,12 @@ static bool op_poll(struct exchange *x)
     return true;
 }
 
-static size_t op_room(const struct exchange *x)
+static size_t op_room(const struct front_exchange *x)
 {
     return front_h2_room(stream_of(x));
 }
 
-static void op_resume(struct exchange *x)
+static void op_resume(struct front_exchange *x)
 {
     struct h2_stream *stream = stream_of(x);
 
@@ -305,7 +305,7 @@ static void op_resume(struct exchange *x)
     front_h2_schedule(stream->front);
 }
 
-static void op_done(struct exchange *x, bool is_broken)
+static void op_done(struct front_exchange *x, bool is_broken)
 {
     struct h2_stream *stream = stream_of(x);
 
@@ -313,8 +313,7 @@ static void op_done(struct exchange *x, bool is_broken)
     list_remove(&stream->ready);
     front_h2_drop_input(stream);
     if (is_broken) {
-        front_h2_reset(stream,
-                       x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->call.h2_code));
+        front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->h2_code));
     } else {
         if (stream->response == H2_RESPONSE_SENT && !front_h2_has_request(stream)) {
             front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
@@ -326,7 +325,7 @@ static void op_done(struct exchange *x, bool is_broken)
     front_h2_schedule(stream->front);
 }
 
-static struct conn *op_raw(struct exchange *x)
+static struct conn *op_raw(struct front_exchange *x)
 {
     (void)x;
     return NULL;

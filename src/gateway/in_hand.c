@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/span.h"
 #include "base/thread.h"
-#include "gateway/exchange.h"
+#include "server/front_exchange.h"
 
 /* Of a request's target; a dump of the rest would be somebody's secret more often than of use. */
 #define TARGET_MAX 200
@@ -71,18 +71,18 @@ static void put(struct line *line)
     line->len = 0;
 }
 
-static void add_exchange(struct line *line, const struct exchange *x)
+static void add_exchange(struct line *line, const struct front_exchange *x)
 {
     add_text(line, ", request ");
-    add(line, span_make(x->id, strnlen(x->id, sizeof(x->id))));
-    if (x->request.method_name.ptr == NULL) {
+    add(line, span_make(x->id, strnlen(x->id, REQUEST_ID_LEN)));
+    if (x->request->method_name.ptr == NULL) {
         return;
     }
     add_text(line, ": ");
-    add(line, x->request.method_name);
+    add(line, x->request->method_name);
     add_text(line, " ");
-    add(line, x->request.authority);
-    struct span target = x->request.target;
+    add(line, x->request->authority);
+    struct span target = x->request->target;
     target.len = target.len < TARGET_MAX ? target.len : TARGET_MAX;
     add(line, target);
 }

@@ -7,6 +7,7 @@
 #include "core/state_log.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
+#include "gateway/exchange.h"
 #include "gateway/front.h"
 #include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
@@ -338,6 +339,7 @@ static const struct link_ops link_ops = {
     .set_idle = set_idle,
     .tell = tell,
     .local = local_of,
+    .open = exchange_open,
 };
 
 static void init_link(struct session *session, const struct sock_address *peer)

@@ -15,6 +15,8 @@
 
 struct caller;
 struct client_identity;
+struct front_exchange;
+struct front_ops;
 struct link;
 struct listener;
 struct site;
@@ -44,6 +46,8 @@ struct link_ops {
     void (*tell)(struct link *link, const struct trouble *trouble);
     /* The address that the client came to. */
     const struct peer *(*local)(struct link *link);
+    /* One more request has begun. It ends itself (front_ops.done), or with behind->abandon. */
+    struct front_exchange *(*open)(struct link *link, const struct front_ops *ops, void *owner);
 };
 
 struct link {
@@ -99,6 +103,12 @@ static inline void link_set_idle(struct link *link, bool is_idle)
 static inline void link_tell(struct link *link, const struct trouble *trouble)
 {
     link->ops->tell(link, trouble);
+}
+
+static inline struct front_exchange *link_open(struct link *link, const struct front_ops *ops,
+                                               void *owner)
+{
+    return link->ops->open(link, ops, owner);
 }
 
 static inline const struct peer *link_local(struct link *link)
