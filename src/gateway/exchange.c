@@ -5,9 +5,9 @@
 #include "core/state_log.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
-#include "gateway/websocket.h"
 #include "http/connection_auth.h"
 #include "http/reuse.h"
+#include "server/websocket.h"
 
 /* One block holds the head, the fields and what is added to an ordinary request. */
 #define ARENA_BLOCK 8192

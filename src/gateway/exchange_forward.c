@@ -5,7 +5,7 @@
 #include "gateway/exchange.h"
 #include "gateway/reason.h"
 #include "gateway/tunnel.h"
-#include "gateway/websocket.h"
+#include "server/websocket.h"
 
 struct upgrade_tunnel {
     struct tunnel tunnel;

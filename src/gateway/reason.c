@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "edge/head_limits.h"
 #include "edge/path.h"
-#include "gateway/head_limits.h"
 #include "http/h1_parse.h"
 #include "http/h2_budget.h"
 #include "http/h2_fields.h"

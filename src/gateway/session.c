@@ -8,10 +8,10 @@
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
-#include "gateway/front.h"
 #include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
 #include "observe/failures.h"
+#include "server/front.h"
 #include "tls/failure_words.h"
 #include "tls/tls_conn.h"
 

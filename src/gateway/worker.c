@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "edge/head_limits.h"
 #include "gateway/exchange.h"
-#include "gateway/front.h"
-#include "gateway/head_limits.h"
 #include "gateway/session.h"
 #include "observe/failures.h"
 #include "observe/log_writer.h"
+#include "server/front.h"
 
 /* Connections taken in one wake-up: the other workers get a chance at the rest. */
 #define ACCEPTS_PER_WAKE 8

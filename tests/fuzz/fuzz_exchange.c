@@ -8,7 +8,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "fuzz_world.h"
-#include "gateway/front_h2.h"
+#include "server/front_h2.h"
 
 #define FIELDS_MAX 100
 #define TURNS_MAX 60

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "gateway/front_h2.h"
+#include "server/front_h2.h"
 
 #define HEAD_BYTES 9
 

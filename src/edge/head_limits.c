@@ -1,4 +1,4 @@
-#include "gateway/head_limits.h"
+#include "edge/head_limits.h"
 
 struct h1_limits head_limits_h1(const struct limits_settings *limits, enum head_of of)
 {

@@ -1,7 +1,7 @@
 /* Requests' bodies: from DATA to the exchange, and how much of them a client may send ahead. */
 #include <string.h>
 
-#include "gateway/front_h2_internal.h"
+#include "server/front_h2_internal.h"
 
 /* The PING that measures the pipe, to be told from the one of a drain. */
 static const uint8_t bdp_ping[8] = {'p', 'i', 'p', 'e'};

@@ -1,8 +1,8 @@
 /* The handshake's key and its answer (RFC 6455 section 4), which WebSocket over HTTP/2 leaves out
  * (RFC 8441 section 5) and HTTP/1.1 wants: the gateway is the client of a server that speaks
  * HTTP/1.1, and the server of a client that does. */
-#ifndef TIDEGATE_GATEWAY_WEBSOCKET_H
-#define TIDEGATE_GATEWAY_WEBSOCKET_H
+#ifndef TIDEGATE_SERVER_WEBSOCKET_H
+#define TIDEGATE_SERVER_WEBSOCKET_H
 
 #include "http/message.h"
 

@@ -1,5 +1,5 @@
-#include "gateway/front_h1_internal.h"
 #include "http/h1_write.h"
+#include "server/front_h1_internal.h"
 
 /* Status line, framing and connection fields; the reason comes on top. */
 #define HEAD_EXTRA_BYTES 256

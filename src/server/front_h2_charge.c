@@ -1,7 +1,7 @@
 /* What each frame of a client costs, when its head has come, and which break a rule of the
  * connection by coming at all. nghttp2's callbacks: they note what is to be done, and front_h2.c
  * does it. */
-#include "gateway/front_h2_internal.h"
+#include "server/front_h2_internal.h"
 
 bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text)
 {

@@ -3,21 +3,21 @@
  * frame costs), front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_body.c
  * (requests' bodies and windows), front_h2_stream.c (a stream's life), front_h2_write.c and
  * front_h2_room.c (responses). Not for others. */
-#ifndef TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
-#define TIDEGATE_GATEWAY_FRONT_H2_INTERNAL_H
+#ifndef TIDEGATE_SERVER_FRONT_H2_INTERNAL_H
+#define TIDEGATE_SERVER_FRONT_H2_INTERNAL_H
 
 #include <nghttp2/nghttp2.h>
 
 #include "base/byte_queue.h"
-#include "gateway/front.h"
-#include "gateway/front_h2.h"
 #include "http/h2_bdp.h"
 #include "http/h2_budget.h"
 #include "http/h2_closed.h"
 #include "http/h2_fields.h"
 #include "http/h2_walk.h"
 #include "http/least_rate.h"
+#include "server/front.h"
 #include "server/front_exchange.h"
+#include "server/front_h2.h"
 
 /* Of a request's body, what a stream may send before the server takes any. It grows when the server
  * has shown that it does. The connection's own window never holds a stream back: what has come is

@@ -1,10 +1,10 @@
-#include "gateway/front_h1.h"
+#include "server/front_h1.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "core/state_log.h"
-#include "gateway/front_h1_internal.h"
+#include "server/front_h1_internal.h"
 
 #define READS_PER_TURN 8
 

@@ -7,8 +7,8 @@
  * Memory is bounded: a stream holds at most its window of a request's body that the server does not
  * take, and one receive buffer's worth of a response that the client does not take; frames that
  * cost more than they bring are charged to a budget (http/h2_budget.h). */
-#ifndef TIDEGATE_GATEWAY_FRONT_H2_H
-#define TIDEGATE_GATEWAY_FRONT_H2_H
+#ifndef TIDEGATE_SERVER_FRONT_H2_H
+#define TIDEGATE_SERVER_FRONT_H2_H
 
 #include "base/span.h"
 

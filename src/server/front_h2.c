@@ -1,8 +1,8 @@
-#include "gateway/front_h2.h"
+#include "server/front_h2.h"
 
 #include <stdlib.h>
 
-#include "gateway/front_h2_internal.h"
+#include "server/front_h2_internal.h"
 
 #define READS_PER_TURN 8
 /* How often streams and output are looked at while there are any: the deadlines are exact to this.

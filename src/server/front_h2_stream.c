@@ -1,8 +1,8 @@
 /* The life of a client's stream: made, reset, given up, buried. */
 #include <stdlib.h>
 
-#include "gateway/front_h2_internal.h"
-#include "gateway/head_limits.h"
+#include "edge/head_limits.h"
+#include "server/front_h2_internal.h"
 
 /* From a response to the reset of a request of which nobody wants the rest. */
 #define RESET_WAIT_US (250 * UINT64_C(1000))

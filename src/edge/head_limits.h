@@ -1,6 +1,6 @@
 /* The limits of heads, for requests and for responses. */
-#ifndef TIDEGATE_GATEWAY_HEAD_LIMITS_H
-#define TIDEGATE_GATEWAY_HEAD_LIMITS_H
+#ifndef TIDEGATE_EDGE_HEAD_LIMITS_H
+#define TIDEGATE_EDGE_HEAD_LIMITS_H
 
 #include "edge/head_mend.h"
 #include "http/h1_parse.h"

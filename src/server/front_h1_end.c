@@ -1,5 +1,5 @@
 /* Clients that leave, and what becomes of the connection behind a response. */
-#include "gateway/front_h1_internal.h"
+#include "server/front_h1_internal.h"
 #include "tls/tls_conn.h"
 
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x)

@@ -1,6 +1,6 @@
 /* The states of a client's HTTP/2 connection and of its streams: each is set here alone. */
 #include "core/state_log.h"
-#include "gateway/front_h2_internal.h"
+#include "server/front_h2_internal.h"
 
 static const char *const connection_words[] = {"open",       "noticed", "naming", "last",
                                                "terminated", "left",    "over"};

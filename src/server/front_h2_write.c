@@ -1,8 +1,8 @@
 /* Responses: what an exchange gives becomes frames. */
 #include <stdlib.h>
 
-#include "gateway/front_h2_internal.h"
 #include "http/h2_reset.h"
+#include "server/front_h2_internal.h"
 
 /* Bodies that are worth a send of their own, without a copy. */
 #define DIRECT_MIN 8192

@@ -1,4 +1,4 @@
-#include "gateway/websocket.h"
+#include "server/websocket.h"
 
 #include <openssl/rand.h>
 

@@ -1,6 +1,6 @@
 /* A request off the bytes of a connection: its head, its body, its end. */
-#include "gateway/front_h1_internal.h"
-#include "gateway/head_limits.h"
+#include "edge/head_limits.h"
+#include "server/front_h1_internal.h"
 
 static struct h1_limits limits_of(const struct front_h1 *front)
 {

@@ -4,7 +4,7 @@
  * streams of a connection, and of a worker, have a sum (limits.held, limits.held_worker). Who has
  * to wait for the connection waits in line (front->ready): the more urgent first, equal ones by
  * turns. */
-#include "gateway/front_h2_internal.h"
+#include "server/front_h2_internal.h"
 
 /* A stream reads no more while it holds this much. */
 #define QUEUE_MARK 65536

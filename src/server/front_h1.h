@@ -3,10 +3,10 @@
  *
  * Pipelined requests wait, in the socket or in `saved` (at most one receive buffer), until the one
  * before is answered. Owned by its link's owner (front->type->destroy). */
-#ifndef TIDEGATE_GATEWAY_FRONT_H1_H
-#define TIDEGATE_GATEWAY_FRONT_H1_H
+#ifndef TIDEGATE_SERVER_FRONT_H1_H
+#define TIDEGATE_SERVER_FRONT_H1_H
 
-#include "gateway/front.h"
+#include "server/front.h"
 #include "server/link.h"
 
 /* Takes the connection over, but reads nothing before type->start. */

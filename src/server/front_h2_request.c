@@ -2,9 +2,9 @@
  * note what is to be done, and front_h2.c does it when nghttp2 has returned. */
 #include <stdio.h>
 
-#include "gateway/front_h2_internal.h"
-#include "gateway/head_limits.h"
-#include "gateway/websocket.h"
+#include "edge/head_limits.h"
+#include "server/front_h2_internal.h"
+#include "server/websocket.h"
 
 static struct h2_stream *find(nghttp2_session *h2, int32_t id)
 {

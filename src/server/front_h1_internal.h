@@ -1,15 +1,15 @@
 /* What the parts of an HTTP/1.1 front share: front_h1.c (its life), front_h1_request.c (reading
  * requests), front_h1_write.c (writing responses) and front_h1_end.c (who leaves). Not for others.
  */
-#ifndef TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
-#define TIDEGATE_GATEWAY_FRONT_H1_INTERNAL_H
+#ifndef TIDEGATE_SERVER_FRONT_H1_INTERNAL_H
+#define TIDEGATE_SERVER_FRONT_H1_INTERNAL_H
 
-#include "gateway/front_h1.h"
 #include "http/h1_chunked.h"
 #include "http/h1_parse.h"
 #include "http/reuse.h"
 #include "io/relay.h"
 #include "server/front_exchange.h"
+#include "server/front_h1.h"
 #include "server/send_deadline.h"
 
 /*   IDLE --first byte--> HEAD --head--> BODY --last byte--> WAIT --answered--> IDLE

@@ -1,6 +1,6 @@
 /* What nghttp2 is told when a client's connection begins: its options, and our SETTINGS. */
-#include "gateway/front_h2_internal.h"
 #include "http/nghttp2_compat.h"
+#include "server/front_h2_internal.h"
 
 /* More than the budget of a moment pays for: only who never reads gets there. */
 #define OUTBOUND_ACKS_MAX 4096
