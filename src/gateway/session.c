@@ -81,6 +81,7 @@ static void close_now(struct session *session, bool with_reset)
     list_remove(&session->idle);
     worker->session_count--;
     worker->evicted_count -= session->is_evicted;
+    deferred_cancel(&session->hearing);
     loop_defer(worker->core.loop, &session->freeing);
     worker_session_ended(worker);
 }
@@ -179,7 +180,7 @@ void session_finish(struct session *session, bool linger)
         timer_set_ms(session->worker->core.loop, &session->timer, LINGER_MS);
     }
     if (linger && conn_can_read(&session->conn)) {
-        end_handler.on_readable(&session->conn);
+        loop_defer(session->worker->core.loop, &session->hearing); /* front_ops.done never reads */
     }
 }
 
@@ -207,6 +208,11 @@ static void on_end_readable(struct conn *conn)
             return;
         }
     }
+}
+
+static void on_hearing(struct deferred *deferred)
+{
+    on_end_readable(&CONTAINER_OF(deferred, struct session, hearing)->conn);
 }
 
 static void on_end_writable(struct conn *conn)
@@ -374,6 +380,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     init_link(session, peer);
     timer_init(&session->timer, on_timer);
     caller_init(&session->caller);
+    deferred_init(&session->hearing, on_hearing);
     deferred_init(&session->freeing, on_free);
     conn_init(&session->conn, worker->core.loop, &session_peek_handler, session);
     list_push_back(&worker->sessions, &session->node);

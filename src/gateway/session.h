@@ -42,7 +42,8 @@ struct session {
     struct list idle; /* in worker->idle_sessions, where it makes room for others */
     struct worker *worker;
     const struct worker_socket *socket;
-    struct timer timer; /* until its front begins, and once that has left */
+    struct timer timer;      /* until its front begins, and once that has left */
+    struct deferred hearing; /* what the client still sends, once it was finished */
     struct deferred freeing;
     struct peer local; /* see link_local */
     bool has_local;

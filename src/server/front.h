@@ -1,6 +1,6 @@
 /* The client's side once it speaks HTTP, of whatever version. Embedded as the first
  * member of a front_h1 or front_h2. What a front does for an exchange is front_ops
- * (gateway/exchange.h). */
+ * (server/front_exchange.h). */
 #ifndef TIDEGATE_SERVER_FRONT_H
 #define TIDEGATE_SERVER_FRONT_H
 

@@ -8,12 +8,13 @@
  * - Each side may be called by the other before its own call returns: `begin` may answer at once. A
  *   front therefore takes for granted that its exchange may be done after any call behind it, and
  *   looks before it goes on.
- * - `done` is the last call, and never reads from the connection, nor from any other: it may be
- *   called while the thread's receive buffer is being parsed (conn_hold_rx). What the front has to
- *   read next it reads in a turn of its own.
+ * - `done` is the last call, and never reads, from this connection or any other: whoever calls
+ *   behind it may be in the middle of what the thread's receive buffer holds. What is to be read
+ *   next the front reads in a turn of its own. `resume` may read, and so is not called by who is
+ *   being called inside a library (client/call.h).
  * - Inside the callbacks of nghttp2, on either side, frames may be submitted, windows changed and
- *   the other side be told; nothing is received, nothing sent, and no connection ends: that is
- *   noted, and done once the library has returned. */
+ *   the other side be told; nothing is read, no library is entered again, and no connection ends:
+ *   that is noted, and done once the library has returned. conn_hold_bytes asserts it. */
 #ifndef TIDEGATE_SERVER_FRONT_EXCHANGE_H
 #define TIDEGATE_SERVER_FRONT_EXCHANGE_H
 

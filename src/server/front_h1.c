@@ -329,6 +329,14 @@ static void op_resume(struct front_exchange *x)
     pump(x->owner);
 }
 
+/* In a turn of its own. What is on the stack reads on by itself. */
+static void read_later(struct front_h1 *front)
+{
+    if (!front->is_pumping) {
+        loop_defer(front->link->core->loop, &front->again);
+    }
+}
+
 static void op_done(struct front_exchange *x, bool is_broken)
 {
     struct front_h1 *front = x->owner;
@@ -350,7 +358,7 @@ static void op_done(struct front_exchange *x, bool is_broken)
         front_h1_begin_skip(front);
     }
     if (front->saved_len != 0 || conn_can_read(front->conn)) {
-        pump(front);
+        read_later(front);
     }
 }
 

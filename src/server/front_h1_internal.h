@@ -108,7 +108,7 @@ void front_h1_left_for_long(struct front_h1 *front);
 /* What becomes of the connection behind the exchange's response: http/reuse.h. */
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x);
 
-/* The parts of front_ops that write; see gateway/exchange.h. */
+/* The parts of front_ops that write; see server/front_exchange.h. */
 void front_h1_write_interim(struct front_exchange *x, const struct http_response *response);
 void front_h1_write_head(struct front_exchange *x, const struct http_response *response);
 void front_h1_write_body(struct front_exchange *x, struct span bytes);

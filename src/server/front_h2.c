@@ -263,8 +263,11 @@ static void use_part(struct front_h2 *front, const struct h2_walk_part *part)
     ssize_t n = 0;
 
     if (!part->is_watched || front_h2_judge(front, part)) {
+        CHECK(!front->in_library);
         front->in_library = true;
+        conn_hold_bytes(front->link->core->loop, true);
         n = nghttp2_session_mem_recv(front->h2, (const uint8_t *)part->bytes.ptr, part->bytes.len);
+        conn_hold_bytes(front->link->core->loop, false);
         front->in_library = false;
     }
     if (n > 0) {
