@@ -157,9 +157,11 @@ static void fail(struct back_h2 *back, const struct trouble *trouble)
     back->has_failed = true;
     back->facts.stage = RETRY_ANSWERING;
     back->trouble = *trouble;
-    (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
-                                    NGHTTP2_PROTOCOL_ERROR);
-    back_h2_schedule(back->c);
+    if (back->c != NULL) { /* else the server has ended it, and what was held is not taken */
+        (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
+                                        NGHTTP2_PROTOCOL_ERROR);
+        back_h2_schedule(back->c);
+    }
     end_when_possible(back, back->c);
 }
 
