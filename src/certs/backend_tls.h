@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
-#include "config/report.h"
 #include "certs/trust.h"
-#include "settings/settings.h"
 #include "config/config.h"
+#include "config/report.h"
+#include "settings/settings.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 

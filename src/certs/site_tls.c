@@ -8,9 +8,9 @@
 
 #include "base/account.h"
 #include "base/clock.h"
-#include "config/places.h"
 #include "certs/expiry_watch.h"
 #include "certs/tls_report.h"
+#include "config/places.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"

@@ -7,10 +7,10 @@
 #ifndef TIDEGATE_CERTS_SITE_TLS_H
 #define TIDEGATE_CERTS_SITE_TLS_H
 
-#include "config/report.h"
 #include "certs/trust.h"
-#include "settings/settings.h"
 #include "config/config.h"
+#include "config/report.h"
+#include "settings/settings.h"
 #include "tls/cert_store.h"
 #include "tls/file_stamp.h"
 #include "tls/tls_context.h"

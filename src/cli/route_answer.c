@@ -112,8 +112,8 @@ bool route_question_parse(struct route_question *question, const char *url, stru
     }
     if (question->port == 0) {
         question->port = question->starttls == STARTTLS_POSTGRES ? 5432
-                         : question->is_https                         ? 443
-                                                                      : 80;
+                         : question->is_https                    ? 443
+                                                                 : 80;
     }
     rest = span_skip(rest, end);
     rest = span_head(rest, span_find(rest, '#')); /* a fragment is never sent */

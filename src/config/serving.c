@@ -232,8 +232,7 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
                                          : EDGE_TLS_NONE,
         .plain_http = from->plain_http,
         .paths = paths_of(from),
-        .starttls =
-            from->starttls == STARTTLS_POSTGRES ? STARTTLS_POSTGRES : STARTTLS_OFF,
+        .starttls = from->starttls == STARTTLS_POSTGRES ? STARTTLS_POSTGRES : STARTTLS_OFF,
         .by_alpn = protocols_of(from, arena),
         .by_alpn_count = from->by_alpn_count,
         .wants_client = from->tls != NULL && from->tls->clients != NULL &&

@@ -44,8 +44,7 @@ static enum edge_door door_of(const struct edge_site *site, const struct edge_he
         }
     }
     if (!begins_as_one_of(hello, site->starttls)) {
-        return hello->starttls == STARTTLS_OFF ? EDGE_DOOR_NEEDS_STARTTLS
-                                                     : EDGE_DOOR_NO_STARTTLS;
+        return hello->starttls == STARTTLS_OFF ? EDGE_DOOR_NEEDS_STARTTLS : EDGE_DOOR_NO_STARTTLS;
     }
     switch (site->tls) {
     case EDGE_TLS_ENDS:

@@ -31,7 +31,7 @@ struct relay_look {
 };
 
 struct relay {
-    struct relay_look look;  /* take NULL: none */
+    struct relay_look look;   /* take NULL: none */
     struct pooled_pipe *pipe; /* NULL: none borrowed */
     uint32_t in_pipe;
     bool is_bulk;

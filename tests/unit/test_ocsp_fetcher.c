@@ -16,9 +16,9 @@
 
 #include "base/log.h"
 #include "certs/ocsp_fetcher.h"
-#include "settings/settings.h"
 #include "io/sock.h"
 #include "ocsp_test.h"
+#include "settings/settings.h"
 #include "tls/certificate.h"
 #include "tls/ocsp_registry.h"
 
