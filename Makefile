@@ -1,5 +1,5 @@
 # Tidegate. `make help` says what there is; `make V=1` shows the commands.
-# Sources are found by name (src/FOLDER/FILE.c): a new file needs no change here.
+# Sources are found by name (src/FOLDER/FILE.c, and one folder deeper): a new file needs no change here.
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -22,11 +22,11 @@ HARDEN := -O2 -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE
     $(call has,-fstack-clash-protection) $(call has,-fcf-protection)
 SANITIZE = -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
-SRC := $(wildcard src/*/*.c)
+SRC := $(wildcard src/*/*.c src/*/*/*.c)
 UNIT := $(wildcard tests/unit/test_*.c)
 TEST_HELP := $(filter-out $(UNIT),$(wildcard tests/unit/*.c)) $(wildcard tests/harness/*.c)
 FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
-FORMATTED := $(SRC) $(wildcard src/*/*.h tests/*/*.[ch] bench/*.c)
+FORMATTED := $(SRC) $(wildcard src/*/*.h src/*/*/*.h tests/*/*.[ch] bench/*.c)
 
 # ---------------------------------------------------------------- building
 # A variant is the same tree compiled in another way, in build/VARIANT/.
@@ -82,7 +82,7 @@ tsan: build/tsan/tidegate $(tsan_unit) ## the unit tests under ThreadSanitizer
 toolchain: # says what is missing before a compiler does it less kindly
 	@pkg-config --exists $(LIBS) 2>/dev/null && command -v $(firstword $(CC)) >/dev/null || tools/deps --check build
 
--include $(wildcard build/*/src/*/*.d build/*/tests/*/*.d build/*/bench/*.d)
+-include $(wildcard build/*/src/*/*.d build/*/src/*/*/*.d build/*/tests/*/*.d build/*/bench/*.d)
 
 # ---------------------------------------------------------------- trying and testing
 demo: ## install what is missing, build, and run the tour (ARGS=--once: end after it)

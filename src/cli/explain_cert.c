@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/strbuf.h"
-#include "tls/chain_gap.h"
+#include "tls/openssl/chain_gap.h"
 
 enum { NAMES_SHOWN = 10, CHAIN_SHOWN = 6, SECONDS_PER_DAY = 86400 };
 

@@ -14,9 +14,9 @@
 #include "cli/explain_ocsp.h"
 #include "tls/alert.h"
 #include "tls/certificate.h"
-#include "tls/chain_gap.h"
 #include "tls/failure_words.h"
-#include "tls/openssl_compat.h"
+#include "tls/openssl/chain_gap.h"
+#include "tls/openssl/openssl_compat.h"
 
 enum { MESSAGE_HEADER = 4, TLS_HANDSHAKE = 22, TLS_ALERT = 21, TLS_CCS = 20 };
 

@@ -1,7 +1,7 @@
 /* What a folder of certificates holds: which file has which names. Reading it is made to be cheap:
  * of each certificate only a few facts are read (tls/cert_scan.h), by several threads; no key is
  * looked at. An index never changes after it was built; the next one shares its entries for files
- * that have not changed. For tls/cert_store.c.
+ * that have not changed. For tls/openssl/cert_store.c.
  *
  * Files in the folder: NAME.crt, NAME.cer or NAME.pem with the key in NAME.key or in the same file;
  * NAME.ocsp for an OCSP response. NAME itself means nothing. Others are passed over. Folders in it

@@ -1,5 +1,6 @@
 /* A certificate chain in a PEM file, looked at: for `tidegate check`, for snapshots and for the
- * contexts that use it. Knows nothing of private keys but whether one fits (tls/private_key.h).
+ * contexts that use it. Knows nothing of private keys but whether one fits
+ * (tls/openssl/private_key.h).
  *
  * Errors are for a person and name the file. Whoever loads it destroys it. */
 #ifndef TIDEGATE_TLS_CERTIFICATE_H

@@ -79,7 +79,7 @@ struct ocsp_counts ocsp_registry_look(struct ocsp_registry *registry, int64_t no
                                       void (*see)(void *arg, const struct ocsp_failing *failing),
                                       void *arg);
 
-/* ---- for tls/ocsp_staple.c and tests ---- */
+/* ---- for tls/openssl/ocsp_staple.c and tests ---- */
 
 /* The subject of a certificate whose issuer is in its chain and that names a responder; NULL: it
  * is not such. A use of it, given back with ocsp_subject_leave. */

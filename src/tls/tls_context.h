@@ -61,7 +61,7 @@ struct tls_client_options {
     enum tls_protocols protocols;
     bool skip_verify;        /* trust anybody: encryption without knowing with whom */
     struct crl_file *crl;    /* held; NULL: revocation is not looked at */
-    const char *const *pins; /* tls/peer_verify.h */
+    const char *const *pins; /* tls/openssl/peer_verify.h */
     size_t pin_count;
     bool only_tls13; /* else TLS 1.2 too */
 };

@@ -50,7 +50,8 @@ struct ssl_ctx_st;
 /* Sets all of it on a server's context. */
 bool tls_policy_apply(struct ssl_ctx_st *ssl_ctx, enum tls_policy policy,
                       const struct tls_overrides *own, struct error *error) MUST_CHECK;
-/* A client that takes all that the library has, and what `own` names: for tls/tls_trial.c. */
+/* A client that takes all that the library has, and what `own` names: for tls/openssl/tls_trial.c.
+ */
 bool tls_policy_apply_all(struct ssl_ctx_st *ssl_ctx, const struct tls_overrides *own) MUST_CHECK;
 /* Towards servers: TLS 1.2 and up, the intermediate preset. */
 bool tls_policy_apply_client(struct ssl_ctx_st *ssl_ctx) MUST_CHECK;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "tls/chain_gap.h"
+#include "tls/openssl/chain_gap.h"
 #include "tls_test.h"
 
 #define FETCH "caIssuers;URI:http://ca.example/issuer.crt"

@@ -16,7 +16,7 @@
 
 #include "base/check.h"
 #include "tls/crl.h"
-#include "tls/peer_verify.h"
+#include "tls/openssl/peer_verify.h"
 #include "tls_pair.h"
 
 #define HOUR 3600

@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "tls/crl.h"
-#include "tls/peer_verify.h"
+#include "tls/openssl/peer_verify.h"
 #include "tls/session_slot.h"
 #include "tls_pair.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/span.h"
-#include "tls/peer_verify.h"
+#include "tls/openssl/peer_verify.h"
 #include "tls/tls_context.h"
 #include "tls_test.h"
 

@@ -1,0 +1,23 @@
+/* PEM files: their bytes, and what to tell a person about one that is not what it should be. For
+ * tls/ alone. */
+#ifndef TIDEGATE_TLS_OPENSSL_PEM_FILE_H
+#define TIDEGATE_TLS_OPENSSL_PEM_FILE_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/span.h"
+
+/* The whole file, at most CERTIFICATE_FILE_MAX bytes; `what` names it in the error ("certificate").
+ * Freed with pem_file_free, which wipes it first, since it may hold a key. */
+bool pem_file_read(const char *path, const char *what, struct span *bytes,
+                   struct error *error) MUST_CHECK;
+void pem_file_free(struct span *bytes);
+
+/* Every certificate in the file, in its order, at least one; at most `max`. NULL with an error. */
+STACK_OF(X509) *
+    pem_file_certificates(const char *path, size_t max, struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,113 @@
+#include "tls/session_slot.h"
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tls/openssl/peer_verify.h"
+
+/* As many as connections may be made at once before the first of them gets a ticket. */
+#define SESSIONS_MAX 8
+
+struct kept {
+    SSL_SESSION *session; /* NULL: none */
+    int64_t deadline;
+    int64_t expires; /* by the ticket's own lifetime */
+    unsigned char state[PEER_VERIFY_STATE_BYTES];
+};
+
+struct session_slot {
+    pthread_mutex_t lock;
+    size_t next;                    /* where the next one goes */
+    struct kept kept[SESSIONS_MAX]; /* a ring */
+};
+
+struct session_slot *session_slot_create(void)
+{
+    struct session_slot *slot = xcalloc(1, sizeof(*slot));
+
+    CHECK(pthread_mutex_init(&slot->lock, NULL) == 0);
+    return slot;
+}
+
+void session_slot_destroy(struct session_slot *slot)
+{
+    if (slot != NULL) {
+        for (size_t i = 0; i < SESSIONS_MAX; i++) {
+            SSL_SESSION_free(slot->kept[i].session);
+        }
+        (void)pthread_mutex_destroy(&slot->lock);
+        free(slot);
+    }
+}
+
+void session_slot_put(struct session_slot *slot, SSL *ssl, SSL_SESSION *session, int64_t deadline)
+{
+    /* The connection's own would be spoilt if it ended without close_notify. */
+    struct kept kept = {.session = SSL_SESSION_dup(session),
+                        .deadline = deadline,
+                        .expires = clock_wall_s() + SSL_SESSION_get_timeout(session)};
+    SSL_SESSION *old;
+
+    if (kept.session == NULL) {
+        return;
+    }
+    peer_verify_state(SSL_get_SSL_CTX(ssl), kept.state);
+    (void)pthread_mutex_lock(&slot->lock);
+    old = slot->kept[slot->next].session;
+    slot->kept[slot->next] = kept;
+    slot->next = (slot->next + 1) % SESSIONS_MAX;
+    (void)pthread_mutex_unlock(&slot->lock);
+    SSL_SESSION_free(old);
+}
+
+static bool is_good(const struct kept *kept, int64_t now, const unsigned char *state)
+{
+    return kept->deadline > now && kept->expires > now &&
+           memcmp(kept->state, state, PEER_VERIFY_STATE_BYTES) == 0;
+}
+
+/* The newest, which is then the caller's; a session of TLS 1.2 stays, as a copy. */
+static struct kept take(struct session_slot *slot, int64_t now, const unsigned char *state)
+{
+    for (size_t back = 1; back <= SESSIONS_MAX; back++) {
+        size_t i = (slot->next + SESSIONS_MAX - back) % SESSIONS_MAX;
+        struct kept kept = slot->kept[i];
+        if (kept.session == NULL) {
+            break;
+        }
+        if (is_good(&kept, now, state) &&
+            SSL_SESSION_get_protocol_version(kept.session) != TLS1_3_VERSION) {
+            kept.session = SSL_SESSION_dup(kept.session);
+            return kept;
+        }
+        slot->kept[i].session = NULL;
+        slot->next = i;
+        if (is_good(&kept, now, state)) {
+            return kept;
+        }
+        SSL_SESSION_free(kept.session);
+    }
+    return (struct kept){0};
+}
+
+int64_t session_slot_use(struct session_slot *slot, SSL *ssl)
+{
+    unsigned char state[PEER_VERIFY_STATE_BYTES];
+    struct kept kept;
+
+    peer_verify_state(SSL_get_SSL_CTX(ssl), state);
+    (void)pthread_mutex_lock(&slot->lock);
+    kept = take(slot, clock_wall_s(), state);
+    (void)pthread_mutex_unlock(&slot->lock);
+    if (kept.session == NULL) {
+        return 0;
+    }
+    if (SSL_set_session(ssl, kept.session) != 1) {
+        kept.deadline = 0;
+    }
+    SSL_SESSION_free(kept.session);
+    return kept.deadline;
+}
