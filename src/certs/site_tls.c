@@ -1,8 +1,8 @@
 #include "certs/site_tls.h"
 
 #include <grp.h>
-#include <openssl/ssl.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -347,10 +347,10 @@ static void check_somebody_can_connect(struct builder *b)
     static const struct {
         int version;
         const char *name;
-    } versions[] = {{TLS1_VERSION, "TLS 1.0"},
-                    {TLS1_1_VERSION, "TLS 1.1"},
-                    {TLS1_2_VERSION, "TLS 1.2"},
-                    {TLS1_3_VERSION, "TLS 1.3"}};
+    } versions[] = {{TLS_VERSION_1_0, "TLS 1.0"},
+                    {TLS_VERSION_1_1, "TLS 1.1"},
+                    {TLS_VERSION_1_2, "TLS 1.2"},
+                    {TLS_VERSION_1_3, "TLS 1.3"}};
     const struct tls_server_options *options = &b->tls->options;
     const char *why = "";
     const char *first_why = NULL;
@@ -369,7 +369,7 @@ static void check_somebody_can_connect(struct builder *b)
         }
         if (tls_trial_handshake(b->tls->context, &options->overrides, versions[i].version, &why)) {
             open++;
-        } else if (shut == NULL || versions[i].version == TLS1_2_VERSION) {
+        } else if (shut == NULL || versions[i].version == TLS_VERSION_1_2) {
             shut = versions[i].name;
             first_why = why;
         }

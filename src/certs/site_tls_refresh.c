@@ -3,6 +3,8 @@
  * other way round. */
 #include "certs/site_tls.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "tls/certificate.h"

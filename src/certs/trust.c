@@ -93,11 +93,7 @@ bool trust_client_options(struct trust *trust, const struct backend_tls_settings
 
 static bool is_expired(struct crl_file *crl)
 {
-    struct crl_lists *lists = crl_file_lists(crl);
-    bool is_past = lists->expires <= clock_wall_s();
-
-    crl_lists_release(lists);
-    return is_past;
+    return crl_file_expires(crl) <= clock_wall_s();
 }
 
 void trust_warn_expired(const struct trust *trust, struct config_report *report)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/demo_ca.h"
+#include "tls/demo_ca.h"
 
 enum { DEMO_CLIENT_REPLY_MAX = 64 * 1024, DEMO_CLIENT_TIMEOUT_S = 10 };
 

@@ -3,8 +3,8 @@
 #ifndef TIDEGATE_CLI_DEMO_WORLD_H
 #define TIDEGATE_CLI_DEMO_WORLD_H
 
-#include "cli/demo_ca.h"
 #include "cli/demo_process.h"
+#include "tls/demo_ca.h"
 
 enum demo_who { DEMO_SHOP, DEMO_BANK, DEMO_PARTNERS, DEMO_GATEWAY, DEMO_PROCESS_COUNT };
 

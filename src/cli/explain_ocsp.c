@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "tls/ocsp_check.h"
+#include "tls/openssl/ocsp_check_internal.h"
 
 static const char *day_of(struct explain *ex, int64_t when)
 {

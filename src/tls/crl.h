@@ -6,8 +6,6 @@
 #ifndef TIDEGATE_TLS_CRL_H
 #define TIDEGATE_TLS_CRL_H
 
-#include <openssl/x509.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,17 +13,7 @@
 #include "base/error.h"
 #include "tls/tls_context.h"
 
-#define CRL_DIGEST_BYTES 32
-
 struct crl_file;
-
-/* The lists as they were at one time: never changed. */
-struct crl_lists {
-    STACK_OF(X509_CRL) * crls;
-    unsigned char digest[CRL_DIGEST_BYTES]; /* of their content */
-    int64_t expires;                        /* the first nextUpdate, Unix time; INT64_MAX: none */
-    atomic_uint references;
-};
 
 enum crl_refresh { CRL_SAME, CRL_RENEWED, CRL_UNREADABLE };
 
@@ -43,7 +31,8 @@ enum crl_refresh crl_file_refresh(struct crl_file *file, struct error *error) MU
 /* Calls `each` for every list that says when the next one comes. From any thread. */
 void crl_file_each(struct crl_file *file, tls_list_fn *each, void *arg);
 
-struct crl_lists *crl_file_lists(struct crl_file *file) MUST_CHECK;
-void crl_lists_release(struct crl_lists *lists);
+/* The first time at which one of the lists is to be replaced by its next one, seconds since 1970;
+ * INT64_MAX: none says. From any thread. */
+int64_t crl_file_expires(struct crl_file *file);
 
 #endif

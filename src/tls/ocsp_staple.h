@@ -9,14 +9,12 @@
 #ifndef TIDEGATE_TLS_OCSP_STAPLE_H
 #define TIDEGATE_TLS_OCSP_STAPLE_H
 
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "tls/certificate.h"
-#include "tls/ocsp_check.h"
 #include "tls/tls_context.h"
 
 struct ocsp_registry;
@@ -26,22 +24,6 @@ struct ocsp_registry;
  * it ends (INT64_MAX: it does not say). False with an error for a person. */
 bool ocsp_staple_check(const struct certificate *certificate, const char *path, int64_t *until,
                        struct error *error) MUST_CHECK;
-
-/* A certificate as its objects: issuer NULL: it is not known; path: of the certificate. */
-struct ocsp_owner {
-    X509 *leaf;
-    X509 *issuer;
-    const char *path;
-};
-
-/* Reads and checks it in the same way, and staples it to the certificate's object, to which nobody
- * has a reference yet. before: the object in whose place it comes, NULL: none. With an error for a
- * person unless it is OCSP_STAPLED_NEW. */
-enum ocsp_stapled ocsp_staple_attach(const struct certificate *certificate, const char *path,
-                                     X509 *before, struct error *error) MUST_CHECK;
-/* The same; *until is when a new response ends, 0: there is none. */
-enum ocsp_stapled ocsp_staple_renew(const struct ocsp_owner *owner, const char *path, X509 *before,
-                                    int64_t *until, struct error *error) MUST_CHECK;
 
 /* Whether the certificate asks for it (must-staple, RFC 7633). */
 bool ocsp_staple_is_required(const struct certificate *certificate);
@@ -54,8 +36,5 @@ void ocsp_staple_fetch(const struct certificate *certificate, struct ocsp_regist
 
 /* Whether the first of these fetches has not ended yet, well or badly. */
 bool ocsp_staple_is_awaited(const struct certificate *certificate);
-
-/* Makes a server's context send what is attached to the certificate that it chose. */
-void ocsp_staple_enable(SSL_CTX *ssl_ctx);
 
 #endif

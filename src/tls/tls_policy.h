@@ -38,7 +38,15 @@ bool tls_policy_check_signatures(const struct tls_names *names, struct error *er
 bool tls_policy_check_versions(enum tls_policy policy, const struct tls_overrides *own,
                                struct error *error) MUST_CHECK;
 
-/* The range of versions, as the library numbers them. */
+/* As they are on the wire (RFC 8446 section 4.2.1), which is how libraries number them, too. */
+enum tls_version {
+    TLS_VERSION_1_0 = 0x0301,
+    TLS_VERSION_1_1 = 0x0302,
+    TLS_VERSION_1_2 = 0x0303,
+    TLS_VERSION_1_3 = 0x0304
+};
+
+/* The range of versions, of enum tls_version. */
 void tls_policy_versions(enum tls_policy policy, const struct tls_overrides *own, int *min,
                          int *max);
 

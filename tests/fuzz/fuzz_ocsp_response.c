@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "tls/ocsp_check.h"
 #include "tls/ocsp_words.h"
+#include "tls/openssl/ocsp_check_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

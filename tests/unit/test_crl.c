@@ -1,5 +1,5 @@
 /* Files of revocation lists: what is read, what is refused, and what a change does. */
-#include "tls/crl.h"
+#include "tls/openssl/crl_internal.h"
 
 #include <stdarg.h>
 #include <stddef.h>

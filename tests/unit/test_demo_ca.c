@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/demo_ca.h"
 #include "cli/demo_client.h"
+#include "tls/demo_ca.h"
 
 static char folder[] = "/tmp/tidegate-ca-XXXXXX";
 static char fingerprints[2][DEMO_FINGERPRINT_SIZE];

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "ocsp_test.h"
-#include "tls/ocsp_check.h"
 #include "tls/ocsp_schedule.h"
 #include "tls/ocsp_url.h"
+#include "tls/openssl/ocsp_check_internal.h"
 
 #define NOW 1800000000
 #define SKEW 300

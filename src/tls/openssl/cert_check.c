@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "tls/cert_name.h"
-#include "tls/crl.h"
 #include "tls/openssl/chain_gap.h"
+#include "tls/openssl/crl_internal.h"
 #include "tls/openssl/pem_file.h"
 #include "tls/openssl/x509_words.h"
 

@@ -11,8 +11,8 @@
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
-#include "tls/ocsp_staple.h"
 #include "tls/openssl/cert_store_internal.h"
+#include "tls/openssl/ocsp_staple_internal.h"
 
 static char *path_of(const struct cert_store *store, const char *file)
 {

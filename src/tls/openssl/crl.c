@@ -1,4 +1,4 @@
-#include "tls/crl.h"
+#include "tls/openssl/crl_internal.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -218,6 +218,15 @@ struct crl_lists *crl_file_lists(struct crl_file *file)
     (void)atomic_fetch_add_explicit(&lists->references, 1, memory_order_relaxed);
     (void)pthread_mutex_unlock(&file->lock);
     return lists;
+}
+
+int64_t crl_file_expires(struct crl_file *file)
+{
+    struct crl_lists *lists = crl_file_lists(file);
+    int64_t expires = lists->expires;
+
+    crl_lists_release(lists);
+    return expires;
 }
 
 void crl_file_each(struct crl_file *file, tls_list_fn *each, void *arg)

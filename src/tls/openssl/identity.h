@@ -15,7 +15,7 @@
 #include "base/span.h"
 #include "tls/cert_rank.h"
 #include "tls/certificate.h"
-#include "tls/ocsp_staple.h"
+#include "tls/openssl/ocsp_staple_internal.h"
 
 struct identity {
     atomic_uint references;

@@ -1,4 +1,4 @@
-#include "tls/ocsp_check.h"
+#include "tls/openssl/ocsp_check_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>

@@ -14,9 +14,9 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "tls/certificate.h"
-#include "tls/ocsp_check.h"
 #include "tls/ocsp_schedule.h"
 #include "tls/ocsp_words.h"
+#include "tls/openssl/ocsp_check_internal.h"
 
 #define FINGERPRINT_BYTES 32
 #define BUCKETS 1024

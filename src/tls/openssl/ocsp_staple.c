@@ -1,4 +1,4 @@
-#include "tls/ocsp_staple.h"
+#include "tls/openssl/ocsp_staple_internal.h"
 
 #include <openssl/err.h>
 #include <pthread.h>
@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tls/ocsp_registry.h"
 #include "tls/ocsp_words.h"
+#include "tls/openssl/ocsp_check_internal.h"
 #include "tls/openssl/pem_file.h"
 
 struct staple {

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/span.h"
 #include "base/strbuf.h"
-#include "tls/crl.h"
+#include "tls/openssl/crl_internal.h"
 #include "tls/openssl/ssl_note.h"
 #include "tls/openssl/x509_words.h"
 

@@ -1,4 +1,4 @@
-#include "cli/demo_ca.h"
+#include "tls/demo_ca.h"
 
 #include <errno.h>
 #include <fcntl.h>

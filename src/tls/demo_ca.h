@@ -1,8 +1,8 @@
 /* The demo's certificate authority: lives in memory for as long as certificates are made, and its
  * key is never written anywhere. Keys are ECDSA P-256; certificates are good for 90 days, so that
  * nothing warns that they end soon. */
-#ifndef TIDEGATE_CLI_DEMO_CA_H
-#define TIDEGATE_CLI_DEMO_CA_H
+#ifndef TIDEGATE_TLS_DEMO_CA_H
+#define TIDEGATE_TLS_DEMO_CA_H
 
 #include <stdbool.h>
 #include <stdint.h>
