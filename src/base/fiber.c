@@ -1,0 +1,206 @@
+#include "base/fiber.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* Several times what a handshake needs, sanitizers' frames included. */
+#define FIBER_STACK_BYTES ((size_t)256 * 1024)
+
+enum fiber_state { FIBER_IDLE, FIBER_RUNNING, FIBER_PAUSED };
+
+struct fiber {
+    enum fiber_state state;
+    ucontext_t inside;
+    ucontext_t outside; /* of whoever ran or resumed it */
+    void (*fn)(void *arg);
+    void *arg;
+    char *memory; /* the page that may not be touched, then the stack */
+    size_t memory_len;
+    size_t guard_len;
+    /* For sanitizers: the stack outside, and what they keep of each side while the other runs. */
+    const void *outside_stack;
+    size_t outside_stack_len;
+    void *outside_marks;
+    void *inside_marks;
+};
+
+/* makecontext hands on nothing but ints. */
+static __thread struct fiber *starting;
+
+/* ---- sanitizers are told which stack is in use ---- */
+
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#include <sanitizer/common_interface_defs.h>
+
+static void going_in(struct fiber *fiber)
+{
+    __sanitizer_start_switch_fiber(&fiber->outside_marks, fiber->memory + fiber->guard_len,
+                                   fiber->memory_len - fiber->guard_len);
+}
+
+static void came_in(struct fiber *fiber)
+{
+    __sanitizer_finish_switch_fiber(fiber->inside_marks, &fiber->outside_stack,
+                                    &fiber->outside_stack_len);
+}
+
+static void going_out(struct fiber *fiber, bool for_good)
+{
+    __sanitizer_start_switch_fiber(for_good ? NULL : &fiber->inside_marks, fiber->outside_stack,
+                                   fiber->outside_stack_len);
+}
+
+static void came_out(struct fiber *fiber)
+{
+    __sanitizer_finish_switch_fiber(fiber->outside_marks, NULL, NULL);
+}
+#elif defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+
+static void going_in(struct fiber *fiber)
+{
+    fiber->outside_marks = __tsan_get_current_fiber();
+    if (fiber->inside_marks == NULL) {
+        fiber->inside_marks = __tsan_create_fiber(0);
+    }
+    __tsan_switch_to_fiber(fiber->inside_marks, 0);
+}
+
+static void came_in(struct fiber *fiber)
+{
+    (void)fiber;
+}
+
+static void going_out(struct fiber *fiber, bool for_good)
+{
+    (void)for_good;
+    __tsan_switch_to_fiber(fiber->outside_marks, 0);
+}
+
+static void came_out(struct fiber *fiber)
+{
+    if (fiber->state == FIBER_IDLE) {
+        __tsan_destroy_fiber(fiber->inside_marks);
+        fiber->inside_marks = NULL;
+    }
+}
+#else
+static void going_in(struct fiber *fiber)
+{
+    (void)fiber;
+}
+
+static void came_in(struct fiber *fiber)
+{
+    (void)fiber;
+}
+
+static void going_out(struct fiber *fiber, bool for_good)
+{
+    (void)fiber;
+    (void)for_good;
+}
+
+static void came_out(struct fiber *fiber)
+{
+    (void)fiber;
+}
+#endif
+
+/* ---- switching ---- */
+
+static void enter(struct fiber *fiber)
+{
+    fiber->state = FIBER_RUNNING;
+    going_in(fiber);
+    CHECK(swapcontext(&fiber->outside, &fiber->inside) == 0);
+    came_out(fiber);
+}
+
+static void run_on_fiber(void)
+{
+    struct fiber *fiber = starting;
+
+    came_in(fiber);
+    fiber->fn(fiber->arg);
+    fiber->state = FIBER_IDLE;
+    going_out(fiber, true);
+    /* uc_link goes back to fiber->outside. */
+}
+
+void fiber_run(struct fiber *fiber, void (*fn)(void *arg), void *arg)
+{
+    CHECK(fiber->state == FIBER_IDLE);
+    fiber->fn = fn;
+    fiber->arg = arg;
+    fiber->inside_marks = NULL;
+    CHECK(getcontext(&fiber->inside) == 0);
+    fiber->inside.uc_stack.ss_sp = fiber->memory + fiber->guard_len;
+    fiber->inside.uc_stack.ss_size = fiber->memory_len - fiber->guard_len;
+    fiber->inside.uc_link = &fiber->outside;
+    makecontext(&fiber->inside, run_on_fiber, 0);
+    starting = fiber;
+    enter(fiber);
+}
+
+void fiber_resume(struct fiber *fiber)
+{
+    CHECK(fiber->state == FIBER_PAUSED);
+    enter(fiber);
+}
+
+void fiber_pause(struct fiber *fiber)
+{
+    CHECK(fiber->state == FIBER_RUNNING);
+    fiber->state = FIBER_PAUSED;
+    going_out(fiber, false);
+    CHECK(swapcontext(&fiber->inside, &fiber->outside) == 0);
+    came_in(fiber);
+}
+
+bool fiber_is_paused(const struct fiber *fiber)
+{
+    return fiber->state == FIBER_PAUSED;
+}
+
+/* ---- memory ---- */
+
+struct fiber *fiber_create(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t len = FIBER_STACK_BYTES + page;
+    char *memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    struct fiber *fiber;
+
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    if (mprotect(memory + page, FIBER_STACK_BYTES, PROT_READ | PROT_WRITE) != 0) {
+        (void)munmap(memory, len);
+        return NULL;
+    }
+    fiber = xcalloc(1, sizeof(*fiber));
+    fiber->memory = memory;
+    fiber->memory_len = len;
+    fiber->guard_len = page;
+    return fiber;
+}
+
+void fiber_destroy(struct fiber *fiber)
+{
+    if (fiber != NULL) {
+        CHECK(fiber->state == FIBER_IDLE);
+        (void)munmap(fiber->memory, fiber->memory_len);
+        free(fiber);
+    }
+}
