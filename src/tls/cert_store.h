@@ -20,6 +20,7 @@
 
 struct cert_store;
 struct ocsp_registry;
+struct signer;
 
 /* Told of each file that is not used and why; at most CERT_COMPLAINTS_MAX times a call, then once
  * how many more there are. */
@@ -46,6 +47,10 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
  * any is loaded; the registry must outlive the store. */
 void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *registry,
                            enum ocsp_fetch_policy when);
+/* Who has the keys of the folder's certificates: none is read then. Before any is loaded, and
+ * before a context is made with the store. */
+void cert_store_sign_with(struct cert_store *store, struct signer *signer);
+bool cert_store_has_signer(const struct cert_store *store);
 /* Looks again: takes over what is new and readable as a whole; a file that is broken now leaves
  * what was there before in use. False with an error when the folder cannot be read: then all stays
  * as it was. */

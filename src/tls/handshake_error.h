@@ -42,5 +42,7 @@ extern const struct handshake_cause handshake_closed;     /* the peer ended it i
 extern const struct handshake_cause handshake_reset;      /* a socket error */
 extern const struct handshake_cause handshake_too_long;   /* more bytes than any handshake needs */
 extern const struct handshake_cause handshake_only_noise; /* records that carry nothing */
+extern const struct handshake_cause handshake_not_signed; /* whoever has our key (tls/signer.h) */
+extern const struct handshake_cause handshake_wrong_signature;
 
 #endif

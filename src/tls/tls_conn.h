@@ -2,7 +2,9 @@
  * conn_* functions carry plaintext, and the layer does the rest.
  *
  *   accept, connect --> handshake --ok--> established --> end (close_notify, truncation, error)
- *                           `--fails--> failed: on_done(conn, false), tls_conn_failure says why
+ *                         ^    |  `--fails--> failed: on_done(conn, false), tls_conn_failure says
+ * why answered   |    | a signature is to come from elsewhere (tls/signer.h) unsigned: bytes are
+ * kept, UNSIGNED_BYTES_MAX of them; who goes is noticed
  *
  * The layer belongs to the connection and goes with conn_close. Until on_done the connection's
  * handler is not called and nothing may be queued. on_done is never called from inside

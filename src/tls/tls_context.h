@@ -24,10 +24,13 @@ enum ocsp_stapled {
     OCSP_STAPLED_NONE    /* nor was there another one; or it says that the certificate is revoked */
 };
 
+struct signer;
+
 struct tls_certificate_files {
     const char *certificate; /* PEM: the leaf, then its intermediates */
-    const char *key;         /* PEM, without a passphrase */
+    const char *key;         /* PEM, without a passphrase; NULL: the signer has it */
     const char *ocsp;        /* DER: a response to staple; NULL: none */
+    struct signer *signer;   /* who has the key (tls/signer.h); NULL: it is read from the file */
 };
 
 struct tls_server_options {
@@ -56,8 +59,9 @@ struct tls_server_options {
 
 struct tls_client_options {
     const char *ca;          /* PEM bundle; NULL: the system's */
-    const char *certificate; /* with `key`: for two-way TLS; NULL: none */
+    const char *certificate; /* with `key` or `signer`: for two-way TLS; NULL: none */
     const char *key;
+    struct signer *signer; /* as in struct tls_certificate_files */
     enum tls_protocols protocols;
     bool skip_verify;        /* trust anybody: encryption without knowing with whom */
     struct crl_file *crl;    /* held; NULL: revocation is not looked at */
@@ -138,6 +142,8 @@ bool tls_context_has_post_quantum(void);
  * is out. From any thread; for tls/ alone. */
 struct ssl_st;
 struct ssl_st *tls_context_new_ssl(struct tls_context *context) MUST_CHECK;
+/* Whether its handshakes may have to wait for a signature. For tls/ alone. */
+bool tls_context_has_signer(const struct tls_context *context);
 /* Whether a connection's object is of the context as it is now, and not as it was before it was
  * built anew. From any thread; for tls/ alone. */
 bool tls_context_made(struct tls_context *context, const struct ssl_st *ssl);

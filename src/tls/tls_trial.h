@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "tls/tls_context.h"
 
-/* version: of enum tls_version. False: *why says what is missing; static, or the library's.
- * For contexts with certificates of their own. */
+/* A signer (tls/signer.h) must answer at once here. version: of enum tls_version. False: *why says
+ * what is missing; static, or the library's. For contexts with certificates of their own. */
 bool tls_trial_handshake(struct tls_context *server, const struct tls_overrides *own, int version,
                          const char **why) MUST_CHECK;
 

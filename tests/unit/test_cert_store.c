@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tls/cert_store.h"
+#include "tls/signer.h"
 #include "tls_test.h"
 
 static char complaints[4096];
@@ -169,6 +170,35 @@ static void exact_names_before_wildcards(void **state)
     cert_store_destroy(store);
     identity_free(&exact);
     identity_free(&wild);
+}
+
+static void never_sign(struct signer *self, struct sign_request *request)
+{
+    (void)self;
+    sign_answer(request, span_make(NULL, 0));
+}
+
+static void with_a_signer_no_key_is_read(void **state)
+{
+    struct signer signer = {never_sign};
+    struct identity shown = make("DNS:www.a.example", "EC");
+    struct identity other = make("DNS:b.example", "RSA:2048");
+    struct cert_store *store;
+
+    (void)state;
+    put("shown", &shown);
+    (void)test_write_key(in_folder("shown.key"), &other);
+    store = open_store(10);
+    assert_false(cert_store_has_signer(store));
+    assert_false(gives(store, "www.a.example", &shown));
+    cert_store_destroy(store);
+    store = open_store(10);
+    cert_store_sign_with(store, &signer);
+    assert_true(cert_store_has_signer(store));
+    assert_true(gives(store, "www.a.example", &shown));
+    cert_store_destroy(store);
+    identity_free(&shown);
+    identity_free(&other);
 }
 
 static void of_two_the_younger_one_that_is_valid(void **state)
@@ -447,6 +477,7 @@ static void threads_and_changes_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(with_a_signer_no_key_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(exact_names_before_wildcards, set_up, tear_down),
         cmocka_unit_test_setup_teardown(of_two_the_younger_one_that_is_valid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_more_than_so_many_are_loaded, set_up, tear_down),

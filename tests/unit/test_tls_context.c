@@ -52,8 +52,9 @@ static int tear_down(void **state)
 
 static struct tls_context *make_server(enum tls_policy policy, size_t certificate_count)
 {
-    struct tls_certificate_files files[] = {{test_path("ec.pem"), test_path("ec.key"), NULL},
-                                            {test_path("rsa.pem"), test_path("rsa.key"), NULL}};
+    struct tls_certificate_files files[] = {
+        {test_path("ec.pem"), test_path("ec.key"), NULL, NULL},
+        {test_path("rsa.pem"), test_path("rsa.key"), NULL, NULL}};
     struct tls_server_options options = {.certificates = files,
                                          .certificate_count = certificate_count,
                                          .policy = policy,
@@ -79,8 +80,9 @@ static void expect_server_error(const struct tls_server_options *options, const 
 
 static void server_errors_are_told(void **state)
 {
-    struct tls_certificate_files files[] = {{test_path("ec.pem"), test_path("ec.key"), NULL},
-                                            {test_path("other.pem"), test_path("other.key"), NULL}};
+    struct tls_certificate_files files[] = {
+        {test_path("ec.pem"), test_path("ec.key"), NULL, NULL},
+        {test_path("other.pem"), test_path("other.key"), NULL, NULL}};
     struct tls_server_options options = {.certificates = files,
                                          .certificate_count = 0,
                                          .policy = TLS_POLICY_INTERMEDIATE,
@@ -385,7 +387,7 @@ static void protocol_is_agreed_on(void **state)
 
 static void client_authorities_are_named(void **state)
 {
-    struct tls_certificate_files files = {test_path("ec.pem"), test_path("ec.key"), NULL};
+    struct tls_certificate_files files = {test_path("ec.pem"), test_path("ec.key"), NULL, NULL};
     struct tls_server_options options = {.certificates = &files,
                                          .certificate_count = 1,
                                          .policy = TLS_POLICY_INTERMEDIATE,

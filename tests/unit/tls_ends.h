@@ -39,8 +39,8 @@ static struct tls_context *server, *modern, *mutual, *optional, *trusting, *dist
 
 static inline struct tls_context *make_server(enum tls_policy policy, enum client_verify clients)
 {
-    struct tls_certificate_files both[] = {{files[F_EC], files[F_EC_KEY], NULL},
-                                           {files[F_RSA], files[F_RSA_KEY], NULL}};
+    struct tls_certificate_files both[] = {{files[F_EC], files[F_EC_KEY], NULL, NULL},
+                                           {files[F_RSA], files[F_RSA_KEY], NULL, NULL}};
     struct tls_server_options options = {.certificates = both,
                                          .certificate_count = 2,
                                          .policy = policy,

@@ -92,7 +92,8 @@ struct cert_loaded *cert_store_load(const struct cert_store *store, const struct
     struct identity *identity = NULL;
 
     if (certificate != NULL && certificate_check_strength(certificate, error)) {
-        identity = identity_load(certificate, key_path != NULL ? key_path : path, error);
+        identity =
+            identity_load(certificate, key_path != NULL ? key_path : path, store->signer, error);
     }
     if (identity != NULL) {
         loaded = loaded_create(identity);
@@ -240,6 +241,16 @@ void cert_store_fetch_ocsp(struct cert_store *store, struct ocsp_registry *regis
 {
     store->ocsp = registry;
     store->ocsp_fetch = when;
+}
+
+void cert_store_sign_with(struct cert_store *store, struct signer *signer)
+{
+    store->signer = signer;
+}
+
+bool cert_store_has_signer(const struct cert_store *store)
+{
+    return store->signer != NULL;
 }
 
 /* A changed file whose new contents cannot be used gives way to what was there: its entry, with the

@@ -27,7 +27,8 @@ struct cert_store {
     size_t loaded_max;
     struct ocsp_registry *ocsp; /* NULL: no responses are fetched */
     enum ocsp_fetch_policy ocsp_fetch;
-    pthread_mutex_t lock; /* of all below; held for lookups, never for reading files */
+    struct signer *signer; /* NULL: keys are read */
+    pthread_mutex_t lock;  /* of all below; held for lookups, never for reading files */
     struct cert_index *index;
     struct list loaded;
     size_t loaded_count;

@@ -30,6 +30,13 @@ const struct handshake_cause handshake_too_long = {
             "the peer is broken or hostile; nothing is to be done here"                            \
     }
 const struct handshake_cause handshake_only_noise = ONLY_NOISE;
+const struct handshake_cause handshake_not_signed = {
+    "not_signed", "whoever holds the private key of our certificate did not sign with it",
+    "see the log of the key's holder, and that it has the key of this certificate"};
+const struct handshake_cause handshake_wrong_signature = {
+    "wrong_signature",
+    "whoever holds the private key of our certificate gave a signature that is not that key's",
+    "see that the key's holder has the key of this certificate, and no older one"};
 
 static const struct handshake_cause unknown = {"other", "the TLS handshake failed",
                                                "see the library's reason beside this message"};
@@ -326,6 +333,8 @@ static const struct {
     {"any", &handshake_reset},
     {"any", &handshake_too_long},
     {"any", &handshake_only_noise},
+    {"any", &handshake_not_signed},
+    {"any", &handshake_wrong_signature},
 };
 
 const struct handshake_cause *handshake_cause_at(size_t i, const char **side)

@@ -8,6 +8,7 @@
 
 #include "tls/cert_name.h"
 #include "tls/openssl/private_key.h"
+#include "tls/openssl/signer_key.h"
 
 static enum cert_kind kind_of(const EVP_PKEY *key)
 {
@@ -27,10 +28,23 @@ static enum cert_kind kind_of(const EVP_PKEY *key)
     }
 }
 
-struct identity *identity_load(const struct certificate *certificate, const char *key_path,
+static EVP_PKEY *key_elsewhere(const struct certificate *certificate, struct signer *signer,
                                struct error *error)
 {
-    EVP_PKEY *key = private_key_load(key_path, certificate, error);
+    EVP_PKEY *key = signer_key_create(X509_get0_pubkey(certificate_x509(certificate, 0)), signer);
+
+    if (key == NULL) {
+        (void)error_set(error, "the TLS library cannot use a key of this kind (%s) elsewhere",
+                        certificate_key_kind(certificate));
+    }
+    return key;
+}
+
+struct identity *identity_load(const struct certificate *certificate, const char *key_path,
+                               struct signer *signer, struct error *error)
+{
+    EVP_PKEY *key = signer != NULL ? key_elsewhere(certificate, signer, error)
+                                   : private_key_load(key_path, certificate, error);
     struct identity *identity;
 
     if (key == NULL) {
@@ -39,7 +53,7 @@ struct identity *identity_load(const struct certificate *certificate, const char
     identity = xcalloc(1, sizeof(*identity));
     atomic_init(&identity->references, 1);
     identity->key = key;
-    identity->kind = kind_of(key);
+    identity->kind = kind_of(X509_get0_pubkey(certificate_x509(certificate, 0)));
     identity->not_before = certificate_not_before(certificate);
     identity->not_after = certificate_not_after(certificate);
     identity->leaf = certificate_x509(certificate, 0);

@@ -17,6 +17,8 @@
 #include "tls/certificate.h"
 #include "tls/openssl/ocsp_staple_internal.h"
 
+struct signer;
+
 struct identity {
     atomic_uint references;
     X509 *leaf;
@@ -30,9 +32,10 @@ struct identity {
     int64_t not_after;
 };
 
-/* Reads the key of a certificate that was loaded. NULL with an error: the key cannot be used. */
+/* Reads the key of a certificate that was loaded; signer: who has it, so that none is read, NULL:
+ * nobody else. NULL with an error: the key cannot be used. */
 struct identity *identity_load(const struct certificate *certificate, const char *key_path,
-                               struct error *error) MUST_CHECK;
+                               struct signer *signer, struct error *error) MUST_CHECK;
 /* The same certificate and key with another response of a file (tls/ocsp_staple.h), without reading
  * either of them again. */
 struct identity *identity_restaple(const struct identity *from, const char *ocsp_path,

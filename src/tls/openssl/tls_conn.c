@@ -14,6 +14,7 @@
 #include "tls/openssl/tls_bio.h"
 #include "tls/openssl/tls_conn_internal.h"
 #include "tls/openssl/tls_early.h"
+#include "tls/openssl/tls_sign.h"
 #include "tls/session_slot.h"
 #include "tls/tls_noise.h"
 
@@ -22,6 +23,9 @@
 /* Full reads in a row that may bring no plaintext: TLS allows records without data, and a peer that
  * sends nothing else would keep the thread to itself. */
 #define EMPTY_READS_MAX 8
+
+/* What is read on while a signature is awaited: early data, or what a server sends ahead. */
+#define UNSIGNED_BYTES_MAX CONN_RX_BYTES
 
 /* How long a ticket waits for an answer to travel with. */
 #define HOLD_MS 4
@@ -40,13 +44,14 @@ static void layer_finish(struct conn *conn);
 static const struct conn_layer handshake_layer;
 static const struct conn_layer data_layer;
 
-/* Keeps what the library did not take, until the owner reads. */
+/* Keeps what the library did not take, until the owner reads, or the handshake goes on. */
 static void keep_leftover(struct tls_conn *tls, struct span input)
 {
-    CHECK(tls->leftover == NULL);
-    tls->leftover = xmalloc(input.len);
-    memcpy(tls->leftover, input.ptr, input.len);
-    tls->leftover_len = (uint32_t)input.len;
+    size_t before = tls->leftover != NULL ? tls->leftover_len : 0;
+
+    tls->leftover = xrealloc(tls->leftover, before + input.len);
+    memcpy(tls->leftover + before, input.ptr, input.len);
+    tls->leftover_len = (uint32_t)(before + input.len);
 }
 
 /* ---- output that is held back ---- */
@@ -110,6 +115,16 @@ static void end_reading(struct tls_conn *tls)
 
 /* ---- the handshake ---- */
 
+/* Bytes of the peer have come, for the first time. */
+static void count_input(struct tls_conn *tls, struct span input)
+{
+    if (tls->handshake_bytes == 0 && !tls->is_server) {
+        /* A web server answers a ClientHello with a page that says 400. */
+        tls->answered_http = input.len >= 5 && memcmp(input.ptr, "HTTP/", 5) == 0;
+    }
+    tls->handshake_bytes += (uint32_t)input.len;
+}
+
 /* The one place that runs the handshake: it goes as far as the input lets it, and sends the flight
  * that comes of it. */
 static void handshake_step(struct tls_conn *tls, struct span input)
@@ -117,13 +132,17 @@ static void handshake_step(struct tls_conn *tls, struct span input)
     int result;
     int error;
 
-    if (tls->handshake_bytes == 0 && !tls->is_server) {
-        /* A web server answers a ClientHello with a page that says 400. */
-        tls->answered_http = input.len >= 5 && memcmp(input.ptr, "HTTP/", 5) == 0;
-    }
-    tls->handshake_bytes += (uint32_t)input.len;
+    tls->state = TLS_CONN_HANDSHAKE;
     tls_bio_begin(tls->conn, input);
-    result = tls_early_handshake(tls);
+    result = tls->sign == NULL ? tls_early_handshake(tls) : tls_sign_handshake(tls->sign);
+    if (tls->sign != NULL && tls_sign_is_waiting(tls->sign)) {
+        tls->state = TLS_CONN_UNSIGNED;
+        if (tls_bio_input().len != 0) {
+            keep_leftover(tls, tls_bio_input());
+        }
+        tls_bio_end();
+        return;
+    }
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, result);
     if (result == 1) {
         tls->state = TLS_CONN_ESTABLISHED;
@@ -142,16 +161,38 @@ static void handshake_step(struct tls_conn *tls, struct span input)
     tls_bio_end();
 }
 
-/* Reads while there is something, until the handshake is over. */
+static bool is_shaking_hands(const struct tls_conn *tls)
+{
+    return tls->state == TLS_CONN_HANDSHAKE || tls->state == TLS_CONN_UNSIGNED;
+}
+
+/* How much may be read now; 0: nothing. */
+static size_t room_to_read(const struct tls_conn *tls)
+{
+    size_t kept = tls->leftover != NULL ? tls->leftover_len : 0;
+
+    if (tls->state == TLS_CONN_UNSIGNED) {
+        return kept < UNSIGNED_BYTES_MAX ? UNSIGNED_BYTES_MAX - kept : 0;
+    }
+    return tls->state == TLS_CONN_HANDSHAKE ? CONN_RX_BYTES : 0;
+}
+
+/* Reads while there is something, until the handshake is over. While it waits for a signature the
+ * bytes are kept, and whoever goes is noticed. */
 static void handshake_read(struct tls_conn *tls)
 {
     struct conn *conn = tls->conn;
 
-    while (tls->state == TLS_CONN_HANDSHAKE && conn->is_readable) {
+    while (room_to_read(tls) != 0 && conn->is_readable) {
         struct span bytes;
-        switch (conn_raw_read(conn, CONN_RX_BYTES, &bytes)) {
+        switch (conn_raw_read(conn, room_to_read(tls), &bytes)) {
         case CONN_OK:
-            handshake_step(tls, bytes);
+            count_input(tls, bytes);
+            if (tls->state == TLS_CONN_UNSIGNED) {
+                keep_leftover(tls, bytes);
+            } else {
+                handshake_step(tls, bytes);
+            }
             break;
         case CONN_AGAIN:
             return;
@@ -166,6 +207,14 @@ static void handshake_read(struct tls_conn *tls)
         }
         }
     }
+}
+
+/* Nothing more is signed, and the owner is told soon. */
+static void handshake_is_over(struct tls_conn *tls)
+{
+    tls_sign_destroy(tls->sign);
+    tls->sign = NULL;
+    tls->is_reported = true;
 }
 
 static void report_done(struct tls_conn *tls)
@@ -184,6 +233,22 @@ static void on_report(struct deferred *deferred)
     report_done(CONTAINER_OF(deferred, struct tls_conn, report));
 }
 
+/* The signature is there, or will not come: the handshake goes on with it, and with the bytes that
+ * were kept. */
+static void on_signed(struct tls_conn *tls)
+{
+    char *kept = tls->leftover;
+
+    tls->leftover = NULL;
+    handshake_step(tls, span_make(kept, kept != NULL ? tls->leftover_len : 0));
+    free(kept);
+    handshake_read(tls);
+    if (!is_shaking_hands(tls)) {
+        handshake_is_over(tls);
+        report_done(tls);
+    }
+}
+
 static bool handshake_on_events(struct conn *conn)
 {
     struct tls_conn *tls = tls_of(conn);
@@ -194,8 +259,8 @@ static bool handshake_on_events(struct conn *conn)
         return tls->state != TLS_CONN_FAILED || !list_is_empty(&tls->report.node);
     }
     handshake_read(tls);
-    if (tls->state != TLS_CONN_HANDSHAKE) {
-        tls->is_reported = true;
+    if (!is_shaking_hands(tls)) {
+        handshake_is_over(tls);
         report_done(tls);
     }
     return true;
@@ -234,6 +299,7 @@ static void layer_destroy(struct conn *conn)
 
     deferred_cancel(&tls->report);
     drop_held(tls);
+    tls_sign_destroy(tls->sign);
     SSL_free(tls->ssl);
     free(tls->leftover);
     free(tls->early_bytes);
@@ -469,8 +535,10 @@ static SSL *ssl_create(struct tls_context *context)
     return ssl;
 }
 
+/* may_wait: for signatures. */
 static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
-                                     const struct tls_conn_events *events, bool is_server)
+                                     const struct tls_conn_events *events, bool is_server,
+                                     bool may_wait)
 {
     struct tls_conn *tls = xcalloc(1, sizeof(*tls));
 
@@ -483,6 +551,9 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
     (void)SSL_set_app_data(ssl, tls);
     SSL_set_info_callback(ssl, tls_conn_on_info);
     tls_noise_init(tls);
+    if (may_wait) {
+        tls->sign = tls_sign_create(tls, on_signed);
+    }
     if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_callback(ssl) == NULL) {
         SSL_set_verify(ssl, SSL_get_verify_mode(ssl), tls_conn_on_verify);
     }
@@ -493,11 +564,12 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
 
 static void start(struct tls_conn *tls, struct span first_bytes)
 {
+    count_input(tls, first_bytes);
     handshake_step(tls, first_bytes);
     /* What the socket has announced already it will not announce again. */
     handshake_read(tls);
-    if (tls->state != TLS_CONN_HANDSHAKE) {
-        tls->is_reported = true;
+    if (!is_shaking_hands(tls)) {
+        handshake_is_over(tls);
         loop_defer(tls->conn->loop, &tls->report);
     }
 }
@@ -513,7 +585,7 @@ bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span
         return false;
     }
     SSL_set_accept_state(ssl);
-    tls = layer_put_on(conn, ssl, events, true);
+    tls = layer_put_on(conn, ssl, events, true, tls_context_has_signer(context));
     tls_early_init(tls);
     start(tls, first_bytes);
     return true;
@@ -564,7 +636,7 @@ bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const
         return false;
     }
     SSL_set_connect_state(ssl);
-    tls = layer_put_on(conn, ssl, events, false);
+    tls = layer_put_on(conn, ssl, events, false, tls_context_has_signer(context));
     tls->slot = slot;
     tls->session_deadline = slot != NULL ? session_slot_use(slot, ssl) : 0;
     start(tls, span_make(NULL, 0));

@@ -13,6 +13,7 @@
 #include "tls/openssl/peer_verify.h"
 #include "tls/openssl/ssl_note.h"
 #include "tls/openssl/tls_conn_internal.h"
+#include "tls/openssl/tls_sign.h"
 
 void tls_conn_on_info(const SSL *ssl, int where, int value)
 {
@@ -77,6 +78,9 @@ static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is
     const struct handshake_cause *cause;
     char *text;
 
+    if (tls->sign != NULL && tls_sign_failure(tls->sign) != NULL) {
+        return tls_sign_failure(tls->sign);
+    }
     if (tls->answered_http && tls->alert_received == TLS_ALERT_NONE) {
         return failure_cause(FAILURE_BACKEND_PLAIN_HTTP);
     }

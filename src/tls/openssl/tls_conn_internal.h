@@ -12,9 +12,11 @@
 struct handshake_cause;
 struct held;
 struct session_slot;
+struct tls_sign;
 
 enum tls_conn_state {
     TLS_CONN_HANDSHAKE,
+    TLS_CONN_UNSIGNED, /* in the handshake, which waits for a signature */
     TLS_CONN_ESTABLISHED,
     TLS_CONN_ENDED, /* the peer's close_notify has come */
     TLS_CONN_FAILED
@@ -30,6 +32,7 @@ struct tls_conn {
     char *gap;                 /* an intermediate certificate that was missing; then what is said */
     struct held *held;         /* NULL: nothing is held back */
     char *leftover;            /* ciphertext that was received, and not yet decrypted */
+    struct tls_sign *sign;     /* NULL: the library signs by itself, or the handshake is over */
     struct session_slot *slot; /* where sessions with this server are kept; NULL: nowhere */
     int64_t session_deadline;  /* of the session that was offered; 0: none was */
     char *early_bytes;         /* read before the owner was told; NULL: none */

@@ -36,6 +36,7 @@ struct inputs {
 
 struct tls_context {
     bool has_certificates; /* beside those of the store; never changes */
+    bool has_signer;       /* the same */
     pthread_mutex_t lock;  /* of the pointer and of inputs, replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
@@ -111,7 +112,7 @@ static struct identity *read_identity(const struct tls_certificate_files *files,
         (void)error_set(error, "the certificate in '%s' has a key of an unknown kind",
                         files->certificate);
     } else {
-        identity = identity_load(certificate, files->key, error);
+        identity = identity_load(certificate, files->key, files->signer, error);
     }
     if (identity != NULL) {
         staple(certificate, files->ocsp, server, old);
@@ -397,6 +398,10 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
     context = wrap(ssl_ctx, &inputs);
     context->store = options->store;
     context->has_certificates = options->certificate_count != 0;
+    context->has_signer = options->store != NULL && cert_store_has_signer(options->store);
+    for (size_t i = 0; i < options->certificate_count; i++) {
+        context->has_signer |= options->certificates[i].signer != NULL;
+    }
     return context;
 }
 
@@ -545,10 +550,10 @@ static bool read_client(struct inputs *inputs, const struct inputs *old,
                         const struct tls_client_options *options, const struct tls_changes *changes,
                         struct error *error)
 {
-    struct tls_certificate_files own = {options->certificate, options->key, NULL};
+    struct tls_certificate_files own = {options->certificate, options->key, NULL, options->signer};
 
     ERR_clear_error();
-    if ((options->certificate == NULL) != (options->key == NULL)) {
+    if ((options->certificate == NULL) != (options->key == NULL && options->signer == NULL)) {
         return error_set(error, "'certificate' and 'key' go together: give both or none");
     }
     /* Authorities that nobody is verified by are not read. */
@@ -575,6 +580,7 @@ static SSL_CTX *build_client(const struct tls_client_options *options, const str
 struct tls_context *tls_client_context_create(const struct tls_client_options *options,
                                               struct error *error)
 {
+    struct tls_context *context;
     struct inputs inputs;
     SSL_CTX *ssl_ctx;
 
@@ -586,7 +592,9 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
         inputs_free(&inputs);
         return NULL;
     }
-    return wrap(ssl_ctx, &inputs);
+    context = wrap(ssl_ctx, &inputs);
+    context->has_signer = options->signer != NULL;
+    return context;
 }
 
 bool tls_client_context_reload(struct tls_context *context,
@@ -655,6 +663,11 @@ struct ssl_st *tls_context_new_ssl(struct tls_context *context)
     ssl = SSL_new(ssl_ctx);
     SSL_CTX_free(ssl_ctx);
     return ssl;
+}
+
+bool tls_context_has_signer(const struct tls_context *context)
+{
+    return context->has_signer;
 }
 
 bool tls_context_made(struct tls_context *context, const struct ssl_st *ssl)
