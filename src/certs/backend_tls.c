@@ -7,6 +7,7 @@
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
+#include "tls/private_key.h"
 
 /* ---- building ---- */
 
@@ -186,7 +187,7 @@ static struct certificate *own_to_be_taken(struct backend_tls *tls)
     tls->is_own_due = false;
     tls->retry_at = 0;
     certificate = certificate_load(tls->options.certificate, &error);
-    if (certificate != NULL && certificate_matches_key(certificate, tls->options.key, &error)) {
+    if (certificate != NULL && private_key_fits(tls->options.key, certificate, &error)) {
         if (is_valid_now(tls, certificate)) {
             return certificate;
         }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "tls/tls_context.h"
+#include "tls/listed_certificate.h"
 
 /* The texts are the caller's who shows it. */
 struct owned_certificate {

@@ -15,6 +15,7 @@
 #include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
+#include "tls/private_key.h"
 #include "tls/tls_trial.h"
 
 struct builder {
@@ -134,7 +135,7 @@ static struct certificate *load_certificate(struct builder *b,
         fail(b, settings->place, &error);
         return NULL;
     }
-    if (!certificate_matches_key(certificate, settings->key, &error)) {
+    if (!private_key_fits(settings->key, certificate, &error)) {
         fail(b, settings->place, &error);
     }
     struct tls_report to = {b->report, settings->place, false};

@@ -17,6 +17,7 @@
 #include "tls/failure_words.h"
 #include "tls/openssl/chain_gap.h"
 #include "tls/openssl/openssl_compat.h"
+#include "tls/private_key.h"
 
 enum { MESSAGE_HEADER = 4, TLS_HANDSHAKE = 22, TLS_ALERT = 21, TLS_CCS = 20 };
 
@@ -197,7 +198,7 @@ static bool refuse_files(struct error *error, const char *path, const char *key)
     struct error better;
     struct certificate *certificate = certificate_load(path, &better);
     bool is_known =
-        certificate == NULL || (key != NULL && !certificate_matches_key(certificate, key, &better));
+        certificate == NULL || (key != NULL && !private_key_fits(key, certificate, &better));
 
     (void)refused(error, key != NULL ? key : path);
     if (is_known) {

@@ -16,7 +16,8 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/span.h"
-#include "tls/tls_context.h"
+#include "tls/listed_certificate.h"
+#include "tls/ocsp_staple.h"
 
 struct cert_store;
 struct ocsp_registry;

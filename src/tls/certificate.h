@@ -1,6 +1,5 @@
 /* A certificate chain in a PEM file, looked at: for `tidegate check`, for snapshots and for the
- * contexts that use it. Knows nothing of private keys but whether one fits
- * (tls/openssl/private_key.h).
+ * contexts that use it. Knows nothing of private keys.
  *
  * Errors are for a person and name the file. Whoever loads it destroys it. */
 #ifndef TIDEGATE_TLS_CERTIFICATE_H
@@ -13,8 +12,7 @@
 #include "base/check.h"
 #include "base/error.h"
 
-/* The largest PEM file that is read, and the longest chain. */
-#define CERTIFICATE_FILE_MAX (4 * 1024 * 1024)
+/* The longest chain. */
 #define CERTIFICATE_CHAIN_MAX 16
 
 enum certificate_time { CERTIFICATE_CURRENT, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID };
@@ -26,10 +24,6 @@ struct certificate;
 struct certificate *certificate_load(const char *path, struct error *error) MUST_CHECK;
 void certificate_destroy(struct certificate *certificate);
 
-/* False with an error when the key file cannot be read, is encrypted, or belongs to another
- * certificate. */
-bool certificate_matches_key(const struct certificate *certificate, const char *key_path,
-                             struct error *error) MUST_CHECK;
 /* host: lower case, exact or "*.example.com". A wildcard host needs that wildcard itself in the
  * certificate; an exact one may be covered by a wildcard's one label (RFC 6125 section 6.4.3).
  * "*" (the default site) is covered by anything. */

@@ -11,14 +11,14 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "tls/tls_context.h"
+#include "tls/listed_certificate.h"
 
 struct crl_file;
 
 enum crl_refresh { CRL_SAME, CRL_RENEWED, CRL_UNREADABLE };
 
 /* PEM with any number of lists, or DER with lists one behind the other; at most
- * CERTIFICATE_FILE_MAX bytes. NULL with an error. */
+ * PEM_FILE_MAX bytes. NULL with an error. */
 struct crl_file *crl_file_open(const char *path, struct error *error) MUST_CHECK;
 struct crl_file *crl_file_hold(struct crl_file *file);
 /* NULL is allowed. */

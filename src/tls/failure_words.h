@@ -5,7 +5,7 @@
 #ifndef TIDEGATE_TLS_FAILURE_WORDS_H
 #define TIDEGATE_TLS_FAILURE_WORDS_H
 
-#include "tls/handshake_error.h"
+#include "tls/handshake_cause.h"
 
 enum failure {
     /* of a client that goes out: `explain` */

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "tls/handshake_error.h"
+#include "tls/handshake_cause.h"
 
 struct cause_row {
     int code;

@@ -6,11 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct handshake_cause {
-    const char *word; /* for counters and logs */
-    const char *sentence;
-    const char *mend;
-};
+#include "tls/handshake_cause.h"
 
 struct handshake_facts {
     bool is_server;              /* we are; the peer is a client. Else the peer is a backend */

@@ -14,10 +14,17 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "settings/choices.h"
 #include "tls/certificate.h"
-#include "tls/tls_context.h"
 
 struct ocsp_registry;
+
+/* What is stapled after the file of a response was read. */
+enum ocsp_stapled {
+    OCSP_STAPLED_NEW,    /* its response */
+    OCSP_STAPLED_BEFORE, /* it cannot be used: what the object before had, which still holds */
+    OCSP_STAPLED_NONE    /* nor was there another one; or it says that the certificate is revoked */
+};
 
 /* Reads the response (DER, at most OCSP_RESPONSE_MAX) and checks that it is for this certificate,
  * says "good", is valid now and is signed by the issuer (if the chain has it); *until is then when

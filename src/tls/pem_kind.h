@@ -9,6 +9,9 @@
 #include "base/error.h"
 #include "base/span.h"
 
+/* The largest file that is read. */
+#define PEM_FILE_MAX (4 * 1024 * 1024)
+
 enum pem_wanted { PEM_WANTS_CERTIFICATE, PEM_WANTS_KEY, PEM_WANTS_CRL };
 
 /* Fills *error for a file of which nothing that is wanted could be read. Always false. */

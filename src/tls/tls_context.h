@@ -15,14 +15,9 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "settings/choices.h"
+#include "tls/listed_certificate.h"
+#include "tls/ocsp_staple.h"
 #include "tls/tls_policy.h"
-
-/* What is stapled after the file of a response was read. */
-enum ocsp_stapled {
-    OCSP_STAPLED_NEW,    /* its response */
-    OCSP_STAPLED_BEFORE, /* it cannot be used: what the object before had, which still holds */
-    OCSP_STAPLED_NONE    /* nor was there another one; or it says that the certificate is revoked */
-};
 
 struct signer;
 
@@ -69,23 +64,6 @@ struct tls_client_options {
     size_t pin_count;
     bool only_tls13; /* else TLS 1.2 too */
 };
-
-enum tls_listed_kind {
-    TLS_LISTED_CERTIFICATE,
-    TLS_LISTED_AUTHORITY,
-    TLS_LISTED_REVOCATIONS /* a list of revoked certificates */
-};
-
-/* A certificate in use, or of a folder, and what others are verified by, for lists: valid during
- * the call alone. */
-struct tls_listed_certificate {
-    const char *path;   /* without the folder for a store's */
-    const char *names;  /* of some; or the subject; of a list its CA's */
-    int64_t not_before; /* seconds since 1970 */
-    int64_t not_after;  /* of a list the time of the next one */
-    enum tls_listed_kind kind;
-};
-typedef void tls_list_fn(void *arg, const struct tls_listed_certificate *certificate);
 
 struct tls_context;
 struct cert_store;

@@ -18,6 +18,7 @@
 
 #include "base/span.h"
 #include "tls/certificate.h"
+#include "tls/private_key.h"
 #include "tls_test.h"
 
 static struct identity root, intermediate, leaf;
@@ -306,7 +307,7 @@ static void expect_key_error(const struct certificate *certificate, const char *
 {
     struct error error = {"no error"};
 
-    assert_false(certificate_matches_key(certificate, path, &error));
+    assert_false(private_key_fits(path, certificate, &error));
     if (strstr(error.text, words) == NULL) {
         print_message("%s\n", error.text);
     }
@@ -335,7 +336,7 @@ static void keys_are_matched(void **state)
     struct error error;
 
     (void)state;
-    assert_true(certificate_matches_key(certificate, test_write_key("leaf.key", &leaf), &error));
+    assert_true(private_key_fits(test_write_key("leaf.key", &leaf), certificate, &error));
     expect_key_error(certificate, test_write_key("root.key", &root), "does not belong");
     expect_key_error(certificate, test_path("missing.key"), "does not exist");
     expect_key_error(certificate, write_encrypted_key(), "passphrase");
@@ -369,7 +370,7 @@ static void one_file_may_hold_both(void **state)
     assert_int_equal(fclose(file), 0);
     certificate = load(path);
     assert_int_equal(certificate_chain_length(certificate), 2);
-    assert_true(certificate_matches_key(certificate, path, &error));
+    assert_true(private_key_fits(path, certificate, &error));
     certificate_destroy(certificate);
 }
 

@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "tls/crl.h"
 #include "tls/openssl/peer_verify.h"
-#include "tls/session_slot.h"
+#include "tls/openssl/session_slot_internal.h"
 #include "tls_pair.h"
 
 #define KEPT_MAX 8 /* SESSIONS_MAX of the slot */

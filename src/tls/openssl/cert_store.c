@@ -13,6 +13,7 @@
 #include "tls/file_opener.h"
 #include "tls/openssl/cert_store_internal.h"
 #include "tls/openssl/ocsp_staple_internal.h"
+#include "tls/private_key.h"
 
 static char *path_of(const struct cert_store *store, const char *file)
 {
@@ -475,7 +476,7 @@ static void check_entry(const struct cert_store *store, const struct cert_entry 
     if (certificate == NULL) {
         tell_finding((void *)(uintptr_t)listener, true, error.text, NULL);
     } else {
-        if (!certificate_matches_key(certificate, key_path, &error)) {
+        if (!private_key_fits(key_path, certificate, &error)) {
             tell_finding((void *)(uintptr_t)listener, true, error.text, NULL);
         }
         cert_check_own(certificate, CERT_FOR_CLIENTS, now, soon_days,

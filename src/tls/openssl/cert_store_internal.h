@@ -11,7 +11,6 @@
 #include "base/list.h"
 #include "tls/cert_index.h"
 #include "tls/openssl/identity.h"
-#include "tls/tls_context.h"
 
 /* A certificate in use, with its key. Connections have references of their own to the library's
  * objects. */

@@ -15,7 +15,6 @@
 #include "base/strbuf.h"
 #include "tls/cert_name.h"
 #include "tls/openssl/pem_file.h"
-#include "tls/openssl/private_key.h"
 #include "tls/openssl/x509_words.h"
 
 #define NAMES_SHOWN 8
@@ -248,12 +247,6 @@ void certificate_destroy(struct certificate *certificate)
     free(certificate->issuer);
     free(certificate->names);
     free(certificate);
-}
-
-bool certificate_matches_key(const struct certificate *certificate, const char *key_path,
-                             struct error *error)
-{
-    return private_key_fits(key_path, certificate, error);
 }
 
 /* ---- time ---- */

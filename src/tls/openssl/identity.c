@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tls/cert_name.h"
-#include "tls/openssl/private_key.h"
+#include "tls/openssl/private_key_internal.h"
 #include "tls/openssl/signer_key.h"
 
 static enum cert_kind kind_of(const EVP_PKEY *key)

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tls/certificate.h"
 #include "tls/file_opener.h"
 #include "tls/pem_kind.h"
 
@@ -53,14 +52,14 @@ bool pem_file_read(const char *path, const char *what, struct span *bytes, struc
     }
     /* The stream keeps no copy of what may be a key. */
     (void)setvbuf(file, NULL, _IONBF, 0);
-    text = xmalloc(CERTIFICATE_FILE_MAX + 1);
-    len = fread(text, 1, CERTIFICATE_FILE_MAX + 1, file);
+    text = xmalloc(PEM_FILE_MAX + 1);
+    len = fread(text, 1, PEM_FILE_MAX + 1, file);
     *bytes = span_make(text, len);
     if (ferror(file)) {
         (void)error_set_errno(error, errno, "the %s file '%s' cannot be read", what, path);
     } else if (len == 0) {
         (void)error_set(error, "the %s file '%s' is empty", what, path);
-    } else if (len > CERTIFICATE_FILE_MAX) {
+    } else if (len > PEM_FILE_MAX) {
         (void)error_set(error, "the %s file '%s' is larger than 4 MiB: is it the right file?", what,
                         path);
     } else {

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/span.h"
 
-/* The whole file, at most CERTIFICATE_FILE_MAX bytes; `what` names it in the error ("certificate").
+/* The whole file, at most PEM_FILE_MAX bytes; `what` names it in the error ("certificate").
  * Freed with pem_file_free, which wipes it first, since it may hold a key. */
 bool pem_file_read(const char *path, const char *what, struct span *bytes,
                    struct error *error) MUST_CHECK;

@@ -1,4 +1,4 @@
-#include "tls/openssl/private_key.h"
+#include "tls/openssl/private_key_internal.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "tls/certificate.h"
 #include "tls/openssl/pem_file.h"
 #include "tls/pem_kind.h"
 

@@ -1,4 +1,4 @@
-#include "tls/session_slot.h"
+#include "tls/openssl/session_slot_internal.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -110,4 +110,42 @@ int64_t session_slot_use(struct session_slot *slot, SSL *ssl)
     }
     SSL_SESSION_free(kept.session);
     return kept.deadline;
+}
+
+/* ---- for connections ---- */
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int use_index = -1; /* of a connection's struct session_use */
+
+static void make_index(void)
+{
+    use_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+/* A server gave us a session that can be resumed. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    const struct session_use *use = use_index >= 0 ? SSL_get_ex_data(ssl, use_index) : NULL;
+
+    if (use != NULL) {
+        /* Tickets that came by a ticket don't put off the next full handshake. */
+        session_slot_put(use->slot, ssl, session,
+                         SSL_session_reused(ssl) == 1 ? use->deadline
+                                                      : clock_wall_s() + SESSION_SLOT_MAX_AGE_S);
+    }
+    return 0;
+}
+
+void session_slot_install(SSL_CTX *ssl_ctx)
+{
+    (void)pthread_once(&index_once, make_index);
+    SSL_CTX_sess_set_new_cb(ssl_ctx, on_new_session);
+}
+
+void session_slot_begin(struct session_use *use, struct session_slot *slot, SSL *ssl)
+{
+    *use = (struct session_use){slot, 0};
+    if (use_index >= 0 && SSL_set_ex_data(ssl, use_index, use) == 1) {
+        use->deadline = session_slot_use(slot, ssl);
+    }
 }

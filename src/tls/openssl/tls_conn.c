@@ -13,10 +13,7 @@
 #include "tls/handshake_error.h"
 #include "tls/openssl/tls_bio.h"
 #include "tls/openssl/tls_conn_internal.h"
-#include "tls/openssl/tls_early.h"
 #include "tls/openssl/tls_sign.h"
-#include "tls/session_slot.h"
-#include "tls/tls_noise.h"
 
 /* More than the longest chains of both sides together. */
 #define HANDSHAKE_BYTES_MAX (512 * 1024)
@@ -125,6 +122,14 @@ static void count_input(struct tls_conn *tls, struct span input)
     tls->handshake_bytes += (uint32_t)input.len;
 }
 
+static int shake(void *arg)
+{
+    struct tls_conn *tls = arg;
+
+    return tls_early_handshake(&tls->early, tls->ssl, conn_memory(tls->conn)->plain,
+                               CONN_PLAIN_BYTES);
+}
+
 /* The one place that runs the handshake: it goes as far as the input lets it, and sends the flight
  * that comes of it. */
 static void handshake_step(struct tls_conn *tls, struct span input)
@@ -134,7 +139,7 @@ static void handshake_step(struct tls_conn *tls, struct span input)
 
     tls->state = TLS_CONN_HANDSHAKE;
     tls_bio_begin(tls->conn, input);
-    result = tls->sign == NULL ? tls_early_handshake(tls) : tls_sign_handshake(tls->sign);
+    result = tls->sign == NULL ? shake(tls) : tls_sign_handshake(tls->sign);
     if (tls->sign != NULL && tls_sign_is_waiting(tls->sign)) {
         tls->state = TLS_CONN_UNSIGNED;
         if (tls_bio_input().len != 0) {
@@ -146,11 +151,12 @@ static void handshake_step(struct tls_conn *tls, struct span input)
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, result);
     if (result == 1) {
         tls->state = TLS_CONN_ESTABLISHED;
+        tls_noise_start(&tls->noise);
         if (tls_bio_input().len != 0) {
             keep_leftover(tls, tls_bio_input());
         }
-        tls->conn->layer_has_bytes = tls->leftover != NULL || tls->is_early;
-        if (tls->is_server && !tls->is_early && SSL_version(tls->ssl) == TLS1_3_VERSION) {
+        tls->conn->layer_has_bytes = tls->leftover != NULL || tls->early.is_early;
+        if (tls->is_server && !tls->early.is_early && SSL_version(tls->ssl) == TLS1_3_VERSION) {
             hold_output(tls); /* in TLS 1.2 the client would be waiting for it */
         }
     } else if (error != SSL_ERROR_WANT_READ) {
@@ -212,8 +218,11 @@ static void handshake_read(struct tls_conn *tls)
 /* Nothing more is signed, and the owner is told soon. */
 static void handshake_is_over(struct tls_conn *tls)
 {
+    int16_t alert = tls->alert_sent; /* one that the library makes of it goes nowhere */
+
     tls_sign_destroy(tls->sign);
     tls->sign = NULL;
+    tls->alert_sent = alert;
     tls->is_reported = true;
 }
 
@@ -235,8 +244,9 @@ static void on_report(struct deferred *deferred)
 
 /* The signature is there, or will not come: the handshake goes on with it, and with the bytes that
  * were kept. */
-static void on_signed(struct tls_conn *tls)
+static void on_signed(void *arg)
 {
+    struct tls_conn *tls = arg;
     char *kept = tls->leftover;
 
     tls->leftover = NULL;
@@ -248,6 +258,8 @@ static void on_signed(struct tls_conn *tls)
         report_done(tls);
     }
 }
+
+static const struct tls_sign_calls sign_calls = {shake, on_signed};
 
 static bool handshake_on_events(struct conn *conn)
 {
@@ -302,7 +314,7 @@ static void layer_destroy(struct conn *conn)
     tls_sign_destroy(tls->sign);
     SSL_free(tls->ssl);
     free(tls->leftover);
-    free(tls->early_bytes);
+    tls_early_reset(&tls->early);
     free(tls->gap);
     free(tls);
 }
@@ -320,9 +332,10 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
     /* With neither input nor a record that was opened before, a call could only fail. */
     while ((tls_bio_input().len != 0 || SSL_pending(tls->ssl) > 0) && len < CONN_PLAIN_BYTES) {
         size_t got = 0;
-        int result = tls_early_read(tls, plain + len, CONN_PLAIN_BYTES - len, &got);
+        int result =
+            tls_early_read(&tls->early, tls->ssl, plain + len, CONN_PLAIN_BYTES - len, &got);
         if (result == 1) {
-            tls_noise_paid(tls);
+            tls_noise_paid(&tls->noise);
             len += got;
             continue;
         }
@@ -337,13 +350,13 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
         }
         break;
     }
-    if (tls->state == TLS_CONN_ESTABLISHED && tls_noise_is_too_much(tls)) {
+    if (tls->state == TLS_CONN_ESTABLISHED && tls_noise_is_too_much(&tls->noise, tls->ssl)) {
         tls_conn_fail(tls, &handshake_only_noise);
     } else if (tls->state == TLS_CONN_ESTABLISHED && tls_bio_input().len != 0) {
         keep_leftover(tls, tls_bio_input());
     }
     end_reading(tls);
-    if (tls->must_finish && !tls->is_early) {
+    if (tls->must_finish && !tls->early.is_early) {
         tls->must_finish = false;
         layer_finish(tls->conn);
     }
@@ -353,7 +366,7 @@ static size_t decrypt(struct tls_conn *tls, struct span input)
 /* Whether the layer can go on without the socket. */
 static bool has_more(const struct tls_conn *tls)
 {
-    return tls->state != TLS_CONN_ESTABLISHED || tls->early_bytes != NULL ||
+    return tls->state != TLS_CONN_ESTABLISHED || tls->early.bytes != NULL ||
            tls->leftover != NULL || SSL_pending(tls->ssl) > 0;
 }
 
@@ -392,8 +405,8 @@ static enum conn_result layer_read(struct conn *conn, struct span *bytes)
         if (tls->state != TLS_CONN_ESTABLISHED) {
             return end_of(tls);
         }
-        if (tls->early_bytes != NULL) {
-            len = tls_early_take(tls);
+        if (tls->early.bytes != NULL) {
+            len = tls_early_take(&tls->early, conn_memory(conn)->plain);
         } else if (has_more(tls)) {
             len = decrypt_leftover(tls);
         } else {
@@ -424,7 +437,7 @@ static enum conn_result layer_read(struct conn *conn, struct span *bytes)
 
 static bool seal(struct tls_conn *tls, const char *bytes, size_t len)
 {
-    if (tls_early_write(tls, bytes, len) == 1) {
+    if (tls_early_write(&tls->early, tls->ssl, bytes, len) == 1) {
         return !tls->conn->write_failed;
     }
     /* The BIO never blocks, so this is a connection that failed while it was read. */
@@ -481,7 +494,7 @@ static void layer_send(struct conn *conn, const struct iovec *iov, int count)
     tls_bio_begin(conn, span_make(NULL, 0));
     release_held(tls);
     (void)seal_all(tls, iov, count);
-    if (conn->finish_follows && !tls->is_early) {
+    if (conn->finish_follows && !tls->early.is_early) {
         (void)SSL_shutdown(tls->ssl); /* close_notify in the same send */
     }
     tls_bio_end();
@@ -491,7 +504,7 @@ static void layer_finish(struct conn *conn)
 {
     struct tls_conn *tls = tls_of(conn);
 
-    if (tls->is_early && tls->state == TLS_CONN_ESTABLISHED) {
+    if (tls->early.is_early && tls->state == TLS_CONN_ESTABLISHED) {
         tls->must_finish =
             true; /* a goodbye before the handshake is over would be a protocol error */
         return;
@@ -550,9 +563,9 @@ static struct tls_conn *layer_put_on(struct conn *conn, SSL *ssl,
     deferred_init(&tls->report, on_report);
     (void)SSL_set_app_data(ssl, tls);
     SSL_set_info_callback(ssl, tls_conn_on_info);
-    tls_noise_init(tls);
+    tls_noise_init(&tls->noise, ssl);
     if (may_wait) {
-        tls->sign = tls_sign_create(tls, on_signed);
+        tls->sign = tls_sign_create(conn, &sign_calls, tls);
     }
     if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_callback(ssl) == NULL) {
         SSL_set_verify(ssl, SSL_get_verify_mode(ssl), tls_conn_on_verify);
@@ -586,7 +599,7 @@ bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span
     }
     SSL_set_accept_state(ssl);
     tls = layer_put_on(conn, ssl, events, true, tls_context_has_signer(context));
-    tls_early_init(tls);
+    tls_early_init(&tls->early, ssl);
     start(tls, first_bytes);
     return true;
 }
@@ -608,22 +621,6 @@ static bool set_server_name(SSL *ssl, const char *server_name)
            SSL_set_tlsext_host_name(ssl, server_name) == 1;
 }
 
-int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session)
-{
-    struct tls_conn *tls = SSL_get_app_data(ssl);
-    int64_t deadline = clock_wall_s() + SESSION_SLOT_MAX_AGE_S;
-
-    if (tls == NULL || tls->slot == NULL) {
-        return 0;
-    }
-    /* Tickets that came by a ticket don't put off the next full handshake. */
-    if (SSL_session_reused(ssl) == 1) {
-        deadline = tls->session_deadline;
-    }
-    session_slot_put(tls->slot, ssl, session, deadline);
-    return 0;
-}
-
 bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const char *server_name,
                            struct session_slot *slot, const struct tls_conn_events *events)
 {
@@ -637,8 +634,9 @@ bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const
     }
     SSL_set_connect_state(ssl);
     tls = layer_put_on(conn, ssl, events, false, tls_context_has_signer(context));
-    tls->slot = slot;
-    tls->session_deadline = slot != NULL ? session_slot_use(slot, ssl) : 0;
+    if (slot != NULL) {
+        session_slot_begin(&tls->session, slot, ssl);
+    }
     start(tls, span_make(NULL, 0));
     return true;
 }

@@ -16,7 +16,7 @@ bool tls_conn_is_established(const struct conn *conn)
 
 bool tls_conn_is_early(const struct conn *conn)
 {
-    return tls_of(conn)->is_early;
+    return tls_of(conn)->early.is_early;
 }
 
 struct tls_failure tls_conn_failure(const struct conn *conn)

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "io/conn.h"
+#include "tls/openssl/session_slot_internal.h"
+#include "tls/openssl/tls_early.h"
+#include "tls/openssl/tls_noise.h"
 #include "tls/tls_conn.h"
 
 struct handshake_cause;
 struct held;
-struct session_slot;
 struct tls_sign;
 
 enum tls_conn_state {
@@ -29,18 +31,15 @@ struct tls_conn {
     struct deferred report;
     const struct handshake_cause *cause; /* NULL: nothing has failed */
     const char *detail;
-    char *gap;                 /* an intermediate certificate that was missing; then what is said */
-    struct held *held;         /* NULL: nothing is held back */
-    char *leftover;            /* ciphertext that was received, and not yet decrypted */
-    struct tls_sign *sign;     /* NULL: the library signs by itself, or the handshake is over */
-    struct session_slot *slot; /* where sessions with this server are kept; NULL: nowhere */
-    int64_t session_deadline;  /* of the session that was offered; 0: none was */
-    char *early_bytes;         /* read before the owner was told; NULL: none */
-    uint32_t early_len;
+    char *gap;             /* an intermediate certificate that was missing; then what is said */
+    struct held *held;     /* NULL: nothing is held back */
+    char *leftover;        /* ciphertext that was received, and not yet decrypted */
+    struct tls_sign *sign; /* NULL: the library signs by itself, or the handshake is over */
+    struct session_use session;
+    struct tls_early early;
+    struct tls_noise noise;
     uint32_t leftover_len;
     uint32_t handshake_bytes;
-    uint16_t noise; /* see tls/tls_noise.h */
-    uint16_t noise_row;
     int16_t alert_sent;
     int16_t alert_received;
     enum tls_conn_state state : 8;
@@ -48,8 +47,6 @@ struct tls_conn {
     bool is_reported : 1; /* on_done was called, or is about to be */
     bool was_truncated : 1;
     bool answered_http : 1; /* plain HTTP came where a ServerHello belongs */
-    bool may_be_early : 1;  /* early data may (still) come */
-    bool is_early : 1;      /* established, but for the client's Finished */
     bool must_finish : 1;   /* as soon as that has come */
 };
 
@@ -71,8 +68,5 @@ void tls_conn_fail_by_end(struct tls_conn *tls, const struct handshake_cause *ot
  * intermediate one that is missing, and which? */
 void tls_conn_on_info(const SSL *ssl, int where, int value);
 int tls_conn_on_verify(int ok, X509_STORE_CTX *store);
-
-/* SSL_CTX_sess_set_new_cb: a server gave us a session that can be resumed. */
-int tls_conn_on_new_session(SSL *ssl, SSL_SESSION *session);
 
 #endif

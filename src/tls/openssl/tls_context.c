@@ -12,14 +12,14 @@
 #include "tls/cert_store.h"
 #include "tls/certificate.h"
 #include "tls/key_log.h"
+#include "tls/openssl/early_accept.h"
 #include "tls/openssl/identity.h"
 #include "tls/openssl/ocsp_staple_internal.h"
 #include "tls/openssl/openssl_compat.h"
 #include "tls/openssl/own_certificates.h"
 #include "tls/openssl/peer_verify.h"
 #include "tls/openssl/pem_file.h"
-#include "tls/openssl/tls_conn_internal.h"
-#include "tls/openssl/tls_early.h"
+#include "tls/openssl/session_slot_internal.h"
 #include "tls/openssl/x509_words.h"
 #include "tls/tickets.h"
 
@@ -335,7 +335,7 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     }
     if (options->early_data_max != 0 &&
         (options->tickets == NULL || options->clients != CLIENT_VERIFY_OFF ||
-         !tls_early_install(ssl_ctx, options->tickets, options->early_data_max))) {
+         !early_accept_install(ssl_ctx, options->tickets, options->early_data_max))) {
         return library_failed(error, "the TLS library does not take early data");
     }
     SSL_CTX_set_alpn_select_cb(
@@ -542,7 +542,7 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
     /* Sessions are kept where tls_conn_connect_with was told to. */
     (void)SSL_CTX_set_session_cache_mode(ssl_ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(ssl_ctx, tls_conn_on_new_session);
+    session_slot_install(ssl_ctx);
     return set_identities(ssl_ctx, options, inputs, error);
 }
 

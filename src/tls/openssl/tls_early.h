@@ -16,22 +16,24 @@
 
 #include "base/check.h"
 
-struct tls_conn;
-struct tls_tickets;
+/* Of a connection; zero-initialised: none comes. */
+struct tls_early {
+    char *bytes; /* read before the owner was told; NULL: none */
+    uint32_t len;
+    bool may_come; /* early data may (still) come */
+    bool is_early; /* the handshake is over, but for the client's Finished */
+};
 
-/* Lets a server's context take up to `limit` bytes before each handshake is over, once from each
- * ClientHello; the tickets' keys and what guards against copies live equally long. */
-bool tls_early_install(SSL_CTX *ssl_ctx, struct tls_tickets *tickets, uint32_t limit) MUST_CHECK;
-
-/* Looks for early data on the connections of a context that takes it. */
-void tls_early_init(struct tls_conn *tls);
+/* Looks for early data on the connections of a context that takes it (early_accept.h). */
+void tls_early_init(struct tls_early *early, SSL *ssl);
+void tls_early_reset(struct tls_early *early);
 /* These stand for SSL_do_handshake, SSL_read_ex and SSL_write_ex, with their results. After
- * tls_early_handshake gave 1, tls->is_early says whether the handshake is really over; if not,
- * there is tls->early_bytes. */
-int tls_early_handshake(struct tls_conn *tls);
-int tls_early_read(struct tls_conn *tls, char *bytes, size_t room, size_t *got);
-int tls_early_write(struct tls_conn *tls, const char *bytes, size_t len);
-/* What tls_early_handshake read: copies it to memory.plain, and returns its length. */
-size_t tls_early_take(struct tls_conn *tls);
+ * tls_early_handshake gave 1, is_early says whether the handshake is really over; if not, there are
+ * `bytes`. It reads into `plain`, for its own use. */
+int tls_early_handshake(struct tls_early *early, SSL *ssl, char *plain, size_t room);
+int tls_early_read(struct tls_early *early, SSL *ssl, char *bytes, size_t room, size_t *got);
+int tls_early_write(const struct tls_early *early, SSL *ssl, const char *bytes, size_t len);
+/* What tls_early_handshake read: copies it to `plain`, and returns its length. */
+size_t tls_early_take(struct tls_early *early, char *plain);
 
 #endif

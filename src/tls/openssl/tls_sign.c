@@ -3,17 +3,17 @@
 #include <stdlib.h>
 
 #include "base/fiber.h"
+#include "io/conn.h"
 #include "io/loop.h"
 #include "tls/handshake_error.h"
 #include "tls/openssl/tls_bio.h"
-#include "tls/openssl/tls_conn_internal.h"
-#include "tls/openssl/tls_early.h"
 #include "tls/signer.h"
 
 struct tls_sign {
     struct fiber *fiber;
-    struct tls_conn *tls;
-    void (*on_resume)(struct tls_conn *tls);
+    struct conn *conn;
+    const struct tls_sign_calls *calls;
+    void *arg;
     struct deferred resume;
     struct sign_request *request;          /* that the fiber waits for */
     const struct handshake_cause *failure; /* NULL: none */
@@ -28,10 +28,10 @@ static void on_deferred(struct deferred *deferred)
 {
     struct tls_sign *sign = CONTAINER_OF(deferred, struct tls_sign, resume);
 
-    sign->on_resume(sign->tls);
+    sign->calls->on_resume(sign->arg);
 }
 
-struct tls_sign *tls_sign_create(struct tls_conn *tls, void (*on_resume)(struct tls_conn *tls))
+struct tls_sign *tls_sign_create(struct conn *conn, const struct tls_sign_calls *calls, void *arg)
 {
     struct fiber *fiber = fiber_create();
     struct tls_sign *sign;
@@ -41,8 +41,9 @@ struct tls_sign *tls_sign_create(struct tls_conn *tls, void (*on_resume)(struct 
     }
     sign = xcalloc(1, sizeof(*sign));
     sign->fiber = fiber;
-    sign->tls = tls;
-    sign->on_resume = on_resume;
+    sign->conn = conn;
+    sign->calls = calls;
+    sign->arg = arg;
     deferred_init(&sign->resume, on_deferred);
     return sign;
 }
@@ -51,7 +52,7 @@ static void run(void *arg)
 {
     struct tls_sign *sign = arg;
 
-    sign->result = tls_early_handshake(sign->tls);
+    sign->result = sign->calls->shake(sign->arg);
 }
 
 int tls_sign_handshake(struct tls_sign *sign)
@@ -84,14 +85,11 @@ void tls_sign_destroy(struct tls_sign *sign)
     }
     deferred_cancel(&sign->resume);
     if (fiber_is_paused(sign->fiber)) {
-        int16_t alert = sign->tls->alert_sent;
-
         sign->is_ending = true;
-        tls_bio_begin(sign->tls->conn, span_make(NULL, 0));
+        tls_bio_begin(sign->conn, span_make(NULL, 0));
         (void)tls_sign_handshake(sign);
         (void)tls_bio_take(); /* nobody is told anything any more */
         tls_bio_end();
-        sign->tls->alert_sent = alert;
     }
     fiber_destroy(sign->fiber);
     free(sign);
@@ -103,7 +101,7 @@ static void on_answer(void *arg)
 {
     struct tls_sign *sign = arg;
 
-    loop_defer(sign->tls->conn->loop, &sign->resume);
+    loop_defer(sign->conn->loop, &sign->resume);
 }
 
 struct sign_request *tls_sign_wait(struct signer *signer, struct span key, uint16_t scheme,

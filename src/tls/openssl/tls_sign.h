@@ -17,20 +17,26 @@
 #include "base/check.h"
 #include "base/span.h"
 
+struct conn;
 struct handshake_cause;
 struct sign_request;
 struct signer;
-struct tls_conn;
 struct tls_sign;
 
-/* on_resume: the answer is there, and tls_sign_handshake goes on; by a deferred call. NULL when
+struct tls_sign_calls {
+    int (*shake)(void *arg); /* the library's handshake, as far as the input lets it */
+    /* The answer is there, and tls_sign_handshake goes on; a deferred call, which may end all. */
+    void (*on_resume)(void *arg);
+};
+
+/* arg: for the calls. NULL when
  * memory is out: a signature that is not there at once is none, then. */
-struct tls_sign *tls_sign_create(struct tls_conn *tls,
-                                 void (*on_resume)(struct tls_conn *tls)) MUST_CHECK;
+struct tls_sign *tls_sign_create(struct conn *conn, const struct tls_sign_calls *calls,
+                                 void *arg) MUST_CHECK;
 /* Between the turns of the loop or in them, but never from inside the library. NULL is allowed. */
 void tls_sign_destroy(struct tls_sign *sign);
 
-/* Stands for tls_early_handshake (tls_early.h), with its result, which counts unless it waits. */
+/* Stands for `shake`, with its result, which counts unless it waits. */
 int tls_sign_handshake(struct tls_sign *sign);
 bool tls_sign_is_waiting(const struct tls_sign *sign);
 /* Why there was no signature; NULL: that was not it. */

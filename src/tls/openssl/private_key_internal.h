@@ -1,0 +1,14 @@
+/* Private keys as objects of the library. For tls/ alone. */
+#ifndef TIDEGATE_TLS_OPENSSL_PRIVATE_KEY_INTERNAL_H
+#define TIDEGATE_TLS_OPENSSL_PRIVATE_KEY_INTERNAL_H
+
+#include <openssl/evp.h>
+
+#include "tls/private_key.h"
+
+/* The key of a certificate that is used for many connections but belongs to no context; the
+ * caller's. NULL with an error. */
+EVP_PKEY *private_key_load(const char *path, const struct certificate *certificate,
+                           struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,20 @@
+/* Private keys: the one module of Tidegate that reads them. Everything else asks here; within tls/
+ * openssl/identity.h hands them to the library.
+ *
+ * Keys are PEM without a passphrase. Errors are for a person. */
+#ifndef TIDEGATE_TLS_PRIVATE_KEY_H
+#define TIDEGATE_TLS_PRIVATE_KEY_H
+
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/error.h"
+
+struct certificate;
+
+/* False with an error when the key file cannot be read, is encrypted, or belongs to another
+ * certificate. */
+bool private_key_fits(const char *path, const struct certificate *certificate,
+                      struct error *error) MUST_CHECK;
+
+#endif
