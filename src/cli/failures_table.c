@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "gateway/reason.h"
+#include "gateway/reasons.h"
 #include "http/h2_budget.h"
 #include "tls/handshake_error.h"
 
@@ -135,7 +135,7 @@ static void print_reasons(FILE *out, enum reason_part part)
     (void)fputs(has_mends(part) ? "| reason | ended by | why | what to do |\n|---|---|---|---|\n"
                                 : "| reason | why |\n|---|---|\n",
                 out);
-    for (size_t i = 0; (reason = reason_at(i)) != NULL; i++) {
+    for (size_t i = 0; (reason = reasons_at(i)) != NULL; i++) {
         if (reason->part != part) {
             continue;
         }

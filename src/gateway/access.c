@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/exchange.h"
-#include "gateway/reason.h"
+#include "gateway/reasons.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_conn.h"
 
@@ -66,7 +66,7 @@ static void fill_trouble(struct access_record *record, const struct trouble *tro
     record->reason = span_from_cstr(trouble->reason);
     record->detail = span_from_cstr(trouble->detail);
     record->mend = span_from_cstr(trouble->mend);
-    reason = reason_find(record->reason);
+    reason = reasons_find(record->reason);
     if (record->kind == ACCESS_REQUEST && reason == NULL && record->status < 500) {
         fill_tls_trouble(record, trouble, trouble->detail == NULL);
         return;

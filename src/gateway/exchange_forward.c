@@ -3,7 +3,6 @@
 
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
-#include "gateway/reason.h"
 #include "gateway/tunnel.h"
 #include "server/websocket.h"
 

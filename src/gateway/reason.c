@@ -1,4 +1,4 @@
-#include "gateway/reason.h"
+#include "observe/reason.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* gateway/reason: one table of all that the log can give as a reason. */
+/* gateway/reasons: one table of all that the log can give as a reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/reason.h"
+#include "gateway/reasons.h"
 
 static void every_reason_says_who_what_and_what_to_do(void **state)
 {
@@ -14,7 +14,7 @@ static void every_reason_says_who_what_and_what_to_do(void **state)
     size_t count = 0;
     (void)state;
 
-    for (; (reason = reason_at(count)) != NULL; count++) {
+    for (; (reason = reasons_at(count)) != NULL; count++) {
         assert_true(strspn(reason->word, "abcdefghijklmnopqrstuvwxyz0123456789_") ==
                     strlen(reason->word));
         assert_true(strlen(reason->word) > 2 && strlen(reason->sentence) > 10);
@@ -31,15 +31,15 @@ static void each_is_found_by_its_word(void **state)
     const struct reason *reason;
     (void)state;
 
-    for (size_t i = 0; (reason = reason_at(i)) != NULL; i++) {
-        const struct reason *found = reason_find(span_from_cstr(reason->word));
+    for (size_t i = 0; (reason = reasons_at(i)) != NULL; i++) {
+        const struct reason *found = reasons_find(span_from_cstr(reason->word));
         assert_non_null(found);
         assert_string_equal(found->word, reason->word);
     }
-    assert_null(reason_find(SPAN_OF("")));
-    assert_null(reason_find(SPAN_OF("no_such_word")));
-    assert_null(reason_find(SPAN_OF("body_timeou")));
-    assert_null(reason_find(SPAN_OF("body_timeouts")));
+    assert_null(reasons_find(SPAN_OF("")));
+    assert_null(reasons_find(SPAN_OF("no_such_word")));
+    assert_null(reasons_find(SPAN_OF("body_timeou")));
+    assert_null(reasons_find(SPAN_OF("body_timeouts")));
 }
 
 static void no_part_has_a_word_twice(void **state)
@@ -48,8 +48,8 @@ static void no_part_has_a_word_twice(void **state)
     const struct reason *b;
     (void)state;
 
-    for (size_t i = 0; (a = reason_at(i)) != NULL; i++) {
-        for (size_t j = i + 1; (b = reason_at(j)) != NULL; j++) {
+    for (size_t i = 0; (a = reasons_at(i)) != NULL; i++) {
+        for (size_t j = i + 1; (b = reasons_at(j)) != NULL; j++) {
             assert_false(a->part == b->part && strcmp(a->word, b->word) == 0);
         }
     }
