@@ -39,35 +39,40 @@ static __thread struct fiber *starting;
 #define HAS_FEATURE(x) 0
 #endif
 
+/* ThreadSanitizer keeps the calls of each fiber: a function that is entered on one must not be left
+ * on the other. */
+#define SWITCHES __attribute__((no_sanitize("thread")))
+#define SWITCHES_INLINE SWITCHES __attribute__((always_inline)) inline
+
 #if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
 #include <sanitizer/common_interface_defs.h>
 
-static void going_in(struct fiber *fiber)
+static SWITCHES_INLINE void going_in(struct fiber *fiber)
 {
     __sanitizer_start_switch_fiber(&fiber->outside_marks, fiber->memory + fiber->guard_len,
                                    fiber->memory_len - fiber->guard_len);
 }
 
-static void came_in(struct fiber *fiber)
+static SWITCHES_INLINE void came_in(struct fiber *fiber)
 {
     __sanitizer_finish_switch_fiber(fiber->inside_marks, &fiber->outside_stack,
                                     &fiber->outside_stack_len);
 }
 
-static void going_out(struct fiber *fiber, bool for_good)
+static SWITCHES_INLINE void going_out(struct fiber *fiber, bool for_good)
 {
     __sanitizer_start_switch_fiber(for_good ? NULL : &fiber->inside_marks, fiber->outside_stack,
                                    fiber->outside_stack_len);
 }
 
-static void came_out(struct fiber *fiber)
+static SWITCHES_INLINE void came_out(struct fiber *fiber)
 {
     __sanitizer_finish_switch_fiber(fiber->outside_marks, NULL, NULL);
 }
 #elif defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
 #include <sanitizer/tsan_interface.h>
 
-static void going_in(struct fiber *fiber)
+static SWITCHES_INLINE void going_in(struct fiber *fiber)
 {
     fiber->outside_marks = __tsan_get_current_fiber();
     if (fiber->inside_marks == NULL) {
@@ -76,18 +81,18 @@ static void going_in(struct fiber *fiber)
     __tsan_switch_to_fiber(fiber->inside_marks, 0);
 }
 
-static void came_in(struct fiber *fiber)
+static SWITCHES_INLINE void came_in(struct fiber *fiber)
 {
     (void)fiber;
 }
 
-static void going_out(struct fiber *fiber, bool for_good)
+static SWITCHES_INLINE void going_out(struct fiber *fiber, bool for_good)
 {
     (void)for_good;
     __tsan_switch_to_fiber(fiber->outside_marks, 0);
 }
 
-static void came_out(struct fiber *fiber)
+static SWITCHES_INLINE void came_out(struct fiber *fiber)
 {
     if (fiber->state == FIBER_IDLE) {
         __tsan_destroy_fiber(fiber->inside_marks);
@@ -95,23 +100,23 @@ static void came_out(struct fiber *fiber)
     }
 }
 #else
-static void going_in(struct fiber *fiber)
+static SWITCHES_INLINE void going_in(struct fiber *fiber)
 {
     (void)fiber;
 }
 
-static void came_in(struct fiber *fiber)
+static SWITCHES_INLINE void came_in(struct fiber *fiber)
 {
     (void)fiber;
 }
 
-static void going_out(struct fiber *fiber, bool for_good)
+static SWITCHES_INLINE void going_out(struct fiber *fiber, bool for_good)
 {
     (void)fiber;
     (void)for_good;
 }
 
-static void came_out(struct fiber *fiber)
+static SWITCHES_INLINE void came_out(struct fiber *fiber)
 {
     (void)fiber;
 }
@@ -119,7 +124,7 @@ static void came_out(struct fiber *fiber)
 
 /* ---- switching ---- */
 
-static void enter(struct fiber *fiber)
+static SWITCHES void enter(struct fiber *fiber)
 {
     fiber->state = FIBER_RUNNING;
     going_in(fiber);
@@ -127,7 +132,7 @@ static void enter(struct fiber *fiber)
     came_out(fiber);
 }
 
-static void run_on_fiber(void)
+static SWITCHES void run_on_fiber(void)
 {
     struct fiber *fiber = starting;
 
@@ -159,7 +164,7 @@ void fiber_resume(struct fiber *fiber)
     enter(fiber);
 }
 
-void fiber_pause(struct fiber *fiber)
+SWITCHES void fiber_pause(struct fiber *fiber)
 {
     CHECK(fiber->state == FIBER_RUNNING);
     fiber->state = FIBER_PAUSED;
