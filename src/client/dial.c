@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "io/proxy_header.h"
-#include "observe/failures.h"
 #include "tls/alert.h"
 #include "tls/failure_words.h"
 #include "tls/tls_conn.h"

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "edge/head_mend.h"
 #include "edge/path.h"
-#include "gateway/head_limits.h"
 #include "http/h1_parse.h"
 #include "http/h2_budget.h"
 #include "http/h2_fields.h"
@@ -35,12 +35,12 @@ static void gather(void)
                         path_error_text((enum path_error)i), mend != NULL ? mend : MALFORMED_MEND);
     }
     for (int i = 1; i < H1_ERROR_COUNT; i++) {
-        const char *mend = head_limits_mend_h1((enum h1_error)i, HEAD_OF_EITHER);
+        const char *mend = head_mend_h1((enum h1_error)i, HEAD_OF_EITHER);
         reason_book_add(&book, REASON_H1, h1_error_word((enum h1_error)i),
                         h1_error_text((enum h1_error)i), mend != NULL ? mend : MALFORMED_MEND);
     }
     for (int i = 1; i < H2_ERROR_COUNT; i++) {
-        const char *mend = head_limits_mend_h2((enum h2_error)i, HEAD_OF_EITHER);
+        const char *mend = head_mend_h2((enum h2_error)i, HEAD_OF_EITHER);
         reason_book_add(&book, REASON_H2, h2_error_word((enum h2_error)i),
                         h2_error_text((enum h2_error)i), mend != NULL ? mend : MALFORMED_MEND);
     }
