@@ -193,7 +193,7 @@ bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx
     if (ctx_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, ctx_index, tickets) != 1) {
         return false;
     }
-    (void)tls_tickets_hold(tickets);
+    (void)atomic_fetch_add_explicit(&tickets->references, 1, memory_order_relaxed);
     lifetime_s = lifetime_s < 1 ? 1 : lifetime_s;
     (void)SSL_CTX_set_timeout(ssl_ctx,
                               lifetime_s < LIFETIME_MAX_S ? (long)lifetime_s : LIFETIME_MAX_S);
@@ -236,12 +236,6 @@ struct tls_tickets *tls_tickets_create(uint64_t rotation_ms)
     CHECK(pthread_mutex_init(&tickets->lock, NULL) == 0);
     atomic_init(&tickets->references, 1);
     tickets->rotation_ms = rotation_ms;
-    return tickets;
-}
-
-struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets)
-{
-    (void)atomic_fetch_add_explicit(&tickets->references, 1, memory_order_relaxed);
     return tickets;
 }
 
