@@ -3,6 +3,7 @@
 
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
+#include "gateway/reasons.h"
 #include "gateway/tunnel.h"
 #include "server/websocket.h"
 
@@ -294,7 +295,7 @@ enum lease_how exchange_how_refused(unsigned status)
 
 enum lease_how exchange_how_broken(const struct exchange *x)
 {
-    return x->front.trouble.reason != NULL && reason_is_of_server(x->front.trouble.reason)
+    return x->front.trouble.reason != NULL && reasons_is_of_server(x->front.trouble.reason)
                ? LEASE_SERVER_FAILED
                : LEASE_CLIENT_LEFT;
 }

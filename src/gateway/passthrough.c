@@ -6,7 +6,7 @@
 #include "client/dial.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
-#include "gateway/reason.h"
+#include "gateway/reasons.h"
 #include "gateway/starttls.h"
 #include "gateway/tunnel.h"
 #include "observe/failures.h"
@@ -233,7 +233,7 @@ static enum lease_how how_it_ended(const struct passthrough *p)
     if (p->reason == NULL) {
         return LEASE_OK;
     }
-    return reason_is_of_server(p->reason) ? LEASE_SERVER_FAILED : LEASE_CLIENT_LEFT;
+    return reasons_is_of_server(p->reason) ? LEASE_SERVER_FAILED : LEASE_CLIENT_LEFT;
 }
 
 void passthrough_destroy(struct passthrough *p)

@@ -67,3 +67,10 @@ const struct reason *reasons_find(struct span word)
     (void)pthread_once(&once, gather);
     return reason_book_find(&book, word);
 }
+
+bool reasons_is_of_server(const char *word)
+{
+    const struct reason *reason = reasons_find(span_from_cstr(word));
+
+    return reason != NULL && strcmp(reason->who, "backend") == 0;
+}

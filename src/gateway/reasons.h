@@ -7,6 +7,7 @@
 #ifndef TIDEGATE_GATEWAY_REASONS_H
 #define TIDEGATE_GATEWAY_REASONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/span.h"
@@ -16,5 +17,7 @@
 const struct reason *reasons_at(size_t i);
 /* NULL: none has this word. Where two parts have it (the versions of HTTP do), the first one's. */
 const struct reason *reasons_find(struct span word);
+/* Whether it is the server that ends something for this reason. */
+bool reasons_is_of_server(const char *word);
 
 #endif

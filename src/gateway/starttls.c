@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "gateway/reason.h"
+#include "gateway/reasons.h"
 #include "observe/failures.h"
 #include "tls/failure_words.h"
 #include "tls/postgres.h"
@@ -12,7 +12,7 @@
 /* By the reason's own sentence and mend, in the server's way of saying it. */
 static enum starttls_result refuse(struct session *session, const char *word, const char *code)
 {
-    const struct reason *reason = reason_find(span_from_cstr(word));
+    const struct reason *reason = reasons_find(span_from_cstr(word));
     char message[POSTGRES_ERROR_MAX];
 
     CHECK(reason != NULL);
@@ -72,7 +72,7 @@ static void finish(struct starttls_greeting *greeting, const struct trouble *tro
 /* mend NULL: the reason's own. */
 static void fail(struct starttls_greeting *greeting, const char *word, const char *mend)
 {
-    const struct reason *reason = reason_find(span_from_cstr(word));
+    const struct reason *reason = reasons_find(span_from_cstr(word));
 
     greeting->trouble = (struct trouble){word, greeting->text,
                                          mend != NULL || reason == NULL ? mend : reason->mend};

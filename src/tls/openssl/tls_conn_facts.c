@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "tls/handshake_error.h"
 #include "tls/openssl/peer_verify.h"
+#include "tls/openssl/tls_conn_internal.h"
 #include "tls/tls_conn.h"
 
 bool tls_conn_is_established(const struct conn *conn)
