@@ -124,7 +124,8 @@ void front_h2_feed(struct h2_stream *stream)
     while (stream->in.bytes != 0 && may_feed(stream)) {
         struct span bytes = byte_queue_take(&stream->in, SIZE_MAX);
         front->link->core->sums.h2_waiting -= bytes.len;
-        stream->exchange->behind->request_body(stream->exchange, bytes);
+        struct front_exchange *x = stream->exchange;
+        x->behind->request_body(x, bytes);
         if (stream->exchange != NULL) {
             consumed(stream, bytes.len);
         }
@@ -209,7 +210,8 @@ int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8
         keep(stream, span_make(data, len));
         return 0;
     }
-    stream->exchange->behind->request_body(stream->exchange, span_make(data, len));
+    struct front_exchange *x = stream->exchange;
+    x->behind->request_body(x, span_make(data, len));
     if (stream->exchange != NULL) {
         consumed(stream, len);
     }

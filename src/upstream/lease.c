@@ -1,27 +1,28 @@
 #include "upstream/lease.h"
 
-static size_t pick_among(struct upstream *upstream, struct balance_ask *ask, bool take_down_ones)
+/* `choices` is what the policy is shown. */
+static size_t pick_among(struct upstream *upstream, struct balance_ask *ask,
+                         struct balance_set *choices, bool take_down_ones)
 {
     size_t count = upstream->backend->server_count;
-    struct balance_set choices;
     size_t member;
 
-    memset(choices.bits, 0, (count + 63) / 64 * sizeof(choices.bits[0]));
-    choices.count = 0;
+    memset(choices->bits, 0, (count + 63) / 64 * sizeof(choices->bits[0]));
+    choices->count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct endpoint *endpoint = upstream_endpoint(upstream, i);
         if (!balance_set_has(ask->tried, i) &&
             (take_down_ones || !endpoint_is_down(endpoint, ask->now_us)) &&
             endpoint_addresses(endpoint) != NULL) {
-            balance_set_add(&choices, i);
+            balance_set_add(choices, i);
         }
     }
-    if (choices.count == 0) {
+    if (choices->count == 0) {
         return BALANCE_NONE;
     }
-    ask->choices = &choices;
+    ask->choices = choices;
     member = upstream->balance->type->pick(upstream->balance, ask);
-    CHECK(member < count && balance_set_has(&choices, member));
+    CHECK(member < count && balance_set_has(choices, member));
     return member;
 }
 
@@ -34,10 +35,11 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct balance_s
         .now_us = now_us,
         .tried = tried,
     };
-    size_t member = pick_among(upstream, &ask, false);
+    struct balance_set choices;
+    size_t member = pick_among(upstream, &ask, &choices, false);
 
     if (member == BALANCE_NONE) {
-        member = pick_among(upstream, &ask, true);
+        member = pick_among(upstream, &ask, &choices, true);
     }
     if (member == BALANCE_NONE) {
         return false;
