@@ -163,7 +163,7 @@ sites:
 
 @pytest.mark.parametrize("arguments,text", [
     ([], "which URL?"),
-    (["shop.example.com"], "does not begin with http:// or https://"),
+    (["shop.example.com"], "does not begin with http://, https:// or"),
     (["https://shop example/"], "is no host[:port]"),
     (["https://user@shop.example.com/"], "is no host[:port]"),
     (["https://x/", "extra"], "one argument too many"),

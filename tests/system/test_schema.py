@@ -145,15 +145,18 @@ def whole(section, part):
              "timeouts": ("file", "timeouts"), "log": ("file", "log"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "respond": ("site", "respond"),
+             "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
                 **part}
     needed = {"site": {"hosts": ["a.example"], "name": "shop",
-                       **({} if answer & set(part) else {"respond": {}}),
+                       **({} if answer & set(part) or "starttls" in part else {"respond": {}}),
                        **({"tls": {**FILE, "clients": {"ca": "a.pem"}}} if "client" in json.dumps(part) else {}),
+                       **({"passthrough": "127.0.0.1:5432"} if "starttls" in part else {}),
                        **({"tls": FILE} if "plain_http" in part else {})},
+              "passthrough_by_alpn": {"alpn": ["h2"], "backend": "127.0.0.1:443"},
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
@@ -166,7 +169,8 @@ def whole(section, part):
         part = {**part, "match": {"methods": ["GET"]}}
     place, key = outer[section]
     value = {**needed[section], **part}
-    is_list = key in ("sites", "listeners", "certificates", "routes", "servers")
+    is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
+                      "passthrough_by_alpn")
     return whole(place, {key: [value] if is_list else value})
 
 
