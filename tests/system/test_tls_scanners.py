@@ -21,7 +21,7 @@ def need(*names):
     return None
 
 
-def run(*args, stdin="", seconds=150):
+def run(*args, stdin="", seconds=400):
     return subprocess.run(args, input=stdin, capture_output=True, text=True, timeout=seconds,
                           env=environment(), check=False)
 
