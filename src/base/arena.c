@@ -117,14 +117,9 @@ char *arena_cstr(struct arena *arena, struct span s)
 
 struct span arena_u64(struct arena *arena, uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[SPAN_U64_MAX];
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    return arena_copy(arena, span_make(digits + at, sizeof(digits) - at));
+    return arena_copy(arena, span_from_u64(n, digits));
 }
 
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)

@@ -225,3 +225,16 @@ bool cursor_vector16(struct cursor *c, struct cursor *inner)
 {
     return read_vector(c, 2, inner);
 }
+
+/* ---- numbers in text ---- */
+
+struct span span_from_u64(uint64_t n, char digits[SPAN_U64_MAX])
+{
+    size_t at = SPAN_U64_MAX;
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return span_make(digits + at, SPAN_U64_MAX - at);
+}

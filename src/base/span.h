@@ -37,6 +37,10 @@ static inline struct span span_from_cstr(const char *s)
     return (struct span){s, s != NULL ? strlen(s) : 0};
 }
 
+/* A number in decimal digits; the memory is the caller's. */
+#define SPAN_U64_MAX 20
+struct span span_from_u64(uint64_t n, char digits[SPAN_U64_MAX]);
+
 static inline bool span_eq(struct span a, struct span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

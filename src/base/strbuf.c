@@ -49,14 +49,9 @@ void strbuf_add_char(struct strbuf *b, char c)
 
 void strbuf_add_u64(struct strbuf *b, uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[SPAN_U64_MAX];
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    strbuf_add(b, span_make(digits + at, sizeof(digits) - at));
+    strbuf_add(b, span_from_u64(n, digits));
 }
 
 void strbuf_printf(struct strbuf *b, const char *fmt, ...)
