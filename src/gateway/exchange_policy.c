@@ -66,7 +66,11 @@ bool exchange_begin_filters(struct exchange *x)
 void exchange_filter_body(struct exchange *x, struct span bytes)
 {
     exchange_progress(x);
-    if (!x->filters->has_failed && !body_chain_push(x->filters, bytes)) {
+    if (x->filters->has_failed) {
+        return;
+    }
+    if (!body_chain_push(x->filters, bytes) ||
+        ((x->front.is_event_stream || x->is_grpc) && !body_chain_flush(x->filters))) {
         call_reject(&x->call, &x->filters->failure);
     }
 }
@@ -83,7 +87,7 @@ bool exchange_end_filters(struct exchange *x)
 
 bool exchange_filters_take(const struct exchange *x)
 {
-    return x->filters == NULL || (!x->filters->has_failed && !body_chain_is_full(x->filters));
+    return x->filters == NULL || !x->filters->has_failed;
 }
 
 struct conn *exchange_raw_front(const struct exchange *x)

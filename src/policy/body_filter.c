@@ -47,7 +47,10 @@ static bool push_to(struct body_chain *chain, struct body_filter *filter, struct
 
 bool body_chain_push(struct body_chain *chain, struct span bytes)
 {
-    return !chain->has_failed && push_to(chain, chain->first, bytes);
+    if (chain->has_failed || !push_to(chain, chain->first, bytes)) {
+        return false;
+    }
+    return body_chain_held(chain) < BODY_CHAIN_HELD_MAX || body_chain_flush(chain);
 }
 
 /* Each in its turn: what the one before gave at its end has gone through it by then. */

@@ -3,9 +3,9 @@
  *   body_chain_push --> filter 1 --body_filter_give--> filter 2 --> ... --> the chain's sink
  *
  * A filter takes each piece at once: it gives on what comes of it now, and may hold the rest, which
- * it gives on with a later piece, a flush or the end. Whoever fills the chain stops reading while
- * it holds too much (body_chain_is_full), so a filter holds one piece and what it has made of it,
- * at most. Where there is a chain no bytes go past it: no splice, no sendfile.
+ * it gives on with a later piece, a flush or the end. A chain that holds BODY_CHAIN_HELD_MAX is
+ * flushed by itself, so what it keeps is bounded whatever is sent. Where there is a chain no bytes
+ * go past it: no splice, no sendfile.
  *
  * A filter sees the head first, before it is sent, and may change it (a length that will not be
  * right any more) or refuse it. What it needs is in the message's arena. A chain without filters
@@ -17,7 +17,7 @@
 #include "base/trouble.h"
 #include "http/message.h"
 
-/* Held by all filters of a chain: from here on no more is read for it. */
+/* Held by all filters of a chain: it is flushed then. */
 #define BODY_CHAIN_HELD_MAX (64 * 1024)
 
 struct body_filter;
@@ -30,7 +30,8 @@ struct body_filter_type {
     bool (*push)(struct body_filter *filter, struct span bytes);
     /* The last byte has come; what is held goes on. */
     bool (*end)(struct body_filter *filter);
-    /* What is held goes on as far as it can be used: the sender pauses, and somebody waits. */
+    /* What is held goes on as far as it can be used: it is too much, or whoever reads an event
+     * stream waits for it. */
     bool (*flush)(struct body_filter *filter);
     /* Bytes that were taken and not given on; NULL: always 0. */
     size_t (*held)(const struct body_filter *filter);
@@ -80,10 +81,6 @@ bool body_chain_push(struct body_chain *chain, struct span bytes) MUST_CHECK;
 bool body_chain_end(struct body_chain *chain) MUST_CHECK;
 bool body_chain_flush(struct body_chain *chain) MUST_CHECK;
 size_t body_chain_held(const struct body_chain *chain);
-static inline bool body_chain_is_full(const struct body_chain *chain)
-{
-    return !body_chain_is_empty(chain) && body_chain_held(chain) >= BODY_CHAIN_HELD_MAX;
-}
 
 /* ---- for filters ---- */
 /* To the next one, or out. */

@@ -30,6 +30,7 @@ static enum phase_verdict run(struct phases *phases)
         if (verdict == PHASE_ANSWERED) {
             return PHASE_ANSWERED; /* and `phases` may be gone */
         }
+        CHECK(phases->ticket == NULL); /* it would come back to another phase, or to nobody */
         phases->at++;
     }
     phases->state = PHASES_OVER;
