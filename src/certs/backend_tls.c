@@ -1,12 +1,12 @@
 #include "certs/backend_tls.h"
 
 #include "base/clock.h"
+#include "base/file_opener.h"
 #include "base/log.h"
 #include "certs/expiry_watch.h"
 #include "certs/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
-#include "tls/file_opener.h"
 #include "tls/private_key.h"
 
 /* ---- building ---- */

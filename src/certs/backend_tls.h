@@ -9,11 +9,11 @@
 
 #include <stdint.h>
 
+#include "base/file_stamp.h"
 #include "certs/trust.h"
 #include "config/config.h"
 #include "config/report.h"
 #include "settings/settings.h"
-#include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 
 enum backend_tls_file {

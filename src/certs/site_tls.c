@@ -8,12 +8,12 @@
 
 #include "base/account.h"
 #include "base/clock.h"
+#include "base/file_opener.h"
 #include "certs/expiry_watch.h"
 #include "certs/tls_report.h"
 #include "config/places.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
-#include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
 #include "tls/private_key.h"
 #include "tls/tls_trial.h"

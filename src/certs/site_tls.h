@@ -7,12 +7,12 @@
 #ifndef TIDEGATE_CERTS_SITE_TLS_H
 #define TIDEGATE_CERTS_SITE_TLS_H
 
+#include "base/file_stamp.h"
 #include "certs/trust.h"
 #include "config/config.h"
 #include "config/report.h"
 #include "settings/settings.h"
 #include "tls/cert_store.h"
-#include "tls/file_stamp.h"
 #include "tls/tls_context.h"
 
 /* A file of the settings. What has changed is taken for itself: a certificate with its key, its

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file_opener.h"
 #include "base/log.h"
 #include "tls/certificate.h"
-#include "tls/file_opener.h"
 #include "tls/ocsp_staple.h"
 
 /* How long a new certificate that asks for a stapled response waits for the first one. */

@@ -1,11 +1,11 @@
 #include "config/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_opener.h"
 #include "base/strbuf.h"
 #include "config/check.h"
 #include "config/finish.h"
@@ -142,7 +142,7 @@ static void report_unreadable(const char *path, int number, struct config_report
 
 struct settings *config_load_file_partly(const char *path, struct config_report *report)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = file_opener_open(path);
     struct settings *settings = NULL;
     struct strbuf text;
     bool ok;

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_opener.h"
 #include "base/log.h"
 #include "io/fd_pass.h"
-#include "tls/file_opener.h"
 
 /* How long the gateway waits for the supervisor, which has little else to do. */
 #define ANSWER_MS 5000

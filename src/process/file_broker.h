@@ -5,7 +5,7 @@
  * taken over learns nothing that it did not have. It sends descriptors, and never reads what is in
  * the files.
  *
- * It serves only files that the gateway's user cannot exchange for others (tls/file_opener.h). */
+ * It serves only files that the gateway's user cannot exchange for others (base/file_opener.h). */
 #ifndef TIDEGATE_PROCESS_FILE_BROKER_H
 #define TIDEGATE_PROCESS_FILE_BROKER_H
 

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_opener.h"
 #include "base/strbuf.h"
 #include "base/thread.h"
-#include "tls/file_opener.h"
 #include "tls/pem_kind.h"
 
 /* A certificate's file of an index; larger ones are not looked into. */

@@ -16,10 +16,10 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/file_stamp.h"
 #include "base/map.h"
 #include "tls/cert_rank.h"
 #include "tls/cert_scan.h"
-#include "tls/file_stamp.h"
 
 /* Names read of one certificate; more are left out with a complaint. */
 #define CERT_NAMES_MAX 1000

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tls/file_opener.h"
+#include "base/file_opener.h"
 
 #define NOBODY 65534U
 

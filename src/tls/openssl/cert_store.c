@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file_opener.h"
 #include "base/log.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
-#include "tls/file_opener.h"
 #include "tls/openssl/cert_store_internal.h"
 #include "tls/openssl/ocsp_staple_internal.h"
 #include "tls/private_key.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tls/file_opener.h"
+#include "base/file_opener.h"
 #include "tls/openssl/pem_file.h"
 #include "tls/openssl/x509_words.h"
 #include "tls/pem_kind.h"

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tls/file_opener.h"
+#include "base/file_opener.h"
 #include "tls/pem_kind.h"
 
 static bool open_failed(const char *path, const char *what, struct error *error)

@@ -3,14 +3,14 @@
  * this process may not open itself, a helper opens, if one was set (process/file_broker.h).
  *
  * Also who would be able to read a file later: asked at the start, when we are still root. */
-#ifndef TIDEGATE_TLS_FILE_OPENER_H
-#define TIDEGATE_TLS_FILE_OPENER_H
+#ifndef TIDEGATE_BASE_FILE_OPENER_H
+#define TIDEGATE_BASE_FILE_OPENER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "tls/file_stamp.h"
+#include "base/file_stamp.h"
 
 /* Both as open(2) for reading and stat(2): errno tells why not. From any thread. */
 struct file_helper {
@@ -21,6 +21,18 @@ struct file_helper {
 
 /* Before any thread is started; NULL: none. *helper must stay. */
 void file_opener_set_helper(const struct file_helper *helper);
+
+/* Another source than the disk: files as they were when a configuration was loaded
+ * (process/bundle.h). False: it does not know the path, which is looked up on the disk then. */
+struct file_view {
+    /* *fd: the caller's, close-on-exec, at the file's start; -1 with errno. */
+    bool (*open)(void *arg, const char *path, int *fd);
+    bool (*stamp)(void *arg, const char *path, struct file_stamp *stamp);
+    void *arg;
+};
+
+/* For this thread alone, until it sets another; NULL: none. *view must stay. */
+void file_opener_set_view(const struct file_view *view);
 
 /* A descriptor for reading that is closed on exec; -1 with errno. */
 int file_opener_open(const char *path);

@@ -1,7 +1,7 @@
 /* What tells one version of a file from the next: taken before the file is read, compared later. A
  * change of owner or mode counts too, since it may be what was waited for. */
-#ifndef TIDEGATE_TLS_FILE_STAMP_H
-#define TIDEGATE_TLS_FILE_STAMP_H
+#ifndef TIDEGATE_BASE_FILE_STAMP_H
+#define TIDEGATE_BASE_FILE_STAMP_H
 
 #include <stdbool.h>
 #include <stdint.h>

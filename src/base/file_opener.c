@@ -1,4 +1,4 @@
-#include "tls/file_opener.h"
+#include "base/file_opener.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,26 +9,40 @@
 #include <unistd.h>
 
 static const struct file_helper *helper;
+static _Thread_local const struct file_view *view;
 
 void file_opener_set_helper(const struct file_helper *set)
 {
     helper = set;
 }
 
+void file_opener_set_view(const struct file_view *set)
+{
+    view = set;
+}
+
 int file_opener_open(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd;
 
+    if (view != NULL && view->open(view->arg, path, &fd)) {
+        return fd;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     return fd < 0 && errno == EACCES && helper != NULL ? helper->open(helper->arg, path) : fd;
 }
 
 struct file_stamp file_opener_stamp(const char *path)
 {
+    struct file_stamp stamp;
     struct stat st;
     int result;
 
     if (path == NULL) {
         return (struct file_stamp){0};
+    }
+    if (view != NULL && view->stamp(view->arg, path, &stamp)) {
+        return stamp;
     }
     result = stat(path, &st);
     if (result != 0 && errno == EACCES && helper != NULL) {
