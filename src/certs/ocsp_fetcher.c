@@ -2,214 +2,204 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "certs/networks.h"
-#include "certs/ocsp_transfer.h"
+#include "client/fetch.h"
+#include "tls/ocsp_check.h"
 #include "tls/ocsp_registry.h"
 
 /* The clock that responses count by may be set; it is looked at anew after so long at the latest.
  */
 #define LOOK_AGAIN_MS 60000
-
-/* LOOKING_UP cannot be interrupted, so its thread is not waited for at the end; FETCHING can. */
-enum job_state { JOB_FREE, JOB_LOOKING_UP, JOB_FETCHING, JOB_ENDED };
+/* Of a response's head. */
+#define HEAD_MAX (16 * 1024)
+#define FIELDS_MAX 100
 
 struct job {
-    enum job_state state;
-    pthread_t thread;
     struct ocsp_fetcher *fetcher;
-    struct ocsp_fetch fetch;
+    struct fetch *fetch; /* NULL: free */
+    struct ocsp_fetch what;
 };
 
 struct ocsp_fetcher {
     struct ocsp_registry *registry;
     uint64_t timeout_ms;
     const struct network_list *allowed;
-    int stop_fd; /* readable from the stop on */
 
-    pthread_mutex_t lock; /* of all below; taken before the registry's, never after */
-    pthread_cond_t changed;
+    pthread_mutex_t lock; /* of these; taken before the registry's, never after */
     pthread_t thread;
     bool has_thread;
-    bool is_stopping;
-    bool is_poked; /* a certificate has joined since the last look */
+    bool is_poked; /* the message is on its way: a certificate has joined */
+    struct loop_message poke;
+
+    /* The thread's own from its start to its end. */
+    struct core core;
+    struct client client;
+    struct timer timer; /* until something is due */
     struct job jobs[OCSP_FETCHES_MAX];
 };
 
+static void look(struct ocsp_fetcher *fetcher);
+
 /* ---- one fetch ---- */
 
-/* False: the gateway stops, and what the fetcher points at may be about to go. */
-static bool set_state(struct job *job, enum job_state state)
+static bool may_ask(const void *arg, const struct peer *peer)
 {
-    struct ocsp_fetcher *fetcher = job->fetcher;
-    bool goes_on;
+    const struct ocsp_fetcher *fetcher = arg;
 
-    (void)pthread_mutex_lock(&fetcher->lock);
-    goes_on = !fetcher->is_stopping;
-    if (goes_on || state == JOB_ENDED) {
-        job->state = state;
-    }
-    (void)pthread_cond_signal(&fetcher->changed);
-    (void)pthread_mutex_unlock(&fetcher->lock);
-    return goes_on;
+    return peer_is_public(peer) || networks_have(fetcher->allowed, peer);
 }
 
-/* Keeps the addresses that may be asked; false when there is none. */
-static bool keep_allowed(struct ocsp_addresses *addresses, const struct network_list *allowed,
-                         const char *host, struct error *error)
+/* False: the error says what happened and what to do. */
+static bool is_good(const struct fetch_result *result, struct error *error)
 {
-    char text[SOCK_TEXT_MAX] = "";
-    size_t kept = 0;
-
-    for (size_t i = 0; i < addresses->count; i++) {
-        struct peer peer = peer_from(&addresses->items[i]);
-        if (peer_is_public(&peer) || networks_have(allowed, &peer)) {
-            addresses->items[kept++] = addresses->items[i];
-        } else {
-            (void)peer_ip_text(&peer, text);
-        }
+    switch (result->how) {
+    case FETCH_DONE:
+        break;
+    case FETCH_FORBIDDEN:
+        return error_set(error,
+                         "%s, which is no public address, and a certificate may name any: if there "
+                         "is an OCSP responder, add its network to ocsp_networks",
+                         result->problem);
+    case FETCH_TIMEOUT:
+        return error_set(error, "%s (timeouts.ocsp): see whether this machine may connect to it",
+                         result->problem);
+    case FETCH_TOO_LARGE:
+        return error_set(error,
+                         "what it sends is larger than an OCSP response can be (64 KiB): look "
+                         "whether a proxy or a login page answers in its place");
+    case FETCH_FAILED:
+        return error_set(error, "%s", result->problem);
     }
-    addresses->count = kept;
-    return kept != 0 ||
-           error_set(error,
-                     "%s is at %s, which is no public address, and a certificate may name any: if "
-                     "there is an OCSP responder, add its network to ocsp_networks",
-                     host, text);
+    if (result->status == 200) {
+        return true;
+    }
+    return error_set(error, "it answered with status %u%s", result->status,
+                     result->status / 100 == 3
+                         ? ", and redirects are not followed: ask the authority"
+                         : ": if that lasts, ask the authority");
 }
 
-static void fetch(struct job *job, struct ocsp_addresses *addresses, uint64_t deadline_ms,
-                  bool is_resolved, struct error *error)
+static void on_done(void *owner, const struct fetch_result *result)
 {
-    struct ocsp_registry *registry = job->fetcher->registry;
-    enum ocsp_transfer_result result = OCSP_TRANSFER_FAILED;
-    struct strbuf body;
-    struct span bytes = {NULL, 0};
-
-    strbuf_init(&body);
-    if (is_resolved && keep_allowed(addresses, job->fetcher->allowed, job->fetch.url.host, error)) {
-        result =
-            ocsp_transfer(&job->fetch, addresses, job->fetcher->stop_fd, deadline_ms, &body, error);
-    }
-    if (result == OCSP_TRANSFER_DONE) {
-        bytes = body.ptr != NULL ? strbuf_span(&body) : SPAN_OF("");
-    }
-    if (result != OCSP_TRANSFER_STOPPED) {
-        ocsp_registry_done(registry, &job->fetch, bytes, error->text, clock_wall_ms());
-    }
-    strbuf_free(&body);
-}
-
-static void *fetch_main(void *arg)
-{
-    struct job *job = arg;
-    uint64_t deadline_ms = clock_ms() + job->fetcher->timeout_ms;
-    struct ocsp_addresses addresses;
+    struct job *job = owner;
     struct error error = {""};
-    bool is_resolved = ocsp_lookup(&job->fetch.url, &addresses, &error);
+    struct span bytes = is_good(result, &error) ? result->body : (struct span){NULL, 0};
 
-    /* Nothing of the TLS library is touched before: at the stop it may be gone already. */
-    if (set_state(job, JOB_FETCHING)) {
-        fetch(job, &addresses, deadline_ms, is_resolved, &error);
-        (void)set_state(job, JOB_ENDED);
-    }
-    return NULL;
+    job->fetch = NULL;
+    ocsp_registry_done(job->fetcher->registry, &job->what, bytes, error.text, clock_wall_ms());
+    look(job->fetcher);
 }
 
-/* ---- the thread that decides ---- */
+static void start(struct job *job)
+{
+    static const struct fetch_field fields[] = {
+        {"Content-Type", SPAN("application/ocsp-request")},
+        {"Accept", SPAN("application/ocsp-response")},
+    };
+    struct ocsp_fetcher *fetcher = job->fetcher;
+
+    job->fetch = fetch_start(&fetcher->client,
+                             &(struct fetch_ask){.url = job->what.url,
+                                                 .method = HTTP_POST,
+                                                 .body = job->what.request,
+                                                 .fields = fields,
+                                                 .field_count = ARRAY_LEN(fields),
+                                                 .timeout_ms = fetcher->timeout_ms,
+                                                 .body_max = OCSP_RESPONSE_MAX,
+                                                 .may_ask = may_ask,
+                                                 .may_ask_arg = fetcher},
+                             job, on_done);
+}
+
+/* ---- the thread ---- */
 
 static struct job *free_job(struct ocsp_fetcher *fetcher)
 {
     for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
-        if (fetcher->jobs[i].state == JOB_FREE) {
+        if (fetcher->jobs[i].fetch == NULL) {
             return &fetcher->jobs[i];
         }
     }
     return NULL;
 }
 
-/* With the lock; gives it back while it waits for the threads, which have nothing left to do. */
-static void join_ended(struct ocsp_fetcher *fetcher)
+/* Starts what is due, and looks again when more is. */
+static void look(struct ocsp_fetcher *fetcher)
 {
-    for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
-        struct job *job = &fetcher->jobs[i];
-        if (job->state == JOB_ENDED) {
-            (void)pthread_mutex_unlock(&fetcher->lock);
-            thread_join(job->thread);
-            (void)pthread_mutex_lock(&fetcher->lock);
-            job->state = JOB_FREE;
-        }
+    int64_t wait_ms = LOOK_AGAIN_MS;
+    struct job *job;
+
+    while ((job = free_job(fetcher)) != NULL &&
+           ocsp_registry_next(fetcher->registry, clock_wall_ms(), &job->what, &wait_ms)) {
+        start(job);
     }
+    timer_set_ms(fetcher->core.loop, &fetcher->timer,
+                 (uint64_t)(wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS));
 }
 
-/* With the lock. False: there is nothing to start, for *wait_ms at least. */
-static bool start_next(struct ocsp_fetcher *fetcher, int64_t *wait_ms)
+static void on_timer(struct timer *timer)
 {
-    struct job *job = free_job(fetcher);
-    int number;
-
-    *wait_ms = INT64_MAX;
-    if (job == NULL ||
-        !ocsp_registry_next(fetcher->registry, clock_wall_ms(), &job->fetch, wait_ms)) {
-        return false;
-    }
-    job->fetcher = fetcher;
-    job->state = JOB_LOOKING_UP;
-    number = thread_start(&job->thread, "ocsp-fetch", fetch_main, job);
-    if (number != 0) {
-        struct error error;
-        (void)error_set_errno(&error, number, "cannot start a thread");
-        job->state = JOB_FREE;
-        (void)pthread_mutex_unlock(&fetcher->lock);
-        ocsp_registry_done(fetcher->registry, &job->fetch, (struct span){NULL, 0}, error.text,
-                           clock_wall_ms());
-        (void)pthread_mutex_lock(&fetcher->lock);
-    }
-    return true;
+    look(CONTAINER_OF(timer, struct ocsp_fetcher, timer));
 }
 
-static void wait_for_change(struct ocsp_fetcher *fetcher, int64_t wait_ms)
+static void on_poke(struct loop_message *message)
 {
-    wait_ms = wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS;
-    (void)condition_wait_until(&fetcher->changed, &fetcher->lock,
-                               clock_us() + (uint64_t)wait_ms * 1000);
+    struct ocsp_fetcher *fetcher = CONTAINER_OF(message, struct ocsp_fetcher, poke);
+
+    (void)pthread_mutex_lock(&fetcher->lock);
+    fetcher->is_poked = false;
+    (void)pthread_mutex_unlock(&fetcher->lock);
+    look(fetcher);
 }
 
-static bool has_ended_jobs(const struct ocsp_fetcher *fetcher)
-{
-    for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
-        if (fetcher->jobs[i].state == JOB_ENDED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void *fetcher_main(void *arg)
+static void *run(void *arg)
 {
     struct ocsp_fetcher *fetcher = arg;
 
-    (void)pthread_mutex_lock(&fetcher->lock);
-    while (!fetcher->is_stopping) {
-        int64_t wait_ms = 0;
-
-        fetcher->is_poked = false;
-        join_ended(fetcher);
-        while (!fetcher->is_stopping && start_next(fetcher, &wait_ms)) {
-            fetcher->is_poked = true; /* look again before waiting: the lock was away */
-        }
-        if (!fetcher->is_stopping && !fetcher->is_poked && !has_ended_jobs(fetcher)) {
-            wait_for_change(fetcher, wait_ms);
-        }
+    loop_run(fetcher->core.loop);
+    for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
+        fetch_cancel(fetcher->jobs[i].fetch);
     }
-    (void)pthread_mutex_unlock(&fetcher->lock);
+    timer_destroy(fetcher->core.loop, &fetcher->timer);
+    client_close_all(&fetcher->client);
+    loop_run_deferred(fetcher->core.loop);
+    (void)loop_turn(fetcher->core.loop); /* results of lookups that are on their way */
+    client_free(&fetcher->client, NULL, 0);
     return NULL;
+}
+
+/* With the lock. */
+static bool start_thread(struct ocsp_fetcher *fetcher)
+{
+    const struct client_settings settings = {
+        .h1 = {.head_bytes = HEAD_MAX, .target_bytes = URL_MAX, .fields = FIELDS_MAX},
+        .request_head = HEAD_MAX,
+        .send_ms = fetcher->timeout_ms,
+    };
+    int number;
+
+    if (!core_init(&fetcher->core, 0)) {
+        log_error("no OCSP responses are fetched for now: %s; raise the limit of open files",
+                  strerror(errno));
+        return false;
+    }
+    fetcher->client = (struct client){.core = &fetcher->core, .settings = settings};
+    client_init(&fetcher->client, NULL, 0);
+    timer_init(&fetcher->timer, on_timer);
+    number = thread_start(&fetcher->thread, "ocsp", run, fetcher);
+    if (number != 0) {
+        log_error("no OCSP responses are fetched for now: cannot start a thread: %s",
+                  strerror(number));
+        client_free(&fetcher->client, NULL, 0);
+        core_destroy(&fetcher->core);
+    }
+    return number == 0;
 }
 
 /* ---- start and stop ---- */
@@ -220,16 +210,13 @@ static void poke(void *arg)
     struct ocsp_fetcher *fetcher = arg;
 
     (void)pthread_mutex_lock(&fetcher->lock);
-    fetcher->is_poked = true;
     if (!fetcher->has_thread) {
-        int number = thread_start(&fetcher->thread, "ocsp", fetcher_main, fetcher);
-        fetcher->has_thread = number == 0;
-        if (number != 0) {
-            log_error("no OCSP responses are fetched for now: cannot start a thread: %s",
-                      strerror(number));
-        }
+        fetcher->has_thread = start_thread(fetcher);
     }
-    (void)pthread_cond_signal(&fetcher->changed);
+    if (fetcher->has_thread && !fetcher->is_poked) {
+        fetcher->is_poked = true;
+        loop_post(fetcher->core.loop, &fetcher->poke);
+    }
     (void)pthread_mutex_unlock(&fetcher->lock);
 }
 
@@ -241,71 +228,29 @@ struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t
     fetcher->registry = ocsp_registry_hold(registry);
     fetcher->timeout_ms = timeout_ms;
     fetcher->allowed = allowed;
-    fetcher->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
-    condition_init(&fetcher->changed);
-    if (fetcher->stop_fd < 0) {
-        log_error("no OCSP responses are fetched: %s; raise the limit of open files",
-                  strerror(errno));
-        return fetcher;
+    fetcher->poke.fn = on_poke;
+    for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
+        fetcher->jobs[i].fetcher = fetcher;
     }
+    CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
     if (ocsp_registry_watch(registry, poke, fetcher)) {
         poke(fetcher);
     }
     return fetcher;
 }
 
-/* True: a lookup is still under way. Its thread looks at the fetcher once more. */
-static bool end_jobs(struct ocsp_fetcher *fetcher)
-{
-    bool is_left = false;
-
-    for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
-        struct job *job = &fetcher->jobs[i];
-        enum job_state state;
-
-        (void)pthread_mutex_lock(&fetcher->lock);
-        state = job->state;
-        (void)pthread_mutex_unlock(&fetcher->lock);
-        if (state == JOB_LOOKING_UP) {
-            (void)pthread_detach(job->thread);
-            is_left = true;
-        } else if (state != JOB_FREE) {
-            thread_join(job->thread);
-        }
-    }
-    return is_left;
-}
-
 void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher)
 {
-    /* Kept for threads that are left behind, until the process ends. */
-    static struct ocsp_fetcher *volatile left_behind;
-
     if (fetcher == NULL) {
         return;
     }
     (void)ocsp_registry_watch(fetcher->registry, NULL, NULL);
-    (void)pthread_mutex_lock(&fetcher->lock);
-    fetcher->is_stopping = true;
-    if (fetcher->stop_fd >= 0) {
-        (void)eventfd_write(fetcher->stop_fd, 1);
-    }
-    (void)pthread_cond_signal(&fetcher->changed);
-    (void)pthread_mutex_unlock(&fetcher->lock);
     if (fetcher->has_thread) {
+        loop_stop(fetcher->core.loop);
         thread_join(fetcher->thread);
-    }
-    if (end_jobs(fetcher)) {
-        left_behind = fetcher;
-        (void)left_behind;
-        return;
-    }
-    if (fetcher->stop_fd >= 0) {
-        close(fetcher->stop_fd);
+        core_destroy(&fetcher->core);
     }
     ocsp_registry_release(fetcher->registry);
-    (void)pthread_cond_destroy(&fetcher->changed);
     (void)pthread_mutex_destroy(&fetcher->lock);
     free(fetcher);
 }

@@ -39,7 +39,7 @@ static void dial_h1(struct call *call)
 {
     struct dial_client who = {0};
 
-    if (call->backend->proxy_protocol != BACKEND_PROXY_OFF) {
+    if (call->backend->proxy_protocol != BACKEND_PROXY_OFF && call->ops->describe_client != NULL) {
         call->ops->describe_client(call, &who);
     }
     call->dial = xcalloc(1, sizeof(*call->dial));

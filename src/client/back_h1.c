@@ -265,7 +265,7 @@ static size_t take_chunked(struct back_h1 *back, struct span in)
                               &data, &trailers, &error);
         total += used;
         if (result == H1_CHUNKED_DATA) {
-            call->ops->body(call, data);
+            call_body(call, data);
             continue;
         }
         if (result == H1_CHUNKED_BAD) {
@@ -288,7 +288,7 @@ static size_t take_length(struct back_h1 *back, struct span in)
     size_t n = back->body_left < in.len ? (size_t)back->body_left : in.len;
 
     back->body_left -= n;
-    back->call->ops->body(back->call, span_head(in, n));
+    call_body(back->call, span_head(in, n));
     if (back->state == BACK_BODY && back->body_left == 0) {
         back->state = BACK_DONE;
         back->has_leftover = n != in.len;
@@ -306,7 +306,7 @@ static size_t take_body(struct back_h1 *back, struct span in)
     case HTTP_FRAMING_LENGTH:
         return take_length(back, in);
     case HTTP_FRAMING_CLOSE:
-        back->call->ops->body(back->call, in);
+        call_body(back->call, in);
         return in.len;
     case HTTP_FRAMING_NONE:
         break;
@@ -411,7 +411,7 @@ static bool run_relay(struct back_h1 *back)
             return false;
         }
     }
-    to = call->ops->sink(call);
+    to = call_sink(call);
     if (to == NULL || !conn_is_plain(to)) {
         return false;
     }
@@ -420,12 +420,12 @@ static bool run_relay(struct back_h1 *back)
     if (is_length) {
         back->body_left -= moved;
     }
-    call->ops->moved(call, moved);
+    call_has_moved(call, moved);
     switch (result) {
     case RELAY_EMPTY:
         break;
     case RELAY_BLOCKED:
-        (void)call->ops->poll_response(call); /* its client has a deadline from now on */
+        (void)call_polls_response(call); /* its client has a deadline from now on */
         break;
     case RELAY_REST:
         loop_rest(back->client->core->loop, &back->again);
@@ -442,7 +442,7 @@ static bool run_relay(struct back_h1 *back)
         break;
     case RELAY_ERROR:
         if (conn_write_failed(to)) {
-            call->ops->sink_failed(call);
+            call_sink_failed(call);
         } else {
             on_end(back, CONN_ERROR);
         }
@@ -460,7 +460,7 @@ static bool may_read(const struct back_h1 *back)
         return !back->has_leftover && !back->is_raw; /* its end is to be seen, once */
     }
     return (back->state == BACK_HEAD || back->state == BACK_BODY) && !back->waits_for_request &&
-           back->call->ops->poll_response(back->call);
+           call_polls_response(back->call);
 }
 
 /* Of a response, no more than its client is about to take, where that can be left in the socket. */
@@ -471,7 +471,7 @@ static uint64_t read_limit(const struct back_h1 *back)
     if (!is_response || back->call == NULL || !conn_is_plain(back->conn)) {
         return UINT64_MAX;
     }
-    return back->call->ops->room(back->call);
+    return call_room(back->call);
 }
 
 static void pump(struct back_h1 *back)
@@ -566,7 +566,7 @@ static void on_writable(struct conn *conn)
         return;
     }
     if (back->call != NULL) {
-        back->call->ops->writable(back->call);
+        call_writable(back->call);
     }
 }
 

@@ -237,7 +237,7 @@ void back_h2_request_wake_stalled(struct back_h2_conn *c)
     while ((node = list_pop_front(&ready)) != NULL) {
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, stalled);
         if (back->call != NULL) {
-            back->call->ops->writable(back->call);
+            call_writable(back->call);
         }
     }
 }

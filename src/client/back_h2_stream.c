@@ -79,7 +79,7 @@ static void end_call(struct back_h2 *back)
         call_failed(call, &back->facts, 502, &trouble);
         back_h2_stream_settle(back);
     } else if (is_followed(back)) {
-        call->ops->writable(call);
+        call_writable(call);
     } else if (back->has_ended && back->held.bytes == 0) {
         call_end(call, back->has_trailers ? &back->response_trailers : NULL);
     }
@@ -247,14 +247,14 @@ static struct conn *op_raw(struct back *base)
 /* One send's worth. */
 static void give_some(struct back_h2 *back, struct call *call)
 {
-    size_t room = call->ops->room(call);
+    size_t room = call_room(call);
     size_t most = room < GIVE_BYTES ? room : GIVE_BYTES;
     size_t given = 0;
 
     while (back->call == call && back->held.bytes != 0 && given < most) {
         struct span bytes = byte_queue_take(&back->held, most - given);
         given += bytes.len;
-        call->ops->body(call, bytes);
+        call_body(call, bytes);
     }
     /* It was queued by reference, and what it lies in may go. */
     conn_flush_all(back->client->core->loop);
@@ -268,8 +268,7 @@ static void give_held(struct back_h2 *back)
         return;
     }
     back->is_giving = true;
-    while (back->call != NULL && back->held.bytes != 0 &&
-           back->call->ops->poll_response(back->call)) {
+    while (back->call != NULL && back->held.bytes != 0 && call_polls_response(back->call)) {
         give_some(back, back->call);
     }
     back->is_giving = false;
@@ -426,10 +425,10 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
     }
     back->body_left -= back->framing == HTTP_FRAMING_LENGTH ? bytes.len : 0;
     while (bytes.len != 0 && back->held.bytes == 0 && back->call == call &&
-           call->ops->poll_response(call)) {
-        size_t room = call->ops->room(call);
+           call_polls_response(call)) {
+        size_t room = call_room(call);
         size_t part = bytes.len < room ? bytes.len : room;
-        call->ops->body(call, span_head(bytes, part));
+        call_body(call, span_head(bytes, part));
         back_h2_flow_consumed(back, part);
         bytes = span_skip(bytes, part);
     }

@@ -16,7 +16,7 @@ static void on_again(struct deferred *deferred)
 {
     struct call *call = CONTAINER_OF(deferred, struct call, again);
 
-    call->ops->writable(call);
+    call_writable(call);
 }
 
 void call_init(struct call *call, const struct call_ops *ops, struct client *client,
@@ -227,10 +227,12 @@ void call_attach(struct call *call, struct back *back)
 {
     call->connected_us = loop_now_us(call->client->core->loop);
     call->back = back;
-    call->ops->connected(call);
+    if (call->ops->connected != NULL) {
+        call->ops->connected(call);
+    }
     send_request(call);
     if (call->back != NULL && !call->is_whole) {
-        call->ops->writable(call);
+        call_writable(call);
     }
 }
 
@@ -328,7 +330,9 @@ void call_go_raw(struct call *call)
 void call_interim(struct call *call)
 {
     call->was_continued |= call->response->status == 100;
-    call->ops->interim(call);
+    if (call->ops->interim != NULL) {
+        call->ops->interim(call);
+    }
 }
 
 void call_head(struct call *call)
@@ -336,13 +340,60 @@ void call_head(struct call *call)
     replay_drop(&call->replay);
     call->has_started = true;
     call->head_us = loop_now_us(call->client->core->loop);
-    call->ops->head(call);
+    if (call->ops->head != NULL) {
+        call->ops->head(call);
+    }
 }
 
 void call_end(struct call *call, struct http_fields *trailers)
 {
     call->is_answered = true;
     call->ops->end(call, trailers);
+}
+
+/* ---- to the owner ---- */
+
+void call_body(struct call *call, struct span bytes)
+{
+    if (call->ops->body != NULL) {
+        call->ops->body(call, bytes);
+    }
+}
+
+void call_writable(struct call *call)
+{
+    if (call->ops->writable != NULL) {
+        call->ops->writable(call);
+    }
+}
+
+bool call_polls_response(struct call *call)
+{
+    return call->ops->poll_response == NULL || call->ops->poll_response(call);
+}
+
+size_t call_room(struct call *call)
+{
+    return call->ops->room != NULL ? call->ops->room(call) : SIZE_MAX;
+}
+
+struct conn *call_sink(struct call *call)
+{
+    return call->ops->sink != NULL ? call->ops->sink(call) : NULL;
+}
+
+void call_has_moved(struct call *call, uint64_t bytes)
+{
+    if (call->ops->moved != NULL) {
+        call->ops->moved(call, bytes);
+    }
+}
+
+void call_sink_failed(struct call *call)
+{
+    if (call->ops->sink_failed != NULL) {
+        call->ops->sink_failed(call);
+    }
 }
 
 /* ---- again ---- */

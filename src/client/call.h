@@ -39,7 +39,10 @@ struct call_failure {
  * would overwrite what is being parsed, and nothing may be done that leads to it: a response that
  * is not to be passed on is told with call_reject, and what may be read now waits for `writable`.
  * The other events never come so, and inside them the owner may do as it likes. conn_hold_bytes
- * asserts it. */
+ * asserts it.
+ *
+ * NULL where the owner does not care: then nothing is told, all of a response is taken as it comes,
+ * none of it by splice, and no client is named. `failed` and `end` are always there. */
 struct call_ops {
     /* 1xx but not 101; call->response is filled, memory from call->arena. */
     void (*interim)(struct call *call);
@@ -190,6 +193,14 @@ void call_failed(struct call *call, const struct retry_facts *facts, unsigned st
 void call_taken(struct call *call);
 /* Whether it would be sent again if its connection were lost now. */
 bool call_may_repeat(const struct call *call);
+/* A piece of the response's body; the rest of its questions and answers to the owner. */
+void call_body(struct call *call, struct span bytes);
+void call_writable(struct call *call);
+bool call_polls_response(struct call *call);
+size_t call_room(struct call *call);
+struct conn *call_sink(struct call *call);
+void call_has_moved(struct call *call, uint64_t bytes);
+void call_sink_failed(struct call *call);
 /* For a back that ends between its whole response and the request's end. */
 extern const struct trouble call_unread;
 

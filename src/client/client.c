@@ -30,6 +30,13 @@ void client_free(struct client *client, struct backend *const *backends, size_t 
     upstreams_free(&client->upstreams);
 }
 
+void client_tell_failure(struct client *client, const struct server_failure *failure)
+{
+    if (client->on_server_failure != NULL) {
+        client->on_server_failure(failure);
+    }
+}
+
 void client_tell_bound(const struct backend *backend)
 {
     struct backend *told = (struct backend *)(uintptr_t)backend;
@@ -48,12 +55,13 @@ bool client_tls_trouble(struct client *client, const struct conn *conn,
     if (!tls_trouble_of(conn, out)) {
         return false;
     }
-    client->on_server_failure(&(struct server_failure){.who = out->by_peer ? "backend" : "gateway",
-                                                       .reason = out->trouble.reason,
-                                                       .detail = out->trouble.detail,
-                                                       .mend = out->trouble.mend,
-                                                       .backend = backend,
-                                                       .server = server});
+    client_tell_failure(client,
+                        &(struct server_failure){.who = out->by_peer ? "backend" : "gateway",
+                                                 .reason = out->trouble.reason,
+                                                 .detail = out->trouble.detail,
+                                                 .mend = out->trouble.mend,
+                                                 .backend = backend,
+                                                 .server = server});
     return true;
 }
 

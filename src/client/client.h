@@ -38,7 +38,7 @@ struct client {
     struct upstreams upstreams;
     struct list h1_backs; /* struct back_h1, parked ones too */
     struct list h2_backs; /* struct back_h2_conn */
-    void (*on_server_failure)(const struct server_failure *failure);
+    void (*on_server_failure)(const struct server_failure *failure); /* NULL: nobody asks */
 };
 
 /* core, settings and on_server_failure are set. */
@@ -48,6 +48,7 @@ void client_close_all(struct client *client);
 /* After that, and a turn of the loop. */
 void client_free(struct client *client, struct backend *const *backends, size_t count);
 
+void client_tell_failure(struct client *client, const struct server_failure *failure);
 /* Says once in the log that connections to this backend are kept for single clients. */
 void client_tell_bound(const struct backend *backend);
 

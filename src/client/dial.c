@@ -43,14 +43,14 @@ static void note_failure(const struct dial *dial, enum dial_result result, const
     bool backend_refused = result == DIAL_TLS && !conn_is_plain(dial->conn) &&
                            tls_conn_failure(dial->conn).alert_received != TLS_ALERT_NONE;
 
-    dial->client->on_server_failure(&(struct server_failure){.who = result != DIAL_TLS ? "network"
-                                                                    : backend_refused  ? "backend"
-                                                                                       : "gateway",
-                                                             .reason = reason,
-                                                             .detail = dial->text,
-                                                             .mend = mend,
-                                                             .backend = dial->upstream->backend,
-                                                             .server = dial->lease->member});
+    client_tell_failure(dial->client, &(struct server_failure){.who = result != DIAL_TLS ? "network"
+                                                                      : backend_refused  ? "backend"
+                                                                                        : "gateway",
+                                                               .reason = reason,
+                                                               .detail = dial->text,
+                                                               .mend = mend,
+                                                               .backend = dial->upstream->backend,
+                                                               .server = dial->lease->member});
 }
 
 static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)

@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 #include "base/span.h"
-#include "tls/ocsp_url.h"
+#include "base/url.h"
 
 /* Fetches under way at a time, of all responders and of one (HOST:PORT): one that does not answer
  * holds up its own certificates alone. */
@@ -46,7 +46,7 @@ bool ocsp_registry_watch(struct ocsp_registry *registry, void (*wake)(void *arg)
 struct ocsp_fetch {
     struct ocsp_subject *subject;
     const char *where; /* the URL as in the certificate */
-    struct ocsp_url url;
+    struct url url;
     struct span request; /* body of a POST */
 };
 

@@ -150,6 +150,15 @@ struct endpoint *endpoint_take(const struct endpoint_key *key)
     return endpoint;
 }
 
+struct endpoint *endpoint_create_alone(const struct endpoint_key *key)
+{
+    struct endpoint *endpoint = create(key);
+
+    list_init(&endpoint->node);
+    endpoint->uses = 1;
+    return endpoint;
+}
+
 struct endpoint *endpoint_hold(struct endpoint *endpoint)
 {
     (void)pthread_mutex_lock(&registry.lock);

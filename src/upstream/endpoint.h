@@ -77,6 +77,9 @@ struct endpoint {
  * socket, has no addresses before some are published. NULL: the path of a Unix socket is too long
  * for one. */
 struct endpoint *endpoint_take(const struct endpoint_key *key) MUST_CHECK;
+/* One that nobody else finds, whatever its key: what is published of it, and who is asked, is its
+ * owner's to say. Its addresses are published by the owner alone. */
+struct endpoint *endpoint_create_alone(const struct endpoint_key *key) MUST_CHECK;
 struct endpoint *endpoint_hold(struct endpoint *endpoint);
 /* NULL is allowed. */
 void endpoint_release(struct endpoint *endpoint);

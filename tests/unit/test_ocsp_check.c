@@ -15,7 +15,6 @@
 
 #include "ocsp_test.h"
 #include "tls/ocsp_schedule.h"
-#include "tls/ocsp_url.h"
 #include "tls/openssl/ocsp_check_internal.h"
 
 #define NOW 1800000000
@@ -263,69 +262,6 @@ static void what_a_certificate_says_of_its_responder(void **state)
     identity_free(&https);
 }
 
-static void urls(void **state)
-{
-    static const struct {
-        const char *text, *host, *authority, *target;
-        unsigned port;
-    } good_ones[] = {
-        {"http://ocsp.example", "ocsp.example", "ocsp.example", "/", 80},
-        {"HTTP://Ocsp.Example/", "Ocsp.Example", "Ocsp.Example", "/", 80},
-        {"http://a:8080/b/c?d=e", "a", "a:8080", "/b/c?d=e", 8080},
-        {"http://a?d", "a", "a", "/?d", 80},
-        {"http://127.0.0.1:1/", "127.0.0.1", "127.0.0.1:1", "/", 1},
-        {"http://[::1]:81/x", "::1", "[::1]:81", "/x", 81},
-        {"http://[::1]", "::1", "[::1]", "/", 80},
-    };
-    static const char *const bad_ones[] = {
-        "",
-        "http://",
-        "http:///path",
-        "https://a/",
-        "ftp://a/",
-        "//a/",
-        "http://a:/",
-        "http://a:0/",
-        "http://a:65536/",
-        "http://a:+1/",
-        "http://user@a/",
-        "http://a/b c",
-        "http://a/\r\nHost: b",
-        "http://a/\x80",
-        "http://a/#b",
-        "http://a\\b/",
-        "http://[::1/",
-        "http://[]/",
-        "http://[::1]x/",
-        "http://a]b/",
-        "http://%61/",
-    };
-    struct ocsp_url url;
-    char text[OCSP_URL_MAX + 2];
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good_ones); i++) {
-        assert_true(ocsp_url_parse(span_from_cstr(good_ones[i].text), &url));
-        assert_string_equal(url.host, good_ones[i].host);
-        assert_true(span_eq_cstr(url.authority, good_ones[i].authority));
-        assert_string_equal(url.target, good_ones[i].target);
-        assert_int_equal(url.port, good_ones[i].port);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(bad_ones); i++) {
-        assert_false(ocsp_url_parse(span_from_cstr(bad_ones[i]), &url));
-    }
-    assert_false(ocsp_url_parse(span_make("http://a/\0", 10), &url));
-    memset(text, 'a', sizeof(text));
-    memcpy(text, "http://a/", 9);
-    assert_true(ocsp_url_parse(span_make(text, OCSP_URL_MAX), &url));
-    assert_false(ocsp_url_parse(span_make(text, OCSP_URL_MAX + 1), &url));
-    memset(text + 7, 'a', OCSP_HOST_MAX + 1);
-    text[7 + OCSP_HOST_MAX] = '/';
-    assert_true(ocsp_url_parse(span_make(text, 7 + OCSP_HOST_MAX), &url));
-    text[7 + OCSP_HOST_MAX] = 'a';
-    assert_false(ocsp_url_parse(span_make(text, 7 + OCSP_HOST_MAX + 1), &url));
-}
-
 /* ---- when ---- */
 
 static void half_of_a_response_s_life(void **state)
@@ -386,7 +322,6 @@ int main(void)
         cmocka_unit_test(no_part_of_a_response_is_one),
         cmocka_unit_test(bytes_behind_it_and_too_many),
         cmocka_unit_test(what_a_certificate_says_of_its_responder),
-        cmocka_unit_test(urls),
         cmocka_unit_test(half_of_a_response_s_life),
         cmocka_unit_test(less_and_less_often_after_failures),
     };

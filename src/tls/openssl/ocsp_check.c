@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tls/ocsp_url.h"
+#include "base/url.h"
 
 /* How far the responder's clock may be ahead of ours. */
 #define CLOCK_SKEW_S 300
@@ -169,8 +169,10 @@ char *ocsp_responder(X509 *leaf)
         if (OBJ_obj2nid(access->method) == NID_ad_OCSP && access->location->type == GEN_URI) {
             struct span text =
                 span_make(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri));
-            struct ocsp_url parts;
-            found = ocsp_url_parse(text, &parts) ? xstrndup(text.ptr, text.len) : NULL;
+            struct url parts;
+            /* A response is signed, and checking a TLS server could need OCSP again. */
+            found =
+                url_parse(text, &parts) && !parts.is_https ? xstrndup(text.ptr, text.len) : NULL;
         }
     }
     AUTHORITY_INFO_ACCESS_free(all);

@@ -161,7 +161,7 @@ static struct ocsp_subject *make(const struct certificate *certificate,
     X509 *leaf = certificate_x509(certificate, 0);
     X509 *issuer = certificate_x509(certificate, 1);
     struct ocsp_subject *subject;
-    struct ocsp_url url;
+    struct url url;
 
     subject = xcalloc(1, sizeof(*subject));
     list_init(&subject->bucket);
@@ -176,7 +176,7 @@ static struct ocsp_subject *make(const struct certificate *certificate,
     CHECK(X509_up_ref(issuer) == 1);
     subject->issuer = issuer;
     if (subject->url == NULL || subject->request.ptr == NULL || subject->serial == NULL ||
-        !ocsp_url_parse(span_from_cstr(subject->url), &url)) {
+        !url_parse(span_from_cstr(subject->url), &url)) {
         free_subject(subject);
         return NULL;
     }
@@ -407,7 +407,7 @@ bool ocsp_registry_next(struct ocsp_registry *registry, int64_t now_ms, struct o
         fetch->subject = subject;
         fetch->where = subject->url;
         fetch->request = subject->request;
-        CHECK(ocsp_url_parse(span_from_cstr(subject->url), &fetch->url));
+        CHECK(url_parse(span_from_cstr(subject->url), &fetch->url));
     }
     (void)pthread_mutex_unlock(&registry->lock);
     return subject != NULL;

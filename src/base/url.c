@@ -1,4 +1,4 @@
-#include "tls/ocsp_url.h"
+#include "base/url.h"
 
 #include <stdio.h>
 
@@ -24,17 +24,17 @@ static bool is_host(struct span host, bool is_bracketed)
             return false;
         }
     }
-    return host.len != 0 && host.len <= OCSP_HOST_MAX;
+    return host.len != 0 && host.len <= URL_HOST_MAX;
 }
 
-static bool parse_authority(struct span text, struct ocsp_url *url)
+static bool parse_authority(struct span text, struct url *url)
 {
     bool is_bracketed = text.len != 0 && text.ptr[0] == '[';
     size_t start = is_bracketed ? 1 : 0;
     size_t len = span_find(span_skip(text, start), is_bracketed ? ']' : ':');
     struct span host = span_head(span_skip(text, start), len);
     struct span rest = span_skip(text, start + len);
-    uint64_t port = 80;
+    uint64_t port = url->is_https ? 443 : 80;
 
     if (is_bracketed) {
         if (rest.len == 0) {
@@ -56,16 +56,11 @@ static bool parse_authority(struct span text, struct ocsp_url *url)
     return true;
 }
 
-bool ocsp_url_parse(struct span text, struct ocsp_url *url)
+/* What follows the scheme. */
+static bool parse_rest(struct span text, struct url *url)
 {
-    static const struct span scheme = SPAN("http://");
     size_t len = 0;
 
-    if (text.len > OCSP_URL_MAX || text.len <= scheme.len || !is_plain(text) ||
-        !span_ieq(span_head(text, scheme.len), scheme)) {
-        return false;
-    }
-    text = span_skip(text, scheme.len);
     while (len < text.len && text.ptr[len] != '/' && text.ptr[len] != '?') {
         len++;
     }
@@ -76,4 +71,20 @@ bool ocsp_url_parse(struct span text, struct ocsp_url *url)
     (void)snprintf(url->target, sizeof(url->target), "%s%.*s",
                    text.len != 0 && text.ptr[0] == '/' ? "" : "/", SPAN_ARG(text));
     return true;
+}
+
+bool url_parse(struct span text, struct url *url)
+{
+    static const struct span schemes[] = {SPAN("http://"), SPAN("https://")};
+
+    if (text.len > URL_MAX || !is_plain(text)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (text.len > schemes[i].len && span_ieq(span_head(text, schemes[i].len), schemes[i])) {
+            url->is_https = i == 1;
+            return parse_rest(span_skip(text, schemes[i].len), url);
+        }
+    }
+    return false;
 }
