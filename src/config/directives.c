@@ -306,8 +306,8 @@ static const struct directive timeouts_directives[] = {
      .more =
          "Some clients say so that their request is whole, and wait for the response; most have "
          "closed, and only a byte sent to them would tell. nginx takes both for gone at "
-         "once, HAProxy (before 3.0) neither. Where TLS's close_notify came, or the response "
-         "is an event stream, the client counts as gone at once."},
+         "once, HAProxy (before 3.0) neither. `on_client_close` says which clients are awaited so, "
+         "and whether this limit holds."},
     {TIMEOUT(keep_alive_ms, "keep_alive", 0, "75s", 100, DAY),
      .doc = "Between two requests of a connection."},
     {TIMEOUT(tunnel_idle_ms, "tunnel_idle", 0, "10m", 100, 30 * DAY),
@@ -375,6 +375,8 @@ const struct section section_log = {
     .place_offset = NO_PLACE,
 };
 
+const char *const client_closes[] = {"auto", "finish", "abort", NULL};
+
 static const struct directive root_directives[] = {
     {.name = "sites",
      .type = DIRECTIVE_SECTIONS,
@@ -425,6 +427,25 @@ static const struct directive root_directives[] = {
      .section = &section_log,
      .doc = "What is written down.",
      .example = "log: { access: /var/log/tidegate/access.log }"},
+    {ON_CLIENT_CLOSE(settings, "."), .fallback = "auto",
+     .more =
+         "`auto` goes by the way in which it ends. A plain FIN of HTTP/1 may be half an end, by "
+         "which "
+         "some clients say that their request is whole (`nc -N`): the response is awaited, and the "
+         "client counts as gone when no byte of it has come for `timeouts.half_closed`. Gone at "
+         "once is one that says goodbye by TLS (close_notify), that ends a connection of HTTP/2, "
+         "on which a client that says nothing any more cannot hear much either, or that was "
+         "listening to an event stream (`text/event-stream`).\n\n"
+         "With `abort` every end counts so. With `finish` the server is let finish, whatever the "
+         "client said, and what it answers is sent for as long as somebody takes it: for requests "
+         "that must not stop half-way. Its own limits (`response_timeout`, "
+         "`timeouts.stream_idle`) hold.\n\n"
+         "Never awaited is a client whose connection is reset, whose request is not whole, also "
+         "where the server does not take its body and the end lies behind, that has reset its "
+         "stream, or that had a tunnel. The server of a client that is gone is told: by the end "
+         "of its connection over HTTP/1, by RST_STREAM over HTTP/2. The access log says "
+         "`client_closed`, `client_closed_in_body` or `client_reset`, and such a request counts "
+         "for nothing in balancing."},
     {.name = "trusted_proxies",
      .type = DIRECTIVE_NETWORKS,
      SLOT(settings, trusted_proxies),

@@ -307,6 +307,7 @@ static const struct directive route_directives[] = {
          "lost without an answer and doing it twice is harmless. One whose body has become longer "
          "than this is not. A worker keeps 64 MiB at most.",
      .example = "replay_limit: 1M"},
+    {ON_CLIENT_CLOSE(route_settings, ", in place of what the site says.")},
     {.name = "name",
      .type = DIRECTIVE_TEXT,
      SLOT(route_settings, name),
@@ -477,6 +478,7 @@ static const struct directive site_directives[] = {
              "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
              "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
+    {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {.name = "paths",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, paths),

@@ -103,6 +103,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (!is_given(settings, &route->response_limit)) {
             route->response_limit = UINT64_MAX;
         }
+        if (!is_given(settings, &route->on_client_close)) {
+            route->on_client_close = site->on_client_close;
+        }
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
         }
@@ -155,6 +158,9 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     }
     if (!is_given(settings, &site->paths)) {
         site->paths = PATHS_BY_RULES;
+    }
+    if (!is_given(settings, &site->on_client_close)) {
+        site->on_client_close = settings->on_client_close;
     }
     if (!is_given(settings, &site->plain_http)) {
         bool speaks_tls = site->tls != NULL || site->passthrough != NULL;

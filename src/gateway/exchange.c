@@ -220,6 +220,7 @@ static bool find_route(struct exchange *x)
     switch (decision.verdict) {
     case EDGE_ROUTE:
         x->route = &x->site->routes[decision.route];
+        x->front.on_client_close = x->route->settings->on_client_close;
         return true;
     case EDGE_REDIRECT:
         exchange_answer_redirect(x);

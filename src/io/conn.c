@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -386,6 +387,19 @@ bool conn_has_unread(struct conn *conn)
     } while (n < 0 && errno == EINTR);
     conn->is_readable = n >= 0 || errno != EAGAIN;
     return conn->is_readable;
+}
+
+/* A layer has what one conn_raw_read gave it, at most, and a record begun before. */
+#define LAYER_BYTES_MAX (2 * CONN_RX_BYTES)
+
+uint64_t conn_unread_max(const struct conn *conn)
+{
+    int bytes = 0;
+
+    if (!conn_is_open(conn) || ioctl(conn->watch.fd, FIONREAD, &bytes) != 0) {
+        return UINT64_MAX; /* who knows */
+    }
+    return (uint64_t)bytes + (conn_is_plain(conn) ? 0 : LAYER_BYTES_MAX);
 }
 
 bool conn_is_quiet(struct conn *conn, bool surely)

@@ -123,6 +123,9 @@ void conn_hold_bytes(struct loop *loop, bool is_held);
  * socket where no event and no short read has told. */
 bool conn_has_unread(struct conn *conn);
 
+/* How many bytes wait to be read, at most: what the socket has, and what a layer may have of it. */
+uint64_t conn_unread_max(const struct conn *conn);
+
 /* Whether nothing has come, ended or broken that the owner has not been told of: what was at rest
  * may be used again. `surely`: asks the socket too, not only what the loop has fetched. */
 bool conn_is_quiet(struct conn *conn, bool surely);

@@ -23,6 +23,7 @@
 #include "edge/idle.h"
 #include "http/message.h"
 #include "server/link.h"
+#include "settings/choices.h"
 
 struct front_exchange;
 
@@ -133,9 +134,10 @@ struct front_exchange {
     bool is_tunnel;        /* after an upgrade whose bytes go on as bodies do */
     bool is_response_over; /* of such a one: the server has ended, the client has not yet */
     bool is_event_stream;  /* its server may be silent for long */
-    bool closes;           /* the client's connection must end with this response */
-    bool is_declined;      /* no server has looked at it, and only the client can repeat it */
-    uint32_t h2_code;      /* of the reset that a server gave it last; 0: none */
+    enum client_close on_client_close; /* of the route, once it is known */
+    bool closes;                       /* the client's connection must end with this response */
+    bool is_declined; /* no server has looked at it, and only the client can repeat it */
+    uint32_t h2_code; /* of the reset that a server gave it last; 0: none */
 };
 
 /* With a reason of its own instead of the struct, as most refusals are. */

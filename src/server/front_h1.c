@@ -279,12 +279,9 @@ static void on_again(struct deferred *deferred)
  * dead both ways when the client's end has come, too: what came before that is still read. */
 static bool is_waiting(const struct front_h1 *front)
 {
-    if (front->exchange == NULL || front->exchange->state == EXCHANGE_REST) {
-        return false;
-    }
-    return front->state == FRONT_H1_WAIT ||
-           (front->state == FRONT_H1_TUNNEL && !front->exchange->is_response_over) ||
-           (front->state == FRONT_H1_BODY && !front->exchange->behind->takes_body(front->exchange));
+    return front_h1_is_deaf(front) ||
+           (front->state == FRONT_H1_TUNNEL && front->exchange != NULL &&
+            front->exchange->state != EXCHANGE_REST && !front->exchange->is_response_over);
 }
 
 static void on_readable(struct conn *conn)
@@ -446,6 +443,9 @@ static void on_timer(struct timer *timer)
         front_h1_leave(front, LINK_RESET);
         return;
     }
+    if (front_h1_left_for_long(front)) {
+        return;
+    }
     switch (front->state) {
     case FRONT_H1_IDLE:
         front_h1_leave(front, LINK_FINISHED);
@@ -469,8 +469,6 @@ static void on_timer(struct timer *timer)
         body_is_late(front);
         break;
     case FRONT_H1_WAIT:
-        front_h1_left_for_long(front);
-        break;
     case FRONT_H1_TUNNEL:
     case FRONT_H1_ENDING:
         break;

@@ -43,8 +43,9 @@ struct front_h1 {
     bool was_held; /* the server has not taken the body at times, since its deadline was set */
     bool was_used; /* a request has come */
     bool has_left; /* the client's end has been read, while a response was awaited */
-    uint64_t out_when_left; /* conn.bytes_out when its end was last looked at */
-    char *saved;            /* bytes read and not used yet */
+    bool is_half_closed;      /* the timer's meaning: timeouts.half_closed */
+    uint64_t moved_when_left; /* both ways, when that was set */
+    char *saved;              /* bytes read and not used yet */
     uint32_t saved_len;
     uint32_t saved_at; /* where the unused ones begin */
     size_t scanned;
@@ -101,10 +102,12 @@ void front_h1_save(struct front_h1 *front, struct span bytes);
 bool front_h1_body_comes(const struct front_h1 *front);
 /* The client hears nothing any more. */
 void front_h1_lose(struct front_h1 *front, const char *reason);
+/* Whether nothing is read just now, so that the client's end would not be met. */
+bool front_h1_is_deaf(const struct front_h1 *front);
 /* To be called whenever a client may have said FIN while its response is awaited. */
 void front_h1_watch_leaving(struct front_h1 *front);
-/* timeouts.half_closed has passed since. */
-void front_h1_left_for_long(struct front_h1 *front);
+/* The timer has struck: whether it did for timeouts.half_closed, which has then been seen to. */
+bool front_h1_left_for_long(struct front_h1 *front);
 /* What becomes of the connection behind the exchange's response: http/reuse.h. */
 enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x);
 

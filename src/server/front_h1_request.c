@@ -20,7 +20,7 @@ void front_h1_begin_body(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_BODY);
     front->moved_at_timer = front->conn->bytes_in;
-    front->was_held = false;
+    front->was_held = front->is_half_closed = false;
     front_h1_set_timer(front, front->exchange->behind->idle_of_client(front->exchange).ms);
 }
 
@@ -34,6 +34,7 @@ void front_h1_begin_skip(struct front_h1 *front)
 static void begin_wait(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_WAIT);
+    front->is_half_closed = false;
     timer_clear(&front->timer);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "server/front_h2_internal.h"
+#include "tls/tls_conn.h"
 
 #define READS_PER_TURN 8
 /* How often streams and output are looked at while there are any: the deadlines are exact to this.
@@ -100,22 +101,6 @@ static void terminate(struct front_h2 *front, uint32_t code, const char *reason)
     front_h2_schedule(front);
 }
 
-/* Whether the client has said and heard all of some exchange, whose server is still taking it. */
-static bool has_rest(const struct front_h2 *front)
-{
-    LIST_FOR_EACH(node, &front->streams)
-    {
-        const struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, node);
-        bool is_answered =
-            stream->response == H2_RESPONSE_SENT || stream->response == H2_RESPONSE_CLOSED;
-        if (front_h2_has_request(stream) && is_answered && stream->exchange != NULL &&
-            stream->exchange->state == EXCHANGE_REST) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- sending ---- */
 
 static void release_spent(struct front_h2 *front)
@@ -173,7 +158,10 @@ static void run(struct front_h2 *front)
     if (front->state == FRONT_H2_OVER) {
         return;
     }
-    if (front->state == FRONT_H2_LEFT && !has_rest(front)) {
+    if (front->state == FRONT_H2_LEFT && (conn->is_reset || conn_write_failed(conn))) {
+        front_h2_part(front, LEAVING_RESET, "client_reset");
+    }
+    if (front->state == FRONT_H2_LEFT && conn_pending(conn) == 0 && !front_h2_has_work(front)) {
         lose(front, "client_closed");
         return;
     }
@@ -297,6 +285,20 @@ static bool wants_bytes(const struct front_h2 *front)
            front->fault == FRONT_H2_FAULT_NONE && conn_can_read(front->conn);
 }
 
+/* The client's end. True: some of what it has asked for goes on. */
+static bool outlives_its_end(struct front_h2 *front)
+{
+    bool is_goodbye = !conn_is_plain(front->conn) && !tls_conn_was_truncated(front->conn);
+
+    front_h2_part(front, is_goodbye ? LEAVING_GOODBYE : LEAVING_FIN, "client_closed");
+    if (!front_h2_has_work(front)) {
+        return false;
+    }
+    front_h2_enter(front, FRONT_H2_LEFT);
+    front_h2_schedule(front);
+    return true;
+}
+
 static void receive(struct front_h2 *front)
 {
     struct conn *conn = front->conn;
@@ -311,8 +313,7 @@ static void receive(struct front_h2 *front)
         if (result == CONN_AGAIN) {
             continue;
         }
-        if (result == CONN_EOF && has_rest(front)) {
-            front_h2_enter(front, FRONT_H2_LEFT);
+        if (result == CONN_EOF && outlives_its_end(front)) {
             return;
         }
         if (result != CONN_OK) {

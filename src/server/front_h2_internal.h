@@ -1,14 +1,15 @@
 /* What the files of the HTTP/2 front share: front_h2.c (the connection: bytes, sending, time),
  * front_h2_state.c (states), front_h2_session.c (nghttp2's options), front_h2_charge.c (what a
  * frame costs), front_h2_request.c (nghttp2's callbacks: from frames to exchanges), front_h2_body.c
- * (requests' bodies and windows), front_h2_stream.c (a stream's life), front_h2_write.c and
- * front_h2_room.c (responses). Not for others. */
+ * (requests' bodies and windows), front_h2_stream.c (a stream's life), front_h2_leaving.c
+ * (clients that end), front_h2_write.c and front_h2_room.c (responses). Not for others. */
 #ifndef TIDEGATE_SERVER_FRONT_H2_INTERNAL_H
 #define TIDEGATE_SERVER_FRONT_H2_INTERNAL_H
 
 #include <nghttp2/nghttp2.h>
 
 #include "base/byte_queue.h"
+#include "edge/leaving.h"
 #include "http/h2_bdp.h"
 #include "http/h2_budget.h"
 #include "http/h2_closed.h"
@@ -35,8 +36,8 @@
  *     |                |                                  |         |                         ^
  *     |----------------+---- fault, idle, evicted --------+---------+--> TERMINATED ----------|
  *     |                |                                  |         |     once GOAWAY is out  |
- *     |----------------+---- the client's end, and servers that ----+--> LEFT ----------------|
- *     |                      still take what it sent                      they have it all    |
+ *     |----------------+---- the client's end, and servers are -----+--> LEFT ----------------|
+ *     |                      still at work on what it sent              they are done with it |
  *     `---------------- the connection is lost, or its owner closes it -----------------------' */
 enum front_h2_state {
     FRONT_H2_OPEN,
@@ -44,7 +45,7 @@ enum front_h2_state {
     FRONT_H2_NAMING,     /* a round trip later: one that names the last stream is due */
     FRONT_H2_LAST,       /* it is on its way */
     FRONT_H2_TERMINATED, /* a GOAWAY is on its way that ends all streams */
-    FRONT_H2_LEFT,       /* the client has gone, with all it wanted */
+    FRONT_H2_LEFT,       /* the client has said all that it will ever say */
     FRONT_H2_OVER        /* the link was told; nothing is done any more */
 };
 
@@ -115,6 +116,8 @@ struct h2_stream {
     bool is_deferred;       /* its data source: nghttp2 asks no more before it is resumed */
     bool is_dribbling;      /* its next frame is as short as the window makes it */
     bool is_waiting;        /* the exchange, until it is woken */
+    enum client_close on_client_close; /* of its exchange, once that has begun to answer */
+    bool outlives_client; /* the client has ended its direction, and gets the response still */
 };
 
 struct front_h2 {
@@ -237,6 +240,12 @@ void front_h2_bury(struct h2_stream *stream);
 /* The memory of closed streams. */
 void front_h2_reap(struct front_h2 *front);
 void front_h2_free_stream(struct h2_stream *stream);
+
+/* ---- front_h2_leaving.c ---- */
+/* The client has ended its direction, or more: gives up what it does not wait for. */
+void front_h2_part(struct front_h2 *front, enum leaving_sign sign, const char *reason);
+/* Whether anything goes on all the same: servers that are answering it, or taking what it sent. */
+bool front_h2_has_work(const struct front_h2 *front);
 
 /* ---- front_h2_charge.c ---- */
 int front_h2_on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *head, void *user_data);

@@ -142,6 +142,7 @@ static void op_head(struct front_exchange *x, const struct http_response *respon
     }
     front_h2_enter_response(stream, has_body ? H2_RESPONSE_BODY : H2_RESPONSE_WHOLE);
     stream->moved_out_us = front_h2_now(stream->front);
+    stream->on_client_close = x->on_client_close;
     if (!has_body) {
         front_h2_open_for_rest(stream);
     }

@@ -31,6 +31,10 @@ enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
 
 enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
 
+/* What a client's leaving means for what it has asked; AUTO: as edge/leaving.h tells by its kind.
+ */
+enum client_close { CLIENT_CLOSE_AUTO, CLIENT_CLOSE_FINISH, CLIENT_CLOSE_ABORT };
+
 enum balance_kind { BALANCE_ROUND_ROBIN };
 enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain

@@ -161,7 +161,8 @@ struct route_settings {
     uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
     uint64_t delay_ms;          /* before anything is done with a request; 0: none */
     uint64_t replay_limit;      /* bytes of a request's body that are kept to be sent again */
-    const char *name;           /* for logs: as written, or "site/N" counted from 1 */
+    enum client_close on_client_close; /* its own, else the site's, else the file's */
+    const char *name;                  /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };
 
@@ -184,6 +185,7 @@ struct site_settings {
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     enum site_paths paths;
+    enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
     struct backend_settings *backend; /* these three as written; use `routes` */
@@ -293,12 +295,13 @@ struct settings {
     struct log_settings log;
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
     struct network_list ocsp_networks;   /* besides public ones: where OCSP responders may be */
-    uint64_t workers;                    /* 0: one per core */
-    const char *control;                 /* path of the control socket; "off": none */
-    uint64_t reload_certificates_ms;     /* between looks for changed files; 0: never */
-    const char *tls_key_log;             /* file; NULL: none */
-    const char *user;                    /* to become when started as root; NULL: base/account.h */
-    const char *group;                   /* default: the user's own */
+    enum client_close on_client_close;
+    uint64_t workers;                /* 0: one per core */
+    const char *control;             /* path of the control socket; "off": none */
+    uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
+    const char *tls_key_log;         /* file; NULL: none */
+    const char *user;                /* to become when started as root; NULL: base/account.h */
+    const char *group;               /* default: the user's own */
 };
 
 #endif

@@ -28,7 +28,7 @@ GOOD = {
                                   "proxy_protocol": "v2"}]},
     "routes": {"sites": [{"hosts": ["a.example", "[::1]", "127.0.0.1"], "routes": [
         {"match": {"path": "/v1/*", "methods": ["GET", "X-OWN"]}, "backend": "127.0.0.1:1",
-         "upgrade": [], "body_limit": "1M"},
+         "upgrade": [], "body_limit": "1M", "on_client_close": "finish"},
         {"respond": {"echo": True}}]}]},
     "everything else": {
         "sites": [{"hosts": ["a.example"], "name": "a", "plain_http": "serve",
@@ -51,6 +51,7 @@ BAD = {
     "status": {"sites": [{"hosts": "a.example", "respond": {"status": 99}}]},
     "path": {"sites": [{"hosts": "a.example", "routes": [{"match": {"path": "a"},
                                                           "respond": {}}]}]},
+    "on_client_close": {"sites": [{"hosts": "a.example", "respond": {}, "on_client_close": "ignore"}]},
     "policy": {"sites": [{"hosts": "a.example", "respond": {}, "tls": {"policy": "hard"}}]},
     "time without a unit": {"sites": [{"hosts": "a.example", "respond": {}}],
                             "timeouts": {"head": "5"}},

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 
 #include <cmocka.h>
 
@@ -260,6 +261,31 @@ static void a_client_that_has_ended_its_direction_is_waited_for_until_half_close
     harness_stop(play.h);
 }
 
+/* The end of a body in chunks may lie in what is not read yet. */
+static void a_client_that_ended_behind_a_body_that_nobody_takes_is_waited_for_so_long(void **state)
+{
+    struct play play = begin(FRESH);
+    int unread;
+
+    (void)state;
+    actor_say(play.client, "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    settle_and_meet(&play);
+    actor_stall(play.server, true);
+    actor_squeeze(play.server);
+    actor_say(play.client, "100000\r\n");
+    do {
+        static const char piece[16384];
+        actor_send(play.client, span_make(piece, sizeof(piece)));
+        harness_settle(play.h);
+    } while (ioctl(play.client->fd, TIOCOUTQ, &unread) == 0 && unread == 0);
+    actor_finish(play.client);
+    harness_advance_ms(play.h, HALF_CLOSED_MS - 1);
+    assert_string_equal(states_logged(play.h), "");
+    harness_advance_ms(play.h, 1);
+    assert_string_equal(states_logged(play.h), "- client_closed_in_body");
+    harness_stop(play.h);
+}
+
 static void a_client_that_takes_nothing_is_cut_off(void **state)
 {
     struct play play = begin(WAIT);
@@ -358,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_client_that_is_gone_is_noticed_at_once),
         cmocka_unit_test(each_state_has_its_limit_and_no_other),
         cmocka_unit_test(a_client_that_has_ended_its_direction_is_waited_for_until_half_closed),
+        cmocka_unit_test(a_client_that_ended_behind_a_body_that_nobody_takes_is_waited_for_so_long),
         cmocka_unit_test(a_client_that_takes_nothing_is_cut_off),
         cmocka_unit_test(a_drain_lets_what_is_under_way_come_to_its_end),
         cmocka_unit_test(a_drain_waits_a_moment_for_a_first_request),
