@@ -16,7 +16,12 @@
 /* The head of a bundle has the names of its files alone. */
 #define HEAD_MAX ((uint64_t)256 << 20)
 
-enum entry_kind { ENTRY_FILE, ENTRY_FOLDER };
+enum entry_kind {
+    ENTRY_FILE,
+    ENTRY_FOLDER,
+    ENTRY_NAMES /* in a folder, whose path has a '/' at its end: their bytes as of file_opener_list
+                 */
+};
 
 /* As it stands in the file: the head is a struct header, the entries, and texts (paths and the
  * note), then come the files' bytes. */
@@ -172,6 +177,16 @@ static struct kept *keep(struct bundle_maker *maker, const char *path, enum entr
     return kept;
 }
 
+/* Under which a folder's names are kept; to be freed. */
+static char *names_path(const char *folder)
+{
+    struct strbuf path;
+
+    strbuf_init(&path);
+    strbuf_printf(&path, "%s/", folder[0] != '\0' ? folder : ".");
+    return path.ptr;
+}
+
 static struct kept *find_kept(struct bundle_maker *maker, const char *path)
 {
     size_t found = find_path(&maker->paths, path, path_of_kept, maker);
@@ -269,11 +284,61 @@ static bool maker_stamp(void *arg, const char *path, struct file_stamp *stamp)
     return true;
 }
 
+/* What is on the disk, whatever view is set. */
+static bool list_disk(const char *folder, struct strbuf *names)
+{
+    const struct file_view *view = file_opener_set_view(NULL);
+    bool ok = file_opener_list(folder, names);
+    int number = errno;
+
+    (void)file_opener_set_view(view);
+    errno = number;
+    return ok;
+}
+
+static struct kept *keep_names(struct bundle_maker *maker, const char *folder, const char *path)
+{
+    struct kept *kept = keep(maker, path, ENTRY_NAMES);
+    struct strbuf names;
+    struct stat st;
+
+    strbuf_init(&names);
+    if (stat(path, &st) != 0 || !list_disk(folder, &names)) {
+        kept->entry.error = errno;
+        strbuf_free(&names);
+        return kept;
+    }
+    kept->entry.stamp = file_stamp_from(&st);
+    kept->entry.bytes_len = names.len;
+    kept->bytes = names.ptr;
+    return kept;
+}
+
+static bool give_names(const struct entry *entry, const char *bytes, struct strbuf *names)
+{
+    strbuf_add(names, span_make(bytes, (size_t)entry->bytes_len));
+    errno = entry->error;
+    return entry->error == 0;
+}
+
+static bool maker_list(void *arg, const char *folder, struct strbuf *names, bool *ok)
+{
+    char *path = names_path(folder);
+    const struct kept *kept = find_kept(arg, path);
+
+    if (kept == NULL) {
+        kept = keep_names(arg, folder, path);
+    }
+    free(path);
+    *ok = give_names(&kept->entry, kept->bytes, names);
+    return true;
+}
+
 struct bundle_maker *bundle_maker_create(void)
 {
     struct bundle_maker *maker = xcalloc(1, sizeof(*maker));
 
-    maker->view = (struct file_view){maker_open, maker_stamp, maker};
+    maker->view = (struct file_view){maker_open, maker_stamp, maker_list, maker};
     return maker;
 }
 
@@ -428,7 +493,9 @@ struct span bundle_head_note(const struct bundle_head *head)
 
 bool bundle_head_names(const struct bundle_head *head, const char *path)
 {
-    return find_path(&head->paths, path, path_of_head, head) != SIZE_MAX;
+    size_t found = find_path(&head->paths, path, path_of_head, head);
+
+    return found != SIZE_MAX && entry_of(head, found).kind != ENTRY_NAMES;
 }
 
 void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg)
@@ -490,6 +557,22 @@ static bool view_stamp(void *arg, const char *path, struct file_stamp *stamp)
     return true;
 }
 
+static bool view_list(void *arg, const char *folder, struct strbuf *names, bool *ok)
+{
+    const struct bundle *bundle = arg;
+    char *path = names_path(folder);
+    size_t found = find_path(&bundle->head->paths, path, path_of_head, bundle->head);
+    struct entry entry;
+
+    free(path);
+    if (found == SIZE_MAX) {
+        return false;
+    }
+    entry = entry_of(bundle->head, found);
+    *ok = give_names(&entry, bundle->map + entry.bytes_at, names);
+    return true;
+}
+
 struct bundle *bundle_open(int fd, struct error *error)
 {
     struct bundle_head *head = bundle_head_read(fd, error);
@@ -507,7 +590,7 @@ struct bundle *bundle_open(int fd, struct error *error)
     }
     bundle = xcalloc(1, sizeof(*bundle));
     *bundle = (struct bundle){.head = head, .map = map, .len = (size_t)head->header.total_len};
-    bundle->view = (struct file_view){view_open, view_stamp, bundle};
+    bundle->view = (struct file_view){view_open, view_stamp, view_list, bundle};
     return bundle;
 }
 

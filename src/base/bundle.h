@@ -49,7 +49,8 @@ struct bundle_head *bundle_head_read(int fd, struct error *error) MUST_CHECK;
 struct span bundle_head_note(const struct bundle_head *head);
 /* Whether the path is a file of it, or a folder; *is_folder tells which. */
 bool bundle_head_names(const struct bundle_head *head, const char *path);
-/* Calls `each` for every file and folder. */
+/* Calls `each` for every file and folder, and for every folder whose names were read (a '/' ends
+ * its path): such a one has changed when its stamp has. */
 typedef void bundle_path_fn(void *arg, const char *path, bool is_folder);
 void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg);
 /* NULL is allowed. */

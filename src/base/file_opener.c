@@ -1,5 +1,6 @@
 #include "base/file_opener.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,9 +17,12 @@ void file_opener_set_helper(const struct file_helper *set)
     helper = set;
 }
 
-void file_opener_set_view(const struct file_view *set)
+const struct file_view *file_opener_set_view(const struct file_view *set)
 {
+    const struct file_view *before = view;
+
     view = set;
+    return before;
 }
 
 int file_opener_open(const char *path)
@@ -30,6 +34,31 @@ int file_opener_open(const char *path)
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     return fd < 0 && errno == EACCES && helper != NULL ? helper->open(helper->arg, path) : fd;
+}
+
+bool file_opener_list(const char *folder, struct strbuf *names)
+{
+    const struct dirent *entry;
+    int number;
+    DIR *dir;
+    bool ok;
+
+    if (view != NULL && view->list != NULL && view->list(view->arg, folder, names, &ok)) {
+        return ok;
+    }
+    dir = opendir(folder[0] != '\0' ? folder : ".");
+    if (dir == NULL) {
+        return false;
+    }
+    errno = 0;
+    while ((entry = readdir(dir)) != NULL) {
+        strbuf_add(names, span_make(entry->d_name, strlen(entry->d_name) + 1));
+        errno = 0;
+    }
+    number = errno;
+    (void)closedir(dir);
+    errno = number;
+    return number == 0;
 }
 
 struct file_stamp file_opener_stamp(const char *path)

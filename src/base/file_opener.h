@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "base/check.h"
 #include "base/file_stamp.h"
+#include "base/strbuf.h"
 
 /* Both as open(2) for reading and stat(2): errno tells why not. From any thread. */
 struct file_helper {
@@ -28,14 +30,20 @@ struct file_view {
     /* *fd: the caller's, close-on-exec, at the file's start; -1 with errno. */
     bool (*open)(void *arg, const char *path, int *fd);
     bool (*stamp)(void *arg, const char *path, struct file_stamp *stamp);
+    /* As file_opener_list; *ok is what that returns. NULL: it knows no folder. */
+    bool (*list)(void *arg, const char *folder, struct strbuf *names, bool *ok);
     void *arg;
 };
 
-/* For this thread alone, until it sets another; NULL: none. *view must stay. */
-void file_opener_set_view(const struct file_view *view);
+/* For this thread alone, until it sets another; NULL: none. *view must stay. Returns the one that
+ * was set. */
+const struct file_view *file_opener_set_view(const struct file_view *view);
 
 /* A descriptor for reading that is closed on exec; -1 with errno. */
 int file_opener_open(const char *path);
+/* Adds the names in a folder ("": the working directory), each with a NUL behind it, in any order.
+ * False with errno. */
+bool file_opener_list(const char *folder, struct strbuf *names) MUST_CHECK;
 /* path NULL, or a file that cannot be looked at: the stamp of no file. */
 struct file_stamp file_opener_stamp(const char *path);
 

@@ -100,7 +100,7 @@ void trust_warn_expired(const struct trust *trust, struct config_report *report)
 {
     for (size_t i = 0; i < trust->crl_count; i++) {
         if (is_expired(trust->crls[i])) {
-            config_report_add(report, CONFIG_WARNING, (struct place){0, 0},
+            config_report_add(report, CONFIG_WARNING, (struct place){0},
                               "a revocation list in '%s' is past its next update",
                               crl_file_path(trust->crls[i]));
             config_report_hint(report, "certificates of that CA are refused until it is renewed");

@@ -48,6 +48,18 @@ static bool check_file(const char *path, struct config_report *report)
     return ok && !config_report_has_errors(report);
 }
 
+static void print_fine(const struct config_report *report, const char *path)
+{
+    size_t included = report->source_count > 1 ? report->source_count - 1 : 0;
+
+    if (included == 0) {
+        printf("%s is fine\n", path);
+    } else {
+        printf("%s is fine, with %zu file%s that it includes\n", path, included,
+               included == 1 ? "" : "s");
+    }
+}
+
 int cmd_check(int argc, char **argv)
 {
     const char *given = NULL;
@@ -68,14 +80,14 @@ int cmd_check(int argc, char **argv)
     if (path != NULL) {
         ok = check_file(path, &report);
     } else {
-        config_report_add(&report, CONFIG_ERROR, (struct place){0, 0}, "%s", error.text);
+        config_report_add(&report, CONFIG_ERROR, (struct place){0}, "%s", error.text);
     }
     if (json) {
         config_report_print_json(&report, stdout);
     } else {
         config_report_print(&report, stderr, options_color(stderr));
         if (ok) {
-            printf("%s is fine\n", path);
+            print_fine(&report, path);
         }
     }
     config_report_free(&report);

@@ -39,7 +39,13 @@ static void print_result(const struct route_answer *answer)
     }
 }
 
-static void print_text(const struct route_answer *answer, const char *url, const char *file)
+static const char *file_of(const struct settings *settings, struct place place)
+{
+    return settings->origin.files[place.file].name;
+}
+
+static void print_text(const struct route_answer *answer, const char *url,
+                       const struct settings *settings)
 {
     (void)printf("%s\n", url);
     for (size_t i = 0; i < answer->step_count; i++) {
@@ -47,7 +53,7 @@ static void print_text(const struct route_answer *answer, const char *url, const
 
         (void)printf("  %-9s %s", step->what, step->text);
         if (step->place.line > 0) {
-            (void)printf("  (%s:%d)", file, step->place.line);
+            (void)printf("  (%s:%d)", file_of(settings, step->place), step->place.line);
         }
         (void)printf("\n");
     }
@@ -74,7 +80,8 @@ static void add_servers(struct strbuf *b, const struct backend_settings *backend
     strbuf_add_char(b, ']');
 }
 
-static void add_steps(struct strbuf *b, const struct route_answer *answer)
+static void add_steps(struct strbuf *b, const struct route_answer *answer,
+                      const struct settings *settings)
 {
     strbuf_add_cstr(b, ",\"steps\":[");
     for (size_t i = 0; i < answer->step_count; i++) {
@@ -84,6 +91,7 @@ static void add_steps(struct strbuf *b, const struct route_answer *answer)
         strbuf_add_json(b, span_from_cstr(step->what));
         add_member(b, "text", step->text);
         if (step->place.line > 0) {
+            add_member(b, "file", file_of(settings, step->place));
             strbuf_printf(b, ",\"line\":%d", step->place.line);
         }
         strbuf_add_char(b, '}');
@@ -91,7 +99,8 @@ static void add_steps(struct strbuf *b, const struct route_answer *answer)
     strbuf_add_char(b, ']');
 }
 
-static void print_json(const struct route_answer *answer, const char *url)
+static void print_json(const struct route_answer *answer, const char *url,
+                       const struct settings *settings)
 {
     struct strbuf b;
 
@@ -114,7 +123,7 @@ static void print_json(const struct route_answer *answer, const char *url)
     if (answer->backend != NULL) {
         add_servers(&b, answer->backend);
     }
-    add_steps(&b, answer);
+    add_steps(&b, answer, settings);
     (void)printf("%.*s}\n", SPAN_ARG(strbuf_span(&b)));
     strbuf_free(&b);
 }
@@ -150,9 +159,9 @@ static int answer_question(const struct settings *settings, const struct route_q
     arena_init(&arena, 4096);
     route_answer_find(&answer, settings, question, &arena);
     if (json) {
-        print_json(&answer, url);
+        print_json(&answer, url, settings);
     } else {
-        print_text(&answer, url, settings->file);
+        print_text(&answer, url, settings);
     }
     status = answer.outcome == ROUTE_TO_REFUSAL ? 1 : 0;
     arena_destroy(&arena);

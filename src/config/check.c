@@ -201,8 +201,10 @@ static void check_backend_names(const struct checker *checker)
         if (first != NULL && first != backend) {
             config_report_add(checker->report, CONFIG_ERROR, config_place(settings, &backend->name),
                               "there are two backends named %s", quote_cstr(backend->name).text);
-            config_report_hint(checker->report, "the first is on line %d; rename one of them",
-                               config_place(settings, &first->name).line);
+            config_report_hint(checker->report, "the first is on %s; rename one of them",
+                               place_words(settings, config_place(settings, &first->name),
+                                           config_place(settings, &backend->name))
+                                   .text);
         }
     }
     map_free(&names);

@@ -27,8 +27,8 @@ static bool check_overlap(const struct checker *checker, const struct bound_addr
                           quote_cstr(bound[index].address->text).text,
                           quote_cstr(bound[i].address->text).text);
         config_report_hint(checker->report,
-                           "the other is on line %d; an address and port can be bound once",
-                           bound[i].place.line);
+                           "the other is on %s; an address and port can be bound once",
+                           place_words(checker->settings, bound[i].place, bound[index].place).text);
         return false;
     }
     return true;
@@ -91,9 +91,9 @@ static void check_site_names(const struct checker *checker, const struct map *si
                           check_place(checker, &site->name, site->place),
                           "there are two sites named %s", quote_cstr(site->name).text);
         config_report_hint(checker->report,
-                           "the first is on line %d; give one of them another 'name' (without "
+                           "the first is on %s; give one of them another 'name' (without "
                            "one, a site is named by its first host)",
-                           first->place.line);
+                           place_words(settings, first->place, site->place).text);
     }
 }
 
@@ -130,9 +130,9 @@ static void report_duplicate(const struct checker *checker, const char *const *h
                       is_default ? "there are two default sites" : "host %s is served twice",
                       quote_cstr(*host).text);
     config_report_hint(checker->report,
-                       "the site on line %d has it already; keep one, or let listeners name "
+                       "the site on %s has it already; keep one, or let listeners name "
                        "different 'sites'",
-                       first->place.line);
+                       place_words(settings, first->place, config_place(settings, host)).text);
 }
 
 /* `hosts` maps host to site. Sites may meet on several listeners, each of which is a pass (counted

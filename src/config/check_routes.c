@@ -2,6 +2,7 @@
  * makes void, and paths that never come. Asked of the tables that requests are routed by. */
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "config/places.h"
 #include "config/serving.h"
 
 struct routes {
@@ -42,13 +43,13 @@ static void check_reachable(const struct routes *routes, size_t index)
         /* Where it was to keep somebody off, it does not. */
         config_report_add(routes->checker->report, keeps_off ? CONFIG_ERROR : CONFIG_WARNING,
                           route->place, "no request can reach this route");
-        config_report_hint(routes->checker->report,
-                           earlier->is_final
-                               ? "the route on line %d takes or denies all of its requests: write "
-                                 "'else: deny' in the last of those that share a path"
-                               : "the route on line %d takes all of its requests; the first that "
-                                 "matches wins, so put the narrower one first",
-                           route_at(routes, i)->place.line);
+        config_report_hint(
+            routes->checker->report,
+            earlier->is_final ? "the route on %s takes or denies all of its requests: write "
+                                "'else: deny' in the last of those that share a path"
+                              : "the route on %s takes all of its requests; the first that "
+                                "matches wins, so put the narrower one first",
+            place_words(routes->checker->settings, route_at(routes, i)->place, route->place).text);
         return;
     }
 }
@@ -88,14 +89,15 @@ static void report_void(const struct routes *routes, size_t index, size_t by)
     const struct route_settings *route = route_at(routes, index);
     bool is_client = route->match.client != NULL;
 
-    config_report_add(routes->checker->report, CONFIG_ERROR,
-                      is_client ? route->match.client->place
-                                : check_place(routes->checker, &route->match.methods, route->place),
-                      is_client ? "the route is for some clients, but the others are let in by the "
-                                  "one on line %d"
-                                : "the route is for some methods, but the others are let in by the "
-                                  "one on line %d",
-                      route_at(routes, by)->place.line);
+    config_report_add(
+        routes->checker->report, CONFIG_ERROR,
+        is_client ? route->match.client->place
+                  : check_place(routes->checker, &route->match.methods, route->place),
+        is_client ? "the route is for some clients, but the others are let in by the "
+                    "one on %s"
+                  : "the route is for some methods, but the others are let in by the "
+                    "one on %s",
+        place_words(routes->checker->settings, route_at(routes, by)->place, route->place).text);
     config_report_hint(routes->checker->report,
                        is_client
                            ? "add 'else: deny' to the route to answer the others with 403, or "

@@ -1,18 +1,14 @@
 #include "config/config.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file_opener.h"
-#include "base/strbuf.h"
 #include "config/check.h"
 #include "config/finish.h"
-#include "config/load.h"
+#include "config/load_internal.h"
+#include "config/parts.h"
 #include "config/places.h"
 #include "config/resolve.h"
-#include "config/yaml.h"
 
 #define ARENA_BLOCK_BYTES ((size_t)16 << 10)
 
@@ -34,23 +30,23 @@ void settings_destroy(struct settings *settings)
     }
 }
 
-/* "/etc/tidegate" of "/etc/tidegate/tidegate.yaml", "" of "tidegate.yaml". */
-static const char *folder_of(struct settings *settings, const char *file_name)
+static const char *const *folders_of(struct settings *settings)
 {
-    const char *slash = strrchr(file_name, '/');
+    const struct settings_origin *origin = &settings->origin;
+    const char **folders =
+        arena_calloc(&settings->arena, origin->file_count * sizeof(const char *));
 
-    if (slash == NULL) {
-        return "";
+    for (size_t i = 0; i < origin->file_count; i++) {
+        folders[i] = load_folder_of(&settings->arena, origin->files[i].name);
     }
-    return arena_cstr(&settings->arena,
-                      span_make(file_name, slash == file_name ? 1 : (size_t)(slash - file_name)));
+    return folders;
 }
 
-static void load_tree(struct settings *settings, struct yaml_node *root, const char *file_name,
+static void load_tree(struct settings *settings, struct yaml_node *root,
                       struct config_report *report)
 {
     struct loader loader = {
-        .settings = settings, .report = report, .folder = folder_of(settings, file_name)};
+        .settings = settings, .report = report, .folders = folders_of(settings)};
 
     load_file(&loader, root);
     resolve_backends(&loader);
@@ -61,43 +57,32 @@ static void load_tree(struct settings *settings, struct yaml_node *root, const c
     (void)config_place(settings, settings);
 }
 
-static bool is_too_large(size_t len, struct config_report *report)
-{
-    if (len <= CONFIG_FILE_BYTES_MAX) {
-        return false;
-    }
-    config_report_add(report, CONFIG_ERROR, (struct place){0, 0}, "the file is larger than %zu MiB",
-                      CONFIG_FILE_BYTES_MAX >> 20);
-    config_report_hint(report, "is it a configuration at all?");
-    return true;
-}
-
 /* NULL only when there is no tree of values at all. */
-static struct settings *load_text_partly(struct span text, const char *file_name,
+static struct settings *load_from_partly(const struct config_source *source, const char *path,
                                          struct config_report *report)
 {
-    struct settings *settings = NULL;
+    struct settings *settings = settings_create(path);
     struct yaml_node *root;
     struct arena arena;
 
-    config_report_source(report, file_name,
-                         text.len <= CONFIG_FILE_BYTES_MAX ? text : span_make(NULL, 0));
-    if (is_too_large(text.len, report)) {
-        return NULL;
-    }
     arena_init(&arena, ARENA_BLOCK_BYTES);
-    root = yaml_parse(text, &arena, report);
+    root = parts_read(settings, source, &arena, report);
     if (root != NULL) {
-        settings = settings_create(file_name);
-        load_tree(settings, root, file_name, report);
+        load_tree(settings, root, report);
+    } else {
+        settings_destroy(settings);
+        settings = NULL;
     }
     arena_destroy(&arena);
     return settings;
 }
 
-static struct settings *only_if_whole(struct settings *settings, size_t errors_before,
-                                      const struct config_report *report)
+struct settings *config_load_from(const struct config_source *source, const char *path,
+                                  struct config_report *report)
 {
+    size_t errors_before = report->errors;
+    struct settings *settings = load_from_partly(source, path, report);
+
     if (report->errors != errors_before) {
         settings_destroy(settings);
         return NULL;
@@ -105,69 +90,24 @@ static struct settings *only_if_whole(struct settings *settings, size_t errors_b
     return settings;
 }
 
-struct settings *config_load_text(struct span text, const char *file_name,
-                                  struct config_report *report)
-{
-    size_t errors_before = report->errors;
-
-    return only_if_whole(load_text_partly(text, file_name, report), errors_before, report);
-}
-
-/* Reads to the end, or one byte more than is allowed. */
-static bool read_all(int fd, struct strbuf *text)
-{
-    ssize_t n = 1;
-
-    while (n > 0 && text->len <= CONFIG_FILE_BYTES_MAX) {
-        n = read(fd, strbuf_reserve(text, 65536), 65536);
-        if (n < 0 && errno == EINTR) {
-            n = 1;
-            continue;
-        }
-        text->len += n > 0 ? (size_t)n : 0;
-    }
-    return n >= 0;
-}
-
-static void report_unreadable(const char *path, int number, struct config_report *report)
-{
-    config_report_source(report, path, span_make(NULL, 0));
-    config_report_add(report, CONFIG_ERROR, (struct place){0, 0}, "cannot be read: %s",
-                      strerror(number));
-    config_report_hint(report, number == ENOENT   ? "name the file with -c FILE"
-                               : number == EACCES ? "run as a user who may read it, or change its "
-                                                    "permissions"
-                                                  : "a configuration is a plain text file");
-}
-
 struct settings *config_load_file_partly(const char *path, struct config_report *report)
 {
-    int fd = file_opener_open(path);
-    struct settings *settings = NULL;
-    struct strbuf text;
-    bool ok;
-
-    if (fd < 0) {
-        report_unreadable(path, errno, report);
-        return NULL;
-    }
-    strbuf_init(&text);
-    ok = read_all(fd, &text);
-    if (ok) {
-        settings = load_text_partly(strbuf_span(&text), path, report);
-    } else {
-        report_unreadable(path, errno, report);
-    }
-    close(fd);
-    strbuf_free(&text);
-    return settings;
+    return load_from_partly(&config_source_disk, path, report);
 }
 
 struct settings *config_load_file(const char *path, struct config_report *report)
 {
-    size_t errors_before = report->errors;
+    return config_load_from(&config_source_disk, path, report);
+}
 
-    return only_if_whole(config_load_file_partly(path, report), errors_before, report);
+struct settings *config_load_text(struct span text, const char *file_name,
+                                  struct config_report *report)
+{
+    struct settings_file file = {file_name, text};
+    struct settings_origin origin = {.files = &file, .file_count = 1};
+    struct config_source source = config_source_again(&origin);
+
+    return config_load_from(&source, file_name, report);
 }
 
 const char *config_find_file(const char *given, struct error *error)

@@ -388,6 +388,25 @@ static const struct directive root_directives[] = {
      .section = &section_site,
      .doc = "What is served: sets of host names, and what to do with them.",
      .example = "sites: [ { hosts: shop.example.com, backend: 127.0.0.1:8080 } ]"},
+    {.name = "include",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(settings, include),
+     .min = 1,
+     .max = 16384,
+     .check = rule_include,
+     .doc = "Other files that are parts of the configuration.",
+     .more =
+         "Each is a file of the same form, with directives of this section, and may include others "
+         "(up to 8 deep). A path is seen from the folder of the file that includes it, and so are "
+         "the paths in an included file from its own folder. `*`, `?` and `[...]` in a file's name "
+         "take all that fit, in the order of their names (of bytes), but for those that begin "
+         "with a dot; that none fits is no error, that a file named without wildcards is not there "
+         "is one. Each file is read once.\n\n"
+         "Lists (`sites`, `backends`, `listeners`, `trusted_proxies`, ...) go on from file to "
+         "file: a file's own come first, then those of the files it includes. Sections "
+         "(`limits`, `timeouts`, `log`) may be spread over several files. A directive that is "
+         "given twice is an error that names both places. Errors name the file that they are in.",
+     .example = "include: [sites.d/*.yaml]"},
     {.name = "listeners",
      .type = DIRECTIVE_SECTIONS,
      SLOT(settings, listeners),
@@ -607,7 +626,7 @@ static const struct directive root_directives[] = {
 const struct section section_root = {
     .name = "the file",
     .title = "file",
-    .doc = "The top of the file. Only `sites` is required.",
+    .doc = "The top of a file. Only `sites` is required, in one of the files.",
     .directives = root_directives,
     .count = ARRAY_LEN(root_directives),
     .size = sizeof(struct settings),
@@ -649,6 +668,12 @@ const struct directive *section_find(const struct section *section, struct span 
 bool directive_is_usable(const struct directive *directive)
 {
     return directive->type != DIRECTIVE_LATER;
+}
+
+bool directive_is_list(const struct directive *directive)
+{
+    return directive->type == DIRECTIVE_TEXTS || directive->type == DIRECTIVE_LISTEN ||
+           directive->type == DIRECTIVE_NETWORKS || directive->type == DIRECTIVE_SECTIONS;
 }
 
 bool directive_can_be_off(const struct directive *directive)

@@ -94,6 +94,8 @@ extern const struct section *const all_sections[];
 const struct directive *section_find(const struct section *section, struct span name);
 /* Whether it can be written in this version. */
 bool directive_is_usable(const struct directive *directive);
+/* Whether its value is a list, which several files of a configuration may each add to. */
+bool directive_is_list(const struct directive *directive);
 /* Whether `off` is one of its values. */
 bool directive_can_be_off(const struct directive *directive);
 

@@ -230,7 +230,6 @@ static const struct {
     {"send_proxy_v2", PROXY_MEND},
     {"proxyprotocol", PROXY_MEND},
     {"forwardedheaders", PROXY_MEND},
-    {"include", "one file holds the whole configuration: put the parts together"},
     {"<<", "Tidegate reads no anchors and merges: write the keys out"},
     {"version", "the file has no version: leave it out"},
     {"daemon", "Tidegate stays in the foreground, for systemd or another supervisor: leave it out"},

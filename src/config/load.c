@@ -9,9 +9,6 @@
 #include "config/suggest.h"
 #include "config/text_rules.h"
 
-/* The tables are small; CHECKed where it matters. */
-#define SECTION_DIRECTIVES_MAX 64
-
 static void *member(void *object, size_t offset)
 {
     return (char *)object + offset;
@@ -105,6 +102,9 @@ static bool load_field(struct loader *loader, const struct directive *directive,
     struct span name = node->key->text;
     struct complaint complaint;
 
+    if (node->kind == YAML_WRONG) {
+        return false;
+    }
     if (node->kind != YAML_TEXT) {
         config_report_add(loader->report, CONFIG_ERROR, node->place, "field %s needs text",
                           quote(name).text);
@@ -152,7 +152,7 @@ static bool load_fields(struct loader *loader, const struct directive *directive
 static bool load_reference(struct loader *loader, const struct directive *directive,
                            struct yaml_node *node, void *slot)
 {
-    if (node->kind == YAML_NOTHING) {
+    if (node->kind == YAML_NOTHING || node->kind == YAML_WRONG) {
         return load_wrong_kind(loader, directive, node);
     }
     if (loader->reference_count == loader->reference_capacity) {
@@ -203,6 +203,7 @@ bool load_value(struct loader *loader, const struct directive *directive, struct
 {
     void *slot = member(object, directive->offset);
 
+    loader->folder = loader->folders[node->place.file];
     note_place(loader, directive, node, slot);
     switch (directive->type) {
     case DIRECTIVE_TEXTS:
@@ -324,18 +325,48 @@ static const struct directive *unknown_key(struct loader *loader, const struct s
 
 /* A mistyped key counts as given, so that nothing complains that it is missing. */
 static void on_unknown_key(struct loader *loader, const struct section *section,
-                           const struct yaml_node *key, void *object, int *seen)
+                           const struct yaml_node *key, void *object, struct place *seen)
 {
     const struct directive *meant = unknown_key(loader, section, key);
 
-    if (meant != NULL && seen[meant - section->directives] == 0) {
-        seen[meant - section->directives] = key->place.line;
+    if (meant != NULL && seen[meant - section->directives].line == 0) {
+        seen[meant - section->directives] = key->place;
         places_add(loader->settings->places, member(object, meant->offset), key->place);
     }
 }
 
+void load_report_twice(struct config_report *report, const struct settings *settings,
+                       const struct directive *directive, const struct section *section,
+                       struct place place, struct place first)
+{
+    config_report_add(report, CONFIG_ERROR, place, "'%s' is given twice in %s", directive->name,
+                      section->name);
+    config_report_hint(report, "it is on %s already; keep one",
+                       place_words(settings, first, place).text);
+}
+
+void load_report_not_section(struct config_report *report, const struct yaml_node *root)
+{
+    config_report_add(report, CONFIG_ERROR, root->place,
+                      root->kind == YAML_NOTHING ? "the file is empty"
+                                                 : "the file is not a section of keys and values");
+    config_report_hint(report,
+                       "begin with 'sites:', then '  - hosts: [shop.example.com]' below it");
+}
+
+const char *load_folder_of(struct arena *arena, const char *file_name)
+{
+    const char *slash = strrchr(file_name, '/');
+
+    if (slash == NULL) {
+        return "";
+    }
+    return arena_cstr(arena,
+                      span_make(file_name, slash == file_name ? 1 : (size_t)(slash - file_name)));
+}
+
 static void load_entry(struct loader *loader, const struct section *section, struct yaml_node *node,
-                       void *object, int *seen)
+                       void *object, struct place *seen)
 {
     const struct directive *directive = section_find(section, node->key->text);
     size_t index;
@@ -352,20 +383,26 @@ static void load_entry(struct loader *loader, const struct section *section, str
         return;
     }
     index = (size_t)(directive - section->directives);
-    if (seen[index] != 0) {
-        config_report_add(loader->report, CONFIG_ERROR, node->key->place,
-                          "'%s' is given twice in %s", directive->name, section->name);
-        config_report_hint(loader->report, "it is on line %d already; keep one", seen[index]);
+    if (seen[index].line != 0) {
+        /* A list of another file that is none, or the other way round. */
+        if (directive_is_list(directive) && seen[index].file != node->place.file) {
+            (void)(node->kind == YAML_MAPPING || node->kind == YAML_NOTHING
+                       ? load_wrong_kind(loader, directive, node)
+                       : false);
+            return;
+        }
+        load_report_twice(loader->report, loader->settings, directive, section, node->key->place,
+                          seen[index]);
         return;
     }
-    seen[index] = node->key->place.line;
+    seen[index] = node->key->place;
     (void)load_value(loader, directive, node, object);
 }
 
 void load_section(struct loader *loader, const struct section *section, struct yaml_node *node,
                   void *object)
 {
-    int seen[SECTION_DIRECTIVES_MAX] = {0};
+    struct place seen[SECTION_DIRECTIVES_MAX] = {0};
 
     CHECK(section->count <= ARRAY_LEN(seen));
     for (struct yaml_node *value = node->first; value != NULL; value = value->next) {
@@ -374,7 +411,7 @@ void load_section(struct loader *loader, const struct section *section, struct y
     for (size_t i = 0; i < section->count; i++) {
         const struct directive *directive = &section->directives[i];
 
-        if ((directive->flags & DIRECTIVE_REQUIRED) != 0 && seen[i] == 0) {
+        if ((directive->flags & DIRECTIVE_REQUIRED) != 0 && seen[i].line == 0) {
             config_report_add(loader->report, CONFIG_ERROR, node->place, "%s has no '%s'",
                               section->name, directive->name);
             config_report_hint(loader->report, "add for example %s", directive->example);
@@ -387,11 +424,7 @@ void load_file(struct loader *loader, struct yaml_node *root)
     load_defaults(loader, &section_root, loader->settings);
     if (root->kind == YAML_MAPPING) {
         load_section(loader, &section_root, root, loader->settings);
-        return;
+    } else {
+        load_report_not_section(loader->report, root);
     }
-    config_report_add(loader->report, CONFIG_ERROR, root->place,
-                      root->kind == YAML_NOTHING ? "the file is empty"
-                                                 : "the file is not a section of keys and values");
-    config_report_hint(loader->report,
-                       "begin with 'sites:', then '  - hosts: [shop.example.com]' below it");
 }

@@ -20,13 +20,15 @@ struct backend_reference {
 struct loader {
     struct settings *settings;
     struct config_report *report;
-    const char *folder; /* of the file; "": the working directory */
+    const char *const *folders; /* of each file, by place.file; "": the working directory */
+    const char *folder;         /* of the file that the value being loaded is in */
     struct backend_reference *references;
     size_t reference_count;
     size_t reference_capacity;
 };
 
-/* The whole file. `report`, `settings` (empty, with its arena and places) and `folder` are set. */
+/* The whole configuration. `report`, `settings` (with its arena, places and origin, empty besides)
+ * and `folders` are set. */
 void load_file(struct loader *loader, struct yaml_node *root);
 
 /* Values that the file does not give. */

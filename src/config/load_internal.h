@@ -5,6 +5,18 @@
 #include "config/complaint.h"
 #include "config/load.h"
 
+/* The tables are small; CHECKed where it matters. */
+#define SECTION_DIRECTIVES_MAX 64
+
+/* "/etc/tidegate" of "/etc/tidegate/tidegate.yaml", "" of "tidegate.yaml". */
+const char *load_folder_of(struct arena *arena, const char *file_name);
+/* A directive is at `place` once more, though one at `first` has said it. */
+void load_report_twice(struct config_report *report, const struct settings *settings,
+                       const struct directive *directive, const struct section *section,
+                       struct place place, struct place first);
+/* The top of a file is no section of keys and values. */
+void load_report_not_section(struct config_report *report, const struct yaml_node *root);
+
 void load_complain(struct loader *loader, struct place place, const struct complaint *complaint);
 /* Reports that the value is of another kind than the directive needs. Returns false. */
 bool load_wrong_kind(struct loader *loader, const struct directive *directive,

@@ -271,6 +271,9 @@ bool load_wrong_kind(struct loader *loader, const struct directive *directive,
                                         [YAML_LIST] = "a list",
                                         [YAML_MAPPING] = "a section"};
 
+    if (node->kind == YAML_WRONG) {
+        return false;
+    }
     if (node->kind == YAML_NOTHING) {
         config_report_add(loader->report, CONFIG_ERROR, node->place, "'%s' has no value",
                           directive->name);
@@ -321,6 +324,6 @@ void load_default_texts(struct loader *loader, const struct directive *directive
     }
     make_list(loader, directive, count, slot);
     while (span_split(&rest, ' ', &item)) {
-        CHECK(add_item(loader, directive, item, (struct place){0, 0}, slot));
+        CHECK(add_item(loader, directive, item, (struct place){0}, slot));
     }
 }

@@ -1,5 +1,6 @@
 #include "config/places.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void places_free(void *arg)
@@ -70,7 +71,7 @@ static struct place find_place(struct config_places *places, const void *member)
     if (at < places->count && places->entries[at].member == (const char *)member) {
         return places->entries[at].place;
     }
-    return (struct place){0, 0};
+    return (struct place){0};
 }
 
 void places_move(struct config_places *places, const void *from, size_t size, const void *to)
@@ -87,4 +88,24 @@ void places_move(struct config_places *places, const void *from, size_t size, co
 struct place config_place(const struct settings *settings, const void *member)
 {
     return find_place(settings->places, member);
+}
+
+struct place_words place_words(const struct settings *settings, struct place there,
+                               struct place here)
+{
+    const struct settings_origin *origin = &settings->origin;
+    struct place_words words;
+
+    if (there.file == here.file || there.file >= origin->file_count) {
+        (void)snprintf(words.text, sizeof(words.text), "line %d", there.line);
+    } else {
+        /* The end of a long name tells more than its beginning. */
+        const char *name = origin->files[there.file].name;
+        size_t len = strlen(name);
+        size_t shown = sizeof(words.text) - 32;
+
+        (void)snprintf(words.text, sizeof(words.text), "line %d of %s%s", there.line,
+                       len > shown ? "..." : "", len > shown ? name + len - shown : name);
+    }
+    return words;
 }

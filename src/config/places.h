@@ -33,4 +33,11 @@ void places_move(struct config_places *places, const void *from, size_t size, co
  * list; line 0 when it is a default. For messages that point at more than a section's start. */
 struct place config_place(const struct settings *settings, const void *member);
 
+/* "line 12", and where it is not in the file of `here`: "line 12 of sites.d/shop.yaml". */
+struct place_words {
+    char text[160];
+};
+struct place_words place_words(const struct settings *settings, struct place there,
+                               struct place here);
+
 #endif

@@ -33,20 +33,40 @@ void config_report_free(struct config_report *report)
         free(report->messages[i].hint);
     }
     free(report->messages);
-    free(report->file_name);
-    free((void *)report->source.ptr);
+    config_report_start(report);
     config_report_init(report);
 }
 
-void config_report_source(struct config_report *report, const char *file_name, struct span text)
+void config_report_start(struct config_report *report)
 {
-    free(report->file_name);
-    free((void *)report->source.ptr);
-    report->file_name = xstrdup(file_name);
-    report->source = span_make(NULL, 0);
-    if (text.len != 0) {
-        report->source = span_make(memcpy(xmalloc(text.len), text.ptr, text.len), text.len);
+    for (size_t i = 0; i < report->source_count; i++) {
+        free(report->sources[i].name);
+        free((void *)report->sources[i].text.ptr);
     }
+    free(report->sources);
+    report->sources = NULL;
+    report->source_count = 0;
+}
+
+unsigned config_report_source(struct config_report *report, const char *file_name, struct span text)
+{
+    struct config_source_text *source;
+
+    report->sources =
+        xrealloc(report->sources, (report->source_count + 1) * sizeof(*report->sources));
+    source = &report->sources[report->source_count];
+    *source = (struct config_source_text){.name = xstrdup(file_name)};
+    if (text.len != 0) {
+        source->text = span_make(memcpy(xmalloc(text.len), text.ptr, text.len), text.len);
+    }
+    return (unsigned)report->source_count++;
+}
+
+/* NULL: no file is named yet. */
+static const struct config_source_text *source_of(const struct config_report *report,
+                                                  struct place place)
+{
+    return place.file < report->source_count ? &report->sources[place.file] : NULL;
 }
 
 static char *format(const char *fmt, va_list args)
@@ -109,6 +129,9 @@ static int by_place(const void *a, const void *b)
     const struct config_message *x = *(const struct config_message *const *)a;
     const struct config_message *y = *(const struct config_message *const *)b;
 
+    if (x->place.file != y->place.file) {
+        return x->place.file < y->place.file ? -1 : 1;
+    }
     if (x->place.line != y->place.line) {
         return x->place.line < y->place.line ? -1 : 1;
     }
@@ -118,7 +141,7 @@ static int by_place(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-/* The messages in the order of the file; to be freed. */
+/* The messages in the order of the files; to be freed. */
 static const struct config_message **sorted(const struct config_report *report)
 {
     const struct config_message **list =
@@ -133,13 +156,14 @@ static const struct config_message **sorted(const struct config_report *report)
     return list;
 }
 
-static bool source_line(const struct config_report *report, int line, struct span *text)
+static bool source_line(const struct config_report *report, struct place place, struct span *text)
 {
-    struct span rest = report->source;
+    const struct config_source_text *source = source_of(report, place);
+    struct span rest = source != NULL ? source->text : span_make(NULL, 0);
     int at = 0;
 
     while (span_split(&rest, '\n', text)) {
-        if (++at == line) {
+        if (++at == place.line) {
             if (text->len != 0 && text->ptr[text->len - 1] == '\r') {
                 text->len--;
             }
@@ -199,7 +223,9 @@ static size_t word_length(struct span s)
     }
     while (len < s.len && strchr(" \t,[]{}#\"'", s.ptr[len]) == NULL &&
            !(s.ptr[len] == ':' && (len + 1 == s.len || s.ptr[len + 1] == ' '))) {
-        len++;
+        bool is_variable = s.ptr[len] == '$' && len + 1 < s.len && s.ptr[len + 1] == '{';
+        size_t end = is_variable ? len + span_find(span_skip(s, len), '}') : len;
+        len = end < s.len ? end + 1 : len + 1;
     }
     return len;
 }
@@ -214,7 +240,7 @@ static void show_source(const struct config_report *report, struct place place, 
     size_t carets;
     uint32_t c;
 
-    if (place.line == 0 || !source_line(report, place.line, &line)) {
+    if (place.line == 0 || !source_line(report, place, &line)) {
         return;
     }
     rest = line;
@@ -255,9 +281,9 @@ static void print_message(const struct config_report *report, const struct confi
                           FILE *out, const struct colors *colors)
 {
     bool is_error = message->severity == CONFIG_ERROR;
+    const struct config_source_text *source = source_of(report, message->place);
 
-    fprintf(out, "%s%s:", colors->bold,
-            report->file_name != NULL ? report->file_name : "configuration");
+    fprintf(out, "%s%s:", colors->bold, source != NULL ? source->name : "configuration");
     if (message->place.line != 0) {
         fprintf(out, "%d:%d:", message->place.line, message->place.column);
     }
@@ -300,18 +326,28 @@ void config_report_print(const struct config_report *report, FILE *out, bool col
     fputc('\n', out);
 }
 
-static void add_json_message(struct strbuf *b, const struct config_message *message)
+static void add_json_or_null(struct strbuf *b, const char *text)
 {
-    strbuf_printf(b, "{\"severity\":\"%s\",\"line\":%d,\"column\":%d,\"text\":",
-                  message->severity == CONFIG_ERROR ? "error" : "warning", message->place.line,
-                  message->place.column);
-    strbuf_add_json(b, span_from_cstr(message->text));
-    strbuf_add_cstr(b, ",\"hint\":");
-    if (message->hint != NULL) {
-        strbuf_add_json(b, span_from_cstr(message->hint));
+    if (text != NULL) {
+        strbuf_add_json(b, span_from_cstr(text));
     } else {
         strbuf_add_cstr(b, "null");
     }
+}
+
+static void add_json_message(struct strbuf *b, const struct config_report *report,
+                             const struct config_message *message)
+{
+    const struct config_source_text *source = source_of(report, message->place);
+
+    strbuf_printf(b, "{\"severity\":\"%s\",\"file\":",
+                  message->severity == CONFIG_ERROR ? "error" : "warning");
+    add_json_or_null(b, source != NULL ? source->name : NULL);
+    strbuf_printf(b, ",\"line\":%d,\"column\":%d,\"text\":", message->place.line,
+                  message->place.column);
+    strbuf_add_json(b, span_from_cstr(message->text));
+    strbuf_add_cstr(b, ",\"hint\":");
+    add_json_or_null(b, message->hint);
     strbuf_add_char(b, '}');
 }
 
@@ -322,18 +358,19 @@ void config_report_print_json(const struct config_report *report, FILE *out)
 
     strbuf_init(&b);
     strbuf_add_cstr(&b, "{\"file\":");
-    if (report->file_name != NULL) {
-        strbuf_add_json(&b, span_from_cstr(report->file_name));
-    } else {
-        strbuf_add_cstr(&b, "null");
+    add_json_or_null(&b, report->source_count != 0 ? report->sources[0].name : NULL);
+    strbuf_add_cstr(&b, ",\"files\":[");
+    for (size_t i = 0; i < report->source_count; i++) {
+        strbuf_add_cstr(&b, i != 0 ? "," : "");
+        strbuf_add_json(&b, span_from_cstr(report->sources[i].name));
     }
-    strbuf_printf(&b, ",\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"messages\":[",
+    strbuf_printf(&b, "],\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"messages\":[",
                   report->errors == 0 ? "true" : "false", report->errors, report->warnings);
     for (size_t i = 0; i < report->count; i++) {
         if (i != 0) {
             strbuf_add_char(&b, ',');
         }
-        add_json_message(&b, list[i]);
+        add_json_message(&b, report, list[i]);
     }
     strbuf_add_cstr(&b, "]}\n");
     fwrite(b.ptr, 1, b.len, out);

@@ -20,16 +20,21 @@
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
 
 struct config_message {
-    struct place place; /* line 0: about the file as a whole */
+    struct place place; /* line 0: about that file as a whole */
     enum config_severity severity;
     size_t order; /* of being reported; keeps messages of one place in order */
     char *text;
     char *hint; /* how to mend it; NULL: none */
 };
 
+struct config_source_text {
+    char *name; /* as shown */
+    struct span text;
+};
+
 struct config_report {
-    char *file_name;    /* as shown; NULL until a file is named */
-    struct span source; /* the report's own copy of the file's text */
+    struct config_source_text *sources; /* copies; place.file counts them */
+    size_t source_count;
     struct config_message *messages;
     size_t count;
     size_t capacity;
@@ -39,8 +44,11 @@ struct config_report {
 
 void config_report_init(struct config_report *report);
 void config_report_free(struct config_report *report);
-/* Names the file that places belong to. Called by the loader. */
-void config_report_source(struct config_report *report, const char *file_name, struct span text);
+/* Forgets the sources; the loader calls it before it names its own. */
+void config_report_start(struct config_report *report);
+/* Adds a file that places belong to, and returns its number (place.file). */
+unsigned config_report_source(struct config_report *report, const char *file_name,
+                              struct span text);
 /* Adds a message: one sentence without a full stop, in lower case but for names, saying what is
  * wrong. */
 void config_report_add(struct config_report *report, enum config_severity severity,
@@ -51,7 +59,7 @@ void config_report_hint(struct config_report *report, const char *fmt, ...) PRIN
 bool config_report_is_full(const struct config_report *report);
 /* Whether anything of severity CONFIG_ERROR was added. */
 bool config_report_has_errors(const struct config_report *report);
-/* Sorted by place, each message as
+/* Sorted by file and place, each message as
  *     file:line:column: error: what is wrong
  *        12 |   certficate: shop.crt
  *           |   ^~~~~~~~~~
@@ -59,8 +67,8 @@ bool config_report_has_errors(const struct config_report *report);
  * and a last line with the counts. Prints nothing when there is no message. Bytes of the file that
  * would disturb a terminal are shown as '?'. */
 void config_report_print(const struct config_report *report, FILE *out, bool color);
-/* {"file":...,"ok":bool,"errors":N,"warnings":N,"messages":[{"severity","line","column","text",
- * "hint"}]} and a line feed. */
+/* {"file":...,"files":[...],"ok":bool,"errors":N,"warnings":N,"messages":[{"severity","file",
+ * "line","column","text","hint"}]} and a line feed. */
 void config_report_print_json(const struct config_report *report, FILE *out);
 
 #endif

@@ -158,21 +158,12 @@ static void network(struct writer *w)
     pattern(w, "^(unix|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$");
 }
 
-static void list_item(struct writer *w, const struct directive *directive)
+/* A text that has a variable of the environment in it (config/variables.h): what the value will be
+ * is known to the gateway alone. */
+static void variable(struct writer *w)
 {
-    if (directive->type == DIRECTIVE_LISTEN) {
-        listen_address(w);
-    } else if (directive->type == DIRECTIVE_NETWORKS) {
-        network(w);
-    } else {
-        single_text(w, directive);
-    }
-}
-
-static void list_bounds(struct writer *w, const struct directive *directive)
-{
-    key_number(w, "minItems", directive->min);
-    key_number(w, "maxItems", directive->max);
+    key(w, "$ref");
+    strbuf_add_cstr(&w->out, "\"#/$defs/variable\"");
 }
 
 static void begin_choice(struct writer *w)
@@ -185,6 +176,39 @@ static void begin_option(struct writer *w)
 {
     next(w);
     open(w, '{');
+}
+
+static void list_item_alone(struct writer *w, const struct directive *directive)
+{
+    if (directive->type == DIRECTIVE_LISTEN) {
+        listen_address(w);
+    } else if (directive->type == DIRECTIVE_NETWORKS) {
+        network(w);
+    } else {
+        single_text(w, directive);
+    }
+}
+
+static void list_item(struct writer *w, const struct directive *directive)
+{
+    if (directive->type == DIRECTIVE_TEXTS && directive->pattern == NULL) {
+        list_item_alone(w, directive);
+        return;
+    }
+    begin_choice(w);
+    begin_option(w);
+    list_item_alone(w, directive);
+    close(w, '}');
+    begin_option(w);
+    variable(w);
+    close(w, '}');
+    close(w, ']');
+}
+
+static void list_bounds(struct writer *w, const struct directive *directive)
+{
+    key_number(w, "minItems", directive->min);
+    key_number(w, "maxItems", directive->max);
 }
 
 /* A list of texts, or one text. */
@@ -300,7 +324,25 @@ static void fields(struct writer *w, const struct directive *directive)
     key_number(w, "maxProperties", directive->max);
 }
 
-static void value(struct writer *w, const struct directive *directive)
+/* Whether its form is such that a variable's reference would not fit. */
+static bool is_strict_text(const struct directive *directive)
+{
+    switch (directive->type) {
+    case DIRECTIVE_BOOL:
+    case DIRECTIVE_INTEGER:
+    case DIRECTIVE_SIZE:
+    case DIRECTIVE_DURATION:
+    case DIRECTIVE_ENUM:
+    case DIRECTIVE_WORD:
+    case DIRECTIVE_ADDRESS:
+        return true;
+    default:
+        return directive->pattern != NULL &&
+               (directive->type == DIRECTIVE_TEXT || directive->type == DIRECTIVE_PATH);
+    }
+}
+
+static void value_alone(struct writer *w, const struct directive *directive)
 {
     switch (directive->type) {
     case DIRECTIVE_BOOL:
@@ -347,6 +389,22 @@ static void value(struct writer *w, const struct directive *directive)
     }
 }
 
+static void value(struct writer *w, const struct directive *directive)
+{
+    if (!is_strict_text(directive)) {
+        value_alone(w, directive);
+        return;
+    }
+    begin_choice(w);
+    begin_option(w);
+    value_alone(w, directive);
+    close(w, '}');
+    begin_option(w);
+    variable(w);
+    close(w, '}');
+    close(w, ']');
+}
+
 /* Numbers and booleans stand bare; what else a file would write is a text. */
 static void fallback(struct writer *w, const struct directive *directive)
 {
@@ -380,10 +438,15 @@ static void describe(struct writer *w, const struct directive *directive)
     close(w, '}');
 }
 
+/* What the top of the configuration needs may be in another of its files. */
 static void required(struct writer *w, const struct section *section)
 {
     bool any = false;
 
+    if (section == &section_root) {
+        key_number(w, "minProperties", 1);
+        return;
+    }
     for (size_t i = 0; i < section->count; i++) {
         any = any || (section->directives[i].flags & DIRECTIVE_REQUIRED) != 0;
     }
@@ -418,6 +481,16 @@ static void members(struct writer *w, const struct section *section)
     strbuf_add_cstr(&w->out, "false");
 }
 
+static void define_variable(struct writer *w)
+{
+    key(w, "variable");
+    open(w, '{');
+    key_text(w, "description",
+             "A text with a variable of the environment, as ${NAME} or ${NAME:-default}.");
+    pattern(w, "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\\}");
+    close(w, '}');
+}
+
 void config_schema_print(FILE *out)
 {
     struct writer w = {0};
@@ -428,6 +501,7 @@ void config_schema_print(FILE *out)
     members(&w, &section_root);
     key(&w, "$defs");
     open(&w, '{');
+    define_variable(&w);
     for (size_t i = 0; all_sections[i] != NULL; i++) {
         if (all_sections[i] != &section_root) {
             key(&w, all_sections[i]->title);

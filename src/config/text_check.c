@@ -29,9 +29,9 @@ static size_t allowed(struct span rest, bool at_start, uint32_t *c)
     return is_printable(*c) ? len : 0;
 }
 
-bool text_check(struct span text, struct config_report *report)
+bool text_check(struct span text, unsigned file, struct config_report *report)
 {
-    struct place place = {1, 1};
+    struct place place = {1, 1, file};
     struct span rest = text;
     uint32_t c = 0;
     size_t len;

@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "config/report.h"
 
-/* Reports the first offence. */
-bool text_check(struct span text, struct config_report *report) MUST_CHECK;
+/* Reports the first offence, in source `file` of the report. */
+bool text_check(struct span text, unsigned file, struct config_report *report) MUST_CHECK;
 
 #endif

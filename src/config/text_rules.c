@@ -304,6 +304,29 @@ bool rule_path(struct span text, struct complaint *complaint)
     return true;
 }
 
+bool rule_include(struct span text, struct complaint *complaint)
+{
+    size_t folder = text.len;
+
+    if (!rule_path(text, complaint)) {
+        return false;
+    }
+    while (folder > 0 && text.ptr[folder - 1] != '/') {
+        folder--;
+    }
+    for (size_t i = 0; i < folder; i++) {
+        if (strchr("*?[", text.ptr[i]) != NULL) {
+            complain(complaint, "%s has a wildcard in a folder's name", quote(text).text);
+            return complain_hint(complaint, "only the file's name can have one: sites.d/*.yaml");
+        }
+    }
+    if (folder == text.len) {
+        complain(complaint, "%s is a folder", quote(text).text);
+        return complain_hint(complaint, "name its files: %.*s*.yaml", SPAN_ARG(text));
+    }
+    return true;
+}
+
 bool rule_field(struct span name, struct span value, struct complaint *complaint)
 {
     static const char *const own[] = {"connection",        "keep-alive", "proxy-connection",

@@ -13,6 +13,7 @@ struct frame {
 
 struct yaml_reader {
     struct span text;
+    unsigned file;
     struct arena *arena;
     struct config_report *report;
     struct yaml_node *root;
@@ -97,7 +98,7 @@ static struct place empty_place(const struct yaml_reader *reader)
     if (top != NULL && top->key != NULL) {
         return top->key->place;
     }
-    return top != NULL ? top->node->place : (struct place){1, 1};
+    return top != NULL ? top->node->place : (struct place){1, 1, reader->file};
 }
 
 static struct place event_place(struct yaml_reader *reader, struct fy_event *event, size_t back)
@@ -426,6 +427,21 @@ static size_t find_open(struct span text)
     return depth != 0 ? open[depth - 1] : text.len;
 }
 
+/* Whether the '{' at the column, counted from 1, belongs to "${NAME}". */
+static bool is_variable_at(struct span line, int column)
+{
+    return column >= 2 && (size_t)column <= line.len && line.ptr[column - 1] == '{' &&
+           line.ptr[column - 2] == '$';
+}
+
+static struct span variable_text(struct span line, int column)
+{
+    struct span rest = span_skip(line, (size_t)column - 2);
+    size_t close = span_find(rest, '}');
+
+    return close < rest.len ? span_head(rest, close + 1) : rest;
+}
+
 /* The library says where it lost the thread, which is often behind the mistake. True: reported. */
 static bool report_cause(struct yaml_reader *reader, const struct fy_diag_error *error)
 {
@@ -436,10 +452,19 @@ static bool report_cause(struct yaml_reader *reader, const struct fy_diag_error 
     if (lacks_blank(line, &colon) && strstr(error->msg, "quot") == NULL) {
         struct span rest = span_skip(line, colon + 1);
 
-        config_report_add(reader->report, CONFIG_ERROR, (struct place){error->line, (int)colon + 1},
+        config_report_add(reader->report, CONFIG_ERROR,
+                          (struct place){error->line, (int)colon + 1, reader->file},
                           "not valid YAML: there is no blank behind the ':'");
         config_report_hint(reader->report, "write %.*s: %.*s", SPAN_ARG(span_head(line, colon)),
                            (int)(rest.len < 100 ? rest.len : 100), rest.ptr);
+        return true;
+    }
+    if (strstr(error->msg, "missing comma") != NULL && is_variable_at(line, error->column)) {
+        config_report_add(reader->report, CONFIG_ERROR,
+                          (struct place){error->line, error->column - 1, reader->file},
+                          "not valid YAML: '${' within brackets needs quotes");
+        config_report_hint(reader->report, "write \"%.*s\"",
+                           SPAN_ARG(span_cut(variable_text(line, error->column), 100)));
         return true;
     }
     size_t open = strstr(error->msg, "missing comma") != NULL ||
@@ -453,7 +478,7 @@ static bool report_cause(struct yaml_reader *reader, const struct fy_diag_error 
     struct span begun = line_at(reader->text, open);
     config_report_add(reader->report, CONFIG_ERROR,
                       (struct place){error->line - count_lines(reader->text, open, start),
-                                     column_from(reader->text.ptr, open)},
+                                     column_from(reader->text.ptr, open), reader->file},
                       "not valid YAML: this '%c' is not closed", is_list ? '[' : '{');
     config_report_hint(reader->report, "close the %s with '%c': %.*s%s%c",
                        is_list ? "list" : "section", is_list ? ']' : '}',
@@ -476,7 +501,8 @@ static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
             found = true;
             continue;
         }
-        config_report_add(reader->report, CONFIG_ERROR, (struct place){error->line, error->column},
+        config_report_add(reader->report, CONFIG_ERROR,
+                          (struct place){error->line, error->column, reader->file},
                           "not valid YAML: %s", error->msg);
         config_report_hint(reader->report, "%s", mend_for(error->msg));
         found = true;
@@ -505,15 +531,17 @@ static bool read_events(struct yaml_reader *reader, struct fy_parser *parser, st
     return ok;
 }
 
-struct yaml_node *yaml_parse(struct span text, struct arena *arena, struct config_report *report)
+struct yaml_node *yaml_parse(struct span text, unsigned file, struct arena *arena,
+                             struct config_report *report)
 {
-    struct yaml_reader reader = {.text = text, .arena = arena, .report = report, .counted = {1, 1}};
+    struct yaml_reader reader = {
+        .text = text, .file = file, .arena = arena, .report = report, .counted = {1, 1, file}};
     struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
     struct fy_diag_cfg diag_cfg;
     struct fy_parser *parser;
     bool ok;
 
-    if (!text_check(text, report)) {
+    if (!text_check(text, file, report)) {
         return NULL;
     }
     fy_diag_cfg_default(&diag_cfg);
@@ -532,5 +560,5 @@ struct yaml_node *yaml_parse(struct span text, struct arena *arena, struct confi
         return NULL;
     }
     return reader.root != NULL ? reader.root
-                               : node_create(&reader, YAML_NOTHING, (struct place){1, 1});
+                               : node_create(&reader, YAML_NOTHING, (struct place){1, 1, file});
 }

@@ -20,7 +20,13 @@
 /* Sections and lists may be nested this deep. The grammar itself needs 7. */
 #define YAML_DEPTH_MAX 32
 
-enum yaml_kind { YAML_NOTHING, YAML_TEXT, YAML_LIST, YAML_MAPPING };
+enum yaml_kind {
+    YAML_NOTHING,
+    YAML_TEXT,
+    YAML_LIST,
+    YAML_MAPPING,
+    YAML_WRONG /* a value that could not be made out, which was reported (config/variables.h) */
+};
 
 struct yaml_node {
     enum yaml_kind kind;
@@ -34,8 +40,8 @@ struct yaml_node {
 };
 
 /* NULL when it is no YAML of the kind above: the report says where and why. Text without any
- * content is a YAML_NOTHING. */
-struct yaml_node *yaml_parse(struct span text, struct arena *arena,
+ * content is a YAML_NOTHING. `file` goes into all places. */
+struct yaml_node *yaml_parse(struct span text, unsigned file, struct arena *arena,
                              struct config_report *report) MUST_CHECK;
 
 #endif

@@ -351,17 +351,19 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
 }
 
 /* Whether no error was reported from the site's first line to the next one's. What stands behind
- * the last site counts as its own: no harm, it is looked at again when that is mended. */
+ * the last site of a file counts as its own: no harm, it is looked at again when that is mended. */
 static bool is_faultless(const struct settings *settings, size_t site,
                          const struct config_report *report)
 {
-    int first = settings->sites[site].place.line;
-    int end = site + 1 < settings->site_count ? settings->sites[site + 1].place.line : INT_MAX;
+    struct place first = settings->sites[site].place;
+    bool is_last =
+        site + 1 >= settings->site_count || settings->sites[site + 1].place.file != first.file;
+    int end = is_last ? INT_MAX : settings->sites[site + 1].place.line;
 
     for (size_t i = 0; i < report->count; i++) {
         const struct config_message *message = &report->messages[i];
-        if (message->severity == CONFIG_ERROR && message->place.line >= first &&
-            message->place.line < end) {
+        if (message->severity == CONFIG_ERROR && message->place.file == first.file &&
+            message->place.line >= first.line && message->place.line < end) {
             return false;
         }
     }

@@ -18,10 +18,12 @@
 #include "base/span.h"
 #include "settings/choices.h"
 
-/* Where in the file something was written; line and column count from 1, 0 when it is a default. */
+/* Where something was written: line and column count from 1, 0 when it is a default. `file` is an
+ * index in settings_origin.files and among the sources of a config_report. */
 struct place {
     int line;
     int column;
+    unsigned file;
 };
 
 /* What the word `unlimited` becomes: sums with it don't overflow. */
@@ -280,9 +282,37 @@ struct log_settings {
     const char *level; /* error, warn, info (default), debug: messages on standard error */
 };
 
+/* What a configuration was read from: all that is needed to read it again, elsewhere too
+ * (config/source.h). Texts are as they were read. */
+struct settings_file {
+    const char *name; /* the one given, or joined to the folder of the file that includes it */
+    struct span text;
+};
+
+struct settings_folder {
+    const char *name;
+    struct string_list entries; /* names that a pattern of `include` took, in no order */
+};
+
+struct settings_variable {
+    const char *name;
+    const char *value; /* of the environment; NULL: it has none */
+};
+
+struct settings_origin {
+    struct settings_file *files; /* the first is the one that was named */
+    size_t file_count;
+    struct settings_folder *folders;
+    size_t folder_count;
+    struct settings_variable *variables; /* that are referred to, each once */
+    size_t variable_count;
+};
+
 struct settings {
     struct arena arena;
-    const char *file;                    /* as named */
+    const char *file; /* as named */
+    struct settings_origin origin;
+    struct string_list include;          /* as written, in all files; what they name is read */
     struct config_places *places;        /* of single values; see config_place() */
     struct listener_settings *listeners; /* default: ":80" and ":443" */
     size_t listener_count;

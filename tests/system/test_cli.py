@@ -10,9 +10,9 @@ import pytest
 from tidegate import binary, command, environment
 
 
-def check(folder, text, *options):
+def check(folder, text, *options, **more):
     (folder / "tidegate.yaml").write_text(text)
-    return command("check", "-c", "tidegate.yaml", *options, cwd=folder)
+    return command("check", "-c", "tidegate.yaml", *options, cwd=folder, **more)
 
 
 FOUR_LINES = """\
@@ -131,6 +131,23 @@ def test_check_as_json(folder, shop):
     done = check(folder, FOUR_LINES.format(certificate=shop), "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["ok"] is True
+
+
+def test_check_of_a_configuration_in_parts(folder):
+    (folder / "sites.d").mkdir()
+    (folder / "sites.d" / "a.yaml").write_text("sites:\n  - hosts: ['${HOST}']\n    respond: {}\n")
+    main = "include: [sites.d/*.yaml]\nworkers: ${WORKERS:-2}\n"
+    done = check(folder, main, HOST="a.example")
+    assert (done.returncode, done.stdout) == (0, "tidegate.yaml is fine, with 1 file that it includes\n")
+    done = check(folder, main, "--json", WORKERS="none")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["files"]) == (1, ["tidegate.yaml", "sites.d/a.yaml"])
+    first, second = report["messages"]
+    assert (first["file"], first["line"], first["column"]) == ("tidegate.yaml", 2, 10)
+    assert (second["file"], second["line"], second["column"]) == ("sites.d/a.yaml", 2, 13)
+    assert "variable 'HOST'" in second["text"] and "${HOST:-value}" in second["hint"]
+    done = command("route", "http://a.example/", cwd=folder, HOST="a.example")
+    assert "(sites.d/a.yaml:2)" in done.stdout, done.stdout + done.stderr
 
 
 def flaws(ca, shop):

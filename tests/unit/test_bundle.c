@@ -118,6 +118,68 @@ static void a_maker_reads_each_file_once(void **state)
     bundle_maker_destroy(maker);
 }
 
+static bool lists(const char *name)
+{
+    struct strbuf names;
+    bool found = false;
+
+    strbuf_init(&names);
+    assert_true(file_opener_list(folder, &names));
+    for (size_t at = 0; at < names.len; at += strlen(names.ptr + at) + 1) {
+        found = found || strcmp(names.ptr + at, name) == 0;
+    }
+    strbuf_free(&names);
+    return found;
+}
+
+static void count_named(void *arg, const char *path, bool is_folder)
+{
+    unsigned *counted = arg;
+
+    *counted += !is_folder && path[strlen(path) - 1] == '/' ? 1 : 0;
+}
+
+/* The folders of parts of a configuration. */
+static void names_in_a_folder_stay_as_they_were(void **state)
+{
+    struct bundle_maker *maker = bundle_maker_create();
+    int fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    struct strbuf names;
+    struct error error;
+    struct bundle *bundle;
+    struct bundle_head *head;
+    unsigned counted = 0;
+
+    (void)state;
+    strbuf_init(&names);
+    write_file("first");
+    file_opener_set_view(bundle_maker_view(maker));
+    assert_true(lists("shop.crt"));
+    assert_false(file_opener_list(missing, &names));
+    assert_int_equal(errno, ENOENT);
+    file_opener_set_view(NULL);
+    assert_true(bundle_maker_write(maker, span_make(NULL, 0), fd));
+    bundle_maker_destroy(maker);
+    assert_int_equal(unlink(file), 0);
+    bundle = bundle_open(fd, &error);
+    assert_non_null(bundle);
+    file_opener_set_view(bundle_view(bundle));
+    assert_true(lists("shop.crt"));
+    assert_false(file_opener_list(missing, &names));
+    assert_int_equal(errno, ENOENT);
+    file_opener_set_view(NULL);
+    assert_false(lists("shop.crt"));
+    bundle_close(bundle);
+    head = bundle_head_read(fd, &error);
+    assert_non_null(head);
+    bundle_head_each(head, count_named, &counted);
+    assert_int_equal(counted, 2);
+    bundle_head_free(head);
+    strbuf_free(&names);
+    write_file("first");
+    close(fd);
+}
+
 static void count(void *arg, const char *path, bool is_folder)
 {
     unsigned *counts = arg;
@@ -209,6 +271,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_read_stays_as_it_was),
         cmocka_unit_test(a_maker_reads_each_file_once),
+        cmocka_unit_test(names_in_a_folder_stay_as_they_were),
         cmocka_unit_test(the_head_tells_what_is_in_it),
         cmocka_unit_test(nobody_can_change_it_later),
         cmocka_unit_test(what_is_not_sealed_or_not_whole_is_refused),

@@ -90,12 +90,14 @@ static void the_report_as_json(void **state)
 
     (void)state;
     assert_null(load("a\": [\n", 6, &report));
-    config_report_add(&report, CONFIG_WARNING, (struct place){0, 0}, "said \"%s\"", "so");
+    config_report_add(&report, CONFIG_WARNING, (struct place){0}, "said \"%s\"", "so");
     text = printed(&report, true, false);
-    assert_non_null(strstr(text, "{\"file\":\"tidegate.yaml\",\"ok\":false,\"errors\":1,"
-                                 "\"warnings\":1,\"messages\":[{\"severity\":\"warning\","
-                                 "\"line\":0,\"column\":0,\"text\":\"said \\\"so\\\"\","
-                                 "\"hint\":null},"));
+    assert_non_null(strstr(
+        text, "{\"file\":\"tidegate.yaml\",\"files\":[\"tidegate.yaml\"],"
+              "\"ok\":false,\"errors\":1,"
+              "\"warnings\":1,\"messages\":[{\"severity\":\"warning\","
+              "\"file\":\"tidegate.yaml\",\"line\":0,\"column\":0,\"text\":\"said \\\"so\\\"\","
+              "\"hint\":null},"));
     free(text);
     config_report_free(&report);
 }
@@ -107,7 +109,7 @@ static void a_terminal_is_never_sent_control_bytes(void **state)
 
     (void)state;
     assert_null(load("a: \x1b[31m\xff\n", 9, &report));
-    config_report_add(&report, CONFIG_ERROR, (struct place){1, 4}, "odd \x1b]0;x\a text");
+    config_report_add(&report, CONFIG_ERROR, (struct place){1, 4, 0}, "odd \x1b]0;x\a text");
     text = printed(&report, false, false);
     for (size_t i = 0; text[i] != '\0'; i++) {
         assert_true(text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f));

@@ -180,7 +180,8 @@ static void every_example_is_right(void **state)
         for (size_t j = 0; j < section->count; j++) {
             struct settings *settings = xcalloc(1, sizeof(*settings));
             struct config_report report;
-            struct loader loader = {.settings = settings, .report = &report, .folder = ""};
+            static const char *const folders[] = {""};
+            struct loader loader = {.settings = settings, .report = &report, .folders = folders};
             struct yaml_node *root;
             char *object = xcalloc(1, section->size);
 
@@ -188,8 +189,8 @@ static void every_example_is_right(void **state)
                 config_report_init(&report);
                 arena_init(&settings->arena, 4096);
                 settings->places = places_create(&settings->arena);
-                root = yaml_parse(span_from_cstr(section->directives[j].example), &settings->arena,
-                                  &report);
+                root = yaml_parse(span_from_cstr(section->directives[j].example), 0,
+                                  &settings->arena, &report);
                 assert_non_null(root);
                 assert_int_equal(root->kind, YAML_MAPPING);
                 assert_true(load_value(&loader, &section->directives[j], root->first, object));
