@@ -3,7 +3,7 @@
 #ifndef TIDEGATE_CLIENT_ACQUIRE_H
 #define TIDEGATE_CLIENT_ACQUIRE_H
 
-#include "client/call.h"
+#include "client/call_base.h"
 
 void acquire(struct call *call);
 /* For a backend whose protocol is not h1 alone: on the server on which a lease is held. */

@@ -6,7 +6,7 @@
 #ifndef TIDEGATE_CLIENT_BACK_H
 #define TIDEGATE_CLIENT_BACK_H
 
-#include "client/call.h"
+#include "client/call_base.h"
 
 /* How a lease ends. */
 enum back_end {

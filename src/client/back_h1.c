@@ -21,6 +21,18 @@ struct back *back_h1_base(struct back_h1 *back)
     return &back->base;
 }
 
+void back_h1_enter(struct back_h1 *back, enum back_state state)
+{
+    static const char *const words[] = {"idle",   "head",   "body",  "done",
+                                        "tunnel", "ending", "closed"};
+
+    if (state_log_is_on()) {
+        struct state_owner owner = call_whose(back->call, back->client->core, 0);
+        state_log(&owner, "h1 back", words[back->state], words[state]);
+    }
+    back->state = state;
+}
+
 /* ---- life ---- */
 
 static void on_free(struct deferred *deferred)
@@ -39,7 +51,7 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     if (back->state == BACK_CLOSED) {
         return;
     }
-    back->state = BACK_CLOSED;
+    back_h1_enter(back, BACK_CLOSED);
     if (!list_is_empty(&back->parked)) {
         pool_remove_parked(back_h1_entry(back), &back->parked);
     }
@@ -50,7 +62,7 @@ static void close_with(struct back_h1 *back, void (*close_conn)(struct conn *))
     conn_free(back->conn);
     timer_destroy(loop, &back->timer);
     deferred_cancel(&back->again);
-    list_remove(&back->node);
+    list_remove(&back->of_client.node);
     loop_defer(loop, &back->freeing);
 }
 
@@ -75,18 +87,15 @@ static void on_idle_timer(struct timer *timer)
     }
 }
 
-void back_h1_close_all(struct client *client)
+static void close_at_rest(struct client_conn *conn)
 {
-    LIST_FOR_EACH(node, &client->h1_backs)
-    {
-        back_h1_destroy(LIST_ENTRY(node, struct back_h1, node));
-    }
+    back_h1_destroy(CONTAINER_OF(conn, struct back_h1, of_client));
 }
 
 /* The call ended in order, and its last bytes still wait for the socket. */
 static void end_gently(struct back_h1 *back)
 {
-    back->state = BACK_ENDING;
+    back_h1_enter(back, BACK_ENDING);
     conn_finish_to_close(back->conn);
     timer_set_ms(back->client->core->loop, &back->timer, back->client->settings.send_ms);
 }
@@ -103,7 +112,7 @@ static void op_release(struct back *base, enum back_end end)
     back->call = NULL;
     relay_reset(&back->relay, back->client->core->loop);
     if (reusable && back_h1_park(back, caller)) {
-        back->state = BACK_IDLE;
+        back_h1_enter(back, BACK_IDLE);
         timer_set_ms(back->client->core->loop, &back->timer,
                      back->upstream->backend->idle_timeout_ms);
         return;
@@ -163,7 +172,7 @@ static void fail_parse(struct back_h1 *back, enum h1_error error, const char *de
 
 static void start_body(struct back_h1 *back, struct call *call)
 {
-    back->state = BACK_BODY;
+    back_h1_enter(back, BACK_BODY);
     back->framing = call->response->framing;
     back->body_left = call->response->content_length;
     back->keep_alive = call->response->keep_alive && !back->may_be_followed;
@@ -175,7 +184,7 @@ static void start_body(struct back_h1 *back, struct call *call)
         return;
     }
     if (back->framing == HTTP_FRAMING_NONE) {
-        back->state = BACK_DONE;
+        back_h1_enter(back, BACK_DONE);
     }
 }
 
@@ -231,7 +240,7 @@ static size_t take_head(struct back_h1 *back, struct span in)
             back->waits_for_request = true;
             return 0;
         }
-        back->state = BACK_TUNNEL;
+        back_h1_enter(back, BACK_TUNNEL);
         back->rest = span_skip(in, start + len);
         call_head(call);
         return back->is_raw ? start + len : in.len;
@@ -273,7 +282,7 @@ static size_t take_chunked(struct back_h1 *back, struct span in)
             return in.len;
         }
         if (result == H1_CHUNKED_END) {
-            back->state = BACK_DONE;
+            back_h1_enter(back, BACK_DONE);
             back->has_leftover = total != in.len;
             finish_response(back, &trailers);
             return in.len;
@@ -290,7 +299,7 @@ static size_t take_length(struct back_h1 *back, struct span in)
     back->body_left -= n;
     call_body(back->call, span_head(in, n));
     if (back->state == BACK_BODY && back->body_left == 0) {
-        back->state = BACK_DONE;
+        back_h1_enter(back, BACK_DONE);
         back->has_leftover = n != in.len;
         finish_response(back, NULL);
         return in.len;
@@ -388,7 +397,7 @@ static void on_end(struct back_h1 *back, enum conn_result result)
         !back->is_raw && !conn_is_plain(back->conn) && tls_conn_was_truncated(back->conn);
     if (back->state == BACK_BODY && back->framing == HTTP_FRAMING_CLOSE && result == CONN_EOF &&
         !is_truncated) {
-        back->state = BACK_DONE;
+        back_h1_enter(back, BACK_DONE);
         back->keep_alive = false;
         finish_response(back, NULL);
         return;
@@ -434,7 +443,7 @@ static bool run_relay(struct back_h1 *back)
         loop_defer(back->client->core->loop, &back->again);
         break;
     case RELAY_LIMIT:
-        back->state = BACK_DONE;
+        back_h1_enter(back, BACK_DONE);
         finish_response(back, NULL);
         break;
     case RELAY_EOF:
@@ -589,7 +598,8 @@ struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream,
     conn->handler = &handler;
     conn->owner = back;
     back_h1_rest_init(back);
-    list_push_back(&client->h1_backs, &back->node);
+    back->of_client.close_at_rest = close_at_rest;
+    list_push_back(&client->conns, &back->of_client.node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);
     deferred_init(&back->freeing, on_free);
@@ -609,7 +619,7 @@ static void op_go_raw(struct back *base)
     struct back_h1 *back = back_h1_of(base);
 
     back->is_raw = true;
-    back->state = BACK_BODY;
+    back_h1_enter(back, BACK_BODY);
     back->framing = HTTP_FRAMING_CLOSE;
     back->keep_alive = false;
     back->request_is_chunked = false;

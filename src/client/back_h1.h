@@ -24,8 +24,6 @@ struct back_h1 *back_h1_take_bound(struct call *call) MUST_CHECK;
 struct back_h1 *back_h1_unpark(struct call *call) MUST_CHECK;
 /* Closes. */
 void back_h1_destroy(struct back_h1 *back);
-/* No call is left: parked ones are all. */
-void back_h1_close_all(struct client *client);
 
 struct back *back_h1_base(struct back_h1 *back);
 

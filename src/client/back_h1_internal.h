@@ -24,7 +24,7 @@ struct back_h1 {
     struct upstream *upstream; /* held */
     struct call *call;         /* NULL: parked */
     size_t server;
-    struct list node; /* in client->h1_backs */
+    struct client_conn of_client;
     struct list parked;
     struct caller_bound bound; /* while it rests for the one client it is authenticated for */
     struct timer timer;        /* of a parked one */
@@ -58,6 +58,7 @@ static inline struct back_h1 *back_h1_of(const struct back *base)
     return CONTAINER_OF(base, struct back_h1, base);
 }
 
+void back_h1_enter(struct back_h1 *back, enum back_state state);
 /* Where it rests. */
 static inline struct pool_entry *back_h1_entry(const struct back_h1 *back)
 {

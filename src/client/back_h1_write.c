@@ -56,7 +56,7 @@ void back_h1_write_head(struct back *base, struct call *call, bool is_end)
 
     (void)is_end;
     back->call = call;
-    back->state = BACK_HEAD;
+    back_h1_enter(back, BACK_HEAD);
     back->request_is_chunked = request->framing == HTTP_FRAMING_CHUNKED;
     back->scanned = 0;
     back->interim_count = 0;

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "client/acquire.h"
 #include "tls/tls_conn.h"
 
 /* How many calls wait for one connection of a server that has not said yet how many streams it
@@ -28,6 +27,17 @@ static void on_caller_end(struct caller_bound *bound);
 static const struct backend *backend_of(const struct back_h2_conn *c)
 {
     return c->use.upstream->backend;
+}
+
+void back_h2_enter(struct back_h2_conn *c, enum back_h2_state state)
+{
+    static const char *const words[] = {"preface", "open", "closed"};
+
+    if (state_log_is_on()) {
+        state_log(&(struct state_owner){.core = c->client->core}, "h2 back", words[c->state],
+                  words[state]);
+    }
+    c->state = state;
 }
 
 /* ---- life ---- */
@@ -57,9 +67,9 @@ static void close_quietly(struct back_h2_conn *c)
     if (c->state == BACK_H2_CLOSED) {
         return;
     }
-    c->state = BACK_H2_CLOSED;
+    back_h2_enter(c, BACK_H2_CLOSED);
     wake(c);
-    list_remove(&c->node);
+    list_remove(&c->of_client.node);
     list_remove(&c->shared);
     list_remove(&c->bound.node);
     c->use.owner = NULL;
@@ -103,12 +113,9 @@ static void say_goodbye(struct back_h2_conn *c)
     back_h2_fail(c, "server_closed", NULL, NULL);
 }
 
-void back_h2_close_all(struct client *client)
+static void close_at_rest(struct client_conn *conn)
 {
-    LIST_FOR_EACH(node, &client->h2_backs)
-    {
-        say_goodbye(LIST_ENTRY(node, struct back_h2_conn, node));
-    }
+    say_goodbye(CONTAINER_OF(conn, struct back_h2_conn, of_client));
 }
 
 /* ---- idle and doubtful ones ---- */
@@ -257,7 +264,7 @@ static void admit_waiters(struct back_h2_conn *c)
         if (has_room_for(c, call)) {
             open_stream(c, call);
         } else {
-            acquire_shared(call);
+            call_seek_again(call);
         }
     }
 }
@@ -391,7 +398,8 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
     list_init(&c->stalled);
     list_init(&c->due);
     list_init(&c->throttled);
-    list_push_back(&client->h2_backs, &c->node);
+    c->of_client.close_at_rest = close_at_rest;
+    list_push_back(&client->conns, &c->of_client.node);
     list_push_back(&back_h2_entry(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);
     deferred_init(&c->again, on_again);

@@ -29,7 +29,5 @@ bool back_h2_may_share(const struct back_h2_use *use, const struct call *call);
 unsigned back_h2_waiters_max(const struct pool_entry *entry);
 /* Whether the call's head is like none that the server is known to take. */
 bool back_h2_is_odd(const struct call *call);
-/* No call is left. */
-void back_h2_close_all(struct client *client);
 
 #endif

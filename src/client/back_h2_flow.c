@@ -167,7 +167,7 @@ void back_h2_flow_consumed(struct back_h2 *back, size_t bytes)
 {
     struct back_h2_conn *c = back->c;
 
-    if (c == NULL || back->has_ended) {
+    if (c == NULL || back->response >= BACK_H2_RESPONSE_ENDED) {
         return;
     }
     (void)nghttp2_session_consume_stream(c->session, back->stream_id, bytes);

@@ -23,13 +23,29 @@
 
 enum back_h2_state { BACK_H2_PREFACE, BACK_H2_OPEN, BACK_H2_CLOSED };
 
+/* What of the request was given to the stream, and sent. */
+enum back_h2_request_state {
+    BACK_H2_REQUEST_OPEN,  /* more of the body may come */
+    BACK_H2_REQUEST_WHOLE, /* nothing is added any more */
+    BACK_H2_REQUEST_SENT   /* END_STREAM has gone out */
+};
+
+/* What has come of the response. */
+enum back_h2_response_state {
+    BACK_H2_RESPONSE_NONE,
+    BACK_H2_RESPONSE_HEAD,  /* a HEADERS frame has come, be it an interim response's */
+    BACK_H2_RESPONSE_BODY,  /* the final head */
+    BACK_H2_RESPONSE_ENDED, /* END_STREAM, or all that belongs to the message */
+    BACK_H2_RESPONSE_FAILED /* with `facts` and `trouble`; also of the request behind ENDED */
+};
+
 struct back_h2_conn {
     struct client *client;
     struct back_h2_use use;
     enum back_h2_state state;
     struct conn *conn;
     nghttp2_session *session;
-    struct list node;         /* in client->h2_backs */
+    struct client_conn of_client;
     struct list shared;       /* in its pool_entry's */
     struct call_line waiting; /* until the server has said how many streams it takes */
     struct list streams;      /* struct back_h2: those that nghttp2 knows, or is about to */
@@ -74,6 +90,7 @@ struct back_h2 {
     struct list throttled;  /* in c->throttled */
     int32_t stream_id;
     /* The request. */
+    enum back_h2_request_state request;
     struct strbuf body; /* waits for the windows; sent up to body_at */
     size_t body_at;
     uint64_t sent;     /* of the body, on this stream */
@@ -82,19 +99,14 @@ struct back_h2 {
     bool is_raw;       /* after extended CONNECT: bytes of another protocol both ways */
     struct back_h2_size size;
     const struct http_fields *trailers; /* of the request, in the call's arena */
-    bool has_request_end;               /* no more body comes */
-    bool is_request_sent;               /* END_STREAM has gone out */
     bool is_head_sent;                  /* the server may know of it */
     bool was_pooled;                    /* its connection had been of use before */
     /* The response. */
+    enum back_h2_response_state response;
     struct h2_response head; /* the section that is being received; trailers too */
     struct http_fields response_trailers;
-    bool has_answered; /* a HEADERS frame came, be it an interim response's */
-    bool has_head;     /* the final one */
     bool has_trailers; /* they are being received, or have been */
-    bool has_ended;    /* END_STREAM came */
     bool is_giving;
-    bool has_failed; /* with the two below */
     struct retry_facts facts;
     struct trouble trouble;
     unsigned interim_count;
@@ -116,6 +128,7 @@ static inline struct back_h2 *back_h2_of(const struct back *base)
 }
 
 /* ---- back_h2.c ---- */
+void back_h2_enter(struct back_h2_conn *c, enum back_h2_state state);
 static inline struct pool_entry *back_h2_entry(const struct back_h2_conn *c)
 {
     return c->use.upstream->entries[c->use.server];
@@ -166,6 +179,8 @@ uint32_t back_h2_session_head_max(const struct back_h2_conn *c);
 bool back_h2_session_takes_connect(const struct back_h2_conn *c);
 
 /* ---- back_h2_stream.c ---- */
+void back_h2_enter_request(struct back_h2 *back, enum back_h2_request_state state);
+void back_h2_enter_response(struct back_h2 *back, enum back_h2_response_state state);
 struct back *back_h2_stream_create(struct back_h2_conn *c);
 /* Its memory goes when both the call and the connection have let go of it. */
 void back_h2_stream_settle(struct back_h2 *back);
@@ -183,7 +198,7 @@ void back_h2_stream_sent(struct back_h2 *back);
 /* Events of the response, while back_h2_stream_listens. */
 static inline bool back_h2_stream_listens(const struct back_h2 *back)
 {
-    return back != NULL && back->call != NULL && !back->has_failed && !back->has_ended;
+    return back != NULL && back->call != NULL && back->response < BACK_H2_RESPONSE_ENDED;
 }
 void back_h2_stream_on_section(struct back_h2 *back);
 void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value);

@@ -126,11 +126,11 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
     (void)buf;
     (void)user_data;
     n = n < share ? n : share;
-    if (n == 0 && (waiting != 0 || !back->has_request_end || !is_owned)) {
+    if (n == 0 && (waiting != 0 || back->request == BACK_H2_REQUEST_OPEN || !is_owned)) {
         return NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == waiting && back->has_request_end && is_owned) {
+    if (n == waiting && back->request != BACK_H2_REQUEST_OPEN && is_owned) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (back->call != NULL && back->trailers != NULL && back->trailers->count != 0) {
             nghttp2_nv *nva =
@@ -154,11 +154,13 @@ void back_h2_request_head(struct back *base, struct call *call, bool is_end)
 
     back->call = call;
     back->size = back_h2_request_size(call);
-    back->has_request_end = is_end && !asks_connect(call);
+    is_end = is_end && !asks_connect(call);
     back->stream_id = nghttp2_submit_request(back->c->session, NULL, nva, write_head(call, nva),
-                                             back->has_request_end ? NULL : &provider, back);
+                                             is_end ? NULL : &provider, back);
     CHECK(back->stream_id > 0);
-    if (!back->has_request_end) {
+    if (is_end) {
+        back_h2_enter_request(back, BACK_H2_REQUEST_WHOLE);
+    } else {
         back_h2_flow_begin(back);
     }
     back_h2_schedule(back->c);
@@ -209,10 +211,10 @@ void back_h2_request_end(struct back *base, const struct http_fields *trailers)
 {
     struct back_h2 *back = back_h2_of(base);
 
-    if (back->c == NULL || back->has_request_end) {
+    if (back->c == NULL || back->request != BACK_H2_REQUEST_OPEN) {
         return;
     }
-    back->has_request_end = true;
+    back_h2_enter_request(back, BACK_H2_REQUEST_WHOLE);
     if (trailers != NULL && trailers->count != 0) {
         struct http_fields *copy = arena_alloc(back->call->arena, sizeof(*copy));
         *copy = *trailers;

@@ -71,7 +71,7 @@ static void on_settings(struct back_h2_conn *c)
     }
     c->is_greeted = true;
     if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */
-        c->state = BACK_H2_OPEN;
+        back_h2_enter(c, BACK_H2_OPEN);
         timer_clear(&c->timer);
     }
 }

@@ -17,6 +17,37 @@ static const struct back_ops ops;
 
 static void on_timer(struct timer *timer);
 
+/* ---- states ---- */
+
+static void tell(const struct back_h2 *back, const char *what, const char *from, const char *to)
+{
+    struct state_owner owner = call_whose(back->call, back->client->core, back->stream_id);
+
+    state_log(&owner, what, from, to);
+}
+
+void back_h2_enter_request(struct back_h2 *back, enum back_h2_request_state state)
+{
+    static const char *const words[] = {"open", "whole", "sent"};
+
+    CHECK(state > back->request);
+    if (state_log_is_on()) {
+        tell(back, "h2 back request", words[back->request], words[state]);
+    }
+    back->request = state;
+}
+
+void back_h2_enter_response(struct back_h2 *back, enum back_h2_response_state state)
+{
+    static const char *const words[] = {"none", "head", "body", "ended", "failed"};
+
+    CHECK(state > back->response);
+    if (state_log_is_on()) {
+        tell(back, "h2 back response", words[back->response], words[state]);
+    }
+    back->response = state;
+}
+
 /* ---- life ---- */
 
 static void on_free(struct deferred *deferred)
@@ -60,7 +91,7 @@ void back_h2_stream_settle(struct back_h2 *back)
 /* The response is whole, and the request goes on behind it. */
 static bool is_followed(const struct back_h2 *back)
 {
-    return back->call != NULL && back->call->is_answered && !back->is_raw;
+    return back->call != NULL && back->call->state == CALL_ANSWERED && !back->is_raw;
 }
 
 /* The response is whole, or has failed: so the call can end. */
@@ -71,7 +102,7 @@ static void end_call(struct back_h2 *back)
     if (call == NULL) {
         return;
     }
-    if (back->has_failed) {
+    if (back->response == BACK_H2_RESPONSE_FAILED) {
         struct trouble trouble = back->trouble;
         back_h2_flow_leave(back);
         back->call = NULL;
@@ -80,7 +111,7 @@ static void end_call(struct back_h2 *back)
         back_h2_stream_settle(back);
     } else if (is_followed(back)) {
         call_writable(call);
-    } else if (back->has_ended && back->held.bytes == 0) {
+    } else if (back->response == BACK_H2_RESPONSE_ENDED && back->held.bytes == 0) {
         call_end(call, back->has_trailers ? &back->response_trailers : NULL);
     }
 }
@@ -121,8 +152,8 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
     back->c = NULL;
     back_h2_schedule(c);
     if (back_h2_stream_listens(back)) {
-        back->has_failed = true;
-        back->facts.stage = back->has_answered ? RETRY_ANSWERING : stage;
+        back->facts.stage = back->response != BACK_H2_RESPONSE_NONE ? RETRY_ANSWERING : stage;
+        back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
         back->facts.was_pooled = back->was_pooled;
         back->facts.h2_code = back->code;
         back->facts.wants_h1 = back->code == NGHTTP2_HTTP_1_1_REQUIRED;
@@ -134,8 +165,9 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         end_when_possible(back, c);
         return;
     }
-    if (call != NULL && (is_followed(back) || back->is_raw) && !back->is_request_sent) {
-        back->has_failed = true;
+    if (call != NULL && (is_followed(back) || back->is_raw) &&
+        back->request != BACK_H2_REQUEST_SENT && back->response != BACK_H2_RESPONSE_FAILED) {
+        back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
         back->facts.stage = RETRY_ANSWERING;
         back->trouble = back->is_raw ? untaken : call_unread;
         end_when_possible(back, c);
@@ -146,15 +178,18 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
 
 void back_h2_stream_sent(struct back_h2 *back)
 {
-    back->is_request_sent = true;
-    if (is_followed(back) && !back->has_failed) {
+    back_h2_enter_request(back, BACK_H2_REQUEST_SENT);
+    if (is_followed(back) && back->response != BACK_H2_RESPONSE_FAILED) {
         end_when_possible(back, back->c);
     }
 }
 
 static void fail(struct back_h2 *back, const struct trouble *trouble)
 {
-    back->has_failed = true;
+    if (back->response == BACK_H2_RESPONSE_FAILED) {
+        return; /* the first reason is the one that is told */
+    }
+    back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
     back->facts.stage = RETRY_ANSWERING;
     back->trouble = *trouble;
     if (back->c != NULL) { /* else the server has ended it, and what was held is not taken */
@@ -202,19 +237,24 @@ static void op_release(struct back *base, enum back_end end)
     back_h2_flow_leave(back);
     back->call = NULL;
     list_remove(&back->due);
-    back->has_request_end = true;
-    if (c != NULL && back->is_raw && back->has_ended && end == BACK_END_IN_ORDER) {
-        if (!back->is_request_sent) {
+    if (back->request == BACK_H2_REQUEST_OPEN) {
+        back_h2_enter_request(back, BACK_H2_REQUEST_WHOLE);
+    }
+    if (c != NULL && back->is_raw && back->response == BACK_H2_RESPONSE_ENDED &&
+        end == BACK_END_IN_ORDER) {
+        if (back->request != BACK_H2_REQUEST_SENT) {
             watch_rest(back);
         }
         back_h2_request_wake(
             back); /* a tunnel has ended both ways: what waits of it still goes out */
-    } else if (c != NULL && !(back->has_ended && back->is_request_sent)) {
+    } else if (c != NULL && !(back->response == BACK_H2_RESPONSE_ENDED &&
+                              back->request == BACK_H2_REQUEST_SENT)) {
         /* A whole response without all of the request is in order (RFC 9113 section 8.1). */
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, back->stream_id,
-                                        back->has_ended ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+                                        back->response == BACK_H2_RESPONSE_ENDED ? NGHTTP2_NO_ERROR
+                                                                                 : NGHTTP2_CANCEL);
         back_h2_schedule(c);
-        if (!back->has_head) {
+        if (back->response < BACK_H2_RESPONSE_BODY) {
             back_h2_doubt(c);
         }
     }
@@ -233,7 +273,7 @@ static bool op_is_listening(const struct back *base)
 
 static bool op_is_sent(const struct back *base)
 {
-    return back_h2_of(base)->is_request_sent;
+    return back_h2_of(base)->request == BACK_H2_REQUEST_SENT;
 }
 
 static struct conn *op_raw(struct back *base)
@@ -272,7 +312,7 @@ static void give_held(struct back_h2 *back)
         give_some(back, back->call);
     }
     back->is_giving = false;
-    if (back->call != NULL && back->held.bytes == 0 && back->has_ended) {
+    if (back->call != NULL && back->held.bytes == 0 && back->response == BACK_H2_RESPONSE_ENDED) {
         end_when_possible(back, back->c);
     }
 }
@@ -290,8 +330,8 @@ static bool op_has_more(const struct back *base)
 {
     const struct back_h2 *back = back_h2_of(base);
 
-    return back->held.bytes != 0 ||
-           (back->c != NULL && !back->has_ended && conn_can_read(back->c->conn));
+    return back->held.bytes != 0 || (back->c != NULL && back->response != BACK_H2_RESPONSE_ENDED &&
+                                     conn_can_read(back->c->conn));
 }
 
 /* In steps, as no two heads are of quite the same length. */
@@ -309,8 +349,8 @@ static void note_answer(struct back_h2 *back)
     const struct back_h2_size *size = &back->size;
 
     back->c->was_probed = false;
-    if (!back->has_answered) {
-        back->has_answered = true;
+    if (back->response == BACK_H2_RESPONSE_NONE) {
+        back_h2_enter_response(back, BACK_H2_RESPONSE_HEAD);
         back->c->use.is_solo = false;
         entry->head_taken = at_least(entry->head_taken, size->head);
         entry->field_taken = at_least(entry->field_taken, size->field);
@@ -323,7 +363,7 @@ void back_h2_stream_on_section(struct back_h2 *back)
     const struct h2_limits *limits = &back->client->settings.h2;
 
     note_answer(back);
-    if (back->has_head) {
+    if (back->response >= BACK_H2_RESPONSE_BODY) {
         back->has_trailers = true;
         back->response_trailers = (struct http_fields){0};
         h2_section_init(&back->head.section, call->arena, limits, &back->response_trailers, true);
@@ -334,7 +374,7 @@ void back_h2_stream_on_section(struct back_h2 *back)
 
 void back_h2_stream_on_field(struct back_h2 *back, struct span name, struct span value)
 {
-    if (back->has_head) {
+    if (back->response >= BACK_H2_RESPONSE_BODY) {
         h2_section_add(&back->head.section, name, value);
     } else {
         h2_response_add(&back->head, name, value);
@@ -368,7 +408,7 @@ static void take_head(struct back_h2 *back, bool is_end)
         call_interim(call);
         return;
     }
-    back->has_head = true;
+    back_h2_enter_response(back, BACK_H2_RESPONSE_BODY);
     back->framing = call->response->framing;
     back->is_bodiless = http_response_is_bodiless(call->response->status, call->request->method);
     back->body_left = call->response->content_length;
@@ -382,7 +422,7 @@ void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
 {
     enum h2_error error;
 
-    if (!back->has_head) {
+    if (back->response < BACK_H2_RESPONSE_BODY) {
         take_head(back, is_end);
         return;
     }
@@ -401,7 +441,7 @@ void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
  * the server is told that the stream is broken (RFC 9113 section 8.1.1). */
 static void end_bodiless(struct back_h2 *back)
 {
-    back->has_ended = true;
+    back_h2_enter_response(back, BACK_H2_RESPONSE_ENDED);
     (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
                                     NGHTTP2_PROTOCOL_ERROR);
     back_h2_schedule(back->c);
@@ -412,13 +452,13 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
 {
     struct call *call = back->call;
 
-    if (back->has_head && back->is_bodiless) {
+    if (back->response >= BACK_H2_RESPONSE_BODY && back->is_bodiless) {
         if (bytes.len != 0) {
             end_bodiless(back);
         }
         return;
     }
-    if (!back->has_head || back->framing == HTTP_FRAMING_NONE ||
+    if (back->response < BACK_H2_RESPONSE_BODY || back->framing == HTTP_FRAMING_NONE ||
         (back->framing == HTTP_FRAMING_LENGTH && bytes.len > back->body_left)) {
         fail_with(back, H2_BAD_LENGTH_MISMATCH);
         return;
@@ -442,11 +482,15 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
 
 void back_h2_stream_on_end(struct back_h2 *back)
 {
-    if (!back->has_head || (back->framing == HTTP_FRAMING_LENGTH && back->body_left != 0)) {
+    if (back->response == BACK_H2_RESPONSE_FAILED) {
+        return; /* its owner has refused the head that also was the end */
+    }
+    if (back->response < BACK_H2_RESPONSE_BODY ||
+        (back->framing == HTTP_FRAMING_LENGTH && back->body_left != 0)) {
         fail_with(back, H2_BAD_LENGTH_MISMATCH);
         return;
     }
-    back->has_ended = true;
+    back_h2_enter_response(back, BACK_H2_RESPONSE_ENDED);
     if (back->held.bytes == 0 && !back->is_giving) {
         end_when_possible(back, back->c);
     }

@@ -7,27 +7,22 @@
  * declined without looking at it, or did not get. */
 enum { LOSSES_MAX = 1, REFUSALS_MAX = 3 };
 
-const struct trouble call_unread = {
-    "server_closed_in_body",
-    "the server answered, and closed before it had read all of the request's body",
-    "see the server's log, and its limit for bodies"};
+static void enter(struct call *call, enum call_state state)
+{
+    static const char *const words[] = {"new", "seeking", "asked", "answering", "answered", "over"};
+
+    CHECK(call->state != CALL_OVER);
+    if (state_log_is_on()) {
+        state_log(&call->whose, "call", words[call->state], words[state]);
+    }
+    call->state = state;
+}
 
 static void on_again(struct deferred *deferred)
 {
     struct call *call = CONTAINER_OF(deferred, struct call, again);
 
     call_writable(call);
-}
-
-void call_init(struct call *call, const struct call_ops *ops, struct client *client,
-               struct caller *caller, struct arena *arena)
-{
-    call->ops = ops;
-    call->client = client;
-    call->caller = caller;
-    call->arena = arena;
-    lease_init(&call->lease);
-    deferred_init(&call->again, on_again);
 }
 
 /* Whether what is sent of the body may be of use again. HTTP/1 never declines a request unseen. */
@@ -49,17 +44,23 @@ void call_start(struct call *call)
     if (call->caller != NULL) {
         call->caller->is_bound |= call->is_auth_bound;
     }
+    enter(call, CALL_SEEKING);
     acquire(call);
 }
 
 /* ---- the lease's end ---- */
+
+static bool has_started(const struct call *call)
+{
+    return call->state == CALL_ANSWERING || call->state == CALL_ANSWERED;
+}
 
 /* With what was seen of the server. */
 static void end_lease(struct call *call, enum lease_how how)
 {
     struct lease_seen seen = {.now_us = loop_now_us(call->client->core->loop)};
 
-    if (call->has_started) {
+    if (has_started(call)) {
         seen.status = call->response->status;
         seen.latency_us = call->head_us - call->connected_us;
     }
@@ -84,13 +85,18 @@ void call_release(struct call *call, enum lease_how how)
     struct back *back = call->back;
     bool in_order = how == LEASE_OK;
 
+    if (call->state == CALL_NEW || call->state == CALL_OVER) {
+        return;
+    }
     replay_drop(&call->replay);
     deferred_cancel(&call->again);
     if (acquire_cancel(call) || back == NULL) {
+        enter(call, CALL_OVER);
         return;
     }
     call->back = NULL;
     end_lease(call, how);
+    enter(call, CALL_OVER);
     back->ops->release(back, in_order && call->is_whole ? BACK_END_IN_ORDER
                              : call_is_held_back(call)  ? BACK_END_HELD_BACK
                                                         : BACK_END_BROKEN);
@@ -102,6 +108,8 @@ static void fail(struct call *call, bool is_unseen, unsigned status, const struc
     const char *detail =
         trouble->detail != NULL ? arena_cstr(call->arena, span_from_cstr(trouble->detail)) : NULL;
 
+    replay_drop(&call->replay);
+    enter(call, CALL_OVER);
     call->ops->failed(call,
                       &(struct call_failure){.status = status,
                                              .is_unseen = is_unseen,
@@ -123,83 +131,23 @@ static unsigned status_of(enum dial_result result)
     return 502;
 }
 
-void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble)
+static void no_connection(struct call *call, enum dial_result result, const struct trouble *trouble)
 {
     fail(call, false, status_of(result), trouble);
 }
 
-void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
+static void unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
 {
     end_lease(call, LEASE_SERVER_FAILED);
     if (!acquire_next(call)) {
-        call_no_connection(call, result, trouble);
+        no_connection(call, result, trouble);
     }
 }
 
-void call_unfit(struct call *call, unsigned status, const struct trouble *trouble)
+static void unfit(struct call *call, unsigned status, const struct trouble *trouble)
 {
     end_lease(call, LEASE_UNUSED);
     fail(call, false, status, trouble);
-}
-
-/* ---- lines ---- */
-
-void call_line_init(struct call_line *line, void (*on_empty)(struct call_line *line))
-{
-    list_init(&line->calls);
-    line->count = 0;
-    line->on_empty = on_empty;
-}
-
-void call_line_add(struct call_line *line, struct call *call)
-{
-    call->line = line;
-    list_push_back(&line->calls, &call->waiting);
-    line->count++;
-}
-
-struct call *call_line_pop(struct call_line *line)
-{
-    struct list *node = list_pop_front(&line->calls);
-    struct call *call;
-
-    if (node == NULL) {
-        return NULL;
-    }
-    call = LIST_ENTRY(node, struct call, waiting);
-    call->line = NULL;
-    line->count--;
-    return call;
-}
-
-void call_line_remove(struct call *call)
-{
-    struct call_line *line = call->line;
-
-    call->line = NULL;
-    list_remove(&call->waiting);
-    line->count--;
-    if (line->count == 0 && line->on_empty != NULL) {
-        line->on_empty(line);
-    }
-}
-
-void call_line_move(struct call_line *from, struct call_line *to)
-{
-    struct call *call;
-
-    while ((call = call_line_pop(from)) != NULL) {
-        call_line_add(to, call);
-    }
-}
-
-void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble)
-{
-    struct call *call;
-
-    while ((call = call_line_pop(line)) != NULL) {
-        call_unreachable(call, result, trouble);
-    }
 }
 
 /* ---- the request ---- */
@@ -223,8 +171,9 @@ static void send_request(struct call *call)
     }
 }
 
-void call_attach(struct call *call, struct back *back)
+static void attach(struct call *call, struct back *back)
 {
+    enter(call, CALL_ASKED);
     call->connected_us = loop_now_us(call->client->core->loop);
     call->back = back;
     if (call->ops->connected != NULL) {
@@ -288,13 +237,6 @@ bool call_is_listening(const struct call *call)
     return call->back->ops->is_listening(call->back);
 }
 
-void call_taken(struct call *call)
-{
-    if (!http_method_is_idempotent(call->request->method, call->request->method_name)) {
-        replay_drop(&call->replay);
-    }
-}
-
 /* ---- the response ---- */
 
 void call_reject(struct call *call, const struct trouble *trouble)
@@ -327,7 +269,7 @@ void call_go_raw(struct call *call)
     loop_defer(call->client->core->loop, &call->again);
 }
 
-void call_interim(struct call *call)
+static void interim(struct call *call)
 {
     call->was_continued |= call->response->status == 100;
     if (call->ops->interim != NULL) {
@@ -335,65 +277,20 @@ void call_interim(struct call *call)
     }
 }
 
-void call_head(struct call *call)
+static void take_head(struct call *call)
 {
     replay_drop(&call->replay);
-    call->has_started = true;
+    enter(call, CALL_ANSWERING);
     call->head_us = loop_now_us(call->client->core->loop);
     if (call->ops->head != NULL) {
         call->ops->head(call);
     }
 }
 
-void call_end(struct call *call, struct http_fields *trailers)
+static void take_end(struct call *call, struct http_fields *trailers)
 {
-    call->is_answered = true;
+    enter(call, CALL_ANSWERED);
     call->ops->end(call, trailers);
-}
-
-/* ---- to the owner ---- */
-
-void call_body(struct call *call, struct span bytes)
-{
-    if (call->ops->body != NULL) {
-        call->ops->body(call, bytes);
-    }
-}
-
-void call_writable(struct call *call)
-{
-    if (call->ops->writable != NULL) {
-        call->ops->writable(call);
-    }
-}
-
-bool call_polls_response(struct call *call)
-{
-    return call->ops->poll_response == NULL || call->ops->poll_response(call);
-}
-
-size_t call_room(struct call *call)
-{
-    return call->ops->room != NULL ? call->ops->room(call) : SIZE_MAX;
-}
-
-struct conn *call_sink(struct call *call)
-{
-    return call->ops->sink != NULL ? call->ops->sink(call) : NULL;
-}
-
-void call_has_moved(struct call *call, uint64_t bytes)
-{
-    if (call->ops->moved != NULL) {
-        call->ops->moved(call, bytes);
-    }
-}
-
-void call_sink_failed(struct call *call)
-{
-    if (call->ops->sink_failed != NULL) {
-        call->ops->sink_failed(call);
-    }
 }
 
 /* ---- again ---- */
@@ -408,7 +305,7 @@ static struct retry_policy policy_of(const struct call *call)
 static struct retry_state retry_state_of(const struct call *call)
 {
     return (struct retry_state){
-        .has_started = call->has_started,
+        .has_started = has_started(call),
         .has_body_in_hand = call->body_bytes == 0 || !call->replay.is_off,
         .is_idempotent =
             http_method_is_idempotent(call->request->method, call->request->method_name),
@@ -417,7 +314,7 @@ static struct retry_state retry_state_of(const struct call *call)
     };
 }
 
-bool call_may_repeat(const struct call *call)
+static bool may_repeat(const struct call *call)
 {
     const struct retry_facts lost = {.stage = RETRY_SENT, .was_pooled = true};
     struct retry_policy policy = policy_of(call);
@@ -450,19 +347,46 @@ static bool may_send_again(struct call *call, const struct retry_facts *facts)
     return true;
 }
 
-void call_failed(struct call *call, const struct retry_facts *facts, unsigned status,
-                 const struct trouble *trouble)
+static void take_failure(struct call *call, const struct retry_facts *facts, unsigned status,
+                         const struct trouble *trouble)
 {
     struct retry_policy policy = policy_of(call);
-    bool is_served = call->is_answered && !call->is_raw;
+    bool is_served = call->state == CALL_ANSWERED && !call->is_raw;
 
     end_lease(call, how_of_loss(is_served, facts));
     call->back = NULL;
     deferred_cancel(&call->again);
     call->h2_code = facts->h2_code;
     if (!is_served && may_send_again(call, facts)) {
+        enter(call, CALL_SEEKING);
         acquire(call);
         return;
     }
     fail(call, retry_is_unseen(&policy, facts), status, trouble);
+}
+
+static const struct call_up up = {
+    .attach = attach,
+    .no_connection = no_connection,
+    .unreachable = unreachable,
+    .unfit = unfit,
+    .seek_again = acquire_shared,
+    .interim = interim,
+    .head = take_head,
+    .end = take_end,
+    .failed = take_failure,
+    .may_repeat = may_repeat,
+};
+
+void call_init(struct call *call, const struct call_ops *ops, struct client *client,
+               struct caller *caller, struct arena *arena)
+{
+    call->up = &up;
+    call->ops = ops;
+    call->client = client;
+    call->whose.core = client->core;
+    call->caller = caller;
+    call->arena = arena;
+    lease_init(&call->lease);
+    deferred_init(&call->again, on_again);
 }

@@ -2,9 +2,7 @@
  * (acquire.h), keeps what may have to be sent again (replay.h), and sends the request again where
  * that is right (edge/retry.h).
  *
- *   call_start --> a connection is sought --> the request goes out --> head, body, end
- *                        ^                          |
- *                        `---- again (retry) -------+--> failed
+ * Its states are in client/call_base.h.
  *
  * Embedded in its owner, who hears of it through call_ops and ends it with call_release, or is told
  * `failed`: the call is over then, and holds nothing. After `end` it
@@ -15,119 +13,7 @@
 #ifndef TIDEGATE_CLIENT_CALL_H
 #define TIDEGATE_CLIENT_CALL_H
 
-#include "base/trouble.h"
-#include "client/client.h"
-#include "client/dial.h"
-#include "client/replay.h"
-#include "edge/retry.h"
-#include "http/message.h"
-#include "upstream/lease.h"
-
-struct back;
-struct call;
-
-struct call_failure {
-    unsigned status;        /* for whoever must answer in the server's place */
-    bool is_unseen;         /* no server has acted on the request: it may be asked again */
-    struct trouble trouble; /* static, or in the call's arena */
-};
-
-/* To the owner, in this order: connected, interim..., head, body..., end; or failed.
- *
- * interim, head and body may come while a library is parsing what was read (an HTTP/2 back's), and
- * so may poll_response and room. Inside these no connection of this thread may be read, as that
- * would overwrite what is being parsed, and nothing may be done that leads to it: a response that
- * is not to be passed on is told with call_reject, and what may be read now waits for `writable`.
- * The other events never come so, and inside them the owner may do as it likes. conn_hold_bytes
- * asserts it.
- *
- * NULL where the owner does not care: then nothing is told, all of a response is taken as it comes,
- * none of it by splice, and no client is named. `failed` and `end` are always there. */
-struct call_ops {
-    /* 1xx but not 101; call->response is filled, memory from call->arena. */
-    void (*interim)(struct call *call);
-    /* The final head, or 101; response->framing says what follows. */
-    void (*head)(struct call *call);
-    void (*body)(struct call *call, struct span bytes);
-    /* So much of the body has gone to `sink` by splice. */
-    void (*moved)(struct call *call, uint64_t bytes);
-    /* The response is whole. What is left of the request may follow. trailers NULL: none. */
-    void (*end)(struct call *call, struct http_fields *trailers);
-    /* The last event. Behind `end`: the server takes no more of the request. */
-    void (*failed)(struct call *call, const struct call_failure *failure);
-    /* More of the request can be taken, or all of it is on its way (call_is_sent). */
-    void (*writable)(struct call *call);
-    /* A connection is there, for the first time or again. */
-    void (*connected)(struct call *call);
-    /* Whether more of the response would be taken now. When that becomes true: call_resume. */
-    bool (*poll_response)(struct call *call);
-    /* While it is: how many bytes of it would not wait for long. */
-    size_t (*room)(struct call *call);
-    /* The connection to which the response's body may go by splice; NULL: none. */
-    struct conn *(*sink)(struct call *call);
-    /* That one is broken. */
-    void (*sink_failed)(struct call *call);
-    /* Who the client is, for a PROXY header. */
-    void (*describe_client)(struct call *call, struct dial_client *client);
-};
-
-struct call {
-    const struct call_ops *ops;
-    struct client *client;
-    struct caller *caller; /* NULL: no client connection is behind it */
-    /* What is asked, set before call_start; lives as long as the call. */
-    struct arena *arena;
-    const struct http_request *request;
-    struct http_response *response;
-    const struct backend *backend;
-    struct span path;    /* as the server gets it */
-    bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
-    bool asks_connect;   /* its Upgrade goes out as extended CONNECT */
-    bool is_whole;       /* the request's last byte has come */
-    size_t replay_limit; /* bytes of the body that are kept to be sent again; 0: none */
-    struct replay replay;
-    /* What became of it. */
-    struct lease lease;  /* its member is the last server tried, for the log */
-    uint32_t h2_code;    /* of the reset that a server gave it last; 0: none */
-    uint64_t body_bytes; /* of the request, so far */
-    uint64_t connect_began_us;
-    uint64_t connected_us; /* 0: never */
-    uint64_t head_us;      /* the response's head has come; 0: not */
-    bool was_continued;    /* a 100 (Continue) has come */
-    bool has_started;      /* the response's head has come */
-    bool is_answered;      /* the response is whole */
-    bool is_raw;           /* after an upgrade: bytes of another protocol, as bodies */
-    /* Its own. */
-    bool wants_new; /* sent again because of a connection: one that was at rest will not do */
-    bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
-    unsigned losses;
-    unsigned refusals;
-    struct back *back;      /* leased; NULL: none */
-    struct dial *dial;      /* of its own, while connecting */
-    struct call_line *line; /* waits in it for a connection, perhaps with others */
-    struct list waiting;    /* in line->calls */
-    struct balance_set tried;
-    struct deferred again; /* `writable`, once it may be told */
-};
-
-/* Those that wait for one connection. */
-struct call_line {
-    struct list calls;
-    unsigned count;
-    /* Nobody waits any more; NULL: it does not matter. */
-    void (*on_empty)(struct call_line *line);
-};
-
-void call_line_init(struct call_line *line, void (*on_empty)(struct call_line *line));
-void call_line_add(struct call_line *line, struct call *call);
-/* The first one, which does not wait any more; NULL: none is left. */
-struct call *call_line_pop(struct call_line *line);
-/* It does not wait any more. */
-void call_line_remove(struct call *call);
-/* All of them, in order, behind those that are there. */
-void call_line_move(struct call_line *from, struct call_line *to);
-/* There is no connection for any of them: call_unreachable. */
-void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble);
+#include "client/call_base.h"
 
 /* All of it was zero before. */
 void call_init(struct call *call, const struct call_ops *ops, struct client *client,
@@ -173,35 +59,5 @@ struct conn *call_take_over(struct call *call, struct span *rest);
 /* After an upgrade, where a side has no connection to give away: from here on bodies carry the
  * other protocol's bytes. `writable` follows. */
 void call_go_raw(struct call *call);
-
-/* ---- for the backs ---- */
-/* A connection is there, for the lease that is held. */
-void call_attach(struct call *call, struct back *back);
-/* No server is left to be asked for one; no lease is held. */
-void call_no_connection(struct call *call, enum dial_result result, const struct trouble *trouble);
-/* There is none, so the lease ends: another server, or the end. */
-void call_unreachable(struct call *call, enum dial_result result, const struct trouble *trouble);
-/* This server will not take such a request, as it has said before; the lease ends. */
-void call_unfit(struct call *call, unsigned status, const struct trouble *trouble);
-void call_interim(struct call *call);
-void call_head(struct call *call);
-void call_end(struct call *call, struct http_fields *trailers);
-/* The back failed, and is gone already. */
-void call_failed(struct call *call, const struct retry_facts *facts, unsigned status,
-                 const struct trouble *trouble);
-/* The server has shown that it takes the body: it is at work on the request. */
-void call_taken(struct call *call);
-/* Whether it would be sent again if its connection were lost now. */
-bool call_may_repeat(const struct call *call);
-/* A piece of the response's body; the rest of its questions and answers to the owner. */
-void call_body(struct call *call, struct span bytes);
-void call_writable(struct call *call);
-bool call_polls_response(struct call *call);
-size_t call_room(struct call *call);
-struct conn *call_sink(struct call *call);
-void call_has_moved(struct call *call, uint64_t bytes);
-void call_sink_failed(struct call *call);
-/* For a back that ends between its whole response and the request's end. */
-extern const struct trouble call_unread;
 
 #endif

@@ -3,13 +3,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "client/back_h1.h"
-#include "client/back_h2.h"
 
 void client_init(struct client *client, struct backend *const *backends, size_t count)
 {
-    list_init(&client->h1_backs);
-    list_init(&client->h2_backs);
+    list_init(&client->conns);
     upstreams_init(&client->upstreams);
     for (size_t i = 0; i < count; i++) {
         upstreams_add(&client->upstreams, backends[i]);
@@ -18,8 +15,11 @@ void client_init(struct client *client, struct backend *const *backends, size_t 
 
 void client_close_all(struct client *client)
 {
-    back_h2_close_all(client);
-    back_h1_close_all(client);
+    LIST_FOR_EACH(node, &client->conns)
+    {
+        struct client_conn *conn = LIST_ENTRY(node, struct client_conn, node);
+        conn->close_at_rest(conn);
+    }
 }
 
 void client_free(struct client *client, struct backend *const *backends, size_t count)

@@ -22,6 +22,12 @@ struct server_failure {
     size_t server;
 };
 
+/* A connection to a server, as its client knows it: embedded in the back that has it. */
+struct client_conn {
+    struct list node;                                /* in client->conns */
+    void (*close_at_rest)(struct client_conn *conn); /* no call is on it */
+};
+
 struct client_settings {
     struct h1_limits h1; /* of a response's head */
     struct h2_limits h2;
@@ -36,8 +42,7 @@ struct client {
     struct core *core;
     struct client_settings settings;
     struct upstreams upstreams;
-    struct list h1_backs; /* struct back_h1, parked ones too */
-    struct list h2_backs; /* struct back_h2_conn */
+    struct list conns; /* struct client_conn: to servers, those at rest too */
     void (*on_server_failure)(const struct server_failure *failure); /* NULL: nobody asks */
 };
 

@@ -107,6 +107,8 @@ struct front_exchange *exchange_open(struct link *link, const struct front_ops *
     x->link = link;
     x->site = link->site;
     call_init(&x->call, &exchange_call_ops, &worker->client, link->caller, &x->arena);
+    x->call.whose =
+        (struct state_owner){.core = &worker->core, .session = link->id, .exchange = x->id};
     core_request_id(&worker->core, x->id);
     x->request_id = span_make(x->id, REQUEST_ID_LEN);
     link->is_logged = true; /* from here on its requests are what is logged */

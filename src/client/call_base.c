@@ -1,0 +1,129 @@
+#include "client/call_base.h"
+
+const struct trouble call_unread = {
+    "server_closed_in_body",
+    "the server answered, and closed before it had read all of the request's body",
+    "see the server's log, and its limit for bodies"};
+
+struct state_owner call_whose(const struct call *call, const struct core *core, int32_t stream)
+{
+    struct state_owner owner = {.core = core};
+
+    if (call != NULL) {
+        owner = call->whose;
+    }
+    owner.stream = stream;
+    return owner;
+}
+
+/* ---- lines ---- */
+
+void call_line_init(struct call_line *line, void (*on_empty)(struct call_line *line))
+{
+    list_init(&line->calls);
+    line->count = 0;
+    line->on_empty = on_empty;
+}
+
+void call_line_add(struct call_line *line, struct call *call)
+{
+    call->line = line;
+    list_push_back(&line->calls, &call->waiting);
+    line->count++;
+}
+
+struct call *call_line_pop(struct call_line *line)
+{
+    struct list *node = list_pop_front(&line->calls);
+    struct call *call;
+
+    if (node == NULL) {
+        return NULL;
+    }
+    call = LIST_ENTRY(node, struct call, waiting);
+    call->line = NULL;
+    line->count--;
+    return call;
+}
+
+void call_line_remove(struct call *call)
+{
+    struct call_line *line = call->line;
+
+    call->line = NULL;
+    list_remove(&call->waiting);
+    line->count--;
+    if (line->count == 0 && line->on_empty != NULL) {
+        line->on_empty(line);
+    }
+}
+
+void call_line_move(struct call_line *from, struct call_line *to)
+{
+    struct call *call;
+
+    while ((call = call_line_pop(from)) != NULL) {
+        call_line_add(to, call);
+    }
+}
+
+void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble)
+{
+    struct call *call;
+
+    while ((call = call_line_pop(line)) != NULL) {
+        call_unreachable(call, result, trouble);
+    }
+}
+
+/* ---- to the owner ---- */
+
+void call_body(struct call *call, struct span bytes)
+{
+    if (call->ops->body != NULL) {
+        call->ops->body(call, bytes);
+    }
+}
+
+void call_writable(struct call *call)
+{
+    if (call->ops->writable != NULL) {
+        call->ops->writable(call);
+    }
+}
+
+bool call_polls_response(struct call *call)
+{
+    return call->ops->poll_response == NULL || call->ops->poll_response(call);
+}
+
+size_t call_room(struct call *call)
+{
+    return call->ops->room != NULL ? call->ops->room(call) : SIZE_MAX;
+}
+
+struct conn *call_sink(struct call *call)
+{
+    return call->ops->sink != NULL ? call->ops->sink(call) : NULL;
+}
+
+void call_has_moved(struct call *call, uint64_t bytes)
+{
+    if (call->ops->moved != NULL) {
+        call->ops->moved(call, bytes);
+    }
+}
+
+void call_sink_failed(struct call *call)
+{
+    if (call->ops->sink_failed != NULL) {
+        call->ops->sink_failed(call);
+    }
+}
+
+void call_taken(struct call *call)
+{
+    if (!http_method_is_idempotent(call->request->method, call->request->method_name)) {
+        replay_drop(&call->replay);
+    }
+}
