@@ -23,6 +23,10 @@
 /* More than any signature has (RSA with 16384 bits). A longer answer counts as none. */
 #define SIGN_ANSWER_MAX 2048
 
+/* TLS before 1.2 has no SignatureScheme: RSA with MD5 and SHA-1 side by side (RFC 4346 section
+ * 7.4.3), by a number for private use. */
+#define SIGN_SCHEME_RSA_MD5_SHA1 0xfe01
+
 enum sign_state { SIGN_ASKED, SIGN_ANSWERED, SIGN_DROPPED };
 
 struct sign_request {
@@ -44,6 +48,12 @@ struct sign_request {
  * It outlives the contexts and connections that were made with it. */
 struct signer {
     void (*sign)(struct signer *self, struct sign_request *request);
+    /* A key of ours that is with the signer came into use, or is in use no more (its public half,
+     * as DER), so that it is known which are needed: each is kept as often as it is let go, from
+     * any thread. NULL: nobody asks. */
+    void (*keep)(struct signer *self, struct span key);
+    void (*let_go)(struct signer *self, struct span key);
+    bool is_of_ours; /* a process of ours signs: what it gives is not verified again */
 };
 
 /* Copies key and message. on_answer is called once, if the answer comes later and nobody has

@@ -180,7 +180,7 @@ static void never_sign(struct signer *self, struct sign_request *request)
 
 static void with_a_signer_no_key_is_read(void **state)
 {
-    struct signer signer = {never_sign};
+    struct signer signer = {.sign = never_sign};
     struct identity shown = make("DNS:www.a.example", "EC");
     struct identity other = make("DNS:b.example", "RSA:2048");
     struct cert_store *store;

@@ -91,7 +91,7 @@ static void be_asked(struct signer *self, struct sign_request *request)
 
 static void tell(EVP_PKEY *key, enum how how)
 {
-    signer = (struct told_signer){.signer = {be_asked}, .key = key, .how = how};
+    signer = (struct told_signer){.signer = {.sign = be_asked}, .key = key, .how = how};
     deferred_init(&signer.later, answer_later);
 }
 

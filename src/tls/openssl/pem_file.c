@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,33 +28,33 @@ static bool open_failed(const char *path, const char *what, struct error *error)
     }
 }
 
-bool pem_file_read(const char *path, const char *what, struct span *bytes, struct error *error)
+/* Without a stream, which would keep a copy of what may be a key. */
+static bool read_all(int fd, char *text, size_t size, size_t *len)
 {
-    int fd = file_opener_open(path);
-    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
+    ssize_t got = 1;
+
+    for (*len = 0; got != 0 && *len<size; *len += got> 0 ? (size_t)got : 0) {
+        got = pread(fd, text + *len, size - *len, (off_t)*len);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pem_file_read_fd(int fd, const char *path, const char *what, struct span *bytes,
+                      struct error *error)
+{
+    char *text = xmalloc(PEM_FILE_MAX + 1);
     struct stat st;
     size_t len;
-    char *text;
+    bool ok = false;
 
-    *bytes = span_make(NULL, 0);
-    if (file == NULL) {
-        (void)open_failed(path, what, error);
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return false;
-    }
-    if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
-        (void)fclose(file);
-        return error_set(error, "the %s file '%s' is a directory: name a PEM file in it", what,
-                         path);
-    }
-    /* The stream keeps no copy of what may be a key. */
-    (void)setvbuf(file, NULL, _IONBF, 0);
-    text = xmalloc(PEM_FILE_MAX + 1);
-    len = fread(text, 1, PEM_FILE_MAX + 1, file);
-    *bytes = span_make(text, len);
-    if (ferror(file)) {
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        len = 0;
+        (void)error_set(error, "the %s file '%s' is a directory: name a PEM file in it", what,
+                        path);
+    } else if (!read_all(fd, text, PEM_FILE_MAX + 1, &len)) {
         (void)error_set_errno(error, errno, "the %s file '%s' cannot be read", what, path);
     } else if (len == 0) {
         (void)error_set(error, "the %s file '%s' is empty", what, path);
@@ -63,12 +62,23 @@ bool pem_file_read(const char *path, const char *what, struct span *bytes, struc
         (void)error_set(error, "the %s file '%s' is larger than 4 MiB: is it the right file?", what,
                         path);
     } else {
-        (void)fclose(file);
-        return true;
+        ok = true;
     }
-    (void)fclose(file);
-    pem_file_free(bytes);
-    return false;
+    (void)close(fd);
+    *bytes = span_make(text, len);
+    if (!ok) {
+        pem_file_free(bytes);
+    }
+    return ok;
+}
+
+bool pem_file_read(const char *path, const char *what, struct span *bytes, struct error *error)
+{
+    int fd = file_opener_open(path);
+
+    *bytes = span_make(NULL, 0);
+    return fd >= 0 ? pem_file_read_fd(fd, path, what, bytes, error)
+                   : open_failed(path, what, error);
 }
 
 void pem_file_free(struct span *bytes)

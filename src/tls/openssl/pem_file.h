@@ -14,6 +14,9 @@
  * Freed with pem_file_free, which wipes it first, since it may hold a key. */
 bool pem_file_read(const char *path, const char *what, struct span *bytes,
                    struct error *error) MUST_CHECK;
+/* The same of a file that is open, whose descriptor it takes over, from its beginning. */
+bool pem_file_read_fd(int fd, const char *path, const char *what, struct span *bytes,
+                      struct error *error) MUST_CHECK;
 void pem_file_free(struct span *bytes);
 
 /* Every certificate in the file, in its order, at least one; at most `max`. NULL with an error. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/span.h"
+#include "tls/openssl/sign_scheme.h"
 #include "tls/openssl/tls_sign.h"
 #include "tls/signer.h"
 
@@ -47,6 +48,9 @@ static void key_free(void *data)
 {
     struct remote_key *key = data;
 
+    if (key->public_key != NULL && key->signer->let_go != NULL) {
+        key->signer->let_go(key->signer, span_make(key->der, key->der_len));
+    }
     EVP_PKEY_free(key->public_key);
     OPENSSL_free(key->der);
     free(key);
@@ -88,6 +92,9 @@ static int key_import(void *data, int selection, const OSSL_PARAM params[])
     key->der_len = (size_t)len;
     key->public_key = source.public_key;
     key->signer = source.signer;
+    if (key->signer->keep != NULL) {
+        key->signer->keep(key->signer, span_make(key->der, key->der_len));
+    }
     return 1;
 }
 
@@ -213,50 +220,28 @@ static int signing_init(void *data, const char *digest, void *key, const OSSL_PA
     return params == NULL || signing_set_params(signing, params);
 }
 
-/* The SignatureScheme (RFC 8446 section 4.2.3); 0: TLS has no such one. */
-static uint16_t scheme_of(const struct signing *signing)
+/* NULL: TLS has none. */
+static const struct sign_scheme *scheme_of(const struct signing *signing)
 {
-    static const struct {
-        const char *key;
-        uint16_t scheme;
-        int digest;
-        bool is_pss;
-    } schemes[] = {
-        {"RSA", 0x0201, NID_sha1, false},      {"RSA", 0x0401, NID_sha256, false},
-        {"RSA", 0x0501, NID_sha384, false},    {"RSA", 0x0601, NID_sha512, false},
-        {"RSA", 0x0804, NID_sha256, true},     {"RSA", 0x0805, NID_sha384, true},
-        {"RSA", 0x0806, NID_sha512, true},     {"RSA-PSS", 0x0809, NID_sha256, true},
-        {"RSA-PSS", 0x080a, NID_sha384, true}, {"RSA-PSS", 0x080b, NID_sha512, true},
-        {"EC", 0x0203, NID_sha1, false},       {"EC", 0x0403, NID_sha256, false},
-        {"EC", 0x0503, NID_sha384, false},     {"EC", 0x0603, NID_sha512, false},
-        {"ED25519", 0x0807, NID_undef, false}, {"ED448", 0x0808, NID_undef, false},
-    };
     int digest = signing->digest != NULL ? EVP_MD_get_type(signing->digest) : NID_undef;
 
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        if (schemes[i].digest == digest && schemes[i].is_pss == signing->is_pss &&
-            EVP_PKEY_is_a(signing->key->public_key, schemes[i].key) == 1) {
-            return schemes[i].scheme;
-        }
-    }
-    return 0;
+    return sign_scheme_of(signing->key->public_key, digest, signing->is_pss);
 }
 
 /* Clients would find out as well, but blame us for it; and a faulty RSA signature gives the key
- * away to whoever sees it. */
-static bool is_right(const struct signing *signing, struct span message, struct span signature)
+ * away to whoever sees it. What our own process has signed, by this very library (which looks at
+ * its RSA signatures itself), is not asked twice: it would double what a signature costs. */
+static bool is_right(const struct signing *signing, const struct sign_scheme *scheme,
+                     struct span message, struct span signature)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *options = NULL;
     bool ok = context != NULL && EVP_DigestVerifyInit(context, &options, signing->digest, NULL,
                                                       signing->key->public_key) == 1;
 
-    if (ok && signing->is_pss) {
-        ok = EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1;
-    }
-    ok = ok && EVP_DigestVerify(context, (const unsigned char *)signature.ptr, signature.len,
-                                (const unsigned char *)message.ptr, message.len) == 1;
+    ok = ok && sign_scheme_set(scheme, options) &&
+         EVP_DigestVerify(context, (const unsigned char *)signature.ptr, signature.len,
+                          (const unsigned char *)message.ptr, message.len) == 1;
     EVP_MD_CTX_free(context);
     return ok;
 }
@@ -266,6 +251,7 @@ static int signing_sign(void *data, unsigned char *out, size_t *len, size_t size
 {
     const struct signing *signing = data;
     const struct remote_key *key = signing->key;
+    const struct sign_scheme *scheme = scheme_of(signing);
     struct span message = span_make(bytes, bytes_len);
     struct sign_request *request;
     bool ok;
@@ -274,12 +260,13 @@ static int signing_sign(void *data, unsigned char *out, size_t *len, size_t size
         *len = (size_t)EVP_PKEY_get_size(key->public_key);
         return 1;
     }
-    request =
-        tls_sign_wait(key->signer, span_make(key->der, key->der_len), scheme_of(signing), message);
+    request = tls_sign_wait(key->signer, span_make(key->der, key->der_len),
+                            scheme != NULL ? scheme->scheme : 0, message);
     if (request == NULL) {
         return 0;
     }
-    ok = request->signature.len <= size && is_right(signing, message, request->signature);
+    ok = request->signature.len <= size &&
+         (key->signer->is_of_ours || is_right(signing, scheme, message, request->signature));
     if (ok) {
         memcpy(out, request->signature.ptr, request->signature.len);
         *len = request->signature.len;

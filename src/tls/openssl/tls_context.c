@@ -12,6 +12,7 @@
 #include "tls/cert_store.h"
 #include "tls/certificate.h"
 #include "tls/key_log.h"
+#include "tls/key_source.h"
 #include "tls/openssl/early_accept.h"
 #include "tls/openssl/identity.h"
 #include "tls/openssl/ocsp_staple_internal.h"
@@ -398,7 +399,8 @@ struct tls_context *tls_server_context_create(const struct tls_server_options *o
     context = wrap(ssl_ctx, &inputs);
     context->store = options->store;
     context->has_certificates = options->certificate_count != 0;
-    context->has_signer = options->store != NULL && cert_store_has_signer(options->store);
+    context->has_signer =
+        key_source() != NULL || (options->store != NULL && cert_store_has_signer(options->store));
     for (size_t i = 0; i < options->certificate_count; i++) {
         context->has_signer |= options->certificates[i].signer != NULL;
     }
@@ -593,7 +595,8 @@ struct tls_context *tls_client_context_create(const struct tls_client_options *o
         return NULL;
     }
     context = wrap(ssl_ctx, &inputs);
-    context->has_signer = options->signer != NULL;
+    context->has_signer =
+        options->signer != NULL || (options->certificate != NULL && key_source() != NULL);
     return context;
 }
 
