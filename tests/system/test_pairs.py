@@ -128,6 +128,8 @@ def is_refused(gateway):
         Connection(gateway.address).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass  # it came just as the socket was closed
     return False
 
 
