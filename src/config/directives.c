@@ -314,7 +314,8 @@ static const struct directive timeouts_directives[] = {
      .doc = "Passthrough and upgraded (WebSocket) connections, and gRPC calls from their "
             "beginning, without a byte in either direction."},
     {TIMEOUT(tunnel_total_ms, "tunnel_total", DIRECTIVE_OFF, "off", 100, 365 * DAY),
-     .doc = "Passthrough and upgraded connections, however busy."},
+     .doc = "Passthrough and upgraded (WebSocket) connections, over whichever version of HTTP, "
+            "however busy."},
     {TIMEOUT(ocsp_ms, "ocsp", 0, "10s", 100, HOUR),
      .doc = "One fetch of an OCSP response (`ocsp_fetch`), as a whole; then it is tried again "
             "later."},

@@ -2,6 +2,7 @@
 
 enum limit {
     LIMIT_TUNNEL,
+    LIMIT_TUNNEL_TOTAL, /* struck already */
     LIMIT_UNREAD,
     LIMIT_GRPC, /* calls stay open for hours on which neither side, or one alone, ever speaks */
     LIMIT_EVENTS,
@@ -14,7 +15,9 @@ static enum limit limit_of_server(const struct idle_settings *settings,
                                   const struct idle_facts *facts)
 {
     if (facts->is_tunnel) {
-        return LIMIT_TUNNEL;
+        return settings->tunnel_total_ms != 0 && facts->age_ms >= settings->tunnel_total_ms
+                   ? LIMIT_TUNNEL_TOTAL
+                   : LIMIT_TUNNEL;
     }
     if (facts->is_over) {
         return LIMIT_UNREAD;
@@ -37,10 +40,22 @@ static enum limit limit_of_client(const struct idle_settings *settings,
                : LIMIT_BODY;
 }
 
-static uint64_t milliseconds(enum limit limit, const struct idle_settings *settings)
+/* Until it has been silent for too long, or is too old. */
+static uint64_t of_tunnel(const struct idle_settings *settings, const struct idle_facts *facts)
+{
+    uint64_t left_ms = settings->tunnel_total_ms - facts->age_ms;
+
+    return settings->tunnel_total_ms != 0 && left_ms < settings->tunnel_idle_ms
+               ? left_ms
+               : settings->tunnel_idle_ms;
+}
+
+static uint64_t milliseconds(enum limit limit, const struct idle_settings *settings,
+                             const struct idle_facts *facts)
 {
     switch (limit) {
     case LIMIT_TUNNEL:
+        return of_tunnel(settings, facts);
     case LIMIT_GRPC:
         return settings->tunnel_idle_ms;
     case LIMIT_UNREAD:
@@ -50,13 +65,15 @@ static uint64_t milliseconds(enum limit limit, const struct idle_settings *setti
         return settings->stream_idle_ms;
     case LIMIT_BODY:
         return settings->body_ms;
+    case LIMIT_TUNNEL_TOTAL:
     case LIMIT_EVENTS:
         break;
     }
     return 0;
 }
 
-static struct idle_limit in_words(enum limit limit, const struct idle_settings *settings)
+static struct idle_limit in_words(enum limit limit, const struct idle_settings *settings,
+                                  const struct idle_facts *facts)
 {
 #define STREAM                                                                                     \
     {                                                                                              \
@@ -64,8 +81,11 @@ static struct idle_limit in_words(enum limit limit, const struct idle_settings *
             "timeouts.stream_idle sets the limit"                                                  \
     }
     static const struct idle_limit words[] = {
-        [LIMIT_TUNNEL] = {0, 504, "tunnel_idle", "no byte came either way for so long",
+        [LIMIT_TUNNEL] = {0, 504, "tunnel_idle_timeout", "no byte came either way for so long",
                           "timeouts.tunnel_idle sets the limit"},
+        [LIMIT_TUNNEL_TOTAL] = {0, 504, "tunnel_total_timeout",
+                                "the tunnel was open for as long as one may be",
+                                "timeouts.tunnel_total sets the limit"},
         [LIMIT_UNREAD] = {0, 504, "server_stopped_reading",
                           "the server answered, and then took no more of the request's body",
                           "see the server's log; response_timeout of the backend sets the limit"},
@@ -82,23 +102,23 @@ static struct idle_limit in_words(enum limit limit, const struct idle_settings *
 #undef STREAM
     struct idle_limit found = words[limit];
 
-    found.ms = milliseconds(limit, settings);
+    found.ms = milliseconds(limit, settings, facts);
     return found;
 }
 
 struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
                                        const struct idle_facts *facts)
 {
-    return in_words(limit_of_server(settings, facts), settings);
+    return in_words(limit_of_server(settings, facts), settings, facts);
 }
 
 uint64_t idle_ms_of_server(const struct idle_settings *settings, const struct idle_facts *facts)
 {
-    return milliseconds(limit_of_server(settings, facts), settings);
+    return milliseconds(limit_of_server(settings, facts), settings, facts);
 }
 
 struct idle_limit idle_limit_of_client(const struct idle_settings *settings,
                                        const struct idle_facts *facts)
 {
-    return in_words(limit_of_client(settings, facts), settings);
+    return in_words(limit_of_client(settings, facts), settings, facts);
 }

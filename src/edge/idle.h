@@ -8,14 +8,16 @@
 
 /* In milliseconds. */
 struct idle_settings {
-    uint64_t response_ms;    /* response_timeout of the backend */
-    uint64_t stream_idle_ms; /* timeouts.stream_idle; 0: none */
-    uint64_t body_ms;        /* timeouts.body */
-    uint64_t tunnel_idle_ms; /* timeouts.tunnel_idle */
+    uint64_t response_ms;     /* response_timeout of the backend */
+    uint64_t stream_idle_ms;  /* timeouts.stream_idle; 0: none */
+    uint64_t body_ms;         /* timeouts.body */
+    uint64_t tunnel_idle_ms;  /* timeouts.tunnel_idle */
+    uint64_t tunnel_total_ms; /* timeouts.tunnel_total; 0: none */
 };
 
 struct idle_facts {
-    bool is_tunnel;       /* bytes of another protocol, both ways */
+    bool is_tunnel;       /* bytes of another protocol, both ways; whoever carries them */
+    uint64_t age_ms;      /* of the tunnel */
     bool is_grpc;         /* both sides may be silent for long, before the response's head, too */
     bool has_started;     /* the response's head has come */
     bool is_over;         /* the response is whole, and the request goes on behind it */
@@ -23,7 +25,7 @@ struct idle_facts {
 };
 
 struct idle_limit {
-    uint64_t ms;     /* 0: none */
+    uint64_t ms;     /* 0: none; of a tunnel: its time as a whole is over */
     unsigned status; /* where the response has not begun */
     const char *reason;
     const char *detail;

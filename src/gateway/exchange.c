@@ -531,12 +531,16 @@ static struct idle_settings idle_settings_of(const struct exchange *x)
                                       x->backend != NULL ? x->backend->response_timeout_ms : 0,
                                   .stream_idle_ms = timeouts->stream_idle_ms,
                                   .body_ms = timeouts->body_ms,
-                                  .tunnel_idle_ms = timeouts->tunnel_idle_ms};
+                                  .tunnel_idle_ms = timeouts->tunnel_idle_ms,
+                                  .tunnel_total_ms = timeouts->tunnel_total_ms};
 }
 
 static struct idle_facts idle_facts_of(const struct exchange *x)
 {
+    uint64_t age_us = x->front.is_tunnel ? loop_now_us(x->worker->core.loop) - x->call.head_us : 0;
+
     return (struct idle_facts){.is_tunnel = x->front.is_tunnel,
+                               .age_ms = age_us / 1000,
                                .is_grpc = x->is_grpc && x->backend != NULL,
                                .has_started = x->front.has_started,
                                .is_over = x->front.state == EXCHANGE_REST,
@@ -604,7 +608,7 @@ void exchange_progress(struct exchange *x)
     struct idle_settings settings = idle_settings_of(x);
     struct idle_facts facts = idle_facts_of(x);
     uint64_t ms = idle_ms_of_server(&settings, &facts);
-    if (ms != 0) {
+    if (ms != 0 || x->front.is_tunnel) {
         timer_set_ms(x->worker->core.loop, &x->timer, ms);
     } else {
         timer_clear(&x->timer);

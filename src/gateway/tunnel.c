@@ -1,5 +1,6 @@
 #include "gateway/tunnel.h"
 
+#include "edge/idle.h"
 #include "tls/tls_trouble.h"
 
 static void end(struct tunnel *tunnel, const char *reason)
@@ -96,29 +97,31 @@ static const struct conn_handler handler = {
     .on_writable = on_writable,
 };
 
+static struct idle_limit limit_of(const struct tunnel *tunnel)
+{
+    const struct timeouts_settings *timeouts = &tunnel->worker->snapshot->settings->timeouts;
+    uint64_t age_us = loop_now_us(tunnel->worker->core.loop) - tunnel->started_us;
+
+    return idle_limit_of_server(
+        &(struct idle_settings){.tunnel_idle_ms = timeouts->tunnel_idle_ms,
+                                .tunnel_total_ms = timeouts->tunnel_total_ms},
+        &(struct idle_facts){.is_tunnel = true, .age_ms = age_us / 1000});
+}
+
 /* Looks whether anything moved since it last looked: a byte a day keeps nobody from being closed,
  * and a busy tunnel never touches its timer. */
 static void on_timer(struct timer *timer)
 {
     struct tunnel *tunnel = CONTAINER_OF(timer, struct tunnel, timer);
-    const struct timeouts_settings *timeouts = &tunnel->worker->snapshot->settings->timeouts;
+    struct idle_limit limit = limit_of(tunnel);
     uint64_t moved = tunnel->conns[0]->bytes_in + tunnel->conns[0]->bytes_out;
-    uint64_t age_ms = (loop_now_us(tunnel->worker->core.loop) - tunnel->started_us) / 1000;
 
-    if (timeouts->tunnel_total_ms != 0 && age_ms >= timeouts->tunnel_total_ms) {
-        end(tunnel, "tunnel_total_timeout");
-        return;
-    }
-    if (moved == tunnel->moved_at_check) {
-        end(tunnel, "tunnel_idle_timeout");
+    if (limit.ms == 0 || moved == tunnel->moved_at_check) {
+        end(tunnel, limit.reason);
         return;
     }
     tunnel->moved_at_check = moved;
-    uint64_t next_ms = timeouts->tunnel_idle_ms;
-    if (timeouts->tunnel_total_ms != 0 && timeouts->tunnel_total_ms - age_ms < next_ms) {
-        next_ms = timeouts->tunnel_total_ms - age_ms;
-    }
-    timer_set_ms(tunnel->worker->core.loop, &tunnel->timer, next_ms);
+    timer_set_ms(tunnel->worker->core.loop, &tunnel->timer, limit.ms);
 }
 
 void tunnel_init(struct tunnel *tunnel, struct worker *worker,

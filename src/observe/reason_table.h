@@ -216,8 +216,6 @@ REASON(SERVER, "gateway", "stream_not_opened",
        "see the server's limit of concurrent streams")
 
 /* ---- of tunnels: passthrough, WebSocket and other upgrades ---- */
-REASON(TUNNEL, "gateway", "tunnel_idle", "nothing went either way for too long",
-       "let the two sides send something now and then (pings), or raise timeouts.tunnel_idle")
 REASON(TUNNEL, "gateway", "tunnel_idle_timeout", "nothing went either way for too long",
        "let the two sides send something now and then (pings), or raise timeouts.tunnel_idle")
 REASON(TUNNEL, "gateway", "tunnel_total_timeout", "the tunnel was open for as long as one may be",

@@ -58,7 +58,7 @@ def gateway(start, shop, origin):
             {"match": {"path": "/page"}, "respond": {"body": "page"}},
             {"match": {"path": "/closed"}, "backend": origin.address, "upgrade": ["other"]},
             {"match": {"path": "/*"}, "backend": origin.address}]}],
-        "timeouts": {"tunnel_idle": "2s", "body": "500ms", "send": "5s"}})
+        "timeouts": {"tunnel_idle_timeout": "2s", "body": "500ms", "send": "5s"}})
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_longer_than_the_bodies_deadline(client):
 def test_idle_tunnel_is_ended(gateway, client):
     stream, _ = connect(client, "/idle")
     assert client.wait(stream).reset is not None
-    assert gateway.wait_log(target="/idle")["reason"] == "tunnel_idle"
+    assert gateway.wait_log(target="/idle")["reason"] == "tunnel_idle_timeout"
 
 
 def test_cancel_reaches_the_server(start, ca, shop):

@@ -22,6 +22,7 @@ enum {
     RESPONSE_MS = 7000,
     STREAM_IDLE_MS = 8000,
     TUNNEL_IDLE_MS = 9000,
+    TUNNEL_TOTAL_MS = 100000,
     POOL_IDLE_MS = 10000,
     SETTINGS_MS = 1000, /* connect_timeout of `two` */
     PING_AFTER_MS = 3000,
@@ -32,7 +33,7 @@ enum {
 
 #define STATES_TIMEOUTS                                                                            \
     "timeouts: { first_byte: 1s, head: 2s, body: 3s, send: 4s, keep_alive: 5s, half_closed: 6s, "  \
-    "stream_idle: 8s, tunnel_idle: 9s, drain: 60s }\n"                                             \
+    "stream_idle: 8s, tunnel_idle: 9s, tunnel_total: 100s, drain: 60s }\n"                         \
     "log: { access: /dev/null }\n"
 
 /* One HTTP/1.1 server `one`, one HTTP/2 server `two`, each with response_timeout 7s: by /1 and /2;

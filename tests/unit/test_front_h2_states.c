@@ -376,7 +376,7 @@ static void each_state_has_its_limit_and_no_other(void **state)
         {EARLY, BODY_MS, TICK_MS,
          "client: RST_STREAM 1 NO_ERROR | server: left | log: 200 body_timeout"},
         {TUNNEL, TUNNEL_IDLE_MS, 0,
-         "client: RST_STREAM 1 INTERNAL_ERROR | server: left | log: 200 tunnel_idle"},
+         "client: RST_STREAM 1 INTERNAL_ERROR | server: left | log: 200 tunnel_idle_timeout"},
     };
 
     (void)state;

@@ -72,7 +72,23 @@ static void bodies_and_tunnels(void **state)
     (void)state;
     expect(idle_limit_of_client(&settings, &facts), 30, 408, "body_timeout");
     facts.is_tunnel = true;
-    expect_of_server(&settings, &facts, 600, "tunnel_idle");
+    expect_of_server(&settings, &facts, 600, "tunnel_idle_timeout");
+}
+
+static void a_tunnel_has_its_time_as_a_whole(void **state)
+{
+    struct idle_facts facts = {.is_tunnel = true, .age_ms = 300};
+    struct idle_settings all = settings;
+
+    (void)state;
+    all.tunnel_total_ms = 1000;
+    expect_of_server(&all, &facts, 600, "tunnel_idle_timeout");
+    facts.age_ms = 900; /* looked at again when that is over */
+    expect_of_server(&all, &facts, 100, "tunnel_idle_timeout");
+    facts.age_ms = 1000;
+    expect_of_server(&all, &facts, 0, "tunnel_total_timeout");
+    facts.is_tunnel = false;
+    expect_of_server(&all, &facts, 60, "response_timeout");
 }
 
 static void byte_now_and_then_is_no_progress(void **state)
@@ -93,6 +109,7 @@ int main(void)
         cmocka_unit_test(grpc_may_be_silent_from_the_beginning),
         cmocka_unit_test(longer_limit_of_a_backend_holds_for_grpc_too),
         cmocka_unit_test(bodies_and_tunnels),
+        cmocka_unit_test(a_tunnel_has_its_time_as_a_whole),
         cmocka_unit_test(byte_now_and_then_is_no_progress),
     };
 

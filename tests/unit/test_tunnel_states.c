@@ -288,12 +288,12 @@ static void silence_ends_it_at_its_limit_and_not_before(void **state)
     static const char *const at[PAIRS][STATES] = {
         {"left | left | 101 tunnel_idle_timeout", "left | left | 101 tunnel_idle_timeout",
          "left | left | 101 tunnel_idle_timeout"},
-        {"left |  reset | 101 tunnel_idle", "left |  reset | 101 tunnel_idle",
-         "left |  reset | 101 tunnel_idle"},
-        {" reset | left | 200 tunnel_idle", " reset | left | 200 tunnel_idle",
-         " reset | left | 200 tunnel_idle"},
-        {" reset |  reset | 200 tunnel_idle", " reset |  reset | 200 tunnel_idle",
-         " reset |  reset | 200 tunnel_idle"}};
+        {"left |  reset | 101 tunnel_idle_timeout", "left |  reset | 101 tunnel_idle_timeout",
+         "left |  reset | 101 tunnel_idle_timeout"},
+        {" reset | left | 200 tunnel_idle_timeout", " reset | left | 200 tunnel_idle_timeout",
+         " reset | left | 200 tunnel_idle_timeout"},
+        {" reset |  reset | 200 tunnel_idle_timeout", " reset |  reset | 200 tunnel_idle_timeout",
+         " reset |  reset | 200 tunnel_idle_timeout"}};
 
     (void)state;
     check_all(wait_until_before_the_limit, "before its limit", before);
@@ -312,6 +312,31 @@ static void a_byte_now_and_then_keeps_it(void **state)
             harness_settle(play.h);
             check(&play, "a byte", i % 2 == 0 ? " | x | " : "x |  | ");
         }
+        end(&play);
+    }
+}
+
+/* However busy, and whoever carries the bytes. */
+static void its_time_as_a_whole_ends_it(void **state)
+{
+    static const char *const at[PAIRS] = {
+        "left | left | 101 tunnel_total_timeout", "left |  reset | 101 tunnel_total_timeout",
+        " reset | left | 200 tunnel_total_timeout", " reset |  reset | 200 tunnel_total_timeout"};
+
+    (void)state;
+    for (enum pair pair = H1_H1; pair < PAIRS; pair++) {
+        struct play play;
+        begin(&play, pair, OPEN);
+        for (int s = 1; s < TUNNEL_TOTAL_MS / 1000; s++) {
+            let_pass(&play, 1000);
+            say(s % 2 == 0 ? &play.client : &play.server, "x");
+            harness_settle(play.h);
+        }
+        let_pass(&play, 999);
+        (void)told(&play);
+        assert_int_equal(play.h->worker->session_count, 1);
+        harness_advance_ms(play.h, 1);
+        check(&play, "at its time", at[pair]);
         end(&play);
     }
 }
@@ -367,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_gone_ends_it_for_the_client),
         cmocka_unit_test(silence_ends_it_at_its_limit_and_not_before),
         cmocka_unit_test(a_byte_now_and_then_keeps_it),
+        cmocka_unit_test(its_time_as_a_whole_ends_it),
         cmocka_unit_test(a_drain_leaves_it_alone),
         cmocka_unit_test(the_end_of_a_drain_cuts_it_off),
     };
