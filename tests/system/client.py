@@ -1,11 +1,13 @@
 """A small strict HTTP/1.1 client on raw sockets: what it reads is what came over the wire."""
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
 
 TIMEOUT_SECONDS = 15
+BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def open_socket(address, timeout=TIMEOUT_SECONDS, receive_buffer=None):
@@ -110,6 +112,28 @@ class Connection:
         """The other side may close while we still send: that is for the reader to judge."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.sock.sendall(data)
+
+    def exchange(self, data, count):
+        """Sends data and reads `count` bytes at the same time, as a WebSocket's two sides do. On one
+        thread: an SSLSocket that two threads use breaks its connection now and then."""
+        at = 0
+        timeout = self.sock.gettimeout()
+        self.sock.setblocking(False)
+        try:
+            while True:
+                with contextlib.suppress(*BUSY):
+                    at += self.sock.send(data[at:at + 65536]) if at < len(data) else 0
+                with contextlib.suppress(*BUSY):
+                    while len(self.buffer) < count:
+                        self._fill()
+                if at == len(data) and len(self.buffer) >= count:
+                    break
+                waiting = [self.sock] if at < len(data) else []
+                ready = select.select([self.sock], waiting, [], timeout)
+                assert ready != ([], [], []), f"{at} sent, {len(self.buffer)} read, and no more"
+        finally:
+            self.sock.settimeout(timeout)
+        return self.read(count)
 
     def half_close(self):
         """Also where the other side has reset the connection already."""

@@ -90,10 +90,7 @@ def test_echo_both_ways_and_the_clients_end(begin):
     assert sorted(got) == sorted(b"hiearly")
     client.send(b"one")
     assert client.read(3) == b"one"
-    sender = threading.Thread(target=client.send, args=(LONG,))
-    sender.start()
-    assert client.read(len(LONG)) == LONG
-    sender.join(10)
+    assert client.exchange(LONG, len(LONG)) == LONG
     if not hasattr(client.sock, "unwrap"):
         client.half_close()
         assert client.read_to_end() == b"bye"

@@ -3,6 +3,7 @@ clients (openssl, psql, and a real server where there is one) and scripted ones.
 
 import contextlib
 import glob
+import itertools
 import os
 import shutil
 import ssl
@@ -233,7 +234,7 @@ def refused(gateway, data, answer=b""):
     (struct.pack("!II", 20000, 3 << 16), "08P01", "postgres_malformed"),
     (TLS_REQUEST + client_hello("bank.example"), "08P01", "postgres_bytes_too_early"),
     (GSS_REQUEST + TLS_REQUEST, "08P01", "postgres_bytes_too_early"),
-])
+], ids=itertools.count())
 def test_what_begins_otherwise_gets_an_error_of_the_servers_kind(start, free_address, data, code,
                                                                  reason):
     gateway = start(serving(free_address))

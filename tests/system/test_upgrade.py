@@ -1,7 +1,6 @@
 """Upgrade: WebSocket tunnels, and the protocols that do not pass."""
 
 import asyncio
-import threading
 
 import pytest
 
@@ -55,10 +54,7 @@ def test_websocket_tunnel(start):
             assert response.get("Sec-WebSocket-Accept") == "x"
             assert connection.read(7) == b"hiearly"
             big = bytes(range(256)) * 20000
-            sender = threading.Thread(target=connection.send, args=(big,))
-            sender.start()
-            assert connection.read(len(big)) == big
-            sender.join(10)
+            assert connection.exchange(big, len(big)) == big
             connection.half_close()
             assert connection.read_to_end() == b"bye"
         entry = gateway.wait_log(status=101)
