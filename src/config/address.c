@@ -1,6 +1,7 @@
 #include "config/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <sys/un.h>
 
 #define NAME_BYTES_MAX 253
@@ -412,4 +413,21 @@ bool network_parse(struct span text, struct network *network, struct complaint *
         network->address[10] = network->address[11] = 0xFF;
     }
     return prefix_parse(text, prefix, is_v4, network, complaint);
+}
+
+struct network_text network_format(const struct network *network)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    bool is_ipv4 =
+        network->prefix_bits >= 96 && memcmp(network->address, mapped, sizeof(mapped)) == 0;
+    struct network_text text = {"unix"};
+    char address[INET6_ADDRSTRLEN] = "";
+
+    if (!network->is_unix) {
+        (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, network->address + (is_ipv4 ? 12 : 0),
+                        address, sizeof(address));
+        (void)snprintf(text.text, sizeof(text.text), "%s/%u", address,
+                       network->prefix_bits - (is_ipv4 ? 96U : 0U));
+    }
+    return text;
 }

@@ -22,6 +22,11 @@ bool address_parse(struct span text, enum address_use use, const char *folder, s
 /* Whether both cannot be bound at once: the same one, or one of them means every address. */
 bool address_overlaps(const struct address_setting *a, const struct address_setting *b);
 
+/* As it may be written: "10.0.0.0/8", "unix". */
+struct network_text {
+    char text[64];
+};
+struct network_text network_format(const struct network *network);
 bool network_parse(struct span text, struct network *network,
                    struct complaint *complaint) MUST_CHECK;
 

@@ -2,10 +2,10 @@
  * what the file says. */
 #include "config/check.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "config/address.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
 #include "config/places.h"
@@ -81,7 +81,6 @@ static void check_networks(const struct checker *checker, const struct network_l
                            const char *name)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    char text[INET6_ADDRSTRLEN];
 
     for (size_t i = 0; i < list->count; i++) {
         const struct network *network = &list->items[i];
@@ -92,11 +91,9 @@ static void check_networks(const struct checker *checker, const struct network_l
         if (network->is_unix || bits >= TRUSTED_BITS_MIN) {
             continue;
         }
-        (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, network->address + (is_ipv4 ? 12 : 0), text,
-                        sizeof(text));
         config_report_add(checker->report, CONFIG_WARNING, config_place(checker->settings, list),
-                          "'%s' has %s/%u: nearly everybody can say to be somebody else", name,
-                          text, bits);
+                          "'%s' has %s: nearly everybody can say to be somebody else", name,
+                          network_format(network).text);
         config_report_hint(checker->report,
                            "name the addresses of the proxies alone; where a network closes all "
                            "others off, write down what it is, such as 10.0.0.0/8");

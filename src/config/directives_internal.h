@@ -26,8 +26,8 @@
 /* In the order of enum client_close. */
 extern const char *const client_closes[];
 /* The directive of files, sites and routes. */
-#define ON_CLIENT_CLOSE(object, whose)                                                               \
-    .name = "on_client_close", .type = DIRECTIVE_ENUM, SLOT(object, on_client_close),                \
+#define ON_CLIENT_CLOSE(object, whose)                                                             \
+    .name = "on_client_close", .type = DIRECTIVE_ENUM, SLOT(object, on_client_close),              \
     .words = client_closes, .example = "on_client_close: finish",                                  \
     .doc = "What becomes of a request whose client ends its connection before the response is "    \
            "whole" whose

@@ -54,6 +54,9 @@ static void finish_tls(struct settings *settings, struct tls_settings *tls)
     }
     places_add(settings->places, &all[0].certificate, config_place(settings, &tls->certificate));
     places_add(settings->places, &all[0].key, config_place(settings, &tls->key));
+    if (tls->ocsp != NULL) {
+        places_add(settings->places, &all[0].ocsp, config_place(settings, &tls->ocsp));
+    }
     tls->certificates = all;
     tls->certificate_count++;
 }
