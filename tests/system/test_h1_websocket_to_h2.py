@@ -293,7 +293,7 @@ def test_bytes_of_the_client_that_wait_while_the_server_switches(begin):
 
 
 def test_a_silent_tunnel_ends(begin):
-    gateway, _, client = begin(echo, timeouts={"tunnel_idle_timeout": "500ms", "body": "100ms"})
+    gateway, _, client = begin(echo, timeouts={"tunnel_idle": "500ms", "body": "100ms"})
     client.send(asking())
     assert client.read_head().status == 101
     assert client.read(2) == b"hi"

@@ -58,7 +58,7 @@ def gateway(start, shop, origin):
             {"match": {"path": "/page"}, "respond": {"body": "page"}},
             {"match": {"path": "/closed"}, "backend": origin.address, "upgrade": ["other"]},
             {"match": {"path": "/*"}, "backend": origin.address}]}],
-        "timeouts": {"tunnel_idle_timeout": "2s", "body": "500ms", "send": "5s"}})
+        "timeouts": {"tunnel_idle": "2s", "body": "500ms", "send": "5s"}})
 
 
 @pytest.fixture
