@@ -33,7 +33,7 @@ SIMPLE = {"sites": [{"hosts": ["*"], "respond": {"body": "ok"}}]}
 def is_refused(address):
     try:
         open_socket(address, 2).close()
-    except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+    except (ConnectionRefusedError, FileNotFoundError):
         return True
     except OSError:
         return False
