@@ -219,8 +219,8 @@ class Origin:
             if not self.is_closing:
                 self.failures.append(failure)
         finally:
-            connection.is_done = True
             connection.sock.close()
+            connection.is_done = True
 
     def wait_connections(self, count):
         wait_until(lambda: len(self.connections) >= count, what=f"{count} connections")
