@@ -27,9 +27,16 @@ struct conn *dial_take(struct dial *dial)
     return conn;
 }
 
+static void drop_addresses(struct dial *dial)
+{
+    endpoint_drop_addresses(dial->addresses);
+    dial->addresses = NULL;
+}
+
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
+    drop_addresses(dial);
     timer_destroy(dial->client->core->loop, &dial->timer);
     if (result != DIAL_OK) {
         drop_conn(dial);
@@ -218,14 +225,14 @@ static void try_next(struct dial *dial)
     for (;;) {
         int error = 0;
         if (!lease_is_held(dial->lease)) {
-            dial->addresses = NULL;
+            drop_addresses(dial);
             if (!lease_pick(dial->lease, dial->upstream, dial->tried, loop_now_us(loop))) {
                 give_up(dial);
                 return;
             }
         }
         if (dial->addresses == NULL) {
-            dial->addresses = endpoint_addresses(lease_entry(dial->lease)->endpoint);
+            dial->addresses = endpoint_hold_addresses(lease_entry(dial->lease)->endpoint);
             dial->address = 0;
         }
         conn_init(dial->conn, loop, &handler, dial);
@@ -272,6 +279,7 @@ void dial_cancel(struct dial *dial)
     }
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
+    drop_addresses(dial);
     drop_conn(dial);
     if (lease_is_held(dial->lease)) {
         lease_end(dial->lease, LEASE_UNUSED, NULL);

@@ -39,7 +39,7 @@ struct dial {
     struct balance_set *tried;
     struct lease *lease; /* the owner's */
     struct timer timer;
-    const struct endpoint_addresses *addresses; /* of its server, when that was chosen */
+    const struct endpoint_addresses *addresses; /* of its server, when that was chosen; held */
     size_t address;                             /* which of them */
     uint64_t started_us;
     bool is_over;

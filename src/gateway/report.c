@@ -70,7 +70,7 @@ static void clear(struct reporter *reporter)
             struct server *server = &reporter->snapshot->backends[b]->servers[i];
             backend->servers[i].idle = 0;
             backend->servers[i].down_at = 0;
-            backend->servers[i].has_addresses = endpoint_addresses(server->endpoint) != NULL;
+            backend->servers[i].has_addresses = endpoint_has_addresses(server->endpoint);
         }
     }
 }

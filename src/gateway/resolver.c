@@ -85,7 +85,7 @@ static bool resolve_all(struct resolver *resolver, bool first_time)
         const struct backend *backend = resolver->snapshot->backends[b];
         for (size_t s = 0; !resolver->is_over && s < backend->server_count; s++) {
             struct endpoint *endpoint = backend->servers[s].endpoint;
-            if (endpoint->is_named && endpoint_addresses(endpoint) == NULL) {
+            if (endpoint->is_named && !endpoint_has_addresses(endpoint)) {
                 are_resolved &= resolve(resolver, backend, endpoint, first_time);
             }
         }

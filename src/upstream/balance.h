@@ -53,9 +53,9 @@ static inline uint64_t balance_load(const struct balance_member *member)
 
 struct balance_ask {
     uint64_t key; /* of requests that should get the same member the same key; 0: it is all one */
-    uint64_t random;                   /* another one each time */
-    uint64_t now_us;                   /* monotonic */
-    const struct balance_set *tried;   /* for the same request before; none of them is a choice */
+    uint64_t random;                 /* another one each time, where the type asks for it; else 0 */
+    uint64_t now_us;                 /* monotonic */
+    const struct balance_set *tried; /* for the same request before; none of them is a choice */
     const struct balance_set *choices; /* at least one */
 };
 
@@ -86,6 +86,7 @@ struct balance {
 
 struct balance_type {
     const char *name;
+    bool is_random; /* it wants ask->random */
     /* `members` has backend->server_count of them, and lives longer than the object. */
     struct balance *(*create)(const struct backend *backend, const struct balance_member *members);
     /* One of ask->choices. */

@@ -70,20 +70,15 @@ static struct endpoint *create(const struct endpoint_key *key)
     };
     endpoint->sessions = key->trust != NULL ? session_slot_create() : NULL;
     list_init(&endpoint->shares);
+    CHECK(pthread_mutex_init(&endpoint->lock, NULL) == 0);
     return endpoint;
 }
 
 static void destroy(struct endpoint *endpoint)
 {
-    struct endpoint_addresses *at =
-        atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
-
     CHECK(list_is_empty(&endpoint->shares));
-    while (at != NULL) {
-        struct endpoint_addresses *older = at->older;
-        free(at);
-        at = older;
-    }
+    endpoint_drop_addresses(atomic_load_explicit(&endpoint->addresses, memory_order_relaxed));
+    (void)pthread_mutex_destroy(&endpoint->lock);
     session_slot_destroy(endpoint->sessions);
     free((char *)(uintptr_t)endpoint->key.host);
     free((char *)(uintptr_t)endpoint->key.tls_name);
@@ -104,26 +99,6 @@ static struct endpoint *find(const struct list *bucket, const struct endpoint_ke
     return NULL;
 }
 
-static void publish(struct endpoint *endpoint, const struct sock_address *items, size_t count)
-{
-    struct endpoint_addresses *present =
-        atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
-    struct endpoint_addresses *fresh = xcalloc(1, sizeof(*fresh));
-
-    fresh->count = count < ENDPOINT_ADDRESSES_MAX ? count : ENDPOINT_ADDRESSES_MAX;
-    for (size_t i = 0; i < fresh->count; i++) {
-        fresh->items[i].len = items[i].len;
-        memcpy(&fresh->items[i].any, &items[i].any, items[i].len);
-    }
-    if (present != NULL && present->count == fresh->count &&
-        memcmp(present->items, fresh->items, sizeof(fresh->items)) == 0) {
-        free(fresh);
-        return;
-    }
-    fresh->older = present;
-    atomic_store_explicit(&endpoint->addresses, fresh, memory_order_release);
-}
-
 struct endpoint *endpoint_take(const struct endpoint_key *key)
 {
     struct sock_address address;
@@ -141,7 +116,7 @@ struct endpoint *endpoint_take(const struct endpoint_key *key)
         endpoint = create(key);
         endpoint->is_named = !is_known;
         if (is_known) {
-            publish(endpoint, &address, 1);
+            endpoint_publish(endpoint, &address, 1);
         }
         list_push_back(bucket, &endpoint->node);
     }
@@ -186,11 +161,53 @@ void endpoint_release(struct endpoint *endpoint)
 
 /* ---- addresses ---- */
 
+static bool are_same(const struct endpoint_addresses *a, const struct endpoint_addresses *b)
+{
+    return a != NULL && a->count == b->count && memcmp(a->items, b->items, sizeof(b->items)) == 0;
+}
+
 void endpoint_publish(struct endpoint *endpoint, const struct sock_address *items, size_t count)
 {
-    (void)pthread_mutex_lock(&registry.lock);
-    publish(endpoint, items, count);
-    (void)pthread_mutex_unlock(&registry.lock);
+    struct endpoint_addresses *fresh = xcalloc(1, sizeof(*fresh));
+    struct endpoint_addresses *old;
+
+    atomic_init(&fresh->uses, 1);
+    fresh->count = count < ENDPOINT_ADDRESSES_MAX ? count : ENDPOINT_ADDRESSES_MAX;
+    for (size_t i = 0; i < fresh->count; i++) {
+        fresh->items[i].len = items[i].len;
+        memcpy(&fresh->items[i].any, &items[i].any, items[i].len);
+    }
+    (void)pthread_mutex_lock(&endpoint->lock);
+    old = atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
+    if (are_same(old, fresh)) {
+        old = fresh;
+    } else {
+        atomic_store_explicit(&endpoint->addresses, fresh, memory_order_release);
+    }
+    (void)pthread_mutex_unlock(&endpoint->lock);
+    endpoint_drop_addresses(old);
+}
+
+const struct endpoint_addresses *endpoint_hold_addresses(struct endpoint *endpoint)
+{
+    struct endpoint_addresses *addresses;
+
+    (void)pthread_mutex_lock(&endpoint->lock);
+    addresses = atomic_load_explicit(&endpoint->addresses, memory_order_relaxed);
+    if (addresses != NULL) {
+        (void)atomic_fetch_add_explicit(&addresses->uses, 1, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&endpoint->lock);
+    return addresses;
+}
+
+void endpoint_drop_addresses(const struct endpoint_addresses *addresses)
+{
+    struct endpoint_addresses *held = (struct endpoint_addresses *)(uintptr_t)addresses;
+
+    if (held != NULL && atomic_fetch_sub_explicit(&held->uses, 1, memory_order_acq_rel) == 1) {
+        free(held);
+    }
 }
 
 bool endpoint_resolve(const char *host, uint16_t port,

@@ -8,6 +8,7 @@
 #ifndef TIDEGATE_UPSTREAM_ENDPOINT_H
 #define TIDEGATE_UPSTREAM_ENDPOINT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -33,8 +34,10 @@ struct endpoint_key {
     enum backend_protocol protocol;
 };
 
+/* Immutable and counted: whoever dials holds the list that it found, and newer ones come beside
+ * it. */
 struct endpoint_addresses {
-    struct endpoint_addresses *older; /* kept until the end: a worker may be reading it */
+    atomic_uint uses;
     size_t count;
     struct sock_address items[ENDPOINT_ADDRESSES_MAX];
 };
@@ -64,6 +67,7 @@ struct endpoint {
     struct endpoint_key key;
     struct session_slot *sessions;                  /* TLS sessions to resume; NULL: plain */
     bool is_named;                                  /* its host is a name, to be resolved */
+    pthread_mutex_t lock;                           /* to change, or to hold, its addresses */
     _Atomic(struct endpoint_addresses *) addresses; /* NULL: not resolved (yet) */
     _Atomic uint64_t down_until_us;                 /* 0: not known to be down */
     /* The registry's. */
@@ -84,11 +88,14 @@ struct endpoint *endpoint_hold(struct endpoint *endpoint);
 /* NULL is allowed. */
 void endpoint_release(struct endpoint *endpoint);
 
-/* NULL: none are known. They are valid as long as the endpoint. */
-static inline const struct endpoint_addresses *endpoint_addresses(const struct endpoint *endpoint)
+static inline bool endpoint_has_addresses(const struct endpoint *endpoint)
 {
-    return atomic_load_explicit(&endpoint->addresses, memory_order_acquire);
+    return atomic_load_explicit(&endpoint->addresses, memory_order_relaxed) != NULL;
 }
+/* A use of the present ones, given back with endpoint_drop_addresses. NULL: none are known. */
+const struct endpoint_addresses *endpoint_hold_addresses(struct endpoint *endpoint) MUST_CHECK;
+/* NULL is allowed. From any thread. */
+void endpoint_drop_addresses(const struct endpoint_addresses *addresses);
 /* Publishes addresses (copied), unless they are the present ones. */
 void endpoint_publish(struct endpoint *endpoint, const struct sock_address *items, size_t count);
 /* Asks the system's resolver, which blocks: never on a worker. Fills items and *count. */

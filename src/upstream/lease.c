@@ -13,7 +13,7 @@ static size_t pick_among(struct upstream *upstream, struct balance_ask *ask,
         const struct endpoint *endpoint = upstream_endpoint(upstream, i);
         if (!balance_set_has(ask->tried, i) &&
             (take_down_ones || !endpoint_is_down(endpoint, ask->now_us)) &&
-            endpoint_addresses(endpoint) != NULL) {
+            endpoint_has_addresses(endpoint)) {
             balance_set_add(choices, i);
         }
     }
@@ -31,7 +31,7 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct balance_s
 {
     struct balance_ask ask = {
         .key = lease->key,
-        .random = upstream_random(upstream),
+        .random = upstream->balance->type->is_random ? upstream_random(upstream) : 0,
         .now_us = now_us,
         .tried = tried,
     };

@@ -13,7 +13,10 @@ static struct upstream *create(struct pool *pool, const struct backend *backend)
     size_t count = backend->server_count;
 
     CHECK(count >= 1 && count <= BALANCE_MEMBERS_MAX);
-    CHECK(getrandom(&upstream->random, sizeof(upstream->random), 0) == sizeof(upstream->random));
+    if (backend->balance->is_random) {
+        CHECK(getrandom(&upstream->random, sizeof(upstream->random), 0) ==
+              sizeof(upstream->random));
+    }
     upstream->backend = backend_hold(backend);
     upstream->members = xcalloc(count, sizeof(*upstream->members));
     upstream->entries = xcalloc(count, sizeof(struct pool_entry *));

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
+
 #include "upstream/endpoint.h"
 
 #define SECOND UINT64_C(1000000)
@@ -78,26 +80,73 @@ static void each_part_of_the_key_makes_another_one(void **state)
     }
 }
 
+static size_t count_of(struct endpoint *endpoint)
+{
+    const struct endpoint_addresses *addresses = endpoint_hold_addresses(endpoint);
+    size_t count = addresses->count;
+
+    endpoint_drop_addresses(addresses);
+    return count;
+}
+
+/* What is allocated now: the sanitizers' runtimes say it where there is one, else the library. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void)
+{
+    return __sanitizer_get_current_allocated_bytes != NULL
+               ? __sanitizer_get_current_allocated_bytes()
+               : mallinfo2().uordblks;
+}
+
+/* A name that moves on for months, with somebody who holds on to what it once was. */
+static void lists_that_nobody_holds_are_given_back(void **state)
+{
+    struct endpoint *name = endpoint_take(&secure);
+    struct sock_address items[2] = {address_of("192.0.2.1"), address_of("192.0.2.2")};
+    const struct endpoint_addresses *held;
+    size_t before;
+
+    (void)state;
+    endpoint_publish(name, items, 2);
+    held = endpoint_hold_addresses(name);
+    before = allocated();
+    for (size_t i = 0; i < 1000; i++) {
+        endpoint_publish(name, &items[i % 2], 1);
+    }
+    assert_true(allocated() - before < 10 * sizeof(*held));
+    endpoint_release(name); /* the list outlives it */
+    assert_int_equal(held->count, 2);
+    endpoint_drop_addresses(held);
+}
+
 static void a_number_has_its_address_at_once_and_a_name_when_it_is_published(void **state)
 {
     struct endpoint *number = endpoint_take(&plain);
     struct endpoint *name = endpoint_take(&secure);
     struct sock_address items[2] = {address_of("192.0.2.1"), address_of("2001:db8::1")};
     const struct endpoint_addresses *first;
+    const struct endpoint_addresses *second;
 
     (void)state;
     assert_false(number->is_named);
-    assert_int_equal(endpoint_addresses(number)->count, 1);
+    assert_int_equal(count_of(number), 1);
     assert_true(name->is_named);
-    assert_null(endpoint_addresses(name));
+    assert_false(endpoint_has_addresses(name));
+    assert_null(endpoint_hold_addresses(name));
     endpoint_publish(name, items, 2);
-    first = endpoint_addresses(name);
+    assert_true(endpoint_has_addresses(name));
+    first = endpoint_hold_addresses(name);
     assert_int_equal(first->count, 2);
     endpoint_publish(name, items, 2); /* nothing new */
-    assert_ptr_equal(endpoint_addresses(name), first);
+    second = endpoint_hold_addresses(name);
+    assert_ptr_equal(second, first);
+    endpoint_drop_addresses(second);
     endpoint_publish(name, items, 1);
-    assert_int_equal(endpoint_addresses(name)->count, 1);
-    assert_int_equal(first->count, 2); /* whoever read it may go on */
+    assert_int_equal(count_of(name), 1);
+    assert_int_equal(first->count, 2); /* whoever holds it may go on */
+    endpoint_drop_addresses(first);
+    endpoint_drop_addresses(NULL);
     endpoint_release(number);
     endpoint_release(name);
 }
@@ -112,7 +161,7 @@ static void more_addresses_than_are_used_are_left_out(void **state)
         items[i] = address_of("192.0.2.1");
     }
     endpoint_publish(name, items, ENDPOINT_ADDRESSES_MAX + 1);
-    assert_int_equal(endpoint_addresses(name)->count, ENDPOINT_ADDRESSES_MAX);
+    assert_int_equal(count_of(name), ENDPOINT_ADDRESSES_MAX);
     endpoint_release(name);
 }
 
@@ -193,7 +242,7 @@ static void *come_and_go(void *arg)
         endpoint_mark_down(endpoint, i);
         endpoint_mark_up(endpoint);
         endpoint_publish(endpoint, &address, 1);
-        CHECK(endpoint_addresses(endpoint)->count == 1);
+        CHECK(count_of(endpoint) == 1);
         endpoint_release(endpoint_hold(endpoint));
         endpoint_leave(endpoint, &share);
         endpoint_release(endpoint);
@@ -230,6 +279,7 @@ int main(void)
         cmocka_unit_test(the_same_key_is_the_same_endpoint),
         cmocka_unit_test(each_part_of_the_key_makes_another_one),
         cmocka_unit_test(a_number_has_its_address_at_once_and_a_name_when_it_is_published),
+        cmocka_unit_test(lists_that_nobody_holds_are_given_back),
         cmocka_unit_test(more_addresses_than_are_used_are_left_out),
         cmocka_unit_test(a_path_that_is_too_long_for_a_socket_is_none),
         cmocka_unit_test(only_tls_has_sessions),

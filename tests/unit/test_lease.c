@@ -21,7 +21,7 @@ static unsigned done_count;
 static size_t done_member;
 static struct balance_outcome done_outcome;
 
-static const struct balance_type witness;
+static struct balance_type witness;
 
 static struct balance *create(const struct backend *backend, const struct balance_member *members)
 {
@@ -58,8 +58,12 @@ static void destroy(struct balance *self)
     free(self);
 }
 
-static const struct balance_type witness = {
-    .name = "witness", .create = create, .pick = pick, .done = done, .destroy = destroy};
+static struct balance_type witness = {.name = "witness",
+                                      .is_random = true,
+                                      .create = create,
+                                      .pick = pick,
+                                      .done = done,
+                                      .destroy = destroy};
 
 static struct upstreams upstreams;
 static struct upstream *upstream;
@@ -195,6 +199,12 @@ static void the_policy_is_asked_with_the_key_the_time_and_what_was_tried(void **
     assert_true(lease_pick(&lease, *state, &tried, 7 * SECOND));
     assert_int_equal(asked.key, 42);
     assert_true(asked.random != random);
+    lease_end(&lease, LEASE_UNUSED, NULL);
+    tried = (struct balance_set){0};
+    witness.is_random = false;
+    assert_true(lease_pick(&lease, *state, &tried, 7 * SECOND));
+    witness.is_random = true;
+    assert_true(asked.random == 0); /* it costs something, and not all want it */
     lease_end(&lease, LEASE_UNUSED, NULL);
 }
 
