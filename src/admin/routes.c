@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/configuration.h"
 #include "base/clock.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
@@ -187,11 +188,18 @@ static void print_certificates(const struct admin_world *world, struct strbuf *o
     strbuf_printf(out, "],\"total\":%zu}\n", list.count);
 }
 
+static void print_configuration(const struct admin_world *world, struct strbuf *out)
+{
+    configuration_print(world->snapshot->settings, out);
+}
+
 static void print_index(const struct admin_world *world, struct strbuf *out);
 
 static const struct admin_route routes[] = {
     {"/", "this list", print_index},
     {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
+    {"/configuration", "the files that the configuration was read from, and the environment's part",
+     print_configuration},
     {"/certificates",
      "certificates of sites and backends, authorities and revocation lists, with their last days",
      print_certificates},

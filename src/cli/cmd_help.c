@@ -16,6 +16,7 @@ static const char overview[] =
     "\n"
     "  run      run the gateway in the foreground\n"
     "  check    say whether a configuration would start\n"
+    "  diff     say what is different between what runs and a file, or two files\n"
     "  route    say what would serve a URL, without sending anything\n"
     "  explain  be the client of a URL, and show the handshake step by step\n"
     "  status   ask a running gateway how it is, and which handshakes failed\n"
@@ -53,6 +54,17 @@ static const struct {
      "line and how to mend it. Needs neither root nor DNS nor the network. Status 0: fine,\n"
      "1: wrong, 2: the command line was not understood.\n"
      "\n" CONFIG_HELP "      --json         the messages as JSON\n"},
+    {"diff",
+     "usage: tidegate diff [-c FILE] [--socket PATH]\n"
+     "       tidegate diff OLD NEW\n"
+     "\n"
+     "Says what would change if the gateway that runs took the file for its configuration: sites,\n"
+     "routes, backends and listeners, with their keys; certificates, with their names and days\n"
+     "left; and what becomes of connections. It is asked through its control socket. With two\n"
+     "files, what is different between them, NEW being read in the place of OLD. Status 0: said,\n"
+     "1: a file has errors, or the gateway did not answer.\n"
+     "\n" CONFIG_HELP
+     "      --socket PATH  the gateway's control socket, if not that of the file\n"},
     {"route",
      "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--no-certificate]\n"
      "                          [-c FILE] [--json]\n"

@@ -8,6 +8,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_explain(int argc, char **argv);

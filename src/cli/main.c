@@ -10,9 +10,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},         {"check", cmd_check},     {"route", cmd_route},
-    {"explain", cmd_explain}, {"status", cmd_status},   {"demo", cmd_demo},
-    {"schema", cmd_schema},   {"version", cmd_version}, {"help", cmd_help},
+    {"run", cmd_run},         {"check", cmd_check}, {"route", cmd_route}, {"explain", cmd_explain},
+    {"status", cmd_status},   {"demo", cmd_demo},   {"diff", cmd_diff},   {"schema", cmd_schema},
+    {"version", cmd_version}, {"help", cmd_help},
 };
 
 static int unknown_command(const char *name)

@@ -30,23 +30,25 @@ void settings_destroy(struct settings *settings)
     }
 }
 
-static const char *const *folders_of(struct settings *settings)
+static const char *const *folders_of(struct settings *settings, const struct config_source *source)
 {
     const struct settings_origin *origin = &settings->origin;
     const char **folders =
         arena_calloc(&settings->arena, origin->file_count * sizeof(const char *));
 
     for (size_t i = 0; i < origin->file_count; i++) {
-        folders[i] = load_folder_of(&settings->arena, origin->files[i].name);
+        folders[i] = i == 0 && source->folder != NULL
+                         ? source->folder
+                         : load_folder_of(&settings->arena, origin->files[i].name);
     }
     return folders;
 }
 
-static void load_tree(struct settings *settings, struct yaml_node *root,
-                      struct config_report *report)
+static void load_tree(struct settings *settings, const struct config_source *source,
+                      struct yaml_node *root, struct config_report *report)
 {
     struct loader loader = {
-        .settings = settings, .report = report, .folders = folders_of(settings)};
+        .settings = settings, .report = report, .folders = folders_of(settings, source)};
 
     load_file(&loader, root);
     resolve_backends(&loader);
@@ -68,7 +70,7 @@ static struct settings *load_from_partly(const struct config_source *source, con
     arena_init(&arena, ARENA_BLOCK_BYTES);
     root = parts_read(settings, source, &arena, report);
     if (root != NULL) {
-        load_tree(settings, root, report);
+        load_tree(settings, source, root, report);
     } else {
         settings_destroy(settings);
         settings = NULL;

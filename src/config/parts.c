@@ -421,7 +421,8 @@ static void include_item(struct parts *parts, const char *folder, const struct y
 
 static void follow(struct parts *parts, const char *file, const struct yaml_node *include)
 {
-    const char *folder = load_folder_of(&parts->settings->arena, file);
+    const char *own = parts->depth == 0 ? parts->source->folder : NULL;
+    const char *folder = own != NULL ? own : load_folder_of(&parts->settings->arena, file);
     const struct yaml_node *item = include->kind == YAML_LIST ? include->first : include;
     size_t count = include->kind == YAML_LIST ? include->count : 1;
 

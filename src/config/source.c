@@ -64,7 +64,7 @@ static const char *disk_variable(void *arg, const char *name)
     return getenv(name);
 }
 
-const struct config_source config_source_disk = {disk_read, disk_list, disk_variable, NULL};
+const struct config_source config_source_disk = {disk_read, disk_list, disk_variable, NULL, NULL};
 
 static bool again_read(void *arg, const char *path, struct strbuf *text)
 {
@@ -115,5 +115,5 @@ static const char *again_variable(void *arg, const char *name)
 
 struct config_source config_source_again(const struct settings_origin *origin)
 {
-    return (struct config_source){again_read, again_list, again_variable, (void *)origin};
+    return (struct config_source){again_read, again_list, again_variable, (void *)origin, NULL};
 }

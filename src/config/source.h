@@ -26,6 +26,8 @@ struct config_source {
     /* A variable's value, which lives until the loading ends; NULL: it is not set. */
     const char *(*variable)(void *arg, const char *name);
     void *arg;
+    /* From where relative paths in the first file are seen; NULL: from its own folder. */
+    const char *folder;
 };
 
 /* The file system as base/file_opener.h shows it, and the environment of this process. */

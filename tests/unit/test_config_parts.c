@@ -76,7 +76,7 @@ static const char *memory_variable(void *arg, const char *name)
 
 static struct settings *load(const struct memory *memory, struct config_report *report)
 {
-    struct config_source source = {memory_read, memory_list, memory_variable, (void *)memory};
+    struct config_source source = {memory_read, memory_list, memory_variable, (void *)memory, NULL};
 
     config_report_init(report);
     return config_load_from(&source, memory->files[0].name, report);
