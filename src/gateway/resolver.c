@@ -20,10 +20,11 @@ struct resolver {
     pthread_cond_t wake;
     bool is_stopping;
     bool is_looking_up;
+    bool has_looked; /* once at each name */
 };
 
 /* The one whose thread was left behind: it will look at it once more. */
-static struct resolver *left_behind;
+static struct resolver *volatile left_behind;
 
 /* False: it stops. */
 static bool begin_lookup(struct resolver *resolver)
@@ -107,15 +108,40 @@ static bool rest(struct resolver *resolver)
     return goes_on;
 }
 
+static void say_looked(struct resolver *resolver)
+{
+    (void)pthread_mutex_lock(&resolver->lock);
+    resolver->has_looked = true;
+    (void)pthread_cond_broadcast(&resolver->wake);
+    (void)pthread_mutex_unlock(&resolver->lock);
+}
+
 static void *run(void *arg)
 {
     struct resolver *resolver = arg;
-    bool first_time = true;
+    bool are_resolved = resolve_all(resolver, true);
 
-    while (!resolve_all(resolver, first_time) && rest(resolver)) {
-        first_time = false;
+    say_looked(resolver);
+    while (!are_resolved && rest(resolver)) {
+        are_resolved = resolve_all(resolver, false);
     }
     return NULL;
+}
+
+static void wait_for_first_look(struct resolver *resolver, uint64_t limit_ms)
+{
+    uint64_t until_us = clock_us() + limit_ms * 1000;
+
+    (void)pthread_mutex_lock(&resolver->lock);
+    while (!resolver->has_looked &&
+           condition_wait_until(&resolver->wake, &resolver->lock, until_us)) {
+    }
+    if (!resolver->has_looked) {
+        log_warn("not all names of servers could be looked up within %llu ms: see whether this "
+                 "machine's name server answers; what needs those servers gets 503 until then",
+                 (unsigned long long)limit_ms);
+    }
+    (void)pthread_mutex_unlock(&resolver->lock);
 }
 
 static bool has_names(const struct snapshot *snapshot)
@@ -137,7 +163,7 @@ static void destroy(struct resolver *resolver)
     free(resolver);
 }
 
-struct resolver *resolver_start(struct snapshot *snapshot)
+struct resolver *resolver_start_within(struct snapshot *snapshot, uint64_t limit_ms)
 {
     struct resolver *resolver;
 
@@ -155,6 +181,7 @@ struct resolver *resolver_start(struct snapshot *snapshot)
         destroy(resolver);
         return NULL;
     }
+    wait_for_first_look(resolver, limit_ms);
     return resolver;
 }
 
