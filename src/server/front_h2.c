@@ -436,6 +436,9 @@ static void check_stream(struct front_h2 *front, struct h2_stream *stream)
         }
         return;
     }
+    if (stream->held_until_us != 0 && front_h2_now(front) >= stream->held_until_us) {
+        front_h2_release_end(stream);
+    }
     if (x != NULL && stream->request == H2_REQUEST_HEAD) {
         if (has_passed(front, stream->moved_in_us, timeouts->head_ms)) {
             terminate(front, NGHTTP2_PROTOCOL_ERROR, "head_timeout"); /* HPACK's state is lost */

@@ -42,24 +42,69 @@ void front_h2_forget_window(struct h2_stream *stream)
     stream->front->link->core->sums.h2_request_windows -= more;
 }
 
-/* The bytes that can come before END_STREAM, as far as is known; what has come may not have been
- * given back yet. */
-void front_h2_open_for_rest(struct h2_stream *stream)
+/* What can come before END_STREAM, as far as is known, beyond what the window lets through. */
+static uint64_t missing_window(const struct h2_stream *stream)
 {
-    const struct front_exchange *x = stream->exchange;
-    const struct http_request *request = x->request;
-    uint64_t left = front_h2_settings(stream->front)->limits.request_window;
-    uint64_t room = room_to_grow(stream->front);
+    const struct http_request *request = stream->exchange->request;
+    int32_t open = nghttp2_session_get_stream_local_window_size(stream->front->h2, stream->id);
+    uint64_t left = request->content_length - stream->body_bytes;
 
-    if (!x->behind->is_forwarded(x) || x->request_done || front_h2_has_request(stream) ||
-        x->is_tunnel) {
+    if (!request->has_content_length) {
+        return front_h2_settings(stream->front)->limits.request_window;
+    }
+    return open > 0 && left > (uint64_t)open ? left - (uint64_t)open : open > 0 ? 0 : left;
+}
+
+static bool has_rest(const struct h2_stream *stream)
+{
+    return !stream->exchange->request_done && !front_h2_has_request(stream) &&
+           !stream->exchange->is_tunnel;
+}
+
+void front_h2_open_to_drop(struct h2_stream *stream)
+{
+    nghttp2_session *h2 = stream->front->h2;
+    int32_t size = nghttp2_session_get_stream_effective_local_window_size(h2, stream->id);
+    uint64_t more = missing_window(stream);
+
+    /* Of a refusal no client sends more than it must. */
+    if (!has_rest(stream) || stream->exchange->response->status >= 300 || size < 0) {
         return;
     }
-    if (request->has_content_length && request->content_length - stream->body_bytes < left) {
-        left = request->content_length - stream->body_bytes;
-        stream->is_open_for_all = left <= room;
+    if (more > (uint64_t)(INT32_MAX - size)) {
+        more = (uint64_t)(INT32_MAX - size);
     }
-    widen(stream, (uint32_t)(left < room ? left : room));
+    if (more != 0) {
+        (void)nghttp2_session_set_local_window_size(h2, NGHTTP2_FLAG_NONE, stream->id,
+                                                    size + (int32_t)more);
+        front_h2_schedule(stream->front);
+    }
+    stream->is_open_for_all = true;
+}
+
+bool front_h2_end_must_wait(const struct h2_stream *stream)
+{
+    const struct front_exchange *x = stream->exchange;
+
+    return has_rest(stream) && x->behind->is_forwarded(x) && x->request->has_content_length &&
+           x->response->status < 300 && missing_window(stream) > room_to_grow(stream->front);
+}
+
+void front_h2_open_for_rest(struct h2_stream *stream)
+{
+    uint64_t room = room_to_grow(stream->front);
+    uint64_t more;
+
+    if (!has_rest(stream) || stream->holds_end) {
+        return;
+    }
+    if (!stream->exchange->behind->is_forwarded(stream->exchange)) {
+        front_h2_open_to_drop(stream);
+        return;
+    }
+    more = missing_window(stream);
+    stream->is_open_for_all = stream->exchange->request->has_content_length && more <= room;
+    widen(stream, (uint32_t)(more < room ? more : room));
 }
 
 bool front_h2_answer_bdp(struct front_h2 *front, const uint8_t opaque[8])
@@ -221,6 +266,7 @@ int front_h2_on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8
 bool front_h2_end_input(struct h2_stream *stream)
 {
     front_h2_enter_request(stream, H2_REQUEST_ENDED);
+    front_h2_release_end(stream);
     if (stream->exchange == NULL) {
         return true;
     }

@@ -99,8 +99,10 @@ struct h2_stream {
     uint64_t moved_in_us;
     bool has_trailers;
     bool had_empty_data;
-    uint32_t window;      /* what it may have sent that was not given back */
-    bool is_open_for_all; /* the window takes what is left of the body: nothing is given back */
+    uint32_t window;        /* what it may have sent that was not given back */
+    bool is_open_for_all;   /* the window takes what is left of the body: nothing is given back */
+    bool holds_end;         /* the response's end waits for the request's */
+    uint64_t held_until_us; /* it does no longer, as nobody takes the request; 0: somebody does */
     /* The response. */
     enum h2_response_state response;
     struct byte_queue out;
@@ -214,11 +216,17 @@ void front_h2_feed(struct h2_stream *stream);
 /* A tunnel has ended both ways: what its server has not taken yet is left with that connection to
  * be sent, no more than the stream's window. */
 void front_h2_feed_rest(struct h2_stream *stream);
-/* Before the response's end goes out and the request's has not come, of which the server takes the
- * rest: some clients (curl 7.88) read nothing behind that end, and so would never hear of a window
- * that is opened later. What they have not read when they close makes that a RST, which takes the
- * last of the body away: once the window takes all that is left, no more frames are sent for it. */
+/* Some clients (curl 7.88) read nothing behind a response's end, and so never hear of a window that
+ * is opened later. Whether the end of the response that begins now has to wait for the request's,
+ * should it come before: more is to come than the window can be opened for. Not where the length is
+ * unknown: the client may wait for the response's end before it says its own. */
+bool front_h2_end_must_wait(const struct h2_stream *stream);
+/* Before the response's end goes out and the request's has not come. What such clients have not
+ * read when they close makes that a RST, which takes the last of the body away: once the window
+ * takes all that is left, no more frames are sent for it. */
 void front_h2_open_for_rest(struct h2_stream *stream);
+/* The same where nobody takes the rest any more: it is dropped as it comes, and costs no memory. */
+void front_h2_open_to_drop(struct h2_stream *stream);
 /* Its window counts no more. May be called again. */
 void front_h2_forget_window(struct h2_stream *stream);
 /* A PING was acknowledged; false: not the one that measures the pipe. */
@@ -282,6 +290,8 @@ bool front_h2_is_stalled(struct h2_stream *stream);
 /* ---- front_h2_write.c ---- */
 extern const struct front_ops front_h2_ops;
 void front_h2_set_data_callbacks(nghttp2_session_callbacks *callbacks);
+/* The end of a response that was held back may go out. */
+void front_h2_release_end(struct h2_stream *stream);
 /* The streams that wait for a more urgent one may go, unless they find it without bytes still. */
 void front_h2_resume_preempted(struct front_h2 *front);
 void front_h2_free_trailers(struct h2_stream *stream);

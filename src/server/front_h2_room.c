@@ -201,7 +201,7 @@ bool front_h2_is_stalled(struct h2_stream *stream)
     const struct settings *settings = front_h2_settings(front);
     uint64_t now_us = front_h2_now(front);
 
-    if (stream->out.bytes == 0 && stream->response != H2_RESPONSE_WHOLE) {
+    if (stream->out.bytes == 0 && (stream->response != H2_RESPONSE_WHOLE || stream->holds_end)) {
         least_rate_rest(&stream->rate);
         return false;
     }

@@ -51,7 +51,8 @@ static nghttp2_nv *make_head(struct front_exchange *x, const struct http_respons
             head[n++] = pair(field->name, field->value);
         }
     }
-    if (is_final && response->has_content_length) {
+    /* A response whose end may have to wait must not end by its length before. */
+    if (is_final && response->has_content_length && !stream_of(x)->holds_end) {
         head[n++] = pair(SPAN_OF("content-length"), arena_u64(x->arena, response->content_length));
     }
     *count = n;
@@ -115,7 +116,11 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
         list_push_back(&stream->front->preempted, &stream->preempted);
         return NGHTTP2_ERR_DEFERRED;
     }
-    if (n == held && stream->response >= H2_RESPONSE_WHOLE) {
+    if (n == 0 && stream->holds_end) {
+        stream->is_deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (n == held && stream->response >= H2_RESPONSE_WHOLE && !stream->holds_end) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (stream->out_trailers != NULL) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -134,12 +139,14 @@ static void op_head(struct front_exchange *x, const struct http_response *respon
     struct h2_stream *stream = stream_of(x);
     nghttp2_data_provider provider = {.source = {.ptr = stream}, .read_callback = on_read};
     bool has_body = response->framing != HTTP_FRAMING_NONE;
+    nghttp2_nv *head;
     size_t count;
-    nghttp2_nv *head = make_head(x, response, true, &count);
 
     if (stream->response != H2_RESPONSE_NONE) {
         return; /* reset: nobody hears it */
     }
+    stream->holds_end = front_h2_end_must_wait(stream);
+    head = make_head(x, response, true, &count);
     front_h2_enter_response(stream, has_body ? H2_RESPONSE_BODY : H2_RESPONSE_WHOLE);
     stream->moved_out_us = front_h2_now(stream->front);
     stream->on_client_close = x->on_client_close;
@@ -147,7 +154,7 @@ static void op_head(struct front_exchange *x, const struct http_response *respon
         front_h2_open_for_rest(stream);
     }
     (void)nghttp2_submit_response(stream->front->h2, stream->id, head, count,
-                                  has_body ? &provider : NULL);
+                                  has_body || stream->holds_end ? &provider : NULL);
     front_h2_schedule(stream->front);
 }
 
@@ -168,6 +175,15 @@ void front_h2_resume_preempted(struct front_h2 *front)
 
     while ((node = list_pop_front(&front->preempted)) != NULL) {
         resume(LIST_ENTRY(node, struct h2_stream, preempted));
+    }
+}
+
+void front_h2_release_end(struct h2_stream *stream)
+{
+    if (stream->holds_end) {
+        stream->holds_end = false;
+        resume(stream);
+        front_h2_schedule(stream->front);
     }
 }
 
@@ -310,15 +326,17 @@ static void op_done(struct front_exchange *x, bool is_broken)
 {
     struct h2_stream *stream = stream_of(x);
 
+    if (stream->holds_end && !is_broken) {
+        front_h2_open_to_drop(stream);
+        stream->held_until_us =
+            front_h2_now(stream->front) + front_h2_settings(stream->front)->timeouts.body_ms * 1000;
+    }
     stream->exchange = NULL;
     list_remove(&stream->ready);
     front_h2_drop_input(stream);
     if (is_broken) {
         front_h2_reset(stream, x->is_declined ? H2_CODE_REFUSED_STREAM : h2_reset_code(x->h2_code));
     } else {
-        if (stream->response == H2_RESPONSE_SENT && !front_h2_has_request(stream)) {
-            front_h2_reset(stream, NGHTTP2_NO_ERROR); /* see on_frame_sent */
-        }
         h2_budget_earn_request(&stream->front->budget);
         front_h2_reset_later(stream);
     }

@@ -315,6 +315,61 @@ def test_curl_uploads_12_mib_over_h2_to_a_server_that_answers_first(start, folde
     origin.origin.close(check=False)
 
 
+def closes(connection):
+    connection.read_head()
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+    connection.half_close()
+
+
+@pytest.mark.parametrize("window", ["64k", "1M"])
+@pytest.mark.parametrize("what", ["h1", "h2c", "closes", "never reads", "own"])
+def test_curl_uploads_more_than_a_window_over_h2_behind_an_early_answer(start, folder, what, window):
+    """It reads nothing behind the response's last byte, be that by its length or its end: both wait for the request."""
+    (folder / "body").write_bytes(b"x" * 12 * MIB)
+    stop = threading.Event()
+
+    def never_reads(connection):
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        stop.wait(20)
+
+    early = Early(what) if what in ("h1", "h2c") else None
+    origin = early.origin if early else Origin(closes if what == "closes" else never_reads)
+    with origin:
+        gateway = start({"sites": [{"hosts": ["*"], **({"respond": {"body": "done"}} if what == "own" else
+                                                       {"backend": "b"})}],
+                         "limits": {"request_window": window},
+                         "backends": [{"name": "b", "servers": [origin.address], "response_timeout": "1s",
+                                       "protocol": "h2c" if what == "h2c" else "h1"}]})
+        done = curl("--http2-prior-knowledge", "-T", str(folder / "body"), f"http://127.0.0.1:{gateway.port}/")
+        stop.set()
+        assert (done.returncode, done.stdout) == (0, "200"), done
+        if early:
+            assert gateway.wait_log(status=200)["bytes_in"] == 12 * MIB
+
+
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+def test_end_of_an_early_answer_waits_for_a_request_beyond_the_window(start, kind):
+    """Its body does not, and an honest client may stop: then the end comes, and a reset."""
+    origin = Early(kind)
+    gateway = start({"sites": [{"hosts": ["*"], "backend": "b"}], "timeouts": {"body": "400ms"},
+                     "limits": {"request_window": "64k", "body_rate": "0"},
+                     "backends": [{"name": "b", "servers": [origin.origin.address], "protocol": kind}]})
+    with Client(gateway.address) as client:
+        for is_whole in (True, False):
+            stream = client.start(method="PUT", end=False, fields=[("content-length", str(MIB))])
+            found = client.streams[stream]
+            client.wait_for(lambda found=found: found.body == b"done")
+            assert found.get("content-length") is None and not found.is_ended
+            if is_whole:
+                client.data(stream, b"x" * MIB, end=True)
+            assert client.wait(stream).is_ended
+            assert gateway.wait_log(lambda e, n=is_whole: ("reason" in e) != n)["status"] == 200
+        client.wait_for(lambda: found.reset is not None)
+        assert found.reset == NO_ERROR
+    origin.origin.close(check=False)
+
+
 @pytest.mark.parametrize("kind", ["h1", "h2c"])
 def test_h2_client_that_leaves_when_it_has_said_and_heard_all(start, kind):
     """Nobody reads behind the response: the window for the rest comes before its end, and what was
