@@ -109,6 +109,7 @@ struct h2_stream {
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
+    uint64_t ended_us;      /* END_STREAM went out */
     uint64_t reset_due_us;  /* answered before all of the request had come; 0: not */
     struct least_rate rate; /* of what goes out */
     size_t sent_in_turn;    /* given by its exchange since it was its turn */

@@ -292,6 +292,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         if (stream->response < H2_RESPONSE_SENT) {
             front_h2_enter_response(stream, H2_RESPONSE_SENT);
+            stream->ended_us = front_h2_now(front);
         }
         front_h2_reset_later(stream);
     }

@@ -78,7 +78,7 @@ void front_h2_reset_later(struct h2_stream *stream)
         stream->exchange != NULL) {
         return;
     }
-    stream->reset_due_us = front_h2_now(front) + RESET_WAIT_US;
+    stream->reset_due_us = stream->ended_us + RESET_WAIT_US;
     if (front->reset_due_us == 0 || stream->reset_due_us < front->reset_due_us) {
         front->reset_due_us = stream->reset_due_us;
         front_h2_arm(front);
