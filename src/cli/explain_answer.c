@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "http/message.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 void explain_forget_answer(struct explain *ex)
 {
@@ -56,7 +56,7 @@ bool explain_judge_answer(struct explain *ex)
         return true;
     }
     return explain_fail(
-        ex, failure_cause(FAILURE_SERVER_ERROR), explain_server(ex),
+        ex, cause_words(CAUSE_SERVER_ERROR), explain_server(ex),
         id != NULL ? arena_printf(&ex->arena, "%u %s, request id %s", ex->status,
                                   http_reason(ex->status), id)
                    : arena_printf(&ex->arena, "%u %s", ex->status, http_reason(ex->status)));

@@ -9,13 +9,13 @@
 #include "base/clock.h"
 #include "cli/explain_net.h"
 #include "cli/explain_tls.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 enum { WRITE_BYTES = 65536 };
 
 static bool fail_timeout(struct explain *ex)
 {
-    return explain_fail(ex, failure_cause(FAILURE_NO_ANSWER_TIMEOUT), explain_server(ex), NULL);
+    return explain_fail(ex, cause_words(CAUSE_NO_ANSWER_TIMEOUT), explain_server(ex), NULL);
 }
 
 /* Whether to try again. */
@@ -30,9 +30,9 @@ static bool wait_for_tls(struct explain *ex, int ssl_error)
 
 static bool fail_socket(struct explain *ex)
 {
-    return explain_fail(
-        ex, failure_cause(ex->status != 0 ? FAILURE_CUT_ANSWER : FAILURE_NO_ANSWER_CLOSED),
-        explain_server(ex), strerror(errno));
+    return explain_fail(ex,
+                        cause_words(ex->status != 0 ? CAUSE_CUT_ANSWER : CAUSE_NO_ANSWER_CLOSED),
+                        explain_server(ex), strerror(errno));
 }
 
 ssize_t explain_read(struct explain *ex, void *bytes, size_t size)

@@ -9,7 +9,7 @@
 #include "cli/explain_answer.h"
 #include "cli/explain_bytes.h"
 #include "cli/explain_tls.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 enum { READ_BYTES = 65536, FIELD_BYTES_MAX = 256 * 1024 };
 
@@ -57,8 +57,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     }
     t->field_bytes += name_len + value_len;
     if (t->field_bytes > FIELD_BYTES_MAX) {
-        (void)explain_fail(t->ex, failure_cause(FAILURE_TOO_LARGE_ANSWER), explain_server(t->ex),
-                           NULL);
+        (void)explain_fail(t->ex, cause_words(CAUSE_TOO_LARGE_ANSWER), explain_server(t->ex), NULL);
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (name_len == 7 && memcmp(name, ":status", 7) == 0) {
@@ -280,7 +279,7 @@ static bool send_all(struct talk *t)
 
 static bool fail_protocol(struct talk *t, const char *detail)
 {
-    return explain_fail(t->ex, failure_cause(FAILURE_BAD_ANSWER), NULL, detail);
+    return explain_fail(t->ex, cause_words(CAUSE_BAD_ANSWER), NULL, detail);
 }
 
 static bool fail_end(struct talk *t)
@@ -289,12 +288,12 @@ static bool fail_end(struct talk *t)
 
     if (t->is_going_away && ex->status == 0) {
         return explain_fail(
-            ex, failure_cause(FAILURE_NO_ANSWER_CLOSED), explain_server(ex),
+            ex, cause_words(CAUSE_NO_ANSWER_CLOSED), explain_server(ex),
             arena_printf(&ex->arena, "GOAWAY, %s", nghttp2_http2_strerror(t->goaway)));
     }
-    return ex->ssl != NULL ? explain_fail_tls(ex, SSL_ERROR_ZERO_RETURN)
-                           : explain_fail(ex, failure_cause(FAILURE_NO_ANSWER_CLOSED),
-                                          explain_server(ex), NULL);
+    return ex->ssl != NULL
+               ? explain_fail_tls(ex, SSL_ERROR_ZERO_RETURN)
+               : explain_fail(ex, cause_words(CAUSE_NO_ANSWER_CLOSED), explain_server(ex), NULL);
 }
 
 static bool talk_on(struct talk *t, uint8_t *buffer)
@@ -329,7 +328,7 @@ static bool finish(struct talk *t)
         explain_step(ex, EXPLAIN_TO_CLIENT, "reset", "HTTP/2 RST_STREAM")->is_bad = true;
         explain_note(ex, "error", "%s", nghttp2_http2_strerror(t->reset));
         return explain_fail(
-            ex, failure_cause(ex->status != 0 ? FAILURE_CUT_ANSWER : FAILURE_NO_ANSWER_CLOSED),
+            ex, cause_words(ex->status != 0 ? CAUSE_CUT_ANSWER : CAUSE_NO_ANSWER_CLOSED),
             explain_server(ex),
             arena_printf(&ex->arena, "RST_STREAM, %s", nghttp2_http2_strerror(t->reset)));
     }

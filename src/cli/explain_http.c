@@ -12,7 +12,7 @@
 #include "cli/explain_tls.h"
 #include "http/h1_chunked.h"
 #include "http/h1_parse.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 enum { BUFFER_BYTES = 65536, HEAD_BYTES_MAX = 256 * 1024, FIELDS_MAX = 500, INTERIM_MAX = 32 };
 
@@ -85,7 +85,7 @@ static bool read_more(struct explain *ex, struct reader *r, bool *is_end)
     ssize_t got;
 
     if (r->len == HEAD_BYTES_MAX) {
-        return explain_fail(ex, failure_cause(FAILURE_TOO_LARGE_ANSWER), explain_server(ex), NULL);
+        return explain_fail(ex, cause_words(CAUSE_TOO_LARGE_ANSWER), explain_server(ex), NULL);
     }
     got = explain_read(ex, r->bytes + r->len, HEAD_BYTES_MAX - r->len);
     if (got < 0) {
@@ -98,7 +98,7 @@ static bool read_more(struct explain *ex, struct reader *r, bool *is_end)
 
 static bool fail_parse(struct explain *ex, enum h1_error error)
 {
-    return explain_fail(ex, failure_cause(FAILURE_BAD_ANSWER), NULL, h1_error_text(error));
+    return explain_fail(ex, cause_words(CAUSE_BAD_ANSWER), NULL, h1_error_text(error));
 }
 
 /* The answer's end came before its head was whole. */
@@ -107,7 +107,7 @@ static bool fail_end(struct explain *ex)
     if (ex->ssl != NULL) {
         return explain_fail_tls(ex, SSL_ERROR_ZERO_RETURN);
     }
-    return explain_fail(ex, failure_cause(FAILURE_NO_ANSWER_CLOSED), explain_server(ex), NULL);
+    return explain_fail(ex, cause_words(CAUSE_NO_ANSWER_CLOSED), explain_server(ex), NULL);
 }
 
 static void note_response(struct explain *ex, const struct http_response *response)
@@ -192,9 +192,9 @@ static bool read_chunked(struct explain *ex, struct reader *r)
         r->len = 0;
         ssize_t got = explain_read(ex, r->bytes, BUFFER_BYTES);
         if (got <= 0) {
-            return got < 0 ? false
-                           : explain_fail(ex, failure_cause(FAILURE_CUT_ANSWER), explain_server(ex),
-                                          NULL);
+            return got < 0
+                       ? false
+                       : explain_fail(ex, cause_words(CAUSE_CUT_ANSWER), explain_server(ex), NULL);
         }
         r->len = (size_t)got;
     }
@@ -211,7 +211,7 @@ static bool read_counted(struct explain *ex, struct reader *r, uint64_t limit)
         }
         if (got == 0) {
             return limit == UINT64_MAX ||
-                   explain_fail(ex, failure_cause(FAILURE_CUT_ANSWER), explain_server(ex), NULL);
+                   explain_fail(ex, cause_words(CAUSE_CUT_ANSWER), explain_server(ex), NULL);
         }
         explain_body(ex, span_make(r->bytes, (size_t)got));
     }
@@ -256,7 +256,7 @@ static bool read_response(struct explain *ex)
         }
     }
     if (ok && response.status < 200) {
-        ok = explain_fail(ex, failure_cause(FAILURE_BAD_ANSWER), NULL,
+        ok = explain_fail(ex, cause_words(CAUSE_BAD_ANSWER), NULL,
                           "interim responses (1xx) without end");
     }
     if (ok) {

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "http/message.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 /* ---- the URL ---- */
 
@@ -92,7 +92,7 @@ static bool resolve(struct explain *ex, const char *host, uint16_t port)
     error = getaddrinfo(host, text, &hints, &found);
     if (error != 0) {
         ex->steps[ex->step_count - 1].is_bad = true;
-        return explain_fail(ex, failure_cause(FAILURE_NAME_NOT_RESOLVED),
+        return explain_fail(ex, cause_words(CAUSE_NAME_NOT_RESOLVED),
                             "the name service of this machine",
                             arena_printf(&ex->arena, "%s: %s", host, gai_strerror(error)));
     }
@@ -208,6 +208,6 @@ bool explain_connect(struct explain *ex)
         ex->steps[step].is_bad = true;
         explain_note_at(ex, step, "error", "%s", strerror(error));
     }
-    return explain_fail(ex, failure_of_connect(error), failure_who_connect(error),
+    return explain_fail(ex, cause_of_connect(error), cause_who_connect(error),
                         arena_printf(&ex->arena, "%s: %s", ex->server, strerror(error)));
 }

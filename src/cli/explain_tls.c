@@ -13,8 +13,8 @@
 #include "cli/explain_net.h"
 #include "cli/explain_ocsp.h"
 #include "tls/alert.h"
+#include "tls/cause.h"
 #include "tls/certificate.h"
-#include "tls/failure_words.h"
 #include "tls/openssl/chain_gap.h"
 #include "tls/openssl/openssl_compat.h"
 #include "tls/private_key.h"
@@ -308,7 +308,7 @@ static bool fail_verification(struct explain *ex, const struct handshake_facts *
 
     if (chain_gap_find(ex->sent, SSL_CTX_get_cert_store(ex->ctx), missing) &&
         facts->verify_result != X509_V_ERR_CERT_HAS_EXPIRED) {
-        return explain_fail(ex, failure_cause(FAILURE_MISSING_INTERMEDIATE), NULL,
+        return explain_fail(ex, cause_words(CAUSE_MISSING_INTERMEDIATE), NULL,
                             arena_printf(&ex->arena, "missing: %s", missing));
     }
     return explain_fail(ex, handshake_cause_of(facts), NULL, text);
@@ -320,17 +320,17 @@ static bool fail_closed(struct explain *ex, bool is_reset)
 
     if (had_shown && ex->status == 0) {
         return explain_fail(ex,
-                            failure_cause(ex->options->certificate != NULL
-                                              ? FAILURE_CLIENT_CERTIFICATE_REFUSED
-                                              : FAILURE_CLIENT_CERTIFICATE_MISSING),
+                            cause_words(ex->options->certificate != NULL
+                                            ? CAUSE_CLIENT_CERTIFICATE_REFUSED
+                                            : CAUSE_CLIENT_CERTIFICATE_MISSING),
                             explain_server(ex), NULL);
     }
     if (ex->has_handshake) {
         return explain_fail(
-            ex, failure_cause(ex->status != 0 ? FAILURE_CUT_ANSWER : FAILURE_NO_ANSWER_CLOSED),
+            ex, cause_words(ex->status != 0 ? CAUSE_CUT_ANSWER : CAUSE_NO_ANSWER_CLOSED),
             explain_server(ex), NULL);
     }
-    return explain_fail(ex, failure_cause(is_reset ? FAILURE_SERVER_RESET : FAILURE_SERVER_CLOSED),
+    return explain_fail(ex, cause_words(is_reset ? CAUSE_SERVER_RESET : CAUSE_SERVER_CLOSED),
                         explain_server(ex), NULL);
 }
 
@@ -371,13 +371,13 @@ bool explain_fail_tls(struct explain *ex, int ssl_error)
         const char *name = arena_printf(&ex->arena, "alert %d, %s", ex->alert_received,
                                         tls_alert_name(ex->alert_received));
         return explain_fail(ex,
-                            is_about_missing(ex) ? failure_cause(FAILURE_CLIENT_CERTIFICATE_MISSING)
-                            : is_about_name(ex)  ? failure_cause(FAILURE_SERVER_NAME_MISSING)
+                            is_about_missing(ex) ? cause_words(CAUSE_CLIENT_CERTIFICATE_MISSING)
+                            : is_about_name(ex)  ? cause_words(CAUSE_SERVER_NAME_MISSING)
                                                  : handshake_cause_of(&facts),
                             explain_server(ex), name);
     }
     if (ex->answered_http) {
-        return explain_fail(ex, failure_cause(FAILURE_SERVER_PLAIN_HTTP), explain_server(ex), NULL);
+        return explain_fail(ex, cause_words(CAUSE_SERVER_PLAIN_HTTP), explain_server(ex), NULL);
     }
     if (ERR_GET_REASON(facts.library_error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
         return fail_verification(ex, &facts);
@@ -438,7 +438,7 @@ bool explain_handshake(struct explain *ex)
             return explain_fail_tls(ex, error);
         }
         if (!explain_wait(ex, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT)) {
-            return explain_fail(ex, failure_cause(FAILURE_SERVER_SILENT), explain_server(ex), NULL);
+            return explain_fail(ex, cause_words(CAUSE_SERVER_SILENT), explain_server(ex), NULL);
         }
     }
     ex->has_handshake = true;

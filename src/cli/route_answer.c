@@ -516,16 +516,16 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
     enum tls_protocols protocols = site->tls->protocols;
     struct hello hello = {.has_alpn = s->question->alpn_count != 0,
                           .alpn_count = s->question->alpn_count};
-    enum failure failure;
+    enum cause failure;
 
     memcpy(hello.alpn, s->question->alpn, hello.alpn_count * sizeof(hello.alpn[0]));
     failure = protocol_choice(&hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
-    if (failure == FAILURE_COUNT) {
+    if (failure == CAUSE_COUNT) {
         return true;
     }
     add_step(s, "TLS", site->tls->place, "%s: it is refused with no_application_protocol",
-             failure_cause(failure)->sentence);
-    refuse(s, 0, failure_cause(failure)->word);
+             cause_words(failure)->sentence);
+    refuse(s, 0, cause_words(failure)->word);
     return false;
 }
 

@@ -436,8 +436,8 @@ static bool run_relay(struct back_h1 *back)
     case RELAY_BLOCKED:
         (void)call_polls_response(call); /* its client has a deadline from now on */
         break;
-    case RELAY_REST:
-        loop_rest(back->client->core->loop, &back->again);
+    case RELAY_COALESCE:
+        loop_coalesce(back->client->core->loop, &back->again);
         break;
     case RELAY_BUDGET:
         loop_defer(back->client->core->loop, &back->again);

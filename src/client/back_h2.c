@@ -80,7 +80,8 @@ static void close_quietly(struct back_h2_conn *c)
     loop_defer(loop, &c->freeing);
 }
 
-void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend)
+/* Closes; every call on it hears of it. */
+static void fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend)
 {
     struct trouble trouble = {reason, detail, mend};
     struct list *node;
@@ -110,7 +111,7 @@ static void say_goodbye(struct back_h2_conn *c)
         (void)back_h2_session_send(c);
         conn_flush(c->conn);
     }
-    back_h2_fail(c, "server_closed", NULL, NULL);
+    fail(c, "server_closed", NULL, NULL);
 }
 
 static void close_at_rest(struct client_conn *conn)
@@ -145,15 +146,14 @@ static void on_timer(struct timer *timer)
     struct back_h2_conn *c = CONTAINER_OF(timer, struct back_h2_conn, timer);
 
     if (c->state == BACK_H2_PREFACE && c->is_greeted) {
-        back_h2_fail(c, "no_h2_streams",
-                     "the server opens connections on which it allows no requests",
-                     "see the server's limit of concurrent streams");
+        fail(c, "no_h2_streams", "the server opens connections on which it allows no requests",
+             "see the server's limit of concurrent streams");
     } else if (c->state == BACK_H2_PREFACE) {
-        back_h2_fail(c, "no_h2_settings", "the server did not begin to speak HTTP/2 in time",
-                     "see whether it speaks HTTP/2 on that port; protocol of the backend says so");
+        fail(c, "no_h2_settings", "the server did not begin to speak HTTP/2 in time",
+             "see whether it speaks HTTP/2 on that port; protocol of the backend says so");
     } else if (c->is_doubtful) {
-        back_h2_fail(c, "server_silent", "the server's connection does not answer a PING",
-                     "see whether the server hangs, or a firewall has forgotten the connection");
+        fail(c, "server_silent", "the server's connection does not answer a PING",
+             "see whether the server hangs, or a firewall has forgotten the connection");
     } else if (c->stream_count == 0) {
         say_goodbye(c);
     } else {
@@ -274,10 +274,9 @@ static void fail_lost(struct back_h2_conn *c)
     struct tls_trouble lost;
 
     if (client_tls_trouble(c->client, c->conn, backend_of(c), c->use.server, &lost)) {
-        back_h2_fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
+        fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
-        back_h2_fail(c, "server_closed", "the server closed the connection",
-                     "see the server's log");
+        fail(c, "server_closed", "the server closed the connection", "see the server's log");
     }
 }
 
@@ -323,8 +322,8 @@ static void flush(struct back_h2_conn *c)
     conn_flush(c->conn);
     if (c->is_protocol_dead || (nghttp2_session_want_read(c->session) == 0 &&
                                 nghttp2_session_want_write(c->session) == 0)) {
-        back_h2_fail(c, "h2_connection_error", "the server broke the rules of HTTP/2",
-                     "see the server's log, and whether it speaks HTTP/2 on that port");
+        fail(c, "h2_connection_error", "the server broke the rules of HTTP/2",
+             "see the server's log, and whether it speaks HTTP/2 on that port");
         return;
     }
     back_h2_request_wake_stalled(c);

@@ -52,7 +52,8 @@ size_t back_h2_flow_share(struct back_h2 *back)
     return 0;
 }
 
-void back_h2_flow_wake(struct back_h2_conn *c)
+/* Those that wait for a share look again. */
+static void wake_throttled(struct back_h2_conn *c)
 {
     struct list *node;
 
@@ -76,7 +77,7 @@ void back_h2_flow_end(struct back_h2 *back, struct back_h2_conn *c)
         back->is_uploading = false;
         c->uploading--;
         if (c->state != BACK_H2_CLOSED) {
-            back_h2_flow_wake(c);
+            wake_throttled(c);
         }
     }
 }
@@ -89,7 +90,7 @@ void back_h2_flow_update(struct back_h2_conn *c, struct back_h2 *back, uint32_t 
             call_taken(back->call);
         }
     }
-    back_h2_flow_wake(c);
+    wake_throttled(c);
 }
 
 /* ---- responses' bodies ---- */

@@ -140,8 +140,6 @@ void back_h2_schedule(struct back_h2_conn *c);
 void back_h2_doubt(struct back_h2_conn *c);
 /* It has said so. */
 void back_h2_trust(struct back_h2_conn *c);
-/* Closes; every call on it hears of it. */
-void back_h2_fail(struct back_h2_conn *c, const char *reason, const char *detail, const char *mend);
 
 /* ---- back_h2_flow.c ---- */
 /* Whether a request with a body may join. */
@@ -149,8 +147,6 @@ bool back_h2_flow_takes_bodies(const struct back_h2_conn *c);
 /* How many bytes of its body the stream may send now, besides what the windows say; with 0 it is
  * resumed later. */
 size_t back_h2_flow_share(struct back_h2 *back);
-/* Those that wait for a share look again. */
-void back_h2_flow_wake(struct back_h2_conn *c);
 /* Its request has a body that is to be sent; that is over, one way or another. */
 void back_h2_flow_begin(struct back_h2 *back);
 void back_h2_flow_end(struct back_h2 *back, struct back_h2_conn *c);
@@ -180,16 +176,11 @@ bool back_h2_session_takes_connect(const struct back_h2_conn *c);
 
 /* ---- back_h2_stream.c ---- */
 void back_h2_enter_request(struct back_h2 *back, enum back_h2_request_state state);
-void back_h2_enter_response(struct back_h2 *back, enum back_h2_response_state state);
 struct back *back_h2_stream_create(struct back_h2_conn *c);
-/* Its memory goes when both the call and the connection have let go of it. */
-void back_h2_stream_settle(struct back_h2 *back);
 /* nghttp2 or the connection has done with it. `stage` (if nothing came back) and `trouble` are used
  * if the response is not whole. */
 void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
                            const struct trouble *trouble);
-/* The response is broken: resets the stream. */
-void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail);
 /* Ends the calls of c->due. Not from inside nghttp2: a front may read its next request then,
  * into the buffer that nghttp2 is at. */
 void back_h2_stream_end_due(struct back_h2_conn *c);

@@ -37,7 +37,7 @@ static void add_fields(nghttp2_nv *nva, size_t *count, const struct http_fields 
 
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        if (!field->is_hop_by_hop && (own >> field->id & 1) == 0 &&
+        if (!field->is_not_sent && (own >> field->id & 1) == 0 &&
             !(field->id == FIELD_OTHER && span_ieq(field->name, without))) {
             add_nv(nva, count, field->name, field->value, nv_flags(field));
         }
@@ -102,7 +102,7 @@ struct back_h2_size back_h2_request_size(const struct call *call)
     for (size_t i = 0; i < request->fields.count; i++) {
         const struct http_field *field = &request->fields.items[i];
         size_t len = field->name.len + field->value.len;
-        if (!field->is_hop_by_hop) {
+        if (!field->is_not_sent) {
             size.head += len + FIELD_OVERHEAD;
             size.field = len > size.field ? len : size.field;
         }

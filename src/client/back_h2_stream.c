@@ -37,7 +37,7 @@ void back_h2_enter_request(struct back_h2 *back, enum back_h2_request_state stat
     back->request = state;
 }
 
-void back_h2_enter_response(struct back_h2 *back, enum back_h2_response_state state)
+static void enter_response(struct back_h2 *back, enum back_h2_response_state state)
 {
     static const char *const words[] = {"none", "head", "body", "ended", "failed"};
 
@@ -81,7 +81,8 @@ struct back *back_h2_stream_create(struct back_h2_conn *c)
     return &back->base;
 }
 
-void back_h2_stream_settle(struct back_h2 *back)
+/* Its memory goes when both the call and the connection have let go of it. */
+static void settle(struct back_h2 *back)
 {
     if (back->c == NULL && back->call == NULL) {
         loop_defer(back->client->core->loop, &back->freeing);
@@ -108,7 +109,7 @@ static void end_call(struct back_h2 *back)
         back->call = NULL;
         back->facts.h2_code = back->code;
         call_failed(call, &back->facts, 502, &trouble);
-        back_h2_stream_settle(back);
+        settle(back);
     } else if (is_followed(back)) {
         call_writable(call);
     } else if (back->response == BACK_H2_RESPONSE_ENDED && back->held.bytes == 0) {
@@ -153,7 +154,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
     back_h2_schedule(c);
     if (back_h2_stream_listens(back)) {
         back->facts.stage = back->response != BACK_H2_RESPONSE_NONE ? RETRY_ANSWERING : stage;
-        back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
+        enter_response(back, BACK_H2_RESPONSE_FAILED);
         back->facts.was_pooled = back->was_pooled;
         back->facts.h2_code = back->code;
         back->facts.wants_h1 = back->code == NGHTTP2_HTTP_1_1_REQUIRED;
@@ -167,13 +168,13 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
     }
     if (call != NULL && (is_followed(back) || back->is_raw) &&
         back->request != BACK_H2_REQUEST_SENT && back->response != BACK_H2_RESPONSE_FAILED) {
-        back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
+        enter_response(back, BACK_H2_RESPONSE_FAILED);
         back->facts.stage = RETRY_ANSWERING;
         back->trouble = back->is_raw ? untaken : call_unread;
         end_when_possible(back, c);
         return;
     }
-    back_h2_stream_settle(back);
+    settle(back);
 }
 
 void back_h2_stream_sent(struct back_h2 *back)
@@ -189,7 +190,7 @@ static void fail(struct back_h2 *back, const struct trouble *trouble)
     if (back->response == BACK_H2_RESPONSE_FAILED) {
         return; /* the first reason is the one that is told */
     }
-    back_h2_enter_response(back, BACK_H2_RESPONSE_FAILED);
+    enter_response(back, BACK_H2_RESPONSE_FAILED);
     back->facts.stage = RETRY_ANSWERING;
     back->trouble = *trouble;
     if (back->c != NULL) { /* else the server has ended it, and what was held is not taken */
@@ -200,7 +201,7 @@ static void fail(struct back_h2 *back, const struct trouble *trouble)
     end_when_possible(back, back->c);
 }
 
-void back_h2_stream_fail(struct back_h2 *back, const char *reason, const char *detail)
+static void fail_broken(struct back_h2 *back, const char *reason, const char *detail)
 {
     fail(back, &(struct trouble){reason, detail,
                                  "the server sends broken HTTP/2: see its log, and its version"});
@@ -258,7 +259,7 @@ static void op_release(struct back *base, enum back_end end)
             back_h2_doubt(c);
         }
     }
-    back_h2_stream_settle(back);
+    settle(back);
 }
 
 static void op_reject(struct back *base, const struct trouble *trouble)
@@ -350,7 +351,7 @@ static void note_answer(struct back_h2 *back)
 
     back->c->was_probed = false;
     if (back->response == BACK_H2_RESPONSE_NONE) {
-        back_h2_enter_response(back, BACK_H2_RESPONSE_HEAD);
+        enter_response(back, BACK_H2_RESPONSE_HEAD);
         back->c->use.is_solo = false;
         entry->head_taken = at_least(entry->head_taken, size->head);
         entry->field_taken = at_least(entry->field_taken, size->field);
@@ -401,14 +402,14 @@ static void take_head(struct back_h2 *back, bool is_end)
     }
     if (call->response->status < 200) {
         if (++back->interim_count > INTERIM_MAX) {
-            back_h2_stream_fail(back, "too_many_interim",
-                                "the server sent one interim response after another");
+            fail_broken(back, "too_many_interim",
+                        "the server sent one interim response after another");
             return;
         }
         call_interim(call);
         return;
     }
-    back_h2_enter_response(back, BACK_H2_RESPONSE_BODY);
+    enter_response(back, BACK_H2_RESPONSE_BODY);
     back->framing = call->response->framing;
     back->is_bodiless = http_response_is_bodiless(call->response->status, call->request->method);
     back->body_left = call->response->content_length;
@@ -441,7 +442,7 @@ void back_h2_stream_on_section_end(struct back_h2 *back, bool is_end)
  * the server is told that the stream is broken (RFC 9113 section 8.1.1). */
 static void end_bodiless(struct back_h2 *back)
 {
-    back_h2_enter_response(back, BACK_H2_RESPONSE_ENDED);
+    enter_response(back, BACK_H2_RESPONSE_ENDED);
     (void)nghttp2_submit_rst_stream(back->c->session, NGHTTP2_FLAG_NONE, back->stream_id,
                                     NGHTTP2_PROTOCOL_ERROR);
     back_h2_schedule(back->c);
@@ -476,7 +477,7 @@ void back_h2_stream_on_data(struct back_h2 *back, struct span bytes)
         return;
     }
     if (!byte_queue_add(&back->held, bytes)) {
-        back_h2_stream_fail(back, "out_of_memory", "there is no memory for the response");
+        fail_broken(back, "out_of_memory", "there is no memory for the response");
     }
 }
 
@@ -490,7 +491,7 @@ void back_h2_stream_on_end(struct back_h2 *back)
         fail_with(back, H2_BAD_LENGTH_MISMATCH);
         return;
     }
-    back_h2_enter_response(back, BACK_H2_RESPONSE_ENDED);
+    enter_response(back, BACK_H2_RESPONSE_ENDED);
     if (back->held.bytes == 0 && !back->is_giving) {
         end_when_possible(back, back->c);
     }

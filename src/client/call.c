@@ -80,6 +80,12 @@ static enum lease_how how_of_loss(bool is_served, const struct retry_facts *fact
     return LEASE_SERVER_FAILED;
 }
 
+/* Whether the owner asked if it may send the body, and may yet leave it out. */
+static bool is_held_back(const struct call *call)
+{
+    return call->request->expects_continue && !call->was_continued && call->body_bytes == 0;
+}
+
 void call_release(struct call *call, enum lease_how how)
 {
     struct back *back = call->back;
@@ -98,7 +104,7 @@ void call_release(struct call *call, enum lease_how how)
     end_lease(call, how);
     enter(call, CALL_OVER);
     back->ops->release(back, in_order && call->is_whole ? BACK_END_IN_ORDER
-                             : call_is_held_back(call)  ? BACK_END_HELD_BACK
+                             : is_held_back(call)       ? BACK_END_HELD_BACK
                                                         : BACK_END_BROKEN);
 }
 
@@ -220,11 +226,6 @@ void call_moved(struct call *call, uint64_t bytes)
 {
     call->body_bytes += bytes;
     replay_drop(&call->replay); /* they were never in our memory */
-}
-
-bool call_is_held_back(const struct call *call)
-{
-    return call->request->expects_continue && !call->was_continued && call->body_bytes == 0;
 }
 
 bool call_is_sent(const struct call *call)

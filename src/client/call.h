@@ -38,8 +38,6 @@ void call_send_end(struct call *call, const struct http_fields *trailers);
 /* The connection to which the body may go by splice, NULL: none; what is moved there is told. */
 struct conn *call_raw(const struct call *call);
 void call_moved(struct call *call, uint64_t bytes);
-/* Whether the owner asked if it may send the body, and may yet leave it out. */
-bool call_is_held_back(const struct call *call);
 /* Whether the request, to its end, is on its way to the server, so that the call may end. */
 bool call_is_sent(const struct call *call);
 /* The response being whole: whether the server may still take what is left of the request. */

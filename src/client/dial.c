@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "io/proxy_header.h"
 #include "tls/alert.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/tls_conn.h"
 
 static void try_next(struct dial *dial);
@@ -107,8 +107,8 @@ static void note_unreachable(struct dial *dial, int error)
 
     (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
                    strerror(error));
-    fail(dial, DIAL_REFUSED, failure_cause(FAILURE_SERVER_UNREACHABLE)->word,
-         failure_cause(FAILURE_SERVER_UNREACHABLE)->mend);
+    fail(dial, DIAL_REFUSED, cause_words(CAUSE_SERVER_UNREACHABLE)->word,
+         cause_words(CAUSE_SERVER_UNREACHABLE)->mend);
     step(dial, !is_our_fault(error));
 }
 
@@ -126,8 +126,8 @@ static void on_timer(struct timer *timer)
     (void)snprintf(dial->text, sizeof(dial->text), "%.150s did not answer within %llu ms",
                    backend->servers[dial->lease->member].text,
                    (unsigned long long)backend->connect_timeout_ms);
-    fail(dial, DIAL_TIMEOUT, failure_cause(FAILURE_SERVER_TIMEOUT)->word,
-         failure_cause(FAILURE_SERVER_TIMEOUT)->mend);
+    fail(dial, DIAL_TIMEOUT, cause_words(CAUSE_SERVER_TIMEOUT)->word,
+         cause_words(CAUSE_SERVER_TIMEOUT)->mend);
     move_on(dial);
 }
 

@@ -24,7 +24,7 @@ static void drop(struct http_fields *fields, uint64_t ids)
     }
     for (size_t i = 0; i < fields->count; i++) {
         if ((ids >> fields->items[i].id & 1) != 0) {
-            fields->items[i].is_hop_by_hop = true;
+            fields->items[i].is_not_sent = true;
         }
     }
 }
@@ -37,9 +37,9 @@ static void drop_claims(struct http_fields *fields, bool is_trusted)
     for (size_t i = 0; i < fields->count; i++) {
         enum field_sender sender = field_sender_of(&fields->items[i]);
         if (sender == FIELD_FROM_NOBODY || (sender == FIELD_FROM_TRUSTED && !is_trusted)) {
-            fields->items[i].is_hop_by_hop = true;
+            fields->items[i].is_not_sent = true;
         } else if (sender == FIELD_FROM_TRUSTED) {
-            fields->items[i].is_hop_by_hop = false;
+            fields->items[i].is_not_sent = false;
         }
     }
 }
@@ -73,7 +73,7 @@ static void drop_contradictions(struct exchange *x)
 
     for (size_t i = 0; i < fields->count; i++) {
         if (client_view_denies(exchange_view(x), &fields->items[i])) {
-            fields->items[i].is_hop_by_hop = true;
+            fields->items[i].is_not_sent = true;
         }
     }
 }
@@ -211,7 +211,7 @@ void exchange_prepare_response(struct exchange *x)
     const struct http_field *date = http_fields_find(&response->fields, FIELD_DATE);
 
     choose_response_upgrade(x);
-    if (response->status >= 200 && (date == NULL || date->is_hop_by_hop)) {
+    if (response->status >= 200 && (date == NULL || date->is_not_sent)) {
         /* RFC 9110 section 6.6.1 */
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));
     }

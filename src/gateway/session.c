@@ -12,7 +12,7 @@
 #include "gateway/session_internal.h"
 #include "observe/failures.h"
 #include "server/front.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/tls_conn.h"
 
 /* After the last answer, a client that is still sending is heard: for as long as no pause is longer
@@ -123,7 +123,7 @@ void session_log_trouble(struct session *session, const struct trouble *trouble)
     access_log_trouble(session, trouble);
 }
 
-void session_log_end(struct session *session, const struct trouble *trouble)
+static void log_end(struct session *session, const struct trouble *trouble)
 {
     note_failure(session, trouble);
     access_log_end(session, trouble);
@@ -134,9 +134,9 @@ void session_fail(struct session *session, const char *reason, const char *detai
     session_log_trouble(session, &(struct trouble){reason, detail, mend});
 }
 
-void session_fail_known(struct session *session, enum failure failure)
+void session_fail_known(struct session *session, enum cause why)
 {
-    const struct handshake_cause *cause = failure_cause(failure);
+    const struct handshake_cause *cause = cause_words(why);
 
     session_fail(session, cause->word, cause->sentence, cause->mend);
 }
@@ -262,7 +262,7 @@ static void on_timer(struct timer *timer)
         /* A connection opened and never used (a browser's spare one, a port check) is no trouble.
          */
         if (session_has_begun(session)) {
-            session_fail_known(session, FAILURE_FIRST_BYTES_TIMEOUT);
+            session_fail_known(session, CAUSE_FIRST_BYTES_TIMEOUT);
         } else {
             session_fail(session, "idle_without_request", "the client connected and sent nothing",
                          NULL);
@@ -270,7 +270,7 @@ static void on_timer(struct timer *timer)
         session_close(session);
         break;
     case SESSION_HANDSHAKE:
-        session_fail_known(session, FAILURE_HANDSHAKE_TIMEOUT);
+        session_fail_known(session, CAUSE_HANDSHAKE_TIMEOUT);
         if (session->worker->core.is_draining) {
             session_finish(session, true);
         } else {
@@ -320,7 +320,7 @@ static void set_idle(struct link *link, bool is_idle)
 
 static void tell(struct link *link, const struct trouble *trouble)
 {
-    session_log_end(session_of(link), trouble);
+    log_end(session_of(link), trouble);
 }
 
 /* ---- opening ---- */

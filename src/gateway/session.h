@@ -74,8 +74,6 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
                     const struct sock_address *peer);
 /* Writes the line of a connection that never became a request. Once. */
 void session_log_trouble(struct session *session, const struct trouble *trouble);
-/* The same for one that was of use before: its line comes besides those of its requests. */
-void session_log_end(struct session *session, const struct trouble *trouble);
 /* A client that has been served waits between two requests, or no longer. */
 static inline void session_set_idle(struct session *session, bool is_idle)
 {

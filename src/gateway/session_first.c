@@ -119,50 +119,50 @@ static void note_name(struct session *session, const struct hello *hello)
     }
 }
 
-static enum failure failure_of_door(enum edge_door door, const struct hello *hello)
+static enum cause cause_of_door(enum edge_door door, const struct hello *hello)
 {
     switch (door) {
     case EDGE_DOOR_NO_NAME:
-        return hello->has_unusable_sni ? FAILURE_UNUSABLE_NAME : FAILURE_NO_NAME;
+        return hello->has_unusable_sni ? CAUSE_UNUSABLE_NAME : CAUSE_NO_NAME;
     case EDGE_DOOR_UNKNOWN_NAME:
-        return FAILURE_UNKNOWN_NAME;
+        return CAUSE_UNKNOWN_NAME;
     case EDGE_DOOR_NO_TLS:
-        return FAILURE_SITE_WITHOUT_TLS;
+        return CAUSE_SITE_WITHOUT_TLS;
     case EDGE_DOOR_NO_STARTTLS:
-        return FAILURE_NO_STARTTLS;
+        return CAUSE_NO_STARTTLS;
     case EDGE_DOOR_NEEDS_STARTTLS:
-        return FAILURE_NEEDS_STARTTLS;
+        return CAUSE_NEEDS_STARTTLS;
     case EDGE_DOOR_TERMINATES:
     case EDGE_DOOR_PASSES:
     case EDGE_DOOR_PASSES_BY_ALPN:
         break;
     }
-    return FAILURE_COUNT;
+    return CAUSE_COUNT;
 }
 
-/* Why no handshake comes of it, and the alert that says so; FAILURE_COUNT: one does. */
-static enum failure refusal_of(const struct site *site, enum edge_door door,
-                               const struct hello *hello, enum tls_alert *alert)
+/* Why no handshake comes of it, and the alert that says so; CAUSE_COUNT: one does. */
+static enum cause refusal_of(const struct site *site, enum edge_door door,
+                             const struct hello *hello, enum tls_alert *alert)
 {
-    enum failure failure = failure_of_door(door, hello);
+    enum cause cause = cause_of_door(door, hello);
     enum tls_protocols protocols;
 
     *alert = TLS_ALERT_UNRECOGNIZED_NAME;
     if (hello->best_version == HELLO_VERSION_SSL3) {
         *alert = TLS_ALERT_PROTOCOL_VERSION;
-        return FAILURE_SSL3; /* it could not send a name either */
+        return CAUSE_SSL3; /* it could not send a name either */
     }
-    if (failure == FAILURE_NEEDS_STARTTLS) {
+    if (cause == CAUSE_NEEDS_STARTTLS) {
         *alert = TLS_ALERT_NO_APPLICATION_PROTOCOL;
     }
-    if (failure != FAILURE_COUNT) {
-        return failure;
+    if (cause != CAUSE_COUNT) {
+        return cause;
     }
     if (!hello_sni_is_taken(hello)) {
-        return FAILURE_NAME_NOT_TAKEN;
+        return CAUSE_NAME_NOT_TAKEN;
     }
     if (!tls_context_can_serve(site->tls, hello_sni(hello))) {
-        return FAILURE_NO_CERTIFICATE;
+        return CAUSE_NO_CERTIFICATE;
     }
     protocols = site->settings->tls->protocols;
     *alert = TLS_ALERT_NO_APPLICATION_PROTOCOL;
@@ -172,7 +172,7 @@ static enum failure refusal_of(const struct site *site, enum edge_door door,
 static void on_hello(struct session *session, const struct hello *hello, struct span bytes)
 {
     enum tls_alert alert;
-    enum failure refusal;
+    enum cause refusal;
     struct edge_entrance entrance;
 
     note_name(session, hello);
@@ -187,7 +187,7 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
         return;
     }
     refusal = refusal_of(session->link.site, entrance.door, hello, &alert);
-    if (refusal != FAILURE_COUNT) {
+    if (refusal != CAUSE_COUNT) {
         session_fail_known(session, refusal);
         refuse_hello(session, alert);
         return;
@@ -232,7 +232,7 @@ static bool decide_ssl2(struct session *session, struct span bytes)
 {
     switch (hello_parse_ssl2(bytes)) {
     case HELLO_COMPLETE:
-        session_fail_known(session, FAILURE_SSL2);
+        session_fail_known(session, CAUSE_SSL2);
         refuse_hello(session, TLS_ALERT_PROTOCOL_VERSION);
         return true;
     case HELLO_MORE:
@@ -301,7 +301,7 @@ static bool may_be_proxy_header(struct span bytes)
 static bool decide_starttls(struct session *session, struct span bytes)
 {
     if (session->starttls != STARTTLS_OFF) {
-        session_fail_known(session, FAILURE_NO_HELLO);
+        session_fail_known(session, CAUSE_NO_HELLO);
         refuse_hello(session, TLS_ALERT_UNEXPECTED_MESSAGE);
         return true;
     }
@@ -385,7 +385,7 @@ static void on_peek_readable(struct conn *conn)
         }
         if (result != CONN_OK) {
             if (session_has_begun(session)) {
-                session_fail_known(session, FAILURE_CLOSED_BEFORE_REQUEST);
+                session_fail_known(session, CAUSE_CLOSED_BEFORE_REQUEST);
             }
             session_close(session);
             return;

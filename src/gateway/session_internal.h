@@ -3,7 +3,7 @@
 #define TIDEGATE_GATEWAY_SESSION_INTERNAL_H
 
 #include "gateway/session.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 
 static inline const struct settings *settings_of(const struct session *session)
 {
@@ -20,7 +20,7 @@ static inline bool session_has_begun(const struct session *session)
 /* Writes the line of a connection that never became a request. */
 void session_fail(struct session *session, const char *reason, const char *detail,
                   const char *mend);
-void session_fail_known(struct session *session, enum failure failure);
+void session_fail_known(struct session *session, enum cause cause);
 
 /* ---- session_first.c ---- */
 extern const struct conn_handler session_peek_handler;

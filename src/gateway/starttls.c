@@ -4,7 +4,7 @@
 
 #include "gateway/reasons.h"
 #include "observe/failures.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/postgres.h"
 
 /* ---- clients ---- */
@@ -164,8 +164,8 @@ static void on_timer(struct timer *timer)
     (void)snprintf(greeting->text, sizeof(greeting->text),
                    "%.100s did not answer SSLRequest within %llu ms", greeting->server,
                    (unsigned long long)greeting->backend->connect_timeout_ms);
-    fail(greeting, failure_cause(FAILURE_SERVER_TIMEOUT)->word,
-         failure_cause(FAILURE_SERVER_TIMEOUT)->mend);
+    fail(greeting, cause_words(CAUSE_SERVER_TIMEOUT)->word,
+         cause_words(CAUSE_SERVER_TIMEOUT)->mend);
 }
 
 void starttls_greet(struct starttls_greeting *greeting, struct conn *conn,

@@ -46,8 +46,8 @@ static void pump(struct tunnel *tunnel, int side)
     case RELAY_BLOCKED:
     case RELAY_LIMIT:
         break;
-    case RELAY_REST:
-        loop_rest(tunnel->worker->core.loop, &tunnel->again);
+    case RELAY_COALESCE:
+        loop_coalesce(tunnel->worker->core.loop, &tunnel->again);
         break;
     case RELAY_BUDGET:
         loop_defer(tunnel->worker->core.loop, &tunnel->again);

@@ -117,7 +117,7 @@ void http_fields_add(struct http_fields *fields, struct arena *arena, enum http_
         .name = name,
         .value = value,
         .id = id,
-        .is_hop_by_hop = (http_fields_hop_by_hop >> id & 1) != 0,
+        .is_not_sent = (http_fields_hop_by_hop >> id & 1) != 0,
     };
     /* FIELD_OTHER has its bit too: it tells nothing, and asking would cost a branch. */
     fields->present |= FIELD_BIT(id);
@@ -192,7 +192,7 @@ void http_trailers_mark(struct http_fields *trailers, const struct http_fields *
     for (size_t i = 0; i < trailers->count; i++) {
         struct http_field *field = &trailers->items[i];
         if (http_fields_list_has(head, FIELD_CONNECTION, field->name)) {
-            field->is_hop_by_hop = true;
+            field->is_not_sent = true;
         }
     }
 }

@@ -82,7 +82,7 @@ enum h1_error h1_parse_fields(const char **where, const char *end, size_t limit,
             return error;
         }
         field->id = http_field_id(field->name);
-        field->is_hop_by_hop = (http_fields_hop_by_hop >> field->id & 1) != 0;
+        field->is_not_sent = (http_fields_hop_by_hop >> field->id & 1) != 0;
         *repeated |= present & FIELD_BIT(field->id);
         present |= FIELD_BIT(field->id);
         count++;

@@ -27,7 +27,7 @@ static void mark_named(struct http_fields *fields, enum http_field_id id, struct
     for (size_t i = 0; i < fields->count; i++) {
         struct http_field *field = &fields->items[i];
         if (field->id == id && (id != FIELD_OTHER || span_ieq(field->name, name))) {
-            field->is_hop_by_hop = true;
+            field->is_not_sent = true;
         }
     }
 }
@@ -118,7 +118,7 @@ bool http_merge_lengths(struct http_fields *fields, uint64_t *length, struct spa
         if (field->id != FIELD_CONTENT_LENGTH) {
             continue;
         }
-        field->is_hop_by_hop = has_one;
+        field->is_not_sent = has_one;
         while (span_split(&rest, ',', &part)) {
             uint64_t number;
             part = span_trim(part);

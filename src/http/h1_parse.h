@@ -13,7 +13,7 @@
  * (RFC 9112 section 3.2.4). Where both the target and Host name an authority they must agree.
  *
  * Fields that Connection names, and those that belong to one connection by definition, are marked
- * is_hop_by_hop. An Upgrade that Connection does not name, or of HTTP/1.0, is one of these and
+ * is_not_sent. An Upgrade that Connection does not name, or of HTTP/1.0, is one of these and
  * nothing more; so is Expect in HTTP/1.0 and Content-Length where a response cannot have a body
  * (1xx, 204, 2xx to CONNECT). Connection may not name the fields that framing, routing, identity
  * or authorisation rest on (FIXED in field_table.h): H1_BAD_CONNECTION.

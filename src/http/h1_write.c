@@ -122,7 +122,7 @@ void h1_write_fields(struct h1_writer *w, const struct http_fields *fields, uint
     skip_ids &= ~FIELD_BIT(FIELD_OTHER);
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        if (field->is_hop_by_hop || (skip_ids >> field->id & 1) != 0) {
+        if (field->is_not_sent || (skip_ids >> field->id & 1) != 0) {
             continue;
         }
         put_field(w, field->name, field->value);

@@ -60,7 +60,7 @@ static enum h2_error settle_length(struct h2_response *head, bool can_have_lengt
     if (!can_have_length) {
         for (size_t i = 0; i < response->fields.count; i++) {
             struct http_field *field = &response->fields.items[i];
-            field->is_hop_by_hop |= field->id == FIELD_CONTENT_LENGTH;
+            field->is_not_sent |= field->id == FIELD_CONTENT_LENGTH;
         }
         return H2_OK;
     }

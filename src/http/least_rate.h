@@ -31,7 +31,7 @@ static inline void least_rate_take(struct least_rate *rate, uint64_t bytes)
 }
 
 /* Nothing waits any more. */
-static inline void least_rate_rest(struct least_rate *rate)
+static inline void least_rate_idle(struct least_rate *rate)
 {
     rate->since_us = 0;
 }

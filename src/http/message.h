@@ -84,7 +84,8 @@ struct http_field {
     struct span name;  /* as received: case kept, a token */
     struct span value; /* without OWS around it */
     enum http_field_id id;
-    bool is_hop_by_hop; /* belongs to one connection (RFC 9110 section 7.6.1): never forwarded */
+    bool is_not_sent; /* stays here: it belongs to one connection (RFC 9110 section 7.6.1), or is
+                         said anew by whoever sends the message */
 };
 
 struct http_fields {

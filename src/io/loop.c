@@ -144,8 +144,8 @@ static uint64_t next_deadline_us(const struct loop *loop)
     if (!list_is_empty(&loop->deferred)) {
         return 0;
     }
-    if (!list_is_empty(&loop->resting) && loop->rest_until_us < at) {
-        at = loop->rest_until_us;
+    if (!list_is_empty(&loop->coalescing) && loop->coalesce_until_us < at) {
+        at = loop->coalesce_until_us;
     }
     return at;
 }
@@ -157,7 +157,7 @@ static int wait_for_events(struct loop *loop)
     uint64_t at = next_deadline_us(loop);
     uint64_t left = clock_wait_us(at > loop->now_us ? at - loop->now_us : 0);
 
-    if (left != 0 && left < 1000 && !list_is_empty(&loop->resting)) {
+    if (left != 0 && left < 1000 && !list_is_empty(&loop->coalescing)) {
         struct timespec wait = {.tv_nsec = (long)left * 1000};
         if (!loop->has_other_work) {
             /* Nothing but bulk flows: epoll would end the rest with each segment that arrives.
@@ -191,23 +191,23 @@ void loop_defer(struct loop *loop, struct deferred *deferred)
     }
 }
 
-void loop_rest(struct loop *loop, struct deferred *deferred)
+void loop_coalesce(struct loop *loop, struct deferred *deferred)
 {
     if (!list_is_empty(&deferred->node)) {
         return;
     }
-    if (list_is_empty(&loop->resting)) {
-        loop->rest_until_us = loop->now_us + LOOP_REST_US;
+    if (list_is_empty(&loop->coalescing)) {
+        loop->coalesce_until_us = loop->now_us + LOOP_COALESCE_US;
     }
-    list_push_back(&loop->resting, &deferred->node);
+    list_push_back(&loop->coalescing, &deferred->node);
 }
 
-static void wake_resting(struct loop *loop)
+static void wake_coalescing(struct loop *loop)
 {
     struct list *node;
 
-    if (loop->rest_until_us <= loop->now_us) {
-        while ((node = list_pop_front(&loop->resting)) != NULL) {
+    if (loop->coalesce_until_us <= loop->now_us) {
+        while ((node = list_pop_front(&loop->coalescing)) != NULL) {
             list_push_back(&loop->deferred, node);
         }
     }
@@ -240,8 +240,8 @@ static void run_deferred(struct loop *loop)
 
 void loop_run_deferred(struct loop *loop)
 {
-    loop->rest_until_us = 0;
-    wake_resting(loop);
+    loop->coalesce_until_us = 0;
+    wake_coalescing(loop);
     while (!list_is_empty(&loop->deferred)) {
         run_deferred(loop);
     }
@@ -381,7 +381,7 @@ struct loop *loop_create(void)
         goto fail;
     }
     list_init(&loop->deferred);
-    list_init(&loop->resting);
+    list_init(&loop->coalescing);
     watch_init(&loop->wake, on_wake);
     pthread_mutex_init(&loop->mutex, NULL);
     loop->now_us = clock_us();
@@ -404,7 +404,8 @@ fail:
 
 void loop_destroy(struct loop *loop)
 {
-    CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred) && list_is_empty(&loop->resting));
+    CHECK(loop->heap_count == 0 && list_is_empty(&loop->deferred) &&
+          list_is_empty(&loop->coalescing));
     conn_memory_free(&loop->memory);
     pipe_pool_free(&loop->pipes);
     close(loop->wake.fd);
@@ -425,7 +426,7 @@ static void turn(struct loop *loop, int n)
     run_events(loop);
     loop->has_other_work = loop->bulk_hits < loop->batch_count;
     run_timers(loop);
-    wake_resting(loop);
+    wake_coalescing(loop);
     run_deferred(loop);
 }
 

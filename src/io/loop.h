@@ -96,10 +96,10 @@ static inline void timer_set_ms(struct loop *loop, struct timer *timer, uint64_t
 void deferred_init(struct deferred *deferred, void (*fn)(struct deferred *));
 /* Once, however often it is asked for in a turn. */
 void loop_defer(struct loop *loop, struct deferred *deferred);
-/* The same, but not before LOOP_REST_US from now: for bulk flows, which cost less when their bytes
- * pile up a little. All that rest share one deadline. */
-#define LOOP_REST_US 200
-void loop_rest(struct loop *loop, struct deferred *deferred);
+/* The same, but not before LOOP_COALESCE_US from now: for bulk flows, which cost less when their
+ * bytes pile up a little. All that rest share one deadline. */
+#define LOOP_COALESCE_US 200
+void loop_coalesce(struct loop *loop, struct deferred *deferred);
 void deferred_cancel(struct deferred *deferred);
 /* After loop_run has returned: makes the calls that are still waiting, and those they ask for. */
 void loop_run_deferred(struct loop *loop);

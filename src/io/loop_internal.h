@@ -25,8 +25,8 @@ struct loop {
     uint32_t heap_capacity;
 
     struct list deferred;
-    struct list resting; /* deferred calls whose time comes at rest_until_us */
-    uint64_t rest_until_us;
+    struct list coalescing; /* deferred calls whose time comes at coalesce_until_us */
+    uint64_t coalesce_until_us;
     int bulk_hits;       /* events of this turn that were for bulk relays */
     bool has_other_work; /* the last turn had others */
 

@@ -166,11 +166,11 @@ enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn 
 
     *moved = 0;
     /* Relays share one deadline, which may come a little early for this one: near enough. */
-    if (now_us + LOOP_REST_US / 2 < relay->rest_until_us) {
+    if (now_us + LOOP_COALESCE_US / 2 < relay->coalesce_until_us) {
         from->loop->bulk_hits++;
-        return RELAY_REST;
+        return RELAY_COALESCE;
     }
-    relay->rest_until_us = 0;
+    relay->coalesce_until_us = 0;
     result = run(relay, from, to, limit, moved);
     note_rate(relay, *moved, now_us);
     from->loop->bulk_hits += relay->is_bulk;
@@ -184,8 +184,8 @@ enum relay_result relay_run(struct relay *relay, struct conn *from, struct conn 
             relay->is_bulk = false; /* it has paused */
             return RELAY_EMPTY;
         }
-        relay->rest_until_us = now_us + LOOP_REST_US;
-        return RELAY_REST;
+        relay->coalesce_until_us = now_us + LOOP_COALESCE_US;
+        return RELAY_COALESCE;
     }
     return result;
 }

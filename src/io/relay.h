@@ -3,7 +3,7 @@
  *
  * Starts with the thread's receive buffer. Once a flow counts as bulk (so many bytes in so short a
  * time) and both sides are plain, it goes through a pipe with splice(2), which costs a third per
- * byte but more per call, and rests for LOOP_REST_US whenever its source is empty, so that each
+ * byte but more per call, and rests for LOOP_COALESCE_US whenever its source is empty, so that each
  * turn moves more. The pipe is borrowed from the thread's pool and given back as soon as it is
  * empty, so an idle relay holds nothing. Memory is bounded: nothing more is read while the receiver
  * has bytes pending. */
@@ -13,14 +13,14 @@
 #include "io/conn.h"
 
 enum relay_result {
-    RELAY_EMPTY,   /* all that was there has been moved; on_readable of `from` will tell */
-    RELAY_BLOCKED, /* the receiver takes no more; on_writable of `to` will tell */
-    RELAY_REST,    /* bulk, and empty for now: call again from loop_rest; events meanwhile may be
-                      ignored */
-    RELAY_BUDGET,  /* the turn's share is used up: call again from a deferred call */
-    RELAY_LIMIT,   /* `limit` bytes have been moved; the last may still be pending in `to` */
-    RELAY_EOF,     /* the sender has ended, and all is handed on */
-    RELAY_ERROR    /* either side broke */
+    RELAY_EMPTY,    /* all that was there has been moved; on_readable of `from` will tell */
+    RELAY_BLOCKED,  /* the receiver takes no more; on_writable of `to` will tell */
+    RELAY_COALESCE, /* bulk, and empty for now: call again from loop_coalesce; events meanwhile may
+                   be ignored */
+    RELAY_BUDGET,   /* the turn's share is used up: call again from a deferred call */
+    RELAY_LIMIT,    /* `limit` bytes have been moved; the last may still be pending in `to` */
+    RELAY_EOF,      /* the sender has ended, and all is handed on */
+    RELAY_ERROR     /* either side broke */
 };
 
 /* Is shown the bytes as they pass. While there is one they are copied, and never spliced. */
@@ -37,7 +37,7 @@ struct relay {
     bool is_bulk;
     uint32_t window_bytes; /* moved since window_us */
     uint64_t window_us;
-    uint64_t rest_until_us;
+    uint64_t coalesce_until_us;
 };
 
 static inline void relay_init(struct relay *relay)

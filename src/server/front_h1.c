@@ -197,8 +197,8 @@ static bool run_relay(struct front_h1 *front)
     case RELAY_EMPTY:
     case RELAY_BLOCKED:
         break;
-    case RELAY_REST:
-        loop_rest(front->link->core->loop, &front->again);
+    case RELAY_COALESCE:
+        loop_coalesce(front->link->core->loop, &front->again);
         break;
     case RELAY_BUDGET:
         loop_defer(front->link->core->loop, &front->again);

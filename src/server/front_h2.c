@@ -236,8 +236,8 @@ static void on_library_error(struct front_h2 *front, int error)
             "h2_protocol_error", &trouble);
 }
 
-/* What nghttp2 passes over without a word: DATA for streams that have gone. After an early answer
- * or a reset an honest client's window may still be on its way. */
+/* What nghttp2 passes over without a word: DATA for streams that have gone. After an answer
+ * ahead of its request's end, or a reset, an honest client's window may still be on its way. */
 static void charge_skipped(struct front_h2 *front, size_t bytes)
 {
     front->skipped_bytes += (int64_t)bytes;
@@ -474,7 +474,7 @@ static bool check_output(struct front_h2 *front)
     least_rate_take(&front->socket_rate, conn->bytes_out - front->bytes_at_tick);
     front->bytes_at_tick = conn->bytes_out;
     if (conn_pending(conn) == 0) {
-        least_rate_rest(&front->socket_rate);
+        least_rate_idle(&front->socket_rate);
         return false;
     }
     least_rate_wait(&front->socket_rate, front_h2_now(front));

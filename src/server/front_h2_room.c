@@ -202,7 +202,7 @@ bool front_h2_is_stalled(struct h2_stream *stream)
     uint64_t now_us = front_h2_now(front);
 
     if (stream->out.bytes == 0 && (stream->response != H2_RESPONSE_WHOLE || stream->holds_end)) {
-        least_rate_rest(&stream->rate);
+        least_rate_idle(&stream->rate);
         return false;
     }
     front->is_awaited = true;
@@ -217,7 +217,7 @@ void front_h2_look_at_flow(struct front_h2 *front)
     const struct settings *settings = front_h2_settings(front);
 
     if (!front->is_awaited) {
-        least_rate_rest(&front->rate);
+        least_rate_idle(&front->rate);
         front->is_too_slow = false;
         return;
     }

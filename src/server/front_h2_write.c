@@ -47,7 +47,7 @@ static nghttp2_nv *make_head(struct front_exchange *x, const struct http_respons
         const struct http_field *field = &fields->items[i];
         /* RFC 8441 section 5: the answer to a key that the client has not sent. */
         bool is_ours = x->is_tunnel && span_ieq(field->name, SPAN_OF("Sec-WebSocket-Accept"));
-        if (!field->is_hop_by_hop && field->id != FIELD_CONTENT_LENGTH && !is_ours) {
+        if (!field->is_not_sent && field->id != FIELD_CONTENT_LENGTH && !is_ours) {
             head[n++] = pair(field->name, field->value);
         }
     }
@@ -242,7 +242,7 @@ static void keep_trailers(struct h2_stream *stream, const struct http_fields *fi
     size_t count = 0;
 
     for (size_t i = 0; i < fields->count; i++) {
-        if (!fields->items[i].is_hop_by_hop) {
+        if (!fields->items[i].is_not_sent) {
             bytes += fields->items[i].name.len + fields->items[i].value.len;
             count++;
         }
@@ -255,7 +255,7 @@ static void keep_trailers(struct h2_stream *stream, const struct http_fields *fi
     kept->count = 0;
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        if (field->is_hop_by_hop) {
+        if (field->is_not_sent) {
             continue;
         }
         memcpy(at, field->name.ptr, field->name.len);

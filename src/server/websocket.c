@@ -64,7 +64,7 @@ static void drop(struct http_fields *fields, struct span name)
 {
     for (size_t i = 0; i < fields->count; i++) {
         if (fields->items[i].id == FIELD_OTHER && span_ieq(fields->items[i].name, name)) {
-            fields->items[i].is_hop_by_hop = true;
+            fields->items[i].is_not_sent = true;
         }
     }
 }

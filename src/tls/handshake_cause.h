@@ -1,5 +1,5 @@
 /* Why a connection failed, in words: a row of the tables of tls/handshake_error.h and
- * tls/failure_words.h. */
+ * tls/cause.h. */
 #ifndef TIDEGATE_TLS_HANDSHAKE_CAUSE_H
 #define TIDEGATE_TLS_HANDSHAKE_CAUSE_H
 

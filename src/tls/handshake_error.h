@@ -22,7 +22,7 @@ const struct handshake_cause *handshake_cause_of(const struct handshake_facts *f
 /* Whether it needs the library's reason, or the alert's name, beside it. */
 bool handshake_cause_is_vague(const struct handshake_cause *cause);
 
-/* Every cause there is, those of tls/failure_words.h last, for docs/failures.md: `side` says who
+/* Every cause there is, those of tls/cause.h last, for docs/failures.md: `side` says who
  * speaks of it ("client", "backend", "server", "any"). NULL after the last one. */
 const struct handshake_cause *handshake_cause_at(size_t i, const char **side);
 

@@ -1,14 +1,14 @@
 #include "tls/protocol_choice.h"
 
-enum failure protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1)
+enum cause protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1)
 {
     if (!hello->has_alpn) {
-        return speaks_h1 ? FAILURE_COUNT : FAILURE_NO_ALPN;
+        return speaks_h1 ? CAUSE_COUNT : CAUSE_NO_ALPN;
     }
     if ((speaks_h2 && hello_offers_alpn(hello, SPAN_OF("h2"))) ||
         (speaks_h1 && hello_offers_alpn(hello, SPAN_OF("http/1.1"))) ||
         hello->alpn_count == HELLO_ALPN_MAX) { /* there may be more of them */
-        return FAILURE_COUNT;
+        return CAUSE_COUNT;
     }
-    return !speaks_h2 ? FAILURE_NO_H1 : !speaks_h1 ? FAILURE_NO_H2 : FAILURE_NO_H1_H2;
+    return !speaks_h2 ? CAUSE_NO_H1 : !speaks_h1 ? CAUSE_NO_H2 : CAUSE_NO_H1_H2;
 }

@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/hello.h"
 
-/* FAILURE_COUNT: there is one, or the library is to say. A client that offers nothing speaks
+/* CAUSE_COUNT: there is one, or the library is to say. A client that offers nothing speaks
  * HTTP/1.1: HTTP/2 over TLS must be agreed on (RFC 9113 section 3.3). */
-enum failure protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1);
+enum cause protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1);
 
 #endif

@@ -105,7 +105,7 @@ static inline void fuzz_check_fields(const struct http_fields *fields, struct sp
 
 static inline const struct http_field *fuzz_next_kept(const struct http_fields *fields, size_t *at)
 {
-    while (*at < fields->count && fields->items[*at].is_hop_by_hop) {
+    while (*at < fields->count && fields->items[*at].is_not_sent) {
         ++*at;
     }
     return *at < fields->count ? &fields->items[(*at)++] : NULL;

@@ -65,7 +65,7 @@ static size_t count_kept(const struct http_fields *fields)
 
     for (size_t i = 0; i < fields->count; i++) {
         enum http_field_id id = fields->items[i].id;
-        kept += !fields->items[i].is_hop_by_hop && id != FIELD_HOST && id != FIELD_CONTENT_LENGTH;
+        kept += !fields->items[i].is_not_sent && id != FIELD_HOST && id != FIELD_CONTENT_LENGTH;
     }
     return kept;
 }

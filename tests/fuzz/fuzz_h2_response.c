@@ -45,7 +45,7 @@ static size_t count_forwarded(const struct http_fields *fields)
     size_t count = 0;
 
     for (size_t i = 0; i < fields->count; i++) {
-        count += !fields->items[i].is_hop_by_hop && fields->items[i].id != FIELD_CONTENT_LENGTH &&
+        count += !fields->items[i].is_not_sent && fields->items[i].id != FIELD_CONTENT_LENGTH &&
                  fields->items[i].id != FIELD_TRANSFER_ENCODING;
     }
     return count;

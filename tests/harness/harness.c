@@ -84,7 +84,7 @@ static bool end_rest(struct harness *h)
     uint64_t next = loop_next_us(h->worker->core.loop);
     uint64_t now = fake_clock_now_us();
 
-    if (h->is_over || next == UINT64_MAX || next > now + LOOP_REST_US) {
+    if (h->is_over || next == UINT64_MAX || next > now + LOOP_COALESCE_US) {
         return false;
     }
     fake_clock_move_us(next > now ? next - now : 0);

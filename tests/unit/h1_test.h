@@ -103,7 +103,7 @@ static inline void describe_fields(struct strbuf *b, const struct http_fields *f
     strbuf_add_cstr(b, " |");
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        strbuf_printf(b, " %s%.*s=%.*s", field->is_hop_by_hop ? "-" : "", SPAN_ARG(field->name),
+        strbuf_printf(b, " %s%.*s=%.*s", field->is_not_sent ? "-" : "", SPAN_ARG(field->name),
                       SPAN_ARG(field->value));
     }
 }

@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "observe/failures.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/handshake_error.h"
 
 static void note(const char *side, const char *reason, const char *name)

@@ -243,8 +243,8 @@ static void trailers_that_connection_names_are_marked(void **state)
     http_fields_add(&trailers, &arena, FIELD_OTHER, SPAN_OF("X-A"), SPAN_OF("1"));
     http_fields_add(&trailers, &arena, FIELD_OTHER, SPAN_OF("X-B"), SPAN_OF("1"));
     http_trailers_mark(&trailers, &head);
-    assert_true(trailers.items[0].is_hop_by_hop);
-    assert_false(trailers.items[1].is_hop_by_hop);
+    assert_true(trailers.items[0].is_not_sent);
+    assert_false(trailers.items[1].is_not_sent);
     arena_destroy(&arena);
 }
 

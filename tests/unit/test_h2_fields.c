@@ -265,7 +265,7 @@ static void describe(const struct http_request *r, struct strbuf *out)
     for (size_t i = 0; i < r->fields.count; i++) {
         const struct http_field *field = &r->fields.items[i];
         if (field->id != FIELD_HOST && field->id != FIELD_CONTENT_LENGTH) {
-            strbuf_printf(out, " | %s%.*s: %.*s", field->is_hop_by_hop ? "-" : "",
+            strbuf_printf(out, " | %s%.*s: %.*s", field->is_not_sent ? "-" : "",
                           SPAN_ARG(field->name), SPAN_ARG(field->value));
         }
     }

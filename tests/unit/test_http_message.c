@@ -155,8 +155,8 @@ static void fields_are_added_and_found(void **state)
     assert_ptr_equal(http_fields_find_name(&fields, SPAN_OF("VIA")), &fields.items[100]);
     assert_ptr_equal(http_fields_find_name(&fields, SPAN_OF("x-1")), &fields.items[0]);
     assert_null(http_fields_find_name(&fields, SPAN_OF("x-2")));
-    assert_false(fields.items[100].is_hop_by_hop);
-    assert_true(fields.items[102].is_hop_by_hop);
+    assert_false(fields.items[100].is_not_sent);
+    assert_true(fields.items[102].is_not_sent);
     arena_destroy(&arena);
 }
 

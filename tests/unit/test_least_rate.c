@@ -57,7 +57,7 @@ static void nothing_is_asked_while_nothing_waits(void **state)
     (void)state;
     assert_false(least_rate_is_missed(&rate, 1000 * SECOND, 30000, 100));
     least_rate_wait(&rate, SECOND);
-    least_rate_rest(&rate);
+    least_rate_idle(&rate);
     assert_false(least_rate_is_missed(&rate, 1000 * SECOND, 30000, 100));
     least_rate_wait(&rate, 1000 * SECOND);
     assert_false(least_rate_is_missed(&rate, 1001 * SECOND, 30000, 100));

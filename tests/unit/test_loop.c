@@ -280,7 +280,7 @@ static void on_rested(struct deferred *deferred)
         loop_stop(loop);
         return;
     }
-    loop_rest(loop, deferred);
+    loop_coalesce(loop, deferred);
 }
 
 /* As the filter of an older container runtime does for calls that it has not heard of. */
@@ -327,7 +327,7 @@ static void a_rest_ends_where_epoll_pwait2_is_forbidden(void **state)
         if (!watch_add(loop, &noise, ends[1], EPOLLOUT)) {
             _exit(3);
         }
-        loop_rest(loop, &resting);
+        loop_coalesce(loop, &resting);
         loop_run(loop);
         _exit(rests == 3 ? 0 : 1);
     }

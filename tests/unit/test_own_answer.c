@@ -43,7 +43,7 @@ static void assert_fields(unsigned status, const struct refusal_facts *facts, co
         strbuf_add(&text, SPAN_OF(": "));
         strbuf_add(&text, fields.items[i].value);
         strbuf_add(&text, SPAN_OF("\n"));
-        assert_false(fields.items[i].is_hop_by_hop);
+        assert_false(fields.items[i].is_not_sent);
         assert_int_equal(fields.items[i].id, http_field_id(fields.items[i].name));
     }
     assert_int_equal(text.len, strlen(expected));

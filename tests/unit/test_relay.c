@@ -46,8 +46,8 @@ static void run(void)
 
     line.last = relay_run(&line.relay, &line.from, &line.to, line.limit - line.moved, &moved);
     line.moved += moved;
-    if (line.last == RELAY_REST) {
-        loop_rest(line.loop, &line.again);
+    if (line.last == RELAY_COALESCE) {
+        loop_coalesce(line.loop, &line.again);
     } else if (line.last == RELAY_BUDGET) {
         loop_defer(line.loop, &line.again);
     } else if (line.last == RELAY_EOF || line.last == RELAY_ERROR || line.last == RELAY_LIMIT) {

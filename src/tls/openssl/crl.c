@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "base/file_opener.h"
+#include "base/strbuf.h"
+#include "tls/digest.h"
 #include "tls/openssl/pem_file.h"
 #include "tls/openssl/x509_words.h"
 #include "tls/pem_kind.h"
@@ -86,21 +88,24 @@ static int64_t seconds_of(const ASN1_TIME *time)
 
 static bool summarise(struct crl_lists *lists)
 {
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    unsigned len = 0;
-    bool ok = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
+    struct strbuf hashes;
+    struct span all;
+    bool ok = true;
 
+    strbuf_init(&hashes);
     lists->expires = INT64_MAX;
     for (int i = 0; ok && i < sk_X509_CRL_num(lists->crls); i++) {
         const X509_CRL *crl = sk_X509_CRL_value(lists->crls, i);
         unsigned char hash[EVP_MAX_MD_SIZE];
+        unsigned len = 0;
         int64_t expires = seconds_of(X509_CRL_get0_nextUpdate(crl));
         lists->expires = expires < lists->expires ? expires : lists->expires;
-        ok = X509_CRL_digest(crl, EVP_sha256(), hash, &len) == 1 &&
-             EVP_DigestUpdate(digest, hash, len) == 1;
+        ok = X509_CRL_digest(crl, EVP_sha256(), hash, &len) == 1;
+        strbuf_add(&hashes, span_make(hash, ok ? len : 0));
     }
-    ok = ok && EVP_DigestFinal_ex(digest, lists->digest, &len) == 1;
-    EVP_MD_CTX_free(digest);
+    all = strbuf_span(&hashes);
+    ok = ok && digest_sha256(&all, 1, lists->digest);
+    strbuf_free(&hashes);
     return ok;
 }
 

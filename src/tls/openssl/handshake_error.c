@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "tls/alert.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/handshake_causes.h"
 
 const struct handshake_cause handshake_closed = {
@@ -351,9 +351,9 @@ const struct handshake_cause *handshake_cause_at(size_t i, const char **side)
         return singles[i].cause;
     }
     i -= ARRAY_LEN(singles);
-    if (i < FAILURE_COUNT) {
-        *side = failure_side((enum failure)i);
-        return failure_cause((enum failure)i);
+    if (i < CAUSE_COUNT) {
+        *side = cause_side((enum cause)i);
+        return cause_words((enum cause)i);
     }
     return NULL;
 }
@@ -392,8 +392,8 @@ const char *handshake_refused_by(const char *word, bool of_client)
         if (is_peers_doing(word)) {
             return of_client ? "client" : "backend";
         }
-        return cause == failure_cause(FAILURE_SERVER_UNREACHABLE) ||
-                       cause == failure_cause(FAILURE_SERVER_TIMEOUT)
+        return cause == cause_words(CAUSE_SERVER_UNREACHABLE) ||
+                       cause == cause_words(CAUSE_SERVER_TIMEOUT)
                    ? "network"
                    : "gateway";
     }

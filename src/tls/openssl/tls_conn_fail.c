@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "tls/alert.h"
-#include "tls/failure_words.h"
+#include "tls/cause.h"
 #include "tls/handshake_error.h"
 #include "tls/openssl/chain_gap.h"
 #include "tls/openssl/peer_verify.h"
@@ -82,13 +82,13 @@ static const struct handshake_cause *special_cause(struct tls_conn *tls, bool is
         return tls_sign_failure(tls->sign);
     }
     if (tls->answered_http && tls->alert_received == TLS_ALERT_NONE) {
-        return failure_cause(FAILURE_BACKEND_PLAIN_HTTP);
+        return cause_words(CAUSE_BACKEND_PLAIN_HTTP);
     }
     if (!is_verdict || tls->gap == NULL) {
         return NULL;
     }
-    cause = failure_cause(tls->is_server ? FAILURE_CLIENT_MISSING_INTERMEDIATE
-                                         : FAILURE_BACKEND_MISSING_INTERMEDIATE);
+    cause = cause_words(tls->is_server ? CAUSE_CLIENT_MISSING_INTERMEDIATE
+                                       : CAUSE_BACKEND_MISSING_INTERMEDIATE);
     if (asprintf(&text, "%s: missing %s", cause->sentence, tls->gap) >= 0) {
         free(tls->gap);
         tls->gap = text;

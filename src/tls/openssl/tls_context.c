@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/span.h"
+#include "base/strbuf.h"
 #include "tls/cert_store.h"
 #include "tls/certificate.h"
+#include "tls/digest.h"
 #include "tls/key_log.h"
 #include "tls/key_source.h"
 #include "tls/openssl/early_accept.h"
@@ -195,9 +196,9 @@ bool tls_context_check_authorities(const char *path, struct error *error)
 }
 
 /* Trusts every one of them, and gives clients their names if asked to; adds their hashes to
- * *digest. */
+ * *said. */
 static bool trust(SSL_CTX *ssl_ctx, STACK_OF(X509) * authorities, bool send_names,
-                  EVP_MD_CTX *digest, struct error *error)
+                  struct strbuf *said, struct error *error)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ssl_ctx);
     bool ok = true;
@@ -208,13 +209,20 @@ static bool trust(SSL_CTX *ssl_ctx, STACK_OF(X509) * authorities, bool send_name
         unsigned len = 0;
         ok = X509_STORE_add_cert(store, authority) == 1 &&
              (!send_names || SSL_CTX_add_client_CA(ssl_ctx, authority) == 1) &&
-             X509_digest(authority, EVP_sha256(), hash, &len) == 1 &&
-             EVP_DigestUpdate(digest, hash, len) == 1;
+             X509_digest(authority, EVP_sha256(), hash, &len) == 1;
+        strbuf_add(said, span_make(hash, ok ? len : 0));
     }
     /* An authority is trusted because the file names it: it need not be a root (RFC 5280 section
      * 6.1.1). So one can trust an intermediate, and not all that its root issued. */
     ok = ok && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
     return ok || library_failed(error, "the authorities cannot be used");
+}
+
+static bool is_digested(const struct strbuf *said, unsigned char id[SHA256_BYTES])
+{
+    struct span all = strbuf_span(said);
+
+    return digest_sha256(&all, 1, id);
 }
 
 /* Takes both over. */
@@ -246,7 +254,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 }
 
 /* Adds what a ticket's session must have in common with a connection that would resume it. */
-static bool add_scope(EVP_MD_CTX *digest, const struct tls_server_options *options)
+static void add_scope(struct strbuf *said, const struct tls_server_options *options)
 {
     const char *scope = options->scope != NULL ? options->scope : "";
     unsigned char policy[4] = {
@@ -254,8 +262,8 @@ static bool add_scope(EVP_MD_CTX *digest, const struct tls_server_options *optio
         (unsigned char)options->client_depth,
         (unsigned char)((options->client_crl != NULL) << 1 | options->keep_client_chain)};
 
-    return EVP_DigestUpdate(digest, policy, sizeof(policy)) == 1 &&
-           EVP_DigestUpdate(digest, scope, strlen(scope) + 1) == 1;
+    strbuf_add(said, span_make(policy, sizeof(policy)));
+    strbuf_add(said, span_make(scope, strlen(scope) + 1));
 }
 
 static bool verify_clients(SSL_CTX *ssl_ctx, const struct tls_server_options *options,
@@ -287,29 +295,27 @@ static bool set_client_policy(SSL_CTX *ssl_ctx, const struct tls_server_options 
         [CLIENT_VERIFY_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
         [CLIENT_VERIFY_UNVERIFIED] = SSL_VERIFY_PEER,
     };
-    unsigned char id[EVP_MAX_MD_SIZE];
-    unsigned id_len = 0;
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    bool ok = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-              add_scope(digest, options);
+    unsigned char id[SHA256_BYTES];
+    struct strbuf said;
+    bool ok = true;
 
-    if (!ok) {
-        (void)library_failed(error, "client certificates");
-    } else if (options->clients != CLIENT_VERIFY_OFF) {
+    strbuf_init(&said);
+    add_scope(&said, options);
+    if (options->clients != CLIENT_VERIFY_OFF) {
         ok = options->client_ca != NULL
                  ? trust(ssl_ctx, inputs->authorities, options->clients != CLIENT_VERIFY_UNVERIFIED,
-                         digest, error)
+                         &said, error)
                  : error_set(error, "to verify clients, 'ca' must name the PEM file of the "
                                     "authorities that issue their certificates");
         ok = ok && verify_clients(ssl_ctx, options, error);
     }
     if (ok) {
         SSL_CTX_set_verify(ssl_ctx, modes[options->clients], NULL);
-        ok = (EVP_DigestFinal_ex(digest, id, &id_len) == 1 &&
-              SSL_CTX_set_session_id_context(ssl_ctx, id, id_len) == 1) ||
+        ok = (is_digested(&said, id) &&
+              SSL_CTX_set_session_id_context(ssl_ctx, id, sizeof(id)) == 1) ||
              library_failed(error, "client certificates");
     }
-    EVP_MD_CTX_free(digest);
+    strbuf_free(&said);
     return ok;
 }
 
@@ -459,7 +465,7 @@ bool tls_server_context_reload(struct tls_context *context,
 
 /* Adds to *digest what tells these authorities from others. */
 static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
-                          const struct inputs *inputs, EVP_MD_CTX *digest, struct error *error)
+                          const struct inputs *inputs, struct strbuf *said, struct error *error)
 {
     struct peer_verify_options verify = {
         .crl = options->crl,
@@ -483,10 +489,10 @@ static bool trust_servers(SSL_CTX *ssl_ctx, const struct tls_client_options *opt
         return SSL_CTX_set_default_verify_paths(ssl_ctx) == 1 ||
                library_failed(error, "the system's authorities cannot be loaded");
     }
-    return trust(ssl_ctx, inputs->authorities, false, digest, error);
+    return trust(ssl_ctx, inputs->authorities, false, said, error);
 }
 
-static bool show_certificate(SSL_CTX *ssl_ctx, const struct inputs *inputs, EVP_MD_CTX *digest,
+static bool show_certificate(SSL_CTX *ssl_ctx, const struct inputs *inputs, struct strbuf *said,
                              struct error *error)
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
@@ -495,29 +501,28 @@ static bool show_certificate(SSL_CTX *ssl_ctx, const struct inputs *inputs, EVP_
     if (inputs->count == 0) {
         return true;
     }
-    return identity_use(inputs->identities[0], ssl_ctx, error) &&
-           ((X509_digest(inputs->identities[0]->leaf, EVP_sha256(), hash, &len) == 1 &&
-             EVP_DigestUpdate(digest, hash, len) == 1) ||
-            library_failed(error, "the TLS library cannot start"));
+    if (X509_digest(inputs->identities[0]->leaf, EVP_sha256(), hash, &len) != 1) {
+        return library_failed(error, "the TLS library cannot start");
+    }
+    strbuf_add(said, span_make(hash, len));
+    return identity_use(inputs->identities[0], ssl_ctx, error);
 }
 
 /* Whom we trust, and who we are: sessions are for contexts alone in which both are the same. */
 static bool set_identities(SSL_CTX *ssl_ctx, const struct tls_client_options *options,
                            const struct inputs *inputs, struct error *error)
 {
-    unsigned char id[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    bool ok = (digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1) ||
-              library_failed(error, "the TLS library cannot start");
+    unsigned char id[SHA256_BYTES];
+    struct strbuf said;
+    bool ok;
 
-    ok = ok && trust_servers(ssl_ctx, options, inputs, digest, error) &&
-         show_certificate(ssl_ctx, inputs, digest, error) &&
-         (EVP_DigestFinal_ex(digest, id, &len) == 1 ||
-          library_failed(error, "the TLS library cannot start"));
-    EVP_MD_CTX_free(digest);
+    _Static_assert(sizeof(id) == PEER_VERIFY_STATE_BYTES, "one digest is what is compared");
+    strbuf_init(&said);
+    ok = trust_servers(ssl_ctx, options, inputs, &said, error) &&
+         show_certificate(ssl_ctx, inputs, &said, error) &&
+         (is_digested(&said, id) || library_failed(error, "the TLS library cannot start"));
+    strbuf_free(&said);
     if (ok) {
-        CHECK(len == PEER_VERIFY_STATE_BYTES);
         peer_verify_set_trust(ssl_ctx, id);
     }
     return ok;
