@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/route_location.h"
 #include "config/serving.h"
+#include "edge/rewrite.h"
 #include "edge/serve.h"
 #include "http/h1_parse.h"
 #include "http/message.h"
@@ -243,7 +245,8 @@ static const char *upstream_way(struct arena *arena, const struct backend_settin
 
 /* --- the route --- */
 
-static void follow_route(struct search *s, const struct site_settings *site, size_t index)
+static void follow_route(struct search *s, const struct site_settings *site, size_t index,
+                         const struct path *asked)
 {
     const struct route_settings *route = &site->routes[index];
     struct route_answer *answer = s->answer;
@@ -262,7 +265,27 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                      : "only with a certificate that fits; others go on to the next route, or get "
                        "403");
     }
-    if (route->backend != NULL) {
+    if (route->rewrite != NULL) {
+        struct path path = *asked;
+        rewrite_path(route->rewrite, &path, s->arena);
+        answer->path = path.forward;
+        add_step(s, "rewrite", route->rewrite->place, "the path becomes %.*s",
+                 SPAN_ARG(path.forward));
+    }
+    if (route->redirect != NULL) {
+        answer->outcome = ROUTE_TO_REDIRECT;
+        answer->status = route->redirect->status;
+        answer->location = route_location(route->redirect,
+                                          &(struct route_url){.is_https = s->question->is_https,
+                                                              .host = s->question->host,
+                                                              .port = s->question->port,
+                                                              .path = asked->forward,
+                                                              .query = s->question->query,
+                                                              .method = s->question->method},
+                                          s->arena);
+        add_step(s, "redirect", route->redirect->place, "%u to %s", route->redirect->status,
+                 answer->location);
+    } else if (route->backend != NULL) {
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, upstream_way(s->arena, route->backend));
     } else if (route->files != NULL) {
@@ -393,7 +416,7 @@ static void follow_request(struct search *s, const struct edge_site *connected)
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:
-        follow_route(s, site, decision.route);
+        follow_route(s, site, decision.route, &decision.path);
         break;
     case EDGE_REDIRECT:
         redirect(s, site, decision.path.forward);

@@ -22,6 +22,9 @@ bool check_pair(const struct checker *checker, const void *certificate, const vo
 
 /* check_site.c: what is wrong within a site. */
 void check_site(const struct checker *checker, const struct site_settings *site);
+/* check_messages.c: what it says of requests and responses. */
+void check_route_messages(const struct checker *checker, const struct route_settings *route);
+void check_site_messages(const struct checker *checker, const struct site_settings *site);
 /* check_routes.c: what is wrong between the routes of a site, and in their paths. Only where there
  * was no error: what is wrong in a match is not what is meant by it. */
 void check_routes(const struct checker *checker, const struct site_settings *site);

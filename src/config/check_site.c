@@ -14,10 +14,10 @@ static void error_at(const struct checker *checker, struct place place, const ch
 
 /* The kinds of answer that a site or route can name. */
 struct answers {
-    const void *members[3]; /* backend, respond, files */
+    const void *members[4]; /* backend, respond, files, redirect */
 };
 
-static const char *const answer_names[] = {"backend", "respond", "files"};
+static const char *const answer_names[] = {"backend", "respond", "files", "redirect"};
 
 /* How many are given; `first` and `last` are indexes of given ones. */
 static size_t count_answers(const struct checker *checker, const struct answers *answers,
@@ -119,15 +119,18 @@ static void check_respond(const struct checker *checker, const struct respond_se
 
 static void check_route(const struct checker *checker, const struct route_settings *route)
 {
-    const struct answers answers = {{&route->backend, &route->respond, &route->files}};
+    const struct answers answers = {
+        {&route->backend, &route->respond, &route->files, &route->redirect}};
 
     if (check_one_answer(checker, &answers, "a route") == 0) {
-        error_at(checker, route->place, "a route has neither 'backend', 'respond' nor 'files'",
+        error_at(checker, route->place,
+                 "a route has neither 'backend', 'respond', 'files' nor 'redirect'",
                  "say what to do with its requests, for example backend: 127.0.0.1:8080");
     }
     if (route->respond != NULL) {
         check_respond(checker, route->respond);
     }
+    check_route_messages(checker, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
         check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
         config_report_add(checker->report, CONFIG_WARNING,
@@ -234,6 +237,10 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                   {&site->backend, "backend"},
                   {&site->respond, "respond"},
                   {&site->files, "files"},
+                  {&site->redirect, "redirect"},
+                  {&site->request_fields, "request_fields"},
+                  {&site->response_fields, "response_fields"},
+                  {&site->security_fields, "security_fields"},
                   {&site->paths, "paths"}};
 
     if (check_is_given(checker, &site->tls)) {
@@ -352,7 +359,8 @@ static void check_plain_http(const struct checker *checker, const struct site_se
 
 void check_site(const struct checker *checker, const struct site_settings *site)
 {
-    const struct answers answers = {{&site->backend, &site->respond, &site->files}};
+    const struct answers answers = {
+        {&site->backend, &site->respond, &site->files, &site->redirect}};
     size_t count = check_one_answer(checker, &answers, "a site");
 
     check_by_alpn(checker, site);
@@ -361,7 +369,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
         check_passthrough(checker, site);
     } else if (count == 0 && !check_is_given(checker, &site->routes)) {
         error_at(checker, site->place, "a site does nothing",
-                 "add 'backend', 'routes', 'respond', 'files' or 'passthrough'");
+                 "add 'backend', 'routes', 'respond', 'files', 'redirect' or 'passthrough'");
     }
     check_plain_http(checker, site);
     if (site->tls != NULL) {
@@ -370,6 +378,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     if (site->respond != NULL) {
         check_respond(checker, site->respond);
     }
+    check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
         bool is_shorthand = count != 0 && i + 1 == site->route_count;
 

@@ -3,53 +3,8 @@
 #include "config/directives_internal.h"
 #include "config/text_rules.h"
 
-static const char *const log_formats[] = {"json", "combined", NULL};
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const log_targets[] = {"-", "off", NULL};
+const char *const client_closes[] = {"auto", "finish", "abort", NULL};
 static const char *const control_targets[] = {"off", NULL};
-
-static const struct directive listener_directives[] = {
-    {.name = "bind",
-     .type = DIRECTIVE_LISTEN,
-     SLOT(listener_settings, bind),
-     .fallback = ":80 :443",
-     .min = 1,
-     .max = 256,
-     .doc = "The addresses to listen on.",
-     .more = "`\":443\"` is port 443 of every address of this machine, IPv4 and IPv6. Others are "
-             "written `192.0.2.1:443`, `\"[2001:db8::1]:443\"` and `unix:/run/tidegate.sock`. Port "
-             "0 asks for any free port. Every address takes TLS, plain HTTP and, from the peers "
-             "in `proxy_protocol_from`, the PROXY protocol: the first bytes of a connection "
-             "decide.",
-     .example = "bind: [\":443\", \":80\"]"},
-    {.name = "sites",
-     .type = DIRECTIVE_TEXTS,
-     SLOT(listener_settings, sites),
-     .min = 1,
-     .max = 100000,
-     .doc = "The names of the sites served here; without it, all of them.",
-     .more = "A site's name is its `name`, or its first host when it has none.",
-     .example = "sites: [shop.example.com]"},
-    {.name = "proxy_protocol_from",
-     .type = DIRECTIVE_NETWORKS,
-     SLOT(listener_settings, proxy_protocol_from),
-     .min = 1,
-     .max = 1024,
-     .doc = "Peers whose PROXY protocol header (v1 or v2) is read.",
-     .more = "A header from anyone else ends the connection: it could claim any address. `unix` "
-             "stands for peers on a Unix socket.",
-     .example = "proxy_protocol_from: [10.0.0.0/8, unix]"},
-};
-
-const struct section section_listener = {
-    .name = "a listener",
-    .title = "listener",
-    .doc = "Where connections come in. Without `listeners` there is one, on ports 80 and 443.",
-    .directives = listener_directives,
-    .count = ARRAY_LEN(listener_directives),
-    .size = sizeof(struct listener_settings),
-    .place_offset = offsetof(struct listener_settings, place),
-};
 
 static const struct directive limits_directives[] = {
     {.name = "head",
@@ -336,50 +291,6 @@ const struct section section_timeouts = {
     .place_offset = NO_PLACE,
 };
 
-static const struct directive log_directives[] = {
-    {.name = "access",
-     .type = DIRECTIVE_PATH,
-     SLOT(log_settings, access),
-     .fallback = "-",
-     .min = 1,
-     .max = PATH_BYTES_MAX,
-     .words = log_targets,
-     .check = rule_path,
-     .doc = "The file of the access log, `-` for standard output, or `off`.",
-     .more =
-         "The supervisor opens it, at the start and after SIGHUP, with the rights of the start; so "
-         "the folder may be root's, and under the systemd unit that comes with Tidegate has to be: "
-         "it leaves root no right to write in folders of others. The unit makes "
-         "`/var/log/tidegate`.",
-     .example = "access: /var/log/tidegate/access.log"},
-    {.name = "format",
-     .type = DIRECTIVE_ENUM,
-     SLOT(log_settings, format),
-     .fallback = "json",
-     .words = log_formats,
-     .doc = "One JSON object a line, or the combined format of Apache and nginx.",
-     .example = "format: json"},
-    {.name = "level",
-     .type = DIRECTIVE_WORD,
-     SLOT(log_settings, level),
-     .fallback = "info",
-     .words = log_levels,
-     .doc = "Which messages about the gateway itself go to standard error.",
-     .example = "level: info"},
-};
-
-const struct section section_log = {
-    .name = "log",
-    .title = "log",
-    .doc = "What is written down.",
-    .directives = log_directives,
-    .count = ARRAY_LEN(log_directives),
-    .size = sizeof(struct log_settings),
-    .place_offset = NO_PLACE,
-};
-
-const char *const client_closes[] = {"auto", "finish", "abort", NULL};
-
 static const struct directive root_directives[] = {
     {.name = "sites",
      .type = DIRECTIVE_SECTIONS,
@@ -653,6 +564,10 @@ const struct section *const all_sections[] = {
     &section_match,
     &section_match_client,
     &section_respond,
+    &section_redirect,
+    &section_rewrite,
+    &section_request_fields,
+    &section_response_fields,
     &section_files,
     &section_backend,
     &section_server,

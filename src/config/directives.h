@@ -67,6 +67,8 @@ struct directive {
     /* For each text: whether it is one that can be. `pattern` says nearly the same to an editor, as
      * an ECMA 262 regular expression. */
     bool (*check)(struct span text, struct complaint *complaint);
+    /* DIRECTIVE_FIELDS: the same for each of them; NULL: rule_field (config/text_rules.h). */
+    bool (*check_field)(struct span name, struct span value, struct complaint *complaint);
     const char *pattern;
     const char *doc;     /* one line */
     const char *more;    /* paragraphs for the manual; NULL: none */

@@ -7,6 +7,7 @@
 /* In the order of enum otherwise, enum site_paths and enum plain_http. */
 static const char *const otherwises[] = {"next", "deny", NULL};
 static const char *const starttlses[] = {"off", "postgres", NULL};
+static const char *const security_levels[] = {"off", "basic", "strict", NULL};
 static const char *const site_paths[] = {"strict", "as_sent", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
@@ -192,6 +193,29 @@ const struct section section_files = {
     .scalar_name = "root",
 };
 
+#define REQUEST_FIELDS(object, whose)                                                              \
+    .name = "request_fields", .type = DIRECTIVE_SECTION, SLOT(object, request_fields),             \
+    .section = &section_request_fields,                                                            \
+    .doc = "What is done to the fields of requests before a server gets them" whose,               \
+    .example = "request_fields: { set: { X-Tenant: acme } }"
+#define RESPONSE_FIELDS(object, whose)                                                             \
+    .name = "response_fields", .type = DIRECTIVE_SECTION, SLOT(object, response_fields),           \
+    .section = &section_response_fields,                                                           \
+    .doc = "What is done to the fields of responses before clients get them" whose,                \
+    .example = "response_fields: { remove: [Server] }"
+#define SECURITY_FIELDS(object, whose)                                                             \
+    .name = "security_fields", .type = DIRECTIVE_ENUM, SLOT(object, security_fields),              \
+    .words = security_levels,                                                                      \
+    .doc =                                                                                         \
+        "Fields by which browsers guard a site's users, where responses do not have them." whose,  \
+    .more = "`basic`: `X-Content-Type-Options: nosniff`, `X-Frame-Options: SAMEORIGIN`, "          \
+            "`Referrer-Policy: strict-origin-when-cross-origin`, and over https "                  \
+            "`Strict-Transport-Security: max-age=31536000`. `strict`: frames for nobody "          \
+            "(`DENY`), `Referrer-Policy: no-referrer`, `Permissions-Policy` without camera, "      \
+            "geolocation, microphone, payment and usb, `Cross-Origin-Opener-Policy: "              \
+            "same-origin`, and two years of Strict-Transport-Security with all subdomains.",       \
+    .example = "security_fields: basic"
+
 #define BACKEND_DOC                                                                                \
     "The name of one of `backends`; or an address, a list of addresses or a whole backend "        \
     "section, "                                                                                    \
@@ -239,6 +263,21 @@ static const struct directive route_directives[] = {
      .section = &section_files,
      .doc = "Files from a folder.",
      .example = "files: public"},
+    {.name = "redirect",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, redirect),
+     .section = &section_redirect,
+     .doc = "Another URL in place of an answer.",
+     .example = "redirect: \"https://www.example.com{path}{?query}\""},
+    {.name = "rewrite",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, rewrite),
+     .section = &section_rewrite,
+     .doc = "Another path for the server, or for `files`, than the one that was asked for.",
+     .example = "rewrite: { strip_prefix: /api }"},
+    {REQUEST_FIELDS(route_settings, ", after what the site says.")},
+    {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
+    {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
     {.name = "upgrade",
      .type = DIRECTIVE_TEXTS,
      .flags = DIRECTIVE_LOWER,
@@ -319,7 +358,6 @@ static const struct directive route_directives[] = {
     {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
-    {.name = "rewrite", .type = DIRECTIVE_LATER, .doc = "changes to paths and fields"},
     {.name = "retries", .type = DIRECTIVE_LATER, .doc = "requests tried again"},
 };
 
@@ -480,6 +518,9 @@ static const struct directive site_directives[] = {
              "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
+    {REQUEST_FIELDS(site_settings, ".")},
+    {RESPONSE_FIELDS(site_settings, ".")},
+    {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {.name = "paths",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, paths),
@@ -536,6 +577,13 @@ static const struct directive site_directives[] = {
      .section = &section_respond,
      .doc = "What the gateway itself answers to requests that no route takes.",
      .example = "respond: { status: 404, body: \"no such thing\\n\" }"},
+    {.name = "redirect",
+     .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_SHORTHAND,
+     SLOT(site_settings, redirect),
+     .section = &section_redirect,
+     .doc = "Where requests are sent that no route takes.",
+     .example = "redirect: \"https://www.example.com{path}{?query}\""},
     {.name = "files",
      .type = DIRECTIVE_SECTION,
      .flags = DIRECTIVE_SHORTHAND,

@@ -70,12 +70,14 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
     size_t size = site->route_count * sizeof(*all);
     struct place place;
 
-    if (site->backend == NULL && site->respond == NULL && site->files == NULL) {
+    if (site->backend == NULL && site->respond == NULL && site->files == NULL &&
+        site->redirect == NULL) {
         return;
     }
     place = config_place(settings, site->backend != NULL   ? (const void *)&site->backend
                                    : site->respond != NULL ? (const void *)&site->respond
-                                                           : (const void *)&site->files);
+                                   : site->files != NULL   ? (const void *)&site->files
+                                                           : (const void *)&site->redirect);
     all = arena_calloc(&settings->arena, (site->route_count + 1) * sizeof(*all));
     if (size != 0) {
         memcpy(all, site->routes, size);
@@ -86,6 +88,7 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
                                     .backend = site->backend,
                                     .respond = site->respond,
                                     .files = site->files,
+                                    .redirect = site->redirect,
                                     .upgrade = {upgrades, ARRAY_LEN(upgrades)},
                                     .body_limit = UINT64_MAX,
                                     .response_limit = UINT64_MAX,
@@ -108,6 +111,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         }
         if (!is_given(settings, &route->on_client_close)) {
             route->on_client_close = site->on_client_close;
+        }
+        if (!is_given(settings, &route->security_fields)) {
+            route->security_fields = site->security_fields;
         }
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);

@@ -4,8 +4,15 @@
 #include <string.h>
 
 #define FIELDS_MEND                                                                                \
-    "Tidegate changes no fields of what servers answer: let the server send it; an answer of the " \
-    "gateway's own has 'fields' in 'respond'"
+    "fields of responses are in 'response_fields' of a site or route: response_fields: { set: { "  \
+    "Cache-Control: no-store }, remove: [Server] }; those for a site's safety in "                 \
+    "'security_fields: basic'"
+#define REQUEST_FIELDS_MEND                                                                        \
+    "fields that servers get are in 'request_fields' of a site or route: request_fields: { set: "  \
+    "{ X-Tenant: acme } }; X-Forwarded-*, Forwarded and X-Real-IP are sent by themselves "         \
+    "('forwarded' of the backend), and Host as the client sent it"
+#define REWRITE_MEND                                                                               \
+    "another path for the server is 'rewrite' of a route: rewrite: { strip_prefix: /api }"
 #define BACKEND_MEND "say where requests go: backend: 127.0.0.1:8080"
 #define HOSTS_MEND "name the hosts of the site: hosts: [shop.example.com]"
 #define LISTEN_MEND                                                                                \
@@ -16,9 +23,9 @@
     "paths are matched by routes: routes: [ { match: { path: /api/* }, backend: 127.0.0.1:8080 } " \
     "]"
 #define REDIRECT_MEND                                                                              \
-    "to https: 'plain_http: redirect', which is what a site with 'tls' does; elsewhere: respond: " \
-    "{ "                                                                                           \
-    "status: 308, fields: { Location: \"https://www.example.com/\" } }"
+    "to https: 'plain_http: redirect', which is what a site with 'tls' does; elsewhere: "          \
+    "redirect: "                                                                                   \
+    "\"https://www.example.com{path}{?query}\""
 #define FILES_MEND "a folder of files is served by: files: { root: /srv/www }"
 #define ACCESS_MEND                                                                                \
     "Tidegate has no rules by address or password yet: by certificate, 'match.client' of a route " \
@@ -51,8 +58,7 @@ static const struct {
     const char *key;
     const char *mend;
 } words[] = {
-    {"hsts", "let the server send Strict-Transport-Security: Tidegate changes no fields of what "
-             "servers answer; an answer of the gateway's own has 'fields' in 'respond'"},
+    {"hsts", "'security_fields: basic' of a site sends Strict-Transport-Security over https"},
     {"add_header", FIELDS_MEND},
     {"header", FIELDS_MEND},
     {"headers", FIELDS_MEND},
@@ -152,7 +158,6 @@ static const struct {
     {"alias", FILES_MEND},
     {"static", FILES_MEND},
     {"autoindex", "Tidegate shows no lists of folders; 'files' has 'index'"},
-    {"redirect", REDIRECT_MEND},
     {"redirects", REDIRECT_MEND},
     {"redir", REDIRECT_MEND},
     {"return", "an answer of the gateway's own is: respond: { status: 404, body: \"no such thing\" "
@@ -161,9 +166,9 @@ static const struct {
     {"force_https", REDIRECT_MEND},
     {"error_page",
      "Tidegate's error pages are its own; let the server answer, or a route with 'respond'"},
-    {"strip_prefix", "paths are passed on as they come: let the server take the prefix"},
-    {"stripprefix", "paths are passed on as they come: let the server take the prefix"},
-    {"url_rewrite", "paths are passed on as they come: let the server take them so"},
+    {"strip_prefix", REWRITE_MEND},
+    {"stripprefix", REWRITE_MEND},
+    {"url_rewrite", REWRITE_MEND},
     {"middleware", LATER_MEND},
     {"middlewares", LATER_MEND},
     {"plugins", LATER_MEND},
@@ -218,9 +223,9 @@ static const struct {
     {"quic", "Tidegate speaks no HTTP/3: leave it out"},
     {"proxy_http_version",
      "backends are spoken to in HTTP/1.1; 'protocol: h2' of a backend changes that"},
-    {"proxy_set_header", FORWARDED_MEND},
-    {"request_headers", FORWARDED_MEND},
-    {"header_up", FORWARDED_MEND},
+    {"proxy_set_header", REQUEST_FIELDS_MEND},
+    {"request_headers", REQUEST_FIELDS_MEND},
+    {"header_up", REQUEST_FIELDS_MEND},
     {"pass_host_header", FORWARDED_MEND},
     {"preserve_host", FORWARDED_MEND},
     {"set_real_ip_from", PROXY_MEND},
@@ -254,8 +259,8 @@ static const struct {
     {"respond", "headers", "the fields of the answer are 'fields'"},
     {"respond", "header", "the fields of the answer are 'fields'"},
     {"respond", "response_headers", "the fields of the answer are 'fields'"},
-    {"respond", "location", "fields: { Location: \"https://www.example.com/\" }"},
-    {"respond", "redirect", "fields: { Location: \"https://www.example.com/\" }"},
+    {"respond", "location", REDIRECT_MEND},
+    {"respond", "redirect", REDIRECT_MEND},
     {"client", "cn",
      "the common name is part of the subject, which counts as a whole: subject: "
      "[\"CN=billing,O=Partners\"]"},

@@ -111,7 +111,8 @@ static bool load_field(struct loader *loader, const struct directive *directive,
         config_report_hint(loader->report, "for example %s", directive->example);
         return false;
     }
-    if (!rule_field(name, node->text, &complaint)) {
+    if (directive->check_field != NULL ? !directive->check_field(name, node->text, &complaint)
+                                       : !rule_field(name, node->text, &complaint)) {
         load_complain(loader, node->key->place, &complaint);
         return false;
     }

@@ -3,6 +3,7 @@
 #include "config/directives.h"
 #include "config/schema.h"
 #include "config/values.h"
+#include "edge/template.h"
 
 static const char preface[] =
     "# The configuration file\n"
@@ -222,6 +223,24 @@ static void print_numbers(struct strbuf *out)
     }
 }
 
+static void print_variables(struct strbuf *out)
+{
+    struct variable_line line;
+
+    strbuf_add_cstr(
+        out, "\n## Variables\n\n"
+             "In the values of `request_fields`, `response_fields` and `redirect`, what stands in "
+             "braces is taken from the request: `{client.address}`. `{{` and `}}` are braces as "
+             "such. What a request does not have is empty. No value can end the field or the part "
+             "of the URL that it is put into: control bytes are percent-encoded, and in a URL all "
+             "that is not a part of one.\n\n"
+             "| variable | what |\n|---|---|\n");
+    for (size_t i = 0; template_variable(i, &line); i++) {
+        strbuf_printf(out, "| `{%s%s}` | %s%s |\n", line.name, line.behind, line.doc,
+                      line.of_response ? "; in `response_fields` alone" : "");
+    }
+}
+
 void config_manual_print(FILE *out)
 {
     struct strbuf text;
@@ -231,6 +250,7 @@ void config_manual_print(FILE *out)
     for (size_t i = 0; all_sections[i] != NULL; i++) {
         print_section(&text, all_sections[i]);
     }
+    print_variables(&text);
     print_numbers(&text);
     fwrite(text.ptr, 1, text.len, out);
     strbuf_free(&text);

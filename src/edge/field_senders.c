@@ -204,6 +204,13 @@ static bool is_alike(struct span name, struct span listed, bool *is_spelled)
     return true;
 }
 
+bool field_name_is_alike(struct span name, struct span listed)
+{
+    bool is_spelled;
+
+    return is_alike(name, listed, &is_spelled);
+}
+
 enum field_sender field_sender(struct span name)
 {
     const struct bin *bin = bin_of(name);

@@ -26,6 +26,10 @@ enum field_sender field_sender(struct span name);
 /* The same for a field that was parsed, whose id spares the look at its name. */
 enum field_sender field_sender_of(const struct http_field *field);
 
+/* Whether a server may take `name` for `listed`, or, where that ends in '*', for a name that begins
+ * so. */
+bool field_name_is_alike(struct span name, struct span listed);
+
 /* One line of the list, for the manual's test: a name, or the beginning of names with '*' behind
  * it. False behind the last. */
 bool field_sender_listed(size_t index, struct span *name, enum field_sender *sender);

@@ -1,4 +1,5 @@
 #include "gateway/exchange.h"
+#include "edge/rewrite.h"
 
 #include <stdlib.h>
 
@@ -294,6 +295,10 @@ void exchange_serve(struct exchange *x)
 {
     struct http_request *request = &x->request;
 
+    x->target = x->path;
+    if (x->route->settings->rewrite != NULL) {
+        rewrite_path(x->route->settings->rewrite, &x->target, &x->arena);
+    }
     if (x->route->backend == NULL) {
         if (request->is_extended_connect) {
             exchange_refuse(x, 501, false, "upgrade_not_here",
@@ -397,7 +402,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     exchange_take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->request.fields);
-        exchange_prepare_trailers(trailers);
+        exchange_prepare_trailers(x, trailers);
     }
     x->front.request_done = true;
     if (x->front.state == EXCHANGE_DISCARD) {
@@ -498,6 +503,7 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
     exchange_take_in_hand(x);
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
+        exchange_apply_trailer_rules(x, trailers, false);
     }
     if (x->filters != NULL && !exchange_end_filters(x)) {
         return;

@@ -34,7 +34,8 @@ struct exchange {
     struct link *link;
     struct arena arena;
     struct http_request request;
-    struct path path;
+    struct path path;   /* as it was asked for */
+    struct path target; /* as it is looked for: the same, or what `rewrite` makes of it */
     struct http_response response;
     const struct site *site;
     const struct route *route;
@@ -146,7 +147,7 @@ void exchange_serve(struct exchange *x);
 /* exchange_fields.c: what is added to and taken from the fields. */
 void exchange_prepare_request(struct exchange *x);
 /* Leaves out what no trailer may claim, whoever sent it. */
-void exchange_prepare_trailers(struct http_fields *trailers);
+void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers);
 void exchange_prepare_response(struct exchange *x);
 /* exchange_view.c: how the client sees it; the request must have been parsed. */
 const struct client_view *exchange_view(struct exchange *x);
@@ -181,5 +182,13 @@ void exchange_take_in_hand(const struct exchange *x);
 void exchange_end_rest(struct exchange *x);
 void exchange_finish(struct exchange *x, bool is_broken);
 void exchange_free_pool(struct worker *worker);
+
+/* exchange_values.c: variables, and the rules of site and route that use them. */
+struct template_values exchange_values(struct exchange *x);
+void exchange_apply_request_rules(struct exchange *x);
+void exchange_apply_response_rules(struct exchange *x);
+void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
+                                  bool of_request);
+struct span exchange_redirect_location(struct exchange *x);
 
 #endif

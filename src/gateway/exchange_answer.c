@@ -217,6 +217,13 @@ static void answer_respond(struct exchange *x, const struct respond_settings *re
     send_answer(x, body);
 }
 
+static void answer_redirect(struct exchange *x, const struct redirect_settings *redirect)
+{
+    start_response(x, redirect->status);
+    add_field(x, FIELD_LOCATION, SPAN_OF("Location"), exchange_redirect_location(x));
+    send_answer(x, span_make(NULL, 0));
+}
+
 /* ---- files ---- */
 
 static const char *file_reason(unsigned status)
@@ -240,7 +247,7 @@ static void answer_file(struct exchange *x, const struct files_settings *files)
     struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
 
     static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->core.loop)),
-                      files->index, &x->request, x->path.match, &x->arena, file);
+                      files->index, &x->request, x->target.match, &x->arena, file);
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {
@@ -402,6 +409,8 @@ void exchange_answer_now(struct exchange *x)
         exchange_answer_error(x, x->refused_status);
     } else if (x->route->settings->respond != NULL) {
         answer_respond(x, x->route->settings->respond);
+    } else if (x->route->settings->redirect != NULL) {
+        answer_redirect(x, x->route->settings->redirect);
     } else {
         answer_file(x, x->route->settings->files);
     }

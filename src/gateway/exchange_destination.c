@@ -2,6 +2,7 @@
  * the routes say of paths holds for it too, and the server is to find it its own. */
 #include "edge/destination.h"
 
+#include "edge/rewrite.h"
 #include "edge/serve.h"
 #include "gateway/exchange.h"
 
@@ -44,6 +45,10 @@ static bool may_lead_to(struct exchange *x, struct http_field *field)
         return false;
     }
     exchange_decide(x, path, &decision);
+    if (decision.verdict == EDGE_ROUTE && decision.site == x->site->edge &&
+        x->site->routes[decision.route].settings->rewrite != NULL) {
+        rewrite_path(x->site->routes[decision.route].settings->rewrite, &decision.path, &x->arena);
+    }
     if (decision.path.is_rewritten) {
         size_t at = (size_t)(path.ptr - value.ptr);
         field->value = span_from_cstr(arena_printf(

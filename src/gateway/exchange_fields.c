@@ -44,9 +44,10 @@ static void drop_claims(struct http_fields *fields, bool is_trusted)
     }
 }
 
-void exchange_prepare_trailers(struct http_fields *trailers)
+void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers)
 {
     drop_claims(trailers, false);
+    exchange_apply_trailer_rules(x, trailers, true);
 }
 
 static void add(struct exchange *x, struct http_fields *fields, enum http_field_id id,
@@ -203,6 +204,9 @@ void exchange_prepare_request(struct exchange *x)
     }
     client_identity_add_fields(x, x->backend);
     add_early_data(x);
+    if (x->route->request_rules != NULL) {
+        exchange_apply_request_rules(x);
+    }
 }
 
 void exchange_prepare_response(struct exchange *x)
@@ -214,5 +218,8 @@ void exchange_prepare_response(struct exchange *x)
     if (response->status >= 200 && (date == NULL || date->is_not_sent)) {
         /* RFC 9110 section 6.6.1 */
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));
+    }
+    if (response->status >= 200) {
+        exchange_apply_response_rules(x);
     }
 }

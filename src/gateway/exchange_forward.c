@@ -25,7 +25,7 @@ void exchange_forward(struct exchange *x)
     call->request = &x->request;
     call->response = &x->response;
     call->backend = x->backend;
-    call->path = x->path.forward;
+    call->path = x->target.forward;
     call->is_whole = x->front.request_done;
     call->replay_limit = (size_t)x->route->settings->replay_limit;
     call_start(call);

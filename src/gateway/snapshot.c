@@ -172,8 +172,18 @@ static struct body_filter_list build_filters(const struct route_settings *settin
     return (struct body_filter_list){makers, count};
 }
 
-static void build_route(struct builder *b, const struct route_settings *settings,
-                        struct route *route)
+/* The texts were parsed before, when the configuration was read. */
+static struct template build_template(const char *text, struct arena *arena)
+{
+    struct template template;
+    struct error error;
+
+    CHECK(template_parse(span_from_cstr(text), false, arena, &template, &error));
+    return template;
+}
+
+static void build_route(struct builder *b, const struct site_settings *site,
+                        const struct route_settings *settings, struct route *route)
 {
     struct snapshot *snapshot = b->snapshot;
 
@@ -187,7 +197,12 @@ static void build_route(struct builder *b, const struct route_settings *settings
                                                          : snapshot->settings->limits.body,
         .phases = build_phases(settings, &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
+        .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
+        .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
     };
+    if (settings->redirect != NULL) {
+        route->redirect_to = build_template(settings->redirect->to, &snapshot->arena);
+    }
     if (settings->files != NULL) {
         route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));
         b->failed |= !open_root(route->files, settings->files, b->report);
@@ -206,12 +221,13 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .by_alpn = arena_calloc(arena, (settings->by_alpn_count + 1) * sizeof(*site->by_alpn)),
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
+        .response_rules = field_rules_of_response(settings, NULL, arena),
     };
     for (size_t i = 0; i < settings->by_alpn_count; i++) {
         site->by_alpn[i] = find_backend(b->snapshot, settings->by_alpn[i].backend);
     }
     for (size_t i = 0; i < settings->route_count; i++) {
-        build_route(b, &settings->routes[i], &site->routes[i]);
+        build_route(b, settings, &settings->routes[i], &site->routes[i]);
     }
     if (settings->tls != NULL) {
         site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));

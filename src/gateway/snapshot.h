@@ -10,6 +10,7 @@
 #include "certs/trust.h"
 #include "config/config.h"
 #include "config/serving.h"
+#include "edge/field_rules.h"
 #include "files/files_root.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
@@ -29,19 +30,23 @@ struct route {
     struct files_root *files; /* NULL: none */
     uint64_t body_limit;
     struct phase_list phases;
-    struct body_filter_list filters; /* of responses */
+    struct body_filter_list filters;         /* of responses */
+    const struct field_rules *request_rules; /* NULL: none, as below */
+    const struct field_rules *response_rules;
+    struct template redirect_to; /* of settings->redirect */
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };
 
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;      /* NULL: it does not terminate */
-    struct site_tls *tls_source;  /* what it was built from; for the control thread */
-    struct backend *passthrough;  /* NULL: it does not pass through */
-    struct backend **by_alpn;     /* of edge->by_alpn */
-    const struct edge_site *edge; /* what decides about it */
-    struct route *routes;         /* in the order of edge->table */
+    struct tls_context *tls;                  /* NULL: it does not terminate */
+    struct site_tls *tls_source;              /* what it was built from; for the control thread */
+    struct backend *passthrough;              /* NULL: it does not pass through */
+    struct backend **by_alpn;                 /* of edge->by_alpn */
+    const struct edge_site *edge;             /* what decides about it */
+    struct route *routes;                     /* in the order of edge->table */
+    const struct field_rules *response_rules; /* where no route was found; NULL: none */
 };
 
 struct listener {

@@ -35,6 +35,9 @@ enum plain_http { PLAIN_HTTP_REDIRECT, PLAIN_HTTP_SERVE, PLAIN_HTTP_REFUSE };
  */
 enum client_close { CLIENT_CLOSE_AUTO, CLIENT_CLOSE_FINISH, CLIENT_CLOSE_ABORT };
 
+/* Which fields for a site's safety responses get (edge/field_rules.c). */
+enum security_fields { SECURITY_FIELDS_OFF, SECURITY_FIELDS_BASIC, SECURITY_FIELDS_STRICT };
+
 enum balance_kind { BALANCE_ROUND_ROBIN };
 enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain

@@ -127,6 +127,32 @@ struct respond_settings {
     struct place place;
 };
 
+/* What is done to the fields of a message that passes (edge/field_rules.h). */
+struct field_rules_settings {
+    struct string_list remove;
+    struct header_setting *set;
+    size_t set_count;
+    struct header_setting *add;
+    size_t add_count;
+    struct header_setting *defaults;
+    size_t default_count;
+    struct place place;
+};
+
+/* Another URL in place of an answer. */
+struct redirect_settings {
+    const char *to;  /* with variables (edge/template.h) */
+    unsigned status; /* 301, 302, 303, 307 or 308 */
+    struct place place;
+};
+
+/* What is forwarded, or looked for among files, in place of the request's path. */
+struct rewrite_settings {
+    const char *strip_prefix; /* NULL: nothing */
+    const char *prefix;       /* NULL: nothing */
+    struct place place;
+};
+
 struct files_settings {
     const char *root;  /* directory */
     const char *index; /* file name served for a directory; default index.html */
@@ -155,9 +181,14 @@ struct backend_settings;
 struct route_settings {
     struct match_settings match;
     enum otherwise otherwise; /* for what fits all but the rule about clients, else the methods */
-    struct backend_settings *backend; /* exactly one of backend, respond, files */
+    struct backend_settings *backend; /* exactly one of backend, respond, files, redirect */
     struct respond_settings *respond;
     struct files_settings *files;
+    struct redirect_settings *redirect;
+    struct rewrite_settings *rewrite;            /* NULL: the path as it is */
+    struct field_rules_settings *request_fields; /* NULL: none; behind the site's */
+    struct field_rules_settings *response_fields;
+    enum security_fields security_fields; /* its own, else the site's */
     struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
@@ -190,9 +221,13 @@ struct site_settings {
     enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
-    struct backend_settings *backend; /* these three as written; use `routes` */
+    struct field_rules_settings *request_fields; /* NULL: none */
+    struct field_rules_settings *response_fields;
+    enum security_fields security_fields;
+    struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;
+    struct redirect_settings *redirect;
     struct place place;
 };
 

@@ -146,7 +146,7 @@ FILE = {"certificate": "a.crt", "key": "a.key"}
 
 def whole(section, part):
     """A configuration with the part in its section."""
-    answer = {"respond", "backend", "files", "routes", "passthrough"}
+    answer = {"respond", "backend", "files", "routes", "passthrough", "redirect"}
     if section == "backend":
         return {"sites": [{"hosts": "a.example", "respond": {}}],
                 "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
@@ -156,6 +156,8 @@ def whole(section, part):
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "respond": ("site", "respond"),
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
+             "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
+             "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
@@ -171,6 +173,8 @@ def whole(section, part):
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
+              "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
+              "request_fields": {}, "response_fields": {},
               "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
               "server": {"address": "127.0.0.1:1"}, "backend_tls": FILE if "key" in part or "certificate" in part else {}}
     if section == "tls" and "certificates_from" in part:

@@ -261,7 +261,7 @@ static const struct message_case errors[] = {
 
     /* Routes. */
     {HOST "    routes:\n      - match: { path: /a }\n", 4, 9,
-     "a route has neither 'backend', 'respond' nor 'files'", "say what"},
+     "a route has neither 'backend', 'respond', 'files' nor 'redirect'", "say what"},
     {ROUTE "        respond: { status: 204 }\n", 5, 9, "a route has both 'backend' and 'respond'",
      NULL},
     {HOST "    respond: { status: 301 }\n", 3, 24, "a 301 response without Location",

@@ -1,0 +1,93 @@
+/* What is wrong in what a site or a route says of requests and responses: redirects, rewrites,
+ * fields. */
+#include "config/check_internal.h"
+#include "config/complaint.h"
+
+static void error_with_hint(const struct checker *checker, struct place place, const char *text,
+                            const char *hint)
+{
+    config_report_add(checker->report, CONFIG_ERROR, place, "%s", text);
+    config_report_hint(checker->report, "%s", hint);
+}
+
+static bool is_redirect(unsigned status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+static void check_redirect(const struct checker *checker, const struct redirect_settings *redirect)
+{
+    if (redirect != NULL && !is_redirect(redirect->status)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &redirect->status, redirect->place),
+                          "status %u leads clients nowhere", redirect->status);
+        config_report_hint(checker->report, "use 301 or 308 for ever, 302 or 307 for now, 303 to "
+                                            "have a GET follow");
+    }
+}
+
+/* Whether all paths that the pattern fits begin with the prefix, in whole segments. */
+static bool begins_with(const char *pattern, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    len -= len > 1 && prefix[len - 1] == '/' ? 1 : 0;
+    return strncmp(pattern, prefix, len) == 0 && (pattern[len] == '/' || pattern[len] == '\0');
+}
+
+static void check_rewrite(const struct checker *checker, const struct route_settings *route)
+{
+    const struct rewrite_settings *rewrite = route->rewrite;
+    const char *pattern = route->match.path;
+
+    if (rewrite->strip_prefix == NULL && rewrite->prefix == NULL) {
+        error_with_hint(checker, rewrite->place, "a rewrite that changes nothing",
+                        "say 'strip_prefix', 'prefix', or both");
+    }
+    if (route->backend == NULL && route->files == NULL) {
+        error_with_hint(checker, rewrite->place,
+                        "'rewrite' in a route without 'backend' and 'files'",
+                        "nobody gets the path that it makes: remove it");
+    }
+    if (rewrite->strip_prefix != NULL && pattern != NULL && strcmp(pattern, "/*") != 0 &&
+        !begins_with(pattern, rewrite->strip_prefix)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &rewrite->strip_prefix, rewrite->place),
+                          "not all paths of the route begin with %s",
+                          quote_cstr(rewrite->strip_prefix).text);
+        config_report_hint(checker->report, "the route is for %s; other paths stay as they are",
+                           quote_cstr(pattern).text);
+    }
+}
+
+/* A section that says nothing is most likely one whose lines were meant to be in it. */
+static void check_fields(const struct checker *checker, const struct field_rules_settings *fields)
+{
+    if (fields != NULL && !config_report_has_errors(checker->report) &&
+        fields->remove.count + fields->set_count + fields->add_count + fields->default_count == 0) {
+        error_with_hint(checker, fields->place, "these fields change nothing",
+                        "say 'remove', 'set', 'add' or 'default'");
+    }
+}
+
+void check_route_messages(const struct checker *checker, const struct route_settings *route)
+{
+    check_redirect(checker, route->redirect);
+    if (route->rewrite != NULL) {
+        check_rewrite(checker, route);
+    }
+    if (route->request_fields != NULL && route->backend == NULL) {
+        error_with_hint(checker, route->request_fields->place,
+                        "'request_fields' in a route without 'backend'",
+                        "no server gets them: remove them, or say 'response_fields'");
+    }
+    check_fields(checker, route->request_fields);
+    check_fields(checker, route->response_fields);
+}
+
+void check_site_messages(const struct checker *checker, const struct site_settings *site)
+{
+    check_redirect(checker, site->redirect);
+    check_fields(checker, site->request_fields);
+    check_fields(checker, site->response_fields);
+}

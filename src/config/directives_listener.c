@@ -1,0 +1,46 @@
+/* Listeners. */
+#include "config/address.h"
+#include "config/directives_internal.h"
+
+static const struct directive listener_directives[] = {
+    {.name = "bind",
+     .type = DIRECTIVE_LISTEN,
+     SLOT(listener_settings, bind),
+     .fallback = ":80 :443",
+     .min = 1,
+     .max = 256,
+     .doc = "The addresses to listen on.",
+     .more = "`\":443\"` is port 443 of every address of this machine, IPv4 and IPv6. Others are "
+             "written `192.0.2.1:443`, `\"[2001:db8::1]:443\"` and `unix:/run/tidegate.sock`. Port "
+             "0 asks for any free port. Every address takes TLS, plain HTTP and, from the peers "
+             "in `proxy_protocol_from`, the PROXY protocol: the first bytes of a connection "
+             "decide.",
+     .example = "bind: [\":443\", \":80\"]"},
+    {.name = "sites",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(listener_settings, sites),
+     .min = 1,
+     .max = 100000,
+     .doc = "The names of the sites served here; without it, all of them.",
+     .more = "A site's name is its `name`, or its first host when it has none.",
+     .example = "sites: [shop.example.com]"},
+    {.name = "proxy_protocol_from",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(listener_settings, proxy_protocol_from),
+     .min = 1,
+     .max = 1024,
+     .doc = "Peers whose PROXY protocol header (v1 or v2) is read.",
+     .more = "A header from anyone else ends the connection: it could claim any address. `unix` "
+             "stands for peers on a Unix socket.",
+     .example = "proxy_protocol_from: [10.0.0.0/8, unix]"},
+};
+
+const struct section section_listener = {
+    .name = "a listener",
+    .title = "listener",
+    .doc = "Where connections come in. Without `listeners` there is one, on ports 80 and 443.",
+    .directives = listener_directives,
+    .count = ARRAY_LEN(listener_directives),
+    .size = sizeof(struct listener_settings),
+    .place_offset = offsetof(struct listener_settings, place),
+};

@@ -1,0 +1,157 @@
+#include "config/message_rules.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "config/suggest.h"
+#include "config/text_rules.h"
+#include "edge/field_rules.h"
+#include "edge/path.h"
+#include "edge/template.h"
+
+/* ---- variables ---- */
+
+static void hint_variables(struct span text, struct complaint *complaint)
+{
+    size_t brace = span_find(text, '{');
+    struct span rest = span_skip(text, brace < text.len ? brace + 1 : brace);
+    struct suggestion near;
+    struct variable_line line;
+
+    suggestion_init(&near, span_head(rest, span_find(rest, '}')));
+    for (size_t i = 0; template_variable(i, &line); i++) {
+        suggestion_offer(&near, line.name);
+    }
+    if (near.best != NULL) {
+        complain_hint(complaint, "did you mean {%s}? The manual lists all variables", near.best);
+    } else {
+        complain_hint(complaint, "for example {client.address}, {host} or {request.User-Agent}; "
+                                 "the manual lists all variables");
+    }
+}
+
+static bool is_template(struct span text, bool has_response, struct complaint *complaint)
+{
+    struct template template;
+    struct error error;
+    struct arena arena;
+    bool is_one;
+
+    arena_init(&arena, 1024);
+    is_one = template_parse(text, has_response, &arena, &template, &error);
+    arena_destroy(&arena);
+    if (!is_one) {
+        complain(complaint, "%s cannot be: %s", quote(text).text, error.text);
+        hint_variables(text, complaint);
+    }
+    return is_one;
+}
+
+/* ---- fields ---- */
+
+static bool may_name(struct span name, bool of_request, struct complaint *complaint)
+{
+    const char *instead;
+
+    if (field_rules_may_name(name, of_request, &instead)) {
+        return true;
+    }
+    complain(complaint, "field %s cannot be changed", quote(name).text);
+    return complain_hint(complaint, "%s",
+                         instead != NULL ? instead
+                                         : "the gateway writes it itself, for each connection");
+}
+
+static bool is_field(struct span name, struct span value, bool of_request,
+                     struct complaint *complaint)
+{
+    return rule_field(name, value, complaint) && may_name(name, of_request, complaint) &&
+           is_template(value, !of_request, complaint);
+}
+
+bool rule_request_field(struct span name, struct span value, struct complaint *complaint)
+{
+    return is_field(name, value, true, complaint);
+}
+
+bool rule_response_field(struct span name, struct span value, struct complaint *complaint)
+{
+    return is_field(name, value, false, complaint);
+}
+
+static bool is_field_pattern(struct span text, bool of_request, struct complaint *complaint)
+{
+    bool is_pattern = text.len != 0 && text.ptr[text.len - 1] == '*';
+    struct span name = span_head(text, text.len - (is_pattern ? 1 : 0));
+
+    if (!http_is_token(name) || span_find(name, '*') != name.len) {
+        complain(complaint, "%s is no name of a field", quote(text).text);
+        return complain_hint(complaint, "write for example X-Powered-By, or \"X-Debug-*\" for all "
+                                        "that begin so");
+    }
+    return may_name(text, of_request, complaint);
+}
+
+bool rule_request_field_pattern(struct span text, struct complaint *complaint)
+{
+    return is_field_pattern(text, true, complaint);
+}
+
+bool rule_response_field_pattern(struct span text, struct complaint *complaint)
+{
+    return is_field_pattern(text, false, complaint);
+}
+
+/* ---- redirects and rewrites ---- */
+
+static bool begins_like_url(struct span text)
+{
+    return span_istarts_with(text, SPAN_OF("https://")) ||
+           span_istarts_with(text, SPAN_OF("http://")) ||
+           (text.len > 1 && text.ptr[0] == '{' && text.ptr[1] != '{') ||
+           (text.len != 0 && text.ptr[0] == '/' && !span_starts_with(text, SPAN_OF("//")));
+}
+
+static bool is_of_urls(unsigned char byte)
+{
+    return byte > ' ' && byte < 0x7f && strchr("\"<>\\^`|", byte) == NULL;
+}
+
+bool rule_redirect_target(struct span text, struct complaint *complaint)
+{
+    if (!begins_like_url(text)) {
+        complain(complaint, "%s leads nowhere", quote(text).text);
+        return complain_hint(complaint, "write a URL or a path, for example "
+                                        "https://www.example.com{path}{?query}");
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_of_urls((unsigned char)text.ptr[i])) {
+            complain(complaint, "%s has a character that no URL may have", quote(text).text);
+            return complain_hint(complaint, "percent-encode it: %%%02X",
+                                 (unsigned)(unsigned char)text.ptr[i]);
+        }
+    }
+    return is_template(text, false, complaint);
+}
+
+bool rule_path_prefix(struct span text, struct complaint *complaint)
+{
+    struct arena arena;
+    struct path path;
+    bool is_normal;
+
+    if (text.len == 0 || text.ptr[0] != '/' || span_find(text, '*') != text.len) {
+        complain(complaint, "%s is no beginning of a path", quote(text).text);
+        return complain_hint(complaint, "write for example /api");
+    }
+    arena_init(&arena, 1024);
+    is_normal = path_normalise(text, &arena, &path) == PATH_OK &&
+                path_check_strict(&path) == PATH_OK && span_eq(path.match, text);
+    arena_destroy(&arena);
+    if (!is_normal) {
+        complain(complaint, "%s is not spelled as paths are compared", quote(text).text);
+        return complain_hint(complaint, "without '.' and '..', double slashes, ';', and with no "
+                                        "more percent-encoding than the path needs");
+    }
+    return true;
+}

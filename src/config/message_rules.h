@@ -1,0 +1,25 @@
+/* Rules for what the configuration says of requests and responses: fields, redirects, rewrites. As
+ * those of text_rules.h. */
+#ifndef TIDEGATE_CONFIG_MESSAGE_RULES_H
+#define TIDEGATE_CONFIG_MESSAGE_RULES_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "config/complaint.h"
+
+/* A field that requests, or responses, may get, with a value that may have variables
+ * (edge/template.h). */
+bool rule_request_field(struct span name, struct span value,
+                        struct complaint *complaint) MUST_CHECK;
+bool rule_response_field(struct span name, struct span value,
+                         struct complaint *complaint) MUST_CHECK;
+/* A field's name, or the beginning of names with '*' behind it. */
+bool rule_request_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_response_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
+/* Where a redirect leads: a URL, or a path, with variables. */
+bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CHECK;
+/* What stands at the beginning of a path: "/api". */
+bool rule_path_prefix(struct span text, struct complaint *complaint) MUST_CHECK;
+
+#endif

@@ -1,0 +1,40 @@
+/* What a text of the configuration may take from a request: VARIABLE(id, name, behind, in, where,
+ * text for the manual). No include guard: each user defines VARIABLE, includes this and undefines
+ * it.
+ *
+ * behind: NOTHING; NAME, a field's, cookie's or parameter's name stands behind the name; NUMBER, a
+ * segment's. in: URL, the value is one part of a URL, as a URL has it; TEXT, it is any text. where:
+ * ALWAYS, or RESPONSE: only once there is one. */
+VARIABLE(CLIENT_ADDRESS, "client.address", NOTHING, TEXT, ALWAYS,
+         "the client's address, as trusted proxies say it, else the connection's")
+VARIABLE(CLIENT_PORT, "client.port", NOTHING, TEXT, ALWAYS, "its port, where it is known")
+VARIABLE(CLIENT_SUBJECT, "client.subject", NOTHING, TEXT, ALWAYS,
+         "the subject of its verified certificate (RFC 4514)")
+VARIABLE(PEER_ADDRESS, "peer.address", NOTHING, TEXT, ALWAYS,
+         "the address of whoever is connected, be it a proxy")
+VARIABLE(SCHEME, "scheme", NOTHING, URL, ALWAYS, "http or https, as the client sees it")
+VARIABLE(HOST, "host", NOTHING, URL, ALWAYS, "the host that was asked for, without port")
+VARIABLE(PORT, "port", NOTHING, URL, ALWAYS, "the port that was asked for, or the scheme's")
+VARIABLE(METHOD, "method", NOTHING, TEXT, ALWAYS, "GET, POST, ...")
+VARIABLE(PATH_SEGMENT, "path.", NUMBER, URL, ALWAYS, "a segment of the path: {path.1} is the first")
+VARIABLE(PATH, "path", NOTHING, URL, ALWAYS, "the path, without the query")
+VARIABLE(QUERY_PARAMETER, "query.", NAME, URL, ALWAYS,
+         "a parameter of the query, as it came: {query.page}")
+VARIABLE(QUERY, "query", NOTHING, URL, ALWAYS, "the query, without the question mark")
+VARIABLE(QUERY_MARKED, "?query", NOTHING, URL, ALWAYS,
+         "the query with its question mark, or nothing where there is none")
+VARIABLE(TARGET, "target", NOTHING, URL, ALWAYS, "path and query")
+VARIABLE(REQUEST_ID, "request.id", NOTHING, URL, ALWAYS,
+         "the request's id, as the access log has it")
+VARIABLE(REQUEST_FIELD, "request.", NAME, TEXT, ALWAYS,
+         "a field of the request, as it came: {request.User-Agent}")
+VARIABLE(COOKIE, "cookie.", NAME, TEXT, ALWAYS, "a cookie of the request: {cookie.lang}")
+VARIABLE(TLS_VERSION, "tls.version", NOTHING, TEXT, ALWAYS,
+         "TLSv1.3, ...; nothing where the connection is plain")
+VARIABLE(TLS_CIPHER, "tls.cipher", NOTHING, TEXT, ALWAYS, "the cipher suite")
+VARIABLE(TLS_SNI, "tls.sni", NOTHING, TEXT, ALWAYS, "the name that the client asked for in TLS")
+VARIABLE(SITE, "site", NOTHING, TEXT, ALWAYS, "the site's name")
+VARIABLE(ROUTE, "route", NOTHING, TEXT, ALWAYS, "the route's name")
+VARIABLE(STATUS, "status", NOTHING, URL, RESPONSE, "the response's status")
+VARIABLE(RESPONSE_FIELD, "response.", NAME, TEXT, RESPONSE,
+         "a field of the response, as it came: {response.Server}")

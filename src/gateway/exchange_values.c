@@ -1,0 +1,205 @@
+/* What a request's variables are (edge/template.h), and the rules of its route that use them. */
+#include <stdio.h>
+
+#include "edge/field_senders.h"
+#include "edge/rewrite.h"
+#include "gateway/exchange.h"
+#include "tls/tls_conn.h"
+
+static struct span number(struct exchange *x, unsigned n)
+{
+    return span_from_cstr(arena_printf(&x->arena, "%u", n));
+}
+
+static struct span client_subject(struct exchange *x, const struct conn *tls)
+{
+    char subject[256];
+    size_t len = 0;
+
+    if (tls_conn_peer_verdict(tls) == NULL) {
+        len = tls_conn_peer_subject(tls, subject, sizeof(subject));
+    }
+    return arena_copy(&x->arena, span_make(subject, len));
+}
+
+static struct span tls_value(struct exchange *x, enum variable variable)
+{
+    const struct conn *tls = link_tls(x->link);
+
+    if (variable == VARIABLE_TLS_SNI) {
+        return span_from_cstr(x->link->sni);
+    }
+    if (tls == NULL) {
+        return span_make(NULL, 0);
+    }
+    switch (variable) {
+    case VARIABLE_TLS_VERSION:
+        return span_from_cstr(tls_conn_version(tls));
+    case VARIABLE_TLS_CIPHER:
+        return span_from_cstr(tls_conn_cipher(tls));
+    default:
+        return client_subject(x, tls);
+    }
+}
+
+static struct span host_of(const struct client_view *view)
+{
+    struct span host;
+    uint16_t port;
+
+    return view->host.ptr != NULL && http_parse_authority(view->host, &host, &port)
+               ? host
+               : span_make(NULL, 0);
+}
+
+/* What its sender may not say is not there: the marks are made when the request is prepared for a
+ * server, which it never is where the answer is made here. */
+static bool is_told(const struct exchange *x, const struct http_fields *fields,
+                    const struct http_field *field)
+{
+    return !field->is_not_sent &&
+           (fields != &x->request.fields || x->backend != NULL || x->link->is_peer_trusted ||
+            field_sender_of(field) == FIELD_FROM_ANYONE);
+}
+
+/* All of that name, as one list (RFC 9110 section 5.3). */
+static struct span field_value(struct exchange *x, const struct http_fields *fields,
+                               struct span name)
+{
+    struct span value = {NULL, 0};
+
+    if (fields == &x->request.fields && span_ieq(name, SPAN_OF("Host"))) {
+        return x->request.authority;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        if (!span_ieq(fields->items[i].name, name) || !is_told(x, fields, &fields->items[i])) {
+            continue;
+        }
+        value = value.ptr == NULL
+                    ? fields->items[i].value
+                    : span_from_cstr(arena_printf(&x->arena, "%.*s, %.*s", SPAN_ARG(value),
+                                                  SPAN_ARG(fields->items[i].value)));
+    }
+    return value;
+}
+
+static struct span cookie(struct exchange *x, struct span name)
+{
+    const struct http_fields *fields = &x->request.fields;
+    struct span value = {NULL, 0};
+
+    for (size_t i = 0; i < fields->count && value.ptr == NULL; i++) {
+        if (fields->items[i].id == FIELD_COOKIE) {
+            value = template_cookie(fields->items[i].value, name);
+        }
+    }
+    return value;
+}
+
+static struct span request_value(struct exchange *x, const struct template_part *part)
+{
+    switch (part->variable) {
+    case VARIABLE_METHOD:
+        return x->request.method_name;
+    case VARIABLE_REQUEST_ID:
+        return x->request_id;
+    case VARIABLE_REQUEST_FIELD:
+        return field_value(x, &x->request.fields, part->text);
+    case VARIABLE_COOKIE:
+        return cookie(x, part->text);
+    case VARIABLE_STATUS:
+        return number(x, x->response.status);
+    case VARIABLE_RESPONSE_FIELD:
+        return field_value(x, &x->response.fields, part->text);
+    case VARIABLE_SITE:
+        return x->site->name;
+    case VARIABLE_ROUTE:
+        return x->route != NULL ? x->route->name : span_make(NULL, 0);
+    default:
+        return span_make(NULL, 0);
+    }
+}
+
+static struct span value_of(void *owner, const struct template_part *part)
+{
+    struct exchange *x = owner;
+    const struct client_view *view = exchange_view(x);
+    struct span value;
+
+    if (template_target_value(part, x->path.forward, x->request.query, &x->arena, &value)) {
+        return value;
+    }
+    switch (part->variable) {
+    case VARIABLE_CLIENT_ADDRESS:
+        return view->address;
+    case VARIABLE_CLIENT_PORT:
+        return view->client_port != 0 ? number(x, view->client_port) : span_make(NULL, 0);
+    case VARIABLE_PEER_ADDRESS:
+        return exchange_peer(x);
+    case VARIABLE_SCHEME:
+        return view->is_https ? SPAN_OF("https") : SPAN_OF("http");
+    case VARIABLE_HOST:
+        return host_of(view);
+    case VARIABLE_PORT:
+        return number(x, view->port);
+    case VARIABLE_CLIENT_SUBJECT:
+    case VARIABLE_TLS_VERSION:
+    case VARIABLE_TLS_CIPHER:
+    case VARIABLE_TLS_SNI:
+        return tls_value(x, part->variable);
+    default:
+        return request_value(x, part);
+    }
+}
+
+struct template_values exchange_values(struct exchange *x)
+{
+    return (struct template_values){value_of, x};
+}
+
+/* ---- what they are for ---- */
+
+void exchange_apply_request_rules(struct exchange *x)
+{
+    const struct template_values values = exchange_values(x);
+
+    field_rules_apply(x->route->request_rules, exchange_is_https(x), &values, &x->request.fields,
+                      &x->arena);
+}
+
+/* Of the route, or where none was found of the site. */
+static const struct field_rules *response_rules(const struct exchange *x)
+{
+    return x->route != NULL  ? x->route->response_rules
+           : x->site != NULL ? x->site->response_rules
+                             : NULL;
+}
+
+void exchange_apply_response_rules(struct exchange *x)
+{
+    const struct field_rules *rules = response_rules(x);
+
+    if (rules != NULL) {
+        const struct template_values values = exchange_values(x);
+        field_rules_apply(rules, exchange_is_https(x), &values, &x->response.fields, &x->arena);
+    }
+}
+
+void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
+                                  bool of_request)
+{
+    const struct field_rules *rules = x->route == NULL ? NULL
+                                      : of_request     ? x->route->request_rules
+                                                       : response_rules(x);
+
+    if (rules != NULL && trailers != NULL) {
+        field_rules_apply_to_trailers(rules, trailers);
+    }
+}
+
+struct span exchange_redirect_location(struct exchange *x)
+{
+    const struct template_values values = exchange_values(x);
+
+    return redirect_location(&x->route->redirect_to, &values, TEMPLATE_URL, &x->arena);
+}
