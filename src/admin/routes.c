@@ -11,6 +11,7 @@
 #include "gateway/snapshot.h"
 #include "io/loop.h"
 #include "observe/failures.h"
+#include "sandbox/sandbox.h"
 
 /* The newest failures in an answer; the counts are of all. */
 enum { LAST_SHOWN = 100 };
@@ -188,6 +189,46 @@ static void print_certificates(const struct admin_world *world, struct strbuf *o
     strbuf_printf(out, "],\"total\":%zu}\n", list.count);
 }
 
+static const char *state_word(enum sandbox_state state)
+{
+    return state == SANDBOX_HOLDS       ? "holds"
+           : state == SANDBOX_LACKS     ? "lacks"
+           : state == SANDBOX_NOT_MEANT ? "off"
+                                        : "unknown";
+}
+
+static void add_sandbox(struct strbuf *out, enum sandbox_role role,
+                        const struct sandbox_report *report)
+{
+    strbuf_printf(out, "{\"role\":\"%s\",\"pid\":%d,\"parts\":[", sandbox_role_name(role),
+                  (int)report->pid);
+    for (size_t i = 0; i < SANDBOX_PARTS; i++) {
+        strbuf_printf(out, "%s{\"part\":\"%s\",\"state\":\"%s\"", i == 0 ? "" : ",",
+                      sandbox_part_name((enum sandbox_part)i), state_word(report->parts[i].state));
+        add_text(out, "note", report->parts[i].note);
+        strbuf_add_char(out, '}');
+    }
+    strbuf_add_cstr(out, "]}");
+}
+
+static void print_sandbox(const struct admin_world *world, struct strbuf *out)
+{
+    struct sandbox_report report;
+    bool is_first = true;
+
+    (void)world;
+    strbuf_add_cstr(out, "{\"processes\":[");
+    for (int role = 0; role < SANDBOX_ROLES; role++) {
+        sandbox_look((enum sandbox_role)role, &report);
+        if (report.pid != 0) {
+            strbuf_add_cstr(out, is_first ? "\n" : ",\n");
+            add_sandbox(out, (enum sandbox_role)role, &report);
+            is_first = false;
+        }
+    }
+    strbuf_add_cstr(out, "]}\n");
+}
+
 static void print_configuration(const struct admin_world *world, struct strbuf *out)
 {
     configuration_print(world->snapshot->settings, out);
@@ -200,6 +241,7 @@ static const struct admin_route routes[] = {
     {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
     {"/configuration", "the files that the configuration was read from, and the environment's part",
      print_configuration},
+    {"/sandbox", "what the processes are confined to", print_sandbox},
     {"/certificates",
      "certificates of sites and backends, authorities and revocation lists, with their last days",
      print_certificates},

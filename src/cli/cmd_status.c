@@ -176,12 +176,37 @@ static void print_certificates(const json_t *answer)
     free(sorted);
 }
 
+static void print_confined(const json_t *process)
+{
+    const json_t *parts = json_object_get(process, "parts");
+
+    (void)printf("%s (process %lld)\n", control_text(process, "role"),
+                 control_number(process, "pid"));
+    for (size_t i = 0; i < json_array_size(parts); i++) {
+        const json_t *part = json_array_get(parts, i);
+
+        (void)printf("  %-14s %-6s ", control_text(part, "part"), control_text(part, "state"));
+        print_clean(control_text(part, "note"));
+        (void)printf("\n");
+    }
+}
+
+static void print_sandbox(const json_t *answer)
+{
+    const json_t *processes = json_object_get(answer, "processes");
+
+    for (size_t i = 0; i < json_array_size(processes); i++) {
+        print_confined(json_array_get(processes, i));
+    }
+}
+
 static const struct page {
     const char *path;
     void (*print)(const json_t *answer);
 } pages[] = {{"/status", print_status},
              {"/handshakes", print_handshakes},
-             {"/certificates", print_certificates}};
+             {"/certificates", print_certificates},
+             {"/sandbox", print_sandbox}};
 
 static bool show(const char *path, const struct page *page, bool as_json, struct error *error)
 {
@@ -212,12 +237,12 @@ int cmd_status(int argc, char **argv)
     const char *socket_path = NULL;
     bool handshakes = false;
     bool certificates = false;
+    bool sandbox = false;
     bool as_json = false;
-    const struct option_spec specs[] = {{"--config", "-c", &config, NULL},
-                                        {"--socket", NULL, &socket_path, NULL},
-                                        {"--handshakes", NULL, NULL, &handshakes},
-                                        {"--certificates", NULL, NULL, &certificates},
-                                        {"--json", NULL, NULL, &as_json}};
+    const struct option_spec specs[] = {
+        {"--config", "-c", &config, NULL},         {"--socket", NULL, &socket_path, NULL},
+        {"--handshakes", NULL, NULL, &handshakes}, {"--certificates", NULL, NULL, &certificates},
+        {"--sandbox", NULL, NULL, &sandbox},       {"--json", NULL, NULL, &as_json}};
     int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), NULL, 0);
     struct error error;
     char *path;
@@ -226,11 +251,16 @@ int cmd_status(int argc, char **argv)
     if (result != OPTIONS_OK) {
         return result;
     }
-    if (handshakes && certificates) {
-        return usage_error("status", "--handshakes or --certificates, one at a time");
+    if (handshakes + certificates + sandbox > 1) {
+        return usage_error("status", "--handshakes, --certificates or --sandbox, one at a time");
     }
     path = socket_path != NULL ? xstrdup(socket_path) : control_path_of_config(config, &error);
-    ok = path != NULL && show(path, &pages[certificates ? 2 : handshakes ? 1 : 0], as_json, &error);
+    ok = path != NULL && show(path,
+                              &pages[sandbox        ? 3
+                                     : certificates ? 2
+                                     : handshakes   ? 1
+                                                    : 0],
+                              as_json, &error);
     free(path);
     if (!ok) {
         (void)fprintf(stderr, "tidegate status: %s\n", error.text);

@@ -5,6 +5,7 @@
 
 const char *const client_closes[] = {"auto", "finish", "abort", NULL};
 static const char *const control_targets[] = {"off", NULL};
+static const char *const sandbox_words[] = {"on", "off", NULL};
 
 static const struct directive limits_directives[] = {
     {.name = "head",
@@ -537,6 +538,27 @@ static const struct directive root_directives[] = {
      .pattern = "^[A-Za-z0-9._$@\\\\][A-Za-z0-9._$@\\\\-]*$",
      .doc = "The group that goes with `user`; without it, the user's own.",
      .example = "group: nogroup"},
+    {.name = "sandbox",
+     .type = DIRECTIVE_ENUM,
+     .flags = DIRECTIVE_RESTART,
+     SLOT(settings, sandbox),
+     .fallback = "on",
+     .words = sandbox_words,
+     .doc = "Whether the gateway's processes are confined to what they need.",
+     .more =
+         "Each process has no way to more rights (no_new_privs), the capabilities that it needs "
+         "alone, a list of the system calls that it may make (seccomp), and no dump of its memory. "
+         "The process that speaks with the network may read the folders of `files` and of "
+         "certificates, `/etc` and the system's libraries, and write no file but the log that is "
+         "open (Landlock, since Linux 5.13). Of a folder of `files` the one that it is in may be "
+         "read, "
+         "too, as long as that is not `/`: a folder may be exchanged for another one.\n\n"
+         "A system call that is not on the list ends the process, with a line in the log that "
+         "names it; the gateway is started again. What the kernel or a container does not give is "
+         "left out, with a warning at the start; `tidegate status --sandbox` shows what holds. "
+         "`--debug` "
+         "allows memory dumps.",
+     .example = "sandbox: on"},
     {.name = "admin", .type = DIRECTIVE_LATER, .doc = "status and metrics over HTTP"},
     {.name = "metrics", .type = DIRECTIVE_LATER, .doc = "Prometheus metrics"},
     {.name = "resolver", .type = DIRECTIVE_LATER, .doc = "which DNS servers are asked"},

@@ -25,6 +25,7 @@
 #include "io/fd_pass.h"
 #include "observe/log_writer.h"
 #include "process/backoff.h"
+#include "process/confine.h"
 #include "process/control_socket.h"
 #include "process/file_broker.h"
 #include "process/listen.h"
@@ -154,6 +155,7 @@ static _Noreturn void be_gateway(struct supervisor *s, int control_fd, int files
     }
     follow_parent(s, parent);
     file_broker_use(files_fd);
+    confine_gateway(s->snapshot, s->privileges.keep_dumpable);
     if (s->was_ever_up) {
         trust_follow(&s->snapshot->trust);
     }
@@ -526,6 +528,7 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
     }
     file_broker_tell(s->snapshot, &s->privileges);
     raise_descriptor_limit();
+    confine_supervisor(s->settings, s->privileges.keep_dumpable);
     return take_signals(s) && start_gateway(s);
 }
 

@@ -20,6 +20,9 @@ enum client_verify {
 enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
 enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
+/* Whether our processes are confined to what they need (sandbox/). */
+enum sandbox_choice { SANDBOX_ON, SANDBOX_OFF };
+
 enum otherwise { OTHERWISE_NEXT, OTHERWISE_DENY };
 
 /* What becomes of paths that servers read in different ways. BY_RULES: strict where the site has

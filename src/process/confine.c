@@ -1,0 +1,154 @@
+#include "process/confine.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "gateway/snapshot.h"
+#include "sandbox/sandbox.h"
+
+/* Where the C library finds what names mean and in which time zone we are, what it loads for that,
+ * the authorities that the system trusts, and devices. */
+static const char *const system_paths[] = {
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/zoneinfo",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/var/run/NetworkManager",
+    "/sys/devices/system/cpu",
+    "/dev/null",
+    "/dev/urandom",
+    "/dev/random",
+};
+
+struct paths {
+    struct arena arena;
+    const char **items;
+    size_t count;
+    size_t capacity;
+};
+
+static void add(struct paths *paths, const char *path)
+{
+    if (paths->count == paths->capacity) {
+        paths->capacity = paths->capacity != 0 ? 2 * paths->capacity : 64;
+        paths->items = xrealloc(paths->items, paths->capacity * sizeof(*paths->items));
+    }
+    paths->items[paths->count++] = arena_cstr(&paths->arena, span_from_cstr(path));
+}
+
+/* The folder that a path is in; the root's is left out. */
+static void add_above(struct paths *paths, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        add(paths, ".");
+    } else if (slash != path) {
+        add(paths, arena_cstr(&paths->arena, span_make(path, (size_t)(slash - path))));
+    }
+}
+
+/* Where the path leads to, if it is a link; the same once more for what is above it. */
+static void add_target_above(struct paths *paths, const char *path)
+{
+    char target[PATH_MAX];
+
+    if (readlink(path, target, sizeof(target)) >= 0 && realpath(path, target) != NULL) {
+        add_above(paths, target);
+    }
+}
+
+static void add_file(void *arg, const char *owner, const char *path)
+{
+    (void)owner;
+    add_above(arg, path);
+    add_target_above(arg, path);
+}
+
+static void add_folder(struct paths *paths, const char *path)
+{
+    add(paths, path);
+    add_file(paths, NULL, path);
+}
+
+static void add_folders(struct paths *paths, const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->site_count; i++) {
+        const struct site_settings *site = &settings->sites[i];
+
+        for (size_t j = 0; j < site->route_count; j++) {
+            if (site->routes[j].files != NULL) {
+                add_folder(paths, site->routes[j].files->root);
+            }
+        }
+        if (site->tls != NULL && site->tls->certificates_from != NULL) {
+            add_folder(paths, site->tls->certificates_from);
+        }
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void make_unique(struct paths *paths)
+{
+    size_t kept = 0;
+
+    qsort(paths->items, paths->count, sizeof(*paths->items), by_text);
+    for (size_t i = 0; i < paths->count; i++) {
+        if (i == 0 || strcmp(paths->items[i], paths->items[kept - 1]) != 0) {
+            paths->items[kept++] = paths->items[i];
+        }
+    }
+    paths->count = kept;
+}
+
+void confine_supervisor(const struct settings *settings, bool keep_dumpable)
+{
+    const struct sandbox_plan plan = {.role = SANDBOX_SUPERVISOR, .keep_dumpable = keep_dumpable};
+
+    sandbox_prepare();
+    if (settings->sandbox == SANDBOX_OFF) {
+        sandbox_skip(SANDBOX_SUPERVISOR);
+        return;
+    }
+    sandbox_watch(SANDBOX_SUPERVISOR);
+    sandbox_enter(&plan);
+}
+
+void confine_gateway(const struct snapshot *snapshot, bool keep_dumpable)
+{
+    struct sandbox_plan plan = {
+        .role = SANDBOX_GATEWAY, .has_paths = true, .keep_dumpable = keep_dumpable};
+    struct paths paths = {0};
+
+    if (snapshot->settings->sandbox == SANDBOX_OFF) {
+        sandbox_skip(SANDBOX_GATEWAY);
+        return;
+    }
+    arena_init(&paths.arena, (size_t)16 << 10);
+    for (size_t i = 0; i < ARRAY_LEN(system_paths); i++) {
+        add(&paths, system_paths[i]);
+    }
+    add_folders(&paths, snapshot->settings);
+    snapshot_each_file(snapshot, add_file, &paths);
+    make_unique(&paths);
+    plan.paths = paths.items;
+    plan.path_count = paths.count;
+    sandbox_enter(&plan);
+    free(paths.items);
+    arena_destroy(&paths.arena);
+}

@@ -1,0 +1,140 @@
+/* Which files may be opened: Landlock (since Linux 5.13), by its system calls, as the C library has
+ * no functions for them. What a kernel knows less of is asked of it as far as it goes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox_internal.h"
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
+/* linux/landlock.h, whose newer versions older systems do not have. */
+#define CREATE_RULESET_VERSION (1U << 0)
+#define RULE_PATH_BENEATH 1
+
+#define FS_WRITE_FILE (UINT64_C(1) << 1)
+#define FS_READ_FILE (UINT64_C(1) << 2)
+#define FS_READ_DIR (UINT64_C(1) << 3)
+#define FS_REFER_BIT 13                 /* version 2 */
+#define FS_TRUNCATE_BIT 14              /* version 3 */
+#define FS_IOCTL_BIT 15                 /* version 5 */
+#define NET_BIND_TCP (UINT64_C(1) << 0) /* version 4 */
+#define SCOPE_ALL UINT64_C(3)           /* version 6: abstract Unix sockets, signals */
+
+struct ruleset_attributes {
+    uint64_t handled_access_fs;
+    uint64_t handled_access_net; /* version 4 */
+    uint64_t scoped;             /* version 6 */
+};
+
+struct path_attributes {
+    uint64_t allowed_access;
+    int32_t parent_fd;
+} __attribute__((packed));
+
+/* All rights that this version knows; what has none of them cannot be done. */
+static uint64_t known_rights(int version)
+{
+    unsigned bits = version < 2   ? FS_REFER_BIT
+                    : version < 3 ? FS_TRUNCATE_BIT
+                    : version < 5 ? FS_IOCTL_BIT
+                                  : FS_IOCTL_BIT + 1;
+
+    return (UINT64_C(1) << bits) - 1;
+}
+
+static size_t attributes_size(int version)
+{
+    return version < 4   ? sizeof(uint64_t)
+           : version < 6 ? 2 * sizeof(uint64_t)
+                         : sizeof(struct ruleset_attributes);
+}
+
+/* To a device, such as /dev/null, one may write. */
+static bool allow(int ruleset, const char *path)
+{
+    struct path_attributes attributes = {.allowed_access = FS_READ_FILE};
+    struct stat st;
+    bool ok;
+
+    attributes.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (attributes.parent_fd < 0) {
+        return true; /* it is not there, or out of reach without this, too */
+    }
+    if (fstat(attributes.parent_fd, &st) == 0) {
+        attributes.allowed_access |= S_ISDIR(st.st_mode) ? FS_READ_DIR : 0;
+        attributes.allowed_access |= S_ISCHR(st.st_mode) ? FS_WRITE_FILE : 0;
+    }
+    ok = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attributes, 0) == 0;
+    (void)close(attributes.parent_fd);
+    return ok;
+}
+
+/* What it looks at in order to say where an error was. */
+static bool allow_sanitizer(int ruleset)
+{
+    char program[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+    program[len > 0 ? len : 0] = '\0';
+    return allow(ruleset, "/proc") && allow(ruleset, program);
+}
+
+static int create_ruleset(int version)
+{
+    struct ruleset_attributes attributes = {.handled_access_fs = known_rights(version)};
+
+    if (version >= 4) {
+        attributes.handled_access_net = NET_BIND_TCP;
+    }
+    if (version >= 6) {
+        attributes.scoped = SCOPE_ALL;
+    }
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_size(version), 0);
+}
+
+bool sandbox_enter_files(const struct sandbox_plan *plan, char *note, size_t size)
+{
+    int version;
+    int ruleset;
+    bool ok = true;
+
+    if (!plan->has_paths) {
+        (void)snprintf(note, size, "all that its user may read");
+        return true;
+    }
+    version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+    ruleset = version > 0 ? create_ruleset(version) : -1;
+    if (ruleset < 0) {
+        (void)snprintf(note, size, "%s",
+                       errno == ENOSYS       ? "this kernel has no Landlock (5.13 or newer does)"
+                       : errno == EOPNOTSUPP ? "Landlock is not switched on in this kernel (lsm=)"
+                       : errno == EPERM      ? "the container forbids Landlock"
+                                             : strerror(errno));
+        return false;
+    }
+    for (size_t i = 0; ok && i < plan->path_count; i++) {
+        ok = allow(ruleset, plan->paths[i]);
+    }
+    ok = ok && (!IS_SANITIZED || allow_sanitizer(ruleset));
+    ok = ok && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+    if (ok) {
+        (void)snprintf(note, size, "Landlock %d: %zu folders and files to read, none to write",
+                       version, plan->path_count);
+    } else {
+        (void)snprintf(note, size, "Landlock: %s", strerror(errno));
+    }
+    (void)close(ruleset);
+    return ok;
+}

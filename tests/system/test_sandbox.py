@@ -1,0 +1,48 @@
+"""The processes of a gateway that runs are confined to what they need (`sandbox`)."""
+
+import json
+import os
+
+import pytest
+
+from client import fetch
+from tidegate import command, status_field
+
+
+def shown(control):
+    done = command("status", "--sandbox", "--json", "--socket", str(control))
+    assert done.returncode == 0, done.stderr
+    return {process["role"]: {part["part"]: part for part in process["parts"]}
+            for process in json.loads(done.stdout)["processes"]}
+
+
+def config(folder, **more):
+    return {"control": str(folder / "control.sock"),
+            "sites": [{"hosts": ["*"], "respond": {"status": 200}}], **more}
+
+
+def test_processes_are_confined(folder, start):
+    gateway = start(config(folder), folder=folder)
+    assert fetch(gateway.address).status == 200
+    found = shown(folder / "control.sock")
+    assert set(found) == {"supervisor", "gateway"}
+    if found["gateway"]["system calls"]["state"] != "holds":
+        pytest.skip(found["gateway"]["system calls"]["note"])
+    for pid in (gateway.process.pid, gateway.gateway_pid()):
+        assert status_field(pid, "NoNewPrivs") == "1"
+        assert status_field(pid, "Seccomp") == "2"
+    assert int(status_field(gateway.gateway_pid(), "CapPrm"), 16) == 0
+    if os.geteuid() == 0:
+        sys_admin, sys_ptrace, sys_module = 21, 19, 16
+        capabilities = int(status_field(gateway.process.pid, "CapBnd"), 16)
+        assert not any(capabilities >> bit & 1 for bit in (sys_admin, sys_ptrace, sys_module))
+    text = command("status", "--sandbox", "--socket", str(folder / "control.sock")).stdout
+    assert "gateway (process " in text and "system calls   holds  seccomp: " in text
+
+
+def test_the_sandbox_can_be_off(folder, start):
+    gateway = start(config(folder, sandbox="off"), folder=folder)
+    assert fetch(gateway.address).status == 200
+    assert status_field(gateway.gateway_pid(), "Seccomp") == "0"
+    for parts in shown(folder / "control.sock").values():
+        assert {part["state"] for part in parts.values()} == {"off"}
