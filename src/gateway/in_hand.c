@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/span.h"
 #include "base/thread.h"
+#include "sandbox/sandbox.h"
 #include "server/front_exchange.h"
 
 /* Of a request's target; a dump of the rest would be somebody's secret more often than of use. */
@@ -122,16 +123,19 @@ static void tell_backtrace(void)
 
 /* Reset by SA_RESETHAND, so that an error in here, and the signal once it is over, end the process.
  */
-static void on_signal(int number)
+static void on_signal(int number, siginfo_t *info, void *context)
 {
     struct line line = {.len = 0};
 
+    (void)context;
+
     add_text(&line, "tidegate: gateway: error: ended by signal ");
     add_number(&line, (unsigned)number);
-    add_text(&line, number == SIGABRT   ? " (SIGABRT)"
-                    : number == SIGSEGV ? " (SIGSEGV)"
-                    : number == SIGSYS  ? " (SIGSYS: a system call that the sandbox forbids)"
-                                        : "");
+    add_text(&line, number == SIGABRT ? " (SIGABRT)" : number == SIGSEGV ? " (SIGSEGV)" : "");
+    if (number == SIGSYS) {
+        add_text(&line, " (SIGSYS): the sandbox refuses the system call ");
+        add_text(&line, sandbox_call_name(info->si_syscall));
+    }
     put(&line);
     for (size_t i = 0; i < all.count; i++) {
         if (all.hands[i] != NULL) {
@@ -144,14 +148,17 @@ static void on_signal(int number)
 
 void in_hand_watch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_signal,
+                               .sa_flags = SA_SIGINFO | (int)SA_RESETHAND | SA_NODEFER};
     struct sigaction present;
     void *frame;
 
     /* The first call loads a library, which a handler must not. */
     (void)backtrace(&frame, 1);
     for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
-        if (sigaction(watched[i], NULL, &present) == 0 && present.sa_handler == SIG_DFL) {
+        /* SIGSYS has the supervisor's handler, which knows of no hands. */
+        if (watched[i] == SIGSYS ||
+            (sigaction(watched[i], NULL, &present) == 0 && present.sa_handler == SIG_DFL)) {
             (void)sigaction(watched[i], &action, NULL);
         }
     }
