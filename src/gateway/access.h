@@ -1,10 +1,27 @@
-/* From live objects to the access log's lines. */
+/* From live objects to the access log's lines: what every line has of its client, how an end is
+ * told, and the lines of connections. An exchange's are begun here and filled there. */
 #ifndef TIDEGATE_GATEWAY_ACCESS_H
 #define TIDEGATE_GATEWAY_ACCESS_H
 
-#include "gateway/session.h"
+#include "base/trouble.h"
+#include "gateway/worker.h"
+#include "io/conn.h"
+#include "observe/access_record.h"
+#include "server/link.h"
 
-struct exchange;
+/* What the texts of a record point into. */
+struct access_texts {
+    char client[SOCK_TEXT_MAX];
+    char told[SOCK_TEXT_MAX];
+    char subject[256];
+};
+
+/* With what the link tells. False: the log is off. began_us: by clock_us. */
+bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,
+                  uint64_t began_us, struct access_texts *texts) MUST_CHECK;
+/* Says how it ended, and writes it. */
+void access_end(const struct link *link, struct access_record *record,
+                const struct trouble *trouble);
 
 struct passthrough_facts {
     struct span backend;
@@ -13,13 +30,12 @@ struct passthrough_facts {
     const char *refused_by; /* where it is known better than by the reason; else NULL */
 };
 
-/* Each writes at most one line; nothing when the log is off. */
-void access_log_trouble(struct session *session, const struct trouble *trouble);
+/* Of a link's connection; each writes at most one line, nothing when the log is off. */
+void access_log_trouble(struct link *link, const struct conn *conn, const struct trouble *trouble);
 /* A connection that was of use before it was ended: written besides the lines of its requests. */
-void access_log_end(struct session *session, const struct trouble *trouble);
+void access_log_end(struct link *link, const struct conn *conn, const struct trouble *trouble);
 /* trouble NULL: it ended in order. Writes nothing if a line was written before. */
-void access_log_passthrough(struct session *session, const struct passthrough_facts *facts,
-                            const struct trouble *trouble);
-void access_log_exchange(struct exchange *exchange);
+void access_log_passthrough(struct link *link, const struct conn *conn,
+                            const struct passthrough_facts *facts, const struct trouble *trouble);
 
 #endif

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "base/strbuf.h"
-#include "gateway/exchange.h"
+#include "client/dial.h"
+#include "edge/route.h"
+#include "gateway/snapshot.h"
+#include "server/link.h"
 #include "tls/tls_conn.h"
 #include "tls/tls_peer.h"
 
@@ -116,39 +119,48 @@ static void make_fields(struct link *link, struct client_identity *identity)
     identity->forwarded = forwarded_value(identity);
 }
 
-static void add(struct exchange *x, enum http_field_id id, struct span value)
+/* Where they are added. */
+struct message_fields {
+    struct http_fields *fields;
+    struct arena *arena;
+};
+
+static void add(const struct message_fields *to, enum http_field_id id, struct span value)
 {
     if (value.ptr != NULL && value.len != 0) {
-        http_fields_add(&x->request.fields, &x->arena, id, http_field_name(id),
-                        arena_copy(&x->arena, value));
+        http_fields_add(to->fields, to->arena, id, http_field_name(id),
+                        arena_copy(to->arena, value));
     }
 }
 
-static void add_named(struct exchange *x, struct span name, struct span value)
+static void add_named(const struct message_fields *to, struct span name, struct span value)
 {
     if (value.ptr != NULL) {
-        http_fields_add(&x->request.fields, &x->arena, FIELD_OTHER, name,
-                        arena_copy(&x->arena, value));
+        http_fields_add(to->fields, to->arena, FIELD_OTHER, name, arena_copy(to->arena, value));
     }
 }
 
 /* In the words that nginx and others have for it. */
-static void add_verdict(struct exchange *x, const struct client_identity *identity)
+static void add_verdict(const struct message_fields *to, const struct client_identity *identity)
 {
     static const struct span name = SPAN("Client-Cert-Verify");
 
     if (identity == NULL || !identity->has_certificate) {
-        add_named(x, name, SPAN_OF("NONE"));
+        add_named(to, name, SPAN_OF("NONE"));
     } else if (identity->verdict == NULL) {
-        add_named(x, name, SPAN_OF("SUCCESS"));
+        add_named(to, name, SPAN_OF("SUCCESS"));
     } else {
-        add_named(x, name, span_from_cstr(arena_printf(&x->arena, "FAILED:%s", identity->verdict)));
+        add_named(to, name,
+                  span_from_cstr(arena_printf(to->arena, "FAILED:%s", identity->verdict)));
     }
 }
 
-void client_identity_add_fields(struct exchange *x, const struct backend *backend)
+void client_identity_add_fields(struct link *link, const struct site *site,
+                                const struct backend *backend, struct http_fields *fields,
+                                struct arena *arena)
 {
-    const struct tls_settings *tls = x->site->settings->tls;
+    const struct message_fields to = {fields, arena};
+    const struct tls_settings *tls = site->settings->tls;
     bool tells_verdict =
         tls != NULL && tls->clients != NULL && tls->clients->verify == CLIENT_VERIFY_UNVERIFIED;
     struct client_identity *identity;
@@ -156,28 +168,28 @@ void client_identity_add_fields(struct exchange *x, const struct backend *backen
     if (!backend->client_certificate && !backend->forwarded_client_certificate && !tells_verdict) {
         return;
     }
-    identity = identity_of(x->link);
+    identity = identity_of(link);
     if (tells_verdict) {
-        add_verdict(x, identity);
+        add_verdict(&to, identity);
     }
     if (identity == NULL || !identity->has_certificate) {
         return;
     }
     if (!identity->has_fields) {
-        make_fields(x->link, identity);
+        make_fields(link, identity);
     }
     if (identity->verdict != NULL) {
         if (backend->client_certificate) {
-            add_named(x, SPAN_OF("Client-Cert-Unverified"), identity->certificate);
+            add_named(&to, SPAN_OF("Client-Cert-Unverified"), identity->certificate);
         }
         return;
     }
     if (backend->client_certificate) {
-        add(x, FIELD_CLIENT_CERT, identity->certificate);
-        add(x, FIELD_CLIENT_CERT_CHAIN, identity->chain);
+        add(&to, FIELD_CLIENT_CERT, identity->certificate);
+        add(&to, FIELD_CLIENT_CERT_CHAIN, identity->chain);
     }
     if (backend->forwarded_client_certificate) {
-        add(x, FIELD_X_FORWARDED_CLIENT_CERT, identity->forwarded);
+        add(&to, FIELD_X_FORWARDED_CLIENT_CERT, identity->forwarded);
     }
 }
 

@@ -5,10 +5,12 @@
 
 #include "edge/client_rule.h"
 
+struct arena;
 struct backend;
 struct client_identity;
 struct dial_client;
-struct exchange;
+struct http_fields;
+struct site;
 struct link;
 
 /* NULL: the client showed no certificate, or came without TLS; route_unverified_client: it showed
@@ -17,7 +19,9 @@ const struct client_names *client_identity_names(struct link *link);
 /* Adds the fields that the backend wants of it: Client-Cert and Client-Cert-Chain (RFC 9440),
  * X-Forwarded-Client-Cert; and in a site that lets certificates through which are not verified,
  * Client-Cert-Verify with the verdict. What says who a client is, is never said of one of those. */
-void client_identity_add_fields(struct exchange *x, const struct backend *backend);
+void client_identity_add_fields(struct link *link, const struct site *site,
+                                const struct backend *backend, struct http_fields *fields,
+                                struct arena *arena);
 /* By value, for those who may outlive the link. */
 void client_identity_describe(struct link *link, struct dial_client *who);
 /* NULL is allowed. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "core/state_log.h"
-#include "gateway/access.h"
 #include "gateway/client_identity.h"
+#include "gateway/exchange_internal.h"
 #include "http/connection_auth.h"
 #include "http/reuse.h"
 #include "server/websocket.h"
@@ -145,7 +145,7 @@ void exchange_finish(struct exchange *x, bool is_broken)
     }
     release(x, is_broken ? exchange_how_broken(x) : LEASE_OK);
     exchange_enter(x, EXCHANGE_DONE);
-    access_log_exchange(x);
+    exchange_log(x);
     x->front.h2_code = x->call.h2_code;
     x->front.ops->done(&x->front, is_broken);
     give_back(x);
@@ -163,7 +163,7 @@ void exchange_abandon(struct exchange *x, const char *reason)
     exchange_stop_tunnel(x);
     release(x, LEASE_CLIENT_LEFT);
     exchange_enter(x, EXCHANGE_DONE);
-    access_log_exchange(x);
+    exchange_log(x);
     give_back(x);
 }
 

@@ -4,7 +4,7 @@
 
 #include "files/static_files.h"
 #include "gateway/echo.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 #include "http/grpc.h"
 #include "http/reuse.h"
 #include "tls/tls_conn.h"

@@ -4,7 +4,7 @@
 
 #include "edge/rewrite.h"
 #include "edge/serve.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 
 static bool has_destination(const struct exchange *x)
 {

@@ -4,7 +4,7 @@
 #include "edge/forwarded.h"
 #include "edge/upgrade.h"
 #include "gateway/client_identity.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
 
@@ -202,7 +202,7 @@ void exchange_prepare_request(struct exchange *x)
                         : request->version == HTTP_2 ? SPAN_OF("2 tidegate")
                                                      : SPAN_OF("1.1 tidegate"));
     }
-    client_identity_add_fields(x, x->backend);
+    client_identity_add_fields(x->link, x->site, x->backend, &x->request.fields, &x->arena);
     add_early_data(x);
     if (x->route->request_rules != NULL) {
         exchange_apply_request_rules(x);

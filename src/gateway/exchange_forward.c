@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/client_identity.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 #include "gateway/reasons.h"
 #include "gateway/tunnel.h"
 #include "server/websocket.h"

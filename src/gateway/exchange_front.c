@@ -1,5 +1,5 @@
 /* The exchange as its front calls it. */
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 
 static void begin(struct front_exchange *front)
 {

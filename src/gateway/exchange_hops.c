@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "edge/hops.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 #include "http/secret_field.h"
 
 static void add(struct exchange *x, struct http_fields *fields, enum http_field_id id,

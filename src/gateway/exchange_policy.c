@@ -1,5 +1,5 @@
 /* Phases and body filters of an exchange's route. */
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 
 /* ---- phases ---- */
 

@@ -3,7 +3,7 @@
 
 #include "edge/field_senders.h"
 #include "edge/rewrite.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 #include "tls/tls_conn.h"
 
 static struct span number(struct exchange *x, unsigned n)
@@ -152,7 +152,7 @@ static struct span value_of(void *owner, const struct template_part *part)
     }
 }
 
-struct template_values exchange_values(struct exchange *x)
+static struct template_values values_of(struct exchange *x)
 {
     return (struct template_values){value_of, x};
 }
@@ -161,7 +161,7 @@ struct template_values exchange_values(struct exchange *x)
 
 void exchange_apply_request_rules(struct exchange *x)
 {
-    const struct template_values values = exchange_values(x);
+    const struct template_values values = values_of(x);
 
     field_rules_apply(x->route->request_rules, exchange_is_https(x), &values, &x->request.fields,
                       &x->arena);
@@ -180,7 +180,7 @@ void exchange_apply_response_rules(struct exchange *x)
     const struct field_rules *rules = response_rules(x);
 
     if (rules != NULL) {
-        const struct template_values values = exchange_values(x);
+        const struct template_values values = values_of(x);
         field_rules_apply(rules, exchange_is_https(x), &values, &x->response.fields, &x->arena);
     }
 }
@@ -199,7 +199,7 @@ void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *
 
 struct span exchange_redirect_location(struct exchange *x)
 {
-    const struct template_values values = exchange_values(x);
+    const struct template_values values = values_of(x);
 
     return redirect_location(&x->route->redirect_to, &values, TEMPLATE_URL, &x->arena);
 }

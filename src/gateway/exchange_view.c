@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "certs/networks.h"
-#include "gateway/exchange.h"
+#include "gateway/exchange_internal.h"
 
 static bool is_trusted(const void *settings, const uint8_t ip[16])
 {

@@ -94,7 +94,7 @@ static void log_end(struct passthrough *p, const struct trouble *trouble)
         trouble = &said;
     }
 
-    access_log_passthrough(session, &facts, trouble);
+    access_log_passthrough(&session->link, &session->conn, &facts, trouble);
 }
 
 static void on_tunnel_end(struct tunnel *tunnel, const char *reason)

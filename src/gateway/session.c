@@ -120,13 +120,13 @@ void session_log_trouble(struct session *session, const struct trouble *trouble)
                                      session->conn.bytes_in != 0)) {
         note_failure(session, trouble);
     }
-    access_log_trouble(session, trouble);
+    access_log_trouble(&session->link, &session->conn, trouble);
 }
 
 static void log_end(struct session *session, const struct trouble *trouble)
 {
     note_failure(session, trouble);
-    access_log_end(session, trouble);
+    access_log_end(&session->link, &session->conn, trouble);
 }
 
 void session_fail(struct session *session, const char *reason, const char *detail, const char *mend)

@@ -1,0 +1,190 @@
+/* What the files of an exchange share:
+ *   exchange.c              its life: the request, the response, time
+ *   exchange_front.c        as its front calls it (exchange_ops)
+ *   exchange_answer.c       answers made here
+ *   exchange_policy.c       phases and body filters
+ *   exchange_fields.c       what is added to and taken from the fields
+ *   exchange_view.c         how the client sees the request
+ *   exchange_hops.c         loops, Max-Forwards
+ *   exchange_destination.c  WebDAV's Destination
+ *   exchange_forward.c      its call
+ *   exchange_values.c       variables, and the rules that use them
+ *   exchange_log.c          its line in the access log
+ * Not for others. */
+#ifndef TIDEGATE_GATEWAY_EXCHANGE_INTERNAL_H
+#define TIDEGATE_GATEWAY_EXCHANGE_INTERNAL_H
+
+#include "client/call.h"
+#include "edge/client_view.h"
+#include "edge/idle.h"
+#include "edge/path.h"
+#include "gateway/exchange.h"
+#include "gateway/worker.h"
+#include "http/message.h"
+#include "http/own_answer.h"
+#include "policy/body_filter.h"
+#include "policy/phase.h"
+#include "server/front_exchange.h"
+
+struct exchange {
+    struct front_exchange front; /* what the client's side knows of it */
+    struct worker *worker;
+    struct link *link;
+    struct arena arena;
+    struct http_request request;
+    struct path path;   /* as it was asked for */
+    struct path target; /* as it is looked for: the same, or what `rewrite` makes of it */
+    struct http_response response;
+    const struct site *site;
+    const struct route *route;
+    const struct backend *backend;
+    struct call call;           /* to a server */
+    struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
+    struct body_chain *filters; /* of the response; NULL: none */
+    struct upgrade_tunnel *tunnel;
+    struct timer timer;
+    struct deferred again; /* exchange_again */
+    struct list pool_node;
+    bool is_grpc;             /* both sides may be silent for long */
+    bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
+    unsigned refused_status;  /* what exchange_refuse answers with; 0: it was not called */
+    bool was_continued;       /* a 100 (Continue) was passed on */
+    struct file_answer *file; /* being sent; NULL: none */
+    size_t file_part;
+    uint64_t file_at;
+    bool has_open_file;      /* counted in link and core */
+    struct span answer;      /* the body of an answer made here, when it waits for the request */
+    uint64_t request_bytes;  /* of the body so far */
+    uint64_t response_bytes; /* of the body so far, as given to the front */
+    uint64_t first_byte_us;
+    struct trouble note; /* for the log, where there was no trouble */
+    struct refusal_facts refusal;
+    char id[REQUEST_ID_LEN + 1];
+    struct span request_id;  /* id, or a trusted peer's */
+    struct span peer;        /* see exchange_peer */
+    struct client_view view; /* see exchange_view */
+    bool has_view;
+    char trouble_text[256];
+};
+
+static inline struct exchange *exchange_of(const struct front_exchange *front)
+{
+    return CONTAINER_OF((struct front_exchange *)(uintptr_t)front, struct exchange, front);
+}
+
+/* Sets its state, and tells of it. */
+void exchange_enter(struct exchange *x, enum exchange_state state);
+/* Answers with an error and ends; `closes` the client's connection. Texts are static, or live in
+ * the arena. */
+void exchange_refuse(struct exchange *x, unsigned status, bool closes, const char *reason,
+                     const char *detail, const char *mend);
+
+/* ---- from the front: see exchange_ops ---- */
+extern const struct exchange_ops exchange_ops; /* exchange_front.c */
+void exchange_begin(struct exchange *x);
+bool exchange_takes_body(const struct exchange *x);
+void exchange_request_body(struct exchange *x, struct span bytes);
+void exchange_request_end(struct exchange *x, struct http_fields *trailers);
+void exchange_request_moved(struct exchange *x, uint64_t bytes);
+/* Of the request's body; UINT64_MAX: unknown. */
+uint64_t exchange_body_left(const struct exchange *x);
+bool exchange_is_held_back(const struct exchange *x);
+struct idle_limit exchange_idle_of_client(const struct exchange *x);
+bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held);
+struct idle_limit exchange_body_limit(const struct exchange *x, uint64_t moved);
+struct conn *exchange_raw_back(const struct exchange *x);
+bool exchange_has_more(const struct exchange *x);
+void exchange_front_writable(struct exchange *x);
+void exchange_abandon(struct exchange *x, const char *reason);
+
+/* ---- answers, be they a server's or made here ---- */
+/* Whether more of the response can be given now; if not, call_resume tells. */
+bool exchange_poll_response(struct exchange *x);
+/* While that is true: how much of it should be read at a time. */
+size_t exchange_response_room(const struct exchange *x);
+void exchange_response_body(struct exchange *x, struct span bytes);
+void exchange_response_moved(struct exchange *x, uint64_t bytes);
+/* The client's connection, where the body may be moved by splice; NULL where not. */
+struct conn *exchange_raw_front(const struct exchange *x);
+void exchange_response_end(struct exchange *x, struct http_fields *trailers);
+/* Something has moved: the server's side may be silent for as long again. */
+void exchange_progress(struct exchange *x);
+
+/* ---- for the parts of this module ---- */
+/* exchange_answer.c: answers made here. */
+void exchange_answer_redirect(struct exchange *x);
+void exchange_answer_route(struct exchange *x);
+void exchange_answer_file_go_on(struct exchange *x);
+void exchange_count_file(struct exchange *x, bool is_open);
+void exchange_answer_error(struct exchange *x, unsigned status);
+/* `fields` are all that it has, but for Date and framing; both live as long as the exchange. */
+void exchange_answer_with(struct exchange *x, unsigned status, const struct http_fields *fields,
+                          struct span body);
+/* Ends a response that has begun and cannot be completed. A gRPC client is told by trailers, all
+ * others by the lack of an end. */
+void exchange_break(struct exchange *x);
+void exchange_answer_now(struct exchange *x);
+/* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
+bool exchange_answer_waits(struct exchange *x);
+/* exchange_policy.c: phases and body filters. */
+/* Runs the route's phases. True: they let it pass; false: it waits, or was answered. */
+bool exchange_pass_phases(struct exchange *x);
+/* A server's response: its head has come; a piece of its body; its end. False: it was rejected, or
+ * (at the end) the exchange has ended. */
+bool exchange_begin_filters(struct exchange *x);
+void exchange_filter_body(struct exchange *x, struct span bytes);
+bool exchange_end_filters(struct exchange *x);
+bool exchange_filters_take(const struct exchange *x);
+/* What was put off to the end of the loop's turn: a file's next piece, a body that may be read now.
+ */
+void exchange_again(struct deferred *deferred);
+/* exchange.c: the request has passed its phases. */
+void exchange_serve(struct exchange *x);
+/* exchange_fields.c: what is added to and taken from the fields. */
+void exchange_prepare_request(struct exchange *x);
+/* Leaves out what no trailer may claim, whoever sent it. */
+void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers);
+void exchange_prepare_response(struct exchange *x);
+/* exchange_view.c: how the client sees it; the request must have been parsed. */
+const struct client_view *exchange_view(struct exchange *x);
+bool exchange_is_https(struct exchange *x);
+/* The peer's address without port; empty: a Unix socket. */
+struct span exchange_peer(struct exchange *x);
+/* Who the client is, for people: address and port as far as they are known. `text` is room for it.
+ */
+struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
+/* exchange_hops.c: true: the request goes no further, and was answered. */
+bool exchange_ends_here(struct exchange *x);
+/* exchange_destination.c: true: Destination leads where the client may not go; it was answered. */
+bool exchange_destination_is_refused(struct exchange *x);
+/* Writes it as the server sees its own URLs. */
+void exchange_translate_destination(struct exchange *x);
+/* exchange.c: what would serve a path on the request's connection, host and method. */
+struct edge_decision;
+void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
+/* exchange_forward.c: the call. */
+extern const struct call_ops exchange_call_ops;
+void exchange_forward(struct exchange *x);
+void exchange_stop_tunnel(struct exchange *x);
+/* How its lease ends: of a request that is refused with this status, or broken off for x->trouble.
+ */
+enum lease_how exchange_how_refused(unsigned status);
+enum lease_how exchange_how_broken(const struct exchange *x);
+/* exchange.c */
+/* On each way in, for the message of a process that dies. */
+void exchange_take_in_hand(const struct exchange *x);
+/* Finishes where the request has followed its response to the end, or what the server takes of it.
+ */
+void exchange_end_rest(struct exchange *x);
+void exchange_finish(struct exchange *x, bool is_broken);
+/* exchange_log.c */
+void exchange_log(struct exchange *x);
+
+/* exchange_values.c: variables, and the rules of site and route that use them. */
+void exchange_apply_request_rules(struct exchange *x);
+void exchange_apply_response_rules(struct exchange *x);
+void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
+                                  bool of_request);
+struct span exchange_redirect_location(struct exchange *x);
+
+#endif

@@ -1,0 +1,82 @@
+/* An exchange's line in the access log. */
+#include "gateway/access.h"
+#include "gateway/exchange_internal.h"
+
+static int64_t between(uint64_t from_us, uint64_t to_us)
+{
+    return from_us != 0 && to_us >= from_us ? (int64_t)(to_us - from_us) : -1;
+}
+
+static void fill_request(struct access_record *record, const struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    const struct http_field *agent = http_fields_find(&request->fields, FIELD_USER_AGENT);
+    const struct http_field *referer = http_fields_find(&request->fields, FIELD_REFERER);
+
+    record->method = request->method_name;
+    record->authority = request->authority;
+    record->target = request->target;
+    record->version = request->version == HTTP_1_0   ? SPAN_OF("HTTP/1.0")
+                      : request->version == HTTP_2   ? SPAN_OF("HTTP/2")
+                      : request->version == HTTP_1_1 ? SPAN_OF("HTTP/1.1")
+                                                     : SPAN_OF("");
+    if (agent != NULL) {
+        record->user_agent = agent->value;
+    }
+    if (referer != NULL) {
+        record->referer = referer->value;
+    }
+}
+
+static void fill_times(struct access_record *record, const struct exchange *x)
+{
+    if (x->link->is_tls) {
+        record->times.tls_us = x->link->handshake_us;
+    }
+    record->times.head_us = between(x->front.started_us, x->front.head_us);
+    if (x->call.connect_began_us != 0 && x->call.connected_us != 0) {
+        record->times.connect_us = between(x->call.connect_began_us, x->call.connected_us);
+    }
+    if (x->call.connected_us != 0 && x->first_byte_us != 0) {
+        record->times.first_byte_us = between(x->call.connected_us, x->first_byte_us);
+    }
+}
+
+void exchange_log(struct exchange *x)
+{
+    const struct link *link = x->link;
+    struct access_record record;
+    struct access_texts texts;
+
+    if (!access_begin(link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
+        return;
+    }
+    record.mode = link->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
+    if (x->site != NULL) {
+        record.site = x->site->name;
+    }
+    if (x->route != NULL) {
+        record.route = x->route->name;
+    }
+    if (x->backend != NULL) {
+        record.backend = span_from_cstr(x->backend->name);
+        if (x->call.lease.member != BALANCE_NONE) {
+            record.server = span_from_cstr(x->backend->servers[x->call.lease.member].text);
+        }
+    }
+    fill_request(&record, x);
+    if (link->is_peer_trusted) {
+        struct span client = exchange_client_text(x, texts.told);
+        if (!span_eq(client, record.client)) {
+            record.proxy = record.client;
+            record.client = client;
+        }
+    }
+    record.status = x->front.has_started ? x->response.status : 0;
+    record.bytes_in = x->request_bytes;
+    record.bytes_out = x->response_bytes;
+    record.request_id = x->request_id;
+    record.is_early = x->is_early;
+    fill_times(&record, x);
+    access_end(link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note);
+}
