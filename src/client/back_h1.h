@@ -1,8 +1,10 @@
 /* The back over HTTP/1.1: a connection to a server, which carries one request at a time and rests
  * in the worker's pool between them.
  *
- *   IDLE --head sent--> HEAD --response head--> BODY --> DONE --release--> IDLE (parked)
- *                         `--101--> TUNNEL --both ends--> ENDING --> CLOSED
+ *   IDLE --head sent--> HEAD --response's head--> BODY --last byte--> DONE --released--> IDLE
+ *    ^ (parked)          |--101, two connections--> TUNNEL --both ends--> ENDING --> CLOSED
+ *    |                   `--101, bytes as bodies--> BODY
+ *    released in order, output is left: ENDING; broken, lost, too long at rest: CLOSED
  *
  * Any broken response ends the connection: it is never used again. Memory is freed at the end of
  * the loop's turn. */

@@ -1,6 +1,6 @@
 /* The back over HTTP/2: connections to servers that carry the requests of many clients at once.
  *
- *   PREFACE --the server's SETTINGS--> OPEN --idle, GOAWAY, lost--> CLOSED
+ *   PREFACE --the server's SETTINGS allow streams--> OPEN --idle, GOAWAY, lost--> CLOSED
  *
  * A connection belongs to one worker, backend and server. It is closed when it has been idle for
  * the backend's idle_timeout. */
