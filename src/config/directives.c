@@ -169,7 +169,8 @@ static const struct directive limits_directives[] = {
          "answered whole before its body has come gets at once what is left of that: some clients "
          "(curl 7.88) hear of no window any more then. Where even that does not hold what the "
          "request has announced, the response loses its Content-Length, and its end waits for the "
-         "request's; only that of a refusal (300 and above) does not. A server that stops costs so much memory.",
+         "request's; only that of a refusal (300 and above) does not. A server that stops costs so "
+         "much memory.",
      .example = "request_window: 16M"},
     {.name = "request_windows",
      .type = DIRECTIVE_SIZE,

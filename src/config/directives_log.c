@@ -1,5 +1,6 @@
 /* The log. */
 #include "config/directives_internal.h"
+#include "config/message_rules.h"
 #include "config/text_rules.h"
 
 static const char *const log_formats[] = {"json", "combined", NULL};
@@ -29,6 +30,31 @@ static const struct directive log_directives[] = {
      .words = log_formats,
      .doc = "One JSON object a line, or the combined format of Apache and nginx.",
      .example = "format: json"},
+    {.name = "fields",
+     .type = DIRECTIVE_FIELDS,
+     SLOT(log_settings, fields),
+     COUNT(log_settings, field_count),
+     .min = 1,
+     .max = 32,
+     .check_field = rule_log_field,
+     .doc = "Further members of a request's line, by names of one's own.",
+     .more =
+         "Values have [variables](#variables), those of the response too. In JSON they are "
+         "members of the line, left out where they are empty; in the combined format they stand "
+         "at its end, in quotes, in their order, `-` where they are empty.",
+     .example = "fields: { tenant: \"{request.X-Tenant}\", cache: \"{response.X-Cache}\" }"},
+    {.name = "redact",
+     .type = DIRECTIVE_TEXTS,
+     .flags = DIRECTIVE_LOWER,
+     SLOT(log_settings, redact),
+     .min = 1,
+     .max = 100,
+     .check = rule_parameter,
+     .doc = "Parameters of queries whose values are not written.",
+     .more =
+         "In `target`, `referer`, and where a variable gives the query. Names count in any case "
+         "and any spelling (`%74oken` is `token`). `(redacted)` stands for the value.",
+     .example = "redact: [token, password]"},
     {.name = "level",
      .type = DIRECTIVE_WORD,
      SLOT(log_settings, level),

@@ -216,6 +216,15 @@ const struct section section_files = {
             "same-origin`, and two years of Strict-Transport-Security with all subdomains.",       \
     .example = "security_fields: basic"
 
+#define ACCESS_LOG(object, what, whose)                                                            \
+    .name = "access_log", .type = DIRECTIVE_BOOL, SLOT(object, access_log),                        \
+    .doc =                                                                                         \
+        "Whether the " what "'s requests have lines in the access log: probes of health may do "   \
+        "without." whose,                                                                          \
+    .more = "What went wrong is written all the same: a line that has a `reason`, or a status of " \
+            "500 and above.",                                                                      \
+    .example = "access_log: false"
+
 #define BACKEND_DOC                                                                                \
     "The name of one of `backends`; or an address, a list of addresses or a whole backend "        \
     "section, "                                                                                    \
@@ -278,6 +287,7 @@ static const struct directive route_directives[] = {
     {REQUEST_FIELDS(route_settings, ", after what the site says.")},
     {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
+    {ACCESS_LOG(route_settings, "route", " In place of what the site says.")},
     {.name = "upgrade",
      .type = DIRECTIVE_TEXTS,
      .flags = DIRECTIVE_LOWER,
@@ -521,6 +531,7 @@ static const struct directive site_directives[] = {
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
+    {ACCESS_LOG(site_settings, "site", ""), .fallback = "true"},
     {.name = "paths",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, paths),

@@ -8,6 +8,7 @@
 #include "edge/field_rules.h"
 #include "edge/path.h"
 #include "edge/template.h"
+#include "observe/access_record.h"
 
 /* ---- variables ---- */
 
@@ -100,6 +101,48 @@ bool rule_request_field_pattern(struct span text, struct complaint *complaint)
 bool rule_response_field_pattern(struct span text, struct complaint *complaint)
 {
     return is_field_pattern(text, false, complaint);
+}
+
+/* ---- the log ---- */
+
+static bool is_member_name(struct span name)
+{
+    if (name.len == 0 || name.len > 64 || ascii_is_digit(name.ptr[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        char byte = name.ptr[i];
+        if (!(byte >= 'a' && byte <= 'z') && !ascii_is_digit(byte) && byte != '_') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rule_log_field(struct span name, struct span value, struct complaint *complaint)
+{
+    if (!is_member_name(name)) {
+        complain(complaint, "%s is no name of a member of the log", quote(name).text);
+        return complain_hint(complaint, "write it with small letters, digits and '_', for example "
+                                        "fields: { tenant: \"{request.X-Tenant}\" }");
+    }
+    if (access_record_has(name)) {
+        complain(complaint, "the lines of the log have a member %s already", quote(name).text);
+        return complain_hint(complaint, "choose another name");
+    }
+    return is_template(value, true, complaint);
+}
+
+bool rule_parameter(struct span text, struct complaint *complaint)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= ' ' || byte == 0x7f || strchr("&=#?", byte) != NULL) {
+            complain(complaint, "%s is no name of a parameter", quote(text).text);
+            return complain_hint(complaint, "write it as it is when it is decoded, without '='");
+        }
+    }
+    return true;
 }
 
 /* ---- redirects and rewrites ---- */

@@ -17,6 +17,10 @@ bool rule_response_field(struct span name, struct span value,
 /* A field's name, or the beginning of names with '*' behind it. */
 bool rule_request_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_response_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A member of the access log's lines, with a value that may have variables. */
+bool rule_log_field(struct span name, struct span value, struct complaint *complaint) MUST_CHECK;
+/* A name of a query's parameter. */
+bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 /* Where a redirect leads: a URL, or a path, with variables. */
 bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CHECK;
 /* What stands at the beginning of a path: "/api". */

@@ -186,5 +186,7 @@ void exchange_apply_response_rules(struct exchange *x);
 void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
                                   bool of_request);
 struct span exchange_redirect_location(struct exchange *x);
+/* The members of its line that the configuration names: snapshot->log_member_count of them. */
+const struct access_member *exchange_log_members(struct exchange *x);
 
 #endif

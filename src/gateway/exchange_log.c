@@ -1,4 +1,5 @@
 /* An exchange's line in the access log. */
+#include "edge/redact.h"
 #include "gateway/access.h"
 #include "gateway/exchange_internal.h"
 
@@ -42,13 +43,35 @@ static void fill_times(struct access_record *record, const struct exchange *x)
     }
 }
 
+/* The configuration's own members, and what it would not have written. */
+static void fill_by_rules(struct access_record *record, struct exchange *x)
+{
+    const struct snapshot *snapshot = x->link->snapshot;
+    const struct string_list *hidden = &snapshot->settings->log.redact;
+
+    record->target = redact_url(hidden, record->target, &x->arena);
+    record->referer = redact_url(hidden, record->referer, &x->arena);
+    if (snapshot->log_member_count != 0) {
+        record->members = exchange_log_members(x);
+        record->member_count = snapshot->log_member_count;
+    }
+}
+
+/* What went wrong is written, whatever the route says. */
+static bool is_wanted(const struct exchange *x)
+{
+    return x->route == NULL || x->route->settings->access_log || x->front.trouble.reason != NULL ||
+           !x->front.has_started || x->response.status >= 500;
+}
+
 void exchange_log(struct exchange *x)
 {
     const struct link *link = x->link;
     struct access_record record;
     struct access_texts texts;
 
-    if (!access_begin(link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
+    if (!is_wanted(x) ||
+        !access_begin(link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
         return;
     }
     record.mode = link->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
@@ -78,5 +101,6 @@ void exchange_log(struct exchange *x)
     record.request_id = x->request_id;
     record.is_early = x->is_early;
     fill_times(&record, x);
+    fill_by_rules(&record, x);
     access_end(link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "edge/field_senders.h"
+#include "edge/redact.h"
 #include "edge/rewrite.h"
 #include "gateway/exchange_internal.h"
 #include "tls/tls_conn.h"
@@ -112,7 +113,7 @@ static struct span request_value(struct exchange *x, const struct template_part 
     case VARIABLE_RESPONSE_FIELD:
         return field_value(x, &x->response.fields, part->text);
     case VARIABLE_SITE:
-        return x->site->name;
+        return x->site != NULL ? x->site->name : span_make(NULL, 0);
     case VARIABLE_ROUTE:
         return x->route != NULL ? x->route->name : span_make(NULL, 0);
     default:
@@ -202,4 +203,42 @@ struct span exchange_redirect_location(struct exchange *x)
     const struct template_values values = values_of(x);
 
     return redirect_location(&x->route->redirect_to, &values, TEMPLATE_URL, &x->arena);
+}
+
+/* The same as for fields, but for parameters that are not to be written. */
+static struct span logged_value(void *owner, const struct template_part *part)
+{
+    struct exchange *x = owner;
+    const struct string_list *hidden = &x->link->snapshot->settings->log.redact;
+    struct span value = value_of(x, part);
+
+    switch (part->variable) {
+    case VARIABLE_QUERY:
+        return redact_query(hidden, value, &x->arena);
+    case VARIABLE_QUERY_MARKED:
+    case VARIABLE_TARGET:
+        return redact_url(hidden, value, &x->arena);
+    case VARIABLE_QUERY_PARAMETER:
+        return redact_hides(hidden, part->text) && value.len != 0 ? SPAN_OF(REDACTED) : value;
+    case VARIABLE_STATUS: /* what a server said is not what the client got */
+    case VARIABLE_RESPONSE_FIELD:
+        return x->front.has_started ? value : span_make(NULL, 0);
+    default:
+        return value;
+    }
+}
+
+const struct access_member *exchange_log_members(struct exchange *x)
+{
+    const struct snapshot *snapshot = x->link->snapshot;
+    const struct template_values values = {logged_value, x};
+    struct access_member *members =
+        arena_alloc(&x->arena, snapshot->log_member_count * sizeof(*members));
+
+    for (size_t i = 0; i < snapshot->log_member_count; i++) {
+        members[i].name = span_from_cstr(snapshot->settings->log.fields[i].name);
+        members[i].value =
+            template_expand(&snapshot->log_members[i], &values, TEMPLATE_FIELD, &x->arena);
+    }
+    return members;
 }

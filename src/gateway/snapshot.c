@@ -173,13 +173,25 @@ static struct body_filter_list build_filters(const struct route_settings *settin
 }
 
 /* The texts were parsed before, when the configuration was read. */
-static struct template build_template(const char *text, struct arena *arena)
+static struct template build_template(const char *text, bool has_response, struct arena *arena)
 {
     struct template template;
     struct error error;
 
-    CHECK(template_parse(span_from_cstr(text), false, arena, &template, &error));
+    CHECK(template_parse(span_from_cstr(text), has_response, arena, &template, &error));
     return template;
+}
+
+static void build_log_members(struct snapshot *snapshot)
+{
+    const struct log_settings *log = &snapshot->settings->log;
+    struct arena *arena = &snapshot->arena;
+
+    snapshot->log_member_count = log->field_count;
+    snapshot->log_members = arena_calloc(arena, (log->field_count + 1) * sizeof(struct template));
+    for (size_t i = 0; i < log->field_count; i++) {
+        snapshot->log_members[i] = build_template(log->fields[i].value, true, arena);
+    }
 }
 
 static void build_route(struct builder *b, const struct site_settings *site,
@@ -201,7 +213,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
     };
     if (settings->redirect != NULL) {
-        route->redirect_to = build_template(settings->redirect->to, &snapshot->arena);
+        route->redirect_to = build_template(settings->redirect->to, false, &snapshot->arena);
     }
     if (settings->files != NULL) {
         route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));
@@ -334,6 +346,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     for (size_t i = 0; i < settings->backend_count; i++) {
         snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
     }
+    build_log_members(snapshot);
     for (size_t i = 0; i < settings->site_count; i++) {
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }

@@ -67,6 +67,8 @@ struct snapshot {
     struct trust trust;            /* changed by the control thread alone, through trust_refresh */
     struct ocsp_registry *ocsp;    /* certificates whose responses are fetched */
     struct log_writer *access_log; /* NULL: off */
+    struct template *log_members;  /* of settings->log.fields */
+    size_t log_member_count;
     atomic_uint references;
 };
 

@@ -2,6 +2,50 @@
 
 #include <string.h>
 
+bool access_record_has(struct span name)
+{
+    static const char *const names[] = {"time",
+                                        "kind",
+                                        "client",
+                                        "proxy",
+                                        "listener",
+                                        "mode",
+                                        "sni",
+                                        "tls",
+                                        "cipher",
+                                        "early_data",
+                                        "site",
+                                        "route",
+                                        "backend",
+                                        "server",
+                                        "method",
+                                        "authority",
+                                        "target",
+                                        "version",
+                                        "status",
+                                        "bytes_in",
+                                        "bytes_out",
+                                        "request_id",
+                                        "referer",
+                                        "reason",
+                                        "detail",
+                                        "mend",
+                                        "ms",
+                                        "user_agent",
+                                        "refused_by",
+                                        "tries",
+                                        "client_subject",
+                                        "client_unverified",
+                                        "client_verdict"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_eq_cstr(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void access_record_init(struct access_record *record, enum access_kind kind)
 {
     *record = (struct access_record){
@@ -267,6 +311,21 @@ static void put_start(struct strbuf *out, const struct access_record *record,
     }
 }
 
+static void put_members(struct strbuf *out, const struct access_record *record)
+{
+    for (size_t i = 0; i < record->member_count; i++) {
+        const struct access_member *member = &record->members[i];
+        char key[80] = ",\"";
+        size_t len = 2;
+
+        CHECK(member->name.len < sizeof(key) - 5);
+        memcpy(key + len, member->name.ptr, member->name.len);
+        len += member->name.len;
+        memcpy(key + len, "\":", 2);
+        put_text(out, span_make(key, len + 2), member->value);
+    }
+}
+
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out)
 {
@@ -308,6 +367,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"refused_by\":"), record->refused_by);
     put_text(out, SPAN_OF(",\"detail\":"), record->detail);
     put_text(out, SPAN_OF(",\"mend\":"), record->mend);
+    put_members(out, record);
     put_times(out, &record->times);
     strbuf_add(out, SPAN_OF("}\n"));
 }
@@ -416,5 +476,9 @@ void access_record_combined(const struct access_record *record, struct access_cl
     put_escaped_or_dash(out, record->referer);
     PUT(out, "\" \"");
     put_escaped_or_dash(out, record->user_agent);
+    for (size_t i = 0; i < record->member_count; i++) {
+        PUT(out, "\" \"");
+        put_escaped_or_dash(out, record->members[i].value);
+    }
     strbuf_add(out, SPAN_OF("\"\n"));
 }

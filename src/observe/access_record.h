@@ -29,6 +29,12 @@ struct access_times {
     int64_t total_us;
 };
 
+/* One that the configuration names. */
+struct access_member {
+    struct span name; /* as JSON has it: nothing in it is escaped */
+    struct span value;
+};
+
 /* Spans with ptr NULL (or, for text, of length 0) and status 0 are left out. Zero-initialise with
  * access_record_init. */
 struct access_record {
@@ -59,10 +65,12 @@ struct access_record {
     struct span request_id;
     struct span user_agent;
     struct span referer;
-    struct span reason;     /* a word, stable, when something failed */
-    struct span detail;     /* a sentence */
-    struct span mend;       /* what to do about it */
-    struct span refused_by; /* who ended a handshake or a connection */
+    struct span reason;                  /* a word, stable, when something failed */
+    struct span detail;                  /* a sentence */
+    struct span mend;                    /* what to do about it */
+    struct span refused_by;              /* who ended a handshake or a connection */
+    const struct access_member *members; /* besides these */
+    size_t member_count;
     struct access_times times;
 };
 
@@ -74,6 +82,8 @@ struct access_clock {
     char common[27];  /* "31/Jan/2026:23:59:59 +0000" */
 };
 
+/* Whether a line may have a member of that name by itself. */
+bool access_record_has(struct span name);
 /* All absent, times -1. */
 void access_record_init(struct access_record *record, enum access_kind kind);
 
@@ -83,12 +93,13 @@ void access_record_init(struct access_record *record, enum access_kind kind);
  * "server", "method", "authority", "target", "version", "status", "bytes_in", "bytes_out",
  * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "ms": {"tls",
  * "head", "connect", "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out
- * never are. */
+ * never are. The members that the configuration names stand before "ms". */
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out);
 
 /* The "combined" format of the Apache server. Quotes, backslashes, controls and bytes above 0x7e
- * are written \xHH. A connection's request is "-" and its status 000. */
+ * are written \xHH. Members that the configuration names follow, in quotes. A connection's request
+ * is "-" and its status 000. */
 void access_record_combined(const struct access_record *record, struct access_clock *access_clock,
                             struct strbuf *out);
 

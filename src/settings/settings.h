@@ -189,6 +189,7 @@ struct route_settings {
     struct field_rules_settings *request_fields; /* NULL: none; behind the site's */
     struct field_rules_settings *response_fields;
     enum security_fields security_fields; /* its own, else the site's */
+    bool access_log;                      /* the same */
     struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
@@ -224,6 +225,7 @@ struct site_settings {
     struct field_rules_settings *request_fields; /* NULL: none */
     struct field_rules_settings *response_fields;
     enum security_fields security_fields;
+    bool access_log;
     struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -315,6 +317,9 @@ struct log_settings {
     const char *access; /* a file, "-" for standard output (default), "off" */
     enum log_format format;
     const char *level; /* error, warn, info (default), debug: messages on standard error */
+    struct header_setting *fields; /* further ones of a line: values with variables */
+    size_t field_count;
+    struct string_list redact; /* parameters of queries whose values are not written; lower case */
 };
 
 /* What a configuration was read from: all that is needed to read it again, elsewhere too

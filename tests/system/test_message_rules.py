@@ -187,6 +187,33 @@ def test_over_https_browsers_are_told_to_stay_there(start, shop, ca):
         assert response.get("X-Frame-Options") == "DENY"
 
 
+# ---- the log ----
+
+def test_lines_of_the_log_have_what_they_are_told_to(start, ask):
+    with Origin(lambda connection: (connection.read_request(), connection.send(
+            b"HTTP/1.1 200 OK\r\nX-Cache: HIT\r\nContent-Length: 0\r\n\r\n"))) as origin:
+        gateway = start({
+            "log": {"fields": {"tenant": "{request.X-Tenant}", "cache": "{response.X-Cache} {status}",
+                               "asked": "{target} {query.token} {query.x}", "nothing": "{cookie.no}"},
+                    "redact": ["Token", "password"]},
+            "sites": [{"hosts": ["shop.example"], "routes": [
+                {"match": {"path": "/health"}, "respond": {"body": "ok"}, "access_log": False},
+                {"match": {"path": "/missing"}, "respond": {"status": 503}, "access_log": False},
+                {"backend": origin.address}]}]})
+        ask(gateway, "/health")
+        ask(gateway, "/missing")
+        ask(gateway, "/a?token=secret&x=1&Pass%77ord=secret", fields=[
+            ("X-Tenant", "acme \"1\""), ("Referer", "http://a/?token=secret")])
+        line = gateway.wait_log(tenant="acme \"1\"")
+        assert line["cache"] == "HIT 200" and "nothing" not in line
+        assert line["target"] == "/a?token=(redacted)&x=1&Pass%77ord=(redacted)"
+        assert line["asked"] == line["target"] + " (redacted) 1"
+        assert line["referer"] == "http://a/?token=(redacted)"
+        assert gateway.wait_log(target="/missing")["status"] == 503  # what goes wrong is told
+        assert not [entry for entry in gateway.log_entries() if entry.get("target") == "/health"]
+        assert "secret" not in json.dumps(gateway.log_entries())
+
+
 # ---- the commands ----
 
 def test_route_says_where_it_leads(tmp_path):
@@ -230,6 +257,19 @@ def test_check_tells_what_cannot_be(tmp_path, part, text, hint):
     found = command("check", "-c", str(config))
     assert found.returncode == 1 and text in found.stderr + found.stdout
     assert hint in found.stderr + found.stdout
+
+
+@pytest.mark.parametrize("part, text", [
+    ({"fields": {"status": "{status}"}}, "have a member 'status' already"),
+    ({"fields": {"X-Tenant": "a"}}, "no name of a member"),
+    ({"fields": {"tenant": "{tenant}"}}, "no variable {tenant}"),
+    ({"redact": ["a=b"]}, "no name of a parameter"),
+])
+def test_check_tells_what_cannot_be_in_the_log(tmp_path, part, text):
+    config = tmp_path / "tidegate.yaml"
+    config.write_text(json.dumps({"log": part, "sites": [{"hosts": ["*"], "respond": {}}]}))
+    found = command("check", "-c", str(config))
+    assert found.returncode == 1 and text in found.stderr + found.stdout
 
 
 def test_check_warns_of_a_prefix_that_paths_do_not_have(tmp_path):

@@ -127,6 +127,50 @@ static void test_a_full_record_by_its_names(void **state)
     json_decref(root);
 }
 
+/* Or a configuration could give a line two members of one name. */
+static void test_every_name_is_known_to_be_taken(void **state)
+{
+    struct access_record record = full_record();
+    const char *name;
+    json_t *value;
+    json_t *root;
+
+    (void)state;
+    record.proxy = record.client_unverified = record.client_verdict = SPAN_OF("x");
+    record.refused_by = SPAN_OF("gateway");
+    record.is_early = true;
+    access_record_json(&record, &access_clock, &line);
+    root = parse_line();
+    assert_int_equal(json_object_size(root), 32);
+    json_object_foreach(root, name, value)
+    {
+        assert_true(access_record_has(span_from_cstr(name)));
+    }
+    json_decref(root);
+    assert_false(access_record_has(SPAN_OF("tenant")));
+}
+
+static void test_members_of_the_configuration(void **state)
+{
+    static const struct access_member members[] = {{SPAN("tenant"), SPAN("a\"b")},
+                                                   {SPAN("empty"), {NULL, 0}}};
+    struct access_record record;
+    json_t *root;
+
+    (void)state;
+    access_record_init(&record, ACCESS_REQUEST);
+    record.members = members;
+    record.member_count = 2;
+    access_record_json(&record, &access_clock, &line);
+    root = parse_line();
+    assert_member(root, "tenant", "a\"b");
+    assert_null(json_object_get(root, "empty"));
+    json_decref(root);
+    line.len = 0;
+    access_record_combined(&record, &access_clock, &line);
+    assert_non_null(strstr(line.ptr, "\"-\" \"a\\x22b\" \"-\"\n"));
+}
+
 static void test_absent_values_are_left_out(void **state)
 {
     struct access_record r;
@@ -294,6 +338,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_full_record_by_its_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_name_is_known_to_be_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_members_of_the_configuration, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_absent_values_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_any_byte_gives_one_line_of_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_values_are_cut_with_a_mark, set_up, tear_down),

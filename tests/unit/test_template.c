@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "edge/field_rules.h"
+#include "edge/redact.h"
 #include "edge/rewrite.h"
 
 static struct arena arena;
@@ -208,6 +209,33 @@ static void others_are_put_before(void **state)
     rewrite("/", "/in", "/", "/in/", "/in/");
 }
 
+/* ---- redacting ---- */
+
+static void redact(const char *text, const char *expected)
+{
+    const char *items[] = {"token", "pass word"};
+    const struct string_list names = {items, 2};
+
+    assert_span(redact_url(&names, span_from_cstr(text), &arena), expected);
+}
+
+static void values_of_secrets_are_not_written(void **state)
+{
+    const struct string_list none = {NULL, 0};
+
+    (void)state;
+    redact("/a?token=1", "/a?token=(redacted)");
+    redact("/a?x=1&TOKEN=1&y=2&token=", "/a?x=1&TOKEN=(redacted)&y=2&token=");
+    redact("/a?%74oken=1;pass+word=2&pass%20word=3",
+           "/a?%74oken=(redacted);pass+word=(redacted)&pass%20word=(redacted)");
+    redact("https://h/a?token==x=y&&", "https://h/a?token=(redacted)&&");
+    redact("/token=1?tokens=1&atoken=2&token", "/token=1?tokens=1&atoken=2&token");
+    redact("/a", "/a");
+    redact("/a?", "/a?");
+    redact("/a?%", "/a?%");
+    assert_span(redact_url(&none, SPAN_OF("/a?token=1"), &arena), "/a?token=1");
+}
+
 /* ---- fields ---- */
 
 static struct http_fields some_fields(void)
@@ -321,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(prefixes_are_stripped_in_whole_segments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whatever_spelling_they_come_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_put_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(values_of_secrets_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rules_run_in_their_order_the_sites_first, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(trailers_lose_what_heads_lose, set_up, tear_down),
