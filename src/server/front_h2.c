@@ -147,12 +147,13 @@ static void run(struct front_h2 *front)
 {
     struct conn *conn = front->conn;
 
-    for (int turn = 0; turn < 4 && front->state != FRONT_H2_OVER; turn++) {
+    name_last_stream(front);
+    front_h2_send(front);
+    /* One round in each of the loop's turns: whose server's socket was found empty then hears
+     * whether it has been filled again, before the others have their next turn. */
+    if (front_h2_wake(front)) {
         name_last_stream(front);
         front_h2_send(front);
-        if (!front_h2_wake(front)) {
-            break;
-        }
     }
     front_h2_reap(front);
     if (front->state == FRONT_H2_OVER) {

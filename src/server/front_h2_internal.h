@@ -113,6 +113,7 @@ struct h2_stream {
     uint64_t reset_due_us;  /* answered before all of the request had come; 0: not */
     struct least_rate rate; /* of what goes out */
     size_t sent_in_turn;    /* given by its exchange since it was its turn */
+    uint64_t share;         /* given, as compared with front->share: who has less goes first */
     bool takes_turns;       /* with those that are as urgent */
     unsigned urgency;       /* RFC 9218: 0 goes first */
     bool is_head_sent;      /* the final one has gone out */
@@ -155,6 +156,7 @@ struct front_h2 {
     bool is_ack_free;              /* of the PING that asks */
     size_t run_bytes;              /* in the outbox, not flushed yet */
     size_t held_bytes;             /* of all streams' `out` */
+    uint64_t share;                /* what a stream has been given that had all its turns */
     uint64_t bytes_at_tick;        /* conn.bytes_out when the timer was set */
     struct least_rate rate;        /* of bodies' bytes, by all windows */
     struct least_rate socket_rate; /* of what the socket takes */
@@ -269,6 +271,8 @@ bool front_h2_break_rule(struct front_h2 *front, uint32_t code, const char *text
 bool front_h2_is_blocked(const struct h2_stream *stream);
 /* Its exchange does: front_h2_wake goes on with it when it is its turn. */
 void front_h2_await_room(struct h2_stream *stream);
+/* So much of the response was given. */
+void front_h2_count_share(struct h2_stream *stream, size_t bytes);
 /* How much is worth reading, while it is not. */
 size_t front_h2_room(const struct h2_stream *stream);
 /* Whether the connection lets any stream read; whether one waits for just that. */

@@ -17,6 +17,8 @@
 #define SOCKET_MARK 65536
 /* What a stream gives before it is the turn of others that are as urgent. */
 #define TURN_BYTES 65536
+/* What a stream may be behind the others and make up for. */
+#define CREDIT_BYTES (1024 * 1024)
 /* Turns before other connections have theirs. */
 #define TURNS_MAX 16
 
@@ -73,34 +75,57 @@ void front_h2_let_go(struct h2_stream *stream, size_t bytes)
     stream->front->link->core->sums.h2_held -= bytes;
 }
 
-/* Behind those that are as urgent. */
+static bool goes_before(const struct h2_stream *one, const struct h2_stream *other)
+{
+    return one->urgency != other->urgency
+               ? one->urgency < other->urgency
+               : one->takes_turns && other->takes_turns && one->share < other->share;
+}
+
+/* Behind those that are as urgent and have got no more. What a stream did not get because its
+ * server had nothing ready is made up for, within bounds: servers' sockets run empty now and then,
+ * of one sooner than of another. */
 static void make_ready(struct h2_stream *stream)
 {
-    struct list *line = &stream->front->ready;
-    struct list *before = line->prev;
+    struct front_h2 *front = stream->front;
+    struct list *before = front->ready.prev;
 
     if (!list_is_empty(&stream->ready)) {
         return;
     }
-    while (before != line &&
-           LIST_ENTRY(before, struct h2_stream, ready)->urgency > stream->urgency) {
+    if (stream->share + CREDIT_BYTES < front->share) {
+        stream->share = front->share - CREDIT_BYTES;
+    }
+    while (before != &front->ready &&
+           goes_before(stream, LIST_ENTRY(before, struct h2_stream, ready))) {
         before = before->prev;
     }
     list_push_front(before, &stream->ready);
 }
 
+/* Who stands in line waits there for its turn, whatever comes from its server meanwhile. */
 static bool is_anothers_turn(const struct h2_stream *stream)
 {
     const struct list *line = &stream->front->ready;
 
-    return stream->takes_turns && stream->sent_in_turn >= TURN_BYTES && !list_is_empty(line) &&
-           list_is_empty(&stream->ready) &&
+    return stream->takes_turns && !list_is_empty(line) &&
+           (stream->sent_in_turn >= TURN_BYTES || !list_is_empty(&stream->ready)) &&
            LIST_ENTRY(line->next, struct h2_stream, ready)->urgency <= stream->urgency;
 }
 
 bool front_h2_is_blocked(const struct h2_stream *stream)
 {
     return is_full(stream) || !front_h2_has_room(stream->front) || is_anothers_turn(stream);
+}
+
+void front_h2_count_share(struct h2_stream *stream, size_t bytes)
+{
+    struct front_h2 *front = stream->front;
+
+    stream->share += bytes;
+    if (list_is_empty(&front->ready) && stream->share > front->share) {
+        front->share = stream->share; /* nobody else wanted it */
+    }
 }
 
 void front_h2_await_room(struct h2_stream *stream)
@@ -124,17 +149,32 @@ bool front_h2_is_next(const struct front_h2 *front)
     return !list_is_empty(&front->ready) && front_h2_has_room(front);
 }
 
+/* One round: those that were in line when it began. */
+static unsigned count_turns(const struct front_h2 *front)
+{
+    unsigned count = 0;
+
+    LIST_FOR_EACH(node, &front->ready)
+    {
+        count += count < TURNS_MAX;
+    }
+    return count;
+}
+
 bool front_h2_wake(struct front_h2 *front)
 {
     bool has_woken = false;
 
     front->has_underrun = false;
-    for (int turn = 0; turn < TURNS_MAX && front->state != FRONT_H2_OVER && front_h2_is_next(front);
-         turn++) {
+    for (unsigned turns = count_turns(front);
+         turns != 0 && front->state != FRONT_H2_OVER && front_h2_is_next(front); turns--) {
         struct h2_stream *stream =
             LIST_ENTRY(list_pop_front(&front->ready), struct h2_stream, ready);
         stream->is_waiting = false;
         stream->sent_in_turn = 0;
+        if (stream->share > front->share) {
+            front->share = stream->share;
+        }
         if (stream->exchange != NULL) {
             has_woken = true;
             stream->exchange->behind->writable(stream->exchange);

@@ -26,6 +26,7 @@ struct h2_stream *front_h2_create_stream(struct front_h2 *front, int32_t id)
     stream->opened_us = stream->moved_in_us = stream->moved_out_us = front_h2_now(front);
     stream->window = STREAM_WINDOW;
     stream->urgency = H2_URGENCY_DEFAULT;
+    stream->share = front->share;
     list_init(&stream->ready);
     list_init(&stream->spent);
     list_init(&stream->preempted);

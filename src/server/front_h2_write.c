@@ -222,6 +222,7 @@ static void op_body(struct front_exchange *x, struct span bytes)
         stream->moved_out_us = front_h2_now(stream->front);
     }
     stream->sent_in_turn += bytes.len;
+    front_h2_count_share(stream, bytes.len);
     bytes = send_direct(stream, bytes);
     if (byte_queue_add(&stream->out, bytes)) {
         front_h2_hold(stream, bytes.len);
