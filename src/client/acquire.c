@@ -5,6 +5,7 @@
 #include "client/back_h1.h"
 #include "client/back_h2.h"
 #include "tls/tls_conn.h"
+#include "upstream/server_health.h"
 
 /* A connection in the making to one server, whose protocol is known once it is there (ALPN), and
  * those that wait for it. */
@@ -62,6 +63,11 @@ static struct pool_entry *entry_of(const struct attempt *attempt)
     return attempt->use.upstream->entries[attempt->use.server];
 }
 
+static struct server_ref ref_of(const struct attempt *attempt)
+{
+    return (struct server_ref){attempt->use.upstream->backend, attempt->use.server};
+}
+
 /* It is over; nobody joins it any more. */
 static void attempt_end(struct attempt *attempt)
 {
@@ -86,6 +92,7 @@ static void start_h1(struct attempt *attempt)
     struct call *call = call_line_pop(&attempt->waiting);
 
     entry_of(attempt)->speaks_h1 = true;
+    server_note_reached(ref_of(attempt), loop_now_us(attempt->client->core->loop));
     call_attach(call, back_h1_base(back_h1_create(attempt->client, attempt->use.upstream,
                                                   attempt->use.server, conn)));
     while ((call = call_line_pop(&attempt->waiting)) != NULL) {
@@ -108,7 +115,8 @@ static void refuse_h1(struct attempt *attempt)
 
     conn_close_in_order(conn);
     conn_free(conn);
-    endpoint_mark_down(entry_of(attempt)->endpoint, loop_now_us(attempt->client->core->loop));
+    server_note_unreachable(ref_of(attempt), no_h2.detail,
+                            loop_now_us(attempt->client->core->loop));
     call_line_fail(&attempt->waiting, DIAL_TLS, &no_h2);
 }
 

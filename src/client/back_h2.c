@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "tls/tls_conn.h"
+#include "upstream/server_health.h"
 
 /* How many calls wait for one connection of a server that has not said yet how many streams it
  * takes: what RFC 9113 section 6.5.2 asks it to take at least. */
@@ -90,7 +91,9 @@ static void fail(struct back_h2_conn *c, const char *reason, const char *detail,
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        endpoint_mark_down(back_h2_entry(c)->endpoint, loop_now_us(c->client->core->loop));
+        server_note_unreachable((struct server_ref){c->use.upstream->backend, c->use.server},
+                                detail != NULL ? detail : reason,
+                                loop_now_us(c->client->core->loop));
     }
     close_quietly(c);
     if (!list_is_empty(&c->streams)) { /* it may have been a head that the server does not take */

@@ -6,6 +6,7 @@
  * the turn. */
 #include "client/back_h2_internal.h"
 #include "http/nghttp2_compat.h"
+#include "upstream/server_health.h"
 
 /* What the server may send before it hears from us, for all streams together: enough for a long fat
  * pipe. It is given back as it is used, so that a stream that is held up holds up no other. */
@@ -72,6 +73,8 @@ static void on_settings(struct back_h2_conn *c)
     c->is_greeted = true;
     if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */
         back_h2_enter(c, BACK_H2_OPEN);
+        server_note_reached((struct server_ref){c->use.upstream->backend, c->use.server},
+                            loop_now_us(c->client->core->loop));
         timer_clear(&c->timer);
     }
 }

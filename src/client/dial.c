@@ -9,8 +9,14 @@
 #include "tls/alert.h"
 #include "tls/cause.h"
 #include "tls/tls_conn.h"
+#include "upstream/server_health.h"
 
 static void try_next(struct dial *dial);
+
+static struct server_ref ref_of(const struct dial *dial)
+{
+    return (struct server_ref){dial->upstream->backend, dial->lease->member};
+}
 
 static void drop_conn(struct dial *dial)
 {
@@ -81,7 +87,7 @@ static void step(struct dial *dial, bool is_server_to_blame)
 
     if (++dial->address >= dial->addresses->count) {
         if (is_server_to_blame) {
-            endpoint_mark_down(lease_entry(dial->lease)->endpoint, now_us);
+            server_note_unreachable(ref_of(dial), dial->text, now_us);
         }
         lease_end(dial->lease, is_server_to_blame ? LEASE_SERVER_FAILED : LEASE_UNUSED,
                   &(struct lease_seen){.now_us = now_us});
@@ -133,7 +139,9 @@ static void on_timer(struct timer *timer)
 
 static void succeed(struct dial *dial)
 {
-    endpoint_mark_up(lease_entry(dial->lease)->endpoint);
+    if (dial->offer == DIAL_OFFER_H1) { /* else it has to speak HTTP/2, too */
+        server_note_reached(ref_of(dial), loop_now_us(dial->client->core->loop));
+    }
     finish(dial, DIAL_OK);
 }
 
@@ -252,6 +260,7 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
         .client = client,
         .upstream = upstreams_find(&client->upstreams, backend),
         .conn = conn_create(client->core->loop),
+        .offer = offer,
         .tls = offer == DIAL_OFFER_H1 && backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .lease = lease,

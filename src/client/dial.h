@@ -36,6 +36,7 @@ struct dial {
     struct upstream *upstream;
     struct conn *conn;       /* in the making */
     struct tls_context *tls; /* NULL: plain */
+    enum dial_offer offer;
     struct balance_set *tried;
     struct lease *lease; /* the owner's */
     struct timer timer;

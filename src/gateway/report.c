@@ -29,7 +29,7 @@ static void add_backend(struct report_backend *out, const struct upstream *upstr
     out->leases += upstream->leases;
     for (size_t i = 0; i < out->server_count; i++) {
         out->servers[i].idle += upstream->entries[i]->idle_count;
-        out->servers[i].down_at += endpoint_is_down(upstream->entries[i]->endpoint, now);
+        out->servers[i].down_at += !health_is_choice(&upstream->entries[i]->endpoint->health, now);
     }
 }
 

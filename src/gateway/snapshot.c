@@ -37,6 +37,9 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 
 /* ---- backends ---- */
 
+/* See health_terms, and the last members of struct backend. */
+enum { FAILURES = 5, EJECT_MS = 10000, EJECT_MAX_MS = 300000, MAX_EJECTED = 50, PANIC = 25 };
+
 /* As the configuration says, with lengths, so that no two differ in their commas alone. */
 static const char *say(struct arena *arena, const char *said, const char *text)
 {
@@ -66,6 +69,9 @@ static struct endpoint *find_endpoint(struct builder *b, const struct address_se
         .is_unix = address->kind == ADDRESS_UNIX,
         .port = address->port,
         .protocol = (enum backend_protocol)backend->protocol,
+        .health = {.failures = FAILURES,
+                   .eject_us = EJECT_MS * UINT64_C(1000),
+                   .eject_max_us = EJECT_MAX_MS * UINT64_C(1000)},
     };
 
     if (tls != NULL) {
@@ -114,6 +120,8 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .idle_timeout_ms = settings->idle_timeout_ms,
         .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
+        .max_ejected = MAX_EJECTED,
+        .panic = PANIC,
     };
 
     for (size_t i = 0; i < settings->server_count; i++) {

@@ -47,7 +47,8 @@ static bool is_same_key(const struct endpoint_key *a, const struct endpoint_key 
 {
     return a->is_unix == b->is_unix && a->port == b->port && a->protocol == b->protocol &&
            is_same(a->host, b->host) && is_same(a->tls_name, b->tls_name) &&
-           is_same(a->identity, b->identity) && is_same(a->trust, b->trust);
+           is_same(a->identity, b->identity) && is_same(a->trust, b->trust) &&
+           is_same(a->check, b->check) && health_terms_are_same(&a->health, &b->health);
 }
 
 static const char *copy(const char *text)
@@ -67,7 +68,10 @@ static struct endpoint *create(const struct endpoint_key *key)
         .identity = copy(key->identity),
         .trust = copy(key->trust),
         .protocol = key->protocol,
+        .check = copy(key->check),
+        .health = key->health,
     };
+    health_init(&endpoint->health, &key->health);
     endpoint->sessions = key->trust != NULL ? session_slot_create() : NULL;
     list_init(&endpoint->shares);
     CHECK(pthread_mutex_init(&endpoint->lock, NULL) == 0);
@@ -84,6 +88,7 @@ static void destroy(struct endpoint *endpoint)
     free((char *)(uintptr_t)endpoint->key.tls_name);
     free((char *)(uintptr_t)endpoint->key.identity);
     free((char *)(uintptr_t)endpoint->key.trust);
+    free((char *)(uintptr_t)endpoint->key.check);
     free(endpoint);
 }
 
@@ -238,23 +243,6 @@ bool endpoint_resolve(const char *host, uint16_t port,
         return error_set(error, "%s has no IPv4 or IPv6 address", host);
     }
     return true;
-}
-
-/* ---- health ---- */
-
-void endpoint_mark_down(struct endpoint *endpoint, uint64_t now_us)
-{
-    atomic_store_explicit(&endpoint->down_until_us, now_us + ENDPOINT_DOWN_US,
-                          memory_order_relaxed);
-}
-
-void endpoint_mark_up(struct endpoint *endpoint)
-{
-    /* Each new connection says so: all workers' copies of the line stay good while nothing is new.
-     */
-    if (atomic_load_explicit(&endpoint->down_until_us, memory_order_relaxed) != 0) {
-        atomic_store_explicit(&endpoint->down_until_us, 0, memory_order_relaxed);
-    }
 }
 
 /* ---- shares ---- */

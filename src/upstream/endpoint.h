@@ -15,11 +15,10 @@
 #include "base/list.h"
 #include "io/sock.h"
 #include "settings/choices.h"
+#include "upstream/health.h"
 
 /* Addresses used of one name: more are ignored. */
 #define ENDPOINT_ADDRESSES_MAX 8
-/* One that could not be reached is passed over for this long while others are there. */
-#define ENDPOINT_DOWN_US (5 * UINT64_C(1000000))
 
 struct session_slot;
 
@@ -32,6 +31,8 @@ struct endpoint_key {
     const char *identity; /* the certificate that we show; NULL: none */
     const char *trust;    /* by what it is verified; NULL: plain */
     enum backend_protocol protocol;
+    const char *check;          /* what it is asked in checks; NULL: nothing */
+    struct health_terms health; /* by which it is judged */
 };
 
 /* Immutable and counted: whoever dials holds the list that it found, and newer ones come beside
@@ -69,7 +70,7 @@ struct endpoint {
     bool is_named;                                  /* its host is a name, to be resolved */
     pthread_mutex_t lock;                           /* to change, or to hold, its addresses */
     _Atomic(struct endpoint_addresses *) addresses; /* NULL: not resolved (yet) */
-    _Atomic uint64_t down_until_us;                 /* 0: not known to be down */
+    struct health health;                           /* written through server_health.h alone */
     /* The registry's. */
     struct list node;
     unsigned uses;
@@ -102,14 +103,6 @@ void endpoint_publish(struct endpoint *endpoint, const struct sock_address *item
 bool endpoint_resolve(const char *host, uint16_t port,
                       struct sock_address items[ENDPOINT_ADDRESSES_MAX], size_t *count,
                       struct error *error) MUST_CHECK;
-
-/* Times are monotonic, of one clock for all threads. */
-static inline bool endpoint_is_down(const struct endpoint *endpoint, uint64_t now_us)
-{
-    return atomic_load_explicit(&endpoint->down_until_us, memory_order_relaxed) > now_us;
-}
-void endpoint_mark_down(struct endpoint *endpoint, uint64_t now_us);
-void endpoint_mark_up(struct endpoint *endpoint);
 
 /* The share is the caller's, and stays where it is until endpoint_leave. */
 void endpoint_join(struct endpoint *endpoint, struct endpoint_share *share);

@@ -12,6 +12,7 @@ struct lease {
     struct upstream *of; /* NULL: not held */
     size_t member;       /* the last one that it was held on, also afterwards; BALANCE_NONE: none */
     uint64_t key;        /* for balance_ask; the holder's to set */
+    bool is_trial;       /* of a server that was out (upstream/health.h) */
 };
 
 static inline void lease_init(struct lease *lease)
@@ -30,8 +31,9 @@ static inline struct pool_entry *lease_entry(const struct lease *lease)
     return lease->of->entries[lease->member];
 }
 
-/* On a member that is not in `tried` and has addresses, as the policy chooses; those found down
- * only when no other is left. It is added to `tried`. False when none is left. */
+/* On a member that is not in `tried` and has addresses, as the policy chooses among those that are
+ * well; then among those that can be reached at least, and then among all. It is added to `tried`.
+ * False when none is left. */
 bool lease_pick(struct lease *lease, struct upstream *upstream, struct balance_set *tried,
                 uint64_t now_us) MUST_CHECK;
 /* On that member, whatever the policy thinks of it. */

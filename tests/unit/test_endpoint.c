@@ -54,11 +54,11 @@ static void the_same_key_is_the_same_endpoint(void **state)
 
 static void each_part_of_the_key_makes_another_one(void **state)
 {
-    struct endpoint_key keys[9];
-    struct endpoint *endpoints[9];
+    struct endpoint_key keys[11];
+    struct endpoint *endpoints[11];
 
     (void)state;
-    for (size_t i = 0; i < 9; i++) {
+    for (size_t i = 0; i < 11; i++) {
         keys[i] = secure;
     }
     keys[1].host = "other.example";
@@ -69,13 +69,15 @@ static void each_part_of_the_key_makes_another_one(void **state)
     keys[6].protocol = BACKEND_H1;
     keys[7].identity = NULL;
     keys[8].is_unix = true;
-    for (size_t i = 0; i < 9; i++) {
+    keys[9].check = "/health";
+    keys[10].health.fall = 3;
+    for (size_t i = 0; i < 11; i++) {
         endpoints[i] = endpoint_take(&keys[i]);
         for (size_t before = 0; before < i; before++) {
             assert_ptr_not_equal(endpoints[i], endpoints[before]);
         }
     }
-    for (size_t i = 0; i < 9; i++) {
+    for (size_t i = 0; i < 11; i++) {
         endpoint_release(endpoints[i]);
     }
 }
@@ -188,21 +190,6 @@ static void only_tls_has_sessions(void **state)
     endpoint_release(name);
 }
 
-static void one_that_is_down_is_so_for_a_while(void **state)
-{
-    struct endpoint *endpoint = endpoint_take(&plain);
-
-    (void)state;
-    assert_false(endpoint_is_down(endpoint, SECOND));
-    endpoint_mark_down(endpoint, SECOND);
-    assert_true(endpoint_is_down(endpoint, SECOND));
-    assert_true(endpoint_is_down(endpoint, SECOND + ENDPOINT_DOWN_US - 1));
-    assert_false(endpoint_is_down(endpoint, SECOND + ENDPOINT_DOWN_US));
-    endpoint_mark_up(endpoint);
-    assert_false(endpoint_is_down(endpoint, SECOND));
-    endpoint_release(endpoint);
-}
-
 static void shares_are_summed_and_their_sums_stay(void **state)
 {
     struct endpoint_share shares[2] = {0};
@@ -239,8 +226,6 @@ static void *come_and_go(void *arg)
         struct endpoint *endpoint = endpoint_take(&key);
         endpoint_join(endpoint, &share);
         endpoint_count(&share.served, 1);
-        endpoint_mark_down(endpoint, i);
-        endpoint_mark_up(endpoint);
         endpoint_publish(endpoint, &address, 1);
         CHECK(count_of(endpoint) == 1);
         endpoint_release(endpoint_hold(endpoint));
@@ -283,7 +268,6 @@ int main(void)
         cmocka_unit_test(more_addresses_than_are_used_are_left_out),
         cmocka_unit_test(a_path_that_is_too_long_for_a_socket_is_none),
         cmocka_unit_test(only_tls_has_sessions),
-        cmocka_unit_test(one_that_is_down_is_so_for_a_while),
         cmocka_unit_test(shares_are_summed_and_their_sums_stay),
         cmocka_unit_test(threads_find_and_leave_the_same_ones),
     };

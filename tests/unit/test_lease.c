@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "upstream/lease.h"
+#include "upstream/server_health.h"
 
 #define SECOND UINT64_C(1000000)
 #define SERVERS 3
@@ -72,12 +73,19 @@ static struct upstream *upstream;
 static const struct backend *make_backend(unsigned named)
 {
     struct server servers[SERVERS];
-    const struct backend plan = {
-        .name = "b", .servers = servers, .server_count = SERVERS, .balance = &witness};
+    const struct backend plan = {.name = "b",
+                                 .servers = servers,
+                                 .server_count = SERVERS,
+                                 .balance = &witness,
+                                 .max_ejected = 50,
+                                 .panic = 50};
 
     for (unsigned i = 0; i < SERVERS; i++) {
-        const struct endpoint_key key = {.host = i < named ? "server.example" : "127.0.0.1",
-                                         .port = (uint16_t)(i + 1)};
+        const struct endpoint_key key = {
+            .host = i < named ? "server.example" : "127.0.0.1",
+            .port = (uint16_t)(i + 1),
+            .health = {
+                .rise = 2, .fall = 3, .failures = 3, .eject_us = SECOND, .eject_max_us = SECOND}};
         servers[i] = (struct server){.text = "s", .weight = 1, .endpoint = endpoint_take(&key)};
     }
     return backend_create(&plan);
@@ -136,31 +144,122 @@ static void a_request_tries_each_server_once(void **state)
     assert_true(pick_one(&tried, SECOND) == BALANCE_NONE);
 }
 
-static void a_server_found_down_is_passed_over_until_its_time_is_up(void **state)
+static struct server_ref server_of(size_t member)
+{
+    return (struct server_ref){upstream->backend, member};
+}
+
+/* It has been out, and was found to be there again. */
+static void let_try(size_t member)
+{
+    static const struct health_answer good = {true, true, NULL};
+
+    server_note_unreachable(server_of(member), "refused", SECOND);
+    server_note_probe(server_of(member), &good, SECOND);
+}
+
+static enum health_state state_of(size_t member)
+{
+    return health_state_of(&upstream_endpoint(upstream, member)->health);
+}
+
+static void a_server_that_could_not_be_reached_is_passed_over(void **state)
 {
     struct balance_set tried = {0};
 
     (void)state;
-    endpoint_mark_down(upstream_endpoint(upstream, 0), SECOND);
-    assert_int_equal(pick_one(&tried, SECOND), 1);
-    tried = (struct balance_set){0};
-    assert_int_equal(pick_one(&tried, SECOND + ENDPOINT_DOWN_US), 0);
-    endpoint_mark_down(upstream_endpoint(upstream, 0), SECOND);
-    endpoint_mark_up(upstream_endpoint(upstream, 0));
+    server_note_unreachable(server_of(0), "refused", SECOND);
+    assert_int_equal(pick_one(&tried, 10 * SECOND), 1);
+    server_note_reached(server_of(0), SECOND);
     tried = (struct balance_set){0};
     assert_int_equal(pick_one(&tried, SECOND), 0);
 }
 
-static void those_found_down_are_tried_when_no_other_is_left(void **state)
+static void those_that_cannot_be_reached_are_tried_when_no_other_is_left(void **state)
 {
     struct balance_set tried = {0};
 
     (void)state;
-    endpoint_mark_down(upstream_endpoint(upstream, 0), SECOND);
-    endpoint_mark_down(upstream_endpoint(upstream, 2), SECOND);
+    server_note_unreachable(server_of(0), "refused", SECOND);
+    server_note_unreachable(server_of(2), "refused", SECOND);
     assert_int_equal(pick_one(&tried, SECOND), 1);
     assert_int_equal(pick_one(&tried, SECOND), 0);
     assert_int_equal(pick_one(&tried, SECOND), 2);
+}
+
+static void one_request_at_a_time_tries_a_server_that_was_out(void **state)
+{
+    struct balance_set tried = {0};
+    struct lease lease;
+
+    (void)state;
+    let_try(0);
+    lease_init(&lease);
+    assert_true(lease_pick(&lease, upstream, &tried, SECOND));
+    assert_int_equal(lease.member, 0);
+    tried = (struct balance_set){0};
+    assert_int_equal(pick_one(&tried, SECOND), 1); /* the others do not wait for it */
+    lease_end(&lease, LEASE_CLIENT_LEFT, NULL);    /* which says nothing: another may */
+    tried = (struct balance_set){0};
+    assert_true(lease_pick(&lease, upstream, &tried, SECOND));
+    assert_int_equal(lease.member, 0);
+    lease_end(&lease, LEASE_OK, &(struct lease_seen){.status = 200, .now_us = SECOND});
+    assert_int_equal(state_of(0), HEALTH_UP);
+}
+
+static void fail_with(size_t member, unsigned status, unsigned times)
+{
+    const struct lease_seen seen = {.status = status, .now_us = SECOND};
+    struct lease lease;
+
+    lease_init(&lease);
+    for (unsigned i = 0; i < times; i++) {
+        lease_take(&lease, upstream, member);
+        lease_end(&lease, status != 0 ? LEASE_OK : LEASE_SERVER_FAILED, &seen);
+    }
+}
+
+static void a_server_that_fails_in_a_row_is_out_while_another_does_better(void **state)
+{
+    (void)state;
+    fail_with(0, 503, 2);
+    fail_with(0, 404, 1); /* is an answer like any other */
+    fail_with(0, 503, 2);
+    assert_int_equal(state_of(0), HEALTH_UP);
+    fail_with(0, 0, 1);
+    assert_int_equal(state_of(0), HEALTH_EJECTED);
+    fail_with(1, 503, 3); /* 67 % would be out */
+    assert_int_equal(state_of(1), HEALTH_UP);
+}
+
+static void servers_that_all_fail_alike_stay(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        for (size_t member = 0; member < SERVERS; member++) {
+            fail_with(member, 500, 1);
+        }
+    }
+    for (size_t member = 0; member < SERVERS; member++) {
+        assert_int_equal(state_of(member), HEALTH_UP);
+    }
+}
+
+static void with_too_few_left_those_out_are_used_too_but_not_the_unreachable(void **state)
+{
+    static const struct health_answer bad = {false, true, "it answered with status 503"};
+    struct balance_set tried = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        server_note_check(server_of(0), &bad, SECOND);
+    }
+    assert_int_equal(pick_one(&tried, SECOND), 1); /* 67 % are well */
+    server_note_unreachable(server_of(1), "refused", SECOND);
+    tried = (struct balance_set){0};
+    assert_int_equal(pick_one(&tried, SECOND), 0); /* 33 %: so 0 comes before 2 */
+    assert_int_equal(pick_one(&tried, SECOND), 2);
+    assert_int_equal(pick_one(&tried, SECOND), 1);
 }
 
 static void a_server_without_addresses_is_never_chosen(void **state)
@@ -345,8 +444,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_request_tries_each_server_once),
-        TEST(a_server_found_down_is_passed_over_until_its_time_is_up),
-        TEST(those_found_down_are_tried_when_no_other_is_left),
+        TEST(a_server_that_could_not_be_reached_is_passed_over),
+        TEST(those_that_cannot_be_reached_are_tried_when_no_other_is_left),
+        TEST(one_request_at_a_time_tries_a_server_that_was_out),
+        TEST(a_server_that_fails_in_a_row_is_out_while_another_does_better),
+        TEST(servers_that_all_fail_alike_stay),
+        TEST(with_too_few_left_those_out_are_used_too_but_not_the_unreachable),
         TEST(a_server_without_addresses_is_never_chosen),
         TEST(the_policy_is_asked_with_the_key_the_time_and_what_was_tried),
         TEST(what_was_seen_reaches_the_policy),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "upstream/lease.h"
+#include "upstream/server_health.h"
 
 #define SECOND UINT64_C(1000000)
 
@@ -170,7 +171,7 @@ static void servers_in_another_order_keep_their_connections_and_health(void **st
     assert_true(pool_park(one->entries[0], &nodes[0]));   /* port 1 */
     assert_true(pool_park(one->entries[1], &nodes[1]));   /* port 2 */
     assert_true(pool_park(other->entries[1], &nodes[2])); /* port 8 */
-    endpoint_mark_down(upstream_endpoint(one, 1), SECOND);
+    server_note_unreachable((struct server_ref){one->backend, 1}, "refused", SECOND);
 
     assert_null(pool_unpark(new_one->entries[0], any, NULL));
     assert_ptr_equal(pool_unpark(new_one->entries[1], any, NULL), &nodes[1]);
@@ -204,14 +205,14 @@ static void an_endpoint_outlives_the_configuration_that_brought_it(void **state)
     struct upstream *new;
 
     (void)state;
-    endpoint_mark_down(endpoint, SECOND);
+    server_note_unreachable((struct server_ref){old->backend, 1}, "refused", SECOND);
     lease_init(&lease);
     lease_take(&lease, old, 1);
     lease_end(&lease, LEASE_OK, NULL);
     new = add(make((uint16_t[]){2}, 1, NULL));
     drop(old);
     assert_ptr_equal(upstream_endpoint(new, 0), endpoint);
-    assert_true(endpoint_is_down(endpoint, SECOND));
+    assert_int_equal(health_state_of(&endpoint->health), HEALTH_EJECTED);
     assert_int_equal(endpoint_tally(endpoint).served, 1);
     drop(new);
 }

@@ -1,0 +1,122 @@
+#include "upstream/server_health.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of all that is written of any server's health: taken where something may change, which is rare,
+ * and at no request that goes well with a server that is. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct endpoint *endpoint_of(struct server_ref ref)
+{
+    return ref.backend->servers[ref.server].endpoint;
+}
+
+static struct health *begin(struct server_ref ref)
+{
+    (void)pthread_mutex_lock(&lock);
+    return &endpoint_of(ref)->health;
+}
+
+static void end(bool has_changed)
+{
+    (void)has_changed;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* ---- the group ---- */
+
+static bool does_well(const struct health *health)
+{
+    return health_state_of(health) == HEALTH_UP &&
+           atomic_load_explicit(&health->failures, memory_order_relaxed) == 0;
+}
+
+/* Whether the rest of the group can do without it, and does better. */
+static bool may_eject(struct server_ref ref)
+{
+    const struct backend *backend = ref.backend;
+    size_t out = 1;
+    bool is_other_well = false;
+
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct health *health = &backend->servers[i].endpoint->health;
+        if (i != ref.server) {
+            out += health_state_of(health) != HEALTH_UP;
+            is_other_well |= does_well(health);
+        }
+    }
+    return is_other_well && out * 100 <= backend->max_ejected * backend->server_count;
+}
+
+/* ---- traffic ---- */
+
+void server_note_unreachable(struct server_ref ref, const char *why, uint64_t now_us)
+{
+    struct health *health = begin(ref);
+    struct health_change change;
+
+    end(health_note_unreachable(health, why, now_us, &change));
+}
+
+void server_note_reached(struct server_ref ref, uint64_t now_us)
+{
+    struct health_change change;
+
+    if (health_state_of(&endpoint_of(ref)->health) != HEALTH_UP) {
+        struct health *health = begin(ref);
+        end(health_note_reached(health, now_us, &change));
+    }
+}
+
+void server_note_success(struct server_ref ref, uint64_t now_us)
+{
+    struct health_change change;
+
+    if (health_is_news(&endpoint_of(ref)->health)) {
+        struct health *health = begin(ref);
+        end(health_note_success(health, now_us, &change));
+    }
+}
+
+void server_note_failure(struct server_ref ref, unsigned status, uint64_t now_us)
+{
+    struct health *health = begin(ref);
+    const struct health_terms *terms = &endpoint_of(ref)->key.health;
+    bool is_trial = health_state_of(health) == HEALTH_TRIAL;
+    unsigned failures = atomic_load_explicit(&health->failures, memory_order_relaxed) + 1;
+    bool may = failures >= terms->failures && may_eject(ref);
+    struct health_change change;
+    char why[HEALTH_WHY_MAX];
+
+    if (is_trial) {
+        (void)snprintf(why, sizeof(why), "the request that tried it failed");
+    } else {
+        (void)snprintf(why, sizeof(why), "%u requests in a row failed", failures);
+    }
+    if (status != 0) {
+        size_t len = strlen(why);
+        (void)snprintf(why + len, sizeof(why) - len, "%s with status %u",
+                       is_trial ? "" : ", the last", status);
+    }
+    end(health_note_failure(health, terms, why, may, now_us, &change));
+}
+
+/* ---- checks ---- */
+
+void server_note_check(struct server_ref ref, const struct health_answer *answer, uint64_t now_us)
+{
+    struct health *health = begin(ref);
+    struct health_change change;
+
+    end(health_note_check(health, &endpoint_of(ref)->key.health, answer, now_us, &change));
+}
+
+void server_note_probe(struct server_ref ref, const struct health_answer *answer, uint64_t now_us)
+{
+    struct health *health = begin(ref);
+    struct health_change change;
+
+    end(health_note_probe(health, answer, now_us, &change));
+}

@@ -1,0 +1,35 @@
+/* What checks and traffic show of a backend's servers: noted in their endpoints' health
+ * (health.h), weighed against the rest of the group, and told. From any thread.
+ *
+ * A server that could not be reached is out at once: there is nothing to lose. One that fails is
+ * out only while enough others are left, and only if another is doing better: if all answer alike,
+ * it is not the server. */
+#ifndef TIDEGATE_UPSTREAM_SERVER_HEALTH_H
+#define TIDEGATE_UPSTREAM_SERVER_HEALTH_H
+
+#include "upstream/backend.h"
+
+struct server_ref {
+    const struct backend *backend;
+    size_t server;
+};
+
+/* Whether an answer with that status is held against the server. */
+static inline bool server_status_is_bad(unsigned status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/* ---- traffic ---- */
+/* why: "connection refused". */
+void server_note_unreachable(struct server_ref ref, const char *why, uint64_t now_us);
+void server_note_reached(struct server_ref ref, uint64_t now_us);
+void server_note_success(struct server_ref ref, uint64_t now_us);
+/* status 0: it broke the connection, or did not answer in time. */
+void server_note_failure(struct server_ref ref, unsigned status, uint64_t now_us);
+
+/* ---- checks ---- */
+void server_note_check(struct server_ref ref, const struct health_answer *answer, uint64_t now_us);
+void server_note_probe(struct server_ref ref, const struct health_answer *answer, uint64_t now_us);
+
+#endif
