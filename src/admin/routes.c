@@ -7,6 +7,7 @@
 
 #include "admin/configuration.h"
 #include "base/clock.h"
+#include "gateway/deaths.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
@@ -123,6 +124,37 @@ static void add_ocsp(struct strbuf *out, const struct report_ocsp *ocsp)
     strbuf_add_cstr(out, "]}");
 }
 
+/* Of gateway processes before this one, and whom they have it refuse. */
+static void add_deaths(struct strbuf *out)
+{
+    struct death *deaths = xcalloc(DEATHS_KEPT, sizeof(*deaths));
+    struct refused_client *clients = xcalloc(DEATHS_CLIENTS_MAX, sizeof(*clients));
+    uint64_t total;
+    size_t count = deaths_last(deaths, DEATHS_KEPT, &total);
+    size_t refused = deaths_refused(clients, DEATHS_CLIENTS_MAX, clock_ms());
+    char client[SOCK_TEXT_MAX];
+
+    strbuf_printf(out, ",\"deaths\":%llu,\"last_deaths\":[", (unsigned long long)total);
+    for (size_t i = 0; i < count; i++) {
+        strbuf_add_cstr(out, i == 0 ? "\n{" : ",\n{");
+        add_time(out, "time", deaths[i].at_ms);
+        add_text(out, "how", deaths[i].how);
+        add_text(out, "words", deaths[i].words);
+        strbuf_add_char(out, '}');
+    }
+    strbuf_add_cstr(out, "],\"refused\":[");
+    for (size_t i = 0; i < refused; i++) {
+        (void)peer_ip_text(&clients[i].client, client);
+        strbuf_add_cstr(out, i == 0 ? "{\"client\":" : ",{\"client\":");
+        strbuf_add_json(out, span_from_cstr(client));
+        strbuf_printf(out, ",\"seconds_left\":%llu}",
+                      (unsigned long long)(clients[i].left_ms / 1000));
+    }
+    strbuf_add_char(out, ']');
+    free(deaths);
+    free(clients);
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -140,6 +172,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
         add_backend(out, &report->backends[i]);
     }
     strbuf_add_char(out, ']');
+    add_deaths(out);
     add_ocsp(out, &report->ocsp);
     strbuf_add_cstr(out, "}\n");
 }

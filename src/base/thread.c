@@ -1,6 +1,8 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -21,20 +23,40 @@ static void block_signals(sigset_t *before)
     CHECK(pthread_sigmask(SIG_SETMASK, &blocked, before) == 0);
 }
 
+struct beginning {
+    void *(*run)(void *arg);
+    void *arg;
+    char name[16];
+};
+
+/* It names itself: to name another one takes a file, and there may be none to open (sandbox/). */
+static void *begin(void *arg)
+{
+    struct beginning beginning = *(struct beginning *)arg;
+
+    free(arg);
+    (void)pthread_setname_np(pthread_self(), beginning.name);
+    return beginning.run(beginning.arg);
+}
+
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
 {
+    struct beginning *beginning = xcalloc(1, sizeof(*beginning));
     pthread_attr_t attributes;
     sigset_t before;
     int number;
 
     CHECK(pthread_attr_init(&attributes) == 0);
     CHECK(pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0);
+    beginning->run = run;
+    beginning->arg = arg;
+    (void)strncpy(beginning->name, name, sizeof(beginning->name) - 1);
     block_signals(&before);
-    number = pthread_create(thread, &attributes, run, arg);
+    number = pthread_create(thread, &attributes, begin, beginning);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     (void)pthread_attr_destroy(&attributes);
-    if (number == 0) {
-        (void)pthread_setname_np(*thread, name);
+    if (number != 0) {
+        free(beginning);
     }
     return number;
 }

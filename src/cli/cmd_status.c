@@ -110,6 +110,37 @@ static void print_ocsp(const json_t *ocsp)
     }
 }
 
+/* Nothing where no process has died. */
+static void print_deaths(const json_t *answer)
+{
+    const json_t *last = json_object_get(answer, "last_deaths");
+    const json_t *refused = json_object_get(answer, "refused");
+    long long total = control_number(answer, "deaths");
+
+    if (total != 0) {
+        (void)printf("%lld time%s the process that carries the traffic has died; lately:\n", total,
+                     total == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < json_array_size(last); i++) {
+        const json_t *death = json_array_get(last, i);
+
+        (void)printf("  %.19sZ  it ", control_text(death, "time"));
+        print_clean(control_text(death, "how"));
+        if (control_text(death, "words")[0] != '\0') {
+            (void)printf("\n    ");
+            print_clean(control_text(death, "words"));
+        }
+        (void)printf("\n");
+    }
+    for (size_t i = 0; i < json_array_size(refused); i++) {
+        const json_t *client = json_array_get(refused, i);
+
+        (void)printf("client %s is refused for %lld s more: it was in hand at two deaths within a "
+                     "minute\n",
+                     control_text(client, "client"), control_number(client, "seconds_left"));
+    }
+}
+
 static void print_status(const json_t *answer)
 {
     const json_t *backends = json_object_get(answer, "backends");
@@ -126,6 +157,7 @@ static void print_status(const json_t *answer)
         (void)printf("%lld of the workers did not answer in time\n",
                      control_number(answer, "silent_workers"));
     }
+    print_deaths(answer);
     for (size_t i = 0; i < json_array_size(backends); i++) {
         print_backend(json_array_get(backends, i));
     }

@@ -65,6 +65,7 @@ static void *worker_main(void *arg)
     struct gateway *gateway = start->gateway;
     char byte = 0;
 
+    in_hand_of_this_thread(start->worker->core.index);
     worker_run(start->worker);
     free(start);
     (void)atomic_fetch_sub(&gateway->workers_running, 1);

@@ -4,6 +4,7 @@
 
 #include "certs/networks.h"
 #include "gateway/client_identity.h"
+#include "gateway/deaths.h"
 #include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
 #include "gateway/starttls.h"
@@ -324,6 +325,12 @@ static bool decide_starttls(struct session *session, struct span bytes)
     return true;
 }
 
+static bool is_refused(const struct session *session)
+{
+    return !session->link.is_peer_trusted &&
+           deaths_refuse(&session->link.peer, loop_now_us(session->link.core->loop) / 1000);
+}
+
 static void decide(struct session *session, struct span bytes)
 {
     if (!session->was_proxied && may_be_proxy_header(bytes)) {
@@ -335,6 +342,14 @@ static void decide(struct session *session, struct span bytes)
             session_drop_first(session);
             return;
         }
+    }
+    if (is_refused(session)) {
+        session_fail(session, "client_refused",
+                     "the client was in hand when the gateway died, twice within a minute",
+                     "see tidegate status for what it asked for, and report the error that it "
+                     "found; it is let in again after ten minutes, or after a restart");
+        session_abort(session);
+        return;
     }
     if ((uint8_t)bytes.ptr[0] == 0x16) {
         decide_tls(session, bytes);

@@ -148,6 +148,9 @@ REASON(CLIENT, "gateway", "bad_proxy_header", "the PROXY protocol header is malf
 REASON(CLIENT, "gateway", "untrusted_proxy_header",
        "a PROXY protocol header came from an address that may not send one",
        "add the address to trusted_proxies, if it is your load balancer's")
+REASON(CLIENT, "gateway", "client_refused",
+       "the client was in hand when the gateway died, twice within a minute: it is refused for ten",
+       "tidegate status shows what it asked for: see who it is, and report the error that it found")
 REASON(CLIENT, "gateway", "h2_protocol_error", "the client broke a rule of HTTP/2",
        "the client, or something between, is broken: detail says which rule")
 REASON(CLIENT, "gateway", "h2_flood",

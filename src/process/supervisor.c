@@ -20,6 +20,7 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/deaths.h"
 #include "gateway/gateway.h"
 #include "gateway/snapshot.h"
 #include "io/fd_pass.h"
@@ -336,6 +337,9 @@ static void gateway_ended(struct supervisor *s, int status)
     close_control(s);
     s->gateway = 0;
     describe_death(status, how, sizeof(how));
+    if (!is_clean || !was_told) {
+        deaths_collect(how, clock_wall_ms(), clock_ms());
+    }
     if (was_told) {
         if (!is_clean) {
             log_warn("the gateway %s while it was stopping", how);
@@ -528,6 +532,7 @@ static bool set_up(struct supervisor *s, const struct supervisor_options *option
     }
     file_broker_tell(s->snapshot, &s->privileges);
     raise_descriptor_limit();
+    deaths_prepare();
     confine_supervisor(s->settings, s->privileges.keep_dumpable);
     return take_signals(s) && start_gateway(s);
 }

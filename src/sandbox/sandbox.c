@@ -230,9 +230,9 @@ static void put(const char *text)
 static void on_refused(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    put("tidegate: ");
+    put("tidegate[");
     put(watched_role);
-    put(": error: the sandbox refuses the system call ");
+    put("]: error: the sandbox refuses the system call ");
     put(sandbox_call_name(info->si_syscall));
     put(", so this process ends; nothing of Tidegate's needs it: somebody may have taken the "
         "process over, or this is an error of Tidegate's (then 'sandbox: off' helps meanwhile)\n");

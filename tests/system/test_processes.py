@@ -261,9 +261,68 @@ def test_a_process_that_dies_says_what_it_had_in_hand(start, front):
             os.kill(pid, signal.SIGABRT)
             wait_until(lambda: gateway.gateway_pid() not in (None, pid))
         text = gateway.stderr()
-        assert re.search(rf"had in hand: client {name}, request [0-9a-f]{{32}}: "
+        assert re.search(rf"had in hand: client {name}, session \d+, request [0-9a-f]{{32}}: "
                          r"GET shop.example/poison%FE\?a=b", text), text
-        assert "SIGABRT" in text and "start_thread" in text or "main" in text
+        assert re.search(rf"SIGABRT\), which process {os.getpid()} sent; .* backtrace .*tidegate\+0x", text), text
+
+
+def end_worker(pid):
+    """As if what the worker does had gone wrong: the signal is its thread's own."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (thread / "comm").read_text().strip() == "worker":
+            assert ctypes.CDLL(None).tgkill(pid, int(thread.name), signal.SIGSEGV) == 0
+            return
+    raise AssertionError("there is no worker")
+
+
+def status_from(address, source):
+    """What a client at that address is answered, None for a connection that is broken off."""
+    sock = socket.create_connection(address, 15, (source, 0))
+    with contextlib.closing(sock):
+        try:
+            sock.sendall(request_bytes("/fine", host="shop.example", fields=[("Connection", "close")]))
+            return sock.recv(65536)[:12].decode() or None
+        except ConnectionError:
+            return None
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+def test_a_client_in_hand_at_two_deaths_is_refused(folder, start, front):
+    """For ten minutes, and nobody else."""
+    def hang(connection):
+        connection.read_head()
+        connection.wait_end()
+
+    with Origin(hang) as origin:
+        gateway = start({"control": str(folder / "control.sock"), "sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/poison"}, "backend": origin.address}, {"respond": {"status": 200}}]}]},
+            folder=folder, sanitizer_options="handle_segv=0")
+        gateway.may_die = True
+        for death in (1, 2):
+            pid = wait_until(gateway.gateway_pid)
+            if front == "h1":
+                client = Connection(gateway.address)
+                client.send(request_bytes("/poison", host="shop.example"))
+            else:
+                client = Client(gateway.address)
+                client.start("/poison")
+            with contextlib.closing(client):
+                wait_until(lambda: len(origin.connections) >= death, what="the request at the origin")
+                assert "is REFUSED" not in gateway.stderr()
+                end_worker(pid)
+                wait_until(lambda old=pid: gateway.gateway_pid() not in (None, old))
+        assert status_from(gateway.address, "127.0.0.2") == "HTTP/1.1 200"
+        assert status_from(gateway.address, "127.0.0.1") is None
+        gateway.wait_log(reason="client_refused")
+        text = gateway.stderr()
+        lines = re.findall(r"ended by signal 11 \(SIGSEGV\); worker 0 had in hand: client 127\.0\.0\.1:\d+, "
+                           r"session \d+, request [0-9a-f]{32}: GET shop.example/poison; backtrace .*0x[0-9a-f]+$",
+                           text, re.M)
+        assert len(lines) == 2, text
+        assert "client 127.0.0.1 is REFUSED for 10 minutes" in text
+        done = command("status", "--socket", str(folder / "control.sock"))
+        assert "2 times the process that carries the traffic has died" in done.stdout
+        assert lines[0] in done.stdout and re.search(r"client 127\.0\.0\.1 is refused for [56]\d\d s more", done.stdout)
 
 
 def test_starting_again_takes_little_time_however_often(start):

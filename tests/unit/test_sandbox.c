@@ -105,7 +105,7 @@ static void expect_refused(enum sandbox_role role, int (*act)(void), const char 
         skip(); /* a kernel or a container without filters */
     }
     (void)snprintf(words, sizeof(words),
-                   "tidegate: %s: error: the sandbox refuses the system call %s, ",
+                   "tidegate[%s]: error: the sandbox refuses the system call %s, ",
                    sandbox_role_name(role), call);
     if (!WIFSIGNALED(outcome.status) || WTERMSIG(outcome.status) != SIGSYS ||
         outcome.words.ptr == NULL || strstr(outcome.words.ptr, words) == NULL) {
