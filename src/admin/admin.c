@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "gateway/commands.h"
 #include "gateway/report.h"
 #include "http/h1_parse.h"
+#include "io/fd_pass.h"
 #include "io/loop.h"
 
 /* Out of descriptors. */
@@ -31,6 +33,7 @@ struct admin_conn {
 
 struct admin {
     int listen_fd;
+    int control_fd;
     int wake[2]; /* a pipe: its end tells the thread to stop */
     pthread_t thread;
     bool is_running;
@@ -72,6 +75,19 @@ static void put_error(struct admin_conn *client, unsigned status, const char *te
     strbuf_free(&body);
 }
 
+/* The connection goes to the supervisor: the answer comes from there, even if this process ends
+ * meanwhile. */
+static void ask_for_reload(struct admin *admin, struct admin_conn *client)
+{
+    const struct gateway_message message = {.word = GATEWAY_RELOAD};
+
+    if (!fd_pass_send(admin->control_fd, &message, sizeof(message), client->fd)) {
+        put_error(client, 503, "the supervisor cannot be reached");
+        return;
+    }
+    drop(client);
+}
+
 static void answer(struct admin *admin, struct admin_conn *client,
                    const struct http_request *request)
 {
@@ -81,6 +97,14 @@ static void answer(struct admin *admin, struct admin_conn *client,
 
     if (request->framing != HTTP_FRAMING_NONE) {
         put_error(client, 413, "a request here has no body");
+        return;
+    }
+    if (span_eq_cstr(request->path, ADMIN_RELOAD_PATH)) {
+        if (request->method != HTTP_POST) {
+            put_error(client, 405, "only POST");
+        } else {
+            ask_for_reload(admin, client);
+        }
         return;
     }
     if (route == NULL) {
@@ -166,7 +190,7 @@ static void read_request(struct admin *admin, struct admin_conn *client)
     }
     client->len += (size_t)n;
     take_request(admin, client);
-    if (client->answer.len != 0) {
+    if (client->fd >= 0 && client->answer.len != 0) {
         send_answer(client);
     }
 }
@@ -273,11 +297,12 @@ static void *admin_main(void *arg)
 
 /* ---- life ---- */
 
-struct admin *admin_create(int listen_fd, const char *version)
+struct admin *admin_create(int listen_fd, const char *version, int control_fd)
 {
     struct admin *admin = xcalloc(1, sizeof(*admin));
 
     admin->listen_fd = listen_fd;
+    admin->control_fd = control_fd;
     admin->wake[0] = admin->wake[1] = -1;
     admin->world.version = version;
     for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
@@ -297,7 +322,7 @@ void admin_destroy(struct admin *admin)
     free(admin);
 }
 
-static bool start(void *self, struct snapshot *snapshot, struct worker **workers, unsigned count)
+static bool start(void *self, struct current *current, struct worker **workers, unsigned count)
 {
     struct admin *admin = self;
     int error;
@@ -306,8 +331,8 @@ static bool start(void *self, struct snapshot *snapshot, struct worker **workers
         log_error("the control socket is not served: %s", strerror(errno));
         return false;
     }
-    admin->world.snapshot = snapshot;
-    admin->world.reporter = reporter_create(snapshot, workers, count);
+    admin->world.current = current;
+    admin->world.reporter = reporter_create(current, workers, count);
     admin->world.started_us = clock_us();
     error = thread_start(&admin->thread, "admin", admin_main, admin);
     admin->is_running = error == 0;

@@ -15,8 +15,10 @@
 
 struct admin;
 
-/* listen_fd: listening and non-blocking; stays the caller's. version: kept by reference. */
-struct admin *admin_create(int listen_fd, const char *version);
+/* listen_fd: listening and non-blocking. control_fd: to the supervisor (gateway/commands.h), who
+ * answers itself where another configuration is asked for. Both stay the caller's. version: kept by
+ * reference. */
+struct admin *admin_create(int listen_fd, const char *version, int control_fd);
 /* After gateway_main has returned. */
 void admin_destroy(struct admin *admin);
 /* What gateway_main starts and stops. */

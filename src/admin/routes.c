@@ -7,6 +7,7 @@
 
 #include "admin/configuration.h"
 #include "base/clock.h"
+#include "gateway/current.h"
 #include "gateway/deaths.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
@@ -216,9 +217,11 @@ static void add_certificate(void *arg, const struct owned_certificate *certifica
 static void print_certificates(const struct admin_world *world, struct strbuf *out)
 {
     struct certificate_list list = {out, clock_wall_s(), 0};
+    struct snapshot *snapshot = current_take(world->current);
 
     strbuf_add_cstr(out, "{\"certificates\":[");
-    snapshot_each_certificate(world->snapshot, add_certificate, &list);
+    snapshot_each_certificate(snapshot, add_certificate, &list);
+    snapshot_release(snapshot);
     strbuf_printf(out, "],\"total\":%zu}\n", list.count);
 }
 
@@ -264,7 +267,10 @@ static void print_sandbox(const struct admin_world *world, struct strbuf *out)
 
 static void print_configuration(const struct admin_world *world, struct strbuf *out)
 {
-    configuration_print(world->snapshot->settings, out);
+    struct snapshot *snapshot = current_take(world->current);
+
+    configuration_print(snapshot->settings, out);
+    snapshot_release(snapshot);
 }
 
 static void print_index(const struct admin_world *world, struct strbuf *out);

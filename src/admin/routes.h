@@ -8,16 +8,20 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 
+struct current;
 struct reporter;
-struct snapshot;
 
 /* What the functions look at. */
 struct admin_world {
     const char *version;
     uint64_t started_us; /* CLOCK_MONOTONIC */
     struct reporter *reporter;
-    const struct snapshot *snapshot;
+    struct current *current;
 };
+
+/* Not in the table, as it is the supervisor who answers: POST has the configuration loaded anew,
+ * and the answer is 200, or 422 where it has errors, or 503, with what is to be told as text. */
+#define ADMIN_RELOAD_PATH "/reload"
 
 struct admin_route {
     const char *path;

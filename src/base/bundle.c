@@ -16,13 +16,6 @@
 /* The head of a bundle has the names of its files alone. */
 #define HEAD_MAX ((uint64_t)256 << 20)
 
-enum entry_kind {
-    ENTRY_FILE,
-    ENTRY_FOLDER,
-    ENTRY_NAMES /* in a folder, whose path has a '/' at its end: their bytes as of file_opener_list
-                 */
-};
-
 /* As it stands in the file: the head is a struct header, the entries, and texts (paths and the
  * note), then come the files' bytes. */
 struct header {
@@ -163,7 +156,7 @@ static const char *path_of_kept(const void *owner, size_t entry)
     return maker->kept[entry].path;
 }
 
-static struct kept *keep(struct bundle_maker *maker, const char *path, enum entry_kind kind)
+static struct kept *keep(struct bundle_maker *maker, const char *path, enum bundle_kind kind)
 {
     struct kept *kept;
 
@@ -230,7 +223,7 @@ static void keep_file(struct bundle_maker *maker, const char *path, int fd, cons
     int number = errno;
 
     if (bytes != NULL || number != EFBIG) {
-        struct kept *kept = keep(maker, path, ENTRY_FILE);
+        struct kept *kept = keep(maker, path, BUNDLE_FILE);
         kept->entry.stamp = file_stamp_from(st);
         kept->entry.bytes_len = bytes != NULL ? len : 0;
         kept->entry.error = bytes != NULL ? 0 : number;
@@ -246,12 +239,12 @@ static const struct kept *look_up(struct bundle_maker *maker, const char *path)
     int fd;
 
     if (kept != NULL) {
-        return kept->entry.kind == ENTRY_FILE ? kept : NULL;
+        return kept->entry.kind == BUNDLE_FILE ? kept : NULL;
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         int number = errno;
-        keep(maker, path, ENTRY_FILE)->entry.error = number;
+        keep(maker, path, BUNDLE_FILE)->entry.error = number;
         return find_kept(maker, path);
     }
     if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) && st.st_size <= (off_t)BUNDLE_FILE_MAX) {
@@ -298,7 +291,7 @@ static bool list_disk(const char *folder, struct strbuf *names)
 
 static struct kept *keep_names(struct bundle_maker *maker, const char *folder, const char *path)
 {
-    struct kept *kept = keep(maker, path, ENTRY_NAMES);
+    struct kept *kept = keep(maker, path, BUNDLE_NAMES);
     struct strbuf names;
     struct stat st;
 
@@ -347,10 +340,10 @@ const struct file_view *bundle_maker_view(struct bundle_maker *maker)
     return &maker->view;
 }
 
-void bundle_maker_add_folder(struct bundle_maker *maker, const char *path)
+void bundle_maker_add_folder(struct bundle_maker *maker, const char *path, bool has_files)
 {
     if (find_kept(maker, path) == NULL) {
-        (void)keep(maker, path, ENTRY_FOLDER);
+        (void)keep(maker, path, has_files ? BUNDLE_FOLDER : BUNDLE_ROOT);
     }
 }
 
@@ -495,13 +488,13 @@ bool bundle_head_names(const struct bundle_head *head, const char *path)
 {
     size_t found = find_path(&head->paths, path, path_of_head, head);
 
-    return found != SIZE_MAX && entry_of(head, found).kind != ENTRY_NAMES;
+    return found != SIZE_MAX && entry_of(head, found).kind != BUNDLE_NAMES;
 }
 
 void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg)
 {
     for (size_t i = 0; i < head->header.entry_count; i++) {
-        each(arg, path_of_head(head, i), entry_of(head, i).kind == ENTRY_FOLDER);
+        each(arg, path_of_head(head, i), (enum bundle_kind)entry_of(head, i).kind);
     }
 }
 
@@ -531,7 +524,7 @@ static bool find_file(const struct bundle *bundle, const char *path, struct entr
         return false;
     }
     *entry = entry_of(bundle->head, found);
-    return entry->kind == ENTRY_FILE;
+    return entry->kind == BUNDLE_FILE;
 }
 
 static bool view_open(void *arg, const char *path, int *fd)

@@ -25,6 +25,13 @@
 /* A file that is larger is not kept: it is read from the disk, or found to be too large. */
 #define BUNDLE_FILE_MAX ((size_t)16 << 20)
 
+enum bundle_kind {
+    BUNDLE_FILE,
+    BUNDLE_NAMES,  /* a folder whose names were read; a '/' ends its path */
+    BUNDLE_FOLDER, /* of certificates, that are read when they are asked for */
+    BUNDLE_ROOT    /* a folder that is opened and not read */
+};
+
 struct bundle_maker;
 struct bundle_head;
 struct bundle;
@@ -34,8 +41,8 @@ struct bundle;
 struct bundle_maker *bundle_maker_create(void) MUST_CHECK;
 /* Answers for the disk, and keeps what it has answered. */
 const struct file_view *bundle_maker_view(struct bundle_maker *maker);
-/* Files below it may be asked for later (bundle_head_names). */
-void bundle_maker_add_folder(struct bundle_maker *maker, const char *path);
+/* A BUNDLE_FOLDER, or without files a BUNDLE_ROOT. */
+void bundle_maker_add_folder(struct bundle_maker *maker, const char *path, bool has_files);
 /* Writes all to fd, an empty memory file that allows seals, and seals it. `note` is for whoever
  * reads the head. False with errno. */
 bool bundle_maker_write(const struct bundle_maker *maker, struct span note, int fd) MUST_CHECK;
@@ -47,11 +54,10 @@ void bundle_maker_destroy(struct bundle_maker *maker);
 /* NULL with an error: it was not sealed, or is not whole. */
 struct bundle_head *bundle_head_read(int fd, struct error *error) MUST_CHECK;
 struct span bundle_head_note(const struct bundle_head *head);
-/* Whether the path is a file of it, or a folder; *is_folder tells which. */
+/* Whether the path is a file or a folder of it. */
 bool bundle_head_names(const struct bundle_head *head, const char *path);
-/* Calls `each` for every file and folder, and for every folder whose names were read (a '/' ends
- * its path): such a one has changed when its stamp has. */
-typedef void bundle_path_fn(void *arg, const char *path, bool is_folder);
+/* Calls `each` for all. */
+typedef void bundle_path_fn(void *arg, const char *path, enum bundle_kind kind);
 void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg);
 /* NULL is allowed. */
 void bundle_head_free(struct bundle_head *head);

@@ -61,6 +61,13 @@ bool file_opener_list(const char *folder, struct strbuf *names)
     return number == 0;
 }
 
+int file_opener_open_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 && errno == EACCES && helper != NULL ? helper->open(helper->arg, path) : fd;
+}
+
 struct file_stamp file_opener_stamp(const char *path)
 {
     struct file_stamp stamp;

@@ -44,6 +44,8 @@ int file_opener_open(const char *path);
 /* Adds the names in a folder ("": the working directory), each with a NUL behind it, in any order.
  * False with errno. */
 bool file_opener_list(const char *folder, struct strbuf *names) MUST_CHECK;
+/* The same for a folder. */
+int file_opener_open_folder(const char *path);
 /* path NULL, or a file that cannot be looked at: the stamp of no file. */
 struct file_stamp file_opener_stamp(const char *path);
 

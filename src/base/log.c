@@ -109,3 +109,15 @@ void log_limited(struct log_limiter *limiter, enum log_level level, const char *
     write_line(level, suffix, fmt, args);
     va_end(args);
 }
+
+enum log_level log_level_from(const char *word)
+{
+    static const char *const words[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            return (enum log_level)i;
+        }
+    }
+    return LOG_LEVEL_INFO;
+}

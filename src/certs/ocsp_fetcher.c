@@ -28,10 +28,10 @@ struct job {
 
 struct ocsp_fetcher {
     struct ocsp_registry *registry;
-    uint64_t timeout_ms;
-    const struct network_list *allowed;
 
     pthread_mutex_t lock; /* of these; taken before the registry's, never after */
+    uint64_t timeout_ms;
+    struct network_list allowed;
     pthread_t thread;
     bool has_thread;
     bool is_poked; /* the message is on its way: a certificate has joined */
@@ -50,9 +50,13 @@ static void look(struct ocsp_fetcher *fetcher);
 
 static bool may_ask(const void *arg, const struct peer *peer)
 {
-    const struct ocsp_fetcher *fetcher = arg;
+    struct ocsp_fetcher *fetcher = (struct ocsp_fetcher *)(uintptr_t)arg;
+    bool is_allowed;
 
-    return peer_is_public(peer) || networks_have(fetcher->allowed, peer);
+    (void)pthread_mutex_lock(&fetcher->lock);
+    is_allowed = networks_have(&fetcher->allowed, peer);
+    (void)pthread_mutex_unlock(&fetcher->lock);
+    return is_allowed || peer_is_public(peer);
 }
 
 /* False: the error says what happened and what to do. */
@@ -103,14 +107,18 @@ static void start(struct job *job)
         {"Accept", SPAN("application/ocsp-response")},
     };
     struct ocsp_fetcher *fetcher = job->fetcher;
+    uint64_t timeout_ms;
 
+    (void)pthread_mutex_lock(&fetcher->lock);
+    timeout_ms = fetcher->timeout_ms;
+    (void)pthread_mutex_unlock(&fetcher->lock);
     job->fetch = fetch_start(&fetcher->client,
                              &(struct fetch_ask){.url = job->what.url,
                                                  .method = HTTP_POST,
                                                  .body = job->what.request,
                                                  .fields = fields,
                                                  .field_count = ARRAY_LEN(fields),
-                                                 .timeout_ms = fetcher->timeout_ms,
+                                                 .timeout_ms = timeout_ms,
                                                  .body_max = OCSP_RESPONSE_MAX,
                                                  .may_ask = may_ask,
                                                  .may_ask_arg = fetcher},
@@ -220,19 +228,33 @@ static void poke(void *arg)
     (void)pthread_mutex_unlock(&fetcher->lock);
 }
 
+void ocsp_fetcher_set(struct ocsp_fetcher *fetcher, uint64_t timeout_ms,
+                      const struct network_list *allowed)
+{
+    size_t bytes = allowed->count * sizeof(*allowed->items);
+
+    (void)pthread_mutex_lock(&fetcher->lock);
+    free(fetcher->allowed.items);
+    fetcher->allowed = (struct network_list){xmalloc(bytes + 1), allowed->count};
+    if (bytes != 0) {
+        memcpy(fetcher->allowed.items, allowed->items, bytes);
+    }
+    fetcher->timeout_ms = timeout_ms;
+    (void)pthread_mutex_unlock(&fetcher->lock);
+}
+
 struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t timeout_ms,
                                         const struct network_list *allowed)
 {
     struct ocsp_fetcher *fetcher = xcalloc(1, sizeof(*fetcher));
 
     fetcher->registry = ocsp_registry_hold(registry);
-    fetcher->timeout_ms = timeout_ms;
-    fetcher->allowed = allowed;
     fetcher->poke.fn = on_poke;
     for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
         fetcher->jobs[i].fetcher = fetcher;
     }
     CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
+    ocsp_fetcher_set(fetcher, timeout_ms, allowed);
     if (ocsp_registry_watch(registry, poke, fetcher)) {
         poke(fetcher);
     }
@@ -252,5 +274,6 @@ void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher)
     }
     ocsp_registry_release(fetcher->registry);
     (void)pthread_mutex_destroy(&fetcher->lock);
+    free(fetcher->allowed.items);
     free(fetcher);
 }

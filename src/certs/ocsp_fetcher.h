@@ -17,9 +17,12 @@ struct ocsp_fetcher;
 
 /* timeout_ms: for one fetch, from the name's lookup to the response's last byte. Holds the
  * registry. Whoever makes a certificate says where its responder is: an address that is not public
- * must be in `allowed`, which lives as long as the process. */
+ * must be in `allowed`, which is copied. */
 struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t timeout_ms,
                                         const struct network_list *allowed) MUST_CHECK;
+/* By another configuration, for fetches to come. */
+void ocsp_fetcher_set(struct ocsp_fetcher *fetcher, uint64_t timeout_ms,
+                      const struct network_list *allowed);
 /* Cuts off what is under way. Does not wait for lookups of names: their threads end by themselves,
  * or with the process. NULL is allowed. */
 void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher);

@@ -44,14 +44,30 @@ static bool wants_chain(const struct site_settings *site)
     return false;
 }
 
-static struct tls_tickets *add_tickets(struct trust *trust, uint64_t rotation_ms)
+/* Those of the site before, so that tickets outlive a change of the configuration. Sites are mostly
+ * in the same order as before. */
+static struct tls_tickets *find_tickets(const struct trust *previous, const char *site, size_t near)
 {
-    struct tls_tickets *tickets = tls_tickets_create(rotation_ms);
+    for (size_t i = 0; previous != NULL && i < previous->ticket_count; i++) {
+        const struct site_tickets *at = &previous->tickets[(near + i) % previous->ticket_count];
+        if (strcmp(at->site, site) == 0) {
+            return at->tickets;
+        }
+    }
+    return NULL;
+}
+
+static struct tls_tickets *add_tickets(struct trust *trust, const struct site_settings *site)
+{
+    uint64_t rotation_ms = site->tls->ticket_rotation_ms;
+    struct tls_tickets *before = find_tickets(trust->previous, site->name, trust->ticket_count);
+    struct tls_tickets *tickets =
+        before != NULL ? tls_tickets_hold(before, rotation_ms) : tls_tickets_create(rotation_ms);
 
     if (tickets != NULL) {
         trust->tickets =
-            xrealloc(trust->tickets, (trust->ticket_count + 1) * sizeof(struct tls_tickets *));
-        trust->tickets[trust->ticket_count++] = tickets;
+            xrealloc(trust->tickets, (trust->ticket_count + 1) * sizeof(*trust->tickets));
+        trust->tickets[trust->ticket_count++] = (struct site_tickets){site->name, tickets};
     }
     return tickets;
 }
@@ -62,7 +78,7 @@ bool trust_server_options(struct trust *trust, const struct site_settings *site,
     const struct tls_clients_settings *clients = site->tls->clients;
 
     options->scope = site->name;
-    options->tickets = add_tickets(trust, site->tls->ticket_rotation_ms);
+    options->tickets = add_tickets(trust, site);
     if (options->tickets == NULL) {
         return error_set(error, "the TLS library gives no keys for tickets");
     }
@@ -144,7 +160,7 @@ void trust_refresh(struct trust *trust)
 void trust_follow(struct trust *trust)
 {
     for (size_t i = 0; i < trust->ticket_count; i++) {
-        tls_tickets_follow(trust->tickets[i]);
+        tls_tickets_follow(trust->tickets[i].tickets);
     }
 }
 
@@ -154,7 +170,7 @@ void trust_free(struct trust *trust)
         crl_file_release(trust->crls[i]);
     }
     for (size_t i = 0; i < trust->ticket_count; i++) {
-        tls_tickets_release(trust->tickets[i]);
+        tls_tickets_release(trust->tickets[i].tickets);
     }
     free(trust->tickets);
     free(trust->crls);

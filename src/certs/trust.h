@@ -21,11 +21,17 @@ struct tls_client_options;
 struct tls_server_options;
 struct tls_tickets;
 
+struct site_tickets {
+    const char *site; /* its name, which is the settings' */
+    struct tls_tickets *tickets;
+};
+
 struct trust {
+    const struct trust *previous; /* while it is filled: whose tickets' keys go on; NULL: none */
     struct crl_file **crls;
     bool *was_said; /* that this one cannot be read */
     size_t crl_count;
-    struct tls_tickets **tickets;
+    struct site_tickets *tickets;
     size_t ticket_count;
 };
 

@@ -20,6 +20,7 @@ static const char overview[] =
     "  route    say what would serve a URL, without sending anything\n"
     "  explain  be the client of a URL, and show the handshake step by step\n"
     "  status   ask a running gateway how it is, and which handshakes failed\n"
+    "  reload   have a running gateway take up its configuration anew\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -40,13 +41,14 @@ static const struct {
     const char *command;
     const char *text;
 } texts[] = {
-    {"run", "usage: tidegate run [-c FILE] [--debug]\n"
-            "\n"
-            "Runs the gateway in the foreground until SIGTERM or SIGINT: then it stops accepting,\n"
-            "finishes what runs and exits with status 0; the signal sent again stops it at once.\n"
-            "SIGHUP or SIGUSR1 reopens the logs. A wrong configuration never starts: its errors\n"
-            "are printed and the status is 1.\n"
-            "\n" CONFIG_HELP "      --debug        more messages, and core dumps allowed\n"},
+    {"run",
+     "usage: tidegate run [-c FILE] [--debug]\n"
+     "\n"
+     "Runs the gateway in the foreground until SIGTERM or SIGINT: then it stops accepting,\n"
+     "finishes what runs and exits with status 0; the signal sent again stops it at once.\n"
+     "SIGHUP loads the configuration anew (see tidegate help reload), SIGUSR1 reopens the\n"
+     "logs. A wrong configuration never starts: its errors are printed and the status is 1.\n"
+     "\n" CONFIG_HELP "      --debug        more messages, and core dumps allowed\n"},
     {"check",
      "usage: tidegate check [-c FILE] [--json]\n"
      "\n"
@@ -114,6 +116,15 @@ static const struct {
      "      --sandbox      what the processes are confined to, and what the kernel lacks for "
      "it\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
      "      --json         the answer as JSON\n"},
+    {"reload",
+     "usage: tidegate reload [-c FILE | --socket PATH]\n"
+     "\n"
+     "Has a running gateway load its configuration anew, and take it up without closing a\n"
+     "connection. Prints what tidegate check would say. On any error the configuration in use\n"
+     "stays, whole. Asked through the control socket ('control' in the configuration).\n"
+     "Status 0: it goes by the new one, 1: that has errors, 2: it could not be asked, or could "
+     "not.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

@@ -1,6 +1,7 @@
 /* The commands of `tidegate COMMAND ...`, one file each (cmd_NAME.c). Each gets its own arguments
  * with argv[0] being the command's name, prints for people, and returns the exit status: 0 fine,
- * 1 what was asked for failed or is wrong, 2 the command line was not understood. */
+ * 1 what was asked for failed or is wrong, 2 the command line was not understood (`reload`: or the
+ * gateway could not be asked). */
 #ifndef TIDEGATE_CLI_COMMANDS_H
 #define TIDEGATE_CLI_COMMANDS_H
 
@@ -13,6 +14,7 @@ int cmd_schema(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

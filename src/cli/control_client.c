@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -10,11 +11,11 @@
 #include "config/config.h"
 #include "io/sock.h"
 
-enum { ANSWER_MAX = 64 * 1024 * 1024, TIMEOUT_S = 10 };
+enum { ANSWER_MAX = 64 * 1024 * 1024, GET_TIMEOUT_S = 10 };
 
-static int open_socket(const char *path, struct error *error)
+static int open_socket(const char *path, unsigned timeout_s, struct error *error)
 {
-    struct timeval limit = {.tv_sec = TIMEOUT_S};
+    struct timeval limit = {.tv_sec = timeout_s};
     struct sock_address address;
     int fd;
 
@@ -40,18 +41,31 @@ static int open_socket(const char *path, struct error *error)
     return fd;
 }
 
-bool control_get(const char *path, const char *target, struct strbuf *answer, struct error *error)
+/* "HTTP/1.1 200 OK": its status; 0: it is none. */
+static unsigned status_of(const char *answer)
 {
-    char request[128];
-    int len = snprintf(request, sizeof(request),
-                       "GET %s HTTP/1.1\r\nHost: tidegate\r\nConnection: close\r\n\r\n", target);
-    int fd = open_socket(path, error);
-    ssize_t got = 0;
+    unsigned long status = 0;
+
+    if (strncmp(answer, "HTTP/1.1 ", 9) == 0) {
+        status = strtoul(answer + 9, NULL, 10);
+    }
+    return status >= 100 && status <= 599 ? (unsigned)status : 0;
+}
+
+bool control_ask(const char *path, const struct control_request *request, unsigned *status,
+                 struct strbuf *answer, struct error *error)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text),
+                       "%s %s HTTP/1.1\r\nHost: tidegate\r\nConnection: close\r\n\r\n",
+                       request->method, request->target);
+    int fd = open_socket(path, request->timeout_s, error);
+    ssize_t got = -1;
 
     if (fd < 0) {
         return false;
     }
-    if (send(fd, request, (size_t)len, MSG_NOSIGNAL) == len) {
+    if (send(fd, text, (size_t)len, MSG_NOSIGNAL) == len) {
         while (answer->len < ANSWER_MAX &&
                (got = recv(fd, strbuf_reserve(answer, 65536), 65536, 0)) > 0) {
             answer->len += (size_t)got;
@@ -60,13 +74,24 @@ bool control_get(const char *path, const char *target, struct strbuf *answer, st
     (void)close(fd);
     strbuf_add_char(answer, '\0');
     char *body = strstr(answer->ptr, "\r\n\r\n");
-    if (got != 0 || strncmp(answer->ptr, "HTTP/1.1 200 ", 13) != 0 || body == NULL) {
+    *status = status_of(answer->ptr);
+    if (got != 0 || *status == 0 || body == NULL) {
         return error_set(error, "the gateway at '%s' did not answer as expected", path);
     }
     body += 4;
     answer->len = strlen(body);
     memmove(answer->ptr, body, answer->len + 1);
     return true;
+}
+
+bool control_get(const char *path, const char *target, struct strbuf *answer, struct error *error)
+{
+    const struct control_request request = {"GET", target, GET_TIMEOUT_S};
+    unsigned status;
+
+    return control_ask(path, &request, &status, answer, error) &&
+           (status == 200 ||
+            error_set(error, "the gateway at '%s' did not answer as expected", path));
 }
 
 char *control_path_of_config(const char *given, struct error *error)
@@ -80,17 +105,19 @@ char *control_path_of_config(const char *given, struct error *error)
         return NULL;
     }
     config_report_init(&report);
-    settings = config_load_file(file, &report);
-    if (settings == NULL) {
-        (void)error_set(error, "%s has errors (see tidegate check); name the socket with --socket",
+    settings = config_load_file_partly(file, &report);
+    if (settings != NULL && settings->control != NULL && strcmp(settings->control, "off") != 0) {
+        path = xstrdup(settings->control);
+    } else if (config_report_has_errors(&report)) {
+        (void)error_set(error,
+                        "%s has errors (see tidegate check), and no 'control' that can be read; "
+                        "name the socket with --socket",
                         file);
-    } else if (settings->control == NULL || strcmp(settings->control, "off") == 0) {
+    } else {
         (void)error_set(error,
                         "%s has no control socket: set 'control: /run/tidegate/control.sock' there "
                         "and restart the gateway",
                         file);
-    } else {
-        path = xstrdup(settings->control);
     }
     settings_destroy(settings);
     config_report_free(&report);

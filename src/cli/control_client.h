@@ -9,10 +9,20 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-/* The socket's path from `control` of the configuration (given, or the usual one), in memory of the
- * caller's own; NULL with an error. */
+/* The socket's path from `control` of the configuration (given, or the usual one), which may have
+ * errors elsewhere; in memory of the caller's own. NULL with an error. */
 char *control_path_of_config(const char *given, struct error *error) MUST_CHECK;
-/* Adds the body of what the gateway answers to a GET of `target`, at most 64 MiB within 10 s. */
+struct control_request {
+    const char *method;
+    const char *target;
+    unsigned timeout_s; /* between two pieces of the answer */
+};
+
+/* Adds the body of what is answered, at most 64 MiB, and its status. False with an error: there was
+ * no answer. */
+bool control_ask(const char *path, const struct control_request *request, unsigned *status,
+                 struct strbuf *answer, struct error *error) MUST_CHECK;
+/* The same for a GET within 10 s, which is answered with 200. */
 bool control_get(const char *path, const char *target, struct strbuf *answer,
                  struct error *error) MUST_CHECK;
 /* The same as JSON, which is the caller's; NULL with an error. */

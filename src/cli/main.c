@@ -10,8 +10,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},         {"check", cmd_check}, {"route", cmd_route}, {"explain", cmd_explain},
-    {"status", cmd_status},   {"demo", cmd_demo},   {"diff", cmd_diff},   {"schema", cmd_schema},
+    {"run", cmd_run},         {"check", cmd_check},   {"route", cmd_route},
+    {"explain", cmd_explain}, {"status", cmd_status}, {"demo", cmd_demo},
+    {"diff", cmd_diff},       {"reload", cmd_reload}, {"schema", cmd_schema},
     {"version", cmd_version}, {"help", cmd_help},
 };
 

@@ -464,7 +464,8 @@ static const struct directive root_directives[] = {
      .max = 107,
      .words = control_targets,
      .check = rule_path,
-     .doc = "The Unix socket on which the running gateway answers `tidegate status`, or `off`.",
+     .doc = "The Unix socket on which the running gateway answers `tidegate status` and `tidegate "
+                "reload`, or `off`.",
      .more =
          "Only the user that starts the gateway may connect to it. It speaks HTTP/1.1 and JSON: "
          "`curl --unix-socket /run/tidegate/control.sock http://tidegate/` lists what can be "

@@ -134,6 +134,11 @@ static bool same_clients(const struct tls_clients_settings *one,
            same_text(one->ca, other->ca) && same_text(one->crl, other->crl);
 }
 
+bool serving_same_clients(const struct tls_settings *one, const struct tls_settings *other)
+{
+    return same_clients(clients_of(one), clients_of(other));
+}
+
 /* What counts where a version is not given is the policy's. */
 static const char *lowest_version(const struct tls_settings *tls)
 {
@@ -151,7 +156,7 @@ static const char *highest_version(const struct tls_settings *tls)
  */
 static bool same_tls(const struct tls_settings *one, const struct tls_settings *other)
 {
-    return same_certificates(one, other) && same_clients(clients_of(one), clients_of(other)) &&
+    return same_certificates(one, other) && serving_same_clients(one, other) &&
            one->policy == other->policy && same_text(lowest_version(one), lowest_version(other)) &&
            same_text(highest_version(one), highest_version(other)) &&
            same_list(&one->ciphers, &other->ciphers) &&

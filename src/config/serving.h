@@ -26,6 +26,8 @@ static inline size_t serving_index(const struct serving *serving, const struct e
 /* Whether the listener serves the site: it names none, or this one. */
 bool serving_listener_has(const struct listener_settings *listener,
                           const struct site_settings *site);
+/* Whether two sites that end TLS ask the same of clients, and verify them by the same files. */
+bool serving_same_clients(const struct tls_settings *one, const struct tls_settings *other);
 /* The only comparison of names by which one part of the configuration refers to another (sites,
  * backends): case does not count. Tables of such names (base/map.h) compare alike. */
 bool serving_same_name(const char *one, const char *other);

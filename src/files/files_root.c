@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#include "base/file_opener.h"
 
 static void note(struct files_root *root, const struct stat *st)
 {
@@ -23,13 +23,29 @@ bool files_root_open(struct files_root *root, const char *path, struct error *er
 {
     struct stat st;
 
-    *root = (struct files_root){.path = path, .fd = open(path, FOLDER_FLAGS)};
+    *root = (struct files_root){.path = path, .fd = file_opener_open_folder(path)};
     if (root->fd < 0 || fstat(root->fd, &st) != 0) {
-        return error_set_errno(error, errno, "cannot open the folder %s", path);
+        int number = errno;
+        (void)error_set_errno(error, number, "cannot open the folder %s", path);
+        errno = number;
+        return false;
     }
     note(root, &st);
     (void)pthread_mutex_init(&root->lock, NULL);
     return true;
+}
+
+void files_root_open_later(struct files_root *root, const char *path)
+{
+    struct error error;
+
+    if (!files_root_open(root, path, &error)) {
+        int number = errno;
+        /* A descriptor for dup3 to put the folder behind. */
+        *root = (struct files_root){.path = path, .fd = open("/dev/null", O_RDONLY | O_CLOEXEC)};
+        atomic_store_explicit(&root->missing, number, memory_order_relaxed);
+        (void)pthread_mutex_init(&root->lock, NULL);
+    }
 }
 
 void files_root_close(struct files_root *root)
@@ -48,7 +64,7 @@ static int open_anew(struct files_root *root)
 {
     struct stat st;
     int result = 0;
-    int fd = open(root->path, FOLDER_FLAGS);
+    int fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
         return errno;

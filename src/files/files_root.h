@@ -25,6 +25,8 @@ struct files_root {
 
 /* May need more rights than the gateway's user has. False: the error says why. */
 bool files_root_open(struct files_root *root, const char *path, struct error *error) MUST_CHECK;
+/* The same for one that need not be there now: it is opened when it is. */
+void files_root_open_later(struct files_root *root, const char *path);
 /* Nothing happens to one that was not opened. */
 void files_root_close(struct files_root *root);
 /* The descriptor of the folder, or -1 with errno: ENOENT, ENOTDIR, EACCES, ... Where the user may

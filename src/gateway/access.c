@@ -80,7 +80,7 @@ static void write_record(const struct link *link, const struct access_record *re
 {
     struct worker *worker = worker_of(link->core);
 
-    if (worker->snapshot->settings->log.format == LOG_FORMAT_COMBINED) {
+    if (worker_settings(worker)->log.format == LOG_FORMAT_COMBINED) {
         access_record_combined(record, &worker->log_clock, &worker->log);
     } else {
         access_record_json(record, &worker->log_clock, &worker->log);

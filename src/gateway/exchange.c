@@ -6,6 +6,8 @@
 #include "core/state_log.h"
 #include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/generation.h"
+#include "gateway/session.h"
 #include "http/connection_auth.h"
 #include "http/reuse.h"
 #include "server/websocket.h"
@@ -67,6 +69,7 @@ static void give_back(struct exchange *x)
         worker->core.in_hand.exchange = NULL;
     }
     exchange_count_file(x, false);
+    generation_release_exchange(x->generation);
     deferred_cancel(&x->again);
     if (worker->free_exchange_count >= POOL_MAX || worker->core.is_draining) {
         exchange_destroy(x);
@@ -106,7 +109,11 @@ struct front_exchange *exchange_open(struct link *link, const struct front_ops *
     deferred_init(&x->again, exchange_again);
     x->worker = worker;
     x->link = link;
-    x->site = link->site;
+    session_follow(session_of(link));
+    x->generation = generation_hold_exchange(session_of(link)->generation);
+    x->settings = link->settings;
+    x->listener = link->listener;
+    x->connected = x->site = link->site;
     call_init(&x->call, &exchange_call_ops, &worker->client, link->caller, &x->arena);
     x->call.whose =
         (struct state_owner){.core = &worker->core, .session = link->id, .exchange = x->id};
@@ -199,8 +206,8 @@ void exchange_decide(struct exchange *x, struct span path, struct edge_decision 
 {
     struct link *link = x->link;
 
-    edge_decide(&(struct edge_request){.hosts = link->listener->hosts,
-                                       .connected = link->is_tls ? link->site->edge : NULL,
+    edge_decide(&(struct edge_request){.hosts = x->listener->hosts,
+                                       .connected = link->is_tls ? x->connected->edge : NULL,
                                        .is_https = exchange_is_https(x),
                                        .host = x->request.host,
                                        .path = path,
@@ -215,10 +222,17 @@ static bool find_route(struct exchange *x)
 {
     struct edge_decision decision;
 
+    if (session_of(x->link)->has_lost_site) {
+        exchange_refuse(x, 421, true, "site_has_changed",
+                        "the configuration has changed since the TLS handshake: its site is gone, "
+                        "or asks something else of clients",
+                        "the client should open another connection");
+        return false;
+    }
     exchange_decide(x, x->request.path, &decision);
     x->path = decision.path;
     if (decision.site != NULL) {
-        x->site = snapshot_site(x->link->snapshot, decision.site);
+        x->site = snapshot_site(x->generation->snapshot, decision.site);
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:
@@ -531,7 +545,7 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 static struct idle_settings idle_settings_of(const struct exchange *x)
 {
-    const struct timeouts_settings *timeouts = &x->link->settings->timeouts;
+    const struct timeouts_settings *timeouts = &x->settings->timeouts;
 
     return (struct idle_settings){.response_ms =
                                       x->backend != NULL ? x->backend->response_timeout_ms : 0,
@@ -570,7 +584,7 @@ static bool may_pause(const struct exchange *x)
 
 static bool is_past_total(const struct exchange *x)
 {
-    uint64_t total_ms = x->link->settings->timeouts.body_total_ms;
+    uint64_t total_ms = x->settings->timeouts.body_total_ms;
 
     return total_ms != 0 && !may_pause(x) &&
            loop_now_us(x->worker->core.loop) >= x->front.head_us + total_ms * 1000;
@@ -578,7 +592,7 @@ static bool is_past_total(const struct exchange *x)
 
 bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
 {
-    const struct settings *settings = x->link->settings;
+    const struct settings *settings = x->settings;
     uint64_t rate = may_pause(x) || was_held ? 0 : settings->limits.body_rate;
 
     return idle_is_fast_enough(moved, settings->timeouts.body_ms, rate) && !is_past_total(x);

@@ -342,7 +342,7 @@ void exchange_count_file(struct exchange *x, bool is_open)
 /* The client takes nothing: it may keep some files open meanwhile, but not all that it asks for. */
 static void rest_file(struct exchange *x)
 {
-    const struct limits_settings *limits = &x->link->settings->limits;
+    const struct limits_settings *limits = &x->settings->limits;
 
     if (x->has_open_file && (x->link->open_files > limits->files ||
                              x->worker->core.sums.open_files > limits->files_worker)) {

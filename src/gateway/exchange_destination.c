@@ -90,7 +90,7 @@ static bool is_host_of_site(struct exchange *x, struct span host)
     for (size_t i = 0; i < host.len; i++) {
         lower[i] = ascii_lower(lower[i]);
     }
-    site = host_table_find_how(x->link->listener->hosts, span_make(lower, host.len), &how);
+    site = host_table_find_how(x->listener->hosts, span_make(lower, host.len), &how);
     return site == x->site->edge && how != HOST_MATCH_DEFAULT;
 }
 

@@ -30,6 +30,10 @@ struct exchange {
     struct front_exchange front; /* what the client's side knows of it */
     struct worker *worker;
     struct link *link;
+    struct generation *generation;   /* that it began with; counted */
+    const struct settings *settings; /* its */
+    const struct listener *listener; /* its, of the link */
+    const struct site *connected;    /* its, which the handshake was for; see link->site */
     struct arena arena;
     struct http_request request;
     struct path path;   /* as it was asked for */

@@ -2,6 +2,7 @@
 #include "edge/redact.h"
 #include "gateway/access.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/generation.h"
 
 static int64_t between(uint64_t from_us, uint64_t to_us)
 {
@@ -46,7 +47,7 @@ static void fill_times(struct access_record *record, const struct exchange *x)
 /* The configuration's own members, and what it would not have written. */
 static void fill_by_rules(struct access_record *record, struct exchange *x)
 {
-    const struct snapshot *snapshot = x->link->snapshot;
+    const struct snapshot *snapshot = x->generation->snapshot;
     const struct string_list *hidden = &snapshot->settings->log.redact;
 
     record->target = redact_url(hidden, record->target, &x->arena);

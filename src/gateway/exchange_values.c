@@ -5,6 +5,7 @@
 #include "edge/redact.h"
 #include "edge/rewrite.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/generation.h"
 #include "tls/tls_conn.h"
 
 static struct span number(struct exchange *x, unsigned n)
@@ -209,7 +210,7 @@ struct span exchange_redirect_location(struct exchange *x)
 static struct span logged_value(void *owner, const struct template_part *part)
 {
     struct exchange *x = owner;
-    const struct string_list *hidden = &x->link->snapshot->settings->log.redact;
+    const struct string_list *hidden = &x->generation->snapshot->settings->log.redact;
     struct span value = value_of(x, part);
 
     switch (part->variable) {
@@ -230,7 +231,7 @@ static struct span logged_value(void *owner, const struct template_part *part)
 
 const struct access_member *exchange_log_members(struct exchange *x)
 {
-    const struct snapshot *snapshot = x->link->snapshot;
+    const struct snapshot *snapshot = x->generation->snapshot;
     const struct template_values values = {logged_value, x};
     struct access_member *members =
         arena_alloc(&x->arena, snapshot->log_member_count * sizeof(*members));

@@ -38,7 +38,7 @@ const struct client_view *exchange_view(struct exchange *x)
             .authority_port = x->request.port,
             .fields = link->is_peer_trusted ? &x->request.fields : NULL,
             .is_trusted = is_trusted,
-            .context = link->settings,
+            .context = x->settings,
         };
         client_view_read(&from, &x->arena, &x->view);
         x->has_view = true;

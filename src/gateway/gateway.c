@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +15,10 @@
 #include "certs/expiry_watch.h"
 #include "certs/ocsp_fetcher.h"
 #include "certs/refresh_pause.h"
+#include "gateway/commands.h"
+#include "gateway/current.h"
 #include "gateway/in_hand.h"
+#include "gateway/reload.h"
 #include "gateway/resolver.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
@@ -23,12 +27,14 @@
 #define WORKERS_MAX 256
 
 struct gateway {
-    struct snapshot *snapshot;
+    struct current current;
+    struct reload reload;
+    const struct gateway_start *start;
     struct worker **workers;
     unsigned worker_count;
     atomic_uint workers_running;
     int control_fd;
-    int ended_fds[2]; /* a pipe: a worker that is quiet, or has ended, writes a byte */
+    int notes_fds[2]; /* a pipe: struct worker_note */
     unsigned quiet_count;
     bool is_stopping;
     uint64_t refresh_at_ms; /* the next look at certificate files */
@@ -63,31 +69,33 @@ static void *worker_main(void *arg)
 {
     struct worker_start *start = arg;
     struct gateway *gateway = start->gateway;
-    char byte = 0;
+    struct worker_note note = {.news = WORKER_HAS_ENDED};
 
     in_hand_of_this_thread(start->worker->core.index);
     worker_run(start->worker);
     free(start);
     (void)atomic_fetch_sub(&gateway->workers_running, 1);
-    ssize_t n = write(gateway->ended_fds[1], &byte, 1);
+    ssize_t n = write(gateway->notes_fds[1], &note, sizeof(note));
     (void)n;
     return NULL;
 }
 
-static bool start_workers(struct gateway *gateway, const int *listen_fds, size_t listen_count)
+static bool start_workers(struct gateway *gateway)
 {
-    unsigned count = count_workers(gateway->snapshot->settings);
+    struct snapshot *snapshot = gateway->current.snapshot;
+    unsigned count = count_workers(snapshot->settings);
 
     gateway->workers = xcalloc(count, sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
-        struct worker *worker = worker_create(gateway->snapshot, i, listen_fds, listen_count);
+        struct worker *worker =
+            worker_create(snapshot, i, gateway->start->listen_fds, gateway->start->listen_count);
         if (worker == NULL) {
             log_error("cannot start worker %u: %s; raise the limit of open files (LimitNOFILE= of "
                       "the service, or ulimit -n), or have fewer 'workers'",
                       i, strerror(errno));
             return false;
         }
-        worker->quiet_fd = gateway->ended_fds[1];
+        worker->notes_fd = gateway->notes_fds[1];
         gateway->workers[gateway->worker_count++] = worker;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -118,15 +126,17 @@ static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *))
 
 static void refresh_certificates(struct gateway *gateway)
 {
-    uint64_t interval = gateway->snapshot->settings->reload_certificates_ms;
+    struct snapshot *snapshot = gateway->current.snapshot;
+    uint64_t interval = snapshot->settings->reload_certificates_ms;
     uint64_t start = clock_ms();
     uint64_t used = clock_thread_used_ms();
 
-    if (interval == 0 || gateway->is_stopping || start < gateway->refresh_at_ms) {
+    if (interval == 0 || gateway->is_stopping || gateway->reload.is_under_way ||
+        start < gateway->refresh_at_ms) {
         return;
     }
     /* Reading what has changed is not looking: it happens once for each change. */
-    used = snapshot_refresh_certificates(gateway->snapshot) ? 0 : clock_thread_used_ms() - used;
+    used = snapshot_refresh_certificates(snapshot) ? 0 : clock_thread_used_ms() - used;
     gateway->refresh_at_ms = start + refresh_pause_ms(interval, used);
 }
 
@@ -136,7 +146,8 @@ static void watch_expiry(struct gateway *gateway)
 
     if (!gateway->is_stopping && now >= gateway->expiry_at_ms) {
         if (expiry_watch_begin(&gateway->expiry, clock_wall_s())) {
-            snapshot_each_certificate(gateway->snapshot, expiry_watch_see, &gateway->expiry);
+            snapshot_each_certificate(gateway->current.snapshot, expiry_watch_see,
+                                      &gateway->expiry);
             expiry_watch_end(&gateway->expiry);
         }
         gateway->expiry_at_ms = now + EXPIRY_WATCH_MS;
@@ -154,83 +165,179 @@ static int wait_ms(const struct gateway *gateway)
     if (gateway->is_stopping) {
         return -1;
     }
-    if (gateway->snapshot->settings->reload_certificates_ms != 0) {
+    if (gateway->current.snapshot->settings->reload_certificates_ms != 0 &&
+        !gateway->reload.is_under_way) {
         uint64_t until = gateway->refresh_at_ms > now ? gateway->refresh_at_ms - now : 0;
         wait = until < wait ? until : wait;
     }
-    if (gateway->snapshot->trust.crl_count != 0 && wait > TRUST_REFRESH_MS) {
+    if (gateway->current.snapshot->trust.crl_count != 0 && wait > TRUST_REFRESH_MS) {
         wait = TRUST_REFRESH_MS;
     }
     return wait == UINT64_MAX ? -1 : wait < 3600000 ? (int)wait : 3600000;
 }
 
-/* *fd: what came with it; -1: nothing. */
-static void on_command(struct gateway *gateway, char command, int *fd)
+/* ---- another configuration ---- */
+
+static void say(const struct gateway *gateway, enum gateway_word word, int fd)
 {
-    switch (command) {
-    case 'D':
-        gateway->is_stopping = true;
-        tell_workers(gateway, worker_post_drain);
+    struct gateway_message message = {.word = word};
+
+    /* Of a supervisor that is gone the end of control_fd tells. */
+    (void)!fd_pass_send(gateway->control_fd, &message, sizeof(message), fd);
+}
+
+static void load(struct gateway *gateway, const struct gateway_message *message, size_t len,
+                 int *fds, size_t fd_count)
+{
+    bool has_log = message->has_log != 0;
+    bool is_whole = message->socket_count >= 0 && message->socket_count <= GATEWAY_SOCKETS_MAX &&
+                    len == sizeof(*message) + (size_t)message->socket_count * sizeof(int32_t) &&
+                    fd_count == (has_log ? 2 : 1);
+    int report_fd = -1;
+
+    CHECK(is_whole);
+    if (!reload_load(&gateway->reload, message, gateway->current.snapshot, fds[0],
+                     has_log ? fds[1] : -1, &report_fd)) {
+        say(gateway, GATEWAY_REFUSED, report_fd);
+    } else {
+        /* The first requests should find the servers' addresses. */
+        resolver_stop(gateway->resolver);
+        gateway->resolver = resolver_start(gateway->reload.snapshot);
+        reload_post(&gateway->reload, gateway->workers, gateway->worker_count);
+    }
+    if (report_fd >= 0) {
+        (void)close(report_fd);
+    }
+}
+
+static void start_ocsp(struct gateway *gateway)
+{
+    const struct snapshot *snapshot = gateway->current.snapshot;
+
+    gateway->ocsp = ocsp_fetcher_start(snapshot->ocsp, snapshot->settings->timeouts.ocsp_ms,
+                                       &snapshot->settings->ocsp_networks);
+}
+
+static void take_up(struct gateway *gateway, struct snapshot *snapshot)
+{
+    struct snapshot *before = current_change(&gateway->current, snapshot);
+
+    gateway->refresh_at_ms = gateway->expiry_at_ms = 0;
+    ocsp_fetcher_set(gateway->ocsp, snapshot->settings->timeouts.ocsp_ms,
+                     &snapshot->settings->ocsp_networks);
+    if (gateway->start->on_sockets != NULL) {
+        gateway->start->on_sockets(gateway->reload.fds, gateway->reload.fd_count);
+    }
+    snapshot_release(before);
+    say(gateway, GATEWAY_TAKEN, -1);
+}
+
+/* ---- commands and notes ---- */
+
+static void stop_workers(struct gateway *gateway, void (*tell)(struct worker *))
+{
+    gateway->is_stopping = true;
+    tell_workers(gateway, tell);
+}
+
+static void on_command(struct gateway *gateway, const struct gateway_message *message, size_t len,
+                       int *fds, size_t fd_count)
+{
+    switch (message->word) {
+    case GATEWAY_DRAIN:
+        stop_workers(gateway, worker_post_drain);
         break;
-    case 'S':
-        gateway->is_stopping = true;
-        tell_workers(gateway, worker_post_stop);
+    case GATEWAY_STOP:
+        stop_workers(gateway, worker_post_stop);
         break;
-    case 'R':
-        log_writer_use(gateway->snapshot->access_log, *fd);
-        *fd = -1;
+    case GATEWAY_REOPEN_LOGS:
+        if (fd_count == 1) {
+            log_writer_use(gateway->current.snapshot->access_log, fds[0]);
+        }
+        break;
+    case GATEWAY_SOCKETS:
+        reload_sockets(&gateway->reload, fds, fd_count);
+        break;
+    case GATEWAY_LOAD:
+        load(gateway, message, len, fds, fd_count);
         break;
     default:
-        log_warn("unknown command %d from the supervisor", command);
+        log_warn("unknown command %d from the supervisor", message->word);
         break;
     }
 }
 
 static void read_commands(struct gateway *gateway, struct pollfd *control)
 {
-    char commands[16];
-    int fd;
-    ssize_t n = fd_pass_receive(gateway->control_fd, commands, sizeof(commands), &fd);
+    static union {
+        struct gateway_message message;
+        char bytes[sizeof(struct gateway_message) + GATEWAY_SOCKETS_MAX * sizeof(int32_t)];
+    } in;
+    int fds[FD_PASS_MAX];
+    size_t fd_count;
+    ssize_t n = fd_pass_receive_all(gateway->control_fd, &in, sizeof(in), fds, &fd_count);
 
-    for (ssize_t i = 0; i < n; i++) {
-        on_command(gateway, commands[i], &fd);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
+    if (n >= (ssize_t)sizeof(in.message)) {
+        on_command(gateway, &in.message, (size_t)n, fds, fd_count);
     }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         log_warn("the supervisor is gone; finishing what runs, then exiting");
         control->fd = -1;
-        on_command(gateway, 'D', &fd);
+        stop_workers(gateway, worker_post_drain);
     }
 }
 
-/* Once nobody accepts any more, the supervisor may close the sockets. */
-static void read_worker(struct gateway *gateway)
+static void read_note(struct gateway *gateway)
 {
-    char quiet = 'Q';
-    char byte = 0;
-    ssize_t n = read(gateway->ended_fds[0], &byte, 1);
+    struct worker_note note;
+    struct snapshot *snapshot;
 
-    if (n == 1 && byte == WORKER_IS_QUIET && ++gateway->quiet_count == gateway->worker_count) {
-        n = write(gateway->control_fd, &quiet, 1);
+    if (read(gateway->notes_fds[0], &note, sizeof(note)) != (ssize_t)sizeof(note)) {
+        return;
     }
-    (void)n; /* of a supervisor that is gone the end of control_fd tells */
+    switch (note.news) {
+    case WORKER_HAS_ENDED:
+        break;
+    case WORKER_IS_QUIET:
+        /* Once nobody accepts any more, the supervisor may close the sockets. */
+        if (++gateway->quiet_count == gateway->worker_count) {
+            say(gateway, GATEWAY_QUIET, -1);
+        }
+        break;
+    case WORKER_FOLLOWS:
+        if (reload_followed(&gateway->reload, &snapshot)) {
+            take_up(gateway, snapshot);
+        }
+        break;
+    case WORKER_GIVES_BACK:
+        snapshot_release(note.snapshot);
+        break;
+    }
+}
+
+/* Those that no worker waited to be read. */
+static void read_last_notes(struct gateway *gateway)
+{
+    struct pollfd ready = {.fd = gateway->notes_fds[0], .events = POLLIN};
+
+    while (poll(&ready, 1, 0) > 0) {
+        read_note(gateway);
+    }
 }
 
 static void control(struct gateway *gateway)
 {
     struct pollfd fds[2] = {{.fd = gateway->control_fd, .events = POLLIN},
-                            {.fd = gateway->ended_fds[0], .events = POLLIN}};
+                            {.fd = gateway->notes_fds[0], .events = POLLIN}};
 
     while (atomic_load(&gateway->workers_running) != 0) {
         int ready = poll(fds, 2, wait_ms(gateway));
-        trust_refresh(&gateway->snapshot->trust);
+        trust_refresh(&gateway->current.snapshot->trust);
         if (ready > 0 && fds[0].revents != 0) {
             read_commands(gateway, &fds[0]);
         }
         if (ready > 0 && fds[1].revents != 0) {
-            read_worker(gateway);
+            read_note(gateway);
         }
         refresh_certificates(gateway);
         watch_expiry(gateway);
@@ -247,72 +354,76 @@ static void say_what_is_left(struct gateway *gateway)
         struct worker *worker = gateway->workers[i];
         sessions += worker->session_count;
         exchanges += worker->exchange_count;
-        for (size_t b = 0; b < gateway->snapshot->backend_count; b++) {
-            leases +=
-                upstreams_find(&worker->client.upstreams, gateway->snapshot->backends[b])->leases;
-        }
+        leases += upstreams_leases(&worker->client.upstreams);
     }
     log_info("stopped: sessions %llu, exchanges %llu, leases %llu left",
              (unsigned long long)sessions, (unsigned long long)exchanges,
              (unsigned long long)leases);
 }
 
-static bool start(struct gateway *gateway, const int *listen_fds, size_t listen_count)
+static bool start(struct gateway *gateway)
 {
+    const struct snapshot *snapshot = gateway->current.snapshot;
     struct error error;
-    char up = 'U';
 
-    if (pipe(gateway->ended_fds) != 0) {
+    if (pipe(gateway->notes_fds) != 0) {
         log_error("cannot make a pipe: %s", strerror(errno));
         return false;
     }
-    if (gateway->snapshot->access_log != NULL &&
-        !log_writer_start(gateway->snapshot->access_log, &error)) {
+    if (snapshot->access_log != NULL && !log_writer_start(snapshot->access_log, &error)) {
         log_error("%s", error.text);
         return false;
     }
-    if (!start_workers(gateway, listen_fds, listen_count)) {
+    if (!start_workers(gateway)) {
         return false;
     }
-    gateway->resolver = resolver_start(gateway->snapshot);
-    gateway->ocsp =
-        ocsp_fetcher_start(gateway->snapshot->ocsp, gateway->snapshot->settings->timeouts.ocsp_ms,
-                           &gateway->snapshot->settings->ocsp_networks);
-    ssize_t n = write(gateway->control_fd, &up, 1);
-    (void)n; /* a supervisor that is gone shows as the end of control_fd */
+    gateway->resolver = resolver_start(gateway->current.snapshot);
+    start_ocsp(gateway);
+    say(gateway, GATEWAY_UP, -1);
     return true;
 }
 
-int gateway_main(struct snapshot *snapshot, const int *listen_fds, size_t listen_count,
-                 int control_fd, const struct gateway_companion *companion)
+static void end(struct gateway *gateway)
 {
-    struct gateway gateway = {.snapshot = snapshot, .control_fd = control_fd};
+    const struct gateway_companion *companion = gateway->start->companion;
 
-    atomic_init(&gateway.workers_running, 0);
-    (void)signal(SIGPIPE, SIG_IGN);
-    in_hand_watch_signals();
-    if (!start(&gateway, listen_fds, listen_count)) {
-        return 1;
-    }
-    if (companion != NULL) {
-        (void)companion->start(companion->self, snapshot, gateway.workers, gateway.worker_count);
-    }
-    control(&gateway);
     if (companion != NULL) {
         companion->stop(companion->self);
     }
-    for (unsigned i = 0; i < gateway.worker_count; i++) {
-        thread_join(gateway.workers[i]->thread);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        thread_join(gateway->workers[i]->thread);
     }
-    resolver_stop(gateway.resolver);
-    ocsp_fetcher_stop(gateway.ocsp);
-    say_what_is_left(&gateway);
-    for (unsigned i = 0; i < gateway.worker_count; i++) {
-        worker_destroy(gateway.workers[i]);
+    read_last_notes(gateway);
+    resolver_stop(gateway->resolver);
+    ocsp_fetcher_stop(gateway->ocsp);
+    say_what_is_left(gateway);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        worker_destroy(gateway->workers[i]);
     }
-    free(gateway.workers);
-    close(gateway.ended_fds[0]);
-    close(gateway.ended_fds[1]);
-    snapshot_release(snapshot);
+    free(gateway->workers);
+    close(gateway->notes_fds[0]);
+    close(gateway->notes_fds[1]);
+    reload_free(&gateway->reload);
+    current_free(&gateway->current);
+}
+
+int gateway_main(const struct gateway_start *how)
+{
+    struct gateway gateway = {.start = how, .control_fd = how->control_fd};
+
+    atomic_init(&gateway.workers_running, 0);
+    current_init(&gateway.current, how->snapshot);
+    reload_init(&gateway.reload, how->config_path, how->listen_fds, how->listen_count);
+    (void)signal(SIGPIPE, SIG_IGN);
+    in_hand_watch_signals();
+    if (!start(&gateway)) {
+        return 1;
+    }
+    if (how->companion != NULL) {
+        (void)how->companion->start(how->companion->self, &gateway.current, gateway.workers,
+                                    gateway.worker_count);
+    }
+    control(&gateway);
+    end(&gateway);
     return 0;
 }

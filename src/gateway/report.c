@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "gateway/current.h"
 #include "tls/ocsp_registry.h"
 
 struct ask {
@@ -18,7 +19,8 @@ struct ask {
 struct reporter {
     pthread_mutex_t lock;
     pthread_cond_t answered;
-    struct snapshot *snapshot;
+    struct current *current;
+    struct snapshot *snapshot; /* while it asks: the one that the report is about */
     struct ask *asks;
     unsigned count;
     struct report report;
@@ -46,9 +48,11 @@ static void on_ask(struct loop_message *message)
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
         for (size_t i = 0; i < report->backend_count; i++) {
-            add_backend(&report->backends[i],
-                        upstreams_find(&worker->client.upstreams, worker->snapshot->backends[i]),
-                        loop_now_us(worker->core.loop));
+            const struct upstream *upstream =
+                upstreams_look(&worker->client.upstreams, reporter->snapshot->backends[i]);
+            if (upstream != NULL) {
+                add_backend(&report->backends[i], upstream, loop_now_us(worker->core.loop));
+            }
         }
     }
     ask->is_pending = false;
@@ -56,49 +60,65 @@ static void on_ask(struct loop_message *message)
     (void)pthread_mutex_unlock(&reporter->lock);
 }
 
+static void free_backends(struct report *report)
+{
+    for (size_t b = 0; b < report->backend_count; b++) {
+        for (size_t i = 0; i < report->backends[b].server_count; i++) {
+            free(report->backends[b].servers[i].address);
+        }
+        free(report->backends[b].servers);
+        free(report->backends[b].name);
+    }
+    free(report->backends);
+    report->backends = NULL;
+    report->backend_count = 0;
+}
+
+static void clear_backend(struct report_backend *out, const struct backend *backend)
+{
+    *out = (struct report_backend){
+        .name = xstrdup(backend->name),
+        .servers = xcalloc(backend->server_count + 1, sizeof(*out->servers)),
+        .server_count = backend->server_count,
+    };
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct server *server = &backend->servers[i];
+        out->servers[i] = (struct report_server){
+            .address = xstrdup(server->text),
+            .has_addresses = endpoint_has_addresses(server->endpoint),
+        };
+    }
+}
+
+/* Of the configuration that is in use now. */
 static void clear(struct reporter *reporter)
 {
+    const struct snapshot *snapshot = reporter->snapshot;
     struct report *report = &reporter->report;
 
     report->workers = reporter->count;
     report->silent = 0;
     report->sessions = report->exchanges = 0;
-    for (size_t b = 0; b < report->backend_count; b++) {
-        struct report_backend *backend = &report->backends[b];
-        backend->leases = 0;
-        for (size_t i = 0; i < backend->server_count; i++) {
-            struct server *server = &reporter->snapshot->backends[b]->servers[i];
-            backend->servers[i].idle = 0;
-            backend->servers[i].down_at = 0;
-            backend->servers[i].has_addresses = endpoint_has_addresses(server->endpoint);
-        }
+    free_backends(report);
+    report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
+    report->backend_count = snapshot->backend_count;
+    for (size_t b = 0; b < snapshot->backend_count; b++) {
+        clear_backend(&report->backends[b], snapshot->backends[b]);
     }
 }
 
-struct reporter *reporter_create(struct snapshot *snapshot, struct worker **workers, unsigned count)
+struct reporter *reporter_create(struct current *current, struct worker **workers, unsigned count)
 {
     struct reporter *reporter = xcalloc(1, sizeof(*reporter));
-    struct report *report = &reporter->report;
 
     (void)pthread_mutex_init(&reporter->lock, NULL);
     condition_init(&reporter->answered);
-    reporter->snapshot = snapshot;
+    reporter->current = current;
     reporter->count = count;
     reporter->asks = xcalloc(count, sizeof(*reporter->asks));
     for (unsigned i = 0; i < count; i++) {
         reporter->asks[i] =
             (struct ask){.message = {.fn = on_ask}, .reporter = reporter, .worker = workers[i]};
-    }
-    report->backend_count = snapshot->backend_count;
-    report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
-    for (size_t b = 0; b < snapshot->backend_count; b++) {
-        const struct backend *backend = snapshot->backends[b];
-        struct report_server *servers = xcalloc(backend->server_count + 1, sizeof(*servers));
-        for (size_t i = 0; i < backend->server_count; i++) {
-            servers[i].address = backend->servers[i].text;
-        }
-        report->backends[b] =
-            (struct report_backend){backend->name, 0, servers, backend->server_count};
     }
     return reporter;
 }
@@ -143,10 +163,7 @@ static void look_at_ocsp(struct report_ocsp *ocsp, struct ocsp_registry *registr
 void reporter_destroy(struct reporter *reporter)
 {
     clear_ocsp(&reporter->report.ocsp);
-    for (size_t b = 0; b < reporter->report.backend_count; b++) {
-        free(reporter->report.backends[b].servers);
-    }
-    free(reporter->report.backends);
+    free_backends(&reporter->report);
     free(reporter->asks);
     (void)pthread_cond_destroy(&reporter->answered);
     (void)pthread_mutex_destroy(&reporter->lock);
@@ -181,6 +198,7 @@ const struct report *reporter_ask(struct reporter *reporter)
     uint64_t until_us = clock_us() + REPORT_WAIT_MS * 1000;
 
     (void)pthread_mutex_lock(&reporter->lock);
+    reporter->snapshot = current_take(reporter->current);
     clear(reporter);
     post_all(reporter);
     while (count_pending(reporter) != 0) {
@@ -194,5 +212,6 @@ const struct report *reporter_ask(struct reporter *reporter)
     }
     (void)pthread_mutex_unlock(&reporter->lock);
     look_at_ocsp(&reporter->report.ocsp, reporter->snapshot->ocsp);
+    snapshot_release(reporter->snapshot);
     return &reporter->report;
 }

@@ -11,15 +11,17 @@
 /* How long a worker has for its answer. */
 #define REPORT_WAIT_MS 500
 
+struct current;
+
 struct report_server {
-    const char *address;
+    char *address;
     uint64_t idle;      /* parked connections, over all workers */
     unsigned down_at;   /* workers that pass it over because it could not be reached */
     bool has_addresses; /* its name is resolved */
 };
 
 struct report_backend {
-    const char *name;
+    char *name;
     uint64_t leases; /* requests and tunnels on its servers */
     struct report_server *servers;
     size_t server_count;
@@ -56,8 +58,7 @@ struct report {
 
 struct reporter;
 
-struct reporter *reporter_create(struct snapshot *snapshot, struct worker **workers,
-                                 unsigned count);
+struct reporter *reporter_create(struct current *current, struct worker **workers, unsigned count);
 void reporter_destroy(struct reporter *reporter);
 /* The report is the reporter's, and lasts until it is asked again. */
 const struct report *reporter_ask(struct reporter *reporter);

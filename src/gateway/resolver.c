@@ -13,6 +13,7 @@
 #define RESOLVE_AGAIN_S 2
 
 struct resolver {
+    struct resolver *next; /* among those left behind */
     struct snapshot *snapshot;
     pthread_t thread;
     bool is_over;         /* the thread's own: it has seen is_stopping */
@@ -23,7 +24,7 @@ struct resolver {
     bool has_looked; /* once at each name */
 };
 
-/* The one whose thread was left behind: it will look at it once more. */
+/* Those whose threads were left behind: they will look at them once more. */
 static struct resolver *volatile left_behind;
 
 /* False: it stops. */
@@ -197,6 +198,7 @@ void resolver_stop(struct resolver *resolver)
     (void)pthread_mutex_unlock(&resolver->lock);
     if (is_looking_up) {
         (void)pthread_detach(resolver->thread);
+        resolver->next = left_behind;
         left_behind = resolver;
         return;
     }

@@ -8,6 +8,7 @@
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
+#include "gateway/generation.h"
 #include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
 #include "observe/failures.h"
@@ -35,7 +36,8 @@ static void on_free(struct deferred *deferred)
     if (session->worker->core.in_hand.link == &session->link) {
         session->worker->core.in_hand = (struct in_hand){0};
     }
-    snapshot_release(session->link.snapshot);
+    generation_release_session(session->generation);
+    worker_socket_release(session->socket);
     client_identity_destroy(session->link.identity);
     free(session->link.sni);
     free(session->link.sni_sent);
@@ -82,6 +84,7 @@ static void close_now(struct session *session, bool with_reset)
     worker->session_count--;
     worker->evicted_count -= session->is_evicted;
     deferred_cancel(&session->hearing);
+    deferred_cancel(&session->leaving);
     loop_defer(worker->core.loop, &session->freeing);
     worker_session_ended(worker);
 }
@@ -351,8 +354,10 @@ static const struct link_ops link_ops = {
 static void init_link(struct session *session, const struct sock_address *peer)
 {
     struct worker *worker = session->worker;
-    struct snapshot *snapshot = snapshot_hold(worker->snapshot);
+    const struct snapshot *snapshot = worker->generation->snapshot;
 
+    session->generation = generation_hold_session(worker->generation);
+    session->socket->sessions++;
     session->link = (struct link){
         .ops = &link_ops,
         .core = &worker->core,
@@ -369,7 +374,7 @@ static void init_link(struct session *session, const struct sock_address *peer)
     session->link.is_peer_trusted = networks_trust(snapshot->settings, &session->link.peer);
 }
 
-void session_create(struct worker *worker, const struct worker_socket *socket, int fd,
+void session_create(struct worker *worker, struct worker_socket *socket, int fd,
                     const struct sock_address *peer)
 {
     struct session *session = xcalloc(1, sizeof(*session));
@@ -382,6 +387,7 @@ void session_create(struct worker *worker, const struct worker_socket *socket, i
     caller_init(&session->caller);
     deferred_init(&session->hearing, on_hearing);
     deferred_init(&session->freeing, on_free);
+    session_follow_init(session);
     conn_init(&session->conn, worker->core.loop, &session_peek_handler, session);
     list_push_back(&worker->sessions, &session->node);
     worker->session_count++;

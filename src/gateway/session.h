@@ -41,9 +41,12 @@ struct session {
     struct list node; /* in worker->sessions */
     struct list idle; /* in worker->idle_sessions, where it makes room for others */
     struct worker *worker;
-    const struct worker_socket *socket;
-    struct timer timer;      /* until its front begins, and once that has left */
-    struct deferred hearing; /* what the client still sends, once it was finished */
+    struct worker_socket *socket;
+    struct generation *generation; /* what link has is of; counted */
+    bool has_lost_site;            /* nor would a new connection get what it has */
+    struct deferred leaving;       /* it cannot follow: it ends when its requests have */
+    struct timer timer;            /* until its front begins, and once that has left */
+    struct deferred hearing;       /* what the client still sends, once it was finished */
     struct deferred freeing;
     struct peer local; /* see link_local */
     bool has_local;
@@ -70,8 +73,11 @@ static inline struct session *session_of(struct link *link)
 }
 
 /* Takes the socket over. */
-void session_create(struct worker *worker, const struct worker_socket *socket, int fd,
+void session_create(struct worker *worker, struct worker_socket *socket, int fd,
                     const struct sock_address *peer);
+/* Goes on with the worker's present configuration, where there is another one since and the
+ * connection may: before each request, and while there is none. */
+void session_follow(struct session *session);
 /* Writes the line of a connection that never became a request. Once. */
 void session_log_trouble(struct session *session, const struct trouble *trouble);
 /* A client that has been served waits between two requests, or no longer. */

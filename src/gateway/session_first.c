@@ -276,7 +276,7 @@ static bool take_proxy_header(struct session *session, struct span *bytes)
     case PROXY_HEADER_COMPLETE:
         break;
     }
-    if (!networks_have(&session->socket->listener->settings->proxy_protocol_from,
+    if (!networks_have(&session->link.listener->settings->proxy_protocol_from,
                        &session->link.peer)) {
         session_fail(
             session, "untrusted_proxy_header",

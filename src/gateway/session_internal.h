@@ -22,6 +22,9 @@ void session_fail(struct session *session, const char *reason, const char *detai
                   const char *mend);
 void session_fail_known(struct session *session, enum cause cause);
 
+/* ---- session_follow.c ---- */
+void session_follow_init(struct session *session);
+
 /* ---- session_first.c ---- */
 extern const struct conn_handler session_peek_handler;
 

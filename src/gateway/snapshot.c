@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bundle.h"
 #include "base/clock.h"
+#include "base/file_opener.h"
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
 #include "config/places.h"
@@ -22,6 +24,7 @@
 
 struct builder {
     struct snapshot *snapshot;
+    const struct snapshot_means *means;
     struct config_report *report;
     bool is_for_real;
     bool failed;
@@ -225,7 +228,11 @@ static void build_route(struct builder *b, const struct site_settings *site,
     }
     if (settings->files != NULL) {
         route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));
-        b->failed |= !open_root(route->files, settings->files, b->report);
+        if (b->means->is_started_again) {
+            files_root_open_later(route->files, settings->files->root);
+        } else {
+            b->failed |= !open_root(route->files, settings->files, b->report);
+        }
     }
 }
 
@@ -274,7 +281,8 @@ static void open_key_log(struct builder *b)
                       "the secrets of all TLS connections are written to %s", path);
     config_report_hint(b->report, "whoever reads it can read all the traffic: remove 'tls_key_log' "
                                   "when the search for the error is over");
-    if (b->is_for_real && !key_log_open(path, &error)) {
+    /* It is the process's, and stays with it. */
+    if (b->is_for_real && b->means->previous == NULL && !key_log_open(path, &error)) {
         fail(b, place, &error);
     }
 }
@@ -301,6 +309,22 @@ static bool check_access_log(const char *path, struct error *error)
     return true;
 }
 
+/* The one that is open, if it is of the same file. */
+static struct log_writer *take_access_log(const struct snapshot_means *means, const char *path,
+                                          struct error *error)
+{
+    struct log_writer *present = means->previous != NULL ? means->previous->access_log : NULL;
+
+    if (present != NULL && log_writer_is_of(present, path)) {
+        if (means->log_fd >= 0) {
+            (void)close(means->log_fd);
+        }
+        return log_writer_hold(present);
+    }
+    return means->log_fd >= 0 ? log_writer_create(path, means->log_fd)
+                              : log_writer_open(path, error);
+}
+
 static void build_access_log(struct builder *b)
 {
     const struct settings *settings = b->snapshot->settings;
@@ -309,10 +333,13 @@ static void build_access_log(struct builder *b)
     struct error error;
 
     if (strcmp(path, "off") == 0) {
+        if (b->means->log_fd >= 0) {
+            (void)close(b->means->log_fd);
+        }
         return;
     }
     if (b->is_for_real) {
-        b->snapshot->access_log = log_writer_open(path, &error);
+        b->snapshot->access_log = take_access_log(b->means, path, &error);
         is_fine = b->snapshot->access_log != NULL;
     } else {
         is_fine = strcmp(path, "-") == 0 || check_access_log(path, &error);
@@ -328,11 +355,18 @@ static void build_access_log(struct builder *b)
 
 /* ---- as a whole ---- */
 
-static struct snapshot *build(const struct settings *settings, struct config_report *report,
-                              bool for_real)
+/* means NULL: to check it. */
+static struct snapshot *build(const struct settings *settings, const struct snapshot_means *means,
+                              struct config_report *report)
 {
+    static const struct snapshot_means none = {.log_fd = -1};
+    static atomic_uint_least64_t last_number;
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
-    struct builder b = {.snapshot = snapshot, .report = report, .is_for_real = for_real};
+    struct builder b = {.snapshot = snapshot,
+                        .means = means != NULL ? means : &none,
+                        .report = report,
+                        .is_for_real = means != NULL};
+    const struct snapshot *previous = b.means->previous;
     struct arena *arena = &snapshot->arena;
 
     arena_init(arena, 4096);
@@ -342,7 +376,10 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
     }
     snapshot->settings = settings;
     atomic_init(&snapshot->references, 1);
-    snapshot->ocsp = ocsp_registry_create();
+    snapshot->number = atomic_fetch_add(&last_number, 1) + 1;
+    snapshot->made_ms = clock_wall_ms();
+    snapshot->ocsp = previous != NULL ? ocsp_registry_hold(previous->ocsp) : ocsp_registry_create();
+    snapshot->trust.previous = previous != NULL ? &previous->trust : NULL;
     snapshot->backend_count = settings->backend_count;
     snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend *));
     snapshot->backend_tls =
@@ -362,6 +399,7 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
         snapshot->listeners[i] = (struct listener){
             &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i]};
     }
+    snapshot->trust.previous = NULL;
     trust_warn_expired(&snapshot->trust, report);
     build_access_log(&b);
     if (b.failed) {
@@ -373,12 +411,36 @@ static struct snapshot *build(const struct settings *settings, struct config_rep
 
 struct snapshot *snapshot_create(const struct settings *settings, struct config_report *report)
 {
-    return build(settings, report, true);
+    static const struct snapshot_means first = {.log_fd = -1};
+
+    return build(settings, &first, report);
+}
+
+struct snapshot *snapshot_load(struct bundle *bundle, const char *path,
+                               const struct snapshot_means *means, struct config_report *report)
+{
+    struct snapshot *snapshot = NULL;
+    struct settings *settings;
+
+    file_opener_set_view(bundle_view(bundle));
+    settings = config_load_file(path, report);
+    if (settings != NULL) {
+        snapshot = build(settings, means, report);
+    } else if (means->log_fd >= 0) {
+        (void)close(means->log_fd);
+    }
+    file_opener_set_view(NULL);
+    if (snapshot == NULL) {
+        settings_destroy(settings);
+    } else {
+        snapshot->own_settings = settings;
+    }
+    return snapshot;
 }
 
 bool snapshot_check(const struct settings *settings, struct config_report *report)
 {
-    struct snapshot *snapshot = build(settings, report, false);
+    struct snapshot *snapshot = build(settings, NULL, report);
 
     if (snapshot == NULL) {
         return false;
@@ -484,6 +546,7 @@ void snapshot_release(struct snapshot *snapshot)
         (void)log_writer_stop(snapshot->access_log, 2000);
     }
     arena_destroy(&snapshot->arena);
+    settings_destroy(snapshot->own_settings);
     free(snapshot);
 }
 

@@ -2,7 +2,7 @@
  * never changed afterwards (but for the addresses of servers that are given by name), so every
  * worker reads it without a lock. Counted: each session holds the one it began with.
  *
- * The settings it was built from must outlive it. */
+ * The settings it was built from must outlive it, or are its own (snapshot_load). */
 #ifndef TIDEGATE_GATEWAY_SNAPSHOT_H
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
@@ -69,7 +69,18 @@ struct snapshot {
     struct log_writer *access_log; /* NULL: off */
     struct template *log_members;  /* of settings->log.fields */
     size_t log_member_count;
+    struct settings *own_settings; /* that go with it; NULL: they are the caller's */
+    uint64_t number;               /* of the process's, from 1 on */
+    int64_t made_ms;               /* wall clock */
     atomic_uint references;
+};
+
+/* What a snapshot is made with, besides the settings. */
+struct snapshot_means {
+    /* The one that is in use, whose ticket keys, OCSP responses and open log go on; NULL: none. */
+    const struct snapshot *previous;
+    int log_fd;            /* the access log, opened already; taken over; -1: the path is opened */
+    bool is_started_again; /* what has gone from the disk since is no error */
 };
 
 /* Loads certificates and keys, opens folders and the access log, builds every table. NULL with
@@ -77,6 +88,11 @@ struct snapshot {
  * dropped. */
 struct snapshot *snapshot_create(const struct settings *settings,
                                  struct config_report *report) MUST_CHECK;
+/* From the configuration and the files of a bundle. On the thread that looks for changed files. */
+struct bundle;
+struct snapshot *snapshot_load(struct bundle *bundle, const char *path,
+                               const struct snapshot_means *means,
+                               struct config_report *report) MUST_CHECK;
 /* The same checks without keeping anything and without opening the log; true: it would start. */
 bool snapshot_check(const struct settings *settings, struct config_report *report);
 /* For settings that have errors: reports what is wrong with the files that the sites name all the
@@ -89,8 +105,10 @@ bool snapshot_refresh_certificates(struct snapshot *snapshot);
  * a folder's files are not among them. */
 typedef void snapshot_file_fn(void *arg, const char *owner, const char *path);
 void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg);
-/* Whether the path is one of them, or a folder of certificates, or a certificate's file in one. */
-bool snapshot_names_file(const struct snapshot *snapshot, const char *path);
+/* The same for folders: of certificates, whose files are read when they are asked for, and the
+ * roots of `files`. */
+typedef void snapshot_folder_fn(void *arg, const char *path, bool has_files);
+void snapshot_each_folder(const struct snapshot *snapshot, snapshot_folder_fn *each, void *arg);
 /* Calls `each` for every certificate of ours: of sites, of their folders, and those shown to
  * servers; and for what is read from files to verify others by: authorities, revocation lists. From
  * any thread; the texts are valid during the call alone. `each` must be short. */

@@ -107,52 +107,19 @@ void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certifi
     }
 }
 
-/* ---- whether a path is one of them ---- */
+/* ---- folders ---- */
 
-struct search {
-    const char *path;
-    bool is_found;
-};
-
-static void compare(void *arg, const char *owner, const char *path)
+void snapshot_each_folder(const struct snapshot *snapshot, snapshot_folder_fn *each, void *arg)
 {
-    struct search *search = arg;
-
-    (void)owner;
-    search->is_found |= strcmp(search->path, path) == 0;
-}
-
-/* The folder itself, a folder in it (which is asked for with a '/' behind it, so that no file can
- * be meant), or a file of a certificate in either. */
-static bool is_of_folder(const char *folder, const char *path)
-{
-    size_t len = strlen(folder);
-    const char *name = path + len + 1;
-    const char *slash;
-
-    if (strncmp(path, folder, len) != 0) {
-        return false;
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        const struct site_settings *site = &snapshot->settings->sites[i];
+        if (site->tls != NULL && site->tls->certificates_from != NULL) {
+            each(arg, site->tls->certificates_from, true);
+        }
+        for (size_t r = 0; r < site->route_count; r++) {
+            if (site->routes[r].files != NULL) {
+                each(arg, site->routes[r].files->root, false);
+            }
+        }
     }
-    if (path[len] != '/') {
-        return path[len] == '\0';
-    }
-    slash = strchr(name, '/');
-    if (slash == NULL) {
-        return cert_store_is_file_name(name);
-    }
-    return name[0] != '.' && slash != name && strchr(slash + 1, '/') == NULL &&
-           (slash[1] == '\0' || cert_store_is_file_name(slash + 1));
-}
-
-bool snapshot_names_file(const struct snapshot *snapshot, const char *path)
-{
-    struct search search = {path, false};
-
-    snapshot_each_file(snapshot, compare, &search);
-    for (size_t i = 0; !search.is_found && i < snapshot->settings->site_count; i++) {
-        const struct site_tls *tls = snapshot->sites[i].tls_source;
-        search.is_found = tls != NULL && tls->settings->tls->certificates_from != NULL &&
-                          is_of_folder(tls->settings->tls->certificates_from, path);
-    }
-    return search.is_found;
 }

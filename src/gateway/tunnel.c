@@ -99,7 +99,7 @@ static const struct conn_handler handler = {
 
 static struct idle_limit limit_of(const struct tunnel *tunnel)
 {
-    const struct timeouts_settings *timeouts = &tunnel->worker->snapshot->settings->timeouts;
+    const struct timeouts_settings *timeouts = &worker_settings(tunnel->worker)->timeouts;
     uint64_t age_us = loop_now_us(tunnel->worker->core.loop) - tunnel->started_us;
 
     return idle_limit_of_server(

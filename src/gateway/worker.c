@@ -6,6 +6,7 @@
 
 #include "edge/head_limits.h"
 #include "gateway/exchange.h"
+#include "gateway/generation.h"
 #include "gateway/session.h"
 #include "observe/failures.h"
 #include "observe/log_writer.h"
@@ -23,23 +24,30 @@
 /* A log line waits this long at most before it is written. */
 #define LOG_DELAY_MS 50
 #define LOG_BLOCK_BYTES (32 * 1024)
+/* Sessions that are moved to another configuration in one turn. */
+#define WALK_STEP 256
 
 /* ---- accepting ---- */
 
 static void stop_accepting(struct worker *worker)
 {
     for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
-        watch_remove(worker->core.loop, &worker->sockets[i].watch);
+        watch_remove(worker->core.loop, &worker->sockets[i]->watch);
     }
     worker->is_accepting = false;
+}
+
+static bool start_accepting_on(struct worker_socket *socket)
+{
+    /* Exclusive: a new connection wakes one worker, not all of them. */
+    return watch_add(socket->worker->core.loop, &socket->watch, socket->fd,
+                     EPOLLIN | EPOLLEXCLUSIVE);
 }
 
 static bool start_accepting(struct worker *worker)
 {
     for (size_t i = 0; i < worker->socket_count; i++) {
-        struct worker_socket *socket = &worker->sockets[i];
-        /* Exclusive: a new connection wakes one worker, not all of them. */
-        if (!watch_add(worker->core.loop, &socket->watch, socket->fd, EPOLLIN | EPOLLEXCLUSIVE)) {
+        if (!start_accepting_on(worker->sockets[i])) {
             worker->is_accepting = true; /* so that what was added is taken out */
             stop_accepting(worker);
             return false;
@@ -57,14 +65,14 @@ static void pause_accepting(struct worker *worker)
 
 static bool is_full(const struct worker *worker)
 {
-    return worker->session_count >= worker->snapshot->settings->limits.connections;
+    return worker->session_count >= worker_settings(worker)->limits.connections;
 }
 
 /* Clients beyond this many are let in by ending an idle one, so that some room is always left for
  * those who come at once. */
 static size_t comfortable(const struct worker *worker)
 {
-    uint64_t limit = worker->snapshot->settings->limits.connections;
+    uint64_t limit = worker_settings(worker)->limits.connections;
 
     return (size_t)(limit - limit / ROOM_SHARE);
 }
@@ -191,21 +199,20 @@ static void on_drain_timer(struct timer *timer)
 }
 
 /* Bounded by limits.connections; the other workers take their share. */
-static void accept_rest(struct worker *worker)
+static void accept_rest(struct worker_socket *socket)
 {
-    for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
-        struct sock_address peer;
-        int fd;
-        while (!is_full(worker) && (fd = sock_accept(worker->sockets[i].fd, &peer)) >= 0) {
-            session_create(worker, &worker->sockets[i], fd, &peer);
-        }
+    struct sock_address peer;
+    int fd;
+
+    while (!is_full(socket->worker) && (fd = sock_accept(socket->fd, &peer)) >= 0) {
+        session_create(socket->worker, socket, fd, &peer);
     }
 }
 
-static void say_quiet(const struct worker *worker)
+static void tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot)
 {
-    char byte = WORKER_IS_QUIET;
-    ssize_t n = worker->quiet_fd >= 0 ? write(worker->quiet_fd, &byte, 1) : 0;
+    struct worker_note note = {news, snapshot};
+    ssize_t n = worker->notes_fd >= 0 ? write(worker->notes_fd, &note, sizeof(note)) : 0;
 
     (void)n; /* whoever waits for it has a deadline of its own */
 }
@@ -217,12 +224,14 @@ static void on_drain_message(struct loop_message *message)
     if (worker->core.is_draining) {
         return;
     }
-    accept_rest(worker);
+    for (size_t i = 0; worker->is_accepting && i < worker->socket_count; i++) {
+        accept_rest(worker->sockets[i]);
+    }
     stop_accepting(worker);
-    say_quiet(worker);
+    tell(worker, WORKER_IS_QUIET, NULL);
     worker->core.is_draining = true;
     timer_set_ms(worker->core.loop, &worker->drain_timer,
-                 worker->snapshot->settings->timeouts.drain_ms);
+                 worker_settings(worker)->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)
     {
         session_drain(LIST_ENTRY(node, struct session, node));
@@ -252,7 +261,7 @@ static void flush_log(struct worker *worker)
     struct strbuf *log = &worker->log;
 
     if (log->len != 0) {
-        log_writer_put(worker->snapshot->access_log, log->ptr, log->len);
+        log_writer_put(worker->generation->snapshot->access_log, log->ptr, log->len);
         strbuf_init(log);
     }
 }
@@ -264,7 +273,7 @@ static void on_log_timer(struct timer *timer)
 
 struct strbuf *worker_log(struct worker *worker)
 {
-    return worker->snapshot->access_log != NULL ? &worker->log : NULL;
+    return worker->generation->snapshot->access_log != NULL ? &worker->log : NULL;
 }
 
 void worker_log_done(struct worker *worker)
@@ -276,25 +285,178 @@ void worker_log_done(struct worker *worker)
     }
 }
 
-/* ---- life ---- */
+/* ---- sockets ---- */
 
-static void init_sockets(struct worker *worker, const int *listen_fds, size_t count)
+static struct worker_socket *create_socket(struct worker *worker, int fd)
 {
-    worker->sockets = xcalloc(count, sizeof(*worker->sockets));
-    worker->socket_count = count;
+    struct worker_socket *socket = xcalloc(1, sizeof(*socket));
+    struct sock_address address;
+
+    socket->worker = worker;
+    socket->fd = fd;
+    watch_init(&socket->watch, on_accept);
+    if (sock_local_address(fd, &address)) {
+        (void)sock_address_text(&address, socket->text);
+        socket->port = peer_from(&address).port;
+    }
+    return socket;
+}
+
+void worker_socket_release(struct worker_socket *socket)
+{
+    CHECK(socket->sessions > 0);
+    if (--socket->sessions == 0 && socket->fd < 0) {
+        free(socket);
+    }
+}
+
+/* What waits there is served by the configuration that has the socket, and then its connections
+ * end: nobody can come to that address any more. */
+static void leave_socket(struct worker *worker, struct worker_socket *socket)
+{
+    if (!worker->core.is_draining) {
+        accept_rest(socket);
+    }
+    watch_remove(worker->core.loop, &socket->watch);
+    socket->fd = -1;
+    socket->listener = NULL;
+    if (socket->sessions == 0) {
+        free(socket);
+    }
+}
+
+static struct worker_socket *find_socket(const struct worker *worker, int fd)
+{
+    for (size_t i = 0; i < worker->socket_count; i++) {
+        if (worker->sockets[i]->fd == fd) {
+            return worker->sockets[i];
+        }
+    }
+    return NULL;
+}
+
+static bool has_fd(const int *fds, size_t count, int fd)
+{
     for (size_t i = 0; i < count; i++) {
-        struct worker_socket *socket = &worker->sockets[i];
-        struct sock_address address;
-        socket->worker = worker;
-        socket->fd = listen_fds[i];
-        socket->listener = snapshot_listener_of_socket(worker->snapshot, i);
-        watch_init(&socket->watch, on_accept);
-        if (sock_local_address(listen_fds[i], &address)) {
-            (void)sock_address_text(&address, socket->text);
-            socket->port = peer_from(&address).port;
+        if (fds[i] == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void leave_sockets(struct worker *worker, const int *fds, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < worker->socket_count; i++) {
+        struct worker_socket *socket = worker->sockets[i];
+        if (has_fd(fds, count, socket->fd)) {
+            worker->sockets[kept++] = socket;
+        } else {
+            leave_socket(worker, socket);
+        }
+    }
+    worker->socket_count = kept;
+}
+
+/* In the order of the snapshot's settings, which is the present one's. */
+static void set_sockets(struct worker *worker, const int *fds, size_t count)
+{
+    struct worker_socket **sockets = xcalloc(count + 1, sizeof(struct worker_socket *));
+
+    for (size_t i = 0; i < count; i++) {
+        sockets[i] = find_socket(worker, fds[i]);
+        if (sockets[i] == NULL) {
+            sockets[i] = create_socket(worker, fds[i]);
+        }
+        sockets[i]->listener = snapshot_listener_of_socket(worker->generation->snapshot, i);
+    }
+    free(worker->sockets);
+    worker->sockets = sockets;
+    worker->socket_count = count;
+    for (size_t i = 0; worker->is_accepting && i < count; i++) {
+        if (sockets[i]->watch.fd < 0 && !start_accepting_on(sockets[i])) {
+            pause_accepting(worker);
         }
     }
 }
+
+/* ---- another configuration ---- */
+
+static void set_client(struct worker *worker)
+{
+    const struct settings *settings = worker_settings(worker);
+    const struct limits_settings *limits = &settings->limits;
+
+    worker->client.settings =
+        (struct client_settings){.h1 = head_limits_h1(limits, HEAD_OF_RESPONSE),
+                                 .h2 = head_limits_h2(limits, HEAD_OF_RESPONSE),
+                                 .request_head = (size_t)limits->head,
+                                 .response_window = limits->response_window,
+                                 .response_windows = limits->response_windows,
+                                 .held = limits->held,
+                                 .send_ms = settings->timeouts.send_ms};
+}
+
+/* Sessions that wait between two requests would keep their old configuration for as long as they
+ * wait. Some in each turn: there may be many. */
+static void on_walking(struct deferred *deferred)
+{
+    struct worker *worker = CONTAINER_OF(deferred, struct worker, walking);
+
+    for (int i = 0; i < WALK_STEP && worker->walk_left > 0; i++) {
+        struct list *node = list_pop_front(&worker->sessions);
+        if (node == NULL) {
+            worker->walk_left = 0;
+            return;
+        }
+        worker->walk_left--;
+        list_push_back(&worker->sessions, node);
+        session_follow(LIST_ENTRY(node, struct session, node));
+    }
+    if (worker->walk_left > 0) {
+        loop_defer(worker->core.loop, &worker->walking);
+    }
+}
+
+static void on_follow_message(struct loop_message *message)
+{
+    struct worker_change *change = CONTAINER_OF(message, struct worker_change, message);
+    struct worker *worker = change->worker;
+
+    flush_log(worker); /* its lines are in the form that the file before has */
+    leave_sockets(worker, change->listen_fds, change->listen_count);
+    generation_begin(worker, change->snapshot);
+    set_sockets(worker, change->listen_fds, change->listen_count);
+    set_client(worker);
+    worker->walk_left = worker->session_count;
+    loop_defer(worker->core.loop, &worker->walking);
+    change->is_taken = true;
+    tell(worker, WORKER_FOLLOWS, NULL);
+}
+
+void worker_post_follow(struct worker_change *change)
+{
+    change->message.fn = on_follow_message;
+    loop_post(change->worker->core.loop, &change->message);
+}
+
+const struct settings *worker_settings(const struct worker *worker)
+{
+    return worker->generation->snapshot->settings;
+}
+
+void worker_give_back(struct worker *worker, struct snapshot *snapshot)
+{
+    if (worker->notes_fd >= 0) {
+        tell(worker, WORKER_GIVES_BACK, snapshot);
+    } else {
+        snapshot_release(snapshot);
+    }
+}
+
+/* ---- life ---- */
 
 /* For `tidegate status --handshakes`. */
 static void note_server_failure(const struct server_failure *failure)
@@ -308,25 +470,6 @@ static void note_server_failure(const struct server_failure *failure)
                                          .peer = failure->backend->servers[failure->server].text});
 }
 
-static void start_client(struct worker *worker)
-{
-    const struct snapshot *snapshot = worker->snapshot;
-    const struct limits_settings *limits = &snapshot->settings->limits;
-
-    worker->client = (struct client){
-        .core = &worker->core,
-        .settings = {.h1 = head_limits_h1(limits, HEAD_OF_RESPONSE),
-                     .h2 = head_limits_h2(limits, HEAD_OF_RESPONSE),
-                     .request_head = (size_t)limits->head,
-                     .response_window = limits->response_window,
-                     .response_windows = limits->response_windows,
-                     .held = limits->held,
-                     .send_ms = snapshot->settings->timeouts.send_ms},
-        .on_server_failure = note_server_failure,
-    };
-    client_init(&worker->client, snapshot->backends, snapshot->backend_count);
-}
-
 struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,
                              size_t listen_count)
 {
@@ -336,9 +479,11 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
         free(worker);
         return NULL;
     }
-    worker->snapshot = snapshot_hold(snapshot);
     worker->core.on_free = on_core_free;
-    worker->quiet_fd = -1;
+    worker->notes_fd = -1;
+    worker->client.core = &worker->core;
+    worker->client.on_server_failure = note_server_failure;
+    list_init(&worker->generations);
     list_init(&worker->sessions);
     list_init(&worker->idle_sessions);
     list_init(&worker->free_exchanges);
@@ -347,8 +492,11 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->drain_message.fn = on_drain_message;
     worker->stop_message.fn = on_stop_message;
-    start_client(worker);
-    init_sockets(worker, listen_fds, listen_count);
+    deferred_init(&worker->walking, on_walking);
+    client_init(&worker->client, NULL, 0);
+    generation_begin(worker, snapshot_hold(snapshot));
+    set_client(worker);
+    set_sockets(worker, listen_fds, listen_count);
     if (!start_accepting(worker)) {
         timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
     }
@@ -366,15 +514,19 @@ void worker_run(struct worker *worker)
 void worker_destroy(struct worker *worker)
 {
     CHECK(worker->session_count == 0 && worker->exchange_count == 0);
+    worker->notes_fd = -1; /* from here on it is the control thread's */
     loop_run_deferred(worker->core.loop);
     exchange_free_pool(worker);
     timer_destroy(worker->core.loop, &worker->accept_pause);
     timer_destroy(worker->core.loop, &worker->log_timer);
     timer_destroy(worker->core.loop, &worker->drain_timer);
-    client_free(&worker->client, worker->snapshot->backends, worker->snapshot->backend_count);
+    generation_end_all(worker);
+    client_free(&worker->client, NULL, 0);
     core_destroy(&worker->core);
     strbuf_free(&worker->log);
-    snapshot_release(worker->snapshot);
+    for (size_t i = 0; i < worker->socket_count; i++) {
+        free(worker->sockets[i]);
+    }
     free(worker->sockets);
     free(worker);
 }

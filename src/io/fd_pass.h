@@ -17,7 +17,7 @@ ssize_t fd_pass_receive(int sock, void *bytes, size_t size, int *fd) MUST_CHECK;
 
 /* The same with several descriptors, which come together: FD_PASS_MAX at most, of which *count are
  * there. */
-#define FD_PASS_MAX 4
+#define FD_PASS_MAX 64
 bool fd_pass_send_all(int sock, const void *bytes, size_t len, const int *fds,
                       size_t count) MUST_CHECK;
 ssize_t fd_pass_receive_all(int sock, void *bytes, size_t size, int fds[FD_PASS_MAX],

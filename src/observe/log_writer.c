@@ -36,7 +36,8 @@ struct log_writer {
     pthread_cond_t wake;
     pthread_t thread;
     bool is_started;
-    char *path; /* NULL: standard output */
+    unsigned holders; /* under the lock */
+    char *path;       /* NULL: standard output */
 
     /* Under the lock. */
     struct log_block *first;
@@ -61,9 +62,15 @@ struct log_writer {
     uint64_t batch_blocks;
 };
 
-static int open_path(const char *path, struct error *error)
+/* NULL: standard output. */
+static const char *file_of(const char *path)
 {
-    if (path != NULL) {
+    return strcmp(path, "-") == 0 ? NULL : path;
+}
+
+int log_writer_open_file(const char *path, struct error *error)
+{
+    if (file_of(path) != NULL) {
         return safe_open_append(path, 0640, "cannot open the access log", error);
     }
     int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -80,15 +87,12 @@ static bool is_regular(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-struct log_writer *log_writer_open(const char *path, struct error *error)
+struct log_writer *log_writer_create(const char *path, int fd)
 {
-    const char *name = strcmp(path, "-") == 0 ? NULL : path;
-    int fd = open_path(name, error);
-
-    if (fd < 0) {
-        return NULL;
-    }
+    const char *name = file_of(path);
     struct log_writer *w = xcalloc(1, sizeof(*w));
+
+    w->holders = 1;
     w->fd = fd;
     w->is_file = is_regular(fd);
     w->path = name != NULL ? xstrdup(name) : NULL;
@@ -97,6 +101,30 @@ struct log_writer *log_writer_open(const char *path, struct error *error)
     CHECK(pthread_mutex_init(&w->lock, NULL) == 0);
     condition_init(&w->wake);
     return w;
+}
+
+struct log_writer *log_writer_open(const char *path, struct error *error)
+{
+    int fd = log_writer_open_file(path, error);
+
+    return fd >= 0 ? log_writer_create(path, fd) : NULL;
+}
+
+struct log_writer *log_writer_hold(struct log_writer *w)
+{
+    if (w != NULL) {
+        (void)pthread_mutex_lock(&w->lock);
+        w->holders++;
+        (void)pthread_mutex_unlock(&w->lock);
+    }
+    return w;
+}
+
+bool log_writer_is_of(const struct log_writer *w, const char *path)
+{
+    const char *name = file_of(path);
+
+    return name == NULL || w->path == NULL ? name == w->path : strcmp(name, w->path) == 0;
 }
 
 static const char *name_of(const struct log_writer *w)
@@ -285,7 +313,9 @@ static void *run(void *arg)
 
 bool log_writer_start(struct log_writer *w, struct error *error)
 {
-    CHECK(!w->is_started);
+    if (w->is_started) {
+        return true; /* it was the configuration's before, too */
+    }
     int number = thread_start(&w->thread, "access-log", run, w);
     if (number != 0) {
         return error_set_errno(error, number, "cannot start the access log's thread");
@@ -326,20 +356,14 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
     }
 }
 
-int log_writer_open_again(const struct log_writer *w, struct error *error)
-{
-    CHECK(log_writer_has_file(w));
-    return open_path(w->path, error);
-}
-
-bool log_writer_has_file(const struct log_writer *w)
+static bool has_file(const struct log_writer *w)
 {
     return w != NULL && w->path != NULL;
 }
 
 void log_writer_use(struct log_writer *w, int fd)
 {
-    if (!log_writer_has_file(w)) {
+    if (!has_file(w)) {
         (void)close(fd);
         return;
     }
@@ -401,6 +425,10 @@ bool log_writer_stop(struct log_writer *w, unsigned limit_ms)
         return true;
     }
     (void)pthread_mutex_lock(&w->lock);
+    if (--w->holders != 0) {
+        (void)pthread_mutex_unlock(&w->lock);
+        return true;
+    }
     uint64_t failed_before = w->counts.failed_blocks;
     w->wants_stop = true;
     w->stop_at_ms = clock_ms() + limit_ms;

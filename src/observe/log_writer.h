@@ -27,21 +27,25 @@ struct log_writer_counts {
 /* "-" is standard output; otherwise the file is made (mode 0640) or appended to. NULL with *error
  * filled on failure. Freed by log_writer_stop. */
 struct log_writer *log_writer_open(const char *path, struct error *error) MUST_CHECK;
+/* Both parts of that, for processes that have the rights and that log: a descriptor, or -1 with
+ * *error filled; and a writer that owns it. */
+int log_writer_open_file(const char *path, struct error *error) MUST_CHECK;
+struct log_writer *log_writer_create(const char *path, int fd) MUST_CHECK;
+/* One more holder, who stops it too: it ends with the last. NULL is allowed. */
+struct log_writer *log_writer_hold(struct log_writer *writer);
+/* Whether log_writer_open of that path would be the same place. */
+bool log_writer_is_of(const struct log_writer *writer, const char *path) MUST_CHECK;
 
-/* Starts the thread, in the process that will log. Blocks put before are kept. */
+/* Starts the thread, in the process that will log, unless it runs. Blocks put before are kept. */
 bool log_writer_start(struct log_writer *writer, struct error *error) MUST_CHECK;
 
 /* Takes `lines` (whole lines, from malloc), frees it when done. From any thread; never blocks but
  * for a short lock. With writer NULL (log off) it only frees. */
 void log_writer_put(struct log_writer *writer, char *lines, size_t len);
 
-/* Log rotation, after the file was renamed. The process that has the rights opens the path anew (-1
- * with *error filled, and the old file stays in use); the one that logs goes on with the
- * descriptor, soon, behind what was put before, and owns it. A writer of standard output, or NULL,
- * has no file: log_writer_use closes the descriptor then. log_writer_use is for any thread, and for
- * a writer that is not started, too. */
-bool log_writer_has_file(const struct log_writer *writer);
-int log_writer_open_again(const struct log_writer *writer, struct error *error) MUST_CHECK;
+/* Log rotation, after the file was renamed and opened anew: the writer goes on with the descriptor,
+ * soon, behind what was put before, and owns it. A writer of standard output, or NULL, has no file:
+ * the descriptor is closed then. For any thread, and for a writer that is not started, too. */
 void log_writer_use(struct log_writer *writer, int fd);
 
 void log_writer_counts(struct log_writer *writer, struct log_writer_counts *counts);

@@ -9,6 +9,10 @@ REASON(REQUEST, "gateway", "misdirected_request",
        "the request's host belongs to another site than the one this TLS connection was made for",
        "let the client open a connection for each of the two names; sites with the same "
        "TLS settings share connections")
+REASON(REQUEST, "gateway", "site_has_changed",
+       "the configuration has changed since the TLS handshake: its site is gone, or asks something "
+       "else of clients",
+       "nothing: the client opens another connection (RFC 9110 section 15.5.20)")
 REASON(REQUEST, "gateway", "unknown_host", "no site has the host that the request names",
        "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default")
 REASON(REQUEST, "gateway", "plain_http_refused",

@@ -116,12 +116,12 @@ static void make_unique(struct paths *paths)
     paths->count = kept;
 }
 
-void confine_supervisor(const struct settings *settings, bool keep_dumpable)
+void confine_supervisor(bool is_confined, bool keep_dumpable)
 {
     const struct sandbox_plan plan = {.role = SANDBOX_SUPERVISOR, .keep_dumpable = keep_dumpable};
 
     sandbox_prepare();
-    if (settings->sandbox == SANDBOX_OFF) {
+    if (!is_confined) {
         sandbox_skip(SANDBOX_SUPERVISOR);
         return;
     }

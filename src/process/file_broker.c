@@ -13,7 +13,9 @@
 
 #include "base/file_opener.h"
 #include "base/log.h"
+#include "gateway/snapshot.h"
 #include "io/fd_pass.h"
+#include "tls/cert_store.h"
 
 /* How long the gateway waits for the supervisor, which has little else to do. */
 #define ANSWER_MS 5000
@@ -38,12 +40,12 @@ struct file_answer {
 
 /* ---- the supervisor's side ---- */
 
-int file_broker_open(struct file_broker *broker, const struct snapshot *snapshot,
+int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
                      const struct privileges *privileges)
 {
     int pair[2];
 
-    *broker = (struct file_broker){snapshot, privileges, -1};
+    *broker = (struct file_broker){head, privileges, -1};
     /* Who stays who it is reads what it could read at the start. */
     if (!privileges->change_user ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -74,13 +76,59 @@ static int open_checked(const char *path, struct stat *st)
     return fd;
 }
 
+/* The folder itself, a folder in it (which is asked for with a '/' behind it, so that no file can
+ * be meant), or a file of a certificate in either. */
+static bool is_of_folder(const char *folder, const char *path)
+{
+    size_t len = strlen(folder);
+    const char *name = path + len + 1;
+    const char *slash;
+
+    if (strncmp(path, folder, len) != 0) {
+        return false;
+    }
+    if (path[len] != '/') {
+        return path[len] == '\0';
+    }
+    slash = strchr(name, '/');
+    if (slash == NULL) {
+        return cert_store_is_file_name(name);
+    }
+    return name[0] != '.' && slash != name && strchr(slash + 1, '/') == NULL &&
+           (slash[1] == '\0' || cert_store_is_file_name(slash + 1));
+}
+
+struct search {
+    const char *path;
+    bool is_found;
+};
+
+static void look_in_folder(void *arg, const char *path, enum bundle_kind kind)
+{
+    struct search *search = arg;
+
+    search->is_found |= kind == BUNDLE_FOLDER && is_of_folder(path, search->path);
+}
+
+/* Whether the path is a file that the configuration is made of, or a folder that it names, or a
+ * certificate's file in one of certificates. */
+static bool is_named(const struct bundle_head *head, const char *path)
+{
+    struct search search = {path, bundle_head_names(head, path)};
+
+    if (!search.is_found) {
+        bundle_head_each(head, look_in_folder, &search);
+    }
+    return search.is_found;
+}
+
 static void answer(const struct file_broker *broker, const struct file_request *request)
 {
     struct file_answer reply = {.number = request->number, .error = EACCES};
     const struct privileges *who = broker->privileges;
     int fd = -1;
 
-    if (snapshot_names_file(broker->snapshot, request->path) &&
+    if (is_named(broker->head, request->path) &&
         file_opener_is_safe(request->path, who->uid, who->gid)) {
         bool is_done = request->question == FILE_STAT
                            ? stat(request->path, &reply.st) == 0

@@ -1,9 +1,9 @@
 /* The supervisor opens for the gateway the few files that the configuration names and that only
  * root may read: keys, authorities, revocation lists and OCSP responses that are renewed while the
  * gateway runs. The gateway asks by path, over a socket of its own; the supervisor answers for the
- * paths that its own copy of the snapshot names, and for no other, so that a gateway which was
- * taken over learns nothing that it did not have. It sends descriptors, and never reads what is in
- * the files.
+ * paths that the configuration which it has loaded names, and for no other, so that a gateway which
+ * was taken over learns nothing that it did not have. It sends descriptors, and never reads what is
+ * in the files.
  *
  * It serves only files that the gateway's user cannot exchange for others (base/file_opener.h). */
 #ifndef TIDEGATE_PROCESS_FILE_BROKER_H
@@ -11,19 +11,19 @@
 
 #include <stdbool.h>
 
+#include "base/bundle.h"
 #include "base/check.h"
-#include "gateway/snapshot.h"
 #include "process/privileges.h"
 
 struct file_broker {
-    const struct snapshot *snapshot;
+    const struct bundle_head *head; /* of the configuration that is in use */
     const struct privileges *privileges;
     int fd; /* the supervisor's end; -1: none */
 };
 
 /* Makes a pair of sockets, of which the gateway's end goes through the fork: -1 when there is
  * nobody to read for, or no socket to be had. */
-int file_broker_open(struct file_broker *broker, const struct snapshot *snapshot,
+int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
                      const struct privileges *privileges) MUST_CHECK;
 /* The supervisor's: answers one request, if there is one. */
 void file_broker_serve(struct file_broker *broker);
@@ -32,6 +32,7 @@ void file_broker_close(struct file_broker *broker);
 /* The gateway's: asks there from now on. Before any thread is started. */
 void file_broker_use(int fd);
 
+struct snapshot;
 /* Tells in the log, when the gateway starts, which files it will not be able to read itself: those
  * that the supervisor reads for it, and as a warning those that nobody will. */
 void file_broker_tell(const struct snapshot *snapshot, const struct privileges *privileges);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "io/sock.h"
 #include "process/port_owner.h"
 
@@ -104,6 +105,16 @@ static int bind_to(const struct sock_address *where, struct error *error)
     return fd;
 }
 
+/* Kind and port tell ":443" from a name that is so called. */
+static char *name_of(const struct address_setting *address)
+{
+    struct strbuf name;
+
+    strbuf_init(&name);
+    strbuf_printf(&name, "%d %u %s", (int)address->kind, (unsigned)address->port, address->host);
+    return name.ptr;
+}
+
 static bool open_one(struct listen_socket *out, const struct address_setting *address,
                      struct error *error)
 {
@@ -119,31 +130,110 @@ static bool open_one(struct listen_socket *out, const struct address_setting *ad
     /* The address as it came to be: with the port that the system chose for port 0. */
     CHECK(sock_local_address(out->fd, &out->where));
     (void)sock_address_text(&out->where, out->text);
-    out->unix_path = address->kind == ADDRESS_UNIX ? address->host : NULL;
+    out->unix_path = address->kind == ADDRESS_UNIX ? xstrdup(address->host) : NULL;
+    out->name = name_of(address);
     return true;
 }
 
-bool listen_open(struct listen_set *set, const struct settings *settings, struct error *error)
+static void close_socket(struct listen_socket *s)
 {
-    size_t total = 0;
-
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        total += settings->listeners[i].bind.count;
+    (void)close(s->fd);
+    if (s->unix_path != NULL) {
+        (void)unlink(s->unix_path);
     }
-    *set = (struct listen_set){.sockets = xcalloc(total + 1, sizeof(*set->sockets))};
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        const struct address_list *bind_list = &settings->listeners[i].bind;
+    free(s->unix_path);
+    free(s->name);
+}
 
-        for (size_t k = 0; k < bind_list->count; k++) {
-            if (!open_one(&set->sockets[set->count], &bind_list->items[k], error)) {
-                listen_close(set);
-                return false;
-            }
-            set->count++;
+bool listen_open(struct listen_set *set, const struct address_list *addresses, struct error *error)
+{
+    *set = (struct listen_set){.sockets = xcalloc(addresses->count + 1, sizeof(*set->sockets))};
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (!open_one(&set->sockets[set->count], &addresses->items[i], error)) {
+            listen_close(set);
+            return false;
+        }
+        set->count++;
+    }
+    return true;
+}
+
+/* ---- another configuration ---- */
+
+/* The place in `present` of a socket of that name that is not taken yet; -1: none. Several with one
+ * name (any free port) keep their order. */
+static int32_t find_place(const struct listen_set *present, const char *name, const bool *taken)
+{
+    for (size_t i = 0; i < present->count; i++) {
+        if (!taken[i] && strcmp(present->sockets[i].name, name) == 0) {
+            return (int32_t)i;
         }
     }
-    return true;
+    return -1;
 }
+
+bool listen_follow(struct listen_set *next, const struct listen_set *present,
+                   const struct address_list *addresses, int32_t *places, struct error *error)
+{
+    bool *taken = xcalloc(present->count + 1, sizeof(*taken));
+    int32_t fresh = 0;
+    bool is_open = true;
+
+    *next = (struct listen_set){.sockets = xcalloc(addresses->count + 1, sizeof(*next->sockets))};
+    for (size_t i = 0; is_open && i < addresses->count; i++) {
+        char *name = name_of(&addresses->items[i]);
+        places[i] = find_place(present, name, taken);
+        free(name);
+        if (places[i] >= 0) {
+            taken[places[i]] = true;
+            next->sockets[next->count++] = present->sockets[places[i]];
+        } else if (open_one(&next->sockets[next->count], &addresses->items[i], error)) {
+            places[i] = --fresh;
+            next->count++;
+        } else {
+            is_open = false;
+        }
+    }
+    free(taken);
+    if (!is_open) {
+        listen_drop(next, places);
+    }
+    return is_open;
+}
+
+void listen_take(struct listen_set *present, struct listen_set *next, const int32_t *places)
+{
+    bool *stays = xcalloc(present->count + 1, sizeof(*stays));
+
+    for (size_t i = 0; i < next->count; i++) {
+        if (places[i] >= 0) {
+            stays[places[i]] = true;
+        }
+    }
+    for (size_t i = 0; i < present->count; i++) {
+        if (!stays[i]) {
+            (void)shutdown(present->sockets[i].fd, SHUT_RDWR);
+            close_socket(&present->sockets[i]);
+        }
+    }
+    free(stays);
+    free(present->sockets);
+    *present = *next;
+    *next = (struct listen_set){0};
+}
+
+void listen_drop(struct listen_set *next, const int32_t *places)
+{
+    for (size_t i = 0; i < next->count; i++) {
+        if (places[i] < 0) {
+            close_socket(&next->sockets[i]);
+        }
+    }
+    free(next->sockets);
+    *next = (struct listen_set){0};
+}
+
+/* ---- life ---- */
 
 static bool is_listening(int fd)
 {
@@ -187,12 +277,7 @@ void listen_stop(struct listen_set *set)
 void listen_close(struct listen_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
-        struct listen_socket *s = &set->sockets[i];
-
-        (void)close(s->fd);
-        if (s->unix_path != NULL) {
-            (void)unlink(s->unix_path);
-        }
+        close_socket(&set->sockets[i]);
     }
     free(set->sockets);
     *set = (struct listen_set){0};

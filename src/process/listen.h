@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -19,7 +20,8 @@ struct listen_socket {
     int fd;
     struct sock_address where;
     char text[SOCK_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
-    const char *unix_path;    /* to be removed at the end; NULL for TCP; owned by the settings */
+    char *name;               /* as the configuration has it: what it is known by in another one */
+    char *unix_path;          /* to be removed at the end; NULL for TCP */
 };
 
 struct listen_set {
@@ -29,10 +31,19 @@ struct listen_set {
 
 /* Binds all of them or none: on false all are closed again and `error` says which one could not be
  * bound, why, and what to do. A socket file left by a process that is gone is replaced; one that
- * somebody answers on, or a file that is no socket, is left alone. The settings must outlive the
- * set. */
-bool listen_open(struct listen_set *set, const struct settings *settings,
+ * somebody answers on, or a file that is no socket, is left alone. */
+bool listen_open(struct listen_set *set, const struct address_list *addresses,
                  struct error *error) MUST_CHECK;
+/* The sockets of another configuration: those of `present` that it has too, and new ones. places[i]
+ * says which socket i of it is: its place in `present`, or -1, -2, ... for the first, second, ...
+ * new one. On false nothing has changed. Then one of listen_take and listen_drop. */
+bool listen_follow(struct listen_set *next, const struct listen_set *present,
+                   const struct address_list *addresses, int32_t *places,
+                   struct error *error) MUST_CHECK;
+/* `present` becomes `next`; what is in that no more is closed, and refuses connections. */
+void listen_take(struct listen_set *present, struct listen_set *next, const int32_t *places);
+/* `present` stays; what is new in `next` is closed. */
+void listen_drop(struct listen_set *next, const int32_t *places);
 /* Before a gateway is started: whatever the one before did to the sockets that it shared, they
  * listen, at the same addresses. False when one could not be opened again; the rest stays. */
 bool listen_revive(struct listen_set *set, struct error *error) MUST_CHECK;

@@ -9,33 +9,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/commands.h"
 #include "gateway/deaths.h"
-#include "gateway/gateway.h"
-#include "gateway/snapshot.h"
 #include "io/fd_pass.h"
-#include "observe/log_writer.h"
 #include "process/backoff.h"
+#include "process/change.h"
 #include "process/confine.h"
 #include "process/control_socket.h"
 #include "process/file_broker.h"
+#include "process/gateway_child.h"
 #include "process/listen.h"
+#include "process/loaded.h"
+#include "process/loader.h"
 #include "process/notify.h"
 #include "process/privileges.h"
-#include "settings/settings.h"
 
-/* How long a gateway that was told to end may take longer than its own limit. */
-enum { GRACE_MS = 2000 };
 /* How long a gateway may take to accept what waits before it drains. */
 enum { QUIET_MS = 1000 };
 
@@ -49,12 +46,13 @@ enum supervisor_state {
 };
 
 struct supervisor {
-    const struct settings *settings;
-    struct snapshot *snapshot;
+    const struct supervisor_options *options;
+    struct loaded loaded;
+    struct change change;
     struct privileges privileges;
     struct listen_set listening;
-    int admin_fd; /* the control socket; -1: none */
-    const char *version;
+    int admin_fd;       /* the control socket; -1: none */
+    char *control_path; /* its; NULL: none is given */
     struct backoff backoff;
     enum supervisor_state state;
     bool was_ever_up;
@@ -71,7 +69,7 @@ struct supervisor {
 
 static const char *const state_names[] = {"starting", "up",      "waiting",
                                           "draining", "killing", "ended"};
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+static const int handled_signals[] = {CHILD_SIGNALS};
 
 static void set_state(struct supervisor *s, enum supervisor_state state)
 {
@@ -80,101 +78,6 @@ static void set_state(struct supervisor *s, enum supervisor_state state)
 }
 
 /* --- the gateway process --- */
-
-/* For the signal handler alone. */
-static struct {
-    volatile sig_atomic_t limit_s;
-    const struct listen_set *listening;
-    int admin_fd;
-    pid_t parent;
-} orphan;
-
-/* The supervisor is gone, if it is: any process of this user can send the signal, too. The control
- * socket's end makes the gateway drain; this lets the next supervisor have the ports at once, and
- * makes sure that the gateway ends even when it hangs. getppid, shutdown and alarm are
- * async-signal-safe, and SIGALRM's default is to end. */
-static void on_parent_death(int signal_number)
-{
-    int number = errno;
-
-    (void)signal_number;
-    if (getppid() == orphan.parent) {
-        return;
-    }
-    for (size_t i = 0; i < orphan.listening->count; i++) {
-        (void)shutdown(orphan.listening->sockets[i].fd, SHUT_RDWR);
-    }
-    if (orphan.admin_fd >= 0) {
-        (void)shutdown(orphan.admin_fd, SHUT_RDWR);
-    }
-    (void)alarm((unsigned)orphan.limit_s);
-    errno = number;
-}
-
-/* A terminal's Ctrl-C and a service manager's SIGTERM reach every process of the group, but when to
- * drain is the supervisor's word alone. */
-static void reset_signals(const struct supervisor *s)
-{
-    struct sigaction action = {.sa_handler = SIG_IGN};
-
-    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++) {
-        action.sa_handler = handled_signals[i] == SIGCHLD ? SIG_DFL : SIG_IGN;
-        (void)sigaction(handled_signals[i], &action, NULL);
-    }
-    (void)sigprocmask(SIG_SETMASK, &s->old_signals, NULL);
-}
-
-/* After the change of user: the kernel forgets the parent-death signal in it. */
-static void follow_parent(const struct supervisor *s, pid_t parent)
-{
-    struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
-    uint64_t limit_s = (s->settings->timeouts.drain_ms + GRACE_MS) / 1000 + 1;
-
-    orphan.limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
-    orphan.listening = &s->listening;
-    orphan.admin_fd = s->admin_fd;
-    orphan.parent = parent;
-    (void)sigaction(SIGUSR2, &action, NULL);
-    (void)prctl(PR_SET_PDEATHSIG, SIGUSR2, 0, 0, 0);
-    if (getppid() != parent) {
-        on_parent_death(SIGUSR2);
-    }
-}
-
-static _Noreturn void be_gateway(struct supervisor *s, int control_fd, int files_fd, pid_t parent)
-{
-    struct error error;
-    int *fds = xcalloc(s->listening.count + 1, sizeof(*fds));
-    int status;
-
-    log_set_role("gateway");
-    reset_signals(s);
-    (void)close(s->signal_fd);
-    if (!privileges_drop(&s->privileges, &error)) {
-        log_error("%s", error.text);
-        exit(1);
-    }
-    follow_parent(s, parent);
-    file_broker_use(files_fd);
-    confine_gateway(s->snapshot, s->privileges.keep_dumpable);
-    if (s->was_ever_up) {
-        trust_follow(&s->snapshot->trust);
-    }
-    for (size_t i = 0; i < s->listening.count; i++) {
-        fds[i] = s->listening.sockets[i].fd;
-    }
-    if (s->admin_fd >= 0) {
-        struct admin *admin = admin_create(s->admin_fd, s->version);
-        struct gateway_companion companion = admin_companion(admin);
-
-        status = gateway_main(s->snapshot, fds, s->listening.count, control_fd, &companion);
-        admin_destroy(admin);
-    } else {
-        status = gateway_main(s->snapshot, fds, s->listening.count, control_fd, NULL);
-    }
-    free(fds);
-    exit(status);
-}
 
 static bool start_gateway(struct supervisor *s)
 {
@@ -188,13 +91,13 @@ static bool start_gateway(struct supervisor *s)
         log_error("%s", error.text);
         return false;
     }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         log_error("cannot start the gateway: socketpair: %s; raise the limit of open files "
                   "(LimitNOFILE= of the service, or ulimit -n)",
                   strerror(errno));
         return false;
     }
-    files_fd = file_broker_open(&s->files, s->snapshot, &s->privileges);
+    files_fd = file_broker_open(&s->files, s->loaded.head, &s->privileges);
     (void)fflush(NULL); /* or both processes would print what waits in a buffer */
     pid = fork();
     if (pid < 0) {
@@ -212,7 +115,21 @@ static bool start_gateway(struct supervisor *s)
     if (pid == 0) {
         (void)close(pair[0]);
         file_broker_close(&s->files);
-        be_gateway(s, pair[1], files_fd, parent);
+        (void)close(s->signal_fd);
+        change_let_go(&s->change);
+        gateway_child_be(&(struct gateway_child){
+            .config_path = s->options->config_path,
+            .version = s->options->version,
+            .loaded = &s->loaded,
+            .listening = &s->listening,
+            .privileges = &s->privileges,
+            .signals = &s->old_signals,
+            .admin_fd = s->admin_fd,
+            .control_fd = pair[1],
+            .files_fd = files_fd,
+            .parent = parent,
+            .is_started_again = s->was_ever_up,
+        });
     }
     (void)close(pair[1]);
     if (files_fd >= 0) {
@@ -228,13 +145,13 @@ static bool start_gateway(struct supervisor *s)
 
 /* --- what happens to it --- */
 
-static void send_command(const struct supervisor *s, enum supervisor_command command)
+static void send_command(const struct supervisor *s, enum gateway_word word)
 {
-    char byte = (char)command;
+    const struct gateway_message message = {.word = word};
 
     if (s->control_fd >= 0) {
         /* It fails only when the gateway is dead, of which SIGCHLD tells. */
-        (void)send(s->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!fd_pass_send(s->control_fd, &message, sizeof(message), -1);
     }
 }
 
@@ -242,26 +159,25 @@ static void send_command(const struct supervisor *s, enum supervisor_command com
  * gateway that is started later goes on with the new file, too. */
 static void reopen_logs(struct supervisor *s)
 {
-    const char command = SUPERVISOR_REOPEN_LOGS;
-    struct log_writer *log = s->snapshot->access_log;
+    const struct gateway_message message = {.word = GATEWAY_REOPEN_LOGS};
     struct error error;
     int fd;
 
-    if (!log_writer_has_file(log)) {
+    if (!loaded_has_log_file(&s->loaded)) {
         log_info("there is no log file to reopen");
         return;
     }
-    fd = log_writer_open_again(log, &error);
+    fd = loaded_open_log(&s->loaded, &error);
     if (fd < 0) {
         log_warn("%s; going on with the old file", error.text);
         return;
     }
     log_info("reopening the logs");
-    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, &command, 1, fd)) {
+    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, &message, sizeof(message), fd)) {
         log_warn("the gateway goes on with the old log file: %s; send the signal again",
                  strerror(errno));
     }
-    log_writer_use(log, fd);
+    (void)close(fd);
 }
 
 static void close_control(struct supervisor *s)
@@ -280,25 +196,101 @@ static void stop_listening(struct supervisor *s)
     s->quiet_ms = 0;
 }
 
+static void is_up(struct supervisor *s)
+{
+    set_state(s, SUPERVISOR_IS_UP);
+    s->was_ever_up = true;
+    log_info("ready");
+    notify_send("READY=1");
+}
+
+static void ask_for_change(struct supervisor *s, int connection)
+{
+    if (s->state == SUPERVISOR_DRAINING || s->state == SUPERVISOR_KILLING) {
+        if (connection >= 0) {
+            (void)close(connection);
+        }
+        return;
+    }
+    change_ask(&s->change, connection);
+}
+
+/* Once it is loaded: the gateway goes on with it, or the next one begins with it. */
+static void pass_change_on(struct supervisor *s)
+{
+    if (s->change.state != CHANGE_LOADED) {
+        return;
+    }
+    if (s->state == SUPERVISOR_IS_UP) {
+        change_offer(&s->change, s->control_fd);
+    } else if (s->state == SUPERVISOR_WAITING) {
+        change_adopt(&s->change);
+    }
+}
+
+static void on_message(struct supervisor *s, const struct gateway_message *message, int fd)
+{
+    switch (message->word) {
+    case GATEWAY_UP:
+        if (s->state == SUPERVISOR_STARTING) {
+            is_up(s);
+        }
+        break;
+    case GATEWAY_QUIET:
+        if (s->quiet_ms != 0) {
+            stop_listening(s);
+        }
+        break;
+    case GATEWAY_TAKEN:
+        if (s->change.state == CHANGE_OFFERED) {
+            change_taken(&s->change);
+            s->files.head = s->loaded.head;
+        }
+        break;
+    case GATEWAY_REFUSED:
+        if (s->change.state == CHANGE_OFFERED) {
+            change_refused(&s->change, fd);
+            fd = -1;
+        }
+        break;
+    case GATEWAY_RELOAD:
+        if (fd >= 0) {
+            ask_for_change(s, fd);
+            fd = -1;
+        }
+        break;
+    default:
+        break;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 static void read_control(struct supervisor *s)
 {
-    char bytes[16];
-    ssize_t got = recv(s->control_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    struct gateway_message message;
+    int fd;
+    ssize_t got = fd_pass_receive(s->control_fd, &message, sizeof(message), &fd);
 
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         close_control(s);
         return;
     }
-    for (ssize_t i = 0; i < got; i++) {
-        if (bytes[i] == SUPERVISOR_UP && s->state == SUPERVISOR_STARTING) {
-            set_state(s, SUPERVISOR_IS_UP);
-            s->was_ever_up = true;
-            log_info("ready");
-            notify_send("READY=1");
-        }
-        if (bytes[i] == SUPERVISOR_QUIET && s->quiet_ms != 0) {
-            stop_listening(s);
-        }
+    if (got == (ssize_t)sizeof(message)) {
+        on_message(s, &message, fd);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* What it said before it ended. */
+static void read_last_words(struct supervisor *s)
+{
+    struct pollfd ready = {.fd = s->control_fd, .events = POLLIN};
+
+    while (s->control_fd >= 0 && poll(&ready, 1, 0) > 0) {
+        read_control(s);
     }
 }
 
@@ -331,14 +323,15 @@ static void gateway_ended(struct supervisor *s, int status)
     char how[128];
 
     /* Its last words may still wait in the socket: it may have been up for a moment. */
-    if (s->control_fd >= 0) {
-        read_control(s);
-    }
+    read_last_words(s);
     close_control(s);
     s->gateway = 0;
     describe_death(status, how, sizeof(how));
     if (!is_clean || !was_told) {
         deaths_collect(how, clock_wall_ms(), clock_ms());
+    }
+    if (s->change.state == CHANGE_OFFERED) {
+        change_fail(&s->change, "the gateway ended while it took up the configuration");
     }
     if (was_told) {
         if (!is_clean) {
@@ -368,6 +361,8 @@ static void reap(struct supervisor *s)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == s->gateway) {
             gateway_ended(s, status);
+        } else if (pid == s->change.loader.pid) {
+            change_loader_ended(&s->change, status);
         }
     }
 }
@@ -377,6 +372,7 @@ static void stop(struct supervisor *s, int signal_number)
     const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
 
     notify_send("STOPPING=1");
+    change_free(&s->change);
     if (s->gateway == 0) {
         log_info("%s: stopping", name);
         set_state(s, SUPERVISOR_ENDED);
@@ -384,16 +380,16 @@ static void stop(struct supervisor *s, int signal_number)
     }
     if (s->state == SUPERVISOR_DRAINING) {
         log_info("%s again: stopping at once", name);
-        send_command(s, SUPERVISOR_STOP);
+        send_command(s, GATEWAY_STOP);
         stop_listening(s);
-        s->deadline_ms = clock_ms() + GRACE_MS;
+        s->deadline_ms = clock_ms() + GATEWAY_GRACE_MS;
         set_state(s, SUPERVISOR_KILLING);
     } else if (s->state != SUPERVISOR_KILLING) {
         log_info("%s: finishing what runs (up to %" PRIu64 " s; once more stops at once)", name,
-                 s->settings->timeouts.drain_ms / 1000);
-        send_command(s, SUPERVISOR_DRAIN);
+                 s->loaded.plan->drain_ms / 1000);
+        send_command(s, GATEWAY_DRAIN);
         s->quiet_ms = clock_ms() + QUIET_MS;
-        s->deadline_ms = clock_ms() + s->settings->timeouts.drain_ms + GRACE_MS;
+        s->deadline_ms = clock_ms() + s->loaded.plan->drain_ms + GATEWAY_GRACE_MS;
         set_state(s, SUPERVISOR_DRAINING);
     }
 }
@@ -409,6 +405,8 @@ static void read_signals(struct supervisor *s)
             reap(s);
             break;
         case SIGHUP:
+            ask_for_change(s, -1);
+            break;
         case SIGUSR1:
             reopen_logs(s);
             break;
@@ -433,25 +431,43 @@ static void deadline_passed(struct supervisor *s)
     log_warn("the gateway did not end in time; killing it");
     (void)kill(s->gateway, SIGKILL);
     s->exit_status = 1;
-    s->deadline_ms = clock_ms() + GRACE_MS;
+    s->deadline_ms = clock_ms() + GATEWAY_GRACE_MS;
     set_state(s, SUPERVISOR_KILLING);
+}
+
+/* Of the gateway; UINT64_MAX: none. */
+static uint64_t gateway_deadline(const struct supervisor *s)
+{
+    if (s->state == SUPERVISOR_STARTING || s->state == SUPERVISOR_IS_UP) {
+        return UINT64_MAX;
+    }
+    return s->quiet_ms != 0 && s->quiet_ms < s->deadline_ms ? s->quiet_ms : s->deadline_ms;
 }
 
 static int poll_timeout(const struct supervisor *s)
 {
     uint64_t now = clock_ms();
-    uint64_t deadline = s->deadline_ms;
+    uint64_t deadline = gateway_deadline(s);
+    uint64_t of_change = change_deadline(&s->change);
 
-    if (s->state == SUPERVISOR_STARTING || s->state == SUPERVISOR_IS_UP) {
+    deadline = of_change < deadline ? of_change : deadline;
+    if (deadline == UINT64_MAX) {
         return -1;
-    }
-    if (s->quiet_ms != 0 && s->quiet_ms < deadline) {
-        deadline = s->quiet_ms;
     }
     if (deadline <= now) {
         return 0;
     }
     return deadline - now < 3600000 ? (int)(deadline - now) : 3600000;
+}
+
+static void look_at_deadlines(struct supervisor *s)
+{
+    if (change_deadline(&s->change) <= clock_ms()) {
+        change_deadline_passed(&s->change);
+    }
+    if (gateway_deadline(s) <= clock_ms()) {
+        deadline_passed(s);
+    }
 }
 
 static void run_loop(struct supervisor *s)
@@ -473,8 +489,9 @@ static void run_loop(struct supervisor *s)
         if (ready > 0 && fds[0].revents != 0) {
             read_signals(s);
         }
-        if (s->state != SUPERVISOR_ENDED && poll_timeout(s) == 0) {
-            deadline_passed(s);
+        if (s->state != SUPERVISOR_ENDED) {
+            look_at_deadlines(s);
+            pass_change_on(s);
         }
     }
 }
@@ -514,46 +531,119 @@ static bool take_signals(struct supervisor *s)
     return s->signal_fd >= 0;
 }
 
-static bool set_up(struct supervisor *s, const struct supervisor_options *options)
+/* In a child that is not the gateway: what is the supervisor's own. */
+static void let_go(void *arg)
 {
-    struct error error;
+    const struct supervisor *s = arg;
 
-    if (!privileges_resolve(&s->privileges, account_to_become(s->settings->user),
-                            s->settings->group, &error) ||
-        !listen_open(&s->listening, s->settings, &error) ||
-        !control_socket_open(s->settings->control, &s->admin_fd, &error)) {
+    log_set_role("loader");
+    gateway_child_reset_signals(&s->old_signals);
+    if (s->signal_fd >= 0) {
+        (void)close(s->signal_fd);
+    }
+    if (s->control_fd >= 0) {
+        (void)close(s->control_fd);
+    }
+    if (s->admin_fd >= 0) {
+        (void)close(s->admin_fd);
+    }
+    for (size_t i = 0; i < s->listening.count; i++) {
+        (void)close(s->listening.sockets[i].fd);
+    }
+}
+
+static void use_log_level(const struct supervisor *s)
+{
+    log_set_level(s->options->debug ? LOG_LEVEL_DEBUG : log_level_from(s->loaded.plan->log_level));
+}
+
+/* Everything that can be wrong is found before a socket is bound. */
+static bool load_first(struct supervisor *s)
+{
+    const struct loader_options options = {
+        .path = s->options->config_path,
+        .is_first_time = true,
+        .color = s->options->color,
+    };
+    struct loader loader;
+    struct error error;
+    enum loader_result result;
+    int status;
+
+    if (!loader_start(&loader, &options, &error)) {
         log_error("%s", error.text);
         return false;
     }
-    s->privileges.keep_dumpable = options->keep_dumpable;
-    s->version = options->version != NULL ? options->version : "";
+    while (waitpid(loader.pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    result = loader_ended(&loader, status);
+    if (result == LOADER_DONE) {
+        bool is_taken = loaded_take(&s->loaded, loader.bundle_fd, &error);
+        loader.bundle_fd = -1;
+        loader_reset(&loader);
+        if (!is_taken) {
+            log_error("%s", error.text);
+        }
+        return is_taken;
+    }
+    loader_reset(&loader);
+    (void)fprintf(stderr, "tidegate: error: not started: %s %s\n", s->options->config_path,
+                  result == LOADER_REFUSED ? "has errors" : "could not be loaded");
+    return false;
+}
+
+static bool set_up(struct supervisor *s)
+{
+    const struct plan *plan;
+    struct error error;
+
+    if (!load_first(s)) {
+        return false;
+    }
+    use_log_level(s);
+    plan = s->loaded.plan;
+    if (!privileges_resolve(&s->privileges, account_to_become(plan->user), plan->group, &error) ||
+        !listen_open(&s->listening, &plan->sockets, &error) ||
+        !control_socket_open(plan->control, &s->admin_fd, &error)) {
+        log_error("%s", error.text);
+        return false;
+    }
+    s->control_path = plan->control != NULL ? xstrdup(plan->control) : NULL;
+    s->privileges.keep_dumpable = s->options->debug;
     for (size_t i = 0; i < s->listening.count; i++) {
         log_info("listening on %s", s->listening.sockets[i].text);
     }
-    file_broker_tell(s->snapshot, &s->privileges);
     raise_descriptor_limit();
     deaths_prepare();
-    confine_supervisor(s->settings, s->privileges.keep_dumpable);
+    confine_supervisor(plan->is_confined, s->privileges.keep_dumpable);
     return take_signals(s) && start_gateway(s);
 }
 
-int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
-                   const struct supervisor_options *options)
+int supervisor_run(const struct supervisor_options *options)
 {
-    struct supervisor s = {.settings = settings,
-                           .snapshot = snapshot,
+    struct supervisor s = {.options = options,
+                           .loaded = LOADED_NONE,
+                           .change = {.config_path = options->config_path,
+                                      .loaded = &s.loaded,
+                                      .listening = &s.listening,
+                                      .in_child = let_go,
+                                      .arg = &s},
                            .admin_fd = -1,
                            .control_fd = -1,
                            .files = {.fd = -1},
                            .signal_fd = -1};
 
-    if (!set_up(&s, options)) {
+    change_init(&s.change);
+    if (!set_up(&s)) {
         s.exit_status = 1;
     } else {
         run_loop(&s);
     }
+    change_free(&s.change);
     listen_close(&s.listening);
-    control_socket_close(settings->control, s.admin_fd);
+    control_socket_close(s.control_path, s.admin_fd);
+    free(s.control_path);
+    loaded_free(&s.loaded);
     if (s.signal_fd >= 0) {
         (void)close(s.signal_fd);
         /* One more signal that came in just now must not turn a clean end into a death by it. */

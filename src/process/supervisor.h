@@ -8,32 +8,22 @@
  *        +---- SIGTERM or SIGINT -------+--> DRAINING --gateway ended--> exit
  *                                            DRAINING --another signal, or too long--> KILLING
  *
- * SIGHUP and SIGUSR1 reopen the logs. */
+ * SIGHUP, and whoever asks on the control socket, has the configuration loaded anew
+ * (process/change.h); SIGUSR1 reopens the logs. */
 #ifndef TIDEGATE_PROCESS_SUPERVISOR_H
 #define TIDEGATE_PROCESS_SUPERVISOR_H
 
 #include <stdbool.h>
 
-struct settings;
-struct snapshot;
-
-/* The bytes on the control socket, both ways. The end of file means the other side is gone. */
-enum supervisor_command {
-    SUPERVISOR_DRAIN = 'D',
-    SUPERVISOR_STOP = 'S',
-    SUPERVISOR_REOPEN_LOGS = 'R', /* with the descriptor of the new file */
-    SUPERVISOR_UP = 'U',          /* from the gateway: its workers accept */
-    SUPERVISOR_QUIET = 'Q',       /* from the gateway: none does any more, and nobody waits to be */
-};
-
 struct supervisor_options {
-    bool keep_dumpable;  /* core dumps of the gateway; for developers */
+    const char *config_path;
+    bool debug;          /* messages for developers, and core dumps of the gateway */
+    bool color;          /* of the report of errors at the start */
     const char *version; /* for whoever asks on the control socket */
 };
 
-/* Runs until told to stop; returns the process's exit status: 0 after a clean drain, 1 when it
- * could not start or had to be cut short. Borrows both trees. */
-int supervisor_run(const struct settings *settings, struct snapshot *snapshot,
-                   const struct supervisor_options *options);
+/* Loads, and runs until told to stop; returns the process's exit status: 0 after a clean drain, 1
+ * when it could not start or had to be cut short. What is wrong is said on standard error. */
+int supervisor_run(const struct supervisor_options *options);
 
 #endif

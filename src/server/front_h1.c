@@ -519,7 +519,7 @@ static void type_start(struct front *base, struct span bytes)
     front_h1_begin_idle(front);
     /* The first request has to come sooner than one on a connection that was of use already. */
     front_h1_set_timer(front, front_h1_settings(front)->timeouts.first_byte_ms);
-    if (front->link->core->is_draining) {
+    if (link_is_draining(front->link)) {
         type_drain(base); /* it was in its handshake when the others were told */
     }
     if (bytes.len != 0) {

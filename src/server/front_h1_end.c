@@ -7,7 +7,7 @@ enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_excha
 {
     uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
     struct reuse_facts facts = {.peer_keeps = front->keep_alive,
-                                .we_close = x->closes || front->link->core->is_draining ||
+                                .we_close = x->closes || link_is_draining(front->link) ||
                                             (front->has_left && front->saved_len == 0),
                                 .has_unread = front->saved_len != 0 || conn_can_read(front->conn),
                                 .is_refusal = x->response->status >= 300,

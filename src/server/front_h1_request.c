@@ -181,7 +181,7 @@ static size_t take_rest(struct front_h1 *front, struct span in)
     if (front->body_left != 0) {
         return n;
     }
-    if (front->link->core->is_draining) {
+    if (link_is_draining(front->link)) {
         front_h1_leave(front, LINK_LINGERS);
     } else {
         front_h1_begin_idle(front);

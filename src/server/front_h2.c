@@ -591,7 +591,7 @@ static void type_start(struct front *base, struct span bytes)
     }
     receive(front);
     front_h2_schedule(front);
-    if (front->link->core->is_draining) {
+    if (link_is_draining(front->link)) {
         type_drain(base); /* it was in its handshake when the others were told */
     }
 }

@@ -59,6 +59,7 @@ struct link {
     bool is_tls;          /* ended here */
     bool is_peer_trusted; /* its Forwarded and X-Forwarded-* are believed */
     bool is_logged;       /* a line was written for it, or a request came */
+    bool is_leaving;      /* it ends with the requests that run: what serves it is no more */
     struct conn *secured; /* see link_tls */
     char *sni;            /* NULL: none */
     char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
@@ -66,8 +67,8 @@ struct link {
     uint32_t handshake_us;
     uint64_t open_files; /* of its exchanges */
     /* What serves it: no front looks at these. */
-    struct caller *caller;     /* what it has to do with servers */
-    struct snapshot *snapshot; /* has the settings */
+    struct caller *caller;           /* what it has to do with servers */
+    const struct snapshot *snapshot; /* has the settings */
     const struct listener *listener;
     const char *listener_text;        /* its address, for logs */
     const struct site *site;          /* the handshake was for; NULL: plain HTTP, or not yet */
@@ -89,6 +90,12 @@ const char *link_asked_name(const struct link *link);
 /* A client is lost that came by `conn`: reads what is left of it for an alert, tells if TLS has
  * failed, and returns the word for its requests; else `word`. */
 const char *link_loss(struct link *link, struct conn *conn, const char *word) MUST_CHECK;
+
+/* Nothing new is begun on it. */
+static inline bool link_is_draining(const struct link *link)
+{
+    return link->is_leaving || link->core->is_draining;
+}
 
 static inline void link_finish(struct link *link, enum link_end how)
 {

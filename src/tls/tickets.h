@@ -23,6 +23,8 @@ struct tls_tickets;
 /* From its first use on a key is current for this long; at least 1 ms. NULL when the library has no
  * cipher for them. */
 struct tls_tickets *tls_tickets_create(uint64_t rotation_ms) MUST_CHECK;
+/* One more use, and from the next key on another rotation. */
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets, uint64_t rotation_ms);
 /* NULL is allowed. */
 void tls_tickets_release(struct tls_tickets *tickets);
 

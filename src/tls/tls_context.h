@@ -2,7 +2,7 @@
  * SSL_CTX and its settings). Built once for a snapshot, then used by every worker; it is
  * built anew when its files change.
  *
- * Whoever created it destroys it. Connections hold their own reference to the library's part, so a
+ * Whoever created it, or held it, destroys it. Connections hold their own reference to the library's part, so a
  * context may go while they live. */
 #ifndef TIDEGATE_TLS_TLS_CONTEXT_H
 #define TIDEGATE_TLS_TLS_CONTEXT_H
@@ -110,6 +110,8 @@ void tls_context_each_certificate(struct tls_context *context, tls_list_fn *each
 /* The same for the authorities that it read from a file, whose path is told. */
 void tls_context_each_authority(struct tls_context *context, const char *path, tls_list_fn *each,
                                 void *arg);
+/* One more owner, who destroys it too: the last one's end is the context's. */
+struct tls_context *tls_context_hold(struct tls_context *context);
 /* NULL is allowed. */
 void tls_context_destroy(struct tls_context *context);
 

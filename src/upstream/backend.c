@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/tls_context.h"
+
 struct backend *backend_create(const struct backend *plan)
 {
     static _Atomic uint64_t last_serial;
@@ -10,6 +12,8 @@ struct backend *backend_create(const struct backend *plan)
 
     memcpy(backend, plan, sizeof(*backend));
     backend->name = xstrdup(plan->name);
+    backend->tls = plan->tls != NULL ? tls_context_hold(plan->tls) : NULL;
+    backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
     backend->servers = xcalloc(plan->server_count, sizeof(*backend->servers));
     for (size_t i = 0; i < plan->server_count; i++) {
@@ -40,6 +44,8 @@ void backend_release(const struct backend *backend)
         endpoint_release(held->servers[i].endpoint);
         free((char *)(uintptr_t)held->servers[i].text);
     }
+    tls_context_destroy(held->tls);
+    tls_context_destroy(held->tls_h1);
     free(held->servers);
     free((char *)(uintptr_t)held->name);
     free(held);

@@ -1,7 +1,5 @@
 /* A backend: a group of servers and how they are spoken to, as the configuration has it. Immutable
- * and counted: what belongs to no configuration is its servers' endpoints.
- *
- * Its contexts are the snapshot's, so they are for whoever holds that too; all else is its own. */
+ * and counted: what belongs to no configuration is its servers' endpoints. */
 #ifndef TIDEGATE_UPSTREAM_BACKEND_H
 #define TIDEGATE_UPSTREAM_BACKEND_H
 

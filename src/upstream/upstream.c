@@ -121,9 +121,25 @@ void upstreams_add(struct upstreams *upstreams, const struct backend *backend)
         rebuild(upstreams, 2 * (upstreams->mask + 1));
     }
     slot = slot_of(upstreams, backend);
-    CHECK(*slot == NULL);
-    *slot = create(&upstreams->pool, backend);
-    upstreams->count++;
+    if (*slot == NULL) {
+        *slot = create(&upstreams->pool, backend);
+        upstreams->count++;
+    }
+    (*slot)->additions++;
+}
+
+/* Those behind a slot that has become free move up, where a search for them would end at it. */
+static void close_gap(struct upstreams *upstreams, size_t gap)
+{
+    for (size_t i = (gap + 1) & upstreams->mask; upstreams->slots[i] != NULL;
+         i = (i + 1) & upstreams->mask) {
+        size_t home = upstreams->slots[i]->backend->serial & upstreams->mask;
+        if (((i - home) & upstreams->mask) >= ((i - gap) & upstreams->mask)) {
+            upstreams->slots[gap] = upstreams->slots[i];
+            upstreams->slots[i] = NULL;
+            gap = i;
+        }
+    }
 }
 
 void upstreams_remove(struct upstreams *upstreams, const struct backend *backend)
@@ -131,11 +147,30 @@ void upstreams_remove(struct upstreams *upstreams, const struct backend *backend
     struct upstream **slot = slot_of(upstreams, backend);
     struct upstream *upstream = *slot;
 
-    CHECK(upstream != NULL && upstream->leases == 0);
+    CHECK(upstream != NULL);
+    if (--upstream->additions != 0) {
+        return;
+    }
+    CHECK(upstream->leases == 0);
     *slot = NULL;
     upstreams->count--;
-    rebuild(upstreams, upstreams->mask + 1); /* those behind it move up */
+    close_gap(upstreams, (size_t)(slot - upstreams->slots));
     upstream_release(upstream);
+}
+
+uint64_t upstreams_leases(const struct upstreams *upstreams)
+{
+    uint64_t leases = 0;
+
+    for (size_t i = 0; i <= upstreams->mask; i++) {
+        leases += upstreams->slots[i] != NULL ? upstreams->slots[i]->leases : 0;
+    }
+    return leases;
+}
+
+struct upstream *upstreams_look(const struct upstreams *upstreams, const struct backend *backend)
+{
+    return *slot_of(upstreams, backend);
 }
 
 struct upstream *upstreams_find(const struct upstreams *upstreams, const struct backend *backend)

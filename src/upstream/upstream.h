@@ -18,6 +18,7 @@ struct upstream {
     uint64_t leases; /* open now */
     uint64_t random; /* see upstream_random */
     unsigned uses;
+    unsigned additions; /* upstreams_add without upstreams_remove */
 };
 
 struct upstreams {
@@ -30,11 +31,16 @@ struct upstreams {
 void upstreams_init(struct upstreams *upstreams);
 /* Nothing is left in it: no backend, no lease, no connection. */
 void upstreams_free(struct upstreams *upstreams);
-/* The worker begins, and ends, to forward to the backend. At the end no lease is open. */
+/* The worker begins, and ends, to forward to the backend: as often as configurations that it has
+ * begin and end. At the last end no lease is open. */
 void upstreams_add(struct upstreams *upstreams, const struct backend *backend);
 void upstreams_remove(struct upstreams *upstreams, const struct backend *backend);
 /* Of a backend that was added. */
 struct upstream *upstreams_find(const struct upstreams *upstreams, const struct backend *backend);
+/* NULL: it was not, or is not any more. */
+struct upstream *upstreams_look(const struct upstreams *upstreams, const struct backend *backend);
+/* Of all that were added, open now. */
+uint64_t upstreams_leases(const struct upstreams *upstreams);
 
 /* By connections that were made for it. */
 struct upstream *upstream_hold(struct upstream *upstream);

@@ -495,7 +495,7 @@ def test_reader_of_standard_error_that_has_stopped_stops_nothing(folder):
                 with contextlib.suppress(OSError):
                     return fetch(address).body == b"ok"
             wait_until(answers, 20, "an answer")
-            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGUSR1)
             assert answers()
             process.terminate()
             assert process.wait(20) == 0

@@ -70,7 +70,7 @@ static int make(const char *note)
     assert_int_equal(errno, ENOENT);
     assert_true(file_opener_stamp(folder).inode != 0); /* a folder is no file of it */
     file_opener_set_view(NULL);
-    bundle_maker_add_folder(maker, "/etc/certificates");
+    bundle_maker_add_folder(maker, "/etc/certificates", true);
     assert_true(bundle_maker_write(maker, span_from_cstr(note), fd));
     bundle_maker_destroy(maker);
     return fd;
@@ -132,11 +132,11 @@ static bool lists(const char *name)
     return found;
 }
 
-static void count_named(void *arg, const char *path, bool is_folder)
+static void count_named(void *arg, const char *path, enum bundle_kind kind)
 {
     unsigned *counted = arg;
 
-    *counted += !is_folder && path[strlen(path) - 1] == '/' ? 1 : 0;
+    *counted += kind == BUNDLE_NAMES && path[strlen(path) - 1] == '/' ? 1 : 0;
 }
 
 /* The folders of parts of a configuration. */
@@ -180,17 +180,17 @@ static void names_in_a_folder_stay_as_they_were(void **state)
     close(fd);
 }
 
-static void count(void *arg, const char *path, bool is_folder)
+static void count(void *arg, const char *path, enum bundle_kind kind)
 {
     unsigned *counts = arg;
 
     assert_non_null(path);
-    counts[is_folder]++;
+    counts[kind]++;
 }
 
 static void the_head_tells_what_is_in_it(void **state)
 {
-    unsigned counts[2] = {0};
+    unsigned counts[4] = {0};
     struct bundle_head *head;
     struct error error;
     int fd;
@@ -206,7 +206,7 @@ static void the_head_tells_what_is_in_it(void **state)
     assert_false(bundle_head_names(head, "/etc/shadow"));
     bundle_head_each(head, count, counts);
     assert_int_equal(counts[0], 2);
-    assert_int_equal(counts[1], 1);
+    assert_int_equal(counts[BUNDLE_FOLDER], 1);
     bundle_head_free(head);
     close(fd);
 }
@@ -250,8 +250,8 @@ static void many_files_are_found(void **state)
     (void)state;
     for (int i = 0; i < 5000; i++) {
         (void)snprintf(path, sizeof(path), "/folder/%d", i);
-        bundle_maker_add_folder(maker, path);
-        bundle_maker_add_folder(maker, path);
+        bundle_maker_add_folder(maker, path, false);
+        bundle_maker_add_folder(maker, path, false);
     }
     assert_true(bundle_maker_write(maker, span_make(NULL, 0), fd));
     bundle_maker_destroy(maker);

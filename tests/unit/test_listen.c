@@ -28,10 +28,7 @@ static struct address_setting tcp(enum address_kind kind, const char *text, cons
 static bool open_list(struct listen_set *set, struct address_setting *items, size_t count,
                       struct error *error)
 {
-    struct listener_settings listener = {.bind = {items, count}};
-    struct settings settings = {.listeners = &listener, .listener_count = 1};
-
-    return listen_open(set, &settings, error);
+    return listen_open(set, &(struct address_list){items, count}, error);
 }
 
 static unsigned port_of(const struct listen_socket *s)
@@ -173,6 +170,8 @@ static void a_socket_file_is_made_replaced_when_stale_and_removed(void **state)
     assert_true(open_list(&other, &item, 1, &error));
     listen_close(&other);
     assert_int_equal(access(path, F_OK), -1);
+    free(set.sockets[0].name);
+    free(set.sockets[0].unix_path);
     free(set.sockets);
 
     /* A file that is no socket is never removed. */
@@ -189,6 +188,56 @@ static void a_socket_file_is_made_replaced_when_stale_and_removed(void **state)
     assert_non_null(strstr(error.text, "the socket's folder is not there"));
 }
 
+/* The same sockets, whatever their order; new ones bound, others closed. */
+static void another_configuration_keeps_the_sockets_that_it_has_too(void **state)
+{
+    struct address_setting first[] = {tcp(ADDRESS_IPV4, "127.0.0.1:0", "127.0.0.1", 0),
+                                      tcp(ADDRESS_IPV4, "127.0.0.1:0", "127.0.0.1", 0),
+                                      tcp(ADDRESS_IPV4, "127.0.0.2:0", "127.0.0.2", 0)};
+    struct address_setting second[] = {tcp(ADDRESS_IPV4, "127.0.0.3:0", "127.0.0.3", 0),
+                                       tcp(ADDRESS_IPV4, "127.0.0.2:0", "127.0.0.2", 0),
+                                       tcp(ADDRESS_IPV4, "127.0.0.1:0", "127.0.0.1", 0)};
+    struct listen_set set;
+    struct listen_set next;
+    struct error error;
+    int32_t places[3];
+
+    (void)state;
+    assert_true(open_list(&set, first, 3, &error));
+    int fds[] = {set.sockets[0].fd, set.sockets[1].fd, set.sockets[2].fd};
+    assert_true(listen_follow(&next, &set, &(struct address_list){second, 3}, places, &error));
+    assert_int_equal(places[0], -1);
+    assert_int_equal(places[1], 2);
+    assert_int_equal(places[2], 0);
+    listen_drop(&next, places);
+    assert_int_equal(set.count, 3); /* as if nothing had been asked */
+
+    assert_true(listen_follow(&next, &set, &(struct address_list){second, 3}, places, &error));
+    listen_take(&set, &next, places);
+    assert_int_equal(set.count, 3);
+    assert_int_equal(set.sockets[1].fd, fds[2]);
+    assert_int_equal(set.sockets[2].fd, fds[0]);
+    assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+    listen_close(&set);
+}
+
+static void another_configuration_that_cannot_be_bound_changes_nothing(void **state)
+{
+    struct address_setting item = tcp(ADDRESS_IPV4, "127.0.0.1:0", "127.0.0.1", 0);
+    struct address_setting second[] = {item, tcp(ADDRESS_IPV4, "192.0.2.1:1", "192.0.2.1", 1)};
+    struct listen_set set;
+    struct listen_set next;
+    struct error error;
+    int32_t places[2];
+
+    (void)state;
+    assert_true(open_list(&set, &item, 1, &error));
+    assert_false(listen_follow(&next, &set, &(struct address_list){second, 2}, places, &error));
+    assert_non_null(strstr(error.text, "192.0.2.1"));
+    assert_int_equal(fcntl(set.sockets[0].fd, F_GETFD), FD_CLOEXEC);
+    listen_close(&set);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -198,6 +247,8 @@ int main(void)
         cmocka_unit_test(stopping_refuses_at_once_although_others_hold_the_socket),
         cmocka_unit_test(an_address_of_another_machine_is_told),
         cmocka_unit_test(a_socket_file_is_made_replaced_when_stale_and_removed),
+        cmocka_unit_test(another_configuration_keeps_the_sockets_that_it_has_too),
+        cmocka_unit_test(another_configuration_that_cannot_be_bound_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

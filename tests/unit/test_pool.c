@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tls/tls_context.h"
 #include "upstream/lease.h"
 #include "upstream/server_health.h"
 
@@ -130,16 +131,27 @@ static void backends_share_what_makes_no_difference(void **state)
     drop(second);
 }
 
+static struct tls_context *make_context(void)
+{
+    struct error error;
+    struct tls_context *context = tls_client_context_create(
+        &(struct tls_client_options){.protocols = TLS_H1_ONLY, .skip_verify = true}, &error);
+
+    assert_non_null(context);
+    return context;
+}
+
 static void no_connection_goes_to_a_backend_that_treats_them_otherwise(void **state)
 {
+    struct tls_context *context = make_context();
     const struct backend terms[] = {
         {.idle_connections = 2},
         {.idle_connections = 0},
         {.idle_connections = 2, .idle_timeout_ms = 1},
         {.idle_connections = 2, .proxy_protocol = BACKEND_PROXY_V1},
         {.idle_connections = 2, .proxy_protocol = BACKEND_PROXY_V2},
-        {.idle_connections = 2, .tls = (struct tls_context *)(uintptr_t)1},
-        {.idle_connections = 2, .tls = (struct tls_context *)(uintptr_t)1},
+        {.idle_connections = 2, .tls = context},
+        {.idle_connections = 2, .tls = context},
     };
     struct upstream *all[ARRAY_LEN(terms)];
 
@@ -154,6 +166,7 @@ static void no_connection_goes_to_a_backend_that_treats_them_otherwise(void **st
     for (size_t i = 0; i < ARRAY_LEN(terms); i++) {
         drop(all[i]);
     }
+    tls_context_destroy(context);
 }
 
 /* ---- two configurations ---- */

@@ -239,6 +239,15 @@ struct tls_tickets *tls_tickets_create(uint64_t rotation_ms)
     return tickets;
 }
 
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets, uint64_t rotation_ms)
+{
+    (void)atomic_fetch_add_explicit(&tickets->references, 1, memory_order_relaxed);
+    (void)pthread_mutex_lock(&tickets->lock);
+    tickets->rotation_ms = rotation_ms;
+    (void)pthread_mutex_unlock(&tickets->lock);
+    return tickets;
+}
+
 void tls_tickets_release(struct tls_tickets *tickets)
 {
     if (tickets == NULL ||

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct inputs {
 struct tls_context {
     bool has_certificates; /* beside those of the store; never changes */
     bool has_signer;       /* the same */
+    atomic_uint references;
     pthread_mutex_t lock;  /* of the pointer and of inputs, replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
@@ -230,6 +232,7 @@ static struct tls_context *wrap(SSL_CTX *ssl_ctx, const struct inputs *inputs)
 {
     struct tls_context *context = xcalloc(1, sizeof(*context));
 
+    atomic_init(&context->references, 1);
     CHECK(pthread_mutex_init(&context->lock, NULL) == 0);
     context->ssl_ctx = ssl_ctx;
     context->inputs = *inputs;
@@ -649,9 +652,16 @@ void tls_context_each_authority(struct tls_context *context, const char *path, t
     sk_X509_pop_free(authorities, X509_free);
 }
 
+struct tls_context *tls_context_hold(struct tls_context *context)
+{
+    (void)atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    return context;
+}
+
 void tls_context_destroy(struct tls_context *context)
 {
-    if (context != NULL) {
+    if (context != NULL &&
+        atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) == 1) {
         SSL_CTX_free(context->ssl_ctx);
         inputs_free(&context->inputs);
         (void)pthread_mutex_destroy(&context->lock);
@@ -661,14 +671,11 @@ void tls_context_destroy(struct tls_context *context)
 
 struct ssl_st *tls_context_new_ssl(struct tls_context *context)
 {
-    SSL_CTX *ssl_ctx;
-    SSL *ssl;
-
     (void)pthread_mutex_lock(&context->lock);
-    ssl_ctx = context->ssl_ctx;
+    SSL_CTX *ssl_ctx = context->ssl_ctx;
     (void)SSL_CTX_up_ref(ssl_ctx);
     (void)pthread_mutex_unlock(&context->lock);
-    ssl = SSL_new(ssl_ctx);
+    SSL *ssl = SSL_new(ssl_ctx);
     SSL_CTX_free(ssl_ctx);
     return ssl;
 }
@@ -680,10 +687,8 @@ bool tls_context_has_signer(const struct tls_context *context)
 
 bool tls_context_made(struct tls_context *context, const struct ssl_st *ssl)
 {
-    bool is_of_now;
-
     (void)pthread_mutex_lock(&context->lock);
-    is_of_now = SSL_get_SSL_CTX(ssl) == context->ssl_ctx;
+    bool is_of_now = SSL_get_SSL_CTX(ssl) == context->ssl_ctx;
     (void)pthread_mutex_unlock(&context->lock);
     return is_of_now;
 }

@@ -1,0 +1,41 @@
+/* What supervisor and gateway tell each other, over a socket that keeps messages whole
+ * (SOCK_SEQPACKET). Its end means that the other side is gone.
+ *
+ * Another configuration: the supervisor sends the new sockets (GATEWAY_SOCKETS, as often as it
+ * takes for all of them), then the bundle (GATEWAY_LOAD). The gateway says GATEWAY_TAKEN once every
+ * worker goes by it and none listens on sockets that are left out, or GATEWAY_REFUSED: nothing has
+ * changed then. One at a time. */
+#ifndef TIDEGATE_GATEWAY_COMMANDS_H
+#define TIDEGATE_GATEWAY_COMMANDS_H
+
+#include <stdint.h>
+
+enum gateway_word {
+    /* to the gateway */
+    GATEWAY_DRAIN = 'D',
+    GATEWAY_STOP = 'S',
+    GATEWAY_REOPEN_LOGS = 'R', /* with the new file */
+    GATEWAY_SOCKETS = 'N',     /* with listening sockets */
+    GATEWAY_LOAD = 'L',        /* with the bundle, and the access log where has_log */
+    /* from it */
+    GATEWAY_UP = 'U',      /* its workers accept */
+    GATEWAY_QUIET = 'Q',   /* none does any more, and nobody waits to be */
+    GATEWAY_TAKEN = 'T',   /* see above */
+    GATEWAY_REFUSED = 'X', /* with a memory file of why, for people */
+    GATEWAY_RELOAD = 'W',  /* with the connection of who asks for it, for the answer */
+};
+
+/* Sockets of a configuration. */
+#define GATEWAY_SOCKETS_MAX 4096
+
+struct gateway_message {
+    int32_t word;
+    /* Of GATEWAY_LOAD alone. */
+    int32_t has_log;
+    int32_t socket_count;
+    /* In the order of the configuration: a socket that is in use, by its place now; or -1, -2, ...:
+     * the first, second, ... of those sent before. */
+    int32_t sockets[];
+};
+
+#endif

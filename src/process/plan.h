@@ -1,0 +1,39 @@
+/* What the supervisor needs to know of a configuration, and all that it keeps of one: made by the
+ * loader from the settings, and brought over as the note of the bundle (base/bundle.h), so that
+ * nothing of the configuration is parsed in the supervisor. */
+#ifndef TIDEGATE_PROCESS_PLAN_H
+#define TIDEGATE_PROCESS_PLAN_H
+
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "settings/settings.h"
+
+struct plan {
+    struct arena arena;          /* has all of it */
+    struct address_list sockets; /* to listen on, in the settings' order; no places */
+    const char *control;         /* NULL: none is given */
+    const char *access_log;      /* "off", "-" or a file */
+    const char *log_level;
+    const char *user;    /* to become; NULL: none is given */
+    const char *group;   /* NULL: the user's */
+    const char *key_log; /* NULL: none */
+    uint64_t drain_ms;
+    uint64_t workers;
+    bool is_confined; /* the processes are (sandbox/sandbox.h) */
+};
+
+void plan_write(const struct settings *settings, struct strbuf *out);
+/* NULL with an error: it is none. */
+struct plan *plan_read(struct span bytes, struct error *error) MUST_CHECK;
+/* NULL is allowed. */
+void plan_destroy(struct plan *plan);
+
+/* Adds to `out`, by name and with commas, what differs and takes a restart: the processes that are
+ * there cannot change it. False: nothing. */
+bool plan_fixed_differences(const struct plan *running, const struct plan *next,
+                            struct strbuf *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,346 @@
+"""Another configuration for a gateway that runs: no connection is closed, no request fails, and on
+any error the one in use stays."""
+
+import json
+import os
+import re
+import signal
+import socket
+
+import pytest
+
+pytest.importorskip("h2")
+
+# pylint: disable=wrong-import-position
+from client import Connection, fetch, request_bytes
+from h2client import Client
+from origins import Origin, free_port, response_bytes
+from tidegate import children_of, command
+from tlsbytes import client_hello
+from waiting import wait_until
+
+
+def says(word, **more):
+    return {"hosts": ["*"], "respond": {"body": word}, **more}
+
+
+class Reloadable:
+    """A gateway with a control socket whose configuration is changed."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.path = self.gateway.config_path
+        self.folder = self.gateway.folder
+
+    def config(self):
+        return json.loads(self.path.read_text())
+
+    def write(self, text):
+        self.path.write_text(text)
+
+    def change(self, sites=None, **more):
+        """Writes it; reload() or a signal makes it count."""
+        config = {**self.config(), **more}
+        if sites is not None:
+            config["sites"] = sites
+        self.write(json.dumps(config, indent=1))
+
+    def ask(self):
+        return command("reload", "--socket", str(self.folder / "control.sock"))
+
+    def reload(self, sites=None, **more):
+        self.change(sites, **more)
+        done = self.ask()
+        assert done.returncode == 0, done.stderr + self.gateway.stderr()
+        return done
+
+
+@pytest.fixture
+def reloadable(folder, start):
+    """reloadable(sites, ...) -> Reloadable"""
+    def make(sites, **more):
+        gateway = start({"control": str(folder / "control.sock"), "sites": sites, **more},
+                        folder=folder)
+        return Reloadable(gateway)
+    return make
+
+
+def connect(front, address, tls=None, server_name="shop.example"):
+    if front == "h2":
+        return Client(address, tls=tls, server_name=server_name)
+    return Connection(address, tls=tls, server_name=server_name)
+
+
+def body_of(connection, host="shop.example"):
+    return connection.request("/", host=host).body
+
+
+# What changes.
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+@pytest.mark.parametrize("how", ["command", "signal"])
+def test_the_next_request_on_a_connection_goes_by_the_new_one(reloadable, front, how):
+    tested = reloadable([says("one")], workers=2)
+    with connect(front, tested.gateway.address) as connection:
+        assert body_of(connection) == b"one"
+        if how == "command":
+            assert "reloaded" in tested.reload([says("two")]).stdout
+        else:
+            tested.change([says("two")])
+            tested.gateway.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "info: reloaded" in tested.gateway.stderr())
+        assert body_of(connection) == b"two"
+        assert fetch(tested.gateway.address).body == b"two"
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+def test_a_request_that_runs_ends_as_it_began(reloadable, front):
+    """Its backend is not even there any more."""
+    released = []
+
+    def slow(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+        wait_until(lambda: released or connection.has_ended, 30)
+        connection.send(b" last")
+
+    with Origin(slow) as origin:
+        tested = reloadable([{"hosts": ["*"], "backend": origin.address}])
+        with connect(front, tested.gateway.address) as connection:
+            if front == "h2":
+                stream = connection.start("/")
+                connection.wait_head(stream)
+            else:
+                connection.send(request_bytes("/"))
+                connection.read_until(b"first")
+            tested.reload([says("new")])
+            released.append(True)
+            if front == "h2":
+                assert connection.wait(stream).body == b"first last"
+            else:
+                assert connection.read(5) == b" last"
+            assert body_of(connection) == b"new"
+
+
+def test_tunnels_live_on(reloadable):
+    """One that passes through, one after an Upgrade; their site is gone."""
+    def upgrade(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                        b"Connection: Upgrade\r\n\r\n")
+        echo(connection)
+
+    def echo(connection):
+        while True:
+            data = connection.recv()
+            if not data:
+                return
+            connection.send(data)
+
+    with Origin(upgrade) as sockets, Origin(echo) as bank:
+        tested = reloadable([{"hosts": ["bank.example"], "passthrough": bank.address},
+                             {"hosts": ["*"], "backend": sockets.address}])
+        with Connection(tested.gateway.address) as web, Connection(tested.gateway.address) as tls:
+            web.send(request_bytes("/", fields=[
+                ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+                ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]))
+            assert web.read_head().status == 101
+            hello = client_hello("bank.example")
+            tls.send(hello)
+            assert tls.read(len(hello)) == hello
+            for round_number in range(3):
+                tested.reload([says(f"new {round_number}")])
+                for tunnel in (web, tls):
+                    tunnel.send(b"still here")
+                    assert tunnel.read(10) == b"still here"
+
+
+# Errors.
+
+
+def test_a_broken_file_changes_nothing(reloadable):
+    tested = reloadable([says("one")])
+    with Connection(tested.gateway.address) as connection:
+        assert body_of(connection) == b"one"
+        good = tested.path.read_text()
+        tested.write(good.replace('"respond"', '"repsond"'))
+        checked = command("check", "-c", str(tested.path))
+        done = tested.ask()
+        assert done.returncode == 1
+        # What check would say, with its file, line and caret.
+        assert re.search(r"tidegate\.yaml:\d+:\d+: error: .*repsond", done.stderr), done.stderr
+        assert "^~~" in done.stderr
+        assert checked.stderr.strip() in done.stderr
+        assert "stays as it was" in done.stderr
+        assert "repsond" in tested.gateway.stderr()
+        # -c finds the socket in the broken file, too.
+        assert command("reload", "-c", str(tested.path)).returncode == 1
+        assert body_of(connection) == b"one"
+        tested.write(good.replace("one", "two"))
+        assert tested.ask().returncode == 0
+        assert body_of(connection) == b"two"
+
+
+def test_a_certificate_that_cannot_be_read_changes_nothing(reloadable, ca):
+    tested = reloadable([says("one")])
+    shop = ca.server("shop.example")
+    tested.change([{**says("two"), "tls": {**shop.settings(), "key": "/no/such.key"}}])
+    done = tested.ask()
+    assert done.returncode == 1
+    assert "/no/such.key" in done.stderr
+    assert fetch(tested.gateway.address).body == b"one"
+
+
+def test_no_gateway_is_status_2(folder):
+    done = command("reload", "--socket", str(folder / "control.sock"))
+    assert done.returncode == 2
+    assert "control.sock" in done.stderr
+
+
+def test_what_takes_a_restart_is_said_by_name(reloadable):
+    tested = reloadable([says("one")], workers=1)
+    pid = tested.gateway.gateway_pid()
+    done = tested.reload([says("two")], workers=2, user="daemon")
+    assert "not changed until a restart" in done.stderr
+    assert "workers" in done.stderr and "user" in done.stderr
+    assert fetch(tested.gateway.address).body == b"two"
+    assert tested.gateway.gateway_pid() == pid
+
+
+def test_a_gateway_that_died_begins_with_the_last_good_one(reloadable):
+    tested = reloadable([says("one")])
+    tested.reload([says("two")])
+    pid = tested.gateway.gateway_pid()
+    tested.write("sites: [")
+    assert tested.ask().returncode == 1
+    tested.gateway.may_die = True
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: tested.gateway.gateway_pid() not in (None, pid))
+    assert fetch(tested.gateway.address).body == b"two"
+
+
+# Listeners.
+
+
+def is_refused(address):
+    try:
+        socket.create_connection(address, 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_listeners_come_and_go(reloadable, folder):
+    first, second, third = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    unix = str(folder / "second.sock")
+    tested = reloadable([says("one")], listeners=[{"bind": [first, second]}])
+    addresses = [(text.split(":")[0], int(text.split(":")[1])) for text in (first, second, third)]
+    with Connection(addresses[0]) as kept, Connection(addresses[1]) as left:
+        assert body_of(kept) == b"one" and body_of(left) == b"one"
+        tested.reload([says("two")], listeners=[{"bind": [third, first, f"unix:{unix}"]}])
+        assert body_of(kept) == b"two"
+        assert left.is_closed_by_peer()
+    assert is_refused(addresses[1])
+    for address in (addresses[0], addresses[2], unix):
+        assert fetch(address).body == b"two"
+    tested.reload([says("three")], listeners=[{"bind": second}])
+    assert fetch(addresses[1]).body == b"three"
+    assert is_refused(addresses[0]) and is_refused(addresses[2])
+    assert not os.path.exists(unix)
+
+
+def test_an_address_that_is_taken_changes_nothing(reloadable):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        tested = reloadable([says("one")])
+        port = taken.getsockname()[1]
+        tested.change([says("two")], listeners=[{"bind": ["127.0.0.1:0", f"127.0.0.1:{port}"]}])
+        done = tested.ask()
+        assert done.returncode == 1
+        assert str(port) in done.stderr and "in use" in done.stderr
+        assert fetch(tested.gateway.address).body == b"one"
+
+
+# TLS.
+
+
+@pytest.fixture
+def held():
+    """An origin that answers when it is released."""
+    released = []
+
+    def slow(connection):
+        connection.read_request()
+        wait_until(lambda: released or connection.has_ended, 30)
+        connection.send(response_bytes(200, [], b"slow"))
+
+    with Origin(slow) as origin:
+        origin.release = lambda: released.append(True)
+        yield origin
+        origin.release()
+
+
+def sites_before_and_after(ca, held, change):
+    shop = ca.server("shop.example").settings()
+    before = [{"hosts": ["shop.example"], "tls": shop, "backend": held.address}]
+    after = [{"hosts": ["shop.example"], "respond": {"body": "no"}, "tls": {
+        **shop, "clients": {"verify": "required", "ca": str(ca.file)}}}]
+    if change == "gone":
+        after = [{"hosts": ["other.example"], "tls": ca.server("other.example").settings(),
+                  "respond": {"body": "other"}}]
+    return before, after
+
+
+@pytest.mark.parametrize("change", ["gone", "stricter"])
+def test_h2_ends_where_the_site_is_another_now(reloadable, ca, held, change):
+    """GOAWAY; what runs is finished, what still comes gets 421."""
+    before, after = sites_before_and_after(ca, held, change)
+    tested = reloadable(before)
+    with connect("h2", tested.gateway.address, tls=ca.client_context()) as connection:
+        stream = connection.start("/")
+        held.wait_connections(1)
+        tested.reload(after)
+        late = connection.start("/")
+        assert connection.wait(late).status == 421
+        connection.wait_goaway()
+        held.release()
+        assert connection.wait(stream).body == b"slow"
+        connection.wait_closed()
+    assert tested.gateway.wait_log(status=421)["reason"] == "site_has_changed"
+
+
+@pytest.mark.parametrize("change", ["gone", "stricter"])
+def test_h1_ends_where_the_site_is_another_now(reloadable, ca, held, change):
+    before, after = sites_before_and_after(ca, held, change)
+    tested = reloadable(before)
+    context = ca.client_context()
+    with connect("h1", tested.gateway.address, tls=context) as connection:
+        connection.send(request_bytes("/", host="shop.example"))
+        held.wait_connections(1)
+        tested.reload(after)
+        held.release()
+        response = connection.read_response()
+        assert response.body == b"slow" and response.get("Connection").lower() == "close"
+        assert connection.is_closed_by_peer()
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+def test_a_connection_with_tls_follows_a_renewed_site(reloadable, ca, front):
+    """Another certificate and another route; the handshake stays as it was, and tickets go on."""
+    site = {"hosts": ["shop.example"], "tls": ca.server("shop.example").settings()}
+    tested = reloadable([{**site, "respond": {"body": "one"}}])
+    context = ca.client_context()
+    with connect(front, tested.gateway.address, tls=context) as connection:
+        assert body_of(connection) == b"one"
+        site["tls"] = ca.server("shop.example").settings()
+        tested.reload([{**site, "respond": {"body": "two"}}])
+        assert body_of(connection) == b"two"
+
+
+def test_the_loader_leaves_no_process(reloadable):
+    tested = reloadable([says("one")])
+    for word in ("two", "three"):
+        tested.reload([says(word)])
+    assert len(children_of(tested.gateway.process.pid)) == 1
