@@ -98,6 +98,26 @@ static void add_folders(struct paths *paths, const struct settings *settings)
     }
 }
 
+/* Those that were opened with more rights than we have now. */
+static size_t open_folders(const struct snapshot *snapshot, int *fds)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        const struct site *site = &snapshot->sites[i];
+        for (size_t j = 0; j < site->settings->route_count; j++) {
+            const struct files_root *root = site->routes[j].files;
+            if (root != NULL && root->fd >= 0) {
+                if (fds != NULL) {
+                    fds[count] = root->fd;
+                }
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -134,6 +154,7 @@ void confine_gateway(const struct snapshot *snapshot, bool keep_dumpable)
     struct sandbox_plan plan = {
         .role = SANDBOX_GATEWAY, .has_paths = true, .keep_dumpable = keep_dumpable};
     struct paths paths = {0};
+    int *folders;
 
     if (snapshot->settings->sandbox == SANDBOX_OFF) {
         sandbox_skip(SANDBOX_GATEWAY);
@@ -148,7 +169,11 @@ void confine_gateway(const struct snapshot *snapshot, bool keep_dumpable)
     make_unique(&paths);
     plan.paths = paths.items;
     plan.path_count = paths.count;
+    plan.folder_count = open_folders(snapshot, NULL);
+    plan.folders = folders = xcalloc(plan.folder_count + 1, sizeof(*folders));
+    (void)open_folders(snapshot, folders);
     sandbox_enter(&plan);
+    free(folders);
     free(paths.items);
     arena_destroy(&paths.arena);
 }

@@ -34,6 +34,8 @@ struct sandbox_plan {
     bool has_paths; /* false: files are not confined */
     const char *const *paths;
     size_t path_count;
+    const int *folders; /* the same by descriptors: what lies where this user cannot look */
+    size_t folder_count;
     bool keep_dumpable; /* for developers: core dumps and debuggers */
 };
 

@@ -62,22 +62,28 @@ static size_t attributes_size(int version)
 }
 
 /* To a device, such as /dev/null, one may write. */
-static bool allow(int ruleset, const char *path)
+static bool allow_open(int ruleset, int fd)
 {
-    struct path_attributes attributes = {.allowed_access = FS_READ_FILE};
+    struct path_attributes attributes = {.allowed_access = FS_READ_FILE, .parent_fd = fd};
     struct stat st;
-    bool ok;
 
-    attributes.parent_fd = open(path, O_PATH | O_CLOEXEC);
-    if (attributes.parent_fd < 0) {
-        return true; /* it is not there, or out of reach without this, too */
-    }
-    if (fstat(attributes.parent_fd, &st) == 0) {
+    if (fstat(fd, &st) == 0) {
         attributes.allowed_access |= S_ISDIR(st.st_mode) ? FS_READ_DIR : 0;
         attributes.allowed_access |= S_ISCHR(st.st_mode) ? FS_WRITE_FILE : 0;
     }
-    ok = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attributes, 0) == 0;
-    (void)close(attributes.parent_fd);
+    return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attributes, 0) == 0;
+}
+
+static bool allow(int ruleset, const char *path)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    bool ok;
+
+    if (fd < 0) {
+        return true; /* it is not there, or out of reach without this, too */
+    }
+    ok = allow_open(ruleset, fd);
+    (void)close(fd);
     return ok;
 }
 
@@ -126,6 +132,9 @@ bool sandbox_enter_files(const struct sandbox_plan *plan, char *note, size_t siz
     }
     for (size_t i = 0; ok && i < plan->path_count; i++) {
         ok = allow(ruleset, plan->paths[i]);
+    }
+    for (size_t i = 0; ok && i < plan->folder_count; i++) {
+        ok = allow_open(ruleset, plan->folders[i]);
     }
     ok = ok && (!IS_SANITIZED || allow_sanitizer(ruleset));
     ok = ok && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;

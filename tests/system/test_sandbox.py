@@ -46,3 +46,16 @@ def test_the_sandbox_can_be_off(folder, start):
     assert status_field(gateway.gateway_pid(), "Seccomp") == "0"
     for parts in shown(folder / "control.sock").values():
         assert {part["state"] for part in parts.values()} == {"off"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone opens what the gateway's user cannot reach")
+def test_a_folder_that_the_gateways_user_cannot_reach_is_served(start, tmp_path):
+    """It is opened at the start, with more rights."""
+    closed = tmp_path / "closed"
+    served = closed / "served"
+    served.mkdir(parents=True)
+    (served / "a.txt").write_text("a")
+    served.chmod(0o755)
+    closed.chmod(0o700)
+    gateway = start({"sites": [{"hosts": ["*"], "files": str(served)}]})
+    assert fetch(gateway.address, "/a.txt").status == 200
