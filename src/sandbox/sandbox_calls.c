@@ -340,17 +340,17 @@ static void add_threads(struct filter *filter, bool may_fork)
  * the machine has, before it looks up a name. */
 static void add_sockets(struct filter *filter)
 {
-    ADD(filter, socket, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET),
+    ADD(filter, socket, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET, 0),
         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
-    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET),
+    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET, 0),
         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
-    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0),
         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
-    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0),
         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
-    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, 0));
-    ADD(filter, socketpair, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    ADD(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0));
+    ADD(filter, socketpair, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 }
 
 /* Names of threads, and what is told of ourselves; for the supervisor also what its children do. */
@@ -364,7 +364,7 @@ static void add_prctl(struct filter *filter, bool is_free)
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
-        ADD(filter, prctl, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)allowed[i]));
+        ADD(filter, prctl, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)allowed[i], 0));
     }
 }
 
@@ -380,9 +380,9 @@ static void add_limits_and_ioctl(struct filter *filter, bool is_free)
         ADD(filter, ioctl, 0);
         return;
     }
-    ADD(filter, prlimit64, 2, SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+    ADD(filter, prlimit64, 2, SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0));
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
-        ADD(filter, ioctl, 1, SCMP_A1(SCMP_CMP_EQ, allowed[i]));
+        ADD(filter, ioctl, 1, SCMP_A1(SCMP_CMP_EQ, allowed[i], 0));
     }
 }
 
@@ -395,7 +395,7 @@ static void add_sanitizers(struct filter *filter)
     add_all(filter, sanitizers, ARRAY_LEN(sanitizers));
     ADD(filter, clone, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_VM, CLONE_VM));
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
-        ADD(filter, ptrace, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)requests[i]));
+        ADD(filter, ptrace, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)requests[i], 0));
     }
 }
 
