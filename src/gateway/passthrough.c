@@ -1,5 +1,3 @@
-#include "gateway/passthrough.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +5,7 @@
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/reasons.h"
+#include "gateway/session_internal.h"
 #include "gateway/starttls.h"
 #include "gateway/tunnel.h"
 #include "observe/failures.h"

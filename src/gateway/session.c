@@ -9,7 +9,6 @@
 #include "gateway/client_identity.h"
 #include "gateway/exchange.h"
 #include "gateway/generation.h"
-#include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
 #include "observe/failures.h"
 #include "server/front.h"

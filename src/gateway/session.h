@@ -1,7 +1,7 @@
 /* A session: one accepted connection, from its first byte to its close.
  *
- *   PEEK --ClientHello, site passes through--> TUNNEL ------------------------.
- *     |---ClientHello, site terminates--> HANDSHAKE --> HTTP --upgrade--> TUNNEL --> CLOSED
+ *   PEEK --ClientHello, site passes through--> TUNNEL ------------------------------> CLOSED
+ *     |---ClientHello, site terminates--> HANDSHAKE --> HTTP --> FINISH or LINGER --> CLOSED
  *     |---anything else: HTTP/1 ----------------------> HTTP --> FINISH or LINGER --> CLOSED
  *     `---PROXY header (trusted peers): read, then PEEK again
  *

@@ -5,9 +5,7 @@
 #include "certs/networks.h"
 #include "gateway/client_identity.h"
 #include "gateway/deaths.h"
-#include "gateway/passthrough.h"
 #include "gateway/session_internal.h"
-#include "gateway/starttls.h"
 #include "io/proxy_header.h"
 #include "server/front_h1.h"
 #include "server/front_h2.h"
@@ -309,7 +307,7 @@ static bool decide_starttls(struct session *session, struct span bytes)
     if (session->link.listener->starttls == STARTTLS_OFF) {
         return false;
     }
-    switch (starttls_take(session, bytes)) {
+    switch (session_take_starttls(session, bytes)) {
     case STARTTLS_NOT:
         return false;
     case STARTTLS_MORE:

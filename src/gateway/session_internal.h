@@ -1,4 +1,5 @@
-/* What session.c (its life) and session_first.c (its first bytes) share. Not for others. */
+/* What session.c (its life), session_first.c (its first bytes), session_starttls.c (what is said
+ * before TLS) and passthrough.c (its bytes, where TLS is not ended here) share. Not for others. */
 #ifndef TIDEGATE_GATEWAY_SESSION_INTERNAL_H
 #define TIDEGATE_GATEWAY_SESSION_INTERNAL_H
 
@@ -24,6 +25,27 @@ void session_fail_known(struct session *session, enum cause cause);
 
 /* ---- session_follow.c ---- */
 void session_follow_init(struct session *session);
+
+/* ---- session_starttls.c ---- */
+enum starttls_result {
+    STARTTLS_NOT,  /* nothing of the kind */
+    STARTTLS_MORE, /* POSTGRES_REQUEST_BYTES will tell */
+    STARTTLS_ANSWERED,
+    STARTTLS_REFUSED /* told and logged: to be finished */
+};
+
+/* The first bytes of a client, all that have come. */
+enum starttls_result session_take_starttls(struct session *session, struct span bytes) MUST_CHECK;
+
+/* ---- passthrough.c ---- */
+/* The client's TLS is carried to a server of the backend untouched, the ClientHello that was read
+ * included. Created when the site has been chosen; ends its session. first_bytes: all that was read
+ * of the client's TLS so far; copied. starttls: how the server is asked for TLS before it gets
+ * them. */
+void passthrough_start(struct session *session, const struct backend *backend,
+                       enum site_starttls starttls, struct span first_bytes);
+/* Ends it and writes its log line; the session is being closed. */
+void passthrough_destroy(struct passthrough *passthrough);
 
 /* ---- session_first.c ---- */
 extern const struct conn_handler session_peek_handler;

@@ -1,20 +1,12 @@
-/* What is said in plain before TLS begins, both ways: a client of PostgreSQL asks for TLS and is
- * answered (its part of the session's peek), and a server is asked in turn before a passthrough's
- * bytes go to it. The messages themselves are tls/postgres.h's. */
+/* What is said in plain before TLS begins, towards a server: it is asked for TLS before a
+ * passthrough's bytes go to it. What its client said before is in session_starttls.c; the messages
+ * themselves are tls/postgres.h's. */
 #ifndef TIDEGATE_GATEWAY_STARTTLS_H
 #define TIDEGATE_GATEWAY_STARTTLS_H
 
-#include "gateway/session.h"
-
-enum starttls_result {
-    STARTTLS_NOT,  /* nothing of the kind */
-    STARTTLS_MORE, /* POSTGRES_REQUEST_BYTES will tell */
-    STARTTLS_ANSWERED,
-    STARTTLS_REFUSED /* told and logged: to be finished */
-};
-
-/* The first bytes of a client, all that have come. */
-enum starttls_result starttls_take(struct session *session, struct span bytes) MUST_CHECK;
+#include "base/trouble.h"
+#include "io/conn.h"
+#include "upstream/backend.h"
 
 /* Asks a server for TLS. Embedded in its owner, which owns the connection too. */
 struct starttls_greeting {
