@@ -54,8 +54,8 @@ static bool is_hanging;
 int getaddrinfo(const char *restrict name, const char *restrict service,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict found)
 {
-    static struct sock_address addresses[2];
-    static struct addrinfo all[2];
+    static _Thread_local struct sock_address addresses[2];
+    static _Thread_local struct addrinfo all[2];
 
     (void)hints;
     (void)pthread_mutex_lock(&lock);

@@ -24,8 +24,8 @@ static unsigned hanging;
 int getaddrinfo(const char *restrict name, const char *restrict service,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict found)
 {
-    static struct sock_address address;
-    static struct addrinfo one;
+    static _Thread_local struct sock_address address;
+    static _Thread_local struct addrinfo one;
 
     (void)service;
     (void)hints;
