@@ -119,6 +119,10 @@ checks: build/tidegate ## layers, file sizes, documents
 fuzz: $(call matching,$(fuzz_fuzz)) ## libFuzzer on copies of the corpora, FUZZ_SECONDS=60 each (TEST=pattern)
 	@tools/fuzz $(FUZZ_SECONDS) $^
 
+soak: build/tidegate ## a thousand reloads under load (RELOADS=1000)
+	@TIDEGATE_RELOADS=$(or $(RELOADS),1000) TIDEGATE_BIN=build/tidegate TIDEGATE_RELEASE_BIN=build/tidegate \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q -s tests/system/test_reload_load.py
+
 bench: ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
 	@tools/deps build bench
 	@$(MAKE) --no-print-directory -j$(JOBS) build/tidegate build/bench-load
@@ -176,7 +180,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz bench \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

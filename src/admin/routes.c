@@ -225,6 +225,25 @@ static void print_certificates(const struct admin_world *world, struct strbuf *o
     strbuf_printf(out, "],\"total\":%zu}\n", list.count);
 }
 
+static void print_generations(const struct admin_world *world, struct strbuf *out)
+{
+    const struct report *report = reporter_ask(world->reporter);
+
+    strbuf_printf(out, "{\"workers\":%u,\"silent_workers\":%u,\"generations\":[", report->workers,
+                  report->silent);
+    for (size_t i = 0; i < report->generation_count; i++) {
+        const struct report_generation *generation = &report->generations[i];
+        strbuf_printf(out, "%s{\"number\":%llu,", i == 0 ? "\n" : ",\n",
+                      (unsigned long long)generation->number);
+        add_time(out, "loaded", generation->made_ms);
+        strbuf_printf(
+            out, ",\"is_present\":%s,\"workers\":%u,\"connections\":%llu,\"requests\":%llu}",
+            generation->is_present ? "true" : "false", generation->workers,
+            (unsigned long long)generation->sessions, (unsigned long long)generation->exchanges);
+    }
+    strbuf_add_cstr(out, "]}\n");
+}
+
 static const char *state_word(enum sandbox_state state)
 {
     return state == SANDBOX_HOLDS       ? "holds"
@@ -284,6 +303,7 @@ static const struct admin_route routes[] = {
     {"/certificates",
      "certificates of sites and backends, authorities and revocation lists, with their last days",
      print_certificates},
+    {"/generations", "configurations that are in use: since when, by how many", print_generations},
     {"/handshakes", "failed handshakes and connections, by reason, and the last ones",
      print_handshakes},
 };

@@ -103,8 +103,8 @@ static const struct {
      "      --timeout S      seconds for it all; 10 if not given\n"
      "      --json           the steps as JSON\n"},
     {"status",
-     "usage: tidegate status [--handshakes | --certificates | --sandbox] [--json]\n"
-     "                       [-c FILE | --socket PATH]\n"
+     "usage: tidegate status [--handshakes | --certificates | --sandbox | --generations]\n"
+     "                       [--json] [-c FILE | --socket PATH]\n"
      "\n"
      "Asks a running gateway through its control socket ('control' in the configuration) for its\n"
      "workers, connections and backends. Status 0: it answered, 1: it did not.\n"
@@ -114,7 +114,9 @@ static const struct {
      "      --certificates those of sites and backends, authorities and revocation lists, with\n"
      "                     their last days\n"
      "      --sandbox      what the processes are confined to, and what the kernel lacks for "
-     "it\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
+     "it\n"
+     "      --generations  the configurations that are in use: since when, by how "
+     "many\n" CONFIG_HELP "      --socket PATH  the socket itself\n"
      "      --json         the answer as JSON\n"},
     {"reload",
      "usage: tidegate reload [-c FILE | --socket PATH]\n"

@@ -232,13 +232,31 @@ static void print_sandbox(const json_t *answer)
     }
 }
 
+static void print_generations(const json_t *answer)
+{
+    const json_t *all = json_object_get(answer, "generations");
+
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *one = json_array_get(all, i);
+        bool is_present = json_is_true(json_object_get(one, "is_present"));
+
+        (void)printf("%lld  loaded %.19sZ  %-7s  %lld of %lld workers, %lld connections, %lld "
+                     "requests\n",
+                     control_number(one, "number"), control_text(one, "loaded"),
+                     is_present ? "present" : "old", control_number(one, "workers"),
+                     control_number(answer, "workers"), control_number(one, "connections"),
+                     control_number(one, "requests"));
+    }
+}
+
 static const struct page {
     const char *path;
     void (*print)(const json_t *answer);
 } pages[] = {{"/status", print_status},
              {"/handshakes", print_handshakes},
              {"/certificates", print_certificates},
-             {"/sandbox", print_sandbox}};
+             {"/sandbox", print_sandbox},
+             {"/generations", print_generations}};
 
 static bool show(const char *path, const struct page *page, bool as_json, struct error *error)
 {
@@ -270,11 +288,13 @@ int cmd_status(int argc, char **argv)
     bool handshakes = false;
     bool certificates = false;
     bool sandbox = false;
+    bool generations = false;
     bool as_json = false;
     const struct option_spec specs[] = {
         {"--config", "-c", &config, NULL},         {"--socket", NULL, &socket_path, NULL},
         {"--handshakes", NULL, NULL, &handshakes}, {"--certificates", NULL, NULL, &certificates},
-        {"--sandbox", NULL, NULL, &sandbox},       {"--json", NULL, NULL, &as_json}};
+        {"--sandbox", NULL, NULL, &sandbox},       {"--generations", NULL, NULL, &generations},
+        {"--json", NULL, NULL, &as_json}};
     int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), NULL, 0);
     struct error error;
     char *path;
@@ -283,12 +303,15 @@ int cmd_status(int argc, char **argv)
     if (result != OPTIONS_OK) {
         return result;
     }
-    if (handshakes + certificates + sandbox > 1) {
-        return usage_error("status", "--handshakes, --certificates or --sandbox, one at a time");
+    if (handshakes + certificates + sandbox + generations > 1) {
+        return usage_error("status",
+                           "--handshakes, --certificates, --sandbox or --generations, one "
+                           "at a time");
     }
     path = socket_path != NULL ? xstrdup(socket_path) : control_path_of_config(config, &error);
     ok = path != NULL && show(path,
-                              &pages[sandbox        ? 3
+                              &pages[generations    ? 4
+                                     : sandbox      ? 3
                                      : certificates ? 2
                                      : handshakes   ? 1
                                                     : 0],

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
 #include "gateway/current.h"
+#include "gateway/generation.h"
 #include "tls/ocsp_registry.h"
 
 struct ask {
@@ -35,6 +37,42 @@ static void add_backend(struct report_backend *out, const struct upstream *upstr
     }
 }
 
+/* The place of that number, kept in order, or where it is made; NULL: there is no room. */
+static struct report_generation *generation_of(struct report *report, uint64_t number)
+{
+    size_t i = 0;
+
+    while (i < report->generation_count && report->generations[i].number > number) {
+        i++;
+    }
+    if (i < report->generation_count && report->generations[i].number == number) {
+        return &report->generations[i];
+    }
+    if (report->generation_count == REPORT_GENERATIONS_MAX) {
+        return NULL;
+    }
+    memmove(&report->generations[i + 1], &report->generations[i],
+            (report->generation_count++ - i) * sizeof(*report->generations));
+    report->generations[i] = (struct report_generation){.number = number};
+    return &report->generations[i];
+}
+
+static void add_generations(struct report *report, const struct worker *worker)
+{
+    LIST_FOR_EACH(node, &worker->generations)
+    {
+        const struct generation *generation = LIST_ENTRY(node, struct generation, node);
+        struct report_generation *out = generation_of(report, generation->snapshot->number);
+        if (out != NULL) {
+            out->made_ms = generation->snapshot->made_ms;
+            out->is_present |= generation->is_present;
+            out->workers++;
+            out->sessions += generation->sessions;
+            out->exchanges += generation->exchanges;
+        }
+    }
+}
+
 /* On the worker's own thread. */
 static void on_ask(struct loop_message *message)
 {
@@ -47,6 +85,7 @@ static void on_ask(struct loop_message *message)
         struct report *report = &reporter->report;
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
+        add_generations(report, worker);
         for (size_t i = 0; i < report->backend_count; i++) {
             const struct upstream *upstream =
                 upstreams_look(&worker->client.upstreams, reporter->snapshot->backends[i]);
@@ -99,6 +138,7 @@ static void clear(struct reporter *reporter)
     report->workers = reporter->count;
     report->silent = 0;
     report->sessions = report->exchanges = 0;
+    report->generation_count = 0;
     free_backends(report);
     report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
     report->backend_count = snapshot->backend_count;

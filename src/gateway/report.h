@@ -46,6 +46,19 @@ struct report_ocsp {
     size_t problem_count;
 };
 
+/* Configurations that are told of; there are hardly ever so many. */
+#define REPORT_GENERATIONS_MAX 64
+
+/* A configuration that workers have (gateway/generation.h), summed over them. */
+struct report_generation {
+    uint64_t number; /* from 1 on, in the order of being taken up */
+    int64_t made_ms; /* wall clock */
+    bool is_present; /* the newest: what begins has it */
+    unsigned workers;
+    uint64_t sessions;  /* connections that have it, tunnels too */
+    uint64_t exchanges; /* requests that began with it */
+};
+
 struct report {
     unsigned workers;
     unsigned silent; /* of these */
@@ -54,6 +67,8 @@ struct report {
     struct report_backend *backends;
     size_t backend_count;
     struct report_ocsp ocsp;
+    struct report_generation generations[REPORT_GENERATIONS_MAX]; /* the newest first */
+    size_t generation_count;
 };
 
 struct reporter;

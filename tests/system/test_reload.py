@@ -339,6 +339,29 @@ def test_a_connection_with_tls_follows_a_renewed_site(reloadable, ca, front):
         assert body_of(connection) == b"two"
 
 
+def test_the_configurations_in_use_are_shown(reloadable, held):
+    """Since when, and by how many; they go with their last user."""
+    tested = reloadable([{"hosts": ["*"], "backend": held.address}])
+    control = str(tested.folder / "control.sock")
+
+    def shown():
+        done = command("status", "--generations", "--json", "--socket", control)
+        return json.loads(done.stdout)["generations"]
+    with Connection(tested.gateway.address) as connection:
+        connection.send(request_bytes("/"))
+        held.wait_connections(1)
+        tested.reload([says("two")])
+        new, old = wait_until(lambda: len(shown()) == 2 and shown())
+        assert new["is_present"] and not old["is_present"] and new["number"] > old["number"]
+        assert old["requests"] == 1 and new["requests"] == 0
+        assert old["loaded"] <= new["loaded"]
+        text = command("status", "--generations", "--socket", control).stdout
+        assert "present" in text and "old" in text and "1 requests" in text
+        held.release()
+        assert connection.read_response().body == b"slow"
+        wait_until(lambda: len(shown()) == 1, what="the old one's end")
+
+
 def test_the_loader_leaves_no_process(reloadable):
     tested = reloadable([says("one")])
     for word in ("two", "three"):
