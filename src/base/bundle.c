@@ -491,10 +491,12 @@ bool bundle_head_names(const struct bundle_head *head, const char *path)
     return found != SIZE_MAX && entry_of(head, found).kind != BUNDLE_NAMES;
 }
 
-void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg)
+void bundle_head_each(const struct bundle_head *head, bundle_named_fn *each, void *arg)
 {
     for (size_t i = 0; i < head->header.entry_count; i++) {
-        each(arg, path_of_head(head, i), (enum bundle_kind)entry_of(head, i).kind);
+        struct entry entry = entry_of(head, i);
+        each(arg, &(struct bundle_named){path_of_head(head, i), (enum bundle_kind)entry.kind,
+                                         entry.stamp});
     }
 }
 

@@ -57,8 +57,13 @@ struct span bundle_head_note(const struct bundle_head *head);
 /* Whether the path is a file or a folder of it. */
 bool bundle_head_names(const struct bundle_head *head, const char *path);
 /* Calls `each` for all. */
-typedef void bundle_path_fn(void *arg, const char *path, enum bundle_kind kind);
-void bundle_head_each(const struct bundle_head *head, bundle_path_fn *each, void *arg);
+struct bundle_named {
+    const char *path;
+    enum bundle_kind kind;
+    struct file_stamp stamp; /* of a file, or a folder whose names were read */
+};
+typedef void bundle_named_fn(void *arg, const struct bundle_named *named);
+void bundle_head_each(const struct bundle_head *head, bundle_named_fn *each, void *arg);
 /* NULL is allowed. */
 void bundle_head_free(struct bundle_head *head);
 

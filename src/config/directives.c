@@ -6,6 +6,7 @@
 const char *const client_closes[] = {"auto", "finish", "abort", NULL};
 static const char *const control_targets[] = {"off", NULL};
 static const char *const sandbox_words[] = {"on", "off", NULL};
+static const char *const watch_words[] = {"off", "on", NULL};
 
 static const struct directive limits_directives[] = {
     {.name = "head",
@@ -465,12 +466,27 @@ static const struct directive root_directives[] = {
      .words = control_targets,
      .check = rule_path,
      .doc = "The Unix socket on which the running gateway answers `tidegate status` and `tidegate "
-                "reload`, or `off`.",
+            "reload`, or `off`.",
      .more =
          "Only the user that starts the gateway may connect to it. It speaks HTTP/1.1 and JSON: "
          "`curl --unix-socket /run/tidegate/control.sock http://tidegate/` lists what can be "
          "asked.",
      .example = "control: /run/tidegate/control.sock"},
+    {.name = "watch",
+     .type = DIRECTIVE_ENUM,
+     SLOT(settings, watch),
+     .fallback = "off",
+     .words = watch_words,
+     .doc = "Whether a change of this file, or of one that it includes, is taken up at once, as "
+            "`tidegate reload` does it.",
+     .more =
+         "What was changed is loaded a moment later, and checked as a whole: on any error the "
+         "configuration in use stays, and the log says what is wrong. The folders that `include` "
+         "has patterns for are watched, too, and so is where links lead: a file that is exchanged, "
+         "renamed or appears later counts, and a link that is turned to another folder, as "
+         "Kubernetes does it with `..data`. What the file system does not tell of is found within "
+         "a minute.",
+     .example = "watch: on"},
     {.name = "reload_certificates",
      .type = DIRECTIVE_DURATION,
      .flags = DIRECTIVE_OFF,
@@ -479,10 +495,12 @@ static const struct directive root_directives[] = {
      .min = SECOND,
      .max = DAY,
      .doc = "How often the sites' certificates, keys, client authorities and OCSP responses, and "
-            "the backends' authorities, certificates and keys, are looked at for changes; or "
-            "`off`.",
+            "the backends' authorities, certificates and keys, are looked at for changes that the "
+            "file system does not tell of; or `off`.",
      .more =
-         "What has changed and fits is used for new connections; those that are there are not "
+         "Where it tells (inotify, on local disks), what has changed is looked at within a second, "
+         "wherever links lead (certbot's `live` folder, Kubernetes' `..data`). What has changed "
+         "and fits is used for new connections; those that are there are not "
          "touched, but for the idle ones to a backend, which carry one request more at most. What "
          "does not fit leaves the old files in use, and a message says why; each input is taken "
          "for itself, so that a broken key keeps neither new client authorities out, nor a new "

@@ -16,6 +16,7 @@ enum gateway_word {
     GATEWAY_STOP = 'S',
     GATEWAY_REOPEN_LOGS = 'R', /* with the new file */
     GATEWAY_SOCKETS = 'N',     /* with listening sockets */
+    GATEWAY_LOOK = 'C',        /* files of certificates and the like have changed */
     GATEWAY_LOAD = 'L',        /* with the bundle, and the access log where has_log */
     /* from it */
     GATEWAY_UP = 'U',      /* its workers accept */

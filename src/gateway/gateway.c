@@ -255,6 +255,9 @@ static void on_command(struct gateway *gateway, const struct gateway_message *me
             log_writer_use(gateway->current.snapshot->access_log, fds[0]);
         }
         break;
+    case GATEWAY_LOOK:
+        gateway->refresh_at_ms = 0;
+        break;
     case GATEWAY_SOCKETS:
         reload_sockets(&gateway->reload, fds, fd_count);
         break;

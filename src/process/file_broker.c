@@ -103,11 +103,11 @@ struct search {
     bool is_found;
 };
 
-static void look_in_folder(void *arg, const char *path, enum bundle_kind kind)
+static void look_in_folder(void *arg, const struct bundle_named *named)
 {
     struct search *search = arg;
 
-    search->is_found |= kind == BUNDLE_FOLDER && is_of_folder(path, search->path);
+    search->is_found |= named->kind == BUNDLE_FOLDER && is_of_folder(named->path, search->path);
 }
 
 /* Whether the path is a file that the configuration is made of, or a folder that it names, or a

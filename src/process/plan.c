@@ -58,6 +58,12 @@ void plan_write(const struct settings *settings, struct strbuf *out)
     put_number(out, settings->timeouts.drain_ms);
     put_number(out, settings->workers);
     put_number(out, settings->sandbox != SANDBOX_OFF);
+    put_number(out, settings->watch == WATCH_ON);
+    put_number(out, settings->reload_certificates_ms != 0);
+    put_number(out, settings->origin.file_count);
+    for (size_t i = 0; i < settings->origin.file_count; i++) {
+        put_text(out, settings->origin.files[i].name);
+    }
 }
 
 /* ---- reading ---- */
@@ -126,6 +132,21 @@ static void get_sockets(struct reader *r)
     }
 }
 
+static void get_files(struct reader *r)
+{
+    struct string_list *files = &r->plan->own_files;
+    uint64_t count = get_number(r);
+
+    if (count > r->in.len) {
+        r->failed = true;
+        return;
+    }
+    files->items = arena_calloc(&r->plan->arena, ((size_t)count + 1) * sizeof(*files->items));
+    while (!r->failed && files->count < count) {
+        files->items[files->count++] = get_some_text(r);
+    }
+}
+
 struct plan *plan_read(struct span bytes, struct error *error)
 {
     struct plan *plan = xcalloc(1, sizeof(*plan));
@@ -142,6 +163,9 @@ struct plan *plan_read(struct span bytes, struct error *error)
     plan->drain_ms = get_number(&r);
     plan->workers = get_number(&r);
     plan->is_confined = get_number(&r) != 0;
+    plan->has_watch = get_number(&r) != 0;
+    plan->has_looks = get_number(&r) != 0;
+    get_files(&r);
     if (r.failed || r.in.len != 0) {
         (void)error_set(error, "what was loaded of the configuration is not whole");
         plan_destroy(plan);
@@ -156,6 +180,16 @@ void plan_destroy(struct plan *plan)
         arena_destroy(&plan->arena);
         free(plan);
     }
+}
+
+bool plan_has_file(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->own_files.count; i++) {
+        if (strcmp(plan->own_files.items[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- what takes a restart ---- */

@@ -22,7 +22,10 @@ struct plan {
     const char *key_log; /* NULL: none */
     uint64_t drain_ms;
     uint64_t workers;
-    bool is_confined; /* the processes are (sandbox/sandbox.h) */
+    bool is_confined;             /* the processes are (sandbox/sandbox.h) */
+    bool has_watch;               /* a change of the configuration's files counts at once */
+    bool has_looks;               /* changes of certificates and the like are looked for */
+    struct string_list own_files; /* of the configuration itself */
 };
 
 void plan_write(const struct settings *settings, struct strbuf *out);
@@ -31,6 +34,8 @@ struct plan *plan_read(struct span bytes, struct error *error) MUST_CHECK;
 /* NULL is allowed. */
 void plan_destroy(struct plan *plan);
 
+/* Whether the path is one of the configuration's own files. */
+bool plan_has_file(const struct plan *plan, const char *path);
 /* Adds to `out`, by name and with commas, what differs and takes a restart: the processes that are
  * there cannot change it. False: nothing. */
 bool plan_fixed_differences(const struct plan *running, const struct plan *next,

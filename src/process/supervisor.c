@@ -29,9 +29,9 @@
 #include "process/gateway_child.h"
 #include "process/listen.h"
 #include "process/loaded.h"
-#include "process/loader.h"
 #include "process/notify.h"
 #include "process/privileges.h"
+#include "process/watcher.h"
 
 /* How long a gateway may take to accept what waits before it drains. */
 enum { QUIET_MS = 1000 };
@@ -49,6 +49,8 @@ struct supervisor {
     const struct supervisor_options *options;
     struct loaded loaded;
     struct change change;
+    struct watcher watcher;
+    const struct bundle_head *watched; /* whose files it watches */
     struct privileges privileges;
     struct listen_set listening;
     int admin_fd;       /* the control socket; -1: none */
@@ -117,6 +119,7 @@ static bool start_gateway(struct supervisor *s)
         file_broker_close(&s->files);
         (void)close(s->signal_fd);
         change_let_go(&s->change);
+        watcher_let_go(&s->watcher);
         gateway_child_be(&(struct gateway_child){
             .config_path = s->options->config_path,
             .version = s->options->version,
@@ -244,7 +247,6 @@ static void on_message(struct supervisor *s, const struct gateway_message *messa
     case GATEWAY_TAKEN:
         if (s->change.state == CHANGE_OFFERED) {
             change_taken(&s->change);
-            s->files.head = s->loaded.head;
         }
         break;
     case GATEWAY_REFUSED:
@@ -449,8 +451,10 @@ static int poll_timeout(const struct supervisor *s)
     uint64_t now = clock_ms();
     uint64_t deadline = gateway_deadline(s);
     uint64_t of_change = change_deadline(&s->change);
+    uint64_t of_watcher = watcher_deadline(&s->watcher);
 
     deadline = of_change < deadline ? of_change : deadline;
+    deadline = of_watcher < deadline ? of_watcher : deadline;
     if (deadline == UINT64_MAX) {
         return -1;
     }
@@ -460,8 +464,48 @@ static int poll_timeout(const struct supervisor *s)
     return deadline - now < 3600000 ? (int)(deadline - now) : 3600000;
 }
 
+/* ---- files that change ---- */
+
+static bool is_own_file(const void *plan, const char *path)
+{
+    return plan_has_file(plan, path);
+}
+
+/* Those of the configuration that is in use. */
+static void watch_files(struct supervisor *s)
+{
+    const struct plan *plan = s->loaded.plan;
+
+    if (s->watched == s->loaded.head) {
+        return;
+    }
+    s->watched = s->loaded.head;
+    s->files.head = s->loaded.head;
+    if (plan->has_watch || plan->has_looks) {
+        watcher_follow(&s->watcher, s->loaded.head, is_own_file, plan);
+    } else {
+        watcher_free(&s->watcher);
+    }
+}
+
+static void look_at_files(struct supervisor *s)
+{
+    unsigned news = watcher_look(&s->watcher);
+
+    if ((news & WATCHER_CONFIG) != 0 && s->loaded.plan->has_watch) {
+        log_info("the configuration's files have changed");
+        ask_for_change(s, -1);
+    }
+    if ((news & WATCHER_FILES) != 0 && s->loaded.plan->has_looks) {
+        send_command(s, GATEWAY_LOOK);
+    }
+}
+
 static void look_at_deadlines(struct supervisor *s)
 {
+    if (watcher_deadline(&s->watcher) <= clock_ms()) {
+        look_at_files(s);
+    }
     if (change_deadline(&s->change) <= clock_ms()) {
         change_deadline_passed(&s->change);
     }
@@ -473,13 +517,17 @@ static void look_at_deadlines(struct supervisor *s)
 static void run_loop(struct supervisor *s)
 {
     while (s->state != SUPERVISOR_ENDED) {
-        struct pollfd fds[3] = {{.fd = s->signal_fd, .events = POLLIN},
+        struct pollfd fds[4] = {{.fd = s->signal_fd, .events = POLLIN},
                                 {.fd = s->control_fd, .events = POLLIN},
-                                {.fd = s->files.fd, .events = POLLIN}};
+                                {.fd = s->files.fd, .events = POLLIN},
+                                {.fd = s->watcher.fd, .events = POLLIN}};
 
         /* A negative descriptor is skipped, so a gateway that is gone needs no second form. */
-        int ready = poll(fds, 3, poll_timeout(s));
+        int ready = poll(fds, 4, poll_timeout(s));
 
+        if (ready > 0 && fds[3].revents != 0) {
+            watcher_read(&s->watcher);
+        }
         if (ready > 0 && fds[2].revents != 0) {
             file_broker_serve(&s->files);
         }
@@ -492,6 +540,7 @@ static void run_loop(struct supervisor *s)
         if (s->state != SUPERVISOR_ENDED) {
             look_at_deadlines(s);
             pass_change_on(s);
+            watch_files(s);
         }
     }
 }
@@ -547,6 +596,7 @@ static void let_go(void *arg)
     if (s->admin_fd >= 0) {
         (void)close(s->admin_fd);
     }
+    watcher_let_go(&s->watcher);
     for (size_t i = 0; i < s->listening.count; i++) {
         (void)close(s->listening.sockets[i].fd);
     }
@@ -557,47 +607,13 @@ static void use_log_level(const struct supervisor *s)
     log_set_level(s->options->debug ? LOG_LEVEL_DEBUG : log_level_from(s->loaded.plan->log_level));
 }
 
-/* Everything that can be wrong is found before a socket is bound. */
-static bool load_first(struct supervisor *s)
-{
-    const struct loader_options options = {
-        .path = s->options->config_path,
-        .is_first_time = true,
-        .color = s->options->color,
-    };
-    struct loader loader;
-    struct error error;
-    enum loader_result result;
-    int status;
-
-    if (!loader_start(&loader, &options, &error)) {
-        log_error("%s", error.text);
-        return false;
-    }
-    while (waitpid(loader.pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    result = loader_ended(&loader, status);
-    if (result == LOADER_DONE) {
-        bool is_taken = loaded_take(&s->loaded, loader.bundle_fd, &error);
-        loader.bundle_fd = -1;
-        loader_reset(&loader);
-        if (!is_taken) {
-            log_error("%s", error.text);
-        }
-        return is_taken;
-    }
-    loader_reset(&loader);
-    (void)fprintf(stderr, "tidegate: error: not started: %s %s\n", s->options->config_path,
-                  result == LOADER_REFUSED ? "has errors" : "could not be loaded");
-    return false;
-}
-
 static bool set_up(struct supervisor *s)
 {
     const struct plan *plan;
     struct error error;
 
-    if (!load_first(s)) {
+    /* Everything that can be wrong is found before a socket is bound. */
+    if (!loaded_load(&s->loaded, s->options->config_path, s->options->color)) {
         return false;
     }
     use_log_level(s);
@@ -634,12 +650,14 @@ int supervisor_run(const struct supervisor_options *options)
                            .signal_fd = -1};
 
     change_init(&s.change);
+    watcher_init(&s.watcher);
     if (!set_up(&s)) {
         s.exit_status = 1;
     } else {
         run_loop(&s);
     }
     change_free(&s.change);
+    watcher_free(&s.watcher);
     listen_close(&s.listening);
     control_socket_close(s.control_path, s.admin_fd);
     free(s.control_path);

@@ -20,6 +20,8 @@ enum client_verify {
 enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
 enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
+/* Whether a change of the configuration's files counts at once. */
+enum watch_choice { WATCH_OFF, WATCH_ON };
 /* Whether our processes are confined to what they need (sandbox/). */
 enum sandbox_choice { SANDBOX_ON, SANDBOX_OFF };
 

@@ -370,6 +370,7 @@ struct settings {
     const char *control;             /* path of the control socket; "off": none */
     uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
     const char *tls_key_log;         /* file; NULL: none */
+    enum watch_choice watch;             /* default off */
     enum sandbox_choice sandbox;     /* default on */
     const char *user;                /* to become when started as root; NULL: base/account.h */
     const char *group;               /* default: the user's own */

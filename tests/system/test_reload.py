@@ -367,3 +367,96 @@ def test_the_loader_leaves_no_process(reloadable):
     for word in ("two", "three"):
         tested.reload([says(word)])
     assert len(children_of(tested.gateway.process.pid)) == 1
+
+
+# Watched files.
+
+
+def log_says(gateway, text, count=1):
+    wait_until(lambda: gateway.stderr().count(text) >= count, what=f"'{text}' {count} times")
+
+
+def test_a_changed_file_is_taken_up_by_itself(reloadable):
+    """Written in place, exchanged by a rename, and broken meanwhile."""
+    tested = reloadable([says("one")], watch="on")
+    tested.change([says("two")])
+    log_says(tested.gateway, "info: reloaded")
+    assert fetch(tested.gateway.address).body == b"two"
+    tested.write("sites: [")
+    log_says(tested.gateway, "stays as it was")
+    other = tested.folder / "other.yaml"
+    other.write_text(json.dumps({
+        "listeners": [{"bind": "127.0.0.1:0"}], "workers": 1, "watch": "on", "sites": [says("three")],
+        "log": {"access": str(tested.folder / "access.log")}}))
+    other.rename(tested.path)
+    log_says(tested.gateway, "info: reloaded", 2)
+    assert fetch(tested.gateway.address).body == b"three"
+
+
+def test_parts_and_links_are_watched(reloadable, folder):
+    """A part that appears, and a link to a folder that is turned to another one (..data)."""
+    parts = folder / "parts"
+    for name, word in (("first", "one"), ("second", "two")):
+        (folder / name).mkdir()
+        (folder / name / "a.yaml").write_text(json.dumps({"sites": [
+            {"hosts": ["a.example"], "respond": {"body": word}}]}))
+    parts.mkdir()
+    (parts / "..data").symlink_to(folder / "first")
+    (parts / "a.yaml").symlink_to("..data/a.yaml")
+    tested = reloadable([says("main")], watch="on", include=["parts/*.yaml"])
+    address = tested.gateway.address
+    assert fetch(address, host="a.example").body == b"one"
+    (parts / "..new").symlink_to(folder / "second")
+    (parts / "..new").rename(parts / "..data")
+    wait_until(lambda: fetch(address, host="a.example").body == b"two")
+    (parts / "b.yaml").write_text(json.dumps({"sites": [
+        {"hosts": ["b.example"], "respond": {"body": "b"}}]}))
+    wait_until(lambda: fetch(address, host="b.example").body == b"b")
+
+
+def leaf_of(address, ca):
+    with Connection(address, tls=ca.client_context(), server_name="shop.example") as connection:
+        return connection.sock.getpeercert(True)
+
+
+def lay_out(way, folder, shops):
+    """certificates as certbot or Kubernetes lays them out, for root alone; returns the folder that
+    the paths are in, and how the second one comes."""
+    live = folder / "live"
+    folders = [folder / f"archive{number}" for number in range(2)]
+    for place, shop in zip(folders, shops):
+        place.mkdir(mode=0o700)
+        (place / "tls.crt").write_bytes(shop.crt.read_bytes())
+        (place / "tls.key").write_bytes(shop.key_file.read_bytes())
+        (place / "tls.key").chmod(0o600)
+    live.mkdir(mode=0o700)
+    if way == "kubernetes":
+        (live / "..data").symlink_to(folders[0])
+        for name in ("tls.crt", "tls.key"):
+            (live / name).symlink_to(f"..data/{name}")
+
+        def renew():
+            (live / "..tmp").symlink_to(folders[1])
+            (live / "..tmp").rename(live / "..data")
+    else:
+        for name in ("tls.crt", "tls.key"):
+            (live / name).symlink_to(folders[0] / name)
+
+        def renew():
+            for name in ("tls.crt", "tls.key"):
+                (live / name).unlink()
+                (live / name).symlink_to(folders[1] / name)
+    return live, renew
+
+
+@pytest.mark.parametrize("way", ["certbot", "kubernetes"])
+def test_renewed_certificates_count_at_once(reloadable, folder, ca, way):
+    """Looked for once a day otherwise; the gateway's user may not read the keys."""
+    shops = [ca.server("shop.example"), ca.server("shop.example")]
+    live, renew = lay_out(way, folder, shops)
+    tested = reloadable([{**says("one"), "tls": {
+        "certificate": str(live / "tls.crt"), "key": str(live / "tls.key")}}],
+        reload_certificates="1d")
+    assert leaf_of(tested.gateway.address, ca) == shops[0].der
+    renew()
+    wait_until(lambda: leaf_of(tested.gateway.address, ca) == shops[1].der, 20)

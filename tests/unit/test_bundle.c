@@ -132,11 +132,11 @@ static bool lists(const char *name)
     return found;
 }
 
-static void count_named(void *arg, const char *path, enum bundle_kind kind)
+static void count_named(void *arg, const struct bundle_named *named)
 {
     unsigned *counted = arg;
 
-    *counted += kind == BUNDLE_NAMES && path[strlen(path) - 1] == '/' ? 1 : 0;
+    *counted += named->kind == BUNDLE_NAMES && named->path[strlen(named->path) - 1] == '/' ? 1 : 0;
 }
 
 /* The folders of parts of a configuration. */
@@ -180,12 +180,12 @@ static void names_in_a_folder_stay_as_they_were(void **state)
     close(fd);
 }
 
-static void count(void *arg, const char *path, enum bundle_kind kind)
+static void count(void *arg, const struct bundle_named *named)
 {
     unsigned *counts = arg;
 
-    assert_non_null(path);
-    counts[kind]++;
+    assert_non_null(named->path);
+    counts[named->kind]++;
 }
 
 static void the_head_tells_what_is_in_it(void **state)
