@@ -16,7 +16,7 @@ struct attempt {
     struct call_line waiting;
     struct dial dial;
     struct lease lease;       /* the dial's own; each call has another */
-    struct balance_set tried; /* all bits set: this dial is for one server */
+    struct lease_tried tried; /* LEASE_TRIED_ALL: this dial is for one server */
     struct deferred freeing;
 };
 
@@ -28,7 +28,7 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 
     call->dial = NULL;
     if (result == DIAL_OK) {
-        call_attach(call, back_h1_base(back_h1_create(call->client, dial->upstream,
+        call_attach(call, back_h1_base(back_h1_create(call->client, call->lease.set,
                                                       call->lease.member, dial_take(dial))));
     } else {
         call_no_connection(call, result, &dial->trouble);
@@ -54,18 +54,19 @@ static void on_free(struct deferred *deferred)
 {
     struct attempt *attempt = CONTAINER_OF(deferred, struct attempt, freeing);
 
-    upstream_release(attempt->use.upstream);
+    lease_reset(&attempt->lease);
+    upstream_set_release(attempt->use.set);
     free(attempt);
 }
 
 static struct pool_entry *entry_of(const struct attempt *attempt)
 {
-    return attempt->use.upstream->entries[attempt->use.server];
+    return attempt->use.set->entries[attempt->use.server];
 }
 
 static struct server_ref ref_of(const struct attempt *attempt)
 {
-    return (struct server_ref){attempt->use.upstream->backend, attempt->use.server};
+    return upstream_set_ref(attempt->use.set, attempt->use.server);
 }
 
 /* It is over; nobody joins it any more. */
@@ -93,7 +94,7 @@ static void start_h1(struct attempt *attempt)
 
     entry_of(attempt)->speaks_h1 = true;
     server_note_reached(ref_of(attempt), loop_now_us(attempt->client->core->loop));
-    call_attach(call, back_h1_base(back_h1_create(attempt->client, attempt->use.upstream,
+    call_attach(call, back_h1_base(back_h1_create(attempt->client, attempt->use.set,
                                                   attempt->use.server, conn)));
     while ((call = call_line_pop(&attempt->waiting)) != NULL) {
         acquire_shared(call);
@@ -146,18 +147,18 @@ static void attempt_start(struct call *call, bool is_solo)
 
     attempt->client = call->client;
     attempt->use = (struct back_h2_use){
-        .upstream = upstream_hold(call->lease.of),
+        .set = upstream_set_hold(call->lease.set),
         .server = call->lease.member,
         .owner = call->caller != NULL && call->caller->is_bound ? call->caller : NULL,
         .is_solo = is_solo,
     };
     lease_init(&attempt->lease);
-    memset(&attempt->tried, 0xff, sizeof(attempt->tried));
+    attempt->tried.set = LEASE_TRIED_ALL;
     deferred_init(&attempt->freeing, on_free);
     list_push_back(&entry_of(attempt)->dials, &attempt->node);
     call_line_init(&attempt->waiting, on_nobody_waits);
     call_line_add(&attempt->waiting, call);
-    lease_take(&attempt->lease, attempt->use.upstream, attempt->use.server);
+    lease_take(&attempt->lease, attempt->use.set, attempt->use.server);
     dial_start(&attempt->dial, call->client, NULL, call->backend, DIAL_OFFER_ANY, &attempt->tried,
                &attempt->lease, attempt, on_attempt_over);
 }

@@ -39,7 +39,7 @@ static void on_free(struct deferred *deferred)
 {
     struct back_h1 *back = CONTAINER_OF(deferred, struct back_h1, freeing);
 
-    upstream_release(back->upstream);
+    upstream_set_release(back->set);
     free(back->saved);
     free(back);
 }
@@ -92,6 +92,15 @@ static void close_at_rest(struct client_conn *conn)
     back_h1_destroy(CONTAINER_OF(conn, struct back_h1, of_client));
 }
 
+static void leave(struct client_conn *conn)
+{
+    struct back_h1 *back = CONTAINER_OF(conn, struct back_h1, of_client);
+
+    if (!list_is_empty(&back->parked) || !list_is_empty(&back->bound.node)) {
+        back_h1_destroy(back);
+    }
+}
+
 /* The call ended in order, and its last bytes still wait for the socket. */
 static void end_gently(struct back_h1 *back)
 {
@@ -114,7 +123,7 @@ static void op_release(struct back *base, enum back_end end)
     if (reusable && back_h1_park(back, caller)) {
         back_h1_enter(back, BACK_IDLE);
         timer_set_ms(back->client->core->loop, &back->timer,
-                     back->upstream->backend->idle_timeout_ms);
+                     back_h1_backend(back)->idle_timeout_ms);
         return;
     }
     if (was_done && reusable && conn_pending(back->conn) != 0 && !conn_write_failed(back->conn)) {
@@ -151,8 +160,7 @@ static void fail_lost(struct back_h1 *back)
 
     if (back->state == BACK_DONE) {
         fail(back, 502, call_unread.reason, call_unread.detail, call_unread.mend);
-    } else if (client_tls_trouble(back->client, back->conn, back->upstream->backend, back->server,
-                                  &lost)) {
+    } else if (client_tls_trouble(back->client, back->conn, back->set, back->server, &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
@@ -584,21 +592,23 @@ static const struct conn_handler handler = {
     .on_writable = on_writable,
 };
 
-struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream, size_t server,
+struct back_h1 *back_h1_create(struct client *client, struct upstream_set *set, size_t server,
                                struct conn *conn)
 {
     struct back_h1 *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
     back->client = client;
-    back->upstream = upstream_hold(upstream);
+    back->set = upstream_set_hold(set);
     back->server = server;
     back->state = BACK_IDLE;
     back->conn = conn;
     conn->handler = &handler;
     conn->owner = back;
     back_h1_rest_init(back);
+    back->of_client.entry = back_h1_entry(back);
     back->of_client.close_at_rest = close_at_rest;
+    back->of_client.leave = leave;
     list_push_back(&client->conns, &back->of_client.node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);

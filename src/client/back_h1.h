@@ -16,7 +16,7 @@
 struct back_h1;
 
 /* Takes the connection to that server over, which is open. */
-struct back_h1 *back_h1_create(struct client *client, struct upstream *upstream, size_t server,
+struct back_h1 *back_h1_create(struct client *client, struct upstream_set *set, size_t server,
                                struct conn *conn) MUST_CHECK;
 /* One that rests, for the call: of those that its caller is authenticated on; with a lease taken on
  * its server. NULL: none. */

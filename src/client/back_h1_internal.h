@@ -21,9 +21,9 @@ struct back_h1 {
     struct back base;
     struct conn *conn;
     struct client *client;
-    struct upstream *upstream; /* held */
-    struct call *call;         /* NULL: parked */
-    size_t server;
+    struct upstream_set *set; /* held */
+    size_t server;            /* of that set */
+    struct call *call;        /* NULL: parked */
     struct client_conn of_client;
     struct list parked;
     struct caller_bound bound; /* while it rests for the one client it is authenticated for */
@@ -62,7 +62,11 @@ void back_h1_enter(struct back_h1 *back, enum back_state state);
 /* Where it rests. */
 static inline struct pool_entry *back_h1_entry(const struct back_h1 *back)
 {
-    return back->upstream->entries[back->server];
+    return back->set->entries[back->server];
+}
+static inline const struct backend *back_h1_backend(const struct back_h1 *back)
+{
+    return upstream_set_backend(back->set);
 }
 /* From now on it is of its client connection alone. */
 void back_h1_bind(struct back_h1 *back);

@@ -46,10 +46,11 @@ struct back_h1 *back_h1_unpark(struct call *call)
         return NULL;
     }
     back = LIST_ENTRY(node, struct back_h1, parked);
-    /* It may have been made for another backend, of another configuration even. */
-    if (back->upstream != call->lease.of) {
-        upstream_release(back->upstream);
-        back->upstream = upstream_hold(call->lease.of);
+    /* It may have been made for another backend, of another configuration even, or when that had
+     * other servers. */
+    if (back->set != call->lease.set) {
+        upstream_set_release(back->set);
+        back->set = upstream_set_hold(call->lease.set);
     }
     back->server = call->lease.member;
     return wake(back);
@@ -66,9 +67,10 @@ struct back_h1 *back_h1_take_bound(struct call *call)
             continue;
         }
         struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
-        if (back->upstream == upstream && conn_is_quiet(back->conn, !call_may_repeat(call))) {
+        if (back->set->upstream == upstream && back_h1_entry(back)->present != 0 &&
+            conn_is_quiet(back->conn, !call_may_repeat(call))) {
             list_remove(node);
-            lease_take(&call->lease, upstream, back->server);
+            lease_take(&call->lease, back->set, back->server);
             return wake(back);
         }
     }
@@ -78,7 +80,7 @@ struct back_h1 *back_h1_take_bound(struct call *call)
 void back_h1_bind(struct back_h1 *back)
 {
     back->is_auth_bound = true;
-    client_tell_bound(back->upstream->backend);
+    client_tell_bound(back_h1_backend(back));
 }
 
 /* For the next request of the same client connection, the oldest one making room. */
@@ -105,10 +107,11 @@ static bool may_park(struct back_h1 *back)
     if (back->state != BACK_DONE || !facts.peer_keeps) {
         return false;
     }
-    facts.we_close =
-        conn_pending(back->conn) != 0 || conn_write_failed(back->conn) || back->conn->has_hangup ||
-        back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF ||
-        back->client->core->is_draining || !dial_is_current(back->upstream->backend, back->conn);
+    facts.we_close = conn_pending(back->conn) != 0 || conn_write_failed(back->conn) ||
+                     back->conn->has_hangup ||
+                     back_h1_backend(back)->proxy_protocol != BACKEND_PROXY_OFF ||
+                     back->client->core->is_draining || back_h1_entry(back)->present == 0 ||
+                     !dial_is_current(back_h1_backend(back), back->conn);
     facts.has_unread = back->has_leftover || back->saved_len != 0 ||
                        (!facts.we_close && conn_has_unread(back->conn));
     return reuse_after(&facts) == REUSE_GOES_ON;
@@ -123,7 +126,7 @@ bool back_h1_park(struct back_h1 *back, struct caller *caller)
     if (!back->is_auth_bound) {
         return pool_park(back_h1_entry(back), &back->parked);
     }
-    if (caller == NULL || caller->is_gone || back->upstream->backend->idle_connections == 0) {
+    if (caller == NULL || caller->is_gone || back_h1_backend(back)->idle_connections == 0) {
         return false;
     }
     keep_for(back, caller);

@@ -37,7 +37,7 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct c
     if (request->upgrade.ptr != NULL) {
         h1_write_bytes(w, SPAN_OF("Connection: Upgrade\r\n"));
         h1_write_field(w, SPAN_OF("Upgrade"), request->upgrade);
-    } else if (back->upstream->backend->proxy_protocol != BACKEND_PROXY_OFF) {
+    } else if (back_h1_backend(back)->proxy_protocol != BACKEND_PROXY_OFF) {
         h1_write_bytes(w, SPAN_OF("Connection: close\r\n"));
     } else if (wants_trailers) {
         h1_write_bytes(w, SPAN_OF("TE: trailers\r\nConnection: TE\r\n"));

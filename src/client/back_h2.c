@@ -27,7 +27,7 @@ static void on_caller_end(struct caller_bound *bound);
 
 static const struct backend *backend_of(const struct back_h2_conn *c)
 {
-    return c->use.upstream->backend;
+    return upstream_set_backend(c->use.set);
 }
 
 void back_h2_enter(struct back_h2_conn *c, enum back_h2_state state)
@@ -48,7 +48,7 @@ static void on_free(struct deferred *deferred)
     struct back_h2_conn *c = CONTAINER_OF(deferred, struct back_h2_conn, freeing);
 
     nghttp2_session_del(c->session);
-    upstream_release(c->use.upstream);
+    upstream_set_release(c->use.set);
     free(c);
 }
 
@@ -91,7 +91,7 @@ static void fail(struct back_h2_conn *c, const char *reason, const char *detail,
         return;
     }
     if (c->state == BACK_H2_PREFACE) {
-        server_note_unreachable((struct server_ref){c->use.upstream->backend, c->use.server},
+        server_note_unreachable(upstream_set_ref(c->use.set, c->use.server),
                                 detail != NULL ? detail : reason,
                                 loop_now_us(c->client->core->loop));
     }
@@ -120,6 +120,16 @@ static void say_goodbye(struct back_h2_conn *c)
 static void close_at_rest(struct client_conn *conn)
 {
     say_goodbye(CONTAINER_OF(conn, struct back_h2_conn, of_client));
+}
+
+static void leave(struct client_conn *conn)
+{
+    struct back_h2_conn *c = CONTAINER_OF(conn, struct back_h2_conn, of_client);
+
+    if (c->state == BACK_H2_OPEN) { /* before, what waits for it has its turn yet */
+        c->is_going_away = true;
+        back_h2_schedule(c);
+    }
 }
 
 /* ---- idle and doubtful ones ---- */
@@ -276,7 +286,7 @@ static void fail_lost(struct back_h2_conn *c)
 {
     struct tls_trouble lost;
 
-    if (client_tls_trouble(c->client, c->conn, backend_of(c), c->use.server, &lost)) {
+    if (client_tls_trouble(c->client, c->conn, c->use.set, c->use.server, &lost)) {
         fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
         fail(c, "server_closed", "the server closed the connection", "see the server's log");
@@ -390,7 +400,7 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
 
     c->client = client;
     c->use = *use;
-    (void)upstream_hold(use->upstream);
+    (void)upstream_set_hold(use->set);
     c->conn = conn;
     conn->handler = &handler;
     conn->owner = c;
@@ -400,7 +410,9 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
     list_init(&c->stalled);
     list_init(&c->due);
     list_init(&c->throttled);
+    c->of_client.entry = back_h2_entry(c);
     c->of_client.close_at_rest = close_at_rest;
+    c->of_client.leave = leave;
     list_push_back(&client->conns, &c->of_client.node);
     list_push_back(&back_h2_entry(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);

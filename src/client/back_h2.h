@@ -11,8 +11,8 @@
 
 /* What a connection is made for. */
 struct back_h2_use {
-    struct upstream *upstream;
-    size_t server;
+    struct upstream_set *set;
+    size_t server;        /* of that set */
     struct caller *owner; /* who is authenticated on it: of that client connection alone; or NULL */
     bool is_solo;         /* for one request with a head like none that the server has answered */
 };

@@ -131,7 +131,7 @@ static inline struct back_h2 *back_h2_of(const struct back *base)
 void back_h2_enter(struct back_h2_conn *c, enum back_h2_state state);
 static inline struct pool_entry *back_h2_entry(const struct back_h2_conn *c)
 {
-    return c->use.upstream->entries[c->use.server];
+    return c->use.set->entries[c->use.server];
 }
 /* Output, or a check, is due: at the end of the turn. */
 void back_h2_schedule(struct back_h2_conn *c);

@@ -73,7 +73,7 @@ static void on_settings(struct back_h2_conn *c)
     c->is_greeted = true;
     if (c->state == BACK_H2_PREFACE && capacity != 0) { /* else it may say more in a moment */
         back_h2_enter(c, BACK_H2_OPEN);
-        server_note_reached((struct server_ref){c->use.upstream->backend, c->use.server},
+        server_note_reached(upstream_set_ref(c->use.set, c->use.server),
                             loop_now_us(c->client->core->loop));
         timer_clear(&c->timer);
     }

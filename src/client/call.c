@@ -342,7 +342,8 @@ static bool may_send_again(struct call *call, const struct retry_facts *facts)
     call->wants_h1 |= answer == RETRY_OVER_H1;
     call->losses += facts->stage == RETRY_SENT;
     call->refusals += facts->stage != RETRY_SENT;
-    if (answer == RETRY_ON_NEW_CONNECTION || call->tried.count >= call->backend->server_count) {
+    if (answer == RETRY_ON_NEW_CONNECTION ||
+        !lease_has_untried(upstreams_find(&call->client->upstreams, call->backend), &call->tried)) {
         memset(&call->tried, 0, sizeof(call->tried));
     }
     return true;

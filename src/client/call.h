@@ -24,6 +24,13 @@ void call_start(struct call *call);
  * the connection may be used again if the request did, too. May be called twice. */
 void call_release(struct call *call, enum lease_how how);
 
+/* After that, before its memory goes or is used again: it forgets where it was. May be called
+ * twice. */
+static inline void call_reset(struct call *call)
+{
+    lease_reset(&call->lease);
+}
+
 /* ---- the request ---- */
 /* Whether a server has it, or gets it now. */
 static inline bool call_is_open(const struct call *call)

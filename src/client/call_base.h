@@ -133,7 +133,7 @@ struct call {
     struct dial *dial;      /* of its own, while connecting */
     struct call_line *line; /* waits in it for a connection, perhaps with others */
     struct list waiting;    /* in line->calls */
-    struct balance_set tried;
+    struct lease_tried tried;
     struct deferred again; /* `writable`, once it may be told */
 };
 

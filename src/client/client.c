@@ -13,6 +13,18 @@ void client_init(struct client *client, struct backend *const *backends, size_t 
     }
 }
 
+void client_follow(struct client *client)
+{
+    upstreams_follow(&client->upstreams);
+    LIST_FOR_EACH(node, &client->conns)
+    {
+        struct client_conn *conn = LIST_ENTRY(node, struct client_conn, node);
+        if (conn->entry->present == 0) {
+            conn->leave(conn);
+        }
+    }
+}
+
 void client_close_all(struct client *client)
 {
     LIST_FOR_EACH(node, &client->conns)
@@ -50,7 +62,7 @@ void client_tell_bound(const struct backend *backend)
 }
 
 bool client_tls_trouble(struct client *client, const struct conn *conn,
-                        const struct backend *backend, size_t server, struct tls_trouble *out)
+                        const struct upstream_set *set, size_t server, struct tls_trouble *out)
 {
     if (!tls_trouble_of(conn, out)) {
         return false;
@@ -60,8 +72,8 @@ bool client_tls_trouble(struct client *client, const struct conn *conn,
                                                  .reason = out->trouble.reason,
                                                  .detail = out->trouble.detail,
                                                  .mend = out->trouble.mend,
-                                                 .backend = backend,
-                                                 .server = server});
+                                                 .backend = upstream_set_backend(set),
+                                                 .server = upstream_set_server(set, server)->text});
     return true;
 }
 

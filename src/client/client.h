@@ -19,13 +19,15 @@ struct server_failure {
     const char *detail;
     const char *mend;
     const struct backend *backend;
-    size_t server;
+    const char *server; /* its text */
 };
 
 /* A connection to a server, as its client knows it: embedded in the back that has it. */
 struct client_conn {
     struct list node;                                /* in client->conns */
+    const struct pool_entry *entry;                  /* of its server */
     void (*close_at_rest)(struct client_conn *conn); /* no call is on it */
+    void (*leave)(struct client_conn *conn);         /* closes as soon as no call is on it */
 };
 
 struct client_settings {
@@ -48,6 +50,9 @@ struct client {
 
 /* core, settings and on_server_failure are set. */
 void client_init(struct client *client, struct backend *const *backends, size_t count);
+/* The servers of backends may have changed: goes over to those that there are, and closes what
+ * rests at others. */
+void client_follow(struct client *client);
 /* No call is left: closes what rests. */
 void client_close_all(struct client *client);
 /* After that, and a turn of the loop. */
@@ -60,7 +65,7 @@ void client_tell_bound(const struct backend *backend);
 /* Whether TLS says why a connection to the server was lost; it is told of, then
  * (on_server_failure). */
 bool client_tls_trouble(struct client *client, const struct conn *conn,
-                        const struct backend *backend, size_t server,
+                        const struct upstream_set *set, size_t server,
                         struct tls_trouble *out) MUST_CHECK;
 
 /* ---- client connections ---- */

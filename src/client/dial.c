@@ -15,7 +15,7 @@ static void try_next(struct dial *dial);
 
 static struct server_ref ref_of(const struct dial *dial)
 {
-    return (struct server_ref){dial->upstream->backend, dial->lease->member};
+    return upstream_set_ref(dial->lease->set, dial->lease->member);
 }
 
 static void drop_conn(struct dial *dial)
@@ -56,19 +56,20 @@ static void note_failure(const struct dial *dial, enum dial_result result, const
     bool backend_refused = result == DIAL_TLS && !conn_is_plain(dial->conn) &&
                            tls_conn_failure(dial->conn).alert_received != TLS_ALERT_NONE;
 
-    client_tell_failure(dial->client, &(struct server_failure){.who = result != DIAL_TLS ? "network"
-                                                                      : backend_refused  ? "backend"
-                                                                                        : "gateway",
-                                                               .reason = reason,
-                                                               .detail = dial->text,
-                                                               .mend = mend,
-                                                               .backend = dial->upstream->backend,
-                                                               .server = dial->lease->member});
+    client_tell_failure(dial->client,
+                        &(struct server_failure){.who = result != DIAL_TLS ? "network"
+                                                        : backend_refused  ? "backend"
+                                                                           : "gateway",
+                                                 .reason = reason,
+                                                 .detail = dial->text,
+                                                 .mend = mend,
+                                                 .backend = dial->upstream->backend,
+                                                 .server = lease_server(dial->lease)->text});
 }
 
 static void fail(struct dial *dial, enum dial_result result, const char *reason, const char *mend)
 {
-    const struct server *server = &dial->upstream->backend->servers[dial->lease->member];
+    const struct server *server = lease_server(dial->lease);
 
     note_failure(dial, result, reason, mend);
     dial->last = result;
@@ -109,7 +110,7 @@ static bool is_our_fault(int error)
 
 static void note_unreachable(struct dial *dial, int error)
 {
-    const struct server *server = &dial->upstream->backend->servers[dial->lease->member];
+    const struct server *server = lease_server(dial->lease);
 
     (void)snprintf(dial->text, sizeof(dial->text), "cannot connect to %.150s: %s", server->text,
                    strerror(error));
@@ -130,7 +131,7 @@ static void on_timer(struct timer *timer)
     const struct backend *backend = dial->upstream->backend;
 
     (void)snprintf(dial->text, sizeof(dial->text), "%.150s did not answer within %llu ms",
-                   backend->servers[dial->lease->member].text,
+                   lease_server(dial->lease)->text,
                    (unsigned long long)backend->connect_timeout_ms);
     fail(dial, DIAL_TIMEOUT, cause_words(CAUSE_SERVER_TIMEOUT)->word,
          cause_words(CAUSE_SERVER_TIMEOUT)->mend);
@@ -155,7 +156,7 @@ static void on_handshake(struct conn *conn, bool ok)
     }
     struct tls_failure failure = tls_conn_failure(conn);
     (void)snprintf(dial->text, sizeof(dial->text), "TLS to %.100s: %.140s",
-                   dial->upstream->backend->servers[dial->lease->member].text, failure.sentence);
+                   lease_server(dial->lease)->text, failure.sentence);
     fail(dial, DIAL_TLS, failure.word, failure.mend);
     move_on(dial);
 }
@@ -217,7 +218,7 @@ static const struct conn_handler handler = {
 
 static void give_up(struct dial *dial)
 {
-    if (dial->tried->count == 0) {
+    if (dial->last == DIAL_OK) { /* nothing was tried */
         dial->last = DIAL_NO_SERVER;
         dial->trouble =
             (struct trouble){"no_server", "no server of the backend has a known address",
@@ -253,7 +254,7 @@ static void try_next(struct dial *dial)
 }
 
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, enum dial_offer offer, struct balance_set *tried,
+                const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
                 struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result))
 {
     *dial = (struct dial){

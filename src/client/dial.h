@@ -37,7 +37,7 @@ struct dial {
     struct conn *conn;       /* in the making */
     struct tls_context *tls; /* NULL: plain */
     enum dial_offer offer;
-    struct balance_set *tried;
+    struct lease_tried *tried;
     struct lease *lease; /* the owner's */
     struct timer timer;
     const struct endpoint_addresses *addresses; /* of its server, when that was chosen; held */
@@ -56,7 +56,7 @@ struct dial {
 /* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. Where
  * the lease is held already, its server is tried first. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
-                const struct backend *backend, enum dial_offer offer, struct balance_set *tried,
+                const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
                 struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result));
 /* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
  * handler. */

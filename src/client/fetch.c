@@ -47,6 +47,7 @@ static void destroy(struct fetch *fetch)
     deferred_cancel(&fetch->telling);
     if (fetch->backend != NULL) {
         call_release(&fetch->call, fetch->how == FETCH_DONE ? LEASE_OK : LEASE_CLIENT_LEFT);
+        call_reset(&fetch->call);
         upstreams_remove(&client->upstreams, fetch->backend);
         backend_release(fetch->backend);
     }
@@ -223,17 +224,15 @@ static const struct backend *make_backend(struct fetch *fetch, const struct sock
         .trust = ask->tls != NULL ? "fetch" : NULL,
         .protocol = BACKEND_H1,
     };
-    struct server server = {
+    const struct server server = {
         .text = arena_printf(&fetch->arena, "%s:%u", ask->url.host, ask->url.port),
         .weight = 1,
         .endpoint = endpoint_create_alone(&key),
     };
 
     endpoint_publish(server.endpoint, items, count);
-    return backend_create(&(struct backend){
+    const struct backend plan = {
         .name = ask->url.host,
-        .servers = &server,
-        .server_count = 1,
         .balance = &balance_round_robin,
         .tls = ask->tls,
         .protocol = BACKEND_H1,
@@ -241,7 +240,8 @@ static const struct backend *make_backend(struct fetch *fetch, const struct sock
         .response_timeout_ms = left_ms,
         .idle_timeout_ms = left_ms,
         .ping_timeout_ms = left_ms,
-    });
+    };
+    return backend_create(&plan, server_set_create(&server, 1, NULL));
 }
 
 /* Keeps the addresses that may be asked; false when there is none. */

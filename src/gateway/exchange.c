@@ -61,7 +61,7 @@ static void give_back(struct exchange *x)
 {
     struct worker *worker = x->worker;
 
-    CHECK(!lease_is_held(&x->call.lease));
+    call_reset(&x->call);
     /* What the outbox holds by reference may lie in this arena. */
     conn_flush_all(x->worker->core.loop);
     worker->exchange_count--;

@@ -84,8 +84,9 @@ void exchange_log(struct exchange *x)
     }
     if (x->backend != NULL) {
         record.backend = span_from_cstr(x->backend->name);
-        if (x->call.lease.member != BALANCE_NONE) {
-            record.server = span_from_cstr(x->backend->servers[x->call.lease.member].text);
+        const struct server *server = lease_server(&x->call.lease);
+        if (server != NULL) {
+            record.server = span_from_cstr(server->text);
         }
     }
     fill_request(&record, x);

@@ -20,7 +20,7 @@ struct passthrough {
     enum site_starttls starttls;
     struct starttls_greeting greeting;
     struct tunnel tunnel;
-    struct balance_set *tried;
+    struct lease_tried *tried;
     struct alert_watch alerts[2]; /* of the client, of the server */
     uint32_t connect_us;
     bool is_connected;
@@ -51,7 +51,7 @@ static const char *name_of_side(int side)
 
 static const char *server_of(const struct passthrough *p)
 {
-    return p->is_connected ? p->upstream->backend->servers[p->lease.member].text : NULL;
+    return p->is_connected ? lease_server(&p->lease)->text : NULL;
 }
 
 /* Which alert, for people; the rest is in the line. */
@@ -180,8 +180,8 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     free(dial);
     release_dial(p);
     if (p->starttls != STARTTLS_OFF) {
-        starttls_greet(&p->greeting, p->conn, p->upstream->backend,
-                       p->upstream->backend->servers[p->lease.member].text, p, on_greeted);
+        starttls_greet(&p->greeting, p->conn, p->upstream->backend, lease_server(&p->lease)->text,
+                       p, on_greeted);
         return;
     }
     start_tunnel(p);
@@ -247,6 +247,7 @@ void passthrough_destroy(struct passthrough *p)
     if (lease_is_held(&p->lease)) {
         lease_end(&p->lease, how_it_ended(p), &(struct lease_seen){.now_us = loop_now_us(loop)});
     }
+    lease_reset(&p->lease);
     close_conn(p);
     p->session->passthrough = NULL;
     free(p);

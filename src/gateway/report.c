@@ -28,12 +28,15 @@ struct reporter {
     struct report report;
 };
 
-static void add_backend(struct report_backend *out, const struct upstream *upstream, uint64_t now)
+static void add_backend(struct report_backend *out, struct upstream *upstream, uint64_t now)
 {
+    const struct upstream_set *set = upstream_follow(upstream);
+
     out->leases += upstream->leases;
-    for (size_t i = 0; i < out->server_count; i++) {
-        out->servers[i].idle += upstream->entries[i]->idle_count;
-        out->servers[i].down_at += !health_is_choice(&upstream->entries[i]->endpoint->health, now);
+    /* Others than those that are told of have come in this very moment. */
+    for (size_t i = 0; set->servers == out->set && i < out->server_count; i++) {
+        out->servers[i].idle += set->entries[i]->idle_count;
+        out->servers[i].down_at += !health_is_choice(&set->entries[i]->endpoint->health, now);
     }
 }
 
@@ -87,7 +90,7 @@ static void on_ask(struct loop_message *message)
         report->exchanges += worker->exchange_count;
         add_generations(report, worker);
         for (size_t i = 0; i < report->backend_count; i++) {
-            const struct upstream *upstream =
+            struct upstream *upstream =
                 upstreams_look(&worker->client.upstreams, reporter->snapshot->backends[i]);
             if (upstream != NULL) {
                 add_backend(&report->backends[i], upstream, loop_now_us(worker->core.loop));
@@ -102,9 +105,7 @@ static void on_ask(struct loop_message *message)
 static void free_backends(struct report *report)
 {
     for (size_t b = 0; b < report->backend_count; b++) {
-        for (size_t i = 0; i < report->backends[b].server_count; i++) {
-            free(report->backends[b].servers[i].address);
-        }
+        server_set_release(report->backends[b].set);
         free(report->backends[b].servers);
         free(report->backends[b].name);
     }
@@ -113,17 +114,21 @@ static void free_backends(struct report *report)
     report->backend_count = 0;
 }
 
+/* With the servers that it has now. */
 static void clear_backend(struct report_backend *out, const struct backend *backend)
 {
+    struct server_set *set = backend_servers(backend);
+
     *out = (struct report_backend){
         .name = xstrdup(backend->name),
-        .servers = xcalloc(backend->server_count + 1, sizeof(*out->servers)),
-        .server_count = backend->server_count,
+        .set = set,
+        .servers = xcalloc(set->count + 1, sizeof(*out->servers)),
+        .server_count = set->count,
     };
-    for (size_t i = 0; i < backend->server_count; i++) {
-        const struct server *server = &backend->servers[i];
+    for (size_t i = 0; i < set->count; i++) {
+        const struct server *server = &set->servers[i];
         out->servers[i] = (struct report_server){
-            .address = xstrdup(server->text),
+            .address = server->text,
             .has_addresses = endpoint_has_addresses(server->endpoint),
         };
     }

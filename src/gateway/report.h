@@ -14,15 +14,16 @@
 struct current;
 
 struct report_server {
-    char *address;
-    uint64_t idle;      /* parked connections, over all workers */
-    unsigned down_at;   /* workers that pass it over because it could not be reached */
-    bool has_addresses; /* its name is resolved */
+    const char *address; /* the set's */
+    uint64_t idle;       /* parked connections, over all workers */
+    unsigned down_at;    /* workers that pass it over because it could not be reached */
+    bool has_addresses;  /* its name is resolved */
 };
 
 struct report_backend {
     char *name;
-    uint64_t leases; /* requests and tunnels on its servers */
+    uint64_t leases;        /* requests and tunnels on its servers */
+    struct server_set *set; /* those that it had when it was asked for; held */
     struct report_server *servers;
     size_t server_count;
 };

@@ -85,12 +85,14 @@ static bool resolve_all(struct resolver *resolver, bool first_time)
 
     for (size_t b = 0; !resolver->is_over && b < resolver->snapshot->backend_count; b++) {
         const struct backend *backend = resolver->snapshot->backends[b];
-        for (size_t s = 0; !resolver->is_over && s < backend->server_count; s++) {
-            struct endpoint *endpoint = backend->servers[s].endpoint;
+        struct server_set *set = backend_servers(backend);
+        for (size_t s = 0; !resolver->is_over && s < set->count; s++) {
+            struct endpoint *endpoint = set->servers[s].endpoint;
             if (endpoint->is_named && !endpoint_has_addresses(endpoint)) {
                 are_resolved &= resolve(resolver, backend, endpoint, first_time);
             }
         }
+        server_set_release(set);
     }
     return are_resolved;
 }
@@ -148,10 +150,14 @@ static void wait_for_first_look(struct resolver *resolver, uint64_t limit_ms)
 static bool has_names(const struct snapshot *snapshot)
 {
     for (size_t b = 0; b < snapshot->backend_count; b++) {
-        for (size_t s = 0; s < snapshot->backends[b]->server_count; s++) {
-            if (snapshot->backends[b]->servers[s].endpoint->is_named) {
-                return true;
-            }
+        struct server_set *set = backend_servers(snapshot->backends[b]);
+        bool is_any = false;
+        for (size_t s = 0; s < set->count; s++) {
+            is_any |= set->servers[s].endpoint->is_named;
+        }
+        server_set_release(set);
+        if (is_any) {
+            return true;
         }
     }
     return false;

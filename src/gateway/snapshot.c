@@ -108,9 +108,6 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
 {
     struct backend plan = {
         .name = settings->name,
-        .servers =
-            arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(struct server)),
-        .server_count = settings->server_count,
         .balance = &balance_round_robin,
         .proxy_protocol = settings->proxy_protocol,
         .protocol = settings->protocol,
@@ -127,8 +124,11 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .panic = PANIC,
     };
 
+    struct server *servers =
+        arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(*servers));
+
     for (size_t i = 0; i < settings->server_count; i++) {
-        build_server(b, &settings->servers[i], settings, &plan.servers[i]);
+        build_server(b, &settings->servers[i], settings, &servers[i]);
     }
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
@@ -136,7 +136,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         plan.tls = tls->context;
         plan.tls_h1 = tls->context_h1;
     }
-    return backend_create(&plan);
+    return backend_create(&plan, server_set_create(servers, settings->server_count, NULL));
 }
 
 static struct backend *find_backend(const struct snapshot *snapshot,

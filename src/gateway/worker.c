@@ -467,7 +467,7 @@ static void note_server_failure(const struct server_failure *failure)
                                          .detail = failure->detail,
                                          .mend = failure->mend,
                                          .name = failure->backend->name,
-                                         .peer = failure->backend->servers[failure->server].text});
+                                         .peer = failure->server});
 }
 
 struct worker *worker_create(struct snapshot *snapshot, unsigned index, const int *listen_fds,

@@ -5,7 +5,7 @@
 
 #include "tls/tls_context.h"
 
-struct backend *backend_create(const struct backend *plan)
+struct backend *backend_create(const struct backend *plan, struct server_set *servers)
 {
     static _Atomic uint64_t last_serial;
     struct backend *backend = xcalloc(1, sizeof(*backend));
@@ -15,11 +15,8 @@ struct backend *backend_create(const struct backend *plan)
     backend->tls = plan->tls != NULL ? tls_context_hold(plan->tls) : NULL;
     backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
-    backend->servers = xcalloc(plan->server_count, sizeof(*backend->servers));
-    for (size_t i = 0; i < plan->server_count; i++) {
-        backend->servers[i] = plan->servers[i];
-        backend->servers[i].text = xstrdup(plan->servers[i].text);
-    }
+    CHECK(pthread_mutex_init(&backend->lock, NULL) == 0);
+    atomic_init(&backend->servers, servers);
     atomic_init(&backend->is_bound_told, false);
     atomic_init(&backend->uses, 1);
     return backend;
@@ -40,13 +37,32 @@ void backend_release(const struct backend *backend)
     if (held == NULL || atomic_fetch_sub_explicit(&held->uses, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (size_t i = 0; i < held->server_count; i++) {
-        endpoint_release(held->servers[i].endpoint);
-        free((char *)(uintptr_t)held->servers[i].text);
-    }
     tls_context_destroy(held->tls);
     tls_context_destroy(held->tls_h1);
-    free(held->servers);
+    server_set_release(atomic_load_explicit(&held->servers, memory_order_relaxed));
+    (void)pthread_mutex_destroy(&held->lock);
     free((char *)(uintptr_t)held->name);
     free(held);
+}
+
+struct server_set *backend_servers(const struct backend *backend)
+{
+    struct backend *held = (struct backend *)(uintptr_t)backend;
+    struct server_set *servers;
+
+    (void)pthread_mutex_lock(&held->lock);
+    servers = server_set_hold(atomic_load_explicit(&held->servers, memory_order_relaxed));
+    (void)pthread_mutex_unlock(&held->lock);
+    return servers;
+}
+
+void backend_publish(const struct backend *backend, struct server_set *servers)
+{
+    struct backend *held = (struct backend *)(uintptr_t)backend;
+    struct server_set *old;
+
+    (void)pthread_mutex_lock(&held->lock);
+    old = atomic_exchange_explicit(&held->servers, servers, memory_order_acq_rel);
+    (void)pthread_mutex_unlock(&held->lock);
+    server_set_release(old);
 }

@@ -1,24 +1,19 @@
-/* A backend: a group of servers and how they are spoken to, as the configuration has it. Immutable
- * and counted: what belongs to no configuration is its servers' endpoints. */
+/* A backend: a group of servers and how they are spoken to, as the configuration has it. Counted,
+ * and immutable but for which servers there are now: names get other addresses, lists change. What
+ * belongs to no configuration is the servers' endpoints. */
 #ifndef TIDEGATE_UPSTREAM_BACKEND_H
 #define TIDEGATE_UPSTREAM_BACKEND_H
 
-#include "upstream/endpoint.h"
+#include <pthread.h>
+
+#include "upstream/server_set.h"
 
 struct tls_context;
 struct balance_type;
 
-struct server {
-    const char *text; /* as written, for logs: "10.0.0.5:443" */
-    unsigned weight;
-    struct endpoint *endpoint;
-};
-
 struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */
-    struct server *servers;
-    size_t server_count;
     const struct balance_type *balance;
     struct tls_context *tls;    /* NULL: plain */
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
@@ -38,12 +33,29 @@ struct backend {
     bool is_of_checks;         /* what becomes of its requests says nothing of its servers */
     atomic_bool is_bound_told; /* that its servers authenticate connections was logged */
     atomic_uint uses;
+    /* Behind backend_servers and backend_publish. */
+    pthread_mutex_t lock;
+    _Atomic(struct server_set *) servers;
 };
 
-/* As the plan says, whose texts are copied, and whose uses of endpoints become the backend's. */
-struct backend *backend_create(const struct backend *plan) MUST_CHECK;
+/* As the plan says, whose texts are copied; the use of the set becomes the backend's. */
+struct backend *backend_create(const struct backend *plan, struct server_set *servers) MUST_CHECK;
 const struct backend *backend_hold(const struct backend *backend);
 /* NULL is allowed. From any thread. */
 void backend_release(const struct backend *backend);
+
+/* ---- its servers, from any thread ---- */
+
+/* Those that it has now; to be released. */
+struct server_set *backend_servers(const struct backend *backend) MUST_CHECK;
+/* It has these from now on; the use of the set becomes the backend's. Workers go over to it when
+ * they choose a server next (upstream/upstream.h). */
+void backend_publish(const struct backend *backend, struct server_set *servers);
+/* Whether they are the ones that it has now, of whoever holds that set. One load. */
+static inline bool backend_has(const struct backend *backend, const struct server_set *servers)
+{
+    return atomic_load_explicit(&((struct backend *)(uintptr_t)backend)->servers,
+                                memory_order_acquire) == servers;
+}
 
 #endif

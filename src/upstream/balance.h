@@ -1,9 +1,11 @@
 /* Balancing: which member of a group of servers gets the next connection or request.
  *
- * A policy is one short file with a table of four functions. Its object belongs to one worker and
- * one group, so that workers share nothing; whoever owns it (upstream/upstream.h) keeps the
- * members' facts up to date, says who may be chosen, and tells it how leases ended. A policy keeps
- * no lists of its own of who is down or busy, and reads no clock. */
+ * A policy is one short file with a table of functions. Its object belongs to one worker and
+ * one set of servers, so that workers share nothing; when the backend has another set, another
+ * object is made, which may take over what the one before has learned. Whoever owns it
+ * (upstream/upstream.h) keeps the members' facts up to date, says who may be chosen, and tells it
+ * how leases ended. A policy keeps no lists of its own of who is down or busy, and reads no clock.
+ */
 #ifndef TIDEGATE_UPSTREAM_BALANCE_H
 #define TIDEGATE_UPSTREAM_BALANCE_H
 
@@ -11,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "upstream/endpoint.h"
+#include "upstream/server_set.h"
 
 struct backend;
 
 /* Members of a group. */
-#define BALANCE_MEMBERS_MAX 1024
+#define BALANCE_MEMBERS_MAX SERVER_SET_MAX
 #define BALANCE_NONE SIZE_MAX
 
 /* Some of a group's members, by their index. Zero-initialised. */
@@ -41,7 +43,7 @@ static inline void balance_set_add(struct balance_set *set, size_t member)
 struct balance_member {
     const char
         *name;       /* as the configuration has it; the same one in every worker and at any time */
-    unsigned weight; /* 1 to 1000 */
+    unsigned weight; /* 1 to SERVER_WEIGHT_MAX */
     const struct endpoint_share *share; /* what this worker has seen of it */
 };
 
@@ -87,8 +89,13 @@ struct balance {
 struct balance_type {
     const char *name;
     bool is_random; /* it wants ask->random */
-    /* `members` has backend->server_count of them, and lives longer than the object. */
-    struct balance *(*create)(const struct backend *backend, const struct balance_member *members);
+    /* `members` has `count` of them, perhaps none, and lives longer than the object. */
+    struct balance *(*create)(const struct backend *backend, const struct balance_member *members,
+                              size_t count);
+    /* `old` served the set before, and ends next: its member `from[i]` is this one's `i`, the same
+     * endpoint; BALANCE_NONE: that one is new. What was seen of it as a share stays anyway. NULL:
+     * the policy begins anew. */
+    void (*take_over)(struct balance *self, const struct balance *old, const size_t *from);
     /* One of ask->choices. */
     size_t (*pick)(struct balance *self, const struct balance_ask *ask);
     /* A lease on the member ended in a way that says something of it; NULL: the policy does not

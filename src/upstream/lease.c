@@ -1,7 +1,5 @@
 #include "upstream/lease.h"
 
-#include "upstream/server_health.h"
-
 /* Whom a request may be put to, the best first. */
 enum tier { TIER_WELL, TIER_REACHABLE, TIER_ANY };
 
@@ -20,17 +18,17 @@ static bool is_choice(const struct endpoint *endpoint, enum tier tier, uint64_t 
 
 /* `choices` become those of the tier that were not tried. How many of the group are of the tier,
  * tried or not, is the result; *known: how many there are at all. */
-static size_t find_choices(const struct upstream *upstream, const struct balance_ask *ask,
+static size_t find_choices(const struct upstream_set *set, const struct balance_ask *ask,
                            enum tier tier, struct balance_set *choices, size_t *known)
 {
-    size_t count = upstream->backend->server_count;
+    size_t count = set->servers->count;
     size_t of_tier = 0;
 
     memset(choices->bits, 0, (count + 63) / 64 * sizeof(choices->bits[0]));
     choices->count = 0;
     *known = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct endpoint *endpoint = upstream_endpoint(upstream, i);
+        const struct endpoint *endpoint = set->servers->servers[i].endpoint;
         if (!endpoint_has_addresses(endpoint)) {
             continue;
         }
@@ -46,73 +44,101 @@ static size_t find_choices(const struct upstream *upstream, const struct balance
 }
 
 /* Whether so few are well that they would go down under what all of them carry. */
-static bool is_panic(const struct upstream *upstream, size_t well, size_t known)
+static bool is_panic(const struct upstream_set *set, size_t well, size_t known)
 {
-    return well * 100 < upstream->backend->panic * known;
+    return well * 100 < upstream_set_backend(set)->panic * known;
 }
 
-static size_t pick_member(struct upstream *upstream, struct balance_ask *ask,
+static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
                           struct balance_set *choices)
 {
     size_t known;
-    size_t well = find_choices(upstream, ask, TIER_WELL, choices, &known);
+    size_t well = find_choices(set, ask, TIER_WELL, choices, &known);
     size_t member;
 
-    if (choices->count == 0 || is_panic(upstream, well, known)) {
-        (void)find_choices(upstream, ask, TIER_REACHABLE, choices, &known);
+    if (choices->count == 0 || is_panic(set, well, known)) {
+        (void)find_choices(set, ask, TIER_REACHABLE, choices, &known);
     }
     if (choices->count == 0) {
-        (void)find_choices(upstream, ask, TIER_ANY, choices, &known);
+        (void)find_choices(set, ask, TIER_ANY, choices, &known);
     }
     if (choices->count == 0) {
         return BALANCE_NONE;
     }
     ask->choices = choices;
-    member = upstream->balance->type->pick(upstream->balance, ask);
-    CHECK(member < upstream->backend->server_count && balance_set_has(choices, member));
+    member = set->balance->type->pick(set->balance, ask);
+    CHECK(member < set->servers->count && balance_set_has(choices, member));
     return member;
 }
 
-bool lease_pick(struct lease *lease, struct upstream *upstream, struct balance_set *tried,
+bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tried *tried,
                 uint64_t now_us)
 {
+    struct upstream_set *set = upstream_follow(upstream);
     struct balance_ask ask = {
         .key = lease->key,
-        .random = upstream->balance->type->is_random ? upstream_random(upstream) : 0,
+        .random = upstream->backend->balance->is_random ? upstream_random(upstream) : 0,
         .now_us = now_us,
-        .tried = tried,
+        .tried = &tried->members,
     };
     struct balance_set choices;
-    size_t member = pick_member(upstream, &ask, &choices);
+    size_t member;
     struct health *health;
 
+    if (tried->set == LEASE_TRIED_ALL) {
+        return false;
+    }
+    if (tried->set != set->serial) {
+        *tried = (struct lease_tried){.set = set->serial};
+    }
+    member = pick_member(set, &ask, &choices);
     if (member == BALANCE_NONE) {
         return false;
     }
-    balance_set_add(tried, member);
-    lease_take(lease, upstream, member);
-    health = &upstream_endpoint(upstream, member)->health;
+    balance_set_add(&tried->members, member);
+    lease_take(lease, set, member);
+    health = &upstream_set_server(set, member)->endpoint->health;
     lease->is_trial = health_state_of(health) != HEALTH_UP && health_may_try(health, now_us) &&
                       health_claim_trial(health, now_us);
     return true;
 }
 
-void lease_take(struct lease *lease, struct upstream *upstream, size_t member)
+bool lease_has_untried(struct upstream *upstream, const struct lease_tried *tried)
 {
-    CHECK(lease->of == NULL);
-    lease->of = upstream;
+    const struct upstream_set *set = upstream_follow(upstream);
+    size_t count = tried->set == set->serial ? tried->members.count : 0;
+
+    return tried->set != LEASE_TRIED_ALL && count < set->servers->count;
+}
+
+void lease_take(struct lease *lease, struct upstream_set *set, size_t member)
+{
+    CHECK(!lease->is_held);
+    (void)upstream_set_hold(set); /* first: it may be the one that is let go */
+    lease_reset(lease);
+    lease->set = set;
     lease->member = member;
-    upstream->leases++;
-    endpoint_count(&upstream->entries[member]->share.leases, 1);
+    lease->is_held = true;
+    set->upstream->leases++;
+    endpoint_count(&set->entries[member]->share.leases, 1);
+}
+
+void lease_reset(struct lease *lease)
+{
+    CHECK(!lease->is_held);
+    if (lease->set != NULL) {
+        upstream_set_release(lease->set);
+    }
+    lease->set = NULL;
+    lease->member = BALANCE_NONE;
 }
 
 /* What it says of the server's health. */
-static void judge(const struct lease *lease, const struct upstream *upstream, enum lease_how how,
-                  const struct lease_seen *seen)
+static void judge(const struct lease *lease, enum lease_how how, const struct lease_seen *seen)
 {
-    const struct server_ref ref = {upstream->backend, lease->member};
+    const struct server_ref ref = upstream_set_ref(lease->set, lease->member);
 
-    if (upstream->backend->is_of_checks) {
+    if (ref.backend->is_of_checks) {
         return;
     }
     if (how == LEASE_OK && !server_status_is_bad(seen->status)) {
@@ -120,7 +146,7 @@ static void judge(const struct lease *lease, const struct upstream *upstream, en
     } else if (how == LEASE_OK || how == LEASE_SERVER_FAILED) {
         server_note_failure(ref, how == LEASE_OK ? seen->status : 0, seen->now_us);
     } else if (lease->is_trial) {
-        health_end_trial(&upstream_endpoint(upstream, lease->member)->health);
+        health_end_trial(&lease_server(lease)->endpoint->health);
     }
 }
 
@@ -138,25 +164,25 @@ static void note(struct endpoint_share *share, enum lease_how how, const struct 
 
 void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen *seen)
 {
-    struct upstream *upstream = lease->of;
+    struct upstream_set *set = lease->set;
     struct endpoint_share *share;
     struct balance_outcome outcome = {.how = how};
 
-    CHECK(upstream != NULL && upstream->leases > 0);
-    lease->of = NULL;
-    upstream->leases--;
-    share = &upstream->entries[lease->member]->share;
+    CHECK(lease->is_held && set->upstream->leases > 0);
+    lease->is_held = false;
+    set->upstream->leases--;
+    share = &set->entries[lease->member]->share;
     endpoint_count(&share->leases, -1);
     if (seen != NULL) {
         outcome.seen = *seen;
     }
-    judge(lease, upstream, how, &outcome.seen);
+    judge(lease, how, &outcome.seen);
     lease->is_trial = false;
     if (how != LEASE_OK && how != LEASE_SERVER_FAILED) {
         return;
     }
     note(share, how, &outcome.seen);
-    if (upstream->balance->type->done != NULL) {
-        upstream->balance->type->done(upstream->balance, lease->member, &outcome);
+    if (set->balance->type->done != NULL) {
+        set->balance->type->done(set->balance, lease->member, &outcome);
     }
 }

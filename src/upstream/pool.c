@@ -47,9 +47,9 @@ static struct pool_entry *create(struct list *bucket, struct endpoint *endpoint,
     return entry;
 }
 
-struct pool_entry *pool_take(struct pool *pool, const struct backend *backend, size_t server)
+struct pool_entry *pool_take(struct pool *pool, const struct backend *backend,
+                             struct endpoint *endpoint)
 {
-    struct endpoint *endpoint = backend->servers[server].endpoint;
     struct pool_terms terms = terms_of(backend);
     struct list *bucket = bucket_of(pool, endpoint);
     struct pool_entry *found = NULL;
@@ -66,12 +66,19 @@ struct pool_entry *pool_take(struct pool *pool, const struct backend *backend, s
         found = create(bucket, endpoint, &terms);
     }
     found->uses++;
+    found->present++;
     return found;
+}
+
+void pool_retire(struct pool_entry *entry)
+{
+    CHECK(entry->present > 0);
+    entry->present--;
 }
 
 void pool_give_back(struct pool_entry *entry)
 {
-    CHECK(entry->uses > 0);
+    CHECK(entry->uses > entry->present);
     if (--entry->uses != 0) {
         return;
     }
@@ -85,7 +92,7 @@ void pool_give_back(struct pool_entry *entry)
 
 bool pool_rest(struct pool_entry *entry)
 {
-    if (entry->idle_count >= entry->terms.idle_connections) {
+    if (entry->present == 0 || entry->idle_count >= entry->terms.idle_connections) {
         return false;
     }
     entry->idle_count++;

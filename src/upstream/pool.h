@@ -29,7 +29,8 @@ struct pool_entry {
     struct list node; /* in the pool's */
     struct endpoint *endpoint;
     struct pool_terms terms;
-    unsigned uses;           /* by backends of this worker */
+    unsigned uses;           /* by sets of this worker, present ones and those of connections */
+    unsigned present;        /* of these, by present ones: with none, nothing comes to rest here */
     struct list idle;        /* newest first */
     unsigned idle_count;     /* of both kinds */
     struct list dials;       /* being made, for several to share perhaps; the caller's */
@@ -42,13 +43,16 @@ struct pool_entry {
 };
 
 void pool_init(struct pool *pool);
-/* Where connections to that server of the backend are kept; found, or made. */
+/* Where connections to the endpoint are kept, of that backend; found, or made. The use is of a set
+ * that is present. */
 struct pool_entry *pool_take(struct pool *pool, const struct backend *backend,
-                             size_t server) MUST_CHECK;
-/* With the last use it ends, and has no connections then. */
+                             struct endpoint *endpoint) MUST_CHECK;
+/* The set is not present any more; its use goes on. */
+void pool_retire(struct pool_entry *entry);
+/* Of a set that was retired. With the last use it ends, and has no connections then. */
 void pool_give_back(struct pool_entry *entry);
 
-/* False when it is full: the caller closes its connection. */
+/* False when it is full, or no present set has its server: the caller closes its connection. */
 bool pool_park(struct pool_entry *entry, struct list *node) MUST_CHECK;
 /* The most recently used idle connection's node that `fits`, taken off the list; NULL: none among
  * the POOL_LOOKS newest. */

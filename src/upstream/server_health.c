@@ -10,7 +10,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct endpoint *endpoint_of(struct server_ref ref)
 {
-    return ref.backend->servers[ref.server].endpoint;
+    return ref.set->servers[ref.server].endpoint;
 }
 
 static struct health *begin(struct server_ref ref)
@@ -36,18 +36,18 @@ static bool does_well(const struct health *health)
 /* Whether the rest of the group can do without it, and does better. */
 static bool may_eject(struct server_ref ref)
 {
-    const struct backend *backend = ref.backend;
+    const struct server_set *set = ref.set;
     size_t out = 1;
     bool is_other_well = false;
 
-    for (size_t i = 0; i < backend->server_count; i++) {
-        const struct health *health = &backend->servers[i].endpoint->health;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct health *health = &set->servers[i].endpoint->health;
         if (i != ref.server) {
             out += health_state_of(health) != HEALTH_UP;
             is_other_well |= does_well(health);
         }
     }
-    return is_other_well && out * 100 <= backend->max_ejected * backend->server_count;
+    return is_other_well && out * 100 <= ref.backend->max_ejected * set->count;
 }
 
 /* ---- traffic ---- */

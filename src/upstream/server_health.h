@@ -11,7 +11,8 @@
 
 struct server_ref {
     const struct backend *backend;
-    size_t server;
+    const struct server_set *set; /* of that backend, now or before; the caller's */
+    size_t server;                /* of that set */
 };
 
 /* Whether an answer with that status is held against the server. */

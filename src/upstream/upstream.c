@@ -5,56 +5,139 @@
 
 #define SLOTS_MIN 8
 
+/* ---- one set ---- */
+
+static void fill(struct upstream_set *set)
+{
+    const struct server_set *servers = set->servers;
+    const struct backend *backend = set->upstream->backend;
+
+    for (size_t i = 0; i < servers->count; i++) {
+        struct pool_entry *entry =
+            pool_take(set->upstream->pool, backend, servers->servers[i].endpoint);
+        set->entries[i] = entry;
+        set->members[i] = (struct balance_member){
+            .name = servers->servers[i].text,
+            .weight = servers->servers[i].weight,
+            .share = &entry->share,
+        };
+    }
+}
+
+/* The use of `servers` becomes the set's. */
+static struct upstream_set *set_create(struct upstream *upstream, struct server_set *servers)
+{
+    static _Atomic uint64_t last_serial;
+    struct upstream_set *set = xcalloc(1, sizeof(*set));
+    const struct balance_type *type = upstream->backend->balance;
+
+    upstream->uses++;
+    set->upstream = upstream;
+    set->servers = servers;
+    set->serial = atomic_fetch_add(&last_serial, 1) + 1;
+    set->members = xcalloc(servers->count + 1, sizeof(*set->members));
+    set->entries = xcalloc(servers->count + 1, sizeof(struct pool_entry *));
+    set->uses = 1;
+    fill(set);
+    set->balance = type->create(upstream->backend, set->members, servers->count);
+    return set;
+}
+
+/* The connections of a server are of both sets where nothing has changed for it: that makes it the
+ * same member. */
+static void take_over(struct upstream_set *set, const struct upstream_set *old)
+{
+    const struct balance_type *type = set->balance->type;
+    size_t *from;
+    size_t at = 0;
+
+    if (type->take_over == NULL) {
+        return;
+    }
+    from = xcalloc(set->servers->count + 1, sizeof(*from));
+    for (size_t i = 0; i < set->servers->count; i++) {
+        from[i] = BALANCE_NONE;
+        for (size_t looks = 0; looks < old->servers->count; looks++) {
+            size_t j = at;
+            at = (at + 1) % old->servers->count; /* in most cases the next one is next there too */
+            if (old->entries[j] == set->entries[i]) {
+                from[i] = j;
+                break;
+            }
+        }
+    }
+    type->take_over(set->balance, old->balance, from);
+    free(from);
+}
+
+static void let_go(struct upstream *upstream)
+{
+    CHECK(upstream->uses > 0);
+    if (--upstream->uses == 0) {
+        CHECK(upstream->leases == 0);
+        backend_release(upstream->backend);
+        free(upstream);
+    }
+}
+
+struct upstream_set *upstream_set_hold(struct upstream_set *set)
+{
+    set->uses++;
+    return set;
+}
+
+void upstream_set_release(struct upstream_set *set)
+{
+    CHECK(set->uses > 0);
+    if (--set->uses != 0) {
+        return;
+    }
+    set->balance->type->destroy(set->balance);
+    for (size_t i = 0; i < set->servers->count; i++) {
+        pool_give_back(set->entries[i]);
+    }
+    free(set->entries);
+    free(set->members);
+    server_set_release(set->servers);
+    let_go(set->upstream);
+    free(set);
+}
+
+static void retire(struct upstream_set *set)
+{
+    for (size_t i = 0; i < set->servers->count; i++) {
+        pool_retire(set->entries[i]);
+    }
+    upstream_set_release(set);
+}
+
 /* ---- one ---- */
 
 static struct upstream *create(struct pool *pool, const struct backend *backend)
 {
     struct upstream *upstream = xcalloc(1, sizeof(*upstream));
-    size_t count = backend->server_count;
 
-    CHECK(count >= 1 && count <= BALANCE_MEMBERS_MAX);
     if (backend->balance->is_random) {
         CHECK(getrandom(&upstream->random, sizeof(upstream->random), 0) ==
               sizeof(upstream->random));
     }
     upstream->backend = backend_hold(backend);
-    upstream->members = xcalloc(count, sizeof(*upstream->members));
-    upstream->entries = xcalloc(count, sizeof(struct pool_entry *));
-    for (size_t i = 0; i < count; i++) {
-        struct pool_entry *entry = pool_take(pool, backend, i);
-        upstream->entries[i] = entry;
-        upstream->members[i] = (struct balance_member){
-            .name = backend->servers[i].text,
-            .weight = backend->servers[i].weight,
-            .share = &entry->share,
-        };
-    }
-    upstream->balance = backend->balance->create(backend, upstream->members);
+    upstream->pool = pool;
     upstream->uses = 1;
+    upstream->set = set_create(upstream, backend_servers(backend));
     return upstream;
 }
 
-struct upstream *upstream_hold(struct upstream *upstream)
+struct upstream_set *upstream_follow(struct upstream *upstream)
 {
-    upstream->uses++;
-    return upstream;
-}
+    struct upstream_set *old = upstream->set;
 
-void upstream_release(struct upstream *upstream)
-{
-    CHECK(upstream->uses > 0);
-    if (--upstream->uses != 0) {
-        return;
+    if (!backend_has(upstream->backend, old->servers)) {
+        upstream->set = set_create(upstream, backend_servers(upstream->backend));
+        take_over(upstream->set, old);
+        retire(old);
     }
-    CHECK(upstream->leases == 0);
-    upstream->balance->type->destroy(upstream->balance);
-    for (size_t i = 0; i < upstream->backend->server_count; i++) {
-        pool_give_back(upstream->entries[i]);
-    }
-    free(upstream->entries);
-    free(upstream->members);
-    backend_release(upstream->backend);
-    free(upstream);
+    return upstream->set;
 }
 
 /* splitmix64 */
@@ -155,7 +238,9 @@ void upstreams_remove(struct upstreams *upstreams, const struct backend *backend
     *slot = NULL;
     upstreams->count--;
     close_gap(upstreams, (size_t)(slot - upstreams->slots));
-    upstream_release(upstream);
+    retire(upstream->set);
+    upstream->set = NULL;
+    let_go(upstream);
 }
 
 uint64_t upstreams_leases(const struct upstreams *upstreams)
@@ -179,4 +264,13 @@ struct upstream *upstreams_find(const struct upstreams *upstreams, const struct 
 
     CHECK(upstream != NULL);
     return upstream;
+}
+
+void upstreams_follow(struct upstreams *upstreams)
+{
+    for (size_t i = 0; i <= upstreams->mask; i++) {
+        if (upstreams->slots[i] != NULL) {
+            (void)upstream_follow(upstreams->slots[i]);
+        }
+    }
 }

@@ -3,22 +3,44 @@
  *
  * Found by the backend itself, which is of one configuration, so that a worker may serve several:
  * what is the same in them is their servers' endpoints. An upstream lives while the worker has the
- * backend, and as long as connections are there that were made for it. One thread only. */
+ * backend, and as long as connections are there that were made for it. One thread only.
+ *
+ * Which servers a backend has may change at any time (backend_publish). A member's number means
+ * something in one upstream_set alone, which therefore lives as long as whoever knows one:
+ *
+ *   present --the backend has another set, or the worker has it no more--> retired --last use--> gone
+ *
+ * The worker goes over when it chooses a server next, or is told to look (upstreams_follow). Leases
+ * and connections of a retired set go on as they are; nothing comes to rest at a server that is in
+ * no present set. */
 #ifndef TIDEGATE_UPSTREAM_UPSTREAM_H
 #define TIDEGATE_UPSTREAM_UPSTREAM_H
 
 #include "upstream/balance.h"
 #include "upstream/pool.h"
+#include "upstream/server_health.h"
+
+struct upstream;
+
+/* The servers of one time, as this worker sees them. */
+struct upstream_set {
+    struct upstream *upstream;  /* held */
+    struct server_set *servers; /* held */
+    uint64_t serial;            /* no other one of the process has it, or had it; never 0 */
+    struct balance *balance;
+    struct balance_member *members; /* servers->count of each */
+    struct pool_entry **entries;
+    unsigned uses;
+};
 
 struct upstream {
     const struct backend *backend; /* held */
-    struct balance *balance;
-    struct balance_member *members; /* server_count of each */
-    struct pool_entry **entries;
-    uint64_t leases; /* open now */
-    uint64_t random; /* see upstream_random */
-    unsigned uses;
-    unsigned additions; /* upstreams_add without upstreams_remove */
+    struct pool *pool;
+    struct upstream_set *set; /* the present one, held; NULL: the worker has the backend no more */
+    uint64_t leases;          /* open now, on any set */
+    uint64_t random;          /* see upstream_random */
+    unsigned uses;            /* by the worker and by its sets */
+    unsigned additions;       /* upstreams_add without upstreams_remove */
 };
 
 struct upstreams {
@@ -41,14 +63,31 @@ struct upstream *upstreams_find(const struct upstreams *upstreams, const struct 
 struct upstream *upstreams_look(const struct upstreams *upstreams, const struct backend *backend);
 /* Of all that were added, open now. */
 uint64_t upstreams_leases(const struct upstreams *upstreams);
+/* Goes over to the servers that backends have now. */
+void upstreams_follow(struct upstreams *upstreams);
+/* The present set, which is made if the backend has other servers now. */
+struct upstream_set *upstream_follow(struct upstream *upstream);
 
-/* By connections that were made for it. */
-struct upstream *upstream_hold(struct upstream *upstream);
-void upstream_release(struct upstream *upstream);
+/* By leases, and by connections that were made for it. */
+struct upstream_set *upstream_set_hold(struct upstream_set *set);
+void upstream_set_release(struct upstream_set *set);
 
-static inline struct endpoint *upstream_endpoint(const struct upstream *upstream, size_t server)
+static inline const struct backend *upstream_set_backend(const struct upstream_set *set)
 {
-    return upstream->backend->servers[server].endpoint;
+    return set->upstream->backend;
+}
+static inline const struct server *upstream_set_server(const struct upstream_set *set,
+                                                       size_t member)
+{
+    return &set->servers->servers[member];
+}
+static inline struct server_ref upstream_set_ref(const struct upstream_set *set, size_t member)
+{
+    return (struct server_ref){upstream_set_backend(set), set->servers, member};
+}
+static inline struct endpoint *upstream_endpoint(const struct upstream *upstream, size_t member)
+{
+    return upstream_set_server(upstream->set, member)->endpoint;
 }
 /* Numbers for balancing: evenly spread, and no secret. */
 uint64_t upstream_random(struct upstream *upstream);

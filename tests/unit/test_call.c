@@ -284,16 +284,16 @@ static void init_backend(enum backend_protocol protocol)
         .endpoint = endpoint_take(&(struct endpoint_key){
             .host = "127.0.0.1", .port = peer_from(&address).port, .protocol = protocol}),
     };
-    world.backend = backend_create(&(struct backend){.name = "backend",
-                                                     .servers = &server,
-                                                     .server_count = 1,
-                                                     .balance = &balance_round_robin,
-                                                     .protocol = protocol,
-                                                     .connect_timeout_ms = TEST_MS,
-                                                     .response_timeout_ms = TEST_MS,
-                                                     .idle_timeout_ms = TEST_MS,
-                                                     .ping_timeout_ms = TEST_MS,
-                                                     .idle_connections = 4});
+    const struct backend plan = {.name = "backend",
+                                 .balance = &balance_round_robin,
+                                 .protocol = protocol,
+                                 .connect_timeout_ms = TEST_MS,
+                                 .response_timeout_ms = TEST_MS,
+                                 .idle_timeout_ms = TEST_MS,
+                                 .ping_timeout_ms = TEST_MS,
+                                 .idle_connections = 4};
+
+    world.backend = backend_create(&plan, server_set_create(&server, 1, NULL));
 }
 
 static void begin(enum backend_protocol protocol, void (*script)(void), unsigned calls)
@@ -342,6 +342,9 @@ static void run(void)
 
 static void end(void)
 {
+    for (size_t i = 0; i < ASKERS; i++) {
+        call_reset(&world.askers[i].call);
+    }
     client_free(&world.client, &world.backend, 1);
     backend_release(world.backend);
     for (size_t i = 0; i < ASKERS; i++) {

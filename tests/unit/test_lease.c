@@ -24,12 +24,14 @@ static struct balance_outcome done_outcome;
 
 static struct balance_type witness;
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
     struct balance *self = xcalloc(1, sizeof(*self));
 
     (void)backend;
     (void)members;
+    (void)count;
     self->type = &witness;
     return self;
 }
@@ -73,12 +75,7 @@ static struct upstream *upstream;
 static const struct backend *make_backend(unsigned named)
 {
     struct server servers[SERVERS];
-    const struct backend plan = {.name = "b",
-                                 .servers = servers,
-                                 .server_count = SERVERS,
-                                 .balance = &witness,
-                                 .max_ejected = 50,
-                                 .panic = 50};
+    const struct backend plan = {.name = "b", .balance = &witness, .max_ejected = 50, .panic = 50};
 
     for (unsigned i = 0; i < SERVERS; i++) {
         const struct endpoint_key key = {
@@ -88,7 +85,7 @@ static const struct backend *make_backend(unsigned named)
                 .rise = 2, .fall = 3, .failures = 3, .eject_us = SECOND, .eject_max_us = SECOND}};
         servers[i] = (struct server){.text = "s", .weight = 1, .endpoint = endpoint_take(&key)};
     }
-    return backend_create(&plan);
+    return backend_create(&plan, server_set_create(servers, SERVERS, NULL));
 }
 
 static int set_up_with(void **state, unsigned named)
@@ -116,8 +113,15 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The lease ends, and nobody asks any more what it was on. */
+static void finish(struct lease *lease, enum lease_how how, const struct lease_seen *seen)
+{
+    lease_end(lease, how, seen);
+    lease_reset(lease);
+}
+
 /* The member of a lease that is ended at once. */
-static size_t pick_one(struct balance_set *tried, uint64_t now_us)
+static size_t pick_one(struct lease_tried *tried, uint64_t now_us)
 {
     struct lease lease;
 
@@ -126,27 +130,28 @@ static size_t pick_one(struct balance_set *tried, uint64_t now_us)
         assert_false(lease_is_held(&lease));
         return BALANCE_NONE;
     }
+    size_t member = lease.member;
     assert_true(lease_is_held(&lease));
-    lease_end(&lease, LEASE_UNUSED, NULL);
+    finish(&lease, LEASE_UNUSED, NULL);
     assert_false(lease_is_held(&lease));
-    return lease.member;
+    return member;
 }
 
 static void a_request_tries_each_server_once(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
 
     (void)state;
     for (size_t i = 0; i < SERVERS; i++) {
         assert_int_equal(pick_one(&tried, SECOND), i);
-        assert_int_equal(tried.count, i + 1);
+        assert_int_equal(tried.members.count, i + 1);
     }
     assert_true(pick_one(&tried, SECOND) == BALANCE_NONE);
 }
 
 static struct server_ref server_of(size_t member)
 {
-    return (struct server_ref){upstream->backend, member};
+    return upstream_set_ref(upstream->set, member);
 }
 
 /* It has been out, and was found to be there again. */
@@ -165,19 +170,19 @@ static enum health_state state_of(size_t member)
 
 static void a_server_that_could_not_be_reached_is_passed_over(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
 
     (void)state;
     server_note_unreachable(server_of(0), "refused", SECOND);
     assert_int_equal(pick_one(&tried, 10 * SECOND), 1);
     server_note_reached(server_of(0), SECOND);
-    tried = (struct balance_set){0};
+    tried = (struct lease_tried){0};
     assert_int_equal(pick_one(&tried, SECOND), 0);
 }
 
 static void those_that_cannot_be_reached_are_tried_when_no_other_is_left(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
 
     (void)state;
     server_note_unreachable(server_of(0), "refused", SECOND);
@@ -189,7 +194,7 @@ static void those_that_cannot_be_reached_are_tried_when_no_other_is_left(void **
 
 static void one_request_at_a_time_tries_a_server_that_was_out(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
     struct lease lease;
 
     (void)state;
@@ -197,13 +202,13 @@ static void one_request_at_a_time_tries_a_server_that_was_out(void **state)
     lease_init(&lease);
     assert_true(lease_pick(&lease, upstream, &tried, SECOND));
     assert_int_equal(lease.member, 0);
-    tried = (struct balance_set){0};
+    tried = (struct lease_tried){0};
     assert_int_equal(pick_one(&tried, SECOND), 1); /* the others do not wait for it */
-    lease_end(&lease, LEASE_CLIENT_LEFT, NULL);    /* which says nothing: another may */
-    tried = (struct balance_set){0};
+    finish(&lease, LEASE_CLIENT_LEFT, NULL);       /* which says nothing: another may */
+    tried = (struct lease_tried){0};
     assert_true(lease_pick(&lease, upstream, &tried, SECOND));
     assert_int_equal(lease.member, 0);
-    lease_end(&lease, LEASE_OK, &(struct lease_seen){.status = 200, .now_us = SECOND});
+    finish(&lease, LEASE_OK, &(struct lease_seen){.status = 200, .now_us = SECOND});
     assert_int_equal(state_of(0), HEALTH_UP);
 }
 
@@ -214,8 +219,8 @@ static void fail_with(size_t member, unsigned status, unsigned times)
 
     lease_init(&lease);
     for (unsigned i = 0; i < times; i++) {
-        lease_take(&lease, upstream, member);
-        lease_end(&lease, status != 0 ? LEASE_OK : LEASE_SERVER_FAILED, &seen);
+        lease_take(&lease, upstream->set, member);
+        finish(&lease, status != 0 ? LEASE_OK : LEASE_SERVER_FAILED, &seen);
     }
 }
 
@@ -248,7 +253,7 @@ static void servers_that_all_fail_alike_stay(void **state)
 static void with_too_few_left_those_out_are_used_too_but_not_the_unreachable(void **state)
 {
     static const struct health_answer bad = {false, true, "it answered with status 503"};
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
@@ -256,7 +261,7 @@ static void with_too_few_left_those_out_are_used_too_but_not_the_unreachable(voi
     }
     assert_int_equal(pick_one(&tried, SECOND), 1); /* 67 % are well */
     server_note_unreachable(server_of(1), "refused", SECOND);
-    tried = (struct balance_set){0};
+    tried = (struct lease_tried){0};
     assert_int_equal(pick_one(&tried, SECOND), 0); /* 33 %: so 0 comes before 2 */
     assert_int_equal(pick_one(&tried, SECOND), 2);
     assert_int_equal(pick_one(&tried, SECOND), 1);
@@ -264,7 +269,7 @@ static void with_too_few_left_those_out_are_used_too_but_not_the_unreachable(voi
 
 static void a_server_without_addresses_is_never_chosen(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
     struct sock_address address;
 
     assert_int_equal(tear_down(state), 0);
@@ -272,9 +277,9 @@ static void a_server_without_addresses_is_never_chosen(void **state)
     assert_int_equal(pick_one(&tried, SECOND), 1);
     assert_int_equal(tear_down(state), 0);
     assert_int_equal(set_up_with(state, SERVERS), 0);
-    tried = (struct balance_set){0};
+    tried = (struct lease_tried){0};
     assert_true(pick_one(&tried, SECOND) == BALANCE_NONE);
-    assert_int_equal(tried.count, 0);
+    assert_int_equal(tried.members.count, 0);
     assert_true(sock_address_from_ip(&address, "127.0.0.1", 1));
     endpoint_publish(upstream_endpoint(upstream, 2), &address, 1);
     assert_int_equal(pick_one(&tried, SECOND), 2);
@@ -282,29 +287,30 @@ static void a_server_without_addresses_is_never_chosen(void **state)
 
 static void the_policy_is_asked_with_the_key_the_time_and_what_was_tried(void **state)
 {
-    struct balance_set tried = {0};
+    struct lease_tried tried = {0};
     struct lease lease;
     uint64_t random;
 
     lease_init(&lease);
     lease.key = 42;
-    balance_set_add(&tried, 1);
+    tried.set = upstream->set->serial;
+    balance_set_add(&tried.members, 1);
     assert_true(lease_pick(&lease, *state, &tried, 7 * SECOND));
     assert_int_equal(asked.key, 42);
     assert_int_equal(asked.now_us, 7 * SECOND);
-    assert_ptr_equal(asked.tried, &tried);
+    assert_ptr_equal(asked.tried, &tried.members);
     random = asked.random;
-    lease_end(&lease, LEASE_UNUSED, NULL);
+    finish(&lease, LEASE_UNUSED, NULL);
     assert_true(lease_pick(&lease, *state, &tried, 7 * SECOND));
     assert_int_equal(asked.key, 42);
     assert_true(asked.random != random);
-    lease_end(&lease, LEASE_UNUSED, NULL);
-    tried = (struct balance_set){0};
+    finish(&lease, LEASE_UNUSED, NULL);
+    tried = (struct lease_tried){0};
     witness.is_random = false;
     assert_true(lease_pick(&lease, *state, &tried, 7 * SECOND));
     witness.is_random = true;
     assert_true(asked.random == 0); /* it costs something, and not all want it */
-    lease_end(&lease, LEASE_UNUSED, NULL);
+    finish(&lease, LEASE_UNUSED, NULL);
 }
 
 static void what_was_seen_reaches_the_policy(void **state)
@@ -312,16 +318,17 @@ static void what_was_seen_reaches_the_policy(void **state)
     const struct lease_seen seen = {.status = 503, .latency_us = 1234, .now_us = SECOND};
     struct lease lease;
 
+    (void)state;
     lease_init(&lease);
-    lease_take(&lease, *state, 2);
-    lease_end(&lease, LEASE_OK, &seen);
+    lease_take(&lease, upstream->set, 2);
+    finish(&lease, LEASE_OK, &seen);
     assert_int_equal(done_count, 1);
     assert_int_equal(done_member, 2);
     assert_int_equal(done_outcome.how, LEASE_OK);
     assert_int_equal(done_outcome.seen.status, 503);
     assert_int_equal(done_outcome.seen.latency_us, 1234);
-    lease_take(&lease, *state, 1);
-    lease_end(&lease, LEASE_SERVER_FAILED, NULL);
+    lease_take(&lease, upstream->set, 1);
+    finish(&lease, LEASE_SERVER_FAILED, NULL);
     assert_int_equal(done_count, 2);
     assert_int_equal(done_outcome.how, LEASE_SERVER_FAILED);
     assert_int_equal(done_outcome.seen.status, 0);
@@ -331,11 +338,12 @@ static void a_client_that_leaves_counts_for_nothing(void **state)
 {
     struct lease lease;
 
+    (void)state;
     lease_init(&lease);
-    lease_take(&lease, *state, 0);
-    lease_end(&lease, LEASE_CLIENT_LEFT, NULL);
-    lease_take(&lease, *state, 0);
-    lease_end(&lease, LEASE_UNUSED, NULL);
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_CLIENT_LEFT, NULL);
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_UNUSED, NULL);
     assert_int_equal(done_count, 0);
 }
 
@@ -346,15 +354,15 @@ static void open_leases_are_counted_by_member(void **state)
     (void)state;
     lease_init(&leases[0]);
     lease_init(&leases[1]);
-    lease_take(&leases[0], upstream, 1);
-    lease_take(&leases[1], upstream, 1);
-    assert_int_equal(balance_load(&upstream->members[1]), 2);
+    lease_take(&leases[0], upstream->set, 1);
+    lease_take(&leases[1], upstream->set, 1);
+    assert_int_equal(balance_load(&upstream->set->members[1]), 2);
     assert_int_equal(upstream->leases, 2);
-    lease_end(&leases[0], LEASE_OK, NULL);
-    assert_int_equal(balance_load(&upstream->members[1]), 1);
-    assert_int_equal(balance_load(&upstream->members[0]), 0);
-    lease_end(&leases[1], LEASE_CLIENT_LEFT, NULL);
-    assert_int_equal(balance_load(&upstream->members[1]), 0);
+    finish(&leases[0], LEASE_OK, NULL);
+    assert_int_equal(balance_load(&upstream->set->members[1]), 1);
+    assert_int_equal(balance_load(&upstream->set->members[0]), 0);
+    finish(&leases[1], LEASE_CLIENT_LEFT, NULL);
+    assert_int_equal(balance_load(&upstream->set->members[1]), 0);
     assert_int_equal(upstream->leases, 0);
 }
 
@@ -366,15 +374,15 @@ static void what_was_seen_reaches_the_endpoint(void **state)
 
     (void)state;
     lease_init(&lease);
-    lease_take(&lease, upstream, 0);
+    lease_take(&lease, upstream->set, 0);
     assert_int_equal(endpoint_tally(endpoint).leases, 1);
-    lease_end(&lease, LEASE_OK, &(struct lease_seen){.status = 200, .latency_us = 10});
-    lease_take(&lease, upstream, 0);
-    lease_end(&lease, LEASE_OK, &(struct lease_seen){.status = 503, .latency_us = 30});
-    lease_take(&lease, upstream, 0);
-    lease_end(&lease, LEASE_SERVER_FAILED, NULL);
-    lease_take(&lease, upstream, 0);
-    lease_end(&lease, LEASE_CLIENT_LEFT, &(struct lease_seen){.status = 200, .latency_us = 50});
+    finish(&lease, LEASE_OK, &(struct lease_seen){.status = 200, .latency_us = 10});
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_OK, &(struct lease_seen){.status = 503, .latency_us = 30});
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_SERVER_FAILED, NULL);
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_CLIENT_LEFT, &(struct lease_seen){.status = 200, .latency_us = 50});
     tally = endpoint_tally(endpoint);
     assert_int_equal(tally.leases, 0);
     assert_int_equal(tally.served, 2);
@@ -391,9 +399,9 @@ static void end_twice(void)
     struct lease lease;
 
     lease_init(&lease);
-    lease_take(&lease, upstream, 0);
-    lease_end(&lease, LEASE_OK, NULL);
-    lease_end(&lease, LEASE_OK, NULL);
+    lease_take(&lease, upstream->set, 0);
+    finish(&lease, LEASE_OK, NULL);
+    finish(&lease, LEASE_OK, NULL);
 }
 
 static void take_twice(void)
@@ -401,8 +409,8 @@ static void take_twice(void)
     struct lease lease;
 
     lease_init(&lease);
-    lease_take(&lease, upstream, 0);
-    lease_take(&lease, upstream, 1);
+    lease_take(&lease, upstream->set, 0);
+    lease_take(&lease, upstream->set, 1);
 }
 
 static void leave_open(void)
@@ -410,7 +418,7 @@ static void leave_open(void)
     struct lease lease;
 
     lease_init(&lease);
-    lease_take(&lease, upstream, 0);
+    lease_take(&lease, upstream->set, 0);
     upstreams_remove(&upstreams, upstream->backend);
 }
 

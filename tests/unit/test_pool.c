@@ -45,9 +45,14 @@ static struct backend *make(const uint16_t *ports, size_t count, const struct ba
         const struct endpoint_key key = {.host = "127.0.0.1", .port = ports[i]};
         servers[i] = (struct server){.text = "s", .weight = 1, .endpoint = endpoint_take(&key)};
     }
-    plan.servers = servers;
-    plan.server_count = count;
-    return backend_create(&plan);
+    return backend_create(&plan, server_set_create(servers, count, NULL));
+}
+
+/* The lease ends, and nobody asks any more what it was on. */
+static void finish(struct lease *lease, enum lease_how how, const struct lease_seen *seen)
+{
+    lease_end(lease, how, seen);
+    lease_reset(lease);
 }
 
 /* The worker begins to forward to it. */
@@ -85,7 +90,7 @@ static void make_nodes(struct list *nodes, size_t count)
 static void it_gives_what_fits_and_leaves_the_rest(void **state)
 {
     struct upstream *upstream = add(make((uint16_t[]){1}, 1, NULL));
-    struct pool_entry *entry = upstream->entries[0];
+    struct pool_entry *entry = upstream->set->entries[0];
     struct list nodes[2];
 
     (void)state;
@@ -101,7 +106,7 @@ static void it_gives_what_fits_and_leaves_the_rest(void **state)
 static void it_is_bounded_and_gives_the_newest_first(void **state)
 {
     struct upstream *upstream = add(make((uint16_t[]){1, 2}, 2, NULL));
-    struct pool_entry *entry = upstream->entries[0];
+    struct pool_entry *entry = upstream->set->entries[0];
     struct list nodes[3];
 
     (void)state;
@@ -113,7 +118,7 @@ static void it_is_bounded_and_gives_the_newest_first(void **state)
     assert_ptr_equal(pool_unpark(entry, any, NULL), &nodes[1]);
     assert_true(pool_rest(entry));
     pool_wake(entry);
-    assert_null(pool_unpark(upstream->entries[1], any, NULL));
+    assert_null(pool_unpark(upstream->set->entries[1], any, NULL));
     pool_remove_parked(entry, &nodes[0]);
     assert_null(pool_unpark(entry, any, NULL));
     drop(upstream);
@@ -125,8 +130,8 @@ static void backends_share_what_makes_no_difference(void **state)
     struct upstream *second = add(make((uint16_t[]){2, 1}, 2, NULL));
 
     (void)state;
-    assert_ptr_equal(first->entries[0], second->entries[1]);
-    assert_ptr_not_equal(first->entries[0], second->entries[0]);
+    assert_ptr_equal(first->set->entries[0], second->set->entries[1]);
+    assert_ptr_not_equal(first->set->entries[0], second->set->entries[0]);
     drop(first);
     drop(second);
 }
@@ -159,7 +164,7 @@ static void no_connection_goes_to_a_backend_that_treats_them_otherwise(void **st
     for (size_t i = 0; i < ARRAY_LEN(terms); i++) {
         all[i] = add(make((uint16_t[]){1}, 1, &terms[i]));
         for (size_t before = 0; before < i; before++) {
-            assert_ptr_not_equal(all[i]->entries[0], all[before]->entries[0]);
+            assert_ptr_not_equal(all[i]->set->entries[0], all[before]->set->entries[0]);
             assert_ptr_equal(upstream_endpoint(all[i], 0), upstream_endpoint(all[before], 0));
         }
     }
@@ -181,28 +186,28 @@ static void servers_in_another_order_keep_their_connections_and_health(void **st
 
     (void)state;
     make_nodes(nodes, 3);
-    assert_true(pool_park(one->entries[0], &nodes[0]));   /* port 1 */
-    assert_true(pool_park(one->entries[1], &nodes[1]));   /* port 2 */
-    assert_true(pool_park(other->entries[1], &nodes[2])); /* port 8 */
-    server_note_unreachable((struct server_ref){one->backend, 1}, "refused", SECOND);
+    assert_true(pool_park(one->set->entries[0], &nodes[0]));   /* port 1 */
+    assert_true(pool_park(one->set->entries[1], &nodes[1]));   /* port 2 */
+    assert_true(pool_park(other->set->entries[1], &nodes[2])); /* port 8 */
+    server_note_unreachable(upstream_set_ref(one->set, 1), "refused", SECOND);
 
-    assert_null(pool_unpark(new_one->entries[0], any, NULL));
-    assert_ptr_equal(pool_unpark(new_one->entries[1], any, NULL), &nodes[1]);
-    assert_ptr_equal(pool_unpark(new_one->entries[2], any, NULL), &nodes[0]);
-    assert_null(pool_unpark(new_other->entries[1], any, NULL));
-    assert_ptr_equal(pool_unpark(new_other->entries[0], any, NULL), &nodes[2]);
+    assert_null(pool_unpark(new_one->set->entries[0], any, NULL));
+    assert_ptr_equal(pool_unpark(new_one->set->entries[1], any, NULL), &nodes[1]);
+    assert_ptr_equal(pool_unpark(new_one->set->entries[2], any, NULL), &nodes[0]);
+    assert_null(pool_unpark(new_other->set->entries[1], any, NULL));
+    assert_ptr_equal(pool_unpark(new_other->set->entries[0], any, NULL), &nodes[2]);
 
     /* Port 2 is the one that is down, whatever its place. */
     for (unsigned i = 0; i < 6; i++) {
-        struct balance_set tried = {0};
+        struct lease_tried tried = {0};
         struct lease lease;
         lease_init(&lease);
         assert_true(lease_pick(&lease, new_one, &tried, SECOND));
         assert_int_not_equal(lease.member, 1);
-        lease_end(&lease, LEASE_OK, NULL);
-        assert_true(lease_pick(&lease, new_other, &(struct balance_set){0}, SECOND));
+        finish(&lease, LEASE_OK, NULL);
+        assert_true(lease_pick(&lease, new_other, &(struct lease_tried){0}, SECOND));
         assert_int_equal(lease.member, i % 2);
-        lease_end(&lease, LEASE_OK, NULL);
+        finish(&lease, LEASE_OK, NULL);
     }
     drop(one);
     drop(other);
@@ -218,10 +223,10 @@ static void an_endpoint_outlives_the_configuration_that_brought_it(void **state)
     struct upstream *new;
 
     (void)state;
-    server_note_unreachable((struct server_ref){old->backend, 1}, "refused", SECOND);
+    server_note_unreachable(upstream_set_ref(old->set, 1), "refused", SECOND);
     lease_init(&lease);
-    lease_take(&lease, old, 1);
-    lease_end(&lease, LEASE_OK, NULL);
+    lease_take(&lease, old->set, 1);
+    finish(&lease, LEASE_OK, NULL);
     new = add(make((uint16_t[]){2}, 1, NULL));
     drop(old);
     assert_ptr_equal(upstream_endpoint(new, 0), endpoint);
@@ -234,17 +239,18 @@ static void an_endpoint_outlives_the_configuration_that_brought_it(void **state)
  * gone on to another configuration. */
 static void a_backend_lives_as_long_as_connections_that_were_made_for_it(void **state)
 {
-    struct upstream *old = upstream_hold(add(make((uint16_t[]){1}, 1, NULL)));
+    struct upstream *upstream = add(make((uint16_t[]){1}, 1, NULL));
+    struct upstream_set *old = upstream_set_hold(upstream->set);
     struct upstream *new = add(make((uint16_t[]){1}, 1, NULL));
     struct list node;
 
     (void)state;
     make_nodes(&node, 1);
-    drop(old);
-    assert_string_equal(old->backend->name, "b");
+    drop(upstream);
+    assert_string_equal(upstream_set_backend(old)->name, "b");
     assert_true(pool_park(old->entries[0], &node));
-    assert_ptr_equal(pool_unpark(new->entries[0], any, NULL), &node);
-    upstream_release(old);
+    assert_ptr_equal(pool_unpark(new->set->entries[0], any, NULL), &node);
+    upstream_set_release(old);
     drop(new);
 }
 

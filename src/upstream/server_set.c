@@ -1,0 +1,40 @@
+#include "upstream/server_set.h"
+
+#include <stdlib.h>
+
+struct server_set *server_set_create(const struct server *servers, size_t count,
+                                     const char *problem)
+{
+    struct server_set *set = xcalloc(1, sizeof(*set));
+
+    CHECK(count <= SERVER_SET_MAX);
+    set->servers = xcalloc(count + 1, sizeof(*set->servers));
+    set->count = count;
+    for (size_t i = 0; i < count; i++) {
+        set->servers[i] = servers[i];
+        set->servers[i].text = xstrdup(servers[i].text);
+    }
+    set->problem = problem != NULL ? xstrdup(problem) : NULL;
+    atomic_init(&set->uses, 1);
+    return set;
+}
+
+struct server_set *server_set_hold(struct server_set *set)
+{
+    (void)atomic_fetch_add_explicit(&set->uses, 1, memory_order_relaxed);
+    return set;
+}
+
+void server_set_release(struct server_set *set)
+{
+    if (set == NULL || atomic_fetch_sub_explicit(&set->uses, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        endpoint_release(set->servers[i].endpoint);
+        free((char *)(uintptr_t)set->servers[i].text);
+    }
+    free(set->servers);
+    free((char *)(uintptr_t)set->problem);
+    free(set);
+}
