@@ -74,7 +74,7 @@ static void make(struct snapshot *snapshot, struct backend **backend, const char
         servers[i].endpoint = endpoint_take(&(struct endpoint_key){.host = names[i], .port = 80});
     }
     *backend =
-        backend_create(&(struct backend){.name = "b", .servers = servers, .server_count = count});
+        backend_create(&(struct backend){.name = "b"}, server_set_create(servers, count, NULL));
     memset(snapshot, 0, sizeof(*snapshot));
     snapshot->backends = backend;
     snapshot->backend_count = 1;
@@ -82,7 +82,11 @@ static void make(struct snapshot *snapshot, struct backend **backend, const char
 
 static bool is_known(const struct backend *backend, size_t server)
 {
-    return endpoint_has_addresses(backend->servers[server].endpoint);
+    struct server_set *set = backend_servers(backend);
+    bool has_addresses = endpoint_has_addresses(set->servers[server].endpoint);
+
+    server_set_release(set);
+    return has_addresses;
 }
 
 static void numbers_need_no_thread(void **state)
