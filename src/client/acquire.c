@@ -236,9 +236,6 @@ static void acquire_h1(struct call *call)
 
 void acquire(struct call *call)
 {
-    static const struct trouble no_server = {
-        "no_server", "no server of the backend has a known address",
-        "see the messages about names that could not be resolved"};
     struct back_h1 *back = NULL;
     bool is_held;
 
@@ -256,7 +253,10 @@ void acquire(struct call *call)
     } else if (is_held) {
         acquire_shared(call);
     } else {
-        call_no_connection(call, DIAL_NO_SERVER, &no_server);
+        char text[256];
+        const struct trouble trouble = dial_no_server(
+            upstreams_find(&call->client->upstreams, call->backend), text, sizeof(text));
+        call_no_connection(call, DIAL_NO_SERVER, &trouble);
     }
 }
 

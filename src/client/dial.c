@@ -89,6 +89,7 @@ static void step(struct dial *dial, bool is_server_to_blame)
     if (++dial->address >= dial->addresses->count) {
         if (is_server_to_blame) {
             server_note_unreachable(ref_of(dial), dial->text, now_us);
+            backend_doubt(dial->upstream->backend);
         }
         lease_end(dial->lease, is_server_to_blame ? LEASE_SERVER_FAILED : LEASE_UNUSED,
                   &(struct lease_seen){.now_us = now_us});
@@ -216,13 +217,23 @@ static const struct conn_handler handler = {
     .on_connected = on_connected,
 };
 
+struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size)
+{
+    const struct server_set *servers = upstream_follow(upstream)->servers;
+
+    backend_doubt(upstream->backend);
+    (void)snprintf(text, size, "the backend has no server now%s%s",
+                   servers->problem != NULL ? ": " : "",
+                   servers->problem != NULL ? servers->problem : "");
+    return (struct trouble){"no_server", text,
+                            "see that the names of its servers can be resolved on this machine"};
+}
+
 static void give_up(struct dial *dial)
 {
     if (dial->last == DIAL_OK) { /* nothing was tried */
         dial->last = DIAL_NO_SERVER;
-        dial->trouble =
-            (struct trouble){"no_server", "no server of the backend has a known address",
-                             "see the messages about names that could not be resolved"};
+        dial->trouble = dial_no_server(dial->upstream, dial->text, sizeof(dial->text));
     }
     finish(dial, dial->last);
 }

@@ -64,6 +64,8 @@ struct conn *dial_take(struct dial *dial) MUST_CHECK;
 /* Whether an open connection to the backend was made with its TLS files as they are now: otherwise
  * it is for what it carries already, and no more. */
 bool dial_is_current(const struct backend *backend, const struct conn *conn);
+/* Why there is none to be tried, in `text`. */
+struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size);
 /* Gives up: closes the connection and ends the lease. Not after on_done. May be called twice. */
 void dial_cancel(struct dial *dial);
 

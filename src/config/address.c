@@ -197,6 +197,27 @@ static bool unix_parse(struct span text, const char *folder, struct arena *arena
     return true;
 }
 
+/* "srv:_http._tcp.example.com": the port comes with the answer. */
+static bool srv_parse(struct span text, enum address_use use, struct arena *arena,
+                      struct address_setting *address, struct complaint *complaint)
+{
+    struct span name = span_skip(text, strlen("srv:"));
+
+    if (use == ADDRESS_LISTEN) {
+        complain(complaint, "a listener cannot be a service of the DNS");
+        return complain_hint(complaint, "an address of this machine, 127.0.0.1:8080, or every "
+                                        "one, \":8080\"");
+    }
+    if (span_find(name, ':') < name.len) {
+        complain(complaint, "service %s has a port", quote(name).text);
+        return complain_hint(complaint, "write srv: and its name alone, the DNS has the port: "
+                                        "srv:_http._tcp.example.com");
+    }
+    address->kind = ADDRESS_SRV;
+    address->host = arena_cstr(arena, name);
+    return name_check(name, complaint);
+}
+
 /* Cuts "host:port". The host keeps no brackets; *is_bracketed says whether it had them. */
 static bool split_port(struct span text, enum address_use use, struct span *host, struct span *port,
                        bool *is_bracketed, struct complaint *complaint)
@@ -306,6 +327,34 @@ static bool is_url(struct span text)
            span_starts_with(span_skip(text, colon), SPAN_OF("://"));
 }
 
+bool name_server_check(struct span text, struct complaint *complaint)
+{
+    size_t colon = text.len;
+    uint64_t port = 53;
+    struct span host;
+
+    if (is_ipv4(text) || is_ipv6(text)) {
+        return true;
+    }
+    while (colon > 0 && text.ptr[colon - 1] != ':' && text.ptr[colon - 1] != ']') {
+        colon--;
+    }
+    bool has_port = colon > 0 && text.ptr[colon - 1] == ':';
+    host = has_port ? span_head(text, colon - 1) : text;
+    if (has_port && !span_to_u64(span_skip(text, colon), UINT16_MAX, &port)) {
+        port = 0;
+    }
+    bool is_address = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']'
+                          ? is_ipv6(span_make(host.ptr + 1, host.len - 2))
+                          : is_ipv4(host);
+    if (is_address && port != 0) {
+        return true;
+    }
+    complain(complaint, "%s is not the address of a name server", quote(text).text);
+    return complain_hint(complaint, "for example 10.0.0.53, \"10.0.0.53:5353\" or "
+                                    "\"[2001:db8::53]:5353\"");
+}
+
 bool address_parse(struct span text, enum address_use use, const char *folder, struct arena *arena,
                    struct address_setting *address, struct complaint *complaint)
 {
@@ -317,6 +366,9 @@ bool address_parse(struct span text, enum address_use use, const char *folder, s
     address->port = 0;
     if (span_starts_with(text, SPAN_OF("unix:"))) {
         return unix_parse(text, folder, arena, address, complaint);
+    }
+    if (span_starts_with(text, SPAN_OF("srv:"))) {
+        return srv_parse(text, use, arena, address, complaint);
     }
     if (is_url(text)) {
         return refuse_url(text, use, complaint);

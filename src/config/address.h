@@ -22,6 +22,9 @@ bool address_parse(struct span text, enum address_use use, const char *folder, s
 /* Whether both cannot be bound at once: the same one, or one of them means every address. */
 bool address_overlaps(const struct address_setting *a, const struct address_setting *b);
 
+/* A name server: an address, with a port in the same form where it is not 53. */
+bool name_server_check(struct span text, struct complaint *complaint) MUST_CHECK;
+
 /* As it may be written: "10.0.0.0/8", "unix". */
 struct network_text {
     char text[64];

@@ -114,6 +114,14 @@ static void check_backend_tls(const struct checker *checker, const struct backen
             config_report_hint(checker->report, "add 'server_name' to 'tls' of the backend");
             break;
         }
+        if (backend->servers[i].address.kind == ADDRESS_SRV) {
+            config_report_add(checker->report, CONFIG_ERROR, backend->servers[i].address.place,
+                              "the names that a service's servers have come from the DNS, so their "
+                              "certificates cannot be checked for them: whoever answers could "
+                              "choose");
+            config_report_hint(checker->report, "add 'server_name' to 'tls' of the backend");
+            break;
+        }
     }
     if (!tls->verify && check_is_given(checker, &tls->crl)) {
         config_report_add(checker->report, CONFIG_WARNING,

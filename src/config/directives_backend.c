@@ -17,8 +17,11 @@ static const struct directive server_directives[] = {
      .type = DIRECTIVE_ADDRESS,
      .flags = DIRECTIVE_REQUIRED,
      SLOT(server_settings, address),
-     .doc = "`192.0.2.1:8080`, `\"[2001:db8::1]:8080\"`, `app.internal:8080` or "
-            "`unix:/run/app.sock`.",
+     .doc = "`192.0.2.1:8080`, `\"[2001:db8::1]:8080\"`, `app.internal:8080`, "
+            "`srv:_http._tcp.app.internal` or `unix:/run/app.sock`.",
+     .more = "A name is looked up again and again (`resolve`), and each of its addresses is a "
+             "server of its own, with its share of the weight. With `srv:` the DNS has names, "
+             "ports and weights (SRV records, RFC 2782); those of the lowest priority are used.",
      .example = "address: 10.0.1.1:8080"},
     {.name = "weight",
      .type = DIRECTIVE_INTEGER,
@@ -120,6 +123,91 @@ const struct section section_backend_tls = {
     .count = ARRAY_LEN(backend_tls_directives),
     .size = sizeof(struct backend_tls_settings),
     .place_offset = offsetof(struct backend_tls_settings, place),
+};
+
+/* In the order of enum resolve_family. */
+static const char *const families[] = {"any", "ipv4", "ipv6", NULL};
+
+static const struct directive resolve_directives[] = {
+    {.name = "servers",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(resolve_settings, servers),
+     .min = 1,
+     .max = 8,
+     .check = name_server_check,
+     .pattern = "^([0-9.]+(:[0-9]+)?|[0-9A-Fa-f:.]+|\\[[0-9A-Fa-f:.]+\\](:[0-9]+)?)$",
+     .doc = "The name servers that are asked; without it, those of /etc/resolv.conf.",
+     .more = "Addresses, with a port where that is not 53. /etc/resolv.conf is read again when it "
+             "has changed; its `search` and `ndots` hold either way.",
+     .example = "servers: [10.0.0.53, \"10.0.1.53:5353\"]"},
+    {.name = "family",
+     .type = DIRECTIVE_ENUM,
+     SLOT(resolve_settings, family),
+     .fallback = "any",
+     .words = families,
+     .doc = "Which addresses of a name are used.",
+     .more = "With `any`, IPv6 addresses are passed over where this machine has no way to them.",
+     .example = "family: ipv4"},
+    {.name = "every",
+     .type = DIRECTIVE_DURATION,
+     .flags = DIRECTIVE_OFF,
+     SLOT(resolve_settings, every_ms),
+     .fallback = "off",
+     .min = 100,
+     .max = DAY,
+     .doc = "How often names are looked up; `off`: as the TTLs of their records say.",
+     .example = "every: 10s"},
+    {.name = "ttl_min",
+     .type = DIRECTIVE_DURATION,
+     SLOT(resolve_settings, ttl_min_ms),
+     .fallback = "1s",
+     .min = 100,
+     .max = DAY,
+     .doc = "A shorter TTL counts as this.",
+     .example = "ttl_min: 5s"},
+    {.name = "ttl_max",
+     .type = DIRECTIVE_DURATION,
+     SLOT(resolve_settings, ttl_max_ms),
+     .fallback = "30s",
+     .min = 100,
+     .max = 7 * DAY,
+     .doc = "A longer TTL counts as this.",
+     .more = "Names of containers have long ones, though their addresses change with each start. "
+             "When a server cannot be reached, its name is looked up at once, whatever its TTL "
+             "says, and at most once a second.",
+     .example = "ttl_max: 5m"},
+    {.name = "keep",
+     .type = DIRECTIVE_DURATION,
+     .flags = DIRECTIVE_OFF,
+     SLOT(resolve_settings, keep_ms),
+     .fallback = "1h",
+     .min = 1000,
+     .max = 30 * DAY,
+     .doc = "How long the last good answer is used while no other comes.",
+     .more = "Whether name servers do not answer, fail, or say that there is no such name. `off`: "
+             "the servers are gone with the first such answer.",
+     .example = "keep: 10m"},
+    {.name = "timeout",
+     .type = DIRECTIVE_DURATION,
+     SLOT(resolve_settings, timeout_ms),
+     .fallback = "2s",
+     .min = 50,
+     .max = MINUTE,
+     .doc =
+         "How long a name server has for its answer; then the next one is asked, and each twice.",
+     .example = "timeout: 1s"},
+};
+
+const struct section section_resolve = {
+    .name = "resolve",
+    .title = "resolve",
+    .doc =
+        "How the names of servers are looked up. /etc/hosts comes first, and is followed. A name "
+        "that cannot be resolved holds up neither the start nor other servers.",
+    .directives = resolve_directives,
+    .count = ARRAY_LEN(resolve_directives),
+    .size = sizeof(struct resolve_settings),
+    .place_offset = offsetof(struct resolve_settings, place),
 };
 
 static const struct directive backend_directives[] = {
@@ -289,7 +377,12 @@ static const struct directive backend_directives[] = {
              "connection alone, besides these, and ends with it (at most four to a client).",
      .example = "idle_connections: 256"},
     {.name = "health_check", .type = DIRECTIVE_LATER, .doc = "probes of the servers"},
-    {.name = "resolve", .type = DIRECTIVE_LATER, .doc = "names that are looked up again"},
+    {.name = "resolve",
+     .type = DIRECTIVE_SECTION,
+     SLOT(backend_settings, resolve),
+     .section = &section_resolve,
+     .doc = "How the names of its servers are looked up; without it, as the file's `resolve` says.",
+     .example = "resolve: { servers: [10.0.0.53], family: ipv4 }"},
     {.name = "retries", .type = DIRECTIVE_LATER, .doc = "requests tried again"},
     {.name = "sticky", .type = DIRECTIVE_LATER, .doc = "clients that stay with a server"},
     {.name = "limits", .type = DIRECTIVE_LATER, .doc = "how many requests a server gets at once"},

@@ -49,6 +49,7 @@ extern const struct section section_redirect;
 extern const struct section section_rewrite;
 extern const struct section section_server;
 extern const struct section section_backend_tls;
+extern const struct section section_resolve;
 extern const struct section section_limits;
 extern const struct section section_timeouts;
 extern const struct section section_log;

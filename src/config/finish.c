@@ -191,6 +191,11 @@ static void finish_site(struct settings *settings, struct site_settings *site)
 
 void finish_settings(struct settings *settings)
 {
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        if (settings->backends[i].resolve == NULL) {
+            settings->backends[i].resolve = &settings->resolve;
+        }
+    }
     finish_listeners(settings);
     for (size_t i = 0; i < settings->site_count; i++) {
         finish_site(settings, &settings->sites[i]);

@@ -15,11 +15,11 @@
 #include "certs/expiry_watch.h"
 #include "certs/ocsp_fetcher.h"
 #include "certs/refresh_pause.h"
+#include "discovery/discovery.h"
 #include "gateway/commands.h"
 #include "gateway/current.h"
 #include "gateway/in_hand.h"
 #include "gateway/reload.h"
-#include "gateway/resolver.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
 #include "observe/log_writer.h"
@@ -41,7 +41,7 @@ struct gateway {
     uint64_t expiry_at_ms;  /* the next look at the ends of certificates */
     struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
-    struct resolver *resolver; /* NULL: no names */
+    struct discovery *discovery;
 };
 
 struct worker_start {
@@ -176,6 +176,26 @@ static int wait_ms(const struct gateway *gateway)
     return wait == UINT64_MAX ? -1 : wait < 3600000 ? (int)wait : 3600000;
 }
 
+/* ---- servers that come and go ---- */
+
+/* On the discovery's thread. */
+static void on_servers_change(void *arg)
+{
+    tell_workers(arg, worker_post_servers);
+}
+
+static void follow_servers(struct gateway *gateway, const struct snapshot *snapshot)
+{
+    struct discovery_backend *backends = xcalloc(snapshot->backend_count + 1, sizeof(*backends));
+
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        backends[i] =
+            (struct discovery_backend){snapshot->backends[i], &snapshot->settings->backends[i]};
+    }
+    discovery_follow(gateway->discovery, backends, snapshot->backend_count, DISCOVERY_FIRST_MS);
+    free(backends);
+}
+
 /* ---- another configuration ---- */
 
 static void say(const struct gateway *gateway, enum gateway_word word, int fd)
@@ -201,8 +221,7 @@ static void load(struct gateway *gateway, const struct gateway_message *message,
         say(gateway, GATEWAY_REFUSED, report_fd);
     } else {
         /* The first requests should find the servers' addresses. */
-        resolver_stop(gateway->resolver);
-        gateway->resolver = resolver_start(gateway->reload.snapshot);
+        follow_servers(gateway, gateway->reload.snapshot);
         reload_post(&gateway->reload, gateway->workers, gateway->worker_count);
     }
     if (report_fd >= 0) {
@@ -380,7 +399,8 @@ static bool start(struct gateway *gateway)
     if (!start_workers(gateway)) {
         return false;
     }
-    gateway->resolver = resolver_start(gateway->current.snapshot);
+    gateway->discovery = discovery_create(on_servers_change, gateway);
+    follow_servers(gateway, snapshot);
     start_ocsp(gateway);
     say(gateway, GATEWAY_UP, -1);
     return true;
@@ -397,7 +417,7 @@ static void end(struct gateway *gateway)
         thread_join(gateway->workers[i]->thread);
     }
     read_last_notes(gateway);
-    resolver_stop(gateway->resolver);
+    discovery_destroy(gateway->discovery);
     ocsp_fetcher_stop(gateway->ocsp);
     say_what_is_left(gateway);
     for (unsigned i = 0; i < gateway->worker_count; i++) {

@@ -15,6 +15,7 @@
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
 #include "config/places.h"
+#include "discovery/server_plan.h"
 #include "observe/log_writer.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
@@ -40,67 +41,21 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 
 /* ---- backends ---- */
 
-/* See health_terms, and the last members of struct backend. */
-enum { FAILURES = 5, EJECT_MS = 10000, EJECT_MAX_MS = 300000, MAX_EJECTED = 50, PANIC = 25 };
+/* See the last members of struct backend. */
+enum { MAX_EJECTED = 50, PANIC = 25 };
 
-/* As the configuration says, with lengths, so that no two differ in their commas alone. */
-static const char *say(struct arena *arena, const char *said, const char *text)
+static struct server_set *build_servers(struct builder *b, const struct backend_settings *settings)
 {
-    return text != NULL ? arena_printf(arena, "%s%zu:%s,", said, strlen(text), text)
-                        : arena_printf(arena, "%s-,", said);
-}
+    struct server_terms terms = server_terms_of(settings, &b->snapshot->arena);
+    const struct server_settings *wrong;
+    struct server_set *servers = server_plan_first_set(settings, &terms, &wrong);
 
-static const char *say_trust(struct arena *arena, const struct backend_tls_settings *tls)
-{
-    const char *said = arena_printf(arena, "%d%d", tls->verify, (int)tls->min_version);
-
-    said = say(arena, said, tls->verify ? tls->ca : NULL);
-    said = say(arena, said, tls->crl);
-    for (size_t i = 0; i < tls->pins.count; i++) {
-        said = say(arena, said, tls->pins.items[i]);
-    }
-    return said;
-}
-
-static struct endpoint *find_endpoint(struct builder *b, const struct address_setting *address,
-                                      const struct backend_settings *backend)
-{
-    const struct backend_tls_settings *tls = backend->tls;
-    struct arena *arena = &b->snapshot->arena;
-    struct endpoint_key key = {
-        .host = address->host,
-        .is_unix = address->kind == ADDRESS_UNIX,
-        .port = address->port,
-        .protocol = (enum backend_protocol)backend->protocol,
-        .health = {.failures = FAILURES,
-                   .eject_us = EJECT_MS * UINT64_C(1000),
-                   .eject_max_us = EJECT_MAX_MS * UINT64_C(1000)},
-    };
-
-    if (tls != NULL) {
-        bool is_name = tls->server_name == NULL && !key.is_unix;
-        key.tls_name = is_name ? address->host : tls->server_name;
-        key.identity = say(arena, say(arena, "", tls->certificate), tls->key);
-        key.trust = say_trust(arena, tls);
-    }
-    return endpoint_take(&key);
-}
-
-static void build_server(struct builder *b, const struct server_settings *settings,
-                         const struct backend_settings *backend, struct server *server)
-{
-    const struct address_setting *address = &settings->address;
-
-    *server = (struct server){
-        .text = address->text,
-        .weight = settings->weight,
-        .endpoint = find_endpoint(b, address, backend),
-    };
-    if (server->endpoint == NULL) {
-        config_report_add(b->report, CONFIG_ERROR, address->place,
+    if (wrong != NULL) {
+        config_report_add(b->report, CONFIG_ERROR, wrong->address.place,
                           "the path of a Unix socket must be shorter than 108 bytes");
         b->failed = true;
     }
+    return servers;
 }
 
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
@@ -124,19 +79,13 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .panic = PANIC,
     };
 
-    struct server *servers =
-        arena_calloc(&b->snapshot->arena, settings->server_count * sizeof(*servers));
-
-    for (size_t i = 0; i < settings->server_count; i++) {
-        build_server(b, &settings->servers[i], settings, &servers[i]);
-    }
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
         b->failed |= !backend_tls_build(tls, settings, &b->snapshot->trust, b->report);
         plan.tls = tls->context;
         plan.tls_h1 = tls->context_h1;
     }
-    return backend_create(&plan, server_set_create(servers, settings->server_count, NULL));
+    return backend_create(&plan, build_servers(b, settings));
 }
 
 static struct backend *find_backend(const struct snapshot *snapshot,

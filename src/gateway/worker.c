@@ -217,6 +217,21 @@ static void tell(const struct worker *worker, enum worker_news news, struct snap
     (void)n; /* whoever waits for it has a deadline of its own */
 }
 
+static void on_servers_message(struct loop_message *message)
+{
+    struct worker *worker = CONTAINER_OF(message, struct worker, servers_message);
+
+    atomic_store(&worker->is_servers_posted, false);
+    client_follow(&worker->client);
+}
+
+void worker_post_servers(struct worker *worker)
+{
+    if (!atomic_exchange(&worker->is_servers_posted, true)) {
+        loop_post(worker->core.loop, &worker->servers_message);
+    }
+}
+
 static void on_drain_message(struct loop_message *message)
 {
     struct worker *worker = CONTAINER_OF(message, struct worker, drain_message);
@@ -490,6 +505,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     timer_init(&worker->accept_pause, on_accept_pause);
     timer_init(&worker->log_timer, on_log_timer);
     timer_init(&worker->drain_timer, on_drain_timer);
+    worker->servers_message.fn = on_servers_message;
     worker->drain_message.fn = on_drain_message;
     worker->stop_message.fn = on_stop_message;
     deferred_init(&worker->walking, on_walking);

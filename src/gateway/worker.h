@@ -4,6 +4,7 @@
 #define TIDEGATE_GATEWAY_WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -76,6 +77,8 @@ struct worker {
     uint64_t walk_left; /* sessions that are still to be looked at since the last change */
     struct deferred walking;
     struct timer drain_timer;
+    struct loop_message servers_message;
+    atomic_bool is_servers_posted;
     struct loop_message drain_message;
     struct loop_message stop_message;
 };
@@ -94,6 +97,9 @@ void worker_post_stop(struct worker *worker);
  * has it, what runs goes on with the one it began with. Sockets that are in both lists stay as they
  * are; of one that is not there any more what waits is accepted first. */
 void worker_post_follow(struct worker_change *change);
+/* The servers of backends have changed: the worker goes over to those that there are now. From any
+ * thread, until worker_run has returned. */
+void worker_post_servers(struct worker *worker);
 /* After worker_run has returned. Nothing is left in it then. */
 void worker_destroy(struct worker *worker);
 

@@ -36,13 +36,20 @@ struct string_list {
 
 /* An address as written: "127.0.0.1:80", "[::1]:80", "name.example:80", ":443" (listeners only:
  * every address of both families), "unix:/run/app.sock". */
-enum address_kind { ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_NAME, ADDRESS_ANY, ADDRESS_UNIX };
+enum address_kind {
+    ADDRESS_IPV4,
+    ADDRESS_IPV6,
+    ADDRESS_NAME,
+    ADDRESS_ANY,
+    ADDRESS_UNIX,
+    ADDRESS_SRV /* a service, whose servers and ports the DNS has (RFC 2782) */
+};
 
 struct address_setting {
     enum address_kind kind;
     const char *text; /* as written */
     const char *host; /* without brackets; the path for ADDRESS_UNIX; "" for ADDRESS_ANY */
-    uint16_t port;    /* 0 only for ADDRESS_UNIX, and for a listener that asks for any free port */
+    uint16_t port;    /* 0 only for ADDRESS_UNIX, ADDRESS_SRV, and a listener on any free port */
     struct place place;
 };
 
@@ -233,6 +240,18 @@ struct site_settings {
     struct place place;
 };
 
+/* How the names of servers are looked up. */
+struct resolve_settings {
+    struct string_list servers; /* name servers, "A:P"; none: those of resolv.conf */
+    enum resolve_family family;
+    uint64_t every_ms; /* whatever TTLs say; 0: as they say, within these: */
+    uint64_t ttl_min_ms;
+    uint64_t ttl_max_ms;
+    uint64_t keep_ms;    /* how long the last good answer is used while others fail */
+    uint64_t timeout_ms; /* of one question to one name server */
+    struct place place;
+};
+
 struct server_settings {
     struct address_setting address;
     unsigned weight; /* 1 to 1000; default 1 */
@@ -258,6 +277,7 @@ struct backend_settings {
     size_t server_count;
     enum balance_kind balance;
     struct backend_tls_settings *tls; /* NULL: plain */
+    struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, X-Request-Id */
@@ -361,6 +381,7 @@ struct settings {
     struct backend_settings *backends; /* named ones, then those written in place */
     size_t backend_count;
     struct limits_settings limits;
+    struct resolve_settings resolve;
     struct timeouts_settings timeouts;
     struct log_settings log;
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */

@@ -19,6 +19,7 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     atomic_init(&backend->servers, servers);
     atomic_init(&backend->is_bound_told, false);
     atomic_init(&backend->uses, 1);
+    atomic_init(&backend->is_doubted, false);
     return backend;
 }
 
@@ -65,4 +66,31 @@ void backend_publish(const struct backend *backend, struct server_set *servers)
     old = atomic_exchange_explicit(&held->servers, servers, memory_order_acq_rel);
     (void)pthread_mutex_unlock(&held->lock);
     server_set_release(old);
+}
+
+/* ---- doubts ---- */
+
+static _Atomic(void *) hearer;
+static _Atomic(void (*)(void *)) hear_doubt;
+
+void backend_on_doubt(void (*hear)(void *arg), void *arg)
+{
+    atomic_store(&hear_doubt, NULL);
+    atomic_store(&hearer, arg);
+    atomic_store(&hear_doubt, hear);
+}
+
+void backend_doubt(const struct backend *backend)
+{
+    struct backend *doubted = (struct backend *)(uintptr_t)backend;
+    void (*hear)(void *) = atomic_load_explicit(&hear_doubt, memory_order_acquire);
+
+    if (hear != NULL && !atomic_exchange(&doubted->is_doubted, true)) {
+        hear(atomic_load(&hearer));
+    }
+}
+
+bool backend_take_doubt(const struct backend *backend)
+{
+    return atomic_exchange(&((struct backend *)(uintptr_t)backend)->is_doubted, false);
 }

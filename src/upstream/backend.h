@@ -33,6 +33,7 @@ struct backend {
     bool is_of_checks;         /* what becomes of its requests says nothing of its servers */
     atomic_bool is_bound_told; /* that its servers authenticate connections was logged */
     atomic_uint uses;
+    atomic_bool is_doubted; /* see backend_doubt */
     /* Behind backend_servers and backend_publish. */
     pthread_mutex_t lock;
     _Atomic(struct server_set *) servers;
@@ -57,5 +58,13 @@ static inline bool backend_has(const struct backend *backend, const struct serve
     return atomic_load_explicit(&((struct backend *)(uintptr_t)backend)->servers,
                                 memory_order_acquire) == servers;
 }
+/* One of its servers could not be reached, so it may be that there are others by now. From any
+ * thread; costs nothing while it is known. */
+void backend_doubt(const struct backend *backend);
+/* Whether somebody has, since this was asked last. */
+bool backend_take_doubt(const struct backend *backend);
+/* Who is to hear of doubts, of any backend: one for the process; NULL: nobody. It is called from
+ * whatever thread doubts, and must not be gone before that. */
+void backend_on_doubt(void (*hear)(void *arg), void *arg);
 
 #endif

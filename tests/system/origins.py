@@ -144,7 +144,7 @@ class Origin:
     thread for each. Unexpected failures of handlers are raised by close()."""
 
     def __init__(self, handler, host="127.0.0.1", path=None, tls=None, backlog=128,
-                 timeout=TIMEOUT_SECONDS):
+                 timeout=TIMEOUT_SECONDS, port=0):
         self.handler = handler
         self.tls = tls
         self.timeout = timeout
@@ -162,7 +162,7 @@ class Origin:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self.listener = socket.socket(family, socket.SOCK_STREAM)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind((host, 0))
+            self.listener.bind((host, port))
         self.listener.listen(backlog)
         self.threads = []
         self.acceptor = threading.Thread(target=self._accept, daemon=True)

@@ -158,7 +158,8 @@ def whole(section, part):
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
-             "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls")}
+             "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
+             "resolve": ("backend", "resolve")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
@@ -172,6 +173,7 @@ def whole(section, part):
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
+              "resolve": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {},

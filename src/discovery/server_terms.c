@@ -1,0 +1,133 @@
+#include "discovery/server_terms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* See health_terms. */
+enum { FAILURES = 5, EJECT_MS = 10000, EJECT_MAX_MS = 300000 };
+
+/* ---- what they have in common ---- */
+
+/* As the configuration says, with lengths, so that no two differ in their commas alone. */
+static const char *say(struct arena *arena, const char *said, const char *text)
+{
+    return text != NULL ? arena_printf(arena, "%s%zu:%s,", said, strlen(text), text)
+                        : arena_printf(arena, "%s-,", said);
+}
+
+static const char *say_trust(struct arena *arena, const struct backend_tls_settings *tls)
+{
+    const char *said = arena_printf(arena, "%d%d", tls->verify, (int)tls->min_version);
+
+    said = say(arena, said, tls->verify ? tls->ca : NULL);
+    said = say(arena, said, tls->crl);
+    for (size_t i = 0; i < tls->pins.count; i++) {
+        said = say(arena, said, tls->pins.items[i]);
+    }
+    return said;
+}
+
+struct server_terms server_terms_of(const struct backend_settings *backend, struct arena *arena)
+{
+    const struct backend_tls_settings *tls = backend->tls;
+    struct server_terms terms = {
+        .protocol = (enum backend_protocol)backend->protocol,
+        .health = {.failures = FAILURES,
+                   .eject_us = EJECT_MS * UINT64_C(1000),
+                   .eject_max_us = EJECT_MAX_MS * UINT64_C(1000)},
+    };
+
+    if (tls != NULL) {
+        terms.has_tls = true;
+        terms.server_name = tls->server_name;
+        terms.identity = say(arena, say(arena, "", tls->certificate), tls->key);
+        terms.trust = say_trust(arena, tls);
+    }
+    return terms;
+}
+
+/* ---- one ---- */
+
+static const char *name_for_tls(const struct server_terms *terms,
+                                const struct server_settings *settings)
+{
+    if (!terms->has_tls) {
+        return NULL;
+    }
+    if (terms->server_name == NULL && settings->address.kind != ADDRESS_UNIX) {
+        return settings->address.host;
+    }
+    return terms->server_name;
+}
+
+static void grow(struct server_list *list)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity != 0 ? 2 * list->capacity : 8;
+        list->items = xrealloc(list->items, list->capacity * sizeof(*list->items));
+    }
+}
+
+bool server_list_add(struct server_list *list, const struct server_terms *terms,
+                     const struct server_settings *settings, const char *ip, uint16_t port,
+                     unsigned weight)
+{
+    const struct address_setting *address = &settings->address;
+    const struct endpoint_key key = {
+        .host = ip != NULL ? ip : address->host,
+        .is_unix = address->kind == ADDRESS_UNIX,
+        .port = port,
+        .tls_name = name_for_tls(terms, settings),
+        .identity = terms->identity,
+        .trust = terms->trust,
+        .protocol = terms->protocol,
+        .health = terms->health,
+    };
+    struct endpoint *endpoint;
+    char text[SOCK_TEXT_MAX];
+
+    if (list->count == SERVER_SET_MAX) {
+        list->left_out++;
+        return true;
+    }
+    endpoint = endpoint_take(&key);
+    if (endpoint == NULL) {
+        return false;
+    }
+    if (ip != NULL) {
+        (void)snprintf(text, sizeof(text), strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip, port);
+    }
+    grow(list);
+    list->items[list->count++] = (struct server){
+        .text = xstrdup(ip != NULL ? text : address->text),
+        .weight = weight,
+        .endpoint = endpoint,
+    };
+    return true;
+}
+
+static void forget_texts(struct server_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free((char *)(uintptr_t)list->items[i].text);
+    }
+    free(list->items);
+    *list = (struct server_list){0};
+}
+
+struct server_set *server_list_take(struct server_list *list, const char *problem)
+{
+    struct server_set *set = server_set_create(list->items, list->count, problem);
+
+    forget_texts(list);
+    return set;
+}
+
+void server_list_free(struct server_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        endpoint_release(list->items[i].endpoint);
+    }
+    forget_texts(list);
+}
