@@ -198,7 +198,7 @@ static bool has_route(int family, const uint8_t *ip)
 static void note_problem(struct making *making, const char *name, const char *problem)
 {
     if (making->problem[0] == '\0') {
-        (void)snprintf(making->problem, sizeof(making->problem), "%.128s: %s", name, problem);
+        (void)snprintf(making->problem, sizeof(making->problem), "%.110s: %.127s", name, problem);
     }
 }
 
