@@ -22,6 +22,7 @@ enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
 /* Whether a change of the configuration's files counts at once. */
 enum watch_choice { WATCH_OFF, WATCH_ON };
+
 /* Which addresses of a server's name are used. */
 enum resolve_family { RESOLVE_ANY, RESOLVE_IPV4, RESOLVE_IPV6 };
 
