@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/version.h"
@@ -29,6 +30,7 @@ int cmd_run(int argc, char **argv)
         log_error("%s", error.text);
         return 1;
     }
+    (void)secret_of_process(); /* before it forks: a gateway that dies takes no cookies with it */
     options.debug = debug;
     options.color = options_color(stderr);
     options.version = TIDEGATE_VERSION;

@@ -7,6 +7,7 @@
 
 #include "cli/route_location.h"
 #include "config/serving.h"
+#include "edge/balance_key.h"
 #include "edge/rewrite.h"
 #include "edge/serve.h"
 #include "http/h1_parse.h"
@@ -213,6 +214,22 @@ static const char *list_servers(struct search *s, const struct backend_settings 
     return text;
 }
 
+static const char *how_chosen(struct search *s, const struct balance_settings *balance)
+{
+    static const char *const words[] = {
+        [BALANCE_ROUND_ROBIN] = "round robin over ",
+        [BALANCE_LEAST_REQUESTS] = "the one with the fewest requests of ",
+        [BALANCE_RANDOM_OF_TWO] = "the emptier of two drawn from ",
+        [BALANCE_EWMA] = "the sooner of two drawn, by latency and requests, from ",
+        [BALANCE_FIRST] = "the first that has room of ",
+    };
+
+    if (balance_has_key(balance)) {
+        return arena_printf(s->arena, "by %s one of ", balance_key_words(balance, s->arena));
+    }
+    return words[balance->strategy];
+}
+
 static void add_backend(struct search *s, const struct backend_settings *backend, const char *way)
 {
     const char *proxy = backend->proxy_protocol == BACKEND_PROXY_V1   ? ", PROXY v1 first"
@@ -221,7 +238,8 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 
     s->answer->backend = backend;
     add_step(s, "backend", backend->place, "'%s', %s%s%s", backend->name,
-             backend->server_count > 1 ? "round robin over " : "", list_servers(s, backend), proxy);
+             backend->server_count > 1 ? how_chosen(s, &backend->balance) : "",
+             list_servers(s, backend), proxy);
     add_step(s, "upstream", (struct place){0}, "%s", way);
 }
 

@@ -271,6 +271,7 @@ static void check_backends(const struct checker *checker)
             check_backend_tls(checker, backend);
         }
         check_backend_protocol(checker, backend);
+        check_balance(checker, backend);
         check_servers(checker, backend);
     }
     check_backend_names(checker);

@@ -20,6 +20,12 @@ struct place check_place(const struct checker *checker, const void *member, stru
 bool check_pair(const struct checker *checker, const void *certificate, const void *key,
                 struct place place);
 
+/* check_balance.c: what is wrong in a backend's `balance`, and where connections pass through to
+ * it. */
+void check_balance(const struct checker *checker, const struct backend_settings *backend);
+/* backend NULL: none. */
+void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
+                                  const struct backend_settings *backend, struct place place);
 /* check_site.c: what is wrong within a site. */
 void check_site(const struct checker *checker, const struct site_settings *site);
 /* check_messages.c: what it says of requests and responses. */

@@ -263,6 +263,8 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                  "'passthrough' to a backend with 'tls'",
                  "the bytes are TLS already: use a backend without 'tls'");
     }
+    check_balance_of_passthrough(checker, site, site->passthrough,
+                                 check_place(checker, &site->passthrough, site->place));
 }
 
 /* The first entry that has the protocol is taken: a second one would wait for ever. */
@@ -303,6 +305,8 @@ static void check_by_alpn(const struct checker *checker, const struct site_setti
             config_report_hint(checker->report,
                                "the bytes are TLS already: use a backend without 'tls'");
         }
+        check_balance_of_passthrough(checker, site, entry->backend,
+                                     check_place(checker, &entry->backend, entry->place));
         for (size_t j = 0; j < entry->protocols.count; j++) {
             check_protocol_twice(checker, site, entry, &entry->protocols.items[j]);
         }

@@ -3,11 +3,8 @@
 #include "config/identity_rules.h"
 #include "config/text_rules.h"
 
-/* In the order of enum balance_kind, enum backend_proxy_protocol, enum backend_min_version and enum
+/* In the order of enum backend_proxy_protocol, enum backend_min_version and enum
  * backend_protocol. */
-static const char *const balances[] = {"round_robin", NULL};
-static const char *const later_balances[] = {"least_requests", "least_connections", "random",
-                                             "hash", NULL};
 static const char *const proxy_protocols[] = {"off", "v1", "v2", NULL};
 static const char *const min_versions[] = {"1.2", "1.3", NULL};
 static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
@@ -231,13 +228,12 @@ static const struct directive backend_directives[] = {
      .doc = "The servers; requests are spread over them.",
      .example = "servers: [10.0.1.1:8080, { address: 10.0.1.2:8080, weight: 2 }]"},
     {.name = "balance",
-     .type = DIRECTIVE_ENUM,
+     .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_EMBEDDED,
      SLOT(backend_settings, balance),
-     .fallback = "round_robin",
-     .words = balances,
-     .later_words = later_balances,
-     .doc = "How a server is chosen: in turn, as often as its weight says.",
-     .example = "balance: round_robin"},
+     .section = &section_balance,
+     .doc = "How a server is chosen; in turn, as often as its weight says, where nothing is said.",
+     .example = "balance: least_requests"},
     {.name = "tls",
      .type = DIRECTIVE_SECTION,
      SLOT(backend_settings, tls),
@@ -384,7 +380,6 @@ static const struct directive backend_directives[] = {
      .doc = "How the names of its servers are looked up; without it, as the file's `resolve` says.",
      .example = "resolve: { servers: [10.0.0.53], family: ipv4 }"},
     {.name = "retries", .type = DIRECTIVE_LATER, .doc = "requests tried again"},
-    {.name = "sticky", .type = DIRECTIVE_LATER, .doc = "clients that stay with a server"},
     {.name = "limits", .type = DIRECTIVE_LATER, .doc = "how many requests a server gets at once"},
 };
 

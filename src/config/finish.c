@@ -1,5 +1,6 @@
 #include "config/finish.h"
 
+#include "base/hash.h"
 #include "config/places.h"
 #include "edge/host_table.h"
 
@@ -189,6 +190,43 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_routes(settings, site);
 }
 
+/* What `hash` names is its key. */
+static void finish_hash(struct settings *settings, struct balance_hash_settings *hash)
+{
+    if (hash->header != NULL) {
+        hash->key = BALANCE_KEY_HEADER;
+    } else if (hash->cookie != NULL) {
+        hash->key = BALANCE_KEY_COOKIE;
+    } else if (hash->query != NULL) {
+        hash->key = BALANCE_KEY_QUERY;
+    } else if (!is_given(settings, &hash->key)) {
+        hash->key = BALANCE_KEY_ADDRESS; /* which was complained of */
+    }
+}
+
+/* `hash` and `sticky` say what the strategy is, and `balance: sticky` has the usual cookie. */
+static void finish_balance(struct settings *settings, struct backend_settings *backend)
+{
+    struct balance_settings *balance = &backend->balance;
+
+    if (balance->hash != NULL) {
+        finish_hash(settings, balance->hash);
+    }
+    if (!is_given(settings, &balance->strategy)) {
+        balance->strategy = balance->hash != NULL     ? BALANCE_HASH
+                            : balance->sticky != NULL ? BALANCE_STICKY
+                                                      : BALANCE_ROUND_ROBIN;
+    }
+    if (balance->strategy == BALANCE_STICKY && balance->sticky == NULL) {
+        balance->sticky = arena_calloc(&settings->arena, sizeof(*balance->sticky));
+    }
+    if (balance->sticky != NULL && balance->sticky->cookie == NULL) {
+        const char *name = backend->name != NULL ? backend->name : "";
+        balance->sticky->cookie = arena_printf(&settings->arena, "tidegate_%08x",
+                                               (uint32_t)hash_text(span_from_cstr(name)));
+    }
+}
+
 void finish_settings(struct settings *settings)
 {
     for (size_t i = 0; i < settings->backend_count; i++) {
@@ -197,6 +235,9 @@ void finish_settings(struct settings *settings)
         }
     }
     finish_listeners(settings);
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        finish_balance(settings, &settings->backends[i]);
+    }
     for (size_t i = 0; i < settings->site_count; i++) {
         finish_site(settings, &settings->sites[i]);
     }

@@ -36,8 +36,8 @@
     "backend in it: connect_timeout, response_timeout, idle_timeout"
 #define BODY_MEND "the largest body is limits.body, or body_limit of a route"
 #define BALANCE_MEND                                                                               \
-    "requests go to the servers of a backend in turn: backends: [ { name: app, servers: "          \
-    "[10.0.0.1:80, 10.0.0.2:80] } ]"
+    "how a server is chosen is 'balance' of the backend: backends: [ { name: app, servers: "       \
+    "[10.0.0.1:80, 10.0.0.2:80], balance: least_requests } ], or source, or sticky"
 #define LOG_MEND                                                                                   \
     "logs are in their own section of the file: log: { access: /var/log/tidegate/access.log }"
 #define UPGRADE_MEND "WebSocket passes by itself; other protocols: 'upgrade' of the route"

@@ -236,6 +236,14 @@ static void text_list(struct writer *w, const struct directive *directive)
     close(w, ']');
 }
 
+static void value(struct writer *w, const struct directive *directive);
+
+/* What the text that is short for a section may be. */
+static void short_text(struct writer *w, const struct section *section)
+{
+    value(w, section_find(section, span_from_cstr(section->scalar_name)));
+}
+
 /* A section, or the text that is short for it. */
 static void section_or_text(struct writer *w, const struct section *section)
 {
@@ -245,7 +253,7 @@ static void section_or_text(struct writer *w, const struct section *section)
     }
     begin_choice(w);
     begin_option(w);
-    key_text(w, "type", "string");
+    short_text(w, section);
     close(w, '}');
     begin_option(w);
     ref(w, section);
@@ -271,7 +279,7 @@ static void sections(struct writer *w, const struct directive *directive)
     }
     begin_choice(w);
     begin_option(w);
-    key_text(w, "type", "string");
+    short_text(w, directive->section);
     close(w, '}');
     begin_option(w);
     section_list(w, directive);

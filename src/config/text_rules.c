@@ -213,6 +213,35 @@ bool rule_method(struct span text, struct complaint *complaint)
     return true;
 }
 
+bool rule_field_name(struct span text, struct complaint *complaint)
+{
+    if (!is_token(text)) {
+        complain(complaint, "%s is no name of a field", quote(text).text);
+        return complain_hint(complaint, "for example header: X-User");
+    }
+    return true;
+}
+
+bool rule_cookie_name(struct span text, struct complaint *complaint)
+{
+    if (!is_token(text)) {
+        complain(complaint, "%s is no name of a cookie", quote(text).text);
+        return complain_hint(complaint, "for example cookie: session");
+    }
+    return true;
+}
+
+bool rule_query_name(struct span text, struct complaint *complaint)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_one_of(text.ptr[i], "&=# ") || (unsigned char)text.ptr[i] < 0x20) {
+            complain(complaint, "%s is no name of a parameter", quote(text).text);
+            return complain_hint(complaint, "for example query: user, for /?user=7");
+        }
+    }
+    return true;
+}
+
 bool rule_protocol(struct span text, struct complaint *complaint)
 {
     struct span rest = text;

@@ -29,6 +29,10 @@ bool rule_account(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_path(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A file to include: a path, with wildcards in the file's name alone. */
 bool rule_include(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A request's field to look at, a cookie, a parameter of a query. */
+bool rule_field_name(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_cookie_name(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_query_name(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A field of a response that `respond` may set: a token that is not about the connection or the
  * message's length (RFC 9110 sections 5.1 and 7.6.1), and a value without line breaks. */
 bool rule_field(struct span name, struct span value, struct complaint *complaint) MUST_CHECK;

@@ -28,6 +28,7 @@ void exchange_forward(struct exchange *x)
     call->path = x->target.forward;
     call->is_whole = x->front.request_done;
     call->replay_limit = (size_t)x->route->settings->replay_limit;
+    exchange_choose_key(x);
     call_start(call);
 }
 

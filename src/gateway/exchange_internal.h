@@ -159,6 +159,10 @@ struct span exchange_peer(struct exchange *x);
 struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
 /* exchange_hops.c: true: the request goes no further, and was answered. */
 bool exchange_ends_here(struct exchange *x);
+/* exchange_balance.c: which server it asks for, by what requests of its kind have in common. */
+void exchange_choose_key(struct exchange *x);
+/* Tells the client which server it got, where that is to last and is new to it. */
+void exchange_keep_server(struct exchange *x);
 /* exchange_destination.c: true: Destination leads where the client may not go; it was answered. */
 bool exchange_destination_is_refused(struct exchange *x);
 /* Writes it as the server sees its own URLs. */

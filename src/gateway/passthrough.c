@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "client/dial.h"
+#include "edge/balance_key.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
 #include "gateway/reasons.h"
@@ -187,8 +188,20 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     start_tunnel(p);
 }
 
+static uint64_t key_of(const struct session *session, const struct balance_settings *balance)
+{
+    const struct link *link = &session->link;
+    const struct balance_facts facts = {
+        .ip = link->peer.is_unix ? NULL : link->peer.ip,
+        .sni = span_from_cstr(link->sni),
+    };
+
+    return balance_key_of(balance_key_find(balance, &facts));
+}
+
 void passthrough_start(struct session *session, const struct backend *backend,
-                       enum site_starttls starttls, struct span first_bytes)
+                       const struct balance_settings *balance, enum site_starttls starttls,
+                       struct span first_bytes)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
     struct dial_client who = {0};
@@ -197,6 +210,7 @@ void passthrough_start(struct session *session, const struct backend *backend,
     p->starttls = starttls;
     p->upstream = upstreams_find(&session->worker->client.upstreams, backend);
     lease_init(&p->lease);
+    p->lease.key = key_of(session, balance);
     p->tried = xcalloc(1, sizeof(*p->tried));
     p->dial = xcalloc(1, sizeof(*p->dial));
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);

@@ -173,16 +173,20 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     enum tls_alert alert;
     enum cause refusal;
     struct edge_entrance entrance;
+    const struct site *site;
 
     note_name(session, hello);
     entrance = find_door(session, hello);
+    site = session->link.site;
     if (entrance.door == EDGE_DOOR_PASSES_BY_ALPN) {
-        passthrough_start(session, session->link.site->by_alpn[entrance.alpn], STARTTLS_OFF, bytes);
+        passthrough_start(session, site->by_alpn[entrance.alpn],
+                          &site->settings->by_alpn[entrance.alpn].backend->balance, STARTTLS_OFF,
+                          bytes);
         return;
     }
     if (entrance.door == EDGE_DOOR_PASSES) {
-        passthrough_start(session, session->link.site->passthrough,
-                          session->link.site->edge->starttls, bytes);
+        passthrough_start(session, site->passthrough, &site->settings->passthrough->balance,
+                          site->edge->starttls, bytes);
         return;
     }
     refusal = refusal_of(session->link.site, entrance.door, hello, &alert);

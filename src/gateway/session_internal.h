@@ -43,7 +43,8 @@ enum starttls_result session_take_starttls(struct session *session, struct span 
  * of the client's TLS so far; copied. starttls: how the server is asked for TLS before it gets
  * them. */
 void passthrough_start(struct session *session, const struct backend *backend,
-                       enum site_starttls starttls, struct span first_bytes);
+                       const struct balance_settings *balance, enum site_starttls starttls,
+                       struct span first_bytes);
 /* Ends it and writes its log line; the session is being closed. */
 void passthrough_destroy(struct passthrough *passthrough);
 

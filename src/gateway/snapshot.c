@@ -22,6 +22,7 @@
 #include "tls/key_log.h"
 #include "tls/ocsp_registry.h"
 #include "upstream/balance.h"
+#include "upstream/sticky.h"
 
 struct builder {
     struct snapshot *snapshot;
@@ -58,12 +59,31 @@ static struct server_set *build_servers(struct builder *b, const struct backend_
     return servers;
 }
 
+static void build_balance(struct builder *b, const struct backend_settings *settings,
+                          struct backend *plan)
+{
+    const struct balance_settings *balance = &settings->balance;
+    struct error error;
+
+    if (balance->strategy == BALANCE_HASH) {
+        plan->bounded_load = balance->hash->bounded_load;
+    }
+    if (balance->strategy != BALANCE_STICKY) {
+        return;
+    }
+    if (balance->sticky->key == NULL) {
+        sticky_key_of_process(plan->sticky_key);
+    } else if (!sticky_key_read(balance->sticky->key, plan->sticky_key, &error)) {
+        fail(b, config_place(b->snapshot->settings, &balance->sticky->key), &error);
+    }
+}
+
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
                                      size_t index)
 {
     struct backend plan = {
         .name = settings->name,
-        .balance = &balance_round_robin,
+        .balance = balance_type_of(settings->balance.strategy),
         .proxy_protocol = settings->proxy_protocol,
         .protocol = settings->protocol,
         .forwarded = settings->forwarded,
@@ -79,6 +99,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .panic = PANIC,
     };
 
+    build_balance(b, settings, &plan);
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
         b->failed |= !backend_tls_build(tls, settings, &b->snapshot->trust, b->report);

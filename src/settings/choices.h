@@ -47,7 +47,26 @@ enum client_close { CLIENT_CLOSE_AUTO, CLIENT_CLOSE_FINISH, CLIENT_CLOSE_ABORT }
 /* Which fields for a site's safety responses get (edge/field_rules.c). */
 enum security_fields { SECURITY_FIELDS_OFF, SECURITY_FIELDS_BASIC, SECURITY_FIELDS_STRICT };
 
-enum balance_kind { BALANCE_ROUND_ROBIN };
+enum balance_kind {
+    BALANCE_ROUND_ROBIN,
+    BALANCE_LEAST_REQUESTS,
+    BALANCE_RANDOM_OF_TWO,
+    BALANCE_EWMA,
+    BALANCE_FIRST,
+    BALANCE_SOURCE, /* from here on: by a key that requests have */
+    BALANCE_HASH,
+    BALANCE_STICKY
+};
+/* What a hash is made of; the last three have a name of their own besides. */
+enum balance_key {
+    BALANCE_KEY_ADDRESS,
+    BALANCE_KEY_PATH,
+    BALANCE_KEY_SNI,
+    BALANCE_KEY_HEADER,
+    BALANCE_KEY_COOKIE,
+    BALANCE_KEY_QUERY
+};
+enum same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
 enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain
  * connections. */

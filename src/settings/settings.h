@@ -271,11 +271,36 @@ struct backend_tls_settings {
     struct place place;
 };
 
+/* Which requests get the same server. */
+struct balance_hash_settings {
+    enum balance_key key;
+    const char *header; /* with the key of that kind */
+    const char *cookie;
+    const char *query;
+    unsigned bounded_load; /* percent of the mean; 0: no bound */
+    struct place place;
+};
+
+/* The cookie by which a client stays with its server. */
+struct balance_sticky_settings {
+    const char *cookie;  /* its name; default: by the backend's */
+    uint64_t max_age_ms; /* 0: until the browser is closed */
+    enum same_site same_site;
+    const char *key; /* file; NULL: one is made */
+    struct place place;
+};
+
+struct balance_settings {
+    enum balance_kind strategy;
+    struct balance_hash_settings *hash;     /* of BALANCE_HASH */
+    struct balance_sticky_settings *sticky; /* of BALANCE_STICKY */
+};
+
 struct backend_settings {
     const char *name; /* given, or the address for one written in place */
     struct server_settings *servers;
     size_t server_count;
-    enum balance_kind balance;
+    struct balance_settings balance;
     struct backend_tls_settings *tls; /* NULL: plain */
     struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;

@@ -15,4 +15,9 @@ bool digest_sha1(const struct span *parts, size_t count,
 bool digest_sha256(const struct span *parts, size_t count,
                    unsigned char digest[SHA256_BYTES]) MUST_CHECK;
 
+/* HMAC (RFC 2104) of at most DIGEST_HMAC_PARTS_MAX parts, by a key of at most 64 bytes. */
+#define DIGEST_HMAC_PARTS_MAX 7
+bool digest_hmac_sha256(struct span key, const struct span *parts, size_t count,
+                        unsigned char digest[SHA256_BYTES]) MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "upstream/server_set.h"
+#include "upstream/sticky.h"
 
 struct tls_context;
 struct balance_type;
@@ -15,7 +16,9 @@ struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */
     const struct balance_type *balance;
-    struct tls_context *tls;    /* NULL: plain */
+    unsigned bounded_load; /* of balance_hash: percent of the mean load; 0: no bound */
+    unsigned char sticky_key[STICKY_KEY_BYTES]; /* of balance_sticky */
+    struct tls_context *tls;                    /* NULL: plain */
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;
     enum backend_proxy_protocol proxy_protocol;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "upstream/server_set.h"
 
 struct backend;
@@ -107,5 +108,43 @@ struct balance_type {
 /* Smooth weighted round robin: over any run of sum(weight) picks each server is chosen weight
  * times, spread evenly. */
 extern const struct balance_type balance_round_robin;
+/* The one with the least on it for its weight; among equals, smooth weighted round robin. */
+extern const struct balance_type balance_least_requests;
+/* Two are drawn, by weight; the one with less on it for its weight. */
+extern const struct balance_type balance_random_of_two;
+/* Two are drawn, by weight; the one that would answer sooner, by the peak EWMA of its latency and
+ * what is on it. */
+extern const struct balance_type balance_ewma;
+/* The first one in the order of the configuration: the next one is for when that is full, or down.
+ */
+extern const struct balance_type balance_first;
+/* By the key, with Maglev's table (Eisenbud et al., NSDI 2016, section 3.4); without one, random of
+ * two. */
+extern const struct balance_type balance_hash;
+/* The member whose token (upstream/sticky.h) the key is of; without one, or where that is no
+ * choice, the one with the least on it. */
+extern const struct balance_type balance_sticky;
+
+/* For balance_ask, of what requests have in common; 0: nothing (ptr NULL). */
+static inline uint64_t balance_key_of(struct span text)
+{
+    return text.ptr != NULL ? hash_text(text) | 1 : 0;
+}
+
+/* How the backend chooses. */
+const struct balance_type *balance_type_of(enum balance_kind kind);
+
+/* For policies: one of the choices at random, as often as its weight says; none has more than
+ * weight_max. `random` moves on. */
+size_t balance_draw(const struct balance_member *members, size_t count, unsigned weight_max,
+                    const struct balance_set *choices, uint64_t *random);
+/* And two, which are two where there are as many. */
+void balance_draw_two(const struct balance_member *members, size_t count, unsigned weight_max,
+                      const struct balance_ask *ask, size_t two[2]);
+/* Of two so drawn the one with less on it for its weight; the first where that is the same, so that
+ * idle ones are chosen as often as their weights say. */
+size_t balance_emptier_of_two(const struct balance_member *members, size_t count,
+                              unsigned weight_max, const struct balance_ask *ask);
+unsigned balance_weight_max(const struct balance_member *members, size_t count);
 
 #endif

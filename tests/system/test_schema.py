@@ -37,6 +37,14 @@ GOOD = {
                                                                     {"backend": "${UP:-127.0.0.1:1}",
                                                                      "body_limit": "${LIMIT:-1M}"}]}],
                   "trusted_proxies": ["${NET:-10.0.0.0/8}"], "timeouts": {"head": "${T:-5s}"}},
+    "balance": {"sites": [{"hosts": [f"{name}.example"], "backend": {
+        "servers": ["127.0.0.1:80"], "balance": balance}} for name, balance in {
+            "a": "least_requests", "b": {"strategy": "ewma"}, "c": {"hash": {"header": "X-User"}},
+            "d": {"hash": "path"}, "e": {"hash": {"query": "u", "bounded_load": 125}},
+            "f": "sticky", "g": {"sticky": {"cookie": "lb", "max_age": "1d", "same_site": "none"}},
+            "h": "source"}.items()] + [
+                {"hosts": ["p.example"], "passthrough": {"servers": "127.0.0.1:443",
+                                                         "balance": {"hash": "sni"}}}]},
     "everything else": {
         "sites": [{"hosts": ["a.example"], "name": "a", "plain_http": "serve",
                    "respond": {"status": 204}}],
@@ -49,6 +57,12 @@ GOOD = {
 }
 
 BAD = {
+    "balance": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
+                                                             "balance": "fastest"}}]},
+    "hash": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
+                                                          "balance": {"hash": "user"}}}]},
+    "same_site": {"sites": [{"hosts": "a.example", "backend": {
+        "servers": "127.0.0.1:80", "balance": {"sticky": {"same_site": "no"}}}}]},
     "no sites": {},
     "no hosts": {"sites": [{"backend": "127.0.0.1:80"}]},
     "unknown key": {"sites": [{"hosts": "a.example", "bakcend": "127.0.0.1:80"}]},
@@ -159,7 +173,8 @@ def whole(section, part):
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
-             "resolve": ("backend", "resolve")}
+             "resolve": ("backend", "resolve"),
+             "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
@@ -174,6 +189,7 @@ def whole(section, part):
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
               "resolve": {},
+              "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {},

@@ -160,7 +160,7 @@ static void every_default_is_as_documented(void **state)
     assert_int_equal(backend->response_timeout_ms, 60000);
     assert_int_equal(backend->idle_timeout_ms, 60000);
     assert_int_equal(backend->idle_connections, 256);
-    assert_int_equal(backend->balance, BALANCE_ROUND_ROBIN);
+    assert_int_equal(backend->balance.strategy, BALANCE_ROUND_ROBIN);
     assert_int_equal(backend->proxy_protocol, BACKEND_PROXY_OFF);
     assert_string_equal(backend->name, "127.0.0.1:8080");
     assert_int_equal(backend->servers[0].weight, 1);

@@ -42,11 +42,26 @@ static void a_web_socket_is_accepted(void **state)
     assert_memory_equal(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", sizeof(text));
 }
 
+/* RFC 4231 section 4.3. */
+static void a_key_makes_it_a_code(void **state)
+{
+    const struct span parts[] = {SPAN("what do ya want "), SPAN("for nothing?")};
+    unsigned char mac[SHA256_BYTES];
+    char text[2 * SHA256_BYTES];
+
+    (void)state;
+    assert_true(digest_hmac_sha256(SPAN_OF("Jefe"), parts, 2, mac));
+    hex_encode(span_make(mac, sizeof(mac)), text);
+    assert_memory_equal(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+                        64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_as_one_text),
         cmocka_unit_test(a_web_socket_is_accepted),
+        cmocka_unit_test(a_key_makes_it_a_code),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

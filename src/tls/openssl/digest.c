@@ -25,3 +25,28 @@ bool digest_sha256(const struct span *parts, size_t count, unsigned char digest[
 {
     return digest_of(EVP_sha256(), parts, count, digest);
 }
+
+/* By the library's digest: its own HMAC looks for the method by its name each time. */
+bool digest_hmac_sha256(struct span key, const struct span *parts, size_t count,
+                        unsigned char digest[SHA256_BYTES])
+{
+    unsigned char inner[64];
+    unsigned char outer[64];
+    struct span all[DIGEST_HMAC_PARTS_MAX + 1] = {span_make(inner, sizeof(inner))};
+
+    CHECK(key.len <= sizeof(inner) && count <= DIGEST_HMAC_PARTS_MAX);
+    for (size_t i = 0; i < sizeof(inner); i++) {
+        unsigned char byte = i < key.len ? (unsigned char)key.ptr[i] : 0;
+        inner[i] = byte ^ 0x36;
+        outer[i] = byte ^ 0x5c;
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[i + 1] = parts[i];
+    }
+    if (!digest_sha256(all, count + 1, digest)) {
+        return false;
+    }
+    all[0] = span_make(outer, sizeof(outer));
+    all[1] = span_make(digest, SHA256_BYTES);
+    return digest_sha256(all, 2, digest);
+}

@@ -1,0 +1,93 @@
+/* What is wrong in how a backend chooses among its servers. */
+#include "config/check_internal.h"
+#include "config/places.h"
+
+static void check_hash(const struct checker *checker, const struct balance_hash_settings *hash)
+{
+    const void *const members[] = {&hash->key, &hash->header, &hash->cookie, &hash->query};
+    const void *last = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (check_is_given(checker, members[i])) {
+            last = members[i];
+            count++;
+        }
+    }
+    if (count == 1) {
+        return;
+    }
+    config_report_add(checker->report, CONFIG_ERROR, check_place(checker, last, hash->place),
+                      count == 0 ? "'hash' does not say of what"
+                                 : "'hash' is of one thing, and here it has two");
+    config_report_hint(checker->report, "for example hash: address, or hash: { header: X-User }");
+}
+
+void check_balance(const struct checker *checker, const struct backend_settings *backend)
+{
+    const struct balance_settings *balance = &backend->balance;
+    bool has_strategy = check_is_given(checker, &balance->strategy);
+    bool has_hash = check_is_given(checker, &balance->hash);
+    bool has_sticky = check_is_given(checker, &balance->sticky);
+    struct place place = check_place(checker, &balance->strategy, backend->place);
+
+    if (balance->hash != NULL) {
+        check_hash(checker, balance->hash);
+    }
+    if (has_strategy && balance->strategy == BALANCE_HASH && !has_hash) {
+        config_report_add(checker->report, CONFIG_ERROR, place, "'balance: hash' of what?");
+        config_report_hint(checker->report, "for example balance: { hash: { header: X-User } }, or "
+                                            "balance: source for the client's address");
+    }
+    if (has_hash && has_sticky) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &balance->sticky),
+                          "'hash' and 'sticky' are two strategies");
+        config_report_hint(checker->report, "remove one of them");
+    } else if (has_strategy && ((has_hash && balance->strategy != BALANCE_HASH) ||
+                                (has_sticky && balance->strategy != BALANCE_STICKY))) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "'strategy' is another one than '%s', which is given too",
+                          has_hash ? "hash" : "sticky");
+        config_report_hint(checker->report, "remove one of them");
+    }
+}
+
+static const char *http_alone(const struct balance_settings *balance)
+{
+    if (balance->strategy == BALANCE_STICKY) {
+        return "sticky";
+    }
+    if (balance->strategy != BALANCE_HASH || balance->hash == NULL) {
+        return NULL;
+    }
+    switch (balance->hash->key) {
+    case BALANCE_KEY_PATH:
+        return "hash: path";
+    case BALANCE_KEY_HEADER:
+        return "hash of a field";
+    case BALANCE_KEY_COOKIE:
+        return "hash of a cookie";
+    case BALANCE_KEY_QUERY:
+        return "hash of the query";
+    case BALANCE_KEY_ADDRESS:
+    case BALANCE_KEY_SNI:
+        break;
+    }
+    return NULL;
+}
+
+void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
+                                  const struct backend_settings *backend, struct place place)
+{
+    const char *what = backend != NULL ? http_alone(&backend->balance) : NULL;
+
+    if (what != NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "backend '%s' chooses its server by '%s', and of connections that pass "
+                          "through '%s' no request is seen",
+                          backend->name, what, site->name);
+        config_report_hint(checker->report, "what is seen are the client's address and the name "
+                                            "in TLS: balance: source, or balance: { hash: sni }");
+    }
+}

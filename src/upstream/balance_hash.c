@@ -1,0 +1,176 @@
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "upstream/backend.h"
+#include "upstream/balance.h"
+
+/* Places of the table: primes, so that each step reaches all places. A hundred or more of them to a
+ * member keep shares and moved keys within a percent (section 5.3 of the paper). */
+#define PLACES_SMALL 16381
+#define PLACES_LARGE 65537
+#define MEMBERS_SMALL 128
+
+/* How often a key is thrown again whose member is no choice, before the next place is taken. */
+#define THROWS_MAX 32
+
+struct hash {
+    struct balance base;
+    const struct balance_member *members;
+    size_t count;
+    unsigned weight_max;
+    unsigned bounded_load; /* percent of the mean; 0: no bound */
+    size_t place_count;
+    uint16_t places[]; /* members */
+};
+
+/* ---- the table ---- */
+
+/* A member's order of all places. */
+struct walk {
+    size_t at;
+    size_t step;
+    uint64_t credit;
+};
+
+static struct walk walk_of(const struct balance_member *member, size_t place_count)
+{
+    uint64_t hash = hash_text(span_from_cstr(member->name));
+
+    return (struct walk){
+        .at = (size_t)((uint32_t)hash % place_count),
+        .step = (size_t)((hash >> 32) % (place_count - 1)) + 1,
+    };
+}
+
+/* Takes the first place in the member's order that is free yet. */
+static void take_place(struct hash *self, struct walk *walk, size_t member)
+{
+    while (self->places[walk->at] != UINT16_MAX) {
+        walk->at = (walk->at + walk->step) % self->place_count;
+    }
+    self->places[walk->at] = (uint16_t)member;
+}
+
+/* The members take places by turns: one of mean weight one each time, others more or fewer. */
+static void fill(struct hash *self)
+{
+    struct walk *walks = xcalloc(self->count, sizeof(*walks));
+    size_t left = self->place_count;
+    uint64_t total = 0;
+
+    memset(self->places, 0xff, self->place_count * sizeof(self->places[0]));
+    for (size_t i = 0; i < self->count; i++) {
+        walks[i] = walk_of(&self->members[i], self->place_count);
+        total += self->members[i].weight;
+    }
+    while (left > 0) {
+        for (size_t i = 0; i < self->count; i++) {
+            walks[i].credit += self->members[i].weight * self->count;
+            for (; walks[i].credit >= total && left > 0; left--) {
+                walks[i].credit -= total;
+                take_place(self, &walks[i], i);
+            }
+        }
+    }
+    free(walks);
+}
+
+static struct balance *create(const struct backend *backend, const struct balance_member *members)
+{
+    size_t count = backend->server_count;
+    size_t place_count = count <= MEMBERS_SMALL ? PLACES_SMALL : PLACES_LARGE;
+    struct hash *self = xcalloc(1, sizeof(*self) + place_count * sizeof(self->places[0]));
+
+    self->base.type = &balance_hash;
+    self->members = members;
+    self->count = count;
+    self->weight_max = balance_weight_max(members, count);
+    self->bounded_load = backend->bounded_load;
+    self->place_count = place_count;
+    fill(self);
+    return &self->base;
+}
+
+/* ---- picks ---- */
+
+/* What a member may have on it, this one included, is so many percent of its share of all
+ * (Mirrokni et al., Consistent Hashing with Bounded Loads); at least one. */
+static bool is_above_bound(const struct hash *self, size_t member, uint64_t load, uint64_t weight)
+{
+    const struct balance_member *of = &self->members[member];
+
+    return balance_load(of) != 0 &&
+           (balance_load(of) + 1) * weight * 100 > (load + 1) * of->weight * self->bounded_load;
+}
+
+/* The key's own member; where that is none of the choices, or has too much on it, the key is thrown
+ * again and again. So the keys of one that is away spread over all, and those of the others stay
+ * where they are. */
+static size_t find(const struct hash *self, const struct balance_ask *ask,
+                   const struct balance_set *choices)
+{
+    uint64_t hash = ask->key;
+    size_t place = 0;
+
+    for (unsigned throws = 0; throws < THROWS_MAX; throws++) {
+        size_t member;
+        hash = hash_mix(hash + UINT64_C(0x9e3779b97f4a7c15));
+        place = (size_t)(hash % self->place_count);
+        member = self->places[place];
+        if (balance_set_has(choices, member)) {
+            return member;
+        }
+    }
+    for (size_t i = 0; i < self->place_count; i++) {
+        size_t member = self->places[(place + i) % self->place_count];
+        if (balance_set_has(choices, member)) {
+            return member;
+        }
+    }
+    return BALANCE_NONE;
+}
+
+/* Of the choices those that are below the bound, which one always is. */
+static size_t find_bounded(const struct hash *self, const struct balance_ask *ask)
+{
+    struct balance_set free_ones = {0};
+    uint64_t load = 0;
+    uint64_t weight = 0;
+
+    for (size_t i = 0; i < self->count; i++) {
+        if (balance_set_has(ask->choices, i)) {
+            load += balance_load(&self->members[i]);
+            weight += self->members[i].weight;
+        }
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (balance_set_has(ask->choices, i) && !is_above_bound(self, i, load, weight)) {
+            balance_set_add(&free_ones, i);
+        }
+    }
+    return find(self, ask, &free_ones);
+}
+
+static size_t pick(struct balance *base, const struct balance_ask *ask)
+{
+    const struct hash *self = CONTAINER_OF(base, struct hash, base);
+    size_t member;
+
+    if (ask->key == 0) { /* it has no place of its own */
+        return balance_emptier_of_two(self->members, self->count, self->weight_max, ask);
+    }
+    member = self->bounded_load != 0 ? find_bounded(self, ask) : BALANCE_NONE;
+    return member != BALANCE_NONE ? member : find(self, ask, ask->choices);
+}
+
+static void destroy(struct balance *base)
+{
+    free(CONTAINER_OF(base, struct hash, base));
+}
+
+const struct balance_type balance_hash = {
+    .name = "hash",
+    .create = create,
+    .pick = pick,
+    .destroy = destroy,
+};

@@ -1,0 +1,81 @@
+#include <stdlib.h>
+
+#include "upstream/backend.h"
+#include "upstream/balance.h"
+
+struct least_requests {
+    struct balance base;
+    const struct balance_member *members;
+    size_t count;
+    int credits[]; /* by member: see balance_round_robin.c */
+};
+
+static struct balance *create(const struct backend *backend, const struct balance_member *members)
+{
+    size_t count = backend->server_count;
+    struct least_requests *self = xcalloc(1, sizeof(*self) + count * sizeof(self->credits[0]));
+
+    self->base.type = &balance_least_requests;
+    self->members = members;
+    self->count = count;
+    return &self->base;
+}
+
+/* a's load for its weight less than b's, or no more, without a division. */
+static int compare(const struct balance_member *a, const struct balance_member *b)
+{
+    uint64_t left = balance_load(a) * b->weight;
+    uint64_t right = balance_load(b) * a->weight;
+
+    return left < right ? -1 : left > right;
+}
+
+static size_t find_least(const struct least_requests *self, const struct balance_set *choices)
+{
+    size_t best = BALANCE_NONE;
+
+    for (size_t i = 0; i < self->count; i++) {
+        if (balance_set_has(choices, i) &&
+            (best == BALANCE_NONE || compare(&self->members[i], &self->members[best]) < 0)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Where little is going on all are equal, mostly without any load: these take turns. */
+static size_t pick(struct balance *base, const struct balance_ask *ask)
+{
+    struct least_requests *self = CONTAINER_OF(base, struct least_requests, base);
+    size_t least = find_least(self, ask->choices);
+    size_t best = BALANCE_NONE;
+    int given = 0;
+
+    for (size_t i = least; i < self->count; i++) {
+        if (!balance_set_has(ask->choices, i) ||
+            compare(&self->members[i], &self->members[least]) != 0) {
+            continue;
+        }
+        self->credits[i] += (int)self->members[i].weight;
+        given += (int)self->members[i].weight;
+        if (best == BALANCE_NONE || self->credits[i] > self->credits[best]) {
+            best = i;
+        }
+    }
+    if (best != BALANCE_NONE) {
+        self->credits[best] -= given;
+    }
+    return best;
+}
+
+static void destroy(struct balance *base)
+{
+    free(CONTAINER_OF(base, struct least_requests, base));
+}
+
+const struct balance_type balance_least_requests = {
+    .name = "least_requests",
+    .create = create,
+    .pick = pick,
+    .destroy = destroy,
+};

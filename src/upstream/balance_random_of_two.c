@@ -1,0 +1,43 @@
+#include <stdlib.h>
+
+#include "upstream/backend.h"
+#include "upstream/balance.h"
+
+struct random_of_two {
+    struct balance base;
+    const struct balance_member *members;
+    size_t count;
+    unsigned weight_max;
+};
+
+static struct balance *create(const struct backend *backend, const struct balance_member *members)
+{
+    struct random_of_two *self = xcalloc(1, sizeof(*self));
+
+    self->base.type = &balance_random_of_two;
+    self->members = members;
+    self->count = backend->server_count;
+    self->weight_max = balance_weight_max(members, backend->server_count);
+    return &self->base;
+}
+
+/* Two choices make the fullest server's load doubly logarithmic (Mitzenmacher 2001); and who
+ * chooses by facts that are old does not run to the same one as all others. */
+static size_t pick(struct balance *base, const struct balance_ask *ask)
+{
+    const struct random_of_two *self = CONTAINER_OF(base, struct random_of_two, base);
+
+    return balance_emptier_of_two(self->members, self->count, self->weight_max, ask);
+}
+
+static void destroy(struct balance *base)
+{
+    free(CONTAINER_OF(base, struct random_of_two, base));
+}
+
+const struct balance_type balance_random_of_two = {
+    .name = "random_of_two",
+    .create = create,
+    .pick = pick,
+    .destroy = destroy,
+};
