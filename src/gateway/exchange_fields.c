@@ -215,9 +215,6 @@ void exchange_prepare_response(struct exchange *x)
     const struct http_field *date = http_fields_find(&response->fields, FIELD_DATE);
 
     choose_response_upgrade(x);
-    if (response->status >= 200 || response->status == 101) {
-        exchange_keep_server(x);
-    }
     if (response->status >= 200 && (date == NULL || date->is_not_sent)) {
         /* RFC 9110 section 6.6.1 */
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));

@@ -148,6 +148,7 @@ static void on_head(struct call *call)
         x->first_byte_us = loop_now_us(x->worker->core.loop);
     }
     exchange_progress(x);
+    exchange_keep_server(x);
     if (x->response.status == 101 && websocket_is_asked(&x->request) &&
         !websocket_is_accepted(&x->request, &x->response)) {
         call_reject(call, &bad_accept);

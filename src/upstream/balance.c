@@ -67,8 +67,8 @@ static size_t draw_slowly(const struct balance_member *members, size_t count,
 }
 
 /* With most of the members there and their weights alike, the first throws hit. */
-size_t balance_draw(const struct balance_member *members, size_t count, unsigned weight_max,
-                    const struct balance_set *choices, uint64_t *random)
+static size_t draw(const struct balance_member *members, size_t count, unsigned weight_max,
+                   const struct balance_set *choices, uint64_t *random)
 {
     for (unsigned throws = 0; throws < 16; throws++) {
         uint64_t z = next(random);
@@ -87,15 +87,15 @@ void balance_draw_two(const struct balance_member *members, size_t count, unsign
     uint64_t random = ask->random;
     struct balance_set others;
 
-    two[0] = balance_draw(members, count, weight_max, ask->choices, &random);
+    two[0] = draw(members, count, weight_max, ask->choices, &random);
     two[1] = two[0];
     for (unsigned throws = 0; two[1] == two[0] && throws < 4; throws++) {
-        two[1] = balance_draw(members, count, weight_max, ask->choices, &random);
+        two[1] = draw(members, count, weight_max, ask->choices, &random);
     }
     if (two[1] == two[0] && ask->choices->count > 1) { /* it has nearly all of the weight */
         others = *ask->choices;
         others.bits[two[0] / 64] &= ~(UINT64_C(1) << (two[0] % 64));
-        two[1] = balance_draw(members, count, weight_max, &others, &random);
+        two[1] = draw(members, count, weight_max, &others, &random);
     }
 }
 

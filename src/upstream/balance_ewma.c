@@ -116,6 +116,7 @@ static void destroy(struct balance *base)
 
 const struct balance_type balance_ewma = {
     .name = "ewma",
+    .is_random = true,
     .create = create,
     .pick = pick,
     .done = done,

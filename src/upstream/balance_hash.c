@@ -170,6 +170,7 @@ static void destroy(struct balance *base)
 
 const struct balance_type balance_hash = {
     .name = "hash",
+    .is_random = true,
     .create = create,
     .pick = pick,
     .destroy = destroy,

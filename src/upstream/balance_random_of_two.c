@@ -37,6 +37,7 @@ static void destroy(struct balance *base)
 
 const struct balance_type balance_random_of_two = {
     .name = "random_of_two",
+    .is_random = true,
     .create = create,
     .pick = pick,
     .destroy = destroy,

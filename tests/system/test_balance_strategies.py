@@ -142,6 +142,17 @@ def test_connections_that_pass_through_go_by_their_name(world):
     assert len(set(homes.values())) > 1
 
 
+@pytest.mark.parametrize("balance", ["sticky", "source"])
+def test_an_answer_of_the_gateways_own_keeps_nobody_anywhere(start, free_address, balance):
+    gateway = start({"sites": [{"hosts": ["*"], "routes": [
+        {"match": {"path": "/own"}, "respond": {"status": 204}},
+        {"backend": {"servers": [free_address], "balance": balance}}]}]})
+    with Connection(gateway.address) as connection:
+        assert connection.request("/own").get("Set-Cookie") is None
+        response = connection.request("/")
+        assert response.status == 502 and response.get("Set-Cookie") is None
+
+
 def test_gateways_with_the_same_key_know_each_others_cookies(start, folder):
     key = folder / "sticky.key"
     key.write_text("0123456789abcdef0123456789abcdef")
