@@ -132,6 +132,12 @@ instructions: build/tidegate ## its own instructions a request (CASES=plain,h2 C
 	@tools/deps build bench
 	@bench/instructions $(if $(CASES),--cases $(CASES)) $(if $(COMPARE),--compare $(COMPARE))
 
+bench-balance: build/bench-balance ## strategies of balancing, simulated: the tables of docs/balancing.md
+	@build/bench-balance $(SERVERS) $(REQUESTS)
+
+build/release/bench/balance.o: COMMON += -Itests
+build/bench-balance: build/release/bench/balance.o build/release/tests/harness/balance_sim.o build/release/libtidegate.a
+	$(Q)$(CC) -pie $(LDFLAGS) -pthread -o $@ $^ $(LIB_LINK)
 build/bench-load: build/release/bench/load.o
 	$(Q)$(CC) -pie -o $@ $^ $(LIB_LINK)
 
@@ -180,7 +186,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench bench-balance \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
