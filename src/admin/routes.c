@@ -95,7 +95,12 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
 {
     strbuf_add_cstr(out, "{\"name\":");
     strbuf_add_json(out, span_from_cstr(backend->name));
-    strbuf_printf(out, ",\"leases\":%llu,\"servers\":[", (unsigned long long)backend->leases);
+    strbuf_printf(out, ",\"leases\":%llu,", (unsigned long long)backend->leases);
+    if (backend->has_queue) {
+        strbuf_printf(out, "\"queue\":{\"waiting\":%zu,\"turned_away\":%llu},", backend->waiting,
+                      (unsigned long long)backend->turned_away);
+    }
+    strbuf_add_cstr(out, "\"servers\":[");
     for (size_t i = 0; i < backend->server_count; i++) {
         const struct report_server *server = &backend->servers[i];
         strbuf_add_cstr(out, i == 0 ? "{\"address\":" : ",{\"address\":");

@@ -68,9 +68,15 @@ static void print_handshakes(const json_t *answer)
 static void print_backend(const json_t *backend)
 {
     const json_t *servers = json_object_get(backend, "servers");
+    const json_t *queue = json_object_get(backend, "queue");
 
-    (void)printf("backend %s: %lld in use\n", control_text(backend, "name"),
+    (void)printf("backend %s: %lld in use", control_text(backend, "name"),
                  control_number(backend, "leases"));
+    if (queue != NULL) {
+        (void)printf(", %lld waiting, %lld turned away", control_number(queue, "waiting"),
+                     control_number(queue, "turned_away"));
+    }
+    (void)printf("\n");
     for (size_t i = 0; i < json_array_size(servers); i++) {
         const json_t *server = json_array_get(servers, i);
         bool is_resolved = json_is_true(json_object_get(server, "resolved"));

@@ -207,6 +207,10 @@ static const char *list_servers(struct search *s, const struct backend_settings 
         const struct server_settings *server = &backend->servers[i];
 
         text = arena_printf(s->arena, "%s%s%s", text, i == 0 ? "" : ", ", server->address.text);
+        text = arena_printf(s->arena, "%s%s", text, server->backup ? " (backup)" : "");
+        if (server->zone != NULL) {
+            text = arena_printf(s->arena, "%s (zone %s)", text, server->zone);
+        }
         if (server->weight != 1) {
             text = arena_printf(s->arena, "%s (weight %u)", text, server->weight);
         }

@@ -234,10 +234,31 @@ static void acquire_h1(struct call *call)
     call_attach(call, back_h1_base(back));
 }
 
+static void go_on(struct call *call, enum turn_result result)
+{
+    if (result == TURN_REFUSED) {
+        call_no_connection(call, DIAL_FULL, turn_trouble(&call->turn));
+    } else if (needs_h1(call)) {
+        acquire_h1(call);
+    } else if (result == TURN_HAS_SERVER) {
+        acquire_shared(call);
+    } else {
+        char text[256];
+        const struct trouble trouble = dial_no_server(
+            upstreams_find(&call->client->upstreams, call->backend), text, sizeof(text));
+        call_no_connection(call, DIAL_NO_SERVER, &trouble);
+    }
+}
+
+static void on_turn(struct turn *turn, enum turn_result result)
+{
+    go_on(turn->owner, result);
+}
+
 void acquire(struct call *call)
 {
     struct back_h1 *back = NULL;
-    bool is_held;
+    enum turn_result result;
 
     call->connect_began_us = loop_now_us(call->client->core->loop);
     if (!call->wants_new && call->caller != NULL && !list_is_empty(&call->caller->bound)) {
@@ -247,16 +268,11 @@ void acquire(struct call *call)
         call_attach(call, back_h1_base(back));
         return;
     }
-    is_held = pick(call);
-    if (needs_h1(call)) {
-        acquire_h1(call);
-    } else if (is_held) {
-        acquire_shared(call);
-    } else {
-        char text[256];
-        const struct trouble trouble = dial_no_server(
-            upstreams_find(&call->client->upstreams, call->backend), text, sizeof(text));
-        call_no_connection(call, DIAL_NO_SERVER, &trouble);
+    result = turn_take(&call->turn, call->client,
+                       upstreams_find(&call->client->upstreams, call->backend), &call->lease,
+                       &call->tried, call, on_turn);
+    if (result != TURN_WAITS) {
+        go_on(call, result);
     }
 }
 
@@ -271,6 +287,9 @@ bool acquire_next(struct call *call)
 
 bool acquire_cancel(struct call *call)
 {
+    if (turn_cancel(&call->turn)) {
+        return true;
+    }
     if (call->dial != NULL) {
         dial_cancel(call->dial);
         free(call->dial);

@@ -128,6 +128,7 @@ static unsigned status_of(enum dial_result result)
     case DIAL_TIMEOUT:
         return 504;
     case DIAL_NO_SERVER:
+    case DIAL_FULL:
         return 503;
     case DIAL_OK:
     case DIAL_REFUSED:

@@ -13,6 +13,7 @@
 #include "client/client.h"
 #include "client/dial.h"
 #include "client/replay.h"
+#include "client/turn.h"
 #include "core/state_log.h"
 #include "edge/retry.h"
 #include "http/message.h"
@@ -130,6 +131,7 @@ struct call {
     unsigned losses;
     unsigned refusals;
     struct back *back;      /* leased; NULL: none */
+    struct turn turn;       /* while all servers are full */
     struct dial *dial;      /* of its own, while connecting */
     struct call_line *line; /* waits in it for a connection, perhaps with others */
     struct list waiting;    /* in line->calls */

@@ -15,6 +15,7 @@
 enum dial_result {
     DIAL_OK,
     DIAL_NO_SERVER, /* none is known: not resolved yet */
+    DIAL_FULL,      /* all are full, and the line in front of them is, or took too long */
     DIAL_REFUSED,   /* the last one tried could not be reached */
     DIAL_TIMEOUT,
     DIAL_TLS /* the last one tried failed the handshake; see trouble */

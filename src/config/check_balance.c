@@ -23,7 +23,61 @@ static void check_hash(const struct checker *checker, const struct balance_hash_
     config_report_hint(checker->report, "for example hash: address, or hash: { header: X-User }");
 }
 
-void check_balance(const struct checker *checker, const struct backend_settings *backend)
+static void check_backups(const struct checker *checker, const struct backend_settings *backend)
+{
+    const struct server_settings *servers = backend->servers;
+
+    for (size_t i = 0; i < backend->server_count; i++) {
+        if (!servers[i].backup) {
+            return;
+        }
+    }
+    if (backend->server_count != 0) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &servers[0].backup, servers[0].place),
+                          "all servers of the backend are backups, so none is one");
+        config_report_hint(checker->report, "remove 'backup' from those that are to be used first");
+    }
+}
+
+static void check_server(const struct checker *checker, const struct backend_settings *backend,
+                         const struct server_settings *server)
+{
+    if (server->max_connections != 0 && backend->protocol != BACKEND_H1) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &server->max_connections, server->place),
+                          "'max_connections' for a server that may be spoken to in HTTP/2, where "
+                          "requests share connections");
+        config_report_hint(checker->report, "limit its requests: max_requests: %u",
+                           server->max_connections);
+    }
+    if (server->zone != NULL && checker->settings->zone == NULL) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &server->zone, server->place),
+                          "'zone' of a server has no effect, as the gateway's is not said");
+        config_report_hint(checker->report, "add for example zone: %s to the file", server->zone);
+    }
+}
+
+static void check_limits(const struct checker *checker, const struct backend_settings *backend)
+{
+    bool is_limited = false;
+
+    for (size_t i = 0; i < backend->server_count; i++) {
+        check_server(checker, backend, &backend->servers[i]);
+        is_limited |=
+            backend->servers[i].max_requests != 0 || backend->servers[i].max_connections != 0;
+    }
+    if (!is_limited && (check_is_given(checker, &backend->queue.size) ||
+                        check_is_given(checker, &backend->queue.timeout_ms))) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &backend->queue.size, backend->place),
+                          "nothing waits in 'queue', as no server has a limit");
+        config_report_hint(checker->report, "add 'max_requests' to the servers");
+    }
+}
+
+static void check_strategy(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct balance_settings *balance = &backend->balance;
     bool has_strategy = check_is_given(checker, &balance->strategy);
@@ -51,6 +105,13 @@ void check_balance(const struct checker *checker, const struct backend_settings 
                           has_hash ? "hash" : "sticky");
         config_report_hint(checker->report, "remove one of them");
     }
+}
+
+void check_balance(const struct checker *checker, const struct backend_settings *backend)
+{
+    check_backups(checker, backend);
+    check_limits(checker, backend);
+    check_strategy(checker, backend);
 }
 
 static const char *http_alone(const struct balance_settings *balance)

@@ -9,6 +9,37 @@ static const char *const strategies[] = {"round_robin", "least_requests", "rando
 static const char *const keys[] = {"address", "path", "sni", NULL};
 static const char *const same_sites[] = {"lax", "strict", "none", NULL};
 
+static const struct directive queue_directives[] = {
+    {.name = "size",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(queue_settings, size),
+     .fallback = "100",
+     .min = 0,
+     .max = 100000,
+     .doc = "How many requests and tunnels of all workers may wait; 0: none does.",
+     .more = "What finds it full is answered 503 at once, with Retry-After.",
+     .example = "size: 1000"},
+    {.name = "timeout",
+     .type = DIRECTIVE_DURATION,
+     SLOT(queue_settings, timeout_ms),
+     .fallback = "5s",
+     .min = 10,
+     .max = HOUR,
+     .doc = "How long they may wait; then 503, with Retry-After.",
+     .example = "timeout: 2s"},
+};
+
+const struct section section_queue = {
+    .name = "queue of a backend",
+    .title = "queue",
+    .doc = "The line in which requests and tunnels wait while all servers are full "
+           "(`max_requests`, `max_connections`): first come, first served, over all workers.",
+    .directives = queue_directives,
+    .count = ARRAY_LEN(queue_directives),
+    .size = sizeof(struct queue_settings),
+    .place_offset = NO_PLACE,
+};
+
 static const struct directive hash_directives[] = {
     {.name = "key",
      .type = DIRECTIVE_ENUM,

@@ -50,6 +50,7 @@ extern const struct section section_rewrite;
 extern const struct section section_server;
 extern const struct section section_backend_tls;
 extern const struct section section_resolve;
+extern const struct section section_queue;
 extern const struct section section_balance;
 extern const struct section section_hash;
 extern const struct section section_sticky;

@@ -237,6 +237,7 @@ void finish_settings(struct settings *settings)
     finish_listeners(settings);
     for (size_t i = 0; i < settings->backend_count; i++) {
         finish_balance(settings, &settings->backends[i]);
+        settings->backends[i].gateway_zone = settings->zone;
     }
     for (size_t i = 0; i < settings->site_count; i++) {
         finish_site(settings, &settings->sites[i]);

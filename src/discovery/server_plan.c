@@ -360,7 +360,9 @@ static bool is_same(const struct server_set *set, const struct server_list *list
     }
     for (size_t i = 0; i < set->count; i++) {
         if (set->servers[i].endpoint != list->items[i].endpoint ||
-            set->servers[i].weight != list->items[i].weight) {
+            set->servers[i].weight != list->items[i].weight ||
+            set->servers[i].rank != list->items[i].rank ||
+            set->servers[i].max_in_use != list->items[i].max_in_use) {
             return false;
         }
     }

@@ -33,6 +33,7 @@ struct server_terms server_terms_of(const struct backend_settings *backend, stru
     const struct backend_tls_settings *tls = backend->tls;
     struct server_terms terms = {
         .protocol = (enum backend_protocol)backend->protocol,
+        .zone = backend->gateway_zone,
         .health = {.failures = FAILURES,
                    .eject_us = EJECT_MS * UINT64_C(1000),
                    .eject_max_us = EJECT_MAX_MS * UINT64_C(1000)},
@@ -48,6 +49,23 @@ struct server_terms server_terms_of(const struct backend_settings *backend, stru
 }
 
 /* ---- one ---- */
+
+static unsigned rank_of(const struct server_terms *terms, const struct server_settings *settings)
+{
+    bool is_near =
+        terms->zone == NULL || (settings->zone != NULL && strcmp(settings->zone, terms->zone) == 0);
+
+    if (settings->backup) {
+        return is_near ? SERVER_BACKUP : SERVER_BACKUP_ELSEWHERE;
+    }
+    return is_near ? SERVER_OF_ZONE : SERVER_ELSEWHERE;
+}
+
+/* 0 is none. */
+static unsigned lower_limit(unsigned a, unsigned b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
 
 static const char *name_for_tls(const struct server_terms *terms,
                                 const struct server_settings *settings)
@@ -102,6 +120,8 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
     list->items[list->count++] = (struct server){
         .text = xstrdup(ip != NULL ? text : address->text),
         .weight = weight,
+        .rank = rank_of(terms, settings),
+        .max_in_use = lower_limit(settings->max_requests, settings->max_connections),
         .endpoint = endpoint,
     };
     return true;

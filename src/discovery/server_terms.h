@@ -16,6 +16,7 @@ struct server_terms {
     const char *identity;    /* these: see endpoint_key */
     const char *trust;
     struct health_terms health;
+    const char *zone; /* the gateway's; NULL: zones do not count */
 };
 
 struct server_terms server_terms_of(const struct backend_settings *backend, struct arena *arena);

@@ -55,14 +55,14 @@ void exchange_keep_server(struct exchange *x)
 {
     const struct balance_settings *balance = balance_of(x);
     const struct lease *lease = &x->call.lease;
+    const struct server *server = lease_server(lease);
     char text[STICKY_TOKEN_LEN];
     struct span token = span_make(text, sizeof(text));
 
-    if (balance->strategy != BALANCE_STICKY || lease->member == BALANCE_NONE) {
+    if (balance->strategy != BALANCE_STICKY || server == NULL) {
         return;
     }
-    sticky_token(x->backend->sticky_key, x->backend->name, x->backend->servers[lease->member].text,
-                 text);
+    sticky_token(x->backend->sticky_key, x->backend->name, server->text, text);
     if (balance_key_of(token) != lease->key) {
         set_cookie(x, balance->sticky, token);
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "client/dial.h"
+#include "client/turn.h"
 #include "edge/balance_key.h"
 #include "gateway/access.h"
 #include "gateway/client_identity.h"
@@ -16,6 +17,7 @@ struct passthrough {
     struct session *session;
     struct upstream *upstream;
     struct lease lease;
+    struct turn turn;  /* while all servers are full */
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
     enum site_starttls starttls;
@@ -30,6 +32,7 @@ struct passthrough {
 
 static void release_dial(struct passthrough *p)
 {
+    (void)turn_cancel(&p->turn);
     if (p->dial != NULL) {
         dial_cancel(p->dial);
         free(p->dial);
@@ -188,6 +191,30 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     start_tunnel(p);
 }
 
+static void go_on(struct passthrough *p, enum turn_result result)
+{
+    struct session *session = p->session;
+    const struct backend *backend = p->upstream->backend;
+    struct dial_client who = {0};
+
+    if (result == TURN_REFUSED) {
+        log_end(p, turn_trouble(&p->turn));
+        session_abort(session);
+        return;
+    }
+    if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
+        client_identity_describe(&session->link, &who);
+    }
+    p->dial = xcalloc(1, sizeof(*p->dial));
+    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->lease,
+               p, on_dialed);
+}
+
+static void on_turn(struct turn *turn, enum turn_result result)
+{
+    go_on(turn->owner, result);
+}
+
 static uint64_t key_of(const struct session *session, const struct balance_settings *balance)
 {
     const struct link *link = &session->link;
@@ -204,7 +231,7 @@ void passthrough_start(struct session *session, const struct backend *backend,
                        struct span first_bytes)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
-    struct dial_client who = {0};
+    enum turn_result result;
 
     p->session = session;
     p->starttls = starttls;
@@ -212,7 +239,6 @@ void passthrough_start(struct session *session, const struct backend *backend,
     lease_init(&p->lease);
     p->lease.key = key_of(session, balance);
     p->tried = xcalloc(1, sizeof(*p->tried));
-    p->dial = xcalloc(1, sizeof(*p->dial));
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     alert_watch_init(&p->alerts[0]);
     alert_watch_init(&p->alerts[1]);
@@ -221,11 +247,11 @@ void passthrough_start(struct session *session, const struct backend *backend,
     session_enter(session, SESSION_TUNNEL);
     session->conn.handler = &waiting_handler;
     timer_clear(&session->timer);
-    if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
-        client_identity_describe(&session->link, &who);
+    result =
+        turn_take(&p->turn, &session->worker->client, p->upstream, &p->lease, p->tried, p, on_turn);
+    if (result != TURN_WAITS) {
+        go_on(p, result);
     }
-    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->lease,
-               p, on_dialed);
 }
 
 static void close_conn(struct passthrough *p)

@@ -124,6 +124,9 @@ static void clear_backend(struct report_backend *out, const struct backend *back
         .set = set,
         .servers = xcalloc(set->count + 1, sizeof(*out->servers)),
         .server_count = set->count,
+        .has_queue = server_set_has_limits(set),
+        .waiting = server_queue_count(backend->queue),
+        .turned_away = server_queue_refused(backend->queue),
     };
     for (size_t i = 0; i < set->count; i++) {
         const struct server *server = &set->servers[i];

@@ -99,6 +99,9 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .panic = PANIC,
     };
 
+    plan.queue_size = (size_t)settings->queue.size;
+    plan.queue_timeout_ms = settings->queue.timeout_ms;
+    plan.slow_start_us = settings->slow_start_ms * 1000;
     build_balance(b, settings, &plan);
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];

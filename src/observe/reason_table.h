@@ -171,6 +171,12 @@ REASON(SERVER, "backend", "stream_idle_timeout", "the server stopped in the midd
 REASON(SERVER, "backend", "server_stopped_reading",
        "the server answered, and then took no more of the request's body",
        "see the server's log; response_timeout of the backend sets the limit")
+REASON(SERVER, "gateway", "queue_full",
+       "all servers of the backend are full, and so is the line in front of them",
+       "add servers, or raise max_requests of the servers or size of queue of the backend")
+REASON(SERVER, "gateway", "queue_timeout",
+       "all servers of the backend were full for as long as a request may wait",
+       "add servers, or raise max_requests of the servers or timeout of queue of the backend")
 REASON(SERVER, "gateway", "no_server", "no server of the backend has a known address",
        "see that the names in servers can be resolved on this machine")
 REASON(SERVER, "backend", "server_closed", "the server closed the connection before it answered",

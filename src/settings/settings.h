@@ -254,7 +254,11 @@ struct resolve_settings {
 
 struct server_settings {
     struct address_setting address;
-    unsigned weight; /* 1 to 1000; default 1 */
+    unsigned weight;          /* 1 to 1000; default 1 */
+    bool backup;              /* for when no other one is well */
+    const char *zone;         /* where it is; NULL: not said */
+    unsigned max_requests;    /* on it at once, of all workers; 0: no limit */
+    unsigned max_connections; /* in use at once: a limit of requests, where each has one; 0: none */
     struct place place;
 };
 
@@ -290,6 +294,12 @@ struct balance_sticky_settings {
     struct place place;
 };
 
+/* Those that wait while all servers are full. */
+struct queue_settings {
+    uint64_t size;
+    uint64_t timeout_ms;
+};
+
 struct balance_settings {
     enum balance_kind strategy;
     struct balance_hash_settings *hash;     /* of BALANCE_HASH */
@@ -301,6 +311,9 @@ struct backend_settings {
     struct server_settings *servers;
     size_t server_count;
     struct balance_settings balance;
+    struct queue_settings queue;
+    const char *gateway_zone; /* settings.zone, for whoever has the backend alone */
+    uint64_t slow_start_ms; /* until one that came back gets its whole share; 0: at once */
     struct backend_tls_settings *tls; /* NULL: plain */
     struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;
@@ -413,6 +426,7 @@ struct settings {
     struct network_list ocsp_networks;   /* besides public ones: where OCSP responders may be */
     enum client_close on_client_close;
     uint64_t workers;                /* 0: one per core */
+    const char *zone;                /* where the gateway is; NULL: not said */
     const char *control;             /* path of the control socket; "off": none */
     uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
     const char *tls_key_log;         /* file; NULL: none */

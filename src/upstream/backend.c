@@ -18,6 +18,7 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     CHECK(pthread_mutex_init(&backend->lock, NULL) == 0);
     atomic_init(&backend->servers, servers);
     atomic_init(&backend->is_bound_told, false);
+    backend->queue = server_queue_create(plan->queue_size);
     atomic_init(&backend->uses, 1);
     atomic_init(&backend->is_doubted, false);
     return backend;
@@ -42,6 +43,7 @@ void backend_release(const struct backend *backend)
     tls_context_destroy(held->tls_h1);
     server_set_release(atomic_load_explicit(&held->servers, memory_order_relaxed));
     (void)pthread_mutex_destroy(&held->lock);
+    server_queue_release(held->queue);
     free((char *)(uintptr_t)held->name);
     free(held);
 }

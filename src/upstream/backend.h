@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "upstream/server_queue.h"
 #include "upstream/server_set.h"
 #include "upstream/sticky.h"
 
@@ -16,7 +17,11 @@ struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */
     const struct balance_type *balance;
-    unsigned bounded_load; /* of balance_hash: percent of the mean load; 0: no bound */
+    struct server_queue *queue; /* made with the backend */
+    size_t queue_size;
+    uint64_t queue_timeout_ms;
+    uint64_t slow_start_us; /* 0: none */
+    unsigned bounded_load;  /* of balance_hash: percent of the mean load; 0: no bound */
     unsigned char sticky_key[STICKY_KEY_BYTES]; /* of balance_sticky */
     struct tls_context *tls;                    /* NULL: plain */
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */

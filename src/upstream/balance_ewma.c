@@ -25,11 +25,12 @@ struct ewma {
     struct seen seen[]; /* by member */
 };
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
-    size_t count = backend->server_count;
     struct ewma *self = xcalloc(1, sizeof(*self) + count * sizeof(self->seen[0]));
 
+    (void)backend;
     self->base.type = &balance_ewma;
     self->members = members;
     self->count = count;
@@ -80,7 +81,8 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
     for (unsigned i = 0; i < 2; i++) {
         costs[i] = cost(self, two[i], ask->now_us);
     }
-    return costs[0] / self->members[two[0]].weight <= costs[1] / self->members[two[1]].weight
+    return (double)costs[0] * self->members[two[1]].weight <=
+                   (double)costs[1] * self->members[two[0]].weight
                ? two[0]
                : two[1];
 }
@@ -109,6 +111,19 @@ static void done(struct balance *base, size_t member, const struct balance_outco
     seen->at_us = outcome->seen.now_us;
 }
 
+/* Who stays keeps what is known of it. */
+static void take_over(struct balance *base, const struct balance *old_base, const size_t *from)
+{
+    struct ewma *self = CONTAINER_OF(base, struct ewma, base);
+    const struct ewma *old = CONTAINER_OF(old_base, struct ewma, base);
+
+    for (size_t i = 0; i < self->count; i++) {
+        if (from[i] != BALANCE_NONE) {
+            self->seen[i] = old->seen[from[i]];
+        }
+    }
+}
+
 static void destroy(struct balance *base)
 {
     free(CONTAINER_OF(base, struct ewma, base));
@@ -118,6 +133,7 @@ const struct balance_type balance_ewma = {
     .name = "ewma",
     .is_random = true,
     .create = create,
+    .take_over = take_over,
     .pick = pick,
     .done = done,
     .destroy = destroy,

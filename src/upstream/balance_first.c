@@ -8,13 +8,15 @@ struct first {
     size_t count;
 };
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
     struct first *self = xcalloc(1, sizeof(*self));
 
+    (void)backend;
     (void)members;
     self->base.type = &balance_first;
-    self->count = backend->server_count;
+    self->count = count;
     return &self->base;
 }
 

@@ -55,7 +55,7 @@ static void take_place(struct hash *self, struct walk *walk, size_t member)
 static void fill(struct hash *self)
 {
     struct walk *walks = xcalloc(self->count, sizeof(*walks));
-    size_t left = self->place_count;
+    size_t left = self->count != 0 ? self->place_count : 0;
     uint64_t total = 0;
 
     memset(self->places, 0xff, self->place_count * sizeof(self->places[0]));
@@ -75,9 +75,9 @@ static void fill(struct hash *self)
     free(walks);
 }
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
-    size_t count = backend->server_count;
     size_t place_count = count <= MEMBERS_SMALL ? PLACES_SMALL : PLACES_LARGE;
     struct hash *self = xcalloc(1, sizeof(*self) + place_count * sizeof(self->places[0]));
 

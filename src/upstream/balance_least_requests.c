@@ -10,11 +10,12 @@ struct least_requests {
     int credits[]; /* by member: see balance_round_robin.c */
 };
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
-    size_t count = backend->server_count;
     struct least_requests *self = xcalloc(1, sizeof(*self) + count * sizeof(self->credits[0]));
 
+    (void)backend;
     self->base.type = &balance_least_requests;
     self->members = members;
     self->count = count;
@@ -68,6 +69,19 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
     return best;
 }
 
+/* Who stays keeps what is known of it. */
+static void take_over(struct balance *base, const struct balance *old_base, const size_t *from)
+{
+    struct least_requests *self = CONTAINER_OF(base, struct least_requests, base);
+    const struct least_requests *old = CONTAINER_OF(old_base, struct least_requests, base);
+
+    for (size_t i = 0; i < self->count; i++) {
+        if (from[i] != BALANCE_NONE) {
+            self->credits[i] = old->credits[from[i]];
+        }
+    }
+}
+
 static void destroy(struct balance *base)
 {
     free(CONTAINER_OF(base, struct least_requests, base));
@@ -76,6 +90,7 @@ static void destroy(struct balance *base)
 const struct balance_type balance_least_requests = {
     .name = "least_requests",
     .create = create,
+    .take_over = take_over,
     .pick = pick,
     .destroy = destroy,
 };

@@ -10,14 +10,16 @@ struct random_of_two {
     unsigned weight_max;
 };
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
     struct random_of_two *self = xcalloc(1, sizeof(*self));
 
+    (void)backend;
     self->base.type = &balance_random_of_two;
     self->members = members;
-    self->count = backend->server_count;
-    self->weight_max = balance_weight_max(members, backend->server_count);
+    self->count = count;
+    self->weight_max = balance_weight_max(members, count);
     return &self->base;
 }
 

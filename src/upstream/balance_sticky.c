@@ -24,13 +24,13 @@ static int compare(const void *a, const void *b)
     return left->key < right->key ? -1 : left->key > right->key;
 }
 
-static struct balance *create(const struct backend *backend, const struct balance_member *members)
+static struct balance *create(const struct backend *backend, const struct balance_member *members,
+                              size_t count)
 {
-    size_t count = backend->server_count;
     struct sticky *self = xcalloc(1, sizeof(*self) + count * sizeof(self->homes[0]));
 
     self->base.type = &balance_sticky;
-    self->others = balance_least_requests.create(backend, members);
+    self->others = balance_least_requests.create(backend, members, count);
     self->count = count;
     for (size_t i = 0; i < count; i++) {
         char token[STICKY_TOKEN_LEN];
@@ -56,6 +56,14 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
     return self->others->type->pick(self->others, ask);
 }
 
+static void take_over(struct balance *base, const struct balance *old_base, const size_t *from)
+{
+    struct sticky *self = CONTAINER_OF(base, struct sticky, base);
+    const struct sticky *old = CONTAINER_OF(old_base, struct sticky, base);
+
+    balance_least_requests.take_over(self->others, old->others, from);
+}
+
 static void destroy(struct balance *base)
 {
     struct sticky *self = CONTAINER_OF(base, struct sticky, base);
@@ -67,6 +75,7 @@ static void destroy(struct balance *base)
 const struct balance_type balance_sticky = {
     .name = "sticky",
     .create = create,
+    .take_over = take_over,
     .pick = pick,
     .destroy = destroy,
 };

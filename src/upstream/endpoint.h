@@ -66,9 +66,10 @@ struct endpoint_tally {
 
 struct endpoint {
     struct endpoint_key key;
-    struct session_slot *sessions;                  /* TLS sessions to resume; NULL: plain */
-    bool is_named;                                  /* its host is a name, to be resolved */
-    pthread_mutex_t lock;                           /* to change, or to hold, its addresses */
+    struct session_slot *sessions; /* TLS sessions to resume; NULL: plain */
+    bool is_named;                 /* its host is a name, to be resolved */
+    pthread_mutex_t lock;          /* to change, or to hold, its addresses */
+    _Atomic uint32_t in_use; /* requests and tunnels of backends that limit them, of all workers */
     _Atomic(struct endpoint_addresses *) addresses; /* NULL: not resolved (yet) */
     struct health health;                           /* written through server_health.h alone */
     /* The registry's. */

@@ -63,8 +63,8 @@ struct health {
     /* Under the owner's lock. */
     unsigned good; /* checks, in a row */
     unsigned bad;
-    unsigned ejections; /* in a row: each is longer */
-    uint64_t since_us;  /* in this state; 0: from the beginning */
+    unsigned ejections;        /* in a row: each is longer */
+    _Atomic uint64_t since_us; /* in this state; 0: from the beginning */
     char why[HEALTH_WHY_MAX];
 };
 

@@ -16,31 +16,101 @@ static bool is_choice(const struct endpoint *endpoint, enum tier tier, uint64_t 
     return true;
 }
 
-/* `choices` become those of the tier that were not tried. How many of the group are of the tier,
- * tried or not, is the result; *known: how many there are at all. */
-static size_t find_choices(const struct upstream_set *set, const struct balance_ask *ask,
-                           enum tier tier, struct balance_set *choices, size_t *known)
-{
-    size_t count = set->servers->count;
-    size_t of_tier = 0;
+/* Servers that a request may be put to, as far as they have been looked at. */
+struct found {
+    struct balance_set *choices; /* of the lowest rank that has one; not tried, and not full */
+    unsigned rank;               /* theirs; SERVER_RANKS: none yet */
+    size_t of_tier;              /* tried and full ones, too */
+    size_t known;                /* in the group at all */
+    bool has_full;
+    bool has_full_primary;
+};
 
+static void clear(struct balance_set *choices, size_t count)
+{
     memset(choices->bits, 0, (count + 63) / 64 * sizeof(choices->bits[0]));
     choices->count = 0;
-    *known = 0;
+}
+
+static bool is_full(const struct server *server)
+{
+    return server->max_in_use != 0 &&
+           atomic_load_explicit(&server->endpoint->in_use, memory_order_relaxed) >=
+               server->max_in_use;
+}
+
+static void offer(const struct upstream_set *set, size_t member, struct found *found)
+{
+    const struct server *server = upstream_set_server(set, member);
+
+    if (is_full(server)) {
+        found->has_full = true;
+        found->has_full_primary |= server->rank < SERVER_BACKUP;
+        return;
+    }
+    if (server->rank > found->rank) {
+        return;
+    }
+    if (server->rank < found->rank) {
+        clear(found->choices, set->servers->count);
+        found->rank = server->rank;
+    }
+    balance_set_add(found->choices, member);
+}
+
+/* That the others are full brings no backup in: requests wait for them. */
+static void find_choices(const struct upstream_set *set, const struct balance_ask *ask,
+                         enum tier tier, struct found *found)
+{
+    size_t count = set->servers->count;
+
+    *found = (struct found){.choices = found->choices, .rank = SERVER_RANKS};
+    clear(found->choices, count);
     for (size_t i = 0; i < count; i++) {
-        const struct endpoint *endpoint = set->servers->servers[i].endpoint;
+        const struct endpoint *endpoint = upstream_set_server(set, i)->endpoint;
         if (!endpoint_has_addresses(endpoint)) {
             continue;
         }
-        ++*known;
+        found->known++;
         if (is_choice(endpoint, tier, ask->now_us)) {
-            of_tier++;
+            found->of_tier++;
             if (!balance_set_has(ask->tried, i)) {
-                balance_set_add(choices, i);
+                offer(set, i, found);
             }
         }
     }
-    return of_tier;
+    if (found->has_full_primary && found->rank >= SERVER_BACKUP) {
+        clear(found->choices, count);
+    }
+}
+
+/* Whether one that came back gets this request: the longer it is there, the more likely. */
+static bool is_its_turn(struct upstream_set *set, size_t member, uint64_t now_us)
+{
+    const struct health *health = &upstream_set_server(set, member)->endpoint->health;
+    uint64_t since_us = atomic_load_explicit(&health->since_us, memory_order_relaxed);
+    uint64_t whole_us = upstream_set_backend(set)->slow_start_us;
+
+    if (since_us == 0 || health_state_of(health) != HEALTH_UP || now_us - since_us >= whole_us) {
+        return true;
+    }
+    return upstream_random(set->upstream) % whole_us < now_us - since_us;
+}
+
+/* Leaves out those whose slow start says so, unless all would be. */
+static void start_slowly(struct upstream_set *set, const struct balance_ask *ask,
+                         struct balance_set *choices)
+{
+    struct balance_set left = {0};
+
+    for (size_t i = 0; i < set->servers->count; i++) {
+        if (balance_set_has(choices, i) && is_its_turn(set, i, ask->now_us)) {
+            balance_set_add(&left, i);
+        }
+    }
+    if (left.count != 0) {
+        *choices = left;
+    }
 }
 
 /* Whether so few are well that they would go down under what all of them carry. */
@@ -49,26 +119,78 @@ static bool is_panic(const struct upstream_set *set, size_t well, size_t known)
     return well * 100 < upstream_set_backend(set)->panic * known;
 }
 
-static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
-                          struct balance_set *choices)
+/* Of the first tier that has any, full ones too: who is well will have a place again. */
+static void find_best(const struct upstream_set *set, const struct balance_ask *ask,
+                      struct found *found)
 {
-    size_t known;
-    size_t well = find_choices(set, ask, TIER_WELL, choices, &known);
+    find_choices(set, ask, TIER_WELL, found);
+    if ((found->choices->count == 0 && !found->has_full) ||
+        is_panic(set, found->of_tier, found->known)) {
+        find_choices(set, ask, TIER_REACHABLE, found);
+    }
+    if (found->choices->count == 0 && !found->has_full) {
+        find_choices(set, ask, TIER_ANY, found);
+    }
+}
+
+/* A client stays with its server whatever that is short of. */
+static bool is_held_by_key(const struct upstream_set *set, const struct balance_ask *ask)
+{
+    return ask->key != 0 && upstream_set_backend(set)->balance == &balance_sticky;
+}
+
+static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
+                          struct balance_set *choices, bool *is_full)
+{
+    struct found found = {.choices = choices};
     size_t member;
 
-    if (choices->count == 0 || is_panic(set, well, known)) {
-        (void)find_choices(set, ask, TIER_REACHABLE, choices, &known);
-    }
-    if (choices->count == 0) {
-        (void)find_choices(set, ask, TIER_ANY, choices, &known);
-    }
+    find_best(set, ask, &found);
+    *is_full = found.has_full && choices->count == 0;
     if (choices->count == 0) {
         return BALANCE_NONE;
+    }
+    if (upstream_set_backend(set)->slow_start_us != 0 && !is_held_by_key(set, ask)) {
+        start_slowly(set, ask, choices);
     }
     ask->choices = choices;
     member = set->balance->type->pick(set->balance, ask);
     CHECK(member < set->servers->count && balance_set_has(choices, member));
     return member;
+}
+
+/* One of the places of a server that has a limit; false: another worker took the last one. */
+static bool claim_place(struct lease *lease, const struct server *server)
+{
+    _Atomic uint32_t *in_use = &server->endpoint->in_use;
+    uint32_t now = atomic_load_explicit(in_use, memory_order_relaxed);
+
+    lease->is_limited = server->max_in_use != 0;
+    if (!lease->is_limited) {
+        return true;
+    }
+    do {
+        if (now >= server->max_in_use) {
+            lease->is_limited = false;
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(in_use, &now, now + 1));
+    return true;
+}
+
+/* Whoever waits for one is called. */
+static void give_place_back(struct lease *lease)
+{
+    struct server_queue *queue = upstream_set_backend(lease->set)->queue;
+
+    if (!lease->is_limited) {
+        return;
+    }
+    lease->is_limited = false;
+    atomic_fetch_sub(&lease_server(lease)->endpoint->in_use, 1);
+    if (server_queue_count(queue) != 0) {
+        server_queue_call(queue);
+    }
 }
 
 bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tried *tried,
@@ -91,10 +213,12 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
     if (tried->set != set->serial) {
         *tried = (struct lease_tried){.set = set->serial};
     }
-    member = pick_member(set, &ask, &choices);
-    if (member == BALANCE_NONE) {
-        return false;
-    }
+    do {
+        member = pick_member(set, &ask, &choices, &lease->is_refused_by_limit);
+        if (member == BALANCE_NONE) {
+            return false;
+        }
+    } while (!claim_place(lease, upstream_set_server(set, member)));
     balance_set_add(&tried->members, member);
     lease_take(lease, set, member);
     health = &upstream_set_server(set, member)->endpoint->health;
@@ -173,6 +297,7 @@ void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen 
     set->upstream->leases--;
     share = &set->entries[lease->member]->share;
     endpoint_count(&share->leases, -1);
+    give_place_back(lease);
     if (seen != NULL) {
         outcome.seen = *seen;
     }

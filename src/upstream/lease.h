@@ -13,6 +13,8 @@ struct lease {
     size_t member;            /* of that set; BALANCE_NONE: it was on none */
     bool is_held;             /* not ended yet */
     uint64_t key;             /* for balance_ask; the holder's to set */
+    bool is_limited;          /* it has a place of its server's max_in_use */
+    bool is_refused_by_limit; /* the last lease_pick failed, and servers are there that are full */
     bool is_trial;            /* of a server that was out (upstream/health.h) */
 };
 

@@ -38,3 +38,13 @@ void server_set_release(struct server_set *set)
     free((char *)(uintptr_t)set->problem);
     free(set);
 }
+
+bool server_set_has_limits(const struct server_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->servers[i].max_in_use != 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -11,9 +11,15 @@
 /* What a weight may be once that of a name is shared among its addresses. */
 #define SERVER_WEIGHT_MAX 1000000
 
+/* server.rank: backups come last, and in each half those of other zones. */
+enum server_rank { SERVER_OF_ZONE, SERVER_ELSEWHERE, SERVER_BACKUP, SERVER_BACKUP_ELSEWHERE };
+#define SERVER_RANKS 4
+
 struct server {
-    const char *text; /* as it is told in logs: "10.0.0.5:443" */
-    unsigned weight;  /* 1 to SERVER_WEIGHT_MAX */
+    const char *text;    /* as it is told in logs: "10.0.0.5:443" */
+    unsigned weight;     /* 1 to SERVER_WEIGHT_MAX */
+    unsigned rank;       /* those with the lowest are used as long as one of them is well */
+    unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;
 };
 
@@ -27,6 +33,8 @@ struct server_set {
 /* Texts are copied; the uses of endpoints become the set's. `problem` may be NULL. */
 struct server_set *server_set_create(const struct server *servers, size_t count,
                                      const char *problem) MUST_CHECK;
+/* Whether any of them has one. */
+bool server_set_has_limits(const struct server_set *set);
 struct server_set *server_set_hold(struct server_set *set);
 /* NULL is allowed. */
 void server_set_release(struct server_set *set);

@@ -117,7 +117,7 @@ static struct upstream *create(struct pool *pool, const struct backend *backend)
 {
     struct upstream *upstream = xcalloc(1, sizeof(*upstream));
 
-    if (backend->balance->is_random) {
+    if (backend->balance->is_random || backend->slow_start_us != 0) {
         CHECK(getrandom(&upstream->random, sizeof(upstream->random), 0) ==
               sizeof(upstream->random));
     }

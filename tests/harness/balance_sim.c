@@ -286,7 +286,6 @@ static void set_up(struct sim *sim, const struct sim_question *q)
     sim->q = q;
     sim->random = q->seed;
     sim->backend.name = "simulated";
-    sim->backend.server_count = q->servers;
     sim->backend.bounded_load = q->bounded_load;
     sim->names = xcalloc(q->servers, sizeof(sim->names[0]));
     sim->slowness = xcalloc(q->servers, sizeof(double));
@@ -316,7 +315,7 @@ static void set_up(struct sim *sim, const struct sim_question *q)
                 .share = share_of(sim, w, i),
             };
         }
-        sim->policies[w] = q->type->create(&sim->backend, members);
+        sim->policies[w] = q->type->create(&sim->backend, members, q->servers);
     }
 }
 

@@ -45,6 +45,10 @@ GOOD = {
             "h": "source"}.items()] + [
                 {"hosts": ["p.example"], "passthrough": {"servers": "127.0.0.1:443",
                                                          "balance": {"hash": "sni"}}}]},
+    "limits of servers": {"zone": "eu-1", "sites": [{"hosts": "a.example", "backend": {
+        "servers": [{"address": "127.0.0.1:80", "max_requests": 10, "max_connections": 5, "zone": "eu-1"},
+                    {"address": "127.0.0.1:81", "backup": True}],
+        "slow_start": "30s", "queue": {"size": 10, "timeout": "1s"}}}]},
     "everything else": {
         "sites": [{"hosts": ["a.example"], "name": "a", "plain_http": "serve",
                    "respond": {"status": 204}}],
@@ -63,6 +67,7 @@ BAD = {
                                                           "balance": {"hash": "user"}}}]},
     "same_site": {"sites": [{"hosts": "a.example", "backend": {
         "servers": "127.0.0.1:80", "balance": {"sticky": {"same_site": "no"}}}}]},
+    "queue": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80", "queue": 5}}]},
     "no sites": {},
     "no hosts": {"sites": [{"backend": "127.0.0.1:80"}]},
     "unknown key": {"sites": [{"hosts": "a.example", "bakcend": "127.0.0.1:80"}]},
@@ -174,7 +179,7 @@ def whole(section, part):
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "resolve": ("backend", "resolve"),
-             "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
+             "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
@@ -189,7 +194,7 @@ def whole(section, part):
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
               "resolve": {},
-              "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
+              "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {},

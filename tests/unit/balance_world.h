@@ -12,6 +12,7 @@
 
 struct balance_world {
     struct backend backend;
+    size_t count;
     struct endpoint_share shares[WORLD_MAX];
     struct balance_member members[WORLD_MAX];
     char names[WORLD_MAX][24];
@@ -26,7 +27,7 @@ static inline void world_init(struct balance_world *world, size_t count)
 {
     memset(world, 0, sizeof(*world));
     world->backend.name = "b";
-    world->backend.server_count = count;
+    world->count = count;
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(world->names[i], sizeof(world->names[i]), "10.0.%u.%u:80",
                        (unsigned)(i / 256) % 256, (unsigned)(i % 256));
@@ -39,7 +40,7 @@ static inline void world_init(struct balance_world *world, size_t count)
 
 static inline void world_start(struct balance_world *world, const struct balance_type *type)
 {
-    world->balance = type->create(&world->backend, world->members);
+    world->balance = type->create(&world->backend, world->members, world->count);
 }
 
 static inline void world_end(struct balance_world *world)
@@ -75,7 +76,7 @@ static inline size_t world_pick(struct balance_world *world, uint64_t key)
 /* How often each one of the first `count` is picked. */
 static inline void world_pick_many(struct balance_world *world, unsigned times, unsigned hits[])
 {
-    memset(hits, 0, world->backend.server_count * sizeof(hits[0]));
+    memset(hits, 0, world->count * sizeof(hits[0]));
     for (unsigned i = 0; i < times; i++) {
         hits[world_pick(world, 0)]++;
     }

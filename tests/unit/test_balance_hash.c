@@ -91,7 +91,7 @@ static void at_most_one_nth_and_two_percent_of_the_keys_move(void **state)
             find_homes(count, &balance_hash);
             world_end(&world);
             world_init(&world, count);
-            world.backend.server_count = count - 1;
+            world.count = count - 1;
             memmove(&world.members[out], &world.members[out + 1],
                     (count - 1 - out) * sizeof(world.members[0]));
             world_remove(&world, count - 1);

@@ -117,6 +117,10 @@ static const struct message_case errors[] = {
     {BACKEND "    health_check: { path: / }\n", 7, 5, "'health_check' is not in this version",
      "probes"},
     {BACKEND "    balance: least_request\n", 7, 14, "least_request", "least_requests"},
+    {BACKEND "    slow_start: 10ms\n", 7, 17, "slow_start", "1s"},
+    {HOST
+     "    backend: { servers: [{ address: '127.0.0.1:1', max_connections: 5 }], protocol: h2c }\n",
+     3, 69, "where requests share connections", "max_requests: 5"},
     {BACKEND "    balance: hash\n", 7, 14, "'balance: hash' of what?", "X-User"},
     {BACKEND "    balance: { hash: {} }\n", 7, 22, "'hash' does not say of what", "hash: address"},
     {BACKEND "    balance: { hash: { key: path, cookie: a } }\n", 7, 43, "has two", "X-User"},
@@ -437,6 +441,12 @@ static const struct message_case warnings[] = {
      "server '127.0.0.1:1' is listed twice", "weight"},
     {HOST "    backend: { servers: '127.0.0.1:1', tls: { verify: false, ca: x } }\n", 3, 66,
      "'ca' is not used", NULL},
+    {HOST "    backend: { servers: '127.0.0.1:1', queue: { size: 3 } }\n", 3, 55,
+     "nothing waits in 'queue'", "max_requests"},
+    {HOST "    backend: { servers: [{ address: '127.0.0.1:1', backup: true }] }\n", 3, 60,
+     "all servers of the backend are backups", "remove 'backup'"},
+    {HOST "    backend: { servers: [{ address: '127.0.0.1:1', zone: a }] }\n", 3, 58,
+     "'zone' of a server has no effect", "zone: a"},
 };
 
 static struct settings *load(const char *yaml, size_t len, struct config_report *report)

@@ -83,7 +83,8 @@ static const struct backend *make_backend(unsigned named)
             .port = (uint16_t)(i + 1),
             .health = {
                 .rise = 2, .fall = 3, .failures = 3, .eject_us = SECOND, .eject_max_us = SECOND}};
-        servers[i] = (struct server){.text = "s", .weight = 1, .endpoint = endpoint_take(&key)};
+        servers[i] = (struct server){
+            .text = "s", .weight = 1, .max_in_use = 1000, .endpoint = endpoint_take(&key)};
     }
     return backend_create(&plan, server_set_create(servers, SERVERS, NULL));
 }
@@ -99,6 +100,11 @@ static int set_up_with(void **state, unsigned named)
     done_count = 0;
     *state = upstream;
     return 0;
+}
+
+static struct server *change(size_t member)
+{
+    return &upstream->set->servers->servers[member];
 }
 
 static int set_up(void **state)
@@ -135,6 +141,11 @@ static size_t pick_one(struct lease_tried *tried, uint64_t now_us)
     finish(&lease, LEASE_UNUSED, NULL);
     assert_false(lease_is_held(&lease));
     return member;
+}
+
+static size_t pick_at(uint64_t now_us)
+{
+    return pick_one(&(struct lease_tried){0}, now_us);
 }
 
 static void a_request_tries_each_server_once(void **state)
@@ -448,10 +459,94 @@ static void a_lease_that_is_ended_or_taken_twice_or_lost_is_found(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- ranks, limits, slow starts ---- */
+
+static void the_lowest_rank_that_is_well_is_used_and_no_other(void **state)
+{
+    (void)state;
+    change(0)->rank = SERVER_BACKUP;
+    change(1)->rank = SERVER_ELSEWHERE;
+    change(2)->rank = SERVER_OF_ZONE;
+    assert_int_equal(pick_at(SECOND), 2);
+    server_note_unreachable(upstream_set_ref(upstream->set, 2), "refused", SECOND);
+    assert_int_equal(pick_at(SECOND), 1);
+    server_note_unreachable(upstream_set_ref(upstream->set, 1), "refused", SECOND);
+    assert_int_equal(pick_at(SECOND), 0);
+}
+
+static void a_full_one_is_passed_over_and_brings_no_backup_in(void **state)
+{
+    struct lease leases[3];
+    struct lease_tried tried[3] = {{0}};
+
+    (void)state;
+    change(0)->max_in_use = 1;
+    change(1)->max_in_use = 1;
+    change(2)->rank = SERVER_BACKUP;
+    for (unsigned i = 0; i < 3; i++) {
+        lease_init(&leases[i]);
+        assert_int_equal(lease_pick(&leases[i], upstream, &tried[i], SECOND), i < 2);
+        assert_int_equal(leases[i].is_refused_by_limit, i == 2);
+    }
+    assert_int_equal(leases[0].member, 0);
+    assert_int_equal(leases[1].member, 1);
+    finish(&leases[1], LEASE_OK, NULL);
+    assert_true(lease_pick(&leases[2], upstream, &tried[2], SECOND));
+    assert_int_equal(leases[2].member, 1);
+    finish(&leases[2], LEASE_OK, NULL);
+    finish(&leases[0], LEASE_OK, NULL);
+    assert_int_equal(atomic_load(&change(0)->endpoint->in_use), 0);
+    assert_int_equal(atomic_load(&change(1)->endpoint->in_use), 0);
+}
+
+static void whoever_is_down_is_no_reason_to_wait(void **state)
+{
+    struct lease lease;
+    struct lease_tried tried = {.set = upstream->set->serial};
+
+    (void)state;
+    for (size_t i = 0; i < SERVERS; i++) {
+        change(i)->max_in_use = 1;
+        balance_set_add(&tried.members, i);
+    }
+    lease_init(&lease);
+    assert_false(lease_pick(&lease, upstream, &tried, SECOND));
+    assert_false(lease.is_refused_by_limit);
+}
+
+static unsigned shares_of_0(uint64_t now_us)
+{
+    unsigned hits = 0;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        hits += pick_at(now_us) == 0;
+    }
+    return hits;
+}
+
+static void one_that_came_back_starts_slowly(void **state)
+{
+    (void)state;
+    ((struct backend *)(uintptr_t)upstream->backend)->slow_start_us = 10 * SECOND;
+    assert_int_equal(shares_of_0(SECOND), 1000); /* at the beginning all are alike */
+    atomic_store(&change(0)->endpoint->health.since_us, 100 * SECOND);
+    assert_in_range(shares_of_0(101 * SECOND), 50, 150);
+    assert_in_range(shares_of_0(105 * SECOND), 420, 580);
+    assert_int_equal(shares_of_0(110 * SECOND), 1000);
+    /* With nobody else it gets all. */
+    server_note_unreachable(upstream_set_ref(upstream->set, 1), "refused", 101 * SECOND);
+    server_note_unreachable(upstream_set_ref(upstream->set, 2), "refused", 101 * SECOND);
+    assert_int_equal(shares_of_0(101 * SECOND), 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_request_tries_each_server_once),
+        TEST(the_lowest_rank_that_is_well_is_used_and_no_other),
+        TEST(a_full_one_is_passed_over_and_brings_no_backup_in),
+        TEST(whoever_is_down_is_no_reason_to_wait),
+        TEST(one_that_came_back_starts_slowly),
         TEST(a_server_that_could_not_be_reached_is_passed_over),
         TEST(those_that_cannot_be_reached_are_tried_when_no_other_is_left),
         TEST(one_request_at_a_time_tries_a_server_that_was_out),

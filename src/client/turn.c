@@ -1,0 +1,100 @@
+#include "client/turn.h"
+
+static void leave(struct turn *turn, bool has_place)
+{
+    struct server_wait *wait = turn->wait;
+
+    turn->wait = NULL;
+    timer_destroy(turn->client->core->loop, &turn->timer);
+    server_queue_leave(wait, has_place);
+}
+
+static bool pick(struct turn *turn)
+{
+    return lease_pick(turn->lease, turn->upstream, turn->tried,
+                      loop_now_us(turn->client->core->loop));
+}
+
+static void set_timer(struct turn *turn)
+{
+    timer_set_ms(turn->client->core->loop, &turn->timer, TURN_LOOK_MS);
+}
+
+static void on_turn(void *owner)
+{
+    struct turn *turn = owner;
+    bool has_server = pick(turn);
+
+    if (!has_server && turn->lease->is_refused_by_limit) {
+        server_queue_stay(turn->wait);
+        return;
+    }
+    leave(turn, has_server);
+    turn->on_done(turn, has_server ? TURN_HAS_SERVER : TURN_NO_SERVER);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct turn *turn = CONTAINER_OF(timer, struct turn, timer);
+    uint64_t waited_us = loop_now_us(turn->client->core->loop) - turn->began_us;
+
+    if (waited_us >= turn->upstream->backend->queue_timeout_ms * 1000) {
+        turn->is_late = true;
+        leave(turn, false);
+        turn->on_done(turn, TURN_REFUSED);
+        return;
+    }
+    set_timer(turn);
+    server_queue_nudge(turn->wait);
+}
+
+enum turn_result turn_take(struct turn *turn, struct client *client, struct upstream *upstream,
+                           struct lease *lease, struct lease_tried *tried, void *owner,
+                           void (*on_done)(struct turn *, enum turn_result))
+{
+    struct server_queue *queue = upstream->backend->queue;
+
+    *turn = (struct turn){.client = client,
+                          .upstream = upstream,
+                          .lease = lease,
+                          .tried = tried,
+                          .began_us = loop_now_us(client->core->loop),
+                          .owner = owner,
+                          .on_done = on_done};
+    if (server_queue_count(queue) == 0) {
+        if (pick(turn)) {
+            return TURN_HAS_SERVER;
+        }
+        if (!lease->is_refused_by_limit) {
+            return TURN_NO_SERVER;
+        }
+    }
+    turn->wait = server_queue_join(queue, client->core->loop, turn, on_turn);
+    if (turn->wait == NULL) {
+        return TURN_REFUSED;
+    }
+    timer_init(&turn->timer, on_timer);
+    set_timer(turn);
+    return TURN_WAITS;
+}
+
+bool turn_cancel(struct turn *turn)
+{
+    if (turn->wait == NULL) {
+        return false;
+    }
+    leave(turn, false);
+    return true;
+}
+
+const struct trouble *turn_trouble(const struct turn *turn)
+{
+    static const struct trouble full = {
+        "queue_full", "all servers of the backend are full, and so is the line in front of them",
+        "add servers, or raise max_requests of the servers or size of queue of the backend"};
+    static const struct trouble late = {
+        "queue_timeout", "all servers of the backend were full for as long as a request may wait",
+        "add servers, or raise max_requests of the servers or timeout of queue of the backend"};
+
+    return turn->is_late ? &late : &full;
+}

@@ -1,0 +1,146 @@
+"""Servers with limits: who waits in front of them, over both versions and for tunnels, and who is told to come back."""
+
+import json
+import threading
+
+import pytest
+
+import h2origin
+from client import Connection, open_socket, request_bytes
+from h2client import Client
+from h2origin import H2Origin
+from origins import EchoOrigin, Origin, response_bytes
+from pairs import FRONTS
+from tidegate import command
+from tlsbytes import client_hello
+from waiting import wait_until
+
+BACKS = pytest.mark.parametrize("back", ["h1", "h2"])
+
+
+class SlowServer:
+    """Answers when it is told to."""
+
+    def __init__(self, back):
+        self.may_answer = threading.Semaphore(0)
+        self.asked = []
+        self.origin = Origin(self._h1) if back == "h1" else H2Origin(h2origin.serve(self._h2))
+
+    def _h1(self, connection):
+        while True:
+            request = connection.read_request()
+            self.asked.append(request.target)
+            assert self.may_answer.acquire(timeout=30)
+            connection.send(response_bytes(200, body=b"done"))
+
+    def _h2(self, connection, request):
+        self.asked.append(request.get(":path"))
+        assert self.may_answer.acquire(timeout=30)
+        connection.respond(request.stream, 200, body=b"done")
+
+
+class Asker:
+    """One request, by a client of its own."""
+
+    def __init__(self, gateway, front, target):
+        self.client = Connection(gateway.address) if front == "h1" else Client(gateway.address)
+        if front == "h1":
+            self.client.send(request_bytes(target))
+        else:
+            self.stream = self.client.start(target)
+
+    def answer(self):
+        response = (self.client.read_response() if isinstance(self.client, Connection)
+                    else self.client.wait(self.stream))
+        return response
+
+    def leave(self):
+        if isinstance(self.client, Connection):
+            self.client.reset()
+        else:
+            self.client.reset(self.stream)
+            self.client.flush()
+
+
+def waiting(gateway):
+    done = command("status", "--json", "-c", str(gateway.config_path))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["backends"][0]["queue"]["waiting"]
+
+
+def limited(server, back, folder, **backend):
+    return {"control": str(folder / "control"), "sites": [{"hosts": ["*"], "backend": {
+        "name": "app", "servers": [{"address": server.origin.address, "max_requests": 1}],
+        "protocol": "h1" if back == "h1" else "h2c", **backend}}]}
+
+
+@FRONTS
+@BACKS
+def test_requests_wait_in_turn_and_those_of_clients_that_leave_go_at_once(start, folder, front, back):
+    server = SlowServer(back)
+    with server.origin:
+        gateway = start(limited(server, back, folder, queue={"size": 3, "timeout": "30s"}))
+        askers = []
+        for i in range(4):
+            askers.append(Asker(gateway, front, f"/{i}"))
+            wait_until(lambda i=i: server.asked == ["/0"] and waiting(gateway) == i)
+        turned_away = Asker(gateway, front, "/4").answer()
+        assert turned_away.status == 503
+        assert turned_away.get("Retry-After" if front == "h1" else "retry-after") == "5"
+        assert gateway.wait_log(status=503)["reason"] == "queue_full"
+        askers[2].leave()
+        wait_until(lambda: waiting(gateway) == 2)
+        server.may_answer.release(3)
+        for i in (0, 1, 3):
+            assert askers[i].answer().status == 200
+        assert server.asked == ["/0", "/1", "/3"]
+        assert waiting(gateway) == 0
+
+
+@FRONTS
+@BACKS
+def test_who_waits_too_long_is_told_to_come_back(start, folder, front, back):
+    server = SlowServer(back)
+    with server.origin:
+        gateway = start(limited(server, back, folder, queue={"timeout": "100ms"}))
+        first = Asker(gateway, front, "/0")
+        wait_until(lambda: server.asked)
+        assert Asker(gateway, front, "/1").answer().status == 503
+        entry = gateway.wait_log(status=503)
+        assert entry["reason"] == "queue_timeout" and "max_requests" in entry["mend"]
+        server.may_answer.release()
+        assert first.answer().status == 200
+
+
+def test_tunnels_wait_too(start, folder):
+    with EchoOrigin() as origin:
+        gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["a.example"], "passthrough": {
+            "servers": [{"address": origin.address, "max_connections": 1}], "queue": {"size": 1}}}]})
+        hello = client_hello("a.example")
+        with open_socket(gateway.address) as first:
+            first.sendall(hello)
+            wait_until(lambda: len(origin.connections) == 1)
+            with open_socket(gateway.address) as second:
+                second.sendall(hello)
+                wait_until(lambda: waiting(gateway) == 1)
+                with open_socket(gateway.address) as third:
+                    third.sendall(hello)
+                    gateway.wait_log(reason="queue_full")
+                first.close()
+                wait_until(lambda: len(origin.connections) == 2)
+
+
+def test_backups_are_for_when_the_others_are_gone_and_zones_come_first(start):
+    with EchoOrigin("near") as near, EchoOrigin("far") as far, EchoOrigin("backup") as backup:
+        gateway = start({"zone": "a", "sites": [{"hosts": ["*"], "backend": {"servers": [
+            {"address": backup.address, "backup": True, "zone": "a"}, {"address": far.address, "zone": "b"},
+            {"address": near.address, "zone": "a"}]}}]})
+
+        def server():
+            return json.loads(connection.request().body)["origin"]
+        with Connection(gateway.address) as connection:
+            assert [server() for _ in range(3)] == ["near"] * 3
+            near.close()
+            assert [server() for _ in range(3)] == ["far"] * 3
+            far.close()
+            assert [server() for _ in range(3)] == ["backup"] * 3

@@ -1,0 +1,219 @@
+/* The line in front of servers that are full: who waits, for how long, and who is next. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "harness/harness.h"
+#include "upstream/server_queue.h"
+
+#define CONFIG                                                                                     \
+    "listeners: [ { bind: \"unix:$DIR/door\" } ]\n"                                                \
+    "sites: [ { hosts: [\"*\"], plain_http: serve, backend: app } ]\n"                             \
+    "timeouts: { drain: 1s }\n"                                                                    \
+    "backends:\n"                                                                                  \
+    "  - name: app\n"                                                                              \
+    "    servers: [ { address: \"unix:$DIR/one\", max_requests: 1 } ]\n"                           \
+    "    queue: { size: 3, timeout: 1s }\n"
+
+struct play {
+    struct world *world;
+    struct harness *h;
+    struct actor *clients[5];
+    struct actor *server;
+};
+
+/* The first client's request is with the server; so many others are in line. */
+static struct play begin(unsigned waiting)
+{
+    struct play play = {.world = world_open()};
+
+    world_serve(play.world, "one");
+    world_load(play.world, CONFIG);
+    play.h = harness_start(play.world);
+    for (unsigned i = 0; i <= waiting; i++) {
+        char text[60];
+        play.clients[i] = harness_connect(play.h);
+        (void)snprintf(text, sizeof(text), "GET /%u HTTP/1.1\r\nHost: a\r\n\r\n", i);
+        actor_say(play.clients[i], text);
+        harness_settle(play.h);
+    }
+    play.server = harness_accept(play.h, "one");
+    assert_non_null(play.server);
+    harness_settle(play.h);
+    return play;
+}
+
+static void end(struct play *play)
+{
+    harness_stop(play->h);
+    world_close(play->world);
+}
+
+static bool has_got(const struct actor *actor, const char *text)
+{
+    return actor->got.len != 0 && strstr(actor->got.ptr, text) != NULL;
+}
+
+static void answer(struct play *play)
+{
+    actor_say(play->server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    harness_settle(play->h);
+}
+
+static void a_request_waits_until_the_server_has_a_place(void **state)
+{
+    struct play play = begin(1);
+
+    (void)state;
+    assert_true(has_got(play.server, "GET /0 "));
+    assert_null(harness_accept(play.h, "one"));
+    assert_int_equal(play.clients[1]->got.len, 0);
+    answer(&play);
+    assert_true(has_got(play.clients[0], "200 OK"));
+    assert_true(has_got(play.server, "GET /1 "));
+    answer(&play);
+    assert_true(has_got(play.clients[1], "200 OK"));
+    end(&play);
+}
+
+static void who_came_first_is_next_and_who_comes_now_is_behind(void **state)
+{
+    struct play play = begin(2);
+
+    (void)state;
+    /* Its own connection is at hand, and still the line is before it. */
+    actor_say(play.server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    actor_say(play.clients[0], "GET /again HTTP/1.1\r\nHost: a\r\n\r\n");
+    harness_settle(play.h);
+    assert_true(has_got(play.server, "GET /1 "));
+    assert_false(has_got(play.server, "GET /2 "));
+    answer(&play);
+    assert_true(has_got(play.server, "GET /2 "));
+    assert_false(has_got(play.server, "GET /again "));
+    answer(&play);
+    assert_true(has_got(play.server, "GET /again "));
+    end(&play);
+}
+
+static void a_full_line_is_503_at_once(void **state)
+{
+    struct play play = begin(4);
+
+    (void)state;
+    assert_true(has_got(play.clients[4], "503 "));
+    assert_true(has_got(play.clients[4], "Retry-After: "));
+    assert_int_equal(play.clients[3]->got.len, 0);
+    end(&play);
+}
+
+static void who_waits_too_long_gets_503(void **state)
+{
+    struct play play = begin(1);
+
+    (void)state;
+    harness_advance_ms(play.h, 900);
+    assert_int_equal(play.clients[1]->got.len, 0);
+    harness_advance_ms(play.h, 200);
+    assert_true(has_got(play.clients[1], "503 "));
+    assert_true(has_got(play.clients[1], "Retry-After: "));
+    answer(&play);
+    assert_true(has_got(play.clients[0], "200 OK"));
+    end(&play);
+}
+
+static void who_leaves_gives_its_place_to_the_next_at_once(void **state)
+{
+    struct play play = begin(2);
+
+    (void)state;
+    actor_reset(play.clients[1]);
+    harness_settle(play.h);
+    play.clients[3] = harness_connect(play.h); /* there is room for it now */
+    actor_say(play.clients[3], "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+    harness_settle(play.h);
+    assert_int_equal(play.clients[3]->got.len, 0);
+    answer(&play);
+    assert_false(has_got(play.server, "GET /1 "));
+    assert_true(has_got(play.server, "GET /2 "));
+    answer(&play);
+    assert_true(has_got(play.server, "GET /3 "));
+    end(&play);
+}
+
+static void nobody_is_forgotten_when_the_gateway_ends(void **state)
+{
+    struct play play = begin(2);
+
+    (void)state;
+    end(&play); /* which checks that nothing is left */
+}
+
+/* ---- the line itself ---- */
+
+struct waiter {
+    struct server_wait *wait;
+    unsigned turns;
+};
+
+static void on_turn(void *owner)
+{
+    ((struct waiter *)owner)->turns++;
+}
+
+static void who_leaves_while_called_passes_its_turn_on(void **state)
+{
+    struct loop *loop = loop_create();
+    struct server_queue *queue = server_queue_create(3);
+    struct waiter waiters[3] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        waiters[i].wait = server_queue_join(queue, loop, &waiters[i], on_turn);
+        assert_non_null(waiters[i].wait);
+    }
+    assert_null(server_queue_join(queue, loop, NULL, on_turn));
+    assert_int_equal(server_queue_refused(queue), 1);
+    (void)loop_turn(loop); /* the first one looks whether there is a place after all */
+    assert_int_equal(waiters[0].turns, 1);
+    server_queue_stay(waiters[0].wait);
+    server_queue_call(queue);
+    server_queue_leave(waiters[0].wait, false);
+    (void)loop_turn(loop);
+    (void)loop_turn(loop);
+    assert_int_equal(waiters[0].turns, 1);
+    assert_int_equal(waiters[1].turns, 1);
+    server_queue_leave(waiters[1].wait, true);
+    (void)loop_turn(loop);
+    assert_int_equal(waiters[2].turns, 0);
+    server_queue_call(queue);
+    (void)loop_turn(loop);
+    assert_int_equal(waiters[2].turns, 1);
+    /* Called while it tries: it tries again. */
+    server_queue_call(queue);
+    server_queue_stay(waiters[2].wait);
+    (void)loop_turn(loop);
+    assert_int_equal(waiters[2].turns, 2);
+    server_queue_leave(waiters[2].wait, true);
+    assert_int_equal(server_queue_count(queue), 0);
+    server_queue_release(queue);
+    loop_destroy(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_waits_until_the_server_has_a_place),
+        cmocka_unit_test(who_came_first_is_next_and_who_comes_now_is_behind),
+        cmocka_unit_test(a_full_line_is_503_at_once),
+        cmocka_unit_test(who_waits_too_long_gets_503),
+        cmocka_unit_test(who_leaves_gives_its_place_to_the_next_at_once),
+        cmocka_unit_test(nobody_is_forgotten_when_the_gateway_ends),
+        cmocka_unit_test(who_leaves_while_called_passes_its_turn_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
