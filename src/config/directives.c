@@ -664,15 +664,23 @@ bool directive_is_list(const struct directive *directive)
            directive->type == DIRECTIVE_NETWORKS || directive->type == DIRECTIVE_SECTIONS;
 }
 
-bool directive_can_be_off(const struct directive *directive)
+static bool has_word(const struct directive *directive, const char *word)
 {
-    if (directive->type == DIRECTIVE_DURATION) {
-        return (directive->flags & DIRECTIVE_OFF) != 0;
-    }
     for (size_t i = 0; directive->words != NULL && directive->words[i] != NULL; i++) {
-        if (strcmp(directive->words[i], "off") == 0) {
+        if (strcmp(directive->words[i], word) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool directive_can_be_off(const struct directive *directive)
+{
+    return directive->type == DIRECTIVE_DURATION ? (directive->flags & DIRECTIVE_OFF) != 0
+                                                 : has_word(directive, "off");
+}
+
+bool directive_can_be_on(const struct directive *directive)
+{
+    return has_word(directive, "on");
 }

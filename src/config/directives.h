@@ -102,5 +102,7 @@ bool directive_is_usable(const struct directive *directive);
 bool directive_is_list(const struct directive *directive);
 /* Whether `off` is one of its values. */
 bool directive_can_be_off(const struct directive *directive);
+/* Whether the word `on` is one of its values. */
+bool directive_can_be_on(const struct directive *directive);
 
 #endif

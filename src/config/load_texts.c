@@ -109,6 +109,9 @@ bool load_text(struct loader *loader, const struct directive *directive, struct 
     if (directive_can_be_off(directive) && span_eq_cstr(text, "false")) {
         text = SPAN_OF("off");
     }
+    if (directive_can_be_on(directive) && span_eq_cstr(text, "true")) {
+        text = SPAN_OF("on");
+    }
     switch (directive->type) {
     case DIRECTIVE_BOOL:
         return value_bool(directive, text, slot, complaint);

@@ -101,21 +101,18 @@ static void tls_version(struct writer *w, const char *version)
 
 static void words(struct writer *w, const struct directive *directive)
 {
-    bool has_on = false;
-
     key(w, "enum");
     open(w, '[');
     for (size_t i = 0; directive->words[i] != NULL; i++) {
         next(w);
         text(w, directive->words[i]);
-        has_on |= strcmp(directive->words[i], "on") == 0;
         if ((directive->flags & DIRECTIVE_TLS_VERSION) != 0) {
             tls_version(w, directive->words[i]);
         }
     }
-    if (has_on) {
+    if (directive_can_be_on(directive)) {
         next(w);
-        strbuf_add_cstr(&w->out, "true"); /* to who reads YAML as it was before 1.2 */
+        strbuf_add_cstr(&w->out, "true");
     }
     if (directive_can_be_off(directive)) {
         next(w);
