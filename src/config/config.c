@@ -55,8 +55,7 @@ static void load_tree(struct settings *settings, const struct config_source *sou
     free(loader.references);
     finish_settings(settings);
     check_settings(settings, report);
-    /* Sorts, so that readers from several threads only read. */
-    (void)config_place(settings, settings);
+    places_sort(settings->places);
 }
 
 /* NULL only when there is no tree of values at all. */

@@ -2,6 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Entries that are looked through one by one: loading adds and asks by turns, and sorting anew each
+ * time would take a time that grows with the square. */
+#define UNSORTED_MAX 256
 
 static void places_free(void *arg)
 {
@@ -25,7 +30,6 @@ void places_add(struct config_places *places, const void *member, struct place p
         places->entries = xrealloc(places->entries, places->capacity * sizeof(*places->entries));
     }
     places->entries[places->count++] = (struct places_entry){member, place};
-    places->is_sorted = false;
 }
 
 static int by_member(const void *a, const void *b)
@@ -36,21 +40,36 @@ static int by_member(const void *a, const void *b)
     return x->member < y->member ? -1 : x->member > y->member ? 1 : 0;
 }
 
-static void sort(struct config_places *places)
+/* The new ones among the sorted ones, from the back. */
+static void merge(struct config_places *places)
 {
-    if (!places->is_sorted && places->count > 1) {
-        qsort(places->entries, places->count, sizeof(*places->entries), by_member);
+    size_t fresh = places->count - places->sorted;
+    struct places_entry *new_ones = xcalloc(fresh + 1, sizeof(*new_ones));
+    size_t old = places->sorted;
+
+    memcpy(new_ones, places->entries + places->sorted, fresh * sizeof(*new_ones));
+    qsort(new_ones, fresh, sizeof(*new_ones), by_member);
+    for (size_t at = places->count; fresh > 0; at--) {
+        bool is_old = old > 0 && by_member(&places->entries[old - 1], &new_ones[fresh - 1]) > 0;
+        places->entries[at - 1] = is_old ? places->entries[--old] : new_ones[--fresh];
     }
-    places->is_sorted = true;
+    free(new_ones);
+    places->sorted = places->count;
 }
 
-/* The first entry at or above the address. */
-static size_t lower_bound(struct config_places *places, const char *member)
+void places_sort(struct config_places *places)
+{
+    if (places->sorted != places->count) {
+        merge(places);
+    }
+}
+
+/* The first of the sorted entries at or above the address. */
+static size_t lower_bound(const struct config_places *places, const char *member)
 {
     size_t low = 0;
-    size_t high = places->count;
+    size_t high = places->sorted;
 
-    sort(places);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
@@ -63,12 +82,21 @@ static size_t lower_bound(struct config_places *places, const char *member)
     return low;
 }
 
-/* The place of a member that was added, else line 0. Sorts first, when anything changed. */
+/* The place of a member that was added, else line 0. */
 static struct place find_place(struct config_places *places, const void *member)
 {
-    size_t at = lower_bound(places, member);
+    size_t at;
 
-    if (at < places->count && places->entries[at].member == (const char *)member) {
+    if (places->count - places->sorted > UNSORTED_MAX) {
+        merge(places);
+    }
+    for (size_t i = places->count; i > places->sorted; i--) {
+        if (places->entries[i - 1].member == (const char *)member) {
+            return places->entries[i - 1].place;
+        }
+    }
+    at = lower_bound(places, member);
+    if (at < places->sorted && places->entries[at].member == (const char *)member) {
         return places->entries[at].place;
     }
     return (struct place){0};
@@ -77,11 +105,22 @@ static struct place find_place(struct config_places *places, const void *member)
 void places_move(struct config_places *places, const void *from, size_t size, const void *to)
 {
     const char *start = from;
-    size_t first = lower_bound(places, start);
+    size_t unsorted = places->sorted;
+    size_t end = places->count;
 
-    for (size_t i = first; i < places->count && places->entries[i].member < start + size; i++) {
-        places->entries[i].member = (const char *)to + (places->entries[i].member - start);
-        places->is_sorted = false;
+    for (size_t i = unsorted; i < end; i++) {
+        struct places_entry *entry = &places->entries[i];
+        if (entry->member >= start && entry->member < start + size) {
+            entry->member = (const char *)to + (entry->member - start);
+        }
+    }
+    for (size_t i = lower_bound(places, start);
+         i < unsorted && places->entries[i].member < start + size; i++) {
+        struct place place = places->entries[i].place;
+        places->entries[i].place = (struct place){0}; /* nothing is there any more */
+        if (place.line != 0) {
+            places_add(places, (const char *)to + (places->entries[i].member - start), place);
+        }
     }
 }
 

@@ -20,12 +20,14 @@ struct config_places {
     struct places_entry *entries;
     size_t count;
     size_t capacity;
-    bool is_sorted;
+    size_t sorted; /* of the entries, from the first on; those behind are in the order of coming */
 };
 
 /* Freed with the arena. */
 struct config_places *places_create(struct arena *arena);
 void places_add(struct config_places *places, const void *member, struct place place);
+/* From now on nothing is added: several threads may ask. */
+void places_sort(struct config_places *places);
 /* What lay at `from` lies at `to` now. */
 void places_move(struct config_places *places, const void *from, size_t size, const void *to);
 

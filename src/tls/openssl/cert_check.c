@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,26 +52,35 @@ static void check_purpose(const struct certificate *certificate, enum cert_audie
     }
 }
 
-/* The machine's own trust store tells a root from a missing intermediate. */
+static X509_STORE *of_the_machine;
+static pthread_once_t of_the_machine_once = PTHREAD_ONCE_INIT;
+
+static void load_of_the_machine(void)
+{
+    of_the_machine = X509_STORE_new();
+    CHECK(of_the_machine != NULL);
+    (void)X509_STORE_set_default_paths(of_the_machine);
+}
+
+/* The machine's own trust store tells a root from a missing intermediate. It is read once, as it
+ * has more than a hundred certificates, and there may be thousands to check. */
 static void check_gap(const struct certificate *certificate, enum cert_audience audience,
                       const struct cert_findings *findings)
 {
     size_t count = certificate_chain_length(certificate);
-    X509_STORE *trusted;
     STACK_OF(X509) * chain;
     char missing[CHAIN_GAP_TEXT_MAX];
 
     if (X509_self_signed(certificate_x509(certificate, count - 1), 0) == 1) {
         return;
     }
-    trusted = X509_STORE_new();
+    (void)pthread_once(&of_the_machine_once, load_of_the_machine);
     chain = sk_X509_new_null();
-    CHECK(trusted != NULL && chain != NULL);
-    (void)X509_STORE_set_default_paths(trusted);
+    CHECK(chain != NULL);
     for (size_t i = 0; i < count; i++) {
         CHECK(sk_X509_push(chain, certificate_x509(certificate, i)) > 0);
     }
-    if (chain_gap_find(chain, trusted, missing)) {
+    if (chain_gap_find(chain, of_the_machine, missing)) {
         warn(findings,
              "append the intermediate certificate, which the CA has sent along or offers "
              "for download, to that file",
@@ -79,7 +89,6 @@ static void check_gap(const struct certificate *certificate, enum cert_audience 
              audience == CERT_FOR_CLIENTS ? "clients" : "servers");
     }
     sk_X509_free(chain);
-    X509_STORE_free(trusted);
     ERR_clear_error();
 }
 
