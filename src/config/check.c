@@ -8,6 +8,7 @@
 #include "config/address.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "config/directives.h"
 #include "config/places.h"
 
 bool check_is_given(const struct checker *checker, const void *member)
@@ -169,6 +170,14 @@ static void check_servers(const struct checker *checker, const struct backend_se
 {
     const struct server_settings *servers = backend->servers;
     struct map seen;
+
+    if (!check_is_given(checker, &backend->servers) && backend->server_count == 0 &&
+        backend->servers_from == NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, backend->place,
+                          "a backend has no 'servers'");
+        config_report_hint(checker->report, "add for example %s",
+                           section_find(&section_backend, SPAN_OF("servers"))->example);
+    }
 
     map_init(&seen);
     for (size_t i = 0; i < backend->server_count; i++) {

@@ -12,7 +12,7 @@
 
 #define ARENA_BLOCK_BYTES ((size_t)16 << 10)
 
-static struct settings *settings_create(const char *file_name)
+struct settings *settings_create(const char *file_name)
 {
     struct settings *settings = xcalloc(1, sizeof(*settings));
 

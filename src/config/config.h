@@ -37,6 +37,9 @@ struct settings *config_load_from(const struct config_source *source, const char
 struct settings *config_load_text(struct span text, const char *file_name,
                                   struct config_report *report) MUST_CHECK;
 /* NULL is allowed. */
+/* With nothing in them. */
+struct settings *settings_create(const char *file_name) MUST_CHECK;
+/* NULL is allowed. */
 void settings_destroy(struct settings *settings);
 
 #endif

@@ -631,6 +631,7 @@ const struct section *const all_sections[] = {
     &section_backend,
     &section_server,
     &section_backend_tls,
+    &section_servers_from,
     &section_resolve,
     &section_queue,
     &section_balance,

@@ -157,6 +157,38 @@ const struct section section_backend_tls = {
     .place_offset = offsetof(struct backend_tls_settings, place),
 };
 
+static const struct directive servers_from_directives[] = {
+    {.name = "file",
+     .type = DIRECTIVE_PATH,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(servers_from_settings, file),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "The file. It need not be there yet, and may have up to 1 MiB.",
+     .example = "file: /run/servers.yaml"},
+    {.name = "every",
+     .type = DIRECTIVE_DURATION,
+     SLOT(servers_from_settings, every_ms),
+     .fallback = "1s",
+     .min = 50,
+     .max = DAY,
+     .doc = "How often it is looked whether the file has changed.",
+     .example = "every: 5s"},
+};
+
+const struct section section_servers_from = {
+    .name = "servers_from",
+    .title = "servers_from",
+    .doc = "Servers of a backend that a file lists. A text alone is short for a section with that "
+           "file.",
+    .directives = servers_from_directives,
+    .count = ARRAY_LEN(servers_from_directives),
+    .size = sizeof(struct servers_from_settings),
+    .place_offset = offsetof(struct servers_from_settings, place),
+    .scalar_name = "file",
+};
+
 /* In the order of enum resolve_family. */
 static const char *const families[] = {"any", "ipv4", "ipv6", NULL};
 
@@ -254,7 +286,6 @@ static const struct directive backend_directives[] = {
      .example = "name: api"},
     {.name = "servers",
      .type = DIRECTIVE_SECTIONS,
-     .flags = DIRECTIVE_REQUIRED,
      SLOT(backend_settings, servers),
      COUNT(backend_settings, server_count),
      .min = 1,
@@ -262,6 +293,17 @@ static const struct directive backend_directives[] = {
      .section = &section_server,
      .doc = "The servers; requests are spread over them.",
      .example = "servers: [10.0.1.1:8080, { address: 10.0.1.2:8080, weight: 2 }]"},
+    {.name = "servers_from",
+     .type = DIRECTIVE_SECTION,
+     SLOT(backend_settings, servers_from),
+     .section = &section_servers_from,
+     .doc = "A file with more servers, which is read again when it has changed.",
+     .more = "For whatever knows which servers there are, and writes it down: a list of "
+             "addresses, or of sections as under `servers`, in YAML or JSON; the same below a key "
+             "`servers`; or text with an address on each line. Write it under another name and "
+             "rename it. When there is something wrong with it, that is told, and the last list "
+             "that was right is used on.",
+     .example = "servers_from: /run/servers.yaml"},
     {.name = "balance",
      .type = DIRECTIVE_SECTION,
      .flags = DIRECTIVE_EMBEDDED,

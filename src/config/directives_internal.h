@@ -54,6 +54,7 @@ extern const struct section section_queue;
 extern const struct section section_balance;
 extern const struct section section_hash;
 extern const struct section section_sticky;
+extern const struct section section_servers_from;
 extern const struct section section_limits;
 extern const struct section section_timeouts;
 extern const struct section section_log;

@@ -286,13 +286,15 @@ static bool is_word(struct span key, const char *word)
     return at == key.len && word[at] == '\0';
 }
 
-const char *foreign_mend(const char *section, struct span key)
+const char *foreign_mend(const char *section, struct span key, bool *is_of_section)
 {
     for (size_t i = 0; i < ARRAY_LEN(section_words); i++) {
         if (strcmp(section_words[i].section, section) == 0 && is_word(key, section_words[i].key)) {
+            *is_of_section = true;
             return section_words[i].mend;
         }
     }
+    *is_of_section = false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (is_word(key, words[i].key)) {
             return words[i].mend;

@@ -2,11 +2,13 @@
 #ifndef TIDEGATE_CONFIG_FOREIGN_H
 #define TIDEGATE_CONFIG_FOREIGN_H
 
+#include <stdbool.h>
+
 #include "base/span.h"
 
 /* The mend for a key in a section (as the directives call it) that nginx, HAProxy, Caddy, Traefik
- * or Apache know and Tidegate does not; NULL: none of theirs. Case does not count, nor '-' for '_'.
- */
-const char *foreign_mend(const char *section, struct span key);
+ * or Apache know and Tidegate does not; NULL: none of theirs. *is_of_section: there, and not in any
+ * other. Case does not count, nor '-' for '_'. */
+const char *foreign_mend(const char *section, struct span key, bool *is_of_section);
 
 #endif

@@ -296,12 +296,13 @@ static const struct directive *unknown_key(struct loader *loader, const struct s
                                            const struct yaml_node *key)
 {
     const struct section *home = find_home(key->text);
-    const char *foreign = foreign_mend(section->name, key->text);
+    bool is_meant_here;
+    const char *foreign = foreign_mend(section->name, key->text, &is_meant_here);
     size_t distance = 0;
     const struct directive *nearest = nearest_key(loader, section, key->text, &distance);
 
     /* A word that is known elsewhere is not a mistyped one. */
-    if (foreign != NULL && home == NULL) {
+    if (foreign != NULL && (home == NULL || is_meant_here)) {
         config_report_add(loader->report, CONFIG_ERROR, key->place, "unknown key %s in %s",
                           quote(key->text).text, section->name);
         config_report_hint(loader->report, "%s", foreign);

@@ -50,6 +50,9 @@ static bool is_known(const struct server_settings *server)
 
 bool server_plan_is_needed(const struct backend_settings *settings)
 {
+    if (settings->servers_from != NULL) {
+        return true;
+    }
     for (size_t i = 0; i < settings->server_count; i++) {
         if (!is_known(&settings->servers[i])) {
             return true;
@@ -76,11 +79,16 @@ struct server_set *server_plan_first_set(const struct backend_settings *settings
             *wrong = server;
         }
     }
+    if (settings->servers_from != NULL) {
+        (void)snprintf(problem, sizeof(problem), "%.200s was not read yet",
+                       settings->servers_from->file);
+    }
     return server_list_take(&list, problem[0] != '\0' ? problem : NULL);
 }
 
 /* ---- names ---- */
 
+static void make(struct server_plan *plan);
 static void on_make(struct deferred *deferred);
 
 static void tell_failure(struct server_plan_use *use, const struct kept_answer *kept)
@@ -317,6 +325,30 @@ static void find_all(struct making *making, const struct server_settings *server
     }
 }
 
+static void find_listed(struct making *making)
+{
+    const struct server_plan *plan = making->plan;
+    const struct server_document *list;
+
+    if (plan->source == NULL) {
+        return;
+    }
+    list = server_source_list(plan->source);
+    if (list != NULL) {
+        find_all(making, list->servers, list->count);
+    }
+    if (list == NULL || list->count == 0) {
+        const char *problem = server_source_problem(plan->source);
+        note_problem(making, plan->settings->servers_from->file,
+                     problem != NULL ? problem : "it lists no servers");
+    }
+}
+
+static void on_source_change(void *owner)
+{
+    make(owner);
+}
+
 static unsigned weight_of(const struct making *making, const struct found *found)
 {
     uint64_t weight = making->is_shared ? found->weight : found->weight / SHARE_UNIT;
@@ -440,6 +472,7 @@ static void make(struct server_plan *plan)
         LIST_ENTRY(node, struct server_plan_use, node)->is_wanted = false;
     }
     find_all(&making, plan->settings->servers, plan->settings->server_count);
+    find_listed(&making);
     LIST_FOR_EACH(node, &plan->uses)
     {
         struct server_plan_use *use = LIST_ENTRY(node, struct server_plan_use, node);
@@ -480,6 +513,11 @@ struct server_plan *server_plan_create(const struct backend *backend,
     list_init(&plan->node);
     list_init(&plan->uses);
     deferred_init(&plan->make, on_make);
+    if (settings->servers_from != NULL) {
+        const char *whose = arena_printf(&plan->arena, "backend %s", backend->name);
+        plan->source = server_source_create(lookups->loop, settings->servers_from, whose, plan,
+                                            on_source_change);
+    }
     make(plan);
     return plan;
 }
@@ -489,6 +527,9 @@ void server_plan_destroy(struct server_plan *plan)
     LIST_FOR_EACH(node, &plan->uses)
     {
         end_use(LIST_ENTRY(node, struct server_plan_use, node));
+    }
+    if (plan->source != NULL) {
+        server_source_destroy(plan->source);
     }
     deferred_cancel(&plan->make);
     list_remove(&plan->node);

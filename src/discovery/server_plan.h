@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "discovery/name_lookup.h"
+#include "discovery/server_source.h"
 #include "discovery/server_terms.h"
 #include "upstream/backend.h"
 
@@ -22,7 +23,8 @@ struct server_plan {
     struct arena arena;
     struct server_terms terms;
     struct name_lookups *lookups;
-    struct list uses; /* struct server_plan_use */
+    struct server_source *source; /* NULL: all are in the settings */
+    struct list uses;             /* struct server_plan_use */
     size_t use_count;
     struct deferred make;
     struct log_limiter limiter; /* of messages about changes */

@@ -36,6 +36,9 @@ static void each_of_backends(const struct snapshot *snapshot, snapshot_file_fn *
                 each(arg, owner, tls->files[f]);
             }
         }
+        if (snapshot->settings->backends[i].servers_from != NULL) {
+            each(arg, owner, snapshot->settings->backends[i].servers_from->file);
+        }
     }
 }
 

@@ -252,6 +252,13 @@ struct resolve_settings {
     struct place place;
 };
 
+/* Where a list of servers comes from besides the configuration. */
+struct servers_from_settings {
+    const char *file;
+    uint64_t every_ms; /* how often it is looked at */
+    struct place place;
+};
+
 struct server_settings {
     struct address_setting address;
     unsigned weight;          /* 1 to 1000; default 1 */
@@ -309,7 +316,8 @@ struct balance_settings {
 struct backend_settings {
     const char *name; /* given, or the address for one written in place */
     struct server_settings *servers;
-    size_t server_count;
+    size_t server_count;                        /* with `servers_from` perhaps none */
+    struct servers_from_settings *servers_from; /* NULL: nowhere */
     struct balance_settings balance;
     struct queue_settings queue;
     const char *gateway_zone; /* settings.zone, for whoever has the backend alone */

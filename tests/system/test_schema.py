@@ -178,7 +178,7 @@ def whole(section, part):
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
-             "resolve": ("backend", "resolve"),
+             "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
@@ -193,7 +193,7 @@ def whole(section, part):
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
-              "resolve": {},
+              "resolve": {}, "servers_from": {} if "file" in part else {"file": "a.yaml"},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},

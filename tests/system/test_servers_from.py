@@ -1,0 +1,118 @@
+"""Servers that a file lists: followed, and kept when it breaks."""
+import collections
+import json
+import threading
+
+from client import Connection, fetch
+from nameserver import NameServer, address
+from origins import EchoOrigin
+from waiting import wait_until
+
+
+def config(path, **backend):
+    return {"sites": [{"hosts": ["*"], "backend": "pool"}],
+            "backends": [{"name": "pool", "servers_from": {"file": str(path), "every": "50ms"}, **backend}]}
+
+
+def whose(gateway):
+    response = fetch(gateway.address)
+    return json.loads(response.body)["origin"] if response.status == 200 else response.status
+
+
+def whose_many(gateway, count):
+    with Connection(gateway.address) as connection:
+        return collections.Counter(json.loads(connection.request().body)["origin"] for _ in range(count))
+
+
+def write(path, content):
+    text = content if isinstance(content, str) else json.dumps(content)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+
+
+def test_a_list_is_followed(start, folder):
+    path = folder / "servers.yaml"
+    with EchoOrigin("a") as a, EchoOrigin("b") as b, EchoOrigin("c") as c:
+        write(path, [a.address, {"address": b.address, "weight": 3}])
+        gateway = start(config(path))
+        assert whose_many(gateway, 8) == {"a": 2, "b": 6}
+        write(path, f"{c.address}\n")
+        wait_until(lambda: whose(gateway) == "c", what="the new list")
+        assert whose_many(gateway, 4) == {"c": 4}
+        write(path, "[]")
+        wait_until(lambda: whose(gateway) == 503, what="no servers")
+        assert "it lists no servers" in gateway.wait_log(status=503)["detail"]
+        write(path, f"servers: [{a.address}]\n")
+        wait_until(lambda: whose(gateway) == "a", what="the new list")
+
+
+def test_what_is_wrong_is_told_and_the_last_good_one_is_kept(start, folder):
+    path = folder / "servers.yaml"
+    with EchoOrigin("a") as a, EchoOrigin("b") as b:
+        write(path, [a.address])
+        gateway = start(config(path))
+        for broken, words in ((f"- {a.address}\n- nonsense\n", "line 2: address 'nonsense' has no port"),
+                              ("", "there is nothing in it"), ("10.0.0.1:80\n" * 100000, "larger than 1 MiB")):
+            write(path, broken)
+            wait_until(lambda: words in gateway.stderr(), what=words)  # pylint: disable=cell-var-from-loop
+            assert "the servers that it had before are used on" in gateway.stderr()
+            assert whose(gateway) == "a"
+        path.unlink()
+        wait_until(lambda: "cannot be opened: No such file" in gateway.stderr(), what="the message")
+        assert whose(gateway) == "a"
+        write(path, [b.address])
+        wait_until(lambda: whose(gateway) == "b", what="the new list")
+        assert "is read again: 1 servers" in gateway.stderr()
+
+
+def test_a_list_that_is_not_there_yet(start, folder):
+    """Nothing waits for it; the servers of the configuration are there besides."""
+    path = folder / "later.yaml"
+    with EchoOrigin("a") as a, EchoOrigin("b") as b:
+        gateway = start(config(path, servers=[a.address]))
+        assert whose_many(gateway, 4) == {"a": 4}
+        write(path, [b.address])
+        wait_until(lambda: "b" in whose_many(gateway, 4), what="the list")
+        assert whose_many(gateway, 4) == {"a": 2, "b": 2}
+
+
+def test_names_in_a_list_are_resolved(start, folder):
+    path = folder / "servers.yaml"
+    with NameServer(app_example=[address("127.0.0.2")]) as dns, EchoOrigin("a", host="127.0.0.2") as a:
+        write(path, [f"app.example:{a.port}"])
+        gateway = start(config(path, resolve={"servers": [dns.address]}))
+        assert whose(gateway) == "a"
+
+
+def test_lists_change_under_load(start, folder):
+    """Nobody sees an error, whatever comes and goes."""
+    path = folder / "servers.yaml"
+    with EchoOrigin("a") as a, EchoOrigin("b") as b, EchoOrigin("c") as c:
+        write(path, [a.address])
+        gateway = start({**config(path), "workers": 2})
+        is_over = threading.Event()
+        counts = collections.Counter()
+
+        def ask():
+            mine = collections.Counter()
+            while not is_over.is_set():
+                mine.update(whose_many(gateway, 20))
+            counts.update(mine)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        lists = [[b.address, c.address], [c.address, a.address], [a.address], [b.address, a.address, c.address]]
+        for i in range(12):
+            told = gateway.stderr().count("servers now") + gateway.stderr().count("server now")
+            write(path, lists[i % len(lists)])
+            connections = len(a.connections) + len(b.connections) + len(c.connections)
+            wait_until(lambda: gateway.stderr().count("servers now") + gateway.stderr().count("server now") > told
+                       or len(a.connections) + len(b.connections) + len(c.connections) > connections,
+                       what="the change")  # pylint: disable=cell-var-from-loop
+        is_over.set()
+        for thread in threads:
+            thread.join(20)
+        assert set(counts) == {"a", "b", "c"}
+    assert {entry["status"] for entry in gateway.log_entries()} == {200}
