@@ -91,6 +91,17 @@ static void print_handshakes(const struct admin_world *world, struct strbuf *out
     free(last);
 }
 
+static void add_name(struct strbuf *out, bool is_next, const struct report_name *name)
+{
+    strbuf_printf(out, "%s{\"age_s\":%lld,\"next_s\":%lld", is_next ? "," : "",
+                  (long long)name->age_s, (long long)name->next_s);
+    add_text(out, "name", name->name);
+    add_text(out, "kind", name->kind);
+    add_text(out, "values", name->values);
+    add_text(out, "problem", name->problem);
+    strbuf_add_char(out, '}');
+}
+
 static void add_backend(struct strbuf *out, const struct report_backend *backend)
 {
     strbuf_add_cstr(out, "{\"name\":");
@@ -108,6 +119,10 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
         strbuf_printf(out, ",\"idle\":%llu,\"down_at\":%u,\"resolved\":%s}",
                       (unsigned long long)server->idle, server->down_at,
                       server->has_addresses ? "true" : "false");
+    }
+    strbuf_add_cstr(out, "],\"names\":[");
+    for (size_t i = 0; i < backend->name_count; i++) {
+        add_name(out, i != 0, &backend->names[i]);
     }
     strbuf_add_cstr(out, "]}");
 }

@@ -65,10 +65,36 @@ static void print_handshakes(const json_t *answer)
     }
 }
 
+/* "  app.example (A): 10.0.0.5, 10.0.0.6; looked up again in 12 s" */
+static void print_name(const json_t *name)
+{
+    long long next = control_number(name, "next_s");
+    const char *values = control_text(name, "values");
+    const char *problem = control_text(name, "problem");
+
+    (void)printf("  ");
+    print_clean(control_text(name, "name"));
+    (void)printf(" (%s): ", control_text(name, "kind"));
+    print_clean(values[0] != '\0' ? values : "nothing");
+    if (strcmp(control_text(name, "kind"), "file") != 0) {
+        if (next < 0) {
+            (void)printf("; being looked up");
+        } else {
+            (void)printf("; looked up again in %lld s", next);
+        }
+    }
+    if (problem[0] != '\0') {
+        (void)printf("; ");
+        print_clean(problem);
+    }
+    (void)printf("\n");
+}
+
 static void print_backend(const json_t *backend)
 {
     const json_t *servers = json_object_get(backend, "servers");
     const json_t *queue = json_object_get(backend, "queue");
+    const json_t *names = json_object_get(backend, "names");
 
     (void)printf("backend %s: %lld in use", control_text(backend, "name"),
                  control_number(backend, "leases"));
@@ -85,6 +111,9 @@ static void print_backend(const json_t *backend)
                      : control_number(server, "down_at") != 0 ? "could not be reached"
                                                               : "up",
                      control_number(server, "idle"));
+    }
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        print_name(json_array_get(names, i));
     }
 }
 

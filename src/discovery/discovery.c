@@ -18,6 +18,8 @@ struct order {
     struct discovery *discovery;
     const struct discovery_backend *backends;
     size_t count;
+    discovery_tell_fn *tell;
+    void *arg;
     bool is_done;
 };
 
@@ -32,6 +34,7 @@ struct discovery {
 
     pthread_t thread;
     struct loop *loop; /* NULL: there is no thread yet */
+    atomic_bool has_thread;
     struct loop_message doubt;
     atomic_bool is_doubt_posted;
 
@@ -105,6 +108,17 @@ static void on_follow(struct loop_message *message)
     finish(order);
 }
 
+static void on_tell(struct loop_message *message)
+{
+    struct order *order = CONTAINER_OF(message, struct order, message);
+
+    LIST_FOR_EACH(node, &order->discovery->plans)
+    {
+        server_plan_tell(LIST_ENTRY(node, struct server_plan, node), order->tell, order->arg);
+    }
+    finish(order);
+}
+
 static void on_doubt(struct loop_message *message)
 {
     struct discovery *discovery = CONTAINER_OF(message, struct discovery, doubt);
@@ -173,6 +187,7 @@ static bool start_thread(struct discovery *discovery)
         number = thread_start(&discovery->thread, "discovery", run, discovery);
     }
     if (number == 0) {
+        atomic_store(&discovery->has_thread, true);
         backend_on_doubt(hear_doubt, discovery);
         return true;
     }
@@ -227,6 +242,16 @@ void discovery_follow(struct discovery *discovery, const struct discovery_backen
     if (is_needed && start_thread(discovery)) {
         give(discovery, &order);
         wait_until_made(discovery, limit_ms);
+    }
+}
+
+void discovery_tell(struct discovery *discovery, discovery_tell_fn *tell, void *arg)
+{
+    struct order order = {
+        .message = {.fn = on_tell}, .discovery = discovery, .tell = tell, .arg = arg};
+
+    if (atomic_load(&discovery->has_thread)) {
+        give(discovery, &order);
     }
 }
 

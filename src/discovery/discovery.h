@@ -4,6 +4,7 @@
 #ifndef TIDEGATE_DISCOVERY_DISCOVERY_H
 #define TIDEGATE_DISCOVERY_DISCOVERY_H
 
+#include "discovery/discovery_told.h"
 #include "settings/settings.h"
 #include "upstream/backend.h"
 
@@ -28,5 +29,9 @@ void discovery_destroy(struct discovery *discovery);
  * no thread can be started, that is logged. */
 void discovery_follow(struct discovery *discovery, const struct discovery_backend *backends,
                       size_t count, uint64_t limit_ms);
+
+/* Calls `tell` for each, on the discovery's thread, while the caller waits. From any thread, but
+ * not from several at a time. */
+void discovery_tell(struct discovery *discovery, discovery_tell_fn *tell, void *arg);
 
 #endif

@@ -545,3 +545,78 @@ void server_plan_doubt(struct server_plan *plan)
         name_lookup_doubt(LIST_ENTRY(node, struct server_plan_use, node)->use.lookup);
     }
 }
+
+/* ---- for `tidegate status` ---- */
+
+static const char *kind_of(enum dns_type type)
+{
+    return type == DNS_A ? "A" : type == DNS_AAAA ? "AAAA" : "SRV";
+}
+
+static void add_value(struct strbuf *text, const struct dns_record *record, enum dns_type type)
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    if (type == DNS_SRV) {
+        strbuf_printf(text, "%s:%u", record->target, record->port);
+        return;
+    }
+    (void)inet_ntop(type == DNS_A ? AF_INET : AF_INET6, record->ip, ip, sizeof(ip));
+    strbuf_add_cstr(text, ip);
+}
+
+static int64_t seconds(uint64_t from_us, uint64_t to_us)
+{
+    return to_us > from_us ? (int64_t)((to_us - from_us) / 1000000) : 0;
+}
+
+static void tell_name(const struct server_plan *plan, const struct name_lookup *lookup,
+                      discovery_tell_fn *tell, void *arg)
+{
+    const struct kept_answer *kept = &lookup->kept;
+    uint64_t now_us = loop_now_us(plan->lookups->loop);
+    struct strbuf values;
+
+    strbuf_init(&values);
+    for (size_t i = 0; i < kept->count; i++) {
+        strbuf_add_cstr(&values, i != 0 ? ", " : "");
+        add_value(&values, &kept->records[i], lookup->type);
+    }
+    tell(arg, plan->backend,
+         &(struct discovery_told){
+             .name = lookup->name,
+             .kind = kind_of(lookup->type),
+             .values = values.ptr != NULL ? values.ptr : "",
+             .age_s = kept->has_answer ? seconds(kept->asked_us, now_us) : -1,
+             .next_s =
+                 lookup->is_under_way || kept->next_us == 0 ? -1 : seconds(now_us, kept->next_us),
+             .problem = kept->problem[0] != '\0' ? kept->problem : NULL,
+         });
+    strbuf_free(&values);
+}
+
+static void tell_list(const struct server_plan *plan, discovery_tell_fn *tell, void *arg)
+{
+    const struct server_document *list = server_source_list(plan->source);
+    char values[32];
+
+    (void)snprintf(values, sizeof(values), "%zu servers", list != NULL ? list->count : 0);
+    tell(arg, plan->backend,
+         &(struct discovery_told){
+             .name = plan->settings->servers_from->file,
+             .kind = "file",
+             .values = values,
+             .problem = server_source_problem(plan->source),
+         });
+}
+
+void server_plan_tell(const struct server_plan *plan, discovery_tell_fn *tell, void *arg)
+{
+    if (plan->source != NULL) {
+        tell_list(plan, tell, arg);
+    }
+    LIST_FOR_EACH(node, &plan->uses)
+    {
+        tell_name(plan, LIST_ENTRY(node, struct server_plan_use, node)->use.lookup, tell, arg);
+    }
+}

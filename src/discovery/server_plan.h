@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "discovery/discovery_told.h"
 #include "discovery/name_lookup.h"
 #include "discovery/server_source.h"
 #include "discovery/server_terms.h"
@@ -51,5 +52,8 @@ server_plan_create(const struct backend *backend, const struct backend_settings 
 void server_plan_destroy(struct server_plan *plan);
 /* Looks up again what its servers come from, since one could not be reached. */
 void server_plan_doubt(struct server_plan *plan);
+
+/* Calls `tell` for each of its names, and its list. */
+void server_plan_tell(const struct server_plan *plan, discovery_tell_fn *tell, void *arg);
 
 #endif

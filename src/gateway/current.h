@@ -7,11 +7,13 @@
 
 #include "base/check.h"
 
+struct discovery;
 struct snapshot;
 
 struct current {
     pthread_mutex_t lock;
-    struct snapshot *snapshot; /* for those who may change it, without the lock */
+    struct discovery *discovery; /* for those who look; NULL: none. Set before they begin */
+    struct snapshot *snapshot;   /* for those who may change it, without the lock */
 };
 
 /* Takes over a reference. */

@@ -400,6 +400,7 @@ static bool start(struct gateway *gateway)
         return false;
     }
     gateway->discovery = discovery_create(on_servers_change, gateway);
+    gateway->current.discovery = gateway->discovery;
     follow_servers(gateway, snapshot);
     start_ocsp(gateway);
     say(gateway, GATEWAY_UP, -1);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "discovery/discovery.h"
 #include "gateway/current.h"
 #include "gateway/generation.h"
 #include "tls/ocsp_registry.h"
@@ -102,11 +103,48 @@ static void on_ask(struct loop_message *message)
     (void)pthread_mutex_unlock(&reporter->lock);
 }
 
+/* ---- names ---- */
+
+static void free_names(struct report_backend *backend)
+{
+    for (size_t i = 0; i < backend->name_count; i++) {
+        free(backend->names[i].name);
+        free(backend->names[i].values);
+        free(backend->names[i].problem);
+    }
+    free(backend->names);
+}
+
+/* On the discovery's thread, while the reporter waits. */
+static void take_name(void *arg, const struct backend *backend, const struct discovery_told *told)
+{
+    struct reporter *reporter = arg;
+
+    for (size_t b = 0; b < reporter->report.backend_count; b++) {
+        struct report_backend *out = &reporter->report.backends[b];
+        if (reporter->snapshot->backends[b] != backend || out->name_count == REPORT_NAMES_MAX) {
+            continue;
+        }
+        if (out->names == NULL) {
+            out->names = xcalloc(REPORT_NAMES_MAX, sizeof(*out->names));
+        }
+        out->names[out->name_count++] = (struct report_name){
+            .name = xstrdup(told->name),
+            .kind = told->kind,
+            .values = xstrdup(told->values),
+            .age_s = told->age_s,
+            .next_s = told->next_s,
+            .problem = told->problem != NULL ? xstrdup(told->problem) : NULL,
+        };
+    }
+}
+
 static void free_backends(struct report *report)
 {
     for (size_t b = 0; b < report->backend_count; b++) {
         server_set_release(report->backends[b].set);
         free(report->backends[b].servers);
+        free_names(&report->backends[b]);
         free(report->backends[b].name);
     }
     free(report->backends);
@@ -259,6 +297,9 @@ const struct report *reporter_ask(struct reporter *reporter)
         reporter->asks[i].is_of_this = false; /* a late answer must not change what is read now */
     }
     (void)pthread_mutex_unlock(&reporter->lock);
+    if (reporter->current->discovery != NULL) {
+        discovery_tell(reporter->current->discovery, take_name, reporter);
+    }
     look_at_ocsp(&reporter->report.ocsp, reporter->snapshot->ocsp);
     snapshot_release(reporter->snapshot);
     return &reporter->report;

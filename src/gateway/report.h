@@ -20,6 +20,19 @@ struct report_server {
     bool has_addresses;  /* its name is resolved */
 };
 
+/* Names and lists of a backend that are told of; the others are left out. */
+#define REPORT_NAMES_MAX 64
+
+/* See struct discovery_told. */
+struct report_name {
+    char *name;
+    const char *kind;
+    char *values;
+    int64_t age_s;
+    int64_t next_s;
+    char *problem; /* NULL: none */
+};
+
 struct report_backend {
     char *name;
     uint64_t leases;        /* requests and tunnels on its servers */
@@ -29,6 +42,8 @@ struct report_backend {
     uint64_t turned_away;   /* as too many waited already */
     struct report_server *servers;
     size_t server_count;
+    struct report_name *names; /* that its servers come from */
+    size_t name_count;
 };
 
 /* Problems with OCSP responses that are named; the rest are counted only. */

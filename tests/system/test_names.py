@@ -9,6 +9,7 @@ import pytest
 from client import Connection, fetch, request_bytes
 from nameserver import A, REFUSED, SERVFAIL, NameServer, address, alias, service
 from origins import EchoOrigin, Origin
+from tidegate import command
 from waiting import wait_until
 
 SOON = {"every": "100ms", "timeout": "200ms"}
@@ -240,3 +241,25 @@ def test_a_thousand_names(start, dns):
                    len(dns.asked) >= count, 20, "all names")
         wait_until(lambda: whose_many(gateway, 50) == {"a": 50}, what="servers")
         assert len(dns.asked) <= 2 * count
+
+
+def test_status_shows_what_names_say(start, dns, folder):
+    with EchoOrigin("a", host="127.0.0.2") as origin:
+        dns.set("app.example", address("127.0.0.2"))
+        lists = folder / "servers.yaml"
+        lists.write_text("nonsense\n")
+        settings = config(dns, [f"app.example:{origin.port}", "none.example:80"], {"family": "ipv4"},
+                          servers_from=str(lists))
+        gateway = start({**settings, "control": str(folder / "control.sock")})
+        wait_told(gateway, "has no port")
+        done = command("status", "-c", str(gateway.config_path), "--json")
+        backend = json.loads(done.stdout)["backends"][0]
+        names = {name["name"]: name for name in backend["names"]}
+        assert [server["address"] for server in backend["servers"]] == [origin.address]
+        assert names["app.example"]["values"] == "127.0.0.2" and names["app.example"]["problem"] is None
+        assert names["app.example"]["kind"] == "A" and names["app.example"]["age_s"] >= 0
+        assert names["none.example"]["problem"] == "there is no such name"
+        assert "has no port" in names[str(lists)]["problem"]
+        text = command("status", "-c", str(gateway.config_path)).stdout
+        assert "app.example (A): 127.0.0.2; " in text
+        assert "none.example (A): nothing; " in text and "; there is no such name" in text
