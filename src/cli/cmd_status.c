@@ -1,4 +1,5 @@
 /* tidegate status: asks a running gateway through its control socket. */
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static void print_name(const json_t *name)
     print_clean(control_text(name, "name"));
     (void)printf(" (%s): ", control_text(name, "kind"));
     print_clean(values[0] != '\0' ? values : "nothing");
-    if (strcmp(control_text(name, "kind"), "file") != 0) {
+    if (isupper((unsigned char)control_text(name, "kind")[0])) { /* a type of record */
         if (next < 0) {
             (void)printf("; being looked up");
         } else {

@@ -166,6 +166,20 @@ static void check_backend_protocol(const struct checker *checker,
     }
 }
 
+static void check_servers_from(const struct checker *checker,
+                               const struct servers_from_settings *from)
+{
+    bool has_file = check_is_given(checker, &from->file);
+
+    if (has_file == check_is_given(checker, &from->url)) {
+        config_report_add(checker->report, CONFIG_ERROR, from->place,
+                          has_file ? "'servers_from' has both a 'file' and a 'url'"
+                                   : "'servers_from' has neither a 'file' nor a 'url'");
+        config_report_hint(checker->report,
+                           "say where the list is, for example file: /run/servers.yaml");
+    }
+}
+
 static void check_servers(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct server_settings *servers = backend->servers;
@@ -179,6 +193,9 @@ static void check_servers(const struct checker *checker, const struct backend_se
                            section_find(&section_backend, SPAN_OF("servers"))->example);
     }
 
+    if (backend->servers_from != NULL) {
+        check_servers_from(checker, backend->servers_from);
+    }
     map_init(&seen);
     for (size_t i = 0; i < backend->server_count; i++) {
         const struct address_setting *address = &servers[i].address;

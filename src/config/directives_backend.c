@@ -1,3 +1,4 @@
+#include "base/url.h"
 #include "config/address.h"
 #include "config/directives_internal.h"
 #include "config/identity_rules.h"
@@ -160,7 +161,6 @@ const struct section section_backend_tls = {
 static const struct directive servers_from_directives[] = {
     {.name = "file",
      .type = DIRECTIVE_PATH,
-     .flags = DIRECTIVE_REQUIRED,
      SLOT(servers_from_settings, file),
      .min = 1,
      .max = PATH_BYTES_MAX,
@@ -170,18 +170,40 @@ static const struct directive servers_from_directives[] = {
     {.name = "every",
      .type = DIRECTIVE_DURATION,
      SLOT(servers_from_settings, every_ms),
-     .fallback = "1s",
      .min = 50,
      .max = DAY,
-     .doc = "How often it is looked whether the file has changed.",
+     .doc =
+         "How often it is looked whether the list has changed; by default a file every second, a "
+         "URL every ten.",
      .example = "every: 5s"},
+    {.name = "url",
+     .type = DIRECTIVE_TEXT,
+     SLOT(servers_from_settings, url),
+     .min = 1,
+     .max = URL_MAX,
+     .check = rule_url,
+     .pattern = "^https?://[^ ]+$",
+     .doc = "Where the list is fetched from, in place of a file: `http://` or `https://`.",
+     .more = "With GET, and If-None-Match where the last response had an ETag (RFC 9110 section "
+             "13.1.2). A certificate is verified by the system's authorities. Redirects are not "
+             "followed, and the list may have up to 1 MiB.",
+     .example = "url: http://127.0.0.1:8500/servers"},
+    {.name = "timeout",
+     .type = DIRECTIVE_DURATION,
+     SLOT(servers_from_settings, timeout_ms),
+     .fallback = "5s",
+     .min = 10,
+     .max = MINUTE,
+     .doc = "How long one fetch of `url` may take.",
+     .example = "timeout: 2s"},
 };
 
 const struct section section_servers_from = {
     .name = "servers_from",
     .title = "servers_from",
-    .doc = "Servers of a backend that a file lists. A text alone is short for a section with that "
-           "file.",
+    .doc =
+        "Servers of a backend that a file, or what a URL gives, lists. A text alone is short for a "
+        "section with that file.",
     .directives = servers_from_directives,
     .count = ARRAY_LEN(servers_from_directives),
     .size = sizeof(struct servers_from_settings),
@@ -297,7 +319,7 @@ static const struct directive backend_directives[] = {
      .type = DIRECTIVE_SECTION,
      SLOT(backend_settings, servers_from),
      .section = &section_servers_from,
-     .doc = "A file with more servers, which is read again when it has changed.",
+     .doc = "A file, or a URL, with more servers, which is read again when it has changed.",
      .more = "For whatever knows which servers there are, and writes it down: a list of "
              "addresses, or of sections as under `servers`, in YAML or JSON; the same below a key "
              "`servers`; or text with an address on each line. Write it under another name and "

@@ -18,7 +18,8 @@ static const struct directive log_directives[] = {
      .check = rule_path,
      .doc = "The file of the access log, `-` for standard output, or `off`.",
      .more =
-         "The supervisor opens it, at the start and after SIGUSR1, with the rights of the start; so "
+         "The supervisor opens it, at the start and after SIGUSR1, with the rights of the start; "
+         "so "
          "the folder may be root's, and under the systemd unit that comes with Tidegate has to be: "
          "it leaves root no right to write in folders of others. The unit makes "
          "`/var/log/tidegate`.",

@@ -72,9 +72,9 @@ static const char *name_of_servers(struct loader *loader, const struct backend_s
     for (size_t i = 0; i < backend->server_count && b.len < 200; i++) {
         strbuf_printf(&b, "%s%s", i != 0 ? "," : "", backend->servers[i].address.text);
     }
-    if (backend->server_count == 0 && backend->servers_from != NULL &&
-        backend->servers_from->file != NULL) {
-        strbuf_add_cstr(&b, backend->servers_from->file);
+    const struct servers_from_settings *from = backend->servers_from;
+    if (backend->server_count == 0 && from != NULL && (from->file != NULL || from->url != NULL)) {
+        strbuf_add_cstr(&b, from->file != NULL ? from->file : from->url);
     }
     name = arena_cstr(&loader->settings->arena, strbuf_span(&b));
     strbuf_free(&b);

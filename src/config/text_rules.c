@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/url.h"
 #include "config/address.h"
 
 static bool is_alnum(char c)
@@ -302,6 +303,18 @@ bool rule_alpn(struct span text, struct complaint *complaint)
         }
     }
     return true;
+}
+
+bool rule_url(struct span text, struct complaint *complaint)
+{
+    struct url url;
+
+    if (url_parse(text, &url)) {
+        return true;
+    }
+    complain(complaint, "%s is not a URL that can be fetched", quote(text).text);
+    return complain_hint(complaint, "for example http://127.0.0.1:8500/servers, without a user and "
+                                    "a fragment");
 }
 
 bool rule_file_name(struct span text, struct complaint *complaint)

@@ -21,6 +21,8 @@ bool rule_method(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_protocol(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A protocol's name in TLS (ALPN, RFC 7301), such as h2. */
 bool rule_alpn(struct span text, struct complaint *complaint) MUST_CHECK;
+/* http:// or https://, as base/url.h reads it. */
+bool rule_url(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A single file name, without a folder. */
 bool rule_file_name(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A system user or group: its name or number. */

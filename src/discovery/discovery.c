@@ -8,9 +8,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "base/url.h"
+#include "client/client.h"
 #include "discovery/server_plan.h"
 
 #define HOSTS_FILE "/etc/hosts"
+/* Of responses with lists. */
+#define HEAD_MAX (16 * 1024)
+#define FIELDS_MAX 100
+#define SEND_MS 5000
 
 /* What another thread has the loop do, and waits for. */
 struct order {
@@ -33,12 +39,14 @@ struct discovery {
     size_t made_count; /* of these, those with a first answer to everything */
 
     pthread_t thread;
-    struct loop *loop; /* NULL: there is no thread yet */
+    struct loop *loop; /* the core's; NULL: there is no thread yet */
     atomic_bool has_thread;
     struct loop_message doubt;
     atomic_bool is_doubt_posted;
 
     /* The thread's own. */
+    struct core core;
+    struct client client; /* fetches lists */
     struct name_lookups lookups;
     struct list plans;
 };
@@ -93,8 +101,9 @@ static void on_follow(struct loop_message *message)
     for (size_t i = 0; i < order->count; i++) {
         const struct discovery_backend *one = &order->backends[i];
         if (server_plan_is_needed(one->settings)) {
-            struct server_plan *plan = server_plan_create(
-                one->backend, one->settings, &discovery->lookups, discovery, on_plan_change);
+            struct server_plan *plan =
+                server_plan_create(one->backend, one->settings, &discovery->lookups,
+                                   &discovery->client, discovery, on_plan_change);
             list_push_back(&fresh, &plan->node);
         }
     }
@@ -143,7 +152,10 @@ static void *run(void *arg)
         server_plan_destroy(LIST_ENTRY(node, struct server_plan, node));
     }
     name_lookups_free(&discovery->lookups);
+    client_close_all(&discovery->client);
     loop_run_deferred(discovery->loop);
+    (void)loop_turn(discovery->loop); /* results of fetches' lookups that are on their way */
+    client_free(&discovery->client, NULL, 0);
     return NULL;
 }
 
@@ -174,15 +186,22 @@ struct discovery *discovery_create(void (*on_change)(void *arg), void *arg)
 
 static bool start_thread(struct discovery *discovery)
 {
+    const struct client_settings settings = {
+        .h1 = {.head_bytes = HEAD_MAX, .target_bytes = URL_MAX, .fields = FIELDS_MAX},
+        .request_head = HEAD_MAX,
+        .send_ms = SEND_MS,
+    };
     int number = 0;
 
     if (discovery->loop != NULL) {
         return true;
     }
-    discovery->loop = loop_create();
-    if (discovery->loop == NULL) {
+    if (!core_init(&discovery->core, 0)) {
         number = errno;
     } else {
+        discovery->loop = discovery->core.loop;
+        discovery->client = (struct client){.core = &discovery->core, .settings = settings};
+        client_init(&discovery->client, NULL, 0);
         name_lookups_init(&discovery->lookups, discovery->loop, HOSTS_FILE);
         number = thread_start(&discovery->thread, "discovery", run, discovery);
     }
@@ -196,7 +215,8 @@ static bool start_thread(struct discovery *discovery)
               strerror(number));
     if (discovery->loop != NULL) {
         name_lookups_free(&discovery->lookups);
-        loop_destroy(discovery->loop);
+        client_free(&discovery->client, NULL, 0);
+        core_destroy(&discovery->core);
         discovery->loop = NULL;
     }
     return false;
@@ -264,7 +284,7 @@ void discovery_destroy(struct discovery *discovery)
         backend_on_doubt(NULL, NULL);
         loop_stop(discovery->loop);
         thread_join(discovery->thread);
-        loop_destroy(discovery->loop);
+        core_destroy(&discovery->core);
     }
     (void)pthread_cond_destroy(&discovery->wake);
     (void)pthread_mutex_destroy(&discovery->lock);

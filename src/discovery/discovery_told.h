@@ -10,7 +10,7 @@ struct backend;
  * during the call. */
 struct discovery_told {
     const char *name;
-    const char *kind;    /* "A", "AAAA", "SRV", "file" */
+    const char *kind;    /* "A", "AAAA", "SRV", "file", "url" */
     const char *values;  /* addresses, or targets with ports; with ", " between */
     int64_t age_s;       /* since the last answer, good or not; -1: there was none yet */
     int64_t next_s;      /* until it is looked up again; -1: that is under way */

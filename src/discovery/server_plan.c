@@ -80,8 +80,9 @@ struct server_set *server_plan_first_set(const struct backend_settings *settings
         }
     }
     if (settings->servers_from != NULL) {
+        const struct servers_from_settings *from = settings->servers_from;
         (void)snprintf(problem, sizeof(problem), "%.200s was not read yet",
-                       settings->servers_from->file);
+                       from->file != NULL ? from->file : from->url);
     }
     return server_list_take(&list, problem[0] != '\0' ? problem : NULL);
 }
@@ -339,8 +340,12 @@ static void find_listed(struct making *making)
     }
     if (list == NULL || list->count == 0) {
         const char *problem = server_source_problem(plan->source);
-        note_problem(making, plan->settings->servers_from->file,
-                     problem != NULL ? problem : "it lists no servers");
+        bool has_looked = server_source_has_looked(plan->source);
+        note_problem(making, server_source_name(plan->source),
+                     problem != NULL ? problem
+                     : has_looked    ? "it lists no servers"
+                                     : "it was not fetched yet");
+        making->is_waiting |= !has_looked;
     }
 }
 
@@ -498,7 +503,8 @@ static void on_make(struct deferred *deferred)
 
 struct server_plan *server_plan_create(const struct backend *backend,
                                        const struct backend_settings *settings,
-                                       struct name_lookups *lookups, void *owner,
+                                       struct name_lookups *lookups, struct client *client,
+                                       void *owner,
                                        void (*on_change)(struct server_plan *plan, bool is_changed))
 {
     struct server_plan *plan = xcalloc(1, sizeof(*plan));
@@ -515,8 +521,8 @@ struct server_plan *server_plan_create(const struct backend *backend,
     deferred_init(&plan->make, on_make);
     if (settings->servers_from != NULL) {
         const char *whose = arena_printf(&plan->arena, "backend %s", backend->name);
-        plan->source = server_source_create(lookups->loop, settings->servers_from, whose, plan,
-                                            on_source_change);
+        plan->source =
+            server_source_create(client, settings->servers_from, whose, plan, on_source_change);
     }
     make(plan);
     return plan;
@@ -603,8 +609,8 @@ static void tell_list(const struct server_plan *plan, discovery_tell_fn *tell, v
     (void)snprintf(values, sizeof(values), "%zu servers", list != NULL ? list->count : 0);
     tell(arg, plan->backend,
          &(struct discovery_told){
-             .name = plan->settings->servers_from->file,
-             .kind = "file",
+             .name = server_source_name(plan->source),
+             .kind = plan->settings->servers_from->file != NULL ? "file" : "url",
              .values = values,
              .problem = server_source_problem(plan->source),
          });

@@ -43,11 +43,11 @@ struct server_set *server_plan_first_set(const struct backend_settings *settings
                                          const struct server_terms *terms,
                                          const struct server_settings **wrong) MUST_CHECK;
 
-/* The settings must stay. What is known already is published at once, and may be told from inside
- * this call. */
+/* The settings must stay; the client runs on the same loop. What is known already is published at
+ * once, and may be told from inside this call. */
 struct server_plan *
 server_plan_create(const struct backend *backend, const struct backend_settings *settings,
-                   struct name_lookups *lookups, void *owner,
+                   struct name_lookups *lookups, struct client *client, void *owner,
                    void (*on_change)(struct server_plan *plan, bool is_changed));
 void server_plan_destroy(struct server_plan *plan);
 /* Looks up again what its servers come from, since one could not be reached. */

@@ -36,7 +36,8 @@ static void each_of_backends(const struct snapshot *snapshot, snapshot_file_fn *
                 each(arg, owner, tls->files[f]);
             }
         }
-        if (snapshot->settings->backends[i].servers_from != NULL) {
+        if (snapshot->settings->backends[i].servers_from != NULL &&
+            snapshot->settings->backends[i].servers_from->file != NULL) {
             each(arg, owner, snapshot->settings->backends[i].servers_from->file);
         }
     }

@@ -254,8 +254,10 @@ struct resolve_settings {
 
 /* Where a list of servers comes from besides the configuration. */
 struct servers_from_settings {
-    const char *file;
-    uint64_t every_ms; /* how often it is looked at */
+    const char *file; /* exactly one of these */
+    const char *url;
+    uint64_t every_ms;   /* how often it is looked at; 0: a file every second, a URL every ten */
+    uint64_t timeout_ms; /* of one fetch */
     struct place place;
 };
 

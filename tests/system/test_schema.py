@@ -193,7 +193,7 @@ def whole(section, part):
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
-              "resolve": {}, "servers_from": {} if "file" in part else {"file": "a.yaml"},
+              "resolve": {}, "servers_from": {} if {"file", "url"} & set(part) else {"file": "a.yaml"},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},

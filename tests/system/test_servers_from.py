@@ -5,7 +5,7 @@ import threading
 
 from client import Connection, fetch
 from nameserver import NameServer, address
-from origins import EchoOrigin
+from origins import EchoOrigin, Origin, response_bytes
 from waiting import wait_until
 
 
@@ -116,3 +116,60 @@ def test_lists_change_under_load(start, folder):
             thread.join(20)
         assert set(counts) == {"a", "b", "c"}
     assert {entry["status"] for entry in gateway.log_entries()} == {200}
+
+
+class Lists(Origin):
+    """Serves `content` with an ETag, and counts what it was asked."""
+
+    def __init__(self):
+        self.content, self.etag, self.status = b"[]", '"1"', 200
+        self.asked = collections.Counter()
+        super().__init__(self.serve)
+
+    def serve(self, connection):
+        request = connection.read_request()
+        is_same = request.get("If-None-Match") == self.etag
+        self.asked[304 if is_same and self.status == 200 else self.status] += 1
+        if self.status != 200:
+            connection.send(response_bytes(self.status, reason="No", body=b"no"))
+        elif is_same:
+            connection.send(b"HTTP/1.1 304 Not Modified\r\nETag: " + self.etag.encode() + b"\r\n\r\n")
+        else:
+            connection.send(response_bytes(200, [("ETag", self.etag)], self.content))
+
+    def set(self, servers, etag):
+        self.content, self.etag = json.dumps(servers).encode(), etag
+
+
+def from_url(lists, **more):
+    return {"sites": [{"hosts": ["*"], "backend": "pool"}],
+            "backends": [{"name": "pool", "servers_from": {"url": f"http://{lists.address}/servers",
+                                                           "every": "50ms", **more}}]}
+
+
+def test_a_list_is_fetched(start):
+    """It is there when the gateway is ready, and asked for again by its ETag."""
+    with EchoOrigin("a") as a, EchoOrigin("b") as b, Lists() as lists:
+        lists.set([a.address], '"1"')
+        gateway = start(from_url(lists))
+        assert whose(gateway) == "a"
+        wait_until(lambda: lists.asked[304] >= 3, what="requests with the ETag")
+        assert lists.asked[200] == 1
+        lists.set([b.address], '"2"')
+        wait_until(lambda: whose(gateway) == "b", what="the new list")
+        lists.status = 500
+        wait_until(lambda: "it answered with status 500" in gateway.stderr(), what="the message")
+        assert whose(gateway) == "b"
+        lists.status = 200
+        wait_until(lambda: "is read again" in gateway.stderr(), what="the message")
+        lists.set("x" * 1100000, '"3"')
+        wait_until(lambda: lists.asked[200] >= 3 and gateway.stderr().count("are used on") == 2,
+                   what="the message")
+        assert whose(gateway) == "b"
+
+
+def test_a_list_that_cannot_be_fetched_holds_up_nothing(start, free_address):
+    gateway = start({"sites": [{"hosts": ["*"], "backend": "pool"}],
+                     "backends": [{"name": "pool", "servers_from": {"url": f"http://{free_address}/"}}]})
+    assert whose(gateway) == 503
+    assert free_address in gateway.wait_log(status=503)["detail"]
