@@ -19,7 +19,8 @@ static const struct directive server_directives[] = {
             "`srv:_http._tcp.app.internal` or `unix:/run/app.sock`.",
      .more = "A name is looked up again and again (`resolve`), and each of its addresses is a "
              "server of its own, with its share of the weight. With `srv:` the DNS has names, "
-             "ports and weights (SRV records, RFC 2782); those of the lowest priority are used.",
+             "ports and weights (SRV records, RFC 2782); those of the lowest priority are used, "
+             "and the others stand by as `backup`.",
      .example = "address: 10.0.1.1:8080"},
     {.name = "weight",
      .type = DIRECTIVE_INTEGER,

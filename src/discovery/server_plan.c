@@ -29,6 +29,7 @@ struct found {
     char ip[INET6_ADDRSTRLEN]; /* empty: the settings' own */
     uint16_t port;
     uint64_t weight;
+    bool stands_by; /* as `backup` does */
 };
 
 struct making {
@@ -280,33 +281,42 @@ static void add_name(struct making *making, const struct server_settings *settin
     making->is_shared |= addresses.count > 1;
 }
 
-/* Those of the lowest priority (RFC 2782). */
+/* Of those with the record's priority, in thousandths (RFC 2782). A weight of 0 is a very small
+ * one, and all of them 0 are equal. */
+static uint64_t share_of(const struct kept_answer *kept, const struct dns_record *record)
+{
+    uint64_t sum = 0;
+    uint64_t share;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        sum += kept->records[i].priority == record->priority ? kept->records[i].weight : 0;
+    }
+    share = sum == 0 ? SHARE_UNIT : (uint64_t)record->weight * SHARE_UNIT / sum;
+    return share != 0 ? share : 1;
+}
+
+/* Those of the lowest priority; the others stand by for them. */
 static void add_service(struct making *making, const struct server_settings *settings)
 {
     const char *name = settings->address.host;
     const struct kept_answer *kept = want(making, name, DNS_SRV);
-    uint16_t priority = UINT16_MAX;
-    uint64_t sum = 0;
+    uint16_t lowest = UINT16_MAX;
 
     if (kept == NULL || kept->count == 0) {
         note_problem(making, name, kept != NULL ? kept->problem : "it was not looked up yet");
         return;
     }
     for (size_t i = 0; i < kept->count; i++) {
-        priority = kept->records[i].priority < priority ? kept->records[i].priority : priority;
-    }
-    for (size_t i = 0; i < kept->count; i++) {
-        sum += kept->records[i].priority == priority ? kept->records[i].weight : 0;
+        lowest = kept->records[i].priority < lowest ? kept->records[i].priority : lowest;
     }
     for (size_t i = 0; i < kept->count; i++) {
         const struct dns_record *record = &kept->records[i];
-        if (record->priority != priority) {
-            continue;
-        }
-        /* A weight of 0 is a very small one, and all of them 0 are equal. */
-        uint64_t share = sum == 0 ? SHARE_UNIT : (uint64_t)record->weight * SHARE_UNIT / sum;
+        size_t first = making->count;
         add_name(making, settings, record->target, record->port,
-                 settings->weight * (share != 0 ? share : 1));
+                 settings->weight * share_of(kept, record));
+        for (size_t j = first; j < making->count; j++) {
+            making->found[j].stands_by = record->priority != lowest;
+        }
         making->is_shared = true;
     }
 }
@@ -369,6 +379,10 @@ static void list_all(const struct making *making, struct server_list *list)
         (void)!server_list_add(list, &making->plan->terms, found->settings,
                                found->ip[0] != '\0' ? found->ip : NULL, found->port,
                                weight_of(making, found));
+        if (found->stands_by && list->count != 0 &&
+            list->items[list->count - 1].rank < SERVER_BACKUP) {
+            list->items[list->count - 1].rank += SERVER_BACKUP;
+        }
     }
 }
 

@@ -165,7 +165,7 @@ def test_aliases_and_answers_over_tcp(start, dns):
 
 
 def test_services(start, dns):
-    """Names, ports, weights; those of a higher priority's number are not asked."""
+    """Names, ports, weights; those of a higher priority's number stand by."""
     with EchoOrigin("a", host="127.0.0.2") as a, EchoOrigin("b", host="127.0.0.3") as b, \
             EchoOrigin("spare", host="127.0.0.4") as spare:
         dns.set("a.example", address("127.0.0.2"))
@@ -175,8 +175,12 @@ def test_services(start, dns):
                 service("spare.example", spare.port, 2, 1))
         gateway = start(config(dns, ["srv:_http._tcp.example"]))
         assert whose_many(gateway, 40) == {"a": 30, "b": 10}
+        a.close()
+        b.close()
+        wait_until(lambda: whose(gateway) == "spare", what="who stands by")
         dns.set("_http._tcp.example", service("spare.example", spare.port))
-        wait_until(lambda: whose(gateway) == "spare", what="the other service")
+        wait_until(lambda: "no longer" in gateway.stderr(), what="the other service")
+        assert whose(gateway) == "spare"
         assert {entry["status"] for entry in gateway.log_entries()} == {200}
 
 
