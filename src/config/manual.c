@@ -153,6 +153,10 @@ static void print_directive(struct strbuf *out, const struct directive *directiv
         print_fallback(out, directive);
     }
     strbuf_printf(out, ".\n\n```yaml\n%s\n```\n", directive->example);
+    if ((directive->flags & DIRECTIVE_RESTART) != 0) {
+        strbuf_add_cstr(out,
+                        "\nA change takes a restart: a reload says so, and leaves it as it is.\n");
+    }
     if (directive->more != NULL) {
         strbuf_printf(out, "\n%s\n", directive->more);
     }

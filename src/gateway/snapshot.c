@@ -14,11 +14,13 @@
 #include "base/file_opener.h"
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
+#include "config/complaint.h"
 #include "config/places.h"
 #include "discovery/server_plan.h"
 #include "observe/log_writer.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
+#include "sandbox/sandbox.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_registry.h"
 #include "upstream/balance.h"
@@ -125,11 +127,19 @@ static bool open_root(struct files_root *root, const struct files_settings *file
 {
     struct error error;
 
-    if (!files_root_open(root, files->root, &error)) {
-        config_report_add(report, CONFIG_ERROR, files->place, "%s", error.text);
-        return false;
+    if (files_root_open(root, files->root, &error)) {
+        return true;
     }
-    return true;
+    if (sandbox_reaches(files->root)) {
+        config_report_add(report, CONFIG_ERROR, files->place, "%s", error.text);
+    } else {
+        config_report_add(report, CONFIG_ERROR, files->place,
+                          "the folder %s is out of reach of the gateway that runs",
+                          quote_cstr(files->root).text);
+        config_report_hint(report, "it is confined to the folders that it was started with (see "
+                                   "'sandbox'): restart it in order to serve this one");
+    }
+    return false;
 }
 
 /* In the order in which they are to run. */

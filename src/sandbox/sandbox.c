@@ -1,6 +1,7 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 static struct {
     struct sandbox_report *reports; /* SANDBOX_ROLES of them, shared by all processes */
     const char *calls[CALLS_MAX];
+    bool has_closed_files; /* this process */
 } all;
 
 void sandbox_prepare(void)
@@ -202,7 +204,20 @@ void sandbox_enter(const struct sandbox_plan *plan)
             report->parts[part].state = SANDBOX_NOT_MEANT;
         }
     }
+    all.has_closed_files = report->parts[SANDBOX_FILES].state == SANDBOX_HOLDS;
     say(report);
+}
+
+/* A plain look (access, O_PATH) is not asked about by Landlock, so the difference tells. */
+bool sandbox_reaches(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)close(fd);
+        return true;
+    }
+    return !all.has_closed_files || errno != EACCES || access(folder, R_OK | X_OK) != 0;
 }
 
 void sandbox_skip(enum sandbox_role role)

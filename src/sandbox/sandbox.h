@@ -65,6 +65,10 @@ void sandbox_enter(const struct sandbox_plan *plan);
 /* Notes that this process is not confined, because the configuration says so. */
 void sandbox_skip(enum sandbox_role role);
 
+/* Whether this process may read the files of a folder that is not in its plan: one that a later
+ * configuration names. False only where the sandbox alone forbids it. */
+bool sandbox_reaches(const char *folder);
+
 /* What the process of a role has reported, into *report. */
 void sandbox_look(enum sandbox_role role, struct sandbox_report *report);
 const char *sandbox_role_name(enum sandbox_role role);

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from client import fetch
-from tidegate import command, status_field
+from tidegate import command, new_folder, status_field
 
 
 def shown(control):
@@ -25,7 +25,7 @@ def test_processes_are_confined(folder, start):
     gateway = start(config(folder), folder=folder)
     assert fetch(gateway.address).status == 200
     found = shown(folder / "control.sock")
-    assert set(found) == {"supervisor", "gateway"}
+    assert set(found) >= {"supervisor", "gateway"}
     if found["gateway"]["system calls"]["state"] != "holds":
         pytest.skip(found["gateway"]["system calls"]["note"])
     for pid in (gateway.process.pid, gateway.gateway_pid()):
@@ -59,3 +59,22 @@ def test_a_folder_that_the_gateways_user_cannot_reach_is_served(start, tmp_path)
     closed.chmod(0o700)
     gateway = start({"sites": [{"hosts": ["*"], "files": str(served)}]})
     assert fetch(gateway.address, "/a.txt").status == 200
+
+
+def test_a_folder_that_comes_by_a_reload_is_said_to_be_out_of_reach(folder, start):
+    """What a process is confined to cannot grow; a restart serves it."""
+    gateway = start(config(folder), folder=folder)
+    if shown(folder / "control.sock")["gateway"]["files"]["state"] != "holds":
+        pytest.skip("a kernel without Landlock")
+    text = json.loads(gateway.config_path.read_text())
+    elsewhere = new_folder()
+    text["sites"].append({"hosts": ["files.example"], "files": str(elsewhere)})
+    gateway.config_path.write_text(json.dumps(text))
+    try:
+        done = command("reload", "--socket", str(folder / "control.sock"))
+    finally:
+        elsewhere.rmdir()
+    assert done.returncode == 1
+    assert "is out of reach of the gateway that runs" in done.stdout + done.stderr
+    assert "restart it" in done.stdout + done.stderr
+    assert fetch(gateway.address, host="files.example").status == 200

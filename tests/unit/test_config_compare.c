@@ -12,6 +12,8 @@
 #include "base/strbuf.h"
 #include "config/compare.h"
 #include "config/config.h"
+#include "config/directives.h"
+#include "process/plan.h"
 
 static struct settings *load(const char *text)
 {
@@ -177,6 +179,74 @@ static void what_needs_a_restart_is_told(void **state)
     settings_destroy(new);
 }
 
+static struct plan *plan_of(const char *text)
+{
+    struct settings *settings = load(text);
+    struct strbuf bytes;
+    struct error error;
+    struct plan *plan;
+
+    strbuf_init(&bytes);
+    plan_write(settings, &bytes);
+    plan = plan_read(strbuf_span(&bytes), &error);
+    assert_non_null(plan);
+    strbuf_free(&bytes);
+    settings_destroy(settings);
+    return plan;
+}
+
+static void assert_plans_differ_by(const char *text, const char *more, const char *wanted)
+{
+    char changed[512];
+    struct strbuf names;
+    struct plan *before = plan_of(text);
+    struct plan *after;
+
+    (void)snprintf(changed, sizeof(changed), "%s\n%s", more, text);
+    after = plan_of(changed);
+    strbuf_init(&names);
+    assert_int_equal(plan_fixed_differences(before, after, &names), wanted[0] != '\0');
+    strbuf_add_cstr(&names, "");
+    assert_string_equal(names.ptr != NULL ? names.ptr : "", wanted);
+    strbuf_free(&names);
+    plan_destroy(before);
+    plan_destroy(after);
+}
+
+/* The supervisor, which has no settings, knows the same ones by its plan. */
+static void what_needs_a_restart_is_the_same_to_the_supervisor(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *text;
+    } cases[] = {
+        {"workers", "workers: 7"},
+        {"control", "control: /run/other.sock"},
+        {"tls_key_log", "tls_key_log: /root/other.log"},
+        {"user", "user: www-data"},
+        {"group", "group: adm"},
+        {"sandbox", "sandbox: off"},
+        {"limits", "limits: { head: 8k }"},
+        {"log", "log: { level: debug, access: off }"},
+        {"timeouts", "timeouts: { drain: 1s }"},
+        {"listeners", "listeners: [ { bind: 127.0.0.1:1 } ]"},
+    };
+    size_t flagged = 0;
+
+    (void)state;
+    for (size_t i = 0; i < section_root.count; i++) {
+        flagged += (section_root.directives[i].flags & DIRECTIVE_RESTART) != 0 ? 1 : 0;
+    }
+    assert_int_equal(flagged, 6); /* each is among the cases */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct directive *directive =
+            section_find(&section_root, span_from_cstr(cases[i].name));
+        const char *wanted = (directive->flags & DIRECTIVE_RESTART) != 0 ? cases[i].name : "";
+
+        assert_plans_differ_by("sites:\n" SITE("a.example", OK), cases[i].text, wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +255,7 @@ int main(void)
         cmocka_unit_test(changed_keys_are_named),
         cmocka_unit_test(routes_are_known_by_what_they_match),
         cmocka_unit_test(what_needs_a_restart_is_told),
+        cmocka_unit_test(what_needs_a_restart_is_the_same_to_the_supervisor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
