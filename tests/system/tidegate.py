@@ -111,9 +111,8 @@ class Gateway:
         self.stderr_path = self.folder / "stderr.txt"
         self.stdout_path = self.folder / "stdout.txt"
         env = environment()
-        if sanitizer_options:
-            old = env.get("ASAN_OPTIONS")
-            env["ASAN_OPTIONS"] = f"{old}:{sanitizer_options}" if old else sanitizer_options
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS") if sanitizer_options else ():
+            env[name] = f"{env[name]}:{sanitizer_options}" if name in env else sanitizer_options
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = subprocess.Popen([binary(), "run", "-c", str(self.config_path)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
