@@ -1,9 +1,48 @@
 #include "gateway/access.h"
 
 #include "base/clock.h"
+#include "gateway/generation.h"
 #include "gateway/reasons.h"
+#include "observe/log_writer.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_conn.h"
+
+/* A log line waits this long at most before it is written. */
+#define LOG_DELAY_MS 50
+#define LOG_BLOCK_BYTES (32 * 1024)
+
+/* ---- lines of a worker, until they are a block ---- */
+
+void access_flush(struct worker *worker)
+{
+    struct strbuf *log = &worker->log;
+
+    if (log->len != 0) {
+        log_writer_put(worker->generation->snapshot->access_log, log->ptr, log->len);
+        strbuf_init(log);
+    }
+}
+
+static void on_log_timer(struct timer *timer)
+{
+    access_flush(CONTAINER_OF(timer, struct worker, log_timer));
+}
+
+static void finish_line(struct worker *worker)
+{
+    if (worker->log.len >= LOG_BLOCK_BYTES) {
+        access_flush(worker);
+    } else if (worker->log_timer.deadline_us == 0) {
+        timer_set_ms(worker->core.loop, &worker->log_timer, LOG_DELAY_MS);
+    }
+}
+
+void access_init(struct worker *worker)
+{
+    timer_init(&worker->log_timer, on_log_timer);
+}
+
+/* ---- what a line says ---- */
 
 static void fill_link(struct access_record *record, const struct link *link,
                       struct access_texts *texts)
@@ -85,7 +124,7 @@ static void write_record(const struct link *link, const struct access_record *re
     } else {
         access_record_json(record, &worker->log_clock, &worker->log);
     }
-    worker_log_done(worker);
+    finish_line(worker);
 }
 
 bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,
@@ -93,7 +132,7 @@ bool access_begin(const struct link *link, struct access_record *record, enum ac
 {
     struct worker *worker = worker_of(link->core);
 
-    if (worker_log(worker) == NULL) {
+    if (worker->generation->snapshot->access_log == NULL) {
         return false;
     }
     access_record_init(record, kind);

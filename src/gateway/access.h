@@ -4,7 +4,7 @@
 #define TIDEGATE_GATEWAY_ACCESS_H
 
 #include "base/trouble.h"
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 #include "io/conn.h"
 #include "observe/access_record.h"
 #include "server/link.h"
@@ -15,6 +15,10 @@ struct access_texts {
     char told[SOCK_TEXT_MAX];
     char subject[256];
 };
+
+/* The worker's lines gather and are written as blocks; a line waits a moment at most. */
+void access_init(struct worker *worker);
+void access_flush(struct worker *worker);
 
 /* With what the link tells. False: the log is off. began_us: by clock_us. */
 bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,

@@ -7,7 +7,6 @@
 #include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/generation.h"
-#include "gateway/session.h"
 #include "http/connection_auth.h"
 #include "http/reuse.h"
 #include "server/websocket.h"
@@ -82,7 +81,8 @@ static void give_back(struct exchange *x)
     worker->free_exchange_count++;
 }
 
-struct front_exchange *exchange_open(struct link *link, const struct front_ops *ops, void *owner)
+struct front_exchange *exchange_open(struct link *link, struct generation *generation,
+                                     const struct front_ops *ops, void *owner)
 {
     struct worker *worker = worker_of(link->core);
     struct exchange *x = take_from_pool(worker);
@@ -109,8 +109,7 @@ struct front_exchange *exchange_open(struct link *link, const struct front_ops *
     deferred_init(&x->again, exchange_again);
     x->worker = worker;
     x->link = link;
-    session_follow(session_of(link));
-    x->generation = generation_hold_exchange(session_of(link)->generation);
+    x->generation = generation_hold_exchange(generation);
     x->settings = link->settings;
     x->listener = link->listener;
     x->connected = x->site = link->site;
@@ -222,7 +221,7 @@ static bool find_route(struct exchange *x)
 {
     struct edge_decision decision;
 
-    if (session_of(x->link)->has_lost_site) {
+    if (x->link->has_lost_site) {
         exchange_refuse(x, 421, true, "site_has_changed",
                         "the configuration has changed since the TLS handshake: its site is gone, "
                         "or asks something else of clients",

@@ -15,11 +15,12 @@
 #ifndef TIDEGATE_GATEWAY_EXCHANGE_H
 #define TIDEGATE_GATEWAY_EXCHANGE_H
 
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 #include "server/front_exchange.h"
 
-/* For link_ops: from the worker's pool. */
-struct front_exchange *exchange_open(struct link *link, const struct front_ops *ops, void *owner);
+/* For link_ops: from the worker's pool. It is served by what that generation has. */
+struct front_exchange *exchange_open(struct link *link, struct generation *generation,
+                                     const struct front_ops *ops, void *owner);
 /* At the worker's end: the memory of those that are not in use. */
 void exchange_free_pool(struct worker *worker);
 

@@ -19,7 +19,7 @@
 #include "edge/idle.h"
 #include "edge/path.h"
 #include "gateway/exchange.h"
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 #include "http/message.h"
 #include "http/own_answer.h"
 #include "policy/body_filter.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 
 static void end(struct generation *generation)
 {
@@ -80,4 +80,9 @@ void generation_release_exchange(struct generation *generation)
     CHECK(generation->exchanges > 0);
     generation->exchanges--;
     look_whether_used(generation);
+}
+
+const struct settings *worker_settings(const struct worker *worker)
+{
+    return worker->generation->snapshot->settings;
 }

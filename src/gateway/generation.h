@@ -26,6 +26,8 @@ struct generation {
     struct deferred ending;
 };
 
+/* Of its present one. */
+const struct settings *worker_settings(const struct worker *worker);
 /* Takes over a reference to the snapshot, and becomes the worker's present one. */
 void generation_begin(struct worker *worker, struct snapshot *snapshot);
 /* The worker ends: nobody uses it any more. */

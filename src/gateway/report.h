@@ -6,7 +6,7 @@
 #ifndef TIDEGATE_GATEWAY_REPORT_H
 #define TIDEGATE_GATEWAY_REPORT_H
 
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 
 /* How long a worker has for its answer. */
 #define REPORT_WAIT_MS 500

@@ -85,7 +85,7 @@ static void close_now(struct session *session, bool with_reset)
     deferred_cancel(&session->hearing);
     deferred_cancel(&session->leaving);
     loop_defer(worker->core.loop, &session->freeing);
-    worker_session_ended(worker);
+    worker->session_ended(worker);
 }
 
 void session_close(struct session *session)
@@ -342,12 +342,21 @@ static const struct peer *local_of(struct link *link)
     return &session->local;
 }
 
+static struct front_exchange *open_exchange(struct link *link, const struct front_ops *ops,
+                                            void *owner)
+{
+    struct session *session = session_of(link);
+
+    session_follow(session);
+    return exchange_open(link, session->generation, ops, owner);
+}
+
 static const struct link_ops link_ops = {
     .end = on_front_end,
     .set_idle = set_idle,
     .tell = tell,
     .local = local_of,
-    .open = exchange_open,
+    .open = open_exchange,
 };
 
 static void init_link(struct session *session, const struct sock_address *peer)

@@ -16,7 +16,7 @@
 
 #include "base/trouble.h"
 #include "client/client.h"
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 #include "io/conn.h"
 #include "server/link.h"
 #include "server/send_deadline.h"
@@ -43,7 +43,6 @@ struct session {
     struct worker *worker;
     struct worker_socket *socket;
     struct generation *generation; /* what link has is of; counted */
-    bool has_lost_site;            /* nor would a new connection get what it has */
     struct deferred leaving;       /* it cannot follow: it ends when its requests have */
     struct timer timer;            /* until its front begins, and once that has left */
     struct deferred hearing;       /* what the client still sends, once it was finished */

@@ -50,7 +50,7 @@ void session_follow_init(struct session *session)
 /* Not at once: a front may be about to begin a request. */
 static void stay_behind(struct session *session, bool has_lost_site)
 {
-    session->has_lost_site = has_lost_site;
+    session->link.has_lost_site = has_lost_site;
     session->link.is_leaving = true;
     loop_defer(session->worker->core.loop, &session->leaving);
 }

@@ -1,6 +1,7 @@
 #include "gateway/tunnel.h"
 
 #include "edge/idle.h"
+#include "gateway/generation.h"
 #include "tls/tls_trouble.h"
 
 static void end(struct tunnel *tunnel, const char *reason)

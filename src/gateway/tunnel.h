@@ -5,7 +5,7 @@
 #ifndef TIDEGATE_GATEWAY_TUNNEL_H
 #define TIDEGATE_GATEWAY_TUNNEL_H
 
-#include "gateway/worker.h"
+#include "gateway/worker_base.h"
 #include "io/relay.h"
 
 struct tunnel {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "edge/head_limits.h"
+#include "gateway/access.h"
 #include "gateway/exchange.h"
 #include "gateway/generation.h"
 #include "gateway/session.h"
@@ -21,9 +22,6 @@
 #define ROOM_TRIES 8
 /* That are on their way out at a time: some take until the loop's turn ends, or longer. */
 #define EVICTED_MAX 8
-/* A log line waits this long at most before it is written. */
-#define LOG_DELAY_MS 50
-#define LOG_BLOCK_BYTES (32 * 1024)
 /* Sessions that are moved to another configuration in one turn. */
 #define WALK_STEP 256
 
@@ -172,11 +170,6 @@ static void on_core_free(struct core *core)
     stop_if_drained(CONTAINER_OF(core, struct worker, core));
 }
 
-void worker_session_ended(struct worker *worker)
-{
-    stop_if_drained(worker);
-}
-
 static void cut_off(struct worker *worker)
 {
     stop_accepting(worker);
@@ -209,14 +202,6 @@ static void accept_rest(struct worker_socket *socket)
     }
 }
 
-static void tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot)
-{
-    struct worker_note note = {news, snapshot};
-    ssize_t n = worker->notes_fd >= 0 ? write(worker->notes_fd, &note, sizeof(note)) : 0;
-
-    (void)n; /* whoever waits for it has a deadline of its own */
-}
-
 static void on_servers_message(struct loop_message *message)
 {
     struct worker *worker = CONTAINER_OF(message, struct worker, servers_message);
@@ -243,7 +228,7 @@ static void on_drain_message(struct loop_message *message)
         accept_rest(worker->sockets[i]);
     }
     stop_accepting(worker);
-    tell(worker, WORKER_IS_QUIET, NULL);
+    worker_tell(worker, WORKER_IS_QUIET, NULL);
     worker->core.is_draining = true;
     timer_set_ms(worker->core.loop, &worker->drain_timer,
                  worker_settings(worker)->timeouts.drain_ms);
@@ -269,37 +254,6 @@ void worker_post_stop(struct worker *worker)
     loop_post(worker->core.loop, &worker->stop_message);
 }
 
-/* ---- the log ---- */
-
-static void flush_log(struct worker *worker)
-{
-    struct strbuf *log = &worker->log;
-
-    if (log->len != 0) {
-        log_writer_put(worker->generation->snapshot->access_log, log->ptr, log->len);
-        strbuf_init(log);
-    }
-}
-
-static void on_log_timer(struct timer *timer)
-{
-    flush_log(CONTAINER_OF(timer, struct worker, log_timer));
-}
-
-struct strbuf *worker_log(struct worker *worker)
-{
-    return worker->generation->snapshot->access_log != NULL ? &worker->log : NULL;
-}
-
-void worker_log_done(struct worker *worker)
-{
-    if (worker->log.len >= LOG_BLOCK_BYTES) {
-        flush_log(worker);
-    } else if (worker->log_timer.deadline_us == 0) {
-        timer_set_ms(worker->core.loop, &worker->log_timer, LOG_DELAY_MS);
-    }
-}
-
 /* ---- sockets ---- */
 
 static struct worker_socket *create_socket(struct worker *worker, int fd)
@@ -315,14 +269,6 @@ static struct worker_socket *create_socket(struct worker *worker, int fd)
         socket->port = peer_from(&address).port;
     }
     return socket;
-}
-
-void worker_socket_release(struct worker_socket *socket)
-{
-    CHECK(socket->sessions > 0);
-    if (--socket->sessions == 0 && socket->fd < 0) {
-        free(socket);
-    }
 }
 
 /* What waits there is served by the configuration that has the socket, and then its connections
@@ -440,7 +386,7 @@ static void on_follow_message(struct loop_message *message)
     struct worker_change *change = CONTAINER_OF(message, struct worker_change, message);
     struct worker *worker = change->worker;
 
-    flush_log(worker); /* its lines are in the form that the file before has */
+    access_flush(worker); /* its lines are in the form that the file before has */
     leave_sockets(worker, change->listen_fds, change->listen_count);
     generation_begin(worker, change->snapshot);
     set_sockets(worker, change->listen_fds, change->listen_count);
@@ -448,27 +394,13 @@ static void on_follow_message(struct loop_message *message)
     worker->walk_left = worker->session_count;
     loop_defer(worker->core.loop, &worker->walking);
     change->is_taken = true;
-    tell(worker, WORKER_FOLLOWS, NULL);
+    worker_tell(worker, WORKER_FOLLOWS, NULL);
 }
 
 void worker_post_follow(struct worker_change *change)
 {
     change->message.fn = on_follow_message;
     loop_post(change->worker->core.loop, &change->message);
-}
-
-const struct settings *worker_settings(const struct worker *worker)
-{
-    return worker->generation->snapshot->settings;
-}
-
-void worker_give_back(struct worker *worker, struct snapshot *snapshot)
-{
-    if (worker->notes_fd >= 0) {
-        tell(worker, WORKER_GIVES_BACK, snapshot);
-    } else {
-        snapshot_release(snapshot);
-    }
 }
 
 /* ---- life ---- */
@@ -495,6 +427,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
         return NULL;
     }
     worker->core.on_free = on_core_free;
+    worker->session_ended = stop_if_drained;
     worker->notes_fd = -1;
     worker->client.core = &worker->core;
     worker->client.on_server_failure = note_server_failure;
@@ -503,7 +436,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     list_init(&worker->idle_sessions);
     list_init(&worker->free_exchanges);
     timer_init(&worker->accept_pause, on_accept_pause);
-    timer_init(&worker->log_timer, on_log_timer);
+    access_init(worker);
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->servers_message.fn = on_servers_message;
     worker->drain_message.fn = on_drain_message;
@@ -524,7 +457,7 @@ void worker_run(struct worker *worker)
     loop_run(worker->core.loop);
     stop_accepting(worker);
     client_close_all(&worker->client);
-    flush_log(worker);
+    access_flush(worker);
 }
 
 void worker_destroy(struct worker *worker)

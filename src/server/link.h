@@ -72,6 +72,7 @@ struct link {
     const struct listener *listener;
     const char *listener_text;        /* its address, for logs */
     const struct site *site;          /* the handshake was for; NULL: plain HTTP, or not yet */
+    bool has_lost_site; /* that one is gone since, or asks something else of clients */
     struct client_identity *identity; /* NULL: not asked for yet, or none */
 };
 

@@ -1,0 +1,29 @@
+#include "gateway/worker_base.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void worker_tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot)
+{
+    struct worker_note note = {news, snapshot};
+    ssize_t n = worker->notes_fd >= 0 ? write(worker->notes_fd, &note, sizeof(note)) : 0;
+
+    (void)n; /* whoever waits for it has a deadline of its own */
+}
+
+void worker_give_back(struct worker *worker, struct snapshot *snapshot)
+{
+    if (worker->notes_fd >= 0) {
+        worker_tell(worker, WORKER_GIVES_BACK, snapshot);
+    } else {
+        snapshot_release(snapshot);
+    }
+}
+
+void worker_socket_release(struct worker_socket *socket)
+{
+    CHECK(socket->sessions > 0);
+    if (--socket->sessions == 0 && socket->fd < 0) {
+        free(socket);
+    }
+}
