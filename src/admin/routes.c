@@ -102,6 +102,16 @@ static void add_name(struct strbuf *out, bool is_next, const struct report_name 
     strbuf_add_char(out, '}');
 }
 
+/* In milliseconds. */
+static void add_latency(struct strbuf *out, const struct report_server *server)
+{
+    if (server->p50_us != 0) {
+        strbuf_printf(out, ",\"latency_ms\":{\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f}",
+                      (double)server->p50_us / 1000, (double)server->p90_us / 1000,
+                      (double)server->p99_us / 1000);
+    }
+}
+
 static void add_backend(struct strbuf *out, const struct report_backend *backend)
 {
     strbuf_add_cstr(out, "{\"name\":");
@@ -116,6 +126,7 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
         const struct report_server *server = &backend->servers[i];
         strbuf_add_cstr(out, i == 0 ? "{\"address\":" : ",{\"address\":");
         strbuf_add_json(out, span_from_cstr(server->address));
+        add_latency(out, server);
         strbuf_printf(out, ",\"idle\":%llu,\"down_at\":%u,\"resolved\":%s}",
                       (unsigned long long)server->idle, server->down_at,
                       server->has_addresses ? "true" : "false");

@@ -91,6 +91,17 @@ static void print_name(const json_t *name)
     (void)printf("\n");
 }
 
+/* Nothing where nothing was seen. */
+static void print_latency(const json_t *latency)
+{
+    if (latency != NULL) {
+        (void)printf("  %-30s half within %.3g ms, 90 %% within %.3g ms, 99 %% within %.3g ms\n",
+                     "", json_number_value(json_object_get(latency, "p50")),
+                     json_number_value(json_object_get(latency, "p90")),
+                     json_number_value(json_object_get(latency, "p99")));
+    }
+}
+
 static void print_backend(const json_t *backend)
 {
     const json_t *servers = json_object_get(backend, "servers");
@@ -112,6 +123,7 @@ static void print_backend(const json_t *backend)
                      : control_number(server, "down_at") != 0 ? "could not be reached"
                                                               : "up",
                      control_number(server, "idle"));
+        print_latency(json_object_get(server, "latency_ms"));
     }
     for (size_t i = 0; i < json_array_size(names); i++) {
         print_name(json_array_get(names, i));

@@ -152,6 +152,16 @@ static void free_backends(struct report *report)
     report->backend_count = 0;
 }
 
+static void look_at_latency(struct report_server *out, struct endpoint *endpoint)
+{
+    struct latency_sum sum = {0};
+
+    endpoint_latency(endpoint, &sum);
+    out->p50_us = latency_quantile_us(&sum, 500);
+    out->p90_us = latency_quantile_us(&sum, 900);
+    out->p99_us = latency_quantile_us(&sum, 990);
+}
+
 /* With the servers that it has now. */
 static void clear_backend(struct report_backend *out, const struct backend *backend)
 {
@@ -172,6 +182,7 @@ static void clear_backend(struct report_backend *out, const struct backend *back
             .address = server->text,
             .has_addresses = endpoint_has_addresses(server->endpoint),
         };
+        look_at_latency(&out->servers[i], server->endpoint);
     }
 }
 

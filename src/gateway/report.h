@@ -18,6 +18,9 @@ struct report_server {
     uint64_t idle;       /* parked connections, over all workers */
     unsigned down_at;    /* workers that pass it over because it could not be reached */
     bool has_addresses;  /* its name is resolved */
+    uint64_t p50_us;     /* from a request to its response's head; 0: there was none */
+    uint64_t p90_us;
+    uint64_t p99_us;
 };
 
 /* Names and lists of a backend that are told of; the others are left out. */

@@ -270,6 +270,7 @@ void endpoint_leave(struct endpoint *endpoint, struct endpoint_share *share)
     (void)pthread_mutex_lock(&registry.lock);
     list_remove(&share->node);
     add(&endpoint->gone, share);
+    latency_add(&endpoint->gone_latency, &share->latency);
     (void)pthread_mutex_unlock(&registry.lock);
 }
 
@@ -285,4 +286,15 @@ struct endpoint_tally endpoint_tally(struct endpoint *endpoint)
     }
     (void)pthread_mutex_unlock(&registry.lock);
     return tally;
+}
+
+void endpoint_latency(struct endpoint *endpoint, struct latency_sum *sum)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    latency_add_sum(sum, &endpoint->gone_latency);
+    LIST_FOR_EACH(node, &endpoint->shares)
+    {
+        latency_add(sum, &LIST_ENTRY(node, struct endpoint_share, node)->latency);
+    }
+    (void)pthread_mutex_unlock(&registry.lock);
 }

@@ -16,6 +16,7 @@
 #include "io/sock.h"
 #include "settings/choices.h"
 #include "upstream/health.h"
+#include "upstream/latency.h"
 
 /* Addresses used of one name: more are ignored. */
 #define ENDPOINT_ADDRESSES_MAX 8
@@ -52,6 +53,7 @@ struct endpoint_share {
     _Atomic uint64_t failed;     /* that ended LEASE_SERVER_FAILED */
     _Atomic uint64_t timed;      /* whose latency was seen */
     _Atomic uint64_t latency_us; /* the sum of those */
+    struct latency latency;      /* and how they are spread */
 };
 
 /* The sums of all workers' shares, of those that have gone too. */
@@ -77,6 +79,7 @@ struct endpoint {
     unsigned uses;
     struct list shares;
     struct endpoint_tally gone; /* of shares that were taken away */
+    struct latency_sum gone_latency;
 };
 
 /* The one with that key, or a new one. The texts are copied. A host that is no number, and no Unix
@@ -117,5 +120,7 @@ static inline void endpoint_count(_Atomic uint64_t *counter, int64_t more)
     atomic_store_explicit(counter, sum, memory_order_relaxed);
 }
 struct endpoint_tally endpoint_tally(struct endpoint *endpoint);
+/* Adds the latencies that workers have seen of it. */
+void endpoint_latency(struct endpoint *endpoint, struct latency_sum *sum);
 
 #endif

@@ -283,6 +283,7 @@ static void note(struct endpoint_share *share, enum lease_how how, const struct 
     if (seen->latency_us != 0) {
         endpoint_count(&share->timed, 1);
         endpoint_count(&share->latency_us, (int64_t)seen->latency_us);
+        latency_count(&share->latency, seen->latency_us);
     }
 }
 

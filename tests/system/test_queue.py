@@ -144,3 +144,21 @@ def test_backups_are_for_when_the_others_are_gone_and_zones_come_first(start):
             assert [server() for _ in range(3)] == ["far"] * 3
             far.close()
             assert [server() for _ in range(3)] == ["backup"] * 3
+
+
+def test_status_has_the_latency_of_each_server(start, folder):
+    server = SlowServer("h1")
+    with server.origin:
+        gateway = start(limited(server, "h1", folder))
+        server.may_answer.release(5)
+        for i in range(5):
+            assert Asker(gateway, "h1", f"/{i}").answer().status == 200
+
+        def latency():
+            done = command("status", "--json", "-c", str(gateway.config_path))
+            return json.loads(done.stdout)["backends"][0]["servers"][0].get("latency_ms")
+        wait_until(latency)
+        found = latency()
+        assert 0 < found["p50"] <= found["p90"] <= found["p99"] < 10000
+        done = command("status", "-c", str(gateway.config_path))
+        assert "half within" in done.stdout and "0 waiting" in done.stdout
