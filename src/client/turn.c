@@ -48,27 +48,29 @@ static void on_timer(struct timer *timer)
     server_queue_nudge(turn->wait);
 }
 
+/* Most find a server at once: what waiting takes is set up for the others alone. */
 enum turn_result turn_take(struct turn *turn, struct client *client, struct upstream *upstream,
                            struct lease *lease, struct lease_tried *tried, void *owner,
                            void (*on_done)(struct turn *, enum turn_result))
 {
     struct server_queue *queue = upstream->backend->queue;
+    uint64_t now_us = loop_now_us(client->core->loop);
 
-    *turn = (struct turn){.client = client,
-                          .upstream = upstream,
-                          .lease = lease,
-                          .tried = tried,
-                          .began_us = loop_now_us(client->core->loop),
-                          .owner = owner,
-                          .on_done = on_done};
     if (server_queue_count(queue) == 0) {
-        if (pick(turn)) {
+        if (lease_pick(lease, upstream, tried, now_us)) {
             return TURN_HAS_SERVER;
         }
         if (!lease->is_refused_by_limit) {
             return TURN_NO_SERVER;
         }
     }
+    *turn = (struct turn){.client = client,
+                          .upstream = upstream,
+                          .lease = lease,
+                          .tried = tried,
+                          .began_us = now_us,
+                          .owner = owner,
+                          .on_done = on_done};
     turn->wait = server_queue_join(queue, client->core->loop, turn, on_turn);
     if (turn->wait == NULL) {
         return TURN_REFUSED;

@@ -9,27 +9,29 @@ static const struct balance_settings *balance_of(const struct exchange *x)
     return &x->route->settings->backend->balance;
 }
 
-void exchange_choose_key(struct exchange *x)
+static uint64_t key_of(struct exchange *x, const struct balance_settings *balance)
 {
-    const struct balance_settings *balance = balance_of(x);
     struct balance_facts facts = {
+        .ip = x->link->peer.is_unix ? NULL : x->link->peer.ip,
         .sni = span_from_cstr(x->link->sni),
         .request = &x->request,
         .path = x->path.match,
     };
-    const struct client_view *view;
 
-    if (!balance_has_key(balance)) {
-        return;
-    }
-    if (!x->link->peer.is_unix) {
-        facts.ip = x->link->peer.ip;
-    }
     if (x->link->is_peer_trusted) {
-        view = exchange_view(x);
+        const struct client_view *view = exchange_view(x);
         facts.ip = view->hop_count != 0 ? view->hops[view->hop_count - 1].ip : facts.ip;
     }
-    x->call.lease.key = balance_key_of(balance_key_find(balance, &facts));
+    return balance_key_of(balance_key_find(balance, &facts));
+}
+
+void exchange_choose_key(struct exchange *x)
+{
+    const struct balance_settings *balance = balance_of(x);
+
+    if (balance_has_key(balance)) {
+        x->call.lease.key = key_of(x, balance);
+    }
 }
 
 /* RFC 6265 section 4.1.1; Secure where the client would send it back. */
@@ -51,19 +53,23 @@ static void set_cookie(struct exchange *x, const struct balance_sticky_settings 
                         same_sites[sticky->same_site])));
 }
 
-void exchange_keep_server(struct exchange *x)
+static void keep_server(struct exchange *x, const struct balance_sticky_settings *sticky,
+                        const struct server *server)
 {
-    const struct balance_settings *balance = balance_of(x);
-    const struct lease *lease = &x->call.lease;
-    const struct server *server = lease_server(lease);
     char text[STICKY_TOKEN_LEN];
     struct span token = span_make(text, sizeof(text));
 
-    if (balance->strategy != BALANCE_STICKY || server == NULL) {
-        return;
-    }
     sticky_token(x->backend->sticky_key, x->backend->name, server->text, text);
-    if (balance_key_of(token) != lease->key) {
-        set_cookie(x, balance->sticky, token);
+    if (balance_key_of(token) != x->call.lease.key) {
+        set_cookie(x, sticky, token);
+    }
+}
+
+void exchange_keep_server(struct exchange *x)
+{
+    const struct balance_settings *balance = balance_of(x);
+
+    if (balance->strategy == BALANCE_STICKY && lease_server(&x->call.lease) != NULL) {
+        keep_server(x, balance->sticky, lease_server(&x->call.lease));
     }
 }
