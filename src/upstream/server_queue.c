@@ -22,6 +22,7 @@ struct server_wait {
     struct loop *loop;
     void *owner;
     void (*on_turn)(void *owner);
+    uint64_t number;       /* of those that came: the lower goes first */
     enum wait_state state; /* under the lock */
 };
 
@@ -29,6 +30,7 @@ struct server_queue {
     pthread_mutex_t lock;
     struct list line;
     size_t size;
+    uint64_t last_number;
     bool was_called;      /* while the first one was away trying: it tries once more */
     _Atomic size_t count; /* of all that have not left, those at their turn too */
     _Atomic uint64_t refused;
@@ -137,6 +139,7 @@ struct server_wait *server_queue_join(struct server_queue *queue, struct loop *l
         wait->loop = loop;
         wait->owner = owner;
         wait->on_turn = on_turn;
+        wait->number = ++queue->last_number;
         if (atomic_fetch_add(&queue->count, 1) == 0) {
             call(wait);
         } else {
@@ -147,6 +150,19 @@ struct server_wait *server_queue_join(struct server_queue *queue, struct loop *l
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return wait;
+}
+
+/* Before those that came later: one of them may have been called too, and be back already. */
+static void put_back(struct server_queue *queue, struct server_wait *wait)
+{
+    LIST_FOR_EACH(node, &queue->line)
+    {
+        if (LIST_ENTRY(node, struct server_wait, node)->number > wait->number) {
+            list_push_back(node, &wait->node);
+            return;
+        }
+    }
+    list_push_back(&queue->line, &wait->node);
 }
 
 void server_queue_stay(struct server_wait *wait)
@@ -160,7 +176,7 @@ void server_queue_stay(struct server_wait *wait)
         call(wait);
     } else {
         wait->state = WAITING;
-        list_push_front(&queue->line, &wait->node);
+        put_back(queue, wait);
     }
     (void)pthread_mutex_unlock(&queue->lock);
 }

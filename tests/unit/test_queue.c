@@ -203,6 +203,36 @@ static void who_leaves_while_called_passes_its_turn_on(void **state)
     loop_destroy(loop);
 }
 
+static void who_was_called_in_vain_keeps_its_place(void **state)
+{
+    struct loop *loop = loop_create();
+    struct server_queue *queue = server_queue_create(3);
+    struct waiter waiters[3] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        waiters[i].wait = server_queue_join(queue, loop, &waiters[i], on_turn);
+    }
+    (void)loop_turn(loop);
+    server_queue_stay(waiters[0].wait);
+    for (unsigned i = 0; i < 3; i++) { /* each is the first at that moment */
+        server_queue_nudge(waiters[i].wait);
+    }
+    (void)loop_turn(loop);
+    for (unsigned i = 0; i < 3; i++) {
+        server_queue_stay(waiters[i].wait);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned before = waiters[i].turns;
+        server_queue_call(queue);
+        (void)loop_turn(loop);
+        assert_int_equal(waiters[i].turns, before + 1);
+        server_queue_leave(waiters[i].wait, true);
+    }
+    server_queue_release(queue);
+    loop_destroy(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +242,7 @@ int main(void)
         cmocka_unit_test(who_waits_too_long_gets_503),
         cmocka_unit_test(who_leaves_gives_its_place_to_the_next_at_once),
         cmocka_unit_test(nobody_is_forgotten_when_the_gateway_ends),
+        cmocka_unit_test(who_was_called_in_vain_keeps_its_place),
         cmocka_unit_test(who_leaves_while_called_passes_its_turn_on),
     };
 
