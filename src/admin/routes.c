@@ -12,6 +12,7 @@
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
+#include "keys/key_client.h"
 #include "observe/failures.h"
 #include "sandbox/sandbox.h"
 
@@ -187,6 +188,23 @@ static void add_deaths(struct strbuf *out)
     free(clients);
 }
 
+/* What was asked of the process that has the keys; nothing where there is none. */
+static void add_signatures(struct strbuf *out)
+{
+    struct key_counts counts;
+    uint64_t refused = 0;
+
+    if (!key_client_counts(&counts)) {
+        return;
+    }
+    for (size_t i = KEY_ANSWER_SIGNED + 1; i < KEY_ANSWER_COUNT; i++) {
+        refused += counts.answers[i];
+    }
+    strbuf_printf(out, ",\"signatures\":{\"signed\":%llu,\"delayed\":%llu,\"refused\":%llu}",
+                  (unsigned long long)counts.answers[KEY_ANSWER_SIGNED],
+                  (unsigned long long)counts.delayed, (unsigned long long)refused);
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -206,6 +224,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     strbuf_add_char(out, ']');
     add_deaths(out);
     add_ocsp(out, &report->ocsp);
+    add_signatures(out);
     strbuf_add_cstr(out, "}\n");
 }
 

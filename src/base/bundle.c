@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/pem_private.h"
 #include "base/strbuf.h"
 
 #define MAGIC UINT64_C(0x54474255314e444c)
@@ -147,6 +148,7 @@ struct bundle_maker {
     struct kept *kept;
     size_t count;
     struct paths paths;
+    bool hides_keys;
 };
 
 static const char *path_of_kept(const void *owner, size_t entry)
@@ -216,6 +218,11 @@ static char *read_whole(int fd, size_t hint, size_t *len)
     return NULL;
 }
 
+void bundle_maker_hide_keys(struct bundle_maker *maker)
+{
+    maker->hides_keys = true;
+}
+
 static void keep_file(struct bundle_maker *maker, const char *path, int fd, const struct stat *st)
 {
     size_t len;
@@ -224,6 +231,9 @@ static void keep_file(struct bundle_maker *maker, const char *path, int fd, cons
 
     if (bytes != NULL || number != EFBIG) {
         struct kept *kept = keep(maker, path, BUNDLE_FILE);
+        if (bytes != NULL && maker->hides_keys) {
+            (void)pem_private_hide(bytes, len);
+        }
         kept->entry.stamp = file_stamp_from(st);
         kept->entry.bytes_len = bytes != NULL ? len : 0;
         kept->entry.error = bytes != NULL ? 0 : number;

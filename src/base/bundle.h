@@ -41,6 +41,8 @@ struct bundle;
 struct bundle_maker *bundle_maker_create(void) MUST_CHECK;
 /* Answers for the disk, and keeps what it has answered. */
 const struct file_view *bundle_maker_view(struct bundle_maker *maker);
+/* From now on, of a file with private keys in it the rest alone is kept (base/pem_private.h). */
+void bundle_maker_hide_keys(struct bundle_maker *maker);
 /* A BUNDLE_FOLDER, or without files a BUNDLE_ROOT. */
 void bundle_maker_add_folder(struct bundle_maker *maker, const char *path, bool has_files);
 /* Writes all to fd, an empty memory file that allows seals, and seals it. `note` is for whoever

@@ -17,6 +17,11 @@ void file_opener_set_helper(const struct file_helper *set)
     helper = set;
 }
 
+bool file_opener_has_view(void)
+{
+    return view != NULL;
+}
+
 const struct file_view *file_opener_set_view(const struct file_view *set)
 {
     const struct file_view *before = view;

@@ -38,6 +38,8 @@ struct file_view {
 /* For this thread alone, until it sets another; NULL: none. *view must stay. Returns the one that
  * was set. */
 const struct file_view *file_opener_set_view(const struct file_view *view);
+/* Whether this thread has one. */
+bool file_opener_has_view(void);
 
 /* A descriptor for reading that is closed on exec; -1 with errno. */
 int file_opener_open(const char *path);

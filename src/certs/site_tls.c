@@ -321,12 +321,35 @@ static void check_names(struct builder *b, const struct string_list *list,
     }
 }
 
+/* The key's process signs, and decrypts nothing. */
+static void check_decrypting(struct builder *b, const struct tls_overrides *own)
+{
+    struct place place = config_place(b->settings, &b->site->tls->ciphers);
+    const char *first;
+    size_t count = tls_policy_count_decrypting(&own->ciphers, &first);
+    bool is_all = count != 0 && count == own->ciphers.count;
+
+    if (count == 0 || !own->keys_only_sign) {
+        return;
+    }
+    config_report_add(b->report, is_all ? CONFIG_ERROR : CONFIG_WARNING, place,
+                      "%s has RSA key exchange, for which the private key must decrypt: where keys "
+                      "are in a process of their own it %s",
+                      first, is_all ? "cannot be used, nor can the others here" : "is left out");
+    config_report_hint(b->report, "name ciphers with ECDHE instead; or write `key_process: off`, "
+                                  "and keys are in the process that talks to the network");
+    b->failed |= is_all;
+}
+
 static void check_policy(struct builder *b, const struct tls_server_options *options)
 {
     const struct tls_settings *tls = b->site->tls;
     struct error error;
 
     check_names(b, &tls->ciphers, tls_policy_check_ciphers);
+    if (!b->failed) {
+        check_decrypting(b, &options->overrides);
+    }
     check_names(b, &tls->cipher_suites, tls_policy_check_cipher_suites);
     check_names(b, &tls->groups, tls_policy_check_groups);
     check_names(b, &tls->signature_algorithms, tls_policy_check_signatures);
@@ -420,6 +443,7 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
                 .groups = names_of(&tls->groups),
                 .signature_algorithms = names_of(&tls->signature_algorithms),
                 .prefer_client = tls->prefer == TLS_PREFER_CLIENT,
+                .keys_only_sign = b->settings->key_process == KEY_PROCESS_ON,
             },
     };
 }

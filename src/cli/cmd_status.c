@@ -189,6 +189,24 @@ static void print_deaths(const json_t *answer)
     }
 }
 
+/* Nothing where the gateway has its keys itself. */
+static void print_signatures(const json_t *signatures)
+{
+    if (signatures == NULL) {
+        return;
+    }
+    (void)printf("keys in a process of their own: %lld signatures",
+                 control_number(signatures, "signed"));
+    if (control_number(signatures, "delayed") != 0) {
+        (void)printf(", limits.signatures reached %lld times",
+                     control_number(signatures, "delayed"));
+    }
+    if (control_number(signatures, "refused") != 0) {
+        (void)printf(", %lld refused (see the log)", control_number(signatures, "refused"));
+    }
+    (void)printf("\n");
+}
+
 static void print_status(const json_t *answer)
 {
     const json_t *backends = json_object_get(answer, "backends");
@@ -210,6 +228,7 @@ static void print_status(const json_t *answer)
         print_backend(json_array_get(backends, i));
     }
     print_ocsp(json_object_get(answer, "ocsp"));
+    print_signatures(json_object_get(answer, "signatures"));
 }
 
 static int compare_ends(const void *a, const void *b)

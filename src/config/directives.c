@@ -5,233 +5,9 @@
 
 const char *const client_closes[] = {"auto", "finish", "abort", NULL};
 static const char *const control_targets[] = {"off", NULL};
-static const char *const sandbox_words[] = {"on", "off", NULL};
+/* In the order of enum sandbox_choice and enum key_process, and of enum watch_choice. */
+static const char *const on_and_off[] = {"on", "off", NULL};
 static const char *const watch_words[] = {"off", "on", NULL};
-
-static const struct directive limits_directives[] = {
-    {.name = "head",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, head),
-     .fallback = "32k",
-     .min = KIBI,
-     .max = MEBI,
-     .doc = "Bytes of the head of a request, and of its trailers; a larger one is answered 431.",
-     .more = "Over HTTP/2 one field ends at 64 KiB in its compressed form, whatever this says: a "
-             "longer one is an error of its connection (COMPRESSION_ERROR), towards clients and "
-             "servers alike. A server that answers with such a field ends the connection that "
-             "others' requests share: those that are harmless to repeat and have no answer yet are "
-             "sent again on another, those that have begun are cut.",
-     .example = "head: 32k"},
-    {.name = "target",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, target),
-     .fallback = "8k",
-     .min = 256,
-     .max = MEBI,
-     .doc = "Bytes of the request target (path and query); a longer one is answered 414.",
-     .example = "target: 8k"},
-    {.name = "fields",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, fields),
-     .fallback = "100",
-     .min = 8,
-     .max = 10000,
-     .doc = "Fields in the head of a request, and in its trailers; more are answered 431.",
-     .example = "fields: 100"},
-    {.name = "response_head",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, response_head),
-     .fallback = "256k",
-     .min = KIBI,
-     .max = MEBI,
-     .doc = "Bytes of the head of a response from a backend, and of its trailers; a larger one is "
-            "answered 502.",
-     .example = "response_head: 256k"},
-    {.name = "response_fields",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, response_fields),
-     .fallback = "1000",
-     .min = 8,
-     .max = 10000,
-     .doc = "Fields in the head of a response from a backend, and in its trailers; more are "
-            "answered 502.",
-     .example = "response_fields: 1000"},
-    {.name = "body",
-     .type = DIRECTIVE_SIZE,
-     .flags = DIRECTIVE_UNLIMITED,
-     SLOT(limits_settings, body),
-     .fallback = "16G",
-     .min = 0,
-     .max = 1024 * TEBI,
-     .doc = "Bytes of a request's body; a larger one is answered 413.",
-     .more = "Bodies stream through, so a large limit costs no memory. A route may have its own "
-             "`body_limit`.",
-     .example = "body: 16G"},
-    {.name = "body_rate",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, body_rate),
-     .fallback = "100",
-     .min = 0,
-     .max = GIBI,
-     .doc = "Bytes a second that a request's body must bring while its server takes them, on "
-            "average over `timeouts.body`; then 408. 0: any byte is enough.",
-     .more = "Not once the response has begun, and not of gRPC calls, where either side may have "
-             "nothing to say. Phones on bad networks send some kilobytes a second.",
-     .example = "body_rate: 100"},
-    {.name = "send_rate",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, send_rate),
-     .fallback = "100",
-     .min = 0,
-     .max = GIBI,
-     .doc = "Bytes a second that a client must take of a response that waits for it, on average "
-            "over `timeouts.send`; then it counts as stalled. 0: any byte is enough.",
-     .example = "send_rate: 100"},
-    {.name = "connections",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, connections),
-     .fallback = "50000",
-     .min = 1,
-     .max = 10000000,
-     .doc = "Client connections of one worker; more wait until one ends.",
-     .more = "Clients that wait between two requests make room, the longest idle first: from 15 "
-             "sixteenths of the limit on each new client ends one. Who has a request in hand is "
-             "never ended for another.",
-     .example = "connections: 50000"},
-    {.name = "hello",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, hello),
-     .fallback = "64k",
-     .min = 4 * KIBI,
-     .max = 64 * KIBI,
-     .doc = "Bytes of a TLS ClientHello, over all its records.",
-     .example = "hello: 64k"},
-    {.name = "streams",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, streams),
-     .fallback = "100",
-     .min = 1,
-     .max = 10000,
-     .doc = "Requests at once on one HTTP/2 connection of a client.",
-     .example = "streams: 100"},
-    {.name = "h2_tokens",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, h2_tokens),
-     .fallback = "4000",
-     .min = 100,
-     .max = 1000000000,
-     .doc =
-         "What an HTTP/2 connection of a client may spend at once on frames that cost the gateway "
-         "more than they bring; then it is closed with ENHANCE_YOUR_CALM.",
-     .more =
-         "What each frame costs, what pays for it, and what is free is in the list of failures, "
-         "under \"HTTP/2 of clients\" (`tidegate help failures`).",
-     .example = "h2_tokens: 4000"},
-    {.name = "h2_tokens_per_second",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, h2_tokens_per_second),
-     .fallback = "400",
-     .min = 1,
-     .max = 1000000,
-     .doc = "How many of `h2_tokens` a second gives back.",
-     .example = "h2_tokens_per_second: 400"},
-    {.name = "response_window",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, response_window),
-     .fallback = "32M",
-     .min = 128 * KIBI,
-     .max = GIBI,
-     .doc = "Bytes of one response that a server may have on the way over HTTP/2, at most.",
-     .more =
-         "Each begins with 32 KiB, has 128 KiB when its client takes what comes, and then gets "
-         "what the server's connection is measured to hold (bandwidth times delay). All streams "
-         "of one client's connection together get no more than that, or `held`, beyond their "
-         "first 32 KiB: a client that stops then costs so much memory.",
-     .example = "response_window: 32M"},
-    {.name = "response_windows",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, response_windows),
-     .fallback = "128M",
-     .min = 0,
-     .max = TEBI,
-     .doc = "The same for all responses of a worker together, beyond the 32 KiB of each.",
-     .example = "response_windows: 128M"},
-    {.name = "request_window",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, request_window),
-     .fallback = "16M",
-     .min = 64 * KIBI,
-     .max = GIBI,
-     .doc = "Bytes of one request's body that a client may have on the way over HTTP/2, at most.",
-     .more =
-         "Each begins with 64 KiB, and gets what its connection is measured to hold (bandwidth "
-         "times delay) while its server takes what comes. All requests of one connection together "
-         "get no more than this beyond their first 64 KiB. A request that is "
-         "answered whole before its body has come gets at once what is left of that: some clients "
-         "(curl 7.88) hear of no window any more then. Where even that does not hold what the "
-         "request has announced, the response loses its Content-Length, and its end waits for the "
-         "request's; only that of a refusal (300 and above) does not. A server that stops costs so "
-         "much memory.",
-     .example = "request_window: 16M"},
-    {.name = "request_windows",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, request_windows),
-     .fallback = "128M",
-     .min = 0,
-     .max = TEBI,
-     .doc = "The same for all requests of a worker together, beyond the 64 KiB of each.",
-     .example = "request_windows: 128M"},
-    {.name = "held",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, held),
-     .fallback = "1M",
-     .min = 128 * KIBI,
-     .max = 1024 * MEBI,
-     .doc = "Bytes of responses that wait for one HTTP/2 connection of a client; then no more is "
-            "read from servers and files for it.",
-     .more = "Of a stream whose window is shut, or that waits for others, no more than 4 KiB wait "
-             "in the rule, beyond what was in one piece. When streams with a shut window hold all "
-             "of it and others wait for that, the one that has not moved for the longest time is "
-             "reset (`client_window_shut`).",
-     .example = "held: 1M"},
-    {.name = "held_worker",
-     .type = DIRECTIVE_SIZE,
-     SLOT(limits_settings, held_worker),
-     .fallback = "128M",
-     .min = MEBI,
-     .max = 1024 * 1024 * MEBI,
-     .doc = "The same for all HTTP/2 connections of one worker together; the process has as many "
-            "times that as it has workers.",
-     .example = "held_worker: 128M"},
-    {.name = "files",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, files),
-     .fallback = "8",
-     .min = 1,
-     .max = 10000,
-     .doc = "Files that stay open for one client connection while it takes nothing of them.",
-     .more = "The others are closed until it does, and opened again if they are still the same; "
-             "if not, the response is broken off.",
-     .example = "files: 8"},
-    {.name = "files_worker",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(limits_settings, files_worker),
-     .fallback = "256",
-     .min = 1,
-     .max = 1000000,
-     .doc = "The same for all client connections of one worker together.",
-     .example = "files_worker: 256"},
-};
-
-const struct section section_limits = {
-    .name = "limits",
-    .title = "limits",
-    .doc = "How much a peer may send.",
-    .directives = limits_directives,
-    .count = ARRAY_LEN(limits_directives),
-    .size = sizeof(struct limits_settings),
-    .place_offset = NO_PLACE,
-};
 
 #define TIMEOUT(member, word, flag, value, least, most)                                            \
     .name = word, .type = DIRECTIVE_DURATION, .flags = (flag), SLOT(timeouts_settings, member),    \
@@ -534,6 +310,23 @@ static const struct directive root_directives[] = {
          "very many files it is done less often, but at least every 30 s, or at the interval "
          "if that is longer.",
      .example = "reload_certificates: 10s"},
+    {.name = "key_process",
+     .type = DIRECTIVE_ENUM,
+     SLOT(settings, key_process),
+     .fallback = "on",
+     .words = on_and_off,
+     .doc = "Whether private keys are in a process of their own, which does nothing but sign "
+            "handshakes.",
+     .more =
+         "`on`: whoever takes over the process that talks to the network finds no private key in "
+         "it. The process (`keyholder`) opens no file and no connection: the supervisor hands it "
+         "the files of keys, open. It signs only what a TLS handshake signs, at most "
+         "`limits: { signatures: ... }` in a second for each worker; when it dies it is started "
+         "again, and handshakes wait meanwhile. Ciphers with RSA key exchange (`AES128-SHA` and "
+         "its like, of `policy: old`), which have the server decrypt with its key, are left out. "
+         "`off`: keys are read into the process that talks to the network, which saves a few "
+         "microseconds a handshake.",
+     .example = "key_process: on"},
     {.name = "tls_key_log",
      .type = DIRECTIVE_PATH,
      .flags = DIRECTIVE_RESTART,
@@ -581,7 +374,7 @@ static const struct directive root_directives[] = {
      .flags = DIRECTIVE_RESTART,
      SLOT(settings, sandbox),
      .fallback = "on",
-     .words = sandbox_words,
+     .words = on_and_off,
      .doc = "Whether the gateway's processes are confined to what they need.",
      .more =
          "Each process has no way to more rights (no_new_privs), the capabilities that it needs "

@@ -49,12 +49,12 @@ struct worker_start {
     struct worker *worker;
 };
 
-static unsigned count_workers(const struct settings *settings)
+unsigned gateway_worker_count(uint64_t said)
 {
     cpu_set_t cpus;
 
-    if (settings->workers != 0) {
-        return (unsigned)settings->workers;
+    if (said != 0) {
+        return (unsigned)said;
     }
     if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
         int count = CPU_COUNT(&cpus);
@@ -83,7 +83,7 @@ static void *worker_main(void *arg)
 static bool start_workers(struct gateway *gateway)
 {
     struct snapshot *snapshot = gateway->current.snapshot;
-    unsigned count = count_workers(snapshot->settings);
+    unsigned count = gateway_worker_count(snapshot->settings->workers);
 
     gateway->workers = xcalloc(count, sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct current;
 struct snapshot;
@@ -33,6 +34,8 @@ struct gateway_start {
     void (*on_sockets)(const int *fds, size_t count);
 };
 
+/* How many workers it will have, where the configuration says so many; 0: it says none. */
+unsigned gateway_worker_count(uint64_t said);
 /* Serves the sockets until the supervisor says that it is over, or is gone. Returns the exit
  * status. The sockets of the start stay the caller's. */
 int gateway_main(const struct gateway_start *start);

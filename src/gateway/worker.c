@@ -9,6 +9,7 @@
 #include "gateway/exchange.h"
 #include "gateway/generation.h"
 #include "gateway/session.h"
+#include "keys/key_client.h"
 #include "observe/failures.h"
 #include "observe/log_writer.h"
 #include "server/front.h"
@@ -444,6 +445,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     deferred_init(&worker->walking, on_walking);
     client_init(&worker->client, NULL, 0);
     generation_begin(worker, snapshot_hold(snapshot));
+    worker->keys = key_client_create(index, worker->core.loop);
     set_client(worker);
     set_sockets(worker, listen_fds, listen_count);
     if (!start_accepting(worker)) {
@@ -454,6 +456,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
 
 void worker_run(struct worker *worker)
 {
+    key_client_use(worker->keys);
     loop_run(worker->core.loop);
     stop_accepting(worker);
     client_close_all(&worker->client);
@@ -465,6 +468,7 @@ void worker_destroy(struct worker *worker)
     CHECK(worker->session_count == 0 && worker->exchange_count == 0);
     worker->notes_fd = -1; /* from here on it is the control thread's */
     loop_run_deferred(worker->core.loop);
+    key_client_destroy(worker->keys);
     exchange_free_pool(worker);
     timer_destroy(worker->core.loop, &worker->accept_pause);
     timer_destroy(worker->core.loop, &worker->log_timer);

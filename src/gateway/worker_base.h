@@ -18,6 +18,7 @@
 #include "observe/access_record.h"
 
 struct generation;
+struct key_client;
 struct worker;
 
 /* A listening socket as one worker watches it. It stays for the connections that came by it, and is
@@ -71,6 +72,7 @@ struct worker {
     struct deferred walking;
     /* A session has gone: accept again, or finish the drain. */
     void (*session_ended)(struct worker *worker);
+    struct key_client *keys; /* who signs for it; NULL: it has its keys itself */
     struct timer drain_timer;
     struct loop_message servers_message;
     atomic_bool is_servers_posted;

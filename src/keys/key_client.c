@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@ struct queued {
 };
 
 struct key_client {
-    struct key_ring ring;
+    struct key_ring *ring;
     struct loop *loop;
     struct watch watch;
     struct deferred send;
@@ -33,12 +34,51 @@ struct key_client {
 /* The thread's own. */
 static __thread struct key_client *own;
 
-/* Of all threads without one. */
+/* Of the process; the last one is of all threads without a client of their own, by turns. */
 static struct {
+    struct key_ring *rings;
+    size_t count;
     pthread_mutex_t lock;
-    struct key_ring ring;
-    bool is_there;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void key_client_leave_rings(void)
+{
+    for (size_t i = 0; i < shared.count; i++) {
+        key_ring_unmap(&shared.rings[i]);
+    }
+    free(shared.rings);
+    shared.rings = NULL;
+    shared.count = 0;
+}
+
+bool key_client_use_rings(const struct key_ring_fds *rings, size_t count)
+{
+    key_client_leave_rings();
+    shared.rings = xcalloc(count + 1, sizeof(*shared.rings));
+    for (; shared.count < count; shared.count++) {
+        if (!key_ring_map(&shared.rings[shared.count], &rings[shared.count])) {
+            int number = errno;
+            key_client_leave_rings();
+            errno = number;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool key_client_counts(struct key_counts *counts)
+{
+    *counts = (struct key_counts){0};
+    for (size_t i = 0; i < shared.count; i++) {
+        struct key_counts one;
+        key_ring_counts(&shared.rings[i], &one);
+        for (size_t a = 0; a < KEY_ANSWER_COUNT; a++) {
+            counts->answers[a] += one.answers[a];
+        }
+        counts->delayed += one.delayed;
+    }
+    return shared.count != 0;
+}
 
 static bool question_of(const struct sign_request *request, struct key_question *question)
 {
@@ -65,7 +105,7 @@ static void send_one(struct key_client *client, struct queued queued)
     } else if (!question_of(queued.request, &question)) {
         refuse(queued.request, &client->limiter, "what was to be signed is too long");
     } else {
-        slot = key_ring_ask(&client->ring, &question);
+        slot = key_ring_ask(client->ring, &question);
         client->slots[slot] = queued;
     }
 }
@@ -81,14 +121,14 @@ static void send_queue(struct key_client *client)
 {
     bool is_any = client->queue_count != 0;
 
-    while (client->queue_count != 0 && !key_ring_is_full(&client->ring)) {
+    while (client->queue_count != 0 && !key_ring_is_full(client->ring)) {
         struct queued first = client->queue[client->queue_at];
         client->queue_at = (client->queue_at + 1) % KEY_QUEUE_MAX;
         client->queue_count--;
         send_one(client, first);
     }
     if (is_any) {
-        key_ring_wake_keyholder(&client->ring);
+        key_ring_wake_keyholder(client->ring);
     }
 }
 
@@ -103,7 +143,7 @@ static void take_answers(struct key_client *client)
     struct span signature;
     unsigned slot;
 
-    while (key_ring_next_answer(&client->ring, &slot, &answer, &signature)) {
+    while (key_ring_next_answer(client->ring, &slot, &answer, &signature)) {
         struct sign_request *request = client->slots[slot].request;
         client->slots[slot].request = NULL;
         if (request == NULL) {
@@ -187,20 +227,23 @@ static void ask(struct key_client *client, struct sign_request *request)
     loop_defer(client->loop, &client->send);
 }
 
-struct key_client *key_client_create(const struct key_ring_fds *fds, struct loop *loop)
+struct key_client *key_client_create(size_t index, struct loop *loop)
 {
-    struct key_client *client = xcalloc(1, sizeof(*client));
+    struct key_client *client;
 
+    if (index + 1 >= shared.count) {
+        return NULL;
+    }
+    client = xcalloc(1, sizeof(*client));
+    client->ring = &shared.rings[index];
     client->loop = loop;
     deferred_init(&client->send, on_send);
     timer_init(&client->timer, on_time);
     watch_init(&client->watch, on_answer);
-    if (!key_ring_map(&client->ring, fds)) {
-        free(client);
-        return NULL;
-    }
-    if (!watch_add(loop, &client->watch, fds->answer, EPOLLIN)) {
-        key_ring_unmap(&client->ring);
+    if (!watch_add(loop, &client->watch, client->ring->fds.answer, EPOLLIN)) {
+        log_error("a worker cannot hear the process that has the keys (keyholder): %s; raise the "
+                  "limit of watches (fs.epoll.max_user_watches)",
+                  strerror(errno));
         free(client);
         return NULL;
     }
@@ -234,7 +277,6 @@ void key_client_destroy(struct key_client *client)
     watch_remove(client->loop, &client->watch);
     deferred_cancel(&client->send);
     timer_destroy(client->loop, &client->timer);
-    key_ring_unmap(&client->ring);
     free(client);
 }
 
@@ -267,17 +309,18 @@ static bool wait_for(struct key_ring *ring, unsigned slot, enum key_answer *answ
 static void ask_and_wait(struct sign_request *request)
 {
     static struct log_limiter limiter;
+    struct key_ring *ring = shared.count != 0 ? &shared.rings[shared.count - 1] : NULL;
     struct key_question question;
     enum key_answer answer;
     struct span signature;
 
     (void)pthread_mutex_lock(&shared.lock);
-    if (!shared.is_there || key_ring_is_full(&shared.ring) || !question_of(request, &question)) {
+    if (ring == NULL || key_ring_is_full(ring) || !question_of(request, &question)) {
         refuse(request, &limiter, "the process that has the keys (keyholder) cannot be asked");
     } else {
-        unsigned slot = key_ring_ask(&shared.ring, &question);
-        key_ring_wake_keyholder(&shared.ring);
-        if (!wait_for(&shared.ring, slot, &answer, &signature)) {
+        unsigned slot = key_ring_ask(ring, &question);
+        key_ring_wake_keyholder(ring);
+        if (!wait_for(ring, slot, &answer, &signature)) {
             refuse(request, &limiter,
                    "the process that has the keys (keyholder) did not answer in time");
         } else if (answer != KEY_ANSWER_SIGNED) {
@@ -287,13 +330,6 @@ static void ask_and_wait(struct sign_request *request)
         }
     }
     (void)pthread_mutex_unlock(&shared.lock);
-}
-
-bool key_client_share(const struct key_ring_fds *fds)
-{
-    key_ring_unmap(&shared.ring);
-    shared.is_there = fds != NULL && key_ring_map(&shared.ring, fds);
-    return fds == NULL || shared.is_there;
 }
 
 /* ---- the signer ---- */

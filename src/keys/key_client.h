@@ -24,15 +24,22 @@ struct loop;
 /* For tls/key_source.h and contexts; as long as the process. */
 struct signer *key_client_signer(void);
 
-/* For a thread with a loop; NULL with errno. The descriptors must stay. */
-struct key_client *key_client_create(const struct key_ring_fds *fds, struct loop *loop) MUST_CHECK;
+/* The rings of this process, in the place of those that it had: `count` of them, the last one for
+ * all threads that have no client. They must stay. Before any thread is started. False with
+ * errno. */
+bool key_client_use_rings(const struct key_ring_fds *rings, size_t count) MUST_CHECK;
+/* None any more: nobody gets signatures. */
+void key_client_leave_rings(void);
+/* The sums of all of them; false: there are none. From any thread. */
+bool key_client_counts(struct key_counts *counts);
+
+/* For a thread with a loop, which is the `index`th one; NULL where there is no ring for it, which
+ * is fine where no key is elsewhere. One for each ring, until it is destroyed. */
+struct key_client *key_client_create(size_t index, struct loop *loop);
 /* From the loop's own thread: it asks by way of this one from now on. NULL: none, as at first. */
 void key_client_use(struct key_client *client);
 /* When the loop's thread has ended, or has stopped using it, and no handshake is left: what still
  * waits counts as dropped. NULL is allowed. */
 void key_client_destroy(struct key_client *client);
-/* For all threads that have none of their own; before any of them is started. NULL: none, and they
- * get no signatures. False with errno. */
-bool key_client_share(const struct key_ring_fds *fds) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* What the supervisor and the keyholder say to each other, over a SOCK_SEQPACKET pair: a message is
- * a packet. KEY_TAKE is answered; nothing else is. */
+ * a packet. KEY_TAKE and KEY_REST are answered; nothing else is. */
 #ifndef TIDEGATE_KEYS_KEY_MESSAGE_H
 #define TIDEGATE_KEYS_KEY_MESSAGE_H
 
@@ -12,6 +12,7 @@
 
 enum key_message_kind {
     KEY_TAKE = 'T',   /* with a descriptor: read the key in this file */
+    KEY_REST = 'P',   /* with a descriptor: what is in this file besides keys; beside the answer */
     KEY_FORGET = 'F', /* id */
     KEY_USER = 'U',   /* with a descriptor, whose end is that user's; its rings follow */
     KEY_RING = 'R',   /* with three descriptors: of a ring (keys/key_ring.h) of `user` */
@@ -20,7 +21,7 @@ enum key_message_kind {
 
 struct key_message {
     char kind;
-    uint32_t number; /* of KEY_TAKE: comes back */
+    uint32_t number; /* comes back in the answer */
     uint32_t user;   /* by number, since the supervisor began */
     uint32_t rate;   /* of a ring: signatures a second; 0: no bound */
     struct key_id id;
@@ -29,7 +30,7 @@ struct key_message {
 
 struct key_reply {
     uint32_t number;
-    uint32_t is_taken;
+    uint32_t is_taken; /* or was read, for KEY_REST */
     struct key_public key;
     struct error error;
 };

@@ -19,13 +19,22 @@
 
 struct supplied {
     struct key_id id;
+    struct key_public key;
     char *path;
     int fd; /* the file as it was */
     /* How often each user has taken it, by the user's number. */
     unsigned times[KEYHOLDER_USERS_MAX];
 };
 
+/* What was in a file when a user had it read last. */
+struct taken {
+    char *path;
+    struct key_id id;
+};
+
 struct key_user {
+    struct taken *taken;
+    size_t taken_count;
     size_t place;    /* in the supply's list */
     uint32_t number; /* unlike any other's before */
     struct key_ring_fds *rings;
@@ -51,12 +60,17 @@ struct key_supply *key_supply_create(void)
     return supply;
 }
 
+static void close_one(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+}
+
 void key_supply_disconnect(struct key_supply *supply)
 {
-    if (supply->sock >= 0) {
-        (void)close(supply->sock);
-        supply->sock = -1;
-    }
+    close_one(&supply->sock);
 }
 
 int key_supply_fd(const struct key_supply *supply)
@@ -86,38 +100,50 @@ static bool say(struct key_supply *supply, const struct key_message *message, co
     return false;
 }
 
-/* The answer to this question; those to questions that were given up are passed over. */
-static bool hear(struct key_supply *supply, uint32_t number, struct key_reply *reply)
+/* The answer to this question, and what came with it (-1: nothing); those to questions that were
+ * given up are passed over. */
+static bool hear(struct key_supply *supply, uint32_t number, struct key_reply *reply, int *fd)
 {
     struct pollfd ready = {.fd = supply->sock, .events = POLLIN};
     uint64_t end = clock_ms() + ANSWER_MS;
 
     for (uint64_t now = clock_ms(); now < end; now = clock_ms()) {
-        int fd;
         ssize_t got;
         if (poll(&ready, 1, (int)(end - now)) <= 0) {
             continue;
         }
-        got = fd_pass_receive(supply->sock, reply, sizeof(*reply), &fd);
-        if (fd >= 0) {
-            (void)close(fd);
+        got = fd_pass_receive(supply->sock, reply, sizeof(*reply), fd);
+        if (got == (ssize_t)sizeof(*reply) && reply->number == number &&
+            reply->key.len <= sizeof(reply->key.der)) {
+            reply->error.text[sizeof(reply->error.text) - 1] = '\0';
+            return true;
         }
-        if (got == (ssize_t)sizeof(*reply) && reply->number == number) {
-            return reply->key.len <= sizeof(reply->key.der);
-        }
+        close_one(fd);
         if (got != (ssize_t)sizeof(*reply) && !(got < 0 && (errno == EAGAIN || errno == EINTR))) {
-            return false;
+            break;
         }
     }
+    *fd = -1;
     return false;
 }
 
-static bool ask(struct key_supply *supply, const char *path, int fd, struct key_reply *reply)
+static bool ask(struct key_supply *supply, enum key_message_kind kind, const char *path, int fd,
+                struct key_reply *reply, int *rest)
 {
-    struct key_message message = {.kind = KEY_TAKE, .number = ++supply->number};
+    struct key_message message = {.kind = (char)kind, .number = ++supply->number};
 
     (void)snprintf(message.path, sizeof(message.path), "%s", path);
-    return say(supply, &message, &fd, 1) && hear(supply, message.number, reply);
+    return say(supply, &message, &fd, 1) && hear(supply, message.number, reply, rest);
+}
+
+/* A key's file has no rest. */
+static bool ask_key(struct key_supply *supply, const char *path, int fd, struct key_reply *reply)
+{
+    int rest = -1;
+    bool ok = ask(supply, KEY_TAKE, path, fd, reply, &rest);
+
+    close_one(&rest);
+    return ok;
 }
 
 /* ---- keys ---- */
@@ -148,29 +174,72 @@ static struct supplied *add(struct key_supply *supply, const struct key_id *id, 
     return key;
 }
 
+static struct taken *find_taken(const struct key_user *user, const char *path)
+{
+    for (size_t i = 0; i < user->taken_count; i++) {
+        if (strcmp(user->taken[i].path, path) == 0) {
+            return &user->taken[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_taken(struct key_user *user, const char *path, const struct key_id *id)
+{
+    struct taken *taken = find_taken(user, path);
+
+    if (taken == NULL) {
+        if ((user->taken_count & (user->taken_count - 1)) == 0) { /* at each power of two */
+            size_t room = user->taken_count == 0 ? 1 : 2 * user->taken_count;
+            user->taken = xrealloc(user->taken, room * sizeof(*user->taken));
+        }
+        taken = &user->taken[user->taken_count++];
+        taken->path = xstrdup(path);
+    }
+    taken->id = *id;
+}
+
 bool key_supply_take(struct key_supply *supply, struct key_user *user, const char *path, int fd,
                      struct key_public *key, struct error *error)
 {
     struct key_reply reply;
     struct key_id id;
 
-    if (!ask(supply, path, fd, &reply)) {
+    if (!ask_key(supply, path, fd, &reply)) {
         (void)error_set(error,
                         "the key in '%s' cannot be read now: the process that has the keys "
                         "(keyholder) does not answer",
                         path);
     } else if (reply.is_taken == 0) {
         *error = reply.error;
-        error->text[sizeof(error->text) - 1] = '\0';
     } else if (key_id_of(span_make(reply.key.der, reply.key.len), &id)) {
-        *key = reply.key;
-        add(supply, &id, path, fd)->times[user->place]++;
+        struct supplied *supplied = add(supply, &id, path, fd);
+        supplied->key = *key = reply.key;
+        supplied->times[user->place]++;
+        note_taken(user, path, &id);
         return true;
     } else {
         (void)error_set(error, "the TLS library is out of memory");
     }
     (void)close(fd);
     return false;
+}
+
+int key_supply_read_rest(struct key_supply *supply, const char *path, int fd, struct error *error)
+{
+    struct key_reply reply;
+    int rest = -1;
+
+    if (!ask(supply, KEY_REST, path, fd, &reply, &rest)) {
+        (void)error_set(error,
+                        "the file '%s' cannot be read now: the process that has the keys "
+                        "(keyholder) does not answer",
+                        path);
+    } else if (rest < 0) {
+        *error = reply.error;
+    }
+    (void)close(fd);
+    return rest;
 }
 
 static void forget_unused(struct key_supply *supply, struct supplied *key)
@@ -200,30 +269,45 @@ void key_supply_let_go(struct key_supply *supply, struct key_user *user, const s
     }
 }
 
-void key_supply_copy(struct key_supply *supply, const struct key_user *from, struct key_user *to)
+bool key_supply_take_as(struct key_supply *supply, struct key_user *user,
+                        const struct key_user *other, const char *path, struct key_public *key)
 {
-    for (size_t i = 0; i < supply->count; i++) {
-        supply->keys[i].times[to->place] = supply->keys[i].times[from->place];
+    const struct taken *taken = find_taken(other, path);
+    struct supplied *supplied = taken != NULL ? find(supply, &taken->id) : NULL;
+
+    if (supplied == NULL || supplied->times[other->place] == 0) {
+        return false;
     }
+    *key = supplied->key;
+    supplied->times[user->place]++;
+    note_taken(user, path, &supplied->id);
+    return true;
+}
+
+bool key_user_has_taken(const struct key_user *user, const char *path)
+{
+    return find_taken(user, path) != NULL;
 }
 
 /* ---- users ---- */
 
-static void close_one(int *fd)
-{
-    if (*fd >= 0) {
-        (void)close(*fd);
-        *fd = -1;
-    }
-}
-
-static void free_user(struct key_user *user)
+static void close_rings(struct key_user *user)
 {
     for (size_t i = 0; i < user->ring_count; i++) {
         key_ring_close(&user->rings[i]);
     }
+    user->ring_count = 0;
     close_one(&user->ends[0]);
     close_one(&user->ends[1]);
+}
+
+static void free_user(struct key_user *user)
+{
+    close_rings(user);
+    for (size_t i = 0; i < user->taken_count; i++) {
+        free(user->taken[i].path);
+    }
+    free(user->taken);
     free(user->rings);
     free(user);
 }
@@ -231,7 +315,7 @@ static void free_user(struct key_user *user)
 static bool send_rings(struct key_supply *supply, const struct key_user *user)
 {
     struct key_message message = {.kind = KEY_USER, .user = user->number};
-    bool ok = say(supply, &message, &user->ends[0], 1);
+    bool ok = user->ends[0] < 0 || say(supply, &message, &user->ends[0], 1);
 
     message.kind = KEY_RING;
     message.rate = user->rate;
@@ -281,15 +365,23 @@ struct key_user *key_supply_add_user(struct key_supply *supply, size_t count, ui
     return user;
 }
 
-void key_supply_end_user(struct key_supply *supply, struct key_user *user)
+void key_supply_end_rings(struct key_supply *supply, struct key_user *user)
 {
     struct key_message message = {.kind = KEY_END};
 
+    if (user != NULL && user->ends[0] >= 0) {
+        message.user = user->number;
+        (void)!say(supply, &message, NULL, 0);
+        close_rings(user);
+    }
+}
+
+void key_supply_end_user(struct key_supply *supply, struct key_user *user)
+{
     if (user == NULL) {
         return;
     }
-    message.user = user->number;
-    (void)!say(supply, &message, NULL, 0);
+    key_supply_end_rings(supply, user);
     supply->users[user->place] = NULL;
     /* From the end: what goes is replaced by the last one. */
     for (size_t i = supply->count; i-- > 0;) {
@@ -302,11 +394,6 @@ void key_supply_end_user(struct key_supply *supply, struct key_user *user)
 const struct key_ring_fds *key_user_rings(const struct key_user *user)
 {
     return user->rings;
-}
-
-int key_user_life(const struct key_user *user)
-{
-    return user->ends[1];
 }
 
 void key_user_was_forked(struct key_user *user)
@@ -323,7 +410,7 @@ bool key_supply_connect(struct key_supply *supply, int sock)
     for (size_t i = 0; i < supply->count; i++) {
         struct supplied *key = &supply->keys[i];
         struct key_reply reply;
-        if (!ask(supply, key->path, key->fd, &reply)) {
+        if (!ask_key(supply, key->path, key->fd, &reply)) {
             return false;
         }
         if (reply.is_taken == 0) {
@@ -338,11 +425,13 @@ bool key_supply_connect(struct key_supply *supply, int sock)
     return true;
 }
 
-void key_supply_destroy(struct key_supply *supply)
+/* All of it but this user. */
+static void drop_all_but(struct key_supply *supply, const struct key_user *user)
 {
     for (size_t i = 0; i < KEYHOLDER_USERS_MAX; i++) {
-        if (supply->users[i] != NULL) {
+        if (supply->users[i] != NULL && supply->users[i] != user) {
             free_user(supply->users[i]);
+            supply->users[i] = NULL;
         }
     }
     key_supply_disconnect(supply);
@@ -351,5 +440,18 @@ void key_supply_destroy(struct key_supply *supply)
         free(supply->keys[i].path);
     }
     free(supply->keys);
+    supply->keys = NULL;
+    supply->count = 0;
+}
+
+void key_supply_become(struct key_supply *supply, struct key_user *user)
+{
+    drop_all_but(supply, user);
+    close_one(&user->ends[0]);
+}
+
+void key_supply_destroy(struct key_supply *supply)
+{
+    drop_all_but(supply, NULL);
     free(supply);
 }

@@ -41,21 +41,33 @@ struct key_user *key_supply_add_user(struct key_supply *supply, size_t count, ui
 /* The process has ended: its rings are no more, and what nobody else needs is wiped. NULL is
  * allowed. */
 void key_supply_end_user(struct key_supply *supply, struct key_user *user);
-/* To go through the fork: its rings, by thread; and what that process keeps open, and nobody else,
- * so that its end is noticed even where no supervisor is left to tell. */
+/* To go through the fork: its rings, by thread. */
 const struct key_ring_fds *key_user_rings(const struct key_user *user);
-int key_user_life(const struct key_user *user);
-/* After the fork, in the parent: -1 for key_user_life from now on. */
+/* After the fork, in the parent: what the child keeps open is closed here, so that its end is
+ * noticed even where no supervisor is left to tell. */
 void key_user_was_forked(struct key_user *user);
+/* After the fork, in the child: closes all that is not this user's; nothing else is to be called
+ * then but key_user_rings. */
+void key_supply_become(struct key_supply *supply, struct key_user *user);
 
 /* Has the key in an open file read. Takes the descriptor over. Waits for the keyholder. False with
  * an error. */
 bool key_supply_take(struct key_supply *supply, struct key_user *user, const char *path, int fd,
                      struct key_public *key, struct error *error) MUST_CHECK;
+/* What is in an open file besides private keys, as a memory file at its beginning: the caller's.
+ * Takes the descriptor over. Waits for the keyholder. -1 with an error. */
+int key_supply_read_rest(struct key_supply *supply, const char *path, int fd,
+                         struct error *error) MUST_CHECK;
 /* The user needs what it has taken so many times no more: what nobody needs is wiped. */
 void key_supply_let_go(struct key_supply *supply, struct key_user *user, const struct key_id *id,
                        unsigned times);
-/* `to` began as a copy of `from`, and has what that has. */
-void key_supply_copy(struct key_supply *supply, const struct key_user *from, struct key_user *to);
+/* The key that `other` was given for this path, and still has, whatever is in the file now. False:
+ * it has none. */
+bool key_supply_take_as(struct key_supply *supply, struct key_user *user,
+                        const struct key_user *other, const char *path,
+                        struct key_public *key) MUST_CHECK;
+bool key_user_has_taken(const struct key_user *user, const char *path);
+/* The process has ended, but what it has taken is kept until key_supply_end_user. */
+void key_supply_end_rings(struct key_supply *supply, struct key_user *user);
 
 #endif

@@ -85,6 +85,20 @@ static void on_take(struct keyholder *holder, const struct key_message *message,
     free(reply);
 }
 
+static void on_rest(struct keyholder *holder, const struct key_message *message, int fd)
+{
+    struct key_reply *reply = xcalloc(1, sizeof(*reply));
+    int rest = held_key_read_rest(fd, message->path, &reply->error);
+
+    reply->number = message->number;
+    reply->is_taken = rest >= 0 ? 1 : 0;
+    (void)!fd_pass_send(holder->control_fd, reply, sizeof(*reply), rest);
+    if (rest >= 0) {
+        (void)close(rest);
+    }
+    free(reply);
+}
+
 /* ---- users ---- */
 
 static struct served *find_user(struct keyholder *holder, uint32_t number)
@@ -154,6 +168,8 @@ static void on_message(struct keyholder *holder, struct key_message *message, co
     message->path[sizeof(message->path) - 1] = '\0';
     if (message->kind == KEY_TAKE && count == 1) {
         on_take(holder, message, fds[0]);
+    } else if (message->kind == KEY_REST && count == 1) {
+        on_rest(holder, message, fds[0]);
     } else if (message->kind == KEY_FORGET && count == 0) {
         held_keys_remove(holder->keys, &message->id);
     } else if (message->kind == KEY_USER && count == 1) {

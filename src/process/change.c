@@ -116,6 +116,7 @@ static void end(struct change *change)
 
 static void drop_next(struct change *change)
 {
+    key_service_drop_next(change->keys);
     if (change->places != NULL) {
         listen_drop(&change->next_listening, change->places);
     }
@@ -144,15 +145,20 @@ void change_fail(struct change *change, const char *reason)
 static void begin(struct change *change)
 {
     struct loader_options options = {
-        .path = change->config_path, .in_child = change->in_child, .arg = change->arg};
+        .path = change->config_path,
+        .in_child = change->in_child,
+        .arg = change->arg,
+        .keys = change->loaded->plan->has_keyholder ? LOADER_KEYS_APART : LOADER_KEYS_HERE};
     struct error error;
 
     set_state(change, CHANGE_LOADING);
     log_info("loading %s", change->config_path);
-    if (!loader_start(&change->loader, &options, &error)) {
+    if (!key_service_prepare_loader(change->keys, &error) ||
+        !loader_start(&change->loader, &options, &error)) {
         change_fail(change, error.text);
         return;
     }
+    key_service_loader_forked(change->keys);
     change->deadline_ms = change->loader.deadline_ms;
 }
 
@@ -216,6 +222,7 @@ void change_loader_ended(struct change *change, int status)
     struct error error;
 
     copy_to_log(change->loader.report_fd);
+    key_service_loader_ended(change->keys, result == LOADER_DONE);
     switch (result) {
     case LOADER_REFUSED:
         refuse(change);
@@ -280,6 +287,7 @@ void change_offer(struct change *change, int control_fd)
 {
     char reason[200];
 
+    key_service_offer_next(change->keys);
     if (!send_sockets(change, control_fd) || !send_bundle(change, control_fd)) {
         (void)snprintf(reason, sizeof(reason), "the gateway could not be told: %s",
                        strerror(errno));
@@ -298,6 +306,7 @@ void change_adopt(struct change *change)
         }
     }
     listen_take(change->listening, &change->next_listening, change->places);
+    key_service_adopt_next(change->keys);
     loaded_free(change->loaded);
     *change->loaded = change->next;
     change->next = LOADED_NONE;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "process/key_service.h"
 #include "process/listen.h"
 #include "process/loaded.h"
 #include "process/loader.h"
@@ -41,6 +42,7 @@ struct change {
     struct listen_set *listening; /* in use */
     void (*in_child)(void *arg);  /* see loader.h */
     void *arg;
+    struct key_service *keys;
 
     enum change_state state;
     struct loader loader;

@@ -149,6 +149,19 @@ void confine_supervisor(bool is_confined, bool keep_dumpable)
     sandbox_enter(&plan);
 }
 
+void confine_keyholder(bool is_confined, bool keep_dumpable)
+{
+    const struct sandbox_plan plan = {
+        .role = SANDBOX_KEYHOLDER, .has_paths = true, .keep_dumpable = keep_dumpable};
+
+    if (!is_confined) {
+        sandbox_skip(SANDBOX_KEYHOLDER);
+        return;
+    }
+    sandbox_watch(SANDBOX_KEYHOLDER);
+    sandbox_enter(&plan);
+}
+
 void confine_gateway(const struct snapshot *snapshot, bool keep_dumpable)
 {
     struct sandbox_plan plan = {

@@ -8,6 +8,8 @@ struct snapshot;
 
 /* The first process, before it starts another one. */
 void confine_supervisor(bool is_confined, bool keep_dumpable);
+/* The keyholder, once it has given up its rights: no file at all. */
+void confine_keyholder(bool is_confined, bool keep_dumpable);
 /* Once it is who it will be, and before it starts a thread. It may read the folders that `files` of
  * the configuration serve and those above them, as a folder may be exchanged for another one; the
  * folders of the certificates that are looked at again; and what the C library looks names up with.

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "gateway/snapshot.h"
 #include "io/fd_pass.h"
+#include "process/key_service.h"
 #include "tls/cert_store.h"
 
 /* How long the gateway waits for the supervisor, which has little else to do. */
@@ -41,11 +42,11 @@ struct file_answer {
 /* ---- the supervisor's side ---- */
 
 int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
-                     const struct privileges *privileges)
+                     const struct privileges *privileges, struct key_service *keys)
 {
     int pair[2];
 
-    *broker = (struct file_broker){head, privileges, -1};
+    *broker = (struct file_broker){head, privileges, keys, -1};
     /* Who stays who it is reads what it could read at the start. */
     if (!privileges->change_user ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -122,6 +123,11 @@ static bool is_named(const struct bundle_head *head, const char *path)
     return search.is_found;
 }
 
+bool file_broker_may_read(void *broker, const char *path)
+{
+    return is_named(((const struct file_broker *)broker)->head, path);
+}
+
 static void answer(const struct file_broker *broker, const struct file_request *request)
 {
     struct file_answer reply = {.number = request->number, .error = EACCES};
@@ -134,6 +140,10 @@ static void answer(const struct file_broker *broker, const struct file_request *
                            ? stat(request->path, &reply.st) == 0
                            : (fd = open_checked(request->path, &reply.st)) >= 0;
         reply.error = is_done ? 0 : errno;
+        if (fd >= 0 && S_ISREG(reply.st.st_mode)) {
+            fd = key_service_without_keys(broker->keys, request->path, fd);
+            reply.error = fd >= 0 ? 0 : EACCES;
+        }
     }
     /* A gateway that does not read its answers goes without. */
     (void)!fd_pass_send(broker->fd, &reply, sizeof(reply), fd);

@@ -3,7 +3,8 @@
  * gateway runs. The gateway asks by path, over a socket of its own; the supervisor answers for the
  * paths that the configuration which it has loaded names, and for no other, so that a gateway which
  * was taken over learns nothing that it did not have. It sends descriptors, and never reads what is
- * in the files.
+ * in the files. Where private keys are in a process of their own, it gives none away: of a file
+ * that may have one the gateway gets the rest.
  *
  * It serves only files that the gateway's user cannot exchange for others (base/file_opener.h). */
 #ifndef TIDEGATE_PROCESS_FILE_BROKER_H
@@ -15,16 +16,22 @@
 #include "base/check.h"
 #include "process/privileges.h"
 
+struct key_service;
+
 struct file_broker {
     const struct bundle_head *head; /* of the configuration that is in use */
     const struct privileges *privileges;
+    struct key_service *keys;
     int fd; /* the supervisor's end; -1: none */
 };
 
 /* Makes a pair of sockets, of which the gateway's end goes through the fork: -1 when there is
  * nobody to read for, or no socket to be had. */
 int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
-                     const struct privileges *privileges) MUST_CHECK;
+                     const struct privileges *privileges, struct key_service *keys) MUST_CHECK;
+/* Whether the configuration names the file, or it is a certificate's in a folder that it names; for
+ * key_service_prepare_gateway. */
+bool file_broker_may_read(void *broker, const char *path);
 /* The supervisor's: answers one request, if there is one. */
 void file_broker_serve(struct file_broker *broker);
 void file_broker_close(struct file_broker *broker);

@@ -154,6 +154,7 @@ void gateway_child_be(const struct gateway_child *child)
     }
     set_orphan_sockets(fds, listening->count);
     start.listen_fds = fds;
+    key_service_in_gateway(child->keys);
     start.snapshot = build_snapshot(child);
     if (start.snapshot == NULL) {
         exit(1);

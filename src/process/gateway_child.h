@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "process/key_service.h"
 #include "process/listen.h"
 #include "process/loaded.h"
 #include "process/privileges.h"
@@ -25,7 +26,8 @@ struct gateway_child {
     const sigset_t *signals; /* the mask that the program was started with */
     int admin_fd;            /* the control socket; -1: none */
     int control_fd;          /* to the supervisor */
-    int files_fd;            /* of the file broker; -1: none */
+    struct key_service *keys;
+    int files_fd; /* of the file broker; -1: none */
     pid_t parent;
     bool is_started_again; /* after one that was up */
 };

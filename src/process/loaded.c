@@ -2,14 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "observe/log_writer.h"
-#include "process/loader.h"
 
 static bool has_log(const struct loaded *loaded)
 {
@@ -37,36 +33,6 @@ bool loaded_take(struct loaded *loaded, int bundle_fd, struct error *error)
         return false;
     }
     return true;
-}
-
-bool loaded_load(struct loaded *loaded, const char *path, bool color)
-{
-    const struct loader_options options = {.path = path, .is_first_time = true, .color = color};
-    enum loader_result result;
-    struct loader loader;
-    struct error error;
-    bool is_taken = false;
-    int status;
-
-    if (!loader_start(&loader, &options, &error)) {
-        log_error("%s", error.text);
-        return false;
-    }
-    while (waitpid(loader.pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    result = loader_ended(&loader, status);
-    if (result == LOADER_DONE) {
-        is_taken = loaded_take(loaded, loader.bundle_fd, &error);
-        loader.bundle_fd = -1;
-        if (!is_taken) {
-            log_error("%s", error.text);
-        }
-    } else {
-        (void)fprintf(stderr, "tidegate: error: not started: %s %s\n", path,
-                      result == LOADER_REFUSED ? "has errors" : "could not be loaded");
-    }
-    loader_reset(&loader);
-    return is_taken;
 }
 
 int loaded_open_log(struct loaded *loaded, struct error *error)

@@ -20,9 +20,6 @@ struct loaded {
 
 /* Of the loader's bundle, which is taken over. False with an error: nothing is left of it. */
 bool loaded_take(struct loaded *loaded, int bundle_fd, struct error *error) MUST_CHECK;
-/* The first one, by a loader that is waited for; what is wrong is said on standard error, in
- * colours or without. */
-bool loaded_load(struct loaded *loaded, const char *path, bool color) MUST_CHECK;
 /* Opens the log anew: a descriptor of its own for whoever writes to it, or -1 with an error. */
 int loaded_open_log(struct loaded *loaded, struct error *error) MUST_CHECK;
 /* Whether it writes a file, which may be opened anew. */

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "gateway/snapshot.h"
 #include "process/file_broker.h"
+#include "process/key_desk.h"
 #include "process/plan.h"
 #include "process/privileges.h"
 
@@ -77,6 +78,24 @@ static bool rehearse(struct settings *settings, struct bundle_maker *maker, int 
     return is_done;
 }
 
+/* Before the first key is read. */
+static void use_keyholder(const struct loader_options *options, const struct settings *settings,
+                          struct bundle_maker *maker)
+{
+    struct key_terms terms = {.is_confined = settings->sandbox != SANDBOX_OFF};
+    struct error ignored; /* the supervisor finds the same, and says so */
+
+    if (options->keys == LOADER_KEYS_HERE ||
+        (options->keys == LOADER_KEYS_BY_CONFIG && settings->key_process == KEY_PROCESS_OFF) ||
+        !privileges_resolve(&terms.privileges, account_to_become(settings->user), settings->group,
+                            &ignored)) {
+        return;
+    }
+    bundle_maker_hide_keys(maker);
+    key_desk_send_terms(&terms);
+    key_desk_use(false); /* what was read stays for the gateway */
+}
+
 static int load(const struct loader_options *options, int bundle_fd, FILE *out)
 {
     struct bundle_maker *maker = bundle_maker_create();
@@ -87,6 +106,9 @@ static int load(const struct loader_options *options, int bundle_fd, FILE *out)
     config_report_init(&report);
     file_opener_set_view(bundle_maker_view(maker));
     settings = config_load_file_partly(options->path, &report);
+    if (settings != NULL) {
+        use_keyholder(options, settings, maker);
+    }
     if (settings != NULL && !config_report_has_errors(&report)) {
         is_done = rehearse(settings, maker, bundle_fd, options->is_first_time, &report, out);
     } else if (settings != NULL) {

@@ -31,11 +31,16 @@ enum loader_result {
     LOADER_FAILED   /* it ended otherwise: the report says so */
 };
 
+/* Where private keys are (process/key_service.h): as the configuration says, or, where a gateway
+ * runs that cannot change it, as that has it. */
+enum loader_keys { LOADER_KEYS_BY_CONFIG, LOADER_KEYS_APART, LOADER_KEYS_HERE };
+
 struct loader_options {
     const char *path;   /* the configuration's */
     bool is_first_time; /* warnings and errors go to standard error, and so does who may not read
                            which file later */
     bool color;         /* of these */
+    enum loader_keys keys;
     void (*in_child)(void *arg); /* called first in the child: lets go of what is not its own */
     void *arg;
 };

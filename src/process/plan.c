@@ -64,6 +64,8 @@ void plan_write(const struct settings *settings, struct strbuf *out)
     for (size_t i = 0; i < settings->origin.file_count; i++) {
         put_text(out, settings->origin.files[i].name);
     }
+    put_number(out, settings->key_process != KEY_PROCESS_OFF);
+    put_number(out, settings->limits.signatures);
 }
 
 /* ---- reading ---- */
@@ -166,6 +168,8 @@ struct plan *plan_read(struct span bytes, struct error *error)
     plan->has_watch = get_number(&r) != 0;
     plan->has_looks = get_number(&r) != 0;
     get_files(&r);
+    plan->has_keyholder = get_number(&r) != 0;
+    plan->signatures = get_number(&r);
     if (r.failed || r.in.len != 0) {
         (void)error_set(error, "what was loaded of the configuration is not whole");
         plan_destroy(plan);
@@ -209,6 +213,7 @@ bool plan_fixed_differences(const struct plan *running, const struct plan *next,
         {"group", !is_same(running->group, next->group)},
         {"workers", running->workers != next->workers},
         {"control", !is_same(running->control, next->control)},
+        {"key_process", running->has_keyholder != next->has_keyholder},
         {"sandbox", running->is_confined != next->is_confined},
         {"tls_key_log", !is_same(running->key_log, next->key_log)},
     };

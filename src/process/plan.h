@@ -22,9 +22,11 @@ struct plan {
     const char *key_log; /* NULL: none */
     uint64_t drain_ms;
     uint64_t workers;
-    bool is_confined;             /* the processes are (sandbox/sandbox.h) */
-    bool has_watch;               /* a change of the configuration's files counts at once */
-    bool has_looks;               /* changes of certificates and the like are looked for */
+    uint64_t signatures; /* a second, for one worker */
+    bool has_keyholder;  /* private keys are in a process of their own (keys/keyholder.h) */
+    bool is_confined;    /* the processes are (sandbox/sandbox.h) */
+    bool has_watch;      /* a change of the configuration's files counts at once */
+    bool has_looks;      /* changes of certificates and the like are looked for */
     struct string_list own_files; /* of the configuration itself */
 };
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 #include "base/log.h"
 #include "gateway/commands.h"
 #include "gateway/deaths.h"
+#include "gateway/gateway.h"
 #include "io/fd_pass.h"
 #include "process/backoff.h"
 #include "process/change.h"
@@ -27,7 +27,10 @@
 #include "process/control_socket.h"
 #include "process/file_broker.h"
 #include "process/gateway_child.h"
+#include "process/inherited.h"
+#include "process/key_service.h"
 #include "process/listen.h"
+#include "process/load_first.h"
 #include "process/loaded.h"
 #include "process/notify.h"
 #include "process/privileges.h"
@@ -61,6 +64,7 @@ struct supervisor {
     pid_t gateway;  /* 0: none */
     int control_fd; /* our end; -1: none */
     struct file_broker files;
+    struct key_service *keys;
     int signal_fd;
     sigset_t old_signals;
     uint64_t started_ms;  /* when the gateway was forked */
@@ -81,6 +85,15 @@ static void set_state(struct supervisor *s, enum supervisor_state state)
 
 /* --- the gateway process --- */
 
+static bool prepare_keys(struct supervisor *s, struct error *error)
+{
+    const struct plan *plan = s->loaded.plan;
+    unsigned workers = plan->has_keyholder ? gateway_worker_count(plan->workers) : 0;
+
+    return key_service_prepare_gateway(s->keys, workers, (uint32_t)plan->signatures,
+                                       file_broker_may_read, &s->files, error);
+}
+
 static bool start_gateway(struct supervisor *s)
 {
     int pair[2];
@@ -89,7 +102,7 @@ static bool start_gateway(struct supervisor *s)
     pid_t pid;
     int files_fd;
 
-    if (!listen_revive(&s->listening, &error)) {
+    if (!listen_revive(&s->listening, &error) || !prepare_keys(s, &error)) {
         log_error("%s", error.text);
         return false;
     }
@@ -99,7 +112,7 @@ static bool start_gateway(struct supervisor *s)
                   strerror(errno));
         return false;
     }
-    files_fd = file_broker_open(&s->files, s->loaded.head, &s->privileges);
+    files_fd = file_broker_open(&s->files, s->loaded.head, &s->privileges, s->keys);
     (void)fflush(NULL); /* or both processes would print what waits in a buffer */
     pid = fork();
     if (pid < 0) {
@@ -109,6 +122,7 @@ static bool start_gateway(struct supervisor *s)
         (void)close(pair[0]);
         (void)close(pair[1]);
         file_broker_close(&s->files);
+        key_service_gateway_ended(s->keys);
         if (files_fd >= 0) {
             (void)close(files_fd);
         }
@@ -126,6 +140,7 @@ static bool start_gateway(struct supervisor *s)
             .loaded = &s->loaded,
             .listening = &s->listening,
             .privileges = &s->privileges,
+            .keys = s->keys,
             .signals = &s->old_signals,
             .admin_fd = s->admin_fd,
             .control_fd = pair[1],
@@ -135,6 +150,7 @@ static bool start_gateway(struct supervisor *s)
         });
     }
     (void)close(pair[1]);
+    key_service_gateway_forked(s->keys);
     if (files_fd >= 0) {
         (void)close(files_fd);
     }
@@ -327,6 +343,7 @@ static void gateway_ended(struct supervisor *s, int status)
     /* Its last words may still wait in the socket: it may have been up for a moment. */
     read_last_words(s);
     close_control(s);
+    key_service_gateway_ended(s->keys);
     s->gateway = 0;
     describe_death(status, how, sizeof(how));
     if (!is_clean || !was_told) {
@@ -365,6 +382,8 @@ static void reap(struct supervisor *s)
             gateway_ended(s, status);
         } else if (pid == s->change.loader.pid) {
             change_loader_ended(&s->change, status);
+        } else {
+            (void)key_service_reap(s->keys, pid, status);
         }
     }
 }
@@ -455,6 +474,7 @@ static int poll_timeout(const struct supervisor *s)
 
     deadline = of_change < deadline ? of_change : deadline;
     deadline = of_watcher < deadline ? of_watcher : deadline;
+    deadline = key_service_due_ms(s->keys) < deadline ? key_service_due_ms(s->keys) : deadline;
     if (deadline == UINT64_MAX) {
         return -1;
     }
@@ -506,6 +526,7 @@ static void look_at_deadlines(struct supervisor *s)
     if (watcher_deadline(&s->watcher) <= clock_ms()) {
         look_at_files(s);
     }
+    key_service_on_time(s->keys);
     if (change_deadline(&s->change) <= clock_ms()) {
         change_deadline_passed(&s->change);
     }
@@ -517,14 +538,19 @@ static void look_at_deadlines(struct supervisor *s)
 static void run_loop(struct supervisor *s)
 {
     while (s->state != SUPERVISOR_ENDED) {
-        struct pollfd fds[4] = {{.fd = s->signal_fd, .events = POLLIN},
+        struct pollfd fds[6] = {{.fd = s->signal_fd, .events = POLLIN},
                                 {.fd = s->control_fd, .events = POLLIN},
                                 {.fd = s->files.fd, .events = POLLIN},
-                                {.fd = s->watcher.fd, .events = POLLIN}};
+                                {.fd = s->watcher.fd, .events = POLLIN},
+                                {.fd = key_service_loader_fd(s->keys), .events = POLLIN},
+                                {.fd = key_service_gateway_fd(s->keys), .events = POLLIN}};
 
         /* A negative descriptor is skipped, so a gateway that is gone needs no second form. */
-        int ready = poll(fds, 4, poll_timeout(s));
+        int ready = poll(fds, 6, poll_timeout(s));
 
+        if (ready > 0 && (fds[4].revents | fds[5].revents) != 0) {
+            key_service_serve(s->keys);
+        }
         if (ready > 0 && fds[3].revents != 0) {
             watcher_read(&s->watcher);
         }
@@ -546,17 +572,6 @@ static void run_loop(struct supervisor *s)
 }
 
 /* --- setting up --- */
-
-/* Every connection takes a descriptor or two, and the soft limit of 1024 is from another age. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
 
 static bool take_signals(struct supervisor *s)
 {
@@ -586,6 +601,7 @@ static void let_go(void *arg)
     const struct supervisor *s = arg;
 
     log_set_role("loader");
+    key_service_in_loader(s->keys);
     gateway_child_reset_signals(&s->old_signals);
     if (s->signal_fd >= 0) {
         (void)close(s->signal_fd);
@@ -613,7 +629,7 @@ static bool set_up(struct supervisor *s)
     struct error error;
 
     /* Everything that can be wrong is found before a socket is bound. */
-    if (!loaded_load(&s->loaded, s->options->config_path, s->options->color)) {
+    if (!load_first(s->options->config_path, s->options->color, s->keys, &s->loaded)) {
         return false;
     }
     use_log_level(s);
@@ -629,7 +645,7 @@ static bool set_up(struct supervisor *s)
     for (size_t i = 0; i < s->listening.count; i++) {
         log_info("listening on %s", s->listening.sockets[i].text);
     }
-    raise_descriptor_limit();
+    inherited_raise_limits();
     deaths_prepare();
     confine_supervisor(plan->is_confined, s->privileges.keep_dumpable);
     return take_signals(s) && start_gateway(s);
@@ -649,6 +665,7 @@ int supervisor_run(const struct supervisor_options *options)
                            .files = {.fd = -1},
                            .signal_fd = -1};
 
+    s.keys = s.change.keys = key_service_create(options->debug);
     change_init(&s.change);
     watcher_init(&s.watcher);
     if (!set_up(&s)) {
@@ -662,6 +679,7 @@ int supervisor_run(const struct supervisor_options *options)
     control_socket_close(s.control_path, s.admin_fd);
     free(s.control_path);
     loaded_free(&s.loaded);
+    key_service_destroy(s.keys);
     if (s.signal_fd >= 0) {
         (void)close(s.signal_fd);
         /* One more signal that came in just now must not turn a clean end into a death by it. */

@@ -18,6 +18,8 @@ enum client_verify {
 /* For which certificates without a file of it an OCSP response is fetched, if they name a
  * responder. */
 enum ocsp_fetch_policy { OCSP_FETCH_MUST_STAPLE, OCSP_FETCH_OFF, OCSP_FETCH_ALWAYS };
+/* Where private keys are: in a process of their own, or in the one that talks to the network. */
+enum key_process { KEY_PROCESS_ON, KEY_PROCESS_OFF };
 enum tls_prefer { TLS_PREFER_SERVER, TLS_PREFER_CLIENT };
 
 /* Whether a change of the configuration's files counts at once. */

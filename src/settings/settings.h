@@ -362,6 +362,7 @@ struct limits_settings {
     uint64_t held_worker;  /* and for all those of a worker */
     uint64_t files;        /* open at once while they wait, for one client connection */
     uint64_t files_worker; /* and for all those of a worker */
+    uint64_t signatures;   /* a second, for one worker (keys/keyholder.h) */
 };
 
 struct timeouts_settings {
@@ -439,6 +440,7 @@ struct settings {
     const char *zone;                /* where the gateway is; NULL: not said */
     const char *control;             /* path of the control socket; "off": none */
     uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
+    enum key_process key_process;    /* where private keys are */
     const char *tls_key_log;         /* file; NULL: none */
     enum watch_choice watch;             /* default off */
     enum sandbox_choice sandbox;     /* default on */

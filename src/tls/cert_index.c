@@ -277,6 +277,7 @@ static void *read_entries(void *arg)
         }
     }
     strbuf_free(&reader->names);
+    explicit_bzero(reader->text, sizeof(reader->text)); /* a certificate's key may be beside it */
     free(reader);
     return NULL;
 }
@@ -352,6 +353,11 @@ bool cert_index_is_file_name(const char *name)
     /* Hidden files are editors' and tools' half-done ones. */
     return name[0] != '.' &&
            (is_certificate_name(name) || has_suffix(name, ".key") || has_suffix(name, ".ocsp"));
+}
+
+bool cert_index_may_hold_key(const char *name)
+{
+    return has_suffix(name, ".key") || has_suffix(name, ".pem");
 }
 
 /* within "": the folder itself. */

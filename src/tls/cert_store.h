@@ -61,6 +61,8 @@ void cert_store_destroy(struct cert_store *store);
 
 /* Whether a file of this name, without its folder, is looked at in a folder of certificates. */
 bool cert_store_is_file_name(const char *name);
+/* Whether such a file may have a private key in it, alone or beside a certificate. */
+bool cert_store_may_hold_key(const char *name);
 struct cert_counts cert_store_counts(struct cert_store *store);
 /* Whether a certificate answers for this host: by its own name, or by a wildcard. Any case. */
 bool cert_store_has(struct cert_store *store, struct span host);

@@ -17,4 +17,8 @@ struct certificate;
 bool private_key_fits(const char *path, const struct certificate *certificate,
                       struct error *error) MUST_CHECK;
 
+/* For whoever passes it on to the process that reads it: a descriptor of the file as it is on the
+ * disk, close-on-exec, the caller's; -1 with an error. Reads nothing. */
+int private_key_open(const char *path, struct error *error) MUST_CHECK;
+
 #endif

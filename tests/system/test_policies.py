@@ -122,6 +122,7 @@ def test_post_quantum_where_the_library_has_it(start, shop):
     ("ciphers: [AECDH-AES128-SHA]", "protects nothing: it has no authentication"),
     ("ciphers: [ECDHE-ECDSA-NULL-SHA]", "protects nothing: it has no encryption"),
     ("ciphers: ['HIGH:!aNULL']", "has no cipher 'HIGH:!aNULL'"),
+    ("ciphers: [AES128-SHA, AES256-SHA]", "cannot be used, nor can the others here"),
     ("cipher_suites: [ECDHE-ECDSA-AES128-GCM-SHA256]", "write it into 'ciphers'"),
     ("cipher_suites: [TLS_AES_129_GCM_SHA256]", "has no cipher suite 'TLS_AES_129_GCM_SHA256'"),
     ("groups: [X25519, P-257]", "has no group 'P-257'"),
@@ -139,6 +140,18 @@ def test_overrides_are_checked(folder, shop, tls, words):
     done = command("check", "-c", str(config))
     assert done.returncode == 1, done.stderr
     assert words in done.stderr
+
+
+def test_rsa_key_exchange_needs_the_key_in_the_gateway(start, ca):
+    """A process that signs does not decrypt."""
+    named = {**site("kx.example", [ca.server("kx.example", kind="rsa")],
+                    max_version="1.2", ciphers=["ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA"])}
+    for process, cipher in (("on", None), ("off", "AES128-SHA")):
+        gateway = start({"key_process": process, "sites": [named]})
+        assert Handshake(gateway, "kx.example", "-cipher", "AES128-SHA:@SECLEVEL=0").cipher == cipher
+        assert Handshake(gateway, "kx.example").cipher == "ECDHE-RSA-AES128-GCM-SHA256"
+        warning = "AES128-SHA has RSA key exchange"
+        assert (warning in command("check", "-c", str(gateway.config_path)).stderr) == (cipher is None)
 
 
 def check(ca, folder, kind, **tls):

@@ -19,7 +19,8 @@ STOP_SECONDS = 30
 LISTENING = re.compile(r"^tidegate\S*: info: listening on (\S+)", re.MULTILINE)
 READY = re.compile(r"^tidegate\S*: info: ready", re.MULTILINE)
 LEFT = re.compile(r"sessions (\d+), exchanges (\d+), leases (\d+) left")
-DIED = re.compile(r"error: the gateway \(process that carries the traffic\) .*")
+DIED = re.compile(r"error: the (gateway \(process that carries the traffic\)|"
+                  r"keyholder \(process that has the keys\)) .*")
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehavior|ThreadSanitizer|"
                        r"runtime error:|CHECK failed|check failed)")
 
@@ -197,7 +198,15 @@ class Gateway:
 
     def gateway_pid(self):
         """The process that carries the traffic: the supervisor's child."""
-        children = children_of(self.process.pid)
+        return self._child(lambda name: name != "keyholder")
+
+    def keyholder_pid(self):
+        """The process that has the private keys, or None."""
+        return self._child(lambda name: name == "keyholder")
+
+    def _child(self, is_meant):
+        children = [pid for pid in children_of(self.process.pid)
+                    if is_meant(status_field(pid, "Name"))]
         return children[0] if len(children) == 1 else None
 
     def rss_bytes(self):

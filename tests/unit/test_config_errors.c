@@ -102,6 +102,8 @@ static const struct message_case errors[] = {
     {HOST "    respond: {}\n    tls: { certificates_from: d, min_version: 1.4 }\n", 4, 47, "1.4",
      "1.2"},
     {SITE "reload_certificates: 10ms\n", 4, 22, "reload_certificates", "from 1s to 1d, or off"},
+    {SITE "key_process: separate\n", 4, 14, "separate", "on or off"},
+    {SITE "limits: { signatures: 0 }\n", 4, 23, "signatures", "from 1"},
     {HOST "    bakcend: 127.0.0.1:1\n", 3, 5, "unknown key 'bakcend'; did you mean 'backend'?",
      NULL},
     {SITE "    certificate: a.crt\n", 4, 5,

@@ -70,6 +70,7 @@ static const char long_file[] =
     "log: { access: access.log, format: combined, level: debug }\n"
     "trusted_proxies: 192.0.2.0/24\n"
     "workers: 4\n"
+    "key_process: off\n"
     "user: www-data\n"
     "group: adm\n";
 
@@ -141,6 +142,8 @@ static void every_default_is_as_documented(void **state)
     assert_true(s->limits.body == (uint64_t)16 << 30);
     assert_int_equal(s->limits.connections, 50000);
     assert_int_equal(s->limits.hello, 65536);
+    assert_int_equal(s->limits.signatures, 20000);
+    assert_int_equal(s->key_process, KEY_PROCESS_ON);
     assert_int_equal(s->timeouts.first_byte_ms, 10000);
     assert_int_equal(s->timeouts.handshake_ms, 10000);
     assert_int_equal(s->timeouts.head_ms, 15000);
@@ -267,6 +270,7 @@ static void a_long_file_arrives_whole(void **state)
     assert_int_equal(s->log.format, LOG_FORMAT_COMBINED);
     assert_int_equal(s->trusted_proxies.count, 1);
     assert_int_equal(s->workers, 4);
+    assert_int_equal(s->key_process, KEY_PROCESS_OFF);
     assert_string_equal(s->group, "adm");
     settings_destroy(s);
 }
@@ -337,11 +341,12 @@ static void json_is_yaml_too(void **state)
 {
     struct settings *s = load("\xef\xbb\xbf{\"sites\": [{\"hosts\": [\"a.example\"],\r\n"
                               "\"respond\": {\"echo\": true, \"status\": 201}}],\r\n"
-                              "\"workers\": 2}");
+                              "\"workers\": 2, \"key_process\": true}");
 
     (void)state;
     assert_int_equal(s->workers, 2);
     assert_int_equal(s->sites[0].routes[0].respond->status, 201);
+    assert_int_equal(s->key_process, KEY_PROCESS_ON); /* what YAML 1.1 makes of `on` */
     settings_destroy(s);
 }
 

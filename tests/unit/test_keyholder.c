@@ -3,6 +3,7 @@
 #include "tls_ends.h"
 
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -31,14 +32,8 @@ static void start_keyholder(void)
     assert_true(keyholder >= 0);
     if (keyholder == 0) {
         (void)close(ends[0]);
-        /* What only this process is to keep open. */
-        if (self != NULL) {
-            key_user_was_forked(self);
-        }
-        if (user != NULL) {
-            key_user_was_forked(user);
-        }
-        key_supply_disconnect(supply);
+        key_client_leave_rings();
+        key_supply_destroy(supply); /* all that only the parent is to keep open */
         keyholder_lock_memory();
         _exit(keyholder_main(ends[1]));
     }
@@ -87,7 +82,7 @@ static void use_rings(uint32_t rate)
     user = key_supply_add_user(supply, 2, rate, &error);
     assert_non_null(user);
     rings = key_user_rings(user);
-    assert_true(key_client_share(&rings[1]));
+    assert_true(key_client_use_rings(rings, 2));
 }
 
 static int begin_all(void **state)
@@ -113,7 +108,7 @@ static int end_all(void **state)
     int status;
 
     key_source_set(NULL);
-    assert_true(key_client_share(NULL));
+    key_client_leave_rings();
     key_supply_destroy(supply);
     /* Without supervisor and gateway it ends by itself. */
     assert_int_equal(waitpid(keyholder, &status, 0), keyholder);
@@ -138,7 +133,7 @@ static struct tls_context *server_of(const char *certificate, const char *key)
 
 static struct key_client *attach(void)
 {
-    struct key_client *key_client = key_client_create(&rings[0], loop);
+    struct key_client *key_client = key_client_create(0, loop);
 
     assert_non_null(key_client);
     key_client_use(key_client);
@@ -278,11 +273,8 @@ static bool ask(struct span public_key, uint16_t scheme, struct span message)
 static uint64_t count_of(enum key_answer answer)
 {
     struct key_counts counts;
-    struct key_ring ring;
 
-    assert_true(key_ring_map(&ring, &rings[1]));
-    key_ring_counts(&ring, &counts);
-    key_ring_unmap(&ring);
+    assert_true(key_client_counts(&counts));
     return counts.answers[answer];
 }
 
@@ -341,16 +333,13 @@ static void a_second_has_so_many_signatures(void **state)
     unsigned char *der = NULL;
     int len = i2d_PUBKEY(server_ec.key, &der);
     struct key_counts counts;
-    struct key_ring ring;
     (void)state;
 
     use_rings(20);
     for (int i = 0; i < 22; i++) {
         assert_true(ask(span_make(der, (size_t)len), 0x0403, good));
     }
-    assert_true(key_ring_map(&ring, &rings[1]));
-    key_ring_counts(&ring, &counts);
-    key_ring_unmap(&ring);
+    assert_true(key_client_counts(&counts));
     assert_true(counts.delayed >= 1);
     assert_int_equal(counts.answers[KEY_ANSWER_SIGNED], 22);
     OPENSSL_free(der);
@@ -440,7 +429,7 @@ static void a_key_that_nobody_uses_is_forgotten(void **state)
     identity_free(&one);
 }
 
-static void a_copy_of_a_process_has_its_keys(void **state)
+static void what_was_read_can_be_had_again_as_it_was(void **state)
 {
     struct identity_options options = {.subject = "site", .names = "DNS:site.example"};
     struct identity one = identity_make(&options, &ca);
@@ -449,20 +438,54 @@ static void a_copy_of_a_process_has_its_keys(void **state)
     struct span good = span_make(tls13, sizeof(tls13) - 1);
     struct error error;
     struct key_user *copy = key_supply_add_user(supply, 0, 0, &error);
+    struct key_public public_key;
     unsigned char *der = NULL;
     int len = i2d_PUBKEY(one.key, &der);
     struct span key = span_make(der, (size_t)len);
     (void)state;
 
     assert_non_null(copy);
-    assert_true(key_user_life(copy) >= 0);
-    key_supply_copy(supply, self, copy);
+    assert_false(key_supply_take_as(supply, copy, self, "another", &public_key));
+    assert_true(key_user_has_taken(self, test_path("copied.key")));
+    assert_int_equal(unlink(test_path("copied.key")), 0);
+    assert_true(key_supply_take_as(supply, copy, self, test_path("copied.key"), &public_key));
+    assert_int_equal(public_key.len, (size_t)len);
+    assert_memory_equal(public_key.der, der, (size_t)len);
+    key_supply_end_rings(supply, copy);
     tls_context_destroy(context);
     assert_true(ask(key, 0x0403, good));
     key_supply_end_user(supply, copy);
     wait_for_keyholder();
     assert_false(ask(key, 0x0403, good));
     OPENSSL_free(der);
+    identity_free(&one);
+}
+
+static void of_a_file_with_both_others_get_the_certificate(void **state)
+{
+    struct identity one = identity_make(
+        &(struct identity_options){.subject = "site", .names = "DNS:site.example"}, &ca);
+    const char *both = test_write_certificate("both.pem", &one);
+    struct error error = {0};
+    char text[8192];
+    FILE *file = fopen(both, "a");
+    ssize_t len;
+    int rest;
+    (void)state;
+
+    assert_int_equal(PEM_write_PrivateKey(file, one.key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(file), 0);
+    rest = key_supply_read_rest(supply, both, open(both, O_RDONLY), &error);
+    assert_string_equal(error.text, "");
+    len = read(rest, text, sizeof(text) - 1);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "END CERTIFICATE"));
+    assert_null(strstr(text, "PRIVATE"));
+    assert_int_equal(close(rest), 0);
+    rest = key_supply_read_rest(supply, "a folder", open("/", O_RDONLY), &error);
+    assert_int_equal(rest, -1);
+    assert_non_null(strstr(error.text, "a folder"));
     identity_free(&one);
 }
 
@@ -523,7 +546,8 @@ int main(void)
         cmocka_unit_test(what_waits_is_answered_by_the_next_one),
         cmocka_unit_test(keys_in_use_outlive_their_files_and_keyholders),
         cmocka_unit_test(a_key_that_nobody_uses_is_forgotten),
-        cmocka_unit_test(a_copy_of_a_process_has_its_keys),
+        cmocka_unit_test(what_was_read_can_be_had_again_as_it_was),
+        cmocka_unit_test(of_a_file_with_both_others_get_the_certificate),
         cmocka_unit_test(what_waits_has_a_bound_in_number_and_in_time),
     };
 

@@ -421,6 +421,11 @@ bool cert_store_is_file_name(const char *name)
     return cert_index_is_file_name(name);
 }
 
+bool cert_store_may_hold_key(const char *name)
+{
+    return cert_index_may_hold_key(name);
+}
+
 struct cert_counts cert_store_counts(struct cert_store *store)
 {
     struct cert_counts counts;

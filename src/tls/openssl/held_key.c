@@ -1,11 +1,15 @@
 #include "tls/held_key.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/pem_private.h"
 #include "tls/key_source.h"
 #include "tls/openssl/pem_file.h"
 #include "tls/openssl/private_key_internal.h"
@@ -24,6 +28,10 @@ struct held_key {
 
 bool held_keys_prepare(void)
 {
+    /* The library reads its own configuration now, or never. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_DIGESTS |
+                                  OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                              NULL);
     return CRYPTO_secure_malloc_init(HELD_KEYS_BYTES, LEAST_PIECE) == 1;
 }
 
@@ -54,6 +62,31 @@ struct held_key *held_key_read(int fd, const char *path, struct error *error)
     }
     held->der_len = (size_t)len;
     return held;
+}
+
+int held_key_read_rest(int fd, const char *path, struct error *error)
+{
+    int rest = memfd_create("tidegate-file", MFD_CLOEXEC);
+    struct span bytes;
+    bool ok;
+
+    if (rest < 0) {
+        (void)close(fd);
+        (void)error_set_errno(error, errno, "the file '%s' cannot be read", path);
+        return -1;
+    }
+    ok = pem_file_read_fd(fd, path, "certificate", &bytes, error);
+    if (ok) {
+        (void)pem_private_hide((char *)(uintptr_t)bytes.ptr, bytes.len);
+        ok = (write(rest, bytes.ptr, bytes.len) == (ssize_t)bytes.len &&
+              lseek(rest, 0, SEEK_SET) == 0) ||
+             error_set_errno(error, errno, "the file '%s' cannot be read", path);
+        pem_file_free(&bytes);
+    }
+    if (!ok) {
+        (void)close(rest);
+    }
+    return ok ? rest : -1;
 }
 
 void held_key_destroy(struct held_key *key)

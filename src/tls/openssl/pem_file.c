@@ -7,13 +7,12 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file_opener.h"
 #include "tls/pem_kind.h"
 
-static bool open_failed(const char *path, const char *what, struct error *error)
+bool pem_file_open_failed(const char *path, const char *what, struct error *error)
 {
     switch (errno) {
     case ENOENT:
@@ -46,16 +45,14 @@ bool pem_file_read_fd(int fd, const char *path, const char *what, struct span *b
                       struct error *error)
 {
     char *text = xmalloc(PEM_FILE_MAX + 1);
-    struct stat st;
     size_t len;
     bool ok = false;
 
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        len = 0;
-        (void)error_set(error, "the %s file '%s' is a directory: name a PEM file in it", what,
-                        path);
-    } else if (!read_all(fd, text, PEM_FILE_MAX + 1, &len)) {
-        (void)error_set_errno(error, errno, "the %s file '%s' cannot be read", what, path);
+    if (!read_all(fd, text, PEM_FILE_MAX + 1, &len)) {
+        (void)(errno == EISDIR
+                   ? error_set(error, "the %s file '%s' is a directory: name a PEM file in it",
+                               what, path)
+                   : error_set_errno(error, errno, "the %s file '%s' cannot be read", what, path));
     } else if (len == 0) {
         (void)error_set(error, "the %s file '%s' is empty", what, path);
     } else if (len > PEM_FILE_MAX) {
@@ -78,7 +75,7 @@ bool pem_file_read(const char *path, const char *what, struct span *bytes, struc
 
     *bytes = span_make(NULL, 0);
     return fd >= 0 ? pem_file_read_fd(fd, path, what, bytes, error)
-                   : open_failed(path, what, error);
+                   : pem_file_open_failed(path, what, error);
 }
 
 void pem_file_free(struct span *bytes)

@@ -17,6 +17,8 @@ bool pem_file_read(const char *path, const char *what, struct span *bytes,
 /* The same of a file that is open, whose descriptor it takes over, from its beginning. */
 bool pem_file_read_fd(int fd, const char *path, const char *what, struct span *bytes,
                       struct error *error) MUST_CHECK;
+/* What errno says of a file that could not be opened. Always false. */
+bool pem_file_open_failed(const char *path, const char *what, struct error *error);
 void pem_file_free(struct span *bytes);
 
 /* Every certificate in the file, in its order, at least one; at most `max`. NULL with an error. */

@@ -1,5 +1,6 @@
 #include "tls/openssl/private_key_internal.h"
 
+#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -21,6 +22,17 @@ static int no_passphrase(char *buf, int size, int is_writing, void *arg)
     (void)is_writing;
     (void)arg;
     return -1;
+}
+
+int private_key_open(const char *path, struct error *error)
+{
+    /* Without waiting: it may be a FIFO. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0) {
+        (void)pem_file_open_failed(path, "key", error);
+    }
+    return fd;
 }
 
 EVP_PKEY *private_key_parse(const char *path, struct span bytes, struct error *error)

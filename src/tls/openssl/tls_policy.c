@@ -228,6 +228,28 @@ bool tls_policy_check_signatures(const struct tls_names *names, struct error *er
     return check_names(names, check_signature, error);
 }
 
+static bool decrypts(const SSL_CIPHER *cipher)
+{
+    return SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa;
+}
+
+size_t tls_policy_count_decrypting(const struct tls_names *names, const char **first)
+{
+    SSL_CTX *all = know_all_ciphers();
+    size_t count = 0;
+
+    *first = NULL;
+    for (size_t i = 0; all != NULL && i < names->count; i++) {
+        const SSL_CIPHER *cipher = find_cipher(all, names->items[i], false);
+        if (cipher != NULL && decrypts(cipher)) {
+            *first = count++ == 0 ? names->items[i] : *first;
+        }
+    }
+    SSL_CTX_free(all);
+    ERR_clear_error();
+    return count;
+}
+
 /* ---- setting them ---- */
 
 static const char *as_text(struct strbuf *list)
@@ -251,7 +273,7 @@ static bool set_list(SSL_CTX *ssl_ctx, const struct tls_names *names,
     return ok;
 }
 
-static bool set_ciphers(SSL_CTX *ssl_ctx, const struct tls_names *names)
+static bool set_ciphers(SSL_CTX *ssl_ctx, const struct tls_names *names, bool keys_only_sign)
 {
     SSL_CTX *all = know_all_ciphers();
     struct strbuf list;
@@ -264,8 +286,8 @@ static bool set_ciphers(SSL_CTX *ssl_ctx, const struct tls_names *names)
         if (ok && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_dhe) {
             (void)SSL_CTX_set_dh_auto(ssl_ctx, 1); /* groups of the library, as strong as the key */
         }
-        if (ok) {
-            strbuf_printf(&list, "%s%s", i == 0 ? "" : ":", SSL_CIPHER_get_name(cipher));
+        if (ok && !(keys_only_sign && decrypts(cipher))) {
+            strbuf_printf(&list, "%s%s", list.len == 0 ? "" : ":", SSL_CIPHER_get_name(cipher));
         }
     }
     ok = ok && SSL_CTX_set_cipher_list(ssl_ctx, as_text(&list)) == 1;
@@ -313,6 +335,18 @@ bool tls_policy_has_post_quantum(void)
     return has_it;
 }
 
+static bool set_usual_ciphers(SSL_CTX *ssl_ctx, const char *usual, bool keys_only_sign)
+{
+    struct strbuf list;
+    bool ok;
+
+    strbuf_init(&list);
+    strbuf_printf(&list, "%s%s", usual, keys_only_sign ? ":!kRSA" : "");
+    ok = SSL_CTX_set_cipher_list(ssl_ctx, as_text(&list)) == 1;
+    strbuf_free(&list);
+    return ok;
+}
+
 bool tls_policy_apply(SSL_CTX *ssl_ctx, enum tls_policy policy, const struct tls_overrides *own,
                       struct error *error)
 {
@@ -331,8 +365,8 @@ bool tls_policy_apply(SSL_CTX *ssl_ctx, enum tls_policy policy, const struct tls
          (own->cipher_suites.count != 0
               ? set_list(ssl_ctx, &own->cipher_suites, SSL_CTX_set_ciphersuites)
               : SSL_CTX_set_ciphersuites(ssl_ctx, tls13_suites) == 1) &&
-         (own->ciphers.count != 0 ? set_ciphers(ssl_ctx, &own->ciphers)
-                                  : SSL_CTX_set_cipher_list(ssl_ctx, usual) == 1) &&
+         (own->ciphers.count != 0 ? set_ciphers(ssl_ctx, &own->ciphers, own->keys_only_sign)
+                                  : set_usual_ciphers(ssl_ctx, usual, own->keys_only_sign)) &&
          (own->groups.count != 0 ? set_list(ssl_ctx, &own->groups, set_groups)
                                  : set_usual_groups(ssl_ctx)) &&
          (own->signature_algorithms.count == 0 ||
