@@ -1,5 +1,6 @@
 #include "base/fiber.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 enum fiber_state { FIBER_IDLE, FIBER_RUNNING, FIBER_PAUSED };
 
 struct fiber {
+    struct fiber *next; /* while it is a spare one */
     enum fiber_state state;
     ucontext_t inside;
     ucontext_t outside; /* of whoever ran or resumed it */
@@ -180,13 +182,79 @@ bool fiber_is_paused(const struct fiber *fiber)
 
 /* ---- memory ---- */
 
+/* A thread keeps some for the next ones, whose stacks have the pages that are needed: mapping them
+ * anew costs more than what most fibers do. */
+#define SPARES_MAX 16
+
+static __thread struct spares {
+    struct fiber *first;
+    unsigned count;
+} spares;
+
+static pthread_once_t spares_once = PTHREAD_ONCE_INIT;
+static pthread_key_t spares_key; /* whose destructor frees them at a thread's end */
+
+static void unmap(struct fiber *fiber)
+{
+    (void)munmap(fiber->memory, fiber->memory_len);
+    free(fiber);
+}
+
+static void free_spares(void *arg)
+{
+    struct spares *own = arg;
+
+    while (own->first != NULL) {
+        struct fiber *next = own->first->next;
+        unmap(own->first);
+        own->first = next;
+    }
+    own->count = 0;
+}
+
+static void make_spares_key(void)
+{
+    CHECK(pthread_key_create(&spares_key, free_spares) == 0);
+}
+
+static struct fiber *take_spare(void)
+{
+    struct fiber *fiber = spares.first;
+
+    if (fiber != NULL) {
+        spares.first = fiber->next;
+        spares.count--;
+    }
+    return fiber;
+}
+
+/* False: there are enough. */
+static bool keep_spare(struct fiber *fiber)
+{
+    if (spares.count == SPARES_MAX) {
+        return false;
+    }
+    (void)pthread_once(&spares_once, make_spares_key);
+    if (pthread_setspecific(spares_key, &spares) != 0) {
+        return false;
+    }
+    fiber->next = spares.first;
+    spares.first = fiber;
+    spares.count++;
+    return true;
+}
+
 struct fiber *fiber_create(void)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t len = FIBER_STACK_BYTES + page;
-    char *memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    struct fiber *fiber;
+    struct fiber *fiber = take_spare();
+    char *memory;
 
+    if (fiber != NULL) {
+        return fiber;
+    }
+    memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) {
         return NULL;
     }
@@ -205,7 +273,8 @@ void fiber_destroy(struct fiber *fiber)
 {
     if (fiber != NULL) {
         CHECK(fiber->state == FIBER_IDLE);
-        (void)munmap(fiber->memory, fiber->memory_len);
-        free(fiber);
+        if (!keep_spare(fiber)) {
+            unmap(fiber);
+        }
     }
 }
