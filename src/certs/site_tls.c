@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file_opener.h"
 #include "certs/expiry_watch.h"
+#include "certs/same_options.h"
 #include "certs/tls_report.h"
 #include "config/places.h"
 #include "tls/cert_check.h"
@@ -472,9 +473,52 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
           false);
 }
 
+/* Nothing that has changed waits to be taken into use. */
+static bool is_at_rest(const struct site_tls *tls)
+{
+    bool rests = tls->context != NULL && !tls->are_clients_due;
+
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        const struct own_certificate *own = &tls->own[i];
+        rests = rests && !own->is_due && !own->is_response_due && own->awaited == NULL &&
+                own->retry_at == 0;
+    }
+    return rests;
+}
+
+static bool same_files(const struct site_tls *one, const struct site_tls *other)
+{
+    if (one->file_count != other->file_count) {
+        return false;
+    }
+    for (size_t i = 0; i < one->file_count; i++) {
+        if (strcmp(one->files[i].path, other->files[i].path) != 0 ||
+            !file_stamp_equal(&one->files[i].stamp, &other->files[i].stamp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A site whose TLS is as it was in the configuration before goes on with the same context: its
+ * library's session cache stays, and nothing is read and checked a second time. */
+static bool reuse(struct site_tls *tls, const struct site_tls *previous)
+{
+    if (previous == NULL || !is_at_rest(previous) ||
+        !same_options(&tls->options, &previous->options) || !same_files(tls, previous)) {
+        return false;
+    }
+    for (size_t i = 0; i < tls->options.certificate_count; i++) {
+        tls->own[i].ocsp_until = previous->own[i].ocsp_until;
+    }
+    tls->context = tls_context_hold(previous->context);
+    return true;
+}
+
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
                     const struct site_settings *site, struct trust *trust,
-                    struct ocsp_registry *ocsp, struct arena *arena, struct config_report *report)
+                    struct ocsp_registry *ocsp, const struct site_tls *previous,
+                    struct arena *arena, struct config_report *report)
 {
     struct builder b = {.tls = tls, .settings = settings, .site = site, .report = report};
     struct error error;
@@ -485,6 +529,9 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
         fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
     }
     watch_files(tls, arena);
+    if (!b.failed && reuse(tls, previous)) {
+        return true;
+    }
     if (site->tls->certificates_from != NULL) {
         open_folder(&b);
         tls->options.store = tls->store;

@@ -51,12 +51,13 @@ struct site_tls {
 };
 
 /* Fills *tls, whose parts live in the arena and in tls/; site_tls_free in any case. The
- * certificates whose OCSP responses are to be fetched join `ocsp`, which must outlive it. False
- * with errors in the report. */
+ * certificates whose OCSP responses are to be fetched join `ocsp`, which must outlive it. previous:
+ * the site of the configuration before, whose context is kept where nothing has changed; NULL:
+ * none. On the thread that looks for changed files. False with errors in the report. */
 bool site_tls_build(struct site_tls *tls, const struct settings *settings,
                     const struct site_settings *site, struct trust *trust,
-                    struct ocsp_registry *ocsp, struct arena *arena,
-                    struct config_report *report) MUST_CHECK;
+                    struct ocsp_registry *ocsp, const struct site_tls *previous,
+                    struct arena *arena, struct config_report *report) MUST_CHECK;
 /* The parts of building that a change needs again: they report what is wrong. False: the
  * certificate cannot be used. For certs/site_tls_refresh.c. */
 bool site_tls_check_certificate(struct site_tls *tls, size_t i,

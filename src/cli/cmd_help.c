@@ -21,6 +21,7 @@ static const char overview[] =
     "  explain  be the client of a URL, and show the handshake step by step\n"
     "  status   ask a running gateway how it is, and which handshakes failed\n"
     "  reload   have a running gateway take up its configuration anew\n"
+    "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -127,6 +128,16 @@ static const struct {
      "Status 0: it goes by the new one, 1: that has errors, 2: it could not be asked, or could "
      "not.\n"
      "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"prove-reload",
+     "usage: tidegate prove-reload URL... [--times N] [-c FILE | --socket PATH]\n"
+     "\n"
+     "Asks for the URLs all the time, each request on a connection of its own, four at a time\n"
+     "for each URL, while it has the gateway reload N times (10), and prints how many of the\n"
+     "requests failed: no answer, or one with a status of 500 or above. Certificates are not\n"
+     "verified. Status 0: none failed, 1: some did, or the configuration has errors, 2: the\n"
+     "gateway could not be asked.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the control socket itself\n"
+     "      --times N      reloads\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

@@ -10,10 +10,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},         {"check", cmd_check},   {"route", cmd_route},
-    {"explain", cmd_explain}, {"status", cmd_status}, {"demo", cmd_demo},
-    {"diff", cmd_diff},       {"reload", cmd_reload}, {"schema", cmd_schema},
-    {"version", cmd_version}, {"help", cmd_help},
+    {"run", cmd_run},         {"check", cmd_check},     {"route", cmd_route},
+    {"explain", cmd_explain}, {"status", cmd_status},   {"demo", cmd_demo},
+    {"diff", cmd_diff},       {"reload", cmd_reload},   {"prove-reload", cmd_prove_reload},
+    {"schema", cmd_schema},   {"version", cmd_version}, {"help", cmd_help},
 };
 
 static int unknown_command(const char *name)

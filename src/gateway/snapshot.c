@@ -219,6 +219,23 @@ static void build_route(struct builder *b, const struct site_settings *site,
     }
 }
 
+/* The site of that name in the configuration before; they are mostly in the same order. */
+static const struct site_tls *find_previous(const struct builder *b,
+                                            const struct site_settings *settings)
+{
+    const struct snapshot *previous = b->means->previous;
+    size_t near = (size_t)(settings - b->snapshot->settings->sites);
+    size_t count = previous != NULL ? previous->settings->site_count : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct site *site = &previous->sites[(near + i) % count];
+        if (serving_same_name(site->settings->name, settings->name)) {
+            return site->tls_source;
+        }
+    }
+    return NULL;
+}
+
 static void build_site(struct builder *b, const struct site_settings *settings, struct site *site)
 {
     struct arena *arena = &b->snapshot->arena;
@@ -241,8 +258,9 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
     }
     if (settings->tls != NULL) {
         site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));
-        b->failed |= !site_tls_build(site->tls_source, b->snapshot->settings, settings,
-                                     &b->snapshot->trust, b->snapshot->ocsp, arena, b->report);
+        b->failed |=
+            !site_tls_build(site->tls_source, b->snapshot->settings, settings, &b->snapshot->trust,
+                            b->snapshot->ocsp, find_previous(b, settings), arena, b->report);
         site->tls = site->tls_source->context;
         if (!b->is_for_real) {
             site_tls_check_folder(site->tls_source, b->report);

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 
 import pytest
 
@@ -220,6 +221,27 @@ def test_a_gateway_that_died_begins_with_the_last_good_one(reloadable):
     assert fetch(tested.gateway.address).body == b"two"
 
 
+def test_the_proof_counts_what_fails(reloadable, ca, folder):
+    shop = ca.server("shop.example")
+    tested = reloadable([{"hosts": ["127.0.0.1"], "respond": {"body": "plain"}},
+                         {"hosts": ["*"], "tls": shop.settings(), "plain_http": "serve",
+                          "respond": {"body": "tls"}}], workers=2)
+    port, control = tested.gateway.port, str(folder / "control.sock")
+    done = command("prove-reload", f"http://127.0.0.1:{port}/", f"https://localhost:{port}/x",
+                   "--times", "3", "--socket", control, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    count = int(re.match(r"0 of (\d+) failed, while the gateway reloaded 3 times", done.stdout)[1])
+    assert count >= 8
+    done = command("prove-reload", f"http://127.0.0.1:{free_port()}/", "--times", "1", "--socket",
+                   control, timeout=60)
+    assert done.returncode == 1
+    assert re.match(r"(\d+) of \1 failed", done.stdout) and "the first: " in done.stdout
+    assert command("prove-reload", "--socket", control).returncode == 2
+    tested.write("sites: [")
+    done = command("prove-reload", f"http://127.0.0.1:{port}/", "--socket", control, timeout=60)
+    assert done.returncode == 1 and "not closed" in done.stderr, done.stderr
+
+
 # Listeners.
 
 
@@ -360,6 +382,33 @@ def test_the_configurations_in_use_are_shown(reloadable, held):
         held.release()
         assert connection.read_response().body == b"slow"
         wait_until(lambda: len(shown()) == 1, what="the old one's end")
+
+
+def resumed(address, context, session):
+    with socket.create_connection(address, 10) as plain:
+        with context.wrap_socket(plain, server_hostname="shop.example", session=session) as tls:
+            tls.sendall(request_bytes("/", host="shop.example"))
+            assert tls.recv(65536)
+            return tls.session_reused, tls.session
+
+
+@pytest.mark.parametrize("change", ["another site", "its policy"])
+def test_a_site_that_is_as_it_was_keeps_its_sessions(reloadable, ca, change):
+    """Those of clients without tickets are in the library's cache, which its context has."""
+    site = {"hosts": ["shop.example"], "tls": ca.server("shop.example").settings(),
+            "respond": {"body": "x"}}
+    tested = reloadable([site])
+    context = ca.client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET
+    _, session = resumed(tested.gateway.address, context, None)
+    assert resumed(tested.gateway.address, context, session)[0]
+    if change == "another site":
+        tested.reload([{"hosts": ["other.example"], "tls": ca.server("other.example").settings(),
+                        "respond": {"body": "x"}}, {**site, "respond": {"body": "y"}}])
+    else:
+        tested.reload([{**site, "tls": {**site["tls"], "session_cache": 1000}}])
+    assert resumed(tested.gateway.address, context, session)[0] == (change == "another site")
 
 
 def test_the_loader_leaves_no_process(reloadable):
