@@ -78,6 +78,11 @@ static void add_servers(struct strbuf *b, const struct backend_settings *backend
         strbuf_printf(b, ",\"weight\":%u}", backend->servers[i].weight);
     }
     strbuf_add_char(b, ']');
+    if (backend->servers_from != NULL) {
+        add_member(b, "servers_from",
+                   backend->servers_from->file != NULL ? backend->servers_from->file
+                                                       : backend->servers_from->url);
+    }
 }
 
 static void add_steps(struct strbuf *b, const struct route_answer *answer,

@@ -201,6 +201,7 @@ static const struct site_settings *settings_of(const struct search *s, const str
 
 static const char *list_servers(struct search *s, const struct backend_settings *backend)
 {
+    const struct servers_from_settings *from = backend->servers_from;
     const char *text = "";
 
     for (size_t i = 0; i < backend->server_count; i++) {
@@ -214,6 +215,11 @@ static const char *list_servers(struct search *s, const struct backend_settings 
         if (server->weight != 1) {
             text = arena_printf(s->arena, "%s (weight %u)", text, server->weight);
         }
+    }
+    if (from != NULL) {
+        text = arena_printf(s->arena, "%s%sthose that %s lists", text,
+                            backend->server_count != 0 ? ", " : "",
+                            from->file != NULL ? from->file : from->url);
     }
     return text;
 }

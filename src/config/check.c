@@ -108,6 +108,9 @@ static void check_backend_tls(const struct checker *checker, const struct backen
 
     (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
     for (size_t i = 0; tls->verify && tls->server_name == NULL && i < backend->server_count; i++) {
+        if (backend->servers[i].server_name != NULL) {
+            continue;
+        }
         if (backend->servers[i].address.kind == ADDRESS_UNIX) {
             config_report_add(checker->report, CONFIG_ERROR, backend->servers[i].address.place,
                               "a server by a Unix socket has no name that its certificate could be "
@@ -203,6 +206,12 @@ static void check_servers(const struct checker *checker, const struct backend_se
 
         if (address->host == NULL) {
             continue;
+        }
+        if (servers[i].server_name != NULL && backend->tls == NULL) {
+            config_report_add(checker->report, CONFIG_ERROR,
+                              config_place(checker->settings, &servers[i].server_name),
+                              "'server_name' is of TLS, and the backend has no 'tls'");
+            config_report_hint(checker->report, "add 'tls: {}' to the backend");
         }
         first = map_add(&seen, span_from_cstr(address->text), (void *)address);
         if (first != NULL && first != address) {

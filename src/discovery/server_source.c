@@ -227,8 +227,6 @@ static void on_timer(struct timer *timer)
     }
 }
 
-/* ---- life ---- */
-
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -239,6 +237,24 @@ static char *folder_of(const char *path)
     folder[len] = '\0';
     return folder;
 }
+
+bool server_source_check(const struct servers_from_settings *settings, struct error *error)
+{
+    struct file_stamp stamp = file_opener_stamp(settings->file);
+    struct server_source source = {.settings = settings};
+
+    if (settings->file == NULL || stamp.inode == 0) {
+        return true; /* it need not be there yet */
+    }
+    source.folder = folder_of(settings->file);
+    (void)read_file(&source);
+    *error = source.problem;
+    server_document_free(&source.list);
+    free(source.folder);
+    return error->text[0] == '\0';
+}
+
+/* ---- life ---- */
 
 struct server_source *server_source_create(struct client *client,
                                            const struct servers_from_settings *settings,

@@ -21,6 +21,9 @@ struct server_source *server_source_create(struct client *client,
 void server_source_destroy(struct server_source *source);
 /* The last good one; NULL: there was none yet. Valid until the next change. */
 const struct server_document *server_source_list(const struct server_source *source);
+/* For `tidegate check`: whether a file that is there is such a list; a URL is not asked. */
+bool server_source_check(const struct servers_from_settings *settings,
+                         struct error *error) MUST_CHECK;
 /* Its file or URL, for people. */
 const char *server_source_name(const struct server_source *source);
 /* Whether it was looked at, however that went. */

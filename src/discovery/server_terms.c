@@ -73,6 +73,9 @@ static const char *name_for_tls(const struct server_terms *terms,
     if (!terms->has_tls) {
         return NULL;
     }
+    if (settings->server_name != NULL) {
+        return settings->server_name;
+    }
     if (terms->server_name == NULL && settings->address.kind != ADDRESS_UNIX) {
         return settings->address.host;
     }

@@ -47,12 +47,27 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 /* See the last members of struct backend. */
 enum { MAX_EJECTED = 50, PANIC = 25 };
 
+static void check_list(struct builder *b, const struct backend_settings *settings)
+{
+    struct error error;
+
+    if (settings->servers_from == NULL || server_source_check(settings->servers_from, &error)) {
+        return;
+    }
+    config_report_add(b->report, CONFIG_WARNING, settings->servers_from->place, "%s: %.500s",
+                      settings->servers_from->file, error.text);
+    config_report_hint(b->report, "until that is mended, the backend has only its 'servers'");
+}
+
 static struct server_set *build_servers(struct builder *b, const struct backend_settings *settings)
 {
     struct server_terms terms = server_terms_of(settings, &b->snapshot->arena);
     const struct server_settings *wrong;
     struct server_set *servers = server_plan_first_set(settings, &terms, &wrong);
 
+    if (!b->is_for_real) {
+        check_list(b, settings);
+    }
     if (wrong != NULL) {
         config_report_add(b->report, CONFIG_ERROR, wrong->address.place,
                           "the path of a Unix socket must be shorter than 108 bytes");

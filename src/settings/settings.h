@@ -266,6 +266,7 @@ struct server_settings {
     unsigned weight;          /* 1 to 1000; default 1 */
     bool backup;              /* for when no other one is well */
     const char *zone;         /* where it is; NULL: not said */
+    const char *server_name;  /* of TLS, in place of the backend's; NULL: that one */
     unsigned max_requests;    /* on it at once, of all workers; 0: no limit */
     unsigned max_connections; /* in use at once: a limit of requests, where each has one; 0: none */
     struct place place;
@@ -323,7 +324,7 @@ struct backend_settings {
     struct balance_settings balance;
     struct queue_settings queue;
     const char *gateway_zone; /* settings.zone, for whoever has the backend alone */
-    uint64_t slow_start_ms; /* until one that came back gets its whole share; 0: at once */
+    uint64_t slow_start_ms;   /* until one that came back gets its whole share; 0: at once */
     struct backend_tls_settings *tls; /* NULL: plain */
     struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;
@@ -442,7 +443,7 @@ struct settings {
     uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
     enum key_process key_process;    /* where private keys are */
     const char *tls_key_log;         /* file; NULL: none */
-    enum watch_choice watch;             /* default off */
+    enum watch_choice watch;         /* default off */
     enum sandbox_choice sandbox;     /* default on */
     const char *user;                /* to become when started as root; NULL: base/account.h */
     const char *group;               /* default: the user's own */

@@ -1,6 +1,7 @@
 """Servers by name: looked up again and again, in the DNS as it is and as it is at its worst."""
 import collections
 import json
+import signal
 import struct
 import threading
 
@@ -267,3 +268,23 @@ def test_status_shows_what_names_say(start, dns, folder):
         text = command("status", "-c", str(gateway.config_path)).stdout
         assert "app.example (A): 127.0.0.2; " in text
         assert "none.example (A): nothing; " in text and "; there is no such name" in text
+
+
+def test_a_reload_keeps_what_is_known_and_waits_for_no_name(start, dns):
+    """Name servers that are silent by then, and names that do not exist, hold it up no more than a
+    start."""
+    with EchoOrigin("a", host="127.0.0.2") as origin:
+        dns.set("app.example", address("127.0.0.2"))
+        settings = config(dns, [f"app.example:{origin.port}"], {"every": "1h"})
+        gateway = start(settings)
+        asked = dns.count("app.example")
+        dns.set("app.example", None)
+        text = json.loads(gateway.config_path.read_text())
+        text["backends"].append({**text["backends"][0], "name": "other", "servers": ["none.example:80"]})
+        text["sites"].append({"hosts": ["other.example"], "backend": "other"})
+        gateway.config_path.write_text(json.dumps(text))
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: whose(gateway, host="other.example") == 503 and
+                   "none.example" in gateway.wait_log(status=503)["detail"], 20, "the new configuration")
+        assert whose(gateway) == "a"
+        assert dns.count("app.example") == asked

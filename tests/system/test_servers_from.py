@@ -6,6 +6,7 @@ import threading
 from client import Connection, fetch
 from nameserver import NameServer, address
 from origins import EchoOrigin, Origin, response_bytes
+from tidegate import command
 from waiting import wait_until
 
 
@@ -173,3 +174,29 @@ def test_a_list_that_cannot_be_fetched_holds_up_nothing(start, free_address):
                      "backends": [{"name": "pool", "servers_from": {"url": f"http://{free_address}/"}}]})
     assert whose(gateway) == 503
     assert free_address in gateway.wait_log(status=503)["detail"]
+
+
+def test_check_reads_the_list_and_route_names_it(folder):
+    path = folder / "servers.yaml"
+    (folder / "tidegate.yaml").write_text(json.dumps(config(path)))
+    assert command("check", "-c", str(folder / "tidegate.yaml")).returncode == 0
+    path.write_text("[10.0.0.1]")
+    done = command("check", "-c", str(folder / "tidegate.yaml"))
+    assert done.returncode == 0
+    assert "line 1: address '10.0.0.1' has no port" in done.stderr
+    text = command("route", "-c", str(folder / "tidegate.yaml"), "http://a.example/").stdout
+    assert f"those that {path} lists" in text
+    answer = json.loads(command("route", "-c", str(folder / "tidegate.yaml"), "--json", "http://a.example/").stdout)
+    assert answer["servers_from"] == str(path)
+
+
+def test_each_server_may_have_a_name_of_its_own(start, ca, folder):
+    path = folder / "servers.yaml"
+    one, two = ca.server("one.example"), ca.server("two.example")
+    with EchoOrigin("one", tls=one.server_context()) as a, EchoOrigin("two", tls=two.server_context()) as b:
+        write(path, [{"address": a.address, "server_name": "one.example"},
+                     {"address": b.address, "server_name": "two.example"}])
+        gateway = start(config(path, tls={"ca": str(ca.file)}))
+        assert whose_many(gateway, 4) == {"one": 2, "two": 2}
+        write(path, [{"address": a.address, "server_name": "two.example"}])
+        wait_until(lambda: whose(gateway) == 502, what="the wrong name")
