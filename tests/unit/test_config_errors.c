@@ -341,7 +341,7 @@ static const struct message_case errors[] = {
      "cannot be checked for them", "server_name"},
     {HOST "    backend: { servers: [a.example:80], resolve: { servers: [dns.example] } }\n", 3, 62,
      "is not the address of a name server", "10.0.0.53"},
-    {HOST "    backend: { servers: [{ address: 10.0.0.1:80, server_name: a.example }] }\n", 3, 49,
+    {HOST "    backend: { servers: [{ address: 10.0.0.1:80, server_name: a.example }] }\n", 3, 63,
      "'server_name' is of TLS", "tls: {}"},
     {HOST "    backend: { servers_from: { every: 1s } }\n", 3, 30, "neither a 'file' nor a 'url'",
      "file:"},
