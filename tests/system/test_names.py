@@ -231,6 +231,7 @@ def test_more_addresses_than_are_used(start, dns):
         dns.set("app.example", *(address(f"127.0.1.{i}") for i in range(1, 201)))
         gateway = start(config(dns, [f"app.example:{origin.port}"]))
         assert whose_many(gateway, 200) == {"a": 200}
+        wait_until(lambda: len(gateway.log_entries()) == 200, what="the log")
         assert len({entry["server"] for entry in gateway.log_entries()}) == 64
 
 

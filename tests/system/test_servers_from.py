@@ -104,14 +104,14 @@ def test_lists_change_under_load(start, folder):
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        lists = [[b.address, c.address], [c.address, a.address], [a.address], [b.address, a.address, c.address]]
+        lists = [[b, c], [c, a], [a], [b, a, c]]
         for i in range(12):
-            told = gateway.stderr().count("servers now") + gateway.stderr().count("server now")
-            write(path, lists[i % len(lists)])
-            connections = len(a.connections) + len(b.connections) + len(c.connections)
-            wait_until(lambda: gateway.stderr().count("servers now") + gateway.stderr().count("server now") > told
-                       or len(a.connections) + len(b.connections) + len(c.connections) > connections,
-                       what="the change")  # pylint: disable=cell-var-from-loop
+            listed = lists[i % len(lists)]
+            before = [len(origin.requests) for origin in listed]
+            write(path, [origin.address for origin in listed])
+            wait_until(lambda: all(len(origin.requests) > count  # pylint: disable=cell-var-from-loop
+                                   for origin, count in zip(listed, before)),  # pylint: disable=cell-var-from-loop
+                       what="requests to those of the list")
         is_over.set()
         for thread in threads:
             thread.join(20)
