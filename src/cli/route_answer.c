@@ -314,6 +314,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         add_step(s, "redirect", route->redirect->place, "%u to %s", route->redirect->status,
                  answer->location);
     } else if (route->backend != NULL) {
+        if (route->files != NULL) {
+            add_step(s, "files", route->files->place,
+                     "from the folder %s, if a file is found there; else", route->files->root);
+        }
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, upstream_way(s->arena, route->backend));
     } else if (route->files != NULL) {

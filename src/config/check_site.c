@@ -14,7 +14,7 @@ static void error_at(const struct checker *checker, struct place place, const ch
 
 /* The kinds of answer that a site or route can name. */
 struct answers {
-    const void *members[4]; /* backend, respond, files, redirect */
+    const void *members[4]; /* backend, respond, files, redirect, as in answer_names */
 };
 
 static const char *const answer_names[] = {"backend", "respond", "files", "redirect"};
@@ -42,6 +42,10 @@ static size_t check_one_answer(const struct checker *checker, const struct answe
     size_t last = 0;
     size_t count = count_answers(checker, answers, &first, &last);
 
+    if (count == 2 && answers->members[first] == answers->members[0] &&
+        answers->members[last] == answers->members[2]) {
+        return 1; /* the backend gets what no file is found for */
+    }
     if (count > 1) {
         config_report_add(
             checker->report, CONFIG_ERROR, config_place(checker->settings, answers->members[last]),

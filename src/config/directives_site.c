@@ -2,6 +2,7 @@
 #include "config/address.h"
 #include "config/directives_internal.h"
 #include "config/identity_rules.h"
+#include "config/message_rules.h"
 #include "config/text_rules.h"
 
 /* In the order of enum otherwise, enum site_paths and enum plain_http. */
@@ -177,6 +178,21 @@ static const struct directive files_directives[] = {
      .pattern = "^[^./][^/]*$",
      .doc = "The file served for a folder.",
      .example = "index: index.html"},
+    {.name = "try",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(files_settings, tries),
+     .min = 1,
+     .max = 16,
+     .check = rule_try,
+     .doc = "Paths that are looked for in turn, in place of the request's: the first file that is "
+            "there is served.",
+     .more =
+         "With [variables](#variables). A single-page application: `try: [\"{path}\", "
+         "/index.html]`; pages without their ending: `try: [\"{path}\", \"{path}.html\"]`. "
+         "A folder counts by its index, where a path ends in a slash: `{path}/`. "
+         "`rewrite` of the route counts for each of them. In a route that has a `backend`, too, "
+         "the server gets what no file is found for, and whatever is not GET or HEAD.",
+     .example = "try: [\"{path}\", \"{path}.html\", /index.html]"},
     {.name = "listing", .type = DIRECTIVE_LATER, .doc = "lists of a folder's files"},
 };
 
@@ -184,7 +200,9 @@ const struct section section_files = {
     .name = "files",
     .title = "files",
     .doc =
-        "Files from a folder. `files: public` is short for `files: { root: public }`. GET and HEAD "
+        "Files from a folder; with a `backend` beside it in the same route, the server gets what "
+        "no "
+        "file is found for. `files: public` is short for `files: { root: public }`. GET and HEAD "
         "alone; another method that is registered with IANA is answered 405, any other 501.",
     .directives = files_directives,
     .count = ARRAY_LEN(files_directives),

@@ -177,6 +177,15 @@ bool rule_redirect_target(struct span text, struct complaint *complaint)
     return is_template(text, false, complaint);
 }
 
+bool rule_try(struct span text, struct complaint *complaint)
+{
+    if (text.len == 0 || (text.ptr[0] != '/' && !span_starts_with(text, SPAN_OF("{path}")))) {
+        complain(complaint, "%s is no path", quote(text).text);
+        return complain_hint(complaint, "write for example \"{path}.html\" or /index.html");
+    }
+    return is_template(text, false, complaint);
+}
+
 bool rule_path_prefix(struct span text, struct complaint *complaint)
 {
     struct arena arena;

@@ -23,6 +23,8 @@ bool rule_log_field(struct span name, struct span value, struct complaint *compl
 bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 /* Where a redirect leads: a URL, or a path, with variables. */
 bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A path to look for a file by, with variables. */
+bool rule_try(struct span text, struct complaint *complaint) MUST_CHECK;
 /* What stands at the beginning of a path: "/api". */
 bool rule_path_prefix(struct span text, struct complaint *complaint) MUST_CHECK;
 

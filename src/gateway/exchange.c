@@ -312,7 +312,7 @@ void exchange_serve(struct exchange *x)
     if (x->route->settings->rewrite != NULL) {
         rewrite_path(x->route->settings->rewrite, &x->target, &x->arena);
     }
-    if (x->route->backend == NULL) {
+    if (exchange_is_for_file(x)) {
         if (request->is_extended_connect) {
             exchange_refuse(x, 501, false, "upgrade_not_here",
                             "the route has no server that could speak another protocol", NULL);

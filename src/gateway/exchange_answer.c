@@ -242,12 +242,10 @@ static const char *file_reason(unsigned status)
     }
 }
 
-static void answer_file(struct exchange *x, const struct files_settings *files)
+static void answer_file(struct exchange *x)
 {
-    struct file_answer *file = arena_calloc(&x->arena, sizeof(*file));
+    struct file_answer *file = x->found != NULL ? x->found : exchange_find_file(x);
 
-    static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->core.loop)),
-                      files->index, &x->request, x->target.match, &x->arena, file);
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
         if (file->status >= 400) {
@@ -412,7 +410,7 @@ void exchange_answer_now(struct exchange *x)
     } else if (x->route->settings->redirect != NULL) {
         answer_redirect(x, x->route->settings->redirect);
     } else {
-        answer_file(x, x->route->settings->files);
+        answer_file(x);
     }
 }
 

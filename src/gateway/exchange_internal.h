@@ -8,6 +8,7 @@
  *   exchange_hops.c         loops, Max-Forwards
  *   exchange_destination.c  WebDAV's Destination
  *   exchange_forward.c      its call
+ *   exchange_files.c        which file answers
  *   exchange_values.c       variables, and the rules that use them
  *   exchange_log.c          its line in the access log
  * Not for others. */
@@ -18,6 +19,7 @@
 #include "edge/client_view.h"
 #include "edge/idle.h"
 #include "edge/path.h"
+#include "edge/rewrite.h"
 #include "gateway/exchange.h"
 #include "gateway/worker_base.h"
 #include "http/message.h"
@@ -49,11 +51,12 @@ struct exchange {
     struct timer timer;
     struct deferred again; /* exchange_again */
     struct list pool_node;
-    bool is_grpc;             /* both sides may be silent for long */
-    bool is_early;            /* its head came before the TLS handshake was over (RFC 8470) */
-    unsigned refused_status;  /* what exchange_refuse answers with; 0: it was not called */
-    bool was_continued;       /* a 100 (Continue) was passed on */
-    struct file_answer *file; /* being sent; NULL: none */
+    bool is_grpc;              /* both sides may be silent for long */
+    bool is_early;             /* its head came before the TLS handshake was over (RFC 8470) */
+    unsigned refused_status;   /* what exchange_refuse answers with; 0: it was not called */
+    bool was_continued;        /* a 100 (Continue) was passed on */
+    struct file_answer *found; /* looked for before it was answered; NULL: not yet */
+    struct file_answer *file;  /* being sent; NULL: none */
     size_t file_part;
     uint64_t file_at;
     bool has_open_file;      /* counted in link and core */
@@ -189,6 +192,7 @@ void exchange_finish(struct exchange *x, bool is_broken);
 void exchange_log(struct exchange *x);
 
 /* exchange_values.c: variables, and the rules of site and route that use them. */
+struct template_values exchange_values(struct exchange *x);
 void exchange_apply_request_rules(struct exchange *x);
 void exchange_apply_response_rules(struct exchange *x);
 void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
@@ -196,5 +200,10 @@ void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *
 struct span exchange_redirect_location(struct exchange *x);
 /* The members of its line that the configuration names: snapshot->log_member_count of them. */
 const struct access_member *exchange_log_members(struct exchange *x);
+
+/* exchange_files.c: the file that answers, or why there is none; in the arena. */
+struct file_answer *exchange_find_file(struct exchange *x);
+/* Whether it is answered here, and not by the route's server. */
+bool exchange_is_for_file(struct exchange *x);
 
 #endif

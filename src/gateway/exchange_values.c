@@ -154,7 +154,7 @@ static struct span value_of(void *owner, const struct template_part *part)
     }
 }
 
-static struct template_values values_of(struct exchange *x)
+struct template_values exchange_values(struct exchange *x)
 {
     return (struct template_values){value_of, x};
 }
@@ -163,7 +163,7 @@ static struct template_values values_of(struct exchange *x)
 
 void exchange_apply_request_rules(struct exchange *x)
 {
-    const struct template_values values = values_of(x);
+    const struct template_values values = exchange_values(x);
 
     field_rules_apply(x->route->request_rules, exchange_is_https(x), &values, &x->request.fields,
                       &x->arena);
@@ -182,7 +182,7 @@ void exchange_apply_response_rules(struct exchange *x)
     const struct field_rules *rules = response_rules(x);
 
     if (rules != NULL) {
-        const struct template_values values = values_of(x);
+        const struct template_values values = exchange_values(x);
         field_rules_apply(rules, exchange_is_https(x), &values, &x->response.fields, &x->arena);
     }
 }
@@ -201,7 +201,7 @@ void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *
 
 struct span exchange_redirect_location(struct exchange *x)
 {
-    const struct template_values values = values_of(x);
+    const struct template_values values = exchange_values(x);
 
     return redirect_location(&x->route->redirect_to, &values, TEMPLATE_URL, &x->arena);
 }

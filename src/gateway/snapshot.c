@@ -203,6 +203,16 @@ static void build_log_members(struct snapshot *snapshot)
     }
 }
 
+static void build_tries(const struct files_settings *files, struct route *route,
+                        struct arena *arena)
+{
+    route->try_count = files->tries.count;
+    route->tries = arena_calloc(arena, (files->tries.count + 1) * sizeof(struct template));
+    for (size_t i = 0; i < files->tries.count; i++) {
+        route->tries[i] = build_template(files->tries.items[i], false, arena);
+    }
+}
+
 static void build_route(struct builder *b, const struct site_settings *site,
                         const struct route_settings *settings, struct route *route)
 {
@@ -225,6 +235,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         route->redirect_to = build_template(settings->redirect->to, false, &snapshot->arena);
     }
     if (settings->files != NULL) {
+        build_tries(settings->files, route, &snapshot->arena);
         route->files = arena_calloc(&snapshot->arena, sizeof(*route->files));
         if (b->means->is_started_again) {
             files_root_open_later(route->files, settings->files->root);

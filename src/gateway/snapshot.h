@@ -28,6 +28,8 @@ struct route {
     struct span name;
     struct backend *backend;  /* NULL: respond or files */
     struct files_root *files; /* NULL: none */
+    struct template *tries;   /* of settings->files->tries */
+    size_t try_count;
     uint64_t body_limit;
     struct phase_list phases;
     struct body_filter_list filters;         /* of responses */

@@ -161,8 +161,9 @@ struct rewrite_settings {
 };
 
 struct files_settings {
-    const char *root;  /* directory */
-    const char *index; /* file name served for a directory; default index.html */
+    const char *root;         /* directory */
+    const char *index;        /* file name served for a directory; default index.html */
+    struct string_list tries; /* paths with variables, looked for in turn; none: the request's */
     struct place place;
 };
 

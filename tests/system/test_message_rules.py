@@ -177,6 +177,41 @@ def test_files_are_looked_for_where_the_route_says(start, tmp_path):
     assert all_of(ask_h2(gateway, "/static/a.txt")[1], "cache-control") == ["max-age=60"]
 
 
+def test_the_first_file_that_is_there_is_served(start, tmp_path):
+    tmp_path.chmod(0o755)
+    for name, text in (("index.html", "app"), ("about.html", "about"), ("a.txt", "a")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "folder").mkdir()
+    gateway = start({"sites": [{"hosts": ["*"], "routes": [
+        {"match": {"path": "/some/*"}, "rewrite": {"strip_prefix": "/some"},
+         "files": {"root": str(tmp_path), "try": ["{path}", "{path}.html"]}},
+        {"files": {"root": str(tmp_path), "try": ["{path}", "{path}.html", "/index.html"]}}]}]})
+    for target, status, body in (
+            ("/a.txt", 200, b"a"), ("/about", 200, b"about"), ("/deep/link?x=1", 200, b"app"), ("/", 200, b"app"),
+            ("/folder", 200, b"app"), ("/some/about", 200, b"about"), ("/some/else", 404, None),
+            ("/../about", 200, b"about"), ("/%2e%2e/%2e%2e/etc/passwd", 200, b"app")):
+        for ask in (ask_h1, ask_h2):
+            found, _, response = ask(gateway, target)
+            assert (found, body is None or response.body == body) == (status, True), target
+
+
+@pytest.mark.parametrize("back", ["h1", "h2c"])
+def test_the_server_gets_what_no_file_is_found_for(start, tmp_path, back, ask):
+    tmp_path.chmod(0o755)
+    (tmp_path / "a.txt").write_text("a")
+    world = World.__new__(World)
+    world.seen = []
+    with (H2Origin(serve(world._h2)) if back == "h2c" else Origin(world._h1)) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "files": str(tmp_path), "backend": "up"}],
+                         "backends": [{"name": "up", "servers": [origin.address], "protocol": back}]})
+        assert ask(gateway, "/a.txt")[2].body == b"a" and not world.seen
+        assert ask(gateway, "/b.txt")[2].body == b"ok"
+        assert ask(gateway, "/a.txt", "DELETE")[2].body == b"ok"
+        assert [target for target, _ in world.seen] == ["/b.txt", "/a.txt"]
+        found = command("route", "-c", str(gateway.config_path), "http://shop.example/a.txt")
+        assert "if a file is found there" in found.stdout
+
+
 def test_over_https_browsers_are_told_to_stay_there(start, shop, ca):
     gateway = start({"sites": [{"hosts": ["shop.example"], "tls": shop.settings(), "security_fields": "strict",
                                 "respond": {"body": "ok"}}]})
@@ -247,6 +282,8 @@ def test_route_says_where_it_leads(tmp_path):
     ({"backend": "127.0.0.1:1", "response_fields": {}}, "change nothing", "remove"),
     ({"respond": {}, "request_fields": {"remove": ["Cookie"]}}, "without 'backend'", "response_fields"),
     ({"respond": {}, "rewrite": {"prefix": "/a"}}, "without 'backend' and 'files'", "remove it"),
+    ({"files": {"root": "/", "try": ["index.html"]}}, "is no path", "/index.html"),
+    ({"files": {"root": "/", "try": ["/{x}"]}}, "no variable", ""),
     ({"backend": "127.0.0.1:1", "rewrite": {}}, "changes nothing", "strip_prefix"),
     ({"backend": "127.0.0.1:1", "rewrite": {"strip_prefix": "/a/../b"}}, "not spelled", ""),
     ({"backend": "127.0.0.1:1", "rewrite": {"strip_prefix": "a"}}, "no beginning of a path", "/api"),
