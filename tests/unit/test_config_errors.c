@@ -266,7 +266,7 @@ static const struct message_case errors[] = {
      "a site with 'passthrough' cannot have 'files' too", "'tls' in place"},
     {HOST "    passthrough: { servers: '127.0.0.1:1', tls: {} }\n", 3, 5,
      "'passthrough' to a backend with 'tls'", "TLS already"},
-    {SITE "    files: x\n", 4, 5, "a site has both 'backend' and 'files'", "keep one"},
+    {SITE "    redirect: /x\n", 4, 5, "a site has both 'backend' and 'redirect'", "keep one"},
     {SITE "    plain_http: redirect\n", 4, 17, "'plain_http: redirect' in a site without TLS",
      "add 'tls'"},
     {HOST "    passthrough: 127.0.0.1:1\n    plain_http: serve\n", 4, 17,
