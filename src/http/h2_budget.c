@@ -41,7 +41,7 @@ static const struct h2_price {
     [H2_EVENT_WINDOW_UPDATE] = {1, "h2_window_flood",
                                 "the client opens its windows in steps without number",
                                 "WINDOW_UPDATE that answers nothing: two for each DATA and "
-                                "HEADERS, and one for each KiB, are free"},
+                                "HEADERS, and two for each 512 bytes, are free"},
     [H2_EVENT_MALFORMED] = {40, "h2_malformed_flood",
                             "the client sends one malformed request after another",
                             "request or frame that breaks a rule and so ends its stream"},
@@ -143,7 +143,8 @@ void h2_budget_earn_head(struct h2_budget *budget)
 void h2_budget_earn_data(struct h2_budget *budget, size_t bytes)
 {
     add_free(&budget->pings, 1, PINGS_MAX);
-    add_free(&budget->windows, H2_FREE_WINDOWS + bytes / H2_FREE_WINDOW_BYTES, WINDOWS_MAX);
+    add_free(&budget->windows, H2_FREE_WINDOWS + H2_FREE_WINDOWS * (bytes / H2_FREE_WINDOW_BYTES),
+             WINDOWS_MAX);
     earn(budget, H2_BUDGET_PER_FRAME);
 }
 

@@ -139,6 +139,24 @@ static void windows_may_be_opened_in_steps(void **state)
     }
 }
 
+/* A client that reads half a KiB at a time, and gives each back twice, to the stream and to the
+ * connection: however long the frames are, and at whatever rate they come. */
+static void windows_may_be_opened_in_small_steps(void **state)
+{
+    (void)state;
+    for (size_t frame = 512; frame <= 65536; frame *= 2) {
+        struct h2_budget budget;
+
+        init(&budget, 0);
+        for (int i = 0; i < 10000; i++) {
+            h2_budget_earn_data(&budget, frame);
+            for (size_t at = 0; at < 2 * frame / 512; at++) {
+                assert_true(h2_budget_spend(&budget, H2_EVENT_WINDOW_UPDATE, 0));
+            }
+        }
+    }
+}
+
 /* What is free is put by within bounds, and pays for nothing else. */
 static void free_answers_have_a_bound(void **state)
 {
@@ -249,6 +267,7 @@ int main(void)
         cmocka_unit_test(never_above_the_start),
         cmocka_unit_test(answers_to_our_frames_are_free),
         cmocka_unit_test(windows_may_be_opened_in_steps),
+        cmocka_unit_test(windows_may_be_opened_in_small_steps),
         cmocka_unit_test(free_answers_have_a_bound),
         cmocka_unit_test(what_a_reset_costs),
         cmocka_unit_test(a_request_pays_for_its_company),
