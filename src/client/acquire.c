@@ -118,7 +118,7 @@ static void refuse_h1(struct attempt *attempt)
     conn_free(conn);
     server_note_unreachable(ref_of(attempt), no_h2.detail,
                             loop_now_us(attempt->client->core->loop));
-    call_line_fail(&attempt->waiting, DIAL_TLS, &no_h2);
+    call_line_fail(&attempt->waiting, false, DIAL_TLS, &no_h2);
 }
 
 static void on_attempt_over(struct dial *dial, enum dial_result result)
@@ -128,7 +128,7 @@ static void on_attempt_over(struct dial *dial, enum dial_result result)
 
     attempt_end(attempt);
     if (result != DIAL_OK) {
-        call_line_fail(&attempt->waiting, result, &dial->trouble);
+        call_line_fail(&attempt->waiting, true, result, &dial->trouble); /* by its own lease */
         return;
     }
     lease_end(&attempt->lease, LEASE_UNUSED, NULL);

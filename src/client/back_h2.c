@@ -103,7 +103,7 @@ static void fail(struct back_h2_conn *c, const char *reason, const char *detail,
         struct back_h2 *back = LIST_ENTRY(node, struct back_h2, node);
         back_h2_stream_closed(back, back->is_head_sent ? RETRY_SENT : RETRY_NOT_SENT, &trouble);
     }
-    call_line_fail(&c->waiting, DIAL_REFUSED, &trouble);
+    call_line_fail(&c->waiting, false, DIAL_REFUSED, &trouble);
 }
 
 /* With a GOAWAY; no call is on it. */
@@ -270,7 +270,7 @@ static void admit_waiters(struct back_h2_conn *c)
         return;
     }
     if (!has_room(c)) {
-        call_line_fail(&c->waiting, DIAL_REFUSED, &no_room);
+        call_line_fail(&c->waiting, false, DIAL_REFUSED, &no_room);
         return;
     }
     while ((call = call_line_pop(&c->waiting)) != NULL) {

@@ -115,9 +115,10 @@ struct back_h2 {
     uint64_t body_left;
     struct byte_queue held; /* what the front did not take yet */
     uint32_t window;
-    uint64_t taken;     /* by the front, of the response's body */
-    uint32_t code;      /* of the server's RST_STREAM */
-    struct timer timer; /* the call has gone, and bytes of its tunnel are left */
+    uint64_t taken;       /* by the front, of the response's body */
+    uint32_t code;        /* of the server's RST_STREAM */
+    bool was_told_enough; /* which was NO_ERROR */
+    struct timer timer;   /* the call has gone, and bytes of its tunnel are left */
     uint64_t sent_at_timer;
     struct deferred freeing;
 };

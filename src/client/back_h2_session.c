@@ -142,6 +142,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     (void)user_data;
     if (back != NULL) {
         back->code = code;
+        back->was_told_enough = code == NGHTTP2_NO_ERROR;
         back_h2_stream_closed(back, stage_of(code), &trouble);
     }
     return 0;

@@ -170,7 +170,9 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
         back->request != BACK_H2_REQUEST_SENT && back->response != BACK_H2_RESPONSE_FAILED) {
         enter_response(back, BACK_H2_RESPONSE_FAILED);
         back->facts.stage = RETRY_ANSWERING;
-        back->trouble = back->is_raw ? untaken : call_unread;
+        back->trouble = back->is_raw            ? untaken
+                        : back->was_told_enough ? call_unneeded
+                                                : call_unread;
         end_when_possible(back, c);
         return;
     }

@@ -143,9 +143,10 @@ static void no_connection(struct call *call, enum dial_result result, const stru
     fail(call, false, status_of(result), trouble);
 }
 
-static void unreachable(struct call *call, enum dial_result result, const struct trouble *trouble)
+static void unreachable(struct call *call, enum lease_how how, enum dial_result result,
+                        const struct trouble *trouble)
 {
-    end_lease(call, LEASE_SERVER_FAILED);
+    end_lease(call, how);
     if (!acquire_next(call)) {
         no_connection(call, result, trouble);
     }

@@ -5,6 +5,12 @@ const struct trouble call_unread = {
     "the server answered, and closed before it had read all of the request's body",
     "see the server's log, and its limit for bodies"};
 
+const struct trouble call_unneeded = {
+    "body_unneeded",
+    "the server answered, and said that it needs no more of the request's body (RST_STREAM with "
+    "NO_ERROR, RFC 9113 section 8.1)",
+    "nothing: the answer was sent"};
+
 struct state_owner call_whose(const struct call *call, const struct core *core, int32_t stream)
 {
     struct state_owner owner = {.core = core};
@@ -67,12 +73,14 @@ void call_line_move(struct call_line *from, struct call_line *to)
     }
 }
 
-void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble)
+void call_line_fail(struct call_line *line, bool was_told, enum dial_result result,
+                    const struct trouble *trouble)
 {
     struct call *call;
 
     while ((call = call_line_pop(line)) != NULL) {
-        call_unreachable(call, result, trouble);
+        call_unreachable(call, was_told ? LEASE_UNUSED : LEASE_SERVER_FAILED, result, trouble);
+        was_told = true;
     }
 }
 

@@ -72,7 +72,8 @@ struct call_up {
     void (*attach)(struct call *call, struct back *back);
     void (*no_connection)(struct call *call, enum dial_result result,
                           const struct trouble *trouble);
-    void (*unreachable)(struct call *call, enum dial_result result, const struct trouble *trouble);
+    void (*unreachable)(struct call *call, enum lease_how how, enum dial_result result,
+                        const struct trouble *trouble);
     void (*unfit)(struct call *call, unsigned status, const struct trouble *trouble);
     void (*seek_again)(struct call *call);
     void (*interim)(struct call *call);
@@ -155,8 +156,10 @@ struct call *call_line_pop(struct call_line *line);
 void call_line_remove(struct call *call);
 /* All of them, in order, behind those that are there. */
 void call_line_move(struct call_line *from, struct call_line *to);
-/* There is no connection for any of them: call_unreachable. */
-void call_line_fail(struct call_line *line, enum dial_result result, const struct trouble *trouble);
+/* There is no connection for any of them: call_unreachable. However many they are, it was one
+ * connection that failed: the first one's lease tells of it, unless that `was_told`. */
+void call_line_fail(struct call_line *line, bool was_told, enum dial_result result,
+                    const struct trouble *trouble);
 
 /* Whose states a connection's are, while the call is on it; call NULL: the worker's own. */
 struct state_owner call_whose(const struct call *call, const struct core *core, int32_t stream);
@@ -174,11 +177,11 @@ static inline void call_no_connection(struct call *call, enum dial_result result
 {
     call->up->no_connection(call, result, trouble);
 }
-/* There is none, so the lease ends: another server, or the end. */
-static inline void call_unreachable(struct call *call, enum dial_result result,
+/* There is none, so the lease ends in that way: another server, or the end. */
+static inline void call_unreachable(struct call *call, enum lease_how how, enum dial_result result,
                                     const struct trouble *trouble)
 {
-    call->up->unreachable(call, result, trouble);
+    call->up->unreachable(call, how, result, trouble);
 }
 
 /* ---- from backs ---- */
@@ -228,5 +231,7 @@ void call_has_moved(struct call *call, uint64_t bytes);
 void call_sink_failed(struct call *call);
 /* For a back that ends between its whole response and the request's end. */
 extern const struct trouble call_unread;
+/* The same, as the server itself said. */
+extern const struct trouble call_unneeded;
 
 #endif

@@ -166,6 +166,10 @@ REASON(CLIENT, "gateway", "h2_flood",
 REASON(SERVER, "backend", "server_closed_in_body",
        "the server answered, and closed before it had read all of the request's body",
        "see the server's log, and its limit for bodies")
+REASON(SERVER, "backend", "body_unneeded",
+       "the server answered, and said that it needs no more of the request's body (RST_STREAM with "
+       "NO_ERROR, RFC 9113 section 8.1)",
+       "nothing: the answer was sent")
 REASON(SERVER, "backend", "stream_idle_timeout", "the server stopped in the middle of its response",
        "see why the server stopped; timeouts.stream_idle sets the limit")
 REASON(SERVER, "backend", "server_stopped_reading",

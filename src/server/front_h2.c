@@ -187,7 +187,8 @@ static void run(struct front_h2 *front)
     }
     if ((front_h2_is_ending(front) && front->stream_count == 0) ||
         nghttp2_session_want_read(front->h2) == 0) {
-        leave(front, "connection_ended", front->is_evicted ? LINK_FINISHED : LINK_LINGERS);
+        leave(front, front->ended_by != NULL ? front->ended_by : "connection_ended",
+              front->is_evicted ? LINK_FINISHED : LINK_LINGERS);
     }
 }
 

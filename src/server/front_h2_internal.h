@@ -136,6 +136,7 @@ struct front_h2 {
     enum h2_event flood;
     uint32_t rule_code;
     const char *rule_text;
+    const char *ended_by; /* the fault that nghttp2 itself has answered; NULL: none */
     struct h2_budget budget;
     struct h2_walk walk;
     struct list streams;

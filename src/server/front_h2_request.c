@@ -267,8 +267,9 @@ static void log_goaway(struct front_h2 *front, const nghttp2_goaway *goaway)
                    (int)(goaway->opaque_data_len < 80 ? goaway->opaque_data_len : 80),
                    goaway->opaque_data_len != 0 ? (const char *)goaway->opaque_data : "",
                    nghttp2_http2_strerror(goaway->error_code));
-    link_tell(front->link, &(struct trouble){is_flood ? "h2_flood" : "h2_protocol_error", detail,
-                                             is_flood ? FLOOD_MEND : NULL});
+    front->ended_by = is_flood ? "h2_flood" : "h2_protocol_error";
+    link_tell(front->link,
+              &(struct trouble){front->ended_by, detail, is_flood ? FLOOD_MEND : NULL});
 }
 
 static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user_data)

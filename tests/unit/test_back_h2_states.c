@@ -242,7 +242,7 @@ static void a_refused_stream_is_sent_again_and_a_cancelled_one_is_not(void **sta
         [WAIT] = "client: 502 | log: 502 stream_reset",
         [INTERIM] = "client: 502 | log: 502 stream_reset",
         [REPLY] = "client: left | log: 200 stream_reset",
-        [EARLY] = "log: 200 server_closed_in_body",
+        [EARLY] = "log: 200 body_unneeded",
     };
 
     (void)state;

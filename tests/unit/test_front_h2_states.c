@@ -192,11 +192,11 @@ static void a_half_that_has_ended_takes_no_more(void **state)
     static const struct expectation table[] = {
         {WAIT,
          "client: GOAWAY 1 STREAM_CLOSED left | server: left | log: - h2_protocol_error, - "
-         "connection_ended",
+         "h2_protocol_error",
          "client: left | server: left"},
         {REPLY,
          "client: GOAWAY 1 STREAM_CLOSED left | server: left | log: - h2_protocol_error, 200 "
-         "connection_ended",
+         "h2_protocol_error",
          "client: left | server: left"}};
 
     (void)state;
@@ -237,7 +237,7 @@ static void a_reset_ends_its_stream_on_both_sides(void **state)
 {
     static const struct expectation table[] = {
         {HEAD,
-         "client: GOAWAY 1 PROTOCOL_ERROR left | log: - h2_protocol_error, - connection_ended",
+         "client: GOAWAY 1 PROTOCOL_ERROR left | log: - h2_protocol_error, - h2_protocol_error",
          "client: left"},
         {BODY, "server: left | log: - client_reset", "server: left"},
         {WAIT, "server: left | log: - client_reset", "server: left"},
@@ -532,17 +532,17 @@ static void a_broken_rule_terminates_all(void **state)
     static const char *const told[] = {
         [IDLE] = "client: GOAWAY 0 PROTOCOL_ERROR left | log: - h2_protocol_error",
         [HEAD] =
-            "client: GOAWAY 1 PROTOCOL_ERROR left | log: - h2_protocol_error, - connection_ended",
+            "client: GOAWAY 1 PROTOCOL_ERROR left | log: - h2_protocol_error, - h2_protocol_error",
         [BODY] = "client: GOAWAY 1 PROTOCOL_ERROR left | server: left | log: - h2_protocol_error, "
-                 "- connection_ended",
+                 "- h2_protocol_error",
         [WAIT] = "client: GOAWAY 1 PROTOCOL_ERROR left | server: left | log: - h2_protocol_error, "
-                 "- connection_ended",
+                 "- h2_protocol_error",
         [REPLY] = "client: GOAWAY 1 PROTOCOL_ERROR left | server: left | log: - h2_protocol_error, "
-                  "200 connection_ended",
+                  "200 h2_protocol_error",
         [EARLY] =
             "client: GOAWAY 1 PROTOCOL_ERROR left | server: left | log: - h2_protocol_error, 200 -",
         [TUNNEL] = "client: GOAWAY 1 PROTOCOL_ERROR left | server: left | log: - "
-                   "h2_protocol_error, 200 connection_ended",
+                   "h2_protocol_error, 200 h2_protocol_error",
     };
 
     (void)state;
@@ -568,7 +568,7 @@ static void a_termination_lets_nothing_pass_in_a_drain_either(void **state)
     harness_settle(play.h);
     check(&play, WAIT, "drain, then DATA on stream 0",
           "client: GOAWAY 2147483647 NO_ERROR, GOAWAY 1 PROTOCOL_ERROR left | server: left | log: "
-          "- h2_protocol_error, - connection_ended");
+          "- h2_protocol_error, - h2_protocol_error");
     end(&play);
 }
 
