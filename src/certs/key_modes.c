@@ -8,6 +8,10 @@
 
 #include "config/places.h"
 
+/* Where a key's first line is, even behind a chain. */
+#define KEY_LOOK_BYTES 65536
+#define PRIVATE_KEY "PRIVATE KEY-----"
+
 /* Whether others may enter all folders above. */
 static bool is_reachable(char *path)
 {
@@ -23,6 +27,21 @@ static bool is_reachable(char *path)
     return true;
 }
 
+/* Another kind of file is told of as what it is, and may be for everybody. */
+static bool has_private_key(const char *path)
+{
+    char text[KEY_LOOK_BYTES];
+    FILE *file = fopen(path, "re");
+    size_t len;
+
+    if (file == NULL) {
+        return false;
+    }
+    len = fread(text, 1, sizeof(text), file);
+    (void)fclose(file);
+    return memmem(text, len, PRIVATE_KEY, sizeof(PRIVATE_KEY) - 1) != NULL;
+}
+
 static void check_key(const struct settings *settings, const void *member, const char *path,
                       struct config_report *report)
 {
@@ -30,7 +49,8 @@ static void check_key(const struct settings *settings, const void *member, const
     struct stat st;
 
     if (path == NULL || realpath(path, real) == NULL || stat(real, &st) != 0 ||
-        (st.st_mode & (S_IROTH | S_IWOTH)) == 0 || !is_reachable(real)) {
+        !S_ISREG(st.st_mode) || (st.st_mode & (S_IROTH | S_IWOTH)) == 0 || !has_private_key(real) ||
+        !is_reachable(real)) {
         return;
     }
     config_report_add(report, CONFIG_WARNING, config_place(settings, member),

@@ -247,6 +247,11 @@ void call_reject(struct call *call, const struct trouble *trouble)
     call->back->ops->reject(call->back, trouble);
 }
 
+void call_spare(struct call *call)
+{
+    call->is_spared = true;
+}
+
 void call_resume(struct call *call)
 {
     if (call->back != NULL) {
@@ -357,7 +362,7 @@ static void take_failure(struct call *call, const struct retry_facts *facts, uns
     struct retry_policy policy = policy_of(call);
     bool is_served = call->state == CALL_ANSWERED && !call->is_raw;
 
-    end_lease(call, how_of_loss(is_served, facts));
+    end_lease(call, call->is_spared ? LEASE_CLIENT_LEFT : how_of_loss(is_served, facts));
     call->back = NULL;
     deferred_cancel(&call->again);
     call->h2_code = facts->h2_code;

@@ -54,6 +54,8 @@ bool call_is_listening(const struct call *call);
 /* The response is not one to pass on: `failed` follows with 502, at once or when that may be. Also
  * inside events. */
 void call_reject(struct call *call, const struct trouble *trouble);
+/* Whatever becomes of it from here on is none of the server's doing. */
+void call_spare(struct call *call);
 /* The owner takes more of it. */
 void call_resume(struct call *call);
 /* Whether more of it is here already, and only waits for its turn. */

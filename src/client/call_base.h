@@ -128,6 +128,7 @@ struct call {
     bool is_raw;           /* after an upgrade: bytes of another protocol, as bodies */
     /* Its own. */
     bool wants_new; /* sent again because of a connection: one that was at rest will not do */
+    bool is_spared; /* its end says nothing of the server */
     bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
     unsigned losses;
     unsigned refusals;

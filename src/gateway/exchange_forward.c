@@ -175,6 +175,12 @@ static void on_head(struct call *call)
         start_tunnel(x);
         return;
     }
+    if (x->front.ops->takes_head != NULL && !x->front.ops->takes_head(&x->front, &x->response)) {
+        struct trouble trouble = front_head_above_client();
+        call_spare(call);
+        call_reject(call, &trouble);
+        return;
+    }
     if (x->call.asks_connect) {
         call_send_end(call, NULL); /* declined: the CONNECT has no more to say */
     }

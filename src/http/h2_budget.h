@@ -26,8 +26,9 @@
 /* A stream that was open for this long was no means to go around limits.streams: it costs nothing
  * to reset it. */
 #define H2_LIVED_US 40000
-/* Of WINDOW_UPDATE, what a DATA or HEADERS that was sent pays for, and what each so many bytes of it
- * pay for: some clients answer what they read in small pieces, each for stream and connection. */
+/* Of WINDOW_UPDATE, what a DATA or HEADERS that was sent pays for, and what each so many bytes of
+ * it pay for: some clients answer what they read in small pieces, each for stream and connection.
+ */
 #define H2_FREE_WINDOWS 2
 #define H2_FREE_WINDOW_BYTES 512
 /* CONTINUATION frames that a head may have beyond one for each so many bytes. */

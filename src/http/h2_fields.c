@@ -278,6 +278,18 @@ static void glimpse_pseudo(struct h2_section *section, struct span name, struct 
     }
 }
 
+/* Likewise; what a log tells of a request besides (as h1_glimpse). */
+static void glimpse_field(struct h2_section *section, struct span name, struct span value)
+{
+    enum http_field_id id = http_field_id(name);
+
+    if ((id == FIELD_HOST || id == FIELD_USER_AGENT || id == FIELD_REFERER) &&
+        !section->is_trailers && !http_fields_has(section->fields, id)) {
+        http_fields_add(section->fields, section->arena, id, http_field_name(id),
+                        arena_copy(section->arena, span_cut(value, REFUSED_VALUE_MAX)));
+    }
+}
+
 void h2_section_glimpse(const struct h2_section *section, struct http_request *request)
 {
     struct span host = http_fields_last_value(&request->fields, FIELD_HOST);
@@ -305,6 +317,8 @@ void h2_section_add(struct h2_section *section, struct span name, struct span va
     }
     if (is_pseudo) {
         glimpse_pseudo(section, name, value);
+    } else {
+        glimpse_field(section, name, value);
     }
 }
 

@@ -121,6 +121,10 @@ REASON(CLIENT, "client", "client_reset", "the client broke the connection, or re
 REASON(CLIENT, "gateway", "client_stalled",
        "the client read nothing of what was sent to it for too long",
        "the client or the network between is slow, or stopped; timeouts.send sets the limit")
+REASON(CLIENT, "gateway", "response_head_above_client",
+       "the response's head or trailers are larger than the client says it takes "
+       "(SETTINGS_MAX_HEADER_LIST_SIZE)",
+       "raise the client's limit, or see why the server sends so much")
 REASON(CLIENT, "gateway", "client_window_shut",
        "the client keeps windows of streams shut while what waits for them fills a limit",
        "the client asks for more than it reads; limits.held and limits.held_worker set the limits")

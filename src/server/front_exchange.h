@@ -29,6 +29,9 @@ struct front_exchange;
 
 /* What a front does for its exchange. */
 struct front_ops {
+    /* Whether the client takes a head of that size; NULL: any. Asked before `head`, of a server's
+     * response: one that it does not take is never begun. */
+    bool (*takes_head)(const struct front_exchange *x, const struct http_response *response);
     /* 1xx, but not 101. */
     void (*interim)(struct front_exchange *x, const struct http_response *response);
     /* The final head; response->framing says what follows. Hop-by-hop fields are marked, and not
@@ -63,6 +66,15 @@ struct front_ops {
      * connection. */
     struct conn *(*raw)(struct front_exchange *x);
 };
+
+/* Why a response is not passed on that front_ops.takes_head does not take. */
+static inline struct trouble front_head_above_client(void)
+{
+    return (struct trouble){"response_head_above_client",
+                            "the response's head or trailers are larger than the client says it "
+                            "takes (SETTINGS_MAX_HEADER_LIST_SIZE)",
+                            "raise the client's limit, or see why the server sends so much"};
+}
 
 /* What is behind it. */
 struct exchange_ops {

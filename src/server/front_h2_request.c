@@ -149,11 +149,16 @@ static bool on_headers_frame(struct h2_stream *stream, const nghttp2_frame *fram
 
 /* ---- frames ---- */
 
-/* nghttp2 has taken it already, for a stream that is to come, too. */
-static void update_priority(struct front_h2 *front, const nghttp2_ext_priority_update *update)
+/* nghttp2 has taken it already, for a stream that is to come, too. False: the connection ends (RFC
+ * 9218 section 7.1: no stream, or one that we would have had to begin). */
+static bool update_priority(struct front_h2 *front, const nghttp2_ext_priority_update *update)
 {
     struct h2_stream *stream = find(front->h2, update->stream_id);
 
+    if (update->stream_id % 2 == 0) {
+        return front_h2_break_rule(front, NGHTTP2_PROTOCOL_ERROR,
+                                   "PRIORITY_UPDATE for what is no stream of the client's");
+    }
     if (stream != NULL) {
         stream->urgency =
             h2_priority_parse(span_make(update->field_value, update->field_value_len)).urgency;
@@ -161,6 +166,7 @@ static void update_priority(struct front_h2 *front, const nghttp2_ext_priority_u
         front->prioritised[front->prioritised_at++ % ARRAY_LEN(front->prioritised)] =
             update->stream_id;
     }
+    return true;
 }
 
 /* More can be sent of this stream, or of all: 0. */
@@ -226,7 +232,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user_
         windows_changed(front, frame->hd.stream_id);
         break;
     case NGHTTP2_PRIORITY_UPDATE:
-        update_priority(front, frame->ext.payload);
+        goes_on = update_priority(front, frame->ext.payload);
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&

@@ -59,12 +59,41 @@ static nghttp2_nv *make_head(struct front_exchange *x, const struct http_respons
     return head;
 }
 
+/* As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2); what we add ourselves is small.
+ */
+#define LIST_ENTRY_BYTES 32
+#define LIST_OWN_BYTES 128
+
+static bool is_list_taken(const struct h2_stream *stream, const struct http_fields *fields)
+{
+    uint32_t most = nghttp2_session_get_remote_settings(stream->front->h2,
+                                                        NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    size_t bytes = LIST_OWN_BYTES;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct http_field *field = &fields->items[i];
+        if (!field->is_not_sent) {
+            bytes += field->name.len + field->value.len + LIST_ENTRY_BYTES;
+        }
+    }
+    return bytes <= most || bytes == LIST_OWN_BYTES;
+}
+
+static bool op_takes_head(const struct front_exchange *x, const struct http_response *response)
+{
+    return is_list_taken(stream_of(x), &response->fields);
+}
+
 static void op_interim(struct front_exchange *x, const struct http_response *response)
 {
     struct h2_stream *stream = stream_of(x);
     size_t count;
-    nghttp2_nv *head = make_head(x, response, false, &count);
+    nghttp2_nv *head;
 
+    if (!is_list_taken(stream, &response->fields)) {
+        return; /* it may be left out */
+    }
+    head = make_head(x, response, false, &count);
     (void)nghttp2_submit_headers(stream->front->h2, NGHTTP2_FLAG_NONE, stream->id, NULL, head,
                                  count, NULL);
     front_h2_schedule(stream->front);
@@ -284,6 +313,11 @@ static void op_end(struct front_exchange *x, const struct http_fields *trailers)
     if (stream->response != H2_RESPONSE_BODY) {
         return; /* the head was all, or nobody hears it */
     }
+    if (trailers != NULL && !is_list_taken(stream, trailers)) {
+        x->trouble = front_head_above_client();
+        front_h2_reset(stream, NGHTTP2_INTERNAL_ERROR);
+        return;
+    }
     if (trailers != NULL) {
         keep_trailers(stream, trailers);
     }
@@ -352,6 +386,7 @@ static struct conn *op_raw(struct front_exchange *x)
 }
 
 const struct front_ops front_h2_ops = {
+    .takes_head = op_takes_head,
     .interim = op_interim,
     .head = op_head,
     .body = op_body,

@@ -55,6 +55,9 @@ def test_check_warns_of_keys_that_everybody_can_read(folder, ca):
     assert done.returncode == 0, done.stderr
     assert f"everybody on this machine can read the private key {pair.key_file}" in done.stderr
     assert f"chmod 600 {pair.key_file}" in done.stderr
+    swapped = FOUR_LINES.format(certificate=pair).replace(str(pair.key_file), str(pair.crt))
+    done = check(folder, swapped)
+    assert done.returncode == 1 and "everybody" not in done.stderr
     os.chmod(pair.key_file, 0o640)
     done = check(folder, FOUR_LINES.format(certificate=pair))
     assert (done.returncode, done.stderr) == (0, "")

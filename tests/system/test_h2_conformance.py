@@ -4,7 +4,7 @@ what. Where it lets a server choose, either answer is right."""
 import pytest
 
 from h2client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
-                      PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame)
+                      PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame)
 from client import open_socket
 from test_h2_attacks import GET
 
@@ -72,6 +72,10 @@ CONNECTION = {
     "6.2 HEADERS padding too long":
         (frame(HEADERS, 8 | END_HEADERS | END_STREAM, 1, b"\xff" + GET), (PROTOCOL,)),
     "6.3 PRIORITY for stream 0": (frame(PRIORITY, 0, 0, OTHER), (PROTOCOL,)),
+    "9218 7.1 PRIORITY_UPDATE for stream 0": (frame(PRIORITY_UPDATE, 0, 0, word(0) + b"u=1"), (PROTOCOL,)),
+    "9218 7.1 PRIORITY_UPDATE for a push": (frame(PRIORITY_UPDATE, 0, 0, word(2) + b"u=1"), (PROTOCOL,)),
+    "9218 7.1 PRIORITY_UPDATE on a stream": (get(1) + frame(PRIORITY_UPDATE, 0, 1, word(1) + b"u=1"), (PROTOCOL,)),
+    "9218 7.1 PRIORITY_UPDATE of three bytes": (frame(PRIORITY_UPDATE, 0, 0, b"abc"), (6,)),
     "6.4 RST_STREAM for stream 0": (frame(RST_STREAM, 0, 0, RESET), (PROTOCOL,)),
     "6.4 RST_STREAM of 3 bytes": (post(1) + frame(RST_STREAM, 0, 1, bytes(3)), (SIZE,)),
     "6.5 SETTINGS ACK with bytes": (frame(SETTINGS, 1, 0, bytes(6)), (SIZE,)),

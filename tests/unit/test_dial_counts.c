@@ -18,7 +18,11 @@ static const char config[] =
 
 static uint64_t failures(const struct harness *h)
 {
-    return endpoint_tally(h->world->snapshot->backends[0]->servers[0].endpoint).failed;
+    struct server_set *set = backend_servers(h->world->snapshot->backends[0]);
+    uint64_t failed = endpoint_tally(set->servers[0].endpoint).failed;
+
+    server_set_release(set);
+    return failed;
 }
 
 static void ask_many(struct harness *h, struct actor *clients[REQUESTS])

@@ -420,6 +420,37 @@ static void assert_refused(const char *const fields[][2], size_t count, enum h2_
     arena_destroy(&arena);
 }
 
+/* As over HTTP/1.1: what a log tells of a request, though it comes behind the error. */
+static void a_refused_request_is_told_with_its_user_agent(void **state)
+{
+    static const char *const fields[][2] = {{":method", "GET"},
+                                            {":path", "/\x01"},
+                                            {"user-agent", "browser"},
+                                            {"user-agent", "second"},
+                                            {"x-other", "1"},
+                                            {"referer", "https://a/"},
+                                            {"host", "a"}};
+    struct http_request request = {0};
+    struct h2_section section;
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    h2_section_init(&section, &arena, &limits, &request.fields, false);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        h2_section_add(&section, span_from_cstr(fields[i][0]), span_from_cstr(fields[i][1]));
+    }
+    assert_int_not_equal(h2_request_finish(&section, true, &request), H2_OK);
+    h2_section_glimpse(&section, &request);
+    assert_true(
+        span_eq_cstr(http_fields_find(&request.fields, FIELD_USER_AGENT)->value, "browser"));
+    assert_true(
+        span_eq_cstr(http_fields_find(&request.fields, FIELD_REFERER)->value, "https://a/"));
+    assert_true(span_eq_cstr(request.authority, "a"));
+    assert_int_equal(request.fields.count, 3);
+    arena_destroy(&arena);
+}
+
 static void a_refused_request_is_told_with_its_bytes(void **state)
 {
 #define P(authority)                                                                               \
@@ -481,7 +512,7 @@ static void priorities(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(heads) + 6];
+    struct CMUnitTest tests[ARRAY_LEN(heads) + 7];
     size_t count = 0;
 
     for (; count < ARRAY_LEN(heads); count++) {
@@ -493,6 +524,8 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(trailers);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(trailers_that_may_not_be_are_taken_out);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_request_is_told_with_its_bytes);
+    tests[count++] =
+        (struct CMUnitTest)cmocka_unit_test(a_refused_request_is_told_with_its_user_agent);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(priorities);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

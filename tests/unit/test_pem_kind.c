@@ -31,6 +31,10 @@ static const struct {
     {PEM_WANTS_KEY, SPAN("x"), "BEGIN PRIVATE KEY"},
     {PEM_WANTS_CERTIFICATE, SPAN("x"), "BEGIN CERTIFICATE"},
     {PEM_WANTS_CERTIFICATE, SPAN("<html>"), "web page"},
+    {PEM_WANTS_CERTIFICATE, SPAN("-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----"),
+     "line breaks"},
+    {PEM_WANTS_KEY, SPAN("-----BEGIN EC PRIVATE KEY-----MHcC-----END EC PRIVATE KEY-----"), "fold"},
+    {PEM_WANTS_CRL, SPAN("-----BEGIN X509 CRL-----MIIB-----END X509 CRL-----"), "line breaks"},
     {PEM_WANTS_CERTIFICATE, SPAN("-----BEGIN CERTIFICATE-----\nMII"), "damaged"},
 };
 

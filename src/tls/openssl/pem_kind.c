@@ -166,6 +166,9 @@ static bool explain_binary(const char *path, struct span bytes, enum pem_wanted 
 #define FOR_KEY (1U << PEM_WANTS_KEY)
 #define FOR_CRL (1U << PEM_WANTS_CRL)
 #define FOR_ALL (FOR_CERTIFICATE | FOR_KEY | FOR_CRL)
+#define LOST_LINE_BREAKS                                                                           \
+    "@ has lost its line breaks: mend it with: sed 's/-----BEGIN [A-Z0-9 ]*-----/&\\n/g; "         \
+    "s/-----END /\\n&/g' @ | fold -w 64 > new.pem"
 
 /* The first that fits tells; @ stands for the path in quotes. */
 static const struct {
@@ -186,6 +189,7 @@ static const struct {
      "the private key in @ is encrypted with a passphrase, and nobody is there to type it: "
      "decrypt it with: openssl pkey -in @ -out key.pem, and let only tidegate's user read the "
      "result"},
+    {FOR_KEY, "PRIVATE KEY-----M", LOST_LINE_BREAKS},
     {FOR_KEY, "PRIVATE KEY-----", "the private key in @ is damaged: copy the file anew"},
     {FOR_KEY, "PUBLIC KEY-----", "@ holds a public key; the private one is needed"},
     {FOR_CERTIFICATE | FOR_CRL, "PUBLIC KEY-----",
@@ -218,6 +222,8 @@ static const struct {
     {FOR_ALL, "ecdsa-sha2-nistp", "@ is a public key of SSH, which TLS does not use"},
     {FOR_ALL, "<html", "@ is a web page: the download brought something else than the file"},
     {FOR_ALL, "<!DOCTYPE", "@ is a web page: the download brought something else than the file"},
+    {FOR_CERTIFICATE, "-----BEGIN CERTIFICATE-----MII", LOST_LINE_BREAKS},
+    {FOR_CRL, "-----BEGIN X509 CRL-----MI", LOST_LINE_BREAKS},
     {FOR_CERTIFICATE, "MII",
      "@ holds no PEM certificate: it looks like the base64 of one without its first and last "
      "line; add them: -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----"},
