@@ -50,9 +50,10 @@ bool key_ring_create(struct key_ring_fds *fds, struct error *error)
         fcntl(fds->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
         return true;
     }
-    (void)error_set_errno(error, errno,
-                          "cannot share memory with the process that has the keys; raise the limit "
-                          "of open files (LimitNOFILE= of the service, or ulimit -n)");
+    (void)error_set(error,
+                    "cannot share memory with the process that has the keys: %s; raise the limit "
+                    "of open files (LimitNOFILE= of the service, or ulimit -n)",
+                    strerror(errno));
     key_ring_close(fds);
     return false;
 }
