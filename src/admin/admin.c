@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "base/url.h"
 #include "gateway/commands.h"
 #include "gateway/report.h"
 #include "http/h1_parse.h"
@@ -88,15 +89,65 @@ static void ask_for_reload(struct admin *admin, struct admin_conn *client)
     drop(client);
 }
 
+static bool order_of_path(struct span path, enum server_order_word *word)
+{
+    static const struct {
+        const char *path;
+        enum server_order_word word;
+    } orders[] = {{ADMIN_DRAIN_PATH, SERVER_DRAINING},
+                  {ADMIN_ENABLE_PATH, SERVER_ENABLED},
+                  {ADMIN_DISABLE_PATH, SERVER_DISABLED}};
+
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        if (span_eq_cstr(path, orders[i].path)) {
+            *word = orders[i].word;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void give_order(struct admin_conn *client, const struct http_request *request,
+                       enum server_order_word word)
+{
+    struct arena arena;
+    const char *name;
+    struct strbuf body;
+
+    if (request->method != HTTP_POST) {
+        put_error(client, 405, "only POST");
+        return;
+    }
+    arena_init(&arena, 2048);
+    name = arena_cstr(&arena, url_decode(request->query, &arena));
+    if (!server_order_give(name, word)) {
+        put_error(client, 404, "no backend has such a server; see /status");
+    } else {
+        log_info("server %s is %s: ordered through the control socket", name,
+                 server_order_text(word));
+        strbuf_init(&body);
+        strbuf_printf(&body, "{\"order\":\"%s\"}\n", server_order_text(word));
+        put_answer(client, 200, strbuf_span(&body), true);
+        strbuf_free(&body);
+    }
+    arena_destroy(&arena);
+}
+
 static void answer(struct admin *admin, struct admin_conn *client,
                    const struct http_request *request)
 {
+    enum server_order_word word;
+
     const struct admin_route *route = admin_route_find(request->path);
     bool is_head = request->method == HTTP_HEAD;
     struct strbuf body;
 
     if (request->framing != HTTP_FRAMING_NONE) {
         put_error(client, 413, "a request here has no body");
+        return;
+    }
+    if (order_of_path(request->path, &word)) {
+        give_order(client, request, word);
         return;
     }
     if (span_eq_cstr(request->path, ADMIN_RELOAD_PATH)) {

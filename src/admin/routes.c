@@ -113,6 +113,40 @@ static void add_latency(struct strbuf *out, const struct report_server *server)
     }
 }
 
+static void add_seconds(struct strbuf *out, const char *name, uint64_t since_us, uint64_t now_us)
+{
+    if (since_us != 0 && now_us >= since_us) {
+        strbuf_printf(out, ",\"%s\":%llu", name,
+                      (unsigned long long)((now_us - since_us) / 1000000));
+    }
+}
+
+/* What follows its address. */
+static void add_server(struct strbuf *out, const struct report_server *server)
+{
+    const struct server_health_view *health = &server->health;
+    const struct endpoint_tally *tally = &server->tally;
+
+    strbuf_printf(out, ",\"state\":\"%s\",\"order\":\"%s\"", health_word(health->state),
+                  server_order_text(server->order));
+    add_seconds(out, "state_s", health->since_us, server->now_us);
+    if (health->why[0] != '\0') {
+        add_text(out, "why", health->why);
+    }
+    if (health->checked_us != 0) {
+        add_text(out, "last_check", health->was_good ? "it is well" : health->answer);
+        add_seconds(out, "last_check_s", health->checked_us, server->now_us);
+    }
+    add_latency(out, server);
+    strbuf_printf(out,
+                  ",\"in_flight\":%llu,\"served\":%llu,\"errors\":%llu,\"failed\":%llu"
+                  ",\"idle\":%llu,\"down_at\":%u,\"resolved\":%s}",
+                  (unsigned long long)tally->leases, (unsigned long long)tally->served,
+                  (unsigned long long)tally->errors, (unsigned long long)tally->failed,
+                  (unsigned long long)server->idle, server->down_at,
+                  server->has_addresses ? "true" : "false");
+}
+
 static void add_backend(struct strbuf *out, const struct report_backend *backend)
 {
     strbuf_add_cstr(out, "{\"name\":");
@@ -127,10 +161,7 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
         const struct report_server *server = &backend->servers[i];
         strbuf_add_cstr(out, i == 0 ? "{\"address\":" : ",{\"address\":");
         strbuf_add_json(out, span_from_cstr(server->address));
-        add_latency(out, server);
-        strbuf_printf(out, ",\"idle\":%llu,\"down_at\":%u,\"resolved\":%s}",
-                      (unsigned long long)server->idle, server->down_at,
-                      server->has_addresses ? "true" : "false");
+        add_server(out, server);
     }
     strbuf_add_cstr(out, "],\"names\":[");
     for (size_t i = 0; i < backend->name_count; i++) {

@@ -23,6 +23,11 @@ struct admin_world {
  * and the answer is 200, or 422 where it has errors, or 503, with what is to be told as text. */
 #define ADMIN_RELOAD_PATH "/reload"
 
+/* Neither, as they do something: POST, with BACKEND/SERVER as the query (percent-encoded). */
+#define ADMIN_DRAIN_PATH "/drain"
+#define ADMIN_ENABLE_PATH "/enable"
+#define ADMIN_DISABLE_PATH "/disable"
+
 struct admin_route {
     const char *path;
     const char *doc;

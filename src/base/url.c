@@ -88,3 +88,26 @@ bool url_parse(struct span text, struct url *url)
     }
     return false;
 }
+
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+struct span url_decode(struct span text, struct arena *arena)
+{
+    char *out = arena_calloc(arena, text.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_coded = text.ptr[i] == '%' && i + 2 < text.len && digit_of(text.ptr[i + 1]) >= 0 &&
+                        digit_of(text.ptr[i + 2]) >= 0;
+        out[len++] = is_coded ? (char)(digit_of(text.ptr[i + 1]) * 16 + digit_of(text.ptr[i + 2]))
+                              : text.ptr[i];
+        i += is_coded ? 2 : 0;
+    }
+    return span_make(out, len);
+}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/span.h"
 
@@ -24,6 +25,8 @@ struct url {
     char target[URL_MAX + 2]; /* path and query */
 };
 
+/* Without percent-encoding; what is no such thing stays. In the arena. */
+struct span url_decode(struct span text, struct arena *arena);
 /* False: not such a URL. */
 bool url_parse(struct span text, struct url *url) MUST_CHECK;
 

@@ -138,6 +138,22 @@ static const struct {
      "gateway could not be asked.\n"
      "\n" CONFIG_HELP "      --socket PATH  the control socket itself\n"
      "      --times N      reloads\n"},
+    {"drain",
+     "usage: tidegate drain BACKEND/SERVER [-c FILE | --socket PATH]\n"
+     "\n"
+     "Lets a server get nothing new; what runs on it goes on. BACKEND and SERVER are as tidegate\n"
+     "status shows them. Holds until tidegate enable, or the end of the gateway's process; a\n"
+     "changed configuration does not end it. Status 0: done, 1: there is no such server, 2: it\n"
+     "could not be asked.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"disable", "usage: tidegate disable BACKEND/SERVER [-c FILE | --socket PATH]\n"
+                "\n"
+                "The same as tidegate drain, and the server is not checked either.\n"
+                "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"enable", "usage: tidegate enable BACKEND/SERVER [-c FILE | --socket PATH]\n"
+               "\n"
+               "Lets a server that was drained or disabled get requests again.\n"
+               "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

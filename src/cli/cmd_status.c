@@ -102,6 +102,43 @@ static void print_latency(const json_t *latency)
     }
 }
 
+static const char *state_of(const json_t *server)
+{
+    const char *order = control_text(server, "order");
+
+    if (!json_is_true(json_object_get(server, "resolved"))) {
+        return "name not resolved";
+    }
+    return order[0] != '\0' && strcmp(order, "enabled") != 0 ? order
+                                                             : control_text(server, "state");
+}
+
+static void print_server(const json_t *server)
+{
+    const char *why = control_text(server, "why");
+    const char *check = control_text(server, "last_check");
+
+    (void)printf("  %-30s %s", control_text(server, "address"), state_of(server));
+    if (json_object_get(server, "state_s") != NULL) {
+        (void)printf(" for %lld s", control_number(server, "state_s"));
+    }
+    (void)printf(", %lld in flight, %lld served, %lld errors, %lld failed, %lld idle connections\n",
+                 control_number(server, "in_flight"), control_number(server, "served"),
+                 control_number(server, "errors"), control_number(server, "failed"),
+                 control_number(server, "idle"));
+    print_latency(json_object_get(server, "latency_ms"));
+    if (why[0] != '\0') {
+        (void)printf("    why: ");
+        print_clean(why);
+        (void)printf("\n");
+    }
+    if (check[0] != '\0' && strcmp(check, why) != 0) {
+        (void)printf("    last check, %lld s ago: ", control_number(server, "last_check_s"));
+        print_clean(check);
+        (void)printf("\n");
+    }
+}
+
 static void print_backend(const json_t *backend)
 {
     const json_t *servers = json_object_get(backend, "servers");
@@ -116,14 +153,7 @@ static void print_backend(const json_t *backend)
     }
     (void)printf("\n");
     for (size_t i = 0; i < json_array_size(servers); i++) {
-        const json_t *server = json_array_get(servers, i);
-        bool is_resolved = json_is_true(json_object_get(server, "resolved"));
-        (void)printf("  %-30s %s, %lld idle connections\n", control_text(server, "address"),
-                     !is_resolved                             ? "name not resolved"
-                     : control_number(server, "down_at") != 0 ? "could not be reached"
-                                                              : "up",
-                     control_number(server, "idle"));
-        print_latency(json_object_get(server, "latency_ms"));
+        print_server(json_array_get(servers, i));
     }
     for (size_t i = 0; i < json_array_size(names); i++) {
         print_name(json_array_get(names, i));

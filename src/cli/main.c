@@ -11,7 +11,8 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", cmd_run},         {"check", cmd_check},     {"route", cmd_route},
-    {"explain", cmd_explain}, {"status", cmd_status},   {"demo", cmd_demo},
+    {"explain", cmd_explain}, {"status", cmd_status},   {"drain", cmd_drain},
+    {"enable", cmd_enable},   {"disable", cmd_disable}, {"demo", cmd_demo},
     {"diff", cmd_diff},       {"reload", cmd_reload},   {"prove-reload", cmd_prove_reload},
     {"schema", cmd_schema},   {"version", cmd_version}, {"help", cmd_help},
 };

@@ -38,14 +38,16 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 
 static void dial_h1(struct call *call)
 {
+    static struct lease_tried everyone = {.set = LEASE_TRIED_ALL}; /* nobody writes to it */
+    bool stays = (call->retries.on & RETRY_ON_CONNECT) == 0 && lease_is_held(&call->lease);
     struct dial_client who = {0};
 
     if (call->backend->proxy_protocol != BACKEND_PROXY_OFF && call->ops->describe_client != NULL) {
         call->ops->describe_client(call, &who);
     }
     call->dial = xcalloc(1, sizeof(*call->dial));
-    dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1, &call->tried,
-               &call->lease, call, on_dialed);
+    dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1,
+               stays ? &everyone : &call->tried, &call->tries, &call->lease, call, on_dialed);
 }
 
 /* ---- one that several may wait for ---- */
@@ -160,7 +162,7 @@ static void attempt_start(struct call *call, bool is_solo)
     call_line_add(&attempt->waiting, call);
     lease_take(&attempt->lease, attempt->use.set, attempt->use.server);
     dial_start(&attempt->dial, call->client, NULL, call->backend, DIAL_OFFER_ANY, &attempt->tried,
-               &attempt->lease, attempt, on_attempt_over);
+               NULL, &attempt->lease, attempt, on_attempt_over);
 }
 
 static bool attempt_join(struct call *call)
@@ -216,6 +218,7 @@ static bool needs_h1(const struct call *call)
 /* False: no server is left. */
 static bool pick(struct call *call)
 {
+    call->try_began_us = loop_now_us(call->client->core->loop);
     return lease_pick(&call->lease, upstreams_find(&call->client->upstreams, call->backend),
                       &call->tried, loop_now_us(call->client->core->loop));
 }

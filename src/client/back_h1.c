@@ -7,6 +7,7 @@
 #include "edge/upgrade.h"
 #include "http/connection_auth.h"
 #include "http/h1_parse.h"
+#include "http/reuse.h"
 #include "tls/tls_conn.h"
 
 /* Interim (1xx) responses to one request. */
@@ -122,8 +123,7 @@ static void op_release(struct back *base, enum back_end end)
     relay_reset(&back->relay, back->client->core->loop);
     if (reusable && back_h1_park(back, caller)) {
         back_h1_enter(back, BACK_IDLE);
-        timer_set_ms(back->client->core->loop, &back->timer,
-                     back_h1_backend(back)->idle_timeout_ms);
+        timer_set_ms(back->client->core->loop, &back->timer, back->rest_ms);
         return;
     }
     if (was_done && reusable && conn_pending(back->conn) != 0 && !conn_write_failed(back->conn)) {
@@ -232,6 +232,8 @@ static size_t take_head(struct back_h1 *back, struct span in)
         fail_parse(back, error, h1_error_detail(error, head, call->response->refused, call->arena));
         return in.len;
     }
+    back->rest_ms =
+        reuse_rest_ms(&call->response->fields, back_h1_entry(back)->terms.idle_timeout_ms);
     if (connection_auth_is_asked(&call->response->fields)) {
         back_h1_bind(back);
     }

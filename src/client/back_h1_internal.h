@@ -37,6 +37,7 @@ struct back_h1 {
     bool is_reused;
     bool has_answered;  /* a byte came since the request's head was written */
     bool is_auth_bound; /* somebody is, or may be, authenticated on it: it is one client's */
+    uint64_t rest_ms;   /* how long it may rest afterwards */
     bool keep_alive;
     bool is_pumping;
     bool may_be_followed;   /* a head announced a body where there is none, even an interim one */

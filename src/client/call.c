@@ -3,9 +3,11 @@
 #include "client/acquire.h"
 #include "client/back.h"
 
-/* How often a request is sent again that was lost with its connection; and one that servers
- * declined without looking at it, or did not get. */
-enum { LOSSES_MAX = 1, REFUSALS_MAX = 3 };
+/* How often a request is sent again that servers declined without looking at it, or did not get.
+ */
+enum { REFUSALS_MAX = 3 };
+
+static void try_is_late(struct call *call);
 
 static void enter(struct call *call, enum call_state state)
 {
@@ -16,6 +18,17 @@ static void enter(struct call *call, enum call_state state)
         state_log(&call->whose, "call", words[call->state], words[state]);
     }
     call->state = state;
+}
+
+const struct call_retries call_retries_usual = {
+    .on = RETRY_ON_CONNECT | RETRY_ON_RESET | RETRY_ON_REFUSED_STREAM,
+    .times = 1,
+    .budget = 20,
+};
+
+static void on_late(struct timer *timer)
+{
+    try_is_late(CONTAINER_OF(timer, struct call, late));
 }
 
 static void on_again(struct deferred *deferred)
@@ -32,9 +45,15 @@ static bool may_be_replayed(const struct call *call)
 
     return call->replay_limit != 0 &&
            (call->backend->protocol != BACKEND_H1 ||
-            (http_method_is_idempotent(request->method, request->method_name) &&
+            ((call->retries.is_harmless ||
+              http_method_is_idempotent(request->method, request->method_name)) &&
              (request->framing != HTTP_FRAMING_LENGTH ||
               request->content_length <= call->replay_limit)));
+}
+
+static struct retry_budget *budget_of(const struct call *call)
+{
+    return &upstreams_find(&call->client->upstreams, call->backend)->retries;
 }
 
 void call_start(struct call *call)
@@ -44,6 +63,7 @@ void call_start(struct call *call)
     if (call->caller != NULL) {
         call->caller->is_bound |= call->is_auth_bound;
     }
+    retry_budget_earn(budget_of(call), call->retries.budget);
     enter(call, CALL_SEEKING);
     acquire(call);
 }
@@ -55,16 +75,20 @@ static bool has_started(const struct call *call)
     return call->state == CALL_ANSWERING || call->state == CALL_ANSWERED;
 }
 
-/* With what was seen of the server. */
-static void end_lease(struct call *call, enum lease_how how)
+/* With what was seen of the server; status 0: no answer. */
+static void end_lease_with(struct call *call, enum lease_how how, unsigned status)
 {
-    struct lease_seen seen = {.now_us = loop_now_us(call->client->core->loop)};
+    struct lease_seen seen = {.status = status, .now_us = loop_now_us(call->client->core->loop)};
 
     if (has_started(call)) {
-        seen.status = call->response->status;
         seen.latency_us = call->head_us - call->connected_us;
     }
     lease_end(&call->lease, how, &seen);
+}
+
+static void end_lease(struct call *call, enum lease_how how)
+{
+    end_lease_with(call, how, has_started(call) ? call->response->status : 0);
 }
 
 /* A server that closes a connection that was at rest, or declines a request unseen, does what it
@@ -96,6 +120,7 @@ void call_release(struct call *call, enum lease_how how)
     }
     replay_drop(&call->replay);
     deferred_cancel(&call->again);
+    timer_destroy(call->client->core->loop, &call->late);
     if (acquire_cancel(call) || back == NULL) {
         enter(call, CALL_OVER);
         return;
@@ -115,6 +140,7 @@ static void fail(struct call *call, bool is_unseen, unsigned status, const struc
         trouble->detail != NULL ? arena_cstr(call->arena, span_from_cstr(trouble->detail)) : NULL;
 
     replay_drop(&call->replay);
+    timer_destroy(call->client->core->loop, &call->late);
     enter(call, CALL_OVER);
     call->ops->failed(call,
                       &(struct call_failure){.status = status,
@@ -143,11 +169,26 @@ static void no_connection(struct call *call, enum dial_result result, const stru
     fail(call, false, status_of(result), trouble);
 }
 
+/* For the log: the present server is done with. outcome NULL: it answered. */
+static void end_try(struct call *call, const char *outcome)
+{
+    const struct server *server = lease_server(&call->lease);
+
+    call->has_open_try = false;
+    tries_add(&call->tries, &(struct server_try){
+                                .server = server != NULL ? server->text : "",
+                                .outcome = outcome,
+                                .status = outcome == NULL ? call->response->status : 0,
+                                .us = loop_now_us(call->client->core->loop) - call->try_began_us,
+                            });
+}
+
 static void unreachable(struct call *call, enum lease_how how, enum dial_result result,
                         const struct trouble *trouble)
 {
+    end_try(call, trouble->reason);
     end_lease(call, how);
-    if (!acquire_next(call)) {
+    if ((call->retries.on & RETRY_ON_CONNECT) == 0 || !acquire_next(call)) {
         no_connection(call, result, trouble);
     }
 }
@@ -183,9 +224,13 @@ static void attach(struct call *call, struct back *back)
 {
     enter(call, CALL_ASKED);
     call->connected_us = loop_now_us(call->client->core->loop);
+    call->has_open_try = true;
     call->back = back;
     if (call->ops->connected != NULL) {
         call->ops->connected(call);
+    }
+    if (call->retries.per_try_ms != 0) {
+        timer_set_ms(call->client->core->loop, &call->late, call->retries.per_try_ms);
     }
     send_request(call);
     if (call->back != NULL && !call->is_whole) {
@@ -285,27 +330,13 @@ static void interim(struct call *call)
     }
 }
 
-static void take_head(struct call *call)
-{
-    replay_drop(&call->replay);
-    enter(call, CALL_ANSWERING);
-    call->head_us = loop_now_us(call->client->core->loop);
-    if (call->ops->head != NULL) {
-        call->ops->head(call);
-    }
-}
-
-static void take_end(struct call *call, struct http_fields *trailers)
-{
-    enter(call, CALL_ANSWERED);
-    call->ops->end(call, trailers);
-}
-
 /* ---- again ---- */
 
 static struct retry_policy policy_of(const struct call *call)
 {
-    return (struct retry_policy){.losses_max = LOSSES_MAX,
+    return (struct retry_policy){.on = call->retries.on,
+                                 .is_harmless = call->retries.is_harmless,
+                                 .losses_max = call->retries.times,
                                  .refusals_max = REFUSALS_MAX,
                                  .may_use_h1 = call->backend->protocol == BACKEND_AUTO};
 }
@@ -319,7 +350,17 @@ static struct retry_state retry_state_of(const struct call *call)
             http_method_is_idempotent(call->request->method, call->request->method_name),
         .losses = call->losses,
         .refusals = call->refusals,
+        .has_budget = retry_budget_has(budget_of(call)),
     };
+}
+
+/* Without anything being done. */
+static bool would_send_again(const struct call *call, const struct retry_facts *facts)
+{
+    struct retry_policy policy = policy_of(call);
+    struct retry_state state = retry_state_of(call);
+
+    return retry_decide(&policy, &state, facts) != RETRY_NO;
 }
 
 static bool may_repeat(const struct call *call)
@@ -335,6 +376,11 @@ static bool may_repeat(const struct call *call)
     return retry_decide(&policy, &state, &lost) != RETRY_NO;
 }
 
+static bool has_untried(const struct call *call)
+{
+    return lease_has_untried(upstreams_find(&call->client->upstreams, call->backend), &call->tried);
+}
+
 /* Where to: what was tried counts for as long as another server is left. */
 static bool may_send_again(struct call *call, const struct retry_facts *facts)
 {
@@ -347,31 +393,110 @@ static bool may_send_again(struct call *call, const struct retry_facts *facts)
     }
     call->wants_new = answer == RETRY_ON_NEW_CONNECTION || answer == RETRY_ON_OTHER_SERVER;
     call->wants_h1 |= answer == RETRY_OVER_H1;
-    call->losses += facts->stage == RETRY_SENT;
-    call->refusals += facts->stage != RETRY_SENT;
-    if (answer == RETRY_ON_NEW_CONNECTION ||
-        !lease_has_untried(upstreams_find(&call->client->upstreams, call->backend), &call->tried)) {
+    if (retry_costs(facts)) {
+        call->losses++;
+        retry_budget_spend(budget_of(call));
+    } else {
+        call->refusals++;
+    }
+    if (answer == RETRY_ON_NEW_CONNECTION || !has_untried(call)) {
         memset(&call->tried, 0, sizeof(call->tried));
     }
     return true;
 }
 
-static void take_failure(struct call *call, const struct retry_facts *facts, unsigned status,
-                         const struct trouble *trouble)
+/* The lease has ended, and so has the try. */
+static void go_on(struct call *call, const struct retry_facts *facts, bool may_again,
+                  unsigned status, const struct trouble *trouble)
 {
     struct retry_policy policy = policy_of(call);
-    bool is_served = call->state == CALL_ANSWERED && !call->is_raw;
 
-    end_lease(call, call->is_spared ? LEASE_CLIENT_LEFT : how_of_loss(is_served, facts));
     call->back = NULL;
     deferred_cancel(&call->again);
+    timer_clear(&call->late);
     call->h2_code = facts->h2_code;
-    if (!is_served && may_send_again(call, facts)) {
+    if (may_again && may_send_again(call, facts)) {
         enter(call, CALL_SEEKING);
         acquire(call);
         return;
     }
     fail(call, retry_is_unseen(&policy, facts), status, trouble);
+}
+
+/* What we made of it ourselves (refuse_status) is told as a failure of the back. */
+static void take_failure(struct call *call, const struct retry_facts *facts, unsigned status,
+                         const struct trouble *trouble)
+{
+    bool is_served = call->state == CALL_ANSWERED && !call->is_raw;
+    const struct retry_facts refused = {.stage = RETRY_STATUS, .status = call->refused_status};
+
+    if (call->refused_status != 0) {
+        call->refused_status = 0;
+        end_lease_with(call, LEASE_OK, refused.status);
+        end_try(call, NULL);
+        go_on(call, &refused, true, status, trouble);
+        return;
+    }
+    end_lease(call, call->is_spared ? LEASE_CLIENT_LEFT : how_of_loss(is_served, facts));
+    if (!is_served) {
+        end_try(call, trouble->reason);
+    }
+    go_on(call, facts, !is_served, status, trouble);
+}
+
+/* True: the answer's status is one for which another server is asked; it is not passed on. */
+static bool refuse_status(struct call *call)
+{
+    static const struct trouble again = {"sent_again",
+                                         "the answer's status is one for which "
+                                         "another server is asked (retries.for)",
+                                         "see the server's log"};
+    const struct retry_facts facts = {.stage = RETRY_STATUS, .status = call->response->status};
+
+    if (!would_send_again(call, &facts) || !has_untried(call)) {
+        return false;
+    }
+    call->refused_status = facts.status;
+    call->back->ops->reject(call->back, &again);
+    return true;
+}
+
+static void take_head(struct call *call)
+{
+    if (refuse_status(call)) {
+        return;
+    }
+    timer_clear(&call->late);
+    replay_drop(&call->replay);
+    enter(call, CALL_ANSWERING);
+    call->head_us = loop_now_us(call->client->core->loop);
+    if (call->ops->head != NULL) {
+        call->ops->head(call);
+    }
+}
+
+static void take_end(struct call *call, struct http_fields *trailers)
+{
+    enter(call, CALL_ANSWERED);
+    call->ops->end(call, trailers);
+}
+
+static void try_is_late(struct call *call)
+{
+    static const struct trouble late = {"response_timeout",
+                                        "the server did not answer within the time of one try",
+                                        "see why the server is slow, or raise retries.per_try"};
+    const struct retry_facts facts = {.stage = RETRY_LATE};
+    struct back *back = call->back;
+
+    if (call->state != CALL_ASKED || back == NULL || !would_send_again(call, &facts) ||
+        !has_untried(call)) {
+        return; /* it has what the request has as a whole */
+    }
+    end_lease(call, LEASE_SERVER_FAILED);
+    end_try(call, late.reason);
+    back->ops->release(back, BACK_END_BROKEN);
+    go_on(call, &facts, true, 504, &late);
 }
 
 static const struct call_up up = {
@@ -395,7 +520,9 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     call->client = client;
     call->whose.core = client->core;
     call->caller = caller;
-    call->arena = arena;
+    call->arena = call->tries.arena = arena;
     lease_init(&call->lease);
     deferred_init(&call->again, on_again);
+    timer_init(&call->late, on_late);
+    call->retries = call_retries_usual;
 }

@@ -99,6 +99,16 @@ enum call_state {
     CALL_OVER      /* holds nothing */
 };
 
+/* The directive `retries`. */
+struct call_retries {
+    unsigned on; /* enum retry_on */
+    unsigned times;
+    unsigned budget;     /* percent */
+    uint64_t per_try_ms; /* 0: none */
+    bool is_harmless;    /* whatever the method */
+};
+extern const struct call_retries call_retries_usual; /* what call_init sets */
+
 struct call {
     enum call_state state;
     const struct call_up *up;
@@ -115,6 +125,7 @@ struct call {
     bool asks_connect;   /* its Upgrade goes out as extended CONNECT */
     bool is_whole;       /* the request's last byte has come */
     size_t replay_limit; /* bytes of the body that are kept to be sent again; 0: none */
+    struct call_retries retries;
     struct replay replay;
     struct state_owner whose; /* for the log of states; call_init sets the core */
     /* What became of it. */
@@ -132,12 +143,17 @@ struct call {
     bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
     unsigned losses;
     unsigned refusals;
-    struct back *back;      /* leased; NULL: none */
-    struct turn turn;       /* while all servers are full */
-    struct dial *dial;      /* of its own, while connecting */
-    struct call_line *line; /* waits in it for a connection, perhaps with others */
-    struct list waiting;    /* in line->calls */
+    unsigned refused_status; /* of an answer that is not passed on: another server is asked */
+    struct timer late;       /* one try's time is over */
+    struct back *back;       /* leased; NULL: none */
+    struct turn turn;        /* while all servers are full */
+    struct dial *dial;       /* of its own, while connecting */
+    struct call_line *line;  /* waits in it for a connection, perhaps with others */
+    struct list waiting;     /* in line->calls */
     struct lease_tried tried;
+    struct tries tries;    /* for the log: those that failed; */
+    bool has_open_try;     /* the present server's is not among them */
+    uint64_t try_began_us; /* when that began */
     struct deferred again; /* `writable`, once it may be told */
 };
 

@@ -72,6 +72,13 @@ static void fail(struct dial *dial, enum dial_result result, const char *reason,
     const struct server *server = lease_server(dial->lease);
 
     note_failure(dial, result, reason, mend);
+    tries_add(dial->tries, &(struct server_try){
+                               .server = server->text,
+                               .address = peer_from(&dial->addresses->items[dial->address]),
+                               .has_address = true,
+                               .outcome = reason,
+                               .us = loop_now_us(dial->client->core->loop) - dial->try_began_us,
+                           });
     dial->last = result;
     dial->trouble.reason = reason;
     dial->trouble.mend = mend;
@@ -222,6 +229,10 @@ struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size
     const struct server_set *servers = upstream_follow(upstream)->servers;
 
     backend_doubt(upstream->backend);
+    if (servers->count != 0) {
+        return (struct trouble){"no_server", "every server of the backend is drained or disabled",
+                                "tidegate status shows them; tidegate enable lets one be used"};
+    }
     (void)snprintf(text, size, "the backend has no server now%s%s",
                    servers->problem != NULL ? ": " : "",
                    servers->problem != NULL ? servers->problem : "");
@@ -255,6 +266,7 @@ static void try_next(struct dial *dial)
             dial->addresses = endpoint_hold_addresses(lease_entry(dial->lease)->endpoint);
             dial->address = 0;
         }
+        dial->try_began_us = loop_now_us(loop);
         conn_init(dial->conn, loop, &handler, dial);
         timer_set_ms(loop, &dial->timer, dial->upstream->backend->connect_timeout_ms);
         if (conn_connect(dial->conn, &dial->addresses->items[dial->address], &error)) {
@@ -266,7 +278,8 @@ static void try_next(struct dial *dial)
 
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
                 const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
-                struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result))
+                struct tries *tries, struct lease *lease, void *owner,
+                void (*on_done)(struct dial *, enum dial_result))
 {
     *dial = (struct dial){
         .client = client,
@@ -275,6 +288,7 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
         .offer = offer,
         .tls = offer == DIAL_OFFER_H1 && backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
+        .tries = tries,
         .lease = lease,
         .started_us = loop_now_us(client->core->loop),
         .owner = owner,

@@ -8,6 +8,7 @@
 
 #include "base/trouble.h"
 #include "client/client.h"
+#include "client/tries.h"
 #include "io/conn.h"
 #include "io/proxy_header.h"
 #include "upstream/lease.h"
@@ -44,6 +45,8 @@ struct dial {
     const struct endpoint_addresses *addresses; /* of its server, when that was chosen; held */
     size_t address;                             /* which of them */
     uint64_t started_us;
+    struct tries *tries; /* the owner's; NULL: it does not ask */
+    uint64_t try_began_us;
     bool is_over;
     enum dial_result last;
     struct trouble trouble; /* of the last failure; texts are static or in text */
@@ -54,11 +57,13 @@ struct dial {
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
-/* who: copied; NULL: nobody. `tried` is kept by the owner over several dials of one request. Where
- * the lease is held already, its server is tried first. */
+/* who: copied; NULL: nobody. tries: those that fail are added; NULL: none are. `tried` is kept by
+ * the owner over several dials of one request. Where the lease is held already, its server is tried
+ * first. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
                 const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
-                struct lease *lease, void *owner, void (*on_done)(struct dial *, enum dial_result));
+                struct tries *tries, struct lease *lease, void *owner,
+                void (*on_done)(struct dial *, enum dial_result));
 /* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
  * handler. */
 struct conn *dial_take(struct dial *dial) MUST_CHECK;

@@ -26,6 +26,10 @@ void check_balance(const struct checker *checker, const struct backend_settings 
 /* backend NULL: none. */
 void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
                                   const struct backend_settings *backend, struct place place);
+/* check_health.c: what is wrong in what a backend says of its servers' health. */
+void check_health(const struct checker *checker, const struct backend_settings *backend);
+/* NULL is allowed. */
+void check_retries(const struct checker *checker, const struct retries_settings *retries);
 /* check_site.c: what is wrong within a site. */
 void check_site(const struct checker *checker, const struct site_settings *site);
 /* check_messages.c: what it says of requests and responses. */

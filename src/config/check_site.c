@@ -397,4 +397,11 @@ void check_site(const struct checker *checker, const struct site_settings *site)
             check_match_client(checker, site, site->routes[i].match.client);
         }
     }
+    check_retries(checker, site->retries);
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct route_settings *route = &site->routes[i];
+        if (check_is_given(checker, &route->retries)) {
+            check_retries(checker, route->retries);
+        }
+    }
 }

@@ -30,6 +30,13 @@ static const struct directive timeouts_directives[] = {
             "nor once the response has begun."},
     {TIMEOUT(send_ms, "send", 0, "30s", 100, DAY),
      .doc = "Without the client taking a byte of what waits for it."},
+    {TIMEOUT(request_ms, "request", DIRECTIVE_OFF, "off", 10, 30 * DAY),
+     .doc =
+         "A request as a whole that goes to a server: from its head to the last byte of the "
+         "response, all tries together; then 504, or the response is cut short. `off`: no limit.",
+     .more =
+         "A gRPC call has what its client says (grpc-timeout) where that is less; the server is "
+         "told what is left of it. WebSocket and other tunnels have `tunnel_total`."},
     {TIMEOUT(stream_idle_ms, "stream_idle", DIRECTIVE_OFF, "60s", 100, 30 * DAY),
      .doc = "Between two pieces of a response from a server, its head having come; then the "
             "response is cut short. `off`: no limit.",
@@ -431,6 +438,12 @@ const struct section *const all_sections[] = {
     &section_balance,
     &section_hash,
     &section_sticky,
+    &section_retries,
+    &section_health_check,
+    &section_check_connect,
+    &section_check_http,
+    &section_check_grpc,
+    &section_outliers,
     &section_listener,
     &section_limits,
     &section_timeouts,

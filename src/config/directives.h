@@ -42,8 +42,9 @@ enum directive_flags {
     DIRECTIVE_LOWER = 1 << 4,     /* DIRECTIVE_TEXTS: kept in lower case */
     /* DIRECTIVE_ENUM, DIRECTIVE_WORD: "1.2" may be written as the number and as TLSv1.2. */
     DIRECTIVE_TLS_VERSION = 1 << 5,
-    DIRECTIVE_RESTART = 1 << 6,  /* cannot change while the gateway runs */
-    DIRECTIVE_SHORTHAND = 1 << 7 /* what it says is elsewhere, too (config/finish.h, parts.h) */
+    DIRECTIVE_RESTART = 1 << 6,   /* cannot change while the gateway runs */
+    DIRECTIVE_SHORTHAND = 1 << 7, /* what it says is elsewhere, too (config/finish.h, parts.h) */
+    DIRECTIVE_NUMERIC = 1 << 8    /* DIRECTIVE_TEXTS: may be written as numbers */
 };
 
 struct section;

@@ -32,6 +32,12 @@ extern const char *const client_closes[];
     .doc = "What becomes of a request whose client ends its connection before the response is "    \
            "whole" whose
 
+/* The directive of backends, sites and routes. */
+#define RETRIES(object, whose)                                                                     \
+    .name = "retries", .type = DIRECTIVE_SECTION, SLOT(object, retries),                           \
+    .section = &section_retries, .example = "retries: { times: 2, for: [connect, reset, 503] }",   \
+    .doc = "When a request is sent to another server, because one failed it" whose
+
 extern const struct section section_listener;
 extern const struct section section_site;
 extern const struct section section_tls;
@@ -55,6 +61,12 @@ extern const struct section section_balance;
 extern const struct section section_hash;
 extern const struct section section_sticky;
 extern const struct section section_servers_from;
+extern const struct section section_retries;
+extern const struct section section_health_check;
+extern const struct section section_check_connect;
+extern const struct section section_check_http;
+extern const struct section section_check_grpc;
+extern const struct section section_outliers;
 extern const struct section section_limits;
 extern const struct section section_timeouts;
 extern const struct section section_log;

@@ -359,6 +359,7 @@ static const struct directive route_directives[] = {
              "way: it holds its connection (of `limits.connections`) or stream, and its body is "
              "not read. A client that leaves meanwhile costs the backend nothing.",
      .example = "delay: 3s"},
+    {RETRIES(route_settings, "; without it, what the site says")},
     {.name = "replay_limit",
      .type = DIRECTIVE_SIZE,
      SLOT(route_settings, replay_limit),
@@ -386,7 +387,6 @@ static const struct directive route_directives[] = {
     {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
-    {.name = "retries", .type = DIRECTIVE_LATER, .doc = "requests tried again"},
 };
 
 const struct section section_route = {
@@ -545,6 +545,7 @@ static const struct directive site_directives[] = {
              "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
              "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
+    {RETRIES(site_settings, "; without it, what the backend says")},
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},

@@ -99,6 +99,21 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
     site->route_count++;
 }
 
+static void finish_retries(struct retries_settings *retries)
+{
+    /* In the order of the bits of enum retry_on. */
+    static const char *const words[] = {"connect", "reset", "refused_stream", "502",
+                                        "503",     "504",   "timeout"};
+
+    for (size_t i = 0; retries != NULL && i < retries->on.count; i++) {
+        for (size_t w = 0; w < ARRAY_LEN(words); w++) {
+            if (strcmp(retries->on.items[i], words[w]) == 0) {
+                retries->on_bits |= 1U << w;
+            }
+        }
+    }
+}
+
 static void finish_routes(struct settings *settings, struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
@@ -118,6 +133,13 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         }
         if (!is_given(settings, &route->security_fields)) {
             route->security_fields = site->security_fields;
+        }
+        finish_retries(route->retries);
+        if (route->retries == NULL) {
+            route->retries = site->retries;
+        }
+        if (route->retries == NULL && route->backend != NULL) {
+            route->retries = route->backend->retries;
         }
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
@@ -187,6 +209,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     }
     finish_by_alpn(settings, site);
     finish_shorthand(settings, site);
+    finish_retries(site->retries);
     finish_routes(settings, site);
 }
 
@@ -227,9 +250,27 @@ static void finish_balance(struct settings *settings, struct backend_settings *b
     }
 }
 
+/* `path` is a check by HTTP, and so is one that says nothing but that. */
+static void finish_health_check(struct settings *settings, struct health_check_settings *check)
+{
+    if (check->path == NULL || check->http != NULL) {
+        return;
+    }
+    check->http = arena_calloc(&settings->arena, sizeof(*check->http));
+    *check->http = (struct check_http_settings){
+        .path = check->path,
+        .method = "GET",
+        .place = config_place(settings, &check->path),
+    };
+}
+
 void finish_settings(struct settings *settings)
 {
     for (size_t i = 0; i < settings->backend_count; i++) {
+        finish_retries(settings->backends[i].retries);
+        if (settings->backends[i].health_check != NULL) {
+            finish_health_check(settings, settings->backends[i].health_check);
+        }
         if (settings->backends[i].resolve == NULL) {
             settings->backends[i].resolve = &settings->resolve;
         }

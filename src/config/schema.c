@@ -137,7 +137,10 @@ static void single_text(struct writer *w, const struct directive *directive)
 {
     bool is_path = directive->pattern != NULL && strncmp(directive->pattern, "^/", 2) == 0;
 
-    scalar_types(w, directive->type == DIRECTIVE_TEXT && !is_path, directive_can_be_off(directive));
+    scalar_types(w,
+                 (directive->type == DIRECTIVE_TEXT && !is_path) ||
+                     (directive->flags & DIRECTIVE_NUMERIC) != 0,
+                 directive_can_be_off(directive));
     if (directive->type == DIRECTIVE_TEXT || directive->type == DIRECTIVE_PATH) {
         key_number(w, "minLength", directive->min);
         key_number(w, "maxLength", directive->max);

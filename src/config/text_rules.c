@@ -418,3 +418,62 @@ bool rule_server_name(struct span text, struct complaint *complaint)
     }
     return name_check(text, complaint);
 }
+
+bool rule_statuses(struct span text, struct complaint *complaint)
+{
+    bool is_class = text.len == 3 && text.ptr[1] == 'x' && text.ptr[2] == 'x';
+    bool is_one = text.len == 3 && text.ptr[1] >= '0' && text.ptr[1] <= '9' && text.ptr[2] >= '0' &&
+                  text.ptr[2] <= '9';
+
+    if ((is_class || is_one) && text.ptr[0] >= '1' && text.ptr[0] <= '5') {
+        return true;
+    }
+    complain(complaint, "%s is not a status", quote(text).text);
+    return complain_hint(complaint, "for example 200, or 2xx for all from 200 to 299");
+}
+
+bool rule_target(struct span text, struct complaint *complaint)
+{
+    bool is_fine = text.len != 0 && text.ptr[0] == '/';
+
+    for (size_t i = 0; i < text.len; i++) {
+        is_fine &= text.ptr[i] > ' ' && text.ptr[i] < 0x7f && text.ptr[i] != '#';
+    }
+    if (is_fine) {
+        return true;
+    }
+    complain(complaint, "%s is not a path", quote(text).text);
+    return complain_hint(complaint, "it begins with '/', and has no blanks, for example /healthz");
+}
+
+bool rule_authority(struct span text, struct complaint *complaint)
+{
+    static const char allowed[] = "-._:[]";
+    bool is_fine = text.len != 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        is_fine &= (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   strchr(allowed, c) != NULL;
+    }
+    if (is_fine) {
+        return true;
+    }
+    complain(complaint, "%s is not a host", quote(text).text);
+    return complain_hint(complaint, "for example shop.example.com, or shop.example.com:8080");
+}
+
+bool rule_retry_on(struct span text, struct complaint *complaint)
+{
+    static const char *const words[] = {"connect", "reset", "refused_stream", "502",
+                                        "503",     "504",   "timeout"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_eq_cstr(text, words[i])) {
+            return true;
+        }
+    }
+    complain(complaint, "a request is not sent again for %s", quote(text).text);
+    return complain_hint(complaint,
+                         "any of connect, reset, refused_stream, 502, 503, 504, timeout");
+}

@@ -23,6 +23,14 @@ bool rule_protocol(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_alpn(struct span text, struct complaint *complaint) MUST_CHECK;
 /* http:// or https://, as base/url.h reads it. */
 bool rule_url(struct span text, struct complaint *complaint) MUST_CHECK;
+/* What a request may be sent again for. */
+bool rule_retry_on(struct span text, struct complaint *complaint) MUST_CHECK;
+/* "200" or "2xx". */
+bool rule_statuses(struct span text, struct complaint *complaint) MUST_CHECK;
+/* What a request of ours may ask for: a path, perhaps with a query. */
+bool rule_target(struct span text, struct complaint *complaint) MUST_CHECK;
+/* What Host of a request of ours may say: a host, perhaps with a port. */
+bool rule_authority(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A single file name, without a folder. */
 bool rule_file_name(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A system user or group: its name or number. */

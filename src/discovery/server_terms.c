@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* See health_terms. */
-enum { FAILURES = 5, EJECT_MS = 10000, EJECT_MAX_MS = 300000 };
-
 /* ---- what they have in common ---- */
 
 /* As the configuration says, with lengths, so that no two differ in their commas alone. */
@@ -28,15 +25,59 @@ static const char *say_trust(struct arena *arena, const struct backend_tls_setti
     return said;
 }
 
+/* Servers that are asked differently are different ones to us: each has its own health. */
+static const char *say_check(struct arena *arena, const struct health_check_settings *check)
+{
+    const char *said;
+
+    if (check == NULL) {
+        return NULL;
+    }
+    said =
+        arena_printf(arena, "%d%d,%llu,%llu,", check->tcp != NULL, check->tls != NULL,
+                     (unsigned long long)check->interval_ms, (unsigned long long)check->timeout_ms);
+    if (check->grpc != NULL) {
+        said = say(arena, said, check->grpc->service);
+    }
+    if (check->http != NULL) {
+        const struct check_http_settings *http = check->http;
+        said = say(arena, say(arena, say(arena, said, http->method), http->path), http->host);
+        said = say(arena, said, http->body);
+        for (size_t i = 0; i < http->expect.count; i++) {
+            said = say(arena, said, http->expect.items[i]);
+        }
+        for (size_t i = 0; i < http->field_count; i++) {
+            said = say(arena, say(arena, said, http->fields[i].name), http->fields[i].value);
+        }
+    }
+    return said;
+}
+
+static struct health_terms health_terms_of(const struct backend_settings *backend)
+{
+    const struct health_check_settings *check = backend->health_check;
+    struct health_terms terms = {
+        .failures = backend->outliers.failures,
+        .eject_us = backend->outliers.eject_ms * 1000,
+        .eject_max_us = backend->outliers.eject_max_ms * 1000,
+    };
+
+    if (check != NULL) {
+        terms.rise = check->rise;
+        terms.fall = check->fall;
+        terms.assumes_down = check->assume == HEALTH_ASSUME_DOWN;
+    }
+    return terms;
+}
+
 struct server_terms server_terms_of(const struct backend_settings *backend, struct arena *arena)
 {
     const struct backend_tls_settings *tls = backend->tls;
     struct server_terms terms = {
         .protocol = (enum backend_protocol)backend->protocol,
         .zone = backend->gateway_zone,
-        .health = {.failures = FAILURES,
-                   .eject_us = EJECT_MS * UINT64_C(1000),
-                   .eject_max_us = EJECT_MAX_MS * UINT64_C(1000)},
+        .check = say_check(arena, backend->health_check),
+        .health = health_terms_of(backend),
     };
 
     if (tls != NULL) {
@@ -103,6 +144,7 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
         .identity = terms->identity,
         .trust = terms->trust,
         .protocol = terms->protocol,
+        .check = terms->check,
         .health = terms->health,
     };
     struct endpoint *endpoint;

@@ -15,6 +15,7 @@ struct server_terms {
     const char *server_name; /* of all; NULL: each its own */
     const char *identity;    /* these: see endpoint_key */
     const char *trust;
+    const char *check;
     struct health_terms health;
     const char *zone; /* the gateway's; NULL: zones do not count */
 };

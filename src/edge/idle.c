@@ -3,6 +3,7 @@
 enum limit {
     LIMIT_TUNNEL,
     LIMIT_TUNNEL_TOTAL, /* struck already */
+    LIMIT_REQUEST,      /* the same */
     LIMIT_UNREAD,
     LIMIT_GRPC, /* calls stay open for hours on which neither side, or one alone, ever speaks */
     LIMIT_EVENTS,
@@ -18,6 +19,9 @@ static enum limit limit_of_server(const struct idle_settings *settings,
         return settings->tunnel_total_ms != 0 && facts->age_ms >= settings->tunnel_total_ms
                    ? LIMIT_TUNNEL_TOTAL
                    : LIMIT_TUNNEL;
+    }
+    if (settings->request_ms != 0 && facts->age_ms >= settings->request_ms) {
+        return LIMIT_REQUEST;
     }
     if (facts->is_over) {
         return LIMIT_UNREAD;
@@ -50,6 +54,16 @@ static uint64_t of_tunnel(const struct idle_settings *settings, const struct idl
                : settings->tunnel_idle_ms;
 }
 
+/* Nor longer than what is left of the request's time. */
+static uint64_t within_request(uint64_t ms, const struct idle_settings *settings,
+                               const struct idle_facts *facts)
+{
+    uint64_t left_ms = settings->request_ms - facts->age_ms;
+
+    return settings->request_ms == 0 || facts->is_tunnel || (ms != 0 && ms < left_ms) ? ms
+                                                                                      : left_ms;
+}
+
 static uint64_t milliseconds(enum limit limit, const struct idle_settings *settings,
                              const struct idle_facts *facts)
 {
@@ -66,6 +80,7 @@ static uint64_t milliseconds(enum limit limit, const struct idle_settings *setti
     case LIMIT_BODY:
         return settings->body_ms;
     case LIMIT_TUNNEL_TOTAL:
+    case LIMIT_REQUEST:
     case LIMIT_EVENTS:
         break;
     }
@@ -86,6 +101,9 @@ static struct idle_limit in_words(enum limit limit, const struct idle_settings *
         [LIMIT_TUNNEL_TOTAL] = {0, 504, "tunnel_total_timeout",
                                 "the tunnel was open for as long as one may be",
                                 "timeouts.tunnel_total sets the limit"},
+        [LIMIT_REQUEST] = {0, 504, "request_timeout",
+                           "the request was not answered whole in the time that it has",
+                           "timeouts.request sets the limit, or the client (grpc-timeout)"},
         [LIMIT_UNREAD] = {0, 504, "server_stopped_reading",
                           "the server answered, and then took no more of the request's body",
                           "see the server's log; response_timeout of the backend sets the limit"},
@@ -114,7 +132,10 @@ struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
 
 uint64_t idle_ms_of_server(const struct idle_settings *settings, const struct idle_facts *facts)
 {
-    return milliseconds(limit_of_server(settings, facts), settings, facts);
+    enum limit limit = limit_of_server(settings, facts);
+    uint64_t ms = milliseconds(limit, settings, facts);
+
+    return limit == LIMIT_REQUEST ? 1 : within_request(ms, settings, facts);
 }
 
 struct idle_limit idle_limit_of_client(const struct idle_settings *settings,

@@ -13,11 +13,13 @@ struct idle_settings {
     uint64_t body_ms;         /* timeouts.body */
     uint64_t tunnel_idle_ms;  /* timeouts.tunnel_idle */
     uint64_t tunnel_total_ms; /* timeouts.tunnel_total; 0: none */
+    uint64_t request_ms;      /* of the whole request, no tunnel: timeouts.request, or less by its
+                                 client's grpc-timeout; 0: none */
 };
 
 struct idle_facts {
     bool is_tunnel;       /* bytes of another protocol, both ways; whoever carries them */
-    uint64_t age_ms;      /* of the tunnel */
+    uint64_t age_ms;      /* of the tunnel, else of the request: since its head had come */
     bool is_grpc;         /* both sides may be silent for long, before the response's head, too */
     bool has_started;     /* the response's head has come */
     bool is_over;         /* the response is whole, and the request goes on behind it */
@@ -42,7 +44,7 @@ static inline bool idle_is_fast_enough(uint64_t moved, uint64_t window_ms, uint6
 /* Nothing moves on the server's side. */
 struct idle_limit idle_limit_of_server(const struct idle_settings *settings,
                                        const struct idle_facts *facts);
-/* Its ms alone, which each piece that moves asks for. */
+/* Its ms alone, which each piece that moves asks for, or less: until the request's time is over. */
 uint64_t idle_ms_of_server(const struct idle_settings *settings, const struct idle_facts *facts);
 /* A request's body stops coming; once the response has begun, nothing moves on the client's side
  * either way. */

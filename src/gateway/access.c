@@ -174,6 +174,34 @@ void access_log_trouble(struct link *link, const struct conn *conn, const struct
     }
 }
 
+static struct access_try in_text(const struct server_try *one, char text[SOCK_TEXT_MAX])
+{
+    return (struct access_try){
+        .server = span_from_cstr(one->server),
+        .address = one->has_address ? span_make(text, peer_text(&one->address, text))
+                                    : (struct span){NULL, 0},
+        .outcome = span_from_cstr(one->outcome),
+        .status = one->status,
+        .us = (int64_t)one->us,
+    };
+}
+
+void access_fill_tries(struct access_record *record, const struct tries *tries,
+                       const struct server_try *last, struct access_texts *texts)
+{
+    size_t count = tries_kept(tries);
+
+    for (size_t i = 0; i < count; i++) {
+        texts->tries[i] = in_text(&tries->items[i], texts->addresses[i]);
+    }
+    record->tries = texts->tries;
+    record->try_count = count;
+    if (count != 0 && last != NULL) {
+        texts->tries[count] = in_text(last, NULL);
+        record->try_count++;
+    }
+}
+
 void access_log_passthrough(struct link *link, const struct conn *conn,
                             const struct passthrough_facts *facts, const struct trouble *trouble)
 {
@@ -191,6 +219,14 @@ void access_log_passthrough(struct link *link, const struct conn *conn,
     record.backend = facts->backend;
     record.server = facts->server;
     record.times.connect_us = facts->connect_us;
+    access_fill_tries(
+        &record, facts->tries,
+        facts->connect_us >= 0
+            ? &(struct server_try){.server = facts->server.ptr,
+                                   .outcome = trouble != NULL ? trouble->reason : NULL,
+                                   .us = (uint64_t)facts->connect_us}
+            : NULL,
+        &texts);
     record.bytes_in = conn->bytes_in;
     record.bytes_out = conn->bytes_out;
     fill_trouble(&record, trouble);

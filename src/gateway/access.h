@@ -4,6 +4,7 @@
 #define TIDEGATE_GATEWAY_ACCESS_H
 
 #include "base/trouble.h"
+#include "client/tries.h"
 #include "gateway/worker_base.h"
 #include "io/conn.h"
 #include "observe/access_record.h"
@@ -14,6 +15,8 @@ struct access_texts {
     char client[SOCK_TEXT_MAX];
     char told[SOCK_TEXT_MAX];
     char subject[256];
+    char addresses[TRIES_KEPT][SOCK_TEXT_MAX];
+    struct access_try tries[TRIES_KEPT + 1];
 };
 
 /* The worker's lines gather and are written as blocks; a line waits a moment at most. */
@@ -27,10 +30,16 @@ bool access_begin(const struct link *link, struct access_record *record, enum ac
 void access_end(const struct link *link, struct access_record *record,
                 const struct trouble *trouble);
 
+/* The servers that it was tried on, where any failed; last: the one that it stayed with, NULL: none
+ * did. */
+void access_fill_tries(struct access_record *record, const struct tries *tries,
+                       const struct server_try *last, struct access_texts *texts);
+
 struct passthrough_facts {
     struct span backend;
-    struct span server;     /* ptr NULL: none was reached */
-    int64_t connect_us;     /* -1: not connected */
+    struct span server; /* ptr NULL: none was reached */
+    int64_t connect_us; /* -1: not connected */
+    const struct tries *tries;
     const char *refused_by; /* where it is known better than by the reason; else NULL */
 };
 

@@ -16,6 +16,7 @@
 #define POOL_MAX 256
 
 static void on_timer(struct timer *timer);
+static bool is_late(const struct exchange *x);
 
 /* ---- life ---- */
 
@@ -184,7 +185,7 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
-    release(x, exchange_how_refused(status));
+    release(x, is_late(x) ? LEASE_CLIENT_LEFT : exchange_how_refused(status));
     if (x->front.has_started) {
         exchange_break(x);
         return;
@@ -551,12 +552,14 @@ static struct idle_settings idle_settings_of(const struct exchange *x)
                                   .stream_idle_ms = timeouts->stream_idle_ms,
                                   .body_ms = timeouts->body_ms,
                                   .tunnel_idle_ms = timeouts->tunnel_idle_ms,
-                                  .tunnel_total_ms = timeouts->tunnel_total_ms};
+                                  .tunnel_total_ms = timeouts->tunnel_total_ms,
+                                  .request_ms = x->request_ms};
 }
 
 static struct idle_facts idle_facts_of(const struct exchange *x)
 {
-    uint64_t age_us = x->front.is_tunnel ? loop_now_us(x->worker->core.loop) - x->call.head_us : 0;
+    uint64_t since_us = x->front.is_tunnel ? x->call.head_us : x->front.head_us;
+    uint64_t age_us = loop_now_us(x->worker->core.loop) - since_us;
 
     return (struct idle_facts){.is_tunnel = x->front.is_tunnel,
                                .age_ms = age_us / 1000,
@@ -634,7 +637,25 @@ void exchange_progress(struct exchange *x)
     }
 }
 
-/* Nothing moved on the server's side for as long as it may be silent. */
+/* While a server is sought. */
+void exchange_await_deadline(struct exchange *x)
+{
+    uint64_t age_us = loop_now_us(x->worker->core.loop) - x->front.head_us;
+
+    if (x->request_ms != 0 && x->front.state == EXCHANGE_FORWARD) {
+        timer_set_ms(x->worker->core.loop, &x->timer,
+                     x->request_ms * 1000 > age_us ? x->request_ms - age_us / 1000 : 0);
+    }
+}
+
+static bool is_late(const struct exchange *x)
+{
+    return x->request_ms != 0 && !x->front.is_tunnel &&
+           loop_now_us(x->worker->core.loop) >= x->front.head_us + x->request_ms * 1000;
+}
+
+/* Nothing moved on the server's side for as long as it may be silent, or the request's time is
+ * over. */
 static void on_timer(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, timer);
@@ -644,7 +665,11 @@ static void on_timer(struct timer *timer)
         exchange_answer_now(x);
         return;
     }
-    if (x->front.state == EXCHANGE_DONE || !call_is_open(&x->call)) {
+    if (x->front.state == EXCHANGE_DONE) {
+        return;
+    }
+    if (!call_is_open(&x->call) && (x->front.state != EXCHANGE_FORWARD || !is_late(x))) {
+        exchange_await_deadline(x);
         return;
     }
     limit = idle_of_server(x);
@@ -655,7 +680,7 @@ static void on_timer(struct timer *timer)
     }
     bool waits_for_client = (!x->front.request_done && exchange_takes_body(x)) ||
                             (x->front.has_started && x->front.ops->is_blocked(&x->front));
-    if (waits_for_client) {
+    if (waits_for_client && !is_late(x)) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
         return;
     }

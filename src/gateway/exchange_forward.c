@@ -5,6 +5,7 @@
 #include "gateway/exchange_internal.h"
 #include "gateway/reasons.h"
 #include "gateway/tunnel.h"
+#include "http/grpc.h"
 #include "server/websocket.h"
 
 struct upgrade_tunnel {
@@ -17,11 +18,44 @@ static struct exchange *owner_of(struct call *call)
     return CONTAINER_OF(call, struct exchange, call);
 }
 
+/* A gRPC call's; NULL: its client says none. */
+static const struct http_field *client_deadline(const struct exchange *x)
+{
+    return x->is_grpc ? http_fields_find_name(&x->request.fields, SPAN_OF("grpc-timeout")) : NULL;
+}
+
+/* The shorter of what the configuration and the client of a gRPC call say. */
+static void set_deadline(struct exchange *x)
+{
+    const struct http_field *field = client_deadline(x);
+    uint64_t us;
+
+    x->request_ms = x->settings->timeouts.request_ms;
+    if (field != NULL && grpc_timeout_read(field->value, &us) &&
+        (x->request_ms == 0 || us / 1000 < x->request_ms)) {
+        x->request_ms = us < 1000 ? 1 : us / 1000;
+    }
+    exchange_await_deadline(x);
+}
+
+/* The server is told what is left of it. */
+static void tell_deadline(struct exchange *x)
+{
+    struct http_field *field = (struct http_field *)(uintptr_t)client_deadline(x);
+    uint64_t age_us = loop_now_us(x->worker->core.loop) - x->front.head_us;
+    uint64_t all_us = x->request_ms * 1000;
+
+    if (field != NULL && all_us != 0) {
+        field->value = grpc_timeout_write(all_us > age_us ? all_us - age_us : 0, &x->arena);
+    }
+}
+
 void exchange_forward(struct exchange *x)
 {
     struct call *call = &x->call;
 
     exchange_enter(x, EXCHANGE_FORWARD);
+    set_deadline(x);
     call->request = &x->request;
     call->response = &x->response;
     call->backend = x->backend;
@@ -29,6 +63,9 @@ void exchange_forward(struct exchange *x)
     call->is_whole = x->front.request_done;
     call->replay_limit = (size_t)x->route->settings->replay_limit;
     exchange_choose_key(x);
+    if (x->route->retries != NULL) {
+        call->retries = *x->route->retries;
+    }
     call_start(call);
 }
 
@@ -248,7 +285,10 @@ static void on_writable(struct call *call)
 
 static void on_connected(struct call *call)
 {
-    exchange_progress(owner_of(call));
+    struct exchange *x = owner_of(call);
+
+    tell_deadline(x);
+    exchange_progress(x);
 }
 
 static bool poll_response(struct call *call)

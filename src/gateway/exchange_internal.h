@@ -63,6 +63,7 @@ struct exchange {
     struct span answer;      /* the body of an answer made here, when it waits for the request */
     uint64_t request_bytes;  /* of the body so far */
     uint64_t response_bytes; /* of the body so far, as given to the front */
+    uint64_t request_ms;     /* that it has as a whole; 0: no limit */
     uint64_t first_byte_us;
     struct trouble note; /* for the log, where there was no trouble */
     struct refusal_facts refusal;
@@ -116,6 +117,8 @@ struct conn *exchange_raw_front(const struct exchange *x);
 void exchange_response_end(struct exchange *x, struct http_fields *trailers);
 /* Something has moved: the server's side may be silent for as long again. */
 void exchange_progress(struct exchange *x);
+/* Before the call has a connection: what the request has as a whole goes on. */
+void exchange_await_deadline(struct exchange *x);
 
 /* ---- for the parts of this module ---- */
 /* exchange_answer.c: answers made here. */

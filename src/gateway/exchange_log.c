@@ -44,6 +44,25 @@ static void fill_times(struct access_record *record, const struct exchange *x)
     }
 }
 
+/* The server that it stayed with is the last. */
+static void fill_tries(struct access_record *record, const struct exchange *x,
+                       struct access_texts *texts)
+{
+    const struct call *call = &x->call;
+    bool has_answered = x->first_byte_us != 0;
+    struct server_try last;
+
+    if (call->has_open_try && lease_server(&call->lease) != NULL) {
+        last = (struct server_try){
+            .server = lease_server(&call->lease)->text,
+            .outcome = has_answered ? NULL : x->front.trouble.reason,
+            .status = has_answered ? x->response.status : 0,
+            .us = loop_now_us(x->worker->core.loop) - call->try_began_us,
+        };
+    }
+    access_fill_tries(record, &call->tries, call->has_open_try ? &last : NULL, texts);
+}
+
 /* The configuration's own members, and what it would not have written. */
 static void fill_by_rules(struct access_record *record, struct exchange *x)
 {
@@ -103,6 +122,7 @@ void exchange_log(struct exchange *x)
     record.request_id = x->request_id;
     record.is_early = x->is_early;
     fill_times(&record, x);
+    fill_tries(&record, x, &texts);
     fill_by_rules(&record, x);
     access_end(link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note);
 }

@@ -18,6 +18,8 @@
 #include "discovery/discovery.h"
 #include "gateway/commands.h"
 #include "gateway/current.h"
+#include "gateway/health_checker.h"
+#include "gateway/health_log.h"
 #include "gateway/in_hand.h"
 #include "gateway/reload.h"
 #include "gateway/worker.h"
@@ -42,6 +44,7 @@ struct gateway {
     struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
     struct discovery *discovery;
+    struct health_checker *health;
 };
 
 struct worker_start {
@@ -237,6 +240,17 @@ static void start_ocsp(struct gateway *gateway)
                                        &snapshot->settings->ocsp_networks);
 }
 
+/* Servers that both configurations have keep their states. */
+static bool start_health(struct gateway *gateway)
+{
+    struct snapshot *snapshot = gateway->current.snapshot;
+
+    health_checker_stop(gateway->health);
+    health_log_start(snapshot);
+    gateway->health = health_checker_start(snapshot);
+    return gateway->health != NULL;
+}
+
 static void take_up(struct gateway *gateway, struct snapshot *snapshot)
 {
     struct snapshot *before = current_change(&gateway->current, snapshot);
@@ -244,6 +258,7 @@ static void take_up(struct gateway *gateway, struct snapshot *snapshot)
     gateway->refresh_at_ms = gateway->expiry_at_ms = 0;
     ocsp_fetcher_set(gateway->ocsp, snapshot->settings->timeouts.ocsp_ms,
                      &snapshot->settings->ocsp_networks);
+    (void)start_health(gateway);
     if (gateway->start->on_sockets != NULL) {
         gateway->start->on_sockets(gateway->reload.fds, gateway->reload.fd_count);
     }
@@ -399,6 +414,9 @@ static bool start(struct gateway *gateway)
     if (!start_workers(gateway)) {
         return false;
     }
+    if (!start_health(gateway)) {
+        return false;
+    }
     gateway->discovery = discovery_create(on_servers_change, gateway);
     gateway->current.discovery = gateway->discovery;
     follow_servers(gateway, snapshot);
@@ -418,6 +436,8 @@ static void end(struct gateway *gateway)
         thread_join(gateway->workers[i]->thread);
     }
     read_last_notes(gateway);
+    health_checker_stop(gateway->health);
+    health_log_stop();
     discovery_destroy(gateway->discovery);
     ocsp_fetcher_stop(gateway->ocsp);
     say_what_is_left(gateway);

@@ -25,6 +25,8 @@ struct passthrough {
     struct tunnel tunnel;
     struct lease_tried *tried;
     struct alert_watch alerts[2]; /* of the client, of the server */
+    struct arena arena;           /* of tries */
+    struct tries tries;
     uint32_t connect_us;
     bool is_connected;
     const char *reason;
@@ -86,6 +88,7 @@ static void log_end(struct passthrough *p, const struct trouble *trouble)
         .backend = span_from_cstr(p->upstream->backend->name),
         .server = span_from_cstr(server_of(p)),
         .connect_us = p->is_connected ? (int64_t)p->connect_us : -1,
+        .tries = &p->tries,
     };
     int side = side_of_alert(p);
     struct trouble said;
@@ -206,8 +209,8 @@ static void go_on(struct passthrough *p, enum turn_result result)
         client_identity_describe(&session->link, &who);
     }
     p->dial = xcalloc(1, sizeof(*p->dial));
-    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->lease,
-               p, on_dialed);
+    dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->tries,
+               &p->lease, p, on_dialed);
 }
 
 static void on_turn(struct turn *turn, enum turn_result result)
@@ -239,6 +242,8 @@ void passthrough_start(struct session *session, const struct backend *backend,
     lease_init(&p->lease);
     p->lease.key = key_of(session, balance);
     p->tried = xcalloc(1, sizeof(*p->tried));
+    arena_init(&p->arena, TRIES_KEPT * sizeof(struct server_try));
+    p->tries.arena = &p->arena;
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     alert_watch_init(&p->alerts[0]);
     alert_watch_init(&p->alerts[1]);
@@ -289,6 +294,7 @@ void passthrough_destroy(struct passthrough *p)
     }
     lease_reset(&p->lease);
     close_conn(p);
+    arena_destroy(&p->arena);
     p->session->passthrough = NULL;
     free(p);
 }

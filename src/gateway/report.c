@@ -181,8 +181,12 @@ static void clear_backend(struct report_backend *out, const struct backend *back
         out->servers[i] = (struct report_server){
             .address = server->text,
             .has_addresses = endpoint_has_addresses(server->endpoint),
+            .order = server_order_of(server->order),
+            .tally = endpoint_tally(server->endpoint),
+            .now_us = clock_us(),
         };
         look_at_latency(&out->servers[i], server->endpoint);
+        server_health_look(server->endpoint, &out->servers[i].health);
     }
 }
 

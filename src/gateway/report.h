@@ -7,6 +7,7 @@
 #define TIDEGATE_GATEWAY_REPORT_H
 
 #include "gateway/worker_base.h"
+#include "upstream/server_health.h"
 
 /* How long a worker has for its answer. */
 #define REPORT_WAIT_MS 500
@@ -16,11 +17,15 @@ struct current;
 struct report_server {
     const char *address; /* the set's */
     uint64_t idle;       /* parked connections, over all workers */
-    unsigned down_at;    /* workers that pass it over because it could not be reached */
+    unsigned down_at;    /* workers that pass it over because it is not well */
     bool has_addresses;  /* its name is resolved */
     uint64_t p50_us;     /* from a request to its response's head; 0: there was none */
     uint64_t p90_us;
     uint64_t p99_us;
+    enum server_order_word order;
+    struct server_health_view health;
+    struct endpoint_tally tally;
+    uint64_t now_us;
 };
 
 /* Names and lists of a backend that are told of; the others are left out. */

@@ -14,6 +14,7 @@
 #include "base/file_opener.h"
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
+#include "client/call_base.h"
 #include "config/complaint.h"
 #include "config/places.h"
 #include "discovery/server_plan.h"
@@ -43,9 +44,6 @@ static void fail(struct builder *b, struct place place, const struct error *erro
 }
 
 /* ---- backends ---- */
-
-/* See the last members of struct backend. */
-enum { MAX_EJECTED = 50, PANIC = 25 };
 
 static void check_list(struct builder *b, const struct backend_settings *settings)
 {
@@ -112,8 +110,8 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .idle_timeout_ms = settings->idle_timeout_ms,
         .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
-        .max_ejected = MAX_EJECTED,
-        .panic = PANIC,
+        .max_ejected = settings->outliers.max_share,
+        .panic = settings->outliers.panic,
     };
 
     plan.queue_size = (size_t)settings->queue.size;
@@ -213,6 +211,24 @@ static void build_tries(const struct files_settings *files, struct route *route,
     }
 }
 
+/* NULL: the usual ones. */
+static const struct call_retries *build_retries(const struct retries_settings *settings,
+                                                struct arena *arena)
+{
+    struct call_retries *retries;
+
+    if (settings == NULL) {
+        return NULL;
+    }
+    retries = arena_calloc(arena, sizeof(*retries));
+    *retries = (struct call_retries){.on = settings->on_bits,
+                                     .times = settings->times,
+                                     .budget = settings->budget,
+                                     .per_try_ms = settings->per_try_ms,
+                                     .is_harmless = settings->any_method};
+    return retries;
+}
+
 static void build_route(struct builder *b, const struct site_settings *site,
                         const struct route_settings *settings, struct route *route)
 {
@@ -226,6 +242,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
                                             (unsigned long long)b->mark, b->mark_count++)),
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
+        .retries = build_retries(settings->retries, &snapshot->arena),
         .phases = build_phases(settings, &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),

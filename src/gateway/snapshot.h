@@ -18,6 +18,7 @@
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 
+struct call_retries;
 struct log_writer;
 struct backend_tls;
 struct ocsp_registry;
@@ -30,6 +31,7 @@ struct route {
     struct files_root *files; /* NULL: none */
     struct template *tries;   /* of settings->files->tries */
     size_t try_count;
+    const struct call_retries *retries; /* NULL: as usual */
     uint64_t body_limit;
     struct phase_list phases;
     struct body_filter_list filters;         /* of responses */

@@ -3,7 +3,11 @@
 #ifndef TIDEGATE_HTTP_GRPC_H
 #define TIDEGATE_HTTP_GRPC_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/span.h"
 
 enum grpc_status {
@@ -22,5 +26,10 @@ enum grpc_status {
 enum grpc_status grpc_status_of(unsigned http_status);
 /* Percent-encoded, as grpc-message has it; in the arena. */
 struct span grpc_message(struct span text, struct arena *arena);
+
+/* A call's deadline (the field grpc-timeout), in microseconds. False: it says none. */
+bool grpc_timeout_read(struct span value, uint64_t *us) MUST_CHECK;
+/* The field's value, in the finest unit in which that can be said; in the arena. */
+struct span grpc_timeout_write(uint64_t us, struct arena *arena);
 
 #endif

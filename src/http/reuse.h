@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http/message.h"
+
 /* What of a request's body that nobody wants any more is read and dropped, so that its connection
  * can be used again; in bytes. More costs the client less when it connects anew. */
 #define REUSE_SHORT_REST ((uint64_t)65536)
@@ -44,5 +46,10 @@ enum reuse reuse_after(const struct reuse_facts *facts);
  * asked whether it may send the body (Expect: 100-continue), has not been told so, and none has
  * come: it may leave it out. `left`: the bytes that are to come; UINT64_MAX: unknown. */
 enum reuse_rest reuse_rest_of(bool request_done, bool is_carried, bool is_held_back, uint64_t left);
+
+/* How long a connection may rest before its next request, in milliseconds, where ours would for
+ * `usual_ms`: less than the peer says that it keeps it (Keep-Alive: timeout=SECONDS, RFC 2068
+ * section 19.7.1), so that it is never closed there just as it is used. 0: it must not rest. */
+uint64_t reuse_rest_ms(const struct http_fields *fields, uint64_t usual_ms);
 
 #endif

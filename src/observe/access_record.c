@@ -280,6 +280,41 @@ static void put_times(struct strbuf *out, const struct access_times *times)
     }
 }
 
+static void put_milliseconds(struct strbuf *out, int64_t us)
+{
+    char digits[4];
+
+    put_u64(out, (uint64_t)us / 1000);
+    digits[0] = '.';
+    put_digits(digits + 1, (int)(us % 1000), 3);
+    put_bytes(out, digits, sizeof(digits));
+}
+
+static void put_tries(struct strbuf *out, const struct access_record *record)
+{
+    for (size_t i = 0; i < record->try_count; i++) {
+        const struct access_try *one = &record->tries[i];
+        if (i == 0) {
+            PUT(out, ",\"tries\":[{");
+        } else {
+            PUT(out, ",{");
+        }
+        PUT(out, "\"ms\":");
+        put_milliseconds(out, one->us);
+        put_text(out, SPAN_OF(",\"server\":"), one->server);
+        put_text(out, SPAN_OF(",\"address\":"), one->address);
+        put_text(out, SPAN_OF(",\"outcome\":"), one->outcome);
+        if (one->status != 0) {
+            PUT(out, ",\"status\":");
+            put_u64(out, one->status);
+        }
+        PUT(out, "}");
+    }
+    if (record->try_count != 0) {
+        PUT(out, "]");
+    }
+}
+
 static struct span mode_word(enum access_mode mode)
 {
     switch (mode) {
@@ -295,15 +330,20 @@ static struct span mode_word(enum access_mode mode)
     return (struct span){NULL, 0};
 }
 
-static void put_start(struct strbuf *out, const struct access_record *record,
-                      struct access_clock *clk)
+static void put_time(struct strbuf *out, int64_t time_us, struct access_clock *clk)
 {
     char fraction[5] = ".000Z";
 
-    put_digits(fraction + 1, clock_update(clk, record->time_us), 3);
+    put_digits(fraction + 1, clock_update(clk, time_us), 3);
     PUT(out, "{\"time\":\"");
     put_bytes(out, clk->rfc3339, sizeof(clk->rfc3339) - 1);
     put_bytes(out, fraction, sizeof(fraction));
+}
+
+static void put_start(struct strbuf *out, const struct access_record *record,
+                      struct access_clock *clk)
+{
+    put_time(out, record->time_us, clk);
     if (record->kind == ACCESS_REQUEST) {
         PUT(out, "\",\"kind\":\"request\"");
     } else {
@@ -368,7 +408,27 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"detail\":"), record->detail);
     put_text(out, SPAN_OF(",\"mend\":"), record->mend);
     put_members(out, record);
+    put_tries(out, record);
     put_times(out, &record->times);
+    strbuf_add(out, SPAN_OF("}\n"));
+}
+
+void access_record_server_json(const struct access_server_record *record,
+                               struct access_clock *access_clock, struct strbuf *out)
+{
+    (void)strbuf_reserve(out, 1024);
+    put_time(out, record->time_us, access_clock);
+    PUT(out, "\",\"kind\":\"server\"");
+    put_text(out, SPAN_OF(",\"backend\":"), record->backend);
+    put_text(out, SPAN_OF(",\"server\":"), record->server);
+    put_text(out, SPAN_OF(",\"from\":"), record->from);
+    put_text(out, SPAN_OF(",\"to\":"), record->to);
+    if (record->lasted_s >= 0) {
+        PUT(out, ",\"lasted_s\":");
+        put_u64(out, (uint64_t)record->lasted_s);
+    }
+    put_text(out, SPAN_OF(",\"detail\":"), record->detail);
+    put_text(out, SPAN_OF(",\"mend\":"), record->mend);
     strbuf_add(out, SPAN_OF("}\n"));
 }
 

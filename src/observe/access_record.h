@@ -35,6 +35,15 @@ struct access_member {
     struct span value;
 };
 
+/* A server that it was tried on. */
+struct access_try {
+    struct span server;
+    struct span address;
+    struct span outcome; /* a reason; empty: it answered */
+    unsigned status;
+    int64_t us;
+};
+
 /* Spans with ptr NULL (or, for text, of length 0) and status 0 are left out. Zero-initialise with
  * access_record_init. */
 struct access_record {
@@ -71,6 +80,8 @@ struct access_record {
     struct span refused_by;              /* who ended a handshake or a connection */
     const struct access_member *members; /* besides these */
     size_t member_count;
+    const struct access_try *tries; /* where there was more than one, or the only one failed */
+    size_t try_count;
     struct access_times times;
 };
 
@@ -91,11 +102,28 @@ void access_record_init(struct access_record *record, enum access_kind kind);
  * "connection", "client", "proxy", "listener", "mode": "passthrough", "terminate" or "plain",
  * "sni", "tls", "cipher", "early_data": true, "client_subject", "site", "route", "backend",
  * "server", "method", "authority", "target", "version", "status", "bytes_in", "bytes_out",
- * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "ms": {"tls",
- * "head", "connect", "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out
- * never are. The members that the configuration names stand before "ms". */
+ * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "tries":
+ * [{"server", "address", "outcome" or "status", "ms"}], "ms": {"tls", "head", "connect",
+ * "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out never are. The members
+ * that the configuration names stand before "ms". */
 void access_record_json(const struct access_record *record, struct access_clock *access_clock,
                         struct strbuf *out);
+
+/* A server's state has changed. */
+struct access_server_record {
+    int64_t time_us;
+    struct span backend;
+    struct span server;
+    struct span from; /* "up", "down", "ejected", "trial" */
+    struct span to;
+    int64_t lasted_s;   /* how long it was in `from`; -1: since the start */
+    struct span detail; /* why */
+    struct span mend;
+};
+/* The same form, with the kind "server": "backend", "server", "from", "to", "lasted_s", "detail",
+ * "mend". */
+void access_record_server_json(const struct access_server_record *record,
+                               struct access_clock *access_clock, struct strbuf *out);
 
 /* The "combined" format of the Apache server. Quotes, backslashes, controls and bytes above 0x7e
  * are written \xHH. Members that the configuration names follow, in quotes. A connection's request

@@ -185,14 +185,23 @@ REASON(SERVER, "gateway", "queue_full",
 REASON(SERVER, "gateway", "queue_timeout",
        "all servers of the backend were full for as long as a request may wait",
        "add servers, or raise max_requests of the servers or timeout of queue of the backend")
-REASON(SERVER, "gateway", "no_server", "no server of the backend has a known address",
-       "see that the names in servers can be resolved on this machine")
+REASON(SERVER, "gateway", "no_server",
+       "no server of the backend has a known address and is enabled",
+       "see that the names in servers can be resolved on this machine, and tidegate status for "
+       "servers that were drained or disabled")
 REASON(SERVER, "backend", "server_closed", "the server closed the connection before it answered",
        "see the server's log; its limit for idle connections may be below idle_timeout of the "
        "backend")
+REASON(SERVER, "backend", "sent_again",
+       "the answer's status is one for which another server is asked, which could not be done",
+       "see the server's log; retries of the route says for which")
 REASON(SERVER, "backend", "server_reset", "the server broke the connection", "see the server's log")
 REASON(SERVER, "backend", "response_cut_short", "the server ended in the middle of its response",
        "see the server's log")
+REASON(SERVER, "gateway", "request_timeout",
+       "the request was not answered whole in the time that it has",
+       "see why the server is slow; timeouts.request sets the limit, or the client of a gRPC call "
+       "(grpc-timeout)")
 REASON(SERVER, "gateway", "response_timeout", "the server did not answer in time",
        "see why the server is slow, or raise response_timeout of the backend")
 REASON(SERVER, "gateway", "unasked_upgrade",

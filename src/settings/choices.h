@@ -75,6 +75,9 @@ enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY
 enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
 enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
 
+/* What a server is taken for before its first check. */
+enum health_assume { HEALTH_ASSUME_UP, HEALTH_ASSUME_DOWN };
+
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 
 #endif

@@ -186,6 +186,17 @@ struct match_settings {
 
 struct backend_settings;
 
+/* When a request is sent again: see edge/retry.h. */
+struct retries_settings {
+    unsigned times;
+    struct string_list on; /* as written; use on_bits */
+    unsigned on_bits;      /* enum retry_on (edge/retry.h) */
+    uint64_t per_try_ms;   /* to the head of the answer; 0: as long as it may take as a whole */
+    unsigned budget;       /* retries to a hundred requests */
+    bool any_method;       /* doing it twice is harmless, whatever the method */
+    struct place place;
+};
+
 struct route_settings {
     struct match_settings match;
     enum otherwise otherwise; /* for what fits all but the rule about clients, else the methods */
@@ -198,11 +209,12 @@ struct route_settings {
     struct field_rules_settings *response_fields;
     enum security_fields security_fields; /* its own, else the site's */
     bool access_log;                      /* the same */
-    struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
-    uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
-    uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
-    uint64_t delay_ms;          /* before anything is done with a request; 0: none */
-    uint64_t replay_limit;      /* bytes of a request's body that are kept to be sent again */
+    struct string_list upgrade;       /* protocols that Upgrade may ask for; default [websocket] */
+    uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
+    uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
+    uint64_t delay_ms;                /* before anything is done with a request; 0: none */
+    uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
+    struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */
     enum client_close on_client_close; /* its own, else the site's, else the file's */
     const char *name;                  /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
@@ -227,6 +239,7 @@ struct site_settings {
     enum plain_http
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     enum site_paths paths;
+    struct retries_settings *retries; /* of routes without their own; NULL: the backend's */
     enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
@@ -317,6 +330,54 @@ struct balance_settings {
     struct balance_sticky_settings *sticky; /* of BALANCE_STICKY */
 };
 
+/* What a server is asked to see whether it is well; one of the four. */
+struct check_connect_settings {
+    struct place place;
+};
+
+struct check_http_settings {
+    const char *path;
+    const char *method;
+    const char *host; /* NULL: the server's own */
+    struct header_setting *fields;
+    size_t field_count;
+    struct string_list expect; /* statuses: "200", "2xx"; empty: 2xx and 3xx */
+    const char *body;          /* that the answer must hold; NULL: whatever it is */
+    struct place place;
+};
+
+struct check_grpc_settings {
+    const char *service; /* "": the server as a whole */
+    struct place place;
+};
+
+struct health_check_settings {
+    const char *path; /* as written; use `http` */
+    struct check_connect_settings *tcp;
+    struct check_connect_settings *tls;
+    struct check_http_settings *http;
+    struct check_grpc_settings *grpc;
+    uint64_t interval_ms;
+    uint64_t timeout_ms;
+    unsigned rise;
+    unsigned fall;
+    enum health_assume assume;
+    struct place place;
+};
+
+/* When traffic puts a server out. */
+struct outliers_settings {
+    unsigned failures; /* in a row; 0: they do not */
+    unsigned errors;   /* percent of the requests of a window; 0: they do not */
+    unsigned requests; /* that a window must have for that */
+    uint64_t window_ms;
+    uint64_t eject_ms;     /* the first time */
+    uint64_t eject_max_ms; /* after several */
+    unsigned max_share;    /* percent of the servers that may be put out so */
+    unsigned panic;        /* with fewer percent well, the others are used too */
+    struct place place;
+};
+
 struct backend_settings {
     const char *name; /* given, or the address for one written in place */
     struct server_settings *servers;
@@ -337,8 +398,11 @@ struct backend_settings {
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms; /* from the request's end to the response's head */
     uint64_t idle_timeout_ms;
-    uint64_t ping_timeout_ms;  /* a pooled connection's */
-    unsigned idle_connections; /* pooled, per worker and server */
+    uint64_t ping_timeout_ms;                   /* a pooled connection's */
+    unsigned idle_connections;                  /* pooled, per worker and server */
+    struct health_check_settings *health_check; /* NULL: none */
+    struct outliers_settings outliers;
+    struct retries_settings *retries; /* NULL: as without */
     struct place place;
 };
 
@@ -375,6 +439,7 @@ struct timeouts_settings {
     uint64_t body_ms;         /* between two reads of a request's body; 408 */
     uint64_t body_total_ms;   /* a request's body as a whole; 0: no limit */
     uint64_t send_ms;         /* without the client taking a byte of what waits for it */
+    uint64_t request_ms;      /* from a request's head to its response's end; 0: no limit */
     uint64_t stream_idle_ms;  /* between two pieces of a server's response; 0: no limit */
     uint64_t half_closed_ms;  /* a client that said FIN, and no byte of a response */
     uint64_t keep_alive_ms;   /* between two requests */

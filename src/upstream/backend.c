@@ -5,6 +5,14 @@
 
 #include "tls/tls_context.h"
 
+/* By people, of the servers by their names. */
+static void take_orders(const struct backend *backend, struct server_set *servers)
+{
+    for (size_t i = 0; i < servers->count; i++) {
+        servers->servers[i].order = server_order_take(backend->name, servers->servers[i].text);
+    }
+}
+
 struct backend *backend_create(const struct backend *plan, struct server_set *servers)
 {
     static _Atomic uint64_t last_serial;
@@ -16,6 +24,7 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
     CHECK(pthread_mutex_init(&backend->lock, NULL) == 0);
+    take_orders(backend, servers);
     atomic_init(&backend->servers, servers);
     atomic_init(&backend->is_bound_told, false);
     backend->queue = server_queue_create(plan->queue_size);
@@ -64,6 +73,7 @@ void backend_publish(const struct backend *backend, struct server_set *servers)
     struct backend *held = (struct backend *)(uintptr_t)backend;
     struct server_set *old;
 
+    take_orders(backend, servers);
     (void)pthread_mutex_lock(&held->lock);
     old = atomic_exchange_explicit(&held->servers, servers, memory_order_acq_rel);
     (void)pthread_mutex_unlock(&held->lock);

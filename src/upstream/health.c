@@ -5,6 +5,13 @@
 
 #include "base/check.h"
 
+const char *health_word(enum health_state state)
+{
+    static const char *const words[] = {"up", "down", "ejected", "trial"};
+
+    return words[state];
+}
+
 static void set_u64(_Atomic uint64_t *to, uint64_t value)
 {
     atomic_store_explicit(to, value, memory_order_relaxed);
@@ -155,6 +162,12 @@ bool health_note_failure(struct health *health, const struct health_terms *terms
     return false;
 }
 
+bool health_eject(struct health *health, const struct health_terms *terms, const char *why,
+                  uint64_t now_us, struct health_change *change)
+{
+    return health_state_of(health) == HEALTH_UP && put_out(health, terms, why, now_us, change);
+}
+
 /* ---- in again ---- */
 
 bool health_note_reached(struct health *health, uint64_t now_us, struct health_change *change)
@@ -174,6 +187,14 @@ bool health_note_success(struct health *health, uint64_t now_us, struct health_c
 }
 
 /* ---- what the gateway asks itself ---- */
+
+static void keep_answer(struct health *health, const struct health_answer *answer, uint64_t now_us)
+{
+    health->checked_us = now_us;
+    health->was_good = answer->is_good;
+    (void)snprintf(health->answer, sizeof(health->answer), "%s",
+                   answer->is_good || answer->why == NULL ? "" : answer->why);
+}
 
 static bool note_good(struct health *health, const struct health_terms *terms, uint64_t now_us,
                       struct health_change *change)
@@ -199,6 +220,7 @@ bool health_note_check(struct health *health, const struct health_terms *terms,
                        const struct health_answer *answer, uint64_t now_us,
                        struct health_change *change)
 {
+    keep_answer(health, answer, now_us);
     if (answer->is_good) {
         return note_good(health, terms, now_us, change);
     }
@@ -227,6 +249,7 @@ bool health_wants_probe(const struct health *health, uint64_t now_us)
 bool health_note_probe(struct health *health, const struct health_answer *answer, uint64_t now_us,
                        struct health_change *change)
 {
+    keep_answer(health, answer, now_us);
     if (health_state_of(health) != HEALTH_EJECTED || !health_is_unreachable(health)) {
         return false; /* traffic was faster */
     }

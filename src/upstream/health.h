@@ -66,6 +66,9 @@ struct health {
     unsigned ejections;        /* in a row: each is longer */
     _Atomic uint64_t since_us; /* in this state; 0: from the beginning */
     char why[HEALTH_WHY_MAX];
+    uint64_t checked_us;         /* when the last check, or probe, ended; 0: there was none */
+    bool was_good;               /* what that found */
+    char answer[HEALTH_WHY_MAX]; /* and where it was not, why */
 };
 
 /* A change of state, for whoever tells of it. */
@@ -84,6 +87,7 @@ struct health_answer {
 
 bool health_terms_are_same(const struct health_terms *a, const struct health_terms *b);
 void health_init(struct health *health, const struct health_terms *terms);
+const char *health_word(enum health_state state);
 
 /* ---- from any thread, without the lock ---- */
 
@@ -125,6 +129,9 @@ bool health_note_success(struct health *health, uint64_t now_us, struct health_c
 /* A request failed by the server's fault. may_eject: enough of its group are left. */
 bool health_note_failure(struct health *health, const struct health_terms *terms, const char *why,
                          bool may_eject, uint64_t now_us, struct health_change *change);
+/* It fails more than the others of its group do. */
+bool health_eject(struct health *health, const struct health_terms *terms, const char *why,
+                  uint64_t now_us, struct health_change *change);
 /* A request on trial ended in a way that says nothing. */
 void health_end_trial(struct health *health);
 

@@ -67,8 +67,11 @@ static void find_choices(const struct upstream_set *set, const struct balance_as
     *found = (struct found){.choices = found->choices, .rank = SERVER_RANKS};
     clear(found->choices, count);
     for (size_t i = 0; i < count; i++) {
-        const struct endpoint *endpoint = upstream_set_server(set, i)->endpoint;
-        if (!endpoint_has_addresses(endpoint)) {
+        const struct server *server = upstream_set_server(set, i);
+        const struct endpoint *endpoint = server->endpoint;
+        if (!endpoint_has_addresses(endpoint) ||
+            (!upstream_set_backend(set)->is_of_checks &&
+             server_order_of(server->order) != SERVER_ENABLED)) {
             continue;
         }
         found->known++;
@@ -304,7 +307,7 @@ void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen 
     }
     judge(lease, how, &outcome.seen);
     lease->is_trial = false;
-    if (how != LEASE_OK && how != LEASE_SERVER_FAILED) {
+    if (set->upstream->backend->is_of_checks || (how != LEASE_OK && how != LEASE_SERVER_FAILED)) {
         return;
     }
     note(share, how, &outcome.seen);

@@ -52,9 +52,9 @@ static inline struct pool_entry *lease_entry(const struct lease *lease)
     return lease->set->entries[lease->member];
 }
 
-/* On a member of the present set that is not in `tried` and has addresses, as the policy chooses
- * among those that are well; then among those that can be reached at least, and then among all. It
- * is added to `tried`. False when none is left. */
+/* On a member of the present set that is not in `tried`, has addresses and is enabled
+ * (server_order.h), as the policy chooses among those that are well; then among those that can be
+ * reached at least, and then among all. It is added to `tried`. False when none is left. */
 bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tried *tried,
                 uint64_t now_us) MUST_CHECK;
 /* Whether a server is there that was not tried. */

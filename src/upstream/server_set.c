@@ -13,6 +13,7 @@ struct server_set *server_set_create(const struct server *servers, size_t count,
     for (size_t i = 0; i < count; i++) {
         set->servers[i] = servers[i];
         set->servers[i].text = xstrdup(servers[i].text);
+        set->servers[i].order = NULL;
     }
     set->problem = problem != NULL ? xstrdup(problem) : NULL;
     atomic_init(&set->uses, 1);
@@ -31,6 +32,7 @@ void server_set_release(struct server_set *set)
         return;
     }
     for (size_t i = 0; i < set->count; i++) {
+        server_order_release(set->servers[i].order);
         endpoint_release(set->servers[i].endpoint);
         free((char *)(uintptr_t)set->servers[i].text);
     }

@@ -5,6 +5,7 @@
 #define TIDEGATE_UPSTREAM_SERVER_SET_H
 
 #include "upstream/endpoint.h"
+#include "upstream/server_order.h"
 
 /* Servers of a set; what says more of them is refused or cut where it is read. */
 #define SERVER_SET_MAX 1024
@@ -21,6 +22,7 @@ struct server {
     unsigned rank;       /* those with the lowest are used as long as one of them is well */
     unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;
+    struct server_order *order; /* set when a backend takes the set, which holds it */
 };
 
 struct server_set {

@@ -18,6 +18,7 @@
 
 #include "upstream/balance.h"
 #include "upstream/pool.h"
+#include "upstream/retry_budget.h"
 #include "upstream/server_health.h"
 
 struct upstream;
@@ -39,8 +40,9 @@ struct upstream {
     struct upstream_set *set; /* the present one, held; NULL: the worker has the backend no more */
     uint64_t leases;          /* open now, on any set */
     uint64_t random;          /* see upstream_random */
-    unsigned uses;            /* by the worker and by its sets */
-    unsigned additions;       /* upstreams_add without upstreams_remove */
+    struct retry_budget retries; /* of calls */
+    unsigned uses;               /* by the worker and by its sets */
+    unsigned additions;          /* upstreams_add without upstreams_remove */
 };
 
 struct upstreams {

@@ -49,6 +49,12 @@ GOOD = {
         "servers": [{"address": "127.0.0.1:80", "max_requests": 10, "max_connections": 5, "zone": "eu-1"},
                     {"address": "127.0.0.1:81", "backup": True}],
         "slow_start": "30s", "queue": {"size": 10, "timeout": "1s"}}}]},
+    "health": {"sites": [{"hosts": ["a.example"], "backend": "b"}], "backends": [
+        {"name": "b", "servers": ["127.0.0.1:1"], "health_check": "/healthz", "outliers": {"failures": 0}},
+        {"name": "c", "servers": ["127.0.0.1:1"], "health_check": {"tcp": {}, "assume": "down"}},
+        {"name": "d", "servers": ["127.0.0.1:1"], "health_check": {
+            "http": {"expect": ["2xx", 404], "fields": {"X-A": "b"}, "host": "d.example:1"}}},
+        {"name": "e", "servers": ["127.0.0.1:1"], "protocol": "h2c", "health_check": {"grpc": {}}}]},
     "everything else": {
         "sites": [{"hosts": ["a.example"], "name": "a", "plain_http": "serve",
                    "respond": {"status": 204}}],
@@ -88,6 +94,12 @@ BAD = {
     "bool": {"sites": [{"hosts": "a.example", "respond": {"echo": "yes"}}]},
     "bind": {"sites": [{"hosts": "a.example", "respond": {}}], "listeners": [{"bind": "443"}]},
     "network": {"sites": [{"hosts": "a.example", "respond": {}}], "trusted_proxies": ["a.example"]},
+    "status of a check": {"sites": [{"hosts": "a.example", "respond": {}}], "backends": [
+        {"name": "b", "servers": ["127.0.0.1:1"], "health_check": {"http": {"expect": ["600"]}}}]},
+    "path of a check": {"sites": [{"hosts": "a.example", "respond": {}}], "backends": [
+        {"name": "b", "servers": ["127.0.0.1:1"], "health_check": {"path": "healthz"}}]},
+    "share of outliers": {"sites": [{"hosts": "a.example", "respond": {}}], "backends": [
+        {"name": "b", "servers": ["127.0.0.1:1"], "outliers": {"max_share": 101}}]},
     "server": {"sites": [{"hosts": "a.example", "respond": {}}],
                "backends": [{"name": "b", "servers": [{"weight": 2}]}]},
 }
@@ -169,7 +181,8 @@ def whole(section, part):
     if section == "backend":
         return {"sites": [{"hosts": "a.example", "respond": {}}],
                 "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
-                              **({"tls": {}} if part.get("protocol") in ("h2", "auto") else {}), **part}]}
+                              **({"tls": {}} if part.get("protocol") in ("h2", "auto") or "tls" in part.get("health_check", {}) else {}),
+                              **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
     outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
              "timeouts": ("file", "timeouts"), "log": ("file", "log"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
@@ -177,6 +190,8 @@ def whole(section, part):
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
+             "health_check": ("backend", "health_check"), "outliers": ("backend", "outliers"), "retries": ("backend", "retries"),
+             "check_http": ("health_check", "http"), "check_grpc": ("health_check", "grpc"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
@@ -195,6 +210,7 @@ def whole(section, part):
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
               "resolve": {}, "servers_from": {} if {"file", "url"} & set(part) else {"file": "a.yaml"},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
+              "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {},

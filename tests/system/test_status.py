@@ -98,7 +98,7 @@ def test_a_server_that_cannot_be_reached(gateway, control, free_address):
     answer = get(control, "/status")
     dead = next(b for b in answer["backends"] if b["name"] == "dead")
     assert dead["servers"][0]["down_at"] >= 1
-    assert "could not be reached" in command("status", "--socket", str(control)).stdout
+    assert "cannot connect to" in command("status", "--socket", str(control)).stdout
     groups = get(control, "/handshakes")["groups"]
     group = next(g for g in groups if g["side"] == "backend")
     assert group["reason"] == "server_unreachable"

@@ -175,7 +175,20 @@ class Gateway:
         return self.addresses[0][1]
 
     def log_entries(self):
-        """The JSON access log so far; a line still being written is left out."""
+        """The JSON access log so far, but for what it says of servers' states; a line still being
+        written is left out."""
+        return [entry for entry in self.all_entries() if entry.get("kind") != "server"]
+
+    def server_changes(self, server=None, **fields):
+        """Its lines of servers' states: all, or of one, and those with these fields."""
+        fields |= {"server": server} if server else {}
+        return [entry for entry in self.all_entries() if entry.get("kind") == "server" and
+                all(entry.get(name) == value for name, value in fields.items())]
+
+    def wait_change(self, server=None, **fields):
+        return wait_until(lambda: self.server_changes(server, **fields), what=f"a change of state: {server} {fields}")[0]
+
+    def all_entries(self):
         if self.log_path is None or not self.log_path.is_file():  # /dev/full has no end
             return []
         text = self.log_path.read_bytes().decode("utf-8")

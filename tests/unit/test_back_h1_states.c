@@ -277,6 +277,21 @@ static void a_pooled_connection_rests_for_as_long_as_it_may(void **state)
     harness_stop(play.h);
 }
 
+static void a_pooled_connection_rests_less_long_than_its_server_says(void **state)
+{
+    struct play play = {.h = states_start()};
+
+    (void)state;
+    play.client = harness_connect(play.h);
+    meet(&play, GET, OK_AND "Content-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nhi");
+    harness_advance_ms(play.h, 3999);
+    assert_false(actor_is_left(play.server));
+    harness_advance_ms(play.h, 1);
+    assert_true(actor_is_left(play.server));
+    (void)states_told(play.h, play.client, play.server);
+    harness_stop(play.h);
+}
+
 static void a_byte_now_and_then_keeps_a_response_going(void **state)
 {
     struct play play = begin(LENGTH);
@@ -348,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_client_that_is_gone_ends_the_connection_to_its_server),
         cmocka_unit_test(each_state_has_its_limit_and_no_other),
         cmocka_unit_test(a_pooled_connection_rests_for_as_long_as_it_may),
+        cmocka_unit_test(a_pooled_connection_rests_less_long_than_its_server_says),
         cmocka_unit_test(a_byte_now_and_then_keeps_a_response_going),
         cmocka_unit_test(a_server_that_does_not_take_the_body_holds_the_client_up),
         cmocka_unit_test(a_drain_closes_what_rests),

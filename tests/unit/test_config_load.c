@@ -161,7 +161,7 @@ static void every_default_is_as_documented(void **state)
     assert_null(s->group);
     assert_int_equal(backend->connect_timeout_ms, 3000);
     assert_int_equal(backend->response_timeout_ms, 60000);
-    assert_int_equal(backend->idle_timeout_ms, 60000);
+    assert_int_equal(backend->idle_timeout_ms, 4000);
     assert_int_equal(backend->idle_connections, 256);
     assert_int_equal(backend->balance.strategy, BALANCE_ROUND_ROBIN);
     assert_int_equal(backend->proxy_protocol, BACKEND_PROXY_OFF);

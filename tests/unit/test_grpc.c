@@ -47,11 +47,43 @@ static void message_is_percent_encoded(void **state)
     arena_destroy(&arena);
 }
 
+static void deadlines_are_read_and_written_in_their_units(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t us;
+        const char *written;
+    } cases[] = {{"1S", 1000000, "1000000u"},
+                 {"250m", 250000, "250000u"},
+                 {"7u", 7, "7u"},
+                 {"99999999n", 99999, "99999u"},
+                 {"2M", 120000000, "120000m"},
+                 {"1H", UINT64_C(3600000000), "3600000m"},
+                 {"0S", 0, "0u"},
+                 {"99999999H", UINT64_C(359999996400000000), "99999999H"}};
+    static const char *const bad[] = {"", "S", "1", "1s", "-1S", "123456789S", "1 S", "1.5S"};
+    struct arena arena;
+    uint64_t us;
+
+    (void)state;
+    arena_init(&arena, 256);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_true(grpc_timeout_read(span_from_cstr(cases[i].text), &us));
+        assert_int_equal(us, cases[i].us);
+        assert_true(span_eq_cstr(grpc_timeout_write(us, &arena), cases[i].written));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(grpc_timeout_read(span_from_cstr(bad[i]), &us));
+    }
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_error_that_is_made_here_has_a_status),
         cmocka_unit_test(message_is_percent_encoded),
+        cmocka_unit_test(deadlines_are_read_and_written_in_their_units),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

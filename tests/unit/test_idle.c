@@ -102,9 +102,30 @@ static void byte_now_and_then_is_no_progress(void **state)
     assert_true(idle_is_fast_enough(1, 1, 100));
 }
 
+static void a_request_has_a_time_as_a_whole(void **state)
+{
+    struct idle_settings all = settings;
+    struct idle_facts facts = {.age_ms = 999, .has_started = true, .is_event_stream = true};
+
+    (void)state;
+    assert_int_equal(idle_ms_of_server(&all, &facts), 0);
+    all.request_ms = 1000;
+    assert_int_equal(idle_ms_of_server(&all, &facts), 1);
+    facts.is_event_stream = false;
+    facts.age_ms = 0;
+    assert_int_equal(idle_ms_of_server(&all, &facts),
+                     all.stream_idle_ms < 1000 ? all.stream_idle_ms : 1000);
+    facts.age_ms = 1000;
+    assert_string_equal(idle_limit_of_server(&all, &facts).reason, "request_timeout");
+    assert_int_not_equal(idle_ms_of_server(&all, &facts), 0); /* it strikes */
+    facts.is_tunnel = true;
+    assert_string_not_equal(idle_limit_of_server(&all, &facts).reason, "request_timeout");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_has_a_time_as_a_whole),
         cmocka_unit_test(server_has_one_limit_before_its_head_and_another_behind_it),
         cmocka_unit_test(grpc_may_be_silent_from_the_beginning),
         cmocka_unit_test(longer_limit_of_a_backend_holds_for_grpc_too),

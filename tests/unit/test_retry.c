@@ -8,6 +8,7 @@
 
 #include "edge/retry.h"
 #include "http/connection_auth.h"
+#include "upstream/retry_budget.h"
 
 #define IDEMPOTENT 1
 #define IN_HAND 2
@@ -16,7 +17,10 @@
 
 static void each_case_has_its_answer(void **state)
 {
-    static const struct retry_policy policy = {.losses_max = 1, .refusals_max = 3};
+    static const struct retry_policy policy = {.on = RETRY_ON_CONNECT | RETRY_ON_RESET |
+                                                     RETRY_ON_REFUSED_STREAM,
+                                               .losses_max = 1,
+                                               .refusals_max = 3};
     static const struct {
         enum retry_stage stage;
         unsigned flags;
@@ -58,6 +62,7 @@ static void each_case_has_its_answer(void **state)
             .is_idempotent = (cases[i].flags & IDEMPOTENT) != 0,
             .losses = cases[i].losses,
             .refusals = cases[i].refusals,
+            .has_budget = true,
         };
         struct retry_facts facts = {.stage = cases[i].stage,
                                     .was_pooled = (cases[i].flags & POOLED) != 0};
@@ -68,11 +73,74 @@ static void each_case_has_its_answer(void **state)
     }
 }
 
+static enum retry_answer decide(const struct retry_policy *policy, enum retry_stage stage,
+                                unsigned status, bool is_idempotent, bool has_budget)
+{
+    const struct retry_facts facts = {.stage = stage, .status = status};
+    const struct retry_state have = {
+        .has_body_in_hand = true, .is_idempotent = is_idempotent, .has_budget = has_budget};
+
+    return retry_decide(policy, &have, &facts);
+}
+
+static void what_may_be_done_twice_is_said_by_the_policy(void **state)
+{
+    struct retry_policy policy = {.losses_max = 1};
+
+    (void)state;
+    assert_int_equal(decide(&policy, RETRY_SENT, 0, true, true), RETRY_NO);
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, true, true), RETRY_NO);
+    assert_int_equal(decide(&policy, RETRY_LATE, 0, true, true), RETRY_NO);
+    assert_int_equal(decide(&policy, RETRY_DECLINED, 0, true, true), RETRY_NO);
+    policy.on = RETRY_ON_503 | RETRY_ON_TIMEOUT | RETRY_ON_RESET;
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, true, true), RETRY_ANYWHERE);
+    assert_int_equal(decide(&policy, RETRY_STATUS, 502, true, true), RETRY_NO);
+    assert_int_equal(decide(&policy, RETRY_STATUS, 500, true, true), RETRY_NO);
+    assert_int_equal(decide(&policy, RETRY_LATE, 0, true, true), RETRY_ANYWHERE);
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, true, false), RETRY_NO); /* no budget */
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, false, true), RETRY_NO);
+    policy.is_harmless = true;
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, false, true), RETRY_ANYWHERE);
+    assert_int_equal(decide(&policy, RETRY_SENT, 0, false, true), RETRY_ON_OTHER_SERVER);
+    policy.losses_max = 0;
+    assert_int_equal(decide(&policy, RETRY_STATUS, 503, true, true), RETRY_NO);
+}
+
+static void a_pooled_connection_that_ends_of_age_costs_no_budget_at_first(void **state)
+{
+    const struct retry_policy policy = {.losses_max = 0};
+    const struct retry_facts facts = {.stage = RETRY_SENT, .was_pooled = true};
+    struct retry_state have = {.has_body_in_hand = true, .is_idempotent = true};
+
+    (void)state;
+    assert_int_equal(retry_decide(&policy, &have, &facts), RETRY_ON_NEW_CONNECTION);
+    have.losses = 1;
+    assert_int_equal(retry_decide(&policy, &have, &facts), RETRY_NO);
+}
+
+/* In an outage a hundred requests bring as many retries as the budget says, and the first few. */
+static void retries_do_not_multiply_an_outage(void **state)
+{
+    struct retry_budget budget = {0};
+    unsigned retries = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        retry_budget_earn(&budget, 20);
+        if (retry_budget_has(&budget)) {
+            retry_budget_spend(&budget);
+            retries++;
+        }
+    }
+    assert_in_range(retries, 200, 200 + RETRY_BUDGET_MAX);
+}
+
 /* HTTP_1_1_REQUIRED (RFC 9113 section 7): no server has looked at the request, but one that is only
  * spoken to in HTTP/2 never will. */
 static void what_is_wanted_over_http_1_goes_there_where_it_may(void **state)
 {
-    struct retry_policy policy = {.losses_max = 1, .refusals_max = 3, .may_use_h1 = true};
+    struct retry_policy policy = {
+        .on = RETRY_ON_REFUSED_STREAM, .losses_max = 1, .refusals_max = 3, .may_use_h1 = true};
     const struct retry_facts facts = {.stage = RETRY_DECLINED, .wants_h1 = true};
     struct retry_state have = {.has_body_in_hand = true};
 
@@ -172,6 +240,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_has_its_answer),
+        cmocka_unit_test(what_may_be_done_twice_is_said_by_the_policy),
+        cmocka_unit_test(a_pooled_connection_that_ends_of_age_costs_no_budget_at_first),
+        cmocka_unit_test(retries_do_not_multiply_an_outage),
         cmocka_unit_test(what_is_wanted_over_http_1_goes_there_where_it_may),
         cmocka_unit_test(whoever_asked_may_ask_again_what_no_server_has_seen),
         cmocka_unit_test(schemes_of_connections_are_found_in_any_spelling),

@@ -81,9 +81,40 @@ static void what_a_rest_is(void **state)
     assert_int_equal(reuse_rest_of(false, false, false, UINT64_MAX), REUSE_REST_LONG);
 }
 
+static void a_connection_rests_less_long_than_its_server_says(void **state)
+{
+    static const struct {
+        const char *value;
+        uint64_t ms;
+    } cases[] = {{"timeout=5", 4000},
+                 {"timeout=5, max=100", 4000},
+                 {"max=3, Timeout=3", 2000},
+                 {"timeout=\"5\"", 4000},
+                 {"timeout=1", 500},
+                 {"timeout=0", 0},
+                 {"timeout=600", 60000},
+                 {"timeout=x", 60000},
+                 {"max=5", 60000},
+                 {"", 60000},
+                 {"timeout=99999999999999999999", 60000}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_fields fields = {0};
+        struct arena arena;
+        arena_init(&arena, 1024);
+        assert_int_equal(reuse_rest_ms(&fields, 60000), 60000);
+        http_fields_add(&fields, &arena, FIELD_KEEP_ALIVE, SPAN_OF("Keep-Alive"),
+                        span_from_cstr(cases[i].value));
+        assert_int_equal(reuse_rest_ms(&fields, 60000), cases[i].ms);
+        arena_destroy(&arena);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_rests_less_long_than_its_server_says),
         cmocka_unit_test(client_goes_on_where_both_sides_keep_and_all_has_come),
         cmocka_unit_test(quiet_client_is_closed_at_once_and_others_are_heard),
         cmocka_unit_test(rest_that_goes_to_the_server_keeps_the_connection),

@@ -1,0 +1,406 @@
+#include "client/health_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/call.h"
+
+#define GRPC_SERVING 1
+
+enum check_state {
+    CHECK_ASKING,
+    CHECK_OVER /* told at the end of the turn: an event may come while a library is parsing */
+};
+
+struct health_check {
+    enum check_state state;
+    struct client *client;
+    struct health_check_ask ask;
+    const struct backend *backend; /* of that server alone: */
+    struct server_set *servers;    /* held */
+    struct arena arena;
+    struct timer timer;
+    struct deferred telling;
+    /* A check that only connects. */
+    struct dial *dial; /* NULL: it is over, or there is a call */
+    struct lease lease;
+    struct lease_tried tried;
+    /* One that asks. */
+    bool has_call;
+    struct http_request request;
+    struct http_response response;
+    struct call call;
+    struct strbuf body;
+    struct health_answer answer;
+    char why[HEALTH_WHY_MAX];
+    void *owner;
+    void (*on_done)(void *owner, const struct health_answer *answer);
+};
+
+static struct health_check *check_of(struct call *call)
+{
+    return CONTAINER_OF(call, struct health_check, call);
+}
+
+/* ---- the end ---- */
+
+static void destroy(struct health_check *check)
+{
+    struct client *client = check->client;
+
+    timer_destroy(client->core->loop, &check->timer);
+    deferred_cancel(&check->telling);
+    if (check->dial != NULL) {
+        dial_cancel(check->dial);
+        free(check->dial);
+    }
+    if (check->has_call) {
+        call_release(&check->call, check->answer.is_good ? LEASE_OK : LEASE_CLIENT_LEFT);
+        call_reset(&check->call);
+    }
+    lease_reset(&check->lease);
+    server_set_release(check->servers);
+    upstreams_remove(&client->upstreams, check->backend);
+    backend_release(check->backend);
+    strbuf_free(&check->body);
+    arena_destroy(&check->arena);
+    free(check);
+}
+
+static void on_tell(struct deferred *deferred)
+{
+    struct health_check *check = CONTAINER_OF(deferred, struct health_check, telling);
+
+    check->answer.why = check->why;
+    check->on_done(check->owner, &check->answer);
+    destroy(check);
+}
+
+/* The first answer is the one that is told; `why` is set unless it is good. */
+static void finish(struct health_check *check, bool is_good, bool is_reachable)
+{
+    if (check->state == CHECK_OVER) {
+        return;
+    }
+    check->state = CHECK_OVER;
+    check->answer = (struct health_answer){.is_good = is_good, .is_reachable = is_reachable};
+    loop_defer(check->client->core->loop, &check->telling);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct health_check *check = CONTAINER_OF(timer, struct health_check, timer);
+    bool is_reachable = check->has_call && check->call.connected_us != 0;
+
+    (void)snprintf(check->why, sizeof(check->why), "it %s within %llu ms",
+                   is_reachable ? "did not answer" : "could not be connected to",
+                   (unsigned long long)check->ask.timeout_ms);
+    finish(check, false, is_reachable);
+}
+
+/* ---- connecting alone ---- */
+
+static void on_dialed(struct dial *dial, enum dial_result result)
+{
+    struct health_check *check = dial->owner;
+
+    if (result == DIAL_OK) {
+        struct conn *conn = dial_take(dial);
+        conn_close_in_order(conn);
+        conn_free(conn);
+        lease_end(&check->lease, LEASE_UNUSED, NULL);
+        finish(check, true, true);
+    } else {
+        (void)snprintf(check->why, sizeof(check->why), "%s", dial->trouble.detail);
+        finish(check, false, false);
+    }
+}
+
+static void connect_to_it(struct health_check *check)
+{
+    const struct dial_client nobody = {.peer = {.is_unix = true}, .local = {.is_unix = true}};
+    bool may_be_h2 = check->backend->protocol != BACKEND_H1 && check->backend->tls != NULL;
+
+    check->dial = xcalloc(1, sizeof(*check->dial));
+    dial_start(check->dial, check->client, &nobody, check->backend,
+               may_be_h2 ? DIAL_OFFER_ANY : DIAL_OFFER_H1, &check->tried, NULL, &check->lease,
+               check, on_dialed);
+}
+
+/* ---- by HTTP ---- */
+
+/* Without any, 2xx and 3xx. */
+static bool is_expected(const struct string_list *expect, unsigned status)
+{
+    for (size_t i = 0; i < expect->count; i++) {
+        const char *text = expect->items[i];
+        bool is_class = text[1] == 'x';
+        unsigned value = is_class ? (unsigned)(text[0] - '0') : (unsigned)strtoul(text, NULL, 10);
+        if (value == (is_class ? status / 100 : status)) {
+            return true;
+        }
+    }
+    return expect->count == 0 && status >= 200 && status < 400;
+}
+
+static void judge_http(struct health_check *check)
+{
+    const struct check_http_settings *http = check->ask.http;
+    unsigned status = check->response.status;
+    bool is_good = is_expected(&http->expect, status);
+
+    if (!is_good) {
+        (void)snprintf(check->why, sizeof(check->why), "it answered %.100s with status %u",
+                       http->path, status);
+    } else if (http->body != NULL &&
+               (check->body.len == 0 ||
+                memmem(check->body.ptr, check->body.len, http->body, strlen(http->body)) == NULL)) {
+        (void)snprintf(check->why, sizeof(check->why), "its answer to %.100s has not '%.60s' in it",
+                       http->path, http->body);
+        is_good = false;
+    }
+    finish(check, is_good, true);
+}
+
+/* ---- by gRPC ---- */
+
+/* The status of a HealthCheckResponse: field 1, a varint, behind the message's prefix of five
+ * bytes. 0: there is none. */
+static unsigned serving_status(struct span body)
+{
+    const unsigned char *bytes = (const unsigned char *)body.ptr;
+
+    return body.len >= 7 && bytes[0] == 0 && bytes[5] == 0x08 ? bytes[6] : 0;
+}
+
+/* NULL: there was none. */
+static const struct http_field *grpc_status(struct health_check *check,
+                                            const struct http_fields *trailers)
+{
+    const struct http_field *field = NULL;
+
+    if (trailers != NULL) {
+        field = http_fields_find_name(trailers, SPAN_OF("grpc-status"));
+    }
+    return field != NULL ? field
+                         : http_fields_find_name(&check->response.fields, SPAN_OF("grpc-status"));
+}
+
+static void judge_grpc(struct health_check *check, const struct http_fields *trailers)
+{
+    const struct http_field *status = grpc_status(check, trailers);
+    unsigned serving = check->body.len != 0 ? serving_status(strbuf_span(&check->body)) : 0;
+    bool is_ok = status != NULL && span_eq(status->value, SPAN_OF("0"));
+
+    if (check->response.status != 200 || status == NULL) {
+        (void)snprintf(check->why, sizeof(check->why), "it does not speak gRPC there: status %u",
+                       check->response.status);
+    } else if (!is_ok) {
+        (void)snprintf(check->why, sizeof(check->why), "its answer has grpc-status %.*s",
+                       (int)(status->value.len < 20 ? status->value.len : 20), status->value.ptr);
+    } else if (serving != GRPC_SERVING) {
+        (void)snprintf(check->why, sizeof(check->why), "it says that it is not serving (%u)",
+                       serving);
+    }
+    finish(check, check->response.status == 200 && is_ok && serving == GRPC_SERVING, true);
+}
+
+/* ---- the call ---- */
+
+static void on_body(struct call *call, struct span bytes)
+{
+    struct health_check *check = check_of(call);
+    size_t room = HEALTH_CHECK_BODY_MAX - check->body.len;
+
+    if (check->state == CHECK_OVER) {
+        return;
+    }
+    strbuf_add(&check->body, span_head(bytes, bytes.len < room ? bytes.len : room));
+    if (check->body.len == HEALTH_CHECK_BODY_MAX && check->ask.http != NULL) {
+        judge_http(check); /* the rest is not waited for */
+    }
+}
+
+static void on_end(struct call *call, struct http_fields *trailers)
+{
+    struct health_check *check = check_of(call);
+
+    if (check->ask.http != NULL) {
+        judge_http(check);
+    } else {
+        judge_grpc(check, trailers);
+    }
+}
+
+static void on_failed(struct call *call, const struct call_failure *failure)
+{
+    struct health_check *check = check_of(call);
+    const struct trouble *trouble = &failure->trouble;
+
+    if (check->state == CHECK_ASKING) {
+        (void)snprintf(check->why, sizeof(check->why), "%s",
+                       trouble->detail != NULL ? trouble->detail : trouble->reason);
+        finish(check, false, call->connected_us != 0);
+    }
+}
+
+static void on_writable(struct call *call)
+{
+    struct health_check *check = check_of(call);
+
+    if (!call->is_whole) { /* gRPC: a message that names the service */
+        const char *service = check->ask.grpc->service;
+        size_t len = strlen(service);
+        char message[5 + 2 + 128] = {0};
+        size_t size = len != 0 ? len + 2 : 0;
+
+        message[4] = (char)size;
+        message[5] = 0x0a;
+        message[6] = (char)len;
+        memcpy(message + 7, service, len);
+        call_send_body(call, span_make(message, 5 + size));
+        call_send_end(call, NULL);
+    }
+}
+
+static bool poll_response(struct call *call)
+{
+    return check_of(call)->state == CHECK_ASKING;
+}
+
+static void describe_client(struct call *call, struct dial_client *client)
+{
+    (void)call;
+    client->peer.is_unix = client->local.is_unix = true; /* nobody: UNKNOWN, LOCAL */
+}
+
+static const struct call_ops ops = {
+    .body = on_body,
+    .end = on_end,
+    .failed = on_failed,
+    .writable = on_writable,
+    .poll_response = poll_response,
+    .describe_client = describe_client,
+};
+
+static void add_field(struct health_check *check, const char *name, struct span value)
+{
+    struct span text = span_from_cstr(name);
+
+    http_fields_add(&check->request.fields, &check->arena, http_field_id(text), text, value);
+}
+
+static struct span host_of(const struct health_check *check)
+{
+    const struct check_http_settings *http = check->ask.http;
+    const struct endpoint_key *key = &check->servers->servers[0].endpoint->key;
+
+    if (http != NULL && http->host != NULL) {
+        return span_from_cstr(http->host);
+    }
+    if (key->tls_name != NULL) {
+        return span_from_cstr(key->tls_name);
+    }
+    return key->is_unix ? SPAN_OF("localhost") : span_from_cstr(check->servers->servers[0].text);
+}
+
+static void make_request(struct health_check *check)
+{
+    const struct check_http_settings *http = check->ask.http;
+    struct span method = http != NULL ? span_from_cstr(http->method) : SPAN_OF("POST");
+    struct span target =
+        http != NULL ? span_from_cstr(http->path) : SPAN_OF("/grpc.health.v1.Health/Check");
+    size_t path = span_find(target, '?');
+
+    check->request = (struct http_request){
+        .version = HTTP_1_1,
+        .method = http_method_from(method),
+        .method_name = method,
+        .authority = host_of(check),
+        .framing = http != NULL ? HTTP_FRAMING_NONE : HTTP_FRAMING_CHUNKED,
+    };
+    if (path < target.len) {
+        check->request.query = span_skip(target, path + 1);
+    }
+    add_field(check, "User-Agent", SPAN_OF("tidegate"));
+    for (size_t i = 0; http != NULL && i < http->field_count; i++) {
+        add_field(check, http->fields[i].name, span_from_cstr(http->fields[i].value));
+    }
+    if (http == NULL) {
+        add_field(check, "Content-Type", SPAN_OF("application/grpc"));
+        add_field(check, "TE", SPAN_OF("trailers"));
+    }
+    check->call.request = &check->request;
+    check->call.response = &check->response;
+    check->call.path = span_head(target, path);
+    check->call.is_whole = http != NULL;
+}
+
+static void ask_it(struct health_check *check)
+{
+    check->has_call = true;
+    call_init(&check->call, &ops, check->client, NULL, &check->arena);
+    check->call.backend = check->backend;
+    make_request(check);
+    call_start(&check->call);
+}
+
+/* ---- the beginning ---- */
+
+/* Its connections are kept by nobody, and what comes of them says nothing by itself. */
+static const struct backend *make_backend(const struct health_check_ask *ask)
+{
+    const struct backend *group = ask->backend;
+    const struct server server = {
+        .text = ask->server->text,
+        .weight = 1,
+        .endpoint = endpoint_hold(ask->server->endpoint),
+    };
+
+    return backend_create(&(struct backend){.name = group->name,
+                                            .balance = &balance_round_robin,
+                                            .tls = ask->is_plain ? NULL : group->tls,
+                                            .tls_h1 = ask->is_plain ? NULL : group->tls_h1,
+                                            .protocol = group->protocol,
+                                            .proxy_protocol = group->proxy_protocol,
+                                            .connect_timeout_ms = ask->timeout_ms,
+                                            .response_timeout_ms = ask->timeout_ms,
+                                            .idle_timeout_ms = ask->timeout_ms,
+                                            .ping_timeout_ms = ask->timeout_ms,
+                                            .is_of_checks = true},
+                          server_set_create(&server, 1, NULL));
+}
+
+struct health_check *
+health_check_start(struct client *client, const struct health_check_ask *ask, void *owner,
+                   void (*on_done)(void *owner, const struct health_answer *answer))
+{
+    struct health_check *check = xcalloc(1, sizeof(*check));
+
+    check->client = client;
+    check->ask = *ask;
+    check->owner = owner;
+    check->on_done = on_done;
+    arena_init(&check->arena, 4096);
+    strbuf_init(&check->body);
+    lease_init(&check->lease);
+    deferred_init(&check->telling, on_tell);
+    timer_init(&check->timer, on_timer);
+    timer_set_ms(client->core->loop, &check->timer, ask->timeout_ms);
+    check->backend = make_backend(ask);
+    check->servers = backend_servers(check->backend);
+    upstreams_add(&client->upstreams, check->backend);
+    if (ask->http != NULL || ask->grpc != NULL) {
+        ask_it(check);
+    } else {
+        connect_to_it(check);
+    }
+    return check;
+}
+
+void health_check_cancel(struct health_check *check)
+{
+    if (check != NULL) {
+        destroy(check);
+    }
+}

@@ -1,0 +1,131 @@
+#include "gateway/health_log.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "gateway/snapshot.h"
+#include "observe/access_record.h"
+#include "observe/log_writer.h"
+#include "upstream/server_health.h"
+
+/* Written by one thread at a time: see server_health_listen. */
+static struct {
+    struct snapshot *snapshot;
+    struct access_clock clock;
+    uint64_t second;
+    unsigned lines; /* of that second */
+    uint64_t left_out;
+} teller;
+
+static const char *mend_of(const struct health_news *news)
+{
+    switch (news->change.to) {
+    case HEALTH_UP:
+        break;
+    case HEALTH_DOWN:
+        return "see the server and its log; it is used again after as many good checks as "
+               "health_check.rise says";
+    case HEALTH_EJECTED:
+        return news->is_unreachable
+                   ? "see that the server runs and listens there, and what lies between; the "
+                     "gateway itself looks whether it is there again"
+                   : "see the server's log; when its time is up (outliers.eject) it gets one "
+                     "request at a time, until one goes well";
+    case HEALTH_TRIAL:
+        return "it gets one request at a time, until one goes well";
+    }
+    return NULL;
+}
+
+static bool is_too_much(uint64_t now_us)
+{
+    if (teller.second != now_us / 1000000) {
+        teller.second = now_us / 1000000;
+        teller.lines = 0;
+    }
+    if (teller.lines >= HEALTH_LINES_PER_SECOND) {
+        teller.left_out++;
+        return true;
+    }
+    teller.lines++;
+    return false;
+}
+
+/* In seconds; -1: from the beginning. */
+static int64_t lasted_s(const struct health_news *news)
+{
+    return news->change.was_since_us != 0 && news->now_us >= news->change.was_since_us
+               ? (int64_t)((news->now_us - news->change.was_since_us) / 1000000)
+               : -1;
+}
+
+static void tell_people(const struct health_news *news, const char *mend)
+{
+    const char *from = health_word(news->change.from);
+    const char *to = health_word(news->change.to);
+    int64_t lasted = lasted_s(news);
+    char after[48] = "";
+    const char *colon = news->why[0] != '\0' ? ": " : "";
+
+    if (lasted >= 0) {
+        (void)snprintf(after, sizeof(after), " after %lld s", (long long)lasted);
+    }
+    if (news->change.to == HEALTH_DOWN || news->change.to == HEALTH_EJECTED) {
+        log_warn("backend %s: server %s: %s -> %s%s%s%s; %s", news->backend, news->server, from, to,
+                 after, colon, news->why, mend);
+    } else {
+        log_info("backend %s: server %s: %s -> %s%s%s%s", news->backend, news->server, from, to,
+                 after, mend != NULL ? "; " : "", mend != NULL ? mend : "");
+    }
+}
+
+static void write_line(const struct health_news *news, const char *mend)
+{
+    struct log_writer *log = teller.snapshot->access_log;
+    struct strbuf line;
+
+    if (log == NULL || teller.snapshot->settings->log.format != LOG_FORMAT_JSON) {
+        return;
+    }
+    strbuf_init(&line);
+    access_record_server_json(
+        &(struct access_server_record){.time_us = clock_wall_us(),
+                                       .backend = span_from_cstr(news->backend),
+                                       .server = span_from_cstr(news->server),
+                                       .from = span_from_cstr(health_word(news->change.from)),
+                                       .to = span_from_cstr(health_word(news->change.to)),
+                                       .lasted_s = lasted_s(news),
+                                       .detail = span_from_cstr(news->why),
+                                       .mend = span_from_cstr(mend)},
+        &teller.clock, &line);
+    log_writer_put(log, line.ptr, line.len);
+}
+
+static void tell(const struct health_news *news)
+{
+    const char *mend = mend_of(news);
+
+    if (is_too_much(news->now_us)) {
+        return;
+    }
+    if (teller.left_out != 0) {
+        log_warn("%llu more changes of servers' states were not told of",
+                 (unsigned long long)teller.left_out);
+        teller.left_out = 0;
+    }
+    tell_people(news, mend);
+    write_line(news, mend);
+}
+
+void health_log_start(struct snapshot *snapshot)
+{
+    server_health_listen(NULL); /* nobody is in the midst of it now */
+    teller.snapshot = snapshot;
+    server_health_listen(tell);
+}
+
+void health_log_stop(void)
+{
+    server_health_listen(NULL);
+}
