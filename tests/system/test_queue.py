@@ -162,3 +162,41 @@ def test_status_has_the_latency_of_each_server(start, folder):
         assert 0 < found["p50"] <= found["p90"] <= found["p99"] < 10000
         done = command("status", "-c", str(gateway.config_path))
         assert "half within" in done.stdout and "0 waiting" in done.stdout
+
+
+def test_a_limit_holds_over_all_workers(start, folder):
+    lock, gate = threading.Lock(), threading.Event()
+    at_work = most = served = 0
+
+    def count(more):
+        nonlocal at_work, most, served
+        with lock:
+            at_work += more
+            most = max(most, at_work)
+            served += more < 0
+
+    def handler(connection):
+        while True:
+            connection.read_request()
+            count(1)
+            assert gate.wait(30)
+            count(-1)
+            connection.send(response_bytes(200, body=b"done"))
+    with Origin(handler) as origin:
+        gateway = start({"workers": 4, "control": str(folder / "control"), "sites": [{"hosts": ["*"], "backend": {
+            "servers": [{"address": origin.address, "max_requests": 2}], "queue": {"size": 100, "timeout": "30s"}}}]})
+
+        def ask():
+            with Connection(gateway.address) as connection:
+                statuses.extend(connection.request().status for _ in range(25))
+        statuses = []
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: waiting(gateway) == 10)
+        gate.set()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * 300 and served == 300
+        assert most == 2
+        assert waiting(gateway) == 0
