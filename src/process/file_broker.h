@@ -26,9 +26,12 @@ struct file_broker {
 };
 
 /* Makes a pair of sockets, of which the gateway's end goes through the fork: -1 when there is
- * nobody to read for, or no socket to be had. */
+ * nobody to read for, or no socket to be had. Even without root there is one where the gateway is
+ * confined (process/confine.h) and a reload may name files in other folders; as it is the same user
+ * then, and cannot write, it could not exchange them. */
 int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
-                     const struct privileges *privileges, struct key_service *keys) MUST_CHECK;
+                     const struct privileges *privileges, struct key_service *keys,
+                     bool is_confined) MUST_CHECK;
 /* Whether the configuration names the file, or it is a certificate's in a folder that it names; for
  * key_service_prepare_gateway. */
 bool file_broker_may_read(void *broker, const char *path);

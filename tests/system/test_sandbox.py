@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
-from client import fetch
+from client import Connection, fetch
 from tidegate import command, new_folder, status_field
+from waiting import wait_until
 
 
 def shown(control):
@@ -78,3 +80,36 @@ def test_a_folder_that_comes_by_a_reload_is_said_to_be_out_of_reach(folder, star
     assert "is out of reach of the gateway that runs" in done.stdout + done.stderr
     assert "restart it" in done.stdout + done.stderr
     assert fetch(gateway.address, host="files.example").status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone starts programs as another user")
+def test_without_root_certificates_that_came_by_a_reload_are_renewed(folder, start, ca):
+    """They lie where the gateway cannot open them; the supervisor does."""
+    elsewhere = new_folder()
+    try:
+        for path in (folder, elsewhere):
+            os.chown(path, 65534, 65534)
+        gateway = start(config(folder, reload_certificates="1s"), folder=folder, user=65534)
+        text = json.loads(gateway.config_path.read_text())
+        text["sites"].append({"hosts": ["shop.example"], "respond": {"status": 200},
+                              "tls": {"certificate": str(elsewhere / "a.crt"), "key": str(elsewhere / "a.key")}})
+        gateway.config_path.write_text(json.dumps(text))
+        serials = []
+        for _ in range(2):
+            pair = ca.server("shop.example")
+            for source, name in ((pair.key_file, "a.key"), (pair.crt, "a.crt")):
+                shutil.copy(source, elsewhere / "new")
+                os.chown(elsewhere / "new", 65534, 65534)
+                (elsewhere / "new").rename(elsewhere / name)
+            if not serials:
+                done = command("reload", "--socket", str(folder / "control.sock"))
+                assert done.returncode == 0, done.stderr
+            wait_until(lambda: serial(gateway, ca) not in serials, what="the certificate")
+            serials.append(serial(gateway, ca))
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+def serial(gateway, ca):
+    with Connection(gateway.address, ca.client_context(), "shop.example") as connection:
+        return connection.sock.getpeercert()["serialNumber"]

@@ -96,7 +96,7 @@ class Gateway:
     running = []
     reasons = set()  # of docs/failures.md
 
-    def __init__(self, config, folder=None, wait=True, sanitizer_options=None):
+    def __init__(self, config, folder=None, wait=True, sanitizer_options=None, user=None):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else new_folder()
         self.log_path = None
@@ -117,7 +117,8 @@ class Gateway:
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = subprocess.Popen([binary(), "run", "-c", str(self.config_path)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            cwd=self.folder, env=env)
+                                            cwd=self.folder, env=env, user=user, group=user,
+                                            extra_groups=None if user is None else [])
         self.is_stopped = False
         self.is_terminated = False
         self.may_die = False  # a test that kills processes says so
