@@ -410,9 +410,12 @@ static void compare_section(struct comparer *c, const struct section *section, s
 
 static struct place place_of(const struct section *section, const char *object)
 {
-    return section->place_offset == NO_PLACE
-               ? (struct place){0}
-               : *(const struct place *)member(object, section->place_offset);
+    const struct place nowhere = {0};
+
+    if (section->place_offset == NO_PLACE) {
+        return nowhere;
+    }
+    return *(const struct place *)member(object, section->place_offset);
 }
 
 /* Routes are known by their path: what they are called otherwise counts them. */

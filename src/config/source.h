@@ -19,10 +19,10 @@ typedef void config_name_taker(void *to, const char *name);
 struct config_source {
     /* Adds the file's bytes, of a larger one at least CONFIG_FILE_BYTES_MAX + 1. False, with errno,
      * when it cannot be read. */
-    bool (*read)(void *arg, const char *path, struct strbuf *text) MUST_CHECK;
+    bool (*read)(void *arg, const char *path, struct strbuf *text);
     /* Gives the names in the folder ("": the working directory), in any order. False, with errno,
      * when it cannot be read. */
-    bool (*list)(void *arg, const char *folder, config_name_taker *take, void *to) MUST_CHECK;
+    bool (*list)(void *arg, const char *folder, config_name_taker *take, void *to);
     /* A variable's value, which lives until the loading ends; NULL: it is not set. */
     const char *(*variable)(void *arg, const char *name);
     void *arg;

@@ -203,7 +203,7 @@ static void follow_servers(struct gateway *gateway, const struct snapshot *snaps
 
 static void say(const struct gateway *gateway, enum gateway_word word, int fd)
 {
-    struct gateway_message message = {.word = word};
+    struct gateway_message message = {.word = (int32_t)word};
 
     /* Of a supervisor that is gone the end of control_fd tells. */
     (void)!fd_pass_send(gateway->control_fd, &message, sizeof(message), fd);

@@ -132,6 +132,7 @@ static int serve(const struct gateway_child *child, struct gateway_start *start)
     companion = admin_companion(admin);
     start->companion = &companion;
     status = gateway_main(start);
+    start->companion = NULL;
     admin_destroy(admin);
     return status;
 }

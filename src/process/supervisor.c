@@ -167,7 +167,7 @@ static bool start_gateway(struct supervisor *s)
 
 static void send_command(const struct supervisor *s, enum gateway_word word)
 {
-    const struct gateway_message message = {.word = word};
+    const struct gateway_message message = {.word = (int32_t)word};
 
     if (s->control_fd >= 0) {
         /* It fails only when the gateway is dead, of which SIGCHLD tells. */

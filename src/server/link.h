@@ -70,9 +70,9 @@ struct link {
     struct caller *caller;           /* what it has to do with servers */
     const struct snapshot *snapshot; /* has the settings */
     const struct listener *listener;
-    const char *listener_text;        /* its address, for logs */
-    const struct site *site;          /* the handshake was for; NULL: plain HTTP, or not yet */
-    bool has_lost_site; /* that one is gone since, or asks something else of clients */
+    const char *listener_text; /* its address, for logs */
+    const struct site *site;   /* the handshake was for; NULL: plain HTTP, or not yet */
+    bool has_lost_site;        /* that one is gone since, or asks something else of clients */
     struct client_identity *identity; /* NULL: not asked for yet, or none */
 };
 

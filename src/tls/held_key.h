@@ -26,13 +26,14 @@ enum held_key_verdict {
 
 struct held_key;
 
-/* Before the first key is read, and while files can still be opened. False: the memory could not be locked (RLIMIT_MEMLOCK). */
+/* Before the first key is read, and while files can still be opened. False: the memory could not be
+ * locked (RLIMIT_MEMLOCK). */
 bool held_keys_prepare(void);
 
 /* PEM without a passphrase. Takes the descriptor over; path: for messages. NULL with an error. */
 struct held_key *held_key_read(int fd, const char *path, struct error *error) MUST_CHECK;
-/* A file's text without its private keys, in a memory file at its beginning: the caller's. Takes the
- * descriptor over. -1 with an error. */
+/* A file's text without its private keys, in a memory file at its beginning: the caller's. Takes
+ * the descriptor over. -1 with an error. */
 int held_key_read_rest(int fd, const char *path, struct error *error) MUST_CHECK;
 /* NULL is allowed. */
 void held_key_destroy(struct held_key *key);

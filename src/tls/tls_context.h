@@ -2,8 +2,8 @@
  * SSL_CTX and its settings). Built once for a snapshot, then used by every worker; it is
  * built anew when its files change.
  *
- * Whoever created it, or held it, destroys it. Connections hold their own reference to the library's part, so a
- * context may go while they live. */
+ * Whoever created it, or held it, destroys it. Connections hold their own reference to the
+ * library's part, so a context may go while they live. */
 #ifndef TIDEGATE_TLS_TLS_CONTEXT_H
 #define TIDEGATE_TLS_TLS_CONTEXT_H
 

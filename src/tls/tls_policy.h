@@ -35,8 +35,8 @@ bool tls_policy_check_ciphers(const struct tls_names *names, struct error *error
 bool tls_policy_check_cipher_suites(const struct tls_names *names, struct error *error) MUST_CHECK;
 bool tls_policy_check_groups(const struct tls_names *names, struct error *error) MUST_CHECK;
 bool tls_policy_check_signatures(const struct tls_names *names, struct error *error) MUST_CHECK;
-/* Of a list that was found right, how many have RSA key exchange (RFC 5246 section 7.4.7.1), and the
- * first of them; NULL: none. */
+/* Of a list that was found right, how many have RSA key exchange (RFC 5246 section 7.4.7.1), and
+ * the first of them; NULL: none. */
 size_t tls_policy_count_decrypting(const struct tls_names *names, const char **first);
 /* Whether the range of versions holds any, and whether the lists have something for it. */
 bool tls_policy_check_versions(enum tls_policy policy, const struct tls_overrides *own,

@@ -153,7 +153,8 @@ static const struct message_case errors[] = {
     {BACKEND "    retries: { for: [timeout] }\n", 7, 21, "'per_try' does not say which",
      "per_try: 2s"},
     {BACKEND "    retries: { per_try: 1s }\n", 7, 25, "'per_try' has no effect", "add timeout"},
-    {BACKEND "    retries: { for: [500] }\n", 7, 22, "a request is not sent again for '500'", "503"},
+    {BACKEND "    retries: { for: [500] }\n", 7, 22, "a request is not sent again for '500'",
+     "503"},
     {BACKEND "    outliers: { eject: 1m, eject_max: 1s }\n", 7, 39,
      "'eject_max' is shorter than 'eject'", "lower 'eject'"},
     {HOST "    tls: { certificate: a, key: b, acme: true }\n"

@@ -41,7 +41,7 @@ struct tls_context {
     bool has_certificates; /* beside those of the store; never changes */
     bool has_signer;       /* the same */
     atomic_uint references;
-    pthread_mutex_t lock;  /* of the pointer and of inputs, replaced when files have changed */
+    pthread_mutex_t lock; /* of the pointer and of inputs, replaced when files have changed */
     SSL_CTX *ssl_ctx;
     struct cert_store *store; /* NULL: none; not ours */
     struct inputs inputs;     /* what ssl_ctx was built from; of whoever builds it anew */
