@@ -75,12 +75,13 @@ def test_alerts_of_clients(gateway):
 
 
 def test_alerts_of_backends(start, ca):
-    """One gateway asks a server that answers each hello with the next alert."""
-    numbers = list(ALERTS)
+    """One gateway asks a server that answers each hello with the alert of the moment. It looks by
+    itself, too, whether a server that could not be reached is there again."""
+    wanted = []
 
     def handler(connection):
         connection.recv()
-        connection.send(alert_record(numbers[connection.number - 1]))
+        connection.send(alert_record(wanted[-1]))
         connection.half_close()
         connection.wait_end()
 
@@ -88,7 +89,8 @@ def test_alerts_of_backends(start, ca):
         gateway = start({"sites": [{"hosts": ["test.example"], "backend": {
             "servers": [origin.address], "tls": {"ca": str(ca.file), "server_name": HOST}}}]})
         details = set()
-        for count, name in enumerate(ALERTS.values()):
+        for count, (number, name) in enumerate(ALERTS.items()):
+            wanted.append(number)
             assert fetch(gateway.address, f"/{count}").status == 502
             entry = gateway.wait_log(target=f"/{count}", seconds=WAIT)
             assert entry["reason"] == f"alert_{name}"
@@ -262,17 +264,18 @@ def test_broken_messages(start, ca):
         b"\x16\x03\x03\x00\x08\x14\x00\x00\x04abcd": "unexpected_message",
         b"\x16\x03\x03\xff\xff\x02": "record_too_long",
     }
-    numbered = list(cases)
+    wanted = []
 
     def handler(connection):
         connection.recv()
-        connection.send(numbered[connection.number - 1])
+        connection.send(wanted[-1])
         connection.wait_end()
 
     with Origin(handler) as origin:
         gateway = start({"sites": [{"hosts": ["test.example"], "backend": {
             "servers": [origin.address], "tls": {"ca": str(ca.file), "server_name": HOST}}}]})
-        for count, reason in enumerate(cases.values()):
+        for count, (data, reason) in enumerate(cases.items()):
+            wanted.append(data)
             assert fetch(gateway.address, f"/{count}").status == 502
             entry = gateway.wait_log(target=f"/{count}", seconds=WAIT)
             assert (entry["reason"], entry["refused_by"]) == (reason, "gateway")
