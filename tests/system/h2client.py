@@ -93,6 +93,12 @@ class Client:
     def close(self):
         self.sock.close()
 
+    def takes_heads_of(self, size):
+        """Announces it, too: the library alone would take and announce 64 KiB."""
+        self.h2.update_settings({h2_settings.SettingCodes.MAX_HEADER_LIST_SIZE: size})
+        self.h2.decoder.max_header_list_size = size
+        self.flush()
+
     def reset_connection(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()

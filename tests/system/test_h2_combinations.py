@@ -41,7 +41,7 @@ def ask_h1(gateway, target, method, body, fields, trailers):
 
 def ask_h2(gateway, target, method, body, fields, trailers):
     with Client(gateway.address) as client:
-        client.h2.decoder.max_header_list_size = 1024 * 1024
+        client.takes_heads_of(1 << 20)
         fields = [(name.lower(), value) for name, value in fields]
         stream = client.start(target, method, end=body is None, fields=fields)
         if body is not None:

@@ -224,7 +224,7 @@ def test_responses_have_limits_of_their_own(large_world, front, target):
             count = len(response.fields)
     else:
         with Client(large_world.address) as client:
-            client.h2.decoder.max_header_list_size = 1 << 20
+            client.takes_heads_of(1 << 20)
             response = client.request(target)
             count = len(response.fields)
     assert (response.status, response.body) == (200, b"ok")
