@@ -367,7 +367,7 @@ def test_windows_grow_as_the_pipe_is_filled(start):
     def script(connection):
         request = connection.next_request()
         connection.head(request.stream)
-        for _ in range(12):
+        while len(rooms) < 100 and max(rooms, default=0) < 1 << 20:
             room = connection.h2.local_flow_control_window(request.stream)
             rooms.append(room)
             send_window(connection, request.stream, room)
