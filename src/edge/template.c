@@ -5,7 +5,7 @@
 #include "edge/path.h"
 
 enum behind { NOTHING, NAME, NUMBER };
-enum in { TEXT, URL };
+enum in { TEXT, PIECE, URL };
 enum where { ALWAYS, RESPONSE };
 
 static const struct {
@@ -178,13 +178,22 @@ static bool is_unreserved(unsigned char byte)
            (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
 }
 
-static bool stays(unsigned char byte, bool is_foreign)
+/* What is a piece of a URL has its triplets already. */
+static bool stays(unsigned char byte, enum in in)
 {
-    return is_foreign ? is_unreserved(byte) : byte >= ' ' && byte != 0x7f;
+    switch (in) {
+    case TEXT:
+        return is_unreserved(byte);
+    case PIECE:
+        return is_unreserved(byte) || byte == '%';
+    case URL:
+        break;
+    }
+    return byte >= ' ' && byte != 0x7f;
 }
 
 /* Three bytes for each at most. */
-static struct span encode(struct span value, bool is_foreign, struct arena *arena)
+static struct span encode(struct span value, enum in in, struct arena *arena)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t odd = 0;
@@ -192,7 +201,7 @@ static struct span encode(struct span value, bool is_foreign, struct arena *aren
     char *to;
 
     for (size_t i = 0; i < value.len; i++) {
-        odd += stays((unsigned char)value.ptr[i], is_foreign) ? 0 : 1;
+        odd += stays((unsigned char)value.ptr[i], in) ? 0 : 1;
     }
     if (odd == 0) {
         return value;
@@ -200,7 +209,7 @@ static struct span encode(struct span value, bool is_foreign, struct arena *aren
     bytes = to = arena_alloc(arena, value.len + 2 * odd);
     for (size_t i = 0; i < value.len; i++) {
         unsigned char byte = (unsigned char)value.ptr[i];
-        if (stays(byte, is_foreign)) {
+        if (stays(byte, in)) {
             *to++ = (char)byte;
         } else {
             *to++ = '%';
@@ -221,11 +230,11 @@ struct span template_expand(const struct template *template, const struct templa
 
     for (size_t i = 0; i < template->count; i++) {
         const struct template_part *part = &template->parts[i];
-        bool is_foreign = use == TEMPLATE_URL && variables[part->variable].in == TEXT;
+        enum in in = use == TEMPLATE_URL ? variables[part->variable].in : URL;
 
         pieces[i] = part->variable == VARIABLE_NONE
                         ? part->text
-                        : encode(values->value(values->owner, part), is_foreign, arena);
+                        : encode(values->value(values->owner, part), in, arena);
         len += pieces[i].len;
     }
     if (template->count == 1) {

@@ -3,8 +3,9 @@
  * it.
  *
  * behind: NOTHING; NAME, a field's, cookie's or parameter's name stands behind the name; NUMBER, a
- * segment's. in: URL, the value is one part of a URL, as a URL has it; TEXT, it is any text. where:
- * ALWAYS, or RESPONSE: only once there is one. */
+ * segment's. in: URL, the value is a whole part of a URL, as a URL has it; PIECE, it is a piece of
+ * one, in which '/', '@' or ':' would mean something else where it is put; TEXT, it is any text.
+ * where: ALWAYS, or RESPONSE: only once there is one. */
 VARIABLE(CLIENT_ADDRESS, "client.address", NOTHING, TEXT, ALWAYS,
          "the client's address, as trusted proxies say it, else the connection's")
 VARIABLE(CLIENT_PORT, "client.port", NOTHING, TEXT, ALWAYS, "its port, where it is known")
@@ -16,9 +17,10 @@ VARIABLE(SCHEME, "scheme", NOTHING, URL, ALWAYS, "http or https, as the client s
 VARIABLE(HOST, "host", NOTHING, URL, ALWAYS, "the host that was asked for, without port")
 VARIABLE(PORT, "port", NOTHING, URL, ALWAYS, "the port that was asked for, or the scheme's")
 VARIABLE(METHOD, "method", NOTHING, TEXT, ALWAYS, "GET, POST, ...")
-VARIABLE(PATH_SEGMENT, "path.", NUMBER, URL, ALWAYS, "a segment of the path: {path.1} is the first")
+VARIABLE(PATH_SEGMENT, "path.", NUMBER, PIECE, ALWAYS,
+         "a segment of the path: {path.1} is the first")
 VARIABLE(PATH, "path", NOTHING, URL, ALWAYS, "the path, without the query")
-VARIABLE(QUERY_PARAMETER, "query.", NAME, URL, ALWAYS,
+VARIABLE(QUERY_PARAMETER, "query.", NAME, PIECE, ALWAYS,
          "a parameter of the query, as it came: {query.page}")
 VARIABLE(QUERY, "query", NOTHING, URL, ALWAYS, "the query, without the question mark")
 VARIABLE(QUERY_MARKED, "?query", NOTHING, URL, ALWAYS,

@@ -39,8 +39,8 @@ static struct span value_of(void *owner, const struct template_part *part)
     struct span value;
 
     (void)owner;
-    if (template_target_value(part, SPAN_OF("/a%2Fb/c"), SPAN_OF("x=1&y=%20&x=2"), &arena,
-                              &value)) {
+    if (template_target_value(part, SPAN_OF("/a%2Fb/c"),
+                              SPAN_OF("x=1&y=%20&x=2&next=https://evil/a%20"), &arena, &value)) {
         return value;
     }
     switch (part->variable) {
@@ -74,9 +74,10 @@ static void values_stand_where_the_braces_were(void **state)
     check("plain", TEMPLATE_FIELD, "plain");
     check("{host}", TEMPLATE_FIELD, "shop.example");
     check("https://{host}{path}{?query}#top", TEMPLATE_URL,
-          "https://shop.example/a%2Fb/c?x=1&y=%20&x=2#top");
+          "https://shop.example/a%2Fb/c?x=1&y=%20&x=2&next=https://evil/a%20#top");
     check("{target}|{query}|{path.1}|{path.2}|{path.3}", TEMPLATE_FIELD,
-          "/a%2Fb/c?x=1&y=%20&x=2|x=1&y=%20&x=2|a%2Fb|c|");
+          "/a%2Fb/c?x=1&y=%20&x=2&next=https://evil/a%20|x=1&y=%20&x=2&next=https://evil/"
+          "a%20|a%2Fb|c|");
     check("{query.x}{query.y}{query.z}", TEMPLATE_FIELD, "1%20");
     check("{cookie.lang}-{cookie.b}-{cookie.c}", TEMPLATE_FIELD, "de-2-");
     check("{{host}}{{{host}}}", TEMPLATE_FIELD, "{host}{shop.example}");
@@ -88,6 +89,9 @@ static void no_value_ends_what_it_is_put_into(void **state)
     (void)state;
     check("v={request.User-Agent}", TEMPLATE_FIELD, "v=a b/%0D%0A\"1\"");
     check("/?v={request.User-Agent}", TEMPLATE_URL, "/?v=a%20b%2F%0D%0A%221%22");
+    check("{query.next}", TEMPLATE_URL, "https%3A%2F%2Fevil%2Fa%20");
+    check("https://{query.next}/", TEMPLATE_URL, "https://https%3A%2F%2Fevil%2Fa%20/");
+    check("{query.next}", TEMPLATE_FIELD, "https://evil/a%20");
 }
 
 static void refuse(const char *text, const char *why)
