@@ -64,25 +64,45 @@ static bool is_told(const struct exchange *x, const struct http_fields *fields,
             field_sender_of(field) == FIELD_FROM_ANYONE);
 }
 
-/* All of that name, as one list (RFC 9110 section 5.3). */
+/* All of that name, as one list (RFC 9110 section 5.3). Their lengths first: many small ones would
+ * else be copied once for each. */
 static struct span field_value(struct exchange *x, const struct http_fields *fields,
                                struct span name)
 {
-    struct span value = {NULL, 0};
+    const struct http_field *only = NULL;
+    size_t len = 0;
+    char *bytes;
+    char *to;
 
     if (fields == &x->request.fields && span_ieq(name, SPAN_OF("Host"))) {
         return x->request.authority;
     }
     for (size_t i = 0; i < fields->count; i++) {
-        if (!span_ieq(fields->items[i].name, name) || !is_told(x, fields, &fields->items[i])) {
+        const struct http_field *field = &fields->items[i];
+        if (span_ieq(field->name, name) && is_told(x, fields, field)) {
+            len += (only != NULL ? 2 : 0) + field->value.len;
+            only = field;
+        }
+    }
+    if (only == NULL || only->value.len == len) {
+        return only != NULL ? only->value : span_make(NULL, 0);
+    }
+    bytes = to = arena_alloc(&x->arena, len);
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct http_field *field = &fields->items[i];
+        if (!span_ieq(field->name, name) || !is_told(x, fields, field)) {
             continue;
         }
-        value = value.ptr == NULL
-                    ? fields->items[i].value
-                    : span_from_cstr(arena_printf(&x->arena, "%.*s, %.*s", SPAN_ARG(value),
-                                                  SPAN_ARG(fields->items[i].value)));
+        if (to != bytes) {
+            *to++ = ',';
+            *to++ = ' ';
+        }
+        if (field->value.len != 0) {
+            memcpy(to, field->value.ptr, field->value.len);
+            to += field->value.len;
+        }
     }
-    return value;
+    return span_make(bytes, (size_t)(to - bytes));
 }
 
 static struct span cookie(struct exchange *x, struct span name)
@@ -221,9 +241,12 @@ static struct span logged_value(void *owner, const struct template_part *part)
         return redact_url(hidden, value, &x->arena);
     case VARIABLE_QUERY_PARAMETER:
         return redact_hides(hidden, part->text) && value.len != 0 ? SPAN_OF(REDACTED) : value;
+    case VARIABLE_REQUEST_FIELD: /* Referer is a URL, and others may be */
+        return redact_url(hidden, value, &x->arena);
     case VARIABLE_STATUS: /* what a server said is not what the client got */
-    case VARIABLE_RESPONSE_FIELD:
         return x->front.has_started ? value : span_make(NULL, 0);
+    case VARIABLE_RESPONSE_FIELD:
+        return x->front.has_started ? redact_url(hidden, value, &x->arena) : span_make(NULL, 0);
     default:
         return value;
     }

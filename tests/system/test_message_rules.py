@@ -229,7 +229,8 @@ def test_lines_of_the_log_have_what_they_are_told_to(start, ask):
             b"HTTP/1.1 200 OK\r\nX-Cache: HIT\r\nContent-Length: 0\r\n\r\n"))) as origin:
         gateway = start({
             "log": {"fields": {"tenant": "{request.X-Tenant}", "cache": "{response.X-Cache} {status}",
-                               "asked": "{target} {query.token} {query.x}", "nothing": "{cookie.no}"},
+                               "asked": "{target} {query.token} {query.x}", "nothing": "{cookie.no}",
+                               "from": "{request.Referer}", "many": "{request.X-Many}"},
                     "redact": ["Token", "password"]},
             "sites": [{"hosts": ["shop.example"], "routes": [
                 {"match": {"path": "/health"}, "respond": {"body": "ok"}, "access_log": False},
@@ -238,12 +239,14 @@ def test_lines_of_the_log_have_what_they_are_told_to(start, ask):
         ask(gateway, "/health")
         ask(gateway, "/missing")
         ask(gateway, "/a?token=secret&x=1&Pass%77ord=secret", fields=[
-            ("X-Tenant", "acme \"1\""), ("Referer", "http://a/?token=secret")])
+            ("X-Tenant", "acme \"1\""), ("Referer", "http://a/?token=secret"),
+            ("X-Many", "1"), ("X-Many", "2"), ("X-Many", "3")])
         line = gateway.wait_log(tenant="acme \"1\"")
         assert line["cache"] == "HIT 200" and "nothing" not in line
         assert line["target"] == "/a?token=(redacted)&x=1&Pass%77ord=(redacted)"
         assert line["asked"] == line["target"] + " (redacted) 1"
-        assert line["referer"] == "http://a/?token=(redacted)"
+        assert line["referer"] == line["from"] == "http://a/?token=(redacted)"
+        assert line["many"] == "1, 2, 3"
         assert gateway.wait_log(target="/missing")["status"] == 503  # what goes wrong is told
         assert not [entry for entry in gateway.log_entries() if entry.get("target") == "/health"]
         assert "secret" not in json.dumps(gateway.log_entries())
