@@ -7,7 +7,7 @@ struct least_requests {
     struct balance base;
     const struct balance_member *members;
     size_t count;
-    int credits[]; /* by member: see balance_round_robin.c */
+    int credits[]; /* by member: see balance_take_turn */
 };
 
 static struct balance *create(const struct backend *backend, const struct balance_member *members,
@@ -49,24 +49,15 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
     struct least_requests *self = CONTAINER_OF(base, struct least_requests, base);
     size_t least = find_least(self, ask->choices);
-    size_t best = BALANCE_NONE;
-    int given = 0;
+    struct balance_set equals = {0};
 
     for (size_t i = least; i < self->count; i++) {
-        if (!balance_set_has(ask->choices, i) ||
-            compare(&self->members[i], &self->members[least]) != 0) {
-            continue;
-        }
-        self->credits[i] += (int)self->members[i].weight;
-        given += (int)self->members[i].weight;
-        if (best == BALANCE_NONE || self->credits[i] > self->credits[best]) {
-            best = i;
+        if (balance_set_has(ask->choices, i) &&
+            compare(&self->members[i], &self->members[least]) == 0) {
+            balance_set_add(&equals, i);
         }
     }
-    if (best != BALANCE_NONE) {
-        self->credits[best] -= given;
-    }
-    return best;
+    return balance_take_turn(self->members, self->count, &equals, self->credits);
 }
 
 /* Who stays keeps what is known of it. */

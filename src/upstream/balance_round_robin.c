@@ -21,28 +21,11 @@ static struct balance *create(const struct backend *backend, const struct balanc
     return &self->base;
 }
 
-/* Each pick gives every choice its weight in credit, takes the richest, and charges it all that was
- * given out: the credits sum to zero, and equal weights simply take turns. */
 static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
     struct round_robin *self = CONTAINER_OF(base, struct round_robin, base);
-    size_t best = BALANCE_NONE;
-    int given = 0;
 
-    for (size_t i = 0; i < self->count; i++) {
-        if (!balance_set_has(ask->choices, i)) {
-            continue;
-        }
-        self->credits[i] += (int)self->members[i].weight;
-        given += (int)self->members[i].weight;
-        if (best == BALANCE_NONE || self->credits[i] > self->credits[best]) {
-            best = i;
-        }
-    }
-    if (best != BALANCE_NONE) {
-        self->credits[best] -= given;
-    }
-    return best;
+    return balance_take_turn(self->members, self->count, ask->choices, self->credits);
 }
 
 /* Whoever stays keeps its place in the turn, so that a set that often changes does not begin with
