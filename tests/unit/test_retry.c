@@ -106,6 +106,111 @@ static void what_may_be_done_twice_is_said_by_the_policy(void **state)
     assert_int_equal(decide(&policy, RETRY_STATUS, 503, true, true), RETRY_NO);
 }
 
+/* What may come of one try, and the word of `for` that it takes (0: it is sent again whatever `for`
+ * says; NEVER: it is not). */
+#define NEVER (1U << 31)
+
+static const struct {
+    struct retry_facts facts;
+    unsigned word;
+    enum retry_answer answer;
+    bool costs;
+} fates[] = {
+    {{.stage = RETRY_NOT_SENT}, 0, RETRY_ON_OTHER_SERVER, false},
+    {{.stage = RETRY_NOT_SENT, .was_pooled = true}, 0, RETRY_ON_NEW_CONNECTION, false},
+    {{.stage = RETRY_DECLINED}, RETRY_ON_REFUSED_STREAM, RETRY_ANYWHERE, false},
+    {{.stage = RETRY_DECLINED, .was_pooled = true}, RETRY_ON_REFUSED_STREAM, RETRY_ANYWHERE, false},
+    {{.stage = RETRY_DECLINED, .wants_h1 = true}, RETRY_ON_REFUSED_STREAM, RETRY_OVER_H1, false},
+    {{.stage = RETRY_SENT}, RETRY_ON_RESET, RETRY_ON_OTHER_SERVER, true},
+    {{.stage = RETRY_SENT, .was_pooled = true}, 0, RETRY_ON_NEW_CONNECTION, true},
+    {{.stage = RETRY_STATUS, .status = 502}, RETRY_ON_502, RETRY_ANYWHERE, true},
+    {{.stage = RETRY_STATUS, .status = 503}, RETRY_ON_503, RETRY_ANYWHERE, true},
+    {{.stage = RETRY_STATUS, .status = 504}, RETRY_ON_504, RETRY_ANYWHERE, true},
+    {{.stage = RETRY_STATUS, .status = 500}, NEVER, RETRY_NO, true},
+    {{.stage = RETRY_STATUS, .status = 200}, NEVER, RETRY_NO, true},
+    {{.stage = RETRY_LATE}, RETRY_ON_TIMEOUT, RETRY_ANYWHERE, true},
+    {{.stage = RETRY_ANSWERING}, NEVER, RETRY_NO, false},
+    {{.stage = RETRY_ANSWERING, .was_pooled = true}, NEVER, RETRY_NO, false},
+};
+
+#define WORDS 7
+
+/* Each word of `for` alone lets what it names be sent again, and nothing else. */
+static void each_word_stands_for_what_it_names(void **state)
+{
+    const struct retry_state have = {
+        .has_body_in_hand = true, .is_idempotent = true, .has_budget = true};
+
+    (void)state;
+    for (unsigned bit = 0; bit <= WORDS; bit++) {
+        unsigned on = bit < WORDS ? 1U << bit : 0;
+        const struct retry_policy policy = {
+            .on = on, .losses_max = 1, .refusals_max = 1, .may_use_h1 = true};
+        for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
+            bool is_on = fates[i].word == 0 || fates[i].word == on;
+            enum retry_answer expected = is_on ? fates[i].answer : RETRY_NO;
+            if (retry_decide(&policy, &have, &fates[i].facts) != expected) {
+                fail_msg("fate %zu with word %u", i, bit);
+            }
+        }
+    }
+}
+
+/* Each of the conditions that hold beside `for`, taken away by itself. */
+static void each_fate_has_its_conditions(void **state)
+{
+    const struct retry_policy all = {.on = (1U << WORDS) - 1,
+                                     .losses_max = 2,
+                                     .refusals_max = 2,
+                                     .may_use_h1 = true};
+    const struct retry_state have = {
+        .has_body_in_hand = true, .is_idempotent = true, .has_budget = true};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
+        const struct retry_facts *facts = &fates[i].facts;
+        bool costs = fates[i].costs;
+        bool is_stale = facts->stage == RETRY_SENT && facts->was_pooled;
+        enum retry_answer usual = fates[i].answer;
+        struct retry_state state_now = have;
+        struct retry_policy policy = all;
+
+        assert_int_equal(retry_costs(facts), costs);
+        assert_int_equal(retry_decide(&all, &have, facts), usual);
+
+        state_now.has_started = true; /* the client has a head */
+        assert_int_equal(retry_decide(&all, &state_now, facts), RETRY_NO);
+        state_now = have;
+        state_now.has_body_in_hand = false; /* a part of the body is gone */
+        assert_int_equal(retry_decide(&all, &state_now, facts), RETRY_NO);
+
+        state_now = have;
+        state_now.is_idempotent = false; /* a POST: where a server may have acted, never */
+        assert_int_equal(retry_decide(&all, &state_now, facts), costs ? RETRY_NO : usual);
+        policy.is_harmless = true; /* unless the route says that it is harmless */
+        assert_int_equal(retry_decide(&policy, &state_now, facts), usual);
+
+        state_now = have;
+        state_now.has_budget = false; /* an old connection's end is paid by nobody */
+        assert_int_equal(retry_decide(&all, &state_now, facts),
+                         costs && !is_stale ? RETRY_NO : usual);
+        state_now.losses = 1; /* and excused once */
+        assert_int_equal(retry_decide(&all, &state_now, facts), costs ? RETRY_NO : usual);
+
+        state_now = have;
+        state_now.losses = 1; /* `times` is 2 */
+        assert_int_equal(retry_decide(&all, &state_now, facts), usual);
+        state_now.losses = 2;
+        assert_int_equal(retry_decide(&all, &state_now, facts), costs ? RETRY_NO : usual);
+
+        state_now = have;
+        state_now.refusals = 1;
+        assert_int_equal(retry_decide(&all, &state_now, facts), usual);
+        state_now.refusals = 2;
+        assert_int_equal(retry_decide(&all, &state_now, facts), costs ? usual : RETRY_NO);
+    }
+}
+
 static void a_pooled_connection_that_ends_of_age_costs_no_budget_at_first(void **state)
 {
     const struct retry_policy policy = {.losses_max = 0};
@@ -241,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_has_its_answer),
         cmocka_unit_test(what_may_be_done_twice_is_said_by_the_policy),
+        cmocka_unit_test(each_word_stands_for_what_it_names),
+        cmocka_unit_test(each_fate_has_its_conditions),
         cmocka_unit_test(a_pooled_connection_that_ends_of_age_costs_no_budget_at_first),
         cmocka_unit_test(retries_do_not_multiply_an_outage),
         cmocka_unit_test(what_is_wanted_over_http_1_goes_there_where_it_may),
