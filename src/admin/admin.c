@@ -107,12 +107,63 @@ static bool order_of_path(struct span path, enum server_order_word *word)
     return false;
 }
 
+/* The order was given, or there is no such server. */
+static void confirm(struct admin_conn *client, bool is_known, const char *name, const char *what)
+{
+    struct strbuf body;
+
+    if (!is_known) {
+        put_error(client, 404, "no backend has such a server; see /status");
+        return;
+    }
+    log_info("server %s is %s: ordered through the control socket", name, what);
+    strbuf_init(&body);
+    strbuf_printf(&body, "{\"order\":\"%s\"}\n", what);
+    put_answer(client, 200, strbuf_span(&body), true);
+    strbuf_free(&body);
+}
+
+/* "BACKEND/SERVER=N", of which *name becomes what is before the last '='. */
+static bool read_weight(char *name, int *weight)
+{
+    char *value = strrchr(name, '=');
+    size_t len = value != NULL ? strlen(++value) : 0;
+
+    if (len == 0) {
+        return false;
+    }
+    value[-1] = '\0';
+    if (strcmp(value, "default") == 0) {
+        *weight = SERVER_WEIGHT_DEFAULT;
+        return true;
+    }
+    if (len > 4 || strspn(value, "0123456789") != len) {
+        return false;
+    }
+    *weight = atoi(value);
+    return *weight <= SERVER_WEIGHT_SAID_MAX;
+}
+
+static void give_weight(struct admin_conn *client, char *name)
+{
+    int weight = SERVER_WEIGHT_DEFAULT;
+    char words[48] = "of the configuration's weight";
+
+    if (!read_weight(name, &weight)) {
+        put_error(client, 400, "the query is BACKEND/SERVER=N, with N from 0 to 1000, or default");
+        return;
+    }
+    if (weight != SERVER_WEIGHT_DEFAULT) {
+        (void)snprintf(words, sizeof(words), "of weight %d", weight);
+    }
+    confirm(client, server_order_weigh(name, weight), name, words);
+}
+
 static void give_order(struct admin_conn *client, const struct http_request *request,
-                       enum server_order_word word)
+                       const enum server_order_word *word)
 {
     struct arena arena;
-    const char *name;
-    struct strbuf body;
+    char *name;
 
     if (request->method != HTTP_POST) {
         put_error(client, 405, "only POST");
@@ -120,15 +171,10 @@ static void give_order(struct admin_conn *client, const struct http_request *req
     }
     arena_init(&arena, 2048);
     name = arena_cstr(&arena, url_decode(request->query, &arena));
-    if (!server_order_give(name, word)) {
-        put_error(client, 404, "no backend has such a server; see /status");
+    if (word == NULL) {
+        give_weight(client, name);
     } else {
-        log_info("server %s is %s: ordered through the control socket", name,
-                 server_order_text(word));
-        strbuf_init(&body);
-        strbuf_printf(&body, "{\"order\":\"%s\"}\n", server_order_text(word));
-        put_answer(client, 200, strbuf_span(&body), true);
-        strbuf_free(&body);
+        confirm(client, server_order_give(name, *word), name, server_order_text(*word));
     }
     arena_destroy(&arena);
 }
@@ -147,7 +193,11 @@ static void answer(struct admin *admin, struct admin_conn *client,
         return;
     }
     if (order_of_path(request->path, &word)) {
-        give_order(client, request, word);
+        give_order(client, request, &word);
+        return;
+    }
+    if (span_eq_cstr(request->path, ADMIN_WEIGHT_PATH)) {
+        give_order(client, request, NULL);
         return;
     }
     if (span_eq_cstr(request->path, ADMIN_RELOAD_PATH)) {

@@ -129,6 +129,12 @@ static void add_server(struct strbuf *out, const struct report_server *server)
 
     strbuf_printf(out, ",\"state\":\"%s\",\"order\":\"%s\"", health_word(health->state),
                   server_order_text(server->order));
+    if (server->ordered_weight == SERVER_WEIGHT_DEFAULT) {
+        strbuf_printf(out, ",\"weight\":%.4g,\"ordered_weight\":null", server->weight);
+    } else {
+        strbuf_printf(out, ",\"weight\":%d,\"ordered_weight\":%d", server->ordered_weight,
+                      server->ordered_weight);
+    }
     add_seconds(out, "state_s", health->since_us, server->now_us);
     if (health->why[0] != '\0') {
         add_text(out, "why", health->why);

@@ -27,6 +27,8 @@ struct admin_world {
 #define ADMIN_DRAIN_PATH "/drain"
 #define ADMIN_ENABLE_PATH "/enable"
 #define ADMIN_DISABLE_PATH "/disable"
+/* The same, with BACKEND/SERVER=N, or =default. */
+#define ADMIN_WEIGHT_PATH "/weight"
 
 struct admin_route {
     const char *path;

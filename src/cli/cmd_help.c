@@ -22,6 +22,8 @@ static const char overview[] =
     "  status   ask a running gateway how it is, and which handshakes failed\n"
     "  reload   have a running gateway take up its configuration anew\n"
     "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
+    "  drain, enable, disable, weight\n"
+    "           say whether a server gets requests, and how many\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -154,6 +156,15 @@ static const struct {
                "\n"
                "Lets a server that was drained or disabled get requests again.\n"
                "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"weight",
+     "usage: tidegate weight BACKEND/SERVER N [-c FILE | --socket PATH]\n"
+     "\n"
+     "Gives a server another weight than the configuration has, from 1 to 1000; with 0 it gets\n"
+     "nothing new, and with 'default' the configuration's weight counts again. BACKEND and SERVER\n"
+     "are as tidegate status shows them; of a name with several addresses each is a server. Holds\n"
+     "until the end of the gateway's process; a changed configuration does not end it.\n"
+     "Status 0: done, 1: there is no such server, 2: it could not be asked.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

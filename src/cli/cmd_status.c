@@ -122,6 +122,9 @@ static void print_server(const json_t *server)
     if (json_object_get(server, "state_s") != NULL) {
         (void)printf(" for %lld s", control_number(server, "state_s"));
     }
+    if (json_is_integer(json_object_get(server, "ordered_weight"))) {
+        (void)printf(", weight %lld (ordered)", control_number(server, "ordered_weight"));
+    }
     (void)printf(", %lld in flight, %lld served, %lld errors, %lld failed, %lld idle connections\n",
                  control_number(server, "in_flight"), control_number(server, "served"),
                  control_number(server, "errors"), control_number(server, "failed"),

@@ -12,9 +12,10 @@ static const struct {
 } commands[] = {
     {"run", cmd_run},         {"check", cmd_check},     {"route", cmd_route},
     {"explain", cmd_explain}, {"status", cmd_status},   {"drain", cmd_drain},
-    {"enable", cmd_enable},   {"disable", cmd_disable}, {"demo", cmd_demo},
-    {"diff", cmd_diff},       {"reload", cmd_reload},   {"prove-reload", cmd_prove_reload},
-    {"schema", cmd_schema},   {"version", cmd_version}, {"help", cmd_help},
+    {"enable", cmd_enable},   {"disable", cmd_disable}, {"weight", cmd_weight},
+    {"demo", cmd_demo},       {"diff", cmd_diff},       {"reload", cmd_reload},
+    {"schema", cmd_schema},   {"version", cmd_version}, {"prove-reload", cmd_prove_reload},
+    {"help", cmd_help},
 };
 
 static int unknown_command(const char *name)

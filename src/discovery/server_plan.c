@@ -379,6 +379,9 @@ static void list_all(const struct making *making, struct server_list *list)
         (void)!server_list_add(list, &making->plan->terms, found->settings,
                                found->ip[0] != '\0' ? found->ip : NULL, found->port,
                                weight_of(making, found));
+        if (list->count != 0) {
+            list->items[list->count - 1].unit = making->is_shared ? SHARE_UNIT : 1;
+        }
         if (found->stands_by && list->count != 0 &&
             list->items[list->count - 1].rank < SERVER_BACKUP) {
             list->items[list->count - 1].rank += SERVER_BACKUP;
@@ -412,6 +415,7 @@ static bool is_same(const struct server_set *set, const struct server_list *list
     for (size_t i = 0; i < set->count; i++) {
         if (set->servers[i].endpoint != list->items[i].endpoint ||
             set->servers[i].weight != list->items[i].weight ||
+            set->servers[i].unit != list->items[i].unit ||
             set->servers[i].rank != list->items[i].rank ||
             set->servers[i].max_in_use != list->items[i].max_in_use) {
             return false;

@@ -165,6 +165,7 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
     list->items[list->count++] = (struct server){
         .text = xstrdup(ip != NULL ? text : address->text),
         .weight = weight,
+        .unit = 1,
         .rank = rank_of(terms, settings),
         .max_in_use = lower_limit(settings->max_requests, settings->max_connections),
         .endpoint = endpoint,

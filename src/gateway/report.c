@@ -182,6 +182,8 @@ static void clear_backend(struct report_backend *out, const struct backend *back
             .address = server->text,
             .has_addresses = endpoint_has_addresses(server->endpoint),
             .order = server_order_of(server->order),
+            .weight = (double)server_weight(server) / (server->unit != 0 ? server->unit : 1),
+            .ordered_weight = server_order_weight(server->order),
             .tally = endpoint_tally(server->endpoint),
             .now_us = clock_us(),
         };

@@ -23,6 +23,8 @@ struct report_server {
     uint64_t p90_us;
     uint64_t p99_us;
     enum server_order_word order;
+    double weight;      /* in the configuration's unit; a share of it where a name has addresses */
+    int ordered_weight; /* or SERVER_WEIGHT_DEFAULT */
     struct server_health_view health;
     struct endpoint_tally tally;
     uint64_t now_us;

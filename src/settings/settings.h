@@ -275,9 +275,12 @@ struct servers_from_settings {
     struct place place;
 };
 
+/* What people may say; shares of a name's addresses are finer. */
+#define SERVER_WEIGHT_SAID_MAX 1000
+
 struct server_settings {
     struct address_setting address;
-    unsigned weight;          /* 1 to 1000; default 1 */
+    unsigned weight;          /* 1 to SERVER_WEIGHT_SAID_MAX; default 1 */
     bool backup;              /* for when no other one is well */
     const char *zone;         /* where it is; NULL: not said */
     const char *server_name;  /* of TLS, in place of the backend's; NULL: that one */

@@ -71,7 +71,7 @@ static void find_choices(const struct upstream_set *set, const struct balance_as
         const struct endpoint *endpoint = server->endpoint;
         if (!endpoint_has_addresses(endpoint) ||
             (!upstream_set_backend(set)->is_of_checks &&
-             server_order_of(server->order) != SERVER_ENABLED)) {
+             !server_order_allows(server->order))) {
             continue;
         }
         found->known++;

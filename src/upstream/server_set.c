@@ -50,3 +50,15 @@ bool server_set_has_limits(const struct server_set *set)
     }
     return false;
 }
+
+unsigned server_weight(const struct server *server)
+{
+    int ordered =
+        server->order != NULL ? server_order_weight(server->order) : SERVER_WEIGHT_DEFAULT;
+    unsigned weight = server->weight;
+
+    if (ordered > 0) {
+        weight = (unsigned)ordered * (server->unit != 0 ? server->unit : 1);
+    }
+    return weight < SERVER_WEIGHT_MAX ? weight : SERVER_WEIGHT_MAX;
+}

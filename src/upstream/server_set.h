@@ -18,7 +18,8 @@ enum server_rank { SERVER_OF_ZONE, SERVER_ELSEWHERE, SERVER_BACKUP, SERVER_BACKU
 
 struct server {
     const char *text;    /* as it is told in logs: "10.0.0.5:443" */
-    unsigned weight;     /* 1 to SERVER_WEIGHT_MAX */
+    unsigned weight;     /* 1 to SERVER_WEIGHT_MAX; people may order another: server_weight */
+    unsigned unit;       /* what a weight of 1 in the configuration is among these; 0: 1 */
     unsigned rank;       /* those with the lowest are used as long as one of them is well */
     unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;
@@ -40,5 +41,9 @@ bool server_set_has_limits(const struct server_set *set);
 struct server_set *server_set_hold(struct server_set *set);
 /* NULL is allowed. */
 void server_set_release(struct server_set *set);
+
+/* What counts now: 1 to SERVER_WEIGHT_MAX. One that was ordered the weight 0 is never a choice
+ * (server_order_allows). */
+unsigned server_weight(const struct server *server);
 
 #endif

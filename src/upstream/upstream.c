@@ -18,7 +18,7 @@ static void fill(struct upstream_set *set)
         set->entries[i] = entry;
         set->members[i] = (struct balance_member){
             .name = servers->servers[i].text,
-            .weight = servers->servers[i].weight,
+            .weight = server_weight(&servers->servers[i]),
             .share = &entry->share,
         };
     }
@@ -38,6 +38,7 @@ static struct upstream_set *set_create(struct upstream *upstream, struct server_
     set->members = xcalloc(servers->count + 1, sizeof(*set->members));
     set->entries = xcalloc(servers->count + 1, sizeof(struct pool_entry *));
     set->uses = 1;
+    set->weighings = server_order_weighings();
     fill(set);
     set->balance = type->create(upstream->backend, set->members, servers->count);
     return set;
@@ -128,11 +129,29 @@ static struct upstream *create(struct pool *pool, const struct backend *backend)
     return upstream;
 }
 
+/* Whether people have ordered other weights of its servers: policies go by those that they were
+ * made with. */
+static bool has_other_weights(struct upstream_set *set)
+{
+    uint64_t weighings = server_order_weighings();
+
+    if (set->weighings == weighings) {
+        return false;
+    }
+    set->weighings = weighings;
+    for (size_t i = 0; i < set->servers->count; i++) {
+        if (set->members[i].weight != server_weight(&set->servers->servers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct upstream_set *upstream_follow(struct upstream *upstream)
 {
     struct upstream_set *old = upstream->set;
 
-    if (!backend_has(upstream->backend, old->servers)) {
+    if (!backend_has(upstream->backend, old->servers) || has_other_weights(old)) {
         upstream->set = set_create(upstream, backend_servers(upstream->backend));
         take_over(upstream->set, old);
         retire(old);

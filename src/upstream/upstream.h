@@ -31,6 +31,7 @@ struct upstream_set {
     struct balance *balance;
     struct balance_member *members; /* servers->count of each */
     struct pool_entry **entries;
+    uint64_t weighings; /* server_order_weighings, when the members' weights were looked at */
     unsigned uses;
 };
 
@@ -67,7 +68,7 @@ struct upstream *upstreams_look(const struct upstreams *upstreams, const struct 
 uint64_t upstreams_leases(const struct upstreams *upstreams);
 /* Goes over to the servers that backends have now. */
 void upstreams_follow(struct upstreams *upstreams);
-/* The present set, which is made if the backend has other servers now. */
+/* The present set, which is made if the backend has other servers now, or other weights. */
 struct upstream_set *upstream_follow(struct upstream *upstream);
 
 /* By leases, and by connections that were made for it. */

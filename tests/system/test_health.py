@@ -323,6 +323,14 @@ def order(folder, word, name):
     return command(word, name, "--socket", folder / "control")
 
 
+def control_status(path, method, target):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(str(path))
+        sock.sendall(f"{method} {target} HTTP/1.1\r\nHost: tidegate\r\n\r\n".encode())
+        return int(sock.makefile("rb").readline().split()[1])
+
+
 def test_a_drained_server_gets_nothing_new_until_it_is_enabled(start, folder):
     with Server() as one, Server() as other:
         gateway = start({**pool([one.address, other.address], health_check={"path": "/health", **FAST}),
@@ -351,9 +359,67 @@ def test_a_drained_server_gets_nothing_new_until_it_is_enabled(start, folder):
             "it answered /health with status 503"
 
 
+@pytest.mark.parametrize("strategy", ["round_robin", "least_requests", "random_of_two", "ewma", "hash"])
+def test_a_weight_is_ordered_and_kept(start, folder, strategy):
+    with Server() as one, Server() as other:
+        balance = {"strategy": strategy, **({"hash": {"query": "q"}} if strategy == "hash" else {})}
+        gateway = start({**pool([one.address, other.address], balance=balance, slow_start="1s"),
+                         "control": str(folder / "control")})
+        name = f"pool/{one.address}"
+
+        def weigh(weight):
+            done = command("weight", name, weight, "--socket", folder / "control")
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        def got(requests):
+            before = [len(server.heads) for server in (one, other)]
+            with Connection(gateway.address) as client:
+                for number in range(requests):
+                    assert client.request(f"/?q={number}").status == 200
+            return [len(server.heads) - old for server, old in zip((one, other), before)]
+
+        assert min(got(40)) > 0
+        assert "nothing new" in weigh("0")
+        assert got(10) == [0, 10]
+        shown = status_of(folder, one.address)
+        assert (shown["weight"], shown["ordered_weight"], shown["order"]) == (0, 0, "enabled")
+        assert "weight 0 (ordered)" in command("status", "--socket", folder / "control").stdout
+        # What runs is another configuration, with another weight, and the order still holds.
+        text = json.loads(gateway.config_path.read_text())
+        text["backends"][0]["servers"][0] = {"address": one.address, "weight": 7}
+        gateway.config_path.write_text(json.dumps(text))
+        assert command("reload", "--socket", folder / "control").returncode == 0
+        assert got(10) == [0, 10]
+        weigh("1000")
+        mine, others = got(60)
+        assert mine > 8 * others
+        shown = status_of(folder, one.address)
+        assert (shown["weight"], shown["ordered_weight"]) == (1000, 1000)
+        assert "of the configuration" in weigh("default")
+        shown = status_of(folder, one.address)
+        assert (shown["weight"], shown["ordered_weight"]) == (7, None)
+        assert min(got(100)) > 0
+
+
+def test_a_weight_that_is_none(start, folder):
+    with Server() as one:
+        start({**pool([one.address]), "control": str(folder / "control")})
+        for weight in ("-1", "1001", "1x", "", "00001"):
+            done = command("weight", f"pool/{one.address}", weight, "--socket", folder / "control")
+            assert done.returncode == 2 and "from 0 to 1000, or default" in done.stderr
+        done = command("weight", f"pool/{one.address}", "--socket", folder / "control")
+        assert done.returncode == 2 and "from 0 to 1000, or default" in done.stderr
+        for query, status in ((f"pool/{one.address}=1001", 400), (f"pool/{one.address}", 400), ("pool/a=5", 404),
+                              (f"pool/{one.address}=", 400), (f"pool/{one.address}=99999999999", 400)):
+            assert control_status(folder / "control", "POST", f"/weight?{query}") == status
+        assert control_status(folder / "control", "GET", f"/weight?pool/{one.address}=5") == 405
+
+
 def test_an_order_for_a_server_that_is_not_there(start, folder):
     with Server() as one:
         start({**pool([one.address]), "control": str(folder / "control")})
+        assert command("weight", "pool/127.0.0.1:9", "5", "--socket", folder / "control").returncode == 1
         for word in ("drain", "enable", "disable"):
             done = order(folder, word, "pool/127.0.0.1:9")
             assert done.returncode == 1 and "tidegate status" in done.stderr

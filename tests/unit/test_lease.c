@@ -539,6 +539,53 @@ static void one_that_came_back_starts_slowly(void **state)
     assert_int_equal(shares_of_0(101 * SECOND), 1000);
 }
 
+/* ---- what people order ---- */
+
+static void an_ordered_weight_holds_from_the_next_choice_on(void **state)
+{
+    struct lease open;
+
+    (void)state;
+    lease_init(&open);
+    assert_true(lease_pick(&open, upstream, &(struct lease_tried){0}, SECOND));
+    uint64_t before = upstream->set->serial;
+    assert_true(server_order_weigh("b/s", 5));
+    assert_int_equal(pick_at(SECOND), 0);
+    assert_true(upstream->set->serial != before); /* policies are made anew with it */
+    assert_int_equal(upstream->set->members[0].weight, 5);
+    before = upstream->set->serial;
+    assert_true(server_order_weigh("b/s", 5)); /* nothing new */
+    assert_int_equal(pick_at(SECOND), 0);
+    assert_true(upstream->set->serial == before);
+    assert_true(server_order_weigh("b/s", 0)); /* all three have that name */
+    assert_true(pick_at(SECOND) == BALANCE_NONE);
+    assert_true(server_order_weigh("b/s", SERVER_WEIGHT_DEFAULT));
+    assert_int_equal(pick_at(SECOND), 0);
+    assert_int_equal(upstream->set->members[0].weight, 1);
+    finish(&open, LEASE_OK, NULL); /* of a set that is long gone */
+}
+
+static void an_order_is_kept_by_its_name_alone(void **state)
+{
+    struct server_order *order = server_order_take("kept", "one");
+    struct server server = {.weight = 700, .unit = 1000, .order = order};
+
+    (void)state;
+    assert_false(server_order_weigh("kept/other", 3));
+    assert_false(server_order_weigh("kept", 3));
+    assert_int_equal(server_weight(&server), 700);
+    assert_true(server_order_weigh("kept/one", 3));
+    assert_int_equal(server_weight(&server), 3000);
+    assert_true(server_order_weigh("kept/one", SERVER_WEIGHT_SAID_MAX));
+    assert_int_equal(server_weight(&server), SERVER_WEIGHT_MAX);
+    server_order_release(order);
+    order = server_order_take("kept", "one"); /* another configuration */
+    assert_int_equal(server_order_weight(order), SERVER_WEIGHT_SAID_MAX);
+    server_order_release(order);
+    assert_true(server_order_weigh("kept/one", SERVER_WEIGHT_DEFAULT)); /* and it is gone */
+    assert_false(server_order_weigh("kept/one", 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -547,6 +594,8 @@ int main(void)
         TEST(a_full_one_is_passed_over_and_brings_no_backup_in),
         TEST(whoever_is_down_is_no_reason_to_wait),
         TEST(one_that_came_back_starts_slowly),
+        TEST(an_ordered_weight_holds_from_the_next_choice_on),
+        cmocka_unit_test(an_order_is_kept_by_its_name_alone),
         TEST(a_server_that_could_not_be_reached_is_passed_over),
         TEST(those_that_cannot_be_reached_are_tried_when_no_other_is_left),
         TEST(one_request_at_a_time_tries_a_server_that_was_out),
