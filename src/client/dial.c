@@ -230,7 +230,8 @@ struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size
 
     backend_doubt(upstream->backend);
     if (servers->count != 0) {
-        return (struct trouble){"no_server", "every server of the backend is drained, disabled or of weight 0",
+        return (struct trouble){"no_server",
+                                "every server of the backend is drained, disabled or of weight 0",
                                 "tidegate status shows them; tidegate enable, or weight, lets one "
                                 "be used"};
     }

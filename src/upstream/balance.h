@@ -136,7 +136,8 @@ const struct balance_type *balance_type_of(enum balance_kind kind);
 
 /* For policies: smooth weighted round robin among some of the members. Each time gives every one of
  * them its weight in credit, takes the richest, and charges it all that was given out: the credits
- * (by member, from 0 on) sum to zero, and equal weights simply take turns. BALANCE_NONE: of none. */
+ * (by member, from 0 on) sum to zero, and equal weights simply take turns. BALANCE_NONE: of none.
+ */
 size_t balance_take_turn(const struct balance_member *members, size_t count,
                          const struct balance_set *among, int credits[]);
 /* For policies: two of the choices at random, each as often as its weight says; none has more than

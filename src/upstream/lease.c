@@ -70,8 +70,7 @@ static void find_choices(const struct upstream_set *set, const struct balance_as
         const struct server *server = upstream_set_server(set, i);
         const struct endpoint *endpoint = server->endpoint;
         if (!endpoint_has_addresses(endpoint) ||
-            (!upstream_set_backend(set)->is_of_checks &&
-             !server_order_allows(server->order))) {
+            (!upstream_set_backend(set)->is_of_checks && !server_order_allows(server->order))) {
             continue;
         }
         found->known++;

@@ -1,6 +1,7 @@
 /* What people have ordered of a backend's servers while the gateway runs: to drain one, to leave it
- * alone, to use it again, and another weight than the configuration's. By the names of backend and server, so that an order outlives the
- * configuration in which it was given, and ends with the process.
+ * alone, to use it again, and another weight than the configuration's. By the names of backend and
+ * server, so that an order outlives the configuration in which it was given, and ends with the
+ * process.
  *
  * Counted; from any thread. Workers read it at each choice, and it is rarely written. */
 #ifndef TIDEGATE_UPSTREAM_SERVER_ORDER_H
@@ -29,7 +30,8 @@ struct server_order {
     const char *server;
     unsigned uses;
     _Atomic int word; /* enum server_order_word */
-    _Atomic int weight; /* 0 (it gets nothing new) to SERVER_WEIGHT_SAID_MAX, or SERVER_WEIGHT_DEFAULT */
+    _Atomic int
+        weight; /* 0 (it gets nothing new) to SERVER_WEIGHT_SAID_MAX, or SERVER_WEIGHT_DEFAULT */
 };
 
 /* The one of these names, or a new one, which is ENABLED and of the default weight. */

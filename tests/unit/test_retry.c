@@ -159,10 +159,8 @@ static void each_word_stands_for_what_it_names(void **state)
 /* Each of the conditions that hold beside `for`, taken away by itself. */
 static void each_fate_has_its_conditions(void **state)
 {
-    const struct retry_policy all = {.on = (1U << WORDS) - 1,
-                                     .losses_max = 2,
-                                     .refusals_max = 2,
-                                     .may_use_h1 = true};
+    const struct retry_policy all = {
+        .on = (1U << WORDS) - 1, .losses_max = 2, .refusals_max = 2, .may_use_h1 = true};
     const struct retry_state have = {
         .has_body_in_hand = true, .is_idempotent = true, .has_budget = true};
 
