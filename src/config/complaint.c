@@ -8,6 +8,7 @@ bool complain(struct complaint *complaint, const char *fmt, ...)
     va_list args;
 
     complaint->hint[0] = '\0';
+    complaint->offset = 0;
     va_start(args, fmt);
     vsnprintf(complaint->text, sizeof(complaint->text), fmt, args);
     va_end(args);

@@ -11,6 +11,7 @@
 struct complaint {
     char text[512];
     char hint[512]; /* "": none */
+    size_t offset;  /* of the byte that it is about, in the value */
 };
 
 /* Always returns false, so that `return complain(...)` reads as it does. */

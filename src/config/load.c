@@ -113,7 +113,7 @@ static bool load_field(struct loader *loader, const struct directive *directive,
     }
     if (directive->check_field != NULL ? !directive->check_field(name, node->text, &complaint)
                                        : !rule_field(name, node->text, &complaint)) {
-        load_complain(loader, node->key->place, &complaint);
+        load_complain(loader, node->key->place, node->key->text, &complaint);
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -175,7 +175,7 @@ static bool load_single_text(struct loader *loader, const struct directive *dire
         return load_wrong_kind(loader, directive, node);
     }
     if (!load_text(loader, directive, node->text, slot, &complaint)) {
-        load_complain(loader, node->place, &complaint);
+        load_complain(loader, node->place, node->text, &complaint);
         return false;
     }
     if (directive->type == DIRECTIVE_ADDRESS) {

@@ -17,7 +17,9 @@ void load_report_twice(struct config_report *report, const struct settings *sett
 /* The top of a file is no section of keys and values. */
 void load_report_not_section(struct config_report *report, const struct yaml_node *root);
 
-void load_complain(struct loader *loader, struct place place, const struct complaint *complaint);
+/* `value` is what the complaint is about, and stands at `place`. */
+void load_complain(struct loader *loader, struct place place, struct span value,
+                   const struct complaint *complaint);
 /* Reports that the value is of another kind than the directive needs. Returns false. */
 bool load_wrong_kind(struct loader *loader, const struct directive *directive,
                      const struct yaml_node *node);

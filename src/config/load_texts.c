@@ -7,8 +7,10 @@
 /* Of one text in a list: longer than any host, method or name. */
 #define ITEM_BYTES_MAX 4095
 
-void load_complain(struct loader *loader, struct place place, const struct complaint *complaint)
+void load_complain(struct loader *loader, struct place place, struct span value,
+                   const struct complaint *complaint)
 {
+    place = config_report_inside(loader->report, place, value, complaint->offset);
     config_report_add(loader->report, CONFIG_ERROR, place, "%s", complaint->text);
     if (complaint->hint[0] != '\0') {
         config_report_hint(loader->report, "%s", complaint->hint);
@@ -191,7 +193,7 @@ static bool add_item(struct loader *loader, const struct directive *directive, s
         ok = add_text(loader, directive, text, texts, &complaint);
     }
     if (!ok) {
-        load_complain(loader, place, &complaint);
+        load_complain(loader, place, text, &complaint);
     } else if (item != NULL && place.line != 0) {
         places_add(loader->settings->places, item, place);
     }

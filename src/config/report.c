@@ -209,6 +209,37 @@ static size_t count_characters(struct span s)
     return count;
 }
 
+/* From the place, whose column counts characters, to the line's end. */
+static struct span behind_column(struct span line, struct place place)
+{
+    uint32_t c;
+
+    for (int i = 1; i < place.column && line.len != 0; i++) {
+        size_t len = utf8_take(line, &c);
+
+        line = span_skip(line, len != 0 ? len : 1);
+    }
+    return line;
+}
+
+struct place config_report_inside(const struct config_report *report, struct place place,
+                                  struct span value, size_t offset)
+{
+    struct span rest;
+
+    if (offset == 0 || offset > value.len || place.line == 0 ||
+        !source_line(report, place, &rest)) {
+        return place;
+    }
+    rest = behind_column(rest, place);
+    bool is_quoted = rest.len != 0 && (rest.ptr[0] == '"' || rest.ptr[0] == '\'');
+    if (!span_starts_with(span_skip(rest, is_quoted ? 1 : 0), value)) {
+        return place;
+    }
+    place.column += (int)count_characters(span_head(value, offset)) + (is_quoted ? 1 : 0);
+    return place;
+}
+
 /* The word at the place: to its closing quote, or to what ends plain text in YAML. */
 static size_t word_length(struct span s)
 {
@@ -238,17 +269,11 @@ static void show_source(const struct config_report *report, struct place place, 
     struct span rest;
     size_t from;
     size_t carets;
-    uint32_t c;
 
     if (place.line == 0 || !source_line(report, place, &line)) {
         return;
     }
-    rest = line;
-    for (size_t i = 0; i < column && rest.len != 0; i++) {
-        size_t len = utf8_take(rest, &c);
-
-        rest = span_skip(rest, len != 0 ? len : 1);
-    }
+    rest = behind_column(line, place);
     from = column > SHOWN_COLUMNS - 20 ? column - (SHOWN_COLUMNS - 20) : 0;
     carets = count_characters(span_head(rest, word_length(rest)));
     carets = carets > from + SHOWN_COLUMNS - column ? from + SHOWN_COLUMNS - column : carets;

@@ -49,6 +49,10 @@ void config_report_start(struct config_report *report);
 /* Adds a file that places belong to, and returns its number (place.file). */
 unsigned config_report_source(struct config_report *report, const char *file_name,
                               struct span text);
+/* The place of the byte at `offset` of a value that stands at `place`; `place` itself where the
+ * file spells the value in another way (escapes, several lines, variables). */
+struct place config_report_inside(const struct config_report *report, struct place place,
+                                  struct span value, size_t offset) MUST_CHECK;
 /* Adds a message: one sentence without a full stop, in lower case but for names, saying what is
  * wrong. */
 void config_report_add(struct config_report *report, enum config_severity severity,

@@ -41,6 +41,18 @@ static const struct client_rule *build_client_rule(const struct match_client_set
     return rule;
 }
 
+/* It was compiled before, when the configuration was loaded (rule_regex). */
+static const struct pattern *build_pattern(const char *text, struct arena *arena)
+{
+    struct error error;
+    size_t offset;
+    const struct pattern *pattern =
+        pattern_compile(span_from_cstr(text), 0, arena, &error, &offset);
+
+    CHECK(pattern != NULL);
+    return pattern;
+}
+
 void serving_match_init(struct route_match *match, const struct route_settings *route,
                         struct arena *arena)
 {
@@ -48,6 +60,9 @@ void serving_match_init(struct route_match *match, const struct route_settings *
 
     route_match_init(match, settings->path != NULL ? settings->path : "/*", settings->methods.items,
                      settings->methods.count, arena);
+    if (settings->regex != NULL) {
+        match->regex = build_pattern(settings->regex, arena);
+    }
     if (settings->client != NULL) {
         match->client = build_client_rule(settings->client, arena);
     }
@@ -62,7 +77,8 @@ static bool has_rules(const struct site_settings *site)
         const struct route_settings *route = &site->routes[i];
         const char *path = route->match.path;
 
-        if ((path != NULL && strcmp(path, "/*") != 0) || route->match.client != NULL ||
+        if ((path != NULL && strcmp(path, "/*") != 0) || route->match.regex != NULL ||
+            route->match.client != NULL ||
             (route->respond != NULL && route->respond->status >= 400)) {
             return true;
         }

@@ -21,7 +21,7 @@ void route_match_init(struct route_match *match, const char *pattern, const char
                                   .method_count = method_count};
 }
 
-static bool path_matches(const struct route_match *match, struct span path)
+static bool path_fits(const struct route_match *match, struct span path)
 {
     if (!match->is_prefix) {
         return span_eq(match->path, path);
@@ -30,6 +30,12 @@ static bool path_matches(const struct route_match *match, struct span path)
         return true;
     }
     return span_eq(path, SPAN_OF("*")) && span_eq(match->path, SPAN_OF("/"));
+}
+
+static bool path_matches(const struct route_match *match, struct span path)
+{
+    return path_fits(match, path) &&
+           (match->regex == NULL || pattern_search(match->regex, path, NULL) == PATTERN_FOUND);
 }
 
 /* Methods are compared with regard to case (RFC 9110 section 9.1). */
@@ -108,12 +114,16 @@ int route_table_stricter(const struct route_table *table, int first, int second)
 
 bool route_match_is_all(const struct route_match *match)
 {
-    return match->is_prefix && match->path.len <= 1;
+    return match->is_prefix && match->path.len <= 1 && match->regex == NULL;
 }
 
 /* A pattern is a path, too: that of a prefix begins all that it fits. */
 static bool path_covers(const struct route_match *wide, const struct route_match *narrow)
 {
+    if (wide->regex != NULL && (narrow->regex == NULL ||
+                                !span_eq(pattern_text(wide->regex), pattern_text(narrow->regex)))) {
+        return false;
+    }
     if (!wide->is_prefix) {
         return !narrow->is_prefix && span_eq(wide->path, narrow->path);
     }

@@ -8,13 +8,15 @@
 #define TIDEGATE_EDGE_ROUTE_H
 
 #include "base/arena.h"
+#include "base/pattern.h"
 #include "base/span.h"
 #include "edge/client_rule.h"
 
 struct route_match {
     struct span path; /* without the '*' of a prefix */
     bool is_prefix;
-    const struct span *methods; /* empty: all but TRACE and CONNECT. GET allows HEAD too. */
+    const struct pattern *regex; /* found in the path besides; NULL: any */
+    const struct span *methods;  /* empty: all but TRACE and CONNECT. GET allows HEAD too. */
     size_t method_count;
     const struct client_rule *client; /* NULL: whoever it is */
     /* `else: deny`: what fits all but the last of its conditions (client, else methods) is refused
@@ -35,8 +37,8 @@ enum {
     ROUTE_CLIENT_REFUSED = -3 /* path and method matched, the client's certificate did not: 403 */
 };
 
-/* `pattern` as in the configuration; `methods` is copied, its strings are referenced; `client` is
- * left NULL. */
+/* `pattern` as in the configuration; `methods` is copied, its strings are referenced; `client` and
+ * `regex` are left NULL. */
 void route_match_init(struct route_match *match, const char *pattern, const char *const *methods,
                       size_t method_count, struct arena *arena);
 

@@ -94,6 +94,25 @@ static void test_catch_all(void **state)
     assert_int_equal(find(6, "/x", "GET"), 5);
 }
 
+static void test_regex_besides_the_path(void **state)
+{
+    struct error error;
+    size_t offset;
+
+    (void)state;
+    route_match_init(&routes[5], "/u/*", NULL, 0, &arena);
+    routes[5].regex = pattern_compile(SPAN_OF("^/u/[0-9]+$"), 0, &arena, &error, &offset);
+    assert_int_equal(find(6, "/u/17", "GET"), 5);
+    assert_int_equal(find(6, "/u/x17", "GET"), ROUTE_NONE);
+    assert_int_equal(find(6, "/v/u/17", "GET"), ROUTE_NONE);
+    route_match_init(&routes[6], "/u/1*", NULL, 0, &arena);
+    assert_true(route_match_covers(&routes[6], &routes[6]));
+    assert_false(route_match_covers(&routes[5], &routes[6])); /* not all of it */
+    routes[6].regex = routes[5].regex;
+    assert_true(route_match_covers(&routes[5], &routes[6]));
+    assert_false(route_match_is_all(&routes[5]));
+}
+
 static void assert_allow(const char *path, const char *want)
 {
     struct route_table table = {routes, 5};
@@ -117,6 +136,7 @@ static void test_allow_names_each_method_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_regex_besides_the_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_first_match_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_catch_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_allow_names_each_method_once, set_up, tear_down),
