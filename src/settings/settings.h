@@ -178,8 +178,8 @@ struct match_client_settings {
 };
 
 struct match_settings {
-    const char *path; /* "/v1/" "*": a '*' at the end is a prefix match, else exact; default all */
-    const char *regex;                    /* found in the path, too; NULL: any */
+    const char *path;  /* "/v1/" "*": a '*' at the end is a prefix match, else exact; default all */
+    const char *regex; /* found in the path, too; NULL: any */
     struct string_list methods;           /* empty: all but TRACE and CONNECT */
     struct match_client_settings *client; /* NULL: whoever it is */
     struct place place;
