@@ -22,13 +22,11 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum {
-    PATTERN_BYTES_MAX = 1024,
-    PATTERN_SUBJECT_MAX = 16 * 1024,
-    PATTERN_STEPS_MAX = 20000,
-    PATTERN_CAPTURES_MAX = 16,
-    PATTERN_NESTING_MAX = 32 /* of parentheses */
-};
+#define PATTERN_BYTES_MAX 1024
+#define PATTERN_SUBJECT_MAX 16384
+#define PATTERN_STEPS_MAX 20000
+#define PATTERN_CAPTURES_MAX 16
+#define PATTERN_NESTING_MAX 32 /* of parentheses */
 
 enum {
     PATTERN_CASELESS = 1, /* ASCII's letters */
