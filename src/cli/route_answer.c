@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/route_answers.h"
 #include "cli/route_location.h"
 #include "config/serving.h"
 #include "edge/balance_key.h"
@@ -264,11 +265,12 @@ static const char *upstream_way(struct arena *arena, const struct backend_settin
     const char *protocol = protocols[backend->protocol];
 
     if (backend->tls == NULL) {
-        return arena_printf(arena, "plain %s", protocol);
+        return arena_printf(arena, "plain %s%s", protocol, route_host_words(arena, backend));
     }
-    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s", protocol,
+    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s%s", protocol,
                         backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
-                        backend->tls->verify ? "verified" : "NOT verified");
+                        backend->tls->verify ? "verified" : "NOT verified",
+                        route_host_words(arena, backend));
 }
 
 /* --- the route --- */
@@ -278,6 +280,9 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
 {
     const struct route_settings *route = &site->routes[index];
     struct route_answer *answer = s->answer;
+    struct place place;
+    const char *word;
+    const char *text;
 
     answer->route = route;
     add_step(s, "route", route->place, "'%s' (path %s)", route->name,
@@ -292,6 +297,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                      ? "only with a certificate that fits; others get 403"
                      : "only with a certificate that fits; others go on to the next route, or get "
                        "403");
+    }
+    for (size_t i = 0; (text = route_answers_line(site, route, i, s->arena, &word, &place)) != NULL;
+         i++) {
+        add_step(s, word, place, "%s", text);
     }
     if (route->rewrite != NULL) {
         struct path path = *asked;

@@ -25,8 +25,7 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct c
                           http_fields_list_has(&request->fields, FIELD_TE, SPAN_OF("trailers"));
 
     write_target(w, call);
-    h1_write_field(w, SPAN_OF("Host"),
-                   request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"));
+    h1_write_field(w, SPAN_OF("Host"), call_authority(call));
     h1_write_fields(w, &request->fields,
                     UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH);
     if (request->framing == HTTP_FRAMING_CHUNKED) {
@@ -50,7 +49,7 @@ void back_h1_write_head(struct back *base, struct call *call, bool is_end)
     struct back_h1 *back = back_h1_of(base);
     const struct http_request *request = call->request;
     size_t room = h1_fields_size(&request->fields) + request->method_name.len + call->path.len +
-                  request->query.len + request->authority.len + request->upgrade.len +
+                  request->query.len + call_authority(call).len + request->upgrade.len +
                   HEAD_EXTRA_BYTES;
     struct h1_writer writer;
 

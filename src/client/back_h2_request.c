@@ -75,9 +75,7 @@ static size_t write_head(struct call *call, nghttp2_nv *nva)
      * what the client used. */
     add_nv(nva, &count, SPAN_OF(":scheme"),
            call->backend->tls != NULL ? SPAN_OF("https") : SPAN_OF("http"), NGHTTP2_NV_FLAG_NONE);
-    add_nv(nva, &count, SPAN_OF(":authority"),
-           request->authority.ptr != NULL ? request->authority : SPAN_OF("localhost"),
-           NGHTTP2_NV_FLAG_NONE);
+    add_nv(nva, &count, SPAN_OF(":authority"), call_authority(call), NGHTTP2_NV_FLAG_NONE);
     add_nv(nva, &count, SPAN_OF(":path"), target_of(call), NGHTTP2_NV_FLAG_NONE);
     add_fields(nva, &count, &request->fields,
                asks_connect(call) ? SPAN_OF("Sec-WebSocket-Key") : (struct span){0});
@@ -108,7 +106,7 @@ struct back_h2_size back_h2_request_size(const struct call *call)
         }
     }
     size.field = path > size.field ? path : size.field;
-    size.head += path + request->method_name.len + request->authority.len +
+    size.head += path + request->method_name.len + call_authority(call).len +
                  sizeof(":method:scheme:authority:pathhttps") + 4 * FIELD_OVERHEAD;
     return size;
 }

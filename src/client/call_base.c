@@ -135,3 +135,17 @@ void call_taken(struct call *call)
         replay_drop(&call->replay);
     }
 }
+
+struct span call_authority(const struct call *call)
+{
+    const struct span asked = call->request->authority;
+    const struct server *server = lease_server(&call->lease);
+
+    if (call->backend->host_from == BACKEND_HOST_NAMED) {
+        return span_from_cstr(call->backend->host);
+    }
+    if (call->backend->host_from == BACKEND_HOST_SERVER && server != NULL) {
+        return span_from_cstr(server->host);
+    }
+    return asked.ptr != NULL ? asked : SPAN_OF("localhost");
+}

@@ -157,6 +157,9 @@ struct call {
     struct deferred again; /* `writable`, once it may be told */
 };
 
+/* The Host, or :authority, that its server gets; its lease is held. */
+struct span call_authority(const struct call *call) MUST_CHECK;
+
 /* Those that wait for one connection. */
 struct call_line {
     struct list calls;

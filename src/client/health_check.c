@@ -293,10 +293,17 @@ static void add_field(struct health_check *check, const char *name, struct span 
 static struct span host_of(const struct health_check *check)
 {
     const struct check_http_settings *http = check->ask.http;
+    const struct backend *backend = check->ask.backend;
     const struct endpoint_key *key = &check->servers->servers[0].endpoint->key;
 
     if (http != NULL && http->host != NULL) {
         return span_from_cstr(http->host);
+    }
+    if (backend->host_from == BACKEND_HOST_NAMED) {
+        return span_from_cstr(backend->host);
+    }
+    if (backend->host_from == BACKEND_HOST_SERVER) {
+        return span_from_cstr(check->servers->servers[0].host);
     }
     if (key->tls_name != NULL) {
         return span_from_cstr(key->tls_name);
@@ -353,6 +360,7 @@ static const struct backend *make_backend(const struct health_check_ask *ask)
     const struct backend *group = ask->backend;
     const struct server server = {
         .text = ask->server->text,
+        .host = ask->server->host,
         .weight = 1,
         .endpoint = endpoint_hold(ask->server->endpoint),
     };

@@ -102,6 +102,21 @@ static void check_networks(const struct checker *checker, const struct network_l
     }
 }
 
+static void check_address_from(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+
+    if (settings->client_address_from == NULL || settings->trusted_proxies.count != 0 ||
+        check_is_given(checker, &settings->trusted_proxies)) {
+        return;
+    }
+    config_report_add(checker->report, CONFIG_ERROR,
+                      config_place(settings, &settings->client_address_from),
+                      "'client_address_from' without 'trusted_proxies'");
+    config_report_hint(checker->report, "nobody is believed what it says: name the proxies that "
+                                        "set the field, for example trusted_proxies: [10.0.0.0/8]");
+}
+
 static void check_backend_tls(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct backend_tls_settings *tls = backend->tls;
@@ -320,6 +335,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
     check_limits(&checker);
     check_user(&checker);
     check_networks(&checker, &settings->trusted_proxies, "trusted_proxies");
+    check_address_from(&checker);
     for (size_t i = 0; i < settings->listener_count; i++) {
         check_networks(&checker, &settings->listeners[i].proxy_protocol_from,
                        "proxy_protocol_from");

@@ -35,6 +35,9 @@ void check_site(const struct checker *checker, const struct site_settings *site)
 /* check_messages.c: what it says of requests and responses. */
 void check_route_messages(const struct checker *checker, const struct route_settings *route);
 void check_site_messages(const struct checker *checker, const struct site_settings *site);
+/* check_answers.c: what it says of answers. */
+void check_route_answers(const struct checker *checker, const struct route_settings *route);
+void check_site_answers(const struct checker *checker, const struct site_settings *site);
 /* check_routes.c: what is wrong between the routes of a site, and in their paths. Only where there
  * was no error: what is wrong in a match is not what is meant by it. */
 void check_routes(const struct checker *checker, const struct site_settings *site);

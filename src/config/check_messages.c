@@ -88,6 +88,7 @@ void check_route_messages(const struct checker *checker, const struct route_sett
 void check_site_messages(const struct checker *checker, const struct site_settings *site)
 {
     check_redirect(checker, site->redirect);
+    check_site_answers(checker, site);
     check_fields(checker, site->request_fields);
     check_fields(checker, site->response_fields);
 }

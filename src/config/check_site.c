@@ -135,6 +135,7 @@ static void check_route(const struct checker *checker, const struct route_settin
         check_respond(checker, route->respond);
     }
     check_route_messages(checker, route);
+    check_route_answers(checker, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
         check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
         config_report_add(checker->report, CONFIG_WARNING,
@@ -245,6 +246,10 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                   {&site->request_fields, "request_fields"},
                   {&site->response_fields, "response_fields"},
                   {&site->security_fields, "security_fields"},
+                  {&site->answers.hsts, "hsts"},
+                  {&site->answers.cors, "cors"},
+                  {&site->answers.cookies, "cookies"},
+                  {&site->answers.locations, "locations"},
                   {&site->paths, "paths"}};
 
     if (check_is_given(checker, &site->tls)) {

@@ -1,6 +1,8 @@
 #include "config/directives.h"
 
+#include "config/directives_answers.h"
 #include "config/directives_internal.h"
+#include "config/message_rules.h"
 #include "config/text_rules.h"
 
 const char *const client_closes[] = {"auto", "finish", "abort", NULL};
@@ -173,6 +175,21 @@ static const struct directive root_directives[] = {
          "of its connection over HTTP/1, by RST_STREAM over HTTP/2. The access log says "
          "`client_closed`, `client_closed_in_body` or `client_reset`, and such a request counts "
          "for nothing in balancing."},
+    {.name = "client_address_from",
+     .type = DIRECTIVE_TEXT,
+     SLOT(settings, client_address_from),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_address_field,
+     .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+     .doc = "The field in which `trusted_proxies` name the client, in place of X-Forwarded-For and "
+            "Forwarded.",
+     .more = "For proxies that set one of their own, whatever the client sent: CF-Connecting-IP, "
+             "True-Client-IP, Fastly-Client-IP. It counts for all that asks who the client is, and "
+             "servers get it by the usual names. Without the field, or with one that is no "
+             "address, the client is the peer itself. From anyone but `trusted_proxies` the field "
+             "is removed, in each spelling, and in trailers.",
+     .example = "client_address_from: CF-Connecting-IP"},
     {.name = "trusted_proxies",
      .type = DIRECTIVE_NETWORKS,
      SLOT(settings, trusted_proxies),
@@ -428,6 +445,10 @@ const struct section *const all_sections[] = {
     &section_rewrite,
     &section_request_fields,
     &section_response_fields,
+    &section_hsts,
+    &section_cors,
+    &section_cookies,
+    &section_route_timeouts,
     &section_files,
     &section_backend,
     &section_server,

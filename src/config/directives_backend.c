@@ -389,6 +389,24 @@ static const struct directive backend_directives[] = {
          "above the limit that the server announces (SETTINGS_MAX_HEADER_LIST_SIZE) is "
          "answered 431.",
      .example = "protocol: h2c"},
+    {.name = "host",
+     .type = DIRECTIVE_TEXT,
+     SLOT(backend_settings, host),
+     .fallback = "client",
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_authority,
+     .pattern = "^[A-Za-z0-9._:\\[\\]-]+$",
+     .doc = "Which Host (`:authority` in HTTP/2) the servers get: the `client`'s, the `server`'s "
+            "own, or the one that is written here.",
+     .more = "`server` is the server's address as it is written under `servers`, without a port "
+             "that its scheme has anyway: for servers out there that have many sites, and know "
+             "their own by its name. Of a Unix socket, and of what `srv:` finds, it is the name "
+             "that TLS asks for, else `localhost` or the number. What the client asked for goes on "
+             "in X-Forwarded-Host and Forwarded (`forwarded`). A Location that names the host "
+             "that was sent is put right on the way back (`locations` of a route). Checks of "
+             "servers ask with it, too, unless they have a `host` of their own.",
+     .example = "host: server"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,
      SLOT(backend_settings, proxy_protocol),

@@ -1,5 +1,7 @@
 /* Sites and their routes. */
 #include "config/address.h"
+#include "config/answer_rules.h"
+#include "config/directives_answers.h"
 #include "config/directives_internal.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
@@ -211,6 +213,28 @@ static const struct directive route_directives[] = {
     {REQUEST_FIELDS(route_settings, ", after what the site says.")},
     {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
+    {HSTS(route_settings, OF_ROUTE)},
+    {CORS(route_settings, OF_ROUTE)},
+    {LOCATIONS(route_settings, OF_ROUTE)},
+    {COOKIES(route_settings, OF_ROUTE)},
+    {.name = "early_hints",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(route_settings, early_hints),
+     .min = 1,
+     .max = 16,
+     .check = rule_link,
+     .doc = "Links that browsers are told of in a 103 (Early Hints) before a server has answered.",
+     .more = "Each is a value of Link (RFC 8288). To GET alone; in HTTP/2 to all, in HTTP/1.1 to "
+             "whoever sends `Sec-Fetch-Mode: navigate`, as browsers that know of interim responses "
+             "do, since older programs take a 103 for the answer (RFC 8297 section 3). A 103 of a "
+             "server's own is passed on besides, to all but HTTP/1.0.",
+     .example = "early_hints: [\"</app.css>; rel=preload; as=style\"]"},
+    {.name = "timeouts",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, timeouts),
+     .section = &section_route_timeouts,
+     .doc = "How long things may take, in place of what `timeouts` of the file says.",
+     .example = "timeouts: { tunnel_idle: 1d }"},
     {ACCESS_LOG(route_settings, "route", " In place of what the site says.")},
     {.name = "upgrade",
      .type = DIRECTIVE_TEXTS,
@@ -456,6 +480,10 @@ static const struct directive site_directives[] = {
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
+    {HSTS(site_settings, "")},
+    {CORS(site_settings, "")},
+    {LOCATIONS(site_settings, ""), .fallback = "auto"},
+    {COOKIES(site_settings, "")},
     {ACCESS_LOG(site_settings, "site", ""), .fallback = "true"},
     {.name = "paths",
      .type = DIRECTIVE_ENUM,

@@ -114,6 +114,19 @@ static void finish_retries(struct retries_settings *retries)
     }
 }
 
+static void finish_timeouts(const struct settings *settings, struct route_timeouts_settings *own)
+{
+    const struct timeouts_settings *all = &settings->timeouts;
+
+    own->tunnel_idle_ms =
+        is_given(settings, &own->tunnel_idle_ms) ? own->tunnel_idle_ms : all->tunnel_idle_ms;
+    own->response_ms = is_given(settings, &own->response_ms) ? own->response_ms : UINT64_MAX;
+    own->stream_idle_ms =
+        is_given(settings, &own->stream_idle_ms) ? own->stream_idle_ms : all->stream_idle_ms;
+    own->body_ms = is_given(settings, &own->body_ms) ? own->body_ms : all->body_ms;
+    own->request_ms = is_given(settings, &own->request_ms) ? own->request_ms : all->request_ms;
+}
+
 static void finish_routes(struct settings *settings, struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
@@ -133,6 +146,12 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         }
         if (!is_given(settings, &route->security_fields)) {
             route->security_fields = site->security_fields;
+        }
+        if (!is_given(settings, &route->answers.locations)) {
+            route->answers.locations = site->answers.locations;
+        }
+        if (route->timeouts != NULL) {
+            finish_timeouts(settings, route->timeouts);
         }
         finish_retries(route->retries);
         if (route->retries == NULL) {
@@ -264,9 +283,17 @@ static void finish_health_check(struct settings *settings, struct health_check_s
     };
 }
 
+static void finish_host(struct backend_settings *backend)
+{
+    backend->host_from = strcmp(backend->host, "client") == 0   ? BACKEND_HOST_CLIENT
+                         : strcmp(backend->host, "server") == 0 ? BACKEND_HOST_SERVER
+                                                                : BACKEND_HOST_NAMED;
+}
+
 void finish_settings(struct settings *settings)
 {
     for (size_t i = 0; i < settings->backend_count; i++) {
+        finish_host(&settings->backends[i]);
         finish_retries(settings->backends[i].retries);
         if (settings->backends[i].health_check != NULL) {
             finish_health_check(settings, settings->backends[i].health_check);

@@ -58,7 +58,6 @@ static const struct {
     const char *key;
     const char *mend;
 } words[] = {
-    {"hsts", "'security_fields: basic' of a site sends Strict-Transport-Security over https"},
     {"add_header", FIELDS_MEND},
     {"header", FIELDS_MEND},
     {"headers", FIELDS_MEND},

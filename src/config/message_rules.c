@@ -103,6 +103,22 @@ bool rule_response_field_pattern(struct span text, struct complaint *complaint)
     return is_field_pattern(text, false, complaint);
 }
 
+bool rule_address_field(struct span text, struct complaint *complaint)
+{
+    enum http_field_id id = http_field_id(text);
+
+    if (!http_is_token(text)) {
+        complain(complaint, "%s is no name of a field", quote(text).text);
+        return complain_hint(complaint, "write for example CF-Connecting-IP");
+    }
+    if (id == FIELD_X_FORWARDED_FOR || id == FIELD_FORWARDED) {
+        complain(complaint, "%s is read anyway", quote(text).text);
+        return complain_hint(complaint, "leave 'client_address_from' out; 'trusted_proxies' says "
+                                        "whose are believed");
+    }
+    return may_name(text, true, complaint);
+}
+
 /* ---- the log ---- */
 
 static bool is_member_name(struct span name)

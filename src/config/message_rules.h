@@ -25,6 +25,8 @@ bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A path to look for a file by, with variables. */
 bool rule_try(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A field that names the client. */
+bool rule_address_field(struct span text, struct complaint *complaint) MUST_CHECK;
 /* What stands at the beginning of a path: "/api". */
 bool rule_path_prefix(struct span text, struct complaint *complaint) MUST_CHECK;
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A name, brackets and a port. */
+#define SERVER_HOST_MAX 300
+
 /* ---- what they have in common ---- */
 
 /* As the configuration says, with lengths, so that no two differ in their commas alone. */
@@ -26,8 +29,9 @@ static const char *say_trust(struct arena *arena, const struct backend_tls_setti
 }
 
 /* Servers that are asked differently are different ones to us: each has its own health. */
-static const char *say_check(struct arena *arena, const struct health_check_settings *check)
+static const char *say_check(struct arena *arena, const struct backend_settings *backend)
 {
+    const struct health_check_settings *check = backend->health_check;
     const char *said;
 
     if (check == NULL) {
@@ -42,7 +46,7 @@ static const char *say_check(struct arena *arena, const struct health_check_sett
     if (check->http != NULL) {
         const struct check_http_settings *http = check->http;
         said = say(arena, say(arena, say(arena, said, http->method), http->path), http->host);
-        said = say(arena, said, http->body);
+        said = say(arena, say(arena, said, backend->host), http->body);
         for (size_t i = 0; i < http->expect.count; i++) {
             said = say(arena, said, http->expect.items[i]);
         }
@@ -76,7 +80,7 @@ struct server_terms server_terms_of(const struct backend_settings *backend, stru
     struct server_terms terms = {
         .protocol = (enum backend_protocol)backend->protocol,
         .zone = backend->gateway_zone,
-        .check = say_check(arena, backend->health_check),
+        .check = say_check(arena, backend),
         .health = health_terms_of(backend),
     };
 
@@ -123,6 +127,31 @@ static const char *name_for_tls(const struct server_terms *terms,
     return terms->server_name;
 }
 
+/* As it would be written in a URL: without the port that its scheme has. */
+static const char *host_of(const struct server_terms *terms, const struct server_settings *settings,
+                           const char *text, uint16_t port, char room[SERVER_HOST_MAX])
+{
+    const struct address_setting *address = &settings->address;
+    const char *name =
+        address->kind == ADDRESS_NAME ? address->host : name_for_tls(terms, settings);
+    uint16_t usual = terms->has_tls ? 443 : 80;
+
+    if (address->kind == ADDRESS_UNIX || address->kind == ADDRESS_SRV) {
+        return name != NULL && address->host != name ? name
+               : address->kind == ADDRESS_UNIX       ? "localhost"
+                                                     : text;
+    }
+    if (address->kind != ADDRESS_NAME) {
+        size_t len = strlen(text) - (port == usual ? strlen(strrchr(text, ':')) : 0);
+        (void)snprintf(room, SERVER_HOST_MAX, "%.*s", (int)len, text);
+    } else if (port == usual) {
+        return address->host;
+    } else {
+        (void)snprintf(room, SERVER_HOST_MAX, "%s:%u", address->host, port);
+    }
+    return room;
+}
+
 static void grow(struct server_list *list)
 {
     if (list->count == list->capacity) {
@@ -149,6 +178,7 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
     };
     struct endpoint *endpoint;
     char text[SOCK_TEXT_MAX];
+    char host[SERVER_HOST_MAX];
 
     if (list->count == SERVER_SET_MAX) {
         list->left_out++;
@@ -164,6 +194,7 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
     grow(list);
     list->items[list->count++] = (struct server){
         .text = xstrdup(ip != NULL ? text : address->text),
+        .host = xstrdup(host_of(terms, settings, ip != NULL ? text : address->text, port, host)),
         .weight = weight,
         .unit = 1,
         .rank = rank_of(terms, settings),
@@ -177,6 +208,7 @@ static void forget_texts(struct server_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free((char *)(uintptr_t)list->items[i].text);
+        free((char *)(uintptr_t)list->items[i].host);
     }
     free(list->items);
     *list = (struct server_list){0};

@@ -541,6 +541,42 @@ static bool has_x(const struct http_fields *fields)
            has_any(fields, FIELD_X_FORWARDED_HOST) || has_any(fields, FIELD_X_FORWARDED_PORT);
 }
 
+/* The last field of that name, and of a list the last element: who writes it behind what a stranger
+ * wrote is nearer to us. */
+static void read_named_address(const struct client_view_from *from, struct arena *arena,
+                               struct client_view *view)
+{
+    struct span value = {NULL, 0};
+    struct span element;
+    struct view_hop hop;
+
+    for (size_t i = 0; i < from->fields->count; i++) {
+        if (span_ieq(from->fields->items[i].name, from->address_field)) {
+            value = from->fields->items[i].value;
+        }
+    }
+    if (take_last(&value, &element) && parse_hop(element, &hop)) {
+        add_hop(view, arena, &hop);
+    }
+}
+
+/* Scheme, host and port as ever. */
+static void read_named(const struct client_view_from *from, struct arena *arena,
+                       struct client_view *view)
+{
+    if (has_x(from->fields)) {
+        read_x_place(from, arena, view);
+    } else if (has_any(from->fields, FIELD_FORWARDED)) {
+        struct client_view place = *view;
+        read_forwarded(from, arena, &place);
+        view->is_https = place.is_https;
+        view->host = place.host;
+        view->port = place.port;
+        view->named_port = place.named_port;
+    }
+    read_named_address(from, arena, view);
+}
+
 void client_view_read(const struct client_view_from *from, struct arena *arena,
                       struct client_view *view)
 {
@@ -549,7 +585,9 @@ void client_view_read(const struct client_view_from *from, struct arena *arena,
     if (from->fields == NULL) {
         return;
     }
-    if (has_x(from->fields)) {
+    if (from->address_field.len != 0) {
+        read_named(from, arena, view);
+    } else if (has_x(from->fields)) {
         read_x(from, arena, view);
     } else if (has_any(from->fields, FIELD_FORWARDED)) {
         read_forwarded(from, arena, view);

@@ -9,6 +9,9 @@
  * at its left. So lists are read from the right, and only as far as the senders are trusted:
  * whatever a stranger wrote is never needed to understand what stands behind it.
  *
+ * Where the configuration names the field that has the client's address (CF-Connecting-IP), that
+ * one alone has it: no list of hops is looked at then, and none is passed on.
+ *
  * One family is believed: X-Forwarded-* where there is any, as most proxies write it and then pass
  * on a Forwarded that some stranger sent; else Forwarded; for the address also X-Real-IP. */
 #ifndef TIDEGATE_EDGE_CLIENT_VIEW_H
@@ -40,6 +43,8 @@ struct client_view_from {
     struct span authority;            /* of the request; ptr NULL: none */
     uint16_t authority_port;          /* that it names; 0: none */
     const struct http_fields *fields; /* the request's; NULL unless the peer is trusted */
+    struct span
+        address_field; /* the one that names the client, in place of those above; or empty */
     bool (*is_trusted)(const void *context, const uint8_t ip[16]); /* with fields only */
     const void *context;
 };

@@ -99,6 +99,24 @@ static void add_security(struct builder *b, enum security_fields level)
     }
 }
 
+/* Of the route, else of the site. In place of what the server says (RFC 6797 section 6.1: one of
+ * them). */
+static void add_hsts(struct builder *b, const struct site_settings *site,
+                     const struct route_settings *route)
+{
+    const struct hsts_settings *hsts =
+        route != NULL && route->answers.hsts != NULL ? route->answers.hsts : site->answers.hsts;
+
+    if (hsts != NULL && hsts->state == HSTS_ON) {
+        add_rule(b, SET, "Strict-Transport-Security",
+                 arena_printf(b->arena, "max-age=%llu%s%s",
+                              (unsigned long long)(hsts->max_age_ms / 1000),
+                              hsts->subdomains ? "; includeSubDomains" : "",
+                              hsts->preload ? "; preload" : ""),
+                 true);
+    }
+}
+
 static void add_all(struct builder *b, bool of_request, const struct site_settings *site,
                     const struct route_settings *route)
 {
@@ -107,6 +125,7 @@ static void add_all(struct builder *b, bool of_request, const struct site_settin
         add_settings(b, of_request ? route->request_fields : route->response_fields);
     }
     if (!of_request) {
+        add_hsts(b, site, route);
         add_security(b, route != NULL ? route->security_fields : site->security_fields);
     }
 }

@@ -204,6 +204,12 @@ static const struct client_names *ask_client(void *asker)
 
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
 {
+    exchange_decide_for(x, path, x->request.method_name, decision);
+}
+
+void exchange_decide_for(struct exchange *x, struct span path, struct span method,
+                         struct edge_decision *decision)
+{
     struct link *link = x->link;
 
     edge_decide(&(struct edge_request){.hosts = x->listener->hosts,
@@ -211,7 +217,7 @@ void exchange_decide(struct exchange *x, struct span path, struct edge_decision 
                                        .is_https = exchange_is_https(x),
                                        .host = x->request.host,
                                        .path = path,
-                                       .method = x->request.method_name,
+                                       .method = method,
                                        .client = ask_client,
                                        .asker = link},
                 &x->arena, decision);
@@ -227,6 +233,9 @@ static bool find_route(struct exchange *x)
                         "the configuration has changed since the TLS handshake: its site is gone, "
                         "or asks something else of clients",
                         "the client should open another connection");
+        return false;
+    }
+    if (x->request.method == HTTP_OPTIONS && exchange_answer_preflight(x)) {
         return false;
     }
     exchange_decide(x, x->request.path, &decision);
@@ -341,6 +350,9 @@ void exchange_serve(struct exchange *x)
                         "(RFC 6455 section 4.1)",
                         "see what the client sends");
         return;
+    }
+    if (x->route->settings->early_hints.count != 0) {
+        exchange_send_early_hints(x);
     }
     exchange_forward(x);
 }
@@ -543,81 +555,10 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
 
 /* ---- time ---- */
 
-static struct idle_settings idle_settings_of(const struct exchange *x)
-{
-    const struct timeouts_settings *timeouts = &x->settings->timeouts;
-
-    return (struct idle_settings){.response_ms =
-                                      x->backend != NULL ? x->backend->response_timeout_ms : 0,
-                                  .stream_idle_ms = timeouts->stream_idle_ms,
-                                  .body_ms = timeouts->body_ms,
-                                  .tunnel_idle_ms = timeouts->tunnel_idle_ms,
-                                  .tunnel_total_ms = timeouts->tunnel_total_ms,
-                                  .request_ms = x->request_ms};
-}
-
-static struct idle_facts idle_facts_of(const struct exchange *x)
-{
-    uint64_t since_us = x->front.is_tunnel ? x->call.head_us : x->front.head_us;
-    uint64_t age_us = loop_now_us(x->worker->core.loop) - since_us;
-
-    return (struct idle_facts){.is_tunnel = x->front.is_tunnel,
-                               .age_ms = age_us / 1000,
-                               .is_grpc = x->is_grpc && x->backend != NULL,
-                               .has_started = x->front.has_started,
-                               .is_over = x->front.state == EXCHANGE_REST,
-                               .is_event_stream = x->front.is_event_stream};
-}
-
-struct idle_limit exchange_idle_of_client(const struct exchange *x)
-{
-    struct idle_settings settings = idle_settings_of(x);
-    struct idle_facts facts = idle_facts_of(x);
-
-    return idle_limit_of_client(&settings, &facts);
-}
-
-/* Both sides may talk in turns, or one alone. */
-static bool may_pause(const struct exchange *x)
-{
-    return x->front.is_tunnel || x->is_grpc ||
-           (x->front.has_started && x->front.state != EXCHANGE_REST);
-}
-
-static bool is_past_total(const struct exchange *x)
-{
-    uint64_t total_ms = x->settings->timeouts.body_total_ms;
-
-    return total_ms != 0 && !may_pause(x) &&
-           loop_now_us(x->worker->core.loop) >= x->front.head_us + total_ms * 1000;
-}
-
-bool exchange_body_comes(const struct exchange *x, uint64_t moved, bool was_held)
-{
-    const struct settings *settings = x->settings;
-    uint64_t rate = may_pause(x) || was_held ? 0 : settings->limits.body_rate;
-
-    return idle_is_fast_enough(moved, settings->timeouts.body_ms, rate) && !is_past_total(x);
-}
-
-struct idle_limit exchange_body_limit(const struct exchange *x, uint64_t moved)
-{
-    if (is_past_total(x)) {
-        return (struct idle_limit){0, 408, "body_total_timeout",
-                                   "the request's body took too long as a whole",
-                                   "timeouts.body_total sets the limit"};
-    }
-    if (moved != 0) {
-        return (struct idle_limit){0, 408, "body_too_slow", "the request's body came too slowly",
-                                   "limits.body_rate sets the limit"};
-    }
-    return exchange_idle_of_client(x);
-}
-
 static struct idle_limit idle_of_server(const struct exchange *x)
 {
-    struct idle_settings settings = idle_settings_of(x);
-    struct idle_facts facts = idle_facts_of(x);
+    struct idle_settings settings = exchange_idle_settings(x);
+    struct idle_facts facts = exchange_idle_facts(x);
 
     return idle_limit_of_server(&settings, &facts);
 }
@@ -627,8 +568,8 @@ void exchange_progress(struct exchange *x)
     if ((x->backend == NULL && !x->front.is_tunnel) || x->front.state == EXCHANGE_TUNNEL) {
         return;
     }
-    struct idle_settings settings = idle_settings_of(x);
-    struct idle_facts facts = idle_facts_of(x);
+    struct idle_settings settings = exchange_idle_settings(x);
+    struct idle_facts facts = exchange_idle_facts(x);
     uint64_t ms = idle_ms_of_server(&settings, &facts);
     if (ms != 0 || x->front.is_tunnel) {
         timer_set_ms(x->worker->core.loop, &x->timer, ms);

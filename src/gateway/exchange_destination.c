@@ -63,7 +63,8 @@ bool exchange_destination_is_refused(struct exchange *x)
 {
     struct http_fields *fields = &x->request.fields;
 
-    if (x->site->edge->paths == EDGE_PATHS_FREE || !has_destination(x)) {
+    if ((x->site->edge->paths == EDGE_PATHS_FREE && x->route->settings->rewrite == NULL) ||
+        !has_destination(x)) {
         return false;
     }
     for (size_t i = 0; i < fields->count; i++) {
@@ -94,6 +95,18 @@ static bool is_host_of_site(struct exchange *x, struct span host)
     return site == x->site->edge && how != HOST_MATCH_DEFAULT;
 }
 
+/* Each server may have another name, so it is made of what came each time. */
+static void keep_destinations(struct exchange *x)
+{
+    const struct http_fields *fields = &x->request.fields;
+
+    x->destinations = arena_calloc(&x->arena, fields->count * sizeof(*x->destinations));
+    x->destination_count = fields->count;
+    for (size_t i = 0; i < fields->count; i++) {
+        x->destinations[i] = fields->items[i].value;
+    }
+}
+
 void exchange_translate_destination(struct exchange *x)
 {
     struct http_fields *fields = &x->request.fields;
@@ -102,13 +115,16 @@ void exchange_translate_destination(struct exchange *x)
     if (!has_destination(x)) {
         return;
     }
-    for (size_t i = 0; i < fields->count; i++) {
+    if (x->destinations == NULL) {
+        keep_destinations(x);
+    }
+    for (size_t i = 0; i < x->destination_count; i++) {
         struct http_field *field = &fields->items[i];
-        if (field->id == FIELD_DESTINATION && destination_parse(field->value, &destination)) {
+        if (field->id == FIELD_DESTINATION && destination_parse(x->destinations[i], &destination)) {
             struct span value = destination_for_server(
                 &destination, exchange_view(x), is_host_of_site(x, destination.host),
-                x->backend->tls != NULL, x->request.authority, &x->arena);
-            field->value = value.ptr != NULL ? value : field->value;
+                x->backend->tls != NULL, call_authority(&x->call), &x->arena);
+            field->value = value.ptr != NULL ? value : x->destinations[i];
         }
     }
 }

@@ -29,13 +29,26 @@ static void drop(struct http_fields *fields, uint64_t ids)
     }
 }
 
+enum field_sender exchange_field_sender(const struct exchange *x, const struct http_field *field)
+{
+    const char *named = x->settings->client_address_from;
+    enum field_sender sender = field_sender_of(field);
+
+    if (sender == FIELD_FROM_ANYONE && named != NULL && field->id == FIELD_OTHER &&
+        field_name_is_alike(field->name, span_from_cstr(named))) {
+        return span_ieq(field->name, span_from_cstr(named)) ? FIELD_FROM_TRUSTED
+                                                            : FIELD_FROM_NOBODY;
+    }
+    return sender;
+}
+
 /* Leaves out what its sender may not say (edge/field_senders.h). What a trusted peer says stays,
  * though Connection names it: many proxies pass Connection on as it came, and a client behind one
  * could rid itself of its name or address so. */
-static void drop_claims(struct http_fields *fields, bool is_trusted)
+static void drop_claims(const struct exchange *x, struct http_fields *fields, bool is_trusted)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        enum field_sender sender = field_sender_of(&fields->items[i]);
+        enum field_sender sender = exchange_field_sender(x, &fields->items[i]);
         if (sender == FIELD_FROM_NOBODY || (sender == FIELD_FROM_TRUSTED && !is_trusted)) {
             fields->items[i].is_not_sent = true;
         } else if (sender == FIELD_FROM_TRUSTED) {
@@ -46,7 +59,7 @@ static void drop_claims(struct http_fields *fields, bool is_trusted)
 
 void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers)
 {
-    drop_claims(trailers, false);
+    drop_claims(x, trailers, false);
     exchange_apply_trailer_rules(x, trailers, true);
 }
 
@@ -190,8 +203,7 @@ void exchange_prepare_request(struct exchange *x)
     struct http_request *request = &x->request;
 
     choose_upgrade(x);
-    exchange_translate_destination(x);
-    drop_claims(&request->fields, x->link->is_peer_trusted);
+    drop_claims(x, &request->fields, x->link->is_peer_trusted);
     if (x->backend->forwarded) {
         add_identity(x);
     }
@@ -220,6 +232,7 @@ void exchange_prepare_response(struct exchange *x)
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));
     }
     if (response->status >= 200) {
+        exchange_add_cors(x);
         exchange_apply_response_rules(x);
     }
 }

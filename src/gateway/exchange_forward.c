@@ -30,7 +30,7 @@ static void set_deadline(struct exchange *x)
     const struct http_field *field = client_deadline(x);
     uint64_t us;
 
-    x->request_ms = x->settings->timeouts.request_ms;
+    x->request_ms = exchange_timeouts(x).request_ms;
     if (field != NULL && grpc_timeout_read(field->value, &us) &&
         (x->request_ms == 0 || us / 1000 < x->request_ms)) {
         x->request_ms = us < 1000 ? 1 : us / 1000;
@@ -110,6 +110,7 @@ static void start_tunnel(struct exchange *x)
     x->tunnel = xcalloc(1, sizeof(*x->tunnel));
     x->tunnel->x = x;
     tunnel_init(&x->tunnel->tunnel, x->worker, on_tunnel_end);
+    x->tunnel->tunnel.idle_ms = exchange_timeouts(x).tunnel_idle_ms;
     conn_queue(client, from_server);
     conn_flush(client);
     conn_queue(server, from_client);
@@ -224,6 +225,7 @@ static void on_head(struct call *call)
     if (x->route->filters.count != 0 && !exchange_begin_filters(x)) {
         return;
     }
+    exchange_translate_locations(x);
     exchange_prepare_response(x);
     exchange_enter(x, EXCHANGE_RESPOND);
     x->front.has_started = true;
@@ -288,6 +290,7 @@ static void on_connected(struct call *call)
     struct exchange *x = owner_of(call);
 
     tell_deadline(x);
+    exchange_translate_destination(x);
     exchange_progress(x);
 }
 

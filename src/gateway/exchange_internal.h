@@ -1,12 +1,15 @@
 /* What the files of an exchange share:
  *   exchange.c              its life: the request, the response, time
  *   exchange_front.c        as its front calls it (exchange_ops)
+ *   exchange_time.c         how long its sides may be silent
  *   exchange_answer.c       answers made here
  *   exchange_policy.c       phases and body filters
  *   exchange_fields.c       what is added to and taken from the fields
  *   exchange_view.c         how the client sees the request
  *   exchange_hops.c         loops, Max-Forwards
  *   exchange_destination.c  WebDAV's Destination
+ *   exchange_locations.c    a server's own URLs on the way back
+ *   exchange_cors.c         cross-origin requests, early hints
  *   exchange_forward.c      its call
  *   exchange_files.c        which file answers
  *   exchange_values.c       variables, and the rules that use them
@@ -17,6 +20,7 @@
 
 #include "client/call.h"
 #include "edge/client_view.h"
+#include "edge/field_senders.h"
 #include "edge/idle.h"
 #include "edge/path.h"
 #include "edge/rewrite.h"
@@ -68,10 +72,13 @@ struct exchange {
     struct trouble note; /* for the log, where there was no trouble */
     struct refusal_facts refusal;
     char id[REQUEST_ID_LEN + 1];
-    struct span request_id;  /* id, or a trusted peer's */
-    struct span peer;        /* see exchange_peer */
+    struct span request_id;    /* id, or a trusted peer's */
+    struct span peer;          /* see exchange_peer */
+    struct span *destinations; /* the fields' values as they came; NULL: not asked for yet */
+    size_t destination_count;
     struct client_view view; /* see exchange_view */
     bool has_view;
+    bool is_preflight; /* answered as one */
     char trouble_text[256];
 };
 
@@ -148,10 +155,19 @@ bool exchange_filters_take(const struct exchange *x);
 /* What was put off to the end of the loop's turn: a file's next piece, a body that may be read now.
  */
 void exchange_again(struct deferred *deferred);
+/* exchange_time.c: how long what may take, of its route where that says so; its response_ms is 0
+ * where it has no backend. */
+struct idle_settings exchange_timeouts(const struct exchange *x);
+/* The same with what its client says of its time; and what edge/idle.h asks besides. */
+struct idle_settings exchange_idle_settings(const struct exchange *x);
+struct idle_facts exchange_idle_facts(const struct exchange *x);
 /* exchange.c: the request has passed its phases. */
 void exchange_serve(struct exchange *x);
 /* exchange_fields.c: what is added to and taken from the fields. */
 void exchange_prepare_request(struct exchange *x);
+/* Who may send that field of a request: as edge/field_senders.h says, and the one that names the
+ * client. */
+enum field_sender exchange_field_sender(const struct exchange *x, const struct http_field *field);
 /* Leaves out what no trailer may claim, whoever sent it. */
 void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers);
 void exchange_prepare_response(struct exchange *x);
@@ -171,11 +187,22 @@ void exchange_choose_key(struct exchange *x);
 void exchange_keep_server(struct exchange *x);
 /* exchange_destination.c: true: Destination leads where the client may not go; it was answered. */
 bool exchange_destination_is_refused(struct exchange *x);
-/* Writes it as the server sees its own URLs. */
+/* Writes it as the server sees its own URLs: the one that the call has now. */
 void exchange_translate_destination(struct exchange *x);
+/* exchange_locations.c: a server's response says its own URLs as the client is to read them. */
+void exchange_translate_locations(struct exchange *x);
+/* exchange_cors.c: true: it is a preflight of a route with `cors`, and was answered. */
+bool exchange_answer_preflight(struct exchange *x);
+/* To an answer, whoever made it. */
+void exchange_add_cors(struct exchange *x);
+/* Sends 103 where the route has links for it, and the client takes it. */
+void exchange_send_early_hints(struct exchange *x);
 /* exchange.c: what would serve a path on the request's connection, host and method. */
 struct edge_decision;
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
+/* The same with another method. */
+void exchange_decide_for(struct exchange *x, struct span path, struct span method,
+                         struct edge_decision *decision);
 /* exchange_forward.c: the call. */
 extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);

@@ -1,7 +1,6 @@
 /* What a request's variables are (edge/template.h), and the rules of its route that use them. */
 #include <stdio.h>
 
-#include "edge/field_senders.h"
 #include "edge/redact.h"
 #include "edge/rewrite.h"
 #include "gateway/exchange_internal.h"
@@ -61,7 +60,7 @@ static bool is_told(const struct exchange *x, const struct http_fields *fields,
 {
     return !field->is_not_sent &&
            (fields != &x->request.fields || x->backend != NULL || x->link->is_peer_trusted ||
-            field_sender_of(field) == FIELD_FROM_ANYONE);
+            exchange_field_sender(x, field) == FIELD_FROM_ANYONE);
 }
 
 /* All of that name, as one list (RFC 9110 section 5.3). Their lengths first: many small ones would

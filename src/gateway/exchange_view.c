@@ -37,6 +37,9 @@ const struct client_view *exchange_view(struct exchange *x)
             .authority = x->request.authority,
             .authority_port = x->request.port,
             .fields = link->is_peer_trusted ? &x->request.fields : NULL,
+            .address_field = x->settings->client_address_from != NULL
+                                 ? span_from_cstr(x->settings->client_address_from)
+                                 : SPAN_OF(""),
             .is_trusted = is_trusted,
             .context = x->settings,
         };

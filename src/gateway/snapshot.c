@@ -101,6 +101,8 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .balance = balance_type_of(settings->balance.strategy),
         .proxy_protocol = settings->proxy_protocol,
         .protocol = settings->protocol,
+        .host_from = settings->host_from,
+        .host = settings->host,
         .forwarded = settings->forwarded,
         .via = settings->via,
         .client_certificate = settings->client_certificate,
@@ -243,6 +245,9 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
         .retries = build_retries(settings->retries, &snapshot->arena),
+        .cors = settings->answers.cors != NULL ? settings->answers.cors : site->answers.cors,
+        .cookies =
+            settings->answers.cookies != NULL ? settings->answers.cookies : site->answers.cookies,
         .phases = build_phases(settings, &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),

@@ -33,6 +33,8 @@ struct route {
     size_t try_count;
     const struct call_retries *retries; /* NULL: as usual */
     uint64_t body_limit;
+    const struct cookies_settings *cookies; /* its own, else the site's; NULL: none */
+    const struct cors_settings *cors;       /* the same */
     struct phase_list phases;
     struct body_filter_list filters;         /* of responses */
     const struct field_rules *request_rules; /* NULL: none, as below */

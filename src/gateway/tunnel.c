@@ -104,7 +104,8 @@ static struct idle_limit limit_of(const struct tunnel *tunnel)
     uint64_t age_us = loop_now_us(tunnel->worker->core.loop) - tunnel->started_us;
 
     return idle_limit_of_server(
-        &(struct idle_settings){.tunnel_idle_ms = timeouts->tunnel_idle_ms,
+        &(struct idle_settings){.tunnel_idle_ms = tunnel->idle_ms != 0 ? tunnel->idle_ms
+                                                                       : timeouts->tunnel_idle_ms,
                                 .tunnel_total_ms = timeouts->tunnel_total_ms},
         &(struct idle_facts){.is_tunnel = true, .age_ms = age_us / 1000});
 }

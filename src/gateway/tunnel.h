@@ -15,6 +15,7 @@ struct tunnel {
     struct relay_look looks[2]; /* at what goes from conns[i]; set by the owner before the start */
     uint64_t moved[2];          /* bytes taken from conns[i] */
     uint64_t started_us;
+    uint64_t idle_ms;        /* how long no byte may go either way; 0: as the settings say */
     uint64_t moved_at_check; /* of both ways, when the idle timer last looked */
     struct timer timer;
     struct deferred again;

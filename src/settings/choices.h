@@ -49,6 +49,21 @@ enum client_close { CLIENT_CLOSE_AUTO, CLIENT_CLOSE_FINISH, CLIENT_CLOSE_ABORT }
 /* Which fields for a site's safety responses get (edge/field_rules.c). */
 enum security_fields { SECURITY_FIELDS_OFF, SECURITY_FIELDS_BASIC, SECURITY_FIELDS_STRICT };
 
+/* Whether browsers are told to insist on https. */
+enum hsts_state { HSTS_OFF, HSTS_ON };
+
+/* Whether what a server says of its own URLs is put right for the client. */
+enum locations { LOCATIONS_AUTO, LOCATIONS_OFF };
+
+/* What a server's cookies get, whatever it said. */
+enum cookie_secure { COOKIE_SECURE_KEEP, COOKIE_SECURE_ON };
+enum cookie_same_site {
+    COOKIE_SAME_SITE_KEEP,
+    COOKIE_SAME_SITE_LAX,
+    COOKIE_SAME_SITE_STRICT,
+    COOKIE_SAME_SITE_NONE
+};
+
 enum balance_kind {
     BALANCE_ROUND_ROBIN,
     BALANCE_LEAST_REQUESTS,
@@ -73,6 +88,8 @@ enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain
  * connections. */
 enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
+/* Which Host, or :authority, servers get. */
+enum backend_host { BACKEND_HOST_CLIENT, BACKEND_HOST_SERVER, BACKEND_HOST_NAMED };
 enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
 
 /* What a server is taken for before its first check. */

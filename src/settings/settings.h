@@ -127,8 +127,12 @@ struct header_setting {
 
 struct respond_settings {
     unsigned status;
-    const char *body; /* "" by default */
-    bool echo;        /* answer with the request as JSON instead of a body */
+    const char *body;        /* "" by default */
+    const char *file;        /* in place of `body`; NULL: none */
+    const char *json;        /* the same, a JSON text; NULL: none */
+    const char *type;        /* Content-Type; NULL: by what the body is */
+    uint64_t retry_after_ms; /* 0: not said */
+    bool echo;               /* answer with the request as JSON instead of a body */
     struct header_setting *fields;
     size_t field_count;
     struct place place;
@@ -158,6 +162,71 @@ struct rewrite_settings {
     const char *strip_prefix; /* NULL: nothing */
     const char *prefix;       /* NULL: nothing */
     struct place place;
+};
+
+/* How long browsers insist on https (RFC 6797). */
+struct hsts_settings {
+    enum hsts_state state;
+    uint64_t max_age_ms;
+    bool subdomains;
+    bool preload;
+    struct place place;
+};
+
+/* Which other origins' pages may read the answers (the Fetch standard, "CORS protocol"). */
+struct cors_settings {
+    struct string_list origins; /* "https://a.example", also with a pattern; or all */
+    struct string_list methods; /* besides GET, HEAD and POST */
+    struct string_list fields;  /* of requests */
+    struct string_list expose;  /* of responses */
+    bool credentials;
+    uint64_t max_age_ms;
+    struct place place;
+};
+
+/* What a server's cookies become. */
+struct cookies_settings {
+    enum cookie_secure secure;
+    enum cookie_same_site same_site;
+    bool http_only;
+    struct place place;
+};
+
+/* Pages in place of errors: one file for each status that has one, in the order of
+ * error_page_statuses. */
+#define ERROR_PAGES 23
+struct errors_settings {
+    const char *pages[ERROR_PAGES];
+    bool from_servers; /* in place of what servers answer, too */
+    struct place place;
+};
+
+/* Nobody is served, but for some. */
+struct maintenance_settings {
+    const char *file;           /* NULL: a line of text */
+    struct network_list except; /* clients */
+    uint64_t retry_after_ms;
+    struct place place;
+};
+
+/* A route's own, in place of `timeouts`; UINT64_MAX: not said, until config/finish. */
+struct route_timeouts_settings {
+    uint64_t tunnel_idle_ms;
+    uint64_t response_ms; /* UINT64_MAX: the backend's */
+    uint64_t stream_idle_ms;
+    uint64_t body_ms;
+    uint64_t request_ms;
+    struct place place;
+};
+
+/* What routes say, or else their site, of the answers to their requests. */
+struct answers_settings {
+    struct hsts_settings *hsts; /* NULL: none; so is each of these */
+    struct cors_settings *cors;
+    struct cookies_settings *cookies;
+    struct errors_settings *errors;
+    struct maintenance_settings *maintenance;
+    enum locations locations;
 };
 
 struct files_settings {
@@ -208,8 +277,11 @@ struct route_settings {
     struct rewrite_settings *rewrite;            /* NULL: the path as it is */
     struct field_rules_settings *request_fields; /* NULL: none; behind the site's */
     struct field_rules_settings *response_fields;
-    enum security_fields security_fields; /* its own, else the site's */
-    bool access_log;                      /* the same */
+    enum security_fields security_fields;     /* its own, else the site's */
+    bool access_log;                          /* the same */
+    struct answers_settings answers;          /* the same */
+    struct string_list early_hints;           /* values of Link (RFC 8297) */
+    struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
     struct string_list upgrade;       /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
@@ -248,6 +320,7 @@ struct site_settings {
     struct field_rules_settings *response_fields;
     enum security_fields security_fields;
     bool access_log;
+    struct answers_settings answers;
     struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -394,6 +467,8 @@ struct backend_settings {
     struct backend_tls_settings *tls; /* NULL: plain */
     struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;
+    enum backend_host host_from; /* whose the Host is that servers get */
+    const char *host;            /* as written: client, server, or the name itself */
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, X-Request-Id */
     bool via;                /* default false */
@@ -505,6 +580,7 @@ struct settings {
     struct timeouts_settings timeouts;
     struct log_settings log;
     struct network_list trusted_proxies; /* peers whose Forwarded and X-Forwarded-* are believed */
+    const char *client_address_from;     /* their field that names the client; NULL: these */
     struct network_list ocsp_networks;   /* besides public ones: where OCSP responders may be */
     enum client_close on_client_close;
     uint64_t workers;                /* 0: one per core */

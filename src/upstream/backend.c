@@ -20,6 +20,7 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
 
     memcpy(backend, plan, sizeof(*backend));
     backend->name = xstrdup(plan->name);
+    backend->host = plan->host != NULL ? xstrdup(plan->host) : NULL;
     backend->tls = plan->tls != NULL ? tls_context_hold(plan->tls) : NULL;
     backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
@@ -54,6 +55,7 @@ void backend_release(const struct backend *backend)
     (void)pthread_mutex_destroy(&held->lock);
     server_queue_release(held->queue);
     free((char *)(uintptr_t)held->name);
+    free((char *)(uintptr_t)held->host);
     free(held);
 }
 

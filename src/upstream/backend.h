@@ -26,6 +26,8 @@ struct backend {
     struct tls_context *tls;                    /* NULL: plain */
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;
+    enum backend_host host_from;
+    const char *host; /* with BACKEND_HOST_NAMED */
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded */
     bool via;

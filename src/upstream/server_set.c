@@ -13,6 +13,7 @@ struct server_set *server_set_create(const struct server *servers, size_t count,
     for (size_t i = 0; i < count; i++) {
         set->servers[i] = servers[i];
         set->servers[i].text = xstrdup(servers[i].text);
+        set->servers[i].host = xstrdup(servers[i].host != NULL ? servers[i].host : servers[i].text);
         set->servers[i].order = NULL;
     }
     set->problem = problem != NULL ? xstrdup(problem) : NULL;
@@ -35,6 +36,7 @@ void server_set_release(struct server_set *set)
         server_order_release(set->servers[i].order);
         endpoint_release(set->servers[i].endpoint);
         free((char *)(uintptr_t)set->servers[i].text);
+        free((char *)(uintptr_t)set->servers[i].host);
     }
     free(set->servers);
     free((char *)(uintptr_t)set->problem);

@@ -18,6 +18,7 @@ enum server_rank { SERVER_OF_ZONE, SERVER_ELSEWHERE, SERVER_BACKUP, SERVER_BACKU
 
 struct server {
     const char *text;    /* as it is told in logs: "10.0.0.5:443" */
+    const char *host;    /* its own, as Host has it: "app.internal:8080"; NULL: its text */
     unsigned weight;     /* 1 to SERVER_WEIGHT_MAX; people may order another: server_weight */
     unsigned unit;       /* what a weight of 1 in the configuration is among these; 0: 1 */
     unsigned rank;       /* those with the lowest are used as long as one of them is well */

@@ -194,7 +194,11 @@ def whole(section, part):
              "check_http": ("health_check", "http"), "check_grpc": ("health_check", "grpc"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
+             "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
+             "route_timeouts": ("route", "timeouts"),
              "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
+    if "client_address_from" in part:
+        part = {"trusted_proxies": ["10.0.0.0/8"], **part}
     if section == "file":
         return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
@@ -209,6 +213,10 @@ def whole(section, part):
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
               "resolve": {}, "servers_from": {} if {"file", "url"} & set(part) else {"file": "a.yaml"},
+              "hsts": {"subdomains": True} if "preload" in part else {},
+              "cors": {} if "origins" in part else {"origins": ["https://a.example"]},
+              "cookies": {} if set(part) & {"secure", "same_site", "http_only"} else {"secure": "on"},
+              "route_timeouts": {},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},

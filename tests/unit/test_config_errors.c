@@ -54,7 +54,7 @@ static const struct message_case errors[] = {
     {"sites:\n  - hosts: [a]\n    tls: { certificate: a, key: b\n    backend: b\n", 3, 10,
      "this '{' is not closed", "key: b}"},
     {"sites:\n  - hosts: [\"a]\n    backend: b\n", 2, 13, "quoted", "close the quotation mark"},
-    {SITE "    hsts: true\n", 4, 5, "unknown key 'hsts' in a site", "Strict-Transport-Security"},
+    {SITE "    hsts: { max_age: 1y }\n", 4, 22, "1y", NULL},
     {SITE "log: { file: a.log }\n", 4, 8, "unknown key 'file' in log", "'access'"},
     {SITE "timeouts: { request_body: 60s }\n", 4, 13, "unknown key 'request_body' in timeouts",
      "'body_total'"},
