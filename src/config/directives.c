@@ -1,6 +1,5 @@
 #include "config/directives.h"
 
-#include "config/directives_answers.h"
 #include "config/directives_internal.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"

@@ -1,5 +1,5 @@
 /* What sites and routes say of their answers: HSTS, cookies; and a route's own limits of time. */
-#include "config/directives_answers.h"
+#include "config/directives_internal.h"
 
 const char *const locations_words[] = {"auto", "off", NULL};
 

@@ -1,6 +1,6 @@
 /* What sites and routes say of cross-origin requests. */
 #include "config/answer_rules.h"
-#include "config/directives_answers.h"
+#include "config/directives_internal.h"
 #include "config/text_rules.h"
 
 /* ---- CORS ---- */

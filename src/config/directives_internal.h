@@ -38,6 +38,39 @@ extern const char *const client_closes[];
     .section = &section_retries, .example = "retries: { times: 2, for: [connect, reset, 503] }",   \
     .doc = "When a request is sent to another server, because one failed it" whose
 
+/* What sites and routes say alike of the answers to their requests (directives_answers.c): what a
+ * route does not say, its site says. */
+/* In the order of enum locations. */
+extern const char *const locations_words[];
+
+#define OF_ROUTE " In place of what the site says."
+
+#define HSTS(object, whose)                                                                        \
+    .name = "hsts", .type = DIRECTIVE_SECTION, SLOT(object, answers.hsts),                         \
+    .section = &section_hsts, .example = "hsts: { max_age: 365d, subdomains: true }",              \
+    .doc = "Tell browsers to come by https alone from now on "                                     \
+           "(Strict-Transport-Security)." whose
+#define CORS(object, whose)                                                                        \
+    .name = "cors", .type = DIRECTIVE_SECTION, SLOT(object, answers.cors),                         \
+    .section = &section_cors, .example = "cors: { origins: [\"https://app.example.com\"] }",       \
+    .doc = "Which other origins' pages may use the answers." whose
+#define COOKIES(object, whose)                                                                     \
+    .name = "cookies", .type = DIRECTIVE_SECTION, SLOT(object, answers.cookies),                   \
+    .section = &section_cookies, .example = "cookies: { secure: on, same_site: lax }",             \
+    .doc = "What the cookies that servers set become." whose
+#define LOCATIONS(object, whose)                                                                   \
+    .name = "locations", .type = DIRECTIVE_ENUM, SLOT(object, answers.locations),                  \
+    .words = locations_words, .example = "locations: off",                                         \
+    .doc = "Whether URLs of its own that a server answers with are put right for the "             \
+           "client." whose,                                                                        \
+    .more = "`auto`: a Location, Refresh or Content-Location that names the host that the server " \
+            "was sent (`host` of the backend) or its own address, gets the client's scheme and "   \
+            "host instead, if that is another one; a path that begins with `prefix` of `rewrite` " \
+            "loses it, and gets `strip_prefix` back. What names another host stays as it is. "     \
+            "Cookies follow: `Domain` goes where it is the server's and not the client's, "        \
+            "`Path` gets the prefix back, but for `__Host-` cookies, which have none. `off`: all " \
+            "of that goes to the client as the server wrote it."
+
 extern const struct section section_listener;
 extern const struct section section_site;
 extern const struct section section_tls;
@@ -51,6 +84,10 @@ extern const struct section section_respond;
 extern const struct section section_files;
 extern const struct section section_request_fields;
 extern const struct section section_response_fields;
+extern const struct section section_hsts;
+extern const struct section section_cors;
+extern const struct section section_cookies;
+extern const struct section section_route_timeouts;
 extern const struct section section_redirect;
 extern const struct section section_rewrite;
 extern const struct section section_server;

@@ -1,7 +1,6 @@
 /* Sites and their routes. */
 #include "config/address.h"
 #include "config/answer_rules.h"
-#include "config/directives_answers.h"
 #include "config/directives_internal.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
