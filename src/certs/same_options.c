@@ -50,7 +50,7 @@ static bool same_certificates(const struct tls_server_options *one,
 }
 
 /* Whoever adds a member compares it below, and changes this number. */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct tls_server_options) == 192,
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tls_server_options) == 208,
                "a member is not compared");
 
 /* A folder, and lists of revoked certificates, belong to one configuration. */
@@ -60,7 +60,8 @@ bool same_options(const struct tls_server_options *one, const struct tls_server_
            other->client_crl == NULL && same_certificates(one, other) && one->ocsp == other->ocsp &&
            one->ocsp_fetch == other->ocsp_fetch && one->policy == other->policy &&
            one->clients == other->clients && same_text(one->client_ca, other->client_ca) &&
-           one->protocols == other->protocols && one->client_depth == other->client_depth &&
+           one->protocols == other->protocols && one->is_not_http == other->is_not_http &&
+           same_names(&one->others, &other->others) && one->client_depth == other->client_depth &&
            one->keep_client_chain == other->keep_client_chain && one->tickets == other->tickets &&
            one->session_cache == other->session_cache &&
            one->early_data_max == other->early_data_max && same_text(one->scope, other->scope) &&

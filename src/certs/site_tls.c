@@ -433,6 +433,8 @@ static void set_options(struct builder *b, struct ocsp_registry *ocsp, struct ar
         .clients = tls->clients != NULL ? tls->clients->verify : CLIENT_VERIFY_OFF,
         .client_ca = tls->clients != NULL ? tls->clients->ca : NULL,
         .protocols = tls->protocols,
+        .is_not_http = b->site->tcp != NULL,
+        .others = names_of(&b->site->alpn),
         .session_cache = (uint32_t)tls->session_cache,
         .early_data_max = tls->early_data ? (uint32_t)tls->early_data_limit : 0,
         .overrides =

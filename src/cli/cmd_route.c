@@ -17,8 +17,11 @@ static void print_result(const struct route_answer *answer)
     switch (answer->outcome) {
     case ROUTE_TO_BACKEND:
     case ROUTE_TO_PASSTHROUGH:
+    case ROUTE_TO_TCP:
         (void)printf("=> %s '%s'\n",
-                     answer->outcome == ROUTE_TO_BACKEND ? "backend" : "passed through to",
+                     answer->outcome == ROUTE_TO_BACKEND ? "backend"
+                     : answer->outcome == ROUTE_TO_TCP   ? "relayed to"
+                                                         : "passed through to",
                      answer->backend->name);
         break;
     case ROUTE_TO_RESPOND:
@@ -231,10 +234,10 @@ int cmd_route(int argc, char **argv)
         question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
     }
     if (alpn != NULL && !question.is_https) {
-        return usage_error("route", "--alpn is for https:// and postgres:// URLs");
+        return usage_error("route", "--alpn is for https://, tls:// and postgres:// URLs");
     }
     if (alpn == NULL) {
-        alpn = question.starttls == STARTTLS_OFF ? "h2,http/1.1" : "";
+        alpn = question.starttls == STARTTLS_OFF && !question.is_bytes ? "h2,http/1.1" : "";
     }
     if (!read_protocols(alpn, protocols, &question.alpn_count)) {
         return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);

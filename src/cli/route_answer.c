@@ -55,7 +55,7 @@ static void refuse(struct search *s, unsigned status, const char *reason)
 
 const char *route_outcome_word(enum route_outcome outcome)
 {
-    static const char *const words[] = {"backend", "passthrough", "respond",
+    static const char *const words[] = {"backend", "passthrough", "tcp",    "respond",
                                         "files",   "redirect",    "refused"};
 
     return words[outcome];
@@ -91,16 +91,22 @@ bool route_question_parse(struct route_question *question, const char *url, stru
         rest = span_skip(rest, 8);
     } else if (span_istarts_with(rest, SPAN_OF("http://"))) {
         rest = span_skip(rest, 7);
+    } else if (span_istarts_with(rest, SPAN_OF("tcp://")) ||
+               span_istarts_with(rest, SPAN_OF("tls://"))) {
+        question->is_bytes = true;
+        question->is_https = ascii_lower(rest.ptr[1]) == 'l';
+        rest = span_skip(rest, 6);
     } else if (span_istarts_with(rest, SPAN_OF("postgres://")) ||
                span_istarts_with(rest, SPAN_OF("postgresql://"))) {
         rest = span_skip(rest, span_find(rest, ':') + 3);
         question->is_https = true;
         question->starttls = STARTTLS_POSTGRES;
     } else {
-        return error_set(error,
-                         "'%s' does not begin with http://, https:// or postgres://; write it "
-                         "whole, such as https://shop.example.com/cart",
-                         url);
+        return error_set(
+            error,
+            "'%s' does not begin with http://, https://, tcp://, tls:// or postgres://; write it "
+            "whole, such as https://shop.example.com/cart",
+            url);
     }
     while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL) {
         end++;
@@ -113,6 +119,9 @@ bool route_question_parse(struct route_question *question, const char *url, stru
     }
     if (!http_parse_authority(authority, &question->host, &question->port)) {
         return error_set(error, "'%.*s' is no host[:port] in '%s'", SPAN_ARG(authority), url);
+    }
+    if (question->port == 0 && question->is_bytes && !question->is_https) {
+        return error_set(error, "'%s' has no port, and tcp:// has no usual one", url);
     }
     if (question->port == 0) {
         question->port = question->starttls == STARTTLS_POSTGRES ? 5432
@@ -243,9 +252,9 @@ static const char *how_chosen(struct search *s, const struct balance_settings *b
 
 static void add_backend(struct search *s, const struct backend_settings *backend, const char *way)
 {
-    const char *proxy = backend->proxy_protocol == BACKEND_PROXY_V1   ? ", PROXY v1 first"
-                        : backend->proxy_protocol == BACKEND_PROXY_V2 ? ", PROXY v2 first"
-                                                                      : "";
+    const char *proxy = backend->proxy_protocol == BACKEND_PROXY_V1    ? ", PROXY v1 first"
+                        : backend->proxy_protocol != BACKEND_PROXY_OFF ? ", PROXY v2 first"
+                                                                       : "";
 
     s->answer->backend = backend;
     add_step(s, "backend", backend->place, "'%s', %s%s%s", backend->name,
@@ -583,7 +592,10 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
     enum cause failure;
 
     memcpy(hello.alpn, s->question->alpn, hello.alpn_count * sizeof(hello.alpn[0]));
-    failure = protocol_choice(&hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
+    failure =
+        site->tcp != NULL
+            ? protocol_choice_of(&hello, site->alpn.items, site->alpn.count, site->alpn_required)
+            : protocol_choice(&hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
     if (failure == CAUSE_COUNT) {
         return true;
     }
@@ -591,6 +603,21 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
              cause_words(failure)->sentence);
     refuse(s, 0, cause_words(failure)->word);
     return false;
+}
+
+static const char *tcp_way(struct search *s, const struct backend_settings *backend)
+{
+    return arena_printf(s->arena, "the client's bytes as they are%s",
+                        backend->tls != NULL ? ", inside TLS of the gateway's own" : "");
+}
+
+/* Something that is not HTTP, where HTTP is served. */
+static void refuse_bytes(struct search *s, struct place place)
+{
+    add_step(s, "request", place,
+             "HTTP is served here: bytes of another protocol are answered 400; where they are to "
+             "be relayed, a site or a listener has `tcp`");
+    refuse(s, 400, h1_error_word(H1_BAD_REQUEST_LINE));
 }
 
 static void follow_tls(struct search *s)
@@ -620,7 +647,14 @@ static void follow_tls(struct search *s)
         }
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
                  describe_certificates(s, site->tls), describe_clients(site->tls));
-        follow_request(s, entrance.site);
+        if (site->tcp != NULL) {
+            s->answer->outcome = ROUTE_TO_TCP;
+            add_backend(s, site->tcp, tcp_way(s, site->tcp));
+        } else if (question->is_bytes) {
+            refuse_bytes(s, site->place);
+        } else {
+            follow_request(s, entrance.site);
+        }
         return;
     case EDGE_DOOR_PASSES:
         add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
@@ -678,7 +712,13 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     }
     serving_build(&s.serving, settings, arena);
     s.hosts = &s.serving.hosts[s.listener - settings->listeners];
-    if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {
+    if (s.listener->tcp != NULL) {
+        answer->outcome = ROUTE_TO_TCP;
+        add_step(&s, "tcp", s.listener->place, "all that comes is relayed, whatever it is");
+        add_backend(&s, s.listener->tcp, tcp_way(&s, s.listener->tcp));
+    } else if (question->is_bytes && !question->is_https) {
+        refuse_bytes(&s, s.listener->place);
+    } else if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {
         refuse_starttls(&s);
     } else if (question->is_https) {
         follow_tls(&s);

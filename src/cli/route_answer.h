@@ -15,6 +15,7 @@
 
 struct route_question {
     bool is_https;
+    bool is_bytes;               /* no HTTP is spoken; with is_https: inside TLS */
     enum site_starttls starttls; /* what the client says before its TLS */
     const struct span *alpn;     /* the protocols that it offers in it */
     size_t alpn_count;
@@ -30,6 +31,7 @@ struct route_question {
 enum route_outcome {
     ROUTE_TO_BACKEND,
     ROUTE_TO_PASSTHROUGH,
+    ROUTE_TO_TCP,
     ROUTE_TO_RESPOND,
     ROUTE_TO_FILES,
     ROUTE_TO_REDIRECT,
@@ -53,21 +55,21 @@ struct route_answer {
     const char *listener;                   /* NULL: none */
     const struct site_settings *site;       /* NULL: none */
     const struct route_settings *route;     /* NULL: none */
-    const struct backend_settings *backend; /* of BACKEND and PASSTHROUGH */
+    const struct backend_settings *backend; /* of BACKEND, PASSTHROUGH and TCP */
     unsigned status;      /* of RESPOND, REDIRECT and REFUSAL; 0: no HTTP answer */
     const char *reason;   /* of REFUSAL: the access log's word for it; else NULL */
     const char *location; /* of REDIRECT */
     struct span path;     /* as the backend gets it; ptr NULL: not known */
 };
 
-/* Reads "http://host[:port]/path?query", or "postgres://host[:port]": a client that asks for TLS as
- * PostgreSQL's do. SNI becomes the host when that is a name. Spans point into
- * `url`. False says what is wrong with it. */
+/* Reads "http://host[:port]/path?query", "tcp://host:port" or "tls://host[:port]" (whatever is in
+ * it), or "postgres://host[:port]": a client that asks for TLS as PostgreSQL's do. SNI becomes the
+ * host when that is a name. Spans point into `url`. False says what is wrong with it. */
 bool route_question_parse(struct route_question *question, const char *url,
                           struct error *error) MUST_CHECK;
 void route_answer_find(struct route_answer *answer, const struct settings *settings,
                        const struct route_question *question, struct arena *arena);
-/* "backend", "passthrough", "respond", "files", "redirect", "refused". */
+/* "backend", "passthrough", "tcp", "respond", "files", "redirect", "refused". */
 const char *route_outcome_word(enum route_outcome outcome);
 
 #endif

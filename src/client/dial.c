@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -39,10 +40,17 @@ static void drop_addresses(struct dial *dial)
     dial->addresses = NULL;
 }
 
+static void drop_who(struct dial *dial)
+{
+    free(dial->who.tls);
+    dial->who.tls = NULL;
+}
+
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
     drop_addresses(dial);
+    drop_who(dial);
     timer_destroy(dial->client->core->loop, &dial->timer);
     if (result != DIAL_OK) {
         drop_conn(dial);
@@ -184,7 +192,9 @@ static void send_proxy_header(struct dial *dial)
         len = proxy_header_write_v1(header, &who->peer, &who->local);
         break;
     case BACKEND_PROXY_V2:
-        len = proxy_header_write_v2(header, &who->peer, &who->local, span_from_cstr(who->sni));
+    case BACKEND_PROXY_V2_TLS:
+        len = proxy_header_write_v2(header, &who->peer, &who->local, span_from_cstr(who->sni),
+                                    who->tls);
         break;
     default:
         CHECK(false);
@@ -317,6 +327,7 @@ void dial_cancel(struct dial *dial)
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
     drop_addresses(dial);
+    drop_who(dial);
     drop_conn(dial);
     if (lease_is_held(dial->lease)) {
         lease_end(dial->lease, LEASE_UNUSED, NULL);

@@ -27,6 +27,9 @@ struct dial_client {
     struct peer peer;
     struct peer local;                        /* the address it came to */
     char sni[PROXY_HEADER_AUTHORITY_MAX + 1]; /* empty: none */
+    /* Its TLS, which has ended here: of the heap, and whoever has this frees it; NULL: none. Its
+     * texts lie behind it. */
+    struct proxy_header_tls *tls;
 };
 
 /* ANY: HTTP/2 as well, where the backend says so; tls_conn_alpn tells what the server chose. */
@@ -57,9 +60,9 @@ struct dial {
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
-/* who: copied; NULL: nobody. tries: those that fail are added; NULL: none are. `tried` is kept by
- * the owner over several dials of one request. Where the lease is held already, its server is tried
- * first. */
+/* who: copied, and who->tls taken over; NULL: nobody. tries: those that fail are added; NULL: none
+ * are. `tried` is kept by the owner over several dials of one request. Where the lease is held
+ * already, its server is tried first. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
                 const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
                 struct tries *tries, struct lease *lease, void *owner,

@@ -283,6 +283,7 @@ static void check_unused_backends(const struct checker *checker)
         const struct site_settings *site = &settings->sites[i];
 
         mark_used(settings, site->passthrough, used);
+        mark_used(settings, site->tcp, used);
         for (size_t j = 0; j < site->by_alpn_count; j++) {
             mark_used(settings, site->by_alpn[j].backend, used);
         }
@@ -290,6 +291,9 @@ static void check_unused_backends(const struct checker *checker)
         for (size_t j = 0; j < site->route_count; j++) {
             mark_used(settings, site->routes[j].backend, used);
         }
+    }
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        mark_used(settings, settings->listeners[i].tcp, used);
     }
     for (size_t i = 0; i < settings->backend_count; i++) {
         const struct backend_settings *backend = &settings->backends[i];
@@ -339,6 +343,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
     for (size_t i = 0; i < settings->listener_count; i++) {
         check_networks(&checker, &settings->listeners[i].proxy_protocol_from,
                        "proxy_protocol_from");
+        check_listener_tcp(&checker, &settings->listeners[i]);
     }
     check_backends(&checker);
     for (size_t i = 0; i < settings->site_count; i++) {

@@ -152,3 +152,20 @@ void check_balance_of_passthrough(const struct checker *checker, const struct si
                                             "in TLS: balance: source, or balance: { hash: sni }");
     }
 }
+
+void check_balance_of_tcp(const struct checker *checker, const struct backend_settings *backend,
+                          struct place place)
+{
+    const struct balance_settings *balance = &backend->balance;
+    bool by_name = balance->strategy == BALANCE_HASH && balance->hash != NULL &&
+                   balance->hash->key == BALANCE_KEY_SNI;
+    const char *what = by_name ? "hash: sni" : http_alone(balance);
+
+    if (what != NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "backend '%s' chooses its server by '%s', and of connections that are "
+                          "relayed as they come nothing is seen",
+                          backend->name, what);
+        config_report_hint(checker->report, "the client's address is known: balance: source");
+    }
+}

@@ -26,6 +26,9 @@ void check_balance(const struct checker *checker, const struct backend_settings 
 /* backend NULL: none. */
 void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
                                   const struct backend_settings *backend, struct place place);
+/* The same of a listener's connections, of which nothing but the address is known. */
+void check_balance_of_tcp(const struct checker *checker, const struct backend_settings *backend,
+                          struct place place);
 /* check_health.c: what is wrong in what a backend says of its servers' health. */
 void check_health(const struct checker *checker, const struct backend_settings *backend);
 /* NULL is allowed. */
@@ -41,6 +44,9 @@ void check_site_answers(const struct checker *checker, const struct site_setting
 /* check_routes.c: what is wrong between the routes of a site, and in their paths. Only where there
  * was no error: what is wrong in a match is not what is meant by it. */
 void check_routes(const struct checker *checker, const struct site_settings *site);
+/* check_tcp.c: what is wrong where bytes are relayed that are not HTTP. */
+void check_site_tcp(const struct checker *checker, const struct site_settings *site);
+void check_listener_tcp(const struct checker *checker, const struct listener_settings *listener);
 /* check_loops.c: which backends are this gateway. */
 void check_loops(const struct checker *checker);
 /* check_names.c: what is wrong between listeners, sites and their hosts. */

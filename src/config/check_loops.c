@@ -36,7 +36,7 @@ static bool serves(const struct listener_settings *listener, const struct site_s
             return true;
         }
     }
-    return listener->sites.count == 0;
+    return listener->sites.count == 0 && listener->tcp == NULL;
 }
 
 static bool comes_back(const struct settings *settings, const struct site_settings *site,
@@ -68,6 +68,26 @@ static void check_backend(const struct checker *checker, const struct site_setti
     }
 }
 
+/* Of listeners that relay all that comes to them. */
+static void check_listener_loops(const struct checker *checker,
+                                 const struct listener_settings *listener, const char *hint)
+{
+    const struct backend_settings *backend = listener->tcp;
+
+    for (size_t i = 0; backend != NULL && i < backend->server_count; i++) {
+        const struct address_setting *server = &backend->servers[i].address;
+        for (size_t j = 0; server->text != NULL && j < listener->bind.count; j++) {
+            if (leads_to(server, &listener->bind.items[j])) {
+                config_report_add(checker->report, CONFIG_WARNING, server->place,
+                                  "%s is the listener that relays to it",
+                                  quote_cstr(server->text).text);
+                config_report_hint(checker->report, "%s", hint);
+                break;
+            }
+        }
+    }
+}
+
 void check_loops(const struct checker *checker)
 {
     static const char connections[] =
@@ -75,10 +95,14 @@ void check_loops(const struct checker *checker)
     static const char requests[] =
         "requests would come back, and be answered with 508: give the server's own address";
 
+    for (size_t i = 0; i < checker->settings->listener_count; i++) {
+        check_listener_loops(checker, &checker->settings->listeners[i], connections);
+    }
     for (size_t i = 0; i < checker->settings->site_count; i++) {
         const struct site_settings *site = &checker->settings->sites[i];
 
         check_backend(checker, site, site->passthrough, connections);
+        check_backend(checker, site, site->tcp, connections);
         for (size_t j = 0; j < site->by_alpn_count; j++) {
             check_backend(checker, site, site->by_alpn[j].backend, connections);
         }

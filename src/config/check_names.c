@@ -213,7 +213,8 @@ void check_listeners_and_hosts(const struct checker *checker)
     map_sites(settings, &sites);
     for (size_t i = 0; i < settings->listener_count; i++) {
         has_full_listener =
-            has_full_listener || !check_is_given(checker, &settings->listeners[i].sites);
+            has_full_listener || (!check_is_given(checker, &settings->listeners[i].sites) &&
+                                  settings->listeners[i].tcp == NULL);
     }
     if (has_full_listener) {
         check_all_hosts(checker, reported_by);

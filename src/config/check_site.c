@@ -329,10 +329,9 @@ static void check_starttls(const struct checker *checker, const struct site_sett
     if (site->starttls == STARTTLS_OFF) {
         return;
     }
-    if (!check_is_given(checker, &site->passthrough)) {
-        error_at(checker, place, "'starttls' in a site without 'passthrough'",
-                 "a database's TLS always ends at its server: say where that is, for example "
-                 "passthrough: 10.0.0.5:5432");
+    if (!check_is_given(checker, &site->passthrough) && !check_is_given(checker, &site->tcp)) {
+        error_at(checker, place, "'starttls' in a site without 'passthrough' or 'tcp'",
+                 "say where the database's server is, for example passthrough: 10.0.0.5:5432");
     }
     if (site->plain_http == PLAIN_HTTP_REDIRECT && check_is_given(checker, &site->plain_http)) {
         error_at(checker, config_place(checker->settings, &site->plain_http),
@@ -378,11 +377,13 @@ void check_site(const struct checker *checker, const struct site_settings *site)
 
     check_by_alpn(checker, site);
     check_starttls(checker, site);
-    if (check_is_given(checker, &site->passthrough)) {
+    check_site_tcp(checker, site);
+    if (check_is_given(checker, &site->passthrough) && !check_is_given(checker, &site->tcp)) {
         check_passthrough(checker, site);
-    } else if (count == 0 && !check_is_given(checker, &site->routes)) {
+    } else if (count == 0 && !check_is_given(checker, &site->tcp) &&
+               !check_is_given(checker, &site->routes)) {
         error_at(checker, site->place, "a site does nothing",
-                 "add 'backend', 'routes', 'respond', 'files', 'redirect' or 'passthrough'");
+                 "add 'backend', 'routes', 'respond', 'files', 'redirect', 'passthrough' or 'tcp'");
     }
     check_plain_http(checker, site);
     if (site->tls != NULL) {

@@ -6,7 +6,7 @@
 
 /* In the order of enum backend_proxy_protocol, enum backend_min_version and enum
  * backend_protocol. */
-static const char *const proxy_protocols[] = {"off", "v1", "v2", NULL};
+static const char *const proxy_protocols[] = {"off", "v1", "v2", "v2_tls", NULL};
 static const char *const min_versions[] = {"1.2", "1.3", NULL};
 static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
 
@@ -413,6 +413,10 @@ static const struct directive backend_directives[] = {
      .fallback = "off",
      .words = proxy_protocols,
      .doc = "Tell the servers the client's address in a PROXY protocol header.",
+     .more = "`v2` tells the name that the client asked for, too (PP2_TYPE_AUTHORITY). `v2_tls` "
+             "adds, where TLS ended here, its version, cipher and ALPN protocol, whether the "
+             "client showed a certificate and whether that was verified, and the common name in "
+             "it (PP2_TYPE_ALPN, PP2_TYPE_SSL).",
      .example = "proxy_protocol: v2"},
     {.name = "forwarded",
      .type = DIRECTIVE_BOOL,

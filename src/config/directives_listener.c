@@ -33,6 +33,21 @@ static const struct directive listener_directives[] = {
      .more = "A header from anyone else ends the connection: it could claim any address. `unix` "
              "stands for peers on a Unix socket.",
      .example = "proxy_protocol_from: [10.0.0.0/8, unix]"},
+    {.name = "tcp",
+     .type = DIRECTIVE_BACKEND,
+     SLOT(listener_settings, tcp),
+     .section = &section_backend,
+     .doc = "Where every connection of the listener is relayed to, byte for byte, whatever it is.",
+     .more = "Nothing is read before a server is connected, so that protocols work in which the "
+             "server speaks first (SMTP, MySQL, SSH). Such a listener has no `sites`. Of a site's "
+             "`tcp` it has all but TLS: balancing (by `source` at most), health checks, "
+             "`proxy_protocol` towards the server, other servers where one cannot be reached, "
+             "half-closed connections, resets, limits. A peer in `proxy_protocol_from` must begin "
+             "with a PROXY header here, within `timeouts.first_byte`; what others send is never "
+             "taken for one, and goes to the server.\n\n"
+             "The name of one of `backends`; or an address, a list of addresses or a whole backend "
+             "section, right here.",
+     .example = "tcp: 10.0.0.7:5432"},
 };
 
 const struct section section_listener = {

@@ -442,21 +442,57 @@ static const struct directive site_directives[] = {
              "while all other connections go on as the rest of the site says. It is the same as a "
              "first entry of `passthrough_by_alpn` with `alpn: [acme-tls/1]`.",
      .example = "acme_passthrough: 127.0.0.1:10443"},
+    {.name = "tcp",
+     .type = DIRECTIVE_BACKEND,
+     SLOT(site_settings, tcp),
+     .section = &section_backend,
+     .doc = "Where what is inside the site's TLS is relayed to, whatever protocol it is.",
+     .more = "TLS ends here, with `clients` and all else that `tls` says; the bytes within go to a "
+             "server as they are, and back: MQTT, Redis, LDAP, SMTP, a database. A backend with "
+             "`tls` gets TLS again. The end of one direction is carried across while the other "
+             "goes on, and so is a reset. Servers are balanced, checked (`health_check: { tcp: {} "
+             "}`), tried one after another until one can be reached, and told of the client by "
+             "`proxy_protocol`: `v2_tls` says what its certificate is, too. "
+             "`timeouts.tunnel_idle` and `tunnel_total` count. Connections live on when the "
+             "configuration changes, with the server that they have.\n\n"
+             "HTTP is never spoken on such a site, nor in plain with its hosts. With `starttls: "
+             "postgres` TLS of PostgreSQL's clients ends here.\n\n" BACKEND_DOC,
+     .example = "tcp: 10.0.0.7:1883"},
+    {.name = "alpn",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(site_settings, alpn),
+     .min = 1,
+     .max = 64,
+     .check = rule_alpn,
+     .pattern = "^[!-~]{1,255}$",
+     .doc = "The protocols that are spoken inside the TLS of a site with `tcp`, best first (ALPN).",
+     .more = "The first one that a client offers is agreed on. A client that offers protocols, "
+             "but none of these, is refused with no_application_protocol (RFC 7301); one that "
+             "offers nothing is let in, unless `alpn_required` is on. Without `alpn`, what "
+             "clients offer is not answered. With `starttls: postgres` it is `postgresql`.",
+     .example = "alpn: [mqtt]"},
+    {.name = "alpn_required",
+     .type = DIRECTIVE_BOOL,
+     SLOT(site_settings, alpn_required),
+     .fallback = "false",
+     .doc = "Whether clients that offer no protocol (ALPN) are refused, too.",
+     .example = "alpn_required: true"},
     {.name = "starttls",
      .type = DIRECTIVE_ENUM,
      SLOT(site_settings, starttls),
      .fallback = "off",
      .words = starttlses,
-     .doc = "What clients of `passthrough` say before their TLS begins: `postgres` for servers of "
-            "PostgreSQL.",
+     .doc = "What clients of `passthrough`, or `tcp`, say before their TLS begins: `postgres` for "
+            "servers of PostgreSQL.",
      .more =
          "Such a client asks for TLS in plain (SSLRequest). The gateway says yes, the server name "
          "(SNI) of the ClientHello that follows decides which site it is, and the gateway asks the "
          "site's server for TLS in the same way before it relays the rest. Clients that begin "
          "with TLS at once (`sslnegotiation=direct` since PostgreSQL 17) are known by the protocol "
          "that they offer (ALPN `postgresql`), and their servers need not know of it. So several "
-         "databases share an address and a port with each other, and with sites of HTTP. TLS and "
-         "passwords stay between client and server: TLS of such a site cannot end here.\n\n"
+         "databases share an address and a port with each other, and with sites of HTTP. With "
+         "`passthrough` TLS and passwords stay between client and server; with `tcp` TLS ends "
+         "here, and the server, which gets no SSLRequest, sees a client without TLS.\n\n"
          "A client that asks for Kerberos encryption (GSSENCRequest) is told to go on without. One "
          "that begins a session without TLS, or wants a query cancelled without it (libpq before "
          "17 does so always, and nothing in such a request says for which server it is), gets an "
@@ -565,7 +601,8 @@ const struct section section_site = {
     .name = "a site",
     .title = "site",
     .doc = "A set of host names and what to do with them: relay their TLS untouched "
-           "(`passthrough`), or serve them by `routes`, `backend`, `respond` or `files`, over TLS "
+           "(`passthrough`), relay what is inside it (`tcp`), or serve them by `routes`, "
+           "`backend`, `respond` or `files`, over TLS "
            "(`tls`) or plain.",
     .directives = site_directives,
     .count = ARRAY_LEN(site_directives),

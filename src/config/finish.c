@@ -206,6 +206,8 @@ static void finish_hosts(struct settings *settings, struct site_settings *site)
 
 static void finish_site(struct settings *settings, struct site_settings *site)
 {
+    static const char *postgres_protocols[] = {"postgresql"};
+
     finish_hosts(settings, site);
     if (site->name == NULL) {
         site->name = site->hosts.count != 0 ? site->hosts.items[0] : "site";
@@ -218,10 +220,15 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     }
     if (!is_given(settings, &site->plain_http)) {
         bool speaks_tls = site->tls != NULL || site->passthrough != NULL;
+        bool is_not_http = site->tcp != NULL || site->starttls != STARTTLS_OFF;
 
-        site->plain_http = site->starttls != STARTTLS_OFF ? PLAIN_HTTP_REFUSE
-                           : speaks_tls                   ? PLAIN_HTTP_REDIRECT
-                                                          : PLAIN_HTTP_SERVE;
+        site->plain_http = is_not_http  ? PLAIN_HTTP_REFUSE
+                           : speaks_tls ? PLAIN_HTTP_REDIRECT
+                                        : PLAIN_HTTP_SERVE;
+    }
+    if (site->tcp != NULL && site->starttls == STARTTLS_POSTGRES &&
+        !is_given(settings, &site->alpn)) {
+        site->alpn = (struct string_list){postgres_protocols, ARRAY_LEN(postgres_protocols)};
     }
     if (site->tls != NULL) {
         finish_tls(settings, site->tls);

@@ -13,7 +13,7 @@ bool serving_listener_has(const struct listener_settings *listener,
             return true;
         }
     }
-    return listener->sites.count == 0;
+    return listener->sites.count == 0 && listener->tcp == NULL;
 }
 
 /* ---- routes ---- */
@@ -196,7 +196,7 @@ static size_t tls_class_of(const struct settings *settings, size_t index, struct
     const struct tls_settings *tls = settings->sites[index].tls;
     const char *file;
 
-    if (tls == NULL) {
+    if (tls == NULL || settings->sites[index].tcp != NULL) {
         return index;
     }
     file = tls->certificate_count != 0 ? tls->certificates[0].certificate : tls->certificates_from;
@@ -253,6 +253,7 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
                                          : EDGE_TLS_NONE,
         .plain_http = from->plain_http,
         .paths = paths_of(from),
+        .is_tcp = from->tcp != NULL,
         .starttls = from->starttls == STARTTLS_POSTGRES ? STARTTLS_POSTGRES : STARTTLS_OFF,
         .by_alpn = protocols_of(from, arena),
         .by_alpn_count = from->by_alpn_count,

@@ -120,12 +120,14 @@ static bool needs_tls_here(struct edge_decision *d)
 {
     bool passes = d->site->tls == EDGE_TLS_PASSES;
 
-    if (d->site->plain_http == PLAIN_HTTP_SERVE || (!passes && !d->site->wants_client)) {
+    if (d->site->plain_http == PLAIN_HTTP_SERVE ||
+        (!passes && !d->site->wants_client && !d->site->is_tcp)) {
         return true;
     }
     d->closes = true;
     return refuse(d, 400, "plain_http_refused",
-                  passes
+                  d->site->is_tcp ? "what is inside the site's TLS is relayed, and is not HTTP"
+                  : passes
                       ? "the site passes TLS through, and the proxy in front has taken it off"
                       : "the site asks for client certificates, and the proxy in front has taken "
                         "TLS off",

@@ -29,6 +29,7 @@ struct edge_site {
     enum plain_http plain_http;
     enum edge_paths paths;
     enum site_starttls starttls;
+    bool is_tcp; /* what is inside its TLS is relayed: no request is its own */
     const struct edge_protocols *by_alpn; /* whose clients' TLS goes elsewhere, undecrypted */
     size_t by_alpn_count;
     bool wants_client; /* its TLS lets in none but clients with a certificate */

@@ -215,7 +215,7 @@ void access_log_passthrough(struct link *link, const struct conn *conn,
     if (!access_begin(link, &record, ACCESS_CONNECTION, link->accepted_us, &texts)) {
         return;
     }
-    record.mode = ACCESS_PASSTHROUGH;
+    record.mode = facts->is_tcp ? ACCESS_TCP : ACCESS_PASSTHROUGH;
     record.backend = facts->backend;
     record.server = facts->server;
     record.times.connect_us = facts->connect_us;

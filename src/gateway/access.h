@@ -36,6 +36,7 @@ void access_fill_tries(struct access_record *record, const struct tries *tries,
                        const struct server_try *last, struct access_texts *texts);
 
 struct passthrough_facts {
+    bool is_tcp; /* what was carried was not the client's own TLS */
     struct span backend;
     struct span server; /* ptr NULL: none was reached */
     int64_t connect_us; /* -1: not connected */

@@ -193,11 +193,44 @@ void client_identity_add_fields(struct link *link, const struct site *site,
     }
 }
 
-void client_identity_describe(struct link *link, struct dial_client *who)
+/* One piece of memory, the texts behind the struct. */
+static struct proxy_header_tls *tls_facts(struct link *link)
+{
+    const struct conn *conn = link_tls(link);
+    struct proxy_header_tls *facts;
+    char *name;
+
+    if (conn == NULL || !tls_conn_is_established(conn)) {
+        return NULL;
+    }
+    facts = xcalloc(1, sizeof(*facts) + 2 * (PROXY_HEADER_TEXT_MAX + 1));
+    name = (char *)(facts + 1);
+    facts->version = span_from_cstr(tls_conn_version(conn)); /* static, as is the cipher */
+    facts->cipher = span_from_cstr(tls_conn_cipher(conn));
+    facts->has_certificate = tls_conn_has_peer_certificate(conn);
+    facts->is_verified = facts->has_certificate && tls_conn_peer_verdict(conn) == NULL;
+    if (facts->is_verified) {
+        size_t len = tls_conn_peer_common_name(conn, name, PROXY_HEADER_TEXT_MAX + 1);
+        facts->common_name = span_make(name, len);
+    }
+    facts->alpn = span_cut(tls_conn_alpn(conn), PROXY_HEADER_TEXT_MAX);
+    name += PROXY_HEADER_TEXT_MAX + 1;
+    if (facts->alpn.len != 0) {
+        memcpy(name, facts->alpn.ptr, facts->alpn.len);
+    }
+    facts->alpn.ptr = name;
+    return facts;
+}
+
+void client_identity_describe(struct link *link, const struct backend *backend,
+                              struct dial_client *who)
 {
     *who = (struct dial_client){.peer = link->peer, .local = *link_local(link)};
     if (link->sni != NULL) {
         (void)snprintf(who->sni, sizeof(who->sni), "%s", link->sni);
+    }
+    if (backend->proxy_protocol == BACKEND_PROXY_V2_TLS) {
+        who->tls = tls_facts(link);
     }
 }
 

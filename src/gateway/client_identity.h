@@ -22,8 +22,9 @@ const struct client_names *client_identity_names(struct link *link);
 void client_identity_add_fields(struct link *link, const struct site *site,
                                 const struct backend *backend, struct http_fields *fields,
                                 struct arena *arena);
-/* By value, for those who may outlive the link. */
-void client_identity_describe(struct link *link, struct dial_client *who);
+/* By value, for those who may outlive the link: as much as the backend's PROXY header has. */
+void client_identity_describe(struct link *link, const struct backend *backend,
+                              struct dial_client *who);
 /* NULL is allowed. */
 void client_identity_destroy(struct client_identity *identity);
 

@@ -316,7 +316,7 @@ static void on_sink_failed(struct call *call)
 
 static void describe_client(struct call *call, struct dial_client *client)
 {
-    client_identity_describe(owner_of(call)->link, client);
+    client_identity_describe(owner_of(call)->link, call->backend, client);
 }
 
 const struct call_ops exchange_call_ops = {

@@ -20,6 +20,7 @@ struct passthrough {
     struct turn turn;  /* while all servers are full */
     struct dial *dial; /* while connecting */
     struct conn *conn; /* to the server; NULL: not yet */
+    bool is_tls;       /* what is carried is the client's own TLS */
     enum site_starttls starttls;
     struct starttls_greeting greeting;
     struct tunnel tunnel;
@@ -89,6 +90,7 @@ static void log_end(struct passthrough *p, const struct trouble *trouble)
         .server = span_from_cstr(server_of(p)),
         .connect_us = p->is_connected ? (int64_t)p->connect_us : -1,
         .tries = &p->tries,
+        .is_tcp = !p->is_tls,
     };
     int side = side_of_alert(p);
     struct trouble said;
@@ -139,15 +141,22 @@ static bool look_for_alert(void *arg, struct span bytes)
     return !watch->is_over;
 }
 
-static void start_tunnel(struct passthrough *p)
+static void watch_for_alerts(struct passthrough *p, struct span first)
 {
-    struct session *session = p->session;
-
-    alert_watch_take(&p->alerts[0], span_make(session->first, session->first_len));
+    alert_watch_take(&p->alerts[0], first);
     for (int side = 0; side < 2; side++) {
         if (!p->alerts[side].is_over) {
             p->tunnel.looks[side] = (struct relay_look){look_for_alert, &p->alerts[side]};
         }
+    }
+}
+
+static void start_tunnel(struct passthrough *p)
+{
+    struct session *session = p->session;
+
+    if (p->is_tls) {
+        watch_for_alerts(p, span_make(session->first, session->first_len));
     }
     conn_queue(p->conn, span_make(session->first, session->first_len));
     conn_flush(p->conn);
@@ -206,7 +215,7 @@ static void go_on(struct passthrough *p, enum turn_result result)
         return;
     }
     if (backend->proxy_protocol != BACKEND_PROXY_OFF) {
-        client_identity_describe(&session->link, &who);
+        client_identity_describe(&session->link, backend, &who);
     }
     p->dial = xcalloc(1, sizeof(*p->dial));
     dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->tries,
@@ -229,15 +238,12 @@ static uint64_t key_of(const struct session *session, const struct balance_setti
     return balance_key_of(balance_key_find(balance, &facts));
 }
 
-void passthrough_start(struct session *session, const struct backend *backend,
-                       const struct balance_settings *balance, enum site_starttls starttls,
-                       struct span first_bytes)
+static struct passthrough *create(struct session *session, const struct backend *backend,
+                                  const struct balance_settings *balance)
 {
     struct passthrough *p = xcalloc(1, sizeof(*p));
-    enum turn_result result;
 
     p->session = session;
-    p->starttls = starttls;
     p->upstream = upstreams_find(&session->worker->client.upstreams, backend);
     lease_init(&p->lease);
     p->lease.key = key_of(session, balance);
@@ -247,7 +253,19 @@ void passthrough_start(struct session *session, const struct backend *backend,
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
     alert_watch_init(&p->alerts[0]);
     alert_watch_init(&p->alerts[1]);
-    session_keep_first(session, first_bytes, 0);
+    return p;
+}
+
+static void start(struct passthrough *p, struct span first_bytes)
+{
+    struct session *session = p->session;
+    enum turn_result result;
+
+    if (first_bytes.len != 0) {
+        session_keep_first(session, first_bytes, 0);
+    } else {
+        session_drop_first(session);
+    }
     session->passthrough = p;
     session_enter(session, SESSION_TUNNEL);
     session->conn.handler = &waiting_handler;
@@ -257,6 +275,23 @@ void passthrough_start(struct session *session, const struct backend *backend,
     if (result != TURN_WAITS) {
         go_on(p, result);
     }
+}
+
+void passthrough_start(struct session *session, const struct backend *backend,
+                       const struct balance_settings *balance, enum site_starttls starttls,
+                       struct span first_bytes)
+{
+    struct passthrough *p = create(session, backend, balance);
+
+    p->is_tls = true;
+    p->starttls = starttls;
+    start(p, first_bytes);
+}
+
+void passthrough_start_tcp(struct session *session, const struct backend *backend,
+                           const struct balance_settings *balance, struct span first_bytes)
+{
+    start(create(session, backend, balance), first_bytes);
 }
 
 static void close_conn(struct passthrough *p)

@@ -404,4 +404,7 @@ void session_create(struct worker *worker, struct worker_socket *socket, int fd,
         return;
     }
     timer_set_ms(worker->core.loop, &session->timer, settings_of(session)->timeouts.first_byte_ms);
+    if (session->link.listener->tcp != NULL) {
+        session_begin_tcp(session);
+    }
 }

@@ -63,6 +63,11 @@ static void on_handshake(struct conn *conn, bool ok)
 
     session->link.handshake_us =
         (uint32_t)(loop_now_us(session->worker->core.loop) - session->link.accepted_us);
+    if (ok && session->link.site->tcp != NULL) {
+        passthrough_start_tcp(session, session->link.site->tcp,
+                              &session->link.site->settings->tcp->balance, span_make(NULL, 0));
+        return;
+    }
     if (ok) {
         start_http(session, span_eq(tls_conn_alpn(conn), SPAN_OF("h2")), span_make(NULL, 0));
         return;
@@ -163,8 +168,12 @@ static enum cause refusal_of(const struct site *site, enum edge_door door,
     if (!tls_context_can_serve(site->tls, hello_sni(hello))) {
         return CAUSE_NO_CERTIFICATE;
     }
-    protocols = site->settings->tls->protocols;
     *alert = TLS_ALERT_NO_APPLICATION_PROTOCOL;
+    if (site->tcp != NULL) {
+        const struct string_list *list = &site->settings->alpn;
+        return protocol_choice_of(hello, list->items, list->count, site->settings->alpn_required);
+    }
+    protocols = site->settings->tls->protocols;
     return protocol_choice(hello, protocols != TLS_H1_ONLY, protocols != TLS_H2_ONLY);
 }
 
@@ -327,14 +336,67 @@ static bool decide_starttls(struct session *session, struct span bytes)
     return true;
 }
 
-static bool is_refused(const struct session *session)
+/* True: the client is not served, and the session has ended. */
+static bool refuse_client(struct session *session)
 {
-    return !session->link.is_peer_trusted &&
-           deaths_refuse(&session->link.peer, loop_now_us(session->link.core->loop) / 1000);
+    if (session->link.is_peer_trusted ||
+        !deaths_refuse(&session->link.peer, loop_now_us(session->link.core->loop) / 1000)) {
+        return false;
+    }
+    session_fail(session, "client_refused",
+                 "the client was in hand when the gateway died, twice within a minute",
+                 "see tidegate status for what it asked for, and report the error that it "
+                 "found; it is let in again after ten minutes, or after a restart");
+    session_abort(session);
+    return true;
+}
+
+/* ---- a listener that relays all ---- */
+
+static void relay_all(struct session *session, struct span bytes)
+{
+    const struct listener *listener = session->link.listener;
+
+    if (!refuse_client(session)) {
+        passthrough_start_tcp(session, listener->tcp, &listener->settings->tcp->balance, bytes);
+    }
+}
+
+/* Whoever may send a PROXY header must: where it is left out, its address would be taken for the
+ * client's, and nobody could tell a header from the protocol's own first bytes. */
+static void decide_tcp(struct session *session, struct span bytes)
+{
+    size_t before = bytes.len;
+
+    if (!take_proxy_header(session, &bytes)) {
+        return;
+    }
+    if (bytes.len == before) {
+        session_fail(session, "proxy_header_missing",
+                     "the connection did not begin with a PROXY header, as those of its peer must "
+                     "on a listener with tcp",
+                     "let the proxy in front send the header, or take its address out of "
+                     "proxy_protocol_from of the listener");
+        session_abort(session);
+        return;
+    }
+    relay_all(session, bytes);
+}
+
+void session_begin_tcp(struct session *session)
+{
+    if (!networks_have(&session->link.listener->settings->proxy_protocol_from,
+                       &session->link.peer)) {
+        relay_all(session, span_make(NULL, 0));
+    }
 }
 
 static void decide(struct session *session, struct span bytes)
 {
+    if (session->link.listener->tcp != NULL) {
+        decide_tcp(session, bytes);
+        return;
+    }
     if (!session->was_proxied && may_be_proxy_header(bytes)) {
         size_t before = bytes.len;
         if (!take_proxy_header(session, &bytes)) {
@@ -345,12 +407,7 @@ static void decide(struct session *session, struct span bytes)
             return;
         }
     }
-    if (is_refused(session)) {
-        session_fail(session, "client_refused",
-                     "the client was in hand when the gateway died, twice within a minute",
-                     "see tidegate status for what it asked for, and report the error that it "
-                     "found; it is let in again after ten minutes, or after a restart");
-        session_abort(session);
+    if (refuse_client(session)) {
         return;
     }
     if ((uint8_t)bytes.ptr[0] == 0x16) {

@@ -31,7 +31,7 @@ static const struct site *find_again(const struct session *session, const struct
             ? snapshot_site(snapshot, host_table_find(listener->hosts, span_from_cstr(link->sni)))
             : find_by_name(snapshot, listener, link->site->settings->name);
 
-    return site != NULL && site->edge->tls == EDGE_TLS_ENDS &&
+    return site != NULL && site->edge->tls == EDGE_TLS_ENDS && !site->edge->is_tcp &&
                    serving_same_clients(site->settings->tls, link->site->settings->tls)
                ? site
                : NULL;

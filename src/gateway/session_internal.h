@@ -45,10 +45,16 @@ enum starttls_result session_take_starttls(struct session *session, struct span 
 void passthrough_start(struct session *session, const struct backend *backend,
                        const struct balance_settings *balance, enum site_starttls starttls,
                        struct span first_bytes);
+/* The same for bytes that are not the client's TLS: what is inside it, which has ended here, or
+ * what comes to a listener that relays all. Nothing is read before the server is there. */
+void passthrough_start_tcp(struct session *session, const struct backend *backend,
+                           const struct balance_settings *balance, struct span first_bytes);
 /* Ends it and writes its log line; the session is being closed. */
 void passthrough_destroy(struct passthrough *passthrough);
 
 /* ---- session_first.c ---- */
 extern const struct conn_handler session_peek_handler;
+/* Of a listener that relays all: at once, where no PROXY header has to come first. */
+void session_begin_tcp(struct session *session);
 
 #endif

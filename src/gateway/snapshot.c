@@ -293,6 +293,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .passthrough = find_backend(b->snapshot, settings->passthrough),
+        .tcp = find_backend(b->snapshot, settings->tcp),
         .by_alpn = arena_calloc(arena, (settings->by_alpn_count + 1) * sizeof(*site->by_alpn)),
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
@@ -446,7 +447,8 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     }
     for (size_t i = 0; i < settings->listener_count; i++) {
         snapshot->listeners[i] = (struct listener){
-            &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i]};
+            &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i],
+            find_backend(snapshot, settings->listeners[i].tcp)};
     }
     snapshot->trust.previous = NULL;
     trust_warn_expired(&snapshot->trust, report);

@@ -49,6 +49,7 @@ struct site {
     struct tls_context *tls;                  /* NULL: it does not terminate */
     struct site_tls *tls_source;              /* what it was built from; for the control thread */
     struct backend *passthrough;              /* NULL: it does not pass through */
+    struct backend *tcp;                      /* NULL: what is inside its TLS is HTTP */
     struct backend **by_alpn;                 /* of edge->by_alpn */
     const struct edge_site *edge;             /* what decides about it */
     struct route *routes;                     /* in the order of edge->table */
@@ -59,6 +60,7 @@ struct listener {
     const struct listener_settings *settings;
     const struct host_table *hosts; /* to struct edge_site; snapshot_site */
     enum site_starttls starttls;    /* of any of its sites */
+    struct backend *tcp;            /* NULL: its connections are sites' */
 };
 
 struct snapshot {

@@ -13,9 +13,15 @@
 #define V2_UNIX 0x31
 #define V2_UNIX_PATH_BYTES 108
 
+#define TLV_ALPN 0x01
 #define TLV_AUTHORITY 0x02
 #define TLV_CRC32C 0x03
 #define TLV_SSL 0x20
+#define TLV_SSL_VERSION 0x21
+#define TLV_SSL_CN 0x22
+#define TLV_SSL_CIPHER 0x23
+#define SSL_CLIENT_SSL 0x01
+#define SSL_CLIENT_CERT_CONN 0x02
 
 static const struct span v1_prefix = SPAN("PROXY ");
 static const struct span v2_signature = SPAN("\r\n\r\n\0\r\nQUIT\n");
@@ -372,8 +378,41 @@ static char *put_u16(char *at, size_t number)
     return at + 2;
 }
 
+static char *put_tlv(char *at, uint8_t type, struct span value)
+{
+    *at++ = (char)type;
+    at = put_u16(at, value.len);
+    return put(at, value.ptr, value.len);
+}
+
+/* Those without a text are left out. */
+static char *put_text(char *at, uint8_t type, struct span text)
+{
+    return text.len != 0 ? put_tlv(at, type, span_cut(text, PROXY_HEADER_TEXT_MAX)) : at;
+}
+
+/* Its `verify` is 0 for a certificate that is good, and only counts where there is one. */
+static char *put_tls(char *at, const struct proxy_header_tls *tls)
+{
+    char *start;
+
+    at = put_text(at, TLV_ALPN, tls->alpn);
+    start = at;
+    *at++ = TLV_SSL;
+    at += 2; /* the length, below */
+    *at++ = (char)(SSL_CLIENT_SSL | (tls->has_certificate ? SSL_CLIENT_CERT_CONN : 0));
+    at = put_u16(at, 0);
+    at = put_u16(at, tls->has_certificate && tls->is_verified ? 0 : 1);
+    at = put_text(at, TLV_SSL_VERSION, tls->version);
+    at = put_text(at, TLV_SSL_CN, tls->common_name);
+    at = put_text(at, TLV_SSL_CIPHER, tls->cipher);
+    (void)put_u16(start + 1, (size_t)(at - start) - 3);
+    return at;
+}
+
 size_t proxy_header_write_v2(char out[PROXY_HEADER_WRITE_MAX], const struct peer *source,
-                             const struct peer *destination, struct span authority)
+                             const struct peer *destination, struct span authority,
+                             const struct proxy_header_tls *tls)
 {
     bool is_known = !source->is_unix && !destination->is_unix;
     bool is_v4 = are_both_ipv4(source, destination);
@@ -390,9 +429,10 @@ size_t proxy_header_write_v2(char out[PROXY_HEADER_WRITE_MAX], const struct peer
         at = put_u16(at, destination->port);
     }
     if (authority.len != 0 && authority.len <= PROXY_HEADER_AUTHORITY_MAX) {
-        *at++ = TLV_AUTHORITY;
-        at = put_u16(at, authority.len);
-        at = put(at, authority.ptr, authority.len);
+        at = put_tlv(at, TLV_AUTHORITY, authority);
+    }
+    if (tls != NULL) {
+        at = put_tls(at, tls);
     }
     (void)put_u16(out + V2_HEAD_BYTES - 2, (size_t)(at - out) - V2_HEAD_BYTES);
     return (size_t)(at - out);

@@ -19,8 +19,13 @@
 #define PROXY_HEADER_MAX 4096
 /* The longest authority (SNI) that is written. */
 #define PROXY_HEADER_AUTHORITY_MAX 255
-/* The longest header that is written: 16 bytes, Unix addresses, the authority's TLV. */
-#define PROXY_HEADER_WRITE_MAX (16 + 216 + 3 + PROXY_HEADER_AUTHORITY_MAX)
+/* The longest text of a struct proxy_header_tls that is written; a longer one is cut. */
+#define PROXY_HEADER_TEXT_MAX 128
+/* The longest header that is written: 16 bytes, Unix addresses, the TLVs of the authority, of the
+ * ALPN protocol, and of TLS with three of its own. */
+#define PROXY_HEADER_WRITE_MAX                                                                     \
+    (16 + 216 + 3 + PROXY_HEADER_AUTHORITY_MAX + 3 + PROXY_HEADER_TEXT_MAX + 8 +                   \
+     3 * (3 + PROXY_HEADER_TEXT_MAX))
 
 enum proxy_header_result {
     PROXY_HEADER_COMPLETE,
@@ -56,12 +61,24 @@ enum proxy_header_result proxy_header_parse(struct proxy_header *header,
                                             struct span bytes) MUST_CHECK;
 const char *proxy_header_bad_text(enum proxy_header_bad bad);
 
+/* What version 2 says of TLS that has ended here (section 2.2.6). */
+struct proxy_header_tls {
+    struct span version; /* "TLSv1.3" */
+    struct span cipher;
+    struct span alpn;        /* agreed on; empty: none */
+    struct span common_name; /* of the client's certificate; empty: none */
+    bool has_certificate;    /* the client showed one */
+    bool is_verified;        /* and it is good */
+};
+
 /* Each returns the length written. Peers of different kinds, or on Unix sockets (whose paths we do
  * not pass on), give UNKNOWN and LOCAL; an IPv4 with an IPv6 one gives TCP6. authority: ptr NULL
- * or an empty span leaves it out; longer than PROXY_HEADER_AUTHORITY_MAX too. */
+ * or an empty span leaves it out (tls NULL: the same); longer than PROXY_HEADER_AUTHORITY_MAX too.
+ */
 size_t proxy_header_write_v1(char out[PROXY_HEADER_WRITE_MAX], const struct peer *source,
                              const struct peer *destination);
 size_t proxy_header_write_v2(char out[PROXY_HEADER_WRITE_MAX], const struct peer *source,
-                             const struct peer *destination, struct span authority);
+                             const struct peer *destination, struct span authority,
+                             const struct proxy_header_tls *tls);
 
 #endif

@@ -324,6 +324,8 @@ static struct span mode_word(enum access_mode mode)
         return SPAN_OF("terminate");
     case ACCESS_PLAIN:
         return SPAN_OF("plain");
+    case ACCESS_TCP:
+        return SPAN_OF("tcp");
     case ACCESS_MODE_NONE:
         break;
     }

@@ -18,7 +18,13 @@
 #define ACCESS_CUT_MARK "...(cut)"
 
 enum access_kind { ACCESS_REQUEST, ACCESS_CONNECTION };
-enum access_mode { ACCESS_MODE_NONE, ACCESS_PASSTHROUGH, ACCESS_TERMINATE, ACCESS_PLAIN };
+enum access_mode {
+    ACCESS_MODE_NONE,
+    ACCESS_PASSTHROUGH,
+    ACCESS_TERMINATE,
+    ACCESS_PLAIN,
+    ACCESS_TCP
+};
 
 /* Times of the phases, in microseconds; -1: not reached, not known. */
 struct access_times {
@@ -99,8 +105,8 @@ bool access_record_has(struct span name);
 void access_record_init(struct access_record *record, enum access_kind kind);
 
 /* Appends one line with its "\n": {"time": RFC 3339 in UTC with milliseconds, "kind": "request" or
- * "connection", "client", "proxy", "listener", "mode": "passthrough", "terminate" or "plain",
- * "sni", "tls", "cipher", "early_data": true, "client_subject", "site", "route", "backend",
+ * "connection", "client", "proxy", "listener", "mode": "passthrough", "terminate", "plain" or
+ * "tcp", "sni", "tls", "cipher", "early_data": true, "client_subject", "site", "route", "backend",
  * "server", "method", "authority", "target", "version", "status", "bytes_in", "bytes_out",
  * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "tries":
  * [{"server", "address", "outcome" or "status", "ms"}], "ms": {"tls", "head", "connect",

@@ -151,6 +151,12 @@ REASON(CLIENT, "gateway", "postgres_malformed",
 REASON(CLIENT, "gateway", "postgres_bytes_too_early",
        "the client sent bytes behind its request for encryption before it was answered",
        "the client is broken, or something between puts bytes of its own in front of its TLS")
+REASON(
+    CLIENT, "gateway", "proxy_header_missing",
+    "a connection to a listener with `tcp` did not begin with a PROXY header, which its peer is to "
+    "send",
+    "let the proxy in front send the header, or take its address out of proxy_protocol_from of "
+    "the listener")
 REASON(CLIENT, "gateway", "bad_proxy_header", "the PROXY protocol header is malformed",
        "see the settings of the load balancer in front: version 1 or 2 of the protocol")
 REASON(CLIENT, "gateway", "untrusted_proxy_header",

@@ -84,7 +84,12 @@ enum balance_key {
     BALANCE_KEY_QUERY
 };
 enum same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
-enum backend_proxy_protocol { BACKEND_PROXY_OFF, BACKEND_PROXY_V1, BACKEND_PROXY_V2 };
+enum backend_proxy_protocol {
+    BACKEND_PROXY_OFF,
+    BACKEND_PROXY_V1,
+    BACKEND_PROXY_V2,
+    BACKEND_PROXY_V2_TLS
+};
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain
  * connections. */
 enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };

@@ -75,7 +75,8 @@ struct listener_settings {
     struct address_list bind;
     struct string_list sites; /* names of the sites served here; empty: all of them */
     struct network_list
-        proxy_protocol_from; /* peers whose PROXY header is read; others' is refused */
+        proxy_protocol_from;      /* peers whose PROXY header is read; others' is refused */
+    struct backend_settings *tcp; /* not NULL: every connection is relayed to it as it is */
     struct place place;
 };
 
@@ -282,7 +283,10 @@ struct site_settings {
     struct string_list hosts; /* lower case; exact, "*.example.com", or "*" for the default site */
     struct tls_settings *tls; /* NULL: plain HTTP only, or passthrough */
     struct backend_settings *passthrough; /* not NULL: TLS is relayed, never decrypted */
-    struct by_alpn_settings *by_alpn;     /* the same by the protocol that is offered */
+    struct backend_settings *tcp; /* not NULL: what is inside its TLS is relayed, whatever it is */
+    struct string_list alpn;      /* of `tcp`: what is spoken there; empty: ALPN is not answered */
+    bool alpn_required;           /* clients must offer one of them */
+    struct by_alpn_settings *by_alpn; /* the same by the protocol that is offered */
     size_t by_alpn_count;
     struct backend_settings *acme_passthrough; /* as written; use `by_alpn` */
     enum site_starttls starttls;               /* what clients of `passthrough` say before TLS */

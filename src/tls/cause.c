@@ -98,6 +98,13 @@ static const struct handshake_cause causes[CAUSE_COUNT] = {
                        "the client offers no protocol (ALPN), and this site speaks HTTP/2 alone",
                        "let it offer h2 (curl: --http2), or set tls.protocols of the site to "
                        "h2+h1"},
+    [CAUSE_NO_OTHER] = {"no_common_protocol",
+                        "the client offers none of the protocols (ALPN) that are spoken inside "
+                        "the site's TLS",
+                        "let it offer one of them, or add its own to 'alpn' of the site"},
+    [CAUSE_NO_ALPN_OF_SITE] = {"no_protocol_offered",
+                               "the client offers no protocol (ALPN), and this site requires one",
+                               "let it offer one of the site's, or say alpn_required: false"},
     [CAUSE_SITE_WITHOUT_TLS] = {"site_without_tls",
                                 "the site that the client asked for speaks plain HTTP only",
                                 "give the site a certificate (tls:), or use http://"},

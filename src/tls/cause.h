@@ -37,6 +37,8 @@ enum cause {
     CAUSE_NO_H1,
     CAUSE_NO_H2,
     CAUSE_NO_ALPN,
+    CAUSE_NO_OTHER, /* of a site that is not of HTTP */
+    CAUSE_NO_ALPN_OF_SITE,
     CAUSE_SITE_WITHOUT_TLS,
     CAUSE_NO_STARTTLS,
     CAUSE_NEEDS_STARTTLS,

@@ -12,5 +12,9 @@
 /* CAUSE_COUNT: there is one, or the library is to say. A client that offers nothing speaks
  * HTTP/1.1: HTTP/2 over TLS must be agreed on (RFC 9113 section 3.3). */
 enum cause protocol_choice(const struct hello *hello, bool speaks_h2, bool speaks_h1);
+/* The same for a site of other protocols than HTTP: count 0: whatever it may be. is_required: a
+ * client must offer one of them. */
+enum cause protocol_choice_of(const struct hello *hello, const char *const *names, size_t count,
+                              bool is_required);
 
 #endif

@@ -90,6 +90,9 @@ const char *tls_conn_peer_verdict(const struct conn *conn);
 size_t tls_conn_peer_subject(const struct conn *conn, char *text, size_t size);
 /* The same of the CA that issued its certificate. */
 size_t tls_conn_peer_issuer(const struct conn *conn, char *text, size_t size);
+/* The common name of its subject, the last one where there are several, in UTF-8; one that has a
+ * NUL in it, or does not fit, counts as none. */
+size_t tls_conn_peer_common_name(const struct conn *conn, char *text, size_t size);
 /* SHA-256 of the peer's certificate in lower-case hex; false: it showed none. */
 bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65]);
 

@@ -42,6 +42,8 @@ struct tls_server_options {
     enum client_verify clients;
     const char *client_ca; /* PEM bundle; needed unless clients is OFF */
     enum tls_protocols protocols;
+    bool is_not_http;        /* what is spoken inside is one of `others`, or whatever it may be */
+    struct tls_names others; /* best first; none: ALPN is not answered */
     struct crl_file *client_crl;    /* held; NULL: revocation is not looked at */
     unsigned client_depth;          /* intermediates allowed between client and root; 0: 10 */
     bool keep_client_chain;         /* tickets carry what tls_conn_peer_chain gives */

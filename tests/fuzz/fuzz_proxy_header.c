@@ -27,7 +27,8 @@ static void check_round_trip(const struct proxy_header *header)
         check_same_peer(&header->source, &again.source);
         check_same_peer(&header->destination, &again.destination);
     }
-    len = proxy_header_write_v2(out, &header->source, &header->destination, header->authority);
+    len =
+        proxy_header_write_v2(out, &header->source, &header->destination, header->authority, NULL);
     CHECK(len <= sizeof(out));
     CHECK(proxy_header_parse(&again, span_make(out, len)) == PROXY_HEADER_COMPLETE);
     CHECK(again.len == len && again.is_v2 && again.is_local == is_unix);

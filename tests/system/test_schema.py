@@ -177,7 +177,7 @@ FILE = {"certificate": "a.crt", "key": "a.key"}
 
 def whole(section, part):
     """A configuration with the part in its section."""
-    answer = {"respond", "backend", "files", "routes", "passthrough", "redirect"}
+    answer = {"respond", "backend", "files", "routes", "passthrough", "redirect", "tcp", "alpn", "alpn_required"}
     if section == "backend":
         return {"sites": [{"hosts": "a.example", "respond": {}}],
                 "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
@@ -207,7 +207,8 @@ def whole(section, part):
                        **({} if answer & set(part) or "starttls" in part else {"respond": {}}),
                        **({"tls": {**FILE, "clients": {"ca": "a.pem"}}} if "client" in json.dumps(part) else {}),
                        **({"passthrough": "127.0.0.1:5432"} if "starttls" in part else {}),
-                       **({"tls": FILE} if "plain_http" in part else {})},
+                       **({"tcp": "127.0.0.1:1883", "alpn": ["mqtt"]} if {"alpn", "alpn_required"} & set(part) else {}),
+                       **({"tls": FILE} if {"plain_http", "tcp", "alpn", "alpn_required"} & set(part) else {})},
               "passthrough_by_alpn": {"alpn": ["h2"], "backend": "127.0.0.1:443"},
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},

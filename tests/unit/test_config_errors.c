@@ -278,6 +278,14 @@ static const struct message_case errors[] = {
 
     /* Sites. */
     {HOST, 2, 5, "a site does nothing", "add 'backend'"},
+    {HOST "    tcp: 127.0.0.1:1\n", 3, 5, "a site with 'tcp' has no 'tls'", "listener's 'tcp'"},
+    {HOST "    tcp: 127.0.0.1:1\n    tls: { certificate: a, key: b }\n    files: x\n", 5, 5,
+     "a site with 'tcp' cannot have 'files' too", "as they are"},
+    {HOST "    tcp: { servers: '127.0.0.1:1', balance: sticky }\n"
+          "    tls: { certificate: a, key: b }\n",
+     3, 5, "'sticky'", "hash: sni"},
+    {HOST "    respond: {}\n    alpn: [mqtt]\n", 4, 11, "'alpn' in a site without 'tcp'",
+     "protocols: h2+h1"},
     {HOST "    passthrough: 127.0.0.1:1\n    tls: { certificate: a, key: b }\n", 3, 5,
      "a site with 'passthrough' cannot have 'tls' too", "choose"},
     {HOST "    passthrough: 127.0.0.1:1\n    files: x\n", 4, 5,
@@ -379,7 +387,8 @@ static const struct message_case errors[] = {
      "'weight' is '0', which is too small", "from 1 to 1000"},
     {BACKEND "    tls: { certificate: a }\n", 7, 25, "'certificate' without 'key'", NULL},
     {BACKEND "    tls: { server_name: 'a b' }\n", 7, 25, "' ' cannot be in one", NULL},
-    {BACKEND "    proxy_protocol: v3\n", 7, 21, "'proxy_protocol' cannot be 'v3'", "off, v1 or v2"},
+    {BACKEND "    proxy_protocol: v3\n", 7, 21, "'proxy_protocol' cannot be 'v3'",
+     "off, v1, v2 or v2_tls"},
     {BACKEND "    protocol: http2\n", 7, 15, "'protocol' cannot be 'http2'", "h2"},
     {BACKEND "    protocol: h2\n", 7, 15, "'protocol: h2' needs 'tls'", "h2c"},
     {BACKEND "    protocol: auto\n", 7, 15, "'protocol: auto' needs 'tls'", "tls: {}"},

@@ -327,7 +327,7 @@ static void expect_round_trip(const struct peer *source, const struct peer *dest
             assert_int_equal(header.source.port, source->port);
             assert_int_equal(header.destination.port, destination->port);
         }
-        len = proxy_header_write_v2(out, source, destination, names[i]);
+        len = proxy_header_write_v2(out, source, destination, names[i], NULL);
         assert_true(len <= sizeof(out));
         assert_int_equal(proxy_header_parse(&header, span_make(out, len)), PROXY_HEADER_COMPLETE);
         assert_int_equal(header.len, len);
@@ -338,6 +338,39 @@ static void expect_round_trip(const struct peer *source, const struct peer *dest
             assert_null(header.authority.ptr);
         }
     }
+}
+
+static void tls_is_told_of(void **state)
+{
+    const struct peer v4 = peer_of("192.0.2.1", 1);
+    char name[PROXY_HEADER_TEXT_MAX + 9];
+    const struct proxy_header_tls full = {
+        .version = SPAN_OF("TLSv1.3"),
+        .cipher = SPAN_OF("TLS_AES_128_GCM_SHA256"),
+        .alpn = SPAN_OF("mqtt"),
+        .common_name = {name, sizeof(name)},
+        .has_certificate = true,
+        .is_verified = true,
+    };
+    const struct proxy_header_tls least = {.version = SPAN_OF("TLSv1.2")};
+    static const char least_bytes[] = "\x20\0\x0f\x01\0\0\0\x01\x21\0\x07TLSv1.2";
+    char out[PROXY_HEADER_WRITE_MAX];
+    struct proxy_header header;
+    size_t len;
+
+    (void)state;
+    memset(name, 'n', sizeof(name));
+    len = proxy_header_write_v2(out, &v4, &v4, SPAN_OF("a.example"), &full);
+    assert_true(len <= sizeof(out));
+    assert_int_equal(parse_both_ways(&header, span_make(out, len)), PROXY_HEADER_COMPLETE);
+    assert_int_equal(header.len, len);
+    /* The name is cut, and the flags say TLS, with a certificate on this connection. */
+    assert_int_equal(len, 16 + 12 + 3 + 9 + 3 + 4 + 3 + 5 + 3 + 7 + 3 + PROXY_HEADER_TEXT_MAX + 3 +
+                              strlen("TLS_AES_128_GCM_SHA256"));
+    assert_memory_equal(out + 16 + 12 + 12 + 7 + 3, "\x03\0\0\0\0", 5);
+    len = proxy_header_write_v2(out, &v4, &v4, span_make(NULL, 0), &least);
+    assert_int_equal(len, 16 + 12 + sizeof(least_bytes) - 1);
+    assert_memory_equal(out + 16 + 12, least_bytes, sizeof(least_bytes) - 1);
 }
 
 static void what_is_written_can_be_read(void **state)
@@ -373,6 +406,7 @@ int main(void)
         cmocka_unit_test(checksum_is_checked),
         cmocka_unit_test(wrong_binary_headers_are_refused),
         cmocka_unit_test(what_is_written_can_be_read),
+        cmocka_unit_test(tls_is_told_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

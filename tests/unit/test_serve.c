@@ -58,6 +58,11 @@ static const char config[] =
     "    passthrough_by_alpn:\n"
     "      - { alpn: [h2], backend: 127.0.0.1:2 }\n"
     "      - { alpn: [x-unused, imap], backend: 127.0.0.1:2 }\n"
+    "  - name: bytes\n"
+    "    hosts: [bytes.example]\n"
+    "    tls: { certificate: a, key: a }\n"
+    "    tcp: 127.0.0.1:1\n"
+    "    alpn: [mqtt]\n"
     "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
 
 static struct settings *settings;
@@ -153,6 +158,7 @@ static void doors_by_alpn(void **state)
         {"parted.example", 4, STARTTLS_OFF, EDGE_DOOR_NEEDS_STARTTLS, 0},
         {"parted.example", 0, STARTTLS_POSTGRES, EDGE_DOOR_PASSES, 0},
         {"open.example", 0, STARTTLS_OFF, EDGE_DOOR_TERMINATES, 0},
+        {"bytes.example", 0, STARTTLS_OFF, EDGE_DOOR_TERMINATES, 0},
     };
 
     (void)state;
@@ -299,6 +305,9 @@ static void requests(void **state)
         {"open", "shop.example", "/", "GET", false, "421 misdirected_request"},
         {"shop", "x.example", "/", "GET", false, "421 misdirected_request"},
         {"shop", "passed.example", "/", "GET", false, "421 misdirected_request"},
+        /* The same certificate, but what is inside is not HTTP. */
+        {"open", "bytes.example", "/", "GET", false, "421 misdirected_request"},
+        {NULL, "bytes.example", "/", "GET", false, "400 plain_http_refused"},
         /* Every reading, the strictest answer. */
         {"twin", "twin.example", "/closed/x", "GET", false, "twin 0"},
         {"twin", "twin.example", "/closed%2Fx", "GET", false, "twin 0"},

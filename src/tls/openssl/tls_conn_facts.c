@@ -130,6 +130,34 @@ size_t tls_conn_peer_issuer(const struct conn *conn, char *text, size_t size)
     return peer_name(conn, true, text, size);
 }
 
+size_t tls_conn_peer_common_name(const struct conn *conn, char *text, size_t size)
+{
+    const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);
+    const X509_NAME *name = peer != NULL ? X509_get_subject_name(peer) : NULL;
+    unsigned char *utf8 = NULL;
+    size_t len = 0;
+    int at = -1;
+
+    for (int next;
+         name != NULL && (next = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;) {
+        at = next;
+    }
+    if (at >= 0) {
+        int got =
+            ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+        len = got > 0 ? (size_t)got : 0;
+    }
+    if (len >= size || (len != 0 && memchr(utf8, '\0', len) != NULL)) {
+        len = 0;
+    }
+    if (len != 0) {
+        memcpy(text, utf8, len);
+    }
+    text[len] = '\0';
+    OPENSSL_free(utf8);
+    return len;
+}
+
 bool tls_conn_peer_fingerprint(const struct conn *conn, char text[65])
 {
     const X509 *peer = SSL_get0_peer_certificate(tls_of(conn)->ssl);

@@ -15,6 +15,7 @@
 #include "tls/digest.h"
 #include "tls/key_log.h"
 #include "tls/key_source.h"
+#include "tls/openssl/alpn_choice.h"
 #include "tls/openssl/early_accept.h"
 #include "tls/openssl/identity.h"
 #include "tls/openssl/ocsp_staple_internal.h"
@@ -47,7 +48,7 @@ struct tls_context {
     struct inputs inputs;     /* what ssl_ctx was built from; of whoever builds it anew */
 };
 
-/* What we speak inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1). */
+/* What we offer servers inside TLS, best first, as ALPN writes lists (RFC 7301 section 3.1). */
 static const struct protocol_list {
     unsigned len;
     unsigned char bytes[12];
@@ -241,21 +242,6 @@ static struct tls_context *wrap(SSL_CTX *ssl_ctx, const struct inputs *inputs)
 
 /* ---- servers ---- */
 
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                           const unsigned char *offered, unsigned offered_len, void *arg)
-{
-    const struct protocol_list *list = arg;
-    unsigned char *chosen = NULL;
-
-    (void)ssl;
-    if (SSL_select_next_proto(&chosen, out_len, list->bytes, list->len, offered, offered_len) !=
-        OPENSSL_NPN_NEGOTIATED) {
-        return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol (RFC 7301 section 3.2) */
-    }
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 /* Adds what a ticket's session must have in common with a connection that would resume it. */
 static void add_scope(struct strbuf *said, const struct tls_server_options *options)
 {
@@ -348,9 +334,11 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
          !early_accept_install(ssl_ctx, options->tickets, options->early_data_max))) {
         return library_failed(error, "the TLS library does not take early data");
     }
-    SSL_CTX_set_alpn_select_cb(
-        ssl_ctx, choose_protocol,
-        (struct protocol_list *)(uintptr_t)&protocol_lists[options->protocols]);
+    if (!options->is_not_http) {
+        alpn_choice_install_http(ssl_ctx, options->protocols);
+    } else if (!alpn_choice_install(ssl_ctx, &options->others)) {
+        return library_failed(error, "the TLS library does not take the protocols (ALPN)");
+    }
     if (!own_certificates_install(ssl_ctx, inputs->identities, inputs->count, options->store,
                                   error)) {
         return false;
