@@ -10,23 +10,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "cli/route_question.h"
 #include "edge/serve.h"
 #include "settings/settings.h"
-
-struct route_question {
-    bool is_https;
-    bool is_bytes;               /* no HTTP is spoken; with is_https: inside TLS */
-    enum site_starttls starttls; /* what the client says before its TLS */
-    const struct span *alpn;     /* the protocols that it offers in it */
-    size_t alpn_count;
-    struct span host;            /* as in the URL; brackets stay on an IPv6 address */
-    uint16_t port;               /* never 0 */
-    struct span path;            /* without query; empty is "/" */
-    struct span query;           /* ptr NULL: none */
-    struct span sni;             /* ptr NULL: no name is sent */
-    struct span method;          /* a token */
-    bool is_without_certificate; /* else the client's fits whatever rule there is */
-};
 
 enum route_outcome {
     ROUTE_TO_BACKEND,
@@ -62,11 +48,6 @@ struct route_answer {
     struct span path;     /* as the backend gets it; ptr NULL: not known */
 };
 
-/* Reads "http://host[:port]/path?query", "tcp://host:port" or "tls://host[:port]" (whatever is in
- * it), or "postgres://host[:port]": a client that asks for TLS as PostgreSQL's do. SNI becomes the
- * host when that is a name. Spans point into `url`. False says what is wrong with it. */
-bool route_question_parse(struct route_question *question, const char *url,
-                          struct error *error) MUST_CHECK;
 void route_answer_find(struct route_answer *answer, const struct settings *settings,
                        const struct route_question *question, struct arena *arena);
 /* "backend", "passthrough", "tcp", "respond", "files", "redirect", "refused". */

@@ -78,36 +78,36 @@ static void find_index(void)
     list_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_list);
 }
 
-static struct own_list *make_list(const struct tls_names *names)
+static struct own_list *make_list(const char *const *names, size_t count)
 {
     size_t len = 0;
     struct own_list *list;
 
-    for (size_t i = 0; i < names->count; i++) {
-        len += 1 + strlen(names->items[i]);
+    for (size_t i = 0; i < count; i++) {
+        len += 1 + strlen(names[i]);
     }
     list = xmalloc(sizeof(*list) + len);
     list->len = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        size_t one = strlen(names->items[i]);
+    for (size_t i = 0; i < count; i++) {
+        size_t one = strlen(names[i]);
 
         CHECK(one > 0 && one < 256); /* rule_alpn */
         list->bytes[list->len++] = (unsigned char)one;
-        memcpy(list->bytes + list->len, names->items[i], one);
+        memcpy(list->bytes + list->len, names[i], one);
         list->len += (unsigned)one;
     }
     return list;
 }
 
-bool alpn_choice_install(SSL_CTX *ssl_ctx, const struct tls_names *names)
+bool alpn_choice_install(SSL_CTX *ssl_ctx, const char *const *names, size_t count)
 {
     struct own_list *list;
 
-    if (names->count == 0) {
+    if (count == 0) {
         return true;
     }
     (void)pthread_once(&once, find_index);
-    list = make_list(names);
+    list = make_list(names, count);
     if (list_index < 0 || SSL_CTX_set_ex_data(ssl_ctx, list_index, list) != 1) {
         free(list);
         return false;

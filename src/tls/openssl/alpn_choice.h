@@ -5,15 +5,15 @@
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/check.h"
 #include "settings/choices.h"
-#include "tls/tls_context.h"
 
 /* HTTP's. */
 void alpn_choice_install_http(SSL_CTX *ssl_ctx, enum tls_protocols protocols);
 /* Others; copied, and freed with the context. None: what clients offer is not answered, and they go
  * on as if nobody knew of ALPN. */
-bool alpn_choice_install(SSL_CTX *ssl_ctx, const struct tls_names *names) MUST_CHECK;
+bool alpn_choice_install(SSL_CTX *ssl_ctx, const char *const *names, size_t count) MUST_CHECK;
 
 #endif

@@ -336,7 +336,7 @@ static bool set_server(SSL_CTX *ssl_ctx, const struct tls_server_options *option
     }
     if (!options->is_not_http) {
         alpn_choice_install_http(ssl_ctx, options->protocols);
-    } else if (!alpn_choice_install(ssl_ctx, &options->others)) {
+    } else if (!alpn_choice_install(ssl_ctx, options->others.items, options->others.count)) {
         return library_failed(error, "the TLS library does not take the protocols (ALPN)");
     }
     if (!own_certificates_install(ssl_ctx, inputs->identities, inputs->count, options->store,
