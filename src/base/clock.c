@@ -84,9 +84,14 @@ struct timespec clock_wall(void)
     return now;
 }
 
+uint64_t clock_thread_used_us(void)
+{
+    return read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t clock_thread_used_ms(void)
 {
-    return read_us(CLOCK_THREAD_CPUTIME_ID) / 1000;
+    return clock_thread_used_us() / 1000;
 }
 
 uint64_t clock_wait_us(uint64_t wait_us)

@@ -22,6 +22,7 @@ int64_t clock_wall_us(void);
 struct timespec clock_wall(void);
 
 /* The processor's time that the calling thread has used: a busy machine does not make it longer. */
+uint64_t clock_thread_used_us(void);
 uint64_t clock_thread_used_ms(void);
 
 /* How long to wait, by the system's clock, for `wait_us` of the monotonic clock to pass: as long,

@@ -5,8 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <unistd.h>
+
+#include "base/stack_switch.h"
 
 /* Several times what a handshake needs, sanitizers' frames included. */
 #define FIBER_STACK_BYTES ((size_t)256 * 1024)
@@ -16,8 +17,8 @@ enum fiber_state { FIBER_IDLE, FIBER_RUNNING, FIBER_PAUSED };
 struct fiber {
     struct fiber *next; /* while it is a spare one */
     enum fiber_state state;
-    ucontext_t inside;
-    ucontext_t outside; /* of whoever ran or resumed it */
+    struct stack_point inside;
+    struct stack_point outside; /* of whoever ran or resumed it */
     void (*fn)(void *arg);
     void *arg;
     char *memory; /* the page that may not be touched, then the stack */
@@ -30,7 +31,7 @@ struct fiber {
     void *inside_marks;
 };
 
-/* makecontext hands on nothing but ints. */
+/* What begins on a stack is handed nothing. */
 static __thread struct fiber *starting;
 
 /* ---- sanitizers are told which stack is in use ---- */
@@ -130,7 +131,7 @@ static SWITCHES void enter(struct fiber *fiber)
 {
     fiber->state = FIBER_RUNNING;
     going_in(fiber);
-    CHECK(swapcontext(&fiber->outside, &fiber->inside) == 0);
+    stack_switch(&fiber->outside, &fiber->inside);
     came_out(fiber);
 }
 
@@ -142,7 +143,7 @@ static SWITCHES void run_on_fiber(void)
     fiber->fn(fiber->arg);
     fiber->state = FIBER_IDLE;
     going_out(fiber, true);
-    /* uc_link goes back to fiber->outside. */
+    stack_switch(&fiber->inside, &fiber->outside);
 }
 
 void fiber_run(struct fiber *fiber, void (*fn)(void *arg), void *arg)
@@ -151,11 +152,8 @@ void fiber_run(struct fiber *fiber, void (*fn)(void *arg), void *arg)
     fiber->fn = fn;
     fiber->arg = arg;
     fiber->inside_marks = NULL;
-    CHECK(getcontext(&fiber->inside) == 0);
-    fiber->inside.uc_stack.ss_sp = fiber->memory + fiber->guard_len;
-    fiber->inside.uc_stack.ss_size = fiber->memory_len - fiber->guard_len;
-    fiber->inside.uc_link = &fiber->outside;
-    makecontext(&fiber->inside, run_on_fiber, 0);
+    stack_begin(&fiber->inside, fiber->memory + fiber->guard_len,
+                fiber->memory_len - fiber->guard_len, run_on_fiber);
     starting = fiber;
     enter(fiber);
 }
@@ -171,7 +169,7 @@ SWITCHES void fiber_pause(struct fiber *fiber)
     CHECK(fiber->state == FIBER_RUNNING);
     fiber->state = FIBER_PAUSED;
     going_out(fiber, false);
-    CHECK(swapcontext(&fiber->inside, &fiber->outside) == 0);
+    stack_switch(&fiber->inside, &fiber->outside);
     came_in(fiber);
 }
 
@@ -183,8 +181,9 @@ bool fiber_is_paused(const struct fiber *fiber)
 /* ---- memory ---- */
 
 /* A thread keeps some for the next ones, whose stacks have the pages that are needed: mapping them
- * anew costs more than what most fibers do. */
-#define SPARES_MAX 16
+ * anew costs more than what most fibers do. Twice as many as a ring of questions has slots
+ * (keys/key_ring.h), some 20 KiB each. */
+#define SPARES_MAX 128
 
 static __thread struct spares {
     struct fiber *first;

@@ -120,7 +120,7 @@ struct held_entry *held_keys_hold(struct held_keys *keys, const struct key_id *i
     return entry;
 }
 
-const struct held_key *held_entry_key(const struct held_entry *entry)
+struct held_key *held_entry_key(const struct held_entry *entry)
 {
     return entry->key;
 }

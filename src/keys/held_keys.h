@@ -22,7 +22,7 @@ void held_keys_remove(struct held_keys *keys, const struct key_id *id);
 
 /* NULL: there is none. */
 struct held_entry *held_keys_hold(struct held_keys *keys, const struct key_id *id);
-const struct held_key *held_entry_key(const struct held_entry *entry);
+struct held_key *held_entry_key(const struct held_entry *entry);
 void held_keys_let_go(struct held_entry *entry);
 
 #endif

@@ -5,15 +5,16 @@
 
 #include "base/check.h"
 
-struct sign_request *sign_ask(struct signer *signer, struct span key, uint16_t scheme,
+struct sign_request *sign_ask(struct signer *signer, const struct sign_key *key, uint16_t scheme,
                               struct span message, void (*on_answer)(void *arg), void *arg)
 {
-    struct sign_request *request = xcalloc(1, sizeof(*request) + key.len + message.len);
+    struct sign_request *request = xcalloc(1, sizeof(*request) + key->der.len + message.len);
 
-    memcpy(request->bytes, key.ptr, key.len);
-    memcpy(request->bytes + key.len, message.ptr, message.len);
-    request->key = span_make(request->bytes, key.len);
-    request->message = span_make(request->bytes + key.len, message.len);
+    memcpy(request->bytes, key->der.ptr, key->der.len);
+    memcpy(request->bytes + key->der.len, message.ptr, message.len);
+    request->key = *key;
+    request->key.der = span_make(request->bytes, key->der.len);
+    request->message = span_make(request->bytes + key->der.len, message.len);
     request->scheme = scheme;
     request->state = SIGN_ASKED;
     request->on_answer = on_answer;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "tls/digest.h"
 
 /* More than any signature has (RSA with 16384 bits). A longer answer counts as none. */
 #define SIGN_ANSWER_MAX 2048
@@ -29,9 +30,16 @@
 
 enum sign_state { SIGN_ASKED, SIGN_ANSWERED, SIGN_DROPPED };
 
+/* Whose: the public key, as DER (SubjectPublicKeyInfo, RFC 5280), and what a signer may find it by,
+ * so that nobody makes a digest for each signature. */
+struct sign_key {
+    struct span der;
+    unsigned char digest[SHA256_BYTES]; /* SHA-256 of it */
+};
+
 struct sign_request {
     /* For the signer. */
-    struct span key;     /* whose: the public key, as DER (SubjectPublicKeyInfo, RFC 5280) */
+    struct sign_key key;
     uint16_t scheme;     /* how: a SignatureScheme of TLS (RFC 8446 section 4.2.3) */
     struct span message; /* what, as it is: the signer hashes it */
     void *of_signer;     /* the signer's own */
@@ -58,7 +66,7 @@ struct signer {
 
 /* Copies key and message. on_answer is called once, if the answer comes later and nobody has
  * dropped the request before; state says whether it came at once. */
-struct sign_request *sign_ask(struct signer *signer, struct span key, uint16_t scheme,
+struct sign_request *sign_ask(struct signer *signer, const struct sign_key *key, uint16_t scheme,
                               struct span message, void (*on_answer)(void *arg), void *arg);
 /* From the signer, once for each request; signature empty: it will not, or cannot. Copied. */
 void sign_answer(struct sign_request *request, struct span signature);

@@ -32,9 +32,10 @@ static void on_answer(void *arg)
 
 static struct sign_request *ask(struct recorder *recorder)
 {
+    const struct sign_key key = {SPAN_OF("key"), "its digest"};
+
     recorder->signer.sign = record;
-    return sign_ask(&recorder->signer, SPAN_OF("key"), 0x0403, SPAN_OF("message"), on_answer,
-                    recorder);
+    return sign_ask(&recorder->signer, &key, 0x0403, SPAN_OF("message"), on_answer, recorder);
 }
 
 static void an_answer_at_once_is_told_by_the_state(void **state)
@@ -45,7 +46,8 @@ static void an_answer_at_once_is_told_by_the_state(void **state)
 
     assert_int_equal(request->state, SIGN_ANSWERED);
     assert_int_equal(recorder.told, 0);
-    assert_true(span_eq(request->key, SPAN_OF("key")));
+    assert_true(span_eq(request->key.der, SPAN_OF("key")));
+    assert_string_equal(request->key.digest, "its digest");
     assert_true(span_eq(request->message, SPAN_OF("message")));
     assert_true(span_eq(request->signature, SPAN_OF("signature")));
     sign_drop(request);

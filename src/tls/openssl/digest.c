@@ -1,12 +1,32 @@
 #include "tls/digest.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 
-static bool digest_of(const EVP_MD *kind, const struct span *parts, size_t count,
+#include "base/check.h"
+
+/* Looked for once: by EVP_sha256() the library would at each use, which costs as much as a digest
+ * of some KiB. As long as the process. */
+static struct {
+    EVP_MD *sha1;
+    EVP_MD *sha256;
+} kinds;
+static pthread_once_t kinds_once = PTHREAD_ONCE_INIT;
+
+static void find_kinds(void)
+{
+    kinds.sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    kinds.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static bool digest_of(EVP_MD *const *kind, const struct span *parts, size_t count,
                       unsigned char *digest)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, kind, NULL) == 1;
+    bool ok;
+
+    CHECK(pthread_once(&kinds_once, find_kinds) == 0);
+    ok = ctx != NULL && *kind != NULL && EVP_DigestInit_ex(ctx, *kind, NULL) == 1;
 
     for (size_t i = 0; ok && i < count; i++) {
         ok = EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) == 1;
@@ -18,12 +38,12 @@ static bool digest_of(const EVP_MD *kind, const struct span *parts, size_t count
 
 bool digest_sha1(const struct span *parts, size_t count, unsigned char digest[SHA1_BYTES])
 {
-    return digest_of(EVP_sha1(), parts, count, digest);
+    return digest_of(&kinds.sha1, parts, count, digest);
 }
 
 bool digest_sha256(const struct span *parts, size_t count, unsigned char digest[SHA256_BYTES])
 {
-    return digest_of(EVP_sha256(), parts, count, digest);
+    return digest_of(&kinds.sha256, parts, count, digest);
 }
 
 /* By the library's digest: its own HMAC looks for the method by its name each time. */

@@ -4,8 +4,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,9 +23,21 @@
 /* Of the locked memory: what is less is rounded up to it. */
 #define LEAST_PIECE 32
 
+/* What signs by one scheme: the library needs as long to make it as a tenth of an ECDSA signature
+ * takes. For one signature at a time. */
+struct ready {
+    const struct sign_scheme *scheme;
+    EVP_MD *kind;
+    EVP_MD_CTX *digest;
+    EVP_PKEY_CTX *signing;
+};
+
 struct held_key {
     EVP_PKEY *key;
-    unsigned char *der; /* of the public half */
+    const char *kind; /* sign_scheme.h; NULL: TLS has none such */
+    int bits;
+    _Atomic(struct ready *) ready; /* of the last one who signed; NULL: none, or it is in use */
+    unsigned char *der;            /* of the public half */
     size_t der_len;
 };
 
@@ -52,6 +67,9 @@ struct held_key *held_key_read(int fd, const char *path, struct error *error)
     }
     held = xcalloc(1, sizeof(*held));
     held->key = key;
+    held->kind = sign_scheme_kind(key);
+    held->bits = EVP_PKEY_get_bits(key);
+    atomic_init(&held->ready, NULL);
     len = i2d_PUBKEY(key, &held->der);
     ERR_clear_error();
     if (len <= 0 || len > KEY_PUBLIC_MAX) {
@@ -89,9 +107,20 @@ int held_key_read_rest(int fd, const char *path, struct error *error)
     return ok ? rest : -1;
 }
 
+static void ready_free(struct ready *ready)
+{
+    if (ready != NULL) {
+        EVP_PKEY_CTX_free(ready->signing);
+        EVP_MD_CTX_free(ready->digest);
+        EVP_MD_free(ready->kind);
+        free(ready);
+    }
+}
+
 void held_key_destroy(struct held_key *key)
 {
     if (key != NULL) {
+        ready_free(atomic_load(&key->ready));
         EVP_PKEY_free(key->key);
         OPENSSL_free(key->der);
         free(key);
@@ -106,24 +135,75 @@ struct span held_key_public(const struct held_key *key)
 static bool may_use(const struct held_key *key, const struct sign_scheme *scheme,
                     enum sign_form form)
 {
-    if (scheme == NULL || EVP_PKEY_is_a(key->key, scheme->key) != 1) {
+    if (scheme == NULL || key->kind == NULL || strcmp(key->kind, scheme->key) != 0) {
         return false;
     }
     if (form == SIGN_FORM_TLS13) {
-        return scheme->is_tls13 &&
-               (scheme->curve_bits == 0 || EVP_PKEY_get_bits(key->key) == scheme->curve_bits);
+        return scheme->is_tls13 && (scheme->curve_bits == 0 || key->bits == scheme->curve_bits);
     }
     return scheme->scheme != SIGN_SCHEME_RSA_MD5_SHA1 || form == SIGN_FORM_TLS12_SERVER;
 }
 
-enum held_key_verdict held_key_sign(const struct held_key *key, uint16_t scheme_number,
+/* NULL: the library cannot. */
+static struct ready *ready_create(const struct held_key *key, const struct sign_scheme *scheme)
+{
+    struct ready *ready = xcalloc(1, sizeof(*ready));
+
+    ready->scheme = scheme;
+    ready->kind = EVP_MD_fetch(NULL, OBJ_nid2sn(scheme->digest), NULL);
+    ready->digest = EVP_MD_CTX_new();
+    ready->signing = EVP_PKEY_CTX_new_from_pkey(NULL, key->key, NULL);
+    if (ready->kind != NULL && ready->digest != NULL && ready->signing != NULL &&
+        EVP_PKEY_sign_init(ready->signing) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(ready->signing, ready->kind) == 1 &&
+        sign_scheme_set(scheme, ready->signing)) {
+        return ready;
+    }
+    ready_free(ready);
+    return NULL;
+}
+
+static bool sign_ready(struct held_key *key, const struct sign_scheme *scheme, struct span message,
+                       unsigned char *signature, size_t *len)
+{
+    struct ready *ready = atomic_exchange(&key->ready, NULL);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned digest_len = 0;
+    bool ok;
+
+    if (ready != NULL && ready->scheme != scheme) {
+        ready_free(ready);
+        ready = NULL;
+    }
+    ready = ready != NULL ? ready : ready_create(key, scheme);
+    ok = ready != NULL && EVP_DigestInit_ex(ready->digest, ready->kind, NULL) == 1 &&
+         EVP_DigestUpdate(ready->digest, message.ptr, message.len) == 1 &&
+         EVP_DigestFinal_ex(ready->digest, digest, &digest_len) == 1 &&
+         EVP_PKEY_sign(ready->signing, signature, len, digest, digest_len) == 1;
+    /* One that has failed is not tried again. */
+    ready_free(ok ? atomic_exchange(&key->ready, ready) : ready);
+    return ok;
+}
+
+/* By schemes that take the message whole (Ed25519 and Ed448). */
+static bool sign_whole(const struct held_key *key, struct span message, unsigned char *signature,
+                       size_t *len)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, key->key) == 1 &&
+              EVP_DigestSign(context, signature, len, (const unsigned char *)message.ptr,
+                             message.len) == 1;
+
+    EVP_MD_CTX_free(context);
+    return ok;
+}
+
+enum held_key_verdict held_key_sign(struct held_key *key, uint16_t scheme_number,
                                     struct span message, unsigned char *signature, size_t size,
                                     size_t *len)
 {
     const struct sign_scheme *scheme = sign_scheme_find(scheme_number);
     enum sign_form form = sign_form_of(message);
-    EVP_PKEY_CTX *options = NULL;
-    EVP_MD_CTX *context;
     bool ok;
 
     if (form == SIGN_FORM_NONE) {
@@ -133,16 +213,8 @@ enum held_key_verdict held_key_sign(const struct held_key *key, uint16_t scheme_
         return HELD_KEY_WRONG_SCHEME;
     }
     *len = size;
-    context = EVP_MD_CTX_new();
-    ok =
-        context != NULL &&
-        EVP_DigestSignInit(context, &options,
-                           scheme->digest != NID_undef ? EVP_get_digestbynid(scheme->digest) : NULL,
-                           NULL, key->key) == 1 &&
-        sign_scheme_set(scheme, options) &&
-        EVP_DigestSign(context, signature, len, (const unsigned char *)message.ptr, message.len) ==
-            1;
-    EVP_MD_CTX_free(context);
+    ok = scheme->digest != NID_undef ? sign_ready(key, scheme, message, signature, len)
+                                     : sign_whole(key, message, signature, len);
     ERR_clear_error();
     return ok ? HELD_KEY_SIGNED : HELD_KEY_FAILED;
 }

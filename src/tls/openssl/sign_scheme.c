@@ -2,6 +2,7 @@
 
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "tls/signer.h"
@@ -36,11 +37,21 @@ const struct sign_scheme *sign_scheme_find(uint16_t scheme)
     return NULL;
 }
 
-const struct sign_scheme *sign_scheme_of(const EVP_PKEY *key, int digest, bool is_pss)
+const char *sign_scheme_kind(const EVP_PKEY *key)
 {
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (EVP_PKEY_is_a(key, schemes[i].key) == 1) {
+            return schemes[i].key;
+        }
+    }
+    return NULL;
+}
+
+const struct sign_scheme *sign_scheme_of(const char *kind, int digest, bool is_pss)
+{
+    for (size_t i = 0; kind != NULL && i < ARRAY_LEN(schemes); i++) {
         if (schemes[i].digest == digest && schemes[i].is_pss == is_pss &&
-            EVP_PKEY_is_a(key, schemes[i].key) == 1) {
+            strcmp(kind, schemes[i].key) == 0) {
             return &schemes[i];
         }
     }

@@ -18,8 +18,11 @@ struct sign_scheme {
 
 /* NULL: TLS has no such one. */
 const struct sign_scheme *sign_scheme_find(uint16_t scheme);
-/* For a key, and what the library wants to sign with; NULL: TLS has none. */
-const struct sign_scheme *sign_scheme_of(const EVP_PKEY *key, int digest, bool is_pss);
+/* The kind of a key by its name here, which is to be asked for once: the library takes a while to
+ * tell. NULL: TLS has none such. */
+const char *sign_scheme_kind(const EVP_PKEY *key);
+/* For a kind of key, and what the library wants to sign with; NULL: TLS has none, or no kind. */
+const struct sign_scheme *sign_scheme_of(const char *kind, int digest, bool is_pss);
 
 /* Padding and salt as TLS has them, before the first byte is signed or verified. */
 bool sign_scheme_set(const struct sign_scheme *scheme, EVP_PKEY_CTX *options);

@@ -32,8 +32,8 @@ struct source {
 struct remote_key {
     EVP_PKEY *public_key; /* NULL: nothing was imported */
     struct signer *signer;
-    unsigned char *der; /* of public_key */
-    size_t der_len;
+    struct sign_key name; /* its DER is the library's */
+    const char *kind;     /* sign_scheme.h */
 };
 
 /* ---- keys ---- */
@@ -49,10 +49,10 @@ static void key_free(void *data)
     struct remote_key *key = data;
 
     if (key->public_key != NULL && key->signer->let_go != NULL) {
-        key->signer->let_go(key->signer, span_make(key->der, key->der_len));
+        key->signer->let_go(key->signer, key->name.der);
     }
     EVP_PKEY_free(key->public_key);
-    OPENSSL_free(key->der);
+    OPENSSL_free((char *)(uintptr_t)key->name.der.ptr);
     free(key);
 }
 
@@ -77,6 +77,7 @@ static int key_import(void *data, int selection, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *param = OSSL_PARAM_locate_const(params, PARAM_SOURCE);
     struct remote_key *key = data;
+    unsigned char *der = NULL;
     struct source source;
     int len;
 
@@ -85,15 +86,20 @@ static int key_import(void *data, int selection, const OSSL_PARAM params[])
         return 0;
     }
     memcpy(&source, param->data, sizeof(source));
-    len = i2d_PUBKEY(source.public_key, &key->der);
-    if (len <= 0 || EVP_PKEY_up_ref(source.public_key) != 1) {
+    len = i2d_PUBKEY(source.public_key, &der);
+    if (len <= 0) {
         return 0;
     }
-    key->der_len = (size_t)len;
+    key->name.der = span_make(der, (size_t)len);
+    if (!digest_sha256(&key->name.der, 1, key->name.digest) ||
+        EVP_PKEY_up_ref(source.public_key) != 1) {
+        return 0;
+    }
+    key->kind = sign_scheme_kind(source.public_key);
     key->public_key = source.public_key;
     key->signer = source.signer;
     if (key->signer->keep != NULL) {
-        key->signer->keep(key->signer, span_make(key->der, key->der_len));
+        key->signer->keep(key->signer, key->name.der);
     }
     return 1;
 }
@@ -225,7 +231,7 @@ static const struct sign_scheme *scheme_of(const struct signing *signing)
 {
     int digest = signing->digest != NULL ? EVP_MD_get_type(signing->digest) : NID_undef;
 
-    return sign_scheme_of(signing->key->public_key, digest, signing->is_pss);
+    return sign_scheme_of(signing->key->kind, digest, signing->is_pss);
 }
 
 /* Clients would find out as well, but blame us for it; and a faulty RSA signature gives the key
@@ -260,8 +266,7 @@ static int signing_sign(void *data, unsigned char *out, size_t *len, size_t size
         *len = (size_t)EVP_PKEY_get_size(key->public_key);
         return 1;
     }
-    request = tls_sign_wait(key->signer, span_make(key->der, key->der_len),
-                            scheme != NULL ? scheme->scheme : 0, message);
+    request = tls_sign_wait(key->signer, &key->name, scheme != NULL ? scheme->scheme : 0, message);
     if (request == NULL) {
         return 0;
     }

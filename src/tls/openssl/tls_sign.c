@@ -104,8 +104,8 @@ static void on_answer(void *arg)
     loop_defer(sign->conn->loop, &sign->resume);
 }
 
-struct sign_request *tls_sign_wait(struct signer *signer, struct span key, uint16_t scheme,
-                                   struct span message)
+struct sign_request *tls_sign_wait(struct signer *signer, const struct sign_key *key,
+                                   uint16_t scheme, struct span message)
 {
     struct tls_sign *sign = current;
     struct sign_request *request;

@@ -19,6 +19,7 @@
 
 struct conn;
 struct handshake_cause;
+struct sign_key;
 struct sign_request;
 struct signer;
 struct tls_sign;
@@ -44,8 +45,8 @@ const struct handshake_cause *tls_sign_failure(const struct tls_sign *sign);
 
 /* From the library's call for a signature: asks for it, and waits. NULL: there is none. To be
  * dropped. scheme 0: TLS has none for this key. */
-struct sign_request *tls_sign_wait(struct signer *signer, struct span key, uint16_t scheme,
-                                   struct span message);
+struct sign_request *tls_sign_wait(struct signer *signer, const struct sign_key *key,
+                                   uint16_t scheme, struct span message);
 /* From there, too: what the signer gave is no signature of that key. */
 void tls_sign_was_wrong(void);
 
