@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_stamp.h"
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "io/fd_pass.h"
 #include "keys/key_message.h"
@@ -17,24 +20,31 @@
 /* How long a keyholder may take to read one key. */
 #define ANSWER_MS 5000
 
+/* Digests are as good as random, so their first bytes choose; so do a hash's of paths. There may be
+ * tens of thousands. */
+#define BUCKETS 4096
+
 struct supplied {
+    struct list node;
     struct key_id id;
     struct key_public key;
     char *path;
     int fd; /* the file as it was */
+    dev_t device;
+    struct file_stamp stamp;
     /* How often each user has taken it, by the user's number. */
     unsigned times[KEYHOLDER_USERS_MAX];
 };
 
 /* What was in a file when a user had it read last. */
 struct taken {
+    struct list node;
     char *path;
     struct key_id id;
 };
 
 struct key_user {
-    struct taken *taken;
-    size_t taken_count;
+    struct list taken[BUCKETS];
     size_t place;    /* in the supply's list */
     uint32_t number; /* unlike any other's before */
     struct key_ring_fds *rings;
@@ -46,8 +56,7 @@ struct key_user {
 struct key_supply {
     int sock; /* -1: no keyholder */
     uint32_t number;
-    struct supplied *keys;
-    size_t count;
+    struct list keys[BUCKETS];
     struct key_user *users[KEYHOLDER_USERS_MAX]; /* NULL: a free place */
     uint32_t user_number;
 };
@@ -57,6 +66,9 @@ struct key_supply *key_supply_create(void)
     struct key_supply *supply = xcalloc(1, sizeof(*supply));
 
     supply->sock = -1;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        list_init(&supply->keys[i]);
+    }
     return supply;
 }
 
@@ -148,11 +160,18 @@ static bool ask_key(struct key_supply *supply, const char *path, int fd, struct 
 
 /* ---- keys ---- */
 
+static struct list *bucket_of(struct key_supply *supply, const struct key_id *id)
+{
+    return &supply->keys[(id->bytes[0] << 8 | id->bytes[1]) % BUCKETS];
+}
+
 static struct supplied *find(struct key_supply *supply, const struct key_id *id)
 {
-    for (size_t i = 0; i < supply->count; i++) {
-        if (key_id_equal(&supply->keys[i].id, id)) {
-            return &supply->keys[i];
+    LIST_FOR_EACH(node, bucket_of(supply, id))
+    {
+        struct supplied *key = LIST_ENTRY(node, struct supplied, node);
+        if (key_id_equal(&key->id, id)) {
+            return key;
         }
     }
     return NULL;
@@ -160,7 +179,7 @@ static struct supplied *find(struct key_supply *supply, const struct key_id *id)
 
 /* Takes the descriptor over. */
 static struct supplied *add(struct key_supply *supply, const struct key_id *id, const char *path,
-                            int fd)
+                            int fd, const struct stat *st)
 {
     struct supplied *key = find(supply, id);
 
@@ -168,17 +187,38 @@ static struct supplied *add(struct key_supply *supply, const struct key_id *id, 
         (void)close(fd);
         return key;
     }
-    supply->keys = xrealloc(supply->keys, (supply->count + 1) * sizeof(*supply->keys));
-    key = &supply->keys[supply->count++];
-    *key = (struct supplied){.id = *id, .path = xstrdup(path), .fd = fd};
+    key = xcalloc(1, sizeof(*key));
+    *key = (struct supplied){.id = *id,
+                             .path = xstrdup(path),
+                             .fd = fd,
+                             .device = st->st_dev,
+                             .stamp = file_stamp_from(st)};
+    list_push_front(bucket_of(supply, id), &key->node);
     return key;
+}
+
+static void free_supplied(struct supplied *key)
+{
+    list_remove(&key->node);
+    (void)close(key->fd);
+    free(key->path);
+    free(key);
+}
+
+static const struct list *paths_of(const struct key_user *user, const char *path)
+{
+    return &user->taken[hash_text(span_from_cstr(path)) % BUCKETS];
 }
 
 static struct taken *find_taken(const struct key_user *user, const char *path)
 {
-    for (size_t i = 0; i < user->taken_count; i++) {
-        if (strcmp(user->taken[i].path, path) == 0) {
-            return &user->taken[i];
+    struct list *bucket = (struct list *)(uintptr_t)paths_of(user, path);
+
+    LIST_FOR_EACH(node, bucket)
+    {
+        struct taken *taken = LIST_ENTRY(node, struct taken, node);
+        if (strcmp(taken->path, path) == 0) {
+            return taken;
         }
     }
     return NULL;
@@ -189,22 +229,48 @@ static void note_taken(struct key_user *user, const char *path, const struct key
     struct taken *taken = find_taken(user, path);
 
     if (taken == NULL) {
-        if ((user->taken_count & (user->taken_count - 1)) == 0) { /* at each power of two */
-            size_t room = user->taken_count == 0 ? 1 : 2 * user->taken_count;
-            user->taken = xrealloc(user->taken, room * sizeof(*user->taken));
-        }
-        taken = &user->taken[user->taken_count++];
+        taken = xcalloc(1, sizeof(*taken));
         taken->path = xstrdup(path);
+        list_push_front((struct list *)(uintptr_t)paths_of(user, path), &taken->node);
     }
     taken->id = *id;
+}
+
+/* What a user has had read from this file, which nobody has changed since: it need not be read
+ * again. NULL: there is none. */
+static struct supplied *find_unchanged(struct key_supply *supply, const char *path,
+                                       const struct stat *st)
+{
+    const struct file_stamp stamp = file_stamp_from(st);
+
+    for (size_t i = 0; i < KEYHOLDER_USERS_MAX; i++) {
+        const struct taken *taken =
+            supply->users[i] != NULL ? find_taken(supply->users[i], path) : NULL;
+        struct supplied *key = taken != NULL ? find(supply, &taken->id) : NULL;
+        if (key != NULL && key->device == st->st_dev && file_stamp_equal(&key->stamp, &stamp)) {
+            return key;
+        }
+    }
+    return NULL;
 }
 
 bool key_supply_take(struct key_supply *supply, struct key_user *user, const char *path, int fd,
                      struct key_public *key, struct error *error)
 {
+    struct supplied *supplied;
     struct key_reply reply;
     struct key_id id;
+    struct stat st = {0};
 
+    /* Before it is read, so that a change while it is counts as one. */
+    supplied = fstat(fd, &st) == 0 ? find_unchanged(supply, path, &st) : NULL;
+    if (supplied != NULL) {
+        (void)close(fd);
+        *key = supplied->key;
+        supplied->times[user->place]++;
+        note_taken(user, path, &supplied->id);
+        return true;
+    }
     if (!ask_key(supply, path, fd, &reply)) {
         (void)error_set(error,
                         "the key in '%s' cannot be read now: the process that has the keys "
@@ -213,7 +279,7 @@ bool key_supply_take(struct key_supply *supply, struct key_user *user, const cha
     } else if (reply.is_taken == 0) {
         *error = reply.error;
     } else if (key_id_of(span_make(reply.key.der, reply.key.len), &id)) {
-        struct supplied *supplied = add(supply, &id, path, fd);
+        supplied = add(supply, &id, path, fd, &st);
         supplied->key = *key = reply.key;
         supplied->times[user->place]++;
         note_taken(user, path, &id);
@@ -252,9 +318,7 @@ static void forget_unused(struct key_supply *supply, struct supplied *key)
         }
     }
     (void)!say(supply, &message, NULL, 0); /* of one that has died nothing is left */
-    (void)close(key->fd);
-    free(key->path);
-    *key = supply->keys[--supply->count];
+    free_supplied(key);
 }
 
 void key_supply_let_go(struct key_supply *supply, struct key_user *user, const struct key_id *id,
@@ -304,10 +368,14 @@ static void close_rings(struct key_user *user)
 static void free_user(struct key_user *user)
 {
     close_rings(user);
-    for (size_t i = 0; i < user->taken_count; i++) {
-        free(user->taken[i].path);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct list *node;
+        while ((node = list_pop_front(&user->taken[i])) != NULL) {
+            struct taken *taken = LIST_ENTRY(node, struct taken, node);
+            free(taken->path);
+            free(taken);
+        }
     }
-    free(user->taken);
     free(user->rings);
     free(user);
 }
@@ -342,6 +410,9 @@ struct key_user *key_supply_add_user(struct key_supply *supply, size_t count, ui
     struct key_user *user = xcalloc(1, sizeof(*user));
 
     *user = (struct key_user){.number = ++supply->user_number, .rate = rate, .ends = {-1, -1}};
+    for (size_t i = 0; i < BUCKETS; i++) {
+        list_init(&user->taken[i]);
+    }
     user->rings = xcalloc(count, sizeof(*user->rings));
     if (!find_place(supply, &user->place)) {
         (void)error_set(error, "more than %d processes want signatures", KEYHOLDER_USERS_MAX);
@@ -383,10 +454,13 @@ void key_supply_end_user(struct key_supply *supply, struct key_user *user)
     }
     key_supply_end_rings(supply, user);
     supply->users[user->place] = NULL;
-    /* From the end: what goes is replaced by the last one. */
-    for (size_t i = supply->count; i-- > 0;) {
-        supply->keys[i].times[user->place] = 0;
-        forget_unused(supply, &supply->keys[i]);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_FOR_EACH(node, &supply->keys[i])
+        {
+            struct supplied *key = LIST_ENTRY(node, struct supplied, node);
+            key->times[user->place] = 0;
+            forget_unused(supply, key);
+        }
     }
     free_user(user);
 }
@@ -403,18 +477,29 @@ void key_user_was_forked(struct key_user *user)
 
 /* ---- keyholders ---- */
 
+static bool send_key(struct key_supply *supply, const struct supplied *key)
+{
+    struct key_reply reply;
+
+    if (!ask_key(supply, key->path, key->fd, &reply)) {
+        return false;
+    }
+    if (reply.is_taken == 0) {
+        log_error("a key that is in use is lost: %s", reply.error.text);
+    }
+    return true;
+}
+
 bool key_supply_connect(struct key_supply *supply, int sock)
 {
     key_supply_disconnect(supply);
     supply->sock = sock;
-    for (size_t i = 0; i < supply->count; i++) {
-        struct supplied *key = &supply->keys[i];
-        struct key_reply reply;
-        if (!ask_key(supply, key->path, key->fd, &reply)) {
-            return false;
-        }
-        if (reply.is_taken == 0) {
-            log_error("a key that is in use is lost: %s", reply.error.text);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_FOR_EACH(node, &supply->keys[i])
+        {
+            if (!send_key(supply, LIST_ENTRY(node, struct supplied, node))) {
+                return false;
+            }
         }
     }
     for (size_t i = 0; i < KEYHOLDER_USERS_MAX; i++) {
@@ -435,13 +520,12 @@ static void drop_all_but(struct key_supply *supply, const struct key_user *user)
         }
     }
     key_supply_disconnect(supply);
-    for (size_t i = 0; i < supply->count; i++) {
-        (void)close(supply->keys[i].fd);
-        free(supply->keys[i].path);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_FOR_EACH(node, &supply->keys[i])
+        {
+            free_supplied(LIST_ENTRY(node, struct supplied, node));
+        }
     }
-    free(supply->keys);
-    supply->keys = NULL;
-    supply->count = 0;
 }
 
 void key_supply_become(struct key_supply *supply, struct key_user *user)
