@@ -1,9 +1,13 @@
 #include "certs/backend_tls.h"
 
+#include <stdatomic.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/file_opener.h"
 #include "base/log.h"
 #include "certs/expiry_watch.h"
+#include "certs/same_options.h"
 #include "certs/tls_report.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
@@ -73,14 +77,43 @@ static bool check_files(const struct backend_tls *tls, struct config_report *rep
     return !to.has_errors;
 }
 
-bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
-                       struct trust *trust, struct config_report *report)
+static bool same_files(const struct backend_tls *one, const struct backend_tls *other)
 {
+    for (size_t i = 0; i < BACKEND_TLS_FILES_MAX; i++) {
+        const char *a = one->files[i];
+        const char *b = other->files[i];
+        if ((a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0) ||
+            !file_stamp_equal(&one->stamps[i], &other->stamps[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool reuse(struct backend_tls *tls, const struct backend_tls *previous)
+{
+    if (previous == NULL || previous->context == NULL || previous->is_ca_due ||
+        previous->is_own_due || previous->retry_at != 0 ||
+        !same_client_options(&tls->options, &previous->options) || !same_files(tls, previous)) {
+        return false;
+    }
+    tls->context = tls_context_hold(previous->context);
+    tls->context_h1 = previous->context_h1 != NULL ? tls_context_hold(previous->context_h1) : NULL;
+    tls->owner = previous->owner;
+    return true;
+}
+
+bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
+                       struct trust *trust, const struct backend_tls *previous,
+                       struct config_report *report)
+{
+    static atomic_uint_least64_t last_owner;
     const struct backend_tls_settings *own = settings->tls;
     struct error error;
 
     *tls = (struct backend_tls){
         .settings = settings,
+        .owner = atomic_fetch_add(&last_owner, 1) + 1,
         .options =
             {
                 .ca = own->ca,
@@ -97,7 +130,14 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
         tls->stamps[i] = file_opener_stamp(tls->files[i]);
     }
     warn_unverified(own, report);
-    if (!trust_client_options(trust, own, &tls->options, &error) || !create_contexts(tls, &error)) {
+    if (!trust_client_options(trust, own, &tls->options, &error)) {
+        config_report_add(report, CONFIG_ERROR, own->place, "%s", error.text);
+        return false;
+    }
+    if (reuse(tls, previous)) {
+        return true;
+    }
+    if (!create_contexts(tls, &error)) {
         config_report_add(report, CONFIG_ERROR, own->place, "%s", error.text);
         return false;
     }

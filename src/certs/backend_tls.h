@@ -27,6 +27,7 @@ struct backend_tls {
     const struct backend_settings *settings;
     struct tls_context *context;    /* NULL: not built */
     struct tls_context *context_h1; /* where HTTP/2 is one of two: offers HTTP/1.1 alone; or NULL */
+    uint64_t owner; /* in common with whoever has the same contexts, and nobody else */
     struct tls_client_options options;
     const char *files[BACKEND_TLS_FILES_MAX]; /* NULL: not set */
     struct file_stamp stamps[BACKEND_TLS_FILES_MAX];
@@ -35,10 +36,12 @@ struct backend_tls {
     int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
 };
 
-/* Fills *tls, for a backend that has TLS; backend_tls_free in any case. False with errors in the
- * report. */
+/* Fills *tls, for a backend that has TLS; backend_tls_free in any case. previous: the same one's in
+ * the configuration before, whose contexts go on where files and settings are as they were, and
+ * with them connections to its servers; NULL: none. False with errors in the report. */
 bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
-                       struct trust *trust, struct config_report *report) MUST_CHECK;
+                       struct trust *trust, const struct backend_tls *previous,
+                       struct config_report *report) MUST_CHECK;
 /* Looks for changed files. True: some had changed, and were read. */
 bool backend_tls_refresh(struct backend_tls *tls);
 void backend_tls_free(struct backend_tls *tls);

@@ -53,11 +53,10 @@ static bool same_certificates(const struct tls_server_options *one,
 _Static_assert(sizeof(void *) != 8 || sizeof(struct tls_server_options) == 208,
                "a member is not compared");
 
-/* A folder, and lists of revoked certificates, belong to one configuration. */
 bool same_options(const struct tls_server_options *one, const struct tls_server_options *other)
 {
-    return one->store == NULL && other->store == NULL && one->client_crl == NULL &&
-           other->client_crl == NULL && same_certificates(one, other) && one->ocsp == other->ocsp &&
+    return one->store == other->store && one->client_crl == other->client_crl &&
+           same_certificates(one, other) && one->ocsp == other->ocsp &&
            one->ocsp_fetch == other->ocsp_fetch && one->policy == other->policy &&
            one->clients == other->clients && same_text(one->client_ca, other->client_ca) &&
            one->protocols == other->protocols && one->is_not_http == other->is_not_http &&
@@ -66,4 +65,22 @@ bool same_options(const struct tls_server_options *one, const struct tls_server_
            one->session_cache == other->session_cache &&
            one->early_data_max == other->early_data_max && same_text(one->scope, other->scope) &&
            same_overrides(&one->overrides, &other->overrides);
+}
+
+static bool same_pins(const struct tls_client_options *one, const struct tls_client_options *other)
+{
+    return same_names(&(struct tls_names){one->pins, one->pin_count},
+                      &(struct tls_names){other->pins, other->pin_count});
+}
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tls_client_options) == 72,
+               "a member is not compared");
+
+bool same_client_options(const struct tls_client_options *one,
+                         const struct tls_client_options *other)
+{
+    return same_text(one->ca, other->ca) && same_text(one->certificate, other->certificate) &&
+           same_text(one->key, other->key) && one->signer == other->signer &&
+           one->protocols == other->protocols && one->skip_verify == other->skip_verify &&
+           one->crl == other->crl && same_pins(one, other) && one->only_tls13 == other->only_tls13;
 }

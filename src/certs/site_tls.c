@@ -281,16 +281,51 @@ static void warn_unreadable(struct builder *b)
     }
 }
 
-static void open_folder(struct builder *b)
+/* The one that was open before, as the folder is now: what is as it was is not read again, and what
+ * is loaded stays. NULL: it was another folder, or cannot be read now. */
+static struct cert_store *take_store(const struct builder *b, const struct site_tls *previous,
+                                     const struct cert_listener *listener)
+{
+    const struct tls_settings *tls = b->site->tls;
+    const struct tls_settings *before = previous != NULL ? previous->settings->tls : NULL;
+    struct error error;
+
+    if (before == NULL || previous->store == NULL ||
+        strcmp(before->certificates_from, tls->certificates_from) != 0 ||
+        before->certificates_loaded != tls->certificates_loaded ||
+        previous->options.ocsp != b->tls->options.ocsp ||
+        previous->options.ocsp_fetch != b->tls->options.ocsp_fetch ||
+        !cert_store_refresh(previous->store, listener, &error)) {
+        return NULL;
+    }
+    return cert_store_hold(previous->store);
+}
+
+static struct cert_store *open_store(struct builder *b, const struct cert_listener *listener)
+{
+    const struct tls_settings *tls = b->site->tls;
+    struct error error;
+    struct cert_store *store =
+        cert_store_open(tls->certificates_from, (size_t)tls->certificates_loaded, listener, &error);
+
+    if (store == NULL) {
+        fail(b, tls->place, &error);
+    } else {
+        cert_store_fetch_ocsp(store, b->tls->options.ocsp, b->tls->options.ocsp_fetch);
+    }
+    return store;
+}
+
+static void open_folder(struct builder *b, const struct site_tls *previous)
 {
     const struct tls_settings *tls = b->site->tls;
     struct cert_listener listener = {report_complaint, b};
-    struct error error;
 
-    b->tls->store = cert_store_open(tls->certificates_from, (size_t)tls->certificates_loaded,
-                                    &listener, &error);
+    b->tls->store = take_store(b, previous, &listener);
     if (b->tls->store == NULL) {
-        fail(b, tls->place, &error);
+        b->tls->store = open_store(b, &listener);
+    }
+    if (b->tls->store == NULL) {
         return;
     }
     if (cert_store_counts(b->tls->store).usable == 0 && tls->certificate_count == 0) {
@@ -300,7 +335,6 @@ static void open_folder(struct builder *b)
         config_report_hint(b->report, "put NAME.crt and NAME.key there, or NAME.pem with both");
         b->failed = true;
     }
-    cert_store_fetch_ocsp(b->tls->store, b->tls->options.ocsp, b->tls->options.ocsp_fetch);
     warn_unreadable(b);
 }
 
@@ -531,12 +565,12 @@ bool site_tls_build(struct site_tls *tls, const struct settings *settings,
         fail(&b, site->tls->clients != NULL ? site->tls->clients->place : site->tls->place, &error);
     }
     watch_files(tls, arena);
+    if (site->tls->certificates_from != NULL) {
+        open_folder(&b, previous);
+        tls->options.store = tls->store;
+    }
     if (!b.failed && reuse(tls, previous)) {
         return true;
-    }
-    if (site->tls->certificates_from != NULL) {
-        open_folder(&b);
-        tls->options.store = tls->store;
     }
     check_certificates(&b);
     check_clients(&b);

@@ -11,6 +11,20 @@
 #include "tls/tickets.h"
 #include "tls/tls_context.h"
 
+/* Those of the configuration before, as the file is now, so that contexts which are made with them
+ * can go on. NULL: it had none of this file; or there is an error. */
+static struct crl_file *take_crl(const struct trust *previous, const char *path,
+                                 struct error *error)
+{
+    for (size_t i = 0; previous != NULL && i < previous->crl_count; i++) {
+        if (strcmp(crl_file_path(previous->crls[i]), path) == 0 &&
+            crl_file_refresh(previous->crls[i], error) != CRL_UNREADABLE) {
+            return crl_file_hold(previous->crls[i]);
+        }
+    }
+    return NULL;
+}
+
 /* The lists of a file, read now if they were not yet. */
 static struct crl_file *find_crl(struct trust *trust, const char *path, struct error *error)
 {
@@ -21,7 +35,8 @@ static struct crl_file *find_crl(struct trust *trust, const char *path, struct e
             return trust->crls[i];
         }
     }
-    crl = crl_file_open(path, error);
+    crl = take_crl(trust->previous, path, error);
+    crl = crl != NULL ? crl : crl_file_open(path, error);
     if (crl == NULL) {
         return NULL;
     }

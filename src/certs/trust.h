@@ -27,7 +27,7 @@ struct site_tickets {
 };
 
 struct trust {
-    const struct trust *previous; /* while it is filled: whose tickets' keys go on; NULL: none */
+    const struct trust *previous; /* while it is filled: what goes on of it; NULL: none */
     struct crl_file **crls;
     bool *was_said; /* that this one cannot be read */
     size_t crl_count;

@@ -12,6 +12,7 @@
 #include "base/bundle.h"
 #include "base/clock.h"
 #include "base/file_opener.h"
+#include "base/map.h"
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
 #include "client/call_base.h"
@@ -33,7 +34,9 @@ struct builder {
     struct config_report *report;
     bool is_for_real;
     bool failed;
-    uint64_t mark; /* of the routes; random, so that no two gateways have the same */
+    struct map sites_before;    /* of the configuration before, by name: struct site */
+    struct map backends_before; /* struct backend_settings */
+    uint64_t mark;              /* of the routes; random, so that no two gateways have the same */
     size_t mark_count;
 };
 
@@ -93,9 +96,40 @@ static void build_balance(struct builder *b, const struct backend_settings *sett
     }
 }
 
+/* What has a name in the configuration before. */
+static void map_previous(struct builder *b)
+{
+    const struct snapshot *previous = b->means->previous;
+
+    map_init(&b->sites_before);
+    map_init(&b->backends_before);
+    if (previous == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < previous->settings->site_count; i++) {
+        (void)map_add(&b->sites_before, previous->sites[i].name, &previous->sites[i]);
+    }
+    for (size_t i = 0; i < previous->backend_count; i++) {
+        const struct backend_settings *backend = &previous->settings->backends[i];
+        (void)map_add(&b->backends_before, span_from_cstr(backend->name),
+                      (struct backend_settings *)(uintptr_t)backend);
+    }
+}
+
+/* SNAPSHOT_NEW: there was none of that name. */
+static size_t find_previous_backend(const struct builder *b, const char *name)
+{
+    const struct backend_settings *found = map_find(&b->backends_before, span_from_cstr(name));
+
+    return found != NULL && strcmp(found->name, name) == 0
+               ? (size_t)(found - b->means->previous->settings->backends)
+               : SNAPSHOT_NEW;
+}
+
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
                                      size_t index)
 {
+    size_t was = find_previous_backend(b, settings->name);
     struct backend plan = {
         .name = settings->name,
         .balance = balance_type_of(settings->balance.strategy),
@@ -116,13 +150,19 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .panic = settings->outliers.panic,
     };
 
+    if (b->snapshot->backend_was != NULL) {
+        b->snapshot->backend_was[index] = was;
+    }
     plan.queue_size = (size_t)settings->queue.size;
     plan.queue_timeout_ms = settings->queue.timeout_ms;
     plan.slow_start_us = settings->slow_start_ms * 1000;
     build_balance(b, settings, &plan);
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
-        b->failed |= !backend_tls_build(tls, settings, &b->snapshot->trust, b->report);
+        b->failed |= !backend_tls_build(
+            tls, settings, &b->snapshot->trust,
+            was != SNAPSHOT_NEW ? &b->means->previous->backend_tls[was] : NULL, b->report);
+        plan.tls_owner = tls->owner;
         plan.tls = tls->context;
         plan.tls_h1 = tls->context_h1;
     }
@@ -267,21 +307,15 @@ static void build_route(struct builder *b, const struct site_settings *site,
     }
 }
 
-/* The site of that name in the configuration before; they are mostly in the same order. */
+/* The site of that name in the configuration before; NULL: there was none. */
 static const struct site_tls *find_previous(const struct builder *b,
                                             const struct site_settings *settings)
 {
-    const struct snapshot *previous = b->means->previous;
-    size_t near = (size_t)(settings - b->snapshot->settings->sites);
-    size_t count = previous != NULL ? previous->settings->site_count : 0;
+    const struct site *site = map_find(&b->sites_before, span_from_cstr(settings->name));
 
-    for (size_t i = 0; i < count; i++) {
-        const struct site *site = &previous->sites[(near + i) % count];
-        if (serving_same_name(site->settings->name, settings->name)) {
-            return site->tls_source;
-        }
-    }
-    return NULL;
+    return site != NULL && serving_same_name(site->settings->name, settings->name)
+               ? site->tls_source
+               : NULL;
 }
 
 static void build_site(struct builder *b, const struct site_settings *settings, struct site *site)
@@ -432,11 +466,15 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     snapshot->trust.previous = previous != NULL ? &previous->trust : NULL;
     snapshot->backend_count = settings->backend_count;
     snapshot->backends = arena_calloc(arena, settings->backend_count * sizeof(struct backend *));
+    if (previous != NULL) {
+        snapshot->backend_was = arena_calloc(arena, (settings->backend_count + 1) * sizeof(size_t));
+    }
     snapshot->backend_tls =
         arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
     serving_build(&snapshot->serving, settings, arena);
+    map_previous(&b);
     open_key_log(&b);
     for (size_t i = 0; i < settings->backend_count; i++) {
         snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
@@ -450,6 +488,8 @@ static struct snapshot *build(const struct settings *settings, const struct snap
             &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i],
             find_backend(snapshot, settings->listeners[i].tcp)};
     }
+    map_free(&b.sites_before);
+    map_free(&b.backends_before);
     snapshot->trust.previous = NULL;
     trust_warn_expired(&snapshot->trust, report);
     build_access_log(&b);

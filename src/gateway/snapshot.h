@@ -63,6 +63,8 @@ struct listener {
     struct backend *tcp;            /* NULL: its connections are sites' */
 };
 
+#define SNAPSHOT_NEW SIZE_MAX
+
 struct snapshot {
     const struct settings *settings;
     struct arena arena;
@@ -71,6 +73,9 @@ struct snapshot {
     struct site *sites;
     struct backend **backends;
     size_t backend_count;
+    /* Of each: which one of the configuration before it takes the place of, SNAPSHOT_NEW: of none.
+     * NULL: there was none before. */
+    size_t *backend_was;
     struct backend_tls *backend_tls; /* of each; for the control thread */
     struct trust trust;            /* changed by the control thread alone, through trust_refresh */
     struct ocsp_registry *ocsp;    /* certificates whose responses are fetched */

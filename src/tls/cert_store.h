@@ -57,6 +57,9 @@ bool cert_store_has_signer(const struct cert_store *store);
  * as it was. */
 bool cert_store_refresh(struct cert_store *store, const struct cert_listener *listener,
                         struct error *error) MUST_CHECK;
+/* One more owner, who destroys it too: the last one's end is the store's. */
+struct cert_store *cert_store_hold(struct cert_store *store);
+/* NULL is allowed. */
 void cert_store_destroy(struct cert_store *store);
 
 /* Whether a file of this name, without its folder, is looked at in a folder of certificates. */

@@ -24,6 +24,8 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     backend->tls = plan->tls != NULL ? tls_context_hold(plan->tls) : NULL;
     backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
+    /* In a range of its own. */
+    backend->tls_owner = plan->tls_owner != 0 ? plan->tls_owner : backend->serial | 1ULL << 63;
     CHECK(pthread_mutex_init(&backend->lock, NULL) == 0);
     take_orders(backend, servers);
     atomic_init(&backend->servers, servers);

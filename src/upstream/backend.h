@@ -23,6 +23,7 @@ struct backend {
     uint64_t slow_start_us; /* 0: none */
     unsigned bounded_load;  /* of balance_hash: percent of the mean load; 0: no bound */
     unsigned char sticky_key[STICKY_KEY_BYTES]; /* of balance_sticky */
+    uint64_t tls_owner;                         /* whose contexts these are; 0: its own */
     struct tls_context *tls;                    /* NULL: plain */
     struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
     enum backend_protocol protocol;

@@ -17,7 +17,7 @@ static struct list *bucket_of(struct pool *pool, const struct endpoint *endpoint
 static struct pool_terms terms_of(const struct backend *backend)
 {
     return (struct pool_terms){
-        .tls_owner = backend->tls != NULL ? backend->serial : 0,
+        .tls_owner = backend->tls != NULL ? backend->tls_owner : 0,
         .proxy_protocol = backend->proxy_protocol,
         .idle_connections = backend->idle_connections,
         .idle_timeout_ms = backend->idle_timeout_ms,

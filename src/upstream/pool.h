@@ -3,8 +3,9 @@
  *
  * They are kept as list nodes embedded in the caller's own connection object; this module neither
  * reads nor closes them. Backends share an entry where all is the same that makes a
- * connection what it is: the endpoint, the TLS contexts (which are one backend's, and so are
- * connections with TLS), the PROXY protocol, and how long and how many may rest. One thread only.
+ * connection what it is: the endpoint, the TLS contexts (which are one backend's, in all
+ * configurations in which it has them), the PROXY protocol, and how long and how many may rest. One
+ * thread only.
  */
 #ifndef TIDEGATE_UPSTREAM_POOL_H
 #define TIDEGATE_UPSTREAM_POOL_H
@@ -18,7 +19,7 @@ struct pool {
 };
 
 struct pool_terms {
-    uint64_t tls_owner; /* the backend's serial; 0: plain */
+    uint64_t tls_owner; /* the backend's; 0: plain */
     enum backend_proxy_protocol proxy_protocol;
     unsigned idle_connections;
     uint64_t idle_timeout_ms;

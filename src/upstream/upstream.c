@@ -215,19 +215,39 @@ void upstreams_init(struct upstreams *upstreams)
     rebuild(upstreams, SLOTS_MIN);
 }
 
-void upstreams_add(struct upstreams *upstreams, const struct backend *backend)
+static struct upstream *find_or_make(struct upstreams *upstreams, const struct backend *backend)
 {
-    struct upstream **slot;
+    struct upstream **slot = slot_of(upstreams, backend);
 
+    if (*slot != NULL) {
+        return *slot;
+    }
     if (2 * (upstreams->count + 1) > upstreams->mask) {
         rebuild(upstreams, 2 * (upstreams->mask + 1));
     }
     slot = slot_of(upstreams, backend);
-    if (*slot == NULL) {
-        *slot = create(&upstreams->pool, backend);
-        upstreams->count++;
+    *slot = create(&upstreams->pool, backend);
+    upstreams->count++;
+    return *slot;
+}
+
+void upstreams_add(struct upstreams *upstreams, const struct backend *backend)
+{
+    find_or_make(upstreams, backend)->additions++;
+}
+
+void upstreams_add_after(struct upstreams *upstreams, const struct backend *backend,
+                         const struct backend *before)
+{
+    struct upstream *upstream = find_or_make(upstreams, backend);
+    const struct upstream *old = upstreams_look(upstreams, before);
+
+    upstream->additions++;
+    CHECK(old != NULL && old != upstream);
+    upstream->retries = old->retries;
+    if (upstream->backend->balance == old->backend->balance) {
+        take_over(upstream->set, old->set);
     }
-    (*slot)->additions++;
 }
 
 /* Those behind a slot that has become free move up, where a search for them would end at it. */
@@ -249,7 +269,7 @@ void upstreams_remove(struct upstreams *upstreams, const struct backend *backend
     struct upstream **slot = slot_of(upstreams, backend);
     struct upstream *upstream = *slot;
 
-    CHECK(upstream != NULL);
+    CHECK(upstream != NULL && upstream->additions > 0);
     if (--upstream->additions != 0) {
         return;
     }
@@ -277,12 +297,9 @@ struct upstream *upstreams_look(const struct upstreams *upstreams, const struct 
     return *slot_of(upstreams, backend);
 }
 
-struct upstream *upstreams_find(const struct upstreams *upstreams, const struct backend *backend)
+struct upstream *upstreams_find(struct upstreams *upstreams, const struct backend *backend)
 {
-    struct upstream *upstream = *slot_of(upstreams, backend);
-
-    CHECK(upstream != NULL);
-    return upstream;
+    return find_or_make(upstreams, backend);
 }
 
 void upstreams_follow(struct upstreams *upstreams)

@@ -59,9 +59,14 @@ void upstreams_free(struct upstreams *upstreams);
 /* The worker begins, and ends, to forward to the backend: as often as configurations that it has
  * begin and end. At the last end no lease is open. */
 void upstreams_add(struct upstreams *upstreams, const struct backend *backend);
+/* The same for one that takes the place of another, which was added and has not ended: what was
+ * learnt of servers that both have, and how much may be sent again, goes on. */
+void upstreams_add_after(struct upstreams *upstreams, const struct backend *backend,
+                         const struct backend *before);
 void upstreams_remove(struct upstreams *upstreams, const struct backend *backend);
-/* Of a backend that was added. */
-struct upstream *upstreams_find(const struct upstreams *upstreams, const struct backend *backend);
+/* Of a backend that was added, or will be: where a worker takes up a configuration piece by piece,
+ * what is asked for earlier is made at once. */
+struct upstream *upstreams_find(struct upstreams *upstreams, const struct backend *backend);
 /* NULL: it was not, or is not any more. */
 struct upstream *upstreams_look(const struct upstreams *upstreams, const struct backend *backend);
 /* Of all that were added, open now. */

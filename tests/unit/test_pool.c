@@ -40,6 +40,7 @@ static struct backend *make(const uint16_t *ports, size_t count, const struct ba
         plan.idle_timeout_ms = terms->idle_timeout_ms;
         plan.proxy_protocol = terms->proxy_protocol;
         plan.tls = terms->tls;
+        plan.tls_owner = terms->tls_owner;
     }
     for (size_t i = 0; i < count; i++) {
         const struct endpoint_key key = {.host = "127.0.0.1", .port = ports[i]};
@@ -215,6 +216,27 @@ static void servers_in_another_order_keep_their_connections_and_health(void **st
     drop(new_other);
 }
 
+static void connections_with_tls_stay_with_the_contexts_they_were_made_by(void **state)
+{
+    struct tls_context *context = make_context();
+    const struct backend before = {.idle_connections = 2, .tls = context, .tls_owner = 5};
+    const struct backend others = {.idle_connections = 2, .tls = context, .tls_owner = 6};
+    struct upstream *old = add(make((uint16_t[]){1}, 1, &before));
+    struct upstream *same = add(make((uint16_t[]){1}, 1, &before));
+    struct upstream *changed = add(make((uint16_t[]){1}, 1, &others));
+    struct list node;
+
+    (void)state;
+    make_nodes(&node, 1);
+    assert_true(pool_park(old->set->entries[0], &node));
+    drop(old);
+    assert_null(pool_unpark(changed->set->entries[0], any, NULL));
+    assert_ptr_equal(pool_unpark(same->set->entries[0], any, NULL), &node);
+    drop(same);
+    drop(changed);
+    tls_context_destroy(context);
+}
+
 static void an_endpoint_outlives_the_configuration_that_brought_it(void **state)
 {
     struct upstream *old = add(make((uint16_t[]){1, 2}, 2, NULL));
@@ -284,6 +306,7 @@ int main(void)
         TEST(backends_share_what_makes_no_difference),
         TEST(no_connection_goes_to_a_backend_that_treats_them_otherwise),
         TEST(servers_in_another_order_keep_their_connections_and_health),
+        TEST(connections_with_tls_stay_with_the_contexts_they_were_made_by),
         TEST(an_endpoint_outlives_the_configuration_that_brought_it),
         TEST(a_backend_lives_as_long_as_connections_that_were_made_for_it),
         TEST(many_backends_are_found_among_each_other),

@@ -225,6 +225,7 @@ struct cert_store *cert_store_open(const char *folder, size_t loaded_max,
     }
     cert_index_arrange(index);
     store = xcalloc(1, sizeof(*store));
+    atomic_init(&store->references, 1);
     store->folder = xstrdup(folder);
     store->loaded_max = loaded_max;
     store->index = index;
@@ -398,11 +399,18 @@ bool cert_store_refresh(struct cert_store *store, const struct cert_listener *li
     return true;
 }
 
+struct cert_store *cert_store_hold(struct cert_store *store)
+{
+    (void)atomic_fetch_add_explicit(&store->references, 1, memory_order_relaxed);
+    return store;
+}
+
 void cert_store_destroy(struct cert_store *store)
 {
     struct list *node;
 
-    if (store == NULL) {
+    if (store == NULL ||
+        atomic_fetch_sub_explicit(&store->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
     while ((node = list_pop_front(&store->loaded)) != NULL) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/check.h"
@@ -22,6 +23,7 @@ struct cert_loaded {
 };
 
 struct cert_store {
+    atomic_uint references;
     char *folder;
     size_t loaded_max;
     struct ocsp_registry *ocsp; /* NULL: no responses are fetched */
