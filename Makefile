@@ -132,6 +132,10 @@ instructions: build/tidegate ## its own instructions a request (CASES=plain,h2 C
 	@tools/deps build bench
 	@bench/instructions $(if $(CASES),--cases $(CASES)) $(if $(COMPARE),--compare $(COMPARE))
 
+bench-reload: build/tidegate ## a reload with 10,000 sites and 50,000 certificates (SITES=1000 CERTIFICATES=5000)
+	@tools/deps build bench
+	@bench/reload --sites $(or $(SITES),10000) --certificates $(or $(CERTIFICATES),50000)
+
 bench-balance: build/bench-balance ## strategies of balancing, simulated: the tables of docs/balancing.md
 	@build/bench-balance $(SERVERS) $(REQUESTS)
 
@@ -186,7 +190,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench bench-balance \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench bench-reload bench-balance \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

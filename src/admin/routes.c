@@ -316,8 +316,10 @@ static void print_generations(const struct admin_world *world, struct strbuf *ou
 {
     const struct report *report = reporter_ask(world->reporter);
 
-    strbuf_printf(out, "{\"workers\":%u,\"silent_workers\":%u,\"generations\":[", report->workers,
-                  report->silent);
+    strbuf_printf(out,
+                  "{\"workers\":%u,\"silent_workers\":%u,\"longest_turn_us\":%llu,"
+                  "\"generations\":[",
+                  report->workers, report->silent, (unsigned long long)report->longest_follow_us);
     for (size_t i = 0; i < report->generation_count; i++) {
         const struct report_generation *generation = &report->generations[i];
         strbuf_printf(out, "%s{\"number\":%llu,", i == 0 ? "\n" : ",\n",

@@ -347,6 +347,8 @@ static void print_generations(const json_t *answer)
                      control_number(answer, "workers"), control_number(one, "connections"),
                      control_number(one, "requests"));
     }
+    (void)printf("%.2f ms of a worker's time at once was the most that one of them took\n",
+                 (double)control_number(answer, "longest_turn_us") / 1000.0);
 }
 
 static const struct page {

@@ -2,7 +2,7 @@
  * up until the last of its sessions and requests that began with it has ended. The newest is the
  * worker's present one, which new connections and new requests get.
  *
- *     worker_post_follow --message--> present --a newer one comes--> old --last user--> ended
+ *     worker_post_follow --message--> present --a newer one is whole--> old --last user--> ended
  *
  * Counted without locks, as all that counts is on the worker's thread; of the snapshot it has one
  * reference, which goes back to the control thread (taking a large snapshot apart takes its time).
@@ -23,12 +23,18 @@ struct generation {
     uint64_t sessions;  /* that hold it */
     uint64_t exchanges; /* that hold it */
     bool is_present;
+    /* Its backends, which the worker takes up, and leaves, by pieces: there may be thousands. */
+    size_t taken;              /* of the snapshot's, from the first */
+    struct generation *before; /* whose connections it goes on with while it does; NULL: none */
+    bool is_followed;          /* by one that does */
+    struct deferred taking;
     struct deferred ending;
 };
 
 /* Of its present one. */
 const struct settings *worker_settings(const struct worker *worker);
-/* Takes over a reference to the snapshot, and becomes the worker's present one. */
+/* Takes over a reference to the snapshot, and becomes the worker's present one. Where it follows
+ * another one, the worker tells WORKER_FOLLOWS when it has it whole. */
 void generation_begin(struct worker *worker, struct snapshot *snapshot);
 /* The worker ends: nobody uses it any more. */
 void generation_end_all(struct worker *worker);

@@ -90,6 +90,9 @@ static void on_ask(struct loop_message *message)
         report->sessions += worker->session_count;
         report->exchanges += worker->exchange_count;
         add_generations(report, worker);
+        if (worker->longest_follow_us > report->longest_follow_us) {
+            report->longest_follow_us = worker->longest_follow_us;
+        }
         for (size_t i = 0; i < report->backend_count; i++) {
             struct upstream *upstream =
                 upstreams_look(&worker->client.upstreams, reporter->snapshot->backends[i]);
@@ -202,6 +205,7 @@ static void clear(struct reporter *reporter)
     report->silent = 0;
     report->sessions = report->exchanges = 0;
     report->generation_count = 0;
+    report->longest_follow_us = 0;
     free_backends(report);
     report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
     report->backend_count = snapshot->backend_count;

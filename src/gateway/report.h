@@ -98,6 +98,7 @@ struct report {
     struct report_ocsp ocsp;
     struct report_generation generations[REPORT_GENERATIONS_MAX]; /* the newest first */
     size_t generation_count;
+    uint64_t longest_follow_us; /* that a worker was held by one, at a time */
 };
 
 struct reporter;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "edge/head_limits.h"
 #include "gateway/access.h"
 #include "gateway/exchange.h"
@@ -367,6 +368,8 @@ static void on_walking(struct deferred *deferred)
 {
     struct worker *worker = CONTAINER_OF(deferred, struct worker, walking);
 
+    uint64_t since_us = clock_thread_used_us();
+
     for (int i = 0; i < WALK_STEP && worker->walk_left > 0; i++) {
         struct list *node = list_pop_front(&worker->sessions);
         if (node == NULL) {
@@ -377,6 +380,7 @@ static void on_walking(struct deferred *deferred)
         list_push_back(&worker->sessions, node);
         session_follow(LIST_ENTRY(node, struct session, node));
     }
+    worker_note_follow(worker, since_us);
     if (worker->walk_left > 0) {
         loop_defer(worker->core.loop, &worker->walking);
     }
@@ -386,6 +390,7 @@ static void on_follow_message(struct loop_message *message)
 {
     struct worker_change *change = CONTAINER_OF(message, struct worker_change, message);
     struct worker *worker = change->worker;
+    uint64_t since_us = clock_thread_used_us();
 
     access_flush(worker); /* its lines are in the form that the file before has */
     leave_sockets(worker, change->listen_fds, change->listen_count);
@@ -395,7 +400,7 @@ static void on_follow_message(struct loop_message *message)
     worker->walk_left = worker->session_count;
     loop_defer(worker->core.loop, &worker->walking);
     change->is_taken = true;
-    worker_tell(worker, WORKER_FOLLOWS, NULL);
+    worker_note_follow(worker, since_us);
 }
 
 void worker_post_follow(struct worker_change *change)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 void worker_tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot)
 {
     struct worker_note note = {news, snapshot};
@@ -17,6 +19,15 @@ void worker_give_back(struct worker *worker, struct snapshot *snapshot)
         worker_tell(worker, WORKER_GIVES_BACK, snapshot);
     } else {
         snapshot_release(snapshot);
+    }
+}
+
+void worker_note_follow(struct worker *worker, uint64_t since_us)
+{
+    uint64_t took_us = clock_thread_used_us() - since_us;
+
+    if (took_us > worker->longest_follow_us) {
+        worker->longest_follow_us = took_us;
     }
 }
 

@@ -70,6 +70,8 @@ struct worker {
     int notes_fd;       /* where a struct worker_note is written to; -1: nowhere */
     uint64_t walk_left; /* sessions that are still to be looked at since the last change */
     struct deferred walking;
+    /* The longest piece of taking up, or leaving, a configuration: the thread's CPU time. */
+    uint64_t longest_follow_us;
     /* A session has gone: accept again, or finish the drain. */
     void (*session_ended)(struct worker *worker);
     struct key_client *keys; /* who signs for it; NULL: it has its keys itself */
@@ -89,6 +91,8 @@ static inline struct worker *worker_of(struct core *core)
 void worker_tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot);
 /* Nothing of this worker uses it any more. */
 void worker_give_back(struct worker *worker, struct snapshot *snapshot);
+/* At the end of such a piece, which began at `since_us` by clock_thread_used_us. */
+void worker_note_follow(struct worker *worker, uint64_t since_us);
 void worker_socket_release(struct worker_socket *socket);
 
 #endif
