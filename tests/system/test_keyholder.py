@@ -353,6 +353,69 @@ def test_only_the_keyholder_has_the_keys(release, start, ca, certificates, tmp_p
             assert_only_keyholder(gateway, mine[:-1])
 
 
+class Searched:
+    """Stops the other children of the supervisor again and again, whatever they are (the loader of
+    a configuration), and searches them; keyholder and gateway are searched by others."""
+
+    def __init__(self, gateway, certificates):
+        self.parts = [part for one in certificates for part in parts_of(one)]
+        self.supervisor = gateway.process.pid
+        self.known = set(children_of(self.supervisor))
+        self.found, self.searches = [], 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.is_over.is_set():
+            for pid in set(children_of(self.supervisor)) - self.known:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP)
+                    self.found += [pid] if found_in(pid, self.parts) else []
+                    self.searches += 1
+                    os.kill(pid, signal.SIGCONT)
+            self.is_over.wait(0.002)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join(30)
+
+
+@AS_ROOT
+def test_reloads_leave_the_keys_where_they_are(release, start, ca, certificates, tmp_path):
+    """With keys that stay, come and go; in the loader, too, and after the last handshake."""
+    del release
+    kinds = ("ec", "rsa")
+    stay = [site(f"{kind}.example", certificates[kind]) for kind in kinds]
+    fresh = [ca.server("new.example", kind=kind) for kind in kinds]
+    control = str(tmp_path / "control.sock")
+    gateway = start({"control": control, "workers": 1, "sites": stay})
+    mine = [certificates[kind] for kind in kinds]
+
+    def reload(sites):
+        config = json.loads(gateway.config_path.read_text())
+        gateway.config_path.write_text(json.dumps({**config, "sites": sites}))
+        done = command("reload", "--socket", control, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    with Load(gateway, ca, [f"{kind}.example" for kind in kinds]) as load:
+        load.wait_for(5)
+        with Searched(gateway, [*mine, *fresh]) as searched:
+            for one in fresh:
+                reload([*stay, site("new.example", one)])
+                assert fetch(gateway.address, host="new.example",
+                             tls=ca.client_context()).body == b"ok"
+                assert_only_keyholder(gateway, [*mine, one])
+        assert searched.searches and not searched.found
+        reload(stay)
+        load.wait_for(5)
+        assert_only_keyholder(gateway, mine)
+    assert_only_keyholder(gateway, mine)
+
+
 @AS_ROOT
 def test_the_search_finds_what_is_there(release, start, ca, certificates):
     """The same search where the gateway has its keys itself: they are found."""

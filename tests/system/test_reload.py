@@ -15,7 +15,8 @@ pytest.importorskip("h2")
 # pylint: disable=wrong-import-position
 from client import Connection, fetch, request_bytes
 from h2client import Client
-from origins import Origin, free_port, response_bytes
+from h2origin import H2Origin
+from origins import EchoOrigin, Origin, free_port, response_bytes
 from tidegate import children_of, command
 from tlsbytes import client_hello
 from waiting import wait_until
@@ -409,6 +410,35 @@ def test_a_site_that_is_as_it_was_keeps_its_sessions(reloadable, ca, change):
     else:
         tested.reload([{**site, "tls": {**site["tls"], "session_cache": 1000}}])
     assert resumed(tested.gateway.address, context, session)[0] == (change == "another site")
+
+
+@pytest.mark.parametrize("server", ["plain", "h1", "h2"])
+def test_connections_to_servers_live_on(reloadable, folder, ca, server):
+    """Of backends that are as they were; with TLS too. What TLS is to be like otherwise ends them."""
+    name = "shop.internal"
+    crl = folder / "ca.crl"
+    crl.write_bytes(ca.crl())
+    tls = {"ca": str(ca.file), "server_name": name, "crl": str(crl)}
+    backend = {"name": "shop"}
+    context = None
+    if server != "plain":
+        context = ca.server(name).server_context()
+        backend.update(tls=tls, protocol=server)
+    with (H2Origin if server == "h2" else EchoOrigin)(tls=context) as origin:
+        backend["servers"] = [origin.address]
+        site = {"hosts": ["*"], "backend": "shop"}
+        tested = reloadable([site], backends=[backend])
+        for number in range(20):
+            assert fetch(tested.gateway.address).status == 200
+            tested.reload([{**says("x"), "hosts": [f"n{number}.example"]}, site],
+                          backends=[backend])
+        assert fetch(tested.gateway.address).status == 200
+        assert len(origin.connections) == 1
+        if server != "plain":
+            backend["tls"] = {**tls, "min_version": "1.3"}
+            tested.reload(backends=[backend])
+            assert fetch(tested.gateway.address).status == 200
+            assert len(origin.connections) == 2
 
 
 def test_the_loader_leaves_no_process(reloadable):
