@@ -42,8 +42,7 @@ void held_key_destroy(struct held_key *key);
 struct span held_key_public(const struct held_key *key);
 /* scheme: a SignatureScheme, or one of tls/signer.h. From any thread. *len: what was written; size:
  * SIGN_ANSWER_MAX is enough for every key. */
-enum held_key_verdict held_key_sign(struct held_key *key, uint16_t scheme,
-                                    struct span message, unsigned char *signature, size_t size,
-                                    size_t *len) MUST_CHECK;
+enum held_key_verdict held_key_sign(struct held_key *key, uint16_t scheme, struct span message,
+                                    unsigned char *signature, size_t size, size_t *len) MUST_CHECK;
 
 #endif
