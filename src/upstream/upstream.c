@@ -243,7 +243,7 @@ void upstreams_add_after(struct upstreams *upstreams, const struct backend *back
     const struct upstream *old = upstreams_look(upstreams, before);
 
     upstream->additions++;
-    CHECK(old != NULL && old != upstream);
+    CHECK(old != NULL);
     upstream->retries = old->retries;
     if (upstream->backend->balance == old->backend->balance) {
         take_over(upstream->set, old->set);
@@ -269,7 +269,8 @@ void upstreams_remove(struct upstreams *upstreams, const struct backend *backend
     struct upstream **slot = slot_of(upstreams, backend);
     struct upstream *upstream = *slot;
 
-    CHECK(upstream != NULL && upstream->additions > 0);
+    CHECK(upstream != NULL);
+    CHECK(upstream->additions > 0);
     if (--upstream->additions != 0) {
         return;
     }
