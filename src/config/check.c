@@ -338,6 +338,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
 
     check_limits(&checker);
     check_user(&checker);
+    check_log(&checker);
     check_networks(&checker, &settings->trusted_proxies, "trusted_proxies");
     check_address_from(&checker);
     for (size_t i = 0; i < settings->listener_count; i++) {

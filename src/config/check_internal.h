@@ -47,6 +47,8 @@ void check_routes(const struct checker *checker, const struct site_settings *sit
 /* check_tcp.c: what is wrong where bytes are relayed that are not HTTP. */
 void check_site_tcp(const struct checker *checker, const struct site_settings *site);
 void check_listener_tcp(const struct checker *checker, const struct listener_settings *listener);
+/* check_log.c: what is wrong in what is said of logs. */
+void check_log(const struct checker *checker);
 /* check_loops.c: which backends are this gateway. */
 void check_loops(const struct checker *checker);
 /* check_names.c: what is wrong between listeners, sites and their hosts. */

@@ -468,6 +468,8 @@ const struct section *const all_sections[] = {
     &section_limits,
     &section_timeouts,
     &section_log,
+    &section_log_rules,
+    &section_log_exclude,
     NULL,
 };
 

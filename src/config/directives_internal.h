@@ -32,6 +32,12 @@ extern const char *const client_closes[];
     .doc = "What becomes of a request whose client ends its connection before the response is "    \
            "whole" whose
 
+/* The directives of sites and routes. */
+#define LOG_OF(object, whose)                                                                      \
+    .name = "log", .type = DIRECTIVE_SECTION, SLOT(object, log), .section = &section_log_rules,    \
+    .example = "log: { exclude: [ { paths: [/healthz] } ] }",                                      \
+    .doc = "What is different in the access log for its requests" whose
+
 /* The directive of backends, sites and routes. */
 #define RETRIES(object, whose)                                                                     \
     .name = "retries", .type = DIRECTIVE_SECTION, SLOT(object, retries),                           \
@@ -107,5 +113,7 @@ extern const struct section section_outliers;
 extern const struct section section_limits;
 extern const struct section section_timeouts;
 extern const struct section section_log;
+extern const struct section section_log_rules;
+extern const struct section section_log_exclude;
 
 #endif

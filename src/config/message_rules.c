@@ -8,7 +8,9 @@
 #include "edge/field_rules.h"
 #include "edge/path.h"
 #include "edge/template.h"
+#include "observe/access_forms.h"
 #include "observe/access_record.h"
+#include "observe/log_place.h"
 
 /* ---- variables ---- */
 
@@ -33,8 +35,8 @@ static void hint_variables(struct span text, struct complaint *complaint)
 
 static bool is_template(struct span text, bool has_response, struct complaint *complaint)
 {
-    struct template template;
-    struct error error;
+    struct template template = {NULL, 0};
+    struct error error = {""};
     struct arena arena;
     bool is_one;
 
@@ -147,6 +149,96 @@ bool rule_log_field(struct span name, struct span value, struct complaint *compl
         return complain_hint(complaint, "choose another name");
     }
     return is_template(value, true, complaint);
+}
+
+bool rule_log_template(struct span text, struct complaint *complaint)
+{
+    struct template template = {NULL, 0};
+    struct error error = {""};
+    struct arena arena;
+    bool is_one;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f) {
+            complain(complaint, "a line of the log cannot have a line break in it");
+            return complain_hint(complaint, "each request has one line: remove it");
+        }
+    }
+    arena_init(&arena, 1024);
+    is_one = template_parse_line(text, &arena, &template, &error);
+    for (size_t i = 0; is_one && i < template.count; i++) {
+        const struct template_part *part = &template.parts[i];
+        if (part->variable == VARIABLE_LOG_MEMBER && !access_record_tells(part->text)) {
+            (void)error_set(&error, "there is no member %.*s", SPAN_ARG(span_cut(part->text, 64)));
+            is_one = false;
+        }
+    }
+    arena_destroy(&arena);
+    if (!is_one) {
+        complain(complaint, "%s cannot be: %s", quote(text).text, error.text);
+        hint_variables(text, complaint);
+    }
+    return is_one;
+}
+
+bool rule_log_path(struct span text, struct complaint *complaint)
+{
+    struct span middle = text;
+
+    if (middle.len > 1 && middle.ptr[0] == '*') {
+        middle = span_skip(middle, 1);
+    } else if (middle.len > 1 && middle.ptr[middle.len - 1] == '*') {
+        middle = span_head(middle, middle.len - 1);
+    }
+    if (span_find(middle, '*') == middle.len && (text.ptr[0] == '/' || text.ptr[0] == '*')) {
+        return true;
+    }
+    complain(complaint, "%s is no path", quote(text).text);
+    return complain_hint(complaint, "write it whole, or with one '*' at its beginning or end: "
+                                    "/healthz, /static/* or *.ico");
+}
+
+bool sample_parse(struct span text, unsigned *taken, unsigned *of)
+{
+    size_t middle = span_find(text, ' ');
+    struct span rest = span_skip(text, middle);
+    uint64_t few;
+    uint64_t many;
+
+    if (!span_starts_with(rest, SPAN_OF(" of ")) ||
+        !span_to_u64(span_head(text, middle), SAMPLE_MAX, &few) ||
+        !span_to_u64(span_skip(rest, 4), SAMPLE_MAX, &many) || few == 0 || few > many) {
+        return false;
+    }
+    *taken = (unsigned)few;
+    *of = (unsigned)many;
+    return true;
+}
+
+bool rule_sample(struct span text, struct complaint *complaint)
+{
+    unsigned taken;
+    unsigned of;
+
+    if (sample_parse(text, &taken, &of)) {
+        return true;
+    }
+    complain(complaint, "%s is no sample", quote(text).text);
+    return complain_hint(complaint, "write for example '1 of 100' (numbers up to %d)", SAMPLE_MAX);
+}
+
+bool rule_log_place(struct span text, struct complaint *complaint)
+{
+    struct log_place place;
+    struct error error = {""};
+
+    if (log_place_parse(text, &place, &error)) {
+        return true;
+    }
+    complain(complaint, "%s is no place for a log: %s", quote(text).text, error.text);
+    return complain_hint(complaint, "write file, stdout, syslog, syslog:ADDRESS:PORT, "
+                                    "syslog:/a/socket, journal or journal:/a/socket");
 }
 
 bool rule_parameter(struct span text, struct complaint *complaint)

@@ -19,6 +19,15 @@ bool rule_request_field_pattern(struct span text, struct complaint *complaint) M
 bool rule_response_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A member of the access log's lines, with a value that may have variables. */
 bool rule_log_field(struct span name, struct span value, struct complaint *complaint) MUST_CHECK;
+/* A line of the access log, with variables. */
+bool rule_log_template(struct span text, struct complaint *complaint) MUST_CHECK;
+/* Paths whose requests the log leaves out; which of them it has; where it is written. */
+bool rule_log_path(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_sample(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_log_place(struct span text, struct complaint *complaint) MUST_CHECK;
+/* "1 of 100". False: it is not of that form, or its numbers cannot be. */
+#define SAMPLE_MAX 1000000
+bool sample_parse(struct span text, unsigned *taken, unsigned *of) MUST_CHECK;
 /* A name of a query's parameter. */
 bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 /* Where a redirect leads: a URL, or a path, with variables. */

@@ -6,7 +6,7 @@
 
 enum behind { NOTHING, NAME, NUMBER };
 enum in { TEXT, PIECE, URL };
-enum where { ALWAYS, RESPONSE };
+enum where { ALWAYS, RESPONSE, LOG };
 
 static const struct {
     struct span name;
@@ -30,7 +30,7 @@ struct parser {
     struct template *template;
     struct arena *arena;
     struct error *error;
-    bool has_response;
+    enum where where; /* the text stands */
 };
 
 static struct template_part *add_part(struct parser *p, enum variable variable, struct span text)
@@ -99,9 +99,10 @@ static bool add_variable(struct parser *p, struct span name)
             !fits((enum variable)i, span_skip(name, variables[i].name.len), &number)) {
             continue;
         }
-        if (variables[i].where == RESPONSE && !p->has_response) {
-            return error_set(p->error, "{%.*s} is known only once there is a response",
-                             SPAN_ARG(name));
+        if (variables[i].where > p->where) {
+            return error_set(p->error, "{%.*s} is known only %s", SPAN_ARG(name),
+                             variables[i].where == LOG ? "in the log's 'template'"
+                                                       : "once there is a response");
         }
         part = add_part(p, (enum variable)i, span_skip(name, variables[i].name.len));
         if (part == NULL) {
@@ -125,15 +126,13 @@ static bool is_doubled(struct span text, size_t at)
     return at + 1 < text.len && text.ptr[at + 1] == text.ptr[at];
 }
 
-bool template_parse(struct span text, bool has_response, struct arena *arena,
-                    struct template *template, struct error *error)
+static bool parse(struct parser *p, struct span text)
 {
-    struct parser p = {template, arena, error, has_response};
     size_t at = 0;
 
-    *template = (struct template){NULL, 0};
+    *p->template = (struct template){NULL, 0};
     if (text.len > TEMPLATE_BYTES_MAX) {
-        return error_set(error, "it is longer than %d bytes", TEMPLATE_BYTES_MAX);
+        return error_set(p->error, "it is longer than %d bytes", TEMPLATE_BYTES_MAX);
     }
     while (at < text.len) {
         char byte = text.ptr[at];
@@ -142,25 +141,41 @@ bool template_parse(struct span text, bool has_response, struct arena *arena,
             continue;
         }
         if (is_doubled(text, at)) {
-            if (!add_text(&p, span_head(text, at + 1))) { /* with one of the two */
+            if (!add_text(p, span_head(text, at + 1))) { /* with one of the two */
                 return false;
             }
             text = span_skip(text, at + 2);
         } else {
             size_t end = span_find(text, '}');
             if (byte == '}' || end == text.len) {
-                return error_set(error, "a brace has no other one to it; for a brace as such write "
-                                        "it twice");
+                return error_set(p->error, "a brace has no other one to it; for a brace as such "
+                                           "write it twice");
             }
-            if (!add_text(&p, span_head(text, at)) ||
-                !add_variable(&p, span_head(span_skip(text, at + 1), end - at - 1))) {
+            if (!add_text(p, span_head(text, at)) ||
+                !add_variable(p, span_head(span_skip(text, at + 1), end - at - 1))) {
                 return false;
             }
             text = span_skip(text, end + 1);
         }
         at = 0;
     }
-    return add_text(&p, text);
+    return add_text(p, text);
+}
+
+bool template_parse(struct span text, bool has_response, struct arena *arena,
+                    struct template *template, struct error *error)
+{
+    struct parser p = {template, arena, error, has_response ? RESPONSE : ALWAYS};
+
+    return parse(&p, text);
+}
+
+bool template_parse_line(struct span text, struct arena *arena, struct template *template,
+                         struct error *error)
+{
+    struct parser p = {template, arena, error, LOG};
+
+    return parse(&p, text);
 }
 
 bool template_begins_with_path(const struct template *template)
@@ -259,7 +274,7 @@ bool template_variable(size_t index, struct variable_line *line)
     }
     *line =
         (struct variable_line){variables[index + 1].name.ptr, behind[variables[index + 1].behind],
-                               variables[index + 1].where == RESPONSE, variables[index + 1].doc};
+                               variables[index + 1].where != ALWAYS, variables[index + 1].doc};
     return true;
 }
 

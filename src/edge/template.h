@@ -42,6 +42,9 @@ struct template
  * error in words: a brace without its other one, or no variable of that name. */
 bool template_parse(struct span text, bool has_response, struct arena *arena,
                     struct template *template, struct error *error) MUST_CHECK;
+/* The same for a line of the log, which may also use what the line itself tells. */
+bool template_parse_line(struct span text, struct arena *arena, struct template *template,
+                         struct error *error) MUST_CHECK;
 /* Whether it begins with the request's path, so that a path of "//host" would make another URL. */
 bool template_begins_with_path(const struct template *template);
 

@@ -5,7 +5,8 @@
  * behind: NOTHING; NAME, a field's, cookie's or parameter's name stands behind the name; NUMBER, a
  * segment's. in: URL, the value is a whole part of a URL, as a URL has it; PIECE, it is a piece of
  * one, in which '/', '@' or ':' would mean something else where it is put; TEXT, it is any text.
- * where: ALWAYS, or RESPONSE: only once there is one. */
+ * where: ALWAYS; RESPONSE: only once there is one; LOG: only when all is over, in the line that
+ * tells of it. */
 VARIABLE(CLIENT_ADDRESS, "client.address", NOTHING, TEXT, ALWAYS,
          "the client's address, as trusted proxies say it, else the connection's")
 VARIABLE(CLIENT_PORT, "client.port", NOTHING, TEXT, ALWAYS, "its port, where it is known")
@@ -40,3 +41,6 @@ VARIABLE(ROUTE, "route", NOTHING, TEXT, ALWAYS, "the route's name")
 VARIABLE(STATUS, "status", NOTHING, URL, RESPONSE, "the response's status")
 VARIABLE(RESPONSE_FIELD, "response.", NAME, TEXT, RESPONSE,
          "a field of the response, as it came: {response.Server}")
+VARIABLE(LOG_MEMBER, "log.", NAME, TEXT, LOG,
+         "in the log's `template`: a member of the line by its name, such as {log.time}, "
+         "{log.client}, {log.bytes_out}, {log.ms_total}")

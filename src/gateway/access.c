@@ -3,24 +3,17 @@
 #include "base/clock.h"
 #include "gateway/generation.h"
 #include "gateway/reasons.h"
-#include "observe/log_writer.h"
 #include "tls/handshake_error.h"
 #include "tls/tls_conn.h"
 
 /* A log line waits this long at most before it is written. */
 #define LOG_DELAY_MS 50
-#define LOG_BLOCK_BYTES (32 * 1024)
 
 /* ---- lines of a worker, until they are a block ---- */
 
 void access_flush(struct worker *worker)
 {
-    struct strbuf *log = &worker->log;
-
-    if (log->len != 0) {
-        log_writer_put(worker->generation->snapshot->access_log, log->ptr, log->len);
-        strbuf_init(log);
-    }
+    log_lines_flush(&worker->log, &worker->generation->snapshot->log_targets);
 }
 
 static void on_log_timer(struct timer *timer)
@@ -30,7 +23,7 @@ static void on_log_timer(struct timer *timer)
 
 static void finish_line(struct worker *worker)
 {
-    if (worker->log.len >= LOG_BLOCK_BYTES) {
+    if (log_lines_are_many(&worker->log)) {
         access_flush(worker);
     } else if (worker->log_timer.deadline_us == 0) {
         timer_set_ms(worker->core.loop, &worker->log_timer, LOG_DELAY_MS);
@@ -115,15 +108,75 @@ static void fill_trouble(struct access_record *record, const struct trouble *tro
     }
 }
 
-static void write_record(const struct link *link, const struct access_record *record)
+/* Of a connection there are no more values than these. */
+static struct span value_of_link(const struct link *link, const struct access_record *record,
+                                 const struct template_part *part, char address[SOCK_TEXT_MAX])
+{
+    switch (part->variable) {
+    case VARIABLE_CLIENT_ADDRESS:
+    case VARIABLE_PEER_ADDRESS:
+        return span_make(address, peer_ip_text(&link->peer, address));
+    case VARIABLE_CLIENT_SUBJECT:
+        return record->client_subject;
+    case VARIABLE_TLS_VERSION:
+        return record->tls;
+    case VARIABLE_TLS_CIPHER:
+        return record->cipher;
+    case VARIABLE_TLS_SNI:
+        return record->sni;
+    case VARIABLE_SITE:
+        return record->site;
+    default:
+        return SPAN_OF("");
+    }
+}
+
+static void put_template(const struct template *line, const struct link *link,
+                         const struct access_record *record, const struct template_values *values,
+                         struct access_clock *access_clock, struct strbuf *out)
+{
+    char address[SOCK_TEXT_MAX];
+
+    for (size_t i = 0; i < line->count; i++) {
+        const struct template_part *part = &line->parts[i];
+
+        if (part->variable == VARIABLE_NONE) {
+            strbuf_add(out, part->text);
+        } else if (part->variable == VARIABLE_LOG_MEMBER) {
+            access_put_member(record, access_clock, part->text, out);
+        } else {
+            access_put_escaped(out, values != NULL ? values->value(values->owner, part)
+                                                   : value_of_link(link, record, part, address));
+        }
+    }
+    strbuf_add_char(out, '\n');
+}
+
+static void write_record(const struct link *link, const struct access_record *record,
+                         const struct template_values *values)
 {
     struct worker *worker = worker_of(link->core);
+    const struct snapshot *snapshot = worker->generation->snapshot;
+    struct access_clock *access_clock = &worker->log.clock;
+    size_t start;
+    struct strbuf *out = log_lines_begin(&worker->log, &start);
 
-    if (worker_settings(worker)->log.format == LOG_FORMAT_COMBINED) {
-        access_record_combined(record, &worker->log_clock, &worker->log);
-    } else {
-        access_record_json(record, &worker->log_clock, &worker->log);
+    switch (snapshot->settings->log.format) {
+    case LOG_FORMAT_JSON:
+        access_record_json(record, access_clock, out);
+        break;
+    case LOG_FORMAT_COMBINED:
+        access_record_combined(record, access_clock, out);
+        break;
+    case LOG_FORMAT_LOGFMT:
+        access_record_logfmt(record, access_clock, out);
+        break;
+    case LOG_FORMAT_TEMPLATE:
+        put_template(&snapshot->log_template, link, record, values, access_clock, out);
+        break;
     }
+    log_lines_end(&worker->log, start, &snapshot->log_targets, record,
+                  access_record_severity(record), record->time_us);
     finish_line(worker);
 }
 
@@ -132,7 +185,7 @@ bool access_begin(const struct link *link, struct access_record *record, enum ac
 {
     struct worker *worker = worker_of(link->core);
 
-    if (worker->generation->snapshot->access_log == NULL) {
+    if (worker->generation->snapshot->log_targets.count == 0) {
         return false;
     }
     access_record_init(record, kind);
@@ -144,10 +197,10 @@ bool access_begin(const struct link *link, struct access_record *record, enum ac
 }
 
 void access_end(const struct link *link, struct access_record *record,
-                const struct trouble *trouble)
+                const struct trouble *trouble, const struct template_values *values)
 {
     fill_trouble(record, trouble);
-    write_record(link, record);
+    write_record(link, record, values);
 }
 
 void access_log_end(struct link *link, const struct conn *conn, const struct trouble *trouble)
@@ -164,7 +217,7 @@ void access_log_end(struct link *link, const struct conn *conn, const struct tro
     }
     record.bytes_in = conn->bytes_in;
     record.bytes_out = conn->bytes_out;
-    access_end(link, &record, trouble);
+    access_end(link, &record, trouble, NULL);
 }
 
 void access_log_trouble(struct link *link, const struct conn *conn, const struct trouble *trouble)
@@ -233,5 +286,5 @@ void access_log_passthrough(struct link *link, const struct conn *conn,
     if (facts->refused_by != NULL) {
         record.refused_by = span_from_cstr(facts->refused_by);
     }
-    write_record(link, &record);
+    write_record(link, &record, NULL);
 }

@@ -26,9 +26,10 @@ void access_flush(struct worker *worker);
 /* With what the link tells. False: the log is off. began_us: by clock_us. */
 bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,
                   uint64_t began_us, struct access_texts *texts) MUST_CHECK;
-/* Says how it ended, and writes it. */
+/* Says how it ended, and writes it. values: of a request, for a template; NULL: a connection's. */
+struct template_values;
 void access_end(const struct link *link, struct access_record *record,
-                const struct trouble *trouble);
+                const struct trouble *trouble, const struct template_values *values);
 
 /* The servers that it was tried on, where any failed; last: the one that it stayed with, NULL: none
  * did. */

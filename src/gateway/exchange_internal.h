@@ -228,8 +228,12 @@ void exchange_apply_response_rules(struct exchange *x);
 void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,
                                   bool of_request);
 struct span exchange_redirect_location(struct exchange *x);
-/* The members of its line that the configuration names: snapshot->log_member_count of them. */
+/* Of its route, else of its site, else of the file. */
+const struct log_rules *exchange_log_rules(const struct exchange *x);
+/* The members of its line that these name, all of them. */
 const struct access_member *exchange_log_members(struct exchange *x);
+/* Values as they may be written. */
+struct template_values exchange_logged_values(struct exchange *x);
 
 /* exchange_files.c: the file that answers, or why there is none; in the arena. */
 struct file_answer *exchange_find_file(struct exchange *x);

@@ -229,7 +229,7 @@ struct span exchange_redirect_location(struct exchange *x)
 static struct span logged_value(void *owner, const struct template_part *part)
 {
     struct exchange *x = owner;
-    const struct string_list *hidden = &x->generation->snapshot->settings->log.redact;
+    const struct string_list *hidden = &exchange_log_rules(x)->redact;
     struct span value = value_of(x, part);
 
     switch (part->variable) {
@@ -251,17 +251,29 @@ static struct span logged_value(void *owner, const struct template_part *part)
     }
 }
 
+struct template_values exchange_logged_values(struct exchange *x)
+{
+    return (struct template_values){logged_value, x};
+}
+
+const struct log_rules *exchange_log_rules(const struct exchange *x)
+{
+    return x->route != NULL  ? x->route->log_rules
+           : x->site != NULL ? x->site->log_rules
+                             : x->generation->snapshot->log_rules;
+}
+
 const struct access_member *exchange_log_members(struct exchange *x)
 {
-    const struct snapshot *snapshot = x->generation->snapshot;
+    const struct log_rules *rules = exchange_log_rules(x);
     const struct template_values values = {logged_value, x};
     struct access_member *members =
-        arena_alloc(&x->arena, snapshot->log_member_count * sizeof(*members));
+        arena_alloc(&x->arena, (rules->member_count + 1) * sizeof(*members));
 
-    for (size_t i = 0; i < snapshot->log_member_count; i++) {
-        members[i].name = span_from_cstr(snapshot->settings->log.fields[i].name);
+    for (size_t i = 0; i < rules->member_count; i++) {
+        members[i].name = rules->members[i].name;
         members[i].value =
-            template_expand(&snapshot->log_members[i], &values, TEMPLATE_FIELD, &x->arena);
+            template_expand(&rules->members[i].value, &values, TEMPLATE_FIELD, &x->arena);
     }
     return members;
 }

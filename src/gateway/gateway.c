@@ -24,7 +24,6 @@
 #include "gateway/reload.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
-#include "observe/log_writer.h"
 
 #define WORKERS_MAX 256
 
@@ -286,7 +285,7 @@ static void on_command(struct gateway *gateway, const struct gateway_message *me
         break;
     case GATEWAY_REOPEN_LOGS:
         if (fd_count == 1) {
-            log_writer_use(gateway->current.snapshot->access_log, fds[0]);
+            log_targets_use(&gateway->current.snapshot->log_targets, fds[0]);
         }
         break;
     case GATEWAY_LOOK:
@@ -407,7 +406,7 @@ static bool start(struct gateway *gateway)
         log_error("cannot make a pipe: %s", strerror(errno));
         return false;
     }
-    if (snapshot->access_log != NULL && !log_writer_start(snapshot->access_log, &error)) {
+    if (!log_targets_start(&snapshot->log_targets, &error)) {
         log_error("%s", error.text);
         return false;
     }

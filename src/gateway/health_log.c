@@ -5,14 +5,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/snapshot.h"
-#include "observe/access_record.h"
-#include "observe/log_writer.h"
 #include "upstream/server_health.h"
 
 /* Written by one thread at a time: see server_health_listen. */
 static struct {
     struct snapshot *snapshot;
-    struct access_clock clock;
+    struct log_lines log;
     uint64_t second;
     unsigned lines; /* of that second */
     uint64_t left_out;
@@ -82,15 +80,16 @@ static void tell_people(const struct health_news *news, const char *mend)
 
 static void write_line(const struct health_news *news, const char *mend)
 {
-    struct log_writer *log = teller.snapshot->access_log;
-    struct strbuf line;
+    const struct log_targets *targets = &teller.snapshot->log_targets;
+    int64_t now_us = clock_wall_us();
+    size_t start;
 
-    if (log == NULL || teller.snapshot->settings->log.format != LOG_FORMAT_JSON) {
+    if (targets->count == 0 || teller.snapshot->settings->log.format != LOG_FORMAT_JSON) {
         return;
     }
-    strbuf_init(&line);
+    struct strbuf *line = log_lines_begin(&teller.log, &start);
     access_record_server_json(
-        &(struct access_server_record){.time_us = clock_wall_us(),
+        &(struct access_server_record){.time_us = now_us,
                                        .backend = span_from_cstr(news->backend),
                                        .server = span_from_cstr(news->server),
                                        .from = span_from_cstr(health_word(news->change.from)),
@@ -98,8 +97,10 @@ static void write_line(const struct health_news *news, const char *mend)
                                        .lasted_s = lasted_s(news),
                                        .detail = span_from_cstr(news->why),
                                        .mend = span_from_cstr(mend)},
-        &teller.clock, &line);
-    log_writer_put(log, line.ptr, line.len);
+        &teller.log.clock, line);
+    log_lines_end(&teller.log, start, targets, NULL, mend != NULL ? ACCESS_WARNING : ACCESS_INFO,
+                  now_us);
+    log_lines_flush(&teller.log, targets);
 }
 
 static void tell(const struct health_news *news)

@@ -9,7 +9,6 @@
 #include "base/bundle.h"
 #include "base/log.h"
 #include "config/report.h"
-#include "observe/log_writer.h"
 
 static void close_if_open(int fd)
 {
@@ -143,7 +142,7 @@ static struct snapshot *build(const struct reload *reload, const struct snapshot
     bundle_close(bundle);
     if (snapshot == NULL) {
         *report_fd = report_errors(&report);
-    } else if (snapshot->access_log != NULL && !log_writer_start(snapshot->access_log, &error)) {
+    } else if (!log_targets_start(&snapshot->log_targets, &error)) {
         *report_fd = report_text(error.text);
         snapshot_release(snapshot);
         snapshot = NULL;

@@ -19,7 +19,6 @@
 #include "config/complaint.h"
 #include "config/places.h"
 #include "discovery/server_plan.h"
-#include "observe/log_writer.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
 #include "sandbox/sandbox.h"
@@ -224,22 +223,22 @@ static struct body_filter_list build_filters(const struct route_settings *settin
 /* The texts were parsed before, when the configuration was read. */
 static struct template build_template(const char *text, bool has_response, struct arena *arena)
 {
-    struct template template;
-    struct error error;
+    struct template template = {NULL, 0};
+    struct error error = {""};
 
     CHECK(template_parse(span_from_cstr(text), has_response, arena, &template, &error));
     return template;
 }
 
-static void build_log_members(struct snapshot *snapshot)
+static void build_log_rules(struct snapshot *snapshot)
 {
     const struct log_settings *log = &snapshot->settings->log;
-    struct arena *arena = &snapshot->arena;
+    struct error error = {""};
 
-    snapshot->log_member_count = log->field_count;
-    snapshot->log_members = arena_calloc(arena, (log->field_count + 1) * sizeof(struct template));
-    for (size_t i = 0; i < log->field_count; i++) {
-        snapshot->log_members[i] = build_template(log->fields[i].value, true, arena);
+    snapshot->log_rules = log_rules_build(NULL, &log->rules, &snapshot->arena);
+    if (log->template != NULL) {
+        CHECK(template_parse_line(span_from_cstr(log->template), &snapshot->arena,
+                                  &snapshot->log_template, &error));
     }
 }
 
@@ -292,6 +291,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .filters = build_filters(settings, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
         .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
+        .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,
+                                     settings->log, &snapshot->arena),
     };
     if (settings->redirect != NULL) {
         route->redirect_to = build_template(settings->redirect->to, false, &snapshot->arena);
@@ -332,6 +333,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
         .response_rules = field_rules_of_response(settings, NULL, arena),
+        .log_rules = log_rules_build(b->snapshot->log_rules, settings->log, arena),
     };
     for (size_t i = 0; i < settings->by_alpn_count; i++) {
         site->by_alpn[i] = find_backend(b->snapshot, settings->by_alpn[i].backend);
@@ -393,40 +395,21 @@ static bool check_access_log(const char *path, struct error *error)
     return true;
 }
 
-/* The one that is open, if it is of the same file. */
-static struct log_writer *take_access_log(const struct snapshot_means *means, const char *path,
-                                          struct error *error)
-{
-    struct log_writer *present = means->previous != NULL ? means->previous->access_log : NULL;
-
-    if (present != NULL && log_writer_is_of(present, path)) {
-        if (means->log_fd >= 0) {
-            (void)close(means->log_fd);
-        }
-        return log_writer_hold(present);
-    }
-    return means->log_fd >= 0 ? log_writer_create(path, means->log_fd)
-                              : log_writer_open(path, error);
-}
-
 static void build_access_log(struct builder *b)
 {
     const struct settings *settings = b->snapshot->settings;
+    const struct snapshot *previous = b->means->previous;
     const char *path = settings->log.access;
     bool is_fine;
     struct error error;
 
-    if (strcmp(path, "off") == 0) {
-        if (b->means->log_fd >= 0) {
-            (void)close(b->means->log_fd);
-        }
-        return;
-    }
     if (b->is_for_real) {
-        b->snapshot->access_log = take_access_log(b->means, path, &error);
-        is_fine = b->snapshot->access_log != NULL;
+        is_fine = log_targets_open(&b->snapshot->log_targets, &settings->log,
+                                   previous != NULL ? &previous->log_targets : NULL,
+                                   b->means->log_fd, &error);
     } else {
-        is_fine = strcmp(path, "-") == 0 || check_access_log(path, &error);
+        is_fine = !log_targets_have_file(&settings->log) || strcmp(path, "-") == 0 ||
+                  check_access_log(path, &error);
     }
     if (!is_fine) {
         fail(b, config_place(settings, &settings->log.access), &error);
@@ -479,7 +462,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     for (size_t i = 0; i < settings->backend_count; i++) {
         snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
     }
-    build_log_members(snapshot);
+    build_log_rules(snapshot);
     for (size_t i = 0; i < settings->site_count; i++) {
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }
@@ -633,9 +616,7 @@ void snapshot_release(struct snapshot *snapshot)
     serving_free(&snapshot->serving);
     ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);
-    if (snapshot->access_log != NULL) {
-        (void)log_writer_stop(snapshot->access_log, 2000);
-    }
+    log_targets_close(&snapshot->log_targets);
     arena_destroy(&snapshot->arena);
     settings_destroy(snapshot->own_settings);
     free(snapshot);

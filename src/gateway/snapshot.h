@@ -12,6 +12,8 @@
 #include "config/serving.h"
 #include "edge/field_rules.h"
 #include "files/files_root.h"
+#include "gateway/log_rules.h"
+#include "gateway/log_targets.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
 #include "settings/settings.h"
@@ -19,7 +21,6 @@
 #include "upstream/backend.h"
 
 struct call_retries;
-struct log_writer;
 struct backend_tls;
 struct ocsp_registry;
 struct site_tls;
@@ -39,6 +40,7 @@ struct route {
     struct body_filter_list filters;         /* of responses */
     const struct field_rules *request_rules; /* NULL: none, as below */
     const struct field_rules *response_rules;
+    const struct log_rules *log_rules;
     struct template redirect_to; /* of settings->redirect */
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };
@@ -54,6 +56,7 @@ struct site {
     const struct edge_site *edge;             /* what decides about it */
     struct route *routes;                     /* in the order of edge->table */
     const struct field_rules *response_rules; /* where no route was found; NULL: none */
+    const struct log_rules *log_rules;        /* the same */
 };
 
 struct listener {
@@ -77,14 +80,14 @@ struct snapshot {
      * NULL: there was none before. */
     size_t *backend_was;
     struct backend_tls *backend_tls; /* of each; for the control thread */
-    struct trust trust;            /* changed by the control thread alone, through trust_refresh */
-    struct ocsp_registry *ocsp;    /* certificates whose responses are fetched */
-    struct log_writer *access_log; /* NULL: off */
-    struct template *log_members;  /* of settings->log.fields */
-    size_t log_member_count;
-    struct settings *own_settings; /* that go with it; NULL: they are the caller's */
-    uint64_t number;               /* of the process's, from 1 on */
-    int64_t made_ms;               /* wall clock */
+    struct trust trust;         /* changed by the control thread alone, through trust_refresh */
+    struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
+    struct log_targets log_targets;
+    struct template log_template;      /* of settings->log.template */
+    const struct log_rules *log_rules; /* where no site was found */
+    struct settings *own_settings;     /* that go with it; NULL: they are the caller's */
+    uint64_t number;                   /* of the process's, from 1 on */
+    int64_t made_ms;                   /* wall clock */
     atomic_uint references;
 };
 

@@ -12,7 +12,6 @@
 #include "gateway/session.h"
 #include "keys/key_client.h"
 #include "observe/failures.h"
-#include "observe/log_writer.h"
 #include "server/front.h"
 
 /* Connections taken in one wake-up: the other workers get a chance at the rest. */
@@ -481,7 +480,7 @@ void worker_destroy(struct worker *worker)
     generation_end_all(worker);
     client_free(&worker->client, NULL, 0);
     core_destroy(&worker->core);
-    strbuf_free(&worker->log);
+    log_lines_free(&worker->log);
     for (size_t i = 0; i < worker->socket_count; i++) {
         free(worker->sockets[i]);
     }

@@ -10,12 +10,11 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "base/strbuf.h"
 #include "client/client.h"
 #include "core/core.h"
+#include "gateway/log_targets.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
-#include "observe/access_record.h"
 
 struct generation;
 struct key_client;
@@ -64,8 +63,7 @@ struct worker {
     size_t evicted_count;      /* of the sessions, those that are making room */
     struct list free_exchanges;
     unsigned free_exchange_count;
-    struct strbuf log;
-    struct access_clock log_clock;
+    struct log_lines log;
     struct timer log_timer;
     int notes_fd;       /* where a struct worker_note is written to; -1: nowhere */
     uint64_t walk_left; /* sessions that are still to be looked at since the last change */

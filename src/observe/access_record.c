@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "observe/access_record_internal.h"
+
 bool access_record_has(struct span name)
 {
     static const char *const names[] = {"time",
@@ -186,7 +188,7 @@ static bool copy_plain(char *to, struct span s)
 }
 
 /* Cut to ACCESS_VALUE_MAX, not within a UTF-8 sequence. */
-static struct span cut(struct span s)
+struct span access_cut(struct span s)
 {
     size_t len = ACCESS_VALUE_MAX;
 
@@ -202,7 +204,7 @@ static struct span cut(struct span s)
 /* A JSON string. */
 static void put_string(struct strbuf *out, struct span value)
 {
-    struct span kept = cut(value);
+    struct span kept = access_cut(value);
     char *to = room_in(out, kept.len + 2);
 
     if (LIKELY(copy_plain(to + 1, kept))) {
@@ -315,7 +317,7 @@ static void put_tries(struct strbuf *out, const struct access_record *record)
     }
 }
 
-static struct span mode_word(enum access_mode mode)
+struct span access_mode_word(enum access_mode mode)
 {
     switch (mode) {
     case ACCESS_PASSTHROUGH:
@@ -340,6 +342,18 @@ static void put_time(struct strbuf *out, int64_t time_us, struct access_clock *c
     PUT(out, "{\"time\":\"");
     put_bytes(out, clk->rfc3339, sizeof(clk->rfc3339) - 1);
     put_bytes(out, fraction, sizeof(fraction));
+}
+
+struct span access_time_text(int64_t time_us, struct access_clock *clk,
+                             char text[ACCESS_TIME_BYTES])
+{
+    size_t len = sizeof(clk->rfc3339) - 1;
+    int ms = clock_update(clk, time_us);
+
+    memcpy(text, clk->rfc3339, len);
+    memcpy(text + len, ".000Z", 5);
+    put_digits(text + len + 1, ms, 3);
+    return span_make(text, len + 5);
 }
 
 static void put_start(struct strbuf *out, const struct access_record *record,
@@ -376,7 +390,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"client\":"), record->client);
     put_text(out, SPAN_OF(",\"proxy\":"), record->proxy);
     put_text(out, SPAN_OF(",\"listener\":"), record->listener);
-    put_text(out, SPAN_OF(",\"mode\":"), mode_word(record->mode));
+    put_text(out, SPAN_OF(",\"mode\":"), access_mode_word(record->mode));
     put_text(out, SPAN_OF(",\"sni\":"), record->sni);
     put_text(out, SPAN_OF(",\"tls\":"), record->tls);
     put_text(out, SPAN_OF(",\"cipher\":"), record->cipher);
@@ -439,7 +453,7 @@ void access_record_server_json(const struct access_server_record *record,
 static void put_escaped(struct strbuf *out, struct span value)
 {
     static const char digits[] = "0123456789abcdef";
-    struct span kept = cut(value);
+    struct span kept = access_cut(value);
 
     char *to = room_in(out, 4 * kept.len);
     if (kept.len == 0 || copy_plain(to, kept)) {
@@ -463,7 +477,7 @@ static void put_escaped(struct strbuf *out, struct span value)
     }
 }
 
-static void put_escaped_or_dash(struct strbuf *out, struct span value)
+void access_put_escaped(struct strbuf *out, struct span value)
 {
     if (value.len == 0) {
         PUT(out, "-");
@@ -492,7 +506,7 @@ static void put_user(struct strbuf *out, struct span subject)
 {
     size_t start = out->len;
 
-    put_escaped_or_dash(out, subject);
+    access_put_escaped(out, subject);
     for (size_t i = start; i < out->len; i++) {
         if (out->ptr[i] == ' ') {
             out->ptr[i] = '_';
@@ -522,7 +536,7 @@ void access_record_combined(const struct access_record *record, struct access_cl
 
     (void)strbuf_reserve(out, 512);
     (void)clock_update(access_clock, record->time_us);
-    put_escaped_or_dash(out, client_host(record->client));
+    access_put_escaped(out, client_host(record->client));
     PUT(out, " - ");
     put_user(out, record->client_subject);
     PUT(out, " [");
@@ -535,12 +549,12 @@ void access_record_combined(const struct access_record *record, struct access_cl
     PUT(out, " ");
     put_u64(out, record->bytes_out);
     PUT(out, " \"");
-    put_escaped_or_dash(out, record->referer);
+    access_put_escaped(out, record->referer);
     PUT(out, "\" \"");
-    put_escaped_or_dash(out, record->user_agent);
+    access_put_escaped(out, record->user_agent);
     for (size_t i = 0; i < record->member_count; i++) {
         PUT(out, "\" \"");
-        put_escaped_or_dash(out, record->members[i].value);
+        access_put_escaped(out, record->members[i].value);
     }
     strbuf_add(out, SPAN_OF("\"\n"));
 }

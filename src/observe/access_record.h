@@ -137,4 +137,7 @@ void access_record_server_json(const struct access_server_record *record,
 void access_record_combined(const struct access_record *record, struct access_clock *access_clock,
                             struct strbuf *out);
 
+/* A value as the combined format has it; "-" where it is empty. */
+void access_put_escaped(struct strbuf *out, struct span value);
+
 #endif

@@ -15,7 +15,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/safe_open.h"
+#include "base/strbuf.h"
 #include "base/thread.h"
+#include "observe/log_place.h"
 
 /* How long lines wait for company, so that a busy gateway makes few writes and few wake-ups. */
 #define GATHER_MS 20
@@ -36,8 +38,9 @@ struct log_writer {
     pthread_cond_t wake;
     pthread_t thread;
     bool is_started;
-    unsigned holders; /* under the lock */
-    char *path;       /* NULL: standard output */
+    unsigned holders;          /* under the lock */
+    char *path;                /* NULL: standard output */
+    struct log_socket *socket; /* NULL: it writes lines; the thread's own */
 
     /* Under the lock. */
     struct log_block *first;
@@ -103,6 +106,29 @@ struct log_writer *log_writer_create(const char *path, int fd)
     return w;
 }
 
+struct log_writer *log_writer_create_datagrams(const char *name, const struct log_place *place)
+{
+    struct log_writer *w = log_writer_create(name, -1);
+
+    w->socket = xcalloc(1, sizeof(*w->socket));
+    log_socket_init(w->socket, name, place);
+    return w;
+}
+
+size_t log_writer_begin_frame(struct strbuf *out)
+{
+    (void)strbuf_reserve(out, sizeof(uint32_t));
+    out->len += sizeof(uint32_t);
+    return out->len;
+}
+
+void log_writer_end_frame(struct strbuf *out, size_t start)
+{
+    uint32_t len = (uint32_t)(out->len - start);
+
+    memcpy(out->ptr + start - sizeof(len), &len, sizeof(len));
+}
+
 struct log_writer *log_writer_open(const char *path, struct error *error)
 {
     int fd = log_writer_open_file(path, error);
@@ -134,6 +160,9 @@ static const char *name_of(const struct log_writer *w)
 
 static const char *last_error_text(const struct log_writer *w)
 {
+    if (w->socket != NULL) {
+        return strerror(w->socket->last_error);
+    }
     return w->last_error == ETIMEDOUT ? "nobody took it before the stop" : strerror(w->last_error);
 }
 
@@ -153,9 +182,9 @@ static void tell_losses(struct log_writer *w)
     if (counts.failed_blocks != w->told_failed) {
         w->told_failed = counts.failed_blocks;
         log_limited(&w->fail_limiter, LOG_LEVEL_ERROR,
-                    "cannot write the access log %s: %s; %llu blocks of lines lost so far; traffic "
-                    "goes on",
-                    name_of(w), last_error_text(w), (unsigned long long)counts.failed_blocks);
+                    "cannot write the access log %s: %s; %llu %s lost so far; traffic goes on",
+                    name_of(w), last_error_text(w), (unsigned long long)counts.failed_blocks,
+                    w->socket != NULL ? "lines" : "blocks of lines");
     }
 }
 
@@ -215,9 +244,58 @@ static bool write_all(struct log_writer *w, const char *bytes, size_t len)
     return true;
 }
 
+/* Waits for whoever listens there, but not for ever where all is to end. */
+static bool send_frame(struct log_writer *w, const char *bytes, size_t len)
+{
+    enum log_socket_result result = log_socket_send(w->socket, bytes, len);
+
+    while (result == LOG_SOCKET_FULL) {
+        struct pollfd pfd = {.fd = w->socket->fd, .events = POLLOUT};
+
+        if (is_past_stop(w)) {
+            w->socket->last_error = ETIMEDOUT;
+            return false;
+        }
+        (void)poll(&pfd, 1, POLL_SLICE_MS);
+        tell_losses(w);
+        result = log_socket_send(w->socket, bytes, len);
+    }
+    return result == LOG_SOCKET_SENT;
+}
+
+/* Returns how many were lost. */
+static uint64_t send_frames(struct log_writer *w, const char *bytes, size_t len)
+{
+    uint64_t lost = 0;
+    uint32_t frame;
+
+    log_socket_begin(w->socket);
+    for (size_t at = 0; at < len; at += sizeof(frame) + frame) {
+        memcpy(&frame, bytes + at, sizeof(frame));
+        CHECK(frame <= len - at - sizeof(frame));
+        lost += send_frame(w, bytes + at + sizeof(frame), frame) ? 0 : 1;
+    }
+    return lost;
+}
+
+static void write_frames(struct log_writer *w, const char *bytes, size_t len)
+{
+    uint64_t lost = send_frames(w, bytes, len);
+
+    (void)pthread_mutex_lock(&w->lock);
+    w->queued_bytes -= len;
+    w->counts.written_bytes += lost == 0 ? len : 0;
+    w->counts.failed_blocks += lost;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
 /* A line that broke off is ended first, so that the next one is not spoilt too. */
 static void write_lines(struct log_writer *w, const char *bytes, size_t len, uint64_t blocks)
 {
+    if (w->socket != NULL) {
+        write_frames(w, bytes, len);
+        return;
+    }
     bool is_written = (!w->is_torn || write_all(w, "\n", 1)) && write_all(w, bytes, len);
 
     (void)pthread_mutex_lock(&w->lock);
@@ -358,7 +436,7 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
 
 static bool has_file(const struct log_writer *w)
 {
-    return w != NULL && w->path != NULL;
+    return w != NULL && w->path != NULL && w->socket == NULL;
 }
 
 void log_writer_use(struct log_writer *w, int fd)
@@ -401,7 +479,12 @@ static void destroy(struct log_writer *w)
     }
     (void)pthread_cond_destroy(&w->wake);
     (void)pthread_mutex_destroy(&w->lock);
-    (void)close(w->fd);
+    if (w->socket != NULL) {
+        log_socket_close(w->socket);
+        free(w->socket);
+    } else {
+        (void)close(w->fd);
+    }
     free(w->batch);
     free(w->path);
     free(w);

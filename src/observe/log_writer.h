@@ -1,4 +1,5 @@
-/* The access log's file, and the thread that writes it, so that no worker ever waits for a disk.
+/* One place that the access log is written to (a file, standard output, a socket of syslog or the
+ * journal), and the thread that writes it, so that no worker ever waits for a disk or a collector.
  *
  * Opened by the process that has the rights (before privileges are dropped, before fork), started
  * in the process that logs. What waits to be written is bounded: beyond LOG_WRITER_QUEUE_MAX bytes
@@ -31,13 +32,26 @@ struct log_writer *log_writer_open(const char *path, struct error *error) MUST_C
  * *error filled; and a writer that owns it. */
 int log_writer_open_file(const char *path, struct error *error) MUST_CHECK;
 struct log_writer *log_writer_create(const char *path, int fd) MUST_CHECK;
+/* For datagrams: what is put is frames then (log_writer_add_frame), not lines. `name`: as the
+ * configuration has it. Nothing is opened before the first is sent; who is not there is looked for
+ * again with each batch. */
+struct log_place;
+struct log_writer *log_writer_create_datagrams(const char *name,
+                                               const struct log_place *place) MUST_CHECK;
 /* One more holder, who stops it too: it ends with the last. NULL is allowed. */
 struct log_writer *log_writer_hold(struct log_writer *writer);
-/* Whether log_writer_open of that path would be the same place. */
+/* Whether log_writer_open of that path, or log_writer_create_datagrams of that name, would be the
+ * same place. */
 bool log_writer_is_of(const struct log_writer *writer, const char *path) MUST_CHECK;
 
 /* Starts the thread, in the process that will log, unless it runs. Blocks put before are kept. */
 bool log_writer_start(struct log_writer *writer, struct error *error) MUST_CHECK;
+
+/* A frame is a datagram behind its length. `start`: where in `out` the datagram will begin; end it
+ * once it is there. */
+struct strbuf;
+size_t log_writer_begin_frame(struct strbuf *out) MUST_CHECK;
+void log_writer_end_frame(struct strbuf *out, size_t start);
 
 /* Takes `lines` (whole lines, from malloc), frees it when done. From any thread; never blocks but
  * for a short lock. With writer NULL (log off) it only frees. */

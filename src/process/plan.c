@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/commands.h"
+#include "gateway/log_targets.h"
 
 /* ---- writing ---- */
 
@@ -50,7 +51,7 @@ void plan_write(const struct settings *settings, struct strbuf *out)
         }
     }
     put_text(out, settings->control);
-    put_text(out, settings->log.access);
+    put_text(out, log_targets_have_file(&settings->log) ? settings->log.access : "off");
     put_text(out, settings->log.level);
     put_text(out, settings->user);
     put_text(out, settings->group);

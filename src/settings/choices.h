@@ -100,6 +100,6 @@ enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
 /* What a server is taken for before its first check. */
 enum health_assume { HEALTH_ASSUME_UP, HEALTH_ASSUME_DOWN };
 
-enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED, LOG_FORMAT_LOGFMT, LOG_FORMAT_TEMPLATE };
 
 #endif

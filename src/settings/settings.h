@@ -147,6 +147,27 @@ struct field_rules_settings {
     struct place place;
 };
 
+/* Requests that have no line in the access log: those that fit each list that is not empty. */
+struct log_exclude_settings {
+    struct string_list paths; /* exact, or with a '*' at the beginning or the end */
+    struct string_list methods;
+    struct string_list statuses; /* "200", "2xx" */
+    struct network_list clients; /* the real ones */
+    struct place place;
+};
+
+/* Which lines a file's, a site's or a route's requests have, and what is in them. What a site and a
+ * route say is added to what stands above them (edge/log_rules.h). */
+struct log_rules_settings {
+    struct header_setting *fields; /* further ones of a line: values with variables */
+    size_t field_count;
+    struct string_list redact; /* parameters of queries whose values are not written; lower case */
+    struct log_exclude_settings *exclude;
+    size_t exclude_count;
+    const char *sample; /* "1 of 100"; NULL: as above it, or all */
+    struct place place;
+};
+
 /* Another URL in place of an answer. */
 struct redirect_settings {
     const char *to;  /* with variables (edge/template.h) */
@@ -260,6 +281,7 @@ struct route_settings {
     struct answers_settings answers;          /* the same */
     struct string_list early_hints;           /* values of Link (RFC 8297) */
     struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
+    struct log_rules_settings *log;           /* NULL: as its site has it */
     struct string_list upgrade;       /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
@@ -302,6 +324,7 @@ struct site_settings {
     enum security_fields security_fields;
     bool access_log;
     struct answers_settings answers;
+    struct log_rules_settings *log;   /* NULL: as the file has it */
     struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -510,12 +533,12 @@ struct timeouts_settings {
 };
 
 struct log_settings {
-    const char *access; /* a file, "-" for standard output (default), "off" */
+    const char *access;    /* a file, "-" for standard output (default), "off" */
+    struct string_list to; /* observe/log_place.h; none: `file` alone */
     enum log_format format;
-    const char *level; /* error, warn, info (default), debug: messages on standard error */
-    struct header_setting *fields; /* further ones of a line: values with variables */
-    size_t field_count;
-    struct string_list redact; /* parameters of queries whose values are not written; lower case */
+    const char *template; /* of LOG_FORMAT_TEMPLATE, with variables */
+    const char *level;    /* error, warn, info (default), debug: messages on standard error */
+    struct log_rules_settings rules;
 };
 
 /* What a configuration was read from: all that is needed to read it again, elsewhere too

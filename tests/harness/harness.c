@@ -29,7 +29,7 @@ struct harness *harness_start(struct world *world)
 /* Before the worker gives its lines to the log's thread, of which there is none. */
 static void take_log(struct harness *h)
 {
-    struct strbuf *log = &h->worker->log;
+    struct strbuf *log = &h->worker->log.forms[0];
 
     if (log->len != 0) {
         strbuf_add(&h->log, strbuf_span(log));

@@ -184,7 +184,8 @@ def whole(section, part):
                               **({"tls": {}} if part.get("protocol") in ("h2", "auto") or "server_name" in json.dumps(part) or "tls" in part.get("health_check", {}) else {}),
                               **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
     outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
-             "timeouts": ("file", "timeouts"), "log": ("file", "log"), "tls": ("site", "tls"),
+             "timeouts": ("file", "timeouts"), "log": ("file", "log"),
+             "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "respond": ("site", "respond"),
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
@@ -220,7 +221,8 @@ def whole(section, part):
               "route_timeouts": {},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
-              "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {},
+              "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
+              "log_rules": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {},
               "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
@@ -232,7 +234,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn")
+                      "passthrough_by_alpn", "exclude")
     return whole(place, {key: [value] if is_list else value})
 
 

@@ -1,0 +1,52 @@
+/* Where the access log is written, as `log.to` names it, and a datagram socket to it. */
+#ifndef TIDEGATE_OBSERVE_LOG_PLACE_H
+#define TIDEGATE_OBSERVE_LOG_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/span.h"
+
+enum log_place_kind {
+    LOG_PLACE_FILE,   /* the one of `log.access` */
+    LOG_PLACE_STDOUT, /* lines, as those of the file */
+    LOG_PLACE_SYSLOG, /* RFC 5424, a datagram each */
+    LOG_PLACE_JOURNAL /* systemd's journal: its native protocol */
+};
+
+struct log_place {
+    enum log_place_kind kind;
+    struct sockaddr_storage address; /* of the last two */
+    socklen_t address_len;
+};
+
+/* "file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514", "syslog:[::1]:514",
+ * "syslog:/a/socket", "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
+bool log_place_parse(struct span text, struct log_place *place, struct error *error) MUST_CHECK;
+
+#define LOG_SOCKET_NAME_MAX 128
+
+/* Of one thread. */
+struct log_socket {
+    char name[LOG_SOCKET_NAME_MAX]; /* for messages */
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    int fd;           /* -1: not connected */
+    bool was_missing; /* in this batch: nothing more is tried */
+    int last_error;
+};
+
+/* Nothing is opened yet. */
+void log_socket_init(struct log_socket *socket, const char *name, const struct log_place *place);
+/* What was missing before is looked for again. */
+void log_socket_begin(struct log_socket *socket);
+enum log_socket_result { LOG_SOCKET_SENT, LOG_SOCKET_LOST, LOG_SOCKET_FULL };
+/* Never waits. LOG_SOCKET_FULL: poll `fd` for room, and call again. */
+enum log_socket_result log_socket_send(struct log_socket *socket, const char *bytes,
+                                       size_t len) MUST_CHECK;
+void log_socket_close(struct log_socket *socket);
+
+#endif
