@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/signal_stack.h"
 
 /* What glibc gives where there is no limit; enough for a resolver's plugins and for sanitizers. */
 #define STACK_BYTES ((size_t)2 << 20)
@@ -33,10 +34,14 @@ struct beginning {
 static void *begin(void *arg)
 {
     struct beginning beginning = *(struct beginning *)arg;
+    void *result;
 
     free(arg);
     (void)pthread_setname_np(pthread_self(), beginning.name);
-    return beginning.run(beginning.arg);
+    signal_stack_begin();
+    result = beginning.run(beginning.arg);
+    signal_stack_end();
+    return result;
 }
 
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)

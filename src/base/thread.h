@@ -1,7 +1,8 @@
 /* Threads, and conditions that are waited for until a moment of the monotonic clock.
  *
  * A thread begins with a name (of at most 15 characters: ps and debuggers show it), a stack of a
- * size that the caller's limits do not decide, and all signals blocked: they are for the thread
+ * size that the caller's limits do not decide, another one for handlers of signals, and all signals
+ * blocked: they are for the thread
  * that waits for them, and SIGPIPE becomes EPIPE. Only signals by which the kernel tells of an
  * error of ours are let through, so that a handler can tell what the thread was at. */
 #ifndef TIDEGATE_BASE_THREAD_H

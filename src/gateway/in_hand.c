@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/signal_stack.h"
 #include "base/span.h"
 #include "base/thread.h"
 #include "gateway/deaths.h"
@@ -203,6 +204,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     struct death_note *note = deaths_note();
     char own_bytes[DEATH_WORDS_MAX];
     size_t own_len = 0;
+    size_t said;
     struct line line = {own_bytes, sizeof(own_bytes), &own_len};
 
     (void)context;
@@ -212,9 +214,12 @@ static void on_signal(int number, siginfo_t *info, void *context)
     }
     add_signal(&line, number, info);
     add_hands(&line);
-    add_backtrace(&line);
+    /* Before the backtrace, which reads a stack that may be no good. */
     put(head, sizeof(head) - 1);
     put(line.bytes, *line.len);
+    said = *line.len;
+    add_backtrace(&line);
+    put(line.bytes + said, *line.len - said);
     put("\n", 1);
     (void)raise(number);
 }
@@ -222,10 +227,12 @@ static void on_signal(int number, siginfo_t *info, void *context)
 void in_hand_watch_signals(void)
 {
     struct sigaction action = {.sa_sigaction = on_signal,
-                               .sa_flags = SA_SIGINFO | (int)SA_RESETHAND | SA_NODEFER};
+                               .sa_flags =
+                                   SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND | SA_NODEFER};
     struct sigaction present;
     void *frame;
 
+    signal_stack_begin();
     /* The first call loads a library, which a handler must not. */
     (void)backtrace(&frame, 1);
     for (size_t i = 0; i < ARRAY_LEN(watched); i++) {

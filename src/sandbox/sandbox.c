@@ -258,7 +258,8 @@ static void on_refused(int number, siginfo_t *info, void *context)
 void sandbox_watch(enum sandbox_role role)
 {
     struct sigaction action = {.sa_sigaction = on_refused,
-                               .sa_flags = SA_SIGINFO | (int)SA_RESETHAND | SA_NODEFER};
+                               .sa_flags =
+                                   SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND | SA_NODEFER};
 
     watched_role = sandbox_role_name(role);
     (void)sigaction(SIGSYS, &action, NULL);
