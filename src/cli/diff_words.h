@@ -2,18 +2,10 @@
 #ifndef TIDEGATE_CLI_DIFF_WORDS_H
 #define TIDEGATE_CLI_DIFF_WORDS_H
 
-#include <jansson.h>
-#include <stdint.h>
+#include "cli/diff_changes.h"
 
-#include "cli/diff_sides.h"
-
-/* What runs, as the control socket tells it; NULL: two files are compared. */
-struct diff_running {
-    const json_t *status;       /* /status */
-    const json_t *certificates; /* /certificates */
-};
-
-/* Prints on standard output. */
-void diff_print(struct diff_sides *sides, const struct diff_running *running, int64_t now);
+/* Prints on standard output. running NULL: two files are compared. */
+void diff_print(const struct diff_sides *sides, const struct diff_changes *changes,
+                const struct diff_running *running);
 
 #endif

@@ -104,3 +104,44 @@ def test_two_files_the_other_in_the_place_of_the_one(folder):
                            "           respond.status: 200 -> 204\n")
     done = command("diff", "etc/old.yaml", cwd=folder)
     assert done.returncode == 2
+
+
+def test_json_says_the_same(running, ca, module_folder):
+    new = ca.server("shop.example", days=(-1, 90))
+    config = json.loads(running.config_path.read_text())
+    (module_folder / "json.d").mkdir()
+    (module_folder / "json.d" / "shop.yaml").write_text(
+        f"sites:\n  - hosts: [shop.example]\n    tls: {{ certificate: {new.crt}, key: {new.key_file}, policy: modern }}\n"
+        "    respond: { status: 200, body: '${GREETING:-hello}${MORE:-}' }\n")
+    config.update(include="json.d/*.yaml", workers=2,
+                  sites=[{"hosts": ["other.example"], "backend": "127.0.0.1:1"}])
+    (module_folder / "json.yaml").write_text(json.dumps(config))
+    with Connection(running.address):
+        told = json.loads(diff(running, "-c", "json.yaml", "--json", MORE="!"))
+    assert told["is_same"] is False
+    changes = {(item["change"], item["what"], item["name"]): item for item in told["changes"]}
+    assert ("added", "backend", "127.0.0.1:1") in changes and ("removed", "site", "plain.example") in changes
+    shop = changes["changed", "site", "shop.example"]
+    assert shop["file"].endswith("json.d/shop.yaml") and shop["line"] == 2
+    assert {"key": "tls.policy", "before": "intermediate", "after": "modern", "needs_restart": False} in shop["keys"]
+    top = changes["changed", "the file", ""]
+    assert {"key": "workers", "before": "1", "after": "2", "needs_restart": True} in top["keys"]
+    added, = (item for item in told["certificates"] if item["change"] == "added")
+    assert added["file"] == str(new.crt) and added["of"] == "site shop.example" and added["before"] is None
+    assert added["after"]["names"] == "shop.example" and 88 <= added["after"]["days_left"] <= 90
+    assert told["connections"]["open"] >= 1
+    assert {"what": "site", "name": "plain.example", "leases": 0} in told["connections"]["touched"]
+    assert (told["needs_restart"], told["own_variables"]) == (["workers"], ["MORE"])
+    assert json.loads(diff(running, "-c", running.config_path.name, "--json"))["is_same"] is True
+
+
+def test_json_of_two_files_has_no_connections(folder):
+    text = "sites:\n  - hosts: [a.example]\n    respond: {}\n"
+    (folder / "old.yaml").write_text(text)
+    (folder / "new.yaml").write_text(text.replace("respond: {}", "respond: { status: 204 }"))
+    done = command("diff", "--json", "old.yaml", "new.yaml", cwd=folder)
+    told = json.loads(done.stdout)
+    assert told["connections"] is None
+    change, = told["changes"]
+    assert (change["what"], change["name"], change["site"]) == ("route", "/*", "a.example")
+    assert change["keys"] == [{"key": "respond.status", "before": "200", "after": "204", "needs_restart": False}]
