@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,11 +38,11 @@ static struct server_order *find(const char *backend, const char *server)
     return NULL;
 }
 
-struct server_order *server_order_take(const char *backend, const char *server)
+/* With the lock. */
+static struct server_order *find_or_add(const char *backend, const char *server)
 {
     struct server_order *order;
 
-    (void)pthread_mutex_lock(&registry.lock);
     if (registry.all.next == NULL) {
         list_init(&registry.all);
     }
@@ -53,16 +54,30 @@ struct server_order *server_order_take(const char *backend, const char *server)
         atomic_init(&order->weight, SERVER_WEIGHT_DEFAULT);
         list_push_back(&registry.all, &order->node);
     }
+    return order;
+}
+
+struct server_order *server_order_take(const char *backend, const char *server)
+{
+    struct server_order *order;
+
+    (void)pthread_mutex_lock(&registry.lock);
+    order = find_or_add(backend, server);
     order->uses++;
     (void)pthread_mutex_unlock(&registry.lock);
     return order;
 }
 
+static bool says_nothing(const struct server_order *order)
+{
+    return server_order_of(order) == SERVER_ENABLED &&
+           server_order_weight(order) == SERVER_WEIGHT_DEFAULT;
+}
+
 /* With the lock. */
 static void end_if_unused(struct server_order *order)
 {
-    if (order->uses == 0 && server_order_of(order) == SERVER_ENABLED &&
-        server_order_weight(order) == SERVER_WEIGHT_DEFAULT) {
+    if (order->uses == 0 && says_nothing(order)) {
         list_remove(&order->node);
         free((char *)(uintptr_t)order->backend);
         free((char *)(uintptr_t)order->server);
@@ -130,4 +145,114 @@ bool server_order_weigh(const char *name, int weight)
     }
     (void)pthread_mutex_unlock(&registry.lock);
     return order != NULL;
+}
+
+/* ---- for another process ---- */
+
+static void write_one(struct strbuf *out, const struct server_order *order)
+{
+    char weight[16];
+    const char *const texts[] = {server_order_text(server_order_of(order)), weight, order->backend,
+                                 order->server};
+
+    (void)snprintf(weight, sizeof(weight), "%d", server_order_weight(order));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        strbuf_add(out, span_make(texts[i], strlen(texts[i]) + 1));
+    }
+}
+
+void server_orders_write(struct strbuf *out)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    for (struct list *node = registry.all.next; node != NULL && node != &registry.all;
+         node = node->next) {
+        const struct server_order *order = LIST_ENTRY(node, struct server_order, node);
+
+        if (!says_nothing(order)) {
+            write_one(out, order);
+        }
+    }
+    (void)pthread_mutex_unlock(&registry.lock);
+}
+
+/* The next text with a NUL behind it, which is off `bytes` then; NULL: there is none. */
+static const char *next_text(struct span *bytes)
+{
+    const char *text = bytes->ptr;
+    const char *end = bytes->len != 0 ? memchr(bytes->ptr, '\0', bytes->len) : NULL;
+
+    if (end == NULL) {
+        return NULL;
+    }
+    *bytes = span_skip(*bytes, (size_t)(end - text) + 1);
+    return text;
+}
+
+static void set(struct server_order *order, enum server_order_word word, int weight)
+{
+    atomic_store_explicit(&order->word, (int)word, memory_order_relaxed);
+    atomic_store_explicit(&order->weight, weight, memory_order_relaxed);
+}
+
+/* With the lock: nothing is ordered. */
+static void reset_all(void)
+{
+    for (struct list *node = registry.all.next; node != NULL && node != &registry.all;) {
+        struct server_order *order = LIST_ENTRY(node, struct server_order, node);
+
+        node = node->next;
+        set(order, SERVER_ENABLED, SERVER_WEIGHT_DEFAULT);
+        end_if_unused(order);
+    }
+}
+
+/* False: it is no weight. */
+static bool read_weight(const char *text, int *weight)
+{
+    size_t len = strlen(text);
+
+    if (strcmp(text, "-1") == 0) {
+        *weight = SERVER_WEIGHT_DEFAULT;
+        return true;
+    }
+    if (len == 0 || len > 4 || strspn(text, "0123456789") != len) {
+        return false;
+    }
+    *weight = atoi(text);
+    return *weight <= SERVER_WEIGHT_SAID_MAX;
+}
+
+static void read_one(const char *word, const char *said, const char *backend, const char *server)
+{
+    static const enum server_order_word words[] = {SERVER_ENABLED, SERVER_DRAINING,
+                                                   SERVER_DISABLED};
+    int weight = SERVER_WEIGHT_DEFAULT;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(word, server_order_text(words[i])) == 0 && read_weight(said, &weight)) {
+            struct server_order *order = find_or_add(backend, server);
+
+            set(order, words[i], weight);
+            end_if_unused(order);
+        }
+    }
+}
+
+void server_orders_read(struct span bytes)
+{
+    (void)pthread_mutex_lock(&registry.lock);
+    reset_all();
+    for (;;) {
+        const char *word = next_text(&bytes);
+        const char *weight = next_text(&bytes);
+        const char *backend = next_text(&bytes);
+        const char *server = next_text(&bytes);
+
+        if (server == NULL) {
+            break;
+        }
+        read_one(word, weight, backend, server);
+    }
+    atomic_fetch_add_explicit(&weighings, 1, memory_order_release);
+    (void)pthread_mutex_unlock(&registry.lock);
 }

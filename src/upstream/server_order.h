@@ -1,7 +1,7 @@
 /* What people have ordered of a backend's servers while the gateway runs: to drain one, to leave it
  * alone, to use it again, and another weight than the configuration's. By the names of backend and
- * server, so that an order outlives the configuration in which it was given, and ends with the
- * process.
+ * server, so that an order outlives the configuration in which it was given; and the process, where
+ * that gives them to the next one (server_orders_write).
  *
  * Counted; from any thread. Workers read it at each choice, and it is rarely written. */
 #ifndef TIDEGATE_UPSTREAM_SERVER_ORDER_H
@@ -13,6 +13,8 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "base/span.h"
+#include "base/strbuf.h"
 #include "settings/settings.h"
 
 enum server_order_word {
@@ -60,5 +62,12 @@ uint64_t server_order_weighings(void);
 bool server_order_weigh(const char *name, int weight) MUST_CHECK;
 bool server_order_give(const char *name, enum server_order_word word) MUST_CHECK;
 const char *server_order_text(enum server_order_word word);
+
+/* All that is ordered, for another process: of each server four texts with a NUL behind them, the
+ * word, the weight ("-1": the default one), the backend, the server. */
+void server_orders_write(struct strbuf *out);
+/* These, and no others: what is ordered besides is as if it had not been. What is no order is
+ * passed over. */
+void server_orders_read(struct span bytes);
 
 #endif
