@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/thread.h"
 #include "base/url.h"
 #include "gateway/commands.h"
+#include "gateway/kept_orders.h"
 #include "gateway/report.h"
 #include "http/h1_parse.h"
 #include "io/fd_pass.h"
@@ -78,9 +80,9 @@ static void put_error(struct admin_conn *client, unsigned status, const char *te
 
 /* The connection goes to the supervisor: the answer comes from there, even if this process ends
  * meanwhile. */
-static void ask_for_reload(struct admin *admin, struct admin_conn *client)
+static void ask_supervisor(struct admin *admin, struct admin_conn *client, enum gateway_word word)
 {
-    const struct gateway_message message = {.word = GATEWAY_RELOAD};
+    const struct gateway_message message = {.word = (int32_t)word};
 
     if (!fd_pass_send(admin->control_fd, &message, sizeof(message), client->fd)) {
         put_error(client, 503, "the supervisor cannot be reached");
@@ -107,8 +109,18 @@ static bool order_of_path(struct span path, enum server_order_word *word)
     return false;
 }
 
+/* Who ordered it is not kept waiting for what comes after this process. */
+static void keep_orders(const struct admin *admin)
+{
+    if (!kept_orders_send(admin->control_fd)) {
+        log_warn("orders of servers end with this process: they cannot be kept: %s",
+                 strerror(errno));
+    }
+}
+
 /* The order was given, or there is no such server. */
-static void confirm(struct admin_conn *client, bool is_known, const char *name, const char *what)
+static void confirm(const struct admin *admin, struct admin_conn *client, bool is_known,
+                    const char *name, const char *what)
 {
     struct strbuf body;
 
@@ -117,6 +129,7 @@ static void confirm(struct admin_conn *client, bool is_known, const char *name, 
         return;
     }
     log_info("server %s is %s: ordered through the control socket", name, what);
+    keep_orders(admin);
     strbuf_init(&body);
     strbuf_printf(&body, "{\"order\":\"%s\"}\n", what);
     put_answer(client, 200, strbuf_span(&body), true);
@@ -144,7 +157,7 @@ static bool read_weight(char *name, int *weight)
     return *weight <= SERVER_WEIGHT_SAID_MAX;
 }
 
-static void give_weight(struct admin_conn *client, char *name)
+static void give_weight(const struct admin *admin, struct admin_conn *client, char *name)
 {
     int weight = SERVER_WEIGHT_DEFAULT;
     char words[48] = "of the configuration's weight";
@@ -156,11 +169,11 @@ static void give_weight(struct admin_conn *client, char *name)
     if (weight != SERVER_WEIGHT_DEFAULT) {
         (void)snprintf(words, sizeof(words), "of weight %d", weight);
     }
-    confirm(client, server_order_weigh(name, weight), name, words);
+    confirm(admin, client, server_order_weigh(name, weight), name, words);
 }
 
-static void give_order(struct admin_conn *client, const struct http_request *request,
-                       const enum server_order_word *word)
+static void give_order(const struct admin *admin, struct admin_conn *client,
+                       const struct http_request *request, const enum server_order_word *word)
 {
     struct arena arena;
     char *name;
@@ -172,17 +185,24 @@ static void give_order(struct admin_conn *client, const struct http_request *req
     arena_init(&arena, 2048);
     name = arena_cstr(&arena, url_decode(request->query, &arena));
     if (word == NULL) {
-        give_weight(client, name);
+        give_weight(admin, client, name);
     } else {
-        confirm(client, server_order_give(name, *word), name, server_order_text(*word));
+        confirm(admin, client, server_order_give(name, *word), name, server_order_text(*word));
     }
     arena_destroy(&arena);
+}
+
+static bool is_for_supervisor(struct span path, enum gateway_word *word)
+{
+    *word = span_eq_cstr(path, ADMIN_UPGRADE_PATH) ? GATEWAY_UPGRADE : GATEWAY_RELOAD;
+    return *word == GATEWAY_UPGRADE || span_eq_cstr(path, ADMIN_RELOAD_PATH);
 }
 
 static void answer(struct admin *admin, struct admin_conn *client,
                    const struct http_request *request)
 {
     enum server_order_word word;
+    enum gateway_word of_supervisor;
 
     const struct admin_route *route = admin_route_find(request->path);
     bool is_head = request->method == HTTP_HEAD;
@@ -193,18 +213,18 @@ static void answer(struct admin *admin, struct admin_conn *client,
         return;
     }
     if (order_of_path(request->path, &word)) {
-        give_order(client, request, &word);
+        give_order(admin, client, request, &word);
         return;
     }
     if (span_eq_cstr(request->path, ADMIN_WEIGHT_PATH)) {
-        give_order(client, request, NULL);
+        give_order(admin, client, request, NULL);
         return;
     }
-    if (span_eq_cstr(request->path, ADMIN_RELOAD_PATH)) {
+    if (is_for_supervisor(request->path, &of_supervisor)) {
         if (request->method != HTTP_POST) {
             put_error(client, 405, "only POST");
         } else {
-            ask_for_reload(admin, client);
+            ask_supervisor(admin, client, of_supervisor);
         }
         return;
     }

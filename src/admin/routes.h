@@ -22,6 +22,8 @@ struct admin_world {
 /* Not in the table, as it is the supervisor who answers: POST has the configuration loaded anew,
  * and the answer is 200, or 422 where it has errors, or 503, with what is to be told as text. */
 #define ADMIN_RELOAD_PATH "/reload"
+/* The same: POST has the program's file as it is now take the place of what runs. */
+#define ADMIN_UPGRADE_PATH "/upgrade"
 
 /* Neither, as they do something: POST, with BACKEND/SERVER as the query (percent-encoded). */
 #define ADMIN_DRAIN_PATH "/drain"

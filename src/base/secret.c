@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -18,4 +19,10 @@ const unsigned char *secret_of_process(void)
 
     CHECK(pthread_once(&once, make) == 0);
     return secret;
+}
+
+void secret_inherit(const unsigned char bytes[SECRET_BYTES])
+{
+    (void)secret_of_process(); /* or it would be made later, and replace this one */
+    memcpy(secret, bytes, SECRET_BYTES);
 }

@@ -7,5 +7,7 @@
 #define SECRET_BYTES 32
 
 const unsigned char *secret_of_process(void);
+/* That of the process whose place this one takes. Before it forks. */
+void secret_inherit(const unsigned char bytes[SECRET_BYTES]);
 
 #endif

@@ -21,6 +21,7 @@ static const char overview[] =
     "  explain  be the client of a URL, and show the handshake step by step\n"
     "  status   ask a running gateway how it is, and which handshakes failed\n"
     "  reload   have a running gateway take up its configuration anew\n"
+    "  upgrade  have the program's file, as it is now, take the place of the gateway that runs\n"
     "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
     "  drain, enable, disable, weight\n"
     "           say whether a server gets requests, and how many\n"
@@ -49,7 +50,8 @@ static const struct {
      "\n"
      "Runs the gateway in the foreground until SIGTERM or SIGINT: then it stops accepting,\n"
      "finishes what runs and exits with status 0; the signal sent again stops it at once.\n"
-     "SIGHUP loads the configuration anew (see tidegate help reload), SIGUSR1 reopens the\n"
+     "SIGHUP loads the configuration anew (see tidegate help reload), SIGUSR2 starts another\n"
+     "version in its place (see tidegate help upgrade), SIGUSR1 reopens the\n"
      "logs. A wrong configuration never starts: its errors are printed and the status is 1.\n"
      "\n" CONFIG_HELP "      --debug        more messages, and core dumps allowed\n"},
     {"check",
@@ -60,16 +62,16 @@ static const struct {
      "1: wrong, 2: the command line was not understood.\n"
      "\n" CONFIG_HELP "      --json         the messages as JSON\n"},
     {"diff",
-     "usage: tidegate diff [-c FILE] [--socket PATH]\n"
-     "       tidegate diff OLD NEW\n"
+     "usage: tidegate diff [-c FILE] [--socket PATH] [--json]\n"
+     "       tidegate diff OLD NEW [--json]\n"
      "\n"
      "Says what would change if the gateway that runs took the file for its configuration: sites,\n"
      "routes, backends and listeners, with their keys; certificates, with their names and days\n"
      "left; and what becomes of connections. It is asked through its control socket. With two\n"
      "files, what is different between them, NEW being read in the place of OLD. Status 0: said,\n"
      "1: a file has errors, or the gateway did not answer.\n"
-     "\n" CONFIG_HELP
-     "      --socket PATH  the gateway's control socket, if not that of the file\n"},
+     "\n" CONFIG_HELP "      --socket PATH  the gateway's control socket, if not that of the file\n"
+     "      --json         the same as JSON\n"},
     {"route",
      "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--no-certificate]\n"
      "                          [-c FILE] [--json]\n"
@@ -131,6 +133,16 @@ static const struct {
      "stays, whole. Asked through the control socket ('control' in the configuration).\n"
      "Status 0: it goes by the new one, 1: that has errors, 2: it could not be asked, or could "
      "not.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"upgrade",
+     "usage: tidegate upgrade [-c FILE | --socket PATH]\n"
+     "\n"
+     "Has the program's file, as it is now, started with the arguments of the one that runs, take\n"
+     "its place: it gets the sockets that are listened on, and once it serves, the old one takes\n"
+     "nothing new and finishes what runs (timeouts.drain). No connection is refused. If the new\n"
+     "one does not start, the old one stays in charge. SIGUSR2 to the supervisor does the same.\n"
+     "Status 0: it has taken over, 1: it does not start, or the configuration has errors, 2: it\n"
+     "could not be asked, could not be run, crashed, or did not serve within a minute.\n"
      "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
     {"prove-reload",
      "usage: tidegate prove-reload URL... [--times N] [-c FILE | --socket PATH]\n"

@@ -15,6 +15,7 @@ int cmd_route(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
+int cmd_upgrade(int argc, char **argv);
 int cmd_prove_reload(int argc, char **argv);
 int cmd_drain(int argc, char **argv);
 int cmd_enable(int argc, char **argv);

@@ -41,6 +41,9 @@ struct core {
     uint64_t session_ids; /* the last one that was given */
     struct in_hand in_hand;
     bool is_draining; /* nothing new is begun, nothing is kept for later */
+    /* Besides: another process goes on with the sockets, so nothing has to end soon, and clients
+     * that are idle may ask once more. */
+    bool is_handing_over;
     struct core_sums sums;
     unsigned char random[256]; /* for request ids; used up from the end */
     size_t random_left;

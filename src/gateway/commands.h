@@ -14,6 +14,10 @@ enum gateway_word {
     /* to the gateway */
     GATEWAY_DRAIN = 'D',
     GATEWAY_STOP = 'S',
+    GATEWAY_OWN = 'O',    /* the sockets are this gateway's: no other process goes on with them */
+    GATEWAY_SHARE = 'I',  /* another process has them, too */
+    GATEWAY_LEAVE = 'V',  /* GATEWAY_DRAIN, and another process goes on with the sockets */
+    GATEWAY_ORDERS = 'E', /* of people, with the memory file that holds all (kept_orders.h) */
     GATEWAY_REOPEN_LOGS = 'R', /* with the new file */
     GATEWAY_SOCKETS = 'N',     /* with listening sockets */
     GATEWAY_LOOK = 'C',        /* files of certificates and the like have changed */
@@ -24,6 +28,8 @@ enum gateway_word {
     GATEWAY_TAKEN = 'T',   /* see above */
     GATEWAY_REFUSED = 'X', /* with a memory file of why, for people */
     GATEWAY_RELOAD = 'W',  /* with the connection of who asks for it, for the answer */
+    GATEWAY_UPGRADE = 'P', /* the same */
+    GATEWAY_KEEP = 'K',    /* as GATEWAY_ORDERS: for the process that comes after this one */
 };
 
 /* Sockets of a configuration. */

@@ -21,6 +21,7 @@
 #include "gateway/health_checker.h"
 #include "gateway/health_log.h"
 #include "gateway/in_hand.h"
+#include "gateway/kept_orders.h"
 #include "gateway/reload.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
@@ -273,12 +274,34 @@ static void stop_workers(struct gateway *gateway, void (*tell)(struct worker *))
     tell_workers(gateway, tell);
 }
 
+static void own(const struct gateway *gateway, bool is_owner)
+{
+    if (gateway->start->on_ownership != NULL) {
+        gateway->start->on_ownership(is_owner);
+    }
+}
+
 static void on_command(struct gateway *gateway, const struct gateway_message *message, size_t len,
                        int *fds, size_t fd_count)
 {
     switch (message->word) {
     case GATEWAY_DRAIN:
         stop_workers(gateway, worker_post_drain);
+        break;
+    case GATEWAY_LEAVE:
+        own(gateway, false);
+        stop_workers(gateway, worker_post_leave);
+        break;
+    case GATEWAY_OWN:
+        own(gateway, true);
+        break;
+    case GATEWAY_SHARE:
+        own(gateway, false);
+        break;
+    case GATEWAY_ORDERS:
+        if (fd_count == 1) {
+            kept_orders_take(fds[0]);
+        }
         break;
     case GATEWAY_STOP:
         stop_workers(gateway, worker_post_stop);

@@ -32,6 +32,8 @@ struct gateway_start {
     const struct gateway_companion *companion; /* NULL: none */
     /* Other sockets are listened on from now on. NULL: nobody asks. */
     void (*on_sockets)(const int *fds, size_t count);
+    /* GATEWAY_OWN; GATEWAY_SHARE and GATEWAY_LEAVE. NULL: nobody asks. */
+    void (*on_ownership)(bool is_owner);
 };
 
 /* How many workers it will have, where the configuration says so many; 0: it says none. */

@@ -235,12 +235,18 @@ static const struct conn_handler end_handler = {
 
 void session_drain(struct session *session)
 {
+    bool is_pressed = !session->worker->core.is_handing_over;
+
     switch (session->state) {
     case SESSION_PEEK:
-        timer_set_ms(session->worker->core.loop, &session->timer, LINK_DRAIN_FIRST_BYTE_MS);
+        if (is_pressed) {
+            timer_set_ms(session->worker->core.loop, &session->timer, LINK_DRAIN_FIRST_BYTE_MS);
+        }
         break;
     case SESSION_HANDSHAKE:
-        timer_set_ms(session->worker->core.loop, &session->timer, DRAIN_HANDSHAKE_MS);
+        if (is_pressed) {
+            timer_set_ms(session->worker->core.loop, &session->timer, DRAIN_HANDSHAKE_MS);
+        }
         break;
     case SESSION_HTTP:
         session->front->type->drain(session->front);

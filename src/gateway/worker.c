@@ -218,10 +218,8 @@ void worker_post_servers(struct worker *worker)
     }
 }
 
-static void on_drain_message(struct loop_message *message)
+static void drain(struct worker *worker)
 {
-    struct worker *worker = CONTAINER_OF(message, struct worker, drain_message);
-
     if (worker->core.is_draining) {
         return;
     }
@@ -240,6 +238,19 @@ static void on_drain_message(struct loop_message *message)
     stop_if_drained(worker);
 }
 
+static void on_drain_message(struct loop_message *message)
+{
+    drain(CONTAINER_OF(message, struct worker, drain_message));
+}
+
+static void on_leave_message(struct loop_message *message)
+{
+    struct worker *worker = CONTAINER_OF(message, struct worker, leave_message);
+
+    worker->core.is_handing_over = true;
+    drain(worker);
+}
+
 static void on_stop_message(struct loop_message *message)
 {
     cut_off(CONTAINER_OF(message, struct worker, stop_message));
@@ -248,6 +259,11 @@ static void on_stop_message(struct loop_message *message)
 void worker_post_drain(struct worker *worker)
 {
     loop_post(worker->core.loop, &worker->drain_message);
+}
+
+void worker_post_leave(struct worker *worker)
+{
+    loop_post(worker->core.loop, &worker->leave_message);
 }
 
 void worker_post_stop(struct worker *worker)
@@ -445,6 +461,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->servers_message.fn = on_servers_message;
     worker->drain_message.fn = on_drain_message;
+    worker->leave_message.fn = on_leave_message;
     worker->stop_message.fn = on_stop_message;
     deferred_init(&worker->walking, on_walking);
     client_init(&worker->client, NULL, 0);

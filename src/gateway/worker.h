@@ -24,6 +24,8 @@ void worker_run(struct worker *worker);
 /* From the control thread. A drain takes the connections that wait in the sockets' queues first:
  * who has connected before the end was told is served, not reset. */
 void worker_post_drain(struct worker *worker);
+/* The same where another process goes on with the sockets (core/core.h: is_handing_over). */
+void worker_post_leave(struct worker *worker);
 void worker_post_stop(struct worker *worker);
 /* Between two turns of its loop the worker takes up another configuration: what begins from then on
  * has it, what runs goes on with the one it began with. Sockets that are in both lists stay as they

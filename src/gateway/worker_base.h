@@ -77,6 +77,7 @@ struct worker {
     struct loop_message servers_message;
     atomic_bool is_servers_posted;
     struct loop_message drain_message;
+    struct loop_message leave_message;
     struct loop_message stop_message;
 };
 

@@ -4,15 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/commands.h"
 #include "io/fd_pass.h"
+#include "process/notify.h"
 
 static void set_state(struct change *change, enum change_state state)
 {
@@ -20,81 +18,6 @@ static void set_state(struct change *change, enum change_state state)
 
     log_debug("change: %s -> %s", names[change->state], names[state]);
     change->state = state;
-}
-
-/* ---- reports ---- */
-
-/* All of `from` to the end of `to`, which may be a memory file, a socket or standard error. */
-static void copy_file(int from, int to)
-{
-    struct stat st;
-    off_t at = 0;
-
-    if (fstat(from, &st) != 0) {
-        return;
-    }
-    while (at < st.st_size) {
-        ssize_t n = sendfile(to, from, &at, (size_t)(st.st_size - at));
-        if (n <= 0 && errno != EINTR) {
-            break;
-        }
-    }
-}
-
-/* Appending keeps sendfile from it, and standard error may be a file that is appended to. */
-static void copy_to_log(int from)
-{
-    char bytes[4096];
-    off_t at = 0;
-    ssize_t n;
-
-    while ((n = pread(from, bytes, sizeof(bytes), at)) > 0) {
-        (void)fwrite(bytes, 1, (size_t)n, stderr);
-        at += n;
-    }
-}
-
-/* ---- who asked ---- */
-
-static void answer(int connection, unsigned status, const char *reason, int report_fd)
-{
-    char head[256];
-    struct stat st = {0};
-    int len;
-
-    if (report_fd >= 0) {
-        (void)fstat(report_fd, &st);
-    }
-    len = snprintf(head, sizeof(head),
-                   "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                   "Cache-Control: no-store\r\nContent-Length: %lld\r\nConnection: close\r\n\r\n",
-                   status, reason, (long long)st.st_size);
-    /* Who does not read it goes without. */
-    if (send(connection, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len && report_fd >= 0) {
-        copy_file(report_fd, connection);
-    }
-    (void)close(connection);
-}
-
-static void add_caller(struct change_callers *callers, int connection)
-{
-    callers->is_any = true;
-    if (connection < 0) {
-        return;
-    }
-    if (callers->count == CHANGE_CALLERS_MAX) {
-        answer(connection, 503, "Service Unavailable", -1);
-        return;
-    }
-    callers->fds[callers->count++] = connection;
-}
-
-static void answer_all(struct change *change, unsigned status, const char *reason)
-{
-    for (size_t i = 0; i < change->callers.count; i++) {
-        answer(change->callers.fds[i], status, reason, change->loader.report_fd);
-    }
-    change->callers = (struct change_callers){0};
 }
 
 /* ---- its end ---- */
@@ -107,9 +30,10 @@ static void end(struct change *change)
     free(change->places);
     change->places = NULL;
     set_state(change, CHANGE_NONE);
+    notify_send("READY=1");
     if (change->later.is_any) {
         change->callers = change->later;
-        change->later = (struct change_callers){0};
+        change->later = (struct callers){0};
         begin(change);
     }
 }
@@ -123,11 +47,11 @@ static void drop_next(struct change *change)
     loaded_free(&change->next);
 }
 
-static void give_up(struct change *change, unsigned status, const char *reason)
+static void give_up(struct change *change, unsigned status)
 {
     drop_next(change);
     log_error("the configuration in use stays as it was");
-    answer_all(change, status, reason);
+    callers_answer(&change->callers, status, change->loader.report_fd);
     end(change);
 }
 
@@ -137,7 +61,7 @@ void change_fail(struct change *change, const char *reason)
     if (change->loader.report_fd >= 0) {
         (void)dprintf(change->loader.report_fd, "tidegate: error: %s\n", reason);
     }
-    give_up(change, 503, "Service Unavailable");
+    give_up(change, 503);
 }
 
 /* ---- loading ---- */
@@ -152,6 +76,7 @@ static void begin(struct change *change)
     struct error error;
 
     set_state(change, CHANGE_LOADING);
+    notify_reloading();
     log_info("loading %s", change->config_path);
     if (!key_service_prepare_loader(change->keys, &error) ||
         !loader_start(&change->loader, &options, &error)) {
@@ -172,10 +97,10 @@ void change_init(struct change *change)
 void change_ask(struct change *change, int connection)
 {
     if (change->state != CHANGE_NONE) {
-        add_caller(&change->later, connection);
+        callers_add(&change->later, connection);
         return;
     }
-    add_caller(&change->callers, connection);
+    callers_add(&change->callers, connection);
     begin(change);
 }
 
@@ -213,7 +138,7 @@ static bool take_loaded(struct change *change, struct error *error)
 
 static void refuse(struct change *change)
 {
-    give_up(change, 422, "Unprocessable Content");
+    give_up(change, 422);
 }
 
 void change_loader_ended(struct change *change, int status)
@@ -221,7 +146,7 @@ void change_loader_ended(struct change *change, int status)
     enum loader_result result = loader_ended(&change->loader, status);
     struct error error;
 
-    copy_to_log(change->loader.report_fd);
+    report_to_log(change->loader.report_fd);
     key_service_loader_ended(change->keys, result == LOADER_DONE);
     switch (result) {
     case LOADER_REFUSED:
@@ -311,7 +236,7 @@ void change_adopt(struct change *change)
     *change->loaded = change->next;
     change->next = LOADED_NONE;
     log_info("reloaded");
-    answer_all(change, 200, "OK");
+    callers_answer(&change->callers, 200, change->loader.report_fd);
     end(change);
 }
 
@@ -323,8 +248,8 @@ void change_taken(struct change *change)
 void change_refused(struct change *change, int report_fd)
 {
     if (report_fd >= 0) {
-        copy_to_log(report_fd);
-        copy_file(report_fd, change->loader.report_fd);
+        report_to_log(report_fd);
+        report_copy(report_fd, change->loader.report_fd);
         (void)close(report_fd);
     }
     refuse(change);
@@ -346,7 +271,7 @@ void change_deadline_passed(struct change *change)
     } else {
         /* It has all that it needs, and will take it up; who waits is told that it has not yet. */
         log_warn("the gateway has not taken up the configuration within 60 s");
-        answer_all(change, 503, "Service Unavailable");
+        callers_answer(&change->callers, 503, change->loader.report_fd);
         change->deadline_ms = UINT64_MAX;
     }
 }
@@ -366,8 +291,8 @@ void change_let_go(const struct change *change)
                        change->next.log_fd};
 
     close_all(fds, ARRAY_LEN(fds));
-    close_all(change->callers.fds, change->callers.count);
-    close_all(change->later.fds, change->later.count);
+    callers_let_go(&change->callers);
+    callers_let_go(&change->later);
     for (size_t i = 0; change->places != NULL && i < change->next_listening.count; i++) {
         if (change->places[i] < 0) {
             (void)close(change->next_listening.sockets[i].fd);
@@ -377,10 +302,7 @@ void change_let_go(const struct change *change)
 
 void change_free(struct change *change)
 {
-    for (size_t i = 0; i < change->later.count; i++) {
-        answer(change->later.fds[i], 503, "Service Unavailable", -1);
-    }
-    change->later = (struct change_callers){0};
+    callers_answer(&change->later, 503, -1);
     if (change->state != CHANGE_NONE) {
         change_fail(change, "the gateway stops");
     }

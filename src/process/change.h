@@ -17,23 +17,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "process/callers.h"
 #include "process/key_service.h"
 #include "process/listen.h"
 #include "process/loaded.h"
 #include "process/loader.h"
 
-/* That wait for an answer at a time; more are told to try again. */
-#define CHANGE_CALLERS_MAX 16
 /* How long the gateway may take to build it and to tell its workers. */
 #define CHANGE_OFFER_MS 60000
 
 enum change_state { CHANGE_NONE, CHANGE_LOADING, CHANGE_LOADED, CHANGE_OFFERED };
-
-struct change_callers {
-    int fds[CHANGE_CALLERS_MAX];
-    size_t count;
-    bool is_any; /* somebody asked, with a connection or without */
-};
 
 struct change {
     /* Of the supervisor, for as long as it lives. */
@@ -50,8 +43,8 @@ struct change {
     struct listen_set next_listening;
     int32_t *places; /* of listen_follow */
     uint64_t deadline_ms;
-    struct change_callers callers; /* for this one */
-    struct change_callers later;   /* for the one after it */
+    struct callers callers; /* for this one */
+    struct callers later;   /* for the one after it */
 };
 
 /* Everything but the first group is set here. */

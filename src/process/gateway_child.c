@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "config/report.h"
 #include "gateway/gateway.h"
+#include "gateway/kept_orders.h"
 #include "gateway/snapshot.h"
+#include "process/child_signals.h"
 #include "process/confine.h"
 #include "process/file_broker.h"
 
@@ -27,10 +29,16 @@ struct orphan_sockets {
 static struct {
     volatile sig_atomic_t limit_s;
     _Atomic(struct orphan_sockets *) listening;
-    struct orphan_sockets *before; /* kept, as the handler may be looking at them */
+    struct orphan_sockets *before;  /* kept, as the handler may be looking at them */
+    volatile sig_atomic_t is_owner; /* nobody else goes on with them */
     int admin_fd;
     pid_t parent;
 } orphan;
+
+static void set_ownership(bool is_owner)
+{
+    orphan.is_owner = is_owner;
+}
 
 static void set_orphan_sockets(const int *fds, size_t count)
 {
@@ -55,7 +63,7 @@ static void on_parent_death(int signal_number)
     if (getppid() == orphan.parent) {
         return;
     }
-    for (size_t i = 0; i < sockets->count; i++) {
+    for (size_t i = 0; i < sockets->count && orphan.is_owner; i++) {
         (void)shutdown(sockets->fds[i], SHUT_RDWR);
     }
     if (orphan.admin_fd >= 0) {
@@ -65,26 +73,13 @@ static void on_parent_death(int signal_number)
     errno = number;
 }
 
-/* A terminal's Ctrl-C and a service manager's SIGTERM reach every process of the group, but when to
- * drain is the supervisor's word alone. */
-void gateway_child_reset_signals(const sigset_t *signals)
-{
-    static const int handled_signals[] = {CHILD_SIGNALS};
-    struct sigaction action = {.sa_handler = SIG_IGN};
-
-    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++) {
-        action.sa_handler = handled_signals[i] == SIGCHLD ? SIG_DFL : SIG_IGN;
-        (void)sigaction(handled_signals[i], &action, NULL);
-    }
-    (void)sigprocmask(SIG_SETMASK, signals, NULL);
-}
-
 /* After the change of user: the kernel forgets the parent-death signal in it. */
 static void follow_parent(const struct gateway_child *child)
 {
     struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
     uint64_t limit_s = (child->loaded->plan->drain_ms + GATEWAY_GRACE_MS) / 1000 + 1;
 
+    orphan.is_owner = child->is_owner;
     orphan.limit_s = limit_s < 86400 ? (sig_atomic_t)limit_s : 86400;
     orphan.admin_fd = child->admin_fd;
     orphan.parent = child->parent;
@@ -143,19 +138,23 @@ void gateway_child_be(const struct gateway_child *child)
     struct gateway_start start = {.config_path = child->config_path,
                                   .listen_count = listening->count,
                                   .control_fd = child->control_fd,
-                                  .on_sockets = set_orphan_sockets};
+                                  .on_sockets = set_orphan_sockets,
+                                  .on_ownership = set_ownership};
     struct error error;
     int *fds = xcalloc(listening->count + 1, sizeof(*fds));
     int status;
 
     log_set_role("gateway");
-    gateway_child_reset_signals(child->signals);
+    child_signals_ignore(child->signals);
     for (size_t i = 0; i < listening->count; i++) {
         fds[i] = listening->sockets[i].fd;
     }
     set_orphan_sockets(fds, listening->count);
     start.listen_fds = fds;
     key_service_in_gateway(child->keys);
+    if (child->orders_fd >= 0) {
+        kept_orders_take(child->orders_fd);
+    }
     start.snapshot = build_snapshot(child);
     if (start.snapshot == NULL) {
         exit(1);

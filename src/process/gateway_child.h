@@ -14,8 +14,6 @@
 
 /* How long a gateway that was told to end may take longer than its own limit. */
 #define GATEWAY_GRACE_MS 2000
-/* The supervisor hears these. */
-#define CHILD_SIGNALS SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD
 
 struct gateway_child {
     const char *config_path;
@@ -27,13 +25,13 @@ struct gateway_child {
     int admin_fd;            /* the control socket; -1: none */
     int control_fd;          /* to the supervisor */
     struct key_service *keys;
-    int files_fd; /* of the file broker; -1: none */
+    int files_fd;  /* of the file broker; -1: none */
+    int orders_fd; /* of people, of those before it (gateway/kept_orders.h); -1: none */
     pid_t parent;
     bool is_started_again; /* after one that was up */
+    bool is_owner;         /* of the sockets: nobody else listens on them */
 };
 
 _Noreturn void gateway_child_be(const struct gateway_child *child);
-/* In any child: signals of the terminal or a service manager are the supervisor's. */
-void gateway_child_reset_signals(const sigset_t *signals);
 
 #endif

@@ -2,9 +2,17 @@
 #ifndef TIDEGATE_PROCESS_INHERITED_H
 #define TIDEGATE_PROCESS_INHERITED_H
 
-/* Closes every descriptor above standard error: whoever started us may have left files and sockets
- * open, and the process that talks to the network must not hold them. Before anything is opened. */
-void inherited_close(void);
+#include "process/given_sockets.h"
+
+struct inherited {
+    struct given_sockets given; /* by systemd */
+    int link_fd; /* to the process whose place this one takes (process/takeover.h); -1: none */
+};
+
+/* Takes what the environment says is for us, and closes every other descriptor above standard
+ * error: whoever started us may have left files and sockets open, and the process that talks to the
+ * network must not hold them. Before anything is opened. */
+void inherited_take(struct inherited *inherited);
 /* From this number on. */
 void inherited_close_from(int first);
 

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "io/sock.h"
+#include "process/fd_store.h"
+#include "process/given_sockets.h"
 #include "process/port_owner.h"
 
 /* A kernel without IPv6 refuses the socket itself. */
@@ -115,42 +117,67 @@ static char *name_of(const struct address_setting *address)
     return name.ptr;
 }
 
+/* False: nobody gave one. */
+static bool take_given(struct listen_socket *out, struct given_sockets *given, const char *name)
+{
+    struct given_socket *found = given != NULL ? given_take(given, name, &out->where) : NULL;
+
+    if (found == NULL) {
+        return false;
+    }
+    out->fd = found->fd;
+    out->is_given = true;
+    out->is_shared = found->is_foreign;
+    found->fd = -1;
+    return true;
+}
+
 static bool open_one(struct listen_socket *out, const struct address_setting *address,
-                     struct error *error)
+                     struct given_sockets *given, struct error *error)
 {
     *out = (struct listen_socket){.fd = -1};
     if (!to_sock_address(&out->where, address, error)) {
         return false;
     }
-    out->fd = bind_to(&out->where, error);
+    out->name = name_of(address);
+    if (!take_given(out, given, out->name)) {
+        out->fd = bind_to(&out->where, error);
+    }
     if (out->fd < 0) {
         name_owner(address, error);
+        free(out->name);
         return false;
     }
     /* The address as it came to be: with the port that the system chose for port 0. */
     CHECK(sock_local_address(out->fd, &out->where));
     (void)sock_address_text(&out->where, out->text);
-    out->unix_path = address->kind == ADDRESS_UNIX ? xstrdup(address->host) : NULL;
-    out->name = name_of(address);
+    out->unix_path =
+        address->kind == ADDRESS_UNIX && !out->is_shared ? xstrdup(address->host) : NULL;
     return true;
 }
 
-static void close_socket(struct listen_socket *s)
+static void forget_socket(struct listen_socket *s)
 {
     (void)close(s->fd);
-    if (s->unix_path != NULL) {
-        (void)unlink(s->unix_path);
-    }
     free(s->unix_path);
     free(s->name);
 }
 
-bool listen_open(struct listen_set *set, const struct address_list *addresses, struct error *error)
+static void close_socket(struct listen_socket *s)
+{
+    if (s->unix_path != NULL) {
+        (void)unlink(s->unix_path);
+    }
+    forget_socket(s);
+}
+
+bool listen_open(struct listen_set *set, const struct address_list *addresses,
+                 struct given_sockets *given, struct error *error)
 {
     *set = (struct listen_set){.sockets = xcalloc(addresses->count + 1, sizeof(*set->sockets))};
     for (size_t i = 0; i < addresses->count; i++) {
-        if (!open_one(&set->sockets[set->count], &addresses->items[i], error)) {
-            listen_close(set);
+        if (!open_one(&set->sockets[set->count], &addresses->items[i], given, error)) {
+            listen_undo(set);
             return false;
         }
         set->count++;
@@ -187,7 +214,7 @@ bool listen_follow(struct listen_set *next, const struct listen_set *present,
         if (places[i] >= 0) {
             taken[places[i]] = true;
             next->sockets[next->count++] = present->sockets[places[i]];
-        } else if (open_one(&next->sockets[next->count], &addresses->items[i], error)) {
+        } else if (open_one(&next->sockets[next->count], &addresses->items[i], NULL, error)) {
             places[i] = --fresh;
             next->count++;
         } else {
@@ -201,6 +228,14 @@ bool listen_follow(struct listen_set *next, const struct listen_set *present,
     return is_open;
 }
 
+static void forget_in_store(const struct listen_socket *s)
+{
+    char label[FD_STORE_LABEL_MAX];
+
+    fd_store_label(s->text, label);
+    fd_store_forget(label);
+}
+
 void listen_take(struct listen_set *present, struct listen_set *next, const int32_t *places)
 {
     bool *stays = xcalloc(present->count + 1, sizeof(*stays));
@@ -212,6 +247,7 @@ void listen_take(struct listen_set *present, struct listen_set *next, const int3
     }
     for (size_t i = 0; i < present->count; i++) {
         if (!stays[i]) {
+            forget_in_store(&present->sockets[i]);
             (void)shutdown(present->sockets[i].fd, SHUT_RDWR);
             close_socket(&present->sockets[i]);
         }
@@ -269,9 +305,58 @@ void listen_stop(struct listen_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         /* On a listening socket this ends the listening, for every process that shares it. */
-        (void)shutdown(set->sockets[i].fd, SHUT_RDWR);
+        if (!set->sockets[i].is_shared) {
+            (void)shutdown(set->sockets[i].fd, SHUT_RDWR);
+        }
     }
     listen_close(set);
+}
+
+void listen_keep(struct listen_set *set)
+{
+    size_t room = fd_store_room();
+
+    for (size_t i = 0; i < set->count && i < room; i++) {
+        struct listen_socket *s = &set->sockets[i];
+
+        if (fd_store_keep(s->text, s->fd)) {
+            s->is_shared = true;
+            free(s->unix_path); /* whoever gets it next listens at this path */
+            s->unix_path = NULL;
+        }
+    }
+}
+
+void listen_let_go(struct listen_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        forget_socket(&set->sockets[i]);
+    }
+    free(set->sockets);
+    *set = (struct listen_set){0};
+}
+
+void listen_undo(struct listen_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->sockets[i].is_given) {
+            forget_socket(&set->sockets[i]);
+        } else {
+            close_socket(&set->sockets[i]);
+        }
+    }
+    free(set->sockets);
+    *set = (struct listen_set){0};
+}
+
+bool listen_is_shared(const struct listen_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->sockets[i].is_shared) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void listen_close(struct listen_set *set)

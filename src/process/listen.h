@@ -14,15 +14,17 @@
 #include "io/sock.h"
 #include "settings/settings.h"
 
-enum { LISTEN_BACKLOG = 4096 };
-
 struct listen_socket {
     int fd;
     struct sock_address where;
     char text[SOCK_TEXT_MAX]; /* "127.0.0.1:8080", "[::]:443" (the real port), "unix:/path" */
     char *name;               /* as the configuration has it: what it is known by in another one */
-    char *unix_path;          /* to be removed at the end; NULL for TCP */
+    char *unix_path;          /* to be removed at the end; NULL for TCP, and for others' */
+    bool is_given;            /* somebody else has bound it */
+    bool is_shared;           /* systemd has it, too: nobody is refused when it is closed here */
 };
+
+struct given_sockets;
 
 struct listen_set {
     struct listen_socket *sockets;
@@ -31,9 +33,10 @@ struct listen_set {
 
 /* Binds all of them or none: on false all are closed again and `error` says which one could not be
  * bound, why, and what to do. A socket file left by a process that is gone is replaced; one that
- * somebody answers on, or a file that is no socket, is left alone. */
+ * somebody answers on, or a file that is no socket, is left alone. Those that are given already
+ * are taken from there; NULL: none is. */
 bool listen_open(struct listen_set *set, const struct address_list *addresses,
-                 struct error *error) MUST_CHECK;
+                 struct given_sockets *given, struct error *error) MUST_CHECK;
 /* The sockets of another configuration: those of `present` that it has too, and new ones. places[i]
  * says which socket i of it is: its place in `present`, or -1, -2, ... for the first, second, ...
  * new one. On false nothing has changed. Then one of listen_take and listen_drop. */
@@ -47,8 +50,17 @@ void listen_drop(struct listen_set *next, const int32_t *places);
 /* Before a gateway is started: whatever the one before did to the sockets that it shared, they
  * listen, at the same addresses. False when one could not be opened again; the rest stays. */
 bool listen_revive(struct listen_set *set, struct error *error) MUST_CHECK;
+/* Into systemd's store, as far as that has room; what is there already stays. */
+void listen_keep(struct listen_set *set);
+/* Another process has them, and goes on with them: closes without a trace. */
+void listen_let_go(struct listen_set *set);
+/* As if there had been no listen_open: those that were given are let go, the others closed. */
+void listen_undo(struct listen_set *set);
+/* Whether systemd has one of them. */
+bool listen_is_shared(const struct listen_set *set);
 /* New connections are refused from now on, also by processes that inherited the sockets, which may
- * not get round to closing them soon; then listen_close. */
+ * not get round to closing them soon, but for those that systemd has, too: connections wait in
+ * these for whoever it starts next. Then listen_close. */
 void listen_stop(struct listen_set *set);
 /* Closes all and removes the socket files. Can be called twice. */
 void listen_close(struct listen_set *set);

@@ -489,6 +489,11 @@ static void type_drain(struct front *base)
     if (!is_idle(front)) {
         return;
     }
+    if (front->link->core->is_handing_over) {
+        /* A client that is about to ask finds it open, and hears with the answer that it ends. */
+        front_h1_set_timer(front, front_h1_settings(front)->timeouts.drain_ms / 2);
+        return;
+    }
     if (!front->was_used) {
         front_h1_set_timer(front, LINK_DRAIN_FIRST_BYTE_MS);
         return;

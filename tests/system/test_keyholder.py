@@ -8,6 +8,7 @@ import re
 import signal
 import ssl
 import threading
+import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -170,6 +171,29 @@ def test_it_outlives_the_gateway(start, ca, shop):
         carrier = wait_until(lambda gone=carrier: gateway.gateway_pid() not in (None, gone)
                              and gateway.gateway_pid())
     assert gateway.keyholder_pid() == keyholder
+
+
+@pytest.mark.parametrize("whose", ["gateway", "keyholder"])
+def test_how_long_nobody_is_served_after_a_death(release, start, ca, shop, whose):
+    """Under load, with full handshakes: nobody is refused, and the best of some deaths takes as long
+    as they should on a machine that has nothing else to do (100 ms)."""
+    del release
+    gateway = start({"workers": 2, "sites": [site("shop.example", shop)]})
+    gateway.may_die = True
+    find = gateway.gateway_pid if whose == "gateway" else gateway.keyholder_pid
+    times = []
+    with Load(gateway, ca, ["shop.example"]) as load:
+        for _ in range(6):
+            load.wait_for(6)
+            pid = wait_until(find)
+            os.kill(pid, signal.SIGKILL)
+            killed = time.monotonic()
+            assert fetch(gateway.address, host="shop.example", tls=ca.client_context()).body == b"ok"
+            times.append(time.monotonic() - killed)
+            wait_until(lambda killed=pid: find() not in (None, killed), 30)
+    assert not [failure for failure in load.failures if "refused" in failure], load.failures
+    assert whose == "gateway" or not load.failures, load.failures
+    assert min(times) < 0.3 and max(times) < 5, times
 
 
 # Other configurations.

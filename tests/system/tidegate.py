@@ -71,12 +71,17 @@ def bind_count(config):
     return count
 
 
-def children_of(pid):
+def all_children_of(pid):
     try:
         text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except OSError:
         return []
     return [int(child) for child in text.split()]
+
+
+def children_of(pid):
+    """But for the starter, which waits until there is another version to be started."""
+    return [child for child in all_children_of(pid) if status_field(child, "Name") != "starter"]
 
 
 def status_field(pid, name):
@@ -96,7 +101,8 @@ class Gateway:
     running = []
     reasons = set()  # of docs/failures.md
 
-    def __init__(self, config, folder=None, wait=True, sanitizer_options=None, user=None):
+    def __init__(self, config, folder=None, wait=True, sanitizer_options=None, user=None,
+                 program=None, variables=None, **popen):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else new_folder()
         self.log_path = None
@@ -111,13 +117,13 @@ class Gateway:
         self.config_path.write_text(text)
         self.stderr_path = self.folder / "stderr.txt"
         self.stdout_path = self.folder / "stdout.txt"
-        env = environment()
+        env = environment(**(variables or {}))
         for name in ("ASAN_OPTIONS", "TSAN_OPTIONS") if sanitizer_options else ():
             env[name] = f"{env[name]}:{sanitizer_options}" if name in env else sanitizer_options
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen([binary(), "run", "-c", str(self.config_path)],
+            self.process = subprocess.Popen([program or binary(), "run", "-c", str(self.config_path)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            cwd=self.folder, env=env, user=user, group=user,
+                                            cwd=self.folder, env=env, user=user, group=user, **popen,
                                             extra_groups=None if user is None else [])
         self.is_stopped = False
         self.is_terminated = False
@@ -243,7 +249,7 @@ class Gateway:
 
     def kill(self):
         """The end after a failure: nothing is asserted, nothing is left."""
-        for pid in children_of(self.process.pid):
+        for pid in all_children_of(self.process.pid):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

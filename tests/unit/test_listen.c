@@ -28,7 +28,7 @@ static struct address_setting tcp(enum address_kind kind, const char *text, cons
 static bool open_list(struct listen_set *set, struct address_setting *items, size_t count,
                       struct error *error)
 {
-    return listen_open(set, &(struct address_list){items, count}, error);
+    return listen_open(set, &(struct address_list){items, count}, NULL, error);
 }
 
 static unsigned port_of(const struct listen_socket *s)
