@@ -279,6 +279,33 @@ def test_the_configuration_may_be_another_one(folder, start):
     assert run(folder / "moved.sock", "status").returncode == 0
 
 
+def test_tickets_end_with_the_process_that_sealed_them(folder, start, ca):
+    """A full handshake then, for which the new keyholder signs."""
+    shop = ca.server(HOST)
+    control = folder / "control.sock"
+    gateway = start({"control": str(control), "timeouts": {"drain": "1s"}, "sites": [
+        {"hosts": [HOST], "tls": shop.settings(), "respond": {"body": "ok"}}]}, folder=folder)
+    context = ca.client_context()
+
+    def connect(session):
+        with Connection(gateway.address) as plain:
+            sock = context.wrap_socket(plain.sock, server_hostname=HOST, session=session)
+            with contextlib.closing(sock):
+                sock.sendall(request_bytes("/", host=HOST, fields=[("Connection", "close")]))
+                assert sock.recv(100).startswith(b"HTTP/1.1 200")
+                while sock.recv(1000):
+                    pass
+                return sock.session, sock.session_reused
+
+    session, _ = connect(None)
+    session, is_reused = connect(session)
+    assert is_reused
+    assert run(control, "upgrade").returncode == 0
+    session, is_reused = connect(session)
+    assert not is_reused
+    assert connect(session)[1]
+
+
 # What fails.
 
 
