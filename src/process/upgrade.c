@@ -134,7 +134,6 @@ static bool start(struct upgrade *u, const struct upgrade_estate *estate)
     bool is_started;
     int number;
 
-    u->report_fd = memfd_create("tidegate-report", MFD_CLOEXEC);
     if (u->report_fd < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
         return false;
@@ -158,6 +157,7 @@ void upgrade_begin(struct upgrade *u, int connection, const struct upgrade_estat
     notify_send("STATUS=another process is being started to take over");
     log_info("upgrade: starting %s", u->program);
     u->deadline_ms = clock_ms() + UPGRADE_MS;
+    u->report_fd = memfd_create("tidegate-report", MFD_CLOEXEC);
     if (u->starter.fd < 0) {
         fail(u, 503, "the process that starts new versions is gone; restart the service instead");
     } else if (!start(u, estate)) {

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fake_clock.h"
+#include "harness/fake_clock.h"
 #include "io/fd_pass.h"
 #include "process/given_sockets.h"
 #include "process/listen.h"
