@@ -242,6 +242,17 @@ static void add_signatures(struct strbuf *out)
                   (unsigned long long)counts.delayed, (unsigned long long)refused);
 }
 
+static void add_compression(struct strbuf *out, const struct report_compression *compression)
+{
+    strbuf_printf(
+        out,
+        ",\"compression\":{\"active\":%llu,\"memory\":%llu,\"responses\":%llu,"
+        "\"uncompressed\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}",
+        (unsigned long long)compression->active, (unsigned long long)compression->memory,
+        (unsigned long long)compression->responses, (unsigned long long)compression->uncompressed,
+        (unsigned long long)compression->bytes_in, (unsigned long long)compression->bytes_out);
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -262,6 +273,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     add_deaths(out);
     add_ocsp(out, &report->ocsp);
     add_signatures(out);
+    add_compression(out, &report->compression);
     strbuf_add_cstr(out, "}\n");
 }
 

@@ -240,6 +240,24 @@ static void print_signatures(const json_t *signatures)
     (void)printf("\n");
 }
 
+static void print_compression(const json_t *compression)
+{
+    long long in = control_number(compression, "bytes_in");
+    long long refused = control_number(compression, "uncompressed");
+
+    if (control_number(compression, "responses") == 0 && refused == 0) {
+        return;
+    }
+    (void)printf("%lld responses compressed to %lld %% of %lld MB, %lld of them under way",
+                 control_number(compression, "responses"),
+                 in != 0 ? control_number(compression, "bytes_out") * 100 / in : 100, in / 1000000,
+                 control_number(compression, "active"));
+    if (refused != 0) {
+        (void)printf("; %lld not, as limits.compression_memory was reached", refused);
+    }
+    (void)printf("\n");
+}
+
 static void print_status(const json_t *answer)
 {
     const json_t *backends = json_object_get(answer, "backends");
@@ -262,6 +280,7 @@ static void print_status(const json_t *answer)
     }
     print_ocsp(json_object_get(answer, "ocsp"));
     print_signatures(json_object_get(answer, "signatures"));
+    print_compression(json_object_get(answer, "compression"));
 }
 
 static int compare_ends(const void *a, const void *b)

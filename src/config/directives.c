@@ -448,6 +448,7 @@ const struct section *const all_sections[] = {
     &section_cors,
     &section_cookies,
     &section_route_timeouts,
+    &section_compress,
     &section_files,
     &section_backend,
     &section_server,

@@ -76,6 +76,11 @@ extern const char *const locations_words[];
             "Cookies follow: `Domain` goes where it is the server's and not the client's, "        \
             "`Path` gets the prefix back, but for `__Host-` cookies, which have none. `off`: all " \
             "of that goes to the client as the server wrote it."
+/* The directive of sites and routes. */
+#define COMPRESS(object, whose)                                                                    \
+    .name = "compress", .type = DIRECTIVE_SECTION, SLOT(object, compress),                         \
+    .section = &section_compress, .example = "compress: on",                                       \
+    .doc = "Which responses are compressed for clients that take it" whose
 
 extern const struct section section_listener;
 extern const struct section section_site;
@@ -94,6 +99,7 @@ extern const struct section section_hsts;
 extern const struct section section_cors;
 extern const struct section section_cookies;
 extern const struct section section_route_timeouts;
+extern const struct section section_compress;
 extern const struct section section_redirect;
 extern const struct section section_rewrite;
 extern const struct section section_server;

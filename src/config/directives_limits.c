@@ -214,6 +214,19 @@ static const struct directive limits_directives[] = {
      .max = 1000000,
      .doc = "The same for all client connections of one worker together.",
      .example = "files_worker: 256"},
+    {.name = "compression_memory",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, compression_memory),
+     .fallback = "64M",
+     .min = 0,
+     .max = TEBI,
+     .doc = "Bytes that the compressors of one worker may have together (`compress`); a response "
+            "above that goes as it is.",
+     .more =
+         "A compressor works until its client has taken the response but for what waits on the "
+         "way. One of gzip has 272 KiB, one of zstd 2 MiB, one of Brotli 3.5 MiB at most, whatever "
+         "is sent through it.",
+     .example = "compression_memory: 64M"},
     {.name = "signatures",
      .type = DIRECTIVE_INTEGER,
      SLOT(limits_settings, signatures),

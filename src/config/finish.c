@@ -127,6 +127,27 @@ static void finish_timeouts(const struct settings *settings, struct route_timeou
     own->request_ms = is_given(settings, &own->request_ms) ? own->request_ms : all->request_ms;
 }
 
+/* What the route's leaves out is the site's. */
+static void inherit_compress(struct settings *settings, struct compress_settings *own,
+                             const struct compress_settings *site)
+{
+    if (!is_given(settings, &own->encodings)) {
+        own->encodings = site->encodings;
+    }
+    if (!is_given(settings, &own->types)) {
+        own->types = site->types;
+    }
+    if (!is_given(settings, &own->from)) {
+        own->from = site->from;
+    }
+    if (!is_given(settings, &own->level)) {
+        own->level = site->level;
+    }
+    if (!is_given(settings, &own->breach)) {
+        own->breach = site->breach;
+    }
+}
+
 static void finish_routes(struct settings *settings, struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
@@ -152,6 +173,11 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         }
         if (route->timeouts != NULL) {
             finish_timeouts(settings, route->timeouts);
+        }
+        if (route->compress == NULL) {
+            route->compress = site->compress;
+        } else if (site->compress != NULL) {
+            inherit_compress(settings, route->compress, site->compress);
         }
         finish_retries(route->retries);
         if (route->retries == NULL) {

@@ -8,6 +8,8 @@
 #include "edge/field_rules.h"
 #include "edge/path.h"
 #include "edge/template.h"
+#include "http/accept_encoding.h"
+#include "http/media_type.h"
 #include "observe/access_forms.h"
 #include "observe/access_record.h"
 #include "observe/log_place.h"
@@ -251,6 +253,29 @@ bool rule_parameter(struct span text, struct complaint *complaint)
         }
     }
     return true;
+}
+
+/* ---- compression ---- */
+
+bool rule_encoding(struct span text, struct complaint *complaint)
+{
+    enum coding coding = coding_of(text);
+
+    if (coding != CODING_IDENTITY && coding != CODING_COUNT && span_eq(text, coding_name(coding))) {
+        return true;
+    }
+    complain(complaint, "no such content coding: %s", quote(text).text);
+    return complain_hint(complaint, "there are zstd, br (Brotli) and gzip");
+}
+
+bool rule_media_type_pattern(struct span text, struct complaint *complaint)
+{
+    if (media_type_is_pattern(text)) {
+        return true;
+    }
+    complain(complaint, "%s is no media type", quote(text).text);
+    return complain_hint(complaint, "for example text/html, \"text/*\" or \"application/*+json\", "
+                                    "with one '*' at most and without parameters");
 }
 
 /* ---- redirects and rewrites ---- */

@@ -30,6 +30,9 @@ bool rule_log_place(struct span text, struct complaint *complaint) MUST_CHECK;
 bool sample_parse(struct span text, unsigned *taken, unsigned *of) MUST_CHECK;
 /* A name of a query's parameter. */
 bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A content coding that we have; a media type, or a pattern of them. */
+bool rule_encoding(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_media_type_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
 /* Where a redirect leads: a URL, or a path, with variables. */
 bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A path to look for a file by, with variables. */

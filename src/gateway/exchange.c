@@ -530,6 +530,7 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
     if (trailers != NULL) {
         http_trailers_mark(trailers, &x->response.fields);
         exchange_apply_trailer_rules(x, trailers, false);
+        exchange_compress_trailers(x, trailers);
     }
     if (x->filters != NULL && !exchange_end_filters(x)) {
         return;

@@ -34,13 +34,14 @@ static void send_head(struct exchange *x, uint64_t body_bytes)
     exchange_enter(x, EXCHANGE_RESPOND);
     x->front.has_started = true;
     exchange_prepare_response(x);
+    exchange_compress(x);
     x->front.ops->head(&x->front, response);
 }
 
 static void send_answer(struct exchange *x, struct span body)
 {
     send_head(x, body.len);
-    if (x->response.framing == HTTP_FRAMING_LENGTH) {
+    if (x->response.framing != HTTP_FRAMING_NONE) {
         exchange_response_body(x, body);
     }
     exchange_response_end(x, NULL);
@@ -244,7 +245,7 @@ static const char *file_reason(unsigned status)
 
 static void answer_file(struct exchange *x)
 {
-    struct file_answer *file = x->found != NULL ? x->found : exchange_find_file(x);
+    struct file_answer *file = x->found = x->found != NULL ? x->found : exchange_find_file(x);
 
     x->response = (struct http_response){.status = file->status, .fields = file->fields};
     if (!file->has_file) {
@@ -258,7 +259,7 @@ static void answer_file(struct exchange *x)
         return;
     }
     send_head(x, file->content_length);
-    if (!file->is_body_sent || x->response.framing != HTTP_FRAMING_LENGTH) {
+    if (!file->is_body_sent || x->response.framing == HTTP_FRAMING_NONE) {
         exchange_response_end(x, NULL);
         return;
     }
@@ -309,6 +310,9 @@ static enum file_step send_copied(struct exchange *x, const struct file_part *pa
     }
     x->file_at += (uint64_t)n;
     exchange_response_body(x, span_make(buffer, (size_t)n));
+    if (!exchange_filters_take(x)) {
+        return FILE_STEP_BROKEN;
+    }
     return FILE_STEP_MORE; /* whether that was all is seen before whether the client waits */
 }
 
@@ -364,8 +368,12 @@ static bool wake_file(struct exchange *x)
 
 static void break_file(struct exchange *x)
 {
-    x->front.trouble = (struct trouble){
-        "file_cut_short", "the file could not be read to its end, or the client went away", NULL};
+    x->front.trouble =
+        exchange_filters_take(x)
+            ? (struct trouble){"file_cut_short",
+                               "the file could not be read to its end, or the client went away",
+                               NULL}
+            : x->filters->failure;
     exchange_finish(x, true);
 }
 

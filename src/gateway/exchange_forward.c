@@ -227,6 +227,7 @@ static void on_head(struct call *call)
     }
     exchange_translate_locations(x);
     exchange_prepare_response(x);
+    exchange_compress(x);
     exchange_enter(x, EXCHANGE_RESPOND);
     x->front.has_started = true;
     x->front.is_event_stream = is_event_stream(&x->response);

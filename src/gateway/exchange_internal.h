@@ -4,6 +4,7 @@
  *   exchange_time.c         how long its sides may be silent
  *   exchange_answer.c       answers made here
  *   exchange_policy.c       phases and body filters
+ *   exchange_compress.c     whether its response is compressed
  *   exchange_fields.c       what is added to and taken from the fields
  *   exchange_view.c         how the client sees the request
  *   exchange_hops.c         loops, Max-Forwards
@@ -51,6 +52,7 @@ struct exchange {
     struct call call;           /* to a server */
     struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
     struct body_chain *filters; /* of the response; NULL: none */
+    struct exchange_compress *compress; /* of a response that is compressed; else NULL */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
     struct deferred again; /* exchange_again */
@@ -152,6 +154,17 @@ bool exchange_begin_filters(struct exchange *x);
 void exchange_filter_body(struct exchange *x, struct span bytes);
 bool exchange_end_filters(struct exchange *x);
 bool exchange_filters_take(const struct exchange *x);
+/* One more, once the head is as it will be sent but for what this one makes of it. */
+void exchange_add_filter(struct exchange *x, struct body_filter *filter);
+/* What filters hold goes on; the exchange may have ended then. */
+void exchange_flush_filters(struct exchange *x);
+/* exchange_compress.c: */
+/* A response's head is as it will be sent: has its body compressed, if that is to be. */
+void exchange_compress(struct exchange *x);
+/* A piece of the body has gone through the filters. What they hold goes on when nothing follows for
+ * a moment. */
+void exchange_await_pause(struct exchange *x);
+void exchange_compress_trailers(const struct exchange *x, struct http_fields *trailers);
 /* What was put off to the end of the loop's turn: a file's next piece, a body that may be read now.
  */
 void exchange_again(struct deferred *deferred);

@@ -63,6 +63,25 @@ bool exchange_begin_filters(struct exchange *x)
     return true;
 }
 
+void exchange_add_filter(struct exchange *x, struct body_filter *filter)
+{
+    static const struct body_filter_list none = {NULL, 0};
+
+    if (x->filters == NULL) {
+        x->filters = arena_alloc(&x->arena, sizeof(*x->filters));
+        CHECK(body_chain_init(x->filters, &none, &x->response, &x->arena, on_filtered, x));
+    }
+    body_chain_add(x->filters, filter);
+}
+
+/* An answer that is made here is broken off by whoever gives its body. */
+static void fail(struct exchange *x)
+{
+    if (call_is_open(&x->call)) {
+        call_reject(&x->call, &x->filters->failure);
+    }
+}
+
 void exchange_filter_body(struct exchange *x, struct span bytes)
 {
     exchange_progress(x);
@@ -71,13 +90,25 @@ void exchange_filter_body(struct exchange *x, struct span bytes)
     }
     if (!body_chain_push(x->filters, bytes) ||
         ((x->front.is_event_stream || x->is_grpc) && !body_chain_flush(x->filters))) {
-        call_reject(&x->call, &x->filters->failure);
+        fail(x);
+        return;
+    }
+    exchange_await_pause(x);
+}
+
+void exchange_flush_filters(struct exchange *x)
+{
+    if (!x->filters->has_failed && !body_chain_flush(x->filters)) {
+        fail(x);
     }
 }
 
 bool exchange_end_filters(struct exchange *x)
 {
-    if (body_chain_end(x->filters)) {
+    bool ok = body_chain_end(x->filters);
+
+    exchange_await_pause(x);
+    if (ok) {
         return true;
     }
     x->front.trouble = x->filters->failure;

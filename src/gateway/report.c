@@ -77,6 +77,16 @@ static void add_generations(struct report *report, const struct worker *worker)
     }
 }
 
+static void add_compression(struct report_compression *out, const struct coder_pool *coders)
+{
+    out->active += coders->active;
+    out->memory += coders->memory;
+    out->responses += coders->began;
+    out->uncompressed += coders->refused;
+    out->bytes_in += coders->taken;
+    out->bytes_out += coders->given;
+}
+
 /* On the worker's own thread. */
 static void on_ask(struct loop_message *message)
 {
@@ -93,6 +103,7 @@ static void on_ask(struct loop_message *message)
         if (worker->longest_follow_us > report->longest_follow_us) {
             report->longest_follow_us = worker->longest_follow_us;
         }
+        add_compression(&report->compression, &worker->coders);
         for (size_t i = 0; i < report->backend_count; i++) {
             struct upstream *upstream =
                 upstreams_look(&worker->client.upstreams, reporter->snapshot->backends[i]);
@@ -206,6 +217,7 @@ static void clear(struct reporter *reporter)
     report->sessions = report->exchanges = 0;
     report->generation_count = 0;
     report->longest_follow_us = 0;
+    report->compression = (struct report_compression){0};
     free_backends(report);
     report->backends = xcalloc(snapshot->backend_count + 1, sizeof(*report->backends));
     report->backend_count = snapshot->backend_count;

@@ -88,6 +88,16 @@ struct report_generation {
     uint64_t exchanges; /* requests that began with it */
 };
 
+/* Over all workers; what was counted is so since the start. */
+struct report_compression {
+    uint64_t active;       /* responses that are being compressed */
+    uint64_t memory;       /* bytes that their compressors may have */
+    uint64_t responses;    /* that were */
+    uint64_t uncompressed; /* that were not, as limits.compression_memory was reached */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+
 struct report {
     unsigned workers;
     unsigned silent; /* of these */
@@ -96,6 +106,7 @@ struct report {
     struct report_backend *backends;
     size_t backend_count;
     struct report_ocsp ocsp;
+    struct report_compression compression;
     struct report_generation generations[REPORT_GENERATIONS_MAX]; /* the newest first */
     size_t generation_count;
     uint64_t longest_follow_us; /* that a worker was held by one, at a time */

@@ -19,6 +19,7 @@
 #include "config/complaint.h"
 #include "config/places.h"
 #include "discovery/server_plan.h"
+#include "gateway/snapshot_compress.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
 #include "sandbox/sandbox.h"
@@ -289,6 +290,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
             settings->answers.cookies != NULL ? settings->answers.cookies : site->answers.cookies,
         .phases = build_phases(settings, &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
+        .compress = snapshot_compress(settings->compress, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
         .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
         .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,

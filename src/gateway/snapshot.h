@@ -21,6 +21,7 @@
 #include "upstream/backend.h"
 
 struct call_retries;
+struct compress_rule;
 struct backend_tls;
 struct ocsp_registry;
 struct site_tls;
@@ -38,6 +39,7 @@ struct route {
     const struct cors_settings *cors;       /* the same */
     struct phase_list phases;
     struct body_filter_list filters;         /* of responses */
+    const struct compress_rule *compress;    /* NULL: off */
     const struct field_rules *request_rules; /* NULL: none, as below */
     const struct field_rules *response_rules;
     const struct log_rules *log_rules;

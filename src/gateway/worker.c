@@ -465,6 +465,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     worker->stop_message.fn = on_stop_message;
     deferred_init(&worker->walking, on_walking);
     client_init(&worker->client, NULL, 0);
+    coder_pool_init(&worker->coders, worker->core.loop);
     generation_begin(worker, snapshot_hold(snapshot));
     worker->keys = key_client_create(index, worker->core.loop);
     set_client(worker);
@@ -496,6 +497,7 @@ void worker_destroy(struct worker *worker)
     timer_destroy(worker->core.loop, &worker->drain_timer);
     generation_end_all(worker);
     client_free(&worker->client, NULL, 0);
+    coder_pool_destroy(&worker->coders);
     core_destroy(&worker->core);
     log_lines_free(&worker->log);
     for (size_t i = 0; i < worker->socket_count; i++) {

@@ -15,6 +15,7 @@
 #include "gateway/log_targets.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
+#include "policy/coder_pool.h"
 
 struct generation;
 struct key_client;
@@ -59,6 +60,7 @@ struct worker {
     uint64_t session_count;
     uint64_t exchange_count;
     struct client client;      /* towards servers */
+    struct coder_pool coders;  /* of `compress` */
     struct list idle_sessions; /* between requests; the longest so first */
     size_t evicted_count;      /* of the sessions, those that are making room */
     struct list free_exchanges;

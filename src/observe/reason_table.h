@@ -36,6 +36,9 @@ REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the lim
        "raise limits.body, or body_limit of the route, if clients may send so much")
 REASON(REQUEST, "backend", "response_too_large", "the server's response is over the limit",
        "see why the server sends so much, or raise response_limit of the route")
+REASON(REQUEST, "gateway", "compression_failed",
+       "the response could not be compressed to its end, and was broken off",
+       "see whether the machine is out of memory; compress: off in the route lets it pass as it is")
 REASON(REQUEST, "gateway", "too_early",
        "a request that changes something came as early data, and might be a recording",
        "nothing: the client repeats it once the handshake is over (RFC 8470)")

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 
-static void append(struct body_chain *chain, struct body_filter *filter)
+void body_chain_add(struct body_chain *chain, struct body_filter *filter)
 {
     struct body_filter **at = &chain->first;
 
@@ -25,7 +25,7 @@ bool body_chain_init(struct body_chain *chain, const struct body_filter_list *li
         if (filter == NULL) {
             continue;
         }
-        append(chain, filter);
+        body_chain_add(chain, filter);
         if (filter->type->head != NULL && !filter->type->head(filter, response)) {
             return false;
         }

@@ -76,6 +76,8 @@ static inline bool body_chain_is_empty(const struct body_chain *chain)
 bool body_chain_init(struct body_chain *chain, const struct body_filter_list *list,
                      struct http_response *response, struct arena *arena,
                      void (*sink)(void *owner, struct span bytes), void *owner) MUST_CHECK;
+/* One more, behind the others: for filters that look at a head which the others are done with. */
+void body_chain_add(struct body_chain *chain, struct body_filter *filter);
 /* False from then on: it has failed. `bytes` are used before it returns. */
 bool body_chain_push(struct body_chain *chain, struct span bytes) MUST_CHECK;
 bool body_chain_end(struct body_chain *chain) MUST_CHECK;

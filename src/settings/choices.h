@@ -101,5 +101,11 @@ enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };
 enum health_assume { HEALTH_ASSUME_UP, HEALTH_ASSUME_DOWN };
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED, LOG_FORMAT_LOGFMT, LOG_FORMAT_TEMPLATE };
+/* Whether responses are compressed, how hard that is tried, and what about BREACH. */
+enum compress_mode { COMPRESS_OFF, COMPRESS_ON };
+enum compress_level { COMPRESS_FAST, COMPRESS_MEDIUM, COMPRESS_HIGH };
+enum compress_breach { COMPRESS_BREACH_GUARD, COMPRESS_BREACH_IGNORE };
+
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 
 #endif

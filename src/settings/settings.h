@@ -235,6 +235,17 @@ struct files_settings {
     struct place place;
 };
 
+/* Which responses are compressed (policy/compress_rule.h). */
+struct compress_settings {
+    enum compress_mode mode;
+    struct string_list encodings; /* the one that is liked best first */
+    struct string_list types;     /* patterns (http/media_type.h) */
+    uint64_t from;                /* bytes */
+    enum compress_level level;
+    enum compress_breach breach;
+    struct place place;
+};
+
 /* Whom a route is for, by the certificate: one of each list that is not empty. */
 struct match_client_settings {
     struct string_list dns;
@@ -276,6 +287,7 @@ struct route_settings {
     struct rewrite_settings *rewrite;            /* NULL: the path as it is */
     struct field_rules_settings *request_fields; /* NULL: none; behind the site's */
     struct field_rules_settings *response_fields;
+    struct compress_settings *compress;       /* NULL: off; what it leaves out is the site's */
     enum security_fields security_fields;     /* its own, else the site's */
     bool access_log;                          /* the same */
     struct answers_settings answers;          /* the same */
@@ -321,6 +333,7 @@ struct site_settings {
     size_t route_count;
     struct field_rules_settings *request_fields; /* NULL: none */
     struct field_rules_settings *response_fields;
+    struct compress_settings *compress; /* NULL: off */
     enum security_fields security_fields;
     bool access_log;
     struct answers_settings answers;
@@ -507,11 +520,12 @@ struct limits_settings {
     uint64_t response_windows; /* of all of a worker, above what each may have at first */
     uint64_t request_window;   /* the same of a request and its client */
     uint64_t request_windows;
-    uint64_t held;         /* of responses, bytes that wait for one HTTP/2 connection */
-    uint64_t held_worker;  /* and for all those of a worker */
-    uint64_t files;        /* open at once while they wait, for one client connection */
-    uint64_t files_worker; /* and for all those of a worker */
-    uint64_t signatures;   /* a second, for one worker (keys/keyholder.h) */
+    uint64_t held;               /* of responses, bytes that wait for one HTTP/2 connection */
+    uint64_t held_worker;        /* and for all those of a worker */
+    uint64_t files;              /* open at once while they wait, for one client connection */
+    uint64_t files_worker;       /* and for all those of a worker */
+    uint64_t compression_memory; /* bytes that a worker's compressors may have */
+    uint64_t signatures;         /* a second, for one worker (keys/keyholder.h) */
 };
 
 struct timeouts_settings {

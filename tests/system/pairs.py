@@ -19,8 +19,9 @@ PROTOCOLS = {"h1": "h1", "h1tls": "h1", "h2c": "h2c", "h2tls": "h2", "auto1": "a
 class World:
     """Servers of one kind, with one script for each version, behind one gateway."""
 
-    def __init__(self, start, ca, shop, back, h1, h2, count=1, also=(), timeouts=None, **more):
-        """`also`: addresses of other servers, before these."""
+    def __init__(self, start, ca, shop, back, h1, h2, count=1, also=(), timeouts=None, site=None, limits=None,
+                 **more):
+        """`also`: addresses of other servers, before these; `site`: more of what the site says."""
         is_tls = back in ("h1tls", "h2tls", "auto1", "auto2")
         self.is_h2 = back in ("h2c", "h2tls", "auto2")
         self.origins = [
@@ -32,8 +33,9 @@ class World:
                    "protocol": PROTOCOLS[back], **more}
         if is_tls:
             backend["tls"] = {"ca": str(ca.file), "server_name": "shop.example"}
-        self.gateway = start({"sites": [{"hosts": ["*"], "backend": "up"}], "backends": [backend],
-                              **({"timeouts": timeouts} if timeouts else {})})
+        self.gateway = start({"sites": [{"hosts": ["*"], "backend": "up", **(site or {})}], "backends": [backend],
+                              **({"timeouts": timeouts} if timeouts else {}),
+                              **({"limits": limits} if limits else {})})
 
     @property
     def connections(self):

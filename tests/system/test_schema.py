@@ -49,6 +49,10 @@ GOOD = {
         "servers": [{"address": "127.0.0.1:80", "max_requests": 10, "max_connections": 5, "zone": "eu-1"},
                     {"address": "127.0.0.1:81", "backup": True}],
         "slow_start": "30s", "queue": {"size": 10, "timeout": "1s"}}}]},
+    "compress": {"sites": [{"hosts": "a.example", "compress": True, "routes": [
+        {"match": {"path": "/a/*"}, "respond": {}, "compress": "off"},
+        {"respond": {}, "compress": {"encodings": ["br", "gzip"], "types": ["*"], "from": 0, "level": "high",
+                                     "breach": "ignore"}}]}], "limits": {"compression_memory": "1M"}},
     "health": {"sites": [{"hosts": ["a.example"], "backend": "b"}], "backends": [
         {"name": "b", "servers": ["127.0.0.1:1"], "health_check": "/healthz", "outliers": {"failures": 0}},
         {"name": "c", "servers": ["127.0.0.1:1"], "health_check": {"tcp": {}, "assume": "down"}},
@@ -67,6 +71,9 @@ GOOD = {
 }
 
 BAD = {
+    "encoding": {"sites": [{"hosts": "a.example", "respond": {}, "compress": {"encodings": ["deflate"]}}]},
+    "compress": {"sites": [{"hosts": "a.example", "respond": {}, "compress": "maybe"}]},
+    "media type": {"sites": [{"hosts": "a.example", "respond": {}, "compress": {"types": ["text"]}}]},
     "balance": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
                                                              "balance": "fastest"}}]},
     "hash": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
@@ -193,6 +200,7 @@ def whole(section, part):
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "health_check": ("backend", "health_check"), "outliers": ("backend", "outliers"), "retries": ("backend", "retries"),
              "check_http": ("health_check", "http"), "check_grpc": ("health_check", "grpc"),
+             "compress": ("site", "compress"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
@@ -224,7 +232,7 @@ def whole(section, part):
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
-              "request_fields": {}, "response_fields": {},
+              "request_fields": {}, "response_fields": {}, "compress": {},
               "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
               "server": {"address": "127.0.0.1:1"}, "backend_tls": FILE if "key" in part or "certificate" in part else {}}
     if section == "tls" and "certificates_from" in part:

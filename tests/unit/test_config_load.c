@@ -483,9 +483,60 @@ static void addresses_overlap_when_one_means_the_other(void **state)
     arena_destroy(&arena);
 }
 
+/* ---- compress ---- */
+
+static void a_routes_compress_inherits_what_it_leaves_out(void **state)
+{
+    static const char yaml[] =
+        "sites:\n"
+        "  - hosts: [a.example]\n"
+        "    compress: { encodings: [gzip, br], from: 2k, level: high, breach: ignore }\n"
+        "    routes:\n"
+        "      - match: { path: /off/* }\n"
+        "        compress: off\n"
+        "        respond: {}\n"
+        "      - match: { path: /own/* }\n"
+        "        compress: { level: fast, types: [\"text/*\"] }\n"
+        "        respond: {}\n"
+        "    respond: {}\n"
+        "  - hosts: [b.example]\n"
+        "    routes:\n"
+        "      - compress: true\n"
+        "        respond: {}\n"
+        "      - match: { path: /none }\n"
+        "        respond: {}\n";
+    struct config_report report;
+    struct settings *s;
+    const struct route_settings *r;
+
+    (void)state;
+    config_report_init(&report);
+    s = config_load_text(span_from_cstr(yaml), "/etc/tidegate/tidegate.yaml", &report);
+    assert_non_null(s);
+    r = s->sites[0].routes;
+    assert_int_equal(r[0].compress->mode, COMPRESS_OFF);
+    assert_int_equal(r[1].compress->mode, COMPRESS_ON);
+    assert_int_equal(r[1].compress->level, COMPRESS_FAST);
+    assert_int_equal(r[1].compress->from, 2048);
+    assert_int_equal(r[1].compress->breach, COMPRESS_BREACH_IGNORE);
+    assert_int_equal(r[1].compress->encodings.count, 2);
+    assert_string_equal(r[1].compress->encodings.items[0], "gzip");
+    assert_int_equal(r[1].compress->types.count, 1);
+    assert_ptr_equal(r[2].compress, s->sites[0].compress);
+    assert_true(r[2].compress->types.count > 10);
+    r = s->sites[1].routes;
+    assert_int_equal(r[0].compress->mode, COMPRESS_ON);
+    assert_string_equal(r[0].compress->encodings.items[0], "zstd");
+    assert_int_equal(r[0].compress->from, 1024);
+    assert_null(r[1].compress);
+    settings_destroy(s);
+    config_report_free(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_routes_compress_inherits_what_it_leaves_out),
         cmocka_unit_test(four_lines_get_the_safe_defaults),
         cmocka_unit_test(every_default_is_as_documented),
         cmocka_unit_test(a_long_file_arrives_whole),
