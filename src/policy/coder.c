@@ -18,7 +18,7 @@ void *coder_memory_get(struct coder *coder, size_t size)
     }
     piece->size = size;
     coder->memory += size;
-    return piece->bytes;
+    return piece->bytes; // cppcheck-suppress memleak; coder_memory_put frees it
 }
 
 void coder_memory_put(struct coder *coder, void *memory)

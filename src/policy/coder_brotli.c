@@ -39,10 +39,11 @@ static struct coder *create(void)
 {
     struct brotli *brotli = calloc(1, sizeof(*brotli));
 
-    if (brotli != NULL) {
-        brotli->coder.type = &coder_brotli;
+    if (brotli == NULL) {
+        return NULL;
     }
-    return brotli != NULL ? &brotli->coder : NULL;
+    brotli->coder.type = &coder_brotli;
+    return &brotli->coder;
 }
 
 static void drop(struct brotli *brotli)
