@@ -119,7 +119,11 @@ static bool is_made_by_another_site(const struct http_request *request)
     return url != NULL && !is_of_this_host(url->value, request);
 }
 
-bool compress_may_leak(const struct compress_facts *facts)
+/* Whether the length of a compressed response may tell a stranger what is in it (BREACH): over
+ * https, of a server's response that sets a cookie, and of one to a request with Cookie or
+ * Authorization that another site had the browser make. By Sec-Fetch-Site, or where the browser
+ * sends none by Origin and Referer; a click of the user's (Sec-Fetch-User) is not of that kind. */
+static bool may_leak(const struct compress_facts *facts)
 {
     const struct http_fields *asked = &facts->request->fields;
 
@@ -144,7 +148,7 @@ struct compress_decision compress_decide(const struct compress_rule *rule,
     }
     decision.is_candidate = true;
     /* HTTP/1.0 knows no chunks, so that a length that is not known costs its connection. */
-    if (facts->request->version == HTTP_1_0 || (rule->guards_secrets && compress_may_leak(facts))) {
+    if (facts->request->version == HTTP_1_0 || (rule->guards_secrets && may_leak(facts))) {
         return decision;
     }
     decision.coding =

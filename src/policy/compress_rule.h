@@ -14,7 +14,7 @@ struct compress_rule {
     size_t type_count;
     uint64_t from; /* bytes that a body must have, where that is known */
     enum coder_level level;
-    bool guards_secrets; /* against BREACH, see compress_may_leak */
+    bool guards_secrets; /* against BREACH, see may_leak */
 };
 
 /* A response that has its fields as they will be sent. */
@@ -32,12 +32,6 @@ struct compress_decision {
 
 struct compress_decision compress_decide(const struct compress_rule *rule,
                                          const struct compress_facts *facts) MUST_CHECK;
-
-/* Whether the length of a compressed response may tell a stranger what is in it (BREACH): over
- * https, of a server's response that sets a cookie, and of one to a request with Cookie or
- * Authorization that another site had the browser make. By Sec-Fetch-Site, or where the browser
- * sends none by Origin and Referer; a click of the user's (Sec-Fetch-User) is not of that kind. */
-bool compress_may_leak(const struct compress_facts *facts) MUST_CHECK;
 
 /* Accept-Encoding among what Vary has, once. */
 void compress_add_vary(struct http_response *response, struct arena *arena);
