@@ -70,11 +70,31 @@ static void check_fields(const struct checker *checker, const struct field_rules
     }
 }
 
+static void check_strip_prefix(const struct checker *checker, const struct route_settings *route)
+{
+    const struct files_settings *files = route->files;
+    const char *pattern = route->match.path;
+
+    if (files->strip_prefix != NULL && pattern != NULL && strcmp(pattern, "/*") != 0 &&
+        route->rewrite == NULL && files->tries.count == 0 &&
+        !begins_with(pattern, files->strip_prefix)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &files->strip_prefix, files->place),
+                          "not all paths of the route begin with %s",
+                          quote_cstr(files->strip_prefix).text);
+        config_report_hint(checker->report, "the route is for %s; other paths stay as they are",
+                           quote_cstr(pattern).text);
+    }
+}
+
 void check_route_messages(const struct checker *checker, const struct route_settings *route)
 {
     check_redirect(checker, route->redirect);
     if (route->rewrite != NULL) {
         check_rewrite(checker, route);
+    }
+    if (route->files != NULL) {
+        check_strip_prefix(checker, route);
     }
     if (route->request_fields != NULL && route->backend == NULL) {
         error_with_hint(checker, route->request_fields->place,

@@ -57,67 +57,6 @@ const struct section section_respond = {
     .place_offset = offsetof(struct respond_settings, place),
 };
 
-static const struct directive files_directives[] = {
-    {.name = "root",
-     .type = DIRECTIVE_PATH,
-     .flags = DIRECTIVE_REQUIRED,
-     SLOT(files_settings, root),
-     .min = 1,
-     .max = PATH_BYTES_MAX,
-     .check = rule_path,
-     .doc = "The folder whose files are served. Nothing outside it can be reached.",
-     .more =
-         "A file is looked for by the request's whole path, also where a route matches a part of "
-         "it: `match: { path: /docs/* }` with `files: /srv/www` serves `/docs/a.html` from "
-         "`/srv/www/docs/a.html`.\n\n"
-         "It may be replaced, or be a link that is moved to another folder: requests get the tree "
-         "that has the name now, 404 where there is none. The folder itself may lie where the "
-         "gateway's user cannot look, as it is opened at the start; then it stays the one of "
-         "the start. Links within it are followed as long as they lead to something beneath it.",
-     .example = "root: public"},
-    {.name = "index",
-     .type = DIRECTIVE_TEXT,
-     SLOT(files_settings, index),
-     .fallback = "index.html",
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_file_name,
-     .pattern = "^[^./][^/]*$",
-     .doc = "The file served for a folder.",
-     .example = "index: index.html"},
-    {.name = "try",
-     .type = DIRECTIVE_TEXTS,
-     SLOT(files_settings, tries),
-     .min = 1,
-     .max = 16,
-     .check = rule_try,
-     .doc = "Paths that are looked for in turn, in place of the request's: the first file that is "
-            "there is served.",
-     .more =
-         "With [variables](#variables). A single-page application: `try: [\"{path}\", "
-         "/index.html]`; pages without their ending: `try: [\"{path}\", \"{path}.html\"]`. "
-         "A folder counts by its index, where a path ends in a slash: `{path}/`. "
-         "`rewrite` of the route counts for each of them. In a route that has a `backend`, too, "
-         "the server gets what no file is found for, and whatever is not GET or HEAD.",
-     .example = "try: [\"{path}\", \"{path}.html\", /index.html]"},
-    {.name = "listing", .type = DIRECTIVE_LATER, .doc = "lists of a folder's files"},
-};
-
-const struct section section_files = {
-    .name = "files",
-    .title = "files",
-    .doc =
-        "Files from a folder; with a `backend` beside it in the same route, the server gets what "
-        "no "
-        "file is found for. `files: public` is short for `files: { root: public }`. GET and HEAD "
-        "alone; another method that is registered with IANA is answered 405, any other 501.",
-    .directives = files_directives,
-    .count = ARRAY_LEN(files_directives),
-    .size = sizeof(struct files_settings),
-    .place_offset = offsetof(struct files_settings, place),
-    .scalar_name = "root",
-};
-
 #define REQUEST_FIELDS(object, whose)                                                              \
     .name = "request_fields", .type = DIRECTIVE_SECTION, SLOT(object, request_fields),             \
     .section = &section_request_fields,                                                            \

@@ -329,7 +329,7 @@ static void fields(struct writer *w, const struct directive *directive)
     key_text(w, "type", "object");
     key(w, "propertyNames");
     open(w, '{');
-    pattern(w, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
+    pattern(w, directive->pattern != NULL ? directive->pattern : "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
     close(w, '}');
     key(w, "additionalProperties");
     open(w, '{');

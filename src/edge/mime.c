@@ -105,7 +105,7 @@ static int compare(const void *key, const void *entry)
     return strcmp(key, ((const struct mime *)entry)->extension);
 }
 
-struct span mime_from_name(struct span file_name)
+static const struct mime *find(struct span file_name)
 {
     char extension[12]; /* no known one is longer */
     size_t at = file_name.len;
@@ -115,13 +115,23 @@ struct span mime_from_name(struct span file_name)
     }
     size_t len = file_name.len - at;
     if (at == 0 || file_name.ptr[at - 1] == '/' || len == 0 || len >= sizeof(extension)) {
-        return SPAN_OF("application/octet-stream");
+        return NULL;
     }
     for (size_t i = 0; i < len; i++) {
         extension[i] = ascii_lower(file_name.ptr[at + i]);
     }
     extension[len] = '\0';
-    const struct mime *found =
-        bsearch(extension, types, ARRAY_LEN(types), sizeof(types[0]), compare);
+    return bsearch(extension, types, ARRAY_LEN(types), sizeof(types[0]), compare);
+}
+
+struct span mime_from_name(struct span file_name)
+{
+    const struct mime *found = find(file_name);
+
     return found != NULL ? found->type : SPAN_OF("application/octet-stream");
+}
+
+bool mime_is_known(struct span file_name)
+{
+    return find(file_name) != NULL;
 }

@@ -9,25 +9,26 @@
 
 #include "base/clock.h"
 #include "edge/conditional.h"
-#include "edge/mime.h"
+#include "edge/file_rules.h"
 #include "edge/path.h"
 #include "files/beneath.h"
+#include "files/file_lookup.h"
+#include "files/listing.h"
 #include "http/date.h"
-
-struct file_lookup {
-    int root_fd;
-    const char *index;
-    const struct http_request *request;
-    struct span path;
-    struct arena *arena;
-    struct file_answer *answer;
-};
 
 /* What the arena closes, and what a file is known by when it is opened again. */
 struct file_identity {
     int fd; /* -1: closed */
     const char *name;
     struct stat st;
+};
+
+/* What was found: an open regular file. */
+struct found {
+    int fd;
+    const char *name; /* what type and Cache-Control are told from */
+    struct stat st;
+    enum coding coding; /* that it was compressed in beforehand */
 };
 
 static void close_file(void *arg)
@@ -37,12 +38,6 @@ static void close_file(void *arg)
     if (identity->fd >= 0) {
         (void)close(identity->fd);
     }
-}
-
-static void add_field(const struct file_lookup *lookup, enum http_field_id id, struct span name,
-                      struct span value)
-{
-    http_fields_add(&lookup->answer->fields, lookup->arena, id, name, value);
 }
 
 static void fail(const struct file_lookup *lookup, unsigned status, const char *detail)
@@ -84,20 +79,18 @@ static void fail_errno(const struct file_lookup *lookup, int number)
     }
 }
 
-/* Opens and stats; the arena closes. Returns the fd or -1 when the answer is made. */
+/* Opens and stats; the arena closes. Returns the fd or -1 with errno. */
 static int open_entry(const struct file_lookup *lookup, const char *name, struct stat *st)
 {
-    int fd = beneath_open(lookup->root_fd, name);
+    int fd = beneath_open(lookup->ask->root_fd, name);
 
     if (fd < 0) {
-        fail_errno(lookup, errno);
         return -1;
     }
     struct file_identity *identity = arena_alloc(lookup->arena, sizeof(*identity));
     *identity = (struct file_identity){.fd = fd, .name = name};
     arena_on_reset(lookup->arena, close_file, identity);
     if (fstat(fd, st) != 0) {
-        fail_errno(lookup, errno);
         return -1;
     }
     identity->st = *st;
@@ -109,48 +102,125 @@ static int open_entry(const struct file_lookup *lookup, const char *name, struct
  * location begins with one '/', since path has no runs of them, so it never names another host. */
 static void redirect_to_folder(const struct file_lookup *lookup)
 {
-    struct span query = path_encode(lookup->request->query, lookup->arena);
-    struct span path = path_encode(lookup->path, lookup->arena);
+    struct span query = path_encode(lookup->ask->request->query, lookup->arena);
+    struct span path = path_encode(lookup->ask->asked, lookup->arena);
     const char *location = query.ptr != NULL ? arena_printf(lookup->arena, "%.*s/?%.*s",
                                                             SPAN_ARG(path), SPAN_ARG(query))
                                              : arena_printf(lookup->arena, "%.*s/", SPAN_ARG(path));
 
     lookup->answer->status = 308;
-    add_field(lookup, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
+    file_add_field(lookup, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
 }
 
-/* From the request's path to an open regular file, or -1 when the answer is made. *name is what the
- * type is told from. */
-static int open_file(const struct file_lookup *lookup, const char **name, struct stat *st)
+/* The first of the index files that is there, or the folder's list. False: the answer is made. */
+static bool open_index(const struct file_lookup *lookup, const char *folder, struct found *found)
 {
-    if (!path_to_file(lookup->path, lookup->arena, name)) {
+    const struct string_list *indexes = &lookup->ask->settings->index;
+    bool is_root = lookup->ask->path.len == 1;
+
+    for (size_t i = 0; i < indexes->count; i++) {
+        found->name = arena_printf(lookup->arena, "%s%s", is_root ? "" : folder, indexes->items[i]);
+        found->fd = open_entry(lookup, found->name, &found->st);
+        if (found->fd >= 0) {
+            return true;
+        }
+        if (errno != ENOENT) {
+            break;
+        }
+    }
+    if (errno == ENOENT && lookup->ask->settings->listing) {
+        int error = listing_answer(lookup, folder);
+        if (error != 0) {
+            fail_errno(lookup, error);
+        }
+        return false;
+    }
+    fail_errno(lookup, errno);
+    return false;
+}
+
+/* From the request's path to an open regular file. False: the answer is made. */
+static bool open_file(const struct file_lookup *lookup, struct found *found)
+{
+    if (!path_to_file(lookup->ask->path, lookup->arena, &found->name)) {
         fail(lookup, 404, "a hidden or impossible file name");
-        return -1;
+        return false;
     }
-    bool is_folder_name = span_ends_with(lookup->path, SPAN_OF("/"));
+    bool is_folder_name = span_ends_with(lookup->ask->path, SPAN_OF("/"));
+    if (is_folder_name && !span_ends_with(lookup->ask->asked, SPAN_OF("/"))) {
+        redirect_to_folder(lookup); /* all of it was a prefix that is not looked for */
+        return false;
+    }
     if (is_folder_name) {
-        bool is_root = lookup->path.len == 1;
-        *name = arena_printf(lookup->arena, "%s%s", is_root ? "" : *name, lookup->index);
+        if (!open_index(lookup, found->name, found)) {
+            return false;
+        }
+    } else {
+        found->fd = open_entry(lookup, found->name, &found->st);
+        if (found->fd < 0) {
+            fail_errno(lookup, errno);
+            return false;
+        }
     }
-    int fd = open_entry(lookup, *name, st);
-    if (fd < 0) {
-        return -1;
-    }
-    if (S_ISDIR(st->st_mode) && !is_folder_name) {
+    if (S_ISDIR(found->st.st_mode) && !is_folder_name) {
         redirect_to_folder(lookup);
-        return -1;
+        return false;
     }
-    if (!S_ISREG(st->st_mode)) {
+    if (!S_ISREG(found->st.st_mode)) {
         fail(lookup, 404, "not a regular file");
-        return -1;
+        return false;
     }
-    return fd;
+    return true;
+}
+
+static bool is_older(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec < b->st_mtim.tv_sec;
+}
+
+/* The same file as it lies beside it, compressed: one that the client takes, and that is no older
+ * than what it was made of. What cannot be opened, for whatever reason, is not there. */
+static void choose_coded(const struct file_lookup *lookup, struct found *found)
+{
+    const struct http_fields *asked = &lookup->ask->request->fields;
+    enum coding left[FILE_CODING_COUNT];
+    size_t count = FILE_CODING_COUNT;
+    struct file_identity *plain = lookup->answer->identity;
+
+    memcpy(left, file_codings, sizeof(left));
+    while (count != 0) {
+        enum coding coding = accept_encoding_choose(asked, left, count);
+        struct stat st;
+        if (coding == CODING_IDENTITY) {
+            return;
+        }
+        const char *name =
+            arena_printf(lookup->arena, "%s%.*s", found->name, SPAN_ARG(file_suffix(coding)));
+        int fd = open_entry(lookup, name, &st);
+        if (fd >= 0 && S_ISREG(st.st_mode) && st.st_size != 0 && !is_older(&st, &found->st)) {
+            found->fd = fd;
+            found->st = st;
+            found->coding = coding;
+            return;
+        }
+        lookup->answer->identity = plain;
+        size_t kept = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (left[i] != coding) {
+                left[kept++] = left[i];
+            }
+        }
+        count = kept;
+    }
 }
 
 /* A file that changed within the last second may change again without its time changing (clocks
  * tick coarser than writes), so its tag is weak until then (RFC 9110 section 8.8.1). */
-static struct validators validators_of(const struct stat *st, struct arena *arena)
+static struct validators validators_of(const struct found *found, struct arena *arena)
 {
+    const struct stat *st = &found->st;
+    struct span coding =
+        found->coding != CODING_IDENTITY ? coding_name(found->coding) : span_make("", 0);
     struct timespec now = clock_wall();
     struct validators v = {0};
 
@@ -162,20 +232,20 @@ static struct validators validators_of(const struct stat *st, struct arena *aren
     int64_t age_ms = ((int64_t)now.tv_sec - st->st_mtim.tv_sec) * 1000 +
                      (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
     v.is_date_strong = age_ms >= 2000; /* the date counts whole seconds */
-    v.etag = span_from_cstr(arena_printf(arena, "%s\"%llx.%lx-%llx\"", age_ms >= 1000 ? "" : "W/",
-                                         (unsigned long long)st->st_mtim.tv_sec,
-                                         (unsigned long)st->st_mtim.tv_nsec,
-                                         (unsigned long long)st->st_size));
+    v.etag = span_from_cstr(arena_printf(
+        arena, "%s\"%llx.%lx-%llx%s%.*s\"", age_ms >= 1000 ? "" : "W/",
+        (unsigned long long)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
+        (unsigned long long)st->st_size, coding.len != 0 ? "-" : "", SPAN_ARG(coding)));
     return v;
 }
 
 static void add_validators(const struct file_lookup *lookup, const struct validators *current)
 {
-    add_field(lookup, FIELD_OTHER, SPAN_OF("ETag"), current->etag);
+    file_add_field(lookup, FIELD_OTHER, SPAN_OF("ETag"), current->etag);
     if (current->last_modified != 0) {
         char *date = arena_alloc(lookup->arena, 30);
         http_date_format(current->last_modified, date);
-        add_field(lookup, FIELD_OTHER, SPAN_OF("Last-Modified"), span_from_cstr(date));
+        file_add_field(lookup, FIELD_OTHER, SPAN_OF("Last-Modified"), span_from_cstr(date));
     }
 }
 
@@ -187,7 +257,7 @@ static void answer_whole(const struct file_lookup *lookup, struct span type, uin
     answer->content_length = size;
     answer->parts[0] = (struct file_part){{NULL, 0}, 0, size};
     answer->part_count = 1;
-    add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+    file_add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
 }
 
 static struct span content_range(struct arena *arena, struct byte_range range, uint64_t size)
@@ -222,7 +292,7 @@ static void answer_multipart(const struct file_lookup *lookup, struct span type,
     answer->parts[count] = (struct file_part){end, 0, 0};
     answer->content_length += end.len;
     answer->part_count = count + 1;
-    add_field(
+    file_add_field(
         lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"),
         span_from_cstr(arena_printf(lookup->arena, "multipart/byteranges; boundary=%s", boundary)));
 }
@@ -240,9 +310,9 @@ static void answer_ranges(const struct file_lookup *lookup, struct span type, ui
     answer->content_length = ranges[0].length;
     answer->parts[0] = (struct file_part){{NULL, 0}, ranges[0].first, ranges[0].length};
     answer->part_count = 1;
-    add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
-    add_field(lookup, FIELD_OTHER, SPAN_OF("Content-Range"),
-              content_range(lookup->arena, ranges[0], size));
+    file_add_field(lookup, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+    file_add_field(lookup, FIELD_OTHER, SPAN_OF("Content-Range"),
+                   content_range(lookup->arena, ranges[0], size));
 }
 
 /* The ranges asked for, if a Range field counts here: only with GET (RFC 9110 section 14.2). */
@@ -265,14 +335,15 @@ static enum range_result wanted_ranges(const struct http_request *request,
     return range_parse(field->value, size, ranges, count);
 }
 
-static void answer_file(const struct file_lookup *lookup, int fd, struct span type, uint64_t size,
-                        const struct validators *current)
+static void answer_file(const struct file_lookup *lookup, const struct found *found,
+                        struct span type, const struct validators *current)
 {
     struct file_answer *answer = lookup->answer;
+    uint64_t size = (uint64_t)found->st.st_size;
     struct byte_range ranges[RANGE_MAX];
     size_t count = 0;
 
-    enum range_result result = wanted_ranges(lookup->request, current, size, ranges, &count);
+    enum range_result result = wanted_ranges(lookup->ask->request, current, size, ranges, &count);
     if (result == RANGE_UNSATISFIABLE) {
         answer->status = 416;
         answer->refusal.content_range =
@@ -280,24 +351,67 @@ static void answer_file(const struct file_lookup *lookup, int fd, struct span ty
         return;
     }
     answer->has_file = true;
-    answer->fd = fd;
-    answer->is_body_sent = lookup->request->method == HTTP_GET;
+    answer->fd = found->fd;
+    answer->is_body_sent = lookup->ask->request->method == HTTP_GET;
     if (result == RANGE_PARTIAL) {
         answer_ranges(lookup, type, size, ranges, count);
     } else {
         answer_whole(lookup, type, size);
     }
-    add_field(lookup, FIELD_OTHER, SPAN_OF("Accept-Ranges"), SPAN_OF("bytes"));
+    if (found->coding != CODING_IDENTITY) {
+        file_add_field(lookup, FIELD_OTHER, SPAN_OF("Content-Encoding"),
+                       coding_name(found->coding));
+    } else {
+        file_add_field(lookup, FIELD_OTHER, SPAN_OF("Accept-Ranges"), SPAN_OF("bytes"));
+    }
     add_validators(lookup, current);
 }
 
-void static_files_open(int root_fd, const char *index, const struct http_request *request,
-                       struct span path, struct arena *arena, struct file_answer *answer)
+/* Also of 304, and of what could have been another form of the same. */
+static void add_common(const struct file_lookup *lookup, const struct found *found)
 {
-    const struct file_lookup lookup = {root_fd, index, request, path, arena, answer};
-    const char *name;
-    struct stat st;
-    int root_error = root_fd < 0 ? errno : 0;
+    struct span value = file_cache_control(lookup->ask->settings, span_from_cstr(found->name));
+
+    if (value.ptr != NULL) {
+        file_add_field(lookup, FIELD_OTHER, SPAN_OF("Cache-Control"), value);
+    }
+    if (lookup->ask->settings->precompressed) {
+        file_add_field(lookup, FIELD_OTHER, SPAN_OF("Vary"), SPAN_OF("Accept-Encoding"));
+    }
+}
+
+static void answer_found(const struct file_lookup *lookup, const struct found *found)
+{
+    struct validators current = validators_of(found, lookup->arena);
+    struct file_answer *answer = lookup->answer;
+
+    switch (conditional_evaluate(lookup->ask->request, &current)) {
+    case CONDITIONAL_NOT_MODIFIED:
+        answer->status = 304;
+        add_validators(lookup, &current);
+        add_common(lookup, found);
+        return;
+    case CONDITIONAL_PRECONDITION_FAILED:
+        answer->status = 412;
+        return;
+    case CONDITIONAL_PROCEED:
+        break;
+    }
+    answer_file(lookup, found,
+                file_type(lookup->ask->settings, span_from_cstr(found->name), lookup->arena),
+                &current);
+    if (answer->has_file) {
+        add_common(lookup, found);
+    }
+}
+
+void static_files_open(const struct file_question *question, struct arena *arena,
+                       struct file_answer *answer)
+{
+    const struct file_lookup lookup = {question, arena, answer};
+    const struct http_request *request = question->request;
+    struct found found = {.coding = CODING_IDENTITY};
+    int root_error = question->root_fd < 0 ? errno : 0;
 
     *answer = (struct file_answer){.fd = -1};
     if (!http_method_is_registered(request->method, request->method_name)) {
@@ -313,23 +427,14 @@ void static_files_open(int root_fd, const char *index, const struct http_request
         fail_errno(&lookup, root_error);
         return;
     }
-    int fd = open_file(&lookup, &name, &st);
-    if (fd < 0) {
+    if (!open_file(&lookup, &found)) {
         return;
     }
-    struct validators current = validators_of(&st, arena);
-    switch (conditional_evaluate(request, &current)) {
-    case CONDITIONAL_NOT_MODIFIED:
-        answer->status = 304;
-        add_validators(&lookup, &current);
-        return;
-    case CONDITIONAL_PRECONDITION_FAILED:
-        answer->status = 412;
-        return;
-    case CONDITIONAL_PROCEED:
-        break;
+    /* A range is one of the bytes as they are. */
+    if (question->settings->precompressed && !http_fields_has(&request->fields, FIELD_RANGE)) {
+        choose_coded(&lookup, &found);
     }
-    answer_file(&lookup, fd, mime_from_name(span_from_cstr(name)), (uint64_t)st.st_size, &current);
+    answer_found(&lookup, &found);
 }
 
 void static_files_park(struct file_answer *answer)

@@ -303,6 +303,7 @@ void exchange_begin(struct exchange *x)
 
     exchange_take_in_hand(x);
     x->is_grpc = is_grpc(request);
+    x->asked_fields = request->fields.count;
     if (!find_route(x) || is_too_early(x)) {
         return;
     }

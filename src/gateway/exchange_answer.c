@@ -255,7 +255,7 @@ static void answer_file(struct exchange *x)
             exchange_answer_error(x, file->status);
             return;
         }
-        send_answer(x, span_make(NULL, 0));
+        send_answer(x, file->text);
         return;
     }
     send_head(x, file->content_length);

@@ -73,6 +73,7 @@ void exchange_compress(struct exchange *x)
 {
     const struct compress_rule *rule = x->route != NULL ? x->route->compress : NULL;
     struct compress_decision decision;
+    struct http_request asked;
 
     if (rule == NULL) {
         return;
@@ -83,7 +84,10 @@ void exchange_compress(struct exchange *x)
         compress_add_vary(&x->response, &x->arena);
         return;
     }
-    decision = compress_decide(rule, &(struct compress_facts){.request = &x->request,
+    /* What rules make of the request is for servers. */
+    asked = x->request;
+    asked.fields.count = x->asked_fields;
+    decision = compress_decide(rule, &(struct compress_facts){.request = &asked,
                                                               .response = &x->response,
                                                               .is_https = exchange_is_https(x),
                                                               .is_public = is_public(x)});

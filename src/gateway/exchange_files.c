@@ -2,10 +2,31 @@
 #include "files/static_files.h"
 #include "gateway/exchange_internal.h"
 
+/* For files alone: a server that is asked where there is none gets the path with it. */
+static struct span strip_prefix(struct exchange *x, struct span match)
+{
+    const struct rewrite_settings strip = {.strip_prefix = x->route->settings->files->strip_prefix};
+    struct path path = {.match = match, .forward = match};
+
+    if (strip.strip_prefix == NULL) {
+        return match;
+    }
+    rewrite_path(&strip, &path, &x->arena);
+    return path.match;
+}
+
 static void open_one(struct exchange *x, struct span match, struct file_answer *file)
 {
-    static_files_open(files_root_fd(x->route->files, loop_now_us(x->worker->core.loop)),
-                      x->route->settings->files->index, &x->request, match, &x->arena, file);
+    struct file_question question = {
+        .settings = x->route->settings->files,
+        .request = &x->request,
+        .path = strip_prefix(x, match),
+        .asked = x->route->try_count == 0 ? x->path.match : match,
+    };
+
+    /* Last, as it may leave its errno. */
+    question.root_fd = files_root_fd(x->route->files, loop_now_us(x->worker->core.loop));
+    static_files_open(&question, &x->arena, file);
 }
 
 /* A candidate is a path like any other: in one spelling, and without dot segments. */

@@ -4,16 +4,22 @@
 
 /* ---- whether ---- */
 
+/* What is not sent on was said all the same by a client, and is not said at all by a server. */
+enum side { ASKED, SAID };
+
+static bool is_of(const struct http_field *field, enum side side, struct span name)
+{
+    return (side == ASKED || !field->is_not_sent) && span_ieq(field->name, name);
+}
+
 /* Of all fields of that name. */
-static bool list_has(const struct http_fields *fields, struct span name, struct span token)
+static bool list_has(const struct http_fields *fields, enum side side, struct span name,
+                     struct span token)
 {
     for (size_t i = 0; i < fields->count; i++) {
         struct span list = fields->items[i].value;
         struct span part;
-        if (fields->items[i].is_not_sent || !span_ieq(fields->items[i].name, name)) {
-            continue;
-        }
-        while (span_split(&list, ',', &part)) {
+        while (is_of(&fields->items[i], side, name) && span_split(&list, ',', &part)) {
             if (span_ieq(span_trim(part), token)) {
                 return true;
             }
@@ -22,10 +28,11 @@ static bool list_has(const struct http_fields *fields, struct span name, struct 
     return false;
 }
 
-static const struct http_field *find(const struct http_fields *fields, struct span name)
+static const struct http_field *find(const struct http_fields *fields, enum side side,
+                                     struct span name)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        if (!fields->items[i].is_not_sent && span_ieq(fields->items[i].name, name)) {
+        if (is_of(&fields->items[i], side, name)) {
             return &fields->items[i];
         }
     }
@@ -41,7 +48,7 @@ static bool is_grpc(struct span type)
 
 static bool has_type(const struct compress_rule *rule, const struct http_response *response)
 {
-    const struct http_field *field = find(&response->fields, SPAN_OF("Content-Type"));
+    const struct http_field *field = find(&response->fields, SAID, SPAN_OF("Content-Type"));
     struct span type;
 
     if (field == NULL) {
@@ -78,14 +85,14 @@ static bool may_change(const struct compress_facts *facts)
     const struct span no_transform = SPAN("no-transform");
 
     for (size_t i = 0; i < ARRAY_LEN(forbid); i++) {
-        if (find(&response->fields, forbid[i]) != NULL) {
+        if (find(&response->fields, SAID, forbid[i]) != NULL) {
             return false;
         }
     }
     return response->status >= 200 && response->status != 206 && response->upgrade.ptr == NULL &&
            !http_response_is_bodiless(response->status, HTTP_GET) &&
-           !list_has(&response->fields, cache_control, no_transform) &&
-           !list_has(&facts->request->fields, cache_control, no_transform);
+           !list_has(&response->fields, SAID, cache_control, no_transform) &&
+           !list_has(&facts->request->fields, ASKED, cache_control, no_transform);
 }
 
 /* ---- BREACH ---- */
@@ -105,16 +112,16 @@ static bool is_of_this_host(struct span url, const struct http_request *request)
 
 static bool is_made_by_another_site(const struct http_request *request)
 {
-    const struct http_field *site = find(&request->fields, SPAN_OF("Sec-Fetch-Site"));
-    const struct http_field *url = find(&request->fields, SPAN_OF("Origin"));
+    const struct http_field *site = find(&request->fields, ASKED, SPAN_OF("Sec-Fetch-Site"));
+    const struct http_field *url = find(&request->fields, ASKED, SPAN_OF("Origin"));
 
     if (site != NULL) {
         return !span_eq(site->value, SPAN_OF("same-origin")) &&
                !span_eq(site->value, SPAN_OF("none")) &&
-               find(&request->fields, SPAN_OF("Sec-Fetch-User")) == NULL;
+               find(&request->fields, ASKED, SPAN_OF("Sec-Fetch-User")) == NULL;
     }
     if (url == NULL) {
-        url = find(&request->fields, SPAN_OF("Referer"));
+        url = find(&request->fields, ASKED, SPAN_OF("Referer"));
     }
     return url != NULL && !is_of_this_host(url->value, request);
 }
@@ -130,10 +137,11 @@ static bool may_leak(const struct compress_facts *facts)
     if (!facts->is_https || facts->is_public) {
         return false;
     }
-    if (http_fields_has(&facts->response->fields, FIELD_SET_COOKIE)) {
+    if (find(&facts->response->fields, SAID, SPAN_OF("Set-Cookie")) != NULL) {
         return true;
     }
-    return (http_fields_has(asked, FIELD_COOKIE) || http_fields_has(asked, FIELD_AUTHORIZATION)) &&
+    return (find(asked, ASKED, SPAN_OF("Cookie")) != NULL ||
+            find(asked, ASKED, SPAN_OF("Authorization")) != NULL) &&
            is_made_by_another_site(facts->request);
 }
 
@@ -181,10 +189,10 @@ void compress_add_vary(struct http_response *response, struct arena *arena)
 {
     const struct span name = SPAN("Vary");
     const struct span value = SPAN("Accept-Encoding");
-    struct http_field *field = (struct http_field *)(uintptr_t)find(&response->fields, name);
+    struct http_field *field = (struct http_field *)(uintptr_t)find(&response->fields, SAID, name);
 
-    if (list_has(&response->fields, name, SPAN_OF("*")) ||
-        list_has(&response->fields, name, value)) {
+    if (list_has(&response->fields, SAID, name, SPAN_OF("*")) ||
+        list_has(&response->fields, SAID, name, value)) {
         return;
     }
     if (field == NULL) {
@@ -204,7 +212,7 @@ static bool is_weak(struct span etag)
 
 static struct http_field *find_etag(struct http_response *response)
 {
-    return (struct http_field *)(uintptr_t)find(&response->fields, SPAN_OF("ETag"));
+    return (struct http_field *)(uintptr_t)find(&response->fields, SAID, SPAN_OF("ETag"));
 }
 
 static struct span weakened(struct span etag, struct arena *arena)

@@ -76,6 +76,19 @@ static void add_file(void *arg, const char *owner, const char *path)
     add_target_above(arg, path);
 }
 
+/* The folder of a site may be reached by links that are moved to other folders beside those that
+ * they lead to now (a release's). Links at the top of the file system lead to other disks. */
+static void add_links_on_the_way(struct paths *paths, const char *path)
+{
+    size_t slashes = 0;
+
+    for (size_t i = 1; path[0] == '/' && path[i] != '\0'; i++) {
+        if (path[i] == '/' && ++slashes > 1) {
+            add_target_above(paths, arena_cstr(&paths->arena, span_make(path, i)));
+        }
+    }
+}
+
 static void add_folder(struct paths *paths, const char *path)
 {
     add(paths, path);
@@ -90,6 +103,7 @@ static void add_folders(struct paths *paths, const struct settings *settings)
         for (size_t j = 0; j < site->route_count; j++) {
             if (site->routes[j].files != NULL) {
                 add_folder(paths, site->routes[j].files->root);
+                add_links_on_the_way(paths, site->routes[j].files->root);
             }
         }
         if (site->tls != NULL && site->tls->certificates_from != NULL) {

@@ -230,8 +230,16 @@ struct answers_settings {
 
 struct files_settings {
     const char *root;         /* directory */
-    const char *index;        /* file name served for a directory; default index.html */
+    const char *strip_prefix; /* off the path, for files alone; NULL: nothing */
+    struct string_list index; /* file names served for a directory, in turn; default index.html */
     struct string_list tries; /* paths with variables, looked for in turn; none: the request's */
+    bool precompressed;       /* "a.js.br" in place of "a.js" (edge/file_rules.h) */
+    bool listing;             /* of folders without an index */
+    struct header_setting *cache_control; /* by patterns of names */
+    size_t cache_control_count;
+    struct header_setting *types; /* by endings of names */
+    size_t type_count;
+    const char *charset; /* of text; "none": not said */
     struct place place;
 };
 

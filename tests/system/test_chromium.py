@@ -75,6 +75,22 @@ def test_page_loads_without_a_warning_when_the_authority_is_trusted(gateway, ca,
     assert entry["sni"] == "shop.example"
 
 
+def test_a_page_that_was_compressed(start, ca, shop, home):
+    """The browser says what it takes, and reads it: the page, and the script that it names."""
+    page = "<!doctype html><p id=here></p><script src=/code.js></script>" + "<!-- tide -->" * 200
+    code = "document.getElementById('here').textContent = 'Read ' + 'whole.';" + "// tide\n" * 200
+    gateway = start({"log": {"fields": {"coding": "{response.Content-Encoding}"}}, "sites": [{
+        "hosts": ["shop.example"], "tls": shop.settings(), "compress": "on", "routes": [
+            {"match": {"path": "/code.js"}, "compress": {"encodings": ["br"]},
+             "respond": {"body": code, "fields": {"Content-Type": "text/javascript"}}},
+            {"respond": {"body": page, "fields": {"Content-Type": "text/html"}}}]}]})
+    trust(home, ca)
+    loaded, log = load(home, gateway, "https://shop.example/")
+    assert "Read whole." in loaded, log
+    entries = {entry["target"]: entry.get("coding") for entry in gateway.log_entries() if "target" in entry}
+    assert entries["/code.js"] == "br" and entries["/"] in ("zstd", "br")
+
+
 def test_certificate_error_when_it_is_not(gateway, home):
     lines = len(gateway.log_entries())
     page, log = load(home, gateway, "https://shop.example/")

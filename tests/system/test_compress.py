@@ -350,6 +350,20 @@ def test_responses_that_set_cookies(start, ca, shop):
         assert fetch(gateway.address, "/cookie", **ask).get("Content-Encoding") == "gzip"
 
 
+def test_rules_for_servers_are_not_the_clients_wishes(start):
+    with Origin(h1) as origin:
+        rules = {"match": {"path": "/plain"}, "backend": origin.address,
+                 "request_fields": {"remove": ["Accept-Encoding"]}}
+        gateway = start({"sites": [
+            {"hosts": ["removed.example"], "compress": "on", "routes": [rules]},
+            {"hosts": ["set.example"], "compress": "on", "routes": [
+                {**rules, "request_fields": {"set": {"Accept-Encoding": "gzip"}}}]}]})
+        packed = [("Accept-Encoding", "br")]
+        assert fetch(gateway.address, "/plain", host="removed.example", fields=packed).get("Content-Encoding") == "br"
+        assert fetch(gateway.address, "/plain", host="set.example", fields=packed).get("Content-Encoding") == "br"
+        assert fetch(gateway.address, "/plain", host="set.example").get("Content-Encoding") is None
+
+
 # Bounds and broken streams.
 
 def test_a_slow_reader_gets_it_all(world, front):

@@ -53,6 +53,10 @@ GOOD = {
         {"match": {"path": "/a/*"}, "respond": {}, "compress": "off"},
         {"respond": {}, "compress": {"encodings": ["br", "gzip"], "types": ["*"], "from": 0, "level": "high",
                                      "breach": "ignore"}}]}], "limits": {"compression_memory": "1M"}},
+    "files": {"sites": [{"hosts": "a.example", "files": {
+        "root": ".", "strip_prefix": "/a", "index": ["a.html", "b.html"], "precompressed": True, "listing": True,
+        "cache_control": {"*.{hash}.js": "immutable", "/a b/*": "no-cache"}, "types": {"md": "text/markdown", "*": "text/plain"},
+        "charset": "none"}}]},
     "health": {"sites": [{"hosts": ["a.example"], "backend": "b"}], "backends": [
         {"name": "b", "servers": ["127.0.0.1:1"], "health_check": "/healthz", "outliers": {"failures": 0}},
         {"name": "c", "servers": ["127.0.0.1:1"], "health_check": {"tcp": {}, "assume": "down"}},
@@ -71,6 +75,8 @@ GOOD = {
 }
 
 BAD = {
+    "pattern of files": {"sites": [{"hosts": "a.example", "files": {"root": ".", "cache_control": {"{x}": "a"}}}]},
+    "charset": {"sites": [{"hosts": "a.example", "files": {"root": ".", "charset": "utf 8"}}]},
     "encoding": {"sites": [{"hosts": "a.example", "respond": {}, "compress": {"encodings": ["deflate"]}}]},
     "compress": {"sites": [{"hosts": "a.example", "respond": {}, "compress": "maybe"}]},
     "media type": {"sites": [{"hosts": "a.example", "respond": {}, "compress": {"types": ["text"]}}]},

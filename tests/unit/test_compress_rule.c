@@ -188,6 +188,26 @@ static void test_the_request_decides_too(void **state)
     assert_string_equal(finish(&w), "");
 }
 
+static void test_what_servers_are_not_told_was_asked_all_the_same(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin_page(&w);
+    ask(&w, "Cookie", "a=b");
+    ask(&w, "Origin", "https://evil.example");
+    for (size_t i = 0; i < w.request.fields.count; i++) {
+        w.request.fields.items[i].is_not_sent = true;
+    }
+    assert_string_equal(finish(&w), "vary");
+    /* And what clients are not told was not said. */
+    begin_page(&w);
+    say(&w, "Set-Cookie", "a=b");
+    say(&w, "Cache-Control", "no-transform");
+    w.response.fields.items[1].is_not_sent = w.response.fields.items[2].is_not_sent = true;
+    assert_string_equal(finish(&w), "gzip");
+}
+
 /* ---- BREACH ---- */
 
 static void test_what_may_leak_is_left_as_it_is(void **state)
@@ -328,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_lengths_and_statuses),
         cmocka_unit_test(test_head_is_decided_as_get),
         cmocka_unit_test(test_the_request_decides_too),
+        cmocka_unit_test(test_what_servers_are_not_told_was_asked_all_the_same),
         cmocka_unit_test(test_what_may_leak_is_left_as_it_is),
         cmocka_unit_test(test_vary_is_merged),
         cmocka_unit_test(test_heads_of_compressed_responses),

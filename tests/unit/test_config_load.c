@@ -212,7 +212,9 @@ static void check_routes(const struct settings *s, const struct site_settings *s
     assert_string_equal(r[1].respond->fields[0].value, "1");
     assert_string_equal(r[1].respond->fields[1].name, "X-B");
     assert_string_equal(r[2].files->root, "/etc/tidegate/public");
-    assert_string_equal(r[2].files->index, "home.html");
+    assert_int_equal(r[2].files->index.count, 1);
+    assert_string_equal(r[2].files->index.items[0], "home.html");
+    assert_string_equal(r[2].files->charset, "utf-8");
     assert_string_equal(r[3].name, "api.example.com/4");
     assert_ptr_equal(r[3].backend, &s->backends[2]);
     assert_int_equal(r[4].respond->status, 404);
