@@ -63,7 +63,7 @@ struct exchange {
     bool was_continued;        /* a 100 (Continue) was passed on */
     struct file_answer *found; /* looked for before it was answered; NULL: not yet */
     struct file_answer *file;  /* being sent; NULL: none */
-    size_t asked_fields; /* of the request's fields, those that its client sent */
+    size_t asked_fields;       /* of the request's fields, those that its client sent */
     size_t file_part;
     uint64_t file_at;
     bool has_open_file;      /* counted in link and core */

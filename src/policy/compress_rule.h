@@ -19,7 +19,8 @@ struct compress_rule {
 
 /* A response that has its fields as they will be sent. */
 struct compress_facts {
-    const struct http_request *request; /* as its client sent it: marks of its fields do not count */
+    const struct http_request
+        *request; /* as its client sent it: marks of its fields do not count */
     const struct http_response *response;
     bool is_https;  /* to the client */
     bool is_public; /* nothing in it can be of one client alone: a file, an answer's fixed text */
