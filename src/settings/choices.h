@@ -106,6 +106,4 @@ enum compress_mode { COMPRESS_OFF, COMPRESS_ON };
 enum compress_level { COMPRESS_FAST, COMPRESS_MEDIUM, COMPRESS_HIGH };
 enum compress_breach { COMPRESS_BREACH_GUARD, COMPRESS_BREACH_IGNORE };
 
-enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
-
 #endif
