@@ -25,6 +25,8 @@ static const char overview[] =
     "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
     "  drain, enable, disable, weight\n"
     "           say whether a server gets requests, and how many\n"
+    "  passwd   make a user's line in a file of passwords\n"
+    "  key      make a program's key\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
     "  schema   print the configuration's JSON Schema, for editors\n"
     "  version  print the versions\n"
@@ -179,6 +181,22 @@ static const struct {
      "until the end of the gateway's process; a changed configuration does not end it.\n"
      "Status 0: done, 1: there is no such server, 2: it could not be asked.\n"
      "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"passwd",
+     "usage: tidegate passwd USER [-f FILE]\n"
+     "\n"
+     "Reads a password from standard input (twice, without showing it, where that is a terminal)\n"
+     "and makes the user's line for 'users' of 'auth: basic', with a hash by yescrypt. Prints the\n"
+     "line, or puts it into FILE, in place of the user's line there.\n"
+     "\n"
+     "  -f, --file FILE    the file of passwords; made where it is not there\n"},
+    {"key",
+     "usage: tidegate key new NAME [--scopes A,B] [--expires DATE]\n"
+     "\n"
+     "Makes a key for 'auth: api_key': the key itself goes to standard error, this once, and its\n"
+     "line for the file of keys to standard output: tidegate key new NAME >> partners.keys\n"
+     "\n"
+     "      --scopes A,B   what the key is for\n"
+     "      --expires DATE 2027-01-31, or 2027-01-31T12:00:00Z\n"},
     {"demo",
      "usage: tidegate demo [--once]\n"
      "\n"

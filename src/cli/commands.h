@@ -21,6 +21,8 @@ int cmd_drain(int argc, char **argv);
 int cmd_enable(int argc, char **argv);
 int cmd_disable(int argc, char **argv);
 int cmd_weight(int argc, char **argv);
+int cmd_passwd(int argc, char **argv);
+int cmd_key(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -15,7 +15,8 @@ static const struct {
     {"enable", cmd_enable},   {"disable", cmd_disable}, {"weight", cmd_weight},
     {"demo", cmd_demo},       {"diff", cmd_diff},       {"reload", cmd_reload},
     {"schema", cmd_schema},   {"version", cmd_version}, {"prove-reload", cmd_prove_reload},
-    {"upgrade", cmd_upgrade}, {"help", cmd_help},
+    {"upgrade", cmd_upgrade}, {"passwd", cmd_passwd},   {"key", cmd_key},
+    {"help", cmd_help},
 };
 
 static int unknown_command(const char *name)

@@ -220,6 +220,15 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         add_step(s, "delay", route->place, "%llu ms before anything is done with it",
                  (unsigned long long)route->delay_ms);
     }
+    if (route->auth != NULL && route->auth->mode != AUTH_MODE_OFF) {
+        const struct auth_settings *auth = route->auth;
+        add_step(s, "auth", auth->place, "by %s%s%s; others get 401",
+                 auth->basic != NULL ? "basic" : "",
+                 auth->basic == NULL || auth->api_key == NULL ? ""
+                 : auth->mode == AUTH_MODE_ALL                ? " and "
+                                                              : " or ",
+                 auth->api_key != NULL ? "api_key" : "");
+    }
     if (route->match.client != NULL) {
         add_step(s, "client", route->match.client->place,
                  route->otherwise == OTHERWISE_DENY

@@ -35,6 +35,9 @@ void check_health(const struct checker *checker, const struct backend_settings *
 void check_retries(const struct checker *checker, const struct retries_settings *retries);
 /* check_site.c: what is wrong within a site. */
 void check_site(const struct checker *checker, const struct site_settings *site);
+/* check_auth.c: who may send requests. */
+void check_site_auth(const struct checker *checker, const struct site_settings *site);
+
 /* check_messages.c: what it says of requests and responses. */
 void check_route_messages(const struct checker *checker, const struct route_settings *route);
 void check_site_messages(const struct checker *checker, const struct site_settings *site);

@@ -70,8 +70,8 @@ static bool same_upgrades(const struct string_list *one, const struct string_lis
 /* Whether a request is treated the same by both. */
 static bool same_answer(const struct route_settings *one, const struct route_settings *other)
 {
-    if (one->delay_ms != other->delay_ms || one->rewrite != NULL || other->rewrite != NULL ||
-        one->request_fields != NULL || other->request_fields != NULL ||
+    if (one->delay_ms != other->delay_ms || one->auth != other->auth || one->rewrite != NULL ||
+        other->rewrite != NULL || one->request_fields != NULL || other->request_fields != NULL ||
         one->response_fields != NULL || other->response_fields != NULL) {
         return false;
     }

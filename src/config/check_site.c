@@ -250,6 +250,7 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                   {&site->answers.cors, "cors"},
                   {&site->answers.cookies, "cookies"},
                   {&site->answers.locations, "locations"},
+                  {&site->auth, "auth"},
                   {&site->paths, "paths"}};
 
     if (check_is_given(checker, &site->tls)) {
@@ -392,6 +393,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     if (site->respond != NULL) {
         check_respond(checker, site->respond);
     }
+    check_site_auth(checker, site);
     check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
         bool is_shorthand = count != 0 && i + 1 == site->route_count;

@@ -82,6 +82,14 @@ extern const char *const locations_words[];
     .section = &section_compress, .example = "compress: on",                                       \
     .doc = "Which responses are compressed for clients that take it" whose
 
+/* The directive of sites and routes. */
+#define AUTH(object, whose)                                                                        \
+    .name = "auth", .type = DIRECTIVE_SECTION, SLOT(object, auth), .section = &section_auth,       \
+    .example = "auth: { basic: users.htpasswd }", .doc = "Who may send requests" whose
+
+extern const struct section section_auth;
+extern const struct section section_basic;
+extern const struct section section_api_key;
 extern const struct section section_listener;
 extern const struct section section_site;
 extern const struct section section_tls;

@@ -150,7 +150,11 @@ static const struct directive route_directives[] = {
      .example = "rewrite: { strip_prefix: /api }"},
     {REQUEST_FIELDS(route_settings, ", after what the site says.")},
     {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
+<<<<<<< HEAD
     {COMPRESS(route_settings, "; what it leaves out is as the site says.")},
+=======
+    {AUTH(route_settings, ", in place of what the site says.")},
+>>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
     {HSTS(route_settings, OF_ROUTE)},
     {CORS(route_settings, OF_ROUTE)},
@@ -253,7 +257,6 @@ static const struct directive route_directives[] = {
      .max = NAME_BYTES_MAX,
      .doc = "What logs call the route; without it, the site's name, '/' and the route's number.",
      .example = "name: orders"},
-    {.name = "auth", .type = DIRECTIVE_LATER, .doc = "who may use the route"},
     {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
@@ -455,7 +458,11 @@ static const struct directive site_directives[] = {
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},
+<<<<<<< HEAD
     {COMPRESS(site_settings, ".")},
+=======
+    {AUTH(site_settings, ".")},
+>>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {HSTS(site_settings, "")},
     {CORS(site_settings, "")},
@@ -533,7 +540,6 @@ static const struct directive site_directives[] = {
      .section = &section_files,
      .doc = "The files that requests get that no route takes.",
      .example = "files: public"},
-    {.name = "auth", .type = DIRECTIVE_LATER, .doc = "who may use the site"},
     {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
     {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},

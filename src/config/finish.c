@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "config/places.h"
 #include "edge/host_table.h"
+#include "edge/redact.h"
 
 static bool is_given(const struct settings *settings, const void *member)
 {
@@ -127,6 +128,7 @@ static void finish_timeouts(const struct settings *settings, struct route_timeou
     own->request_ms = is_given(settings, &own->request_ms) ? own->request_ms : all->request_ms;
 }
 
+<<<<<<< HEAD
 /* What the route's leaves out is the site's. */
 static void inherit_compress(struct settings *settings, struct compress_settings *own,
                              const struct compress_settings *site)
@@ -145,6 +147,39 @@ static void inherit_compress(struct settings *settings, struct compress_settings
     }
     if (!is_given(settings, &own->breach)) {
         own->breach = site->breach;
+=======
+/* What stands in queries is not to be in logs. */
+static void hide_parameter(struct settings *settings, const char *name)
+{
+    struct string_list *hidden = &settings->log.rules.redact;
+    const char **items = arena_alloc(&settings->arena, (hidden->count + 1) * sizeof(*items));
+
+    for (size_t i = 0; i < hidden->count; i++) {
+        items[i] = hidden->items[i];
+    }
+    char *lower = arena_cstr(&settings->arena, span_from_cstr(name));
+    for (char *c = lower; *c != '\0'; c++) {
+        *c = ascii_lower(*c);
+    }
+    if (!redact_hides(hidden, span_from_cstr(name))) {
+        items[hidden->count] = lower;
+        *hidden = (struct string_list){items, hidden->count + 1};
+    }
+}
+
+static void finish_auth(struct settings *settings, struct auth_settings *auth)
+{
+    struct api_key_settings *key = auth != NULL ? auth->api_key : NULL;
+
+    if (key == NULL) {
+        return;
+    }
+    if (key->field == NULL && key->query == NULL && key->cookie == NULL) {
+        key->field = "X-Api-Key";
+    }
+    if (key->query != NULL) {
+        hide_parameter(settings, key->query);
+>>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     }
 }
 
@@ -174,10 +209,17 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (route->timeouts != NULL) {
             finish_timeouts(settings, route->timeouts);
         }
+<<<<<<< HEAD
         if (route->compress == NULL) {
             route->compress = site->compress;
         } else if (site->compress != NULL) {
             inherit_compress(settings, route->compress, site->compress);
+=======
+        if (route->auth == NULL) {
+            route->auth = site->auth;
+        } else {
+            finish_auth(settings, route->auth);
+>>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
         }
         finish_retries(route->retries);
         if (route->retries == NULL) {
@@ -262,6 +304,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_by_alpn(settings, site);
     finish_shorthand(settings, site);
     finish_retries(site->retries);
+    finish_auth(settings, site->auth);
     finish_routes(settings, site);
 }
 

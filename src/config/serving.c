@@ -67,6 +67,7 @@ void serving_match_init(struct route_match *match, const struct route_settings *
         match->client = build_client_rule(settings->client, arena);
     }
     match->is_final = route->otherwise == OTHERWISE_DENY;
+    match->is_guarded = route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
     match->refuses = route->respond != NULL && route->respond->status >= 400;
 }
 

@@ -232,6 +232,19 @@ bool rule_cookie_name(struct span text, struct complaint *complaint)
     return true;
 }
 
+bool rule_realm(struct span text, struct complaint *complaint)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
+            complain(complaint, "%s has a letter that no realm may have", quote(text).text);
+            return complain_hint(complaint, "letters, digits, blanks and signs of ASCII, but no "
+                                            "quotation mark and no backslash");
+        }
+    }
+    return true;
+}
+
 bool rule_query_name(struct span text, struct complaint *complaint)
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -41,6 +41,8 @@ bool rule_path(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_include(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A request's field to look at, a cookie, a parameter of a query. */
 bool rule_field_name(struct span text, struct complaint *complaint) MUST_CHECK;
+/* What stands between quotes in a challenge (RFC 9110 section 11.5). */
+bool rule_realm(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_cookie_name(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_query_name(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A field of a response that `respond` may set: a token that is not about the connection or the

@@ -103,7 +103,9 @@ static int strictness(const struct route_table *table, int found)
     case ROUTE_NONE:
         return 2;
     default:
-        return table->routes[found].refuses ? 4 : table->routes[found].client != NULL;
+        return table->routes[found].refuses
+                   ? 4
+                   : table->routes[found].client != NULL || table->routes[found].is_guarded;
     }
 }
 

@@ -22,7 +22,8 @@ struct route_match {
     /* `else: deny`: what fits all but the last of its conditions (client, else methods) is refused
      * instead of going on to the routes behind it. */
     bool is_final;
-    bool refuses; /* it answers with an error itself */
+    bool refuses;    /* it answers with an error itself */
+    bool is_guarded; /* whoever asks has to say who it is */
 };
 
 /* The memory of both is the caller's. */

@@ -32,6 +32,8 @@ VARIABLE(REQUEST_ID, "request.id", NOTHING, URL, ALWAYS,
 VARIABLE(REQUEST_FIELD, "request.", NAME, TEXT, ALWAYS,
          "a field of the request, as it came: {request.User-Agent}")
 VARIABLE(COOKIE, "cookie.", NAME, TEXT, ALWAYS, "a cookie of the request: {cookie.lang}")
+VARIABLE(USER, "user", NOTHING, TEXT, ALWAYS,
+         "who sends the request, as `auth` of the route has found")
 VARIABLE(TLS_VERSION, "tls.version", NOTHING, TEXT, ALWAYS,
          "TLSv1.3, ...; nothing where the connection is plain")
 VARIABLE(TLS_CIPHER, "tls.cipher", NOTHING, TEXT, ALWAYS, "the cipher suite")

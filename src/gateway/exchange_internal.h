@@ -146,6 +146,8 @@ void exchange_break(struct exchange *x);
 void exchange_answer_now(struct exchange *x);
 /* True: the answer comes with the request's end, or in a moment (exchange_answer_now). */
 bool exchange_answer_waits(struct exchange *x);
+/* exchange_view.c: false where the client has no address. IPv4 is mapped into IPv6. */
+bool exchange_client_ip(struct exchange *x, uint8_t ip[16]);
 /* exchange_policy.c: phases and body filters. */
 /* Runs the route's phases. True: they let it pass; false: it waits, or was answered. */
 bool exchange_pass_phases(struct exchange *x);

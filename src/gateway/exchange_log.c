@@ -1,4 +1,5 @@
 /* An exchange's line in the access log. */
+#include "auth/auth_identity.h"
 #include "edge/redact.h"
 #include "gateway/access.h"
 #include "gateway/exchange_internal.h"
@@ -164,6 +165,10 @@ void exchange_log(struct exchange *x)
     record.status = x->front.has_started ? x->response.status : 0;
     record.bytes_in = x->request_bytes;
     record.bytes_out = x->response_bytes;
+    if (x->phases != NULL && x->phases->identity != NULL) {
+        record.user = x->phases->identity->user;
+        record.auth = span_from_cstr(x->phases->identity->method);
+    }
     record.request_id = x->request_id;
     record.is_early = x->is_early;
     fill_times(&record, x);

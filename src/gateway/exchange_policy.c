@@ -8,6 +8,7 @@ static void on_refuse(struct phases *phases, unsigned status, const char *reason
 {
     struct exchange *x = phases->owner_data;
 
+    x->refusal.more = phases->refusal_fields;
     exchange_enter(x, EXCHANGE_START);
     exchange_refuse(x, status, false, reason, detail, mend);
 }
@@ -23,9 +24,15 @@ static void on_go_on(struct phases *phases)
     exchange_serve(x);
 }
 
+static bool client_ip(struct phases *phases, uint8_t ip[16])
+{
+    return exchange_client_ip(phases->owner_data, ip);
+}
+
 bool exchange_pass_phases(struct exchange *x)
 {
-    static const struct phases_owner owner = {.refuse = on_refuse, .go_on = on_go_on};
+    static const struct phases_owner owner = {
+        .refuse = on_refuse, .go_on = on_go_on, .client_ip = client_ip};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
     exchange_enter(x, EXCHANGE_PHASES);

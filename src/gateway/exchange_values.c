@@ -1,6 +1,7 @@
 /* What a request's variables are (edge/template.h), and the rules of its route that use them. */
 #include <stdio.h>
 
+#include "auth/auth_identity.h"
 #include "edge/redact.h"
 #include "edge/rewrite.h"
 #include "gateway/exchange_internal.h"
@@ -128,6 +129,9 @@ static struct span request_value(struct exchange *x, const struct template_part 
         return field_value(x, &x->request.fields, part->text);
     case VARIABLE_COOKIE:
         return cookie(x, part->text);
+    case VARIABLE_USER:
+        return x->phases != NULL && x->phases->identity != NULL ? x->phases->identity->user
+                                                                : span_make(NULL, 0);
     case VARIABLE_STATUS:
         return number(x, x->response.status);
     case VARIABLE_RESPONSE_FIELD:

@@ -54,6 +54,16 @@ bool exchange_is_https(struct exchange *x)
     return x->link->is_peer_trusted ? exchange_view(x)->is_https : x->link->is_tls;
 }
 
+bool exchange_client_ip(struct exchange *x, uint8_t ip[16])
+{
+    if (x->link->is_peer_trusted && exchange_view(x)->hop_count != 0) {
+        memcpy(ip, x->view.hops[x->view.hop_count - 1].ip, 16);
+        return true;
+    }
+    memcpy(ip, x->link->peer.ip, 16);
+    return !x->link->peer.is_unix;
+}
+
 struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX])
 {
     const struct client_view *view;

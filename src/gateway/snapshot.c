@@ -198,13 +198,17 @@ static bool open_root(struct files_root *root, const struct files_settings *file
 }
 
 /* In the order in which they are to run. */
-static struct phase_list build_phases(const struct route_settings *settings, struct arena *arena)
+static struct phase_list build_phases(const struct route_settings *settings,
+                                      const struct auth_plan *auth, struct arena *arena)
 {
-    struct phase *phases = arena_calloc(arena, sizeof(*phases));
+    struct phase *phases = arena_calloc(arena, 2 * sizeof(*phases));
     size_t count = 0;
 
     if (settings->delay_ms != 0) {
         phases[count++] = (struct phase){&phase_delay, &settings->delay_ms};
+    }
+    if (auth != NULL) {
+        phases[count++] = (struct phase){&auth_phase, auth};
     }
     return (struct phase_list){phases, count};
 }
@@ -271,6 +275,18 @@ static const struct call_retries *build_retries(const struct retries_settings *s
     return retries;
 }
 
+/* NULL: anybody may ask, or there was an error. */
+static const struct auth_plan *route_auth(struct builder *b, const struct route_settings *settings)
+{
+    const struct auth_plan *plan;
+    struct error error;
+
+    if (!auth_plans_add(&b->snapshot->auth, settings->auth, &b->snapshot->arena, &plan, &error)) {
+        fail(b, settings->auth->place, &error);
+    }
+    return plan;
+}
+
 static void build_route(struct builder *b, const struct site_settings *site,
                         const struct route_settings *settings, struct route *route)
 {
@@ -288,7 +304,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .cors = settings->answers.cors != NULL ? settings->answers.cors : site->answers.cors,
         .cookies =
             settings->answers.cookies != NULL ? settings->answers.cookies : site->answers.cookies,
-        .phases = build_phases(settings, &snapshot->arena),
+        .phases = build_phases(settings, route_auth(b, settings), &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
         .compress = snapshot_compress(settings->compress, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
@@ -581,7 +597,7 @@ bool snapshot_refresh_certificates(struct snapshot *snapshot)
             is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
         }
     }
-    return is_any;
+    return auth_plans_refresh(&snapshot->auth) || is_any;
 }
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
@@ -615,6 +631,7 @@ void snapshot_release(struct snapshot *snapshot)
         backend_release(snapshot->backends[i]);
         backend_tls_free(&snapshot->backend_tls[i]);
     }
+    auth_plans_free(&snapshot->auth);
     serving_free(&snapshot->serving);
     ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);

@@ -15,7 +15,12 @@ void own_answer_fields(unsigned status, const struct refusal_facts *facts, struc
     if (status == 416 && facts->content_range.ptr != NULL) {
         http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("Content-Range"), facts->content_range);
     }
-    if (status == 429 || status == 503) {
+    for (size_t i = 0; facts->more != NULL && i < facts->more->count; i++) {
+        const struct http_field *field = &facts->more->items[i];
+        http_fields_add(fields, arena, field->id, field->name, field->value);
+    }
+    if ((status == 429 || status == 503) &&
+        http_fields_find_name(fields, SPAN_OF("Retry-After")) == NULL) {
         http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("Retry-After"),
                         SPAN_OF(OWN_ANSWER_RETRY_AFTER));
     }

@@ -16,8 +16,9 @@
 /* What those who refuse a request know besides the status. Zero-initialised: nothing. The texts are
  * static, or live in the exchange's arena. */
 struct refusal_facts {
-    struct span allow;         /* with 405: the methods that are taken; none: an empty list */
-    struct span content_range; /* with 416: the file's size; ptr NULL: not known */
+    struct span allow;              /* with 405: the methods that are taken; none: an empty list */
+    struct span content_range;      /* with 416: the file's size; ptr NULL: not known */
+    const struct http_fields *more; /* what else is said, as it is; NULL: nothing */
 };
 
 /* Fills *fields, which the caller has emptied, for a `status` of 400 to 599:
@@ -26,7 +27,7 @@ struct refusal_facts {
  *                            keep 404, 405, 410, 414 and 501
  *   Allow           405 (RFC 9110 section 15.5.6: "MUST generate")
  *   Content-Range   416 (RFC 9110 section 15.5.17)
- *   Retry-After     429 and 503 */
+ *   Retry-After     429 and 503, where `more` has none */
 void own_answer_fields(unsigned status, const struct refusal_facts *facts, struct arena *arena,
                        struct http_fields *fields);
 

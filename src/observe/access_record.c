@@ -38,7 +38,9 @@ bool access_record_has(struct span name)
                                         "tries",
                                         "client_subject",
                                         "client_unverified",
-                                        "client_verdict"};
+                                        "client_verdict",
+                                        "user",
+                                        "auth"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (span_eq_cstr(name, names[i])) {
@@ -417,6 +419,8 @@ void access_record_json(const struct access_record *record, struct access_clock 
     PUT(out, ",\"bytes_out\":");
     put_u64(out, record->bytes_out);
     put_text(out, SPAN_OF(",\"request_id\":"), record->request_id);
+    put_text(out, SPAN_OF(",\"user\":"), record->user);
+    put_text(out, SPAN_OF(",\"auth\":"), record->auth);
     put_text(out, SPAN_OF(",\"user_agent\":"), record->user_agent);
     put_text(out, SPAN_OF(",\"referer\":"), record->referer);
     put_text(out, SPAN_OF(",\"reason\":"), record->reason);
@@ -538,7 +542,7 @@ void access_record_combined(const struct access_record *record, struct access_cl
     (void)clock_update(access_clock, record->time_us);
     access_put_escaped(out, client_host(record->client));
     PUT(out, " - ");
-    put_user(out, record->client_subject);
+    put_user(out, record->user.len != 0 ? record->user : record->client_subject);
     PUT(out, " [");
     put_bytes(out, access_clock->common, sizeof(access_clock->common) - 1);
     PUT(out, "] \"");

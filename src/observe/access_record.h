@@ -78,6 +78,8 @@ struct access_record {
     uint64_t bytes_in;  /* from the client: body of a request; all of a passthrough */
     uint64_t bytes_out; /* to the client */
     struct span request_id;
+    struct span user; /* as the route's `auth` has found */
+    struct span auth; /* by which method */
     struct span user_agent;
     struct span referer;
     struct span reason;                  /* a word, stable, when something failed */

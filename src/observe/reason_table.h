@@ -30,6 +30,21 @@ REASON(REQUEST, "gateway", "client_unknown",
 REASON(REQUEST, "gateway", "client_unverified",
        "the route is for clients with a verified certificate, and this one's was not",
        "client_verdict of the line says what is wrong with the certificate")
+REASON(REQUEST, "gateway", "credentials_missing",
+       "the route's `auth` asks who sends the request, and it does not say",
+       "let the client send what WWW-Authenticate asks for; auth: off in a route that is for all")
+REASON(REQUEST, "gateway", "credentials_malformed",
+       "what should say who sends the request cannot be read, or is there more than once",
+       "let the client send it once, in the form of its RFC")
+REASON(
+    REQUEST, "gateway", "credentials_wrong",
+    "user and password, or key, are none of those in the route's file",
+    "make a line for the file: tidegate passwd, tidegate key new. Many of these: somebody guesses")
+REASON(REQUEST, "gateway", "credentials_expired", "the key has expired",
+       "give its holder another one: tidegate key new")
+REASON(REQUEST, "gateway", "passwords_busy",
+       "too many passwords wait to be checked, of this address (429) or of all (503)",
+       "somebody guesses, or auth.basic.remember is too short for so many users")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the limit",

@@ -73,7 +73,7 @@ static void on_timer(struct timer *timer)
 
 enum phase_verdict phases_start(struct phases *phases, const struct phase_list *list,
                                 const struct phases_owner *owner, void *owner_data,
-                                struct core *core, const struct http_request *request,
+                                struct core *core, struct http_request *request,
                                 struct arena *arena)
 {
     *phases = (struct phases){.core = core,

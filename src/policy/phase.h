@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "http/message.h"
 
+struct auth_identity;
 struct phase;
 struct phases;
 struct phase_ticket;
@@ -54,14 +55,17 @@ struct phases_owner {
                    const char *mend);
     /* All have run, after one had to wait; not called after phases_cancel. */
     void (*go_on)(struct phases *phases);
+    /* The client's address, as trusted proxies say it, IPv4 mapped into IPv6. False: it has none.
+     */
+    bool (*client_ip)(struct phases *phases, uint8_t ip[16]);
 };
 
 enum phases_state { PHASES_RUNNING, PHASES_WAITING, PHASES_OVER };
 
 struct phases {
     struct core *core;
-    const struct http_request *request;
-    struct arena *arena; /* the request's */
+    struct http_request *request; /* a phase may take out what is for the gateway alone */
+    struct arena *arena;          /* the request's */
     const struct phases_owner *owner;
     void *owner_data;
     const struct phase_list *list;
@@ -70,12 +74,17 @@ struct phases {
     struct timer timer;
     struct phase_ticket *ticket; /* out, of the present phase; NULL: none */
     void *waiting;               /* what the phase that waits keeps; its own */
+    const struct auth_identity
+        *identity; /* who sends the request (auth/auth_identity.h); NULL: not known */
+    /* Further ones of the answer, from the phase that refuses the request; in the arena, or NULL.
+     */
+    const struct http_fields *refusal_fields;
 };
 
 /* Runs them from the first. PHASE_WAIT: go_on follows, or phases_cancel is called. */
 enum phase_verdict phases_start(struct phases *phases, const struct phase_list *list,
                                 const struct phases_owner *owner, void *owner_data,
-                                struct core *core, const struct http_request *request,
+                                struct core *core, struct http_request *request,
                                 struct arena *arena) MUST_CHECK;
 /* The request ends, or needs no more of them; before the arena goes. May be called twice. */
 void phases_cancel(struct phases *phases);

@@ -167,10 +167,11 @@ static const char *const everyone[] = {
 /* The network, and files to read (which of them, Landlock and the user's rights tell). To be bound
  * is netlink's socket, when a name is looked up; ports Landlock forbids. */
 static const char *const gateway[] = {
-    "accept",     "accept4",    "bind",      "connect",    "splice",   "tee",        "sendfile",
-    "sendfile64", "open",       "openat",    "openat2",    "stat",     "lstat",      "stat64",
-    "lstat64",    "newfstatat", "fstatat64", "statx",      "statfs",   "statfs64",   "access",
-    "faccessat",  "faccessat2", "readlink",  "readlinkat", "getdents", "getdents64", "readahead",
+    "setpriority", /* downwards alone, without the capability: threads that check passwords */
+    "accept",      "accept4",    "bind",      "connect",    "splice",   "tee",        "sendfile",
+    "sendfile64",  "open",       "openat",    "openat2",    "stat",     "lstat",      "stat64",
+    "lstat64",     "newfstatat", "fstatat64", "statx",      "statfs",   "statfs64",   "access",
+    "faccessat",   "faccessat2", "readlink",  "readlinkat", "getdents", "getdents64", "readahead",
 };
 
 /* Processes, users, sockets to listen on, and other users' files. */

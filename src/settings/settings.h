@@ -16,23 +16,12 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "settings/auth_settings.h"
 #include "settings/choices.h"
-
-/* Where something was written: line and column count from 1, 0 when it is a default. `file` is an
- * index in settings_origin.files and among the sources of a config_report. */
-struct place {
-    int line;
-    int column;
-    unsigned file;
-};
+#include "settings/place.h"
 
 /* What the word `unlimited` becomes: sums with it don't overflow. */
 #define SETTINGS_UNLIMITED ((uint64_t)INT64_MAX)
-
-struct string_list {
-    const char **items;
-    size_t count;
-};
 
 /* An address as written: "127.0.0.1:80", "[::1]:80", "name.example:80", ":443" (listeners only:
  * every address of both families), "unix:/run/app.sock". */
@@ -306,6 +295,7 @@ struct route_settings {
     uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
     uint64_t delay_ms;                /* before anything is done with a request; 0: none */
+    struct auth_settings *auth;       /* its own, else the site's; NULL: anybody may ask */
     uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
     struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */
     enum client_close on_client_close; /* its own, else the site's, else the file's */
@@ -336,6 +326,7 @@ struct site_settings {
         plain_http; /* default: redirect where the site has TLS or passthrough, else serve */
     enum site_paths paths;
     struct retries_settings *retries; /* of routes without their own; NULL: the backend's */
+    struct auth_settings *auth;       /* of routes without their own */
     enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;

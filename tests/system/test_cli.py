@@ -191,7 +191,7 @@ def flaws(ca, shop):
         "log that is a folder": ("sites:\n  - {hosts: [a.example], respond: {body: x}}\n"
                                  "log: { access: /tmp }\n", "tidegate.yaml:3:", 1),
         "later directive": ("sites:\n  - hosts: [a.example]\n    routes:\n"
-                            "      - {auth: {jwt: {}}, backend: 127.0.0.1:1}\n", "auth", 1),
+                            "      - {rate_limit: 5, backend: 127.0.0.1:1}\n", "rate_limit", 1),
         "duplicate key": ("sites:\n  - hosts: [a.example]\n    backend: 127.0.0.1:1\n"
                           "    backend: 127.0.0.1:2\n", "backend", 1),
         "not yaml": ("sites: [\n", "tidegate.yaml:", 1),

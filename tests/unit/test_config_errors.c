@@ -132,7 +132,7 @@ static const struct message_case errors[] = {
      "on line 4 already"},
     {SITE "user: root\n", 4, 7, "keep the rights of root", "another user"},
     {SITE "    backend: 127.0.0.1:2\n", 4, 5, "'backend' is given twice in a site", "line 3"},
-    {SITE "    auth: { jwt: {} }\n", 4, 5, "'auth' is not in this version of Tidegate yet",
+    {SITE "    rate_limit: 5\n", 4, 5, "'rate_limit' is not in this version of Tidegate yet",
      "later version"},
     {SITE "metrics: on\n", 4, 1, "'metrics' is not in this version of Tidegate yet", "remove it"},
     {BACKEND "    balance: least_request\n", 7, 14, "least_request", "least_requests"},

@@ -52,7 +52,7 @@ static void assert_fields(unsigned status, const struct refusal_facts *facts, co
 
 static void every_error_is_plain_text_that_nobody_keeps(void **state)
 {
-    static const struct refusal_facts all = {SPAN("GET"), SPAN("bytes */5")};
+    static const struct refusal_facts all = {SPAN("GET"), SPAN("bytes */5"), NULL};
 
     (void)state;
     for (unsigned status = 400; status < 600; status++) {

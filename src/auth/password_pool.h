@@ -1,0 +1,34 @@
+/* Checking passwords, which is slow on purpose, on threads of its own and below the workers'
+ * priority, so that a flood of guesses takes nothing from other requests.
+ *
+ * What waits is bounded, as a whole and for each address (an IPv6 client is its /64), and whoever
+ * is over it is turned away at once. The threads are started by the first check and end with the
+ * process. */
+#ifndef TIDEGATE_AUTH_PASSWORD_POOL_H
+#define TIDEGATE_AUTH_PASSWORD_POOL_H
+
+#include <stdint.h>
+
+#include "auth/password_file.h"
+#include "policy/phase.h"
+
+/* Of all addresses, and of one: a login takes 50 ms or so. */
+#define PASSWORDS_WAITING_MAX 64
+#define PASSWORDS_WAITING_PER_CLIENT_MAX 4
+
+enum password_ask { PASSWORD_ASKED, PASSWORD_TOO_MANY, PASSWORD_TOO_MANY_OF_CLIENT };
+
+/* Of one check; a worker's thread makes it and gets it back. */
+struct password_job {
+    char password[PASSWORD_BYTES_MAX + 1]; /* wiped when it was checked */
+    char hash[256];
+    uint64_t client; /* a number of its address */
+    bool is_right;
+};
+
+/* On PASSWORD_ASKED, and only then, `ticket` is returned with `act`, and the job as its argument.
+ * `job` is copied, and the caller wipes its own. */
+enum password_ask password_pool_ask(const struct password_job *job, struct phases *phases,
+                                    enum phase_verdict (*act)(struct phases *phases, void *arg));
+
+#endif

@@ -1,0 +1,160 @@
+#include "base/followed.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file_opener.h"
+#include "base/file_stamp.h"
+#include "base/strbuf.h"
+
+struct followed_object {
+    atomic_uint references;
+    const struct followed_type *type;
+    void *parsed;
+};
+
+struct followed {
+    const struct followed_type *type;
+    char *path;
+    struct file_stamp stamp; /* of the version that was looked at last, right or wrong */
+    pthread_mutex_t lock;    /* of the pointer alone */
+    struct followed_object *object;
+};
+
+static bool read_whole(int fd, size_t max, struct strbuf *bytes)
+{
+    for (;;) {
+        ssize_t n = read(fd, strbuf_reserve(bytes, 16384), 16384);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n == 0;
+        }
+        bytes->len += (size_t)n;
+        if (bytes->len > max) {
+            errno = EFBIG;
+            return false;
+        }
+    }
+}
+
+static struct followed_object *parse_file(const char *path, const struct followed_type *type,
+                                          struct error *error)
+{
+    struct followed_object *object = NULL;
+    struct strbuf bytes;
+    void *parsed = NULL;
+    int fd = file_opener_open(path);
+
+    if (fd < 0) {
+        (void)error_set(error, "cannot open '%s', %s: %s", path, type->what, strerror(errno));
+        return NULL;
+    }
+    strbuf_init(&bytes);
+    if (read_whole(fd, type->max_bytes, &bytes)) {
+        parsed = type->parse(strbuf_span(&bytes), error);
+    } else if (errno == EFBIG) {
+        (void)error_set(error, "'%s' is longer than %zu bytes, which %s must not be", path,
+                        type->max_bytes, type->what);
+    } else {
+        (void)error_set(error, "cannot read '%s', %s: %s", path, type->what, strerror(errno));
+    }
+    (void)close(fd);
+    if (bytes.ptr != NULL) {
+        explicit_bzero(bytes.ptr, bytes.len); /* it may be a file of secrets */
+    }
+    strbuf_free(&bytes);
+    if (parsed != NULL) {
+        object = xcalloc(1, sizeof(*object));
+        object->type = type;
+        object->parsed = parsed;
+        atomic_init(&object->references, 1);
+    }
+    return object;
+}
+
+struct followed *followed_open(const char *path, const struct followed_type *type,
+                               struct error *error)
+{
+    struct file_stamp stamp = file_opener_stamp(path);
+    struct followed_object *object = parse_file(path, type, error);
+    struct followed *followed;
+
+    if (object == NULL) {
+        return NULL;
+    }
+    followed = xcalloc(1, sizeof(*followed));
+    followed->type = type;
+    followed->path = xstrdup(path);
+    followed->stamp = stamp;
+    followed->object = object;
+    (void)pthread_mutex_init(&followed->lock, NULL);
+    return followed;
+}
+
+void followed_close(struct followed *followed)
+{
+    if (followed == NULL) {
+        return;
+    }
+    followed_put(followed->object);
+    (void)pthread_mutex_destroy(&followed->lock);
+    free(followed->path);
+    free(followed);
+}
+
+const char *followed_path(const struct followed *followed)
+{
+    return followed->path;
+}
+
+enum followed_look followed_look(struct followed *followed, struct error *error)
+{
+    struct file_stamp stamp = file_opener_stamp(followed->path);
+    struct followed_object *object;
+    struct followed_object *old;
+
+    if (file_stamp_equal(&stamp, &followed->stamp)) {
+        return FOLLOWED_SAME;
+    }
+    followed->stamp = stamp;
+    object = parse_file(followed->path, followed->type, error);
+    if (object == NULL) {
+        return FOLLOWED_WRONG;
+    }
+    (void)pthread_mutex_lock(&followed->lock);
+    old = followed->object;
+    followed->object = object;
+    (void)pthread_mutex_unlock(&followed->lock);
+    followed_put(old);
+    return FOLLOWED_CHANGED;
+}
+
+struct followed_object *followed_get(struct followed *followed)
+{
+    struct followed_object *object;
+
+    (void)pthread_mutex_lock(&followed->lock);
+    object = followed->object;
+    (void)atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&followed->lock);
+    return object;
+}
+
+const void *followed_read(const struct followed_object *object)
+{
+    return object->parsed;
+}
+
+void followed_put(struct followed_object *object)
+{
+    if (atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1) {
+        object->type->destroy(object->parsed);
+        free(object);
+    }
+}

@@ -1,0 +1,161 @@
+/* Who may send requests. */
+#include "config/directives_internal.h"
+#include "config/text_rules.h"
+
+#define PASS_CREDENTIALS(object)                                                                   \
+    .name = "pass_credentials", .type = DIRECTIVE_BOOL, SLOT(object, pass_credentials),            \
+    .fallback = "false", .example = "pass_credentials: true"
+
+static const struct directive basic_directives[] = {
+    {.name = "users",
+     .type = DIRECTIVE_PATH,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(basic_settings, users),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "A file with a line NAME:HASH for each user, as `tidegate passwd` and `htpasswd -B` "
+            "write them.",
+     .more =
+         "Hashes are bcrypt (of a cost up to 14), SHA-crypt (up to 2,000,000 rounds) or yescrypt "
+         "(cost 1 to 8); what is quicker to guess is refused. The file is followed: a version "
+         "with a mistake in it is told of, and the last good one is used on.",
+     .example = "users: users.htpasswd"},
+    {.name = "realm",
+     .type = DIRECTIVE_TEXT,
+     SLOT(basic_settings, realm),
+     .fallback = "restricted",
+     .min = 1,
+     .max = 200,
+     .check = rule_realm,
+     .pattern = "^[ !#-[\\]-~]+$",
+     .doc = "What browsers show with the question for a password.",
+     .example = "realm: Staging"},
+    {.name = "remember",
+     .type = DIRECTIVE_DURATION,
+     .flags = DIRECTIVE_OFF,
+     SLOT(basic_settings, remember_ms),
+     .fallback = "1m",
+     .min = SECOND,
+     .max = DAY,
+     .doc = "How long a password that was right is not checked again, which takes 50 ms or more of "
+            "a processor.",
+     .more =
+         "What is remembered is a keyed hash of user, password and the line in the file: another "
+         "password, or another line, is checked at once.",
+     .example = "remember: 10m"},
+    {PASS_CREDENTIALS(basic_settings),
+     .doc = "Servers get the `Authorization` that was checked here, too."},
+};
+
+const struct section section_basic = {
+    .name = "basic",
+    .title = "basic",
+    .doc =
+        "A name and a password (RFC 7617), which browsers ask people for. `basic: FILE` is short "
+        "for `basic: { users: FILE }`. Passwords are checked on threads of their own, with less of "
+        "the processor than requests have; at most 64 wait for that, 4 of a client's address (of "
+        "an IPv6 address: of its /64). What is more gets 429, or 503 where it is all together.",
+    .directives = basic_directives,
+    .count = ARRAY_LEN(basic_directives),
+    .size = sizeof(struct basic_settings),
+    .place_offset = offsetof(struct basic_settings, place),
+    .scalar_name = "users",
+};
+
+static const struct directive api_key_directives[] = {
+    {.name = "keys",
+     .type = DIRECTIVE_PATH,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(api_key_settings, keys),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "A file with a line for each key, as `tidegate key new` prints them.",
+     .more = "`NAME SHA256`, and behind these where wanted `scopes=read,write` and "
+             "`expires=2027-01-31`. A name may have several lines, while one key takes another's "
+             "place. The file is followed, as `users` of `basic` is.",
+     .example = "keys: partners.keys"},
+    {.name = "field",
+     .type = DIRECTIVE_TEXT,
+     SLOT(api_key_settings, field),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_field_name,
+     .doc = "The field that has the key; `X-Api-Key` where neither `query` nor `cookie` is named.",
+     .example = "field: X-Api-Key"},
+    {.name = "query",
+     .type = DIRECTIVE_TEXT,
+     SLOT(api_key_settings, query),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_query_name,
+     .doc = "The parameter of the query that has it.",
+     .more = "Servers do not get it, and the access log has it as `(redacted)`.",
+     .example = "query: api_key"},
+    {.name = "cookie",
+     .type = DIRECTIVE_TEXT,
+     SLOT(api_key_settings, cookie),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_cookie_name,
+     .doc = "The cookie that has it.",
+     .example = "cookie: api_key"},
+    {PASS_CREDENTIALS(api_key_settings), .doc = "Servers get the key, too."},
+};
+
+const struct section section_api_key = {
+    .name = "api_key",
+    .title = "api_key",
+    .doc = "A key of a program, in a field, in the query or in a cookie. The file has the keys' "
+           "hashes "
+           "(SHA-256) alone. `api_key: FILE` is short for `api_key: { keys: FILE }`.",
+    .directives = api_key_directives,
+    .count = ARRAY_LEN(api_key_directives),
+    .size = sizeof(struct api_key_settings),
+    .place_offset = offsetof(struct api_key_settings, place),
+    .scalar_name = "keys",
+};
+
+static const char *const modes[] = {"any", "all", "off", NULL};
+
+static const struct directive auth_directives[] = {
+    {.name = "basic",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, basic),
+     .section = &section_basic,
+     .doc = "By a name and a password.",
+     .example = "basic: users.htpasswd"},
+    {.name = "api_key",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, api_key),
+     .section = &section_api_key,
+     .doc = "By a program's key.",
+     .example = "api_key: partners.keys"},
+    {.name = "mode",
+     .type = DIRECTIVE_ENUM,
+     SLOT(auth_settings, mode),
+     .fallback = "any",
+     .words = modes,
+     .doc =
+         "Whether `any` of the methods that are named is enough, or `all` of them have to say who "
+         "it is; `off` is for a route whose site has an `auth`.",
+     .example = "mode: all"},
+};
+
+const struct section section_auth = {
+    .name = "auth",
+    .title = "auth",
+    .doc =
+        "Who may send requests, and how they say who they are. A route has its site's, unless it "
+        "has its own, or says `auth: off`. Whoever does not say it gets 401 with "
+        "`WWW-Authenticate`, "
+        "before anything else is done: before a redirect, a file, or `respond`. What was found is "
+        "`user` and `auth` in the access log, and `{user}` for fields; servers do not get the "
+        "credentials.",
+    .directives = auth_directives,
+    .count = ARRAY_LEN(auth_directives),
+    .size = sizeof(struct auth_settings),
+    .place_offset = offsetof(struct auth_settings, place),
+    .scalar_name = "mode",
+};

@@ -1,0 +1,90 @@
+#include "gateway/snapshot_auth.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+static bool is_asked(const struct auth_settings *settings)
+{
+    return settings != NULL && settings->mode != AUTH_MODE_OFF;
+}
+
+bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settings,
+                    struct arena *arena, const struct auth_plan **plan, struct error *error)
+{
+    *plan = NULL;
+    if (!is_asked(settings)) {
+        return true;
+    }
+    for (size_t i = plans->count; i != 0 && *plan == NULL; i--) {
+        if (plans->items[i - 1].settings == settings) {
+            *plan = plans->items[i - 1].plan;
+        }
+    }
+    if (*plan != NULL) {
+        return true;
+    }
+    *plan = auth_plan_build(settings, arena, error);
+    if (*plan == NULL) {
+        return false;
+    }
+    if (plans->count == plans->capacity) {
+        plans->capacity = plans->capacity * 2 + 4;
+        plans->items = xrealloc(plans->items, plans->capacity * sizeof(*plans->items));
+    }
+    plans->items[plans->count++] = (struct built_auth){settings, *plan};
+    return true;
+}
+
+static bool refresh(struct followed *file)
+{
+    struct error error;
+
+    switch (followed_look(file, &error)) {
+    case FOLLOWED_SAME:
+        return false;
+    case FOLLOWED_CHANGED:
+        log_info("'%s' is used as it is now", followed_path(file));
+        return true;
+    case FOLLOWED_WRONG:
+        log_warn("'%s' has changed, and the version before is used on: %s", followed_path(file),
+                 error.text);
+        break;
+    }
+    return false;
+}
+
+bool auth_plans_refresh(const struct auth_plans *plans)
+{
+    bool is_any = false;
+
+    for (size_t i = 0; i < plans->count; i++) {
+        for (size_t m = 0; m < plans->items[i].plan->count; m++) {
+            struct followed *file = plans->items[i].plan->methods[m].file;
+            is_any |= file != NULL && refresh(file);
+        }
+    }
+    return is_any;
+}
+
+void auth_plans_each_file(const struct auth_plans *plans,
+                          void (*each)(void *arg, const char *owner, const char *path), void *arg)
+{
+    for (size_t i = 0; i < plans->count; i++) {
+        for (size_t m = 0; m < plans->items[i].plan->count; m++) {
+            struct followed *file = plans->items[i].plan->methods[m].file;
+            if (file != NULL) {
+                each(arg, "auth", followed_path(file));
+            }
+        }
+    }
+}
+
+void auth_plans_free(struct auth_plans *plans)
+{
+    for (size_t i = 0; i < plans->count; i++) {
+        auth_plan_close(plans->items[i].plan);
+    }
+    free(plans->items);
+    *plans = (struct auth_plans){0};
+}
