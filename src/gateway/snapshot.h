@@ -6,7 +6,6 @@
 #ifndef TIDEGATE_GATEWAY_SNAPSHOT_H
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
-#include "gateway/snapshot_auth.h"
 #include "certs/owned_certificate.h"
 #include "certs/trust.h"
 #include "config/config.h"
@@ -15,6 +14,7 @@
 #include "files/files_root.h"
 #include "gateway/log_rules.h"
 #include "gateway/log_targets.h"
+#include "gateway/snapshot_auth.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
 #include "settings/settings.h"
@@ -118,8 +118,8 @@ bool snapshot_check(const struct settings *settings, struct config_report *repor
 /* For settings that have errors: reports what is wrong with the files that the sites name all the
  * same, so that all that is to be mended is told at once. */
 void snapshot_check_files(const struct settings *settings, struct config_report *report);
-/* Looks for files that have changed: certificates (certs/site_tls.h, certs/backend_tls.h), users and
- * keys (snapshot_auth.h). On the control thread. True: some had, and were read. */
+/* Looks for files that have changed: certificates (certs/site_tls.h, certs/backend_tls.h), users
+ * and keys (snapshot_auth.h). On the control thread. True: some had, and were read. */
 bool snapshot_refresh_certificates(struct snapshot *snapshot);
 /* Calls `each` for every file that is looked at for changes later, with whose it is ("site shop");
  * a folder's files are not among them. */
