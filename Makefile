@@ -10,11 +10,7 @@ CLANG_TIDY ?= $(shell command -v clang-tidy-14 || echo clang-tidy)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 
-<<<<<<< HEAD
-LIBS = openssl libfyaml jansson libnghttp2 libseccomp libcares libpcre2-8 zlib libbrotlienc libzstd
-=======
-LIBS = openssl libcrypt libfyaml jansson libnghttp2 libseccomp libcares libpcre2-8
->>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
+LIBS = openssl libcrypt libfyaml jansson libnghttp2 libseccomp libcares libpcre2-8 zlib libbrotlienc libzstd
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 LIB_LINK := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 # WERROR=-Werror is for CI and `make clang`: a compiler newer than ours must not stop a user's build.

@@ -150,11 +150,8 @@ static const struct directive route_directives[] = {
      .example = "rewrite: { strip_prefix: /api }"},
     {REQUEST_FIELDS(route_settings, ", after what the site says.")},
     {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
-<<<<<<< HEAD
     {COMPRESS(route_settings, "; what it leaves out is as the site says.")},
-=======
     {AUTH(route_settings, ", in place of what the site says.")},
->>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
     {HSTS(route_settings, OF_ROUTE)},
     {CORS(route_settings, OF_ROUTE)},
@@ -458,11 +455,8 @@ static const struct directive site_directives[] = {
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},
-<<<<<<< HEAD
     {COMPRESS(site_settings, ".")},
-=======
     {AUTH(site_settings, ".")},
->>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {HSTS(site_settings, "")},
     {CORS(site_settings, "")},

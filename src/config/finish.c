@@ -128,7 +128,6 @@ static void finish_timeouts(const struct settings *settings, struct route_timeou
     own->request_ms = is_given(settings, &own->request_ms) ? own->request_ms : all->request_ms;
 }
 
-<<<<<<< HEAD
 /* What the route's leaves out is the site's. */
 static void inherit_compress(struct settings *settings, struct compress_settings *own,
                              const struct compress_settings *site)
@@ -147,7 +146,9 @@ static void inherit_compress(struct settings *settings, struct compress_settings
     }
     if (!is_given(settings, &own->breach)) {
         own->breach = site->breach;
-=======
+    }
+}
+
 /* What stands in queries is not to be in logs. */
 static void hide_parameter(struct settings *settings, const char *name)
 {
@@ -179,7 +180,6 @@ static void finish_auth(struct settings *settings, struct auth_settings *auth)
     }
     if (key->query != NULL) {
         hide_parameter(settings, key->query);
->>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
     }
 }
 
@@ -209,17 +209,15 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (route->timeouts != NULL) {
             finish_timeouts(settings, route->timeouts);
         }
-<<<<<<< HEAD
         if (route->compress == NULL) {
             route->compress = site->compress;
         } else if (site->compress != NULL) {
             inherit_compress(settings, route->compress, site->compress);
-=======
+        }
         if (route->auth == NULL) {
             route->auth = site->auth;
         } else {
             finish_auth(settings, route->auth);
->>>>>>> c875c13 (auth: who sends a request, by a password or by a key)
         }
         finish_retries(route->retries);
         if (route->retries == NULL) {
