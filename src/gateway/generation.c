@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "gateway/worker_base.h"
 
-/* Of a generation's backends, in one turn of the loop: some tens of microseconds. */
-#define BACKENDS_A_TURN 128
+/* Of a generation's backends, in one turn of the loop: about a millisecond, where each has a server
+ * of its own and nothing of it is in the processor's caches. */
+#define BACKENDS_A_TURN 64
 
 static struct upstreams *upstreams_of(const struct generation *generation)
 {

@@ -12,7 +12,7 @@
 
 #include "upstream/backend.h"
 
-#define POOL_BUCKETS 256
+#define POOL_BUCKETS 2048
 
 struct pool {
     struct list entries[POOL_BUCKETS];
