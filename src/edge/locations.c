@@ -259,13 +259,15 @@ struct span set_cookie_for_client(struct span value, const struct locations_from
     strbuf_init(&out);
     for (bool is_first = true; span_split(&rest, ';', &piece); is_first = false) {
         piece = span_trim(piece);
-        if (is_first) {
+        if (is_first && piece.len == 0) {
+            break; /* no cookie */
+        } else if (is_first) {
             strbuf_add(&out, piece);
         } else if (piece.len != 0) {
             take_attribute(&parts, piece, from, has_moved, keeps_path, cookies, arena);
         }
     }
-    if (cookies != NULL) {
+    if (cookies != NULL && out.len != 0) {
         add_settings(&parts, from->view->is_https, cookies);
     }
     if (parts.is_changed) {

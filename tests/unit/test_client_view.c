@@ -407,9 +407,37 @@ static void test_fields_that_deny_the_scheme(void **state)
     }
 }
 
+static void test_the_named_field_alone_is_the_client(void **state)
+{
+    struct client_view_from from = request(true);
+    struct client_view view;
+
+    (void)state;
+    from.address_field = SPAN_OF("CF-Connecting-IP");
+    add(FIELD_X_FORWARDED_FOR, "203.0.113.1, 10.0.0.2");
+    add(FIELD_X_FORWARDED_PROTO, "https");
+    client_view_read(&from, &arena, &view);
+    assert_span(view.address, "10.0.0.9"); /* nobody said it */
+    assert_true(view.is_https);
+    assert_null(view.x_for.ptr);
+
+    http_fields_add(&fields, &arena, FIELD_OTHER, SPAN_OF("cf-connecting-ip"),
+                    SPAN_OF("203.0.113.5, 203.0.113.6"));
+    client_view_read(&from, &arena, &view);
+    assert_span(view.address, "203.0.113.6");
+    assert_int_equal(view.hop_count, 1);
+    assert_null(view.forwarded.ptr);
+
+    from.fields = NULL; /* of a peer that is not trusted */
+    client_view_read(&from, &arena, &view);
+    assert_span(view.address, "10.0.0.9");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_named_field_alone_is_the_client, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_strangers_fields_say_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_port_is_the_one_that_the_client_knows, set_up,
                                         tear_down),
