@@ -50,12 +50,20 @@ const char *route_answers_line(const struct site_settings *site, const struct ro
     struct lines lines = {.wanted = index, .word = word, .place = place};
     const struct cors_settings *cors =
         route->answers.cors != NULL ? route->answers.cors : site->answers.cors;
+    const struct maintenance_settings *maintenance =
+        route->answers.maintenance != NULL ? route->answers.maintenance : site->answers.maintenance;
 
     if (cors != NULL) {
         add(&lines, "cors", cors->place,
             arena_printf(arena,
                          "pages of %s may use the answers%s; preflights are answered here with 204",
                          join(&cors->origins, arena), cors->credentials ? ", as their users" : ""));
+    }
+    if (maintenance != NULL) {
+        add(&lines, "maintenance", maintenance->place,
+            maintenance->except.count != 0
+                ? "all are answered 503, but for the clients of 'except'; for these:"
+                : "all are answered 503; without it:");
     }
     if (route->timeouts != NULL) {
         add_timeouts(&lines, route->timeouts, arena);

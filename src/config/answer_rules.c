@@ -60,3 +60,21 @@ bool rule_link(struct span text, struct complaint *complaint)
     complain(complaint, "%s is no value of Link", quote(text).text);
     return complain_hint(complaint, "for example \"</app.css>; rel=preload; as=style\"");
 }
+
+bool rule_media_type(struct span text, struct complaint *complaint)
+{
+    struct span type = span_head(text, span_find(text, ';'));
+    size_t slash = span_find(type, '/');
+    bool is_type = slash < type.len && http_is_token(span_head(type, slash)) &&
+                   http_is_token(span_trim(span_skip(type, slash + 1)));
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        is_type &= byte >= ' ' && byte < 0x7f;
+    }
+    if (is_type) {
+        return true;
+    }
+    complain(complaint, "%s is no media type", quote(text).text);
+    return complain_hint(complaint, "for example type: text/html; charset=utf-8");
+}

@@ -11,5 +11,7 @@ bool rule_origin(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_cors_field(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A value of Link (RFC 8288): "</app.css>; rel=preload; as=style". */
 bool rule_link(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A media type, perhaps with parameters. */
+bool rule_media_type(struct span text, struct complaint *complaint) MUST_CHECK;
 
 #endif

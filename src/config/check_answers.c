@@ -43,6 +43,17 @@ static void check_cors(const struct checker *checker, const struct cors_settings
     }
 }
 
+static void check_errors(const struct checker *checker, const struct errors_settings *errors)
+{
+    for (size_t i = 0; i < ERROR_PAGES; i++) {
+        if (errors->pages[i] != NULL || config_report_has_errors(checker->report)) {
+            return;
+        }
+    }
+    error_at(checker, errors->place, "'errors' without a page",
+             "say for example errors: { 404: 404.html, 5xx: sorry.html }");
+}
+
 static void check_answers(const struct checker *checker, const struct answers_settings *answers)
 {
     if (answers->hsts != NULL) {
@@ -50,6 +61,9 @@ static void check_answers(const struct checker *checker, const struct answers_se
     }
     if (answers->cors != NULL) {
         check_cors(checker, answers->cors);
+    }
+    if (answers->errors != NULL) {
+        check_errors(checker, answers->errors);
     }
     if (answers->cookies != NULL) {
         check_cookies(checker, answers->cookies);

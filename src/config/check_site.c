@@ -111,6 +111,12 @@ static void check_respond(const struct checker *checker, const struct respond_se
         error_at(checker, place, "respond has both 'body' and 'echo'",
                  "keep one; the echo is the body");
     }
+    if (has_body + respond->echo + (respond->file != NULL) + (respond->json != NULL) > 1 &&
+        !(respond->echo && has_body)) {
+        error_at(checker, respond->place, "respond has more than one body",
+                 "keep one of 'body', 'file', 'json' and 'echo'");
+    }
+    has_body |= respond->file != NULL || respond->json != NULL;
     if ((respond->status == 204 || respond->status == 205 || respond->status == 304) &&
         (has_body || respond->echo)) {
         config_report_add(checker->report, CONFIG_ERROR,
@@ -248,6 +254,8 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                   {&site->security_fields, "security_fields"},
                   {&site->answers.hsts, "hsts"},
                   {&site->answers.cors, "cors"},
+                  {&site->answers.errors, "errors"},
+                  {&site->answers.maintenance, "maintenance"},
                   {&site->answers.cookies, "cookies"},
                   {&site->answers.locations, "locations"},
                   {&site->auth, "auth"},

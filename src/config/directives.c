@@ -446,6 +446,8 @@ const struct section *const all_sections[] = {
     &section_response_fields,
     &section_hsts,
     &section_cors,
+    &section_errors,
+    &section_maintenance,
     &section_cookies,
     &section_route_timeouts,
     &section_compress,

@@ -64,6 +64,16 @@ extern const char *const locations_words[];
     .name = "cookies", .type = DIRECTIVE_SECTION, SLOT(object, answers.cookies),                   \
     .section = &section_cookies, .example = "cookies: { secure: on, same_site: lax }",             \
     .doc = "What the cookies that servers set become." whose
+#define ERRORS(object, whose)                                                                      \
+    .name = "errors", .type = DIRECTIVE_SECTION, SLOT(object, answers.errors),                     \
+    .section = &section_errors,                                                                    \
+    .example = "errors: { \"404\": 404.html, 5xx: sorry.html, from_servers: true }",               \
+    .doc = "Pages in place of errors." whose
+#define MAINTENANCE(object, whose)                                                                 \
+    .name = "maintenance", .type = DIRECTIVE_SECTION, SLOT(object, answers.maintenance),           \
+    .section = &section_maintenance,                                                               \
+    .example = "maintenance: { file: down.html, except: [10.0.0.0/8] }",                           \
+    .doc = "Answer 503 to everybody, but for some." whose
 #define LOCATIONS(object, whose)                                                                   \
     .name = "locations", .type = DIRECTIVE_ENUM, SLOT(object, answers.locations),                  \
     .words = locations_words, .example = "locations: off",                                         \
@@ -106,6 +116,8 @@ extern const struct section section_response_fields;
 extern const struct section section_hsts;
 extern const struct section section_cors;
 extern const struct section section_cookies;
+extern const struct section section_errors;
+extern const struct section section_maintenance;
 extern const struct section section_route_timeouts;
 extern const struct section section_compress;
 extern const struct section section_redirect;

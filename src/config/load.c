@@ -5,6 +5,7 @@
 #include "base/strbuf.h"
 #include "config/foreign.h"
 #include "config/load_internal.h"
+#include "config/load_json.h"
 #include "config/places.h"
 #include "config/suggest.h"
 #include "config/text_rules.h"
@@ -171,6 +172,10 @@ static bool load_single_text(struct loader *loader, const struct directive *dire
 {
     struct complaint complaint;
 
+    if ((directive->flags & DIRECTIVE_JSON) != 0 && node->kind != YAML_WRONG) {
+        *(const char **)slot = load_json(node, &loader->settings->arena);
+        return true;
+    }
     if (node->kind != YAML_TEXT) {
         return load_wrong_kind(loader, directive, node);
     }

@@ -406,6 +406,9 @@ static void value_alone(struct writer *w, const struct directive *directive)
 
 static void value(struct writer *w, const struct directive *directive)
 {
+    if ((directive->flags & DIRECTIVE_JSON) != 0) {
+        return; /* whatever it is */
+    }
     if (!is_strict_text(directive)) {
         value_alone(w, directive);
         return;

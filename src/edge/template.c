@@ -89,30 +89,41 @@ static bool fits(enum variable variable, struct span rest, unsigned *number)
     return false;
 }
 
+/* VARIABLE_NONE: there is none. */
+static enum variable find_variable(struct span name, unsigned *number)
+{
+    *number = 0;
+    for (int i = VARIABLE_NONE + 1; i < VARIABLE_COUNT; i++) {
+        if (span_starts_with(name, variables[i].name) &&
+            fits((enum variable)i, span_skip(name, variables[i].name.len), number)) {
+            return (enum variable)i;
+        }
+    }
+    return VARIABLE_NONE;
+}
+
 static bool add_variable(struct parser *p, struct span name)
 {
-    for (int i = VARIABLE_NONE + 1; i < VARIABLE_COUNT; i++) {
-        unsigned number = 0;
-        struct template_part *part;
+    unsigned number;
+    enum variable variable = find_variable(name, &number);
+    struct template_part *part;
 
-        if (!span_starts_with(name, variables[i].name) ||
-            !fits((enum variable)i, span_skip(name, variables[i].name.len), &number)) {
-            continue;
-        }
-        if (variables[i].where > p->where) {
-            return error_set(p->error, "{%.*s} is known only %s", SPAN_ARG(name),
-                             variables[i].where == LOG ? "in the log's 'template'"
-                                                       : "once there is a response");
-        }
-        part = add_part(p, (enum variable)i, span_skip(name, variables[i].name.len));
-        if (part == NULL) {
-            return false;
-        }
-        part->number = number;
-        return true;
+    if (variable == VARIABLE_NONE) {
+        return error_set(p->error,
+                         "there is no variable {%.*s}; for a brace as such write it twice",
+                         SPAN_ARG(span_cut(name, 64)));
     }
-    return error_set(p->error, "there is no variable {%.*s}; for a brace as such write it twice",
-                     SPAN_ARG(span_cut(name, 64)));
+    if (variables[variable].where > p->where) {
+        return error_set(p->error, "{%.*s} is known only %s", SPAN_ARG(name),
+                         variables[variable].where == LOG ? "in the log's 'template'"
+                                                          : "once there is a response");
+    }
+    part = add_part(p, variable, span_skip(name, variables[variable].name.len));
+    if (part == NULL) {
+        return false;
+    }
+    part->number = number;
+    return true;
 }
 
 /* Up to the next brace that begins or ends something. */
@@ -178,6 +189,48 @@ bool template_parse_line(struct span text, struct arena *arena, struct template 
     return parse(&p, text);
 }
 
+/* What stands between a brace and its other one, and could be a variable's name. */
+static bool is_name_like(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char byte = (unsigned char)name.ptr[i];
+        if (byte <= ' ' || byte >= 0x7f || byte == '{') {
+            return false;
+        }
+    }
+    return name.len != 0 && name.len <= 128;
+}
+
+void template_parse_page(struct span text, struct arena *arena, struct template *template)
+{
+    struct error error;
+    struct parser p = {template, arena, &error, RESPONSE};
+    size_t at = 0;
+
+    *template = (struct template){NULL, 0};
+    while (at < text.len && template->count + 3 <= TEMPLATE_PARTS_MAX) {
+        struct span rest = span_skip(text, at);
+        size_t brace = span_find(rest, '{');
+        struct span name = span_skip(rest, brace + (brace < rest.len ? 1 : 0));
+        size_t end = span_find(name, '}');
+        enum variable variable = VARIABLE_NONE;
+        unsigned number;
+
+        at += brace + 1;
+        if (end < name.len && is_name_like(span_head(name, end))) {
+            variable = find_variable(span_head(name, end), &number);
+        }
+        if (variable == VARIABLE_NONE || variables[variable].where > p.where) {
+            continue;
+        }
+        (void)add_text(&p, span_head(text, at - 1));
+        (void)add_variable(&p, span_head(name, end));
+        text = span_skip(text, at + end + 1);
+        at = 0;
+    }
+    (void)add_text(&p, text);
+}
+
 bool template_begins_with_path(const struct template *template)
 {
     enum variable first = template->count != 0 ? template->parts[0].variable : VARIABLE_NONE;
@@ -235,6 +288,47 @@ static struct span encode(struct span value, enum in in, struct arena *arena)
     return span_make(bytes, (size_t)(to - bytes));
 }
 
+static const char *html_of(char byte)
+{
+    switch (byte) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
+static struct span encode_html(struct span value, struct arena *arena)
+{
+    size_t len = 0;
+    char *bytes;
+    char *to;
+
+    for (size_t i = 0; i < value.len; i++) {
+        const char *text = html_of(value.ptr[i]);
+        len += text != NULL ? strlen(text) : 1;
+    }
+    if (len == value.len) {
+        return value;
+    }
+    bytes = to = arena_alloc(arena, len);
+    for (size_t i = 0; i < value.len; i++) {
+        const char *text = html_of(value.ptr[i]);
+        size_t n = text != NULL ? strlen(text) : 1;
+        memcpy(to, text != NULL ? text : &value.ptr[i], n);
+        to += n;
+    }
+    return span_make(bytes, len);
+}
+
 struct span template_expand(const struct template *template, const struct template_values *values,
                             enum template_use use, struct arena *arena)
 {
@@ -250,6 +344,9 @@ struct span template_expand(const struct template *template, const struct templa
         pieces[i] = part->variable == VARIABLE_NONE
                         ? part->text
                         : encode(values->value(values->owner, part), in, arena);
+        if (use == TEMPLATE_HTML && part->variable != VARIABLE_NONE) {
+            pieces[i] = encode_html(pieces[i], arena);
+        }
         len += pieces[i].len;
     }
     if (template->count == 1) {

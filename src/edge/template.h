@@ -45,14 +45,18 @@ bool template_parse(struct span text, bool has_response, struct arena *arena,
 /* The same for a line of the log, which may also use what the line itself tells. */
 bool template_parse_line(struct span text, struct arena *arena, struct template *template,
                          struct error *error) MUST_CHECK;
+/* Of a page, in which braces mean other things, too: what is no variable stays as it is. Variables
+ * of the response may be used; those behind the first TEMPLATE_PARTS_MAX pieces stay. */
+void template_parse_page(struct span text, struct arena *arena, struct template *template);
 /* Whether it begins with the request's path, so that a path of "//host" would make another URL. */
 bool template_begins_with_path(const struct template *template);
 
 /* Where a text is put, which decides what its values may hold. */
 enum template_use {
     TEMPLATE_FIELD, /* control bytes are percent-encoded */
-    TEMPLATE_URL    /* and so is, in values that are not URLs' parts, all but unreserved characters
+    TEMPLATE_URL,   /* and so is, in values that are not URLs' parts, all but unreserved characters
                        (RFC 3986 section 2.3) */
+    TEMPLATE_HTML   /* values are text of HTML: no markup, and no end of an attribute in quotes */
 };
 
 /* Who knows the values: ptr NULL or empty where there is none. They live as long as the arena. */

@@ -243,10 +243,16 @@ static bool find_route(struct exchange *x)
     if (decision.site != NULL) {
         x->site = snapshot_site(x->generation->snapshot, decision.site);
     }
-    switch (decision.verdict) {
-    case EDGE_ROUTE:
+    if (decision.verdict == EDGE_ROUTE) {
         x->route = &x->site->routes[decision.route];
         x->front.on_client_close = x->route->settings->on_client_close;
+    }
+    if (decision.verdict != EDGE_REDIRECT && decision.site != NULL &&
+        exchange_is_in_maintenance(x)) {
+        return false;
+    }
+    switch (decision.verdict) {
+    case EDGE_ROUTE:
         return true;
     case EDGE_REDIRECT:
         exchange_answer_redirect(x);
@@ -479,6 +485,10 @@ void exchange_front_writable(struct exchange *x)
 void exchange_response_body(struct exchange *x, struct span bytes)
 {
     exchange_take_in_hand(x);
+    if (x->page.ptr != NULL) {
+        exchange_progress(x);
+        return;
+    }
     if (x->filters != NULL) {
         exchange_filter_body(x, bytes);
         return;
@@ -535,6 +545,14 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
     }
     if (x->filters != NULL && !exchange_end_filters(x)) {
         return;
+    }
+    if (x->page.ptr != NULL) {
+        struct span page = x->page;
+        trailers = NULL;
+        x->page = span_make(NULL, 0);
+        if (x->is_page_sent) {
+            exchange_response_body(x, page);
+        }
     }
     if (x->front.is_tunnel && !x->front.request_done) {
         x->front.is_response_over = true; /* half of a tunnel: the other half goes on */

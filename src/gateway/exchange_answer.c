@@ -121,9 +121,8 @@ void exchange_answer_error(struct exchange *x, unsigned status)
      * the gateway is nobody's business out there. */
     bool is_told = x->front.is_malformed || status == 400;
     const char *detail = is_told ? x->front.trouble.detail : NULL;
-    char *body = arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status, http_reason(status),
-                              detail != NULL ? detail : "", detail != NULL ? "\n" : "",
-                              SPAN_ARG(x->request_id));
+    struct span type = SPAN_OF("text/plain; charset=utf-8");
+    struct span body;
 
     x->file = NULL;
     if (speaks_grpc(x) && !x->front.is_malformed) {
@@ -131,8 +130,13 @@ void exchange_answer_error(struct exchange *x, unsigned status)
         return;
     }
     start_response(x, status);
-    own_answer_fields(status, &x->refusal, &x->arena, &x->response.fields);
-    send_answer(x, span_from_cstr(body));
+    if (!exchange_error_page(x, status, &type, &body)) {
+        body = span_from_cstr(arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status,
+                                           http_reason(status), detail != NULL ? detail : "",
+                                           detail != NULL ? "\n" : "", SPAN_ARG(x->request_id)));
+    }
+    own_answer_fields(status, type, &x->refusal, &x->arena, &x->response.fields);
+    send_answer(x, body);
 }
 
 /* The client reaches this gateway by what it wrote in Host, or a trusted proxy says it wrote,
@@ -210,10 +214,15 @@ static void answer_respond(struct exchange *x, const struct respond_settings *re
         send_answer(x, echo_body(x));
         return;
     }
-    struct span body = span_from_cstr(respond->body);
+    struct span type;
+    struct span body = exchange_respond_body(x, respond, &type);
     if (!has_type && body.len != 0) {
-        add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"),
-                  SPAN_OF("text/plain; charset=utf-8"));
+        add_field(x, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+    }
+    if (respond->retry_after_ms != 0) {
+        add_field(x, FIELD_OTHER, SPAN_OF("Retry-After"),
+                  span_from_cstr(arena_printf(
+                      &x->arena, "%llu", (unsigned long long)(respond->retry_after_ms / 1000))));
     }
     send_answer(x, body);
 }

@@ -222,7 +222,10 @@ static void on_head(struct call *call)
     if (x->call.asks_connect) {
         call_send_end(call, NULL); /* declined: the CONNECT has no more to say */
     }
-    if (x->route->filters.count != 0 && !exchange_begin_filters(x)) {
+    if (x->route->pages.errors != NULL) {
+        exchange_replace_error(x);
+    }
+    if (x->route->filters.count != 0 && x->page.ptr == NULL && !exchange_begin_filters(x)) {
         return;
     }
     exchange_translate_locations(x);

@@ -10,6 +10,7 @@
  *   exchange_hops.c         loops, Max-Forwards
  *   exchange_destination.c  WebDAV's Destination
  *   exchange_locations.c    a server's own URLs on the way back
+ *   exchange_pages.c        pages in place of errors
  *   exchange_cors.c         cross-origin requests, early hints
  *   exchange_forward.c      its call
  *   exchange_files.c        which file answers
@@ -82,6 +83,10 @@ struct exchange {
     struct client_view view; /* see exchange_view */
     bool has_view;
     bool is_preflight; /* answered as one */
+    struct page
+        *own_page;     /* of the answer made here, whatever its status; NULL: as `errors` says */
+    struct span page;  /* in place of a server's body, which is dropped; ptr NULL: none */
+    bool is_page_sent; /* it has bytes, and the client wants them */
     char trouble_text[256];
 };
 
@@ -207,6 +212,16 @@ bool exchange_destination_is_refused(struct exchange *x);
 void exchange_translate_destination(struct exchange *x);
 /* exchange_locations.c: a server's response says its own URLs as the client is to read them. */
 void exchange_translate_locations(struct exchange *x);
+/* exchange_pages.c: the page for an error of our own, with its media type; false: it has none. */
+bool exchange_error_page(struct exchange *x, unsigned status, struct span *type,
+                         struct span *text) MUST_CHECK;
+/* A server's error has a page in its place, where `from_servers` says so: head and x->page. */
+void exchange_replace_error(struct exchange *x);
+/* True: nobody is served, and this client is no exception; it was answered. */
+bool exchange_is_in_maintenance(struct exchange *x);
+/* What `respond` has as its body, and its media type. */
+struct span exchange_respond_body(struct exchange *x, const struct respond_settings *respond,
+                                  struct span *type);
 /* exchange_cors.c: true: it is a preflight of a route with `cors`, and was answered. */
 bool exchange_answer_preflight(struct exchange *x);
 /* To an answer, whoever made it. */

@@ -130,8 +130,9 @@ bool exchange_filters_take(const struct exchange *x)
 
 struct conn *exchange_raw_front(const struct exchange *x)
 {
-    return x->filters == NULL ? x->front.ops->raw((struct front_exchange *)(uintptr_t)&x->front)
-                              : NULL;
+    return x->filters == NULL && x->page.ptr == NULL
+               ? x->front.ops->raw((struct front_exchange *)(uintptr_t)&x->front)
+               : NULL;
 }
 
 void exchange_again(struct deferred *deferred)

@@ -1,4 +1,4 @@
-#include "gateway/snapshot.h"
+#include "gateway/snapshot_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -288,7 +288,8 @@ static const struct auth_plan *route_auth(struct builder *b, const struct route_
 }
 
 static void build_route(struct builder *b, const struct site_settings *site,
-                        const struct route_settings *settings, struct route *route)
+                        const struct answer_pages *pages, const struct route_settings *settings,
+                        struct route *route)
 {
     struct snapshot *snapshot = b->snapshot;
 
@@ -312,6 +313,9 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,
                                      settings->log, &snapshot->arena),
     };
+    b->failed |=
+        !snapshot_build_pages(snapshot, &settings->answers, pages, &route->pages, b->report) ||
+        !snapshot_build_respond(snapshot, settings->respond, &route->respond_page, b->report);
     if (settings->redirect != NULL) {
         route->redirect_to = build_template(settings->redirect->to, false, &snapshot->arena);
     }
@@ -353,11 +357,13 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .response_rules = field_rules_of_response(settings, NULL, arena),
         .log_rules = log_rules_build(b->snapshot->log_rules, settings->log, arena),
     };
+    b->failed |=
+        !snapshot_build_pages(b->snapshot, &settings->answers, NULL, &site->pages, b->report);
     for (size_t i = 0; i < settings->by_alpn_count; i++) {
         site->by_alpn[i] = find_backend(b->snapshot, settings->by_alpn[i].backend);
     }
     for (size_t i = 0; i < settings->route_count; i++) {
-        build_route(b, settings, &settings->routes[i], &site->routes[i]);
+        build_route(b, settings, &site->pages, &settings->routes[i], &site->routes[i]);
     }
     if (settings->tls != NULL) {
         site->tls_source = arena_calloc(arena, sizeof(*site->tls_source));
@@ -585,7 +591,7 @@ void snapshot_check_files(const struct settings *settings, struct config_report 
 
 bool snapshot_refresh_certificates(struct snapshot *snapshot)
 {
-    bool is_any = false;
+    bool is_any = snapshot_refresh_pages(snapshot);
 
     for (size_t i = 0; i < snapshot->settings->site_count; i++) {
         if (snapshot->sites[i].tls_source != NULL) {
@@ -632,6 +638,7 @@ void snapshot_release(struct snapshot *snapshot)
         backend_tls_free(&snapshot->backend_tls[i]);
     }
     auth_plans_free(&snapshot->auth);
+    snapshot_close_pages(snapshot);
     serving_free(&snapshot->serving);
     ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);

@@ -27,6 +27,22 @@ struct backend_tls;
 struct ocsp_registry;
 struct site_tls;
 
+struct page;
+
+/* The pages of `errors`. */
+struct error_pages {
+    struct page *pages[ERROR_PAGES];
+    bool has[ERROR_PAGES];
+    bool from_servers;
+};
+
+/* What is answered in place of something else: a route's own, else its site's. */
+struct answer_pages {
+    const struct error_pages *errors;               /* NULL: none */
+    const struct maintenance_settings *maintenance; /* NULL: all are served */
+    struct page *maintenance_page;                  /* NULL: none */
+};
+
 struct route {
     const struct route_settings *settings;
     struct span name;
@@ -38,6 +54,8 @@ struct route {
     uint64_t body_limit;
     const struct cookies_settings *cookies; /* its own, else the site's; NULL: none */
     const struct cors_settings *cors;       /* the same */
+    struct answer_pages pages;
+    struct page *respond_page; /* of settings->respond->file; NULL: none */
     struct phase_list phases;
     struct body_filter_list filters;         /* of responses */
     const struct compress_rule *compress;    /* NULL: off */
@@ -60,6 +78,7 @@ struct site {
     struct route *routes;                     /* in the order of edge->table */
     const struct field_rules *response_rules; /* where no route was found; NULL: none */
     const struct log_rules *log_rules;        /* the same */
+    struct answer_pages pages;                /* the same */
 };
 
 struct listener {
@@ -89,9 +108,11 @@ struct snapshot {
     struct log_targets log_targets;
     struct template log_template;      /* of settings->log.template */
     const struct log_rules *log_rules; /* where no site was found */
-    struct settings *own_settings;     /* that go with it; NULL: they are the caller's */
-    uint64_t number;                   /* of the process's, from 1 on */
-    int64_t made_ms;                   /* wall clock */
+    struct page **pages;               /* each file that is named as one, once */
+    size_t page_count;
+    struct settings *own_settings; /* that go with it; NULL: they are the caller's */
+    uint64_t number;               /* of the process's, from 1 on */
+    int64_t made_ms;               /* wall clock */
     atomic_uint references;
 };
 

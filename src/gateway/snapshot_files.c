@@ -5,6 +5,7 @@
 
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
+#include "files/page.h"
 #include "gateway/snapshot.h"
 #include "tls/crl.h"
 
@@ -48,6 +49,9 @@ void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each,
     each_of_sites(snapshot, each, arg);
     each_of_backends(snapshot, each, arg);
     auth_plans_each_file(&snapshot->auth, each, arg);
+    for (size_t i = 0; i < snapshot->page_count; i++) {
+        each(arg, "page", page_path(snapshot->pages[i]));
+    }
     for (size_t i = 0; i < snapshot->trust.crl_count; i++) {
         each(arg, "revocation lists", crl_file_path(snapshot->trust.crls[i]));
     }

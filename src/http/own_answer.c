@@ -1,10 +1,9 @@
 #include "http/own_answer.h"
 
-void own_answer_fields(unsigned status, const struct refusal_facts *facts, struct arena *arena,
-                       struct http_fields *fields)
+void own_answer_fields(unsigned status, struct span type, const struct refusal_facts *facts,
+                       struct arena *arena, struct http_fields *fields)
 {
-    http_fields_add(fields, arena, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"),
-                    SPAN_OF("text/plain; charset=utf-8"));
+    http_fields_add(fields, arena, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
     http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("X-Content-Type-Options"),
                     SPAN_OF("nosniff"));
     http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("Cache-Control"), SPAN_OF("no-store"));

@@ -22,13 +22,14 @@ struct refusal_facts {
 };
 
 /* Fills *fields, which the caller has emptied, for a `status` of 400 to 599:
- *   Content-Type and X-Content-Type-Options  the page is plain text, and quotes the request
+ *   Content-Type and X-Content-Type-Options  `type`: the page is plain text that quotes the
+ *                   request, or one of the configuration
  *   Cache-Control: no-store  the trouble is this request's; by RFC 9110 section 15.1 a cache could
  *                            keep 404, 405, 410, 414 and 501
  *   Allow           405 (RFC 9110 section 15.5.6: "MUST generate")
  *   Content-Range   416 (RFC 9110 section 15.5.17)
  *   Retry-After     429 and 503, where `more` has none */
-void own_answer_fields(unsigned status, const struct refusal_facts *facts, struct arena *arena,
-                       struct http_fields *fields);
+void own_answer_fields(unsigned status, struct span type, const struct refusal_facts *facts,
+                       struct arena *arena, struct http_fields *fields);
 
 #endif

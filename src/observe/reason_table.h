@@ -47,6 +47,8 @@ REASON(REQUEST, "gateway", "passwords_busy",
        "somebody guesses, or auth.basic.remember is too short for so many users")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
+REASON(REQUEST, "gateway", "maintenance", "the site, or the route, says 'maintenance'",
+       "remove it when the work is done; its 'except' lets some clients in before")
 REASON(REQUEST, "gateway", "body_too_large", "the request's body is over the limit",
        "raise limits.body, or body_limit of the route, if clients may send so much")
 REASON(REQUEST, "backend", "response_too_large", "the server's response is over the limit",

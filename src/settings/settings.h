@@ -117,8 +117,12 @@ struct header_setting {
 
 struct respond_settings {
     unsigned status;
-    const char *body; /* "" by default */
-    bool echo;        /* answer with the request as JSON instead of a body */
+    const char *body;        /* "" by default */
+    const char *file;        /* in place of `body`; NULL: none */
+    const char *json;        /* the same, a JSON text; NULL: none */
+    const char *type;        /* Content-Type; NULL: by what the body is */
+    uint64_t retry_after_ms; /* 0: not said */
+    bool echo;               /* answer with the request as JSON instead of a body */
     struct header_setting *fields;
     size_t field_count;
     struct place place;
@@ -199,6 +203,23 @@ struct cookies_settings {
     struct place place;
 };
 
+/* Pages in place of errors: one file for each status that has one, in the order of
+ * error_page_statuses. */
+#define ERROR_PAGES 23
+struct errors_settings {
+    const char *pages[ERROR_PAGES];
+    bool from_servers; /* in place of what servers answer, too */
+    struct place place;
+};
+
+/* Nobody is served, but for some. */
+struct maintenance_settings {
+    const char *file;           /* NULL: a line of text */
+    struct network_list except; /* clients */
+    uint64_t retry_after_ms;
+    struct place place;
+};
+
 /* A route's own, in place of `timeouts`; UINT64_MAX: not said, until config/finish. */
 struct route_timeouts_settings {
     uint64_t tunnel_idle_ms;
@@ -214,6 +235,8 @@ struct answers_settings {
     struct hsts_settings *hsts; /* NULL: none; so is each of these */
     struct cors_settings *cors;
     struct cookies_settings *cookies;
+    struct errors_settings *errors;
+    struct maintenance_settings *maintenance;
     enum locations locations;
 };
 

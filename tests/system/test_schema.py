@@ -211,7 +211,7 @@ def whole(section, part):
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
-             "route_timeouts": ("route", "timeouts"),
+             "route_timeouts": ("route", "timeouts"), "errors": ("site", "errors"), "maintenance": ("site", "maintenance"),
              "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
     if "client_address_from" in part:
         part = {"trusted_proxies": ["10.0.0.0/8"], **part}
@@ -233,7 +233,7 @@ def whole(section, part):
               "hsts": {"subdomains": True} if "preload" in part else {},
               "cors": {} if "origins" in part else {"origins": ["https://a.example"]},
               "cookies": {} if set(part) & {"secure", "same_site", "http_only"} else {"secure": "on"},
-              "route_timeouts": {},
+              "route_timeouts": {}, "errors": {} if any("html" in str(v) for v in part.values()) else {"404": "a.html"}, "maintenance": {},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
@@ -258,7 +258,7 @@ def whole(section, part):
 @pytest.mark.parametrize("section, directive, text", EXAMPLES,
                          ids=[f"{section}.{directive}" for section, directive, _ in EXAMPLES])
 def test_every_example_of_the_manual_is_right(schema, folder, section, directive, text):
-    part = yaml.safe_load(text)
+    part = {str(key): value for key, value in yaml.safe_load(text).items()}
     definition = schema.schema if section == "file" else schema.schema["$defs"][section]
     assert directive in part
     for key, value in part.items():

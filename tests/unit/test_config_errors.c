@@ -54,7 +54,9 @@ static const struct message_case errors[] = {
     {"sites:\n  - hosts: [a]\n    tls: { certificate: a, key: b\n    backend: b\n", 3, 10,
      "this '{' is not closed", "key: b}"},
     {"sites:\n  - hosts: [\"a]\n    backend: b\n", 2, 13, "quoted", "close the quotation mark"},
-    {SITE "    hsts: { max_age: 1y }\n", 4, 22, "1y", NULL},
+    {HOST
+     "    tls: { certificate: a, key: b }\n    backend: 127.0.0.1:1\n    hsts: { max_age: 1y }\n",
+     5, 22, "'max_age' needs a time, not '1y'", NULL},
     {SITE "    compress: { encodings: [gzip, deflate] }\n", 4, 35,
      "no such content coding: 'deflate'", "zstd, br (Brotli) and gzip"},
     {SITE "    compress: maybe\n", 4, 15, "maybe", NULL},
