@@ -18,6 +18,7 @@ pytest.importorskip("h2")
 # pylint: disable=wrong-import-position
 from client import Connection, chunked, fetch, request_bytes
 from h2client import Client
+from h2origin import H2Origin, serve
 from origins import EchoOrigin, Origin, free_port
 from test_reload_load import Load, echo, web_socket
 from tidegate import all_children_of, binary, children_of, command, status_field
@@ -117,16 +118,23 @@ class Again:
         self.connection = self.connect()
 
 
-def test_upgrades_under_load(folder, start, ca, program):
+def count(connection, request):
+    body = json.dumps({"body_bytes": len(request.body)}).encode()
+    connection.respond(request.stream, 200, [("content-type", "application/json")], body)
+
+
+@pytest.mark.parametrize("back", ["h1", "h2c"])
+def test_upgrades_under_load(folder, start, ca, program, back):
     """Three, one after the other: no request fails, no connection is refused, tunnels live on."""
     control = folder / "control.sock"
     shop = ca.server(HOST)
-    with EchoOrigin() as origin, Origin(web_socket) as sockets, Origin(echo) as bank:
+    with EchoOrigin() if back == "h1" else H2Origin(serve(count)) as origin, \
+            Origin(web_socket) as sockets, Origin(echo) as bank:
         gateway = start({"control": str(control), "workers": 2, "timeouts": {"drain": "60s"}, "sites": [
             {"hosts": ["bank.example"], "passthrough": bank.address},
             {"hosts": [HOST], "tls": shop.settings(), "plain_http": "serve", "routes": [
-                {"match": {"path": "/ws"}, "backend": sockets.address}, {"backend": origin.address}]}]},
-            folder=folder, program=str(program))
+                {"match": {"path": "/ws"}, "backend": sockets.address},
+                {"backend": {"servers": [origin.address], "protocol": back}}]}]}, folder=folder, program=str(program))
         address = gateway.address
 
         def tls():
