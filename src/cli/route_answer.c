@@ -9,6 +9,7 @@
 #include "config/serving.h"
 #include "edge/balance_key.h"
 #include "edge/rewrite.h"
+#include "edge/script.h"
 #include "edge/serve.h"
 #include "http/h1_parse.h"
 #include "http/message.h"
@@ -190,6 +191,7 @@ static const char *upstream_way(struct arena *arena, const struct backend_settin
         [BACKEND_H2] = "HTTP/2",
         [BACKEND_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
         [BACKEND_H2C] = "HTTP/2",
+        [BACKEND_FASTCGI] = "FastCGI",
     };
     const char *protocol = protocols[backend->protocol];
 
@@ -203,6 +205,31 @@ static const char *upstream_way(struct arena *arena, const struct backend_settin
 }
 
 /* --- the route --- */
+
+/* Whether the script is there is looked at when it is asked for. */
+static void add_script(struct search *s, const struct route_settings *route,
+                       const struct path *asked)
+{
+    const struct backend_settings *backend = route->backend;
+    const struct script_rule rule = {span_from_cstr(backend->split_path),
+                                     span_from_cstr(backend->index)};
+    struct path path = *asked;
+    struct script script;
+
+    if (route->rewrite != NULL) {
+        rewrite_path(route->rewrite, &path, s->arena);
+    }
+    if (route->files != NULL && route->files->tries.count != 0) {
+        add_step(s, "script", backend->place, "the first of `try` that is a script in %s",
+                 backend->root);
+    } else if (script_find(&rule, path.match, s->arena, &script)) {
+        add_step(s, "script", backend->place, "%s%.*s, if it is there; else 404%s%.*s",
+                 backend->root, SPAN_ARG(script.name), script.info.len != 0 ? "; PATH_INFO " : "",
+                 SPAN_ARG(script.info));
+    } else {
+        add_step(s, "script", backend->place, "none has this path: 404");
+    }
+}
 
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
                          const struct path *asked)
@@ -264,6 +291,9 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         if (route->files != NULL) {
             add_step(s, "files", route->files->place,
                      "from the folder %s, if a file is found there; else", route->files->root);
+        }
+        if (route->backend->protocol == BACKEND_FASTCGI) {
+            add_script(s, route, asked);
         }
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, upstream_way(s->arena, route->backend));

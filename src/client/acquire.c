@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "client/back_fcgi.h"
 #include "client/back_h1.h"
 #include "client/back_h2.h"
 #include "tls/tls_conn.h"
@@ -27,7 +28,10 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     struct call *call = dial->owner;
 
     call->dial = NULL;
-    if (result == DIAL_OK) {
+    if (result == DIAL_OK && call->backend->protocol == BACKEND_FASTCGI) {
+        call_attach(call, back_fcgi_base(back_fcgi_create(call->client, call->lease.set,
+                                                          call->lease.member, dial_take(dial))));
+    } else if (result == DIAL_OK) {
         call_attach(call, back_h1_base(back_h1_create(call->client, call->lease.set,
                                                       call->lease.member, dial_take(dial))));
     } else {
@@ -205,6 +209,7 @@ static bool needs_h1(const struct call *call)
 {
     switch (call->backend->protocol) {
     case BACKEND_H1:
+    case BACKEND_FASTCGI: /* which carries one request, too */
         return true;
     case BACKEND_AUTO:
         return call->request->upgrade.ptr != NULL || call->is_auth_bound || call->wants_h1;
@@ -223,18 +228,29 @@ static bool pick(struct call *call)
                       &call->tried, loop_now_us(call->client->core->loop));
 }
 
+/* One that rests; NULL: none. Whose they are is told by the protocol, which every endpoint has. */
+static struct back *unpark(struct call *call)
+{
+    if (call->backend->protocol == BACKEND_FASTCGI) {
+        struct back_fcgi *back = back_fcgi_unpark(call);
+        return back != NULL ? back_fcgi_base(back) : NULL;
+    }
+    struct back_h1 *back = back_h1_unpark(call);
+    return back != NULL ? back_h1_base(back) : NULL;
+}
+
 static void acquire_h1(struct call *call)
 {
-    struct back_h1 *back = NULL;
+    struct back *back = NULL;
 
     if (lease_is_held(&call->lease) && !call->wants_new) {
-        back = back_h1_unpark(call);
+        back = unpark(call);
     }
     if (back == NULL) {
         dial_h1(call);
         return;
     }
-    call_attach(call, back_h1_base(back));
+    call_attach(call, back);
 }
 
 static void go_on(struct call *call, enum turn_result result)

@@ -21,6 +21,7 @@
 
 struct back;
 struct call;
+struct fcgi_facts;
 
 struct call_failure {
     unsigned status;        /* for whoever must answer in the server's place */
@@ -120,7 +121,8 @@ struct call {
     const struct http_request *request;
     struct http_response *response;
     const struct backend *backend;
-    struct span path;    /* as the server gets it */
+    struct span path;              /* as the server gets it */
+    const struct fcgi_facts *fcgi; /* of scripts (client/fcgi_params.h); NULL: nothing but that */
     bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
     bool asks_connect;   /* its Upgrade goes out as extended CONNECT */
     bool is_whole;       /* the request's last byte has come */

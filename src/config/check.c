@@ -325,6 +325,7 @@ static void check_backends(const struct checker *checker)
             check_backend_tls(checker, backend);
         }
         check_backend_protocol(checker, backend);
+        check_fastcgi(checker, backend);
         check_balance(checker, backend);
         check_health(checker, backend);
         check_servers(checker, backend);

@@ -47,6 +47,8 @@ void check_site_answers(const struct checker *checker, const struct site_setting
 /* check_routes.c: what is wrong between the routes of a site, and in their paths. Only where there
  * was no error: what is wrong in a match is not what is meant by it. */
 void check_routes(const struct checker *checker, const struct site_settings *site);
+/* check_fastcgi.c: what is wrong in a backend of scripts, and what is of those alone. */
+void check_fastcgi(const struct checker *checker, const struct backend_settings *backend);
 /* check_tcp.c: what is wrong where bytes are relayed that are not HTTP. */
 void check_site_tcp(const struct checker *checker, const struct site_settings *site);
 void check_listener_tcp(const struct checker *checker, const struct listener_settings *listener);

@@ -8,86 +8,9 @@
  * backend_protocol. */
 static const char *const proxy_protocols[] = {"off", "v1", "v2", "v2_tls", NULL};
 static const char *const min_versions[] = {"1.2", "1.3", NULL};
-static const char *const protocols[] = {"h1", "h2", "auto", "h2c", NULL};
-
-static const struct directive server_directives[] = {
-    {.name = "address",
-     .type = DIRECTIVE_ADDRESS,
-     .flags = DIRECTIVE_REQUIRED,
-     SLOT(server_settings, address),
-     .doc = "`192.0.2.1:8080`, `\"[2001:db8::1]:8080\"`, `app.internal:8080`, "
-            "`srv:_http._tcp.app.internal` or `unix:/run/app.sock`.",
-     .more = "A name is looked up again and again (`resolve`), and each of its addresses is a "
-             "server of its own, with its share of the weight. With `srv:` the DNS has names, "
-             "ports and weights (SRV records, RFC 2782); those of the lowest priority are used, "
-             "and the others stand by as `backup`.",
-     .example = "address: 10.0.1.1:8080"},
-    {.name = "weight",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(server_settings, weight),
-     .fallback = "1",
-     .min = 1,
-     .max = SERVER_WEIGHT_SAID_MAX,
-     .doc = "Its share of the requests, compared with the other servers'.",
-     .more = "`tidegate weight` orders another one while the gateway runs.",
-     .example = "weight: 2"},
-    {.name = "backup",
-     .type = DIRECTIVE_BOOL,
-     SLOT(server_settings, backup),
-     .fallback = "false",
-     .doc = "It is for when no other server of the backend is well.",
-     .more = "That the others are full does not bring it in: requests wait for them (`queue`).",
-     .example = "backup: true"},
-    {.name = "server_name",
-     .type = DIRECTIVE_TEXT,
-     SLOT(server_settings, server_name),
-     .min = 1,
-     .max = 253,
-     .check = rule_server_name,
-     .pattern = "^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+)$",
-     .doc = "The name that it is asked for (SNI) and that its certificate must carry, in place of "
-            "that of the backend's `tls`.",
-     .example = "server_name: one.internal"},
-    {.name = "zone",
-     .type = DIRECTIVE_TEXT,
-     SLOT(server_settings, zone),
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_name,
-     .pattern = "^[A-Za-z0-9._*-]+$",
-     .doc = "Where it is: those in the gateway's own `zone` are preferred.",
-     .example = "zone: eu-1a"},
-    {.name = "max_requests",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(server_settings, max_requests),
-     .min = 1,
-     .max = 1000000,
-     .doc = "How many requests and tunnels it gets at once, from all workers of this gateway.",
-     .more = "Above it, others are chosen; where all are full, requests wait (`queue` of the "
-             "backend). What an address carries for several backends counts together.",
-     .example = "max_requests: 100"},
-    {.name = "max_connections",
-     .type = DIRECTIVE_INTEGER,
-     SLOT(server_settings, max_connections),
-     .min = 1,
-     .max = 1000000,
-     .doc = "How many connections to it are in use at once: of HTTP/1.1 and of tunnels, each of "
-            "which has one.",
-     .more = "Connections at rest do not count: `idle_connections` has their number. With HTTP/2, "
-             "where many requests share a connection, `max_requests` is meant.",
-     .example = "max_connections: 100"},
-};
-
-const struct section section_server = {
-    .name = "a server",
-    .title = "server",
-    .doc = "One server of a backend. An address alone is short for a section with that address.",
-    .directives = server_directives,
-    .count = ARRAY_LEN(server_directives),
-    .size = sizeof(struct server_settings),
-    .place_offset = offsetof(struct server_settings, place),
-    .scalar_name = "address",
-};
+static const char *const protocols[] = {"h1", "h2", "auto", "h2c", "fastcgi", NULL};
+/* In the order of enum script_files. */
+static const char *const script_files[] = {"checked", "trusted", NULL};
 
 #define PEM_FILE .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX, .check = rule_path
 
@@ -374,8 +297,10 @@ static const struct directive backend_directives[] = {
      SLOT(backend_settings, protocol),
      .fallback = "h1",
      .words = protocols,
-     .doc = "What the servers speak: `h1` HTTP/1.1; `h2` HTTP/2 over `tls`; `auto` either of them, "
-            "as the server chooses in the TLS handshake (ALPN); `h2c` HTTP/2 without `tls`.",
+     .doc =
+         "What the servers speak: `h1` HTTP/1.1; `h2` HTTP/2 over `tls`; `auto` either of them, "
+         "as the server chooses in the TLS handshake (ALPN); `h2c` HTTP/2 without `tls`; `fastcgi` "
+         "FastCGI, as php-fpm does.",
      .more =
          "Bodies are passed on as they come, both ways, and are not gathered first: a slow "
          "client holds its server's connection, and a server sees the first bytes of an upload at "
@@ -407,6 +332,76 @@ static const struct directive backend_directives[] = {
              "that was sent is put right on the way back (`locations` of a route). Checks of "
              "servers ask with it, too, unless they have a `host` of their own.",
      .example = "host: server"},
+    {.name = "root",
+     .type = DIRECTIVE_PATH,
+     SLOT(backend_settings, root),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "The folder in which the scripts of a FastCGI backend are, as its servers see it.",
+     .more =
+         "The script is found in the request's path, as a route's `rewrite` leaves it: its name "
+         "ends with the first segment that ends in `split_path`, and what is behind it is its "
+         "PATH_INFO. A path that ends in a slash is the folder's `index`. **Only a script that is "
+         "there, as a regular file below the root, is run**; so a request for "
+         "`/upload.jpg/x.php` finds nothing, though PHP (`cgi.fix_pathinfo`) would run the "
+         "picture. "
+         "Names with a segment that begins with a dot are not there either. All else is 404, and "
+         "403 where the gateway's user may not look.\n\n"
+         "With `files` beside it in the route, files are served that are there, and whatever they "
+         "or `files.try` find that is a script is run, for any method, never served: `files: { "
+         "root: /srv/www, try: [\"{path}\", /index.php] }` is what most applications want (a file, "
+         "else the front controller). A `try` without a script, such as `{path}`, is for GET and "
+         "HEAD alone.\n\n"
+         "Scripts are told of the client as the gateway sees it, with `trusted_proxies` "
+         "(REMOTE_ADDR, HTTPS), and of the request as it came (REQUEST_URI). A field named Proxy "
+         "is never told, nor one with an underscore or a dot in its name, which would be another "
+         "one's (HTTP_X_A is X-A). An answer with a Location and no Status is a 302, also where "
+         "RFC 3875 would have the server fetch it (a path alone).",
+     .example = "root: /srv/www"},
+    {.name = "index",
+     .type = DIRECTIVE_TEXT,
+     SLOT(backend_settings, index),
+     .fallback = "index.php",
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_file_name,
+     .pattern = "^[^./][^/]*$",
+     .doc = "The script of a folder, of a FastCGI backend.",
+     .example = "index: app.php"},
+    {.name = "split_path",
+     .type = DIRECTIVE_TEXT,
+     SLOT(backend_settings, split_path),
+     .fallback = ".php",
+     .min = 2,
+     .max = 32,
+     .pattern = "^[^/]+$",
+     .check = rule_split_path,
+     .doc = "How the names of scripts end, of a FastCGI backend; case does not count.",
+     .example = "split_path: .cgi"},
+    {.name = "script_files",
+     .type = DIRECTIVE_ENUM,
+     SLOT(backend_settings, script_files),
+     .fallback = "checked",
+     .words = script_files,
+     .doc = "Whether the gateway looks for a script before a FastCGI server is asked to run it.",
+     .more = "`trusted` is for servers whose files the gateway does not see, in a container or on "
+             "another machine: every path that names a script is sent on. Then see to it that the "
+             "server runs nothing but scripts: with PHP `security.limit_extensions = .php` and "
+             "`cgi.fix_pathinfo = 0`.",
+     .example = "script_files: trusted"},
+    {.name = "body_buffer",
+     .type = DIRECTIVE_SIZE,
+     SLOT(backend_settings, body_buffer),
+     .fallback = "1M",
+     .min = 0,
+     .max = 64 * MEBI,
+     .doc = "Bytes of a request's body that are gathered where it does not say how long it is, of "
+            "a FastCGI backend.",
+     .more = "Scripts must know beforehand (CONTENT_LENGTH), so such a body is sent on when it is "
+             "whole; a longer one is answered 411. Bodies with a Content-Length pass as they come. "
+             "A worker keeps 64 MiB of them at most.",
+     .example = "body_buffer: 4M"},
     {.name = "proxy_protocol",
      .type = DIRECTIVE_ENUM,
      SLOT(backend_settings, proxy_protocol),
@@ -521,9 +516,12 @@ static const struct directive backend_directives[] = {
      .min = 0,
      .max = 100000,
      .doc = "How many unused connections are kept, for each worker and server.",
-     .more = "NTLM, and Negotiate as Windows servers do it, authenticate the connection instead of "
-             "each request. One on which a client or a server speaks them is kept for that client "
-             "connection alone, besides these, and ends with it (at most four to a client).",
+     .more =
+         "With `protocol: fastcgi` it is 0 where nothing is said: a process of php-fpm that keeps "
+         "a connection serves nobody else.\n\n"
+         "NTLM, and Negotiate as Windows servers do it, authenticate the connection instead of "
+         "each request. One on which a client or a server speaks them is kept for that client "
+         "connection alone, besides these, and ends with it (at most four to a client).",
      .example = "idle_connections: 256"},
     {.name = "health_check",
      .type = DIRECTIVE_SECTION,

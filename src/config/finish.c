@@ -372,6 +372,10 @@ void finish_settings(struct settings *settings)
         if (settings->backends[i].health_check != NULL) {
             finish_health_check(settings, settings->backends[i].health_check);
         }
+        if (settings->backends[i].protocol == BACKEND_FASTCGI &&
+            !is_given(settings, &settings->backends[i].idle_connections)) {
+            settings->backends[i].idle_connections = 0; /* each would take a process of php-fpm's */
+        }
         if (settings->backends[i].resolve == NULL) {
             settings->backends[i].resolve = &settings->resolve;
         }

@@ -282,6 +282,15 @@ bool rule_protocol(struct span text, struct complaint *complaint)
 #define ALPN_BYTES_MAX 255
 
 /* Names are compared byte by byte, so another spelling is never offered. */
+bool rule_split_path(struct span text, struct complaint *complaint)
+{
+    if (span_find(text, '/') != text.len || text.len < 2) {
+        complain(complaint, "%s is not the end of a file's name", quote(text).text);
+        return complain_hint(complaint, "for example split_path: .php");
+    }
+    return true;
+}
+
 bool rule_alpn(struct span text, struct complaint *complaint)
 {
     static const struct {

@@ -19,6 +19,8 @@ bool rule_path_pattern(struct span text, struct complaint *complaint) MUST_CHECK
 bool rule_method(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A protocol that Upgrade may name (RFC 9110 section 7.8), such as websocket. */
 bool rule_protocol(struct span text, struct complaint *complaint) MUST_CHECK;
+/* How the names of scripts end: ".php". */
+bool rule_split_path(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A protocol's name in TLS (ALPN, RFC 7301), such as h2. */
 bool rule_alpn(struct span text, struct complaint *complaint) MUST_CHECK;
 /* http:// or https://, as base/url.h reads it. */

@@ -19,6 +19,7 @@
 struct core_sums {
     uint64_t open_files;         /* of responses that are being sent */
     uint64_t replay;             /* bodies of requests, in case they must be sent again */
+    uint64_t fcgi_bodies;        /* bodies of requests, until it is known how long they are */
     uint64_t h2_waiting;         /* of clients' streams, that no server has taken yet */
     uint64_t h2_held;            /* of responses, that no client has taken yet */
     uint64_t h2_windows;         /* what servers' streams may send above their first windows */

@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,6 +38,21 @@ int beneath_open(int root_fd, const char *relative)
         return beneath_open_by_parts(root_fd, relative);
     }
     return -1;
+}
+
+bool beneath_is_file(int root_fd, const char *relative)
+{
+    int fd = beneath_open(root_fd, relative);
+    struct stat st;
+    bool is_file;
+
+    if (fd < 0) {
+        return false;
+    }
+    is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    (void)close(fd);
+    errno = is_file ? 0 : ENOENT;
+    return is_file;
 }
 
 static int open_part(int folder_fd, struct span part, int flags)

@@ -15,7 +15,7 @@ static struct span strip_prefix(struct exchange *x, struct span match)
     return path.match;
 }
 
-static void open_one(struct exchange *x, struct span match, struct file_answer *file)
+void exchange_open_file(struct exchange *x, struct span match, struct file_answer *file)
 {
     struct file_question question = {
         .settings = x->route->settings->files,
@@ -30,7 +30,8 @@ static void open_one(struct exchange *x, struct span match, struct file_answer *
 }
 
 /* A candidate is a path like any other: in one spelling, and without dot segments. */
-static bool candidate(struct exchange *x, const struct template *template, struct span *match)
+bool exchange_file_candidate(struct exchange *x, const struct template *template,
+                             struct span *match)
 {
     const struct template_values values = exchange_values(x);
     struct span text = template_expand(template, &values, TEMPLATE_URL, &x->arena);
@@ -58,13 +59,13 @@ struct file_answer *exchange_find_file(struct exchange *x)
     struct span match = x->target.match;
 
     if (x->route->try_count == 0) {
-        open_one(x, match, file);
+        exchange_open_file(x, match, file);
         return file;
     }
     file->status = 404;
     for (size_t i = 0; i < x->route->try_count && !is_found(file); i++) {
-        if (candidate(x, &x->route->tries[i], &match)) {
-            open_one(x, match, file);
+        if (exchange_file_candidate(x, &x->route->tries[i], &match)) {
+            exchange_open_file(x, match, file);
         }
     }
     if (!is_found(file)) {
@@ -80,6 +81,9 @@ bool exchange_is_for_file(struct exchange *x)
 
     if (x->route->backend == NULL) {
         return true;
+    }
+    if (x->route->backend->protocol == BACKEND_FASTCGI) {
+        return !exchange_is_for_script(x);
     }
     if (x->route->files == NULL || request->upgrade.ptr != NULL ||
         (request->method != HTTP_GET && request->method != HTTP_HEAD)) {

@@ -14,6 +14,7 @@
  *   exchange_cors.c         cross-origin requests, early hints
  *   exchange_forward.c      its call
  *   exchange_files.c        which file answers
+ *   exchange_script.c       which script does
  *   exchange_values.c       variables, and the rules that use them
  *   exchange_log.c          its line in the access log
  * Not for others. */
@@ -268,6 +269,13 @@ struct template_values exchange_logged_values(struct exchange *x);
 
 /* exchange_files.c: the file that answers, or why there is none; in the arena. */
 struct file_answer *exchange_find_file(struct exchange *x);
+/* One file by its match path; and what an entry of `try` makes of the request's (false: no path).
+ */
+void exchange_open_file(struct exchange *x, struct span match, struct file_answer *file);
+bool exchange_file_candidate(struct exchange *x, const struct template *template,
+                             struct span *match);
+/* exchange_script.c: false: x->found answers. */
+bool exchange_is_for_script(struct exchange *x);
 /* Whether it is answered here, and not by the route's server. */
 bool exchange_is_for_file(struct exchange *x);
 

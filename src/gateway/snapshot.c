@@ -146,6 +146,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .idle_timeout_ms = settings->idle_timeout_ms,
         .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
+        .body_buffer = settings->body_buffer,
         .max_ejected = settings->outliers.max_share,
         .panic = settings->outliers.panic,
     };
@@ -169,6 +170,53 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
     return backend_create(&plan, build_servers(b, settings));
 }
 
+static bool open_root(struct files_root *root, const char *path, struct place place,
+                      struct config_report *report)
+{
+    struct error error;
+
+    if (files_root_open(root, path, &error)) {
+        return true;
+    }
+    if (sandbox_reaches(path)) {
+        config_report_add(report, CONFIG_ERROR, place, "%s", error.text);
+    } else {
+        config_report_add(report, CONFIG_ERROR, place,
+                          "the folder %s is out of reach of the gateway that runs",
+                          quote_cstr(path).text);
+        config_report_hint(report, "it is confined to the folders that it was started with (see "
+                                   "'sandbox'): restart it in order to serve this one");
+    }
+    return false;
+}
+
+static bool has_scripts(const struct backend_settings *settings)
+{
+    return settings->protocol == BACKEND_FASTCGI && settings->root != NULL &&
+           settings->script_files == SCRIPT_FILES_CHECKED;
+}
+
+/* NULL: it has none, or they are not looked at. */
+static struct files_root *build_scripts(struct builder *b, const struct backend_settings *settings)
+{
+    struct files_root *root;
+
+    if (!has_scripts(settings)) {
+        return NULL;
+    }
+    root = arena_calloc(&b->snapshot->arena, sizeof(*root));
+    if (b->means->is_started_again) {
+        files_root_open_later(root, settings->root);
+    } else if (!open_root(root, settings->root,
+                          config_place(b->snapshot->settings, &settings->root), b->report)) {
+        config_report_hint(b->report, "where the gateway does not see the servers' files, say "
+                                      "script_files: trusted");
+        b->failed = true;
+        return NULL;
+    }
+    return root;
+}
+
 static struct backend *find_backend(const struct snapshot *snapshot,
                                     const struct backend_settings *settings)
 {
@@ -176,26 +224,6 @@ static struct backend *find_backend(const struct snapshot *snapshot,
 }
 
 /* ---- sites ---- */
-
-static bool open_root(struct files_root *root, const struct files_settings *files,
-                      struct config_report *report)
-{
-    struct error error;
-
-    if (files_root_open(root, files->root, &error)) {
-        return true;
-    }
-    if (sandbox_reaches(files->root)) {
-        config_report_add(report, CONFIG_ERROR, files->place, "%s", error.text);
-    } else {
-        config_report_add(report, CONFIG_ERROR, files->place,
-                          "the folder %s is out of reach of the gateway that runs",
-                          quote_cstr(files->root).text);
-        config_report_hint(report, "it is confined to the folders that it was started with (see "
-                                   "'sandbox'): restart it in order to serve this one");
-    }
-    return false;
-}
 
 /* In the order in which they are to run. */
 static struct phase_list build_phases(const struct route_settings *settings,
@@ -297,6 +325,9 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .settings = settings,
         .name = span_from_cstr(settings->name),
         .backend = find_backend(snapshot, settings->backend),
+        .scripts = settings->backend != NULL
+                       ? snapshot->scripts[settings->backend - snapshot->settings->backends]
+                       : NULL,
         .mark = span_from_cstr(arena_printf(&snapshot->arena, "tidegate-%016llx-%zu",
                                             (unsigned long long)b->mark, b->mark_count++)),
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
@@ -325,7 +356,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
         if (b->means->is_started_again) {
             files_root_open_later(route->files, settings->files->root);
         } else {
-            b->failed |= !open_root(route->files, settings->files, b->report);
+            b->failed |=
+                !open_root(route->files, settings->files->root, settings->files->place, b->report);
         }
     }
 }
@@ -478,6 +510,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     }
     snapshot->backend_tls =
         arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
+    snapshot->scripts = arena_calloc(arena, settings->backend_count * sizeof(struct files_root *));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
     serving_build(&snapshot->serving, settings, arena);
@@ -485,6 +518,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     open_key_log(&b);
     for (size_t i = 0; i < settings->backend_count; i++) {
         snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
+        snapshot->scripts[i] = build_scripts(&b, &settings->backends[i]);
     }
     build_log_rules(snapshot);
     for (size_t i = 0; i < settings->site_count; i++) {
@@ -572,7 +606,8 @@ static void check_roots(const struct site_settings *site, struct config_report *
     for (size_t i = 0; i < site->route_count; i++) {
         const struct files_settings *files = site->routes[i].files;
         struct files_root root;
-        if (files != NULL && files->root != NULL && open_root(&root, files, report)) {
+        if (files != NULL && files->root != NULL &&
+            open_root(&root, files->root, files->place, report)) {
             files_root_close(&root);
         }
     }
@@ -636,6 +671,9 @@ void snapshot_release(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         backend_release(snapshot->backends[i]);
         backend_tls_free(&snapshot->backend_tls[i]);
+        if (snapshot->scripts[i] != NULL) {
+            files_root_close(snapshot->scripts[i]);
+        }
     }
     auth_plans_free(&snapshot->auth);
     snapshot_close_pages(snapshot);

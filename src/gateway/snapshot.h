@@ -46,9 +46,10 @@ struct answer_pages {
 struct route {
     const struct route_settings *settings;
     struct span name;
-    struct backend *backend;  /* NULL: respond or files */
-    struct files_root *files; /* NULL: none */
-    struct template *tries;   /* of settings->files->tries */
+    struct backend *backend;    /* NULL: respond or files */
+    struct files_root *files;   /* NULL: none */
+    struct files_root *scripts; /* of a FastCGI backend; NULL: none, or it is not looked at */
+    struct template *tries;     /* of settings->files->tries */
     size_t try_count;
     const struct call_retries *retries; /* NULL: as usual */
     uint64_t body_limit;
@@ -102,6 +103,7 @@ struct snapshot {
      * NULL: there was none before. */
     size_t *backend_was;
     struct backend_tls *backend_tls; /* of each; for the control thread */
+    struct files_root **scripts; /* of each; NULL: none */
     struct trust trust;         /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth;     /* what routes ask for of who sends requests */
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */

@@ -131,4 +131,9 @@ void snapshot_each_folder(const struct snapshot *snapshot, snapshot_folder_fn *e
             }
         }
     }
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        if (snapshot->scripts[i] != NULL) {
+            each(arg, snapshot->settings->backends[i].root, false);
+        }
+    }
 }

@@ -221,6 +221,46 @@ REASON(SERVER, "backend", "server_closed", "the server closed the connection bef
 REASON(SERVER, "backend", "sent_again",
        "the answer's status is one for which another server is asked, which could not be done",
        "see the server's log; retries of the route says for which")
+REASON(SERVER, "backend", "fcgi_version", "the server does not speak FastCGI",
+       "see what listens at the server's address: php-fpm, or another FastCGI server")
+REASON(SERVER, "backend", "fcgi_type", "the server sent a FastCGI record that belongs to no answer",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "fcgi_request_id",
+       "the server sent a FastCGI record of a request that nobody made",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "fcgi_end", "the server's FastCGI record of the request's end is broken",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "fcgi_after_end", "the server sent more behind the end of its answer",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "fcgi_empty", "the server sent one empty FastCGI record after another",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "fcgi_role", "the server takes no requests (FCGI_UNKNOWN_ROLE)",
+       "see whether it is a FastCGI responder")
+REASON(SERVER, "backend", "fcgi_unasked", "the FastCGI server spoke before it was asked",
+       "see what listens at the server's address")
+REASON(SERVER, "backend", "server_overloaded", "the server said that it is overloaded",
+       "give it more processes, or less to do")
+REASON(SERVER, "backend", "cgi_no_answer", "the script ended without an answer",
+       "see the server's log, and what the script prints")
+REASON(SERVER, "backend", "cgi_empty_head",
+       "the script's answer has no fields (RFC 3875 section 6.2)",
+       "see what the script prints first")
+REASON(SERVER, "backend", "cgi_head_too_large",
+       "the fields of the script's answer are longer than limits.response_head",
+       "raise limits.response_head")
+REASON(SERVER, "backend", "cgi_status",
+       "the script says no Status from 200 to 599, or says Status or Location twice",
+       "see the script")
+REASON(SERVER, "backend", "cgi_transfer_encoding",
+       "the script says Transfer-Encoding, which is the gateway's to choose", "see the script")
+REASON(SERVER, "backend", "cgi_status_line",
+       "the script's answer begins with a status line of HTTP in place of Status",
+       "with PHP, set cgi.rfc2616_headers to 0")
+REASON(
+    CLIENT, "gateway", "length_required",
+    "the request does not say how long its body is, and that is longer than what is kept to find "
+    "out for a script",
+    "let the client send Content-Length, or raise body_buffer of the backend")
 REASON(SERVER, "backend", "server_reset", "the server broke the connection", "see the server's log")
 REASON(SERVER, "backend", "response_cut_short", "the server ended in the middle of its response",
        "see the server's log")

@@ -110,6 +110,24 @@ static void add_folders(struct paths *paths, const struct settings *settings)
             add_folder(paths, site->tls->certificates_from);
         }
     }
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        const struct backend_settings *backend = &settings->backends[i];
+
+        if (backend->root != NULL && backend->script_files == SCRIPT_FILES_CHECKED) {
+            add_folder(paths, backend->root);
+        }
+    }
+}
+
+/* One more, if it is open; fds NULL: they are counted. */
+static void add_open(const struct files_root *root, int *fds, size_t *count)
+{
+    if (root != NULL && root->fd >= 0) {
+        if (fds != NULL) {
+            fds[*count] = root->fd;
+        }
+        (*count)++;
+    }
 }
 
 /* Those that were opened with more rights than we have now. */
@@ -120,14 +138,11 @@ static size_t open_folders(const struct snapshot *snapshot, int *fds)
     for (size_t i = 0; i < snapshot->settings->site_count; i++) {
         const struct site *site = &snapshot->sites[i];
         for (size_t j = 0; j < site->settings->route_count; j++) {
-            const struct files_root *root = site->routes[j].files;
-            if (root != NULL && root->fd >= 0) {
-                if (fds != NULL) {
-                    fds[count] = root->fd;
-                }
-                count++;
-            }
+            add_open(site->routes[j].files, fds, &count);
         }
+    }
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        add_open(snapshot->scripts[i], fds, &count);
     }
     return count;
 }

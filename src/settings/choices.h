@@ -94,7 +94,9 @@ enum backend_proxy_protocol {
 };
 /* H2: TLS with ALPN h2 alone; AUTO: as the server chooses by ALPN; H2C: HTTP/2 on plain
  * connections. */
-enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C };
+enum backend_protocol { BACKEND_H1, BACKEND_H2, BACKEND_AUTO, BACKEND_H2C, BACKEND_FASTCGI };
+/* Whether the gateway looks for a script before it asks a server to run it. */
+enum script_files { SCRIPT_FILES_CHECKED, SCRIPT_FILES_TRUSTED };
 /* Which Host, or :authority, servers get. */
 enum backend_host { BACKEND_HOST_CLIENT, BACKEND_HOST_SERVER, BACKEND_HOST_NAMED };
 enum backend_min_version { BACKEND_TLS_1_2, BACKEND_TLS_1_3 };

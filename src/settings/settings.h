@@ -508,6 +508,11 @@ struct backend_settings {
     enum backend_protocol protocol;
     enum backend_host host_from; /* whose the Host is that servers get */
     const char *host;            /* as written: client, server, or the name itself */
+    const char *root;            /* of BACKEND_FASTCGI, as all these: the folder of the scripts */
+    const char *index;
+    const char *split_path; /* how scripts' names end */
+    enum script_files script_files;
+    uint64_t body_buffer; /* bytes of a request's body that does not say how long it is */
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded;          /* default true: send X-Forwarded-*, Forwarded, X-Request-Id */
     bool via;                /* default false */

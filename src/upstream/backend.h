@@ -39,6 +39,7 @@ struct backend {
     uint64_t idle_timeout_ms;
     uint64_t ping_timeout_ms;  /* HTTP/2: how long a PING may be without its answer */
     unsigned idle_connections; /* pooled, per server and worker */
+    uint64_t body_buffer;      /* FastCGI: of a request's body of unknown length */
     unsigned max_ejected;      /* percent of the servers that failures may put out; */
     unsigned panic;            /* with fewer percent left, those out are used too; 0: with none */
     bool is_of_checks;         /* what becomes of its requests says nothing of its servers */

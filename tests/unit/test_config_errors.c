@@ -294,6 +294,10 @@ static const struct message_case errors[] = {
 
     /* Sites. */
     {HOST, 2, 5, "a site does nothing", "add 'backend'"},
+    {HOST "    backend: { servers: '127.0.0.1:1', protocol: fastcgi }\n", 3, 47,
+     "a backend with 'protocol: fastcgi' has no 'root'", "root: /srv/www"},
+    {HOST "    backend: { servers: '127.0.0.1:1', root: /srv }\n", 3, 43,
+     "'root' in a backend that does not speak FastCGI", "protocol: fastcgi"},
     {HOST "    tcp: 127.0.0.1:1\n", 3, 5, "a site with 'tcp' has no 'tls'", "listener's 'tcp'"},
     {HOST "    tcp: 127.0.0.1:1\n    tls: { certificate: a, key: b }\n    files: x\n", 5, 5,
      "a site with 'tcp' cannot have 'files' too", "as they are"},
