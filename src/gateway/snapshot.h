@@ -103,7 +103,7 @@ struct snapshot {
      * NULL: there was none before. */
     size_t *backend_was;
     struct backend_tls *backend_tls; /* of each; for the control thread */
-    struct files_root **scripts; /* of each; NULL: none */
+    struct files_root **scripts;     /* of each; NULL: none */
     struct trust trust;         /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth;     /* what routes ask for of who sends requests */
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
