@@ -163,7 +163,7 @@ sites:
 
 @pytest.mark.parametrize("arguments,text", [
     ([], "which URL?"),
-    (["shop.example.com"], "does not begin with http://, https:// or"),
+    (["shop.example.com"], "does not begin with http://, https://, tcp://"),
     (["https://shop example/"], "is no host[:port]"),
     (["https://user@shop.example.com/"], "is no host[:port]"),
     (["https://x/", "extra"], "one argument too many"),
