@@ -20,6 +20,7 @@
 #include "config/places.h"
 #include "discovery/server_plan.h"
 #include "gateway/snapshot_compress.h"
+#include "gateway/snapshot_root.h"
 #include "policy/filter_limit.h"
 #include "policy/phase_delay.h"
 #include "sandbox/sandbox.h"
@@ -170,26 +171,6 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
     return backend_create(&plan, build_servers(b, settings));
 }
 
-static bool open_root(struct files_root *root, const char *path, struct place place,
-                      struct config_report *report)
-{
-    struct error error;
-
-    if (files_root_open(root, path, &error)) {
-        return true;
-    }
-    if (sandbox_reaches(path)) {
-        config_report_add(report, CONFIG_ERROR, place, "%s", error.text);
-    } else {
-        config_report_add(report, CONFIG_ERROR, place,
-                          "the folder %s is out of reach of the gateway that runs",
-                          quote_cstr(path).text);
-        config_report_hint(report, "it is confined to the folders that it was started with (see "
-                                   "'sandbox'): restart it in order to serve this one");
-    }
-    return false;
-}
-
 static bool has_scripts(const struct backend_settings *settings)
 {
     return settings->protocol == BACKEND_FASTCGI && settings->root != NULL &&
@@ -207,8 +188,9 @@ static struct files_root *build_scripts(struct builder *b, const struct backend_
     root = arena_calloc(&b->snapshot->arena, sizeof(*root));
     if (b->means->is_started_again) {
         files_root_open_later(root, settings->root);
-    } else if (!open_root(root, settings->root,
-                          config_place(b->snapshot->settings, &settings->root), b->report)) {
+    } else if (!snapshot_open_root(root, settings->root,
+                                   config_place(b->snapshot->settings, &settings->root),
+                                   b->report)) {
         config_report_hint(b->report, "where the gateway does not see the servers' files, say "
                                       "script_files: trusted");
         b->failed = true;
@@ -356,8 +338,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
         if (b->means->is_started_again) {
             files_root_open_later(route->files, settings->files->root);
         } else {
-            b->failed |=
-                !open_root(route->files, settings->files->root, settings->files->place, b->report);
+            b->failed |= !snapshot_open_root(route->files, settings->files->root,
+                                             settings->files->place, b->report);
         }
     }
 }
@@ -607,7 +589,7 @@ static void check_roots(const struct site_settings *site, struct config_report *
         const struct files_settings *files = site->routes[i].files;
         struct files_root root;
         if (files != NULL && files->root != NULL &&
-            open_root(&root, files->root, files->place, report)) {
+            snapshot_open_root(&root, files->root, files->place, report)) {
             files_root_close(&root);
         }
     }
