@@ -11,6 +11,8 @@
 #define HEAP_MAX_KIB 1024
 /* Bytes that are looked at for the price of a step. */
 #define BYTES_PER_STEP 16
+/* What a search costs beside its steps. */
+#define SEARCH_STEPS 8
 
 struct pattern {
     const pcre2_code *code;
@@ -103,6 +105,24 @@ const struct pattern *pattern_compile(struct span text, unsigned flags, struct a
 struct span pattern_text(const struct pattern *pattern)
 {
     return pattern->text;
+}
+
+unsigned pattern_capture_number(const struct pattern *pattern, struct span name)
+{
+    PCRE2_UCHAR text[33]; /* no name is longer (PCRE2's documentation) */
+    uint64_t digits;
+    int number;
+
+    if (span_to_u64(name, pattern->captures, &digits)) {
+        return (unsigned)digits;
+    }
+    if (name.len == 0 || name.len >= sizeof(text)) {
+        return 0;
+    }
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    number = pcre2_substring_number_from_name(pattern->code, text);
+    return number > 0 ? (unsigned)number : 0;
 }
 
 /* ---- what a thread has ---- */
@@ -210,22 +230,32 @@ static void read_captures(const struct pattern *pattern, struct span subject,
 enum pattern_result pattern_search(const struct pattern *pattern, struct span subject,
                                    struct pattern_captures *captures)
 {
+    int64_t steps = PATTERN_STEPS_MAX;
+
+    return pattern_search_within(pattern, subject, captures, &steps);
+}
+
+enum pattern_result pattern_search_within(const struct pattern *pattern, struct span subject,
+                                          struct pattern_captures *captures, int64_t *steps)
+{
+    int64_t given = *steps < PATTERN_STEPS_MAX ? *steps : PATTERN_STEPS_MAX;
     struct searcher *searcher = my_searcher();
     int result;
 
     if (captures != NULL) {
         *captures = (struct pattern_captures){0};
     }
-    if (subject.len > PATTERN_SUBJECT_MAX) {
+    if (subject.len > PATTERN_SUBJECT_MAX || given < 0) {
         return exceed(pattern);
     }
     if (subject.ptr == NULL) {
         subject = SPAN_OF("");
     }
-    searcher->steps = PATTERN_STEPS_MAX;
+    searcher->steps = given;
     searcher->at = 0;
     result = pcre2_match(pattern->code, (PCRE2_SPTR)subject.ptr, subject.len, 0, 0, searcher->data,
                          searcher->context);
+    *steps -= given - searcher->steps + SEARCH_STEPS;
     if (result == PCRE2_ERROR_NOMATCH) {
         return PATTERN_NOT_FOUND;
     }

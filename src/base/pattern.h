@@ -45,6 +45,10 @@ struct span pattern_text(const struct pattern *pattern);
 
 /* ---- captures ---- */
 
+/* The number of the capture called `name`, from 1; 0: there is none. A name of digits is a number.
+ */
+unsigned pattern_capture_number(const struct pattern *pattern, struct span name) MUST_CHECK;
+
 struct pattern_captures {
     /* The first is the whole of what was found. Those that took no part, and those that the pattern
      * does not have, are absent. */
@@ -60,5 +64,9 @@ enum pattern_result { PATTERN_NOT_FOUND, PATTERN_FOUND, PATTERN_EXCEEDED };
  * which goes with the thread. */
 enum pattern_result pattern_search(const struct pattern *pattern, struct span subject,
                                    struct pattern_captures *captures) MUST_CHECK;
+/* The same for one of several searches that together have *steps, which it takes from. */
+enum pattern_result pattern_search_within(const struct pattern *pattern, struct span subject,
+                                          struct pattern_captures *captures,
+                                          int64_t *steps) MUST_CHECK;
 
 #endif

@@ -14,35 +14,6 @@
 
 enum { TIMEOUT_DEFAULT_S = 10, TIMEOUT_MAX_S = 3600 };
 
-/* Takes every "--header F" (and "-H F", "--header=F") out of argv, since they may come several
- * times. Returns the new argc, or 0 after a usage error. */
-static int take_headers(int argc, char **argv, struct explain_options *options)
-{
-    int kept = 0;
-
-    for (int i = 0; i < argc; i++) {
-        const char *value = NULL;
-        if (i > 0 && (strcmp(argv[i], "--header") == 0 || strcmp(argv[i], "-H") == 0)) {
-            if (i + 1 == argc) {
-                (void)usage_error(argv[0], "%s needs a value", argv[i]);
-                return 0;
-            }
-            value = argv[++i];
-        } else if (i > 0 && strncmp(argv[i], "--header=", 9) == 0) {
-            value = argv[i] + 9;
-        }
-        if (value == NULL) {
-            argv[kept++] = argv[i];
-        } else if (options->header_count == EXPLAIN_HEADERS_MAX) {
-            (void)usage_error(argv[0], "more than %d --header", EXPLAIN_HEADERS_MAX);
-            return 0;
-        } else {
-            options->headers[options->header_count++] = value;
-        }
-    }
-    return kept;
-}
-
 /* What goes into a head must not be able to end it. */
 static bool is_one_line(const char *text)
 {
@@ -142,7 +113,8 @@ int cmd_explain(int argc, char **argv)
     struct error error;
     int result;
 
-    argc = take_headers(argc, argv, &options);
+    argc = options_take_all(argc, argv, "--header", "-H", options.headers, &options.header_count,
+                            EXPLAIN_HEADERS_MAX);
     if (argc == 0) {
         return 2;
     }

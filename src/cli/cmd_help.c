@@ -75,10 +75,12 @@ static const struct {
      "\n" CONFIG_HELP "      --socket PATH  the gateway's control socket, if not that of the file\n"
      "      --json         the same as JSON\n"},
     {"route",
-     "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--no-certificate]\n"
+     "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--header 'N: V']...\n"
+     "                          [--cookie N=V]... [--from ADDRESS] [--no-certificate]\n"
      "                          [-c FILE] [--json]\n"
      "\n"
-     "Says which listener, site, route and backend would serve a request, hop by hop, without\n"
+     "Says which listener, site, route and backend would serve a request, hop by hop, and what\n"
+     "kept the routes before it from being taken, without\n"
      "sending anything; with postgres://HOST[:PORT], a connection of PostgreSQL that asks for\n"
      "TLS; with tls://HOST[:PORT] and tcp://HOST:PORT, one of any other protocol. Status 0: "
      "something serves it, 1: it would be refused.\n"
@@ -88,6 +90,10 @@ static const struct {
      "      --alpn LIST    the protocols offered in it; h2,http/1.1 if not given\n"
      "                     (with postgres:// and tls:// none)\n"
      "      --method M     the method; GET if not given\n"
+     "  -H, --header 'N: V'  a field of the request; may come several times\n"
+     "      --cookie N=V   a cookie; may come several times\n"
+     "      --from ADDRESS who connects; a stranger (203.0.113.1) if not given; unix: a Unix "
+     "socket\n"
      "      --no-certificate\n"
      "                     as a client without one; if not given, its certificate fits every "
      "rule\n" CONFIG_HELP "      --json         the answer as JSON\n"},

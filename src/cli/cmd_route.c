@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/route_answer.h"
+#include "config/address.h"
 #include "config/config.h"
 #include "http/message.h"
 #include "tls/hello.h"
@@ -47,18 +48,45 @@ static const char *file_of(const struct settings *settings, struct place place)
     return settings->origin.files[place.file].name;
 }
 
+static void print_line(const char *what, const char *text, struct place place,
+                       const struct settings *settings)
+{
+    (void)printf("  %-9s %s", what, text);
+    if (place.line > 0) {
+        (void)printf("  (%s:%d)", file_of(settings, place), place.line);
+    }
+    (void)printf("\n");
+}
+
+static void print_tries(const struct route_answer *answer, const struct settings *settings)
+{
+    for (size_t i = 0; i < answer->try_count; i++) {
+        const struct route_try *try = &answer->tries[i];
+        char text[1024];
+
+        (void)snprintf(text, sizeof(text), "'%s': %s", try->route->name, try->text);
+        print_line("not", text, try->route->place, settings);
+    }
+}
+
+/* What the routes said stands before the step in which one was taken, or none. */
 static void print_text(const struct route_answer *answer, const char *url,
                        const struct settings *settings)
 {
+    bool is_told = false;
+
     (void)printf("%s\n", url);
     for (size_t i = 0; i < answer->step_count; i++) {
         const struct route_step *step = &answer->steps[i];
 
-        (void)printf("  %-9s %s", step->what, step->text);
-        if (step->place.line > 0) {
-            (void)printf("  (%s:%d)", file_of(settings, step->place), step->place.line);
+        if (!is_told && strcmp(step->what, "route") == 0) {
+            print_tries(answer, settings);
+            is_told = true;
         }
-        (void)printf("\n");
+        print_line(step->what, step->text, step->place, settings);
+    }
+    if (!is_told) {
+        print_tries(answer, settings);
     }
     print_result(answer);
 }
@@ -107,6 +135,26 @@ static void add_steps(struct strbuf *b, const struct route_answer *answer,
     strbuf_add_char(b, ']');
 }
 
+static void add_tries(struct strbuf *b, const struct route_answer *answer,
+                      const struct settings *settings)
+{
+    strbuf_add_cstr(b, ",\"tried\":[");
+    for (size_t i = 0; i < answer->try_count; i++) {
+        const struct route_try *try = &answer->tries[i];
+
+        strbuf_add_cstr(b, i == 0 ? "{\"route\":" : ",{\"route\":");
+        strbuf_add_json(b, span_from_cstr(try->route->name));
+        add_member(b, "failed", try->failed);
+        add_member(b, "text", try->text);
+        if (try->route->place.line > 0) {
+            add_member(b, "file", file_of(settings, try->route->place));
+            strbuf_printf(b, ",\"line\":%d", try->route->place.line);
+        }
+        strbuf_add_char(b, '}');
+    }
+    strbuf_add_char(b, ']');
+}
+
 static void print_json(const struct route_answer *answer, const char *url,
                        const struct settings *settings)
 {
@@ -131,6 +179,7 @@ static void print_json(const struct route_answer *answer, const char *url,
     if (answer->backend != NULL) {
         add_servers(&b, answer->backend);
     }
+    add_tries(&b, answer, settings);
     add_steps(&b, answer, settings);
     (void)printf("%.*s}\n", SPAN_ARG(strbuf_span(&b)));
     strbuf_free(&b);
@@ -192,8 +241,76 @@ static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MA
     return true;
 }
 
+/* ---- what the request is like ---- */
+
+enum { FIELDS_MAX = 64 };
+
+struct request_options {
+    const char *headers[FIELDS_MAX];
+    size_t header_count;
+    const char *cookies[FIELDS_MAX];
+    size_t cookie_count;
+    const char *from;
+    struct network network; /* read from it: of one address */
+    struct route_field fields[2 * FIELDS_MAX];
+};
+
+static bool read_field(const char *text, struct route_field *field)
+{
+    struct span line = span_from_cstr(text);
+    size_t colon = span_find(line, ':');
+
+    field->name = span_head(line, colon);
+    field->value = colon < line.len ? span_trim(span_skip(line, colon + 1)) : (struct span){0};
+    return colon < line.len && http_is_token(field->name);
+}
+
+/* An address alone, which is a network of one. */
+static bool read_from(struct request_options *options, struct route_question *question)
+{
+    struct network *network = &options->network;
+    struct complaint complaint;
+
+    if (!network_parse(span_from_cstr(options->from), network, &complaint) ||
+        (!network->is_unix && network->prefix_bits != 128)) {
+        return false;
+    }
+    if (network->is_unix) {
+        question->from = NULL;
+        question->from_text = SPAN_OF("");
+        return true;
+    }
+    question->from = network->address;
+    question->from_text = span_from_cstr(options->from);
+    return true;
+}
+
+/* OPTIONS_OK, or the status of a usage error. */
+static int read_request(struct request_options *options, struct route_question *question)
+{
+    for (size_t i = 0; i < options->header_count; i++) {
+        if (!read_field(options->headers[i], &options->fields[i])) {
+            return usage_error("route", "--header '%s' is not 'name: value'", options->headers[i]);
+        }
+    }
+    for (size_t i = 0; i < options->cookie_count; i++) {
+        if (strchr(options->cookies[i], '=') == NULL) {
+            return usage_error("route", "--cookie '%s' is not name=value", options->cookies[i]);
+        }
+        options->fields[options->header_count + i] =
+            (struct route_field){SPAN_OF("Cookie"), span_from_cstr(options->cookies[i])};
+    }
+    question->fields = options->fields;
+    question->field_count = options->header_count + options->cookie_count;
+    if (!read_from(options, question)) {
+        return usage_error("route", "--from '%s' is no address", options->from);
+    }
+    return OPTIONS_OK;
+}
+
 int cmd_route(int argc, char **argv)
 {
+    struct request_options request = {.from = "203.0.113.1"};
     const char *given = NULL;
     const char *sni = NULL;
     const char *method = "GET";
@@ -202,17 +319,25 @@ int cmd_route(int argc, char **argv)
     const char *url = NULL;
     bool json = false;
     bool no_certificate = false;
-    const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
-                                        {"--sni", NULL, &sni, NULL},
-                                        {"--alpn", NULL, &alpn, NULL},
-                                        {"--method", NULL, &method, NULL},
-                                        {"--no-certificate", NULL, NULL, &no_certificate},
-                                        {"--json", NULL, NULL, &json}};
-    int result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
+    const struct option_spec specs[] = {
+        {"--config", "-c", &given, NULL},      {"--sni", NULL, &sni, NULL},
+        {"--alpn", NULL, &alpn, NULL},         {"--method", NULL, &method, NULL},
+        {"--from", NULL, &request.from, NULL}, {"--no-certificate", NULL, NULL, &no_certificate},
+        {"--json", NULL, NULL, &json}};
     struct route_question question;
     struct settings *settings;
     struct error error;
+    int result;
 
+    argc = options_take_all(argc, argv, "--header", "-H", request.headers, &request.header_count,
+                            FIELDS_MAX);
+    argc = argc == 0 ? 0
+                     : options_take_all(argc, argv, "--cookie", NULL, request.cookies,
+                                        &request.cookie_count, FIELDS_MAX);
+    if (argc == 0) {
+        return 2;
+    }
+    result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
     if (result != OPTIONS_OK) {
         return result;
     }
@@ -226,6 +351,10 @@ int cmd_route(int argc, char **argv)
         return usage_error("route", "'%s' is no method", method);
     }
     question.method = span_from_cstr(method);
+    result = read_request(&request, &question);
+    if (result != OPTIONS_OK) {
+        return result;
+    }
     question.is_without_certificate = no_certificate;
     if (sni != NULL) {
         if (!question.is_https) {

@@ -83,6 +83,43 @@ int options_parse(int argc, char **argv, const struct option_spec *specs, size_t
     return OPTIONS_OK;
 }
 
+static bool is_option(const char *arg, const char *name, const char *letter)
+{
+    return strcmp(arg, name) == 0 || (letter != NULL && strcmp(arg, letter) == 0);
+}
+
+int options_take_all(int argc, char **argv, const char *name, const char *letter,
+                     const char **values, size_t *count, size_t max)
+{
+    size_t len = strlen(name);
+    bool is_over = false;
+    int kept = 0;
+
+    for (int i = 0; i < argc; i++) {
+        const char *value = NULL;
+
+        is_over = is_over || strcmp(argv[i], "--") == 0;
+        if (i > 0 && !is_over && is_option(argv[i], name, letter)) {
+            if (i + 1 == argc) {
+                (void)usage_error(argv[0], "%s needs a value", argv[i]);
+                return 0;
+            }
+            value = argv[++i];
+        } else if (i > 0 && !is_over && strncmp(argv[i], name, len) == 0 && argv[i][len] == '=') {
+            value = argv[i] + len + 1;
+        }
+        if (value == NULL) {
+            argv[kept++] = argv[i];
+        } else if (*count == max) {
+            (void)usage_error(argv[0], "more than %zu %s", max, name);
+            return 0;
+        } else {
+            values[(*count)++] = value;
+        }
+    }
+    return kept;
+}
+
 bool options_color(FILE *out)
 {
     const char *no_color = getenv("NO_COLOR");

@@ -22,6 +22,12 @@ enum { OPTIONS_OK = -1 };
 int options_parse(int argc, char **argv, const struct option_spec *specs, size_t spec_count,
                   const char **positional, size_t max);
 
+/* Takes every "NAME VALUE" and "NAME=VALUE" (or "LETTER VALUE") out of argv, up to a "--", since
+ * they may come several times. Returns the new argc, or 0 after a usage error. letter NULL: none.
+ */
+int options_take_all(int argc, char **argv, const char *name, const char *letter,
+                     const char **values, size_t *count, size_t max);
+
 /* How many columns a line has there: the terminal's, or what COLUMNS says of one that does not
  * tell; INT_MAX where it is no terminal and nothing is said. */
 int options_columns(FILE *out);

@@ -6,6 +6,7 @@
 
 #include "cli/route_answers.h"
 #include "cli/route_location.h"
+#include "cli/route_request.h"
 #include "config/serving.h"
 #include "edge/balance_key.h"
 #include "edge/rewrite.h"
@@ -234,6 +235,8 @@ static void add_script(struct search *s, const struct route_settings *route,
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
                          const struct path *asked)
 {
+    const struct route_match *match =
+        &s->serving.sites[site - s->settings->sites].table.routes[index];
     const struct route_settings *route = &site->routes[index];
     struct route_answer *answer = s->answer;
     struct place place;
@@ -283,7 +286,9 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                                                               .port = s->question->port,
                                                               .path = asked->forward,
                                                               .query = s->question->query,
-                                                              .method = s->question->method},
+                                                              .method = s->question->method,
+                                                              .match = match,
+                                                              .match_path = asked->match},
                                           s->arena);
         add_step(s, "redirect", route->redirect->place, "%u to %s", route->redirect->status,
                  answer->location);
@@ -334,13 +339,6 @@ static void redirect(struct search *s, const struct site_settings *site, struct 
 
 /* --- the request --- */
 
-static const struct client_names *asked_client(void *asker)
-{
-    const struct search *s = asker;
-
-    return s->question->is_https && !s->question->is_without_certificate ? &route_any_client : NULL;
-}
-
 static void explain_misdirected(struct search *s, const struct site_settings *connected)
 {
     const struct site_settings *site = settings_of(s, host_table_find(s->hosts, s->question->host));
@@ -390,19 +388,16 @@ static void explain_refusal(struct search *s, const struct edge_decision *decisi
 static void follow_request(struct search *s, const struct edge_site *connected)
 {
     const struct route_question *question = s->question;
+    struct route_request request;
     struct edge_decision decision;
     const struct site_settings *site;
 
-    edge_decide(&(struct edge_request){.hosts = s->hosts,
-                                       .connected = connected,
-                                       .is_https = question->is_https,
-                                       .host = question->host,
-                                       .path = question->path,
-                                       .method = question->method,
-                                       .client = asked_client,
-                                       .asker = s},
-                s->arena, &decision);
+    route_request_init(&request, question, s->settings, s->hosts, connected, s->arena);
+    edge_decide(&request.edge, s->arena, &decision);
     site = settings_of(s, decision.site);
+    if (decision.has_asked_routes) {
+        s->answer->tries = route_request_tries(&request, &decision, site, &s->answer->try_count);
+    }
     if (decision.path.raw.ptr != NULL || decision.path.forward.ptr != NULL) {
         struct span path = decision.path.forward;
 

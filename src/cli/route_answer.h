@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "cli/route_question.h"
-#include "edge/serve.h"
+#include "cli/route_request.h"
 #include "settings/settings.h"
 
 enum route_outcome {
@@ -38,6 +38,8 @@ struct route_answer {
     enum route_outcome outcome;
     struct route_step steps[ROUTE_STEPS_MAX];
     size_t step_count;
+    const struct route_try *tries; /* in the routes' order */
+    size_t try_count;
     const char *listener;                   /* NULL: none */
     const struct site_settings *site;       /* NULL: none */
     const struct route_settings *route;     /* NULL: none */

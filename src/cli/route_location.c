@@ -35,6 +35,8 @@ static struct span value_of(void *owner, const struct template_part *part)
         return span_from_cstr(arena_printf(asked->arena, "%u", (unsigned)url->port));
     case VARIABLE_METHOD:
         return url->method;
+    case VARIABLE_MATCH:
+        return route_match_capture(url->match, url->match_path, part->text);
     default:
         return span_from_cstr(arena_printf(asked->arena, "{%s%.*s}",
                                            template_variable_name(part->variable),

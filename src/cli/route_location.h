@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "edge/route.h"
 #include "settings/settings.h"
 
 struct route_url {
@@ -16,6 +17,8 @@ struct route_url {
     struct span path;  /* as it is forwarded */
     struct span query; /* as it came; ptr NULL: none */
     struct span method;
+    const struct route_match *match; /* of the route, whose regex found its captures */
+    struct span match_path;          /* in this */
 };
 
 /* What is not known before there is a request stays as the configuration has it: {cookie.lang}. In

@@ -10,6 +10,12 @@
 #include "base/span.h"
 #include "settings/choices.h"
 
+/* A field of the request; Cookie among them. */
+struct route_field {
+    struct span name;
+    struct span value;
+};
+
 struct route_question {
     bool is_https;
     bool is_bytes;               /* no HTTP is spoken; with is_https: inside TLS */
@@ -23,6 +29,10 @@ struct route_question {
     struct span sni;             /* ptr NULL: no name is sent */
     struct span method;          /* a token */
     bool is_without_certificate; /* else the client's fits whatever rule there is */
+    const struct route_field *fields;
+    size_t field_count;
+    const uint8_t *from;   /* who connects: 16 bytes, IPv4 mapped into IPv6; NULL: a Unix socket */
+    struct span from_text; /* the same as text; empty: a Unix socket */
 };
 
 /* Reads "http://host[:port]/path?query", "tcp://host:port" or "tls://host[:port]" (whatever is in

@@ -37,7 +37,8 @@ void check_retries(const struct checker *checker, const struct retries_settings 
 void check_site(const struct checker *checker, const struct site_settings *site);
 /* check_auth.c: who may send requests. */
 void check_site_auth(const struct checker *checker, const struct site_settings *site);
-
+/* check_match.c: what is wrong in what a route asks of requests. */
+void check_match(const struct checker *checker, const struct match_settings *match);
 /* check_messages.c: what it says of requests and responses. */
 void check_route_messages(const struct checker *checker, const struct route_settings *route);
 void check_site_messages(const struct checker *checker, const struct site_settings *site);

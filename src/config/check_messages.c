@@ -1,7 +1,9 @@
 /* What is wrong in what a site or a route says of requests and responses: redirects, rewrites,
  * fields. */
+#include "base/pattern.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "edge/template.h"
 
 static void error_with_hint(const struct checker *checker, struct place place, const char *text,
                             const char *hint)
@@ -87,6 +89,81 @@ static void check_strip_prefix(const struct checker *checker, const struct route
     }
 }
 
+/* ---- captures ---- */
+
+struct captures {
+    const struct checker *checker;
+    const struct pattern *pattern; /* of the route; NULL: it has none */
+    struct arena arena;
+};
+
+static void check_captures_of(struct captures *c, const char *text, struct place place)
+{
+    struct template template;
+    struct error error;
+
+    if (strstr(text, "{match.") == NULL ||
+        !template_parse(span_from_cstr(text), true, &c->arena, &template, &error)) {
+        return;
+    }
+    for (size_t i = 0; i < template.count; i++) {
+        struct span name = template.parts[i].text;
+
+        if (template.parts[i].variable != VARIABLE_MATCH ||
+            (c->pattern != NULL && pattern_capture_number(c->pattern, name) != 0)) {
+            continue;
+        }
+        config_report_add(c->checker->report, CONFIG_ERROR, place, "there is no capture %s",
+                          quote(name).text);
+        config_report_hint(c->checker->report,
+                           c->pattern == NULL
+                               ? "captures are of 'match.regex', which the route does not have"
+                               : "in 'match.regex' of the route write (?<%.*s>...), or count its "
+                                 "captures from 1",
+                           SPAN_ARG(name));
+    }
+}
+
+static void check_captures_of_fields(struct captures *c, const struct header_setting *fields,
+                                     size_t count, struct place place)
+{
+    for (size_t i = 0; i < count; i++) {
+        check_captures_of(c, fields[i].value, place);
+    }
+}
+
+static void check_captures_of_rules(struct captures *c, const struct field_rules_settings *rules)
+{
+    if (rules != NULL) {
+        check_captures_of_fields(c, rules->set, rules->set_count, rules->place);
+        check_captures_of_fields(c, rules->add, rules->add_count, rules->place);
+        check_captures_of_fields(c, rules->defaults, rules->default_count, rules->place);
+    }
+}
+
+static void check_captures(const struct checker *checker, const struct route_settings *route)
+{
+    struct captures c = {.checker = checker};
+    struct error error;
+    size_t offset;
+
+    arena_init(&c.arena, 4096);
+    if (route->match.regex != NULL) {
+        c.pattern =
+            pattern_compile(span_from_cstr(route->match.regex), 0, &c.arena, &error, &offset);
+    }
+    check_captures_of_rules(&c, route->request_fields);
+    check_captures_of_rules(&c, route->response_fields);
+    if (route->redirect != NULL && route->redirect->to != NULL) {
+        check_captures_of(&c, route->redirect->to,
+                          check_place(checker, &route->redirect->to, route->redirect->place));
+    }
+    for (size_t i = 0; route->files != NULL && i < route->files->tries.count; i++) {
+        check_captures_of(&c, route->files->tries.items[i], route->files->place);
+    }
+    arena_destroy(&c.arena);
+}
+
 void check_route_messages(const struct checker *checker, const struct route_settings *route)
 {
     check_redirect(checker, route->redirect);
@@ -103,6 +180,7 @@ void check_route_messages(const struct checker *checker, const struct route_sett
     }
     check_fields(checker, route->request_fields);
     check_fields(checker, route->response_fields);
+    check_captures(checker, route);
 }
 
 void check_site_messages(const struct checker *checker, const struct site_settings *site)

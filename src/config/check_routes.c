@@ -16,23 +16,39 @@ static const struct route_settings *route_at(const struct routes *routes, size_t
     return &routes->site->routes[index];
 }
 
+/* What a route with `else: deny` takes or denies: all that fits it but for the last kind of its
+ * conditions. (Who the client is no comparison of routes looks at.) */
+static struct route_match without_last(const struct route_match *match)
+{
+    struct route_match wide = *match;
+
+    if (match->client != NULL) {
+        wide.client = NULL;
+    } else if (match->condition != NULL) {
+        wide.condition = NULL;
+    } else {
+        wide.method_count = 0;
+    }
+    return wide;
+}
+
 /* Whether all requests of `match` have their answer by `earlier`. */
 static bool takes_all(const struct route_match *earlier, const struct route_match *match)
 {
-    struct route_match any_method = *earlier;
+    struct route_match wide = without_last(earlier);
 
-    any_method.method_count = 0;
-    if (earlier->client != NULL) {
-        return earlier->is_final && route_match_covers(earlier, match);
+    if (earlier->is_final) {
+        return route_match_covers(&wide, match);
     }
-    return route_match_covers(earlier->is_final ? &any_method : earlier, match);
+    return earlier->client == NULL && route_match_covers(earlier, match);
 }
 
 static void check_reachable(const struct routes *routes, size_t index)
 {
     const struct route_match *match = &routes->matches[index];
     const struct route_settings *route = route_at(routes, index);
-    bool keeps_off = match->client != NULL || (match->refuses && !route_match_is_all(match));
+    bool keeps_off = match->client != NULL || match->condition != NULL ||
+                     (match->refuses && !route_match_is_all(match));
 
     for (size_t i = 0; i < index; i++) {
         const struct route_match *earlier = &routes->matches[i];
@@ -89,65 +105,69 @@ static bool same_answer(const struct route_settings *one, const struct route_set
 static void report_void(const struct routes *routes, size_t index, size_t by)
 {
     const struct route_settings *route = route_at(routes, index);
-    bool is_client = route->match.client != NULL;
+    const struct route_match *match = &routes->matches[index];
+    bool is_client = match->client != NULL;
+    struct place place = is_client ? route->match.client->place
+                         : match->condition != NULL
+                             ? route->match.place
+                             : check_place(routes->checker, &route->match.methods, route->place);
 
     config_report_add(
-        routes->checker->report, CONFIG_ERROR,
-        is_client ? route->match.client->place
-                  : check_place(routes->checker, &route->match.methods, route->place),
-        is_client ? "the route is for some clients, but the others are let in by the "
-                    "one on %s"
-                  : "the route is for some methods, but the others are let in by the "
-                    "one on %s",
+        routes->checker->report, CONFIG_ERROR, place,
+        "the route is for some %s, but the others are let in by the one on %s",
+        is_client                  ? "clients"
+        : match->condition != NULL ? "requests"
+                                   : "methods",
         place_words(routes->checker->settings, route_at(routes, by)->place, route->place).text);
     config_report_hint(routes->checker->report,
-                       is_client
-                           ? "add 'else: deny' to the route to answer the others with 403, or "
-                             "'else: next' if that is what is meant"
-                           : "add 'else: deny' to the route to answer the others with 405, or "
-                             "'else: next' if that is what is meant");
+                       "add 'else: deny' to the route to answer the others with %s, or "
+                       "'else: next' if that is what is meant",
+                       is_client || match->condition != NULL ? "403" : "405");
 }
 
 /* Whether `later` has an answer for all whom the rule of `match` keeps off, so that no route behind
- * it gets them: it refuses them, or it is final ('else: deny'), for other clients of its methods or
- * for all other methods. */
+ * it gets them: it refuses them, or it is final ('else: deny'). */
 static bool is_end(const struct route_match *later, const struct route_match *match)
 {
-    struct route_match any_method = *later;
-    struct route_match kept_off = *match;
+    struct route_match wide = without_last(later);
+    struct route_match kept_off = without_last(match);
 
-    any_method.method_count = 0;
-    kept_off.method_count = match->client != NULL ? match->method_count : 0;
-    if (later->is_final && later->client == NULL) {
-        return route_match_covers(&any_method, match);
+    return (later->is_final && route_match_covers(&wide, &kept_off)) ||
+           (later->refuses && later->client == NULL && route_match_covers(later, &kept_off));
+}
+
+/* Whether `later` lets in those whom the rule of `match` keeps off. Of methods and conditions many
+ * a route is for some without being a rule: it is one where it makes no other difference. */
+static bool makes_void(const struct routes *routes, size_t index, size_t later)
+{
+    const struct route_match *match = &routes->matches[index];
+    struct route_match kept_off = without_last(match);
+
+    if (routes->matches[later].client != NULL || routes->matches[later].refuses) {
+        return false;
     }
-    return (later->is_final || (later->refuses && later->client == NULL)) &&
-           route_match_covers(later, &kept_off);
+    if (match->client != NULL) {
+        return route_match_opens(&routes->matches[later], match);
+    }
+    return route_match_covers(&routes->matches[later], &kept_off) &&
+           same_answer(route_at(routes, index), route_at(routes, later));
 }
 
 /* A rule that keeps nobody off is worse than none, as somebody relies on it. */
 static void check_void(const struct routes *routes, size_t index)
 {
-    const struct route_settings *route = route_at(routes, index);
     const struct route_match *match = &routes->matches[index];
 
-    if (check_is_given(routes->checker, &route->otherwise) ||
-        (match->client == NULL && match->method_count == 0)) {
+    if (check_is_given(routes->checker, &route_at(routes, index)->otherwise) ||
+        (match->client == NULL && match->condition == NULL && match->method_count == 0)) {
         return;
     }
     for (size_t i = index + 1; i < routes->site->route_count; i++) {
-        const struct route_match *later = &routes->matches[i];
-        struct route_match any_method = *match;
-
-        any_method.method_count = 0;
-        if (later->client == NULL && !later->refuses &&
-            (match->client != NULL ? route_match_opens(later, match)
-                                   : route_match_covers(later, &any_method) &&
-                                         same_answer(route, route_at(routes, i)))) {
+        if (makes_void(routes, index, i)) {
             report_void(routes, index, i);
             return;
         }
-        if (is_end(later, match)) {
+        if (is_end(&routes->matches[i], match)) {
             return;
         }
     }
@@ -156,15 +176,16 @@ static void check_void(const struct routes *routes, size_t index)
 static void check_else(const struct routes *routes, size_t index)
 {
     const struct route_settings *route = route_at(routes, index);
+    const struct route_match *match = &routes->matches[index];
 
-    if (route->otherwise == OTHERWISE_DENY && routes->matches[index].client == NULL &&
-        routes->matches[index].method_count == 0) {
+    if (route->otherwise == OTHERWISE_DENY && match->client == NULL && match->condition == NULL &&
+        match->method_count == 0) {
         config_report_add(routes->checker->report, CONFIG_ERROR,
                           check_place(routes->checker, &route->otherwise, route->place),
                           "'else: deny' in a route that is for every client and method");
         config_report_hint(routes->checker->report,
-                           "add to its 'match' whom it is for: 'client' or 'methods'; or remove "
-                           "'else'");
+                           "add to its 'match' whom it is for, 'client' or 'methods' or "
+                           "'client_address'; or remove 'else'");
     }
 }
 
@@ -178,6 +199,8 @@ static void check_pattern(const struct routes *routes, size_t index, struct aren
 
     if (pattern.len > 1 && pattern.ptr[pattern.len - 1] == '*') {
         pattern.len--;
+    } else if (pattern.len > 1 && pattern.ptr[0] == '*') { /* what ends so, behind some beginning */
+        pattern = span_from_cstr(arena_printf(arena, "/%.*s", SPAN_ARG(span_skip(pattern, 1))));
     }
     error = path_normalise(pattern, arena, &path);
     if (error == PATH_OK && routes->site->paths != PATHS_AS_SENT) {

@@ -140,6 +140,7 @@ static void check_route(const struct checker *checker, const struct route_settin
     if (route->respond != NULL) {
         check_respond(checker, route->respond);
     }
+    check_match(checker, &route->match);
     check_route_messages(checker, route);
     check_route_answers(checker, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&

@@ -435,6 +435,9 @@ static const char *route_identity(struct comparer *c, const struct section *sect
         strbuf_printf(&text, "%s ", route->match.methods.items[i]);
     }
     strbuf_add_cstr(&text, route->match.path);
+    if (route->match.regex != NULL) {
+        strbuf_printf(&text, " %s", route->match.regex);
+    }
     found = arena_cstr(c->arena, strbuf_span(&text));
     strbuf_free(&text);
     return found;

@@ -438,6 +438,7 @@ const struct section *const all_sections[] = {
     &section_clients,
     &section_route,
     &section_match,
+    &section_match_part,
     &section_match_client,
     &section_respond,
     &section_redirect,

@@ -108,6 +108,7 @@ extern const struct section section_by_alpn;
 extern const struct section section_clients;
 extern const struct section section_route;
 extern const struct section section_match;
+extern const struct section section_match_part;
 extern const struct section section_match_client;
 extern const struct section section_respond;
 extern const struct section section_files;

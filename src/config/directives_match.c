@@ -44,18 +44,49 @@ const struct section section_match_client = {
     .place_offset = offsetof(struct match_client_settings, place),
 };
 
+/* What a value must be, of headers, query and cookies. */
+#define VALUES(member, number, rule)                                                               \
+    .type = DIRECTIVE_FIELDS, SLOT(match_settings, member), COUNT(match_settings, number),         \
+    .min = 1, .max = 32, .check_field = (rule)
+
+/* What a route and its `not`, `any` and `all` both compare. */
+#define PATH(usual)                                                                                \
+    .name = "path", .type = DIRECTIVE_TEXT, SLOT(match_settings, path), .fallback = (usual),       \
+    .min = 1, .max = PATH_BYTES_MAX, .check = rule_path_pattern,                                   \
+    .pattern = "^(/[^*?#]*\\*?|\\*[^*?#]+)$"
+#define REGEX                                                                                      \
+    .name = "regex", .type = DIRECTIVE_TEXT, SLOT(match_settings, regex), .min = 1,                \
+    .max = PATTERN_BYTES_MAX, .check = rule_regex
+#define METHODS                                                                                    \
+    .name = "methods", .type = DIRECTIVE_TEXTS, SLOT(match_settings, methods), .min = 1,           \
+    .max = 64, .check = rule_method, .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+#define HEADERS .name = "headers", VALUES(headers, header_count, rule_match_header)
+#define QUERY .name = "query", VALUES(query, query_count, rule_match_query)
+#define COOKIE_VALUES .name = "cookies", VALUES(cookies, cookie_count, rule_match_cookie)
+#define CLIENT_ADDRESS                                                                             \
+    .name = "client_address", .type = DIRECTIVE_NETWORKS, SLOT(match_settings, client_address),    \
+    .min = 1, .max = 10000
+#define SCHEME                                                                                     \
+    .name = "scheme", .type = DIRECTIVE_WORD, SLOT(match_settings, scheme), .words = schemes
+#define NOT                                                                                        \
+    .name = "not", .type = DIRECTIVE_SECTION, SLOT(match_settings, negated),                       \
+    .section = &section_match_part
+#define ANY                                                                                        \
+    .name = "any", .type = DIRECTIVE_SECTIONS, SLOT(match_settings, any),                          \
+    COUNT(match_settings, any_count), .min = 1, .max = 32, .section = &section_match_part
+#define ALL                                                                                        \
+    .name = "all", .type = DIRECTIVE_SECTIONS, SLOT(match_settings, all),                          \
+    COUNT(match_settings, all_count), .min = 1, .max = 32, .section = &section_match_part
+
+static const char *const schemes[] = {"http", "https", NULL};
+
 static const struct directive match_directives[] = {
-    {.name = "path",
-     .type = DIRECTIVE_TEXT,
-     SLOT(match_settings, path),
-     .fallback = "/*",
-     .min = 1,
-     .max = PATH_BYTES_MAX,
-     .check = rule_path_pattern,
-     .pattern = "^/[^*?#]*\\*?$",
-     .doc = "The path: exact, or with a `*` at its end everything that begins so.",
+    {PATH("/*"),
+     .doc = "The path: exact, with a `*` at its end everything that begins so, with one at its "
+            "beginning everything that ends so.",
      .more =
-         "`/v1/*` matches `/v1/` and all below it, but not `/v1`. Case counts. Paths are compared "
+         "`/v1/*` matches `/v1/` and all below it, but not `/v1`; `*.php` each path that ends so. "
+         "Case counts. Paths are compared "
          "in one normal form (RFC 3986 section 6.2.2): printable characters are decoded but for "
          "`/ \\ ? # % ;`, all others are written as `%` and two capital hex digits, `.` and "
          "`..` are resolved, runs of slashes count as one. Patterns are brought to the same form, "
@@ -64,47 +95,93 @@ static const struct directive match_directives[] = {
          "two things: bytes that no URL may have (`\" < > \\ ^ ` { | }` and those "
          "above 127) are percent-encoded, and a path with `.` or `..` segments is sent "
          "resolved. What servers may read in "
-         "different ways is the matter of `paths` of the site. A query is never compared.",
+         "different ways is the matter of `paths` of the site. A query is never compared here.",
      .example = "path: /v1/*"},
-    {.name = "regex",
-     .type = DIRECTIVE_TEXT,
-     SLOT(match_settings, regex),
-     .min = 1,
-     .max = PATTERN_BYTES_MAX,
-     .check = rule_regex,
+    {REGEX,
      .doc = "A regular expression (Perl's, by PCRE2) that is found in the path, besides `path`.",
      .more = "It is looked for anywhere in the path: `^` is its beginning, `$` its end. Paths are "
              "compared in the same form as by `path`; they are bytes, without letters of more than "
-             "one byte, and case counts (`(?i)` at the beginning: it does not). Each search is "
-             "bounded by its steps; what is given up counts as not found, and is told in the log.",
-     .example = "regex: \"^/users/[0-9]+/avatar$\""},
-    {.name = "methods",
-     .type = DIRECTIVE_TEXTS,
-     SLOT(match_settings, methods),
-     .min = 1,
-     .max = 64,
-     .check = rule_method,
-     .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
-     .doc = "The methods; without it, all but TRACE. GET allows HEAD too.",
+             "one byte, and case counts (`(?i)` at the beginning: it does not). What its captures "
+             "found are variables: `{match.1}`, or `{match.id}` of `(?<id>[0-9]+)`.\n\n"
+             "Each search is bounded by its steps, and so are all those for one request. Where one "
+             "comes to its bound nobody knows which route was meant, so the answer is 400 "
+             "(`match_undecided`).",
+     .example = "regex: \"^/users/(?<id>[0-9]+)/avatar$\""},
+    {METHODS, .doc = "The methods; without it, all but TRACE. GET allows HEAD too.",
      .more = "When only the path of some route fits, the answer is 405. TRACE is refused unless a "
              "route names it; CONNECT always.",
      .example = "methods: [GET, POST]"},
+    {HEADERS, .doc = "Fields that the request has, with these values.",
+     .more =
+         "A value is compared as a whole, and case counts; `\"text*\"` is what begins so, "
+         "`\"*text\"` what ends so, `\"*\"` whatever it is, and `\"re:...\"` a regular expression "
+         "that is found in it. Each line of a field counts by itself, and a name stands for its "
+         "other spellings, which servers may take for it: `X-Debug` for `x_debug`. Fields by which "
+         "proxies tell of clients (`X-Forwarded-For`, ...) are seen of peers in `trusted_proxies` "
+         "alone.",
+     .example = "headers: { X-Canary: \"on\", User-Agent: \"re:(?i)bot\" }"},
+    {QUERY, .doc = "Parameters of the query, with these values, written as in `headers`.",
+     .more = "Names and values are compared when they are decoded, and each of a name counts, "
+             "wherever it stands.",
+     .example = "query: { version: \"2\" }"},
+    {COOKIE_VALUES, .doc = "Cookies, with these values, written as in `headers`; each of a name counts.",
+     .example = "cookies: { beta: \"*\" }"},
+    {CLIENT_ADDRESS,
+     .doc = "Networks or addresses, in one of which the client's address lies, as "
+            "`trusted_proxies` say it; `unix` is a peer on a Unix socket.",
+     .more = "To keep all others off, add `else: deny` to the route.",
+     .example = "client_address: [10.0.0.0/8, \"2001:db8::/32\"]"},
+    {SCHEME, .doc = "`https` or `http`, as the client sees it.", .example = "scheme: https"},
+    {NOT, .doc = "What must not hold: all that is in it together.",
+     .example = "not: { path: /public/* }"},
+    {ANY, .doc = "Of these one must hold.",
+     .example = "any: [ { path: \"*.css\" }, { path: \"*.js\" } ]"},
+    {ALL,
+     .doc = "Each of these must hold, as all that stands beside them; for two `any`, or two `not`.",
+     .example = "all: [ { not: { path: /a/* } }, { not: { path: /b/* } } ]"},
     {.name = "client",
      .type = DIRECTIVE_SECTION,
      SLOT(match_settings, client),
      .section = &section_match_client,
      .doc = "Which clients, by their certificates; the site needs `tls.clients` for it.",
      .example = "client: { uri: [\"spiffe://example.org/shop/*\"] }"},
-    {.name = "fields", .type = DIRECTIVE_LATER, .doc = "routes by header fields"},
-    {.name = "query", .type = DIRECTIVE_LATER, .doc = "routes by query parameters"},
 };
 
 const struct section section_match = {
     .name = "match",
     .title = "match",
-    .doc = "Which requests a route takes; without it, all.",
+    .doc = "Which requests a route takes; without it, all. Whatever is given must hold.",
     .directives = match_directives,
     .count = ARRAY_LEN(match_directives),
+    .size = sizeof(struct match_settings),
+    .place_offset = offsetof(struct match_settings, place),
+};
+
+static const struct directive part_directives[] = {
+    {PATH(NULL), .doc = "The path, as in `match`.", .example = "path: /public/*"},
+    {REGEX, .doc = "A regular expression, as in `match`; what its captures found is no variable.",
+     .example = "regex: \"\\\\.(css|js)$\""},
+    {METHODS, .doc = "The methods. GET allows HEAD too.", .example = "methods: [GET, POST]"},
+    {HEADERS, .doc = "Fields of the request, as in `match`.",
+     .example = "headers: { X-Canary: \"on\" }"},
+    {QUERY, .doc = "Parameters of the query.", .example = "query: { version: \"2\" }"},
+    {COOKIE_VALUES, .doc = "Cookies.", .example = "cookies: { beta: \"*\" }"},
+    {CLIENT_ADDRESS, .doc = "Networks or addresses of clients.",
+     .example = "client_address: [10.0.0.0/8]"},
+    {SCHEME, .doc = "`https` or `http`.", .example = "scheme: http"},
+    {NOT, .doc = "What must not hold.", .example = "not: { path: /public/* }"},
+    {ANY, .doc = "Of these one must hold.", .example = "any: [ { path: /a }, { path: /b } ]"},
+    {ALL, .doc = "Each of these must hold.",
+     .example = "all: [ { path: /a* }, { path: \"*.css\" } ]"},
+};
+
+const struct section section_match_part = {
+    .name = "a part of match",
+    .title = "match_part",
+    .doc = "What stands in `not`, and in the lists of `any` and `all`: all of it must hold. They "
+           "go into each other up to 4 deep, with at most 100 conditions in a route.",
+    .directives = part_directives,
+    .count = ARRAY_LEN(part_directives),
     .size = sizeof(struct match_settings),
     .place_offset = offsetof(struct match_settings, place),
 };

@@ -63,12 +63,21 @@ void serving_match_init(struct route_match *match, const struct route_settings *
     if (settings->regex != NULL) {
         match->regex = build_pattern(settings->regex, arena);
     }
+    match->condition = condition_make(settings, false, arena);
     if (settings->client != NULL) {
         match->client = build_client_rule(settings->client, arena);
     }
     match->is_final = route->otherwise == OTHERWISE_DENY;
     match->is_guarded = route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
     match->refuses = route->respond != NULL && route->respond->status >= 400;
+}
+
+static bool has_conditions(const struct match_settings *match)
+{
+    return match->header_count + match->query_count + match->cookie_count + match->any_count +
+                   match->all_count + match->client_address.count !=
+               0 ||
+           match->scheme != NULL || match->negated != NULL;
 }
 
 /* Whether a rule of the site depends on the path or refuses, so that the path's spelling counts. */
@@ -79,7 +88,7 @@ static bool has_rules(const struct site_settings *site)
         const char *path = route->match.path;
 
         if ((path != NULL && strcmp(path, "/*") != 0) || route->match.regex != NULL ||
-            route->match.client != NULL ||
+            route->match.client != NULL || has_conditions(&route->match) ||
             (route->respond != NULL && route->respond->status >= 400)) {
             return true;
         }

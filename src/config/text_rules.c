@@ -117,7 +117,8 @@ static bool refuse_expression(struct span text, struct complaint *complaint)
     complain(complaint, "path %s is an expression, and routes match plain paths", quote(text).text);
     return complain_hint(complaint,
                          !is_exact
-                             ? "write path: \"%.*s*\" for all that begins so"
+                             ? "write path: \"%.*s*\" for all that begins so, or give the "
+                               "expression as 'regex'"
                              : "write path: \"%.*s\"; with a '*' at the end it would be all that "
                                "begins so",
                          SPAN_ARG(span_head(rest, end)));
@@ -125,23 +126,28 @@ static bool refuse_expression(struct span text, struct complaint *complaint)
 
 bool rule_path_pattern(struct span text, struct complaint *complaint)
 {
+    bool is_suffix = text.len > 1 && text.ptr[0] == '*';
     size_t bad = 0;
 
-    if (!refuse_expression(text, complaint)) {
+    if (!is_suffix && !refuse_expression(text, complaint)) {
         return false;
     }
 
-    if (text.len == 0 || text.ptr[0] != '/') {
+    if (is_suffix) {
+        text = span_skip(text, 1);
+    }
+    if (!is_suffix && (text.len == 0 || text.ptr[0] != '/')) {
         complain(complaint, "path %s does not begin with '/'", quote(text).text);
         return complain_hint(complaint,
                              text.len != 0 && text.ptr[0] != '*' ? "write \"/%.*s\""
                                                                  : "write \"/*\" for every path",
                              SPAN_ARG(text));
     }
-    if (span_find(text, '*') + 1 < text.len) {
+    if (span_find(text, '*') + (is_suffix ? 0 : 1) < text.len) {
         complain(complaint, "path %s has '*' before its end", quote(text).text);
         return complain_hint(complaint, "'*' stands for the rest of the path, so it can only be "
-                                        "last: /v1/*");
+                                        "last, /v1/*, or first, \"*.php\"; for more there is "
+                                        "'regex'");
     }
     while (bad < text.len && text.ptr[bad] > 0x20 && text.ptr[bad] < 0x7F &&
            !is_one_of(text.ptr[bad], "?#\\\"<>{}|^`")) {
@@ -158,7 +164,7 @@ bool rule_path_pattern(struct span text, struct complaint *complaint)
                  quote(text).text);
         return complain_hint(complaint, "write %%25 for the '%%' itself");
     }
-    if (has_odd_segment(text)) {
+    if (text.ptr[0] == '/' && has_odd_segment(text)) {
         complain(complaint, "path %s would match nothing", quote(text).text);
         return complain_hint(complaint, "'//', '/./' and '/../' are resolved before a path is "
                                         "compared: write the path that they lead to");

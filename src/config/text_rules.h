@@ -13,7 +13,7 @@
 bool rule_name(struct span text, struct complaint *complaint) MUST_CHECK;
 /* What a server's certificate must carry: a host name, or an IP address without brackets. */
 bool rule_server_name(struct span text, struct complaint *complaint) MUST_CHECK;
-/* A route's path: "/" first, '*' only last, no query. */
+/* A route's path: "/" first, '*' only last, or '*' first; no query. */
 bool rule_path_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A method (RFC 9110 section 9.1), never CONNECT. */
 bool rule_method(struct span text, struct complaint *complaint) MUST_CHECK;

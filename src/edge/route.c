@@ -1,44 +1,20 @@
 #include "edge/route.h"
 
-#include "edge/path.h"
-
 void route_match_init(struct route_match *match, const char *pattern, const char *const *methods,
                       size_t method_count, struct arena *arena)
 {
-    struct span path = span_from_cstr(pattern);
-    bool is_prefix = path.len != 0 && path.ptr[path.len - 1] == '*';
     struct span *names = arena_alloc(arena, method_count * sizeof(*names));
 
-    if (is_prefix) {
-        path.len--;
-    }
     for (size_t i = 0; i < method_count; i++) {
         names[i] = span_from_cstr(methods[i]);
     }
-    *match = (struct route_match){.path = path_fold_percent(path, arena),
-                                  .is_prefix = is_prefix,
+    *match = (struct route_match){.path = path_match_make(span_from_cstr(pattern), arena),
                                   .methods = names,
                                   .method_count = method_count};
 }
 
-static bool path_fits(const struct route_match *match, struct span path)
-{
-    if (!match->is_prefix) {
-        return span_eq(match->path, path);
-    }
-    if (span_starts_with(path, match->path)) {
-        return true;
-    }
-    return span_eq(path, SPAN_OF("*")) && span_eq(match->path, SPAN_OF("/"));
-}
+/* ---- one route ---- */
 
-static bool path_matches(const struct route_match *match, struct span path)
-{
-    return path_fits(match, path) &&
-           (match->regex == NULL || pattern_search(match->regex, path, NULL) == PATTERN_FOUND);
-}
-
-/* Methods are compared with regard to case (RFC 9110 section 9.1). */
 static bool method_matches(const struct route_match *match, struct span method)
 {
     if (span_eq(method, SPAN_OF("CONNECT"))) {
@@ -47,14 +23,7 @@ static bool method_matches(const struct route_match *match, struct span method)
     if (match->method_count == 0) {
         return !span_eq(method, SPAN_OF("TRACE"));
     }
-    bool is_head = span_eq(method, SPAN_OF("HEAD"));
-    for (size_t i = 0; i < match->method_count; i++) {
-        if (span_eq(match->methods[i], method) ||
-            (is_head && span_eq(match->methods[i], SPAN_OF("GET")))) {
-            return true;
-        }
-    }
-    return false;
+    return method_list_has(match->methods, match->method_count, method);
 }
 
 const struct client_names route_any_client;
@@ -66,28 +35,104 @@ static bool client_matches(const struct route_match *match, const struct client_
            (client != &route_unverified_client && client_rule_fits(match->client, client));
 }
 
-int route_table_find_for(const struct route_table *table, struct span path, struct span method,
-                         const struct client_names *client)
+static enum route_fit path_matches(const struct route_match *match, struct span path,
+                                   int64_t *steps)
+{
+    if (!path_match_fits(&match->path, path)) {
+        return ROUTE_FAILS_PATH;
+    }
+    if (LIKELY(match->regex == NULL)) {
+        return ROUTE_FITS;
+    }
+    switch (pattern_search_within(match->regex, path, NULL, steps)) {
+    case PATTERN_FOUND:
+        return ROUTE_FITS;
+    case PATTERN_NOT_FOUND:
+        return ROUTE_FAILS_REGEX;
+    case PATTERN_EXCEEDED:
+        break;
+    }
+    return ROUTE_FAILS_SEARCH;
+}
+
+enum route_fit route_match_check(const struct route_match *match, struct match_facts *facts,
+                                 const struct client_names *client, const struct condition **failed)
+{
+    enum route_fit fit = path_matches(match, facts->path, &facts->steps);
+
+    if (fit != ROUTE_FITS) {
+        return fit;
+    }
+    if (!method_matches(match, facts->method)) {
+        return ROUTE_FAILS_METHOD;
+    }
+    if (match->condition != NULL) {
+        switch (condition_check(match->condition, facts, failed)) {
+        case CONDITION_FAILS:
+            return ROUTE_FAILS_CONDITION;
+        case CONDITION_UNDECIDED:
+            return ROUTE_FAILS_SEARCH;
+        case CONDITION_HOLDS:
+            break;
+        }
+    }
+    return client_matches(match, client) ? ROUTE_FITS : ROUTE_FAILS_CLIENT;
+}
+
+bool route_match_ends(const struct route_match *match, enum route_fit fit, int *result)
+{
+    switch (fit) {
+    case ROUTE_FITS:
+    case ROUTE_FAILS_PATH:
+    case ROUTE_FAILS_REGEX:
+        return false;
+    case ROUTE_FAILS_METHOD:
+        *result = *result == ROUTE_NONE ? ROUTE_METHOD_NOT_ALLOWED : *result;
+        return match->is_final && match->condition == NULL && match->client == NULL;
+    case ROUTE_FAILS_CONDITION:
+        if (!match->is_final || match->client != NULL) {
+            return false;
+        }
+        *result = ROUTE_CONDITION_REFUSED;
+        return true;
+    case ROUTE_FAILS_CLIENT:
+        *result = ROUTE_CLIENT_REFUSED;
+        return match->is_final;
+    case ROUTE_FAILS_SEARCH:
+        *result = ROUTE_UNDECIDED;
+        return true;
+    }
+    return false;
+}
+
+struct span route_match_capture(const struct route_match *match, struct span path, struct span name)
+{
+    struct pattern_captures captures;
+    unsigned number = match->regex != NULL ? pattern_capture_number(match->regex, name) : 0;
+
+    if (number == 0 || pattern_search(match->regex, path, &captures) != PATTERN_FOUND) {
+        return span_make(NULL, 0);
+    }
+    return captures.items[number];
+}
+
+/* ---- all of a site ---- */
+
+int route_table_find(const struct route_table *table, struct match_facts *facts,
+                     const struct client_names *client)
 {
     int result = ROUTE_NONE;
 
     for (size_t i = 0; i < table->count; i++) {
         const struct route_match *route = &table->routes[i];
-        if (!path_matches(route, path)) {
-            continue;
-        }
-        if (!method_matches(route, method)) {
-            result = result == ROUTE_NONE ? ROUTE_METHOD_NOT_ALLOWED : result;
-            if (route->is_final && route->client == NULL) {
-                return result;
-            }
-        } else if (!client_matches(route, client)) {
-            result = ROUTE_CLIENT_REFUSED;
-            if (route->is_final) {
-                return result;
-            }
-        } else {
+        const struct condition *failed;
+        enum route_fit fit = route_match_check(route, facts, client, &failed);
+
+        if (fit == ROUTE_FITS) {
             return (int)i;
+        }
+        if (route_match_ends(route, fit, &result)) {
+            return result;
         }
     }
     return result;
@@ -95,17 +140,24 @@ int route_table_find_for(const struct route_table *table, struct span path, stru
 
 static int strictness(const struct route_table *table, int found)
 {
+    const struct route_match *route;
+
     switch (found) {
+    case ROUTE_UNDECIDED:
+        return 7;
     case ROUTE_CLIENT_REFUSED:
+        return 6;
+    case ROUTE_CONDITION_REFUSED:
         return 5;
     case ROUTE_METHOD_NOT_ALLOWED:
         return 3;
     case ROUTE_NONE:
         return 2;
     default:
-        return table->routes[found].refuses
+        route = &table->routes[found];
+        return route->refuses
                    ? 4
-                   : table->routes[found].client != NULL || table->routes[found].is_guarded;
+                   : route->client != NULL || route->condition != NULL || route->is_guarded;
     }
 }
 
@@ -116,25 +168,23 @@ int route_table_stricter(const struct route_table *table, int first, int second)
 
 bool route_match_is_all(const struct route_match *match)
 {
-    return match->is_prefix && match->path.len <= 1 && match->regex == NULL;
+    return match->path.fit == TEXT_BEGINS && match->path.text.len <= 1 && match->regex == NULL;
 }
 
-/* A pattern is a path, too: that of a prefix begins all that it fits. */
+/* Of two that say more than a path pattern it is not known, unless they say the same. */
 static bool path_covers(const struct route_match *wide, const struct route_match *narrow)
 {
     if (wide->regex != NULL && (narrow->regex == NULL ||
                                 !span_eq(pattern_text(wide->regex), pattern_text(narrow->regex)))) {
         return false;
     }
-    if (!wide->is_prefix) {
-        return !narrow->is_prefix && span_eq(wide->path, narrow->path);
-    }
-    return span_starts_with(narrow->path, wide->path);
+    return path_match_covers(&wide->path, &narrow->path);
 }
 
 bool route_match_covers(const struct route_match *wide, const struct route_match *narrow)
 {
-    if (!path_covers(wide, narrow) || (narrow->method_count == 0 && wide->method_count != 0)) {
+    if (!path_covers(wide, narrow) || (narrow->method_count == 0 && wide->method_count != 0) ||
+        wide->condition != NULL) {
         return false;
     }
     for (size_t i = 0; i < narrow->method_count; i++) {
@@ -147,7 +197,7 @@ bool route_match_covers(const struct route_match *wide, const struct route_match
 
 bool route_match_opens(const struct route_match *wide, const struct route_match *narrow)
 {
-    if (!path_covers(wide, narrow)) {
+    if (!path_covers(wide, narrow) || wide->condition != NULL) {
         return false;
     }
     if (narrow->method_count == 0) {
@@ -164,11 +214,6 @@ bool route_match_opens(const struct route_match *wide, const struct route_match 
         }
     }
     return false;
-}
-
-int route_table_find(const struct route_table *table, struct span path, struct span method)
-{
-    return route_table_find_for(table, path, method, NULL);
 }
 
 bool route_table_asks_client(const struct route_table *table)
@@ -246,13 +291,14 @@ struct span route_table_allow(const struct route_table *table, struct span path,
         size += allow_size(&table->routes[i]);
     }
     struct allow_list list = {arena_alloc(arena, size), 0};
+    int64_t steps = MATCH_STEPS_MAX;
     for (size_t i = 0; i < table->count; i++) {
         const struct route_match *route = &table->routes[i];
-        if (!path_matches(route, path)) {
+        if (path_matches(route, path, &steps) != ROUTE_FITS) {
             continue;
         }
         allow_add_route(&list, route);
-        if (route->is_final && route->client == NULL) {
+        if (route->is_final && route->client == NULL && route->condition == NULL) {
             break; /* what is behind it does not get these requests */
         }
     }

@@ -156,18 +156,17 @@ static bool keep_off_plain(const struct edge_request *request, struct edge_decis
 }
 
 /* Over all readings of the path; *error: what cannot be read to its end. */
-static int find_strictest(const struct edge_request *request, struct edge_decision *d,
+static int find_strictest(struct match_facts *facts, struct edge_decision *d,
                           const struct client_names *client, enum path_error *error)
 {
     const struct route_table *table = &d->site->table;
     struct path_readings readings;
-    struct span reading;
     int found = ROUTE_NONE;
     bool is_first = true;
 
     *error = path_readings_begin(&readings, &d->path);
-    while (*error == PATH_OK && path_readings_next(&readings, &reading)) {
-        int next = route_table_find_for(table, reading, request->method, client);
+    while (*error == PATH_OK && path_readings_next(&readings, &facts->path)) {
+        int next = route_table_find(table, facts, client);
         found = is_first ? next : route_table_stricter(table, found, next);
         is_first = false;
     }
@@ -177,6 +176,18 @@ static int find_strictest(const struct edge_request *request, struct edge_decisi
 
 static bool refuse_unrouted(struct edge_decision *d, int found, const struct client_names *client)
 {
+    if (found == ROUTE_UNDECIDED) {
+        return refuse(d, 400, "match_undecided",
+                      "a regular expression of the routes takes more steps than it may to be "
+                      "looked for in this request",
+                      "write the expression so that it need not go back: with ^, [^/]* in place of "
+                      ".*, and no repetition of a repetition");
+    }
+    if (found == ROUTE_CONDITION_REFUSED) {
+        return refuse(d, 403, "request_not_allowed",
+                      "a route of the path is for other requests, and denies all others",
+                      "match of the route says for which");
+    }
     if (found == ROUTE_METHOD_NOT_ALLOWED) {
         return refuse(d, 405, "method_not_allowed", "no route of the path takes this method",
                       "name the method in match.methods of a route");
@@ -198,19 +209,35 @@ static bool refuse_unrouted(struct edge_decision *d, int found, const struct cli
                   "add a route, for example one with the path /*");
 }
 
+struct match_facts edge_facts(const struct edge_request *request, struct span path,
+                              struct arena *arena)
+{
+    return (struct match_facts){.path = path,
+                                .method = request->method,
+                                .is_https = request->is_https,
+                                .request = request->message,
+                                .is_peer_trusted = request->is_peer_trusted,
+                                .address = request->address,
+                                .asker = request->asker,
+                                .arena = arena,
+                                .steps = MATCH_STEPS_MAX};
+}
+
 static void find_route(const struct edge_request *request, struct arena *arena,
                        struct edge_decision *d)
 {
     const struct route_table *table = &d->site->table;
     const struct client_names *client =
         route_table_asks_client(table) ? request->client(request->asker) : NULL;
+    struct match_facts facts = edge_facts(request, d->path.match, arena);
     enum path_error error = PATH_OK;
     int found;
 
+    d->has_asked_routes = true;
     if (UNLIKELY(d->path.is_ambiguous) && d->site->paths == EDGE_PATHS_EACH_READING) {
-        found = find_strictest(request, d, client, &error);
+        found = find_strictest(&facts, d, client, &error);
     } else {
-        found = route_table_find_for(table, d->path.match, request->method, client);
+        found = route_table_find(table, &facts, client);
     }
     if (error != PATH_OK) {
         (void)refuse_path(d, error, arena);

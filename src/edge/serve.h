@@ -82,8 +82,12 @@ struct edge_request {
     struct span host; /* without port; absent: none was named */
     struct span path; /* as received, without query */
     struct span method;
+    const struct http_request *message; /* its fields and query; NULL: it has none */
+    bool is_peer_trusted;               /* in what it says of the client */
     /* Who the client is, asked only where a rule wants it; returns NULL for nobody. */
     const struct client_names *(*client)(void *asker);
+    /* Its address: see struct match_facts. */
+    const uint8_t *(*address)(void *asker);
     void *asker;
 };
 
@@ -93,6 +97,7 @@ struct edge_decision {
     enum edge_verdict verdict;
     const struct edge_site *site; /* NULL: none was found */
     enum host_match how;          /* the site was found */
+    bool has_asked_routes;        /* nothing else had decided it before */
     size_t route;                 /* EDGE_ROUTE */
     struct path path;
     /* EDGE_REFUSE; texts are static or in the arena. */
@@ -103,6 +108,9 @@ struct edge_decision {
     const char *mend; /* may be NULL */
 };
 
+/* What the routes of the site are asked of the request with this path. */
+struct match_facts edge_facts(const struct edge_request *request, struct span path,
+                              struct arena *arena);
 void edge_decide(const struct edge_request *request, struct arena *arena,
                  struct edge_decision *decision);
 

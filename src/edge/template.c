@@ -5,7 +5,7 @@
 #include "edge/path.h"
 
 enum behind { NOTHING, NAME, NUMBER };
-enum in { TEXT, PIECE, URL };
+enum in { TEXT, PIECE, SEGMENTS, URL };
 enum where { ALWAYS, RESPONSE, LOG };
 
 static const struct {
@@ -235,7 +235,7 @@ bool template_begins_with_path(const struct template *template)
 {
     enum variable first = template->count != 0 ? template->parts[0].variable : VARIABLE_NONE;
 
-    return first == VARIABLE_PATH || first == VARIABLE_TARGET;
+    return first == VARIABLE_PATH || first == VARIABLE_TARGET || first == VARIABLE_MATCH;
 }
 
 /* ---- expanding ---- */
@@ -254,6 +254,8 @@ static bool stays(unsigned char byte, enum in in)
         return is_unreserved(byte);
     case PIECE:
         return is_unreserved(byte) || byte == '%';
+    case SEGMENTS:
+        return is_unreserved(byte) || byte == '%' || byte == '/';
     case URL:
         break;
     }

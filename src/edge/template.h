@@ -48,7 +48,8 @@ bool template_parse_line(struct span text, struct arena *arena, struct template 
 /* Of a page, in which braces mean other things, too: what is no variable stays as it is. Variables
  * of the response may be used; those behind the first TEMPLATE_PARTS_MAX pieces stay. */
 void template_parse_page(struct span text, struct arena *arena, struct template *template);
-/* Whether it begins with the request's path, so that a path of "//host" would make another URL. */
+/* Whether it begins with the request's path, or a part of it, so that a path of "//host" would make
+ * another URL. */
 bool template_begins_with_path(const struct template *template);
 
 /* Where a text is put, which decides what its values may hold. */

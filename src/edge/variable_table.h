@@ -4,7 +4,8 @@
  *
  * behind: NOTHING; NAME, a field's, cookie's or parameter's name stands behind the name; NUMBER, a
  * segment's. in: URL, the value is a whole part of a URL, as a URL has it; PIECE, it is a piece of
- * one, in which '/', '@' or ':' would mean something else where it is put; TEXT, it is any text.
+ * one, in which '/', '@' or ':' would mean something else where it is put; SEGMENTS, it is several
+ * segments of a path, in which '/' stays; TEXT, it is any text.
  * where: ALWAYS; RESPONSE: only once there is one; LOG: only when all is over, in the line that
  * tells of it. */
 VARIABLE(CLIENT_ADDRESS, "client.address", NOTHING, TEXT, ALWAYS,
@@ -21,6 +22,8 @@ VARIABLE(METHOD, "method", NOTHING, TEXT, ALWAYS, "GET, POST, ...")
 VARIABLE(PATH_SEGMENT, "path.", NUMBER, PIECE, ALWAYS,
          "a segment of the path: {path.1} is the first")
 VARIABLE(PATH, "path", NOTHING, URL, ALWAYS, "the path, without the query")
+VARIABLE(MATCH, "match.", NAME, SEGMENTS, ALWAYS,
+         "what a capture of the route's match.regex found: {match.1}, or {match.id} of (?<id>...)")
 VARIABLE(QUERY_PARAMETER, "query.", NAME, PIECE, ALWAYS,
          "a parameter of the query, as it came: {query.page}")
 VARIABLE(QUERY, "query", NOTHING, URL, ALWAYS, "the query, without the question mark")

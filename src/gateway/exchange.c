@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "core/state_log.h"
-#include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/generation.h"
 #include "http/connection_auth.h"
@@ -195,32 +194,6 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         !exchange_answer_waits(x)) {
         exchange_answer_error(x, status);
     }
-}
-
-static const struct client_names *ask_client(void *asker)
-{
-    return client_identity_names(asker);
-}
-
-void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
-{
-    exchange_decide_for(x, path, x->request.method_name, decision);
-}
-
-void exchange_decide_for(struct exchange *x, struct span path, struct span method,
-                         struct edge_decision *decision)
-{
-    struct link *link = x->link;
-
-    edge_decide(&(struct edge_request){.hosts = x->listener->hosts,
-                                       .connected = link->is_tls ? x->connected->edge : NULL,
-                                       .is_https = exchange_is_https(x),
-                                       .host = x->request.host,
-                                       .path = path,
-                                       .method = method,
-                                       .client = ask_client,
-                                       .asker = link},
-                &x->arena, decision);
 }
 
 /* Which route serves the request, or false: it was answered. */

@@ -1,5 +1,6 @@
 /* What the files of an exchange share:
  *   exchange.c              its life: the request, the response, time
+ *   exchange_decide.c       which route serves it
  *   exchange_front.c        as its front calls it (exchange_ops)
  *   exchange_time.c         how long its sides may be silent
  *   exchange_answer.c       answers made here
@@ -229,7 +230,7 @@ bool exchange_answer_preflight(struct exchange *x);
 void exchange_add_cors(struct exchange *x);
 /* Sends 103 where the route has links for it, and the client takes it. */
 void exchange_send_early_hints(struct exchange *x);
-/* exchange.c: what would serve a path on the request's connection, host and method. */
+/* exchange_decide.c: what would serve a path on the request's connection, host and method. */
 struct edge_decision;
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
 /* The same with another method. */

@@ -118,11 +118,22 @@ static struct span cookie(struct exchange *x, struct span name)
     return value;
 }
 
+static struct span capture(const struct exchange *x, struct span name)
+{
+    if (x->route == NULL) {
+        return span_make(NULL, 0);
+    }
+    return route_match_capture(&x->site->edge->table.routes[x->route - x->site->routes],
+                               x->path.match, name);
+}
+
 static struct span request_value(struct exchange *x, const struct template_part *part)
 {
     switch (part->variable) {
     case VARIABLE_METHOD:
         return x->request.method_name;
+    case VARIABLE_MATCH:
+        return capture(x, part->text);
     case VARIABLE_REQUEST_ID:
         return x->request_id;
     case VARIABLE_REQUEST_FIELD:

@@ -21,6 +21,13 @@ REASON(REQUEST, "gateway", "plain_http_refused",
 REASON(REQUEST, "gateway", "method_not_allowed",
        "the routes that match the path do not take the request's method",
        "name the method in methods of a route, if it should be served")
+REASON(REQUEST, "gateway", "request_not_allowed",
+       "a route of the path is for other requests, and denies all others (else: deny)",
+       "see match of the route; tidegate route says which of its conditions does not hold")
+REASON(REQUEST, "gateway", "match_undecided",
+       "a regular expression of the routes takes more steps than it may in this request",
+       "write it so that it need not go back: with ^, [^/]* in place of .*, and no repetition of a "
+       "repetition")
 REASON(REQUEST, "gateway", "client_not_allowed",
        "the client's certificate is none of those that match.client of the route lets in",
        "add the certificate to match.client of the route, if it should come in")

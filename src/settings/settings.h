@@ -276,11 +276,27 @@ struct match_client_settings {
     struct place place;
 };
 
+/* All that is given must hold. */
 struct match_settings {
-    const char *path;  /* "/v1/" "*": a '*' at the end is a prefix match, else exact; default all */
-    const char *regex; /* found in the path, too; NULL: any */
-    struct string_list methods;           /* empty: all but TRACE and CONNECT */
-    struct match_client_settings *client; /* NULL: whoever it is */
+    /* "/v1/" "*", "*" ".php" or exact. Of a route "/" "*" by default, of a part of one NULL: any.
+     */
+    const char *path;
+    const char *regex;              /* found in the path, too; NULL: any */
+    struct string_list methods;     /* empty: all but TRACE and CONNECT */
+    struct header_setting *headers; /* the values: text, text*, *text, * or re:... */
+    size_t header_count;
+    struct header_setting *query;
+    size_t query_count;
+    struct header_setting *cookies;
+    size_t cookie_count;
+    struct network_list client_address;
+    const char *scheme;             /* "http", "https"; NULL: any */
+    struct match_settings *negated; /* `not`; NULL: nothing */
+    struct match_settings *any;     /* one of them at least */
+    size_t any_count;
+    struct match_settings *all;
+    size_t all_count;
+    struct match_client_settings *client; /* NULL: whoever it is; of a part always */
     struct place place;
 };
 

@@ -107,6 +107,14 @@ static void each_list_must_fit(void **state)
     assert_false(client_rule_fits(&anybody, NULL));
 }
 
+static int find(const struct route_table *table, struct span path, struct span method,
+                const struct client_names *client)
+{
+    struct match_facts facts = {.path = path, .method = method, .steps = MATCH_STEPS_MAX};
+
+    return route_table_find(table, &facts, client);
+}
+
 static void routes_for_some_clients(void **state)
 {
     struct span subject = SPAN("CN=a");
@@ -128,17 +136,14 @@ static void routes_for_some_clients(void **state)
     assert_false(route_table_asks_client(&table));
     routes[0].client = routes[2].client = &rule;
     assert_true(route_table_asks_client(&table));
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/a"), SPAN_OF("GET"), &us), 0);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/a"), SPAN_OF("PUT"), &them), 1);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/a"), SPAN_OF("GET"), &them),
-                     ROUTE_CLIENT_REFUSED);
-    assert_int_equal(route_table_find(&table, SPAN_OF("/a"), SPAN_OF("GET")), ROUTE_CLIENT_REFUSED);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/a"), SPAN_OF("POST"), &us),
-                     ROUTE_METHOD_NOT_ALLOWED);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/b"), SPAN_OF("GET"), &them), 3);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/b"), SPAN_OF("PUT"), &them),
-                     ROUTE_CLIENT_REFUSED);
-    assert_int_equal(route_table_find_for(&table, SPAN_OF("/c"), SPAN_OF("GET"), &us), ROUTE_NONE);
+    assert_int_equal(find(&table, SPAN_OF("/a"), SPAN_OF("GET"), &us), 0);
+    assert_int_equal(find(&table, SPAN_OF("/a"), SPAN_OF("PUT"), &them), 1);
+    assert_int_equal(find(&table, SPAN_OF("/a"), SPAN_OF("GET"), &them), ROUTE_CLIENT_REFUSED);
+    assert_int_equal(find(&table, SPAN_OF("/a"), SPAN_OF("GET"), NULL), ROUTE_CLIENT_REFUSED);
+    assert_int_equal(find(&table, SPAN_OF("/a"), SPAN_OF("POST"), &us), ROUTE_METHOD_NOT_ALLOWED);
+    assert_int_equal(find(&table, SPAN_OF("/b"), SPAN_OF("GET"), &them), 3);
+    assert_int_equal(find(&table, SPAN_OF("/b"), SPAN_OF("PUT"), &them), ROUTE_CLIENT_REFUSED);
+    assert_int_equal(find(&table, SPAN_OF("/c"), SPAN_OF("GET"), &us), ROUTE_NONE);
     arena_destroy(&arena);
 }
 

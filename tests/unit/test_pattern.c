@@ -144,6 +144,10 @@ static void captures_are_parts_of_the_subject(void **state)
     assert_int_equal(pattern_search(compile(&arena, "a\\Kb", 0), SPAN_OF("abc"), &captures),
                      PATTERN_FOUND);
     assert_true(span_eq(captures.items[0], SPAN_OF("b")));
+    assert_int_equal(pattern_capture_number(compile(&arena, "(?<id>a)(b)", 0), SPAN_OF("id")), 1);
+    assert_int_equal(pattern_capture_number(compile(&arena, "(?<id>a)(b)", 0), SPAN_OF("2")), 2);
+    assert_int_equal(pattern_capture_number(compile(&arena, "(?<id>a)(b)", 0), SPAN_OF("3")), 0);
+    assert_int_equal(pattern_capture_number(compile(&arena, "(?<id>a)(b)", 0), SPAN_OF("x")), 0);
     arena_destroy(&arena);
 }
 

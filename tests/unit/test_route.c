@@ -37,7 +37,10 @@ static int find(size_t count, const char *path, const char *method)
 {
     struct route_table table = {routes, count};
 
-    return route_table_find(&table, span_from_cstr(path), span_from_cstr(method));
+    struct match_facts facts = {
+        .path = span_from_cstr(path), .method = span_from_cstr(method), .steps = MATCH_STEPS_MAX};
+
+    return route_table_find(&table, &facts, NULL);
 }
 
 static void test_first_match_in_order(void **state)
