@@ -124,7 +124,8 @@ static const struct directive match_directives[] = {
      .more = "Names and values are compared when they are decoded, and each of a name counts, "
              "wherever it stands.",
      .example = "query: { version: \"2\" }"},
-    {COOKIE_VALUES, .doc = "Cookies, with these values, written as in `headers`; each of a name counts.",
+    {COOKIE_VALUES,
+     .doc = "Cookies, with these values, written as in `headers`; each of a name counts.",
      .example = "cookies: { beta: \"*\" }"},
     {CLIENT_ADDRESS,
      .doc = "Networks or addresses, in one of which the client's address lies, as "
