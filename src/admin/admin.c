@@ -14,9 +14,12 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/url.h"
+#include "cache/cache_store.h"
 #include "gateway/commands.h"
+#include "gateway/current.h"
 #include "gateway/kept_orders.h"
 #include "gateway/report.h"
+#include "gateway/snapshot.h"
 #include "http/h1_parse.h"
 #include "io/fd_pass.h"
 #include "io/loop.h"
@@ -198,6 +201,49 @@ static bool is_for_supervisor(struct span path, enum gateway_word *word)
     return *word == GATEWAY_UPGRADE || span_eq_cstr(path, ADMIN_RELOAD_PATH);
 }
 
+/* The query: "url=...", "tag=..." or "all". */
+static bool purge(struct cache_store *store, struct span what, uint64_t *count)
+{
+    if (span_starts_with(what, SPAN_OF("url=")) && what.len > 4) {
+        *count = cache_store_purge_url(store, span_skip(what, 4));
+        return true;
+    }
+    if (span_starts_with(what, SPAN_OF("tag=")) && what.len > 4) {
+        *count = cache_store_purge_tag(store, span_skip(what, 4));
+        return true;
+    }
+    *count = span_eq(what, SPAN_OF("all")) ? cache_store_purge_all(store) : 0;
+    return span_eq(what, SPAN_OF("all"));
+}
+
+static void give_purge(struct admin *admin, struct admin_conn *client,
+                       const struct http_request *request)
+{
+    struct snapshot *snapshot = current_take(admin->world.current);
+    struct arena arena;
+    struct strbuf body;
+    uint64_t count = 0;
+
+    arena_init(&arena, 2048);
+    strbuf_init(&body);
+    struct span what = url_decode(request->query, &arena);
+    if (request->method != HTTP_POST) {
+        put_error(client, 405, "only POST");
+    } else if (snapshot->cache == NULL) {
+        put_error(client, 404, "no route has a cache");
+    } else if (!purge(snapshot->cache, what, &count)) {
+        put_error(client, 400, "the query is url=URL, tag=TAG or all");
+    } else {
+        log_info("cache: %llu responses purged by %.*s", (unsigned long long)count,
+                 SPAN_ARG(span_cut(what, 256)));
+        strbuf_printf(&body, "{\"purged\":%llu}\n", (unsigned long long)count);
+        put_answer(client, 200, strbuf_span(&body), true);
+    }
+    strbuf_free(&body);
+    arena_destroy(&arena);
+    snapshot_release(snapshot);
+}
+
 static void answer(struct admin *admin, struct admin_conn *client,
                    const struct http_request *request)
 {
@@ -214,6 +260,10 @@ static void answer(struct admin *admin, struct admin_conn *client,
     }
     if (order_of_path(request->path, &word)) {
         give_order(admin, client, request, &word);
+        return;
+    }
+    if (span_eq_cstr(request->path, ADMIN_PURGE_PATH)) {
+        give_purge(admin, client, request);
         return;
     }
     if (span_eq_cstr(request->path, ADMIN_WEIGHT_PATH)) {

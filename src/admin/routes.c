@@ -7,6 +7,7 @@
 
 #include "admin/configuration.h"
 #include "base/clock.h"
+#include "cache/cache_store.h"
 #include "gateway/current.h"
 #include "gateway/deaths.h"
 #include "gateway/report.h"
@@ -253,6 +254,27 @@ static void add_compression(struct strbuf *out, const struct report_compression 
         (unsigned long long)compression->bytes_in, (unsigned long long)compression->bytes_out);
 }
 
+/* What is stored of responses; nothing where no route has a cache. */
+static void add_cache(const struct admin_world *world, struct strbuf *out)
+{
+    struct snapshot *snapshot = current_take(world->current);
+    struct cache_counts c;
+
+    if (snapshot->cache != NULL) {
+        cache_store_counts(snapshot->cache, &c);
+        strbuf_printf(out,
+                      ",\"cache\":{\"entries\":%llu,\"bytes\":%llu,\"limit\":%llu,\"hits\":%llu,"
+                      "\"stale_hits\":%llu,\"misses\":%llu,\"waits\":%llu,\"stored\":%llu,"
+                      "\"evicted\":%llu,\"purged\":%llu}",
+                      (unsigned long long)c.entries, (unsigned long long)c.bytes,
+                      (unsigned long long)c.limit_bytes, (unsigned long long)c.hits,
+                      (unsigned long long)c.stale_hits, (unsigned long long)c.misses,
+                      (unsigned long long)c.waits, (unsigned long long)c.stored,
+                      (unsigned long long)c.evicted, (unsigned long long)c.purged);
+    }
+    snapshot_release(snapshot);
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -274,6 +296,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     add_ocsp(out, &report->ocsp);
     add_signatures(out);
     add_compression(out, &report->compression);
+    add_cache(world, out);
     strbuf_add_cstr(out, "}\n");
 }
 

@@ -27,6 +27,7 @@ struct admin_world {
 
 /* Neither, as they do something: POST, with BACKEND/SERVER as the query (percent-encoded). */
 #define ADMIN_DRAIN_PATH "/drain"
+#define ADMIN_PURGE_PATH "/purge"
 #define ADMIN_ENABLE_PATH "/enable"
 #define ADMIN_DISABLE_PATH "/disable"
 /* The same, with BACKEND/SERVER=N, or =default. */

@@ -141,6 +141,15 @@ static bool varies_by_all(const struct http_fields *fields)
     return false;
 }
 
+/* Who the client is may be what the response depends on. */
+static bool has_credentials(const struct cache_facts *facts)
+{
+    const struct http_fields *fields = &facts->request->fields;
+
+    return facts->has_credentials || is_sent(fields, FIELD_AUTHORIZATION) ||
+           is_sent(fields, FIELD_CLIENT_CERT) || is_sent(fields, FIELD_X_FORWARDED_CLIENT_CERT);
+}
+
 /* NULL: nothing is against it but, perhaps, that nobody says how long. */
 static const char *forbids(const struct cache_facts *facts, const struct cache_control *control)
 {
@@ -163,8 +172,8 @@ static const char *forbids(const struct cache_facts *facts, const struct cache_c
     if (varies_by_all(&response->fields)) {
         return "vary";
     }
-    if (is_sent(&facts->request->fields, FIELD_AUTHORIZATION) && !control->is_public &&
-        !control->must_revalidate && control->s_maxage_s == CACHE_ABSENT) {
+    if (has_credentials(facts) && !control->is_public && !control->must_revalidate &&
+        control->s_maxage_s == CACHE_ABSENT) {
         return "authorization"; /* section 3.5 */
     }
     if (http_fields_has(&response->fields, FIELD_SET_COOKIE) && !control->is_public) {

@@ -34,8 +34,9 @@ struct cache_facts {
     const struct http_request *request; /* as it was sent */
     const struct http_response *response;
     const struct cache_settings *settings;
-    time_t now;       /* wall clock, when its head came */
-    int64_t delay_ms; /* since the request went out */
+    bool has_credentials; /* the gateway has asked who the client is */
+    time_t now;           /* wall clock, when its head came */
+    int64_t delay_ms;     /* since the request went out */
 };
 /* NULL: it may be kept, with *life. Else a word that says why not. */
 const char *cache_refuses(const struct cache_facts *facts, struct cache_life *life) MUST_CHECK;

@@ -178,6 +178,14 @@ static const struct {
                "\n"
                "Lets a server that was drained or disabled get requests again.\n"
                "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
+    {"purge",
+     "usage: tidegate purge (URL | --tag TAG | --all) [-c FILE | --socket PATH]\n"
+     "\n"
+     "Has the gateway forget stored responses: those of a URL, as clients write it, in all\n"
+     "variants; those whose Cache-Tag or Surrogate-Key has the tag; or all. What is on its way\n"
+     "in from a server is not stored either. Prints how many there were. Status 0: done, 1: no\n"
+     "route has a cache, 2: the gateway could not be asked.\n"
+     "\n" CONFIG_HELP "      --socket PATH  the control socket itself\n"},
     {"weight",
      "usage: tidegate weight BACKEND/SERVER N [-c FILE | --socket PATH]\n"
      "\n"

@@ -223,6 +223,19 @@ static void print_deaths(const json_t *answer)
 }
 
 /* Nothing where the gateway has its keys itself. */
+static void print_cache(const json_t *cache)
+{
+    if (cache == NULL) {
+        return;
+    }
+    (void)printf("cache: %lld responses, %lld of %lld bytes; %lld hits, %lld stale, %lld misses, "
+                 "%lld evicted, %lld purged\n",
+                 control_number(cache, "entries"), control_number(cache, "bytes"),
+                 control_number(cache, "limit"), control_number(cache, "hits"),
+                 control_number(cache, "stale_hits"), control_number(cache, "misses"),
+                 control_number(cache, "evicted"), control_number(cache, "purged"));
+}
+
 static void print_signatures(const json_t *signatures)
 {
     if (signatures == NULL) {
@@ -279,6 +292,7 @@ static void print_status(const json_t *answer)
         print_backend(json_array_get(backends, i));
     }
     print_ocsp(json_object_get(answer, "ocsp"));
+    print_cache(json_object_get(answer, "cache"));
     print_signatures(json_object_get(answer, "signatures"));
     print_compression(json_object_get(answer, "compression"));
 }

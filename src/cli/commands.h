@@ -23,6 +23,7 @@ int cmd_disable(int argc, char **argv);
 int cmd_weight(int argc, char **argv);
 int cmd_passwd(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_purge(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -224,6 +224,9 @@ static void attach(struct call *call, struct back *back)
 {
     enter(call, CALL_ASKED);
     call->connected_us = loop_now_us(call->client->core->loop);
+    if (call->try_began_us == 0) {
+        call->try_began_us = call->connected_us; /* one that was at rest */
+    }
     call->has_open_try = true;
     call->back = back;
     if (call->ops->connected != NULL) {

@@ -5,6 +5,9 @@
 #include "config/complaint.h"
 #include "edge/template.h"
 
+/* Of what all take together: one alone should not put all others out. */
+#define CACHE_ENTRY_SHARE 8
+
 static void error_with_hint(const struct checker *checker, struct place place, const char *text,
                             const char *hint)
 {
@@ -164,6 +167,18 @@ static void check_captures(const struct checker *checker, const struct route_set
     arena_destroy(&c.arena);
 }
 
+static void check_cache(const struct checker *checker, const struct cache_settings *cache)
+{
+    uint64_t limit = checker->settings->limits.cache;
+
+    if (cache != NULL && cache->use && cache->max_entry > limit / CACHE_ENTRY_SHARE) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &cache->max_entry, cache->place),
+                          "a response may take more than an eighth of 'limits.cache'");
+        config_report_hint(checker->report, "lower 'max_entry', or raise 'cache' in 'limits'");
+    }
+}
+
 void check_route_messages(const struct checker *checker, const struct route_settings *route)
 {
     check_redirect(checker, route->redirect);
@@ -178,6 +193,11 @@ void check_route_messages(const struct checker *checker, const struct route_sett
                         "'request_fields' in a route without 'backend'",
                         "no server gets them: remove them, or say 'response_fields'");
     }
+    if (check_is_given(checker, &route->cache) && route->cache->use && route->backend == NULL) {
+        error_with_hint(checker, route->cache->place, "'cache' in a route without 'backend'",
+                        "what is answered here needs none: remove it");
+    }
+    check_cache(checker, route->cache);
     check_fields(checker, route->request_fields);
     check_fields(checker, route->response_fields);
     check_captures(checker, route);

@@ -37,6 +37,10 @@ extern const char *const client_closes[];
     .name = "log", .type = DIRECTIVE_SECTION, SLOT(object, log), .section = &section_log_rules,    \
     .example = "log: { exclude: [ { paths: [/healthz] } ] }",                                      \
     .doc = "What is different in the access log for its requests" whose
+#define CACHE_OF(object, whose)                                                                    \
+    .name = "cache", .type = DIRECTIVE_SECTION, SLOT(object, cache), .section = &section_cache,    \
+    .example = "cache: on",                                                                        \
+    .doc = "Whether servers' responses are kept, and given to others who ask the same" whose
 
 /* The directive of backends, sites and routes. */
 #define RETRIES(object, whose)                                                                     \
@@ -142,5 +146,6 @@ extern const struct section section_timeouts;
 extern const struct section section_log;
 extern const struct section section_log_rules;
 extern const struct section section_log_exclude;
+extern const struct section section_cache;
 
 #endif

@@ -239,6 +239,17 @@ static const struct directive limits_directives[] = {
              "handshakes of: it is there for a worker that was taken over, and should find out "
              "nothing by asking for very many.",
      .example = "signatures: 20000"},
+    {.name = "cache",
+     .type = DIRECTIVE_SIZE,
+     SLOT(limits_settings, cache),
+     .fallback = "64M",
+     .min = MEBI,
+     .max = TEBI,
+     .doc = "The memory that responses kept by `cache` may take, of all workers and routes "
+            "together.",
+     .more = "It is taken as it is needed; bodies on their way in may take half as much besides. "
+             "What was asked for once goes first.",
+     .example = "cache: 64M"},
 };
 
 const struct section section_limits = {

@@ -219,6 +219,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         } else {
             finish_auth(settings, route->auth);
         }
+        if (route->cache == NULL) {
+            route->cache = site->cache;
+        }
         finish_retries(route->retries);
         if (route->retries == NULL) {
             route->retries = site->retries;

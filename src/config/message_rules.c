@@ -243,6 +243,23 @@ bool rule_log_place(struct span text, struct complaint *complaint)
                                     "syslog:/a/socket, journal or journal:/a/socket");
 }
 
+bool rule_cache_key(struct span text, struct complaint *complaint)
+{
+    return is_template(text, false, complaint);
+}
+
+bool rule_cache_parameter(struct span text, struct complaint *complaint)
+{
+    bool is_pattern = text.len != 0 && text.ptr[text.len - 1] == '*';
+    struct span name = span_head(text, text.len - (is_pattern ? 1 : 0));
+
+    if (span_find(name, '*') != name.len) {
+        complain(complaint, "%s is no name of a parameter", quote(text).text);
+        return complain_hint(complaint, "a '*' stands at the end alone: \"utm_*\"");
+    }
+    return rule_parameter(name, complaint);
+}
+
 bool rule_parameter(struct span text, struct complaint *complaint)
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -28,6 +28,9 @@ bool rule_log_place(struct span text, struct complaint *complaint) MUST_CHECK;
 /* "1 of 100". False: it is not of that form, or its numbers cannot be. */
 #define SAMPLE_MAX 1000000
 bool sample_parse(struct span text, unsigned *taken, unsigned *of) MUST_CHECK;
+/* What the cache tells requests by; a parameter that it does not, perhaps with '*' at its end. */
+bool rule_cache_key(struct span text, struct complaint *complaint) MUST_CHECK;
+bool rule_cache_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A name of a query's parameter. */
 bool rule_parameter(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A content coding that we have; a media type, or a pattern of them. */

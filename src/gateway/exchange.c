@@ -63,6 +63,9 @@ static void give_back(struct exchange *x)
     call_reset(&x->call);
     /* What the outbox holds by reference may lie in this arena. */
     conn_flush_all(x->worker->core.loop);
+    if (x->cache != NULL) {
+        exchange_cache_free(x);
+    }
     worker->exchange_count--;
     if (worker->core.in_hand.exchange == &x->front) {
         worker->core.in_hand.exchange = NULL;
@@ -141,6 +144,9 @@ static void release(struct exchange *x, enum lease_how how)
     if (x->phases != NULL) {
         phases_cancel(x->phases);
     }
+    if (x->cache != NULL) {
+        exchange_cache_leave(x);
+    }
     call_release(&x->call, how);
 }
 
@@ -184,9 +190,15 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
         exchange_finish(x, false); /* the client has its answer */
         return;
     }
+    if (x->cache != NULL) {
+        cache_keeper_land(&x->cache->keeper, CACHE_FLIGHT_NOTHING);
+    }
     release(x, is_late(x) ? LEASE_CLIENT_LEFT : exchange_how_refused(status));
     if (x->front.has_started) {
         exchange_break(x);
+        return;
+    }
+    if (x->cache != NULL && exchange_cache_excuses(x, status)) {
         return;
     }
     x->refused_status = status;
@@ -334,7 +346,9 @@ void exchange_serve(struct exchange *x)
     if (x->route->settings->early_hints.count != 0) {
         exchange_send_early_hints(x);
     }
-    exchange_forward(x);
+    if (x->route->cache == NULL || !exchange_cache_serves(x)) {
+        exchange_forward(x);
+    }
 }
 
 /* ---- the request's body ---- */
@@ -440,13 +454,18 @@ size_t exchange_response_room(const struct exchange *x)
 
 bool exchange_has_more(const struct exchange *x)
 {
-    return x->file != NULL || (x->front.state == EXCHANGE_RESPOND && call_has_more(&x->call));
+    return x->file != NULL || (x->cache != NULL && x->cache->is_sending) ||
+           (x->front.state == EXCHANGE_RESPOND && call_has_more(&x->call));
 }
 
 void exchange_front_writable(struct exchange *x)
 {
     if (x->file != NULL) {
         exchange_answer_file_go_on(x);
+        return;
+    }
+    if (x->cache != NULL && x->cache->is_sending) {
+        exchange_cache_go_on(x);
         return;
     }
     if (call_is_open(&x->call) && x->front.state != EXCHANGE_TUNNEL) {
@@ -600,6 +619,9 @@ static void on_timer(struct timer *timer)
         return;
     }
     if (x->front.state == EXCHANGE_DONE) {
+        return;
+    }
+    if (x->cache != NULL && exchange_cache_on_timer(x)) {
         return;
     }
     if (!call_is_open(&x->call) && (x->front.state != EXCHANGE_FORWARD || !is_late(x))) {

@@ -3,6 +3,7 @@
 
 #include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/generation.h"
 #include "gateway/reasons.h"
 #include "gateway/tunnel.h"
 #include "http/grpc.h"
@@ -168,6 +169,13 @@ static bool is_event_stream(const struct http_response *response)
     return type != NULL && span_istarts_with(type->value, SPAN_OF("text/event-stream"));
 }
 
+/* It may be stored, or has stored ones forgotten. */
+static bool is_for_cache(const struct exchange *x)
+{
+    return x->cache != NULL ||
+           (x->generation->snapshot->cache != NULL && !http_method_is_safe(x->request.method));
+}
+
 static void on_head(struct call *call)
 {
     static const struct trouble bad_accept = {
@@ -186,6 +194,14 @@ static void on_head(struct call *call)
         x->first_byte_us = loop_now_us(x->worker->core.loop);
     }
     exchange_progress(x);
+    if (is_for_cache(x)) {
+        /* Its URLs as clients know them, and besides as the server sent it: what is added from here
+         * on is this client's. */
+        exchange_translate_locations(x);
+        if (exchange_cache_takes_head(x)) {
+            return;
+        }
+    }
     exchange_keep_server(x);
     if (x->response.status == 101 && websocket_is_asked(&x->request) &&
         !websocket_is_accepted(&x->request, &x->response)) {
@@ -228,7 +244,9 @@ static void on_head(struct call *call)
     if (x->route->filters.count != 0 && x->page.ptr == NULL && !exchange_begin_filters(x)) {
         return;
     }
-    exchange_translate_locations(x);
+    if (!is_for_cache(x)) {
+        exchange_translate_locations(x);
+    }
     exchange_prepare_response(x);
     exchange_compress(x);
     exchange_enter(x, EXCHANGE_RESPOND);
@@ -243,7 +261,12 @@ static void on_head(struct call *call)
 
 static void on_body(struct call *call, struct span bytes)
 {
-    exchange_response_body(owner_of(call), bytes);
+    struct exchange *x = owner_of(call);
+
+    if (x->cache != NULL) {
+        cache_keeper_body(&x->cache->keeper, bytes);
+    }
+    exchange_response_body(x, bytes);
 }
 
 static void on_moved(struct call *call, uint64_t bytes)
@@ -253,7 +276,11 @@ static void on_moved(struct call *call, uint64_t bytes)
 
 static void on_end(struct call *call, struct http_fields *trailers)
 {
-    exchange_response_end(owner_of(call), trailers);
+    struct exchange *x = owner_of(call);
+
+    if (x->cache == NULL || !exchange_cache_takes_end(x, trailers)) {
+        exchange_response_end(x, trailers);
+    }
 }
 
 static void on_failed(struct call *call, const struct call_failure *failure)
@@ -310,7 +337,10 @@ static size_t room(struct call *call)
 
 static struct conn *sink(struct call *call)
 {
-    return exchange_raw_front(owner_of(call));
+    struct exchange *x = owner_of(call);
+    bool is_kept = x->cache != NULL && x->cache->keeper.is_keeping;
+
+    return is_kept ? NULL : exchange_raw_front(x);
 }
 
 static void on_sink_failed(struct call *call)

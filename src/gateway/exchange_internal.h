@@ -16,6 +16,7 @@
  *   exchange_forward.c      its call
  *   exchange_files.c        which file answers
  *   exchange_script.c       which script does
+ *   exchange_cache.c        what is stored answers, or is stored
  *   exchange_values.c       variables, and the rules that use them
  *   exchange_log.c          its line in the access log
  * Not for others. */
@@ -28,13 +29,35 @@
 #include "edge/idle.h"
 #include "edge/path.h"
 #include "edge/rewrite.h"
+#include "gateway/cache_keeper.h"
 #include "gateway/exchange.h"
+#include "gateway/route_cache.h"
 #include "gateway/worker_base.h"
 #include "http/message.h"
 #include "http/own_answer.h"
 #include "policy/body_filter.h"
 #include "policy/phase.h"
 #include "server/front_exchange.h"
+
+struct cache_wait;
+
+/* In the exchange's arena. */
+struct exchange_cache {
+    const struct route_cache *route;
+    struct cache_keeper keeper;
+    struct http_request asked; /* as the client asked, with its conditions and range */
+    bool may_fetch;
+    bool is_only_cached;
+    uint64_t wait_until_us;
+    struct cache_wait *wait;   /* for somebody else's response; NULL: it does not */
+    struct cache_entry *entry; /* what is sent; held */
+    struct span rest;          /* of its body */
+    bool is_sending;
+    bool is_validated;     /* by a 304, whose end is awaited */
+    const char *excused;   /* the status of an error in whose place it is given; NULL: none */
+    const char *forwarded; /* why a server was asked, in Cache-Status' words; NULL: it was not */
+    struct span log_word;  /* "hit", "stale", ... */
+};
 
 struct exchange {
     struct front_exchange front; /* what the client's side knows of it */
@@ -52,9 +75,10 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct call call;           /* to a server */
-    struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
-    struct body_chain *filters; /* of the response; NULL: none */
+    struct call call;             /* to a server */
+    struct exchange_cache *cache; /* NULL: its route has none, or not yet */
+    struct phases *phases;        /* of the route, from its first to the last; NULL: it has none */
+    struct body_chain *filters;   /* of the response; NULL: none */
     struct exchange_compress *compress; /* of a response that is compressed; else NULL */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
@@ -279,5 +303,23 @@ bool exchange_file_candidate(struct exchange *x, const struct template *template
 bool exchange_is_for_script(struct exchange *x);
 /* Whether it is answered here, and not by the route's server. */
 bool exchange_is_for_file(struct exchange *x);
+
+/* exchange_cache.c: what is stored answers, or what comes is stored. */
+/* Just before it would be forwarded. True: it was answered, or waits. */
+bool exchange_cache_serves(struct exchange *x);
+/* A server's head, also where a method that changes something has stored ones forgotten. True: it
+ * is not one to be passed on, and has been seen to. */
+bool exchange_cache_takes_head(struct exchange *x);
+/* A server's response is whole. True: it was a 304, and what is stored is the answer. */
+bool exchange_cache_takes_end(struct exchange *x, const struct http_fields *trailers);
+/* It would be refused with that status. True: something stale was given in its place. */
+bool exchange_cache_excuses(struct exchange *x, unsigned status);
+/* More of what is stored can be sent. */
+void exchange_cache_go_on(struct exchange *x);
+/* True: the timer was its own. */
+bool exchange_cache_on_timer(struct exchange *x);
+/* Nothing is asked for it any more; and, later, its memory goes. Both may be called twice. */
+void exchange_cache_leave(struct exchange *x);
+void exchange_cache_free(struct exchange *x);
 
 #endif

@@ -171,6 +171,9 @@ void exchange_log(struct exchange *x)
     }
     record.request_id = x->request_id;
     record.is_early = x->is_early;
+    if (x->cache != NULL) {
+        record.cache = x->cache->log_word;
+    }
     fill_times(&record, x);
     fill_tries(&record, x, &texts);
     fill_by_rules(&record, x);

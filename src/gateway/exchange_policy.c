@@ -54,6 +54,16 @@ static void on_filtered(void *owner, struct span bytes)
     x->front.ops->body(&x->front, bytes);
 }
 
+/* A server's response, or one that was stored. */
+static void reject(struct exchange *x, const struct trouble *why)
+{
+    if (call_is_open(&x->call)) {
+        call_reject(&x->call, why);
+    } else {
+        exchange_refuse(x, 502, false, why->reason, why->detail, why->mend);
+    }
+}
+
 bool exchange_begin_filters(struct exchange *x)
 {
     struct body_chain *chain;
@@ -63,7 +73,7 @@ bool exchange_begin_filters(struct exchange *x)
     }
     chain = arena_alloc(&x->arena, sizeof(*chain));
     if (!body_chain_init(chain, &x->route->filters, &x->response, &x->arena, on_filtered, x)) {
-        call_reject(&x->call, &chain->failure);
+        reject(x, &chain->failure);
         return false;
     }
     x->filters = body_chain_is_empty(chain) ? NULL : chain;
@@ -141,6 +151,8 @@ void exchange_again(struct deferred *deferred)
 
     if (x->front.state == EXCHANGE_RESPOND && x->file != NULL) {
         exchange_answer_file_go_on(x);
+    } else if (x->front.state == EXCHANGE_RESPOND && x->cache != NULL && x->cache->is_sending) {
+        exchange_cache_go_on(x);
     } else if (x->front.state == EXCHANGE_DISCARD) {
         x->front.ops->resume(&x->front);
     }

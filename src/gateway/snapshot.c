@@ -13,12 +13,14 @@
 #include "base/clock.h"
 #include "base/file_opener.h"
 #include "base/map.h"
+#include "cache/cache_store.h"
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
 #include "client/call_base.h"
 #include "config/complaint.h"
 #include "config/places.h"
 #include "discovery/server_plan.h"
+#include "gateway/route_cache.h"
 #include "gateway/snapshot_compress.h"
 #include "gateway/snapshot_root.h"
 #include "policy/filter_limit.h"
@@ -257,6 +259,46 @@ static void build_log_rules(struct snapshot *snapshot)
     }
 }
 
+/* The one that is there goes on, whatever has changed: what is stored for routes that are no more
+ * is not asked for, and goes in time. */
+static struct cache_store *take_cache(const struct builder *b)
+{
+    const struct snapshot *previous = b->means->previous;
+    uint64_t limit = b->snapshot->settings->limits.cache;
+    struct cache_store *store;
+
+    if (previous == NULL || previous->cache == NULL) {
+        return cache_store_create(limit);
+    }
+    store = cache_store_hold(previous->cache);
+    cache_store_set_limit(store, limit);
+    return store;
+}
+
+static const struct route_cache *build_cache(struct builder *b,
+                                             const struct route_settings *settings)
+{
+    const struct cache_settings *cache = settings->cache;
+    struct arena *arena = &b->snapshot->arena;
+    struct route_cache *made;
+
+    if (cache == NULL || !cache->use || settings->backend == NULL || !b->is_for_real) {
+        return NULL;
+    }
+    if (b->snapshot->cache == NULL) {
+        b->snapshot->cache = take_cache(b);
+    }
+    made = arena_calloc(arena, sizeof(*made));
+    *made = (struct route_cache){
+        .settings = cache,
+        .name = span_from_cstr(settings->name),
+        .key = arena_calloc(arena, (cache->key.count + 1) * sizeof(struct template))};
+    for (size_t i = 0; i < cache->key.count; i++) {
+        made->key[i] = build_template(cache->key.items[i], false, arena);
+    }
+    return made;
+}
+
 static void build_tries(const struct files_settings *files, struct route *route,
                         struct arena *arena)
 {
@@ -323,6 +365,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .compress = snapshot_compress(settings->compress, &snapshot->arena),
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
         .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
+        .cache = build_cache(b, settings),
         .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,
                                      settings->log, &snapshot->arena),
     };
@@ -663,6 +706,7 @@ void snapshot_release(struct snapshot *snapshot)
     ocsp_registry_release(snapshot->ocsp);
     trust_free(&snapshot->trust);
     log_targets_close(&snapshot->log_targets);
+    cache_store_release(snapshot->cache);
     arena_destroy(&snapshot->arena);
     settings_destroy(snapshot->own_settings);
     free(snapshot);

@@ -21,10 +21,12 @@
 #include "tls/tls_context.h"
 #include "upstream/backend.h"
 
+struct cache_store;
 struct call_retries;
 struct compress_rule;
 struct backend_tls;
 struct ocsp_registry;
+struct route_cache;
 struct site_tls;
 
 struct page;
@@ -63,7 +65,8 @@ struct route {
     const struct field_rules *request_rules; /* NULL: none, as below */
     const struct field_rules *response_rules;
     const struct log_rules *log_rules;
-    struct template redirect_to; /* of settings->redirect */
+    const struct route_cache *cache; /* NULL: none */
+    struct template redirect_to;     /* of settings->redirect */
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };
 
@@ -107,6 +110,7 @@ struct snapshot {
     struct trust trust;         /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth;     /* what routes ask for of who sends requests */
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
+    struct cache_store *cache;  /* counted; NULL: no route has one */
     struct log_targets log_targets;
     struct template log_template;      /* of settings->log.template */
     const struct log_rules *log_rules; /* where no site was found */

@@ -64,6 +64,7 @@ struct worker {
     struct list idle_sessions; /* between requests; the longest so first */
     size_t evicted_count;      /* of the sessions, those that are making room */
     struct list free_exchanges;
+    struct list refreshes; /* gateway/cache_refresh.h */
     unsigned free_exchange_count;
     struct log_lines log;
     struct timer log_timer;

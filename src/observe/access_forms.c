@@ -101,6 +101,7 @@ void access_record_each(const struct access_record *record, struct access_clock 
     tell(&v, "kind", record->kind == ACCESS_REQUEST ? SPAN_OF("request") : SPAN_OF("connection"));
     tell_client(&v, record);
     tell_request(&v, record);
+    tell(&v, "cache_status", record->cache);
     tell(&v, "reason", record->reason);
     tell(&v, "refused_by", record->refused_by);
     tell(&v, "detail", record->detail);

@@ -29,6 +29,7 @@ bool access_record_has(struct span name)
                                         "bytes_out",
                                         "request_id",
                                         "referer",
+                                        "cache_status",
                                         "reason",
                                         "detail",
                                         "mend",
@@ -423,6 +424,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"auth\":"), record->auth);
     put_text(out, SPAN_OF(",\"user_agent\":"), record->user_agent);
     put_text(out, SPAN_OF(",\"referer\":"), record->referer);
+    put_text(out, SPAN_OF(",\"cache_status\":"), record->cache);
     put_text(out, SPAN_OF(",\"reason\":"), record->reason);
     put_text(out, SPAN_OF(",\"refused_by\":"), record->refused_by);
     put_text(out, SPAN_OF(",\"detail\":"), record->detail);

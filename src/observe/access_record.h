@@ -82,6 +82,7 @@ struct access_record {
     struct span auth; /* by which method */
     struct span user_agent;
     struct span referer;
+    struct span cache;                   /* "hit", "miss", ...; empty: its route has none */
     struct span reason;                  /* a word, stable, when something failed */
     struct span detail;                  /* a sentence */
     struct span mend;                    /* what to do about it */
@@ -110,7 +111,8 @@ void access_record_init(struct access_record *record, enum access_kind kind);
  * "connection", "client", "proxy", "listener", "mode": "passthrough", "terminate", "plain" or
  * "tcp", "sni", "tls", "cipher", "early_data": true, "client_subject", "site", "route", "backend",
  * "server", "method", "authority", "target", "version", "status", "bytes_in", "bytes_out",
- * "request_id", "user_agent", "referer", "reason", "refused_by", "detail", "mend", "tries":
+ * "request_id", "user_agent", "referer", "cache_status", "reason", "refused_by", "detail", "mend",
+ * "tries":
  * [{"server", "address", "outcome" or "status", "ms"}], "ms": {"tls", "head", "connect",
  * "first_byte", "total"}}. Absent ones are left out, bytes_in and bytes_out never are. The members
  * that the configuration names stand before "ms". */

@@ -107,6 +107,12 @@ REASON(
 REASON(REQUEST, "gateway", "unknown_method",
        "the method is in no registry, and files know GET and HEAD alone",
        "let the client use GET or HEAD, or the route forward to a server that knows the method")
+REASON(REQUEST, "gateway", "only_if_cached",
+       "the client wants what is stored alone (Cache-Control: only-if-cached), and nothing is",
+       "nothing: the client asked for it")
+REASON(REQUEST, "server", "stale_for_error",
+       "the server answered with an error; what was stored was given in its place",
+       "see the server's log; stale_if_error of the route's cache, or of the response, allows it")
 REASON(REQUEST, "gateway", "precondition_failed",
        "the file is not the one that If-Match or If-Unmodified-Since asks for",
        "nothing: the client has an older version, and now knows")

@@ -161,6 +161,20 @@ struct log_rules_settings {
     struct place place;
 };
 
+/* Responses that are kept and given to others who ask the same (RFC 9111). */
+struct cache_settings {
+    bool use;
+    uint64_t max_entry;              /* bytes of a response's body; larger ones are not kept */
+    uint64_t default_ttl_ms;         /* of responses that do not say how long they are fresh */
+    uint64_t stale_revalidate_ms;    /* RFC 5861, where responses do not say; 0: not at all */
+    uint64_t stale_error_ms;         /* the same */
+    uint64_t wait_ms;                /* for the response to somebody else's request */
+    struct string_list key;          /* texts with variables, besides the URL and Vary */
+    struct string_list ignore_query; /* parameters that make no other URL */
+    bool cache_status;               /* clients get Cache-Status (RFC 9211) */
+    struct place place;
+};
+
 /* Another URL in place of an answer. */
 struct redirect_settings {
     const char *to;  /* with variables (edge/template.h) */
@@ -330,6 +344,7 @@ struct route_settings {
     struct string_list early_hints;           /* values of Link (RFC 8297) */
     struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
     struct log_rules_settings *log;           /* NULL: as its site has it */
+    struct cache_settings *cache;             /* its own, else the site's; NULL: none */
     struct string_list upgrade;       /* protocols that Upgrade may ask for; default [websocket] */
     uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
     uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
@@ -376,6 +391,7 @@ struct site_settings {
     bool access_log;
     struct answers_settings answers;
     struct log_rules_settings *log;   /* NULL: as the file has it */
+    struct cache_settings *cache;     /* of routes without their own; NULL: none */
     struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -569,6 +585,7 @@ struct limits_settings {
     uint64_t files_worker;       /* and for all those of a worker */
     uint64_t compression_memory; /* bytes that a worker's compressors may have */
     uint64_t signatures;         /* a second, for one worker (keys/keyholder.h) */
+    uint64_t cache;              /* bytes of responses that are kept, of all workers */
 };
 
 struct timeouts_settings {

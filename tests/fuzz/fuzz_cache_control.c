@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct span value = span_make((const char *)data, size);
     struct http_request request = {.method = HTTP_GET};
     struct http_response response = {.status = 200, .framing = HTTP_FRAMING_LENGTH};
-    const struct cache_facts facts = {&request, &response, &settings, 1000000000, 0};
+    const struct cache_facts facts = {
+        .request = &request, .response = &response, .settings = &settings, .now = 1000000000};
     struct http_fields parts = {0};
     struct cache_control whole;
     struct cache_control halves;

@@ -199,7 +199,7 @@ def whole(section, part):
                               **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
     outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
              "timeouts": ("file", "timeouts"), "log": ("file", "log"),
-             "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "tls": ("site", "tls"),
+             "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "cache": ("route", "cache"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "match_part": ("match", "not"), "respond": ("site", "respond"),
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
@@ -238,7 +238,7 @@ def whole(section, part):
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "match_part": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
-              "log_rules": {}, "log_exclusion": {} if part else {"paths": ["/"]},
+              "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key"} & set(part) else {"basic": "a.users"},
               "basic": {"users": "a.users"}, "api_key": {"keys": "a.keys"},
               "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},

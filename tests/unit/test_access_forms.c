@@ -153,6 +153,7 @@ static struct access_record whole_record(void)
     r.version = SPAN_OF("HTTP/2");
     r.request_id = SPAN_OF("id");
     r.referer = SPAN_OF("r");
+    r.cache = SPAN_OF("hit");
     r.reason = SPAN_OF("reason");
     r.detail = SPAN_OF("detail");
     r.mend = SPAN_OF("mend");

@@ -62,7 +62,8 @@ static const char *date(time_t when)
 
 static const char *refuses(struct cache_life *life)
 {
-    const struct cache_facts facts = {&request, &response, &settings, NOW, 0};
+    const struct cache_facts facts = {
+        .request = &request, .response = &response, .settings = &settings, .now = NOW};
 
     return cache_refuses(&facts, life);
 }
@@ -256,6 +257,24 @@ static void credentials_need_leave(void **state)
     assert_null(refuses_with("max-age=10, must-revalidate"));
 }
 
+static void clients_that_the_gateway_knows_need_leave(void **state)
+{
+    struct cache_facts facts = {.request = &request,
+                                .response = &response,
+                                .settings = &settings,
+                                .now = NOW,
+                                .has_credentials = true};
+    struct cache_life life;
+
+    (void)state;
+    says("Cache-Control", "max-age=10");
+    assert_string_equal(cache_refuses(&facts, &life), "authorization");
+    facts.has_credentials = false;
+    assert_null(cache_refuses(&facts, &life));
+    asks("Client-Cert", ":x:");
+    assert_string_equal(cache_refuses(&facts, &life), "authorization");
+}
+
 static void cookies_that_are_set_need_leave(void **state)
 {
     struct cache_life life;
@@ -361,7 +380,11 @@ static void a_guess_has_a_bound(void **state)
 static void age_is_the_largest_that_is_known(void **state)
 {
     struct cache_life life;
-    struct cache_facts facts = {&request, &response, &settings, NOW, 2000};
+    struct cache_facts facts = {.request = &request,
+                                .response = &response,
+                                .settings = &settings,
+                                .now = NOW,
+                                .delay_ms = 2000};
 
     (void)state;
     says("Cache-Control", "max-age=100");
@@ -454,6 +477,7 @@ int main(void)
         TEST(responses_are_kept_as_they_say),
         TEST(statuses_that_depend_on_more_than_the_url_are_not_kept),
         TEST(credentials_need_leave),
+        TEST(clients_that_the_gateway_knows_need_leave),
         TEST(cookies_that_are_set_need_leave),
         TEST(vary_by_all_is_not_kept),
         TEST(what_may_be_cut_short_is_not_kept),
