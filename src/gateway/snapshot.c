@@ -259,44 +259,20 @@ static void build_log_rules(struct snapshot *snapshot)
     }
 }
 
-/* The one that is there goes on, whatever has changed: what is stored for routes that are no more
- * is not asked for, and goes in time. */
-static struct cache_store *take_cache(const struct builder *b)
-{
-    const struct snapshot *previous = b->means->previous;
-    uint64_t limit = b->snapshot->settings->limits.cache;
-    struct cache_store *store;
-
-    if (previous == NULL || previous->cache == NULL) {
-        return cache_store_create(limit);
-    }
-    store = cache_store_hold(previous->cache);
-    cache_store_set_limit(store, limit);
-    return store;
-}
-
 static const struct route_cache *build_cache(struct builder *b,
                                              const struct route_settings *settings)
 {
-    const struct cache_settings *cache = settings->cache;
-    struct arena *arena = &b->snapshot->arena;
-    struct route_cache *made;
+    const struct snapshot *previous = b->means->previous;
 
-    if (cache == NULL || !cache->use || settings->backend == NULL || !b->is_for_real) {
+    if (settings->cache == NULL || !settings->cache->use || settings->backend == NULL ||
+        !b->is_for_real) {
         return NULL;
     }
     if (b->snapshot->cache == NULL) {
-        b->snapshot->cache = take_cache(b);
+        b->snapshot->cache = route_cache_store(previous != NULL ? previous->cache : NULL,
+                                               b->snapshot->settings->limits.cache);
     }
-    made = arena_calloc(arena, sizeof(*made));
-    *made = (struct route_cache){
-        .settings = cache,
-        .name = span_from_cstr(settings->name),
-        .key = arena_calloc(arena, (cache->key.count + 1) * sizeof(struct template))};
-    for (size_t i = 0; i < cache->key.count; i++) {
-        made->key[i] = build_template(cache->key.items[i], false, arena);
-    }
-    return made;
+    return route_cache_build(settings, &b->snapshot->arena);
 }
 
 static void build_tries(const struct files_settings *files, struct route *route,
