@@ -1,7 +1,10 @@
 #include "gateway/log_targets.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_BLOCK_BYTES ((size_t)32 << 10)
@@ -28,6 +31,26 @@ bool log_targets_have_file(const struct log_settings *settings)
         }
     }
     return settings->to.count == 0;
+}
+
+bool log_targets_check_file(const char *path, struct error *error)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return error_set_errno(error, EISDIR, "cannot open the access log %s", path);
+    }
+    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder)) {
+        return true;
+    }
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    if (stat(folder, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        return error_set_errno(error, errno, "cannot open the access log %s", path);
+    }
+    return true;
 }
 
 /* The writer that is there already. */

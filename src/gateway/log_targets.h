@@ -27,6 +27,9 @@ struct log_targets {
 
 /* Whether the settings have the file of `access` written, or standard output in its place. */
 bool log_targets_have_file(const struct log_settings *settings);
+/* Without making the file: whether it could be made. It may take more rights than the checker has,
+ * so only what no right would mend is an error. */
+bool log_targets_check_file(const char *path, struct error *error) MUST_CHECK;
 /* present: those of the configuration before, or NULL. log_fd: the file, opened already; taken
  * over; -1: it is opened. False with an error: nothing is held. */
 bool log_targets_open(struct log_targets *targets, const struct log_settings *settings,

@@ -430,28 +430,6 @@ static void open_key_log(struct builder *b)
     }
 }
 
-/* Without making the file: whether it could be made. It may take more rights than the checker has,
- * so only what no right would mend is an error. */
-static bool check_access_log(const char *path, struct error *error)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    struct stat st;
-
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        return error_set_errno(error, EISDIR, "cannot open the access log %s", path);
-    }
-    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder)) {
-        return true;
-    }
-    memcpy(folder, path, (size_t)(slash - path));
-    folder[slash - path] = '\0';
-    if (stat(folder, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        return error_set_errno(error, errno, "cannot open the access log %s", path);
-    }
-    return true;
-}
-
 static void build_access_log(struct builder *b)
 {
     const struct settings *settings = b->snapshot->settings;
@@ -466,7 +444,7 @@ static void build_access_log(struct builder *b)
                                    b->means->log_fd, &error);
     } else {
         is_fine = !log_targets_have_file(&settings->log) || strcmp(path, "-") == 0 ||
-                  check_access_log(path, &error);
+                  log_targets_check_file(path, &error);
     }
     if (!is_fine) {
         fail(b, config_place(settings, &settings->log.access), &error);
