@@ -64,6 +64,7 @@ void call_start(struct call *call)
         call->caller->is_bound |= call->is_auth_bound;
     }
     retry_budget_earn(budget_of(call), call->retries.budget);
+    call->try_began_us = loop_now_us(call->client->core->loop);
     enter(call, CALL_SEEKING);
     acquire(call);
 }

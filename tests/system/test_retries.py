@@ -53,6 +53,7 @@ def pool(servers, routes=None, **backend):
 
 def tries(gateway, target):
     entry = gateway.wait_log(target=target)
+    assert all(one["ms"] <= entry["ms"]["total"] + 1 for one in entry.get("tries", [])), entry
     return entry, [(one["server"], one.get("status") or one.get("outcome")) for one in entry.get("tries", [])]
 
 
