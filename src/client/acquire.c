@@ -279,7 +279,7 @@ void acquire(struct call *call)
     struct back_h1 *back = NULL;
     enum turn_result result;
 
-    call->connect_began_us = loop_now_us(call->client->core->loop);
+    call->connect_began_us = call->try_began_us = loop_now_us(call->client->core->loop);
     if (!call->wants_new && call->caller != NULL && !list_is_empty(&call->caller->bound)) {
         back = back_h1_take_bound(call);
     }

@@ -35,6 +35,9 @@ struct back_ops {
     bool (*has_more)(const struct back *back);
     /* The response is not one to pass on: `failed` follows, at once or when that may be. */
     void (*reject)(struct back *back, const struct trouble *trouble);
+    /* From here on it is that call's, which is like the one that had it but for its response. Not
+     * while it reports something. */
+    void (*move)(struct back *back, struct call *to);
     /* Ends the lease. */
     void (*release)(struct back *back, enum back_end end);
     /* The connection, where a body of known length may be moved by splice; NULL where not. */

@@ -419,6 +419,11 @@ static bool op_has_more(const struct back *base)
     return conn_can_read(fcgi_of(base)->conn);
 }
 
+static void op_move(struct back *base, struct call *to)
+{
+    back_fcgi_of(base)->call = to;
+}
+
 static void op_reject(struct back *base, const struct trouble *trouble)
 {
     back_fcgi_fail(fcgi_of(base), trouble->reason, trouble->detail, trouble->mend);
@@ -465,6 +470,7 @@ static const struct back_ops ops = {
     .resume = op_resume,
     .has_more = op_has_more,
     .reject = op_reject,
+    .move = op_move,
     .release = op_release,
     .raw = op_raw,
     .take_over = op_take_over,

@@ -637,6 +637,11 @@ static void op_go_raw(struct back *base)
     back->request_is_chunked = false;
 }
 
+static void op_move(struct back *base, struct call *to)
+{
+    back_h1_of(base)->call = to;
+}
+
 static void op_reject(struct back *base, const struct trouble *trouble)
 {
     fail(back_h1_of(base), 502, trouble->reason, trouble->detail, trouble->mend);
@@ -670,6 +675,7 @@ static const struct back_ops ops = {
     .resume = op_resume,
     .has_more = op_has_more,
     .reject = op_reject,
+    .move = op_move,
     .release = op_release,
     .raw = back_h1_raw,
     .take_over = op_take_over,

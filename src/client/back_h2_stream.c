@@ -264,6 +264,11 @@ static void op_release(struct back *base, enum back_end end)
     settle(back);
 }
 
+static void op_move(struct back *base, struct call *to)
+{
+    back_h2_of(base)->call = to;
+}
+
 static void op_reject(struct back *base, const struct trouble *trouble)
 {
     fail(back_h2_of(base), trouble);
@@ -519,6 +524,7 @@ static const struct back_ops ops = {
     .resume = op_resume,
     .has_more = op_has_more,
     .reject = op_reject,
+    .move = op_move,
     .release = op_release,
     .raw = op_raw,
     .take_over = NULL,

@@ -1,7 +1,7 @@
 #include "client/call.h"
 
 #include "client/acquire.h"
-#include "client/back.h"
+#include "client/call_internal.h"
 
 /* How often a request is sent again that servers declined without looking at it, or did not get.
  */
@@ -9,7 +9,7 @@ enum { REFUSALS_MAX = 3 };
 
 static void try_is_late(struct call *call);
 
-static void enter(struct call *call, enum call_state state)
+void call_enter(struct call *call, enum call_state state)
 {
     static const char *const words[] = {"new", "seeking", "asked", "answering", "answered", "over"};
 
@@ -51,9 +51,14 @@ static bool may_be_replayed(const struct call *call)
               request->content_length <= call->replay_limit)));
 }
 
+struct upstream *call_upstream(const struct call *call)
+{
+    return upstreams_find(&call->client->upstreams, call->backend);
+}
+
 static struct retry_budget *budget_of(const struct call *call)
 {
-    return &upstreams_find(&call->client->upstreams, call->backend)->retries;
+    return &call_upstream(call)->retries;
 }
 
 void call_start(struct call *call)
@@ -65,7 +70,7 @@ void call_start(struct call *call)
     }
     retry_budget_earn(budget_of(call), call->retries.budget);
     call->try_began_us = loop_now_us(call->client->core->loop);
-    enter(call, CALL_SEEKING);
+    call_enter(call, CALL_SEEKING);
     acquire(call);
 }
 
@@ -87,7 +92,7 @@ static void end_lease_with(struct call *call, enum lease_how how, unsigned statu
     lease_end(&call->lease, how, &seen);
 }
 
-static void end_lease(struct call *call, enum lease_how how)
+void call_end_lease(struct call *call, enum lease_how how)
 {
     end_lease_with(call, how, has_started(call) ? call->response->status : 0);
 }
@@ -119,16 +124,17 @@ void call_release(struct call *call, enum lease_how how)
     if (call->state == CALL_NEW || call->state == CALL_OVER) {
         return;
     }
+    hedge_end(call);
     replay_drop(&call->replay);
     deferred_cancel(&call->again);
     timer_destroy(call->client->core->loop, &call->late);
     if (acquire_cancel(call) || back == NULL) {
-        enter(call, CALL_OVER);
+        call_enter(call, CALL_OVER);
         return;
     }
     call->back = NULL;
-    end_lease(call, how);
-    enter(call, CALL_OVER);
+    call_end_lease(call, how);
+    call_enter(call, CALL_OVER);
     back->ops->release(back, in_order && call->is_whole ? BACK_END_IN_ORDER
                              : is_held_back(call)       ? BACK_END_HELD_BACK
                                                         : BACK_END_BROKEN);
@@ -140,9 +146,10 @@ static void fail(struct call *call, bool is_unseen, unsigned status, const struc
     const char *detail =
         trouble->detail != NULL ? arena_cstr(call->arena, span_from_cstr(trouble->detail)) : NULL;
 
+    hedge_end(call);
     replay_drop(&call->replay);
     timer_destroy(call->client->core->loop, &call->late);
-    enter(call, CALL_OVER);
+    call_enter(call, CALL_OVER);
     call->ops->failed(call,
                       &(struct call_failure){.status = status,
                                              .is_unseen = is_unseen,
@@ -170,8 +177,7 @@ static void no_connection(struct call *call, enum dial_result result, const stru
     fail(call, false, status_of(result), trouble);
 }
 
-/* For the log: the present server is done with. outcome NULL: it answered. */
-static void end_try(struct call *call, const char *outcome)
+void call_end_try(struct call *call, const char *outcome)
 {
     const struct server *server = lease_server(&call->lease);
 
@@ -187,8 +193,8 @@ static void end_try(struct call *call, const char *outcome)
 static void unreachable(struct call *call, enum lease_how how, enum dial_result result,
                         const struct trouble *trouble)
 {
-    end_try(call, trouble->reason);
-    end_lease(call, how);
+    call_end_try(call, trouble->reason);
+    call_end_lease(call, how);
     if ((call->retries.on & RETRY_ON_CONNECT) == 0 || !acquire_next(call)) {
         no_connection(call, result, trouble);
     }
@@ -196,7 +202,7 @@ static void unreachable(struct call *call, enum lease_how how, enum dial_result 
 
 static void unfit(struct call *call, unsigned status, const struct trouble *trouble)
 {
-    end_lease(call, LEASE_UNUSED);
+    call_end_lease(call, LEASE_UNUSED);
     fail(call, false, status, trouble);
 }
 
@@ -223,7 +229,7 @@ static void send_request(struct call *call)
 
 static void attach(struct call *call, struct back *back)
 {
-    enter(call, CALL_ASKED);
+    call_enter(call, CALL_ASKED);
     call->connected_us = loop_now_us(call->client->core->loop);
     if (call->try_began_us == 0) {
         call->try_began_us = call->connected_us; /* one that was at rest */
@@ -237,6 +243,9 @@ static void attach(struct call *call, struct back *back)
         timer_set_ms(call->client->core->loop, &call->late, call->retries.per_try_ms);
     }
     send_request(call);
+    if (call->back != NULL && call->retries.hedge_max != 0) {
+        hedge_watch(call);
+    }
     if (call->back != NULL && !call->is_whole) {
         call_writable(call);
     }
@@ -329,6 +338,7 @@ void call_go_raw(struct call *call)
 static void interim(struct call *call)
 {
     call->was_continued |= call->response->status == 100;
+    call->has_interim = true;
     if (call->ops->interim != NULL) {
         call->ops->interim(call);
     }
@@ -340,6 +350,7 @@ static struct retry_policy policy_of(const struct call *call)
 {
     return (struct retry_policy){.on = call->retries.on,
                                  .is_harmless = call->retries.is_harmless,
+                                 .is_once = call->retries.is_once,
                                  .losses_max = call->retries.times,
                                  .refusals_max = REFUSALS_MAX,
                                  .may_use_h1 = call->backend->protocol == BACKEND_AUTO};
@@ -380,9 +391,9 @@ static bool may_repeat(const struct call *call)
     return retry_decide(&policy, &state, &lost) != RETRY_NO;
 }
 
-static bool has_untried(const struct call *call)
+bool call_has_untried(const struct call *call)
 {
-    return lease_has_untried(upstreams_find(&call->client->upstreams, call->backend), &call->tried);
+    return lease_has_untried(call_upstream(call), &call->tried);
 }
 
 /* Where to: what was tried counts for as long as another server is left. */
@@ -403,15 +414,14 @@ static bool may_send_again(struct call *call, const struct retry_facts *facts)
     } else {
         call->refusals++;
     }
-    if (answer == RETRY_ON_NEW_CONNECTION || !has_untried(call)) {
+    if (answer == RETRY_ON_NEW_CONNECTION || !call_has_untried(call)) {
         memset(&call->tried, 0, sizeof(call->tried));
     }
     return true;
 }
 
-/* The lease has ended, and so has the try. */
-static void go_on(struct call *call, const struct retry_facts *facts, bool may_again,
-                  unsigned status, const struct trouble *trouble)
+void call_go_on(struct call *call, const struct retry_facts *facts, bool may_again, unsigned status,
+                const struct trouble *trouble)
 {
     struct retry_policy policy = policy_of(call);
 
@@ -419,8 +429,12 @@ static void go_on(struct call *call, const struct retry_facts *facts, bool may_a
     deferred_cancel(&call->again);
     timer_clear(&call->late);
     call->h2_code = facts->h2_code;
+    if (hedge_catch(call, facts, may_again, status, trouble)) {
+        call_enter(call, CALL_SEEKING);
+        return;
+    }
     if (may_again && may_send_again(call, facts)) {
-        enter(call, CALL_SEEKING);
+        call_enter(call, CALL_SEEKING);
         acquire(call);
         return;
     }
@@ -437,15 +451,15 @@ static void take_failure(struct call *call, const struct retry_facts *facts, uns
     if (call->refused_status != 0) {
         call->refused_status = 0;
         end_lease_with(call, LEASE_OK, refused.status);
-        end_try(call, NULL);
-        go_on(call, &refused, true, status, trouble);
+        call_end_try(call, NULL);
+        call_go_on(call, &refused, true, status, trouble);
         return;
     }
-    end_lease(call, call->is_spared ? LEASE_CLIENT_LEFT : how_of_loss(is_served, facts));
+    call_end_lease(call, call->is_spared ? LEASE_CLIENT_LEFT : how_of_loss(is_served, facts));
     if (!is_served) {
-        end_try(call, trouble->reason);
+        call_end_try(call, trouble->reason);
     }
-    go_on(call, facts, !is_served, status, trouble);
+    call_go_on(call, facts, !is_served, status, trouble);
 }
 
 /* True: the answer's status is one for which another server is asked; it is not passed on. */
@@ -457,7 +471,7 @@ static bool refuse_status(struct call *call)
                                          "see the server's log"};
     const struct retry_facts facts = {.stage = RETRY_STATUS, .status = call->response->status};
 
-    if (!would_send_again(call, &facts) || !has_untried(call)) {
+    if (!would_send_again(call, &facts) || !call_has_untried(call)) {
         return false;
     }
     call->refused_status = facts.status;
@@ -470,10 +484,18 @@ static void take_head(struct call *call)
     if (refuse_status(call)) {
         return;
     }
+    if (call->retries.hedge_max != 0) {
+        hedge_note_head(call);
+    }
+    call->head_us = loop_now_us(call->client->core->loop);
+    call_pass_head(call);
+}
+
+void call_pass_head(struct call *call)
+{
     timer_clear(&call->late);
     replay_drop(&call->replay);
-    enter(call, CALL_ANSWERING);
-    call->head_us = loop_now_us(call->client->core->loop);
+    call_enter(call, CALL_ANSWERING);
     if (call->ops->head != NULL) {
         call->ops->head(call);
     }
@@ -481,7 +503,7 @@ static void take_head(struct call *call)
 
 static void take_end(struct call *call, struct http_fields *trailers)
 {
-    enter(call, CALL_ANSWERED);
+    call_enter(call, CALL_ANSWERED);
     call->ops->end(call, trailers);
 }
 
@@ -494,13 +516,13 @@ static void try_is_late(struct call *call)
     struct back *back = call->back;
 
     if (call->state != CALL_ASKED || back == NULL || !would_send_again(call, &facts) ||
-        !has_untried(call)) {
+        !call_has_untried(call)) {
         return; /* it has what the request has as a whole */
     }
-    end_lease(call, LEASE_SERVER_FAILED);
-    end_try(call, late.reason);
+    call_end_lease(call, LEASE_SERVER_FAILED);
+    call_end_try(call, late.reason);
     back->ops->release(back, BACK_END_BROKEN);
-    go_on(call, &facts, true, 504, &late);
+    call_go_on(call, &facts, true, 504, &late);
 }
 
 static const struct call_up up = {

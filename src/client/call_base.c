@@ -141,6 +141,9 @@ struct span call_authority(const struct call *call)
     const struct span asked = call->request->authority;
     const struct server *server = lease_server(&call->lease);
 
+    if (server != NULL && server->own_host != NULL) {
+        return span_from_cstr(server->own_host);
+    }
     if (call->backend->host_from == BACKEND_HOST_NAMED) {
         return span_from_cstr(call->backend->host);
     }

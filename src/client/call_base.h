@@ -22,6 +22,7 @@
 struct back;
 struct call;
 struct fcgi_facts;
+struct call_hedge;
 
 struct call_failure {
     unsigned status;        /* for whoever must answer in the server's place */
@@ -107,6 +108,11 @@ struct call_retries {
     unsigned budget;     /* percent */
     uint64_t per_try_ms; /* 0: none */
     bool is_harmless;    /* whatever the method */
+    bool is_once;        /* it is never sent again */
+    /* When another server is asked, too: */
+    unsigned hedge_per_mille; /* of how long requests take; 0: hedge_ms */
+    uint64_t hedge_ms;
+    unsigned hedge_max; /* at once, of the worker; 0: never */
 };
 extern const struct call_retries call_retries_usual; /* what call_init sets */
 
@@ -138,6 +144,7 @@ struct call {
     uint64_t connected_us; /* 0: never */
     uint64_t head_us;      /* the response's head has come; 0: not */
     bool was_continued;    /* a 100 (Continue) has come */
+    bool has_interim;      /* of any kind */
     bool is_raw;           /* after an upgrade: bytes of another protocol, as bodies */
     /* Its own. */
     bool wants_new; /* sent again because of a connection: one that was at rest will not do */
@@ -145,13 +152,14 @@ struct call {
     bool wants_h1;  /* the server asked for HTTP/1.1 (HTTP_1_1_REQUIRED) */
     unsigned losses;
     unsigned refusals;
-    unsigned refused_status; /* of an answer that is not passed on: another server is asked */
-    struct timer late;       /* one try's time is over */
-    struct back *back;       /* leased; NULL: none */
-    struct turn turn;        /* while all servers are full */
-    struct dial *dial;       /* of its own, while connecting */
-    struct call_line *line;  /* waits in it for a connection, perhaps with others */
-    struct list waiting;     /* in line->calls */
+    unsigned refused_status;  /* of an answer that is not passed on: another server is asked */
+    struct timer late;        /* one try's time is over */
+    struct call_hedge *hedge; /* a second try beside it; NULL: none was thought of */
+    struct back *back;        /* leased; NULL: none */
+    struct turn turn;         /* while all servers are full */
+    struct dial *dial;        /* of its own, while connecting */
+    struct call_line *line;   /* waits in it for a connection, perhaps with others */
+    struct list waiting;      /* in line->calls */
     struct lease_tried tried;
     struct tries tries;    /* for the log: those that failed; */
     bool has_open_try;     /* the present server's is not among them */

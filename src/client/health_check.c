@@ -358,9 +358,11 @@ static void ask_it(struct health_check *check)
 static const struct backend *make_backend(const struct health_check_ask *ask)
 {
     const struct backend *group = ask->backend;
+    bool has_own_host = ask->http != NULL && ask->http->host != NULL;
     const struct server server = {
         .text = ask->server->text,
         .host = ask->server->host,
+        .own_host = has_own_host ? NULL : ask->server->own_host,
         .weight = 1,
         .endpoint = endpoint_hold(ask->server->endpoint),
     };

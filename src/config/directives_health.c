@@ -1,5 +1,6 @@
 /* What a backend says of its servers' health. */
 #include "config/directives_internal.h"
+#include "config/hedge_after.h"
 #include "config/text_rules.h"
 
 /* In the order of enum health_assume. */
@@ -222,6 +223,20 @@ static const struct directive outliers_directives[] = {
      .doc = "Percent of a server's requests in a `window` that fail and so put it out, if those of "
             "the others fail half as often at most. 0: they do not.",
      .example = "errors: 20"},
+    {.name = "slow",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(outliers_settings, slow),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000,
+     .doc = "So many times as long as half of the requests to all other servers take, half of a "
+            "server's must take in a `window` to put it out. 0: it does not matter.",
+     .more =
+         "From a request to the first byte of its answer. A server whose half of requests is "
+         "answered within 5 ms stays, and nothing is said where it, or the others together, had "
+         "fewer than `requests` in the window. `balance: ewma` gives slow servers less instead "
+         "of nothing, which is the better choice where they are slow by nature.",
+     .example = "slow: 5"},
     {.name = "requests",
      .type = DIRECTIVE_INTEGER,
      SLOT(outliers_settings, requests),
@@ -236,7 +251,7 @@ static const struct directive outliers_directives[] = {
      .fallback = "10s",
      .min = SECOND,
      .max = HOUR,
-     .doc = "How long `errors` are counted together.",
+     .doc = "How long `errors` and times (`slow`) are counted together.",
      .example = "window: 30s"},
     {.name = "eject",
      .type = DIRECTIVE_DURATION,
@@ -286,6 +301,43 @@ const struct section section_outliers = {
 };
 
 /* ---- retries ---- */
+
+static const struct directive hedge_directives[] = {
+    {.name = "after",
+     .type = DIRECTIVE_TEXT,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(hedge_settings, after),
+     .min = 2,
+     .max = 8,
+     .check = rule_hedge_after,
+     .pattern = "^(p[5-9][0-9](\\.[0-9])?|[0-9]+m?s)$",
+     .doc = "How long a server has for the head of its answer until another one is asked, too: a "
+            "time, or as long as so many percent of the requests take (`p95`).",
+     .more =
+         "What requests take is what each worker has seen of GET and HEAD to the backend in the "
+         "last ten to twenty seconds; with fewer than 50 of them nobody else is asked.",
+     .example = "after: p95"},
+    {.name = "max",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(hedge_settings, max),
+     .fallback = "100",
+     .min = 1,
+     .max = 100000,
+     .doc = "How many requests to a backend are asked of two servers at once, for each worker.",
+     .example = "max: 20"},
+};
+
+const struct section section_hedge = {
+    .name = "hedge of retries",
+    .title = "hedge",
+    .doc = "GET and HEAD are asked of a second server, if the first one takes long: the one that "
+           "answers first is passed on, and the other one is told to stop (hedging).",
+    .directives = hedge_directives,
+    .count = ARRAY_LEN(hedge_directives),
+    .size = sizeof(struct hedge_settings),
+    .place_offset = offsetof(struct hedge_settings, place),
+    .scalar_name = "after",
+};
 
 static const struct directive retries_directives[] = {
     {.name = "times",
@@ -346,6 +398,19 @@ static const struct directive retries_directives[] = {
      .fallback = "false",
      .doc = "Whether doing a request twice is harmless, whatever its method.",
      .example = "any_method: true"},
+    {.name = "hedge",
+     .type = DIRECTIVE_SECTION,
+     SLOT(retries_settings, hedge),
+     .section = &section_hedge,
+     .doc = "When a second server is asked, while the first one has not answered; without it, "
+            "never.",
+     .more = "Once for a request, without a body, and only where another server is there that is "
+             "not full. It is counted in `budget` as a retry is. An answer of the second server "
+             "with 500, 502, 503 or 504 does not count: the first one's is waited for. What the "
+             "slower server did by then says nothing of its health, and the log has it among "
+             "`tries` as `outrun`. With `balance: sticky` no other server would do, so none is "
+             "asked.",
+     .example = "hedge: p95"},
 };
 
 const struct section section_retries = {

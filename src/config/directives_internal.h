@@ -135,6 +135,7 @@ extern const struct section section_balance;
 extern const struct section section_hash;
 extern const struct section section_sticky;
 extern const struct section section_servers_from;
+extern const struct section section_hedge;
 extern const struct section section_retries;
 extern const struct section section_health_check;
 extern const struct section section_check_connect;

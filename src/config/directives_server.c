@@ -43,6 +43,19 @@ static const struct directive server_directives[] = {
      .doc = "The name that it is asked for (SNI) and that its certificate must carry, in place of "
             "that of the backend's `tls`.",
      .example = "server_name: one.internal"},
+    {.name = "host",
+     .type = DIRECTIVE_TEXT,
+     SLOT(server_settings, host),
+     .min = 1,
+     .max = 255,
+     .check = rule_authority,
+     .pattern = "^[A-Za-z0-9._:\\[\\]-]+$",
+     .doc = "The host that it is asked for (Host, `:authority`), in place of the one that the "
+            "client wrote.",
+     .more = "For servers that have sites of other names, as those of hosting services do. What "
+             "the client wrote is in X-Forwarded-Host. Health checks ask for it, too, unless they "
+             "have a `host` of their own.",
+     .example = "host: shop.hosting.example"},
     {.name = "zone",
      .type = DIRECTIVE_TEXT,
      SLOT(server_settings, zone),

@@ -1,6 +1,7 @@
 #include "config/finish.h"
 
 #include "base/hash.h"
+#include "config/hedge_after.h"
 #include "config/places.h"
 #include "edge/host_table.h"
 #include "edge/redact.h"
@@ -106,6 +107,11 @@ static void finish_retries(struct retries_settings *retries)
     static const char *const words[] = {"connect", "reset", "refused_stream", "502",
                                         "503",     "504",   "timeout"};
 
+    if (retries != NULL && retries->hedge != NULL && retries->hedge->after != NULL) {
+        struct hedge_settings *hedge = retries->hedge;
+        /* One that is neither has been complained of. */
+        (void)!hedge_after_parse(span_from_cstr(hedge->after), &hedge->per_mille, &hedge->after_ms);
+    }
     for (size_t i = 0; retries != NULL && i < retries->on.count; i++) {
         for (size_t w = 0; w < ARRAY_LEN(words); w++) {
             if (strcmp(retries->on.items[i], words[w]) == 0) {

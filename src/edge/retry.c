@@ -41,7 +41,7 @@ static bool may_do_twice(const struct retry_policy *policy, const struct retry_s
 enum retry_answer retry_decide(const struct retry_policy *policy, const struct retry_state *state,
                                const struct retry_facts *facts)
 {
-    if (state->has_started || !state->has_body_in_hand) {
+    if (state->has_started || !state->has_body_in_hand || policy->is_once) {
         return RETRY_NO;
     }
     switch (facts->stage) {
@@ -68,4 +68,11 @@ enum retry_answer retry_decide(const struct retry_policy *policy, const struct r
         break;
     }
     return RETRY_NO;
+}
+
+bool retry_may_hedge(const struct hedge_facts *facts)
+{
+    return facts->only_reads && !facts->has_body && !facts->wants_upgrade && !facts->is_bound &&
+           !facts->has_interim && facts->has_budget && facts->has_other_server &&
+           facts->under_way < facts->max;
 }

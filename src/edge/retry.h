@@ -68,6 +68,7 @@ enum retry_on {
 struct retry_policy {
     unsigned on;         /* enum retry_on */
     bool is_harmless;    /* whatever the method: the route says so */
+    bool is_once;        /* it is a second try itself, beside the first: never */
     unsigned losses_max; /* `times` */
     unsigned refusals_max;
     bool may_use_h1; /* the backend is spoken to in HTTP/1.1 as well */
@@ -88,6 +89,20 @@ static inline bool retry_costs(const struct retry_facts *facts)
 {
     return facts->stage == RETRY_SENT || facts->stage == RETRY_STATUS || facts->stage == RETRY_LATE;
 }
+/* Whether a request that its server has not answered yet is asked of another one, too (the
+ * directive `hedge`). */
+struct hedge_facts {
+    bool only_reads;    /* GET, HEAD */
+    bool has_body;      /* of which the second server would want a copy */
+    bool wants_upgrade; /* to another protocol, which two servers would speak at once */
+    bool is_bound;      /* to its server, or to a connection */
+    bool has_interim;   /* the server has shown that it is at work */
+    bool has_budget;
+    bool has_other_server;
+    unsigned under_way; /* of other requests */
+    unsigned max;
+};
+bool retry_may_hedge(const struct hedge_facts *facts);
 /* Whether no server has acted on it, for whoever asked to know that he may ask again. */
 bool retry_is_unseen(const struct retry_policy *policy, const struct retry_facts *facts);
 

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/thread.h"
 #include "client/health_check.h"
+#include "upstream/outlier.h"
 #include "upstream/server_health.h"
 
 /* Between two looks at who could not be reached, and at how requests went. */
@@ -22,12 +24,6 @@ enum { FASTER = 5, FAST_MS_MIN = 100 };
 #define HEAD_MAX (16 * 1024)
 #define FIELDS_MAX 100
 
-/* What the requests to a server came to. */
-struct mark {
-    uint64_t requests;
-    uint64_t bad;
-};
-
 /* Kept while the server is one of its backend's, or a check of it is under way. */
 struct watched {
     struct list node; /* in its group's */
@@ -37,7 +33,8 @@ struct watched {
     uint64_t due_us;            /* the next check; 0: it has none */
     struct health_check *check; /* under way; NULL: none */
     bool is_probe;
-    struct mark mark; /* when the window began */
+    struct outlier_mark mark;    /* when the window began */
+    struct latency_sum *latency; /* the same; NULL: it does not matter, or none has begun */
 };
 
 struct group {
@@ -89,6 +86,7 @@ static void forget(struct watched *watched)
 {
     list_remove(&watched->node);
     endpoint_release(watched->endpoint);
+    free(watched->latency);
     free(watched);
 }
 
@@ -280,31 +278,22 @@ static void follow(struct group *group)
 
 /* ---- how requests go ---- */
 
-static struct mark mark_of(const struct watched *watched)
+static struct outlier_mark mark_of(const struct watched *watched)
 {
     struct endpoint_tally tally = endpoint_tally(watched->endpoint);
 
-    return (struct mark){tally.served + tally.failed, tally.errors + tally.failed};
+    return (struct outlier_mark){tally.served + tally.failed, tally.errors + tally.failed};
 }
 
-static struct mark since(const struct watched *watched)
+static struct outlier_mark since(const struct watched *watched)
 {
-    struct mark mark = mark_of(watched);
+    struct outlier_mark mark = mark_of(watched);
 
-    return (struct mark){mark.requests - watched->mark.requests, mark.bad - watched->mark.bad};
+    return (struct outlier_mark){mark.requests - watched->mark.requests,
+                                 mark.bad - watched->mark.bad};
 }
 
-/* Whether its requests fail so often, and those of the others half as often at most. */
-static bool is_outlier(const struct outliers_settings *terms, struct mark own, struct mark all)
-{
-    struct mark others = {all.requests - own.requests, all.bad - own.bad};
-
-    return own.requests >= terms->requests && own.bad * 100 >= terms->errors * own.requests &&
-           others.requests >= terms->requests &&
-           2 * others.bad * own.requests <= own.bad * others.requests;
-}
-
-static void eject(struct watched *watched, struct mark own, uint64_t now_us)
+static void eject(struct watched *watched, struct outlier_mark own, uint64_t now_us)
 {
     uint64_t window_us = now_us - watched->group->window_began_us;
     char why[HEALTH_WHY_MAX];
@@ -316,25 +305,114 @@ static void eject(struct watched *watched, struct mark own, uint64_t now_us)
     server_eject(ref_of(watched), why, now_us);
 }
 
-static void eject_outliers(struct group *group, uint64_t now_us)
+/* May it be put out at all? */
+static bool is_judged(const struct watched *watched)
 {
-    struct mark all = {0};
+    return watched->member != BALANCE_NONE &&
+           health_state_of(&watched->endpoint->health) == HEALTH_UP;
+}
+
+static void eject_failing(struct group *group, uint64_t now_us)
+{
+    struct outlier_mark all = {0};
 
     LIST_FOR_EACH(node, &group->servers)
     {
-        struct mark mark = since(LIST_ENTRY(node, struct watched, node));
+        struct outlier_mark mark = since(LIST_ENTRY(node, struct watched, node));
         all.requests += mark.requests;
         all.bad += mark.bad;
     }
     LIST_FOR_EACH(node, &group->servers)
     {
         struct watched *watched = LIST_ENTRY(node, struct watched, node);
-        struct mark own = since(watched);
-        if (watched->member != BALANCE_NONE &&
-            health_state_of(&watched->endpoint->health) == HEALTH_UP && own.bad != 0 &&
-            is_outlier(&group->settings->outliers, own, all)) {
+        struct outlier_mark own = since(watched);
+        if (is_judged(watched) && outlier_fails(&group->settings->outliers, own, all)) {
             eject(watched, own, now_us);
         }
+    }
+}
+
+static struct latency_sum latency_since(const struct watched *watched)
+{
+    struct latency_sum sum = {0};
+
+    endpoint_latency(watched->endpoint, &sum);
+    if (watched->latency != NULL) {
+        latency_subtract(&sum, watched->latency);
+    }
+    return sum;
+}
+
+static void eject_slow_one(struct watched *watched, const struct outlier_pace *pace,
+                           uint64_t now_us)
+{
+    char why[HEALTH_WHY_MAX];
+
+    (void)snprintf(why, sizeof(why),
+                   "half of its requests take %.3g ms or longer, and half of those to the others "
+                   "up to %.3g ms",
+                   (double)pace->own_us / 1000, (double)pace->others_us / 1000);
+    server_eject(ref_of(watched), why, now_us);
+}
+
+/* Compared with those that are well: one that is out already says nothing of them. */
+static void eject_slow(struct group *group, uint64_t now_us)
+{
+    const struct outliers_settings *terms = &group->settings->outliers;
+    struct latency_sum all = {0};
+
+    LIST_FOR_EACH(node, &group->servers)
+    {
+        struct watched *watched = LIST_ENTRY(node, struct watched, node);
+        if (is_judged(watched)) {
+            struct latency_sum own = latency_since(watched);
+            latency_add_sum(&all, &own);
+        }
+    }
+    LIST_FOR_EACH(node, &group->servers)
+    {
+        struct watched *watched = LIST_ENTRY(node, struct watched, node);
+        if (is_judged(watched)) {
+            struct latency_sum own = latency_since(watched);
+            struct outlier_pace pace = outlier_pace_of(terms, &own, &all);
+            if (outlier_is_slow(terms, &pace)) {
+                eject_slow_one(watched, &pace, now_us);
+            }
+        }
+    }
+}
+
+/* From here on counts what is seen of it. */
+static void begin_anew(struct watched *watched)
+{
+    watched->mark = mark_of(watched);
+    if (watched->group->settings->outliers.slow != 0) {
+        if (watched->latency == NULL) {
+            watched->latency = xcalloc(1, sizeof(*watched->latency));
+        }
+        memset(watched->latency, 0, sizeof(*watched->latency));
+        endpoint_latency(watched->endpoint, watched->latency);
+    }
+}
+
+/* One that comes back is not put out again for what it did before. */
+static void forget_while_out(struct group *group)
+{
+    LIST_FOR_EACH(node, &group->servers)
+    {
+        struct watched *watched = LIST_ENTRY(node, struct watched, node);
+        if (!is_judged(watched)) {
+            begin_anew(watched);
+        }
+    }
+}
+
+static void begin_window(struct group *group, uint64_t now_us)
+{
+    group->window_began_us = now_us;
+    LIST_FOR_EACH(node, &group->servers)
+    {
+        begin_anew(LIST_ENTRY(node, struct watched, node));
     }
 }
 
@@ -342,19 +420,18 @@ static void look_at_requests(struct group *group, uint64_t now_us)
 {
     const struct outliers_settings *terms = &group->settings->outliers;
 
-    if (terms->errors == 0 || group->set->count < 2) {
+    if ((terms->errors == 0 && terms->slow == 0) || group->set->count < 2) {
         return;
     }
+    forget_while_out(group);
     if (group->window_began_us != 0) {
-        eject_outliers(group, now_us);
+        eject_failing(group, now_us);
+        if (terms->slow != 0) {
+            eject_slow(group, now_us);
+        }
     }
     if (now_us - group->window_began_us >= terms->window_ms * 1000) {
-        group->window_began_us = now_us;
-        LIST_FOR_EACH(node, &group->servers)
-        {
-            struct watched *watched = LIST_ENTRY(node, struct watched, node);
-            watched->mark = mark_of(watched);
-        }
+        begin_window(group, now_us);
     }
 }
 

@@ -300,6 +300,11 @@ static const struct call_retries *build_retries(const struct retries_settings *s
                                      .budget = settings->budget,
                                      .per_try_ms = settings->per_try_ms,
                                      .is_harmless = settings->any_method};
+    if (settings->hedge != NULL) {
+        retries->hedge_per_mille = settings->hedge->per_mille;
+        retries->hedge_ms = settings->hedge->after_ms;
+        retries->hedge_max = settings->hedge->max;
+    }
     return retries;
 }
 

@@ -274,6 +274,9 @@ REASON(
     "the request does not say how long its body is, and that is longer than what is kept to find "
     "out for a script",
     "let the client send Content-Length, or raise body_buffer of the backend")
+REASON(SERVER, "gateway", "outrun",
+       "of two servers that were asked at once (hedge of retries) the other one answered sooner",
+       "nothing: see why the server is slow, if it is the same one again and again")
 REASON(SERVER, "backend", "server_reset", "the server broke the connection", "see the server's log")
 REASON(SERVER, "backend", "response_cut_short", "the server ended in the middle of its response",
        "see the server's log")

@@ -316,6 +316,15 @@ struct match_settings {
 
 struct backend_settings;
 
+/* When another server is asked, too, while the first one has not answered. */
+struct hedge_settings {
+    const char *after;  /* as written; use these: */
+    unsigned per_mille; /* of how long requests take; 0: after_ms */
+    uint64_t after_ms;
+    unsigned max; /* at once, of each worker and backend */
+    struct place place;
+};
+
 /* When a request is sent again: see edge/retry.h. */
 struct retries_settings {
     unsigned times;
@@ -324,6 +333,7 @@ struct retries_settings {
     uint64_t per_try_ms;   /* to the head of the answer; 0: as long as it may take as a whole */
     unsigned budget;       /* retries to a hundred requests */
     bool any_method;       /* doing it twice is harmless, whatever the method */
+    struct hedge_settings *hedge; /* NULL: never */
     struct place place;
 };
 
@@ -429,6 +439,7 @@ struct server_settings {
     bool backup;              /* for when no other one is well */
     const char *zone;         /* where it is; NULL: not said */
     const char *server_name;  /* of TLS, in place of the backend's; NULL: that one */
+    const char *host;         /* Host, or :authority, that it gets; NULL: the client's */
     unsigned max_requests;    /* on it at once, of all workers; 0: no limit */
     unsigned max_connections; /* in use at once: a limit of requests, where each has one; 0: none */
     struct place place;
@@ -517,6 +528,7 @@ struct health_check_settings {
 struct outliers_settings {
     unsigned failures; /* in a row; 0: they do not */
     unsigned errors;   /* percent of the requests of a window; 0: they do not */
+    unsigned slow;     /* times the median of the others; 0: it does not matter */
     unsigned requests; /* that a window must have for that */
     uint64_t window_ms;
     uint64_t eject_ms;     /* the first time */

@@ -48,7 +48,8 @@ static bool is_same_key(const struct endpoint_key *a, const struct endpoint_key 
     return a->is_unix == b->is_unix && a->port == b->port && a->protocol == b->protocol &&
            is_same(a->host, b->host) && is_same(a->tls_name, b->tls_name) &&
            is_same(a->identity, b->identity) && is_same(a->trust, b->trust) &&
-           is_same(a->check, b->check) && health_terms_are_same(&a->health, &b->health);
+           is_same(a->asked_for, b->asked_for) && is_same(a->check, b->check) &&
+           health_terms_are_same(&a->health, &b->health);
 }
 
 static const char *copy(const char *text)
@@ -68,6 +69,7 @@ static struct endpoint *create(const struct endpoint_key *key)
         .identity = copy(key->identity),
         .trust = copy(key->trust),
         .protocol = key->protocol,
+        .asked_for = copy(key->asked_for),
         .check = copy(key->check),
         .health = key->health,
     };
@@ -88,6 +90,7 @@ static void destroy(struct endpoint *endpoint)
     free((char *)(uintptr_t)endpoint->key.tls_name);
     free((char *)(uintptr_t)endpoint->key.identity);
     free((char *)(uintptr_t)endpoint->key.trust);
+    free((char *)(uintptr_t)endpoint->key.asked_for);
     free((char *)(uintptr_t)endpoint->key.check);
     free(endpoint);
 }

@@ -32,6 +32,7 @@ struct endpoint_key {
     const char *identity; /* the certificate that we show; NULL: none */
     const char *trust;    /* by what it is verified; NULL: plain */
     enum backend_protocol protocol;
+    const char *asked_for;      /* the host in requests to it; NULL: the client's */
     const char *check;          /* what it is asked in checks; NULL: nothing */
     struct health_terms health; /* by which it is judged */
 };

@@ -54,14 +54,28 @@ void latency_add_sum(struct latency_sum *sum, const struct latency_sum *other)
     }
 }
 
-uint64_t latency_quantile_us(const struct latency_sum *sum, unsigned per_mille)
+void latency_subtract(struct latency_sum *sum, const struct latency_sum *before)
+{
+    for (size_t i = 0; i < LATENCY_STEPS; i++) {
+        sum->counts[i] -= before->counts[i];
+    }
+}
+
+uint64_t latency_total(const struct latency_sum *sum)
 {
     uint64_t total = 0;
-    uint64_t below = 0;
 
     for (size_t i = 0; i < LATENCY_STEPS; i++) {
         total += sum->counts[i];
     }
+    return total;
+}
+
+uint64_t latency_quantile_us(const struct latency_sum *sum, unsigned per_mille)
+{
+    uint64_t total = latency_total(sum);
+    uint64_t below = 0;
+
     if (total == 0) {
         return 0;
     }

@@ -22,6 +22,9 @@ struct latency_sum {
 void latency_count(struct latency *latency, uint64_t us);
 void latency_add(struct latency_sum *sum, const struct latency *latency);
 void latency_add_sum(struct latency_sum *sum, const struct latency_sum *other);
+/* What was counted before. */
+void latency_subtract(struct latency_sum *sum, const struct latency_sum *before);
+uint64_t latency_total(const struct latency_sum *sum);
 /* Below which so many of a thousand are; 0: there are none. */
 uint64_t latency_quantile_us(const struct latency_sum *sum, unsigned per_mille);
 

@@ -14,6 +14,7 @@ struct server_set *server_set_create(const struct server *servers, size_t count,
         set->servers[i] = servers[i];
         set->servers[i].text = xstrdup(servers[i].text);
         set->servers[i].host = xstrdup(servers[i].host != NULL ? servers[i].host : servers[i].text);
+        set->servers[i].own_host = servers[i].own_host != NULL ? xstrdup(servers[i].own_host) : NULL;
         set->servers[i].order = NULL;
     }
     set->problem = problem != NULL ? xstrdup(problem) : NULL;
@@ -37,6 +38,7 @@ void server_set_release(struct server_set *set)
         endpoint_release(set->servers[i].endpoint);
         free((char *)(uintptr_t)set->servers[i].text);
         free((char *)(uintptr_t)set->servers[i].host);
+        free((char *)(uintptr_t)set->servers[i].own_host);
     }
     free(set->servers);
     free((char *)(uintptr_t)set->problem);

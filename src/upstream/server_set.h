@@ -21,6 +21,7 @@ struct server {
     const char *host;    /* its own, as Host has it: "app.internal:8080"; NULL: its text */
     unsigned weight;     /* 1 to SERVER_WEIGHT_MAX; people may order another: server_weight */
     unsigned unit;       /* what a weight of 1 in the configuration is among these; 0: 1 */
+    const char *own_host; /* that it is asked for, whatever the backend says; NULL: as that says */
     unsigned rank;       /* those with the lowest are used as long as one of them is well */
     unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;

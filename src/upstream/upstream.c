@@ -77,6 +77,7 @@ static void let_go(struct upstream *upstream)
     if (--upstream->uses == 0) {
         CHECK(upstream->leases == 0);
         backend_release(upstream->backend);
+        free(upstream->pace);
         free(upstream);
     }
 }
@@ -157,6 +158,14 @@ struct upstream_set *upstream_follow(struct upstream *upstream)
         retire(old);
     }
     return upstream->set;
+}
+
+struct hedge_pace *upstream_pace(struct upstream *upstream)
+{
+    if (upstream->pace == NULL) {
+        upstream->pace = xcalloc(1, sizeof(*upstream->pace));
+    }
+    return upstream->pace;
 }
 
 /* splitmix64 */

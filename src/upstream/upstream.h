@@ -17,6 +17,7 @@
 #define TIDEGATE_UPSTREAM_UPSTREAM_H
 
 #include "upstream/balance.h"
+#include "upstream/hedge_pace.h"
 #include "upstream/pool.h"
 #include "upstream/retry_budget.h"
 #include "upstream/server_health.h"
@@ -42,6 +43,8 @@ struct upstream {
     uint64_t leases;          /* open now, on any set */
     uint64_t random;          /* see upstream_random */
     struct retry_budget retries; /* of calls */
+    unsigned hedges;             /* calls that have a second try under way */
+    struct hedge_pace *pace;     /* NULL: nobody has asked */
     unsigned uses;               /* by the worker and by its sets */
     unsigned additions;          /* upstreams_add without upstreams_remove */
 };
@@ -97,6 +100,8 @@ static inline struct endpoint *upstream_endpoint(const struct upstream *upstream
 {
     return upstream_set_server(upstream->set, member)->endpoint;
 }
+/* How long requests take; kept from when this is asked first. */
+struct hedge_pace *upstream_pace(struct upstream *upstream);
 /* Numbers for balancing: evenly spread, and no secret. */
 uint64_t upstream_random(struct upstream *upstream);
 

@@ -4,6 +4,7 @@ see of it, and what people are told."""
 import collections
 import json
 import socket
+import time
 
 import pytest
 
@@ -282,6 +283,41 @@ def test_a_server_that_fails_more_often_than_the_others_is_out(start):
         with Connection(gateway.address) as client:
             wait_until(lambda: client.request() and gateway.server_changes(flapping.address, to="ejected"))
         assert "requests failed in" in gateway.server_changes(flapping.address)[0]["detail"]
+
+
+@BACKS
+def test_a_server_that_is_many_times_as_slow_as_the_others_is_out(start, kind, protocol):
+    class Slow(kind):
+        def answer(self, connection, *request):
+            if request:
+                time.sleep(0.1)
+                super().answer(connection, *request)
+                return
+            while True:
+                head = connection.read_request()
+                self.heads.append(head)
+                time.sleep(0.1)
+                connection.send(response_bytes(200, body=b"all is well"))
+
+    with Slow() as slow, kind() as one, kind() as other:
+        config = pool([slow.address, one.address, other.address], protocol=protocol,
+                      outliers={"slow": 3, "requests": 10, "window": "60s", "eject": "60s"})
+        gateway = start(config)
+        with Connection(gateway.address) as client:
+            wait_until(lambda: client.request().status == 200 and gateway.server_changes(slow.address), 20)
+            change = gateway.wait_change(slow.address, to="ejected")
+            assert "half of its requests take 1" in change["detail"] and "the others up to" in change["detail"]
+            before = len(slow.heads)
+            for _ in range(6):
+                assert client.request().status == 200
+        assert len(slow.heads) == before and len(gateway.server_changes()) == 1
+        # Off unless it is asked for.
+        config["backends"][0]["outliers"]["slow"] = 0
+        gateway = start(config)
+        with Connection(gateway.address) as client:
+            for _ in range(36):
+                assert client.request().status == 200
+        assert not gateway.server_changes()
 
 
 def test_a_client_that_leaves_counts_for_nothing(start):

@@ -195,6 +195,9 @@ static const struct message_case errors[] = {
     {BACKEND "    retries: { per_try: 1s }\n", 7, 25, "'per_try' has no effect", "add timeout"},
     {BACKEND "    retries: { for: [500] }\n", 7, 22, "a request is not sent again for '500'",
      "503"},
+    {BACKEND "    retries: { hedge: p100 }\n", 7, 23, "'p100' says not after how long", "p95"},
+    {BACKEND "    retries: { hedge: { after: 61s } }\n", 7, 32, "'61s' says not after how long",
+     "1ms to 60s"},
     {BACKEND "    outliers: { eject: 1m, eject_max: 1s }\n", 7, 39,
      "'eject_max' is shorter than 'eject'", "lower 'eject'"},
     {HOST "    tls: { certificate: a, key: b, acme: true }\n"

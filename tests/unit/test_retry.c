@@ -209,6 +209,56 @@ static void each_fate_has_its_conditions(void **state)
     }
 }
 
+/* What is a second try itself is never sent again. */
+static void a_second_try_beside_the_first_is_one_try(void **state)
+{
+    const struct retry_policy policy = {.on = (1U << WORDS) - 1,
+                                        .is_once = true,
+                                        .losses_max = 2,
+                                        .refusals_max = 2,
+                                        .may_use_h1 = true};
+    const struct retry_state have = {
+        .has_body_in_hand = true, .is_idempotent = true, .has_budget = true};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
+        assert_int_equal(retry_decide(&policy, &have, &fates[i].facts), RETRY_NO);
+    }
+}
+
+static void each_condition_of_a_second_try_is_one(void **state)
+{
+    const struct hedge_facts right = {
+        .only_reads = true, .has_budget = true, .has_other_server = true, .under_way = 1, .max = 2};
+    struct hedge_facts facts = right;
+
+    (void)state;
+    assert_true(retry_may_hedge(&facts));
+    facts.only_reads = false;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.has_body = true;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.wants_upgrade = true;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.is_bound = true;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.has_interim = true;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.has_budget = false;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.has_other_server = false;
+    assert_false(retry_may_hedge(&facts));
+    facts = right;
+    facts.under_way = 2;
+    assert_false(retry_may_hedge(&facts));
+}
+
 static void a_pooled_connection_that_ends_of_age_costs_no_budget_at_first(void **state)
 {
     const struct retry_policy policy = {.losses_max = 0};
@@ -346,6 +396,8 @@ int main(void)
         cmocka_unit_test(what_may_be_done_twice_is_said_by_the_policy),
         cmocka_unit_test(each_word_stands_for_what_it_names),
         cmocka_unit_test(each_fate_has_its_conditions),
+        cmocka_unit_test(a_second_try_beside_the_first_is_one_try),
+        cmocka_unit_test(each_condition_of_a_second_try_is_one),
         cmocka_unit_test(a_pooled_connection_that_ends_of_age_costs_no_budget_at_first),
         cmocka_unit_test(retries_do_not_multiply_an_outage),
         cmocka_unit_test(what_is_wanted_over_http_1_goes_there_where_it_may),
