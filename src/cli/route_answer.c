@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/route_answers.h"
+#include "cli/route_backend.h"
 #include "cli/route_location.h"
 #include "cli/route_request.h"
 #include "config/serving.h"
@@ -185,6 +186,19 @@ static void add_backend(struct search *s, const struct backend_settings *backend
     add_step(s, "upstream", (struct place){0}, "%s", way);
 }
 
+/* Whom it gets first, where that is determined. */
+static void add_first(struct search *s, const struct backend_settings *backend, struct span path)
+{
+    const struct http_request request = {.query = s->question->query};
+    const struct balance_facts facts = {
+        .sni = s->question->sni, .request = &request, .path = path};
+    const char *first = route_first_text(backend, &facts, s->arena);
+
+    if (first != NULL && (backend->server_count > 1 || backend->servers_from != NULL)) {
+        add_step(s, "first", (struct place){0}, "%s", first);
+    }
+}
+
 static const char *upstream_way(struct arena *arena, const struct backend_settings *backend)
 {
     static const char *const protocols[] = {
@@ -302,6 +316,9 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         }
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, upstream_way(s->arena, route->backend));
+        add_first(s, route->backend, asked->match);
+        add_step(s, "retries", route->retries != NULL ? route->retries->place : (struct place){0},
+                 "%s", route_retries_text(route->retries, s->question->method, s->arena));
     } else if (route->files != NULL) {
         answer->outcome = ROUTE_TO_FILES;
         add_step(s, "files", route->files->place, "from the folder %s", route->files->root);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/pattern.h"
 #include "client/call.h"
 
 #define GRPC_SERVING 1
@@ -143,6 +144,19 @@ static bool is_expected(const struct string_list *expect, unsigned status)
     return expect->count == 0 && status >= 200 && status < 400;
 }
 
+/* What was compiled when the configuration was read compiles again. */
+static bool fits(struct health_check *check, const char *regex)
+{
+    struct error error;
+    size_t offset;
+    const struct pattern *pattern =
+        pattern_compile(span_from_cstr(regex), 0, &check->arena, &error, &offset);
+    struct span body = check->body.ptr != NULL ? strbuf_span(&check->body) : SPAN_OF("");
+
+    CHECK(pattern != NULL);
+    return pattern_search(pattern, span_cut(body, PATTERN_SUBJECT_MAX), NULL) == PATTERN_FOUND;
+}
+
 static void judge_http(struct health_check *check)
 {
     const struct check_http_settings *http = check->ask.http;
@@ -157,6 +171,11 @@ static void judge_http(struct health_check *check)
                 memmem(check->body.ptr, check->body.len, http->body, strlen(http->body)) == NULL)) {
         (void)snprintf(check->why, sizeof(check->why), "its answer to %.100s has not '%.60s' in it",
                        http->path, http->body);
+        is_good = false;
+    } else if (http->body_regex != NULL && !fits(check, http->body_regex)) {
+        (void)snprintf(check->why, sizeof(check->why),
+                       "its answer to %.80s does not fit the regular expression '%.50s'",
+                       http->path, http->body_regex);
         is_good = false;
     }
     finish(check, is_good, true);

@@ -196,6 +196,11 @@ static void check_servers_from(const struct checker *checker,
         config_report_hint(checker->report,
                            "say where the list is, for example file: /run/servers.yaml");
     }
+    if (from->ca != NULL && (from->url == NULL || strncmp(from->url, "https:", 6) != 0)) {
+        config_report_add(checker->report, CONFIG_ERROR, config_place(checker->settings, &from->ca),
+                          "'ca' is for a 'url' with https");
+        config_report_hint(checker->report, "say https in 'url', or remove 'ca'");
+    }
 }
 
 static void check_servers(const struct checker *checker, const struct backend_settings *backend)

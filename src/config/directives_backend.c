@@ -120,9 +120,15 @@ static const struct directive servers_from_directives[] = {
      .pattern = "^https?://[^ ]+$",
      .doc = "Where the list is fetched from, in place of a file: `http://` or `https://`.",
      .more = "With GET, and If-None-Match where the last response had an ETag (RFC 9110 section "
-             "13.1.2). A certificate is verified by the system's authorities. Redirects are not "
+             "13.1.2). A certificate is verified by `ca`. Redirects are not "
              "followed, and the list may have up to 1 MiB.",
      .example = "url: http://127.0.0.1:8500/servers"},
+    {.name = "ca",
+     PEM_FILE,
+     SLOT(servers_from_settings, ca),
+     .doc = "PEM file: the authorities that may vouch for the host of `url`; without it, the "
+            "system's. It is read again when it has changed.",
+     .example = "ca: internal-ca.pem"},
     {.name = "timeout",
      .type = DIRECTIVE_DURATION,
      SLOT(servers_from_settings, timeout_ms),

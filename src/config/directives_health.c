@@ -1,6 +1,7 @@
 /* What a backend says of its servers' health. */
 #include "config/directives_internal.h"
 #include "config/hedge_after.h"
+#include "config/match_rules.h"
 #include "config/text_rules.h"
 
 /* In the order of enum health_assume. */
@@ -72,6 +73,16 @@ static const struct directive http_directives[] = {
      .max = 256,
      .doc = "What the body must hold somewhere in its first 64 KiB.",
      .example = "body: '\"status\":\"ok\"'"},
+    {.name = "body_regex",
+     .type = DIRECTIVE_TEXT,
+     SLOT(check_http_settings, body_regex),
+     .min = 1,
+     .max = PATTERN_BYTES_MAX,
+     .check = rule_regex,
+     .doc = "A regular expression (PCRE2) that fits a part of the body's first 16 KiB.",
+     .more = "As for `regex` of routes: bytes, `.` fits every one of them, and a search that takes "
+             "too many steps has found nothing.",
+     .example = "body_regex: '\"status\": *\"(ok|warm)\"'"},
 };
 
 const struct section section_check_http = {

@@ -21,6 +21,7 @@ struct server_source {
     struct loop *loop;
     struct url url;
     struct tls_context *tls; /* of https; NULL: none */
+    struct file_stamp ca_stamp;
     struct fetch *fetch;     /* under way; NULL: none */
     char etag[ETAG_MAX];     /* of the last good list; empty: none */
     bool has_looked;
@@ -197,12 +198,19 @@ static void fetch(struct server_source *source)
     source->fetch = fetch_start(source->client, &ask, source, on_fetched);
 }
 
-/* False: the system's authorities cannot be read; the next time perhaps. */
+/* False: the authorities cannot be read; the next time perhaps. */
 static bool has_tls(struct server_source *source)
 {
-    const struct tls_client_options options = {.protocols = TLS_H1_ONLY};
+    const char *ca = source->settings->ca;
+    const struct tls_client_options options = {.ca = ca, .protocols = TLS_H1_ONLY};
+    struct file_stamp stamp = file_opener_stamp(ca);
     struct error before = source->problem;
 
+    if (source->tls != NULL && !file_stamp_equal(&stamp, &source->ca_stamp)) {
+        tls_context_destroy(source->tls);
+        source->tls = NULL;
+    }
+    source->ca_stamp = stamp;
     if (source->url.is_https && source->tls == NULL) {
         source->tls = tls_client_context_create(&options, &source->problem);
         if (source->tls == NULL) {

@@ -47,6 +47,7 @@ static const char *say_check(struct arena *arena, const struct backend_settings 
         const struct check_http_settings *http = check->http;
         said = say(arena, say(arena, say(arena, said, http->method), http->path), http->host);
         said = say(arena, say(arena, said, backend->host), http->body);
+        said = say(arena, said, http->body_regex);
         for (size_t i = 0; i < http->expect.count; i++) {
             said = say(arena, said, http->expect.items[i]);
         }

@@ -55,6 +55,10 @@ static void check_list(struct builder *b, const struct backend_settings *setting
 {
     struct error error;
 
+    if (settings->servers_from != NULL && settings->servers_from->ca != NULL &&
+        !tls_context_check_authorities(settings->servers_from->ca, &error)) {
+        fail(b, config_place(b->snapshot->settings, &settings->servers_from->ca), &error);
+    }
     if (settings->servers_from == NULL || server_source_check(settings->servers_from, &error)) {
         return;
     }

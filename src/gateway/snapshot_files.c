@@ -31,15 +31,18 @@ static void each_of_backends(const struct snapshot *snapshot, snapshot_file_fn *
 
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         const struct backend_tls *tls = &snapshot->backend_tls[i];
+        const struct servers_from_settings *from = snapshot->settings->backends[i].servers_from;
         (void)snprintf(owner, sizeof(owner), "backend %s", snapshot->settings->backends[i].name);
         for (size_t f = 0; f < BACKEND_TLS_FILES_MAX; f++) {
             if (tls->files[f] != NULL) {
                 each(arg, owner, tls->files[f]);
             }
         }
-        if (snapshot->settings->backends[i].servers_from != NULL &&
-            snapshot->settings->backends[i].servers_from->file != NULL) {
-            each(arg, owner, snapshot->settings->backends[i].servers_from->file);
+        if (from != NULL && from->file != NULL) {
+            each(arg, owner, from->file);
+        }
+        if (from != NULL && from->ca != NULL) {
+            each(arg, owner, from->ca);
         }
     }
 }

@@ -425,6 +425,7 @@ struct resolve_settings {
 struct servers_from_settings {
     const char *file; /* exactly one of these */
     const char *url;
+    const char *ca;      /* by which the URL's host is verified; NULL: the system's */
     uint64_t every_ms;   /* how often it is looked at; 0: a file every second, a URL every ten */
     uint64_t timeout_ms; /* of one fetch */
     struct place place;
@@ -495,6 +496,7 @@ struct check_connect_settings {
 };
 
 struct check_http_settings {
+    const char *body_regex; /* what the body must fit somewhere; NULL: nothing */
     const char *path;
     const char *method;
     const char *host; /* NULL: the server's own */

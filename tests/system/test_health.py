@@ -139,6 +139,19 @@ def test_a_server_that_does_not_listen_is_down_and_up_when_it_does(start):
             gateway.wait_change(f"127.0.0.1:{port}", to="up")
 
 
+@BACKS
+def test_a_check_may_have_a_regular_expression_for_the_body(start, kind, protocol):
+    """The origins say "all is well"."""
+    with kind() as server:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": "fits"}], "backends": [
+            {"name": name, "servers": [server.address], "protocol": protocol,
+             "health_check": {"assume": assume, "http": {"path": "/health", "body_regex": regex}, **FAST}}
+            for name, assume, regex in (("fits", "down", "^all (is|was) w[e]l{2}$"), ("not", "up", "^is well"))]})
+        gateway.wait_change(server.address, backend="fits", to="up")
+        change = gateway.wait_change(server.address, backend="not")
+        assert "does not fit the regular expression '^is well'" in change["detail"]
+
+
 def test_checks_by_tls_look_at_the_chain(start, ca, other_ca):
     with tls_server(ca.server("app.example")) as well, tls_server(other_ca.server("app.example")) as wrong:
         gateway = start(pool([well.address, wrong.address], tls={"ca": str(ca.file), "server_name": "app.example"},

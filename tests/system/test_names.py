@@ -2,6 +2,7 @@
 import collections
 import json
 import signal
+import socket
 import struct
 import threading
 
@@ -43,6 +44,14 @@ def whose(gateway, **request):
 def whose_many(gateway, count):
     with Connection(gateway.address) as connection:
         return collections.Counter(json.loads(connection.request().body)["origin"] for _ in range(count))
+
+
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def wait_told(gateway, words):
@@ -289,3 +298,34 @@ def test_a_reload_keeps_what_is_known_and_waits_for_no_name(start, dns):
                    "none.example" in gateway.wait_log(status=503)["detail"], 20, "the new configuration")
         assert whose(gateway) == "a"
         assert dns.count("app.example") == asked
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_localhost_is_served_by_the_family_that_listens(start, host):
+    """Both addresses are servers; the one that refuses is met by one request, which another server
+    answers at once, and then it is out until the gateway finds it there."""
+    if host == "::1" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with EchoOrigin("a", host=host) as origin:
+        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], "backend": f"localhost:{origin.port}"}]})
+        with Connection(gateway.address) as client:
+            for number in range(20):
+                method, body = (("GET", None), ("POST", b"x" * 1000))[number % 2]
+                assert client.request(f"/{number}", method, body=body).status == 200
+        wait_until(lambda: len(gateway.log_entries()) == 20)
+        tried = [entry["tries"] for entry in gateway.log_entries() if "tries" in entry]
+        assert len(tried) <= 1 and all(one["ms"] < 1000 for entry in tried for one in entry)
+        assert {entry["status"] for entry in gateway.log_entries()} == {200}
+        assert {change["to"] for change in gateway.server_changes()} <= {"ejected"}
+
+
+def test_localhost_is_both_families_where_both_listen(start):
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with EchoOrigin("a", host="127.0.0.1") as v4:
+        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], "backend": f"localhost:{v4.port}"}]})
+        for _ in range(4):
+            assert whose(gateway) == "a"
+        gateway.wait_change(to="ejected")
+        with EchoOrigin("b", host="::1", port=v4.port):
+            wait_until(lambda: {whose(gateway) for _ in range(4)} == {"a", "b"}, 20)

@@ -122,13 +122,20 @@ def test_lists_change_under_load(start, folder):
 class Lists(Origin):
     """Serves `content` with an ETag, and counts what it was asked."""
 
-    def __init__(self):
+    def __init__(self, **options):
         self.content, self.etag, self.status = b"[]", '"1"', 200
+        self.raw = b""  # in place of all that; None: nothing is answered
         self.asked = collections.Counter()
-        super().__init__(self.serve)
+        super().__init__(self.serve, **options)
 
     def serve(self, connection):
         request = connection.read_request()
+        if self.raw is None:
+            connection.wait_end()
+            return
+        if self.raw:
+            connection.send(self.raw)
+            return
         is_same = request.get("If-None-Match") == self.etag
         self.asked[304 if is_same and self.status == 200 else self.status] += 1
         if self.status != 200:
@@ -200,3 +207,56 @@ def test_each_server_may_have_a_name_of_its_own(start, ca, folder):
         assert whose_many(gateway, 4) == {"one": 2, "two": 2}
         write(path, [{"address": a.address, "server_name": "two.example"}])
         wait_until(lambda: whose(gateway) == 502, what="the wrong name")
+
+
+def fetched(url, **more):
+    return {"sites": [{"hosts": ["*"], "backend": "pool"}],
+            "backends": [{"name": "pool", "servers_from": {"url": url, "every": "50ms", "timeout": "1s", **more}}]}
+
+
+def test_a_list_is_fetched_by_https_with_an_authority_of_ones_own(start, ca, other_ca, folder):
+    own = folder / "lists-ca.pem"
+    own.write_text(other_ca.file.read_text())
+    with EchoOrigin("a") as a, EchoOrigin("b") as b, \
+            Lists(tls=ca.server("lists.example", "127.0.0.1").server_context()) as lists:
+        lists.set([a.address], '"1"')
+        gateway = start(fetched(f"https://{lists.address}/", ca=str(own)))
+        wait_until(lambda: "are used on" in gateway.stderr() or "servers_from" in gateway.stderr()
+                   or "certificate" in gateway.stderr(), what="the message")
+        assert whose(gateway) == 503 and not lists.asked[200]
+        fresh = folder / "fresh.pem"
+        fresh.write_text(ca.file.read_text())
+        fresh.rename(own)
+        wait_until(lambda: whose(gateway) == "a", what="the list")
+        wait_until(lambda: lists.asked[304] >= 1, what="a request with the ETag")
+        lists.set([b.address], '"2"')
+        wait_until(lambda: whose(gateway) == "b", what="the new list")
+
+
+def test_what_a_url_gives_is_taken_only_if_it_is_a_list(start):
+    """Slow, broken, cut short, of another kind: the last good one is kept, and what is wrong is told once."""
+    with EchoOrigin("a") as a, EchoOrigin("b") as b, Lists() as lists:
+        lists.set([a.address], '"1"')
+        gateway = start(fetched(f"http://{lists.address}/"))
+        assert whose(gateway) == "a"
+        for number, (raw, words) in enumerate([
+                (response_bytes(200, body=b'{"servers": ["127.0.0.1:1"'), "line 1"),
+                (response_bytes(200, body=b'{"hosts": ["127.0.0.1:1"]}'), "hosts"),
+                (response_bytes(200, body=b'[{"address": "127.0.0.1:1", "weight": "heavy"}]'), "heavy"),
+                (response_bytes(200, body=b'[{"address": "127.0.0.1"}]'), "has no port"),
+                (response_bytes(200, body=b"<html>hello</html>"), "<html>"),
+                (response_bytes(204), "status 204"),
+                (response_bytes(302, fields=[("Location", "http://127.0.0.1:1/")]), "status 302"),
+                (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[", "middle of its response"),
+                (b"\x00\x01\x02\r\n\r\n", ""),
+                (None, "did not answer in time")]):
+            lists.raw = raw
+            before = gateway.stderr().count("are used on")
+            wait_until(lambda: gateway.stderr().count("are used on") > before, what=words)
+            assert words in gateway.stderr().splitlines()[-1], number
+            assert whose(gateway) == "a"
+            lists.raw = b""
+            lists.set([a.address], f'"good {number}"')
+            wait_until(lambda: gateway.stderr().count("is read again") == number + 1, what="the good list")
+        lists.set([b.address], '"2"')
+        wait_until(lambda: whose(gateway) == "b", what="the new list")

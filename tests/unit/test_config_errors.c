@@ -198,6 +198,9 @@ static const struct message_case errors[] = {
     {BACKEND "    retries: { hedge: p100 }\n", 7, 23, "'p100' says not after how long", "p95"},
     {BACKEND "    retries: { hedge: { after: 61s } }\n", 7, 32, "'61s' says not after how long",
      "1ms to 60s"},
+    {BACKEND "    servers_from: { url: 'http://a/', ca: a.pem }\n", 7, 43,
+     "'ca' is for a 'url' with https", "say https"},
+    {BACKEND "    health_check: { http: { body_regex: '(a' } }\n", 7, 41, "(a", ""},
     {BACKEND "    outliers: { eject: 1m, eject_max: 1s }\n", 7, 39,
      "'eject_max' is shorter than 'eject'", "lower 'eject'"},
     {HOST "    tls: { certificate: a, key: b, acme: true }\n"

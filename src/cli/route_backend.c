@@ -1,0 +1,149 @@
+#include "cli/route_backend.h"
+
+#include <string.h>
+
+#include "cli/control_client.h"
+#include "client/call_base.h"
+#include "edge/retry.h"
+#include "gateway/first_choice.h"
+#include "http/message.h"
+
+/* ---- again ---- */
+
+static void add(struct strbuf *text, const char *what)
+{
+    strbuf_add_cstr(text, text->len != 0 ? ", " : "");
+    strbuf_add_cstr(text, what);
+}
+
+/* What no server has acted on. */
+static void add_unseen(struct strbuf *text, unsigned on)
+{
+    if ((on & RETRY_ON_CONNECT) != 0) {
+        add(text, "if no connection can be made");
+    }
+    if ((on & RETRY_ON_REFUSED_STREAM) != 0) {
+        add(text, "if a server declines it unseen");
+    }
+}
+
+/* What one may have. */
+static void add_seen(struct strbuf *text, const struct call_retries *retries)
+{
+    static const struct {
+        unsigned on;
+        const char *word;
+    } statuses[] = {{RETRY_ON_502, "502"}, {RETRY_ON_503, "503"}, {RETRY_ON_504, "504"}};
+
+    if ((retries->on & RETRY_ON_RESET) != 0) {
+        add(text, "if the connection is lost before an answer");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        if ((retries->on & statuses[i].on) != 0) {
+            add(text, "if the answer is ");
+            strbuf_add_cstr(text, statuses[i].word);
+        }
+    }
+    if ((retries->on & RETRY_ON_TIMEOUT) != 0) {
+        add(text, "");
+        strbuf_printf(text, "if there is none within %llu ms",
+                      (unsigned long long)retries->per_try_ms);
+    }
+}
+
+static struct call_retries terms_of(const struct retries_settings *retries)
+{
+    struct call_retries terms = call_retries_usual;
+
+    if (retries != NULL) {
+        terms.on = retries->on_bits;
+        terms.times = retries->times;
+        terms.budget = retries->budget;
+        terms.per_try_ms = retries->per_try_ms;
+        terms.is_harmless = retries->any_method;
+    }
+    return terms;
+}
+
+const char *route_retries_text(const struct retries_settings *retries, struct span method,
+                               struct arena *arena)
+{
+    const struct call_retries terms = terms_of(retries);
+    enum http_method known = http_method_from(method);
+    bool may_twice = terms.is_harmless || http_method_is_idempotent(known, method);
+    const char *said;
+    struct strbuf text;
+
+    strbuf_init(&text);
+    add_unseen(&text, terms.on);
+    if (may_twice && terms.times != 0) {
+        add_seen(&text, &terms);
+    }
+    said = text.len == 0 ? "to no other server"
+                         : arena_printf(arena, "to another server %.*s",
+                                        SPAN_ARG(strbuf_span(&text)));
+    strbuf_free(&text);
+    if (may_twice && terms.times != 0) {
+        said = arena_printf(arena, "%s; %u time%s at most, and %u to 100 requests", said,
+                            terms.times, terms.times == 1 ? "" : "s", terms.budget);
+    } else {
+        said = arena_printf(arena, "%s; never where a server may have acted on it", said);
+    }
+    if (retries != NULL && retries->hedge != NULL && (known == HTTP_GET || known == HTTP_HEAD)) {
+        said = arena_printf(arena, "%s; a second server is asked beside the first after %s", said,
+                            retries->hedge->after);
+    }
+    return said;
+}
+
+/* ---- first ---- */
+
+const char *route_first_text(const struct backend_settings *backend,
+                             const struct balance_facts *facts, struct arena *arena)
+{
+    struct span key = {0};
+    const char *server;
+
+    if (balance_has_key(&backend->balance)) {
+        key = balance_key_find(&backend->balance, facts);
+    }
+    server = first_choice(backend, key, arena);
+    if (server == NULL) {
+        return NULL;
+    }
+    return key.ptr == NULL ? arena_printf(arena, "%s, if it is well and has room", server)
+                           : arena_printf(arena, "%s, if it is well: by the key '%.*s'", server,
+                                          SPAN_ARG(span_cut(key, 100)));
+}
+
+/* ---- now ---- */
+
+json_t *route_servers_now(const struct settings *settings, const struct backend_settings *backend)
+{
+    struct error error;
+    bool is_asked = settings->control != NULL && strcmp(settings->control, "off") != 0;
+    json_t *status = is_asked
+                         ? control_get_json(settings->control, "/status", &error)
+                         : NULL;
+    json_t *servers = NULL;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "backends"), i, one)
+    {
+        if (strcmp(control_text(one, "name"), backend->name) == 0) {
+            servers = json_incref(json_object_get(one, "servers"));
+            break;
+        }
+    }
+    json_decref(status);
+    return servers;
+}
+
+const char *route_server_state(const json_t *server)
+{
+    const char *order = control_text(server, "order");
+
+    return order[0] != '\0' && strcmp(order, "enabled") != 0 ? order
+                                                             : control_text(server, "state");
+}

@@ -1,0 +1,24 @@
+/* What `tidegate route` says of a backend, besides which it is: whether a request is sent again,
+ * whom it gets first, and how the servers are at present. */
+#ifndef TIDEGATE_CLI_ROUTE_BACKEND_H
+#define TIDEGATE_CLI_ROUTE_BACKEND_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "edge/balance_key.h"
+#include "settings/settings.h"
+
+/* A sentence; retries NULL: the usual ones. */
+const char *route_retries_text(const struct retries_settings *retries, struct span method,
+                               struct arena *arena);
+/* NULL: that is not determined. */
+const char *route_first_text(const struct backend_settings *backend,
+                             const struct balance_facts *facts, struct arena *arena);
+/* The backend's servers, as the gateway that runs has them ("address", "state", "order", "why",
+ * ...); NULL: none runs that could be asked. The reference is the caller's. */
+json_t *route_servers_now(const struct settings *settings, const struct backend_settings *backend);
+/* "up", "ejected", "draining", ... of one of them. */
+const char *route_server_state(const json_t *server);
+
+#endif
