@@ -55,7 +55,7 @@ static bool create_contexts(struct backend_tls *tls, struct error *error)
 /* Of files that could be read: what servers, or we, will object to in them. */
 static bool check_files(const struct backend_tls *tls, struct config_report *report)
 {
-    struct tls_report to = {report, tls->settings->tls->place, false};
+    struct tls_report to = {report, tls->own->place, false};
     const struct cert_findings findings = {tls_report_finding, &to};
     struct error ignored;
     struct certificate *certificate = tls->options.certificate != NULL
@@ -104,15 +104,15 @@ static bool reuse(struct backend_tls *tls, const struct backend_tls *previous)
 }
 
 bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
-                       struct trust *trust, const struct backend_tls *previous,
-                       struct config_report *report)
+                       const struct backend_tls_settings *own, struct trust *trust,
+                       const struct backend_tls *previous, struct config_report *report)
 {
     static atomic_uint_least64_t last_owner;
-    const struct backend_tls_settings *own = settings->tls;
     struct error error;
 
     *tls = (struct backend_tls){
         .settings = settings,
+        .own = own,
         .owner = atomic_fetch_add(&last_owner, 1) + 1,
         .options =
             {
@@ -142,6 +142,32 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
         return false;
     }
     return check_files(tls, report);
+}
+
+size_t backend_tls_count_own(const struct backend_settings *settings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings->server_count; i++) {
+        count += settings->servers[i].tls != NULL;
+    }
+    return count;
+}
+
+bool backend_tls_build_own(struct backend_tls *tls, const struct backend_settings *settings,
+                           struct trust *trust, struct backend *plan, struct config_report *report)
+{
+    bool is_fine = true;
+
+    for (size_t i = 0; i < settings->server_count; i++) {
+        const struct backend_tls_settings *own = settings->servers[i].tls;
+        if (own != NULL) {
+            is_fine &= backend_tls_build(tls, settings, own, trust, NULL, report);
+            plan->own_tls[i] = (struct backend_contexts){tls->context, tls->context_h1};
+            tls++;
+        }
+    }
+    return is_fine;
 }
 
 void backend_tls_free(struct backend_tls *tls)

@@ -15,6 +15,7 @@
 #include "config/report.h"
 #include "settings/settings.h"
 #include "tls/tls_context.h"
+#include "upstream/backend.h"
 
 enum backend_tls_file {
     BACKEND_TLS_CA,
@@ -25,7 +26,8 @@ enum backend_tls_file {
 
 struct backend_tls {
     const struct backend_settings *settings;
-    struct tls_context *context;    /* NULL: not built */
+    const struct backend_tls_settings *own; /* the backend's, or one of its servers' */
+    struct tls_context *context;            /* NULL: not built */
     struct tls_context *context_h1; /* where HTTP/2 is one of two: offers HTTP/1.1 alone; or NULL */
     uint64_t owner; /* in common with whoever has the same contexts, and nobody else */
     struct tls_client_options options;
@@ -36,12 +38,19 @@ struct backend_tls {
     int64_t retry_at; /* seconds since 1970: a new certificate will be valid; 0: none is awaited */
 };
 
-/* Fills *tls, for a backend that has TLS; backend_tls_free in any case. previous: the same one's in
- * the configuration before, whose contexts go on where files and settings are as they were, and
- * with them connections to its servers; NULL: none. False with errors in the report. */
+/* Fills *tls, by the TLS of a backend, or that of one of its servers; backend_tls_free in any case.
+ * previous: the same one's in the configuration before, whose contexts go on where files and
+ * settings are as they were, and with them connections to its servers; NULL: none. False with
+ * errors in the report. */
 bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *settings,
-                       struct trust *trust, const struct backend_tls *previous,
-                       struct config_report *report) MUST_CHECK;
+                       const struct backend_tls_settings *own, struct trust *trust,
+                       const struct backend_tls *previous, struct config_report *report) MUST_CHECK;
+/* Of the backend's servers that have TLS of their own, as many as backend_tls_count_own says, in
+ * their order; and in plan->own_tls what is made of each. */
+size_t backend_tls_count_own(const struct backend_settings *settings);
+bool backend_tls_build_own(struct backend_tls *tls, const struct backend_settings *settings,
+                           struct trust *trust, struct backend *plan,
+                           struct config_report *report) MUST_CHECK;
 /* Looks for changed files. True: some had changed, and were read. */
 bool backend_tls_refresh(struct backend_tls *tls);
 void backend_tls_free(struct backend_tls *tls);

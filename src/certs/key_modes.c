@@ -76,5 +76,11 @@ void key_modes_check(const struct settings *settings, struct config_report *repo
         if (tls != NULL) {
             check_key(settings, &tls->key, tls->key, report);
         }
+        for (size_t j = 0; j < settings->backends[i].server_count; j++) {
+            const struct backend_tls_settings *own = settings->backends[i].servers[j].tls;
+            if (own != NULL) {
+                check_key(settings, &own->key, own->key, report);
+            }
+        }
     }
 }

@@ -190,33 +190,12 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 static void add_first(struct search *s, const struct backend_settings *backend, struct span path)
 {
     const struct http_request request = {.query = s->question->query};
-    const struct balance_facts facts = {
-        .sni = s->question->sni, .request = &request, .path = path};
+    const struct balance_facts facts = {.sni = s->question->sni, .request = &request, .path = path};
     const char *first = route_first_text(backend, &facts, s->arena);
 
     if (first != NULL && (backend->server_count > 1 || backend->servers_from != NULL)) {
         add_step(s, "first", (struct place){0}, "%s", first);
     }
-}
-
-static const char *upstream_way(struct arena *arena, const struct backend_settings *backend)
-{
-    static const char *const protocols[] = {
-        [BACKEND_H1] = "HTTP/1.1",
-        [BACKEND_H2] = "HTTP/2",
-        [BACKEND_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
-        [BACKEND_H2C] = "HTTP/2",
-        [BACKEND_FASTCGI] = "FastCGI",
-    };
-    const char *protocol = protocols[backend->protocol];
-
-    if (backend->tls == NULL) {
-        return arena_printf(arena, "plain %s%s", protocol, route_host_words(arena, backend));
-    }
-    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s%s", protocol,
-                        backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
-                        backend->tls->verify ? "verified" : "NOT verified",
-                        route_host_words(arena, backend));
 }
 
 /* --- the route --- */
@@ -315,7 +294,7 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
             add_script(s, route, asked);
         }
         answer->outcome = ROUTE_TO_BACKEND;
-        add_backend(s, route->backend, upstream_way(s->arena, route->backend));
+        add_backend(s, route->backend, route_way_text(s->arena, route->backend));
         add_first(s, route->backend, asked->match);
         add_step(s, "retries", route->retries != NULL ? route->retries->place : (struct place){0},
                  "%s", route_retries_text(route->retries, s->question->method, s->arena));

@@ -3,10 +3,33 @@
 #include <string.h>
 
 #include "cli/control_client.h"
+#include "cli/route_answers.h"
 #include "client/call_base.h"
 #include "edge/retry.h"
 #include "gateway/first_choice.h"
 #include "http/message.h"
+
+/* ---- how ---- */
+
+const char *route_way_text(struct arena *arena, const struct backend_settings *backend)
+{
+    static const char *const protocols[] = {
+        [BACKEND_H1] = "HTTP/1.1",
+        [BACKEND_H2] = "HTTP/2",
+        [BACKEND_AUTO] = "HTTP/2 or HTTP/1.1 (by ALPN)",
+        [BACKEND_H2C] = "HTTP/2",
+        [BACKEND_FASTCGI] = "FastCGI",
+    };
+    const char *protocol = protocols[backend->protocol];
+
+    if (backend->tls == NULL) {
+        return arena_printf(arena, "plain %s%s", protocol, route_host_words(arena, backend));
+    }
+    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s%s", protocol,
+                        backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
+                        backend->tls->verify ? "verified" : "NOT verified",
+                        route_host_words(arena, backend));
+}
 
 /* ---- again ---- */
 
@@ -79,9 +102,9 @@ const char *route_retries_text(const struct retries_settings *retries, struct sp
     if (may_twice && terms.times != 0) {
         add_seen(&text, &terms);
     }
-    said = text.len == 0 ? "to no other server"
-                         : arena_printf(arena, "to another server %.*s",
-                                        SPAN_ARG(strbuf_span(&text)));
+    said = text.len == 0
+               ? "to no other server"
+               : arena_printf(arena, "to another server %.*s", SPAN_ARG(strbuf_span(&text)));
     strbuf_free(&text);
     if (may_twice && terms.times != 0) {
         said = arena_printf(arena, "%s; %u time%s at most, and %u to 100 requests", said,
@@ -122,9 +145,7 @@ json_t *route_servers_now(const struct settings *settings, const struct backend_
 {
     struct error error;
     bool is_asked = settings->control != NULL && strcmp(settings->control, "off") != 0;
-    json_t *status = is_asked
-                         ? control_get_json(settings->control, "/status", &error)
-                         : NULL;
+    json_t *status = is_asked ? control_get_json(settings->control, "/status", &error) : NULL;
     json_t *servers = NULL;
     json_t *one;
     size_t i;

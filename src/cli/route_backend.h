@@ -9,6 +9,8 @@
 #include "edge/balance_key.h"
 #include "settings/settings.h"
 
+/* Over what: "plain HTTP/1.1". */
+const char *route_way_text(struct arena *arena, const struct backend_settings *backend);
 /* A sentence; retries NULL: the usual ones. */
 const char *route_retries_text(const struct retries_settings *retries, struct span method,
                                struct arena *arena);

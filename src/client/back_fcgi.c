@@ -421,7 +421,7 @@ static bool op_has_more(const struct back *base)
 
 static void op_move(struct back *base, struct call *to)
 {
-    back_fcgi_of(base)->call = to;
+    fcgi_of(base)->call = to;
 }
 
 static void op_reject(struct back *base, const struct trouble *trouble)

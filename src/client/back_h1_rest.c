@@ -107,11 +107,12 @@ static bool may_park(struct back_h1 *back)
     if (back->state != BACK_DONE || !facts.peer_keeps) {
         return false;
     }
-    facts.we_close =
-        conn_pending(back->conn) != 0 || conn_write_failed(back->conn) || back->conn->has_hangup ||
-        back_h1_backend(back)->proxy_protocol != BACKEND_PROXY_OFF ||
-        back->client->core->is_draining || back->rest_ms == 0 ||
-        back_h1_entry(back)->present == 0 || !dial_is_current(back_h1_backend(back), back->conn);
+    facts.we_close = conn_pending(back->conn) != 0 || conn_write_failed(back->conn) ||
+                     back->conn->has_hangup ||
+                     back_h1_backend(back)->proxy_protocol != BACKEND_PROXY_OFF ||
+                     back->client->core->is_draining || back->rest_ms == 0 ||
+                     back_h1_entry(back)->present == 0 ||
+                     !dial_is_current(upstream_set_ref(back->set, back->server), back->conn);
     facts.has_unread = back->has_leftover || back->saved_len != 0 ||
                        (!facts.we_close && conn_has_unread(back->conn));
     return reuse_after(&facts) == REUSE_GOES_ON;

@@ -459,7 +459,7 @@ static bool join_open(struct pool_entry *entry, struct call *call)
         if (!may_join(c, call)) {
             continue;
         }
-        if (has_room(c) && !dial_is_current(backend_of(c), c->conn)) {
+        if (has_room(c) && !dial_is_current(upstream_set_ref(c->use.set, c->use.server), c->conn)) {
             c->is_going_away = true; /* it ends with its last stream, or by its idle timer */
         } else if (has_room_for(c, call)) {
             open_stream(c, call);

@@ -202,22 +202,32 @@ static void send_proxy_header(struct dial *dial)
     conn_queue_copy(dial->conn, span_make(header, len));
 }
 
+/* NULL: plain. */
+static struct tls_context *context_of(const struct dial *dial)
+{
+    struct backend_contexts contexts =
+        backend_tls_of(dial->upstream->backend, lease_server(dial->lease));
+
+    return dial->offer == DIAL_OFFER_H1 && contexts.tls_h1 != NULL ? contexts.tls_h1 : contexts.tls;
+}
+
 static void on_connected(struct conn *conn, int error)
 {
     struct dial *dial = conn->owner;
+    struct tls_context *tls = context_of(dial);
 
     if (error != 0) {
         fail_connect(dial, error);
         return;
     }
     send_proxy_header(dial);
-    if (dial->tls == NULL) {
+    if (tls == NULL) {
         succeed(dial);
         return;
     }
     conn_flush(conn);
     const struct endpoint *endpoint = lease_entry(dial->lease)->endpoint;
-    if (!tls_conn_connect_with(conn, dial->tls, endpoint->key.tls_name, endpoint->sessions,
+    if (!tls_conn_connect_with(conn, tls, endpoint->key.tls_name, endpoint->sessions,
                                &tls_events)) {
         fail_connect(dial, ENOMEM);
     }
@@ -298,7 +308,6 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
         .upstream = upstreams_find(&client->upstreams, backend),
         .conn = conn_create(client->core->loop),
         .offer = offer,
-        .tls = offer == DIAL_OFFER_H1 && backend->tls_h1 != NULL ? backend->tls_h1 : backend->tls,
         .tried = tried,
         .tries = tries,
         .lease = lease,
@@ -313,10 +322,12 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
     try_next(dial);
 }
 
-bool dial_is_current(const struct backend *backend, const struct conn *conn)
+bool dial_is_current(struct server_ref ref, const struct conn *conn)
 {
-    return backend->tls == NULL || tls_conn_is_of(conn, backend->tls) ||
-           (backend->tls_h1 != NULL && tls_conn_is_of(conn, backend->tls_h1));
+    struct backend_contexts contexts = backend_tls_of(ref.backend, &ref.set->servers[ref.server]);
+
+    return contexts.tls == NULL || tls_conn_is_of(conn, contexts.tls) ||
+           (contexts.tls_h1 != NULL && tls_conn_is_of(conn, contexts.tls_h1));
 }
 
 void dial_cancel(struct dial *dial)

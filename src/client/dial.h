@@ -39,8 +39,7 @@ struct dial {
     struct client *client;
     struct dial_client who;
     struct upstream *upstream;
-    struct conn *conn;       /* in the making */
-    struct tls_context *tls; /* NULL: plain */
+    struct conn *conn; /* in the making */
     enum dial_offer offer;
     struct lease_tried *tried;
     struct lease *lease; /* the owner's */
@@ -70,9 +69,9 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
 /* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
  * handler. */
 struct conn *dial_take(struct dial *dial) MUST_CHECK;
-/* Whether an open connection to the backend was made with its TLS files as they are now: otherwise
+/* Whether an open connection to the server was made with its TLS files as they are now: otherwise
  * it is for what it carries already, and no more. */
-bool dial_is_current(const struct backend *backend, const struct conn *conn);
+bool dial_is_current(struct server_ref ref, const struct conn *conn);
 /* Why there is none to be tried, in `text`. */
 struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size);
 /* Gives up: closes the connection and ends the lease. Not after on_done. May be called twice. */

@@ -378,6 +378,7 @@ static const struct backend *make_backend(const struct health_check_ask *ask)
 {
     const struct backend *group = ask->backend;
     bool has_own_host = ask->http != NULL && ask->http->host != NULL;
+    struct backend_contexts contexts = backend_tls_of(group, ask->server);
     const struct server server = {
         .text = ask->server->text,
         .host = ask->server->host,
@@ -388,8 +389,8 @@ static const struct backend *make_backend(const struct health_check_ask *ask)
 
     return backend_create(&(struct backend){.name = group->name,
                                             .balance = &balance_round_robin,
-                                            .tls = ask->is_plain ? NULL : group->tls,
-                                            .tls_h1 = ask->is_plain ? NULL : group->tls_h1,
+                                            .tls = ask->is_plain ? NULL : contexts.tls,
+                                            .tls_h1 = ask->is_plain ? NULL : contexts.tls_h1,
                                             .protocol = group->protocol,
                                             .proxy_protocol = group->proxy_protocol,
                                             .connect_timeout_ms = ask->timeout_ms,

@@ -117,13 +117,14 @@ static void check_address_from(const struct checker *checker)
                                         "set the field, for example trusted_proxies: [10.0.0.0/8]");
 }
 
-static void check_backend_tls(const struct checker *checker, const struct backend_settings *backend)
+/* Of the servers from `first` on, `count` of them. */
+static void check_backend_tls(const struct checker *checker, const struct backend_settings *backend,
+                              const struct backend_tls_settings *tls, size_t first, size_t count)
 {
-    const struct backend_tls_settings *tls = backend->tls;
-
     (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
-    for (size_t i = 0; tls->verify && tls->server_name == NULL && i < backend->server_count; i++) {
-        if (backend->servers[i].server_name != NULL) {
+    for (size_t i = first; tls->verify && tls->server_name == NULL && i < first + count; i++) {
+        if (backend->servers[i].server_name != NULL ||
+            (backend->servers[i].tls != NULL && backend->servers[i].tls != tls)) {
             continue;
         }
         if (backend->servers[i].address.kind == ADDRESS_UNIX) {
@@ -203,6 +204,26 @@ static void check_servers_from(const struct checker *checker,
     }
 }
 
+/* The server has TLS of its own. */
+static void check_own_tls(const struct checker *checker, const struct backend_settings *backend,
+                          size_t server)
+{
+    const struct server_settings *settings = &backend->servers[server];
+
+    if (backend->tls == NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, settings->tls->place,
+                          "'tls' of a server is in place of the backend's, which has none");
+        config_report_hint(checker->report, "add 'tls: {}' to the backend, or move it there");
+    }
+    if (settings->server_name != NULL && settings->tls->server_name != NULL) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &settings->server_name),
+                          "'server_name' is said twice: of the server, and in its 'tls'");
+        config_report_hint(checker->report, "remove one of them");
+    }
+    check_backend_tls(checker, backend, settings->tls, server, 1);
+}
+
 static void check_servers(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct server_settings *servers = backend->servers;
@@ -232,6 +253,9 @@ static void check_servers(const struct checker *checker, const struct backend_se
                               config_place(checker->settings, &servers[i].server_name),
                               "'server_name' is of TLS, and the backend has no 'tls'");
             config_report_hint(checker->report, "add 'tls: {}' to the backend");
+        }
+        if (servers[i].tls != NULL) {
+            check_own_tls(checker, backend, i);
         }
         first = map_add(&seen, span_from_cstr(address->text), (void *)address);
         if (first != NULL && first != address) {
@@ -327,7 +351,7 @@ static void check_backends(const struct checker *checker)
             config_report_hint(checker->report, "add for example name: api");
         }
         if (backend->tls != NULL) {
-            check_backend_tls(checker, backend);
+            check_backend_tls(checker, backend, backend->tls, 0, backend->server_count);
         }
         check_backend_protocol(checker, backend);
         check_fastcgi(checker, backend);

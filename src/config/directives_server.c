@@ -43,6 +43,15 @@ static const struct directive server_directives[] = {
      .doc = "The name that it is asked for (SNI) and that its certificate must carry, in place of "
             "that of the backend's `tls`.",
      .example = "server_name: one.internal"},
+    {.name = "tls",
+     .type = DIRECTIVE_SECTION,
+     SLOT(server_settings, tls),
+     .section = &section_backend_tls,
+     .doc = "TLS to it, in place of the backend's `tls` as a whole.",
+     .more = "For a backend that has `tls`. Not in a list of `servers_from`: whoever writes that "
+             "says where servers are, and not by whom they are vouched for, nor which files are "
+             "read; `server_name` may be said there. Health checks use it as requests do.",
+     .example = "tls: { ca: other-ca.pem, server_name: api.example }"},
     {.name = "host",
      .type = DIRECTIVE_TEXT,
      SLOT(server_settings, host),

@@ -101,6 +101,14 @@ bool server_document_load(struct server_document *document, struct span text, co
             .settings = document->settings, .report = &report, .folders = &folder};
         load(&loader, root, document, &arena);
     }
+    for (size_t i = 0; i < document->count; i++) {
+        if (document->servers[i].tls != NULL) {
+            config_report_add(&report, CONFIG_ERROR, document->servers[i].tls->place,
+                              "a list says where servers are, and not how they are verified");
+            config_report_hint(&report, "only 'server_name' can be said here; name authorities and "
+                                        "certificates in 'tls' of the backend");
+        }
+    }
     is_fine = report.errors == 0 && root != NULL;
     if (!is_fine) {
         (void)tell_first(&report, error);

@@ -22,8 +22,8 @@ struct server_source {
     struct url url;
     struct tls_context *tls; /* of https; NULL: none */
     struct file_stamp ca_stamp;
-    struct fetch *fetch;     /* under way; NULL: none */
-    char etag[ETAG_MAX];     /* of the last good list; empty: none */
+    struct fetch *fetch; /* under way; NULL: none */
+    char etag[ETAG_MAX]; /* of the last good list; empty: none */
     bool has_looked;
     const struct servers_from_settings *settings;
     char *whose;

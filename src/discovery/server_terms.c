@@ -75,6 +75,27 @@ static struct health_terms health_terms_of(const struct backend_settings *backen
     return terms;
 }
 
+static const char *say_identity(struct arena *arena, const struct backend_tls_settings *tls)
+{
+    return say(arena, say(arena, "", tls->certificate), tls->key);
+}
+
+static struct server_own_terms *own_terms_of(const struct backend_settings *backend,
+                                             struct arena *arena)
+{
+    struct server_own_terms *own = arena_calloc(arena, (backend->server_count + 1) * sizeof(*own));
+
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct backend_tls_settings *tls = backend->servers[i].tls;
+        if (tls != NULL) {
+            own[i] = (struct server_own_terms){.server_name = tls->server_name,
+                                               .identity = say_identity(arena, tls),
+                                               .trust = say_trust(arena, tls)};
+        }
+    }
+    return own;
+}
+
 struct server_terms server_terms_of(const struct backend_settings *backend, struct arena *arena)
 {
     const struct backend_tls_settings *tls = backend->tls;
@@ -83,12 +104,15 @@ struct server_terms server_terms_of(const struct backend_settings *backend, stru
         .zone = backend->gateway_zone,
         .check = say_check(arena, backend),
         .health = health_terms_of(backend),
+        .servers = backend->servers,
+        .server_count = backend->server_count,
+        .own = own_terms_of(backend, arena),
     };
 
     if (tls != NULL) {
         terms.has_tls = true;
         terms.server_name = tls->server_name;
-        terms.identity = say(arena, say(arena, "", tls->certificate), tls->key);
+        terms.identity = say_identity(arena, tls);
         terms.trust = say_trust(arena, tls);
     }
     return terms;
@@ -113,19 +137,42 @@ static unsigned lower_limit(unsigned a, unsigned b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* By its number less one; 0: it has no TLS of its own. */
+static size_t own_number(const struct server_terms *terms, const struct server_settings *settings)
+{
+    for (size_t i = 0; settings->tls != NULL && i < terms->server_count; i++) {
+        if (&terms->servers[i] == settings) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static struct server_own_terms own_or_usual(const struct server_terms *terms,
+                                            const struct server_settings *settings)
+{
+    size_t number = own_number(terms, settings);
+
+    return number != 0
+               ? terms->own[number - 1]
+               : (struct server_own_terms){terms->server_name, terms->identity, terms->trust};
+}
+
 static const char *name_for_tls(const struct server_terms *terms,
                                 const struct server_settings *settings)
 {
+    const char *usual = own_or_usual(terms, settings).server_name;
+
     if (!terms->has_tls) {
         return NULL;
     }
     if (settings->server_name != NULL) {
         return settings->server_name;
     }
-    if (terms->server_name == NULL && settings->address.kind != ADDRESS_UNIX) {
+    if (usual == NULL && settings->address.kind != ADDRESS_UNIX) {
         return settings->address.host;
     }
-    return terms->server_name;
+    return usual;
 }
 
 /* As it would be written in a URL: without the port that its scheme has. */
@@ -166,13 +213,14 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
                      unsigned weight)
 {
     const struct address_setting *address = &settings->address;
+    const struct server_own_terms tls = own_or_usual(terms, settings);
     const struct endpoint_key key = {
         .host = ip != NULL ? ip : address->host,
         .is_unix = address->kind == ADDRESS_UNIX,
         .port = port,
         .tls_name = name_for_tls(terms, settings),
-        .identity = terms->identity,
-        .trust = terms->trust,
+        .identity = tls.identity,
+        .trust = tls.trust,
         .protocol = terms->protocol,
         .asked_for = settings->host,
         .check = terms->check,
@@ -200,6 +248,7 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
         .weight = weight,
         .unit = 1,
         .own_host = settings->host,
+        .own_tls = own_number(terms, settings),
         .rank = rank_of(terms, settings),
         .max_in_use = lower_limit(settings->max_requests, settings->max_connections),
         .endpoint = endpoint,

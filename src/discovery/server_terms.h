@@ -8,6 +8,13 @@
 #include "settings/settings.h"
 #include "upstream/server_set.h"
 
+/* Of a server of the settings that has TLS of its own. */
+struct server_own_terms {
+    const char *server_name;
+    const char *identity; /* NULL: it has none of its own */
+    const char *trust;
+};
+
 /* Texts lie in the arena that it was made with. */
 struct server_terms {
     enum backend_protocol protocol;
@@ -17,7 +24,10 @@ struct server_terms {
     const char *trust;
     const char *check;
     struct health_terms health;
-    const char *zone; /* the gateway's; NULL: zones do not count */
+    const char *zone;                      /* the gateway's; NULL: zones do not count */
+    const struct server_settings *servers; /* those of the backend's settings; */
+    size_t server_count;
+    struct server_own_terms *own; /* of each of them */
 };
 
 struct server_terms server_terms_of(const struct backend_settings *backend, struct arena *arena);

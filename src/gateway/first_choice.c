@@ -43,8 +43,7 @@ static size_t pick(const struct backend_settings *settings, const struct server_
     static const struct endpoint_share idle;
     static const struct balance_set none;
     const struct backend backend = {
-        .bounded_load =
-            settings->balance.hash != NULL ? settings->balance.hash->bounded_load : 0};
+        .bounded_load = settings->balance.hash != NULL ? settings->balance.hash->bounded_load : 0};
     const struct balance_type *type = balance_type_of(settings->balance.strategy);
     struct balance_member *members = arena_calloc(arena, set->count * sizeof(*members));
     struct balance_set choices = {0};
@@ -78,8 +77,8 @@ const char *first_choice(const struct backend_settings *settings, struct span ke
     terms = server_terms_of(settings, arena);
     set = server_plan_first_set(settings, &terms, &wrong);
     if (wrong == NULL && set->count != 0) {
-        text = arena_cstr(arena,
-                          span_from_cstr(set->servers[pick(settings, set, key, arena)].text));
+        text =
+            arena_cstr(arena, span_from_cstr(set->servers[pick(settings, set, key, arena)].text));
     }
     server_set_release(set);
     return text;

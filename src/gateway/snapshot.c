@@ -133,6 +133,22 @@ static size_t find_previous_backend(const struct builder *b, const char *name)
                : SNAPSHOT_NEW;
 }
 
+static void build_own_tls(struct builder *b, const struct backend_settings *settings,
+                          struct backend *plan)
+{
+    struct snapshot *snapshot = b->snapshot;
+    struct backend_tls *tls = &snapshot->server_tls[snapshot->server_tls_count];
+
+    if (backend_tls_count_own(settings) != 0) {
+        plan->tls_owner = 0; /* whose connections are this configuration's alone */
+        plan->own_tls_count = settings->server_count;
+        plan->own_tls = arena_calloc(&snapshot->arena,
+                                     settings->server_count * sizeof(struct backend_contexts));
+        b->failed |= !backend_tls_build_own(tls, settings, &snapshot->trust, plan, b->report);
+        snapshot->server_tls_count += backend_tls_count_own(settings);
+    }
+}
+
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
                                      size_t index)
 {
@@ -168,11 +184,12 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
     if (settings->tls != NULL) {
         struct backend_tls *tls = &b->snapshot->backend_tls[index];
         b->failed |= !backend_tls_build(
-            tls, settings, &b->snapshot->trust,
+            tls, settings, settings->tls, &b->snapshot->trust,
             was != SNAPSHOT_NEW ? &b->means->previous->backend_tls[was] : NULL, b->report);
         plan.tls_owner = tls->owner;
         plan.tls = tls->context;
         plan.tls_h1 = tls->context_h1;
+        build_own_tls(b, settings, &plan);
     }
     return backend_create(&plan, build_servers(b, settings));
 }
@@ -479,6 +496,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
                         .is_for_real = means != NULL};
     const struct snapshot *previous = b.means->previous;
     struct arena *arena = &snapshot->arena;
+    size_t own_tls = 0;
 
     arena_init(arena, 4096);
     if (getrandom(&b.mark, sizeof(b.mark), 0) != sizeof(b.mark)) {
@@ -499,6 +517,10 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     snapshot->backend_tls =
         arena_calloc(arena, settings->backend_count * sizeof(struct backend_tls));
     snapshot->scripts = arena_calloc(arena, settings->backend_count * sizeof(struct files_root *));
+    for (size_t i = 0; i < settings->backend_count; i++) {
+        own_tls += backend_tls_count_own(&settings->backends[i]);
+    }
+    snapshot->server_tls = arena_calloc(arena, (own_tls + 1) * sizeof(struct backend_tls));
     snapshot->sites = arena_calloc(arena, settings->site_count * sizeof(struct site));
     snapshot->listeners = arena_calloc(arena, settings->listener_count * sizeof(struct listener));
     serving_build(&snapshot->serving, settings, arena);
@@ -626,6 +648,9 @@ bool snapshot_refresh_certificates(struct snapshot *snapshot)
             is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
         }
     }
+    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
+        is_any |= backend_tls_refresh(&snapshot->server_tls[i]);
+    }
     return auth_plans_refresh(&snapshot->auth) || is_any;
 }
 
@@ -662,6 +687,9 @@ void snapshot_release(struct snapshot *snapshot)
         if (snapshot->scripts[i] != NULL) {
             files_root_close(snapshot->scripts[i]);
         }
+    }
+    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
+        backend_tls_free(&snapshot->server_tls[i]);
     }
     auth_plans_free(&snapshot->auth);
     snapshot_close_pages(snapshot);

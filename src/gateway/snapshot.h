@@ -107,6 +107,8 @@ struct snapshot {
     size_t *backend_was;
     struct backend_tls *backend_tls; /* of each; for the control thread */
     struct files_root **scripts;     /* of each; NULL: none */
+    struct backend_tls *server_tls;  /* of servers that have their own, of all backends */
+    size_t server_tls_count;
     struct trust trust;         /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth;     /* what routes ask for of who sends requests */
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */

@@ -25,25 +25,38 @@ static void each_of_sites(const struct snapshot *snapshot, snapshot_file_fn *eac
     }
 }
 
+static void each_of_tls(const struct backend_tls *tls, snapshot_file_fn *each, void *arg)
+{
+    char owner[300];
+
+    if (tls->settings == NULL) {
+        return; /* plain */
+    }
+    (void)snprintf(owner, sizeof(owner), "backend %s", tls->settings->name);
+    for (size_t f = 0; f < BACKEND_TLS_FILES_MAX; f++) {
+        if (tls->files[f] != NULL) {
+            each(arg, owner, tls->files[f]);
+        }
+    }
+}
+
 static void each_of_backends(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg)
 {
     char owner[300];
 
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        const struct backend_tls *tls = &snapshot->backend_tls[i];
         const struct servers_from_settings *from = snapshot->settings->backends[i].servers_from;
+        each_of_tls(&snapshot->backend_tls[i], each, arg);
         (void)snprintf(owner, sizeof(owner), "backend %s", snapshot->settings->backends[i].name);
-        for (size_t f = 0; f < BACKEND_TLS_FILES_MAX; f++) {
-            if (tls->files[f] != NULL) {
-                each(arg, owner, tls->files[f]);
-            }
-        }
         if (from != NULL && from->file != NULL) {
             each(arg, owner, from->file);
         }
         if (from != NULL && from->ca != NULL) {
             each(arg, owner, from->ca);
         }
+    }
+    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
+        each_of_tls(&snapshot->server_tls[i], each, arg);
     }
 }
 
@@ -83,6 +96,16 @@ static void list_one(void *arg, const struct tls_listed_certificate *found)
     listing->each(listing->arg, &certificate);
 }
 
+static void list_of_tls(const struct backend_tls *tls, struct listing *listing, char *owner,
+                        size_t size)
+{
+    if (tls->context != NULL) {
+        (void)snprintf(owner, size, "backend %s", tls->settings->name);
+        tls_context_each_certificate(tls->context, list_one, listing);
+        tls_context_each_authority(tls->context, tls->options.ca, list_one, listing);
+    }
+}
+
 void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certificate_fn *each,
                                void *arg)
 {
@@ -105,13 +128,10 @@ void snapshot_each_certificate(const struct snapshot *snapshot, snapshot_certifi
     }
     listing.folder = NULL;
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        if (snapshot->backend_tls[i].context != NULL) {
-            (void)snprintf(owner, sizeof(owner), "backend %s",
-                           snapshot->settings->backends[i].name);
-            tls_context_each_certificate(snapshot->backend_tls[i].context, list_one, &listing);
-            tls_context_each_authority(snapshot->backend_tls[i].context,
-                                       snapshot->backend_tls[i].options.ca, list_one, &listing);
-        }
+        list_of_tls(&snapshot->backend_tls[i], &listing, owner, sizeof(owner));
+    }
+    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
+        list_of_tls(&snapshot->server_tls[i], &listing, owner, sizeof(owner));
     }
     listing.owner = "revocation lists";
     for (size_t i = 0; i < snapshot->trust.crl_count; i++) {

@@ -431,17 +431,20 @@ struct servers_from_settings {
     struct place place;
 };
 
+struct backend_tls_settings;
+
 /* What people may say; shares of a name's addresses are finer. */
 #define SERVER_WEIGHT_SAID_MAX 1000
 
 struct server_settings {
     struct address_setting address;
-    unsigned weight;          /* 1 to SERVER_WEIGHT_SAID_MAX; default 1 */
-    bool backup;              /* for when no other one is well */
-    const char *zone;         /* where it is; NULL: not said */
-    const char *server_name;  /* of TLS, in place of the backend's; NULL: that one */
-    const char *host;         /* Host, or :authority, that it gets; NULL: the client's */
-    unsigned max_requests;    /* on it at once, of all workers; 0: no limit */
+    unsigned weight;                  /* 1 to SERVER_WEIGHT_SAID_MAX; default 1 */
+    bool backup;                      /* for when no other one is well */
+    const char *zone;                 /* where it is; NULL: not said */
+    const char *server_name;          /* of TLS, in place of the backend's; NULL: that one */
+    struct backend_tls_settings *tls; /* in place of the backend's as a whole; NULL: that one */
+    const char *host;                 /* Host, or :authority, that it gets; NULL: the client's */
+    unsigned max_requests;            /* on it at once, of all workers; 0: no limit */
     unsigned max_connections; /* in use at once: a limit of requests, where each has one; 0: none */
     struct place place;
 };

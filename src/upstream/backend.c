@@ -13,6 +13,11 @@ static void take_orders(const struct backend *backend, struct server_set *server
     }
 }
 
+static struct tls_context *hold(struct tls_context *context)
+{
+    return context != NULL ? tls_context_hold(context) : NULL;
+}
+
 struct backend *backend_create(const struct backend *plan, struct server_set *servers)
 {
     static _Atomic uint64_t last_serial;
@@ -21,8 +26,13 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     memcpy(backend, plan, sizeof(*backend));
     backend->name = xstrdup(plan->name);
     backend->host = plan->host != NULL ? xstrdup(plan->host) : NULL;
-    backend->tls = plan->tls != NULL ? tls_context_hold(plan->tls) : NULL;
-    backend->tls_h1 = plan->tls_h1 != NULL ? tls_context_hold(plan->tls_h1) : NULL;
+    backend->tls = hold(plan->tls);
+    backend->tls_h1 = hold(plan->tls_h1);
+    backend->own_tls = xcalloc(plan->own_tls_count + 1, sizeof(*backend->own_tls));
+    for (size_t i = 0; i < plan->own_tls_count; i++) {
+        backend->own_tls[i].tls = hold(plan->own_tls[i].tls);
+        backend->own_tls[i].tls_h1 = hold(plan->own_tls[i].tls_h1);
+    }
     backend->serial = atomic_fetch_add(&last_serial, 1) + 1;
     /* In a range of its own. */
     backend->tls_owner = plan->tls_owner != 0 ? plan->tls_owner : backend->serial | 1ULL << 63;
@@ -53,6 +63,11 @@ void backend_release(const struct backend *backend)
     }
     tls_context_destroy(held->tls);
     tls_context_destroy(held->tls_h1);
+    for (size_t i = 0; i < held->own_tls_count; i++) {
+        tls_context_destroy(held->own_tls[i].tls);
+        tls_context_destroy(held->own_tls[i].tls_h1);
+    }
+    free(held->own_tls);
     server_set_release(atomic_load_explicit(&held->servers, memory_order_relaxed));
     (void)pthread_mutex_destroy(&held->lock);
     server_queue_release(held->queue);

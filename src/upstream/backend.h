@@ -13,6 +13,12 @@
 struct tls_context;
 struct balance_type;
 
+/* That connections are made with. */
+struct backend_contexts {
+    struct tls_context *tls;    /* NULL: plain */
+    struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
+};
+
 struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */
@@ -24,8 +30,10 @@ struct backend {
     unsigned bounded_load;  /* of balance_hash: percent of the mean load; 0: no bound */
     unsigned char sticky_key[STICKY_KEY_BYTES]; /* of balance_sticky */
     uint64_t tls_owner;                         /* whose contexts these are; 0: its own */
-    struct tls_context *tls;                    /* NULL: plain */
-    struct tls_context *tls_h1; /* with BACKEND_AUTO: offers HTTP/1.1 alone, for Upgrade */
+    struct tls_context *tls;                    /* NULL: plain; see backend_tls_of */
+    struct tls_context *tls_h1;
+    struct backend_contexts *own_tls; /* of servers that have their own, by server.own_tls - 1 */
+    size_t own_tls_count;             /* of the settings' servers; 0: none has */
     enum backend_protocol protocol;
     enum backend_host host_from;
     const char *host; /* with BACKEND_HOST_NAMED */
@@ -53,6 +61,15 @@ struct backend {
 
 /* As the plan says, whose texts are copied; the use of the set becomes the backend's. */
 struct backend *backend_create(const struct backend *plan, struct server_set *servers) MUST_CHECK;
+/* What connections to that server of the backend are made with. */
+static inline struct backend_contexts backend_tls_of(const struct backend *backend,
+                                                     const struct server *server)
+{
+    if (server->own_tls != 0 && server->own_tls <= backend->own_tls_count) {
+        return backend->own_tls[server->own_tls - 1];
+    }
+    return (struct backend_contexts){backend->tls, backend->tls_h1};
+}
 const struct backend *backend_hold(const struct backend *backend);
 /* NULL is allowed. From any thread. */
 void backend_release(const struct backend *backend);

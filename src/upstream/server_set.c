@@ -14,7 +14,8 @@ struct server_set *server_set_create(const struct server *servers, size_t count,
         set->servers[i] = servers[i];
         set->servers[i].text = xstrdup(servers[i].text);
         set->servers[i].host = xstrdup(servers[i].host != NULL ? servers[i].host : servers[i].text);
-        set->servers[i].own_host = servers[i].own_host != NULL ? xstrdup(servers[i].own_host) : NULL;
+        set->servers[i].own_host =
+            servers[i].own_host != NULL ? xstrdup(servers[i].own_host) : NULL;
         set->servers[i].order = NULL;
     }
     set->problem = problem != NULL ? xstrdup(problem) : NULL;

@@ -17,12 +17,13 @@ enum server_rank { SERVER_OF_ZONE, SERVER_ELSEWHERE, SERVER_BACKUP, SERVER_BACKU
 #define SERVER_RANKS 4
 
 struct server {
-    const char *text;    /* as it is told in logs: "10.0.0.5:443" */
-    const char *host;    /* its own, as Host has it: "app.internal:8080"; NULL: its text */
-    unsigned weight;     /* 1 to SERVER_WEIGHT_MAX; people may order another: server_weight */
-    unsigned unit;       /* what a weight of 1 in the configuration is among these; 0: 1 */
+    const char *text;     /* as it is told in logs: "10.0.0.5:443" */
+    const char *host;     /* its own, as Host has it: "app.internal:8080"; NULL: its text */
+    unsigned weight;      /* 1 to SERVER_WEIGHT_MAX; people may order another: server_weight */
+    unsigned unit;        /* what a weight of 1 in the configuration is among these; 0: 1 */
     const char *own_host; /* that it is asked for, whatever the backend says; NULL: as that says */
-    unsigned rank;       /* those with the lowest are used as long as one of them is well */
+    size_t own_tls; /* number of its own TLS of the backend; 0: the backend's (backend_tls_of) */
+    unsigned rank;  /* those with the lowest are used as long as one of them is well */
     unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;
     struct server_order *order; /* set when a backend takes the set, which holds it */
