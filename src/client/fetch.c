@@ -240,6 +240,7 @@ static const struct backend *make_backend(struct fetch *fetch, const struct sock
         .response_timeout_ms = left_ms,
         .idle_timeout_ms = left_ms,
         .ping_timeout_ms = left_ms,
+        .is_of_checks = true, /* nobody is told of a server that nobody has configured */
     };
     return backend_create(&plan, server_set_create(&server, 1, NULL));
 }

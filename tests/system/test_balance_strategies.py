@@ -219,3 +219,38 @@ def test_route_names_the_strategy(folder):
         if kind == "header":
             assert "by the field 'X-User' one of " in line
     assert len(said) == len(KINDS) and "round robin over " in said
+
+
+def test_route_says_whom_a_request_gets_first_and_how_the_servers_are(start, folder):
+    """What it says by the configuration alone is what live traffic does."""
+    with contextlib.ExitStack() as stack:
+        origins = [stack.enter_context(EchoOrigin(f"origin {number}")) for number in range(4)]
+        servers = [{"address": origin.address, "weight": number % 2 + 1} for number, origin in enumerate(origins[:3])]
+        gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["*"], "backend": "pool"}], "backends": [
+            {"name": "pool", "balance": {"hash": "path"}, "retries": {"times": 3, "hedge": "p90"},
+             "servers": [{"address": origins[3].address, "backup": True}, *servers]}]})
+
+        def route(target, *options):
+            done = command("route", "-c", str(gateway.config_path), "--json", *options, f"http://a.example{target}")
+            answer = json.loads(done.stdout)
+            return answer, {step["what"]: step["text"] for step in answer["steps"]}
+
+        with Connection(gateway.address) as client:
+            for target in ("/a", "/b", "/c", "/d", "/e", "/f"):
+                origin = json.loads(client.request(target).body)["origin"]
+                _, steps = route(target)
+                assert steps["first"] == f"{origins[int(origin[-1])].address}, if it is well: by the key '{target}'"
+        assert command("drain", f"pool/{origins[0].address}", "--socket", folder / "control").returncode == 0
+        answer, steps = route("/a")
+        assert {server["address"]: server["state"] for server in answer["now"]} == \
+            {origin.address: "draining" if origin is origins[0] else "up" for origin in origins}
+        assert "3 times at most, and 20 to 100 requests" in steps["retries"]
+        assert steps["retries"].endswith("a second server is asked beside the first after p90")
+        _, steps = route("/a", "--method", "POST")
+        assert steps["retries"].endswith("never where a server may have acted on it")
+        text = command("route", "-c", str(gateway.config_path), "http://a.example/a").stdout
+        assert f"now       {origins[0].address} is draining" in text
+    # With nobody to ask it says what it knows.
+    gateway.stop()
+    answer, steps = route("/a")
+    assert "now" not in answer and "first" in steps

@@ -448,7 +448,8 @@ def test_a_weight_is_ordered_and_kept(start, folder, strategy):
         assert "of the configuration" in weigh("default")
         shown = status_of(folder, one.address)
         assert (shown["weight"], shown["ordered_weight"]) == (7, None)
-        assert min(got(100)) > 0
+        if strategy != "ewma":  # which may stay with the one that was faster by then
+            assert min(got(100)) > 0
 
 
 def test_a_weight_that_is_none(start, folder):

@@ -301,13 +301,14 @@ def test_a_reload_keeps_what_is_known_and_waits_for_no_name(start, dns):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_localhost_is_served_by_the_family_that_listens(start, host):
-    """Both addresses are servers; the one that refuses is met by one request, which another server
-    answers at once, and then it is out until the gateway finds it there."""
-    if host == "::1" and not has_ipv6():
+def test_a_name_of_both_families_of_which_one_listens(start, dns, host):
+    """As localhost is: both addresses are servers. The one that refuses is met by one request, which
+    another server answers at once; then it is out until the gateway finds it there."""
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6")
+    dns.set("both.example", address("127.0.0.1"), address("::1"))
     with EchoOrigin("a", host=host) as origin:
-        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], "backend": f"localhost:{origin.port}"}]})
+        gateway = start({**config(dns, [f"both.example:{origin.port}"]), "workers": 1})
         with Connection(gateway.address) as client:
             for number in range(20):
                 method, body = (("GET", None), ("POST", b"x" * 1000))[number % 2]
@@ -319,13 +320,22 @@ def test_localhost_is_served_by_the_family_that_listens(start, host):
         assert {change["to"] for change in gateway.server_changes()} <= {"ejected"}
 
 
-def test_localhost_is_both_families_where_both_listen(start):
+def test_a_family_that_listens_later_is_found(start, dns):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
-    with EchoOrigin("a", host="127.0.0.1") as v4:
-        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], "backend": f"localhost:{v4.port}"}]})
+    dns.set("both.example", address("127.0.0.1"), address("::1"))
+    with EchoOrigin("a") as v4:
+        gateway = start({**config(dns, [f"both.example:{v4.port}"]), "workers": 1})
         for _ in range(4):
             assert whose(gateway) == "a"
         gateway.wait_change(to="ejected")
         with EchoOrigin("b", host="::1", port=v4.port):
             wait_until(lambda: {whose(gateway) for _ in range(4)} == {"a", "b"}, 20)
+
+
+def test_localhost_is_served(start):
+    with EchoOrigin("a") as origin:
+        gateway = start({"workers": 1, "sites": [{"hosts": ["*"], "backend": f"localhost:{origin.port}"}]})
+        for _ in range(6):
+            assert whose(gateway) == "a"
+        assert sum("tries" in entry for entry in gateway.log_entries()) <= 1

@@ -240,7 +240,7 @@ def test_what_a_url_gives_is_taken_only_if_it_is_a_list(start):
         gateway = start(fetched(f"http://{lists.address}/"))
         assert whose(gateway) == "a"
         for number, (raw, words) in enumerate([
-                (response_bytes(200, body=b'{"servers": ["127.0.0.1:1"'), "line 1"),
+                (response_bytes(200, body=b'{"servers": ["127.0.0.1:1"'), "is not closed"),
                 (response_bytes(200, body=b'{"hosts": ["127.0.0.1:1"]}'), "hosts"),
                 (response_bytes(200, body=b'[{"address": "127.0.0.1:1", "weight": "heavy"}]'), "heavy"),
                 (response_bytes(200, body=b'[{"address": "127.0.0.1"}]'), "has no port"),
