@@ -74,7 +74,13 @@ GOOD = {
         "trusted_proxies": "fd00::/8", "workers": 2, "user": "www-data", "group": "adm"},
 }
 
+GOOD["second tries"] = {"sites": [{"hosts": ["a.example"], "backend": "f"}], "backends": [
+    {"name": "f", "servers": [{"address": "127.0.0.1:1", "host": "f.example:8080"}], "retries": {"hedge": "p99.9"}},
+    {"name": "g", "servers": ["127.0.0.1:1"], "retries": {"hedge": {"after": "50ms", "max": 1}},
+     "outliers": {"slow": 3}}]}
+
 BAD = {
+    "hedge": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80", "retries": {"hedge": "p49"}}}]},
     "pattern of files": {"sites": [{"hosts": "a.example", "files": {"root": ".", "cache_control": {"{x}": "a"}}}]},
     "charset": {"sites": [{"hosts": "a.example", "files": {"root": ".", "charset": "utf 8"}}]},
     "encoding": {"sites": [{"hosts": "a.example", "respond": {}, "compress": {"encodings": ["deflate"]}}]},
@@ -249,6 +255,10 @@ def whole(section, part):
         needed["tls"] = {}
     if section == "route" and part.get("else"):
         part = {**part, "match": {"methods": ["GET"]}}
+    outer["hedge"] = ("retries", "hedge")
+    needed["hedge"] = {} if "after" in part else {"after": "p95"}
+    if section == "servers_from" and "ca" in part:
+        needed[section] = {"url": "https://a.example/"}
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
