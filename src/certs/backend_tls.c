@@ -155,10 +155,17 @@ size_t backend_tls_count_own(const struct backend_settings *settings)
 }
 
 bool backend_tls_build_own(struct backend_tls *tls, const struct backend_settings *settings,
-                           struct trust *trust, struct backend *plan, struct config_report *report)
+                           struct trust *trust, struct arena *arena, struct backend *plan,
+                           struct config_report *report)
 {
     bool is_fine = true;
 
+    if (backend_tls_count_own(settings) == 0) {
+        return true;
+    }
+    plan->tls_owner = 0; /* whose connections are this configuration's alone */
+    plan->own_tls_count = settings->server_count;
+    plan->own_tls = arena_calloc(arena, settings->server_count * sizeof(struct backend_contexts));
     for (size_t i = 0; i < settings->server_count; i++) {
         const struct backend_tls_settings *own = settings->servers[i].tls;
         if (own != NULL) {

@@ -46,10 +46,10 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
                        const struct backend_tls_settings *own, struct trust *trust,
                        const struct backend_tls *previous, struct config_report *report) MUST_CHECK;
 /* Of the backend's servers that have TLS of their own, as many as backend_tls_count_own says, in
- * their order; and in plan->own_tls what is made of each. */
+ * their order; and in plan->own_tls, in the arena, what is made of each. */
 size_t backend_tls_count_own(const struct backend_settings *settings);
 bool backend_tls_build_own(struct backend_tls *tls, const struct backend_settings *settings,
-                           struct trust *trust, struct backend *plan,
+                           struct trust *trust, struct arena *arena, struct backend *plan,
                            struct config_report *report) MUST_CHECK;
 /* Looks for changed files. True: some had changed, and were read. */
 bool backend_tls_refresh(struct backend_tls *tls);

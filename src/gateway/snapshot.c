@@ -133,22 +133,6 @@ static size_t find_previous_backend(const struct builder *b, const char *name)
                : SNAPSHOT_NEW;
 }
 
-static void build_own_tls(struct builder *b, const struct backend_settings *settings,
-                          struct backend *plan)
-{
-    struct snapshot *snapshot = b->snapshot;
-    struct backend_tls *tls = &snapshot->server_tls[snapshot->server_tls_count];
-
-    if (backend_tls_count_own(settings) != 0) {
-        plan->tls_owner = 0; /* whose connections are this configuration's alone */
-        plan->own_tls_count = settings->server_count;
-        plan->own_tls = arena_calloc(&snapshot->arena,
-                                     settings->server_count * sizeof(struct backend_contexts));
-        b->failed |= !backend_tls_build_own(tls, settings, &snapshot->trust, plan, b->report);
-        snapshot->server_tls_count += backend_tls_count_own(settings);
-    }
-}
-
 static struct backend *build_backend(struct builder *b, const struct backend_settings *settings,
                                      size_t index)
 {
@@ -189,7 +173,10 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         plan.tls_owner = tls->owner;
         plan.tls = tls->context;
         plan.tls_h1 = tls->context_h1;
-        build_own_tls(b, settings, &plan);
+        b->failed |= !backend_tls_build_own(&b->snapshot->server_tls[b->snapshot->server_tls_count],
+                                            settings, &b->snapshot->trust, &b->snapshot->arena,
+                                            &plan, b->report);
+        b->snapshot->server_tls_count += backend_tls_count_own(settings);
     }
     return backend_create(&plan, build_servers(b, settings));
 }
