@@ -104,7 +104,8 @@ static bool may_park(struct back_fcgi *back)
            !conn_write_failed(back->conn) && !back->conn->has_hangup &&
            !back->client->core->is_draining && back_fcgi_entry(back)->terms.idle_timeout_ms != 0 &&
            back_fcgi_entry(back)->present != 0 &&
-           dial_is_current(back_fcgi_backend(back), back->conn) && !conn_has_unread(back->conn);
+           dial_is_current(upstream_set_ref(back->set, back->server), back->conn) &&
+           !conn_has_unread(back->conn);
 }
 
 /* The script is not to go on for nobody. */

@@ -621,26 +621,6 @@ void snapshot_check_files(const struct settings *settings, struct config_report 
     }
 }
 
-bool snapshot_refresh_certificates(struct snapshot *snapshot)
-{
-    bool is_any = snapshot_refresh_pages(snapshot);
-
-    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
-        if (snapshot->sites[i].tls_source != NULL) {
-            is_any |= site_tls_refresh(snapshot->sites[i].tls_source);
-        }
-    }
-    for (size_t i = 0; i < snapshot->backend_count; i++) {
-        if (snapshot->backends[i]->tls != NULL) {
-            is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
-        }
-    }
-    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
-        is_any |= backend_tls_refresh(&snapshot->server_tls[i]);
-    }
-    return auth_plans_refresh(&snapshot->auth) || is_any;
-}
-
 struct snapshot *snapshot_hold(struct snapshot *snapshot)
 {
     (void)atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);

@@ -6,7 +6,7 @@
 #include "certs/backend_tls.h"
 #include "certs/site_tls.h"
 #include "files/page.h"
-#include "gateway/snapshot.h"
+#include "gateway/snapshot_internal.h"
 #include "tls/crl.h"
 
 static void each_of_sites(const struct snapshot *snapshot, snapshot_file_fn *each, void *arg)
@@ -71,6 +71,28 @@ void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each,
     for (size_t i = 0; i < snapshot->trust.crl_count; i++) {
         each(arg, "revocation lists", crl_file_path(snapshot->trust.crls[i]));
     }
+}
+
+/* ---- changes ---- */
+
+bool snapshot_refresh_certificates(struct snapshot *snapshot)
+{
+    bool is_any = snapshot_refresh_pages(snapshot);
+
+    for (size_t i = 0; i < snapshot->settings->site_count; i++) {
+        if (snapshot->sites[i].tls_source != NULL) {
+            is_any |= site_tls_refresh(snapshot->sites[i].tls_source);
+        }
+    }
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        if (snapshot->backends[i]->tls != NULL) {
+            is_any |= backend_tls_refresh(&snapshot->backend_tls[i]);
+        }
+    }
+    for (size_t i = 0; i < snapshot->server_tls_count; i++) {
+        is_any |= backend_tls_refresh(&snapshot->server_tls[i]);
+    }
+    return auth_plans_refresh(&snapshot->auth) || is_any;
 }
 
 /* ---- certificates ---- */
