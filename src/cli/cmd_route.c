@@ -165,264 +165,261 @@ static void add_now(struct strbuf *b, const json_t *now)
         add_member(b, "state", route_server_state(server));
         add_member(b, "why",
                    control_text(server, "why")[0] != '\0' ? control_text(server, "why") : NULL);
-        static void add_tries(struct strbuf * b, const struct route_answer *answer,
-                              const struct settings *settings)
-        {
-            strbuf_add_cstr(b, ",\"tried\":[");
-            for (size_t i = 0; i < answer->try_count; i++) {
-                const struct route_try *try = &answer->tries[i];
+        strbuf_add_char(b, '}');
+    }
+    strbuf_add_char(b, ']');
+}
 
-                strbuf_add_cstr(b, i == 0 ? "{\"route\":" : ",{\"route\":");
-                strbuf_add_json(b, span_from_cstr(try->route->name));
-                add_member(b, "failed", try->failed);
-                add_member(b, "text", try->text);
-                if (try->route->place.line > 0) {
-                    add_member(b, "file", file_of(settings, try->route->place));
-                    strbuf_printf(b, ",\"line\":%d", try->route->place.line);
-                }
-                strbuf_add_char(b, '}');
-            }
-            strbuf_add_char(b, ']');
+static void add_tries(struct strbuf *b, const struct route_answer *answer,
+                      const struct settings *settings)
+{
+    strbuf_add_cstr(b, ",\"tried\":[");
+    for (size_t i = 0; i < answer->try_count; i++) {
+        const struct route_try *try = &answer->tries[i];
+
+        strbuf_add_cstr(b, i == 0 ? "{\"route\":" : ",{\"route\":");
+        strbuf_add_json(b, span_from_cstr(try->route->name));
+        add_member(b, "failed", try->failed);
+        add_member(b, "text", try->text);
+        if (try->route->place.line > 0) {
+            add_member(b, "file", file_of(settings, try->route->place));
+            strbuf_printf(b, ",\"line\":%d", try->route->place.line);
         }
+        strbuf_add_char(b, '}');
+    }
+    strbuf_add_char(b, ']');
+}
 
-        static void print_json(const struct route_answer *answer, const char *url,
-                               const struct settings *settings, const json_t *now)
-        {
-            struct strbuf b;
+static void print_json(const struct route_answer *answer, const char *url,
+                       const struct settings *settings, const json_t *now)
+{
+    struct strbuf b;
 
-            strbuf_init(&b);
-            strbuf_add_cstr(&b, "{\"url\":");
-            strbuf_add_json(&b, span_from_cstr(url));
-            add_member(&b, "result", route_outcome_word(answer->outcome));
-            if (answer->status != 0) {
-                strbuf_printf(&b, ",\"status\":%u", answer->status);
-            }
-            add_member(&b, "reason", answer->reason);
-            add_member(&b, "location", answer->location);
-            add_member(&b, "listener", answer->listener);
-            add_member(&b, "site", answer->site != NULL ? answer->site->name : NULL);
-            add_member(&b, "route", answer->route != NULL ? answer->route->name : NULL);
-            if (answer->path.ptr != NULL) {
-                strbuf_add_cstr(&b, ",\"path\":");
-                strbuf_add_json(&b, answer->path);
-            }
-            if (answer->backend != NULL) {
-                add_servers(&b, answer->backend);
-            }
-            if (now != NULL) {
-                add_now(&b, now);
-            }
-            add_tries(&b, answer, settings);
-            add_steps(&b, answer, settings);
-            (void)printf("%.*s}\n", SPAN_ARG(strbuf_span(&b)));
-            strbuf_free(&b);
+    strbuf_init(&b);
+    strbuf_add_cstr(&b, "{\"url\":");
+    strbuf_add_json(&b, span_from_cstr(url));
+    add_member(&b, "result", route_outcome_word(answer->outcome));
+    if (answer->status != 0) {
+        strbuf_printf(&b, ",\"status\":%u", answer->status);
+    }
+    add_member(&b, "reason", answer->reason);
+    add_member(&b, "location", answer->location);
+    add_member(&b, "listener", answer->listener);
+    add_member(&b, "site", answer->site != NULL ? answer->site->name : NULL);
+    add_member(&b, "route", answer->route != NULL ? answer->route->name : NULL);
+    if (answer->path.ptr != NULL) {
+        strbuf_add_cstr(&b, ",\"path\":");
+        strbuf_add_json(&b, answer->path);
+    }
+    if (answer->backend != NULL) {
+        add_servers(&b, answer->backend);
+    }
+    if (now != NULL) {
+        add_now(&b, now);
+    }
+    add_tries(&b, answer, settings);
+    add_steps(&b, answer, settings);
+    (void)printf("%.*s}\n", SPAN_ARG(strbuf_span(&b)));
+    strbuf_free(&b);
+}
+
+/* NULL: it was reported. */
+static struct settings *load(const char *given)
+{
+    struct error error;
+    struct config_report report;
+    struct settings *settings;
+    const char *path = config_find_file(given, &error);
+
+    if (path == NULL) {
+        log_error("%s", error.text);
+        return NULL;
+    }
+    config_report_init(&report);
+    settings = config_load_file(path, &report);
+    if (settings == NULL) {
+        config_report_print(&report, stderr, options_color(stderr));
+    }
+    config_report_free(&report);
+    return settings;
+}
+
+static int answer_question(const struct settings *settings, const struct route_question *question,
+                           const char *url, bool json)
+{
+    struct route_answer answer;
+    struct arena arena;
+    json_t *now = NULL;
+    int status;
+
+    arena_init(&arena, 4096);
+    route_answer_find(&answer, settings, question, &arena);
+    if (answer.backend != NULL) {
+        now = route_servers_now(settings, answer.backend);
+    }
+    if (json) {
+        print_json(&answer, url, settings, now);
+    } else {
+        print_text(&answer, url, settings, now);
+    }
+    json_decref(now);
+    status = answer.outcome == ROUTE_TO_REFUSAL ? 1 : 0;
+    arena_destroy(&arena);
+    return status;
+}
+
+/* "h2,http/1.1"; the most that a ClientHello's are looked at. */
+static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MAX], size_t *count)
+{
+    struct span rest = text[0] != '\0' ? span_from_cstr(text) : (struct span){0};
+
+    *count = 0;
+    while (rest.ptr != NULL) {
+        if (*count == HELLO_ALPN_MAX || !span_split(&rest, ',', &protocols[*count]) ||
+            protocols[*count].len == 0) {
+            return false;
         }
+        (*count)++;
+    }
+    return true;
+}
 
-        /* NULL: it was reported. */
-        static struct settings *load(const char *given)
-        {
-            struct error error;
-            struct config_report report;
-            struct settings *settings;
-            const char *path = config_find_file(given, &error);
+/* ---- what the request is like ---- */
 
-            if (path == NULL) {
-                log_error("%s", error.text);
-                return NULL;
-            }
-            config_report_init(&report);
-            settings = config_load_file(path, &report);
-            if (settings == NULL) {
-                config_report_print(&report, stderr, options_color(stderr));
-            }
-            config_report_free(&report);
-            return settings;
+enum { FIELDS_MAX = 64 };
+
+struct request_options {
+    const char *headers[FIELDS_MAX];
+    size_t header_count;
+    const char *cookies[FIELDS_MAX];
+    size_t cookie_count;
+    const char *from;
+    struct network network; /* read from it: of one address */
+    struct route_field fields[2 * FIELDS_MAX];
+};
+
+static bool read_field(const char *text, struct route_field *field)
+{
+    struct span line = span_from_cstr(text);
+    size_t colon = span_find(line, ':');
+
+    field->name = span_head(line, colon);
+    field->value = colon < line.len ? span_trim(span_skip(line, colon + 1)) : (struct span){0};
+    return colon < line.len && http_is_token(field->name);
+}
+
+/* An address alone, which is a network of one. */
+static bool read_from(struct request_options *options, struct route_question *question)
+{
+    struct network *network = &options->network;
+    struct complaint complaint;
+
+    if (!network_parse(span_from_cstr(options->from), network, &complaint) ||
+        (!network->is_unix && network->prefix_bits != 128)) {
+        return false;
+    }
+    if (network->is_unix) {
+        question->from = NULL;
+        question->from_text = SPAN_OF("");
+        return true;
+    }
+    question->from = network->address;
+    question->from_text = span_from_cstr(options->from);
+    return true;
+}
+
+/* OPTIONS_OK, or the status of a usage error. */
+static int read_request(struct request_options *options, struct route_question *question)
+{
+    for (size_t i = 0; i < options->header_count; i++) {
+        if (!read_field(options->headers[i], &options->fields[i])) {
+            return usage_error("route", "--header '%s' is not 'name: value'", options->headers[i]);
         }
-
-        static int answer_question(const struct settings *settings,
-                                   const struct route_question *question, const char *url,
-                                   bool json)
-        {
-            struct route_answer answer;
-            struct arena arena;
-            json_t *now = NULL;
-            int status;
-
-            arena_init(&arena, 4096);
-            route_answer_find(&answer, settings, question, &arena);
-            if (answer.backend != NULL) {
-                now = route_servers_now(settings, answer.backend);
-            }
-            if (json) {
-                print_json(&answer, url, settings, now);
-            } else {
-                print_text(&answer, url, settings, now);
-            }
-            json_decref(now);
-            status = answer.outcome == ROUTE_TO_REFUSAL ? 1 : 0;
-            arena_destroy(&arena);
-            return status;
+    }
+    for (size_t i = 0; i < options->cookie_count; i++) {
+        if (strchr(options->cookies[i], '=') == NULL) {
+            return usage_error("route", "--cookie '%s' is not name=value", options->cookies[i]);
         }
+        options->fields[options->header_count + i] =
+            (struct route_field){SPAN_OF("Cookie"), span_from_cstr(options->cookies[i])};
+    }
+    question->fields = options->fields;
+    question->field_count = options->header_count + options->cookie_count;
+    if (!read_from(options, question)) {
+        return usage_error("route", "--from '%s' is no address", options->from);
+    }
+    return OPTIONS_OK;
+}
 
-        /* "h2,http/1.1"; the most that a ClientHello's are looked at. */
-        static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MAX],
-                                   size_t *count)
-        {
-            struct span rest = text[0] != '\0' ? span_from_cstr(text) : (struct span){0};
+int cmd_route(int argc, char **argv)
+{
+    struct request_options request = {.from = "203.0.113.1"};
+    const char *given = NULL;
+    const char *sni = NULL;
+    const char *method = "GET";
+    const char *alpn = NULL;
+    struct span protocols[HELLO_ALPN_MAX];
+    const char *url = NULL;
+    bool json = false;
+    bool no_certificate = false;
+    const struct option_spec specs[] = {
+        {"--config", "-c", &given, NULL},      {"--sni", NULL, &sni, NULL},
+        {"--alpn", NULL, &alpn, NULL},         {"--method", NULL, &method, NULL},
+        {"--from", NULL, &request.from, NULL}, {"--no-certificate", NULL, NULL, &no_certificate},
+        {"--json", NULL, NULL, &json}};
+    struct route_question question;
+    struct settings *settings;
+    struct error error;
+    int result;
 
-            *count = 0;
-            while (rest.ptr != NULL) {
-                if (*count == HELLO_ALPN_MAX || !span_split(&rest, ',', &protocols[*count]) ||
-                    protocols[*count].len == 0) {
-                    return false;
-                }
-                (*count)++;
-            }
-            return true;
+    argc = options_take_all(argc, argv, "--header", "-H", request.headers, &request.header_count,
+                            FIELDS_MAX);
+    argc = argc == 0 ? 0
+                     : options_take_all(argc, argv, "--cookie", NULL, request.cookies,
+                                        &request.cookie_count, FIELDS_MAX);
+    if (argc == 0) {
+        return 2;
+    }
+    result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
+    if (result != OPTIONS_OK) {
+        return result;
+    }
+    if (url == NULL) {
+        return usage_error("route", "which URL?");
+    }
+    if (!route_question_parse(&question, url, &error)) {
+        return usage_error("route", "%s", error.text);
+    }
+    if (!http_is_token(span_from_cstr(method))) {
+        return usage_error("route", "'%s' is no method", method);
+    }
+    question.method = span_from_cstr(method);
+    result = read_request(&request, &question);
+    if (result != OPTIONS_OK) {
+        return result;
+    }
+    question.is_without_certificate = no_certificate;
+    if (sni != NULL) {
+        if (!question.is_https) {
+            return usage_error("route", "--sni is for https:// URLs");
         }
-
-        /* ---- what the request is like ---- */
-
-        enum { FIELDS_MAX = 64 };
-
-        struct request_options {
-            const char *headers[FIELDS_MAX];
-            size_t header_count;
-            const char *cookies[FIELDS_MAX];
-            size_t cookie_count;
-            const char *from;
-            struct network network; /* read from it: of one address */
-            struct route_field fields[2 * FIELDS_MAX];
-        };
-
-        static bool read_field(const char *text, struct route_field *field)
-        {
-            struct span line = span_from_cstr(text);
-            size_t colon = span_find(line, ':');
-
-            field->name = span_head(line, colon);
-            field->value =
-                colon < line.len ? span_trim(span_skip(line, colon + 1)) : (struct span){0};
-            return colon < line.len && http_is_token(field->name);
-        }
-
-        /* An address alone, which is a network of one. */
-        static bool read_from(struct request_options * options, struct route_question * question)
-        {
-            struct network *network = &options->network;
-            struct complaint complaint;
-
-            if (!network_parse(span_from_cstr(options->from), network, &complaint) ||
-                (!network->is_unix && network->prefix_bits != 128)) {
-                return false;
-            }
-            if (network->is_unix) {
-                question->from = NULL;
-                question->from_text = SPAN_OF("");
-                return true;
-            }
-            question->from = network->address;
-            question->from_text = span_from_cstr(options->from);
-            return true;
-        }
-
-        /* OPTIONS_OK, or the status of a usage error. */
-        static int read_request(struct request_options * options, struct route_question * question)
-        {
-            for (size_t i = 0; i < options->header_count; i++) {
-                if (!read_field(options->headers[i], &options->fields[i])) {
-                    return usage_error("route", "--header '%s' is not 'name: value'",
-                                       options->headers[i]);
-                }
-            }
-            for (size_t i = 0; i < options->cookie_count; i++) {
-                if (strchr(options->cookies[i], '=') == NULL) {
-                    return usage_error("route", "--cookie '%s' is not name=value",
-                                       options->cookies[i]);
-                }
-                options->fields[options->header_count + i] =
-                    (struct route_field){SPAN_OF("Cookie"), span_from_cstr(options->cookies[i])};
-            }
-            question->fields = options->fields;
-            question->field_count = options->header_count + options->cookie_count;
-            if (!read_from(options, question)) {
-                return usage_error("route", "--from '%s' is no address", options->from);
-            }
-            return OPTIONS_OK;
-        }
-
-        int cmd_route(int argc, char **argv)
-        {
-            struct request_options request = {.from = "203.0.113.1"};
-            const char *given = NULL;
-            const char *sni = NULL;
-            const char *method = "GET";
-            const char *alpn = NULL;
-            struct span protocols[HELLO_ALPN_MAX];
-            const char *url = NULL;
-            bool json = false;
-            bool no_certificate = false;
-            const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
-                                                {"--sni", NULL, &sni, NULL},
-                                                {"--alpn", NULL, &alpn, NULL},
-                                                {"--method", NULL, &method, NULL},
-                                                {"--from", NULL, &request.from, NULL},
-                                                {"--no-certificate", NULL, NULL, &no_certificate},
-                                                {"--json", NULL, NULL, &json}};
-            struct route_question question;
-            struct settings *settings;
-            struct error error;
-            int result;
-
-            argc = options_take_all(argc, argv, "--header", "-H", request.headers,
-                                    &request.header_count, FIELDS_MAX);
-            argc = argc == 0 ? 0
-                             : options_take_all(argc, argv, "--cookie", NULL, request.cookies,
-                                                &request.cookie_count, FIELDS_MAX);
-            if (argc == 0) {
-                return 2;
-            }
-            result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
-            if (result != OPTIONS_OK) {
-                return result;
-            }
-            if (url == NULL) {
-                return usage_error("route", "which URL?");
-            }
-            if (!route_question_parse(&question, url, &error)) {
-                return usage_error("route", "%s", error.text);
-            }
-            if (!http_is_token(span_from_cstr(method))) {
-                return usage_error("route", "'%s' is no method", method);
-            }
-            question.method = span_from_cstr(method);
-            result = read_request(&request, &question);
-            if (result != OPTIONS_OK) {
-                return result;
-            }
-            question.is_without_certificate = no_certificate;
-            if (sni != NULL) {
-                if (!question.is_https) {
-                    return usage_error("route", "--sni is for https:// URLs");
-                }
-                question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
-            }
-            if (alpn != NULL && !question.is_https) {
-                return usage_error("route", "--alpn is for https://, tls:// and postgres:// URLs");
-            }
-            if (alpn == NULL) {
-                alpn = question.starttls == STARTTLS_OFF && !question.is_bytes ? "h2,http/1.1" : "";
-            }
-            if (!read_protocols(alpn, protocols, &question.alpn_count)) {
-                return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1",
-                                   alpn);
-            }
-            question.alpn = protocols;
-            settings = load(given);
-            if (settings == NULL) {
-                return 1;
-            }
-            result = answer_question(settings, &question, url, json);
-            settings_destroy(settings);
-            return result;
-        }
+        question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
+    }
+    if (alpn != NULL && !question.is_https) {
+        return usage_error("route", "--alpn is for https://, tls:// and postgres:// URLs");
+    }
+    if (alpn == NULL) {
+        alpn = question.starttls == STARTTLS_OFF && !question.is_bytes ? "h2,http/1.1" : "";
+    }
+    if (!read_protocols(alpn, protocols, &question.alpn_count)) {
+        return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);
+    }
+    question.alpn = protocols;
+    settings = load(given);
+    if (settings == NULL) {
+        return 1;
+    }
+    result = answer_question(settings, &question, url, json);
+    settings_destroy(settings);
+    return result;
+}
