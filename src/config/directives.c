@@ -466,6 +466,7 @@ const struct section *const all_sections[] = {
     &section_hash,
     &section_sticky,
     &section_retries,
+    &section_hedge,
     &section_health_check,
     &section_check_connect,
     &section_check_http,
