@@ -142,7 +142,7 @@ def test_text_goes_hop_by_hop_with_lines_of_the_file(config):
     done = run(config, "https://shop.example.com:8443/api/items")
     assert done.returncode == 0
     words = [line.split()[0] for line in done.stdout.splitlines()[1:]]
-    assert words == ["listener", "site", "TLS", "request", "route", "backend", "upstream", "=>"]
+    assert words == ["listener", "site", "TLS", "request", "route", "backend", "upstream", "retries", "=>"]
     line = next(n for n, text in enumerate(CONFIG.splitlines(), 1) if "/api/*" in text)
     assert f"(path /api/*)  ({config}:{line})" in done.stdout
     assert "=> backend 'app'" in done.stdout
