@@ -13,6 +13,7 @@
 #include "certs/same_options.h"
 #include "certs/tls_report.h"
 #include "config/places.h"
+#include "edge/host_table.h"
 #include "tls/cert_check.h"
 #include "tls/certificate.h"
 #include "tls/ocsp_staple.h"
@@ -40,11 +41,22 @@ static void warn(struct builder *b, struct place place, const struct error *warn
 
 /* ---- the certificates that the settings name ---- */
 
+/* The name that a certificate must have for a host: names of any depth need those of each depth, of
+ * which the first is looked for; NULL: what an expression fits is not known. */
+static const char *covering_name(const char *host)
+{
+    if (host_is_pattern(span_from_cstr(host)) != 0) {
+        return NULL;
+    }
+    return strncmp(host, "**.", 3) == 0 ? host + 1 : host;
+}
+
 static void check_coverage(struct builder *b, const struct certificate *certificate,
                            struct place place)
 {
     for (size_t i = 0; i < b->site->hosts.count; i++) {
-        if (certificate_covers(certificate, b->site->hosts.items[i])) {
+        const char *name = covering_name(b->site->hosts.items[i]);
+        if (name == NULL || certificate_covers(certificate, name)) {
             return;
         }
     }
@@ -72,7 +84,8 @@ static void warn_uncovered(struct builder *b, struct certificate *const *certifi
     const struct site_settings *site = b->site;
 
     for (size_t i = 0; i < site->hosts.count; i++) {
-        if (!is_covered(b, certificates, site->hosts.items[i])) {
+        const char *name = covering_name(site->hosts.items[i]);
+        if (name != NULL && !is_covered(b, certificates, name)) {
             config_report_add(b->report, CONFIG_WARNING, site->tls->place,
                               "no certificate of this site covers its host '%s'",
                               site->hosts.items[i]);

@@ -18,8 +18,15 @@
 #include "tls/hello.h"
 #include "tls/protocol_choice.h"
 
-static const char *const how_matched[] = {"", "by its exact name", "by its wildcard",
-                                          "as the default site", "by the address connected to"};
+static const char *const how_matched[] = {
+    [HOST_MATCH_NONE] = "",
+    [HOST_MATCH_EXACT] = "by its exact name",
+    [HOST_MATCH_WILDCARD] = "by its wildcard",
+    [HOST_MATCH_ANY_DEPTH] = "by its wildcard of any depth",
+    [HOST_MATCH_PATTERN] = "by its regular expression",
+    [HOST_MATCH_DEFAULT] = "as the default site",
+    [HOST_MATCH_ADDRESS] = "by the address connected to",
+};
 
 /* What is passed along while the answer grows. */
 struct search {
@@ -202,7 +209,7 @@ static void add_first(struct search *s, const struct backend_settings *backend, 
 
 /* Whether the script is there is looked at when it is asked for. */
 static void add_script(struct search *s, const struct route_settings *route,
-                       const struct path *asked)
+                       const struct route_url *url, const struct path *asked)
 {
     const struct backend_settings *backend = route->backend;
     const struct script_rule rule = {span_from_cstr(backend->split_path),
@@ -210,8 +217,8 @@ static void add_script(struct search *s, const struct route_settings *route,
     struct path path = *asked;
     struct script script;
 
-    if (route->rewrite != NULL) {
-        rewrite_path(route->rewrite, &path, s->arena);
+    if (route->rewrite != NULL && !route_rewrite(route->rewrite, url, &path, s->arena)) {
+        return; /* which was said */
     }
     if (route->files != NULL && route->files->tries.count != 0) {
         add_step(s, "script", backend->place, "the first of `try` that is a script in %s",
@@ -225,11 +232,34 @@ static void add_script(struct search *s, const struct route_settings *route,
     }
 }
 
+/* False: it is refused. */
+static bool explain_rewrite(struct search *s, const struct rewrite_settings *settings,
+                            const struct route_url *url, struct path path)
+{
+    if (!route_rewrite(settings, url, &path, s->arena)) {
+        add_step(s, "rewrite", settings->place,
+                 "400: what `replace` makes of the path is no path that could be sent on");
+        refuse(s, 400, "rewrite_refused");
+        return false;
+    }
+    s->answer->path = path.forward;
+    add_step(s, "rewrite", settings->place, "the path becomes %.*s", SPAN_ARG(path.forward));
+    return true;
+}
+
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
                          const struct path *asked)
 {
     const struct route_match *match =
         &s->serving.sites[site - s->settings->sites].table.routes[index];
+    const struct route_url url = {.is_https = s->question->is_https,
+                                  .host = s->question->host,
+                                  .port = s->question->port,
+                                  .path = asked->forward,
+                                  .query = s->question->query,
+                                  .method = s->question->method,
+                                  .match = match,
+                                  .match_path = asked->match};
     const struct route_settings *route = &site->routes[index];
     struct route_answer *answer = s->answer;
     struct place place;
@@ -263,26 +293,13 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
          i++) {
         add_step(s, word, place, "%s", text);
     }
-    if (route->rewrite != NULL) {
-        struct path path = *asked;
-        rewrite_path(route->rewrite, &path, s->arena);
-        answer->path = path.forward;
-        add_step(s, "rewrite", route->rewrite->place, "the path becomes %.*s",
-                 SPAN_ARG(path.forward));
+    if (route->rewrite != NULL && !explain_rewrite(s, route->rewrite, &url, *asked)) {
+        return;
     }
     if (route->redirect != NULL) {
         answer->outcome = ROUTE_TO_REDIRECT;
         answer->status = route->redirect->status;
-        answer->location = route_location(route->redirect,
-                                          &(struct route_url){.is_https = s->question->is_https,
-                                                              .host = s->question->host,
-                                                              .port = s->question->port,
-                                                              .path = asked->forward,
-                                                              .query = s->question->query,
-                                                              .method = s->question->method,
-                                                              .match = match,
-                                                              .match_path = asked->match},
-                                          s->arena);
+        answer->location = route_location(route->redirect, &url, s->arena);
         add_step(s, "redirect", route->redirect->place, "%u to %s", route->redirect->status,
                  answer->location);
     } else if (route->backend != NULL) {
@@ -291,7 +308,7 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                      "from the folder %s, if a file is found there; else", route->files->root);
         }
         if (route->backend->protocol == BACKEND_FASTCGI) {
-            add_script(s, route, asked);
+            add_script(s, route, &url, asked);
         }
         answer->outcome = ROUTE_TO_BACKEND;
         add_backend(s, route->backend, route_way_text(s->arena, route->backend));

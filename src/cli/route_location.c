@@ -55,3 +55,12 @@ const char *route_location(const struct redirect_settings *redirect, const struc
     CHECK(template_parse(span_from_cstr(redirect->to), false, arena, &to, &error));
     return arena_cstr(arena, redirect_location(&to, &values, TEMPLATE_FIELD, arena));
 }
+
+bool route_rewrite(const struct rewrite_settings *settings, const struct route_url *url,
+                   struct path *path, struct arena *arena)
+{
+    struct asked asked = {url, arena};
+    const struct template_values values = {value_of, &asked};
+
+    return rewrite_path(rewrite_make(settings, arena), &values, path, arena);
+}

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "edge/path.h"
 #include "edge/route.h"
 #include "settings/settings.h"
 
@@ -25,5 +26,9 @@ struct route_url {
  * the arena. */
 const char *route_location(const struct redirect_settings *redirect, const struct route_url *url,
                            struct arena *arena) MUST_CHECK;
+
+/* As rewrite_path makes it of the path; false: it would be refused. */
+bool route_rewrite(const struct rewrite_settings *settings, const struct route_url *url,
+                   struct path *path, struct arena *arena) MUST_CHECK;
 
 #endif

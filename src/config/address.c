@@ -151,13 +151,16 @@ bool host_check(struct span host, struct complaint *complaint)
     if (!host_with_extras(host, complaint)) {
         return false;
     }
-    if (span_starts_with(host, SPAN_OF("*."))) {
+    if (span_starts_with(host, SPAN_OF("**."))) {
+        host = span_skip(host, 3);
+    } else if (span_starts_with(host, SPAN_OF("*."))) {
         host = span_skip(host, 2);
     }
     if (span_find(host, '*') < host.len) {
         complain(complaint, "'*' can only be the whole first part of a host");
         return complain_hint(complaint, "\"*.example.com\" stands for one part before "
-                                        "example.com; \"*\" alone for every host");
+                                        "example.com, \"**.example.com\" for any number of them; "
+                                        "\"*\" alone for every host");
     }
     return name_check(host, complaint);
 }

@@ -443,6 +443,7 @@ const struct section *const all_sections[] = {
     &section_respond,
     &section_redirect,
     &section_rewrite,
+    &section_rewrite_replace,
     &section_request_fields,
     &section_response_fields,
     &section_hsts,

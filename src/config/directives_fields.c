@@ -1,5 +1,6 @@
 /* What is done to requests and responses on their way: fields, redirects, rewrites. */
 #include "config/directives_internal.h"
+#include "config/match_rules.h"
 #include "config/message_rules.h"
 
 #define FIELDS(member, number, rule)                                                               \
@@ -111,6 +112,40 @@ const struct section section_redirect = {
     .scalar_name = "to",
 };
 
+static const struct directive replace_directives[] = {
+    {.name = "regex",
+     .type = DIRECTIVE_TEXT,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(rewrite_replace_settings, regex),
+     .min = 1,
+     .max = PATTERN_BYTES_MAX,
+     .check = rule_regex,
+     .doc = "The regular expression (see `match.regex`) whose first find is replaced.",
+     .example = "regex: \"^/users/([0-9]+)$\""},
+    {.name = "with",
+     .type = DIRECTIVE_TEXT,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(rewrite_replace_settings, with),
+     .max = PATH_BYTES_MAX,
+     .check = rule_replacement,
+     .doc = "What stands there instead, with [variables](#variables); `{match.1}` and "
+            "`{match.NAME}` are captures of this `regex`.",
+     .example = "with: \"/u/{match.1}\""},
+};
+
+const struct section section_rewrite_replace = {
+    .name = "replace",
+    .title = "rewrite_replace",
+    .doc = "Another text in place of what a regular expression finds in the path. Where it finds "
+           "nothing, the path stays as it is. Where the outcome is no path that could be sent on "
+           "(it has no `/` first, has `.` or `..` segments, or what servers read in different "
+           "ways), or the search was given up, the answer is 400.",
+    .directives = replace_directives,
+    .count = ARRAY_LEN(replace_directives),
+    .size = sizeof(struct rewrite_replace_settings),
+    .place_offset = offsetof(struct rewrite_replace_settings, place),
+};
+
 static const struct directive rewrite_directives[] = {
     {.name = "strip_prefix",
      .type = DIRECTIVE_TEXT,
@@ -133,6 +168,12 @@ static const struct directive rewrite_directives[] = {
      .pattern = "^/",
      .doc = "What is put before the path, after that.",
      .example = "prefix: /internal"},
+    {.name = "replace",
+     .type = DIRECTIVE_SECTION,
+     SLOT(rewrite_settings, replace),
+     .section = &section_rewrite_replace,
+     .doc = "What is replaced in the path, after both.",
+     .example = "replace: { regex: \"^/users/([0-9]+)$\", with: \"/u/{match.1}\" }"},
 };
 
 const struct section section_rewrite = {

@@ -127,6 +127,7 @@ extern const struct section section_route_timeouts;
 extern const struct section section_compress;
 extern const struct section section_redirect;
 extern const struct section section_rewrite;
+extern const struct section section_rewrite_replace;
 extern const struct section section_server;
 extern const struct section section_backend_tls;
 extern const struct section section_resolve;

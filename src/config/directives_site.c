@@ -2,6 +2,7 @@
 #include "config/address.h"
 #include "config/answer_rules.h"
 #include "config/directives_internal.h"
+#include "config/match_rules.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
 
@@ -346,15 +347,21 @@ static const struct directive site_directives[] = {
      SLOT(site_settings, hosts),
      .min = 1,
      .max = 100000,
-     .check = host_check,
-     .pattern = "^(\\*|(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\[[0-9A-Fa-f:.]+\\]|"
+     .check = rule_host,
+     .pattern = "^(\\*|re:.+|(\\*{1,2}\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\[[0-9A-Fa-"
+                "f:.]+\\]|"
                 "[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
      .doc = "The host names.",
      .more =
-         "`\"*.example.com\"` stands for any one part in front of `example.com`, and `\"*\"` "
-         "for every host that no other site has (both need the quotes). A connection's site is "
+         "`\"*.example.com\"` stands for any one part in front of `example.com`, "
+         "`\"**.example.com\"` for one or more, `\"re:[a-z]+[0-9]\\.example\\.com\"` for what "
+         "the regular expression fits as a whole, and `\"*\"` "
+         "for every host that no other site has (they need the quotes). A connection's site is "
          "found by its TLS server name (SNI), a request's by its authority: an exact name wins "
-         "over a wildcard. International names are written in their `xn--` form. Several sites may "
+         "over `*.`, that over `**.`, among which the longest wins, that over expressions, which "
+         "are tried in the file's order, and all over `\"*\"`. What a certificate covers is one "
+         "part alone: for deeper names it needs names of their own. International names are "
+         "written in their `xn--` form. Several sites may "
          "have the same host "
          "where no listener serves two of them.\n\n"
          "IP addresses are hosts, too: `192.0.2.1`, `\"2001:db8::1\"`. A client that sends no "

@@ -153,7 +153,10 @@ static bool add_text(struct loader *loader, const struct directive *directive, s
         return false;
     }
     copy = arena_cstr(&loader->settings->arena, text);
-    for (size_t i = 0; (directive->flags & DIRECTIVE_LOWER) != 0 && copy[i] != '\0'; i++) {
+    /* In an expression "\\D" is not "\\d". */
+    bool is_lower =
+        (directive->flags & DIRECTIVE_LOWER) != 0 && !span_starts_with(text, SPAN_OF("re:"));
+    for (size_t i = 0; is_lower && copy[i] != '\0'; i++) {
         copy[i] = ascii_lower(copy[i]);
     }
     list->items[list->count++] = copy;

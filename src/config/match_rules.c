@@ -1,10 +1,12 @@
 #include "config/match_rules.h"
 
+#include "config/address.h"
 #include "config/text_rules.h"
 #include "edge/condition.h"
 #include "edge/field_senders.h"
+#include "edge/host_table.h"
 
-bool rule_regex(struct span text, struct complaint *complaint)
+static bool is_pattern(struct span text, unsigned flags, struct complaint *complaint)
 {
     struct arena arena;
     struct error error;
@@ -12,7 +14,7 @@ bool rule_regex(struct span text, struct complaint *complaint)
     bool is_one;
 
     arena_init(&arena, 4096);
-    is_one = pattern_compile(text, 0, &arena, &error, &offset) != NULL;
+    is_one = pattern_compile(text, flags, &arena, &error, &offset) != NULL;
     arena_destroy(&arena);
     if (is_one) {
         return true;
@@ -25,6 +27,25 @@ bool rule_regex(struct span text, struct complaint *complaint)
     } else {
         complain_hint(complaint, "it was noticed at its end");
     }
+    return false;
+}
+
+bool rule_regex(struct span text, struct complaint *complaint)
+{
+    return is_pattern(text, 0, complaint);
+}
+
+bool rule_host(struct span text, struct complaint *complaint)
+{
+    size_t mark = host_is_pattern(text);
+
+    if (mark == 0) {
+        return host_check(text, complaint);
+    }
+    if (is_pattern(span_skip(text, mark), HOST_PATTERN_FLAGS, complaint)) {
+        return true;
+    }
+    complaint->offset += complaint->offset != 0 ? mark : 0;
     return false;
 }
 

@@ -327,6 +327,30 @@ bool rule_redirect_target(struct span text, struct complaint *complaint)
     return is_template(text, false, complaint);
 }
 
+bool rule_replacement(struct span text, struct complaint *complaint)
+{
+    struct span rest = text;
+
+    while (rest.len != 0) {
+        size_t brace = span_find(rest, '{');
+        struct span plain = span_head(rest, brace);
+
+        for (size_t i = 0; i < plain.len; i++) {
+            unsigned char byte = (unsigned char)plain.ptr[i];
+            if (byte <= ' ' || byte >= 0x7f || strchr("?#\\\"<>", byte) != NULL) {
+                complain(complaint, "%s has a character that no path has", quote(text).text);
+                return complain_hint(complaint, byte == '?' ? "the query stays as it is"
+                                                            : "write it percent-encoded");
+            }
+        }
+        rest = span_skip(rest, brace);
+        rest = span_skip(rest, rest.len != 0 && span_find(rest, '}') < rest.len
+                                   ? span_find(rest, '}') + 1
+                                   : rest.len);
+    }
+    return is_template(text, false, complaint);
+}
+
 bool rule_try(struct span text, struct complaint *complaint)
 {
     if (text.len == 0 || (text.ptr[0] != '/' && !span_starts_with(text, SPAN_OF("{path}")))) {

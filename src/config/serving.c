@@ -42,12 +42,11 @@ static const struct client_rule *build_client_rule(const struct match_client_set
 }
 
 /* It was compiled before, when the configuration was loaded (rule_regex). */
-static const struct pattern *build_pattern(const char *text, struct arena *arena)
+static const struct pattern *build_pattern(struct span text, unsigned flags, struct arena *arena)
 {
     struct error error;
     size_t offset;
-    const struct pattern *pattern =
-        pattern_compile(span_from_cstr(text), 0, arena, &error, &offset);
+    const struct pattern *pattern = pattern_compile(text, flags, arena, &error, &offset);
 
     CHECK(pattern != NULL);
     return pattern;
@@ -61,7 +60,7 @@ void serving_match_init(struct route_match *match, const struct route_settings *
     route_match_init(match, settings->path != NULL ? settings->path : "/*", settings->methods.items,
                      settings->methods.count, arena);
     if (settings->regex != NULL) {
-        match->regex = build_pattern(settings->regex, arena);
+        match->regex = build_pattern(span_from_cstr(settings->regex), 0, arena);
     }
     match->condition = condition_make(settings, false, arena);
     if (settings->client != NULL) {
@@ -274,6 +273,20 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
     };
 }
 
+/* A host that is there twice was an error of the configuration. */
+static void add_host(struct host_table *table, struct span host, struct edge_site *site,
+                     struct arena *arena)
+{
+    size_t mark = host_is_pattern(host);
+
+    if (mark != 0) {
+        host_table_add_pattern(
+            table, build_pattern(span_skip(host, mark), HOST_PATTERN_FLAGS, arena), site);
+    } else {
+        (void)host_table_add(table, host, site);
+    }
+}
+
 void serving_build(struct serving *serving, const struct settings *settings, struct arena *arena)
 {
     struct map classes;
@@ -302,9 +315,8 @@ void serving_build(struct serving *serving, const struct settings *settings, str
                 serving->starttls[i] = serving->sites[k].starttls;
             }
             for (size_t h = 0; h < site->hosts.count; h++) {
-                /* A host that is there twice was an error of the configuration. */
-                (void)host_table_add(&serving->hosts[i], span_from_cstr(site->hosts.items[h]),
-                                     &serving->sites[k]);
+                add_host(&serving->hosts[i], span_from_cstr(site->hosts.items[h]),
+                         &serving->sites[k], arena);
             }
         }
     }

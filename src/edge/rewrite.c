@@ -60,7 +60,28 @@ static struct span put_before(struct span prefix, struct span rest, struct arena
     return span_make(bytes, prefix.len + rest.len);
 }
 
-void rewrite_path(const struct rewrite_settings *settings, struct path *path, struct arena *arena)
+const struct rewrite *rewrite_make(const struct rewrite_settings *settings, struct arena *arena)
+{
+    struct rewrite *rewrite;
+    struct error error;
+    size_t offset;
+
+    if (settings == NULL) {
+        return NULL;
+    }
+    rewrite = arena_calloc(arena, sizeof(*rewrite));
+    rewrite->settings = settings;
+    if (settings->replace != NULL) {
+        rewrite->regex =
+            pattern_compile(span_from_cstr(settings->replace->regex), 0, arena, &error, &offset);
+        CHECK(rewrite->regex != NULL && template_parse(span_from_cstr(settings->replace->with),
+                                                       false, arena, &rewrite->with, &error));
+    }
+    return rewrite;
+}
+
+void rewrite_prefixes(const struct rewrite_settings *settings, struct path *path,
+                      struct arena *arena)
 {
     struct span prefix =
         settings->prefix != NULL ? span_from_cstr(settings->prefix) : span_make(NULL, 0);
@@ -81,6 +102,107 @@ void rewrite_path(const struct rewrite_settings *settings, struct path *path, st
     path->match = put_before(prefix, match, arena);
     path->forward = put_before(prefix, forward, arena);
     path->is_rewritten = true;
+}
+
+/* ---- replace ---- */
+
+struct replacing {
+    const struct rewrite *rewrite;
+    const struct template_values *values; /* of all else */
+    struct pattern_captures captures;
+};
+
+static struct span value_of(void *owner, const struct template_part *part)
+{
+    const struct replacing *replacing = owner;
+
+    return part->variable == VARIABLE_MATCH
+               ? replacing->captures
+                     .items[pattern_capture_number(replacing->rewrite->regex, part->text)]
+               : replacing->values->value(replacing->values->owner, part);
+}
+
+/* Nothing that was put in begins a query or a fragment. */
+static struct span join(struct span before, struct span middle, struct span behind,
+                        struct arena *arena)
+{
+    char *bytes = arena_alloc(arena, before.len + 3 * middle.len + behind.len + 1);
+    char *to = bytes;
+
+    memcpy(to, before.len != 0 ? before.ptr : "", before.len);
+    to += before.len;
+    for (size_t i = 0; i < middle.len; i++) {
+        if (middle.ptr[i] == '?' || middle.ptr[i] == '#') {
+            memcpy(to, middle.ptr[i] == '?' ? "%3F" : "%23", 3);
+            to += 3;
+        } else {
+            *to++ = middle.ptr[i];
+        }
+    }
+    memcpy(to, behind.len != 0 ? behind.ptr : "", behind.len);
+    to += behind.len;
+    return path_encode(span_make(bytes, (size_t)(to - bytes)), arena);
+}
+
+static bool has_dot_segments(struct span path, struct arena *arena)
+{
+    struct span folded = path_fold_percent(path, arena);
+
+    return !span_eq(path_remove_dots(folded, arena), folded);
+}
+
+/* The captures are of a path that has no dot segments and nothing that its site does not let
+ * through; put together anew they might. */
+static bool is_sound(struct span text, bool may_be_ambiguous, struct arena *arena,
+                     struct path *made)
+{
+    return text.len != 0 && text.len <= REWRITTEN_PATH_MAX && text.ptr[0] == '/' &&
+           path_normalise(text, arena, made) == PATH_OK && !has_dot_segments(text, arena) &&
+           (may_be_ambiguous || path_check_strict(made) == PATH_OK);
+}
+
+static bool replace(const struct rewrite *rewrite, const struct template_values *values,
+                    struct path *path, struct arena *arena)
+{
+    struct replacing replacing = {.rewrite = rewrite, .values = values};
+    const struct template_values all = {value_of, &replacing};
+    struct span match = path->match;
+    struct span found;
+    struct path made;
+
+    switch (pattern_search(rewrite->regex, match, &replacing.captures)) {
+    case PATTERN_NOT_FOUND:
+        return true;
+    case PATTERN_EXCEEDED:
+        return false;
+    case PATTERN_FOUND:
+        break;
+    }
+    found = replacing.captures.items[0];
+    if (found.ptr == NULL) {
+        return false;
+    }
+    size_t at = (size_t)(found.ptr - match.ptr);
+    struct span text =
+        join(span_head(match, at), template_expand(&rewrite->with, &all, TEMPLATE_URL, arena),
+             span_skip(match, at + found.len), arena);
+    if (!is_sound(text, path->is_ambiguous, arena, &made)) {
+        return false;
+    }
+    path->match = made.match;
+    path->forward = made.forward;
+    path->is_rewritten = true;
+    return true;
+}
+
+bool rewrite_path(const struct rewrite *rewrite, const struct template_values *values,
+                  struct path *path, struct arena *arena)
+{
+    if (path->match.len == 0 || path->match.ptr[0] != '/') {
+        return true; /* OPTIONS * */
+    }
+    rewrite_prefixes(rewrite->settings, path, arena);
+    return rewrite->regex == NULL || replace(rewrite, values, path, arena);
 }
 
 struct span redirect_location(const struct template *to, const struct template_values *values,

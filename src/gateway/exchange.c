@@ -311,8 +311,8 @@ void exchange_serve(struct exchange *x)
     struct http_request *request = &x->request;
 
     x->target = x->path;
-    if (x->route->settings->rewrite != NULL) {
-        rewrite_path(x->route->settings->rewrite, &x->target, &x->arena);
+    if (!exchange_rewrite(x)) {
+        return;
     }
     if (exchange_is_for_file(x)) {
         if (request->is_extended_connect) {

@@ -46,8 +46,12 @@ static bool may_lead_to(struct exchange *x, struct http_field *field)
     }
     exchange_decide(x, path, &decision);
     if (decision.verdict == EDGE_ROUTE && decision.site == x->site->edge &&
-        x->site->routes[decision.route].settings->rewrite != NULL) {
-        rewrite_path(x->site->routes[decision.route].settings->rewrite, &decision.path, &x->arena);
+        x->site->routes[decision.route].rewrite != NULL) {
+        const struct template_values values = exchange_values(x);
+        if (!rewrite_path(x->site->routes[decision.route].rewrite, &values, &decision.path,
+                          &x->arena)) {
+            return false;
+        }
     }
     if (decision.path.is_rewritten) {
         size_t at = (size_t)(path.ptr - value.ptr);

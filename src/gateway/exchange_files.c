@@ -11,7 +11,7 @@ static struct span strip_prefix(struct exchange *x, struct span match)
     if (strip.strip_prefix == NULL) {
         return match;
     }
-    rewrite_path(&strip, &path, &x->arena);
+    rewrite_prefixes(&strip, &path, &x->arena);
     return path.match;
 }
 
@@ -40,8 +40,8 @@ bool exchange_file_candidate(struct exchange *x, const struct template *template
     if (path_normalise(text, &x->arena, &path) != PATH_OK) {
         return false;
     }
-    if (x->route->settings->rewrite != NULL) {
-        rewrite_path(x->route->settings->rewrite, &path, &x->arena);
+    if (x->route->rewrite != NULL && !rewrite_path(x->route->rewrite, &values, &path, &x->arena)) {
+        return false;
     }
     *match = path.match;
     return true;

@@ -280,6 +280,9 @@ void exchange_log(struct exchange *x);
 
 /* exchange_values.c: variables, and the rules of site and route that use them. */
 struct template_values exchange_values(struct exchange *x);
+/* What the route looks for in place of the path (x->target). False: it is no path; it was answered.
+ */
+bool exchange_rewrite(struct exchange *x);
 void exchange_apply_request_rules(struct exchange *x);
 void exchange_apply_response_rules(struct exchange *x);
 void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,

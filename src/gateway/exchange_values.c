@@ -195,6 +195,21 @@ struct template_values exchange_values(struct exchange *x)
 
 /* ---- what they are for ---- */
 
+bool exchange_rewrite(struct exchange *x)
+{
+    const struct template_values values = exchange_values(x);
+
+    if (x->route->rewrite == NULL ||
+        rewrite_path(x->route->rewrite, &values, &x->target, &x->arena)) {
+        return true;
+    }
+    exchange_refuse(x, 400, false, "rewrite_refused",
+                    "what rewrite.replace of the route makes of this path is no path that could be "
+                    "sent on",
+                    "see its 'with': it must begin with '/' and make no '.' or '..' segments");
+    return false;
+}
+
 void exchange_apply_request_rules(struct exchange *x)
 {
     const struct template_values values = exchange_values(x);

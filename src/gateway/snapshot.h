@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/serving.h"
 #include "edge/field_rules.h"
+#include "edge/rewrite.h"
 #include "files/files_root.h"
 #include "gateway/log_rules.h"
 #include "gateway/log_targets.h"
@@ -66,6 +67,7 @@ struct route {
     const struct field_rules *response_rules;
     const struct log_rules *log_rules;
     const struct route_cache *cache; /* NULL: none */
+    const struct rewrite *rewrite;   /* NULL: none */
     struct template redirect_to;     /* of settings->redirect */
     struct span mark; /* by which a request that came through it before is known (edge/hops.h) */
 };

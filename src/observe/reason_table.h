@@ -24,6 +24,9 @@ REASON(REQUEST, "gateway", "method_not_allowed",
 REASON(REQUEST, "gateway", "request_not_allowed",
        "a route of the path is for other requests, and denies all others (else: deny)",
        "see match of the route; tidegate route says which of its conditions does not hold")
+REASON(REQUEST, "gateway", "rewrite_refused",
+       "what rewrite.replace makes of the path is no path that could be sent on",
+       "see its 'with': it must begin with '/' and make no '.' or '..' segments")
 REASON(REQUEST, "gateway", "match_undecided",
        "a regular expression of the routes takes more steps than it may in this request",
        "write it so that it need not go back: with ^, [^/]* in place of .*, and no repetition of a "

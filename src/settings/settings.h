@@ -183,9 +183,16 @@ struct redirect_settings {
 };
 
 /* What is forwarded, or looked for among files, in place of the request's path. */
+struct rewrite_replace_settings {
+    const char *regex;
+    const char *with; /* a text with variables */
+    struct place place;
+};
+
 struct rewrite_settings {
-    const char *strip_prefix; /* NULL: nothing */
-    const char *prefix;       /* NULL: nothing */
+    const char *strip_prefix;                 /* NULL: nothing */
+    const char *prefix;                       /* NULL: nothing */
+    struct rewrite_replace_settings *replace; /* NULL: nothing */
     struct place place;
 };
 

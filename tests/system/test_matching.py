@@ -199,3 +199,36 @@ def test_a_search_that_is_given_up_opens_nothing(start, front):
     assert ask(gateway, front, "/" + "a" * 3000 + "!")[0] == 400
     assert gateway.wait_log(reason="match_undecided")["status"] == 400
     assert "regular expression" in gateway.stderr()
+
+
+@FRONTS
+def test_the_most_specific_host_wins(start, front):
+    hosts = {"exact": ["a.b.example"], "label": ["*.b.example"], "depth": ["**.example"], "longer": ["**.b.example"],
+             "pattern": ["re:[a-z]+[0-9]\\.test"], "default": ["*"]}
+    gateway = start({"sites": [{"name": name, "hosts": values, "respond": {"fields": {"X-Route": name}}}
+                               for name, values in reversed(hosts.items())]})
+    for host, name in (("a.b.example", "exact"), ("A.B.example.", "exact"), ("x.b.example", "label"), ("x.y.b.example", "longer"),
+                       ("x.example", "depth"), ("x.y.c.example", "depth"), ("app1.test", "pattern"), ("APP1.test", "pattern"),
+                       ("app1.test.evil", "default"), ("example", "default")):
+        assert ask(gateway, front, "/", host=host) == (200, name)
+        told = command("route", "-c", str(gateway.config_path), f"http://{host}:{gateway.address[1]}/", "--json")
+        assert json.loads(told.stdout)["site"] == name
+
+
+@FRONTS
+def test_paths_are_replaced(start, front):
+    with EchoOrigin() as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/u/*"}, "backend": origin.address, "rewrite": {
+                "strip_prefix": "/u", "replace": {"regex": "^/(?<id>[0-9]+)", "with": "/users/{match.id}/{query.a}"}}},
+            {"match": {"path": "/d/*"}, "backend": origin.address, "rewrite": {
+                "replace": {"regex": "^/d(.*)$", "with": "/.{match.1}"}}}]}]})
+        assert ask(gateway, front, "/u/17/x?a=../%2fb&c")[0] == 400  # hides a dot segment
+        assert ask(gateway, front, "/u/17/x?a=b")[0] == 200
+        assert origin.requests[-1].target == "/users/17/b/x?a=b"
+        assert ask(gateway, front, "/u/x")[0] == 200
+        assert origin.requests[-1].target == "/x"
+        before = len(origin.requests)
+        assert ask(gateway, front, "/d/x")[0] == 400
+        assert len(origin.requests) == before
+        assert gateway.wait_log(reason="rewrite_refused")["status"] == 400

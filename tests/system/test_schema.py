@@ -209,7 +209,7 @@ def whole(section, part):
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "match_part": ("match", "not"), "respond": ("site", "respond"),
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
-             "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"),
+             "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"), "rewrite_replace": ("rewrite", "replace"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "health_check": ("backend", "health_check"), "outliers": ("backend", "outliers"), "retries": ("backend", "retries"),
              "check_http": ("health_check", "http"), "check_grpc": ("health_check", "grpc"),
@@ -247,7 +247,7 @@ def whole(section, part):
               "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key"} & set(part) else {"basic": "a.users"},
               "basic": {"users": "a.users"}, "api_key": {"keys": "a.keys"},
-              "rewrite": {}, "redirect": {} if "to" in part else {"to": "/"},
+              "rewrite": {}, "rewrite_replace": {**({} if "regex" in part else {"regex": "a"}), **({} if "with" in part else {"with": "/b{match.1}"})}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {}, "compress": {},
               "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
               "server": {"address": "127.0.0.1:1"}, "backend_tls": FILE if "key" in part or "certificate" in part else {}}

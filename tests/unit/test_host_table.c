@@ -129,9 +129,76 @@ static void test_many_hosts(void **state)
     free(names);
 }
 
+static const struct pattern *compile(struct arena *arena, const char *text)
+{
+    struct error error;
+    size_t offset;
+    const struct pattern *pattern =
+        pattern_compile(span_from_cstr(text), HOST_PATTERN_FLAGS, arena, &error, &offset);
+
+    assert_non_null(pattern);
+    return pattern;
+}
+
+static void test_any_depth_and_expressions(void **state)
+{
+    static int any;
+    static int longer;
+    static int numbered;
+    static int second;
+    static const struct {
+        const char *name;
+        void *site;
+        enum host_match how;
+    } cases[] = {
+        {"shop.example.com", &shop, HOST_MATCH_EXACT},
+        {"a.example.com", &wild, HOST_MATCH_WILDCARD}, /* before any depth */
+        {"x.y.example.com", &any, HOST_MATCH_ANY_DEPTH},
+        {"X.Y.Z.Example.COM.", &any, HOST_MATCH_ANY_DEPTH},
+        {"x.y.c.example.com", &longer, HOST_MATCH_ANY_DEPTH}, /* the longest of those */
+        {"x.c.example.com", &longer, HOST_MATCH_ANY_DEPTH},
+        {"c.example.com", &wild, HOST_MATCH_WILDCARD},
+        {".x.example.com", &fallback, HOST_MATCH_DEFAULT},
+        {"x..example.com", &fallback, HOST_MATCH_DEFAULT},
+        {"example.com", &fallback, HOST_MATCH_DEFAULT},
+        {"app7.test", &numbered, HOST_MATCH_PATTERN},
+        {"APP7.test.", &numbered, HOST_MATCH_PATTERN},
+        {"appx.test", &second, HOST_MATCH_PATTERN},
+        {"app7.test.evil", &fallback, HOST_MATCH_DEFAULT}, /* as a whole */
+        {"xapp7.test", &fallback, HOST_MATCH_DEFAULT},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.", &fallback, HOST_MATCH_DEFAULT},
+    };
+    struct host_table table;
+    struct arena arena;
+    enum host_match how;
+
+    (void)state;
+    arena_init(&arena, 1024);
+    fill(&table);
+    assert_true(host_table_add(&table, SPAN_OF("*"), &fallback));
+    assert_true(host_table_add(&table, SPAN_OF("**.example.com"), &any));
+    assert_true(host_table_add(&table, SPAN_OF("**.c.example.com"), &longer));
+    assert_false(host_table_add(&table, SPAN_OF("**.C.example.com"), &any));
+    host_table_add_pattern(&table, compile(&arena, "app[0-9]\\.test"), &numbered);
+    host_table_add_pattern(&table, compile(&arena, "app.\\.test"), &second);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *site = find(&table, cases[i].name, &how);
+        if (site != cases[i].site || how != cases[i].how) {
+            fail_msg("%s: %d", cases[i].name, how);
+        }
+    }
+    /* What is not known to be no site's is not the default's. */
+    host_table_add_pattern(&table, compile(&arena, "(a+)+b"), &second);
+    assert_null(find(&table, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", &how));
+    assert_int_equal(how, HOST_MATCH_NONE);
+    host_table_free(&table);
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_depth_and_expressions),
         cmocka_unit_test(test_exact_before_wildcard_before_default),
         cmocka_unit_test(test_absent_host_gets_the_default),
         cmocka_unit_test(test_duplicates_are_refused),

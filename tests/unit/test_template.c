@@ -174,9 +174,67 @@ static void rewrite(const char *strip, const char *prefix, const char *raw, cons
     struct path path;
 
     assert_int_equal(path_normalise(span_from_cstr(raw), &arena, &path), PATH_OK);
-    rewrite_path(&settings, &path, &arena);
+    assert_true(rewrite_path(rewrite_make(&settings, &arena), NULL, &path, &arena));
     assert_span(path.match, match);
     assert_span(path.forward, forward);
+}
+
+static struct span no_value(void *owner, const struct template_part *part)
+{
+    (void)owner;
+    (void)part;
+    return SPAN_OF("a/../?b");
+}
+
+/* want NULL: it is refused. */
+static void replace(const char *regex, const char *with, const char *raw, const char *want)
+{
+    struct rewrite_replace_settings both = {.regex = regex, .with = with};
+    struct rewrite_settings settings = {.replace = &both};
+    const struct template_values others = {no_value, NULL};
+    struct path path;
+    bool is_good;
+
+    assert_int_equal(path_normalise(span_from_cstr(raw), &arena, &path), PATH_OK);
+    is_good = rewrite_path(rewrite_make(&settings, &arena), &others, &path, &arena);
+    if (is_good != (want != NULL)) {
+        fail_msg("%s with %s in %s: %d", regex, with, raw, is_good);
+    }
+    if (want != NULL) {
+        assert_span(path.forward, want);
+    }
+}
+
+static void expressions_are_replaced(void **state)
+{
+    (void)state;
+    replace("^/users/([0-9]+)$", "/u/{match.1}", "/users/17", "/u/17");
+    replace("^/users/(?<id>[0-9]+)", "/u/{match.id}", "/users/17/x", "/u/17/x");
+    replace("/users/", "/u/", "/a/users/b/users/c", "/a/u/b/users/c");
+    replace("^/x", "/y", "/a%22b", "/a%22b"); /* not found: byte for byte */
+    replace("b$", "c", "/a%22b", "/a%22c");
+    replace("^/(.*)$", "/p/{match.1}", "/a/../b%3Fc", "/p/b%3Fc");
+    replace("^/(.*)$", "/p/{match.1}", "/a%23b%25", "/p/a%23b%25");
+    replace("^/(x)?.*$", "/p{match.1}", "/a", "/p");
+}
+
+static void what_is_no_path_is_refused(void **state)
+{
+    static char text[8000];
+
+    (void)state;
+    replace("^/", "", "/a", NULL);
+    replace("^/(.*)$", "{match.1}", "/a", NULL);
+    replace("^/a(.*)$", "/p/{match.1}/x", "/a..", NULL);
+    replace("^/a(.*)$", "/.{match.1}/x", "/a.", NULL);
+    replace("^/a$", "/{path}", "/a", NULL);
+    replace("^/a$", "/x;y", "/a", NULL);
+    replace("^/(a+)+$", "/b", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", NULL);
+    memset(text, 'a', sizeof(text));
+    text[0] = '/';
+    text[sizeof(text) - 1] = '\0';
+    replace("^/(.*)$", "/{match.1}{match.1}{match.1}", text, NULL);
+    replace("^/(.*)$", "/b{match.1}", "*", "*");
 }
 
 static void prefixes_are_stripped_in_whole_segments(void **state)
@@ -350,6 +408,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_path_leads_to_no_other_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slashes_at_the_beginning_are_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(expressions_are_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_path_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(prefixes_are_stripped_in_whole_segments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whatever_spelling_they_come_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_put_before, set_up, tear_down),
