@@ -62,7 +62,7 @@ static const struct message_case errors[] = {
     {SITE "    compress: maybe\n", 4, 15, "maybe", NULL},
     {SITE "    compress: { types: [text] }\n", 4, 25, "'text' is no media type", "\"text/*\""},
     {SITE "    compress: { level: 9 }\n", 4, 24, "9", "fast"},
-    {HOST "    files: { root: w, cache_control: { \"{name}\": x } }\n", 3, 39,
+    {HOST "    files: { root: w, cache_control: { \"{name}\": x } }\n", 3, 40,
      "'{name}' is no pattern of file names", "*.{hash}.js"},
     {HOST "    files: { root: w, types: { .md: text/markdown } }\n", 3, 31,
      "'.md' is no ending of a file's name", "behind the last dot"},
