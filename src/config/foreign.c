@@ -10,7 +10,7 @@
 #define REQUEST_FIELDS_MEND                                                                        \
     "fields that servers get are in 'request_fields' of a site or route: request_fields: { set: "  \
     "{ X-Tenant: acme } }; X-Forwarded-*, Forwarded and X-Real-IP are sent by themselves "         \
-    "('forwarded' of the backend), and Host as the client sent it"
+    "('forwarded' of the backend), and Host as the client sent it ('host' of the backend)"
 #define REWRITE_MEND                                                                               \
     "another path for the server is 'rewrite' of a route: rewrite: { strip_prefix: /api }"
 #define BACKEND_MEND "say where requests go: backend: 127.0.0.1:8080"
@@ -28,8 +28,11 @@
     "\"https://www.example.com{path}{?query}\""
 #define FILES_MEND "a folder of files is served by: files: { root: /srv/www }"
 #define ACCESS_MEND                                                                                \
-    "Tidegate has no rules by address or password yet: by certificate, 'match.client' of a route " \
-    "says whom it is for; else let the server behind it decide"
+    "whom a route is for is said in its 'match': by address, match: { client_address: "            \
+    "[10.0.0.0/8] }; by certificate, match: { client: ... }; 'else: deny' answers others with 403"
+#define AUTH_MEND "who may ask is 'auth' of a site or route: auth: { basic: users.htpasswd }"
+#define COMPRESS_MEND "bodies are compressed by 'compress: on' of a site or route"
+#define CACHE_MEND "responses are kept by 'cache: on' of a route"
 #define LATER_MEND "Tidegate does not do this; let the server behind it, or leave it out"
 #define TIMEOUT_MEND                                                                               \
     "limits of time towards clients are in 'timeouts' (head, body, keep_alive, ...), those of a "  \
@@ -44,11 +47,12 @@
 #define PROXY_MEND                                                                                 \
     "who may send PROXY headers: proxy_protocol_from of a listener; to servers: proxy_protocol "   \
     "of "                                                                                          \
-    "the backend; whose X-Forwarded-For counts: trusted_proxies"
+    "the backend; whose X-Forwarded-For counts: trusted_proxies; another field: "                  \
+    "client_address_from"
 #define FORWARDED_MEND                                                                             \
     "X-Forwarded-*, Forwarded and Via are sent by themselves ('forwarded' of the backend), and "   \
     "Host "                                                                                        \
-    "as the client sent it"
+    "as the client sent it ('host' of the backend)"
 #define CLIENTS_MEND                                                                               \
     "two-way TLS is in the site's tls: clients: { verify: required, ca: partners.pem }"
 #define VERIFY_MEND                                                                                \
@@ -67,18 +71,19 @@ static const struct {
     {"security_headers", FIELDS_MEND},
     {"custom_headers", FIELDS_MEND},
     {"proxy_hide_header", FIELDS_MEND},
-    {"cors", FIELDS_MEND},
+    {"cors", "which origins may read answers is 'cors' of a site or route: cors: { origins: "
+             "[\"https://app.example\"] }"},
     {"csp", FIELDS_MEND},
     {"expires", FIELDS_MEND},
-    {"cache", "Tidegate keeps no copies of responses; let the server or a cache behind it do so"},
+    {"cache", CACHE_MEND},
     {"cache_control", FIELDS_MEND},
-    {"caching", "Tidegate keeps no copies of responses; let the server or a cache behind it do so"},
-    {"proxy_cache", "Tidegate keeps no copies of responses; let a cache behind it do so"},
-    {"gzip", "Tidegate passes bodies on as they are; let the server compress them"},
-    {"brotli", "Tidegate passes bodies on as they are; let the server compress them"},
-    {"compress", "Tidegate passes bodies on as they are; let the server compress them"},
-    {"compression", "Tidegate passes bodies on as they are; let the server compress them"},
-    {"encode", "Tidegate passes bodies on as they are; let the server compress them"},
+    {"caching", CACHE_MEND},
+    {"proxy_cache", CACHE_MEND},
+    {"gzip", COMPRESS_MEND},
+    {"brotli", COMPRESS_MEND},
+    {"compress", COMPRESS_MEND},
+    {"compression", COMPRESS_MEND},
+    {"encode", COMPRESS_MEND},
     {"buffering", "bodies are passed on as they come, without being gathered: leave it out"},
     {"proxy_buffering", "bodies are passed on as they come, without being gathered: leave it out"},
     {"proxy_request_buffering",
@@ -87,7 +92,8 @@ static const struct {
     {"proxypass", BACKEND_MEND},
     {"grpc_pass", "say where requests go, and that it is HTTP/2: backend: { servers: "
                   "127.0.0.1:50051, protocol: h2c }"},
-    {"fastcgi_pass", "Tidegate speaks HTTP to servers: put one that does in front of the program"},
+    {"fastcgi_pass", "a backend with scripts: backend: { servers: \"unix:/run/php/php-fpm.sock\", "
+                     "protocol: fastcgi, root: /srv/www }"},
     {"uwsgi_pass", "Tidegate speaks HTTP to servers: put one that does in front of the program"},
     {"reverse_proxy", BACKEND_MEND},
     {"proxy", BACKEND_MEND},
@@ -156,15 +162,14 @@ static const struct {
     {"documentroot", FILES_MEND},
     {"alias", FILES_MEND},
     {"static", FILES_MEND},
-    {"autoindex", "Tidegate shows no lists of folders; 'files' has 'index'"},
+    {"autoindex", "lists of folders: files: { root: /srv/www, listing: on }"},
     {"redirects", REDIRECT_MEND},
     {"redir", REDIRECT_MEND},
     {"return", "an answer of the gateway's own is: respond: { status: 404, body: \"no such thing\" "
                "}; " REDIRECT_MEND},
     {"force_ssl", REDIRECT_MEND},
     {"force_https", REDIRECT_MEND},
-    {"error_page",
-     "Tidegate's error pages are its own; let the server answer, or a route with 'respond'"},
+    {"error_page", "pages in place of errors: errors: { 404: 404.html, 5xx: down.html }"},
     {"strip_prefix", REWRITE_MEND},
     {"stripprefix", REWRITE_MEND},
     {"url_rewrite", REWRITE_MEND},
@@ -178,11 +183,11 @@ static const struct {
     {"whitelist", ACCESS_MEND},
     {"ipallowlist", ACCESS_MEND},
     {"ipwhitelist", ACCESS_MEND},
-    {"auth_basic", ACCESS_MEND},
-    {"auth_request", ACCESS_MEND},
-    {"basic_auth", ACCESS_MEND},
-    {"basicauth", ACCESS_MEND},
-    {"forward_auth", ACCESS_MEND},
+    {"auth_basic", AUTH_MEND},
+    {"auth_request", LATER_MEND},
+    {"basic_auth", AUTH_MEND},
+    {"basicauth", AUTH_MEND},
+    {"forward_auth", LATER_MEND},
     {"limit_req", LATER_MEND},
     {"ratelimit", LATER_MEND},
     {"limit_conn", "connections of a worker are limits.connections"},
@@ -208,10 +213,10 @@ static const struct {
     {"least_conn", BALANCE_MEND},
     {"ip_hash", BALANCE_MEND},
     {"sticky", BALANCE_MEND},
-    {"health_check", "a server that cannot be reached is passed over for the next one; there are "
-                     "no checks apart from requests: leave it out"},
-    {"healthcheck", "a server that cannot be reached is passed over for the next one; there are "
-                    "no checks apart from requests: leave it out"},
+    {"health_check",
+     "servers are checked by 'health_check' of a backend: health_check: { path: /healthz }"},
+    {"healthcheck",
+     "servers are checked by 'health_check' of a backend: health_check: { path: /healthz }"},
     {"access_log", LOG_MEND},
     {"error_log", "messages go to standard error; how many is log.level"},
     {"logs", LOG_MEND},
