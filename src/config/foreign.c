@@ -162,7 +162,7 @@ static const struct {
     {"documentroot", FILES_MEND},
     {"alias", FILES_MEND},
     {"static", FILES_MEND},
-    {"autoindex", "lists of folders: files: { root: /srv/www, listing: on }"},
+    {"autoindex", "lists of folders: files: { root: /srv/www, listing: true }"},
     {"redirects", REDIRECT_MEND},
     {"redir", REDIRECT_MEND},
     {"return", "an answer of the gateway's own is: respond: { status: 404, body: \"no such thing\" "

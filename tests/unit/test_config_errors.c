@@ -106,11 +106,11 @@ static const struct message_case errors[] = {
     {ROUTE "        match: { not: { not: { not: { not: { not: { path: /a } } } } } }\n", 5, 51,
      "more than 4 deep", "several routes"},
     {ROUTE "        match: { not: { client: { dns: a } } }\n", 5, 25, "unknown key 'client'", NULL},
-    {ROUTE "        request_fields: { set: { X-A: '{match.id}' } }\n", 5, 9, "no capture 'id'",
+    {ROUTE "        request_fields: { set: { X-A: '{match.id}' } }\n", 5, 25, "no capture 'id'",
      "does not have"},
     {ROUTE
      "        match: { regex: '(a)' }\n        request_fields: { set: { X-A: '{match.2}' } }\n",
-     6, 9, "no capture '2'", "count its captures"},
+     6, 25, "no capture '2'", "count its captures"},
     {ROUTE "        rewrite: { replace: { regex: '(' , with: /a } }\n", 5, 38,
      "no regular expression", NULL},
     {ROUTE "        rewrite: { replace: { regex: a, with: '/b?c' } }\n", 5, 47, "no path has",
@@ -331,9 +331,9 @@ static const struct message_case errors[] = {
 
     /* Sites. */
     {HOST, 2, 5, "a site does nothing", "add 'backend'"},
-    {HOST "    backend: { servers: '127.0.0.1:1', protocol: fastcgi }\n", 3, 47,
+    {HOST "    backend: { servers: '127.0.0.1:1', protocol: fastcgi }\n", 3, 50,
      "a backend with 'protocol: fastcgi' has no 'root'", "root: /srv/www"},
-    {HOST "    backend: { servers: '127.0.0.1:1', root: /srv }\n", 3, 43,
+    {HOST "    backend: { servers: '127.0.0.1:1', root: /srv }\n", 3, 46,
      "'root' in a backend that does not speak FastCGI", "protocol: fastcgi"},
     {HOST "    tcp: 127.0.0.1:1\n", 3, 5, "a site with 'tcp' has no 'tls'", "listener's 'tcp'"},
     {HOST "    tcp: 127.0.0.1:1\n    tls: { certificate: a, key: b }\n    files: x\n", 5, 5,
