@@ -171,7 +171,7 @@ static void check_cache(const struct checker *checker, const struct cache_settin
 {
     uint64_t limit = checker->settings->limits.cache;
 
-    if (cache != NULL && cache->use && cache->max_entry > limit / CACHE_ENTRY_SHARE) {
+    if (cache != NULL && cache->mode == CACHE_ON && cache->max_entry > limit / CACHE_ENTRY_SHARE) {
         config_report_add(checker->report, CONFIG_ERROR,
                           check_place(checker, &cache->max_entry, cache->place),
                           "a response may take more than an eighth of 'limits.cache'");
@@ -193,7 +193,8 @@ void check_route_messages(const struct checker *checker, const struct route_sett
                         "'request_fields' in a route without 'backend'",
                         "no server gets them: remove them, or say 'response_fields'");
     }
-    if (check_is_given(checker, &route->cache) && route->cache->use && route->backend == NULL) {
+    if (check_is_given(checker, &route->cache) && route->cache != NULL &&
+        route->cache->mode == CACHE_ON && route->backend == NULL) {
         error_with_hint(checker, route->cache->place, "'cache' in a route without 'backend'",
                         "what is answered here needs none: remove it");
     }

@@ -3,13 +3,18 @@
 #include "config/message_rules.h"
 #include "config/text_rules.h"
 
+/* In the order of enum cache_mode. */
+static const char *const modes[] = {"off", "on", NULL};
+
 static const struct directive cache_directives[] = {
-    {.name = "use",
-     .type = DIRECTIVE_BOOL,
-     SLOT(cache_settings, use),
-     .fallback = "true",
-     .doc = "Whether there is one: `cache: off` in a route of a site that has one.",
-     .example = "use: true"},
+    {.name = "mode",
+     .type = DIRECTIVE_ENUM,
+     SLOT(cache_settings, mode),
+     .fallback = "on",
+     .words = modes,
+     .doc = "Whether there is one: `cache: on` and `cache: off` are short for it, the latter for a "
+            "route of a site that has one.",
+     .example = "mode: on"},
     {.name = "max_entry",
      .type = DIRECTIVE_SIZE,
      SLOT(cache_settings, max_entry),
@@ -94,5 +99,5 @@ const struct section section_cache = {
     .count = ARRAY_LEN(cache_directives),
     .size = sizeof(struct cache_settings),
     .place_offset = offsetof(struct cache_settings, place),
-    .scalar_name = "use",
+    .scalar_name = "mode",
 };

@@ -63,6 +63,9 @@ enum cookie_same_site {
     COOKIE_SAME_SITE_STRICT,
     COOKIE_SAME_SITE_NONE
 };
+/* Whether responses are kept. */
+enum cache_mode { CACHE_OFF, CACHE_ON };
+
 /* How many of the methods that are named have to say who sends a request. */
 enum auth_mode { AUTH_MODE_ANY, AUTH_MODE_ALL, AUTH_MODE_OFF };
 

@@ -163,7 +163,7 @@ struct log_rules_settings {
 
 /* Responses that are kept and given to others who ask the same (RFC 9111). */
 struct cache_settings {
-    bool use;
+    enum cache_mode mode;
     uint64_t max_entry;              /* bytes of a response's body; larger ones are not kept */
     uint64_t default_ttl_ms;         /* of responses that do not say how long they are fresh */
     uint64_t stale_revalidate_ms;    /* RFC 5861, where responses do not say; 0: not at all */

@@ -458,8 +458,8 @@ def test_off_where_nothing_is_said(start):
     try:
         gateway = start({"sites": [
             {"hosts": ["a.example"], "backend": server.address},
-            {"hosts": ["b.example"], "cache": True, "routes": [
-                {"match": {"path": "/off"}, "backend": server.address, "cache": False}, {"backend": server.address}]}]})
+            {"hosts": ["b.example"], "cache": "on", "routes": [
+                {"match": {"path": "/off"}, "backend": server.address, "cache": "off"}, {"backend": server.address}]}]})
         for host, target in (("a.example", "/"), ("b.example", "/off"), ("b.example", "/on")):
             for _ in range(2):
                 ask(gateway, "h1", target, host=host)

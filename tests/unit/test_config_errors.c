@@ -79,6 +79,7 @@ static const struct message_case errors[] = {
     {HOST "    tls: { certificate: c, key: k, clients: { verify: required, ca: ca } }\n"
           "    routes:\n      - match: { client: { subject: [\"*\"] } }\n        respond: {}\n",
      5, 37, "'*' is no distinguished name", "issuer: [\"CN=Partners CA\"]"},
+    {SITE "    cache: yes\n", 4, 12, "'yes'", "on"},
     {SITE "    proxy_cache: x\n", 4, 5, "unknown key 'proxy_cache' in a site", "'cache: on'"},
     {SITE "    Proxy-Pass: x\n", 4, 5, "unknown key 'Proxy-Pass'", "backend: 127.0.0.1:8080"},
     {SITE "    <<: x\n", 4, 5, "unknown key '<<'", "anchors and merges"},
@@ -495,6 +496,9 @@ static const struct message_case void_rules[] = {
 
 /* Those that nothing makes void, or of which it is said. */
 static const char *const sound_rules[] = {
+    HOST "    routes:\n      - { match: { path: '*.css', methods: GET }, cache: on, backend: "
+         "'127.0.0.1:1' }\n"
+         "      - { backend: '127.0.0.1:1' }\n",
     TWO_WAY "      - { " PARTNERS ", else: deny }\n    backend: 127.0.0.1:1\n",
     TWO_WAY "      - { " PARTNERS ", else: next }\n    backend: 127.0.0.1:1\n",
     TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /x* }, files: x }\n",
