@@ -8,8 +8,11 @@
 #include "cli/explain_json.h"
 #include "cli/explain_net.h"
 #include "cli/explain_play.h"
+#include "cli/explain_route.h"
 #include "cli/explain_tls.h"
+#include "cli/load_settings.h"
 #include "cli/options.h"
+#include "config/config.h"
 #include "http/message.h"
 
 enum { TIMEOUT_DEFAULT_S = 10, TIMEOUT_MAX_S = 3600 };
@@ -73,7 +76,8 @@ static bool check_options(struct explain_options *options, const char *timeout, 
     return check_headers(options, error);
 }
 
-static int play(const struct explain_options *options)
+/* settings NULL: nobody asked for what they say. */
+static int play(const struct explain_options *options, const struct settings *settings)
 {
     struct explain ex;
     struct error error;
@@ -90,6 +94,9 @@ static int play(const struct explain_options *options)
         return 2;
     }
     ok = explain_play(&ex);
+    if (settings != NULL) {
+        explain_route(&ex, settings);
+    }
     if (options->json) {
         explain_print_json(&ex, stdout);
     } else {
@@ -103,13 +110,16 @@ int cmd_explain(int argc, char **argv)
 {
     struct explain_options options = {0};
     const char *timeout = NULL;
+    const char *config = NULL;
+    struct settings *settings = NULL;
     const struct option_spec specs[] = {
         {"--ca", NULL, &options.ca, NULL},         {"--cert", NULL, &options.certificate, NULL},
         {"--key", NULL, &options.key, NULL},       {"--sni", NULL, &options.sni, NULL},
         {"--tls1.2", NULL, NULL, &options.tls12},  {"--http1.1", NULL, NULL, &options.http11},
         {"--method", NULL, &options.method, NULL}, {"--data", NULL, &options.data, NULL},
         {"--resume", NULL, NULL, &options.resume}, {"--connect", NULL, &options.connect, NULL},
-        {"--timeout", NULL, &timeout, NULL},       {"--json", NULL, NULL, &options.json}};
+        {"--timeout", NULL, &timeout, NULL},       {"--json", NULL, NULL, &options.json},
+        {"--config", "-c", &config, NULL}};
     struct error error;
     int result;
 
@@ -125,6 +135,11 @@ int cmd_explain(int argc, char **argv)
     if (!check_options(&options, timeout, &error)) {
         return usage_error("explain", "%s", error.text);
     }
+    if (config != NULL && (settings = load_settings(config)) == NULL) {
+        return 2;
+    }
     (void)signal(SIGPIPE, SIG_IGN);
-    return play(&options);
+    result = play(&options, settings);
+    settings_destroy(settings);
+    return result;
 }

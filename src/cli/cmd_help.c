@@ -115,6 +115,9 @@ static const struct {
      "  -H, --header 'N: V'  add a field to the request; may come several times\n"
      "      --data TEXT      the request's body\n"
      "      --resume         do it twice, and say whether the session was resumed\n"
+     "  -c, --config FILE    say, too, what this file makes of the request, as 'route' does: "
+     "which\n"
+     "                       backend, which server first, and how the servers are\n"
      "      --timeout S      seconds for it all; 10 if not given\n"
      "      --json           the steps as JSON\n"},
     {"status",

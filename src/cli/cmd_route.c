@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/control_client.h"
+#include "cli/load_settings.h"
 #include "cli/options.h"
 #include "cli/route_answer.h"
 #include "cli/route_backend.h"
@@ -223,27 +224,6 @@ static void print_json(const struct route_answer *answer, const char *url,
     strbuf_free(&b);
 }
 
-/* NULL: it was reported. */
-static struct settings *load(const char *given)
-{
-    struct error error;
-    struct config_report report;
-    struct settings *settings;
-    const char *path = config_find_file(given, &error);
-
-    if (path == NULL) {
-        log_error("%s", error.text);
-        return NULL;
-    }
-    config_report_init(&report);
-    settings = config_load_file(path, &report);
-    if (settings == NULL) {
-        config_report_print(&report, stderr, options_color(stderr));
-    }
-    config_report_free(&report);
-    return settings;
-}
-
 static int answer_question(const struct settings *settings, const struct route_question *question,
                            const char *url, bool json)
 {
@@ -415,7 +395,7 @@ int cmd_route(int argc, char **argv)
         return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);
     }
     question.alpn = protocols;
-    settings = load(given);
+    settings = load_settings(given);
     if (settings == NULL) {
         return 1;
     }

@@ -37,7 +37,8 @@ struct search {
     const struct address_setting *bind; /* of it, at which the connection arrives */
     struct arena *arena;
     struct serving serving;
-    const struct host_table *hosts; /* of that listener */
+    const struct host_table *hosts;     /* of that listener */
+    const struct http_request *message; /* as live traffic has it, while it is routed */
 };
 
 static void add_step(struct search *s, const char *what, struct place place, const char *fmt, ...)
@@ -196,8 +197,8 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 /* Whom it gets first, where that is determined. */
 static void add_first(struct search *s, const struct backend_settings *backend, struct span path)
 {
-    const struct http_request request = {.query = s->question->query};
-    const struct balance_facts facts = {.sni = s->question->sni, .request = &request, .path = path};
+    const struct balance_facts facts = {
+        .sni = s->question->sni, .request = s->message, .path = path};
     const char *first = route_first_text(backend, &facts, s->arena);
 
     if (first != NULL && (backend->server_count > 1 || backend->servers_from != NULL)) {
@@ -406,6 +407,7 @@ static void follow_request(struct search *s, const struct edge_site *connected)
     const struct site_settings *site;
 
     route_request_init(&request, question, s->settings, s->hosts, connected, s->arena);
+    s->message = &request.message;
     edge_decide(&request.edge, s->arena, &decision);
     site = settings_of(s, decision.site);
     if (decision.has_asked_routes) {

@@ -360,3 +360,27 @@ def test_the_diagram_fits_the_terminal(gateway, ca, columns):
     assert max(map(len, lines)) <= columns, done.stdout
     ends = {len(line) for line in lines if line.endswith("|")}
     assert len(ends) == 1, done.stdout  # the server's line is straight
+
+
+def test_the_configuration_says_who_gets_it(start, folder, ca, shop):
+    """As `tidegate route` does, and as it was."""
+    with EchoOrigin("0") as one, EchoOrigin("1") as other:
+        gateway = start({"control": str(folder / "control"), "sites": [
+            {"hosts": [HOST], "backend": "pool", "tls": shop.settings()}],
+            "backends": [{"name": "pool", "servers": [one.address, other.address],
+                          "balance": {"hash": {"header": "X-User"}}}]})
+        for user in ("ann", "bob", "cyn", "dan"):
+            before = [len(origin.requests) for origin in (one, other)]
+            options = ("-c", str(gateway.config_path), "--http1.1", "-H", f"X-User: {user}")
+            answer = explain_json(gateway, ca, *options)
+            was, = (origin.address for origin, count in zip((one, other), before) if len(origin.requests) > count)
+            assert steps_of(answer)[-1] == "route"
+            said = step(answer, "route")["details"]
+            assert said["outcome"] == "backend"
+            assert said["backend"].startswith("'pool', by the field 'X-User' one of ")
+            assert said["first"].startswith(f"{was}, if it is well")
+            assert sorted(said["now"]) == sorted(f"{origin.address} is up" for origin in (one, other))
+        text = explain(gateway, ca, *options)
+        in_order(text, "what the configuration makes of this request", "backend", "Fine:")
+    done = command("explain", f"https://{HOST}/", "-c", str(folder / "none.yaml"))
+    assert done.returncode == 2 and "none.yaml" in done.stderr
