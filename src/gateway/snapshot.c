@@ -272,8 +272,8 @@ static const struct route_cache *build_cache(struct builder *b,
 {
     const struct snapshot *previous = b->means->previous;
 
-    if (settings->cache == NULL || settings->cache->mode == CACHE_OFF || settings->backend == NULL ||
-        !b->is_for_real) {
+    if (settings->cache == NULL || settings->cache->mode == CACHE_OFF ||
+        settings->backend == NULL || !b->is_for_real) {
         return NULL;
     }
     if (b->snapshot->cache == NULL) {
