@@ -5,11 +5,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file_opener.h"
 #include "base/file_stamp.h"
 #include "base/strbuf.h"
+
+/* Of a change that is younger it is not known whether it is whole. */
+#define SETTLE_NS 300000000
 
 struct followed_object {
     atomic_uint references;
@@ -113,6 +117,23 @@ const char *followed_path(const struct followed *followed)
     return followed->path;
 }
 
+/* Whoever writes into the file, and does not put another in its place, leaves it empty or cut for a
+ * moment, and that could be read without an error. */
+static bool is_settled(const char *path, const struct file_stamp *stamp)
+{
+    static const struct timespec moment = {.tv_nsec = SETTLE_NS};
+    struct timespec now;
+    struct file_stamp later;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - stamp->changed_ns > SETTLE_NS) {
+        return true;
+    }
+    (void)nanosleep(&moment, NULL);
+    later = file_opener_stamp(path);
+    return file_stamp_equal(&later, stamp);
+}
+
 enum followed_look followed_look(struct followed *followed, struct error *error)
 {
     struct file_stamp stamp = file_opener_stamp(followed->path);
@@ -121,6 +142,9 @@ enum followed_look followed_look(struct followed *followed, struct error *error)
 
     if (file_stamp_equal(&stamp, &followed->stamp)) {
         return FOLLOWED_SAME;
+    }
+    if (stamp.inode != 0 && !is_settled(followed->path, &stamp)) {
+        return FOLLOWED_SAME; /* until the next look */
     }
     followed->stamp = stamp;
     object = parse_file(followed->path, followed->type, error);

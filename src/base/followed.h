@@ -33,7 +33,8 @@ const char *followed_path(const struct followed *followed);
 
 enum followed_look { FOLLOWED_SAME, FOLLOWED_CHANGED, FOLLOWED_WRONG };
 /* One thread at a time: whether the file has another version, which is taken up, or is told to be
- * wrong: once for each version. */
+ * wrong: once for each version. A change that is younger than 0.3 s is waited for, for as long, and
+ * if it goes on left to the next look: it may be half of a file. */
 enum followed_look followed_look(struct followed *followed, struct error *error);
 
 /* From any thread. */

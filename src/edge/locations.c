@@ -261,7 +261,8 @@ struct span set_cookie_for_client(struct span value, const struct locations_from
         piece = span_trim(piece);
         if (is_first && piece.len == 0) {
             break; /* no cookie */
-        } else if (is_first) {
+        }
+        if (is_first) {
             strbuf_add(&out, piece);
         } else if (piece.len != 0) {
             take_attribute(&parts, piece, from, has_moved, keeps_path, cookies, arena);

@@ -1,4 +1,5 @@
 /* Files of users and keys, what is remembered, and credentials in queries and cookies. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -234,6 +236,43 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+/* What is half there for a moment is not taken up. */
+static void *write_later(void *path)
+{
+    const struct timespec moment = {.tv_nsec = 100000000};
+
+    (void)nanosleep(&moment, NULL);
+    write_file(path, "ann:$5$a$whole\n");
+    return NULL;
+}
+
+static void test_file_that_is_being_written_is_waited_for(void **state)
+{
+    char path[] = "/tmp/tidegate-unit-XXXXXX";
+    int fd = mkstemp(path);
+    struct error error;
+    struct followed *followed;
+    struct followed_object *object;
+    pthread_t writer;
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    write_file(path, "ann:$5$a$b\n");
+    followed = followed_open(path, &password_file_type, &error);
+    assert_non_null(followed);
+    write_file(path, "");
+    assert_int_equal(pthread_create(&writer, NULL, write_later, path), 0);
+    assert_int_equal(followed_look(followed, &error), FOLLOWED_SAME);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    assert_int_equal(followed_look(followed, &error), FOLLOWED_CHANGED);
+    object = followed_get(followed);
+    assert_string_equal(password_file_find(followed_read(object), SPAN_OF("ann")), "$5$a$whole");
+    followed_put(object);
+    followed_close(followed);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_file_is_followed(void **state)
 {
     char path[] = "/tmp/tidegate-unit-XXXXXX";
@@ -281,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_credentials_are_found_once),
         cmocka_unit_test(test_credentials_are_taken_out),
         cmocka_unit_test(test_file_is_followed),
+        cmocka_unit_test(test_file_that_is_being_written_is_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
