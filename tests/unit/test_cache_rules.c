@@ -24,7 +24,7 @@ static int set_up(void **state)
     request = (struct http_request){.method = HTTP_GET, .version = HTTP_1_1};
     response =
         (struct http_response){.status = 200, .framing = HTTP_FRAMING_LENGTH, .content_length = 1};
-    settings = (struct cache_settings){.use = true};
+    settings = (struct cache_settings){.mode = CACHE_ON};
     return 0;
 }
 
