@@ -23,7 +23,7 @@ static void check(const struct cache_control *control)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct cache_settings settings = {.use = true};
+    const struct cache_settings settings = {.mode = CACHE_ON};
     const struct span value = span_make((const char *)data, size);
     struct http_request request = {.method = HTTP_GET};
     struct http_response response = {.status = 200, .framing = HTTP_FRAMING_LENGTH};
