@@ -113,7 +113,7 @@ REASON(REQUEST, "gateway", "unknown_method",
 REASON(REQUEST, "gateway", "only_if_cached",
        "the client wants what is stored alone (Cache-Control: only-if-cached), and nothing is",
        "nothing: the client asked for it")
-REASON(REQUEST, "server", "stale_for_error",
+REASON(REQUEST, "backend", "stale_for_error",
        "the server answered with an error; what was stored was given in its place",
        "see the server's log; stale_if_error of the route's cache, or of the response, allows it")
 REASON(REQUEST, "gateway", "precondition_failed",
