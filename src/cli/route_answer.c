@@ -402,16 +402,16 @@ static void explain_refusal(struct search *s, const struct edge_decision *decisi
 static void follow_request(struct search *s, const struct edge_site *connected)
 {
     const struct route_question *question = s->question;
-    struct route_request request;
+    struct route_request *request = arena_alloc(s->arena, sizeof(*request));
     struct edge_decision decision;
     const struct site_settings *site;
 
-    route_request_init(&request, question, s->settings, s->hosts, connected, s->arena);
-    s->message = &request.message;
-    edge_decide(&request.edge, s->arena, &decision);
+    route_request_init(request, question, s->settings, s->hosts, connected, s->arena);
+    s->message = &request->message;
+    edge_decide(&request->edge, s->arena, &decision);
     site = settings_of(s, decision.site);
     if (decision.has_asked_routes) {
-        s->answer->tries = route_request_tries(&request, &decision, site, &s->answer->try_count);
+        s->answer->tries = route_request_tries(request, &decision, site, &s->answer->try_count);
     }
     if (decision.path.raw.ptr != NULL || decision.path.forward.ptr != NULL) {
         struct span path = decision.path.forward;
