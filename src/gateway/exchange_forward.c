@@ -176,7 +176,9 @@ static bool is_for_cache(const struct exchange *x)
            (x->generation->snapshot->cache != NULL && !http_method_is_safe(x->request.method));
 }
 
-static void on_head(struct call *call)
+/* Whether the head ends here, since it is about another protocol: which is spoken from now on, or
+ * the answer was rejected. */
+static bool switches_protocol(struct exchange *x)
 {
     static const struct trouble bad_accept = {
         "bad_websocket_accept",
@@ -187,6 +189,38 @@ static void on_head(struct call *call)
         "upgrade_declined",
         "the server answered the request for another protocol as an ordinary one",
         "see the server's log, and whether the path is the right one"};
+
+    if (x->response.status == 101 && websocket_is_asked(&x->request) &&
+        !websocket_is_accepted(&x->request, &x->response)) {
+        call_reject(&x->call, &bad_accept);
+        return true;
+    }
+    if (x->response.status == 101 && x->front.ops->upgrade == NULL) {
+        start_streams(x);
+        return true;
+    }
+    if ((x->request.is_extended_connect || x->call.asks_connect) && x->response.status < 300 &&
+        x->response.version == HTTP_2) {
+        start_streams(x); /* RFC 8441 section 5 */
+        return true;
+    }
+    if (x->request.is_extended_connect && x->response.status < 300) {
+        /* A success means to the client that the other protocol is spoken from here on. */
+        call_reject(&x->call, &declined);
+        return true;
+    }
+    if (x->response.status == 101) {
+        exchange_prepare_response(x);
+        x->front.has_started = true;
+        x->front.ops->head(&x->front, &x->response);
+        start_tunnel(x);
+        return true;
+    }
+    return false;
+}
+
+static void on_head(struct call *call)
+{
     struct exchange *x = owner_of(call);
 
     exchange_take_in_hand(x);
@@ -203,30 +237,7 @@ static void on_head(struct call *call)
         }
     }
     exchange_keep_server(x);
-    if (x->response.status == 101 && websocket_is_asked(&x->request) &&
-        !websocket_is_accepted(&x->request, &x->response)) {
-        call_reject(call, &bad_accept);
-        return;
-    }
-    if (x->response.status == 101 && x->front.ops->upgrade == NULL) {
-        start_streams(x);
-        return;
-    }
-    if ((x->request.is_extended_connect || x->call.asks_connect) && x->response.status < 300 &&
-        x->response.version == HTTP_2) {
-        start_streams(x); /* RFC 8441 section 5 */
-        return;
-    }
-    if (x->request.is_extended_connect && x->response.status < 300) {
-        /* A success means to the client that the other protocol is spoken from here on. */
-        call_reject(call, &declined);
-        return;
-    }
-    if (x->response.status == 101) {
-        exchange_prepare_response(x);
-        x->front.has_started = true;
-        x->front.ops->head(&x->front, &x->response);
-        start_tunnel(x);
+    if (switches_protocol(x)) {
         return;
     }
     if (x->front.ops->takes_head != NULL && !x->front.ops->takes_head(&x->front, &x->response)) {
