@@ -16,24 +16,19 @@ bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settin
     if (!is_asked(settings)) {
         return true;
     }
-    for (size_t i = plans->count; i != 0 && *plan == NULL; i--) {
+    for (size_t i = plans->count; i != 0; i--) {
         if (plans->items[i - 1].settings == settings) {
             *plan = plans->items[i - 1].plan;
+            return true; /* NULL: what is wrong with it was said */
         }
     }
-    if (*plan != NULL) {
-        return true;
-    }
     *plan = auth_plan_build(settings, arena, error);
-    if (*plan == NULL) {
-        return false;
-    }
     if (plans->count == plans->capacity) {
         plans->capacity = plans->capacity * 2 + 4;
         plans->items = xrealloc(plans->items, plans->capacity * sizeof(*plans->items));
     }
     plans->items[plans->count++] = (struct built_auth){settings, *plan};
-    return true;
+    return *plan != NULL;
 }
 
 static bool refresh(struct followed *file)

@@ -295,9 +295,11 @@ def test_wrong_ones_are_told(tmp_path, auth, text, words):
     if text is not None:
         (tmp_path / "f").write_text(text)
     path = tmp_path / "t.yaml"
-    path.write_text(json.dumps({"sites": [{"hosts": ["a.example"], "respond": {"body": "x"}, "auth": auth}]}))
+    path.write_text(json.dumps({"sites": [{"hosts": ["a.example"], "respond": {"body": "x"}, "auth": auth,
+                                           "routes": [{"match": {"path": "/a"}, "respond": {"body": "a"}}]}]}))
     done = command("check", "-c", str(path))
     assert done.returncode == 1 and words in done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count("error: ") == 1  # once for a site and all its routes
 
 
 def test_passwd_edits_a_file(tmp_path):
