@@ -15,8 +15,8 @@ struct auth_plans {
     size_t capacity;
 };
 
-/* *plan: NULL where anybody may ask. False with an error, once for all routes that say the same: the
- * snapshot cannot be used then. `arena` is the snapshot's. */
+/* *plan: NULL where anybody may ask. False with an error, once for all routes that say the same:
+ * the snapshot cannot be used then. `arena` is the snapshot's. */
 bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settings,
                     struct arena *arena, const struct auth_plan **plan,
                     struct error *error) MUST_CHECK;
