@@ -8,6 +8,7 @@ struct auth_identity *auth_found(struct auth_run *run, const char *method, struc
     run->found = arena_calloc(run->phases->arena, sizeof(*run->found));
     run->found->method = method;
     run->found->user = arena_copy(run->phases->arena, user);
+    run->found->expires = AUTH_NEVER_EXPIRES;
     return run->found;
 }
 

@@ -107,6 +107,7 @@ static enum auth_outcome take_entry(struct auth_run *run, const struct key_entry
         scopes[i] = arena_copy(arena, entry->scopes.items[i]);
     }
     identity->scopes = (struct auth_list){scopes, entry->scopes.count};
+    identity->expires = entry->expires;
     return AUTH_KNOWN;
 }
 

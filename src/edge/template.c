@@ -64,11 +64,14 @@ static bool read_number(struct span text, unsigned *number)
     return true;
 }
 
-static bool has_odd_byte(struct span name)
+/* What no field's, cookie's or parameter's name has; claims may be named by URLs. */
+static bool has_odd_byte(enum variable variable, struct span name)
 {
+    const char *odd = variable == VARIABLE_CLAIM ? "{}\"" : "{}\"(),/:;<=>?@[\\]";
+
     for (size_t i = 0; i < name.len; i++) {
         unsigned char byte = (unsigned char)name.ptr[i];
-        if (byte <= ' ' || byte >= 0x7f || strchr("{}\"(),/:;<=>?@[\\]", byte) != NULL) {
+        if (byte <= ' ' || byte >= 0x7f || strchr(odd, byte) != NULL) {
             return true;
         }
     }
@@ -82,7 +85,7 @@ static bool fits(enum variable variable, struct span rest, unsigned *number)
     case NOTHING:
         return rest.len == 0;
     case NAME:
-        return rest.len != 0 && !has_odd_byte(rest);
+        return rest.len != 0 && !has_odd_byte(variable, rest);
     case NUMBER:
         return read_number(rest, number);
     }

@@ -37,6 +37,9 @@ VARIABLE(REQUEST_FIELD, "request.", NAME, TEXT, ALWAYS,
 VARIABLE(COOKIE, "cookie.", NAME, TEXT, ALWAYS, "a cookie of the request: {cookie.lang}")
 VARIABLE(USER, "user", NOTHING, TEXT, ALWAYS,
          "who sends the request, as `auth` of the route has found")
+VARIABLE(CLAIM, "claim.", NAME, TEXT, ALWAYS,
+         "what a token or a certificate says of who sends the request: {claim.sub}, "
+         "{claim.realm_access.roles}; several values of an array with ',' between")
 VARIABLE(TLS_VERSION, "tls.version", NOTHING, TEXT, ALWAYS,
          "TLSv1.3, ...; nothing where the connection is plain")
 VARIABLE(TLS_CIPHER, "tls.cipher", NOTHING, TEXT, ALWAYS, "the cipher suite")

@@ -127,6 +127,11 @@ static struct span capture(const struct exchange *x, struct span name)
                                x->path.match, name);
 }
 
+static const struct auth_identity *identity_of(const struct exchange *x)
+{
+    return x->phases != NULL ? x->phases->identity : NULL;
+}
+
 static struct span request_value(struct exchange *x, const struct template_part *part)
 {
     switch (part->variable) {
@@ -141,8 +146,9 @@ static struct span request_value(struct exchange *x, const struct template_part 
     case VARIABLE_COOKIE:
         return cookie(x, part->text);
     case VARIABLE_USER:
-        return x->phases != NULL && x->phases->identity != NULL ? x->phases->identity->user
-                                                                : span_make(NULL, 0);
+        return identity_of(x) != NULL ? identity_of(x)->user : span_make(NULL, 0);
+    case VARIABLE_CLAIM:
+        return auth_identity_claim_text(identity_of(x), part->text, &x->arena);
     case VARIABLE_STATUS:
         return number(x, x->response.status);
     case VARIABLE_RESPONSE_FIELD:
