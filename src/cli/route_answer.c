@@ -329,26 +329,16 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
 
 /* --- plain HTTP --- */
 
-/* As exchange_answer_redirect does it: the same port takes TLS too, but 80 has 443 for that. */
-static void redirect(struct search *s, const struct site_settings *site, struct span path)
+static void redirect(struct search *s, const struct site_settings *site,
+                     const struct edge_decision *decision)
 {
-    const struct route_question *question = s->question;
-    struct span query = path_encode(question->query, s->arena);
-    char *host = arena_cstr(s->arena, question->host);
-    const char *port = question->port == 80 || question->port == 443
-                           ? ""
-                           : arena_printf(s->arena, ":%u", (unsigned)question->port);
-
-    for (size_t i = 0; i < question->host.len; i++) {
-        host[i] = ascii_lower(host[i]);
-    }
     s->answer->outcome = ROUTE_TO_REDIRECT;
-    s->answer->status = 308;
-    s->answer->location = arena_printf(s->arena, "https://%s%s%.*s%s%.*s", host, port,
-                                       SPAN_ARG(span_eq(path, SPAN_OF("*")) ? SPAN_OF("/") : path),
-                                       question->query.ptr != NULL ? "?" : "", SPAN_ARG(query));
-    add_step(s, "redirect", site->place, "308 to %s, since plain_http is `redirect`",
-             s->answer->location);
+    s->answer->status = decision->status;
+    s->answer->location = decision->location;
+    add_step(s, "redirect", site->place, "%u to %s, since %s", decision->status, decision->location,
+             strcmp(decision->reason, "www") != 0 ? "plain_http is `redirect`"
+             : site->www == SITE_WWW_ADD          ? "www is `add`"
+                                                  : "www is `remove`");
 }
 
 /* --- the request --- */
@@ -438,7 +428,7 @@ static void follow_request(struct search *s, const struct edge_site *connected)
         follow_route(s, site, decision.route, &decision.path);
         break;
     case EDGE_REDIRECT:
-        redirect(s, site, decision.path.forward);
+        redirect(s, site, &decision);
         break;
     case EDGE_REFUSE:
         explain_refusal(s, &decision, site, settings_of(s, connected));

@@ -21,9 +21,30 @@ static const uint8_t *ask_address(void *asker)
     return request->question->from;
 }
 
+static struct span ask_authority(void *asker)
+{
+    const struct route_request *request = asker;
+
+    return request->is_peer_trusted ? request->view.host : request->authority;
+}
+
 static bool is_trusted(const void *settings, const uint8_t ip[16])
 {
     return network_list_has(&((const struct settings *)settings)->trusted_proxies, ip);
+}
+
+/* As browsers write it: lower case, and no port that is the scheme's own. Of the other scheme's it
+ * is left out, too: who asks http on 443 means the listener. */
+static struct span authority_of(const struct route_question *question, struct arena *arena)
+{
+    char *host = arena_cstr(arena, question->host);
+
+    for (size_t i = 0; i < question->host.len; i++) {
+        host[i] = ascii_lower(host[i]);
+    }
+    return span_from_cstr(question->port == 80 || question->port == 443
+                              ? host
+                              : arena_printf(arena, "%s:%u", host, (unsigned)question->port));
 }
 
 /* What a trusted peer says of the client. */
@@ -31,7 +52,7 @@ static void read_view(struct route_request *request)
 {
     const struct client_view_from from = {.peer = request->question->from_text,
                                           .is_tls = request->question->is_https,
-                                          .authority = request->question->host,
+                                          .authority = request->authority,
                                           .fields = &request->message.fields,
                                           .is_trusted = is_trusted,
                                           .context = request->settings};
@@ -47,6 +68,7 @@ void route_request_init(struct route_request *request, const struct route_questi
         .question = question,
         .settings = settings,
         .arena = arena,
+        .authority = authority_of(question, arena),
         .message = {.method_name = question->method,
                     .path = question->path,
                     .query = question->query,
@@ -70,6 +92,7 @@ void route_request_init(struct route_request *request, const struct route_questi
                                           .is_peer_trusted = request->is_peer_trusted,
                                           .client = ask_client,
                                           .address = ask_address,
+                                          .authority = ask_authority,
                                           .asker = request};
 }
 

@@ -24,6 +24,7 @@ struct route_request {
     struct http_request message;
     struct client_view view; /* of a peer that is trusted */
     bool is_peer_trusted;
+    struct span authority; /* what the client writes in Host */
     struct edge_request edge;
 };
 

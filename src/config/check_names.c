@@ -121,8 +121,9 @@ static void unknown_site(const struct checker *checker, const char *const *name)
 /* Hosts: each at most once among the sites of a listener. */
 
 static void report_duplicate(const struct checker *checker, const char *const *host,
-                             const struct site_settings *first)
+                             const struct site_settings *site, const struct site_settings *first)
 {
+    bool is_by_www = site->www != SITE_WWW_AS_IS || first->www != SITE_WWW_AS_IS;
     const struct settings *settings = checker->settings;
     bool is_default = strcmp(*host, "*") == 0;
 
@@ -130,9 +131,10 @@ static void report_duplicate(const struct checker *checker, const char *const *h
                       is_default ? "there are two default sites" : "host %s is served twice",
                       quote_cstr(*host).text);
     config_report_hint(checker->report,
-                       "the site on %s has it already; keep one, or let listeners name "
+                       "the site on %s has it already%s; keep one, or let listeners name "
                        "different 'sites'",
-                       place_words(settings, first->place, config_place(settings, host)).text);
+                       place_words(settings, first->place, config_place(settings, host)).text,
+                       is_by_www ? " ('www' gives a site both forms of its names)" : "");
 }
 
 /* `hosts` maps host to site. Sites may meet on several listeners, each of which is a pass (counted
@@ -147,7 +149,7 @@ static void add_hosts(const struct checker *checker, const struct site_settings 
         const struct site_settings *first = map_add(hosts, host, (void *)site);
 
         if (first != NULL && (reported_by[index] == 0 || reported_by[index] == pass)) {
-            report_duplicate(checker, &site->hosts.items[i], first);
+            report_duplicate(checker, &site->hosts.items[i], site, first);
             reported_by[index] = pass;
         }
     }

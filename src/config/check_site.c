@@ -4,6 +4,7 @@
 
 #include "config/complaint.h"
 #include "config/places.h"
+#include "edge/www.h"
 
 static void error_at(const struct checker *checker, struct place place, const char *text,
                      const char *hint)
@@ -379,6 +380,30 @@ static void check_plain_http(const struct checker *checker, const struct site_se
     }
 }
 
+static void check_www(const struct checker *checker, const struct site_settings *site)
+{
+    struct place place = config_place(checker->settings, &site->www);
+
+    if (site->www == SITE_WWW_AS_IS) {
+        return;
+    }
+    if (check_is_given(checker, &site->passthrough) || check_is_given(checker, &site->tcp)) {
+        error_at(checker, place, "'www' in a site whose requests are not read here",
+                 "it is a redirect of HTTP: remove it, or leave it to the server behind");
+        return;
+    }
+    for (size_t i = 0; i < site->hosts.count; i++) {
+        if (www_has_forms(span_from_cstr(site->hosts.items[i]))) {
+            return;
+        }
+    }
+    if (site->hosts.count != 0) {
+        error_at(checker, place, "'www' in a site that has no name",
+                 "patterns and addresses have no second form: write the name in 'hosts', for "
+                 "example hosts: [example.com]");
+    }
+}
+
 void check_site(const struct checker *checker, const struct site_settings *site)
 {
     const struct answers answers = {
@@ -396,6 +421,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
                  "add 'backend', 'routes', 'respond', 'files', 'redirect', 'passthrough' or 'tcp'");
     }
     check_plain_http(checker, site);
+    check_www(checker, site);
     if (site->tls != NULL) {
         check_tls(checker, site->tls);
     }

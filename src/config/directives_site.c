@@ -6,11 +6,13 @@
 #include "config/message_rules.h"
 #include "config/text_rules.h"
 
-/* In the order of enum otherwise, enum site_paths and enum plain_http. */
+/* In the order of enum otherwise, enum site_paths, enum site_www and
+ * enum plain_http. */
 static const char *const otherwises[] = {"next", "deny", NULL};
 static const char *const starttlses[] = {"off", "postgres", NULL};
 static const char *const security_levels[] = {"off", "basic", "strict", NULL};
 static const char *const site_paths[] = {"strict", "as_sent", NULL};
+static const char *const wwws[] = {"as_is", "add", "remove", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
 static const struct directive respond_directives[] = {
@@ -495,6 +497,22 @@ static const struct directive site_directives[] = {
              "request in plain HTTP is one by https, and the reverse. Only where the site's TLS "
              "passes through, or requires a certificate of the client, is it refused.",
      .example = "plain_http: redirect"},
+    {.name = "www",
+     .type = DIRECTIVE_ENUM,
+     SLOT(site_settings, www),
+     .fallback = "as_is",
+     .words = wwws,
+     .doc = "Which form of its names clients are sent to: with `www.` in front (`add`), or without "
+            "(`remove`).",
+     .more =
+         "Both forms of each name in `hosts` are then the site's, whichever is written there, and "
+         "whoever asks for the one that is not meant gets a 308 to the other: the same path, query "
+         "and port, and the same scheme; so clients keep their method and body. Plain HTTP goes to "
+         "https under its own name first, since Strict-Transport-Security counts for the name that "
+         "said it. With `tls` the certificates must cover both forms, as a client sees the "
+         "redirect only behind a handshake; `check` warns where they do not. Patterns and "
+         "addresses have one form, and stay as they are.",
+     .example = "www: remove"},
     {RETRIES(site_settings, "; without it, what the backend says")},
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {REQUEST_FIELDS(site_settings, ".")},

@@ -1,10 +1,12 @@
 #include "config/finish.h"
 
 #include "base/hash.h"
+#include "base/map.h"
 #include "config/hedge_after.h"
 #include "config/places.h"
 #include "edge/host_table.h"
 #include "edge/redact.h"
+#include "edge/www.h"
 
 static bool is_given(const struct settings *settings, const void *member)
 {
@@ -279,11 +281,48 @@ static void finish_hosts(struct settings *settings, struct site_settings *site)
     }
 }
 
+/* With `www` both forms of each name are the site's, whichever was written. */
+static void finish_www(struct settings *settings, struct site_settings *site)
+{
+    size_t count = site->hosts.count;
+    size_t size = count * sizeof(*site->hosts.items);
+    const char **all;
+    struct map given;
+
+    if (site->www == SITE_WWW_AS_IS || count == 0) {
+        return;
+    }
+    all = arena_alloc(&settings->arena, 2 * size);
+    memcpy(all, site->hosts.items, size);
+    places_move(settings->places, site->hosts.items, size, all);
+    map_init(&given);
+    for (size_t i = 0; i < count; i++) {
+        (void)map_add(&given, span_from_cstr(all[i]), &all[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct span host = span_from_cstr(all[i]);
+        struct span other;
+
+        if (!www_has_forms(host)) {
+            continue;
+        }
+        other = www_other_form(host, &settings->arena);
+        if (map_find(&given, other) == NULL) {
+            const char **item = &all[site->hosts.count++];
+            *item = arena_cstr(&settings->arena, other);
+            places_add(settings->places, item, config_place(settings, &all[i]));
+        }
+    }
+    map_free(&given);
+    site->hosts.items = all;
+}
+
 static void finish_site(struct settings *settings, struct site_settings *site)
 {
     static const char *postgres_protocols[] = {"postgresql"};
 
     finish_hosts(settings, site);
+    finish_www(settings, site);
     if (site->name == NULL) {
         site->name = site->hosts.count != 0 ? site->hosts.items[0] : "site";
     }

@@ -1,6 +1,8 @@
 #include "edge/serve.h"
 
 #include "edge/path_reading.h"
+#include "edge/www.h"
+#include "http/message.h"
 
 static bool offers(const struct edge_hello *hello, struct span protocol)
 {
@@ -134,8 +136,77 @@ static bool needs_tls_here(struct edge_decision *d)
                   "let the proxy pass TLS through, or set plain_http: serve of the site");
 }
 
+/* ---- redirects ---- */
+
+/* The same URL with another scheme or host. A port that is the scheme's own is not written. */
+static bool redirect(const struct edge_request *request, struct edge_decision *d,
+                     const char *scheme, struct span host, uint16_t port, struct arena *arena)
+{
+    struct span path = d->path.forward;
+    struct span query = request->message != NULL ? request->message->query : span_make(NULL, 0);
+    const char *port_text = port != 0 ? arena_printf(arena, ":%u", port) : "";
+
+    d->verdict = EDGE_REDIRECT;
+    d->status = 308;
+    d->location = arena_printf(arena, "%s://%.*s%s%.*s%s%.*s", scheme, SPAN_ARG(host), port_text,
+                               SPAN_ARG(span_eq(path, SPAN_OF("*")) ? SPAN_OF("/") : path),
+                               query.ptr != NULL ? "?" : "", SPAN_ARG(path_encode(query, arena)));
+    return false;
+}
+
+/* The client reaches this gateway by what it wrote in Host, or a trusted proxy says it wrote,
+ * whatever port is bound here behind a container's or a balancer's forwarding: a port that was
+ * named takes TLS too, and none means 443. */
+static bool send_to_https(const struct edge_request *request, struct edge_decision *d,
+                          struct arena *arena)
+{
+    struct span host;
+    uint16_t port;
+
+    if (!http_parse_authority(request->authority(request->asker), &host, &port)) {
+        d->closes = true;
+        return refuse(d, 400, "no_host", "there is no Host field to redirect to https with", NULL);
+    }
+    d->reason = "plain_http";
+    return redirect(request, d, "https", host, port != 80 && port != 443 ? port : 0, arena);
+}
+
+static bool is_name_of(const struct edge_request *request, const struct edge_site *site,
+                       struct span host)
+{
+    enum host_match how;
+
+    return host_table_find_how(request->hosts, host, &how) == site && how == HOST_MATCH_EXACT;
+}
+
+/* By the name that the client wrote: whoever stands in front may ask with one of the two forms for
+ * both. Only from a name of the site's to a name of the site's. False: it is decided. */
+static bool keep_to_form(const struct edge_request *request, struct edge_decision *d,
+                         struct arena *arena)
+{
+    const struct edge_site *site = d->site;
+    struct span host;
+    struct span other;
+    uint16_t port;
+
+    if (site->www == SITE_WWW_AS_IS ||
+        !http_parse_authority(request->authority(request->asker), &host, &port) ||
+        !www_has_forms(host) || !www_sends_away(site->www, host) ||
+        !is_name_of(request, site, host)) {
+        return true;
+    }
+    other = www_other_form(host, arena);
+    if (!is_name_of(request, site, other)) {
+        return true;
+    }
+    d->reason = "www";
+    return redirect(request, d, request->is_https ? "https" : "http", other,
+                    port != (request->is_https ? 443 : 80) ? port : 0, arena);
+}
+
 /* Plain HTTP, as the client sees it, to a site that speaks TLS. False: it is decided. */
-static bool keep_off_plain(const struct edge_request *request, struct edge_decision *d)
+static bool keep_off_plain(const struct edge_request *request, struct edge_decision *d,
+                           struct arena *arena)
 {
     if (request->is_https) {
         return request->connected != NULL || needs_tls_here(d);
@@ -144,8 +215,7 @@ static bool keep_off_plain(const struct edge_request *request, struct edge_decis
     case PLAIN_HTTP_SERVE:
         return true;
     case PLAIN_HTTP_REDIRECT:
-        d->verdict = EDGE_REDIRECT;
-        return false;
+        return send_to_https(request, d, arena);
     case PLAIN_HTTP_REFUSE:
         break;
     }
@@ -275,7 +345,8 @@ void edge_decide(const struct edge_request *request, struct arena *arena,
         (void)refuse_path(decision, error, arena);
         return;
     }
-    if (keep_off_plain(request, decision)) {
+    /* To https under the same name first: only there may it say that it is to be insisted on. */
+    if (keep_off_plain(request, decision, arena) && keep_to_form(request, decision, arena)) {
         find_route(request, arena, decision);
     }
 }

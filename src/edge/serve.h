@@ -28,6 +28,7 @@ struct edge_site {
     enum edge_tls tls;
     enum plain_http plain_http;
     enum edge_paths paths;
+    enum site_www www;
     enum site_starttls starttls;
     bool is_tcp; /* what is inside its TLS is relayed: no request is its own */
     const struct edge_protocols *by_alpn; /* whose clients' TLS goes elsewhere, undecrypted */
@@ -88,6 +89,9 @@ struct edge_request {
     const struct client_names *(*client)(void *asker);
     /* Its address: see struct match_facts. */
     const uint8_t *(*address)(void *asker);
+    /* The authority as the client wrote it, also where a trusted proxy has asked with another;
+     * asked only for redirects. Absent: none. */
+    struct span (*authority)(void *asker);
     void *asker;
 };
 
@@ -100,8 +104,9 @@ struct edge_decision {
     bool has_asked_routes;        /* nothing else had decided it before */
     size_t route;                 /* EDGE_ROUTE */
     struct path path;
-    /* EDGE_REFUSE; texts are static or in the arena. */
-    unsigned status;
+    const char *location; /* EDGE_REDIRECT; in the arena */
+    unsigned status;      /* EDGE_REDIRECT, EDGE_REFUSE */
+    /* EDGE_REFUSE, and why EDGE_REDIRECT; texts are static or in the arena. */
     bool closes; /* the connection is not to be used again */
     const char *reason;
     const char *detail;

@@ -240,7 +240,7 @@ static bool find_route(struct exchange *x)
     case EDGE_ROUTE:
         return true;
     case EDGE_REDIRECT:
-        exchange_answer_redirect(x);
+        exchange_answer_redirect(x, decision.status, decision.location);
         return false;
     case EDGE_REFUSE:
         break;

@@ -1,5 +1,4 @@
-/* Answers made here: errors, the redirect to https, `respond`, `files`. */
-#include <stdio.h>
+/* Answers made here: errors, redirects, `respond`, `files`. */
 #include <unistd.h>
 
 #include "files/static_files.h"
@@ -139,32 +138,9 @@ void exchange_answer_error(struct exchange *x, unsigned status)
     send_answer(x, body);
 }
 
-/* The client reaches this gateway by what it wrote in Host, or a trusted proxy says it wrote,
- * whatever port is bound here behind a container's or a balancer's forwarding: a port that was
- * named takes TLS too, and none means 443. */
-void exchange_answer_redirect(struct exchange *x)
+void exchange_answer_redirect(struct exchange *x, unsigned status, const char *location)
 {
-    const struct http_request *request = &x->request;
-    const struct client_view *view = exchange_view(x);
-    struct span query = request->query;
-    struct span host;
-    uint16_t named;
-    char port[8] = "";
-
-    if (view->host.ptr == NULL || !http_parse_authority(view->host, &host, &named)) {
-        exchange_refuse(x, 400, true, "no_host", "there is no Host field to redirect to https with",
-                        NULL);
-        return;
-    }
-    if (named != 0 && named != 80 && named != 443) {
-        (void)snprintf(port, sizeof(port), ":%u", named);
-    }
-    struct span path = x->path.forward;
-    const char *location =
-        arena_printf(&x->arena, "https://%.*s%s%.*s%s%.*s", SPAN_ARG(host), port,
-                     SPAN_ARG(span_eq(path, SPAN_OF("*")) ? SPAN_OF("/") : path),
-                     query.ptr != NULL ? "?" : "", SPAN_ARG(path_encode(query, &x->arena)));
-    start_response(x, 308);
+    start_response(x, status);
     add_field(x, FIELD_LOCATION, SPAN_OF("Location"), span_from_cstr(location));
     send_answer(x, span_make(NULL, 0));
 }

@@ -18,6 +18,11 @@ static const uint8_t *ask_address(void *asker)
     return exchange_client_ip(x, ip) ? ip : NULL;
 }
 
+static struct span ask_authority(void *asker)
+{
+    return exchange_view(asker)->host;
+}
+
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
 {
     exchange_decide_for(x, path, x->request.method_name, decision);
@@ -38,6 +43,7 @@ void exchange_decide_for(struct exchange *x, struct span path, struct span metho
                                        .is_peer_trusted = link->is_peer_trusted,
                                        .client = ask_client,
                                        .address = ask_address,
+                                       .authority = ask_authority,
                                        .asker = x},
                 &x->arena, decision);
 }

@@ -163,7 +163,7 @@ void exchange_await_deadline(struct exchange *x);
 
 /* ---- for the parts of this module ---- */
 /* exchange_answer.c: answers made here. */
-void exchange_answer_redirect(struct exchange *x);
+void exchange_answer_redirect(struct exchange *x, unsigned status, const char *location);
 void exchange_answer_route(struct exchange *x);
 void exchange_answer_file_go_on(struct exchange *x);
 void exchange_count_file(struct exchange *x, bool is_open);

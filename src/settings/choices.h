@@ -37,6 +37,9 @@ enum otherwise { OTHERWISE_NEXT, OTHERWISE_DENY };
  * rules that depend on the path. */
 enum site_paths { PATHS_STRICT, PATHS_AS_SENT, PATHS_BY_RULES };
 
+/* Which form of its names a site's clients are sent to: with "www." in front, or without. */
+enum site_www { SITE_WWW_AS_IS, SITE_WWW_ADD, SITE_WWW_REMOVE };
+
 /* What a client may say in plain before its TLS begins, upon which the server waits for TLS. */
 enum site_starttls { STARTTLS_OFF, STARTTLS_POSTGRES };
 

@@ -63,6 +63,15 @@ static const char config[] =
     "    tls: { certificate: a, key: a }\n"
     "    tcp: 127.0.0.1:1\n"
     "    alpn: [mqtt]\n"
+    "  - name: form\n"
+    "    hosts: [form.example, www.both.example, both.example, 192.0.2.7, '*.form.example']\n"
+    "    www: add\n"
+    "    backend: 127.0.0.1:1\n"
+    "  - name: bare\n"
+    "    hosts: [bare.example]\n"
+    "    www: remove\n"
+    "    tls: { certificate: a, key: a }\n"
+    "    backend: 127.0.0.1:1\n"
     "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
 
 static struct settings *settings;
@@ -249,6 +258,20 @@ struct request_case {
     const char *answer; /* "site route", "redirect", or the status and the reason */
 };
 
+static struct span authority_of(void *asker)
+{
+    return span_of(((const struct request_case *)asker)->host);
+}
+
+static struct span host_of(const char *authority)
+{
+    struct span all = span_of(authority);
+    struct span host;
+    uint16_t port;
+
+    return http_parse_authority(all, &host, &port) ? host : all;
+}
+
 static void check_request(const struct request_case *c)
 {
     struct edge_decision d;
@@ -259,10 +282,12 @@ static void check_request(const struct request_case *c)
                                                         ? &serving.sites[index_of(c->connected)]
                                                         : NULL,
                                        .is_https = c->connected != NULL,
-                                       .host = span_of(c->host),
+                                       .host = host_of(c->host),
                                        .path = span_of(c->path),
                                        .method = span_of(c->method),
-                                       .client = c->has_certificate ? anybody : nobody},
+                                       .client = c->has_certificate ? anybody : nobody,
+                                       .authority = authority_of,
+                                       .asker = (void *)c},
                 &arena, &d);
     switch (d.verdict) {
     case EDGE_ROUTE:
@@ -270,7 +295,7 @@ static void check_request(const struct request_case *c)
                        settings->sites[serving_index(&serving, d.site)].name, d.route);
         break;
     case EDGE_REDIRECT:
-        (void)snprintf(answer, sizeof(answer), "redirect");
+        (void)snprintf(answer, sizeof(answer), "%u %s", d.status, d.location);
         break;
     case EDGE_REFUSE:
         (void)snprintf(answer, sizeof(answer), "%u %s", d.status, d.reason);
@@ -318,11 +343,25 @@ static void requests(void **state)
         {"twin", "twin.example", "/x%2Fy;z", "GET", false, "twin 2"},
         {"twin", "twin.example", "/x%2525252525", "GET", false, "400 path_double_encoding"},
         /* Plain HTTP. */
-        {NULL, "shop.example", "/", "GET", false, "redirect"},
+        {NULL, "shop.example", "/", "GET", false, "308 https://shop.example/"},
         {NULL, "nowhere.example", "/", "GET", false, "plain 0"},
         {NULL, "nowhere.example", "/a;b%2F", "GET", false, "plain 0"},
         {NULL, "nowhere.example", "/%", "GET", false, "400 path_percent"},
         {NULL, NULL, "/", "GET", false, "plain 0"},
+        /* One form of a name. */
+        {NULL, "form.example", "/a", "GET", false, "308 http://www.form.example/a"},
+        {NULL, "Form.Example:8080", "/a/../b", "POST", false, "308 http://www.Form.Example:8080/b"},
+        {NULL, "www.form.example", "/", "GET", false, "form 0"},
+        {NULL, "www.form.example:80", "/", "GET", false, "form 0"},
+        {NULL, "both.example:80", "*", "OPTIONS", false, "308 http://www.both.example/"},
+        {NULL, "192.0.2.7", "/", "GET", false, "form 0"},
+        {NULL, "x.form.example", "/", "GET", false, "form 0"},
+        {"bare", "www.bare.example", "/x", "GET", false, "308 https://bare.example/x"},
+        {"bare", "www.bare.example:8443", "/x", "PUT", false, "308 https://bare.example:8443/x"},
+        {"bare", "bare.example", "/x", "GET", false, "bare 0"},
+        {NULL, "www.bare.example", "/x", "GET", false, "308 https://www.bare.example/x"},
+        {"bare", "www.www.bare.example", "/x", "GET", false, "421 misdirected_request"},
+        {"bare", "www.bare.example", "/%", "GET", false, "400 path_percent"},
     };
 
     (void)state;
