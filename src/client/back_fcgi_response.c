@@ -56,7 +56,7 @@ void back_fcgi_fail_as(struct back_fcgi *back, enum retry_stage stage, unsigned 
                        const struct trouble *trouble)
 {
     struct call *call = back->call;
-    const struct retry_facts facts = {.stage = stage, .was_pooled = back->is_reused};
+    const struct retry_facts facts = {.stage = stage, .was_at_rest = back->is_reused};
 
     back_fcgi_close(back, conn_abort);
     if (call != NULL) {

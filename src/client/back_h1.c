@@ -145,7 +145,7 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
         .stage = back->state != BACK_HEAD || back->has_answered ? RETRY_ANSWERING
                  : has_left                                     ? RETRY_SENT
                                                                 : RETRY_NOT_SENT,
-        .was_pooled = back->is_reused,
+        .was_at_rest = back->is_reused,
     };
 
     close_with(back, conn_abort);

@@ -146,7 +146,7 @@ static void rest(struct back_h2_conn *c)
     if (c->is_idle || c->is_doubtful) {
         return; /* its timer runs */
     }
-    c->is_idle = pool_rest(back_h2_entry(c));
+    c->is_idle = c->is_behind_rest = pool_rest(back_h2_entry(c));
     if (!c->is_idle) {
         say_goodbye(c);
         return;
@@ -314,6 +314,7 @@ static void receive(struct back_h2_conn *c)
             break;
         }
         c->last_read_us = loop_now_us(c->client->core->loop);
+        c->is_behind_rest &= c->is_idle;
         if (!back_h2_session_receive(c, bytes)) {
             c->is_protocol_dead = true;
             break;

@@ -58,7 +58,7 @@ struct back_h2_conn {
     bool is_going_away;        /* takes no new streams */
     bool is_idle;              /* counted among those of its server */
     bool is_doubtful;          /* a PING is out, after a stream on which nothing came */
-    bool was_used;             /* by some stream */
+    bool is_behind_rest;       /* nothing has come since it rested */
     bool was_probed;           /* in the present silence */
     bool is_greeted;           /* the server's first SETTINGS have come */
     struct caller_bound bound; /* in its owner's list, if it has one */
@@ -100,7 +100,6 @@ struct back_h2 {
     struct back_h2_size size;
     const struct http_fields *trailers; /* of the request, in the call's arena */
     bool is_head_sent;                  /* the server may know of it */
-    bool was_pooled;                    /* its connection had been of use before */
     /* The response. */
     enum back_h2_response_state response;
     struct h2_response head; /* the section that is being received; trailers too */

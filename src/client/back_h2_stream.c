@@ -69,8 +69,6 @@ struct back *back_h2_stream_create(struct back_h2_conn *c)
     back->client = c->client;
     back->c = c;
     back->window = BACK_H2_WINDOW_FIRST;
-    back->was_pooled = c->was_used;
-    c->was_used = true;
     list_init(&back->stalled);
     list_init(&back->due);
     list_init(&back->throttled);
@@ -155,7 +153,7 @@ void back_h2_stream_closed(struct back_h2 *back, enum retry_stage stage,
     if (back_h2_stream_listens(back)) {
         back->facts.stage = back->response != BACK_H2_RESPONSE_NONE ? RETRY_ANSWERING : stage;
         enter_response(back, BACK_H2_RESPONSE_FAILED);
-        back->facts.was_pooled = back->was_pooled;
+        back->facts.was_at_rest = c->is_behind_rest;
         back->facts.h2_code = back->code;
         back->facts.wants_h1 = back->code == NGHTTP2_HTTP_1_1_REQUIRED;
         back->trouble = *trouble;

@@ -104,7 +104,7 @@ static enum lease_how how_of_loss(bool is_served, const struct retry_facts *fact
     if (is_served) {
         return LEASE_OK;
     }
-    if (facts->stage == RETRY_DECLINED || (facts->was_pooled && facts->stage != RETRY_ANSWERING)) {
+    if (facts->stage == RETRY_DECLINED || (facts->was_at_rest && facts->stage != RETRY_ANSWERING)) {
         return LEASE_UNUSED;
     }
     return LEASE_SERVER_FAILED;
@@ -380,7 +380,7 @@ static bool would_send_again(const struct call *call, const struct retry_facts *
 
 static bool may_repeat(const struct call *call)
 {
-    const struct retry_facts lost = {.stage = RETRY_SENT, .was_pooled = true};
+    const struct retry_facts lost = {.stage = RETRY_SENT, .was_at_rest = true};
     struct retry_policy policy = policy_of(call);
     struct retry_state state = retry_state_of(call);
 

@@ -358,9 +358,10 @@ static const struct directive retries_directives[] = {
      .min = 0,
      .max = 10,
      .doc = "How often a request is sent again that a server may have acted on.",
-     .more = "One of which nothing was sent, or that a server says it did not look at, is sent "
-             "again whatever this says, three times at most; and one that was lost with a pooled "
-             "connection, once.",
+     .more =
+         "One of which nothing was sent, or that a server says it did not look at, is sent "
+         "again whatever this says, three times at most; and one that was lost with a connection "
+         "on which nothing had come since it rested, once.",
      .example = "times: 2"},
     {.name = "for",
      .type = DIRECTIVE_TEXTS,

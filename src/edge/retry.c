@@ -31,7 +31,7 @@ static bool may_do_twice(const struct retry_policy *policy, const struct retry_s
                          const struct retry_facts *facts)
 {
     /* One that was at rest may have ended of old age, which is nobody's fault. */
-    bool is_stale = facts->stage == RETRY_SENT && facts->was_pooled && state->losses == 0;
+    bool is_stale = facts->stage == RETRY_SENT && facts->was_at_rest && state->losses == 0;
     bool is_wanted = (policy->on & condition_of(facts)) != 0 && state->has_budget &&
                      state->losses < policy->losses_max;
 
@@ -49,7 +49,7 @@ enum retry_answer retry_decide(const struct retry_policy *policy, const struct r
         if (state->refusals >= policy->refusals_max) {
             break;
         }
-        return facts->was_pooled ? RETRY_ON_NEW_CONNECTION : RETRY_ON_OTHER_SERVER;
+        return facts->was_at_rest ? RETRY_ON_NEW_CONNECTION : RETRY_ON_OTHER_SERVER;
     case RETRY_DECLINED:
         if (!retry_is_unseen(policy, facts) || state->refusals >= policy->refusals_max ||
             (policy->on & RETRY_ON_REFUSED_STREAM) == 0) {
@@ -60,7 +60,7 @@ enum retry_answer retry_decide(const struct retry_policy *policy, const struct r
         if (!may_do_twice(policy, state, facts)) {
             break;
         }
-        return facts->was_pooled ? RETRY_ON_NEW_CONNECTION : RETRY_ON_OTHER_SERVER;
+        return facts->was_at_rest ? RETRY_ON_NEW_CONNECTION : RETRY_ON_OTHER_SERVER;
     case RETRY_STATUS:
     case RETRY_LATE:
         return may_do_twice(policy, state, facts) ? RETRY_ANYWHERE : RETRY_NO;

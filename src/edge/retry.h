@@ -8,8 +8,8 @@
  *                                                       over HTTP/1.1 where it asks for that
  *   it was sent, and nothing came back ................ `times`, if doing it twice is harmless
  *                                                       (RFC 9110 section 9.2.2, or the route says
- *                                                       so); on a pooled connection once, whatever
- *                                                       `for` says
+ *                                                       so); behind a connection's rest once,
+ *                                                       whatever `for` says
  *   it was answered 502, 503 or 504, or not in time ... the same, where `for` says so
  *   anything else came back, an interim response too .. never: the server is at work on it
  *
@@ -39,7 +39,7 @@ enum retry_stage {
 
 struct retry_facts {
     enum retry_stage stage;
-    bool was_pooled;  /* the connection had been of use before: it may have ended of old age */
+    bool was_at_rest; /* nothing has come on it since it rested: it may have ended of old age */
     bool wants_h1;    /* with DECLINED: it wants the request over HTTP/1.1 (HTTP_1_1_REQUIRED) */
     unsigned status;  /* with STATUS */
     uint32_t h2_code; /* of the server's reset; 0: none. For whoever asks: it decides nothing */

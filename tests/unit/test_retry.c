@@ -13,7 +13,7 @@
 #define IDEMPOTENT 1
 #define IN_HAND 2
 #define STARTED 4
-#define POOLED 8
+#define RESTED 8
 
 static void each_case_has_its_answer(void **state)
 {
@@ -29,28 +29,28 @@ static void each_case_has_its_answer(void **state)
         enum retry_answer answer;
     } cases[] = {
         /* Not sent: any method, a bounded number of times. */
-        {RETRY_NOT_SENT, IN_HAND | POOLED, 0, 0, RETRY_ON_NEW_CONNECTION},
+        {RETRY_NOT_SENT, IN_HAND | RESTED, 0, 0, RETRY_ON_NEW_CONNECTION},
         {RETRY_NOT_SENT, IN_HAND, 0, 0, RETRY_ON_OTHER_SERVER},
         {RETRY_NOT_SENT, IN_HAND | IDEMPOTENT, 1, 2, RETRY_ON_OTHER_SERVER},
         {RETRY_NOT_SENT, IN_HAND | IDEMPOTENT, 0, 3, RETRY_NO},
-        {RETRY_NOT_SENT, POOLED, 0, 0, RETRY_NO},
+        {RETRY_NOT_SENT, RESTED, 0, 0, RETRY_NO},
         /* Declined unseen. */
         {RETRY_DECLINED, IN_HAND, 0, 0, RETRY_ANYWHERE},
-        {RETRY_DECLINED, IN_HAND | POOLED | IDEMPOTENT, 1, 2, RETRY_ANYWHERE},
+        {RETRY_DECLINED, IN_HAND | RESTED | IDEMPOTENT, 1, 2, RETRY_ANYWHERE},
         {RETRY_DECLINED, IN_HAND, 0, 3, RETRY_NO},
         {RETRY_DECLINED, IDEMPOTENT, 0, 0, RETRY_NO},
         {RETRY_DECLINED, IN_HAND | STARTED, 0, 0, RETRY_NO},
         /* Sent, and lost: once, where that does no harm; on a first connection elsewhere. */
-        {RETRY_SENT, IN_HAND | IDEMPOTENT | POOLED, 0, 0, RETRY_ON_NEW_CONNECTION},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT | RESTED, 0, 0, RETRY_ON_NEW_CONNECTION},
         {RETRY_SENT, IN_HAND | IDEMPOTENT, 0, 0, RETRY_ON_OTHER_SERVER},
         {RETRY_SENT, IN_HAND | IDEMPOTENT, 0, 3, RETRY_ON_OTHER_SERVER},
-        {RETRY_SENT, IN_HAND | IDEMPOTENT | POOLED, 1, 0, RETRY_NO},
-        {RETRY_SENT, IN_HAND | POOLED, 0, 0, RETRY_NO},
+        {RETRY_SENT, IN_HAND | IDEMPOTENT | RESTED, 1, 0, RETRY_NO},
+        {RETRY_SENT, IN_HAND | RESTED, 0, 0, RETRY_NO},
         {RETRY_SENT, IN_HAND, 0, 0, RETRY_NO},
-        {RETRY_SENT, IDEMPOTENT | POOLED, 0, 0, RETRY_NO},
+        {RETRY_SENT, IDEMPOTENT | RESTED, 0, 0, RETRY_NO},
         {RETRY_SENT, IN_HAND | IDEMPOTENT | STARTED, 0, 0, RETRY_NO},
         /* Anything of an answer. */
-        {RETRY_ANSWERING, IN_HAND | IDEMPOTENT | POOLED, 0, 0, RETRY_NO},
+        {RETRY_ANSWERING, IN_HAND | IDEMPOTENT | RESTED, 0, 0, RETRY_NO},
         {RETRY_ANSWERING, IN_HAND | IDEMPOTENT, 0, 0, RETRY_NO},
     };
 
@@ -65,7 +65,7 @@ static void each_case_has_its_answer(void **state)
             .has_budget = true,
         };
         struct retry_facts facts = {.stage = cases[i].stage,
-                                    .was_pooled = (cases[i].flags & POOLED) != 0};
+                                    .was_at_rest = (cases[i].flags & RESTED) != 0};
         enum retry_answer answer = retry_decide(&policy, &have, &facts);
         if (answer != cases[i].answer) {
             fail_msg("case %zu: %d instead of %d", i, (int)answer, (int)cases[i].answer);
@@ -117,12 +117,15 @@ static const struct {
     bool costs;
 } fates[] = {
     {{.stage = RETRY_NOT_SENT}, 0, RETRY_ON_OTHER_SERVER, false},
-    {{.stage = RETRY_NOT_SENT, .was_pooled = true}, 0, RETRY_ON_NEW_CONNECTION, false},
+    {{.stage = RETRY_NOT_SENT, .was_at_rest = true}, 0, RETRY_ON_NEW_CONNECTION, false},
     {{.stage = RETRY_DECLINED}, RETRY_ON_REFUSED_STREAM, RETRY_ANYWHERE, false},
-    {{.stage = RETRY_DECLINED, .was_pooled = true}, RETRY_ON_REFUSED_STREAM, RETRY_ANYWHERE, false},
+    {{.stage = RETRY_DECLINED, .was_at_rest = true},
+     RETRY_ON_REFUSED_STREAM,
+     RETRY_ANYWHERE,
+     false},
     {{.stage = RETRY_DECLINED, .wants_h1 = true}, RETRY_ON_REFUSED_STREAM, RETRY_OVER_H1, false},
     {{.stage = RETRY_SENT}, RETRY_ON_RESET, RETRY_ON_OTHER_SERVER, true},
-    {{.stage = RETRY_SENT, .was_pooled = true}, 0, RETRY_ON_NEW_CONNECTION, true},
+    {{.stage = RETRY_SENT, .was_at_rest = true}, 0, RETRY_ON_NEW_CONNECTION, true},
     {{.stage = RETRY_STATUS, .status = 502}, RETRY_ON_502, RETRY_ANYWHERE, true},
     {{.stage = RETRY_STATUS, .status = 503}, RETRY_ON_503, RETRY_ANYWHERE, true},
     {{.stage = RETRY_STATUS, .status = 504}, RETRY_ON_504, RETRY_ANYWHERE, true},
@@ -130,7 +133,7 @@ static const struct {
     {{.stage = RETRY_STATUS, .status = 200}, NEVER, RETRY_NO, true},
     {{.stage = RETRY_LATE}, RETRY_ON_TIMEOUT, RETRY_ANYWHERE, true},
     {{.stage = RETRY_ANSWERING}, NEVER, RETRY_NO, false},
-    {{.stage = RETRY_ANSWERING, .was_pooled = true}, NEVER, RETRY_NO, false},
+    {{.stage = RETRY_ANSWERING, .was_at_rest = true}, NEVER, RETRY_NO, false},
 };
 
 #define WORDS 7
@@ -168,7 +171,7 @@ static void each_fate_has_its_conditions(void **state)
     for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
         const struct retry_facts *facts = &fates[i].facts;
         bool costs = fates[i].costs;
-        bool is_stale = facts->stage == RETRY_SENT && facts->was_pooled;
+        bool is_stale = facts->stage == RETRY_SENT && facts->was_at_rest;
         enum retry_answer usual = fates[i].answer;
         struct retry_state state_now = have;
         struct retry_policy policy = all;
@@ -262,7 +265,7 @@ static void each_condition_of_a_second_try_is_one(void **state)
 static void a_pooled_connection_that_ends_of_age_costs_no_budget_at_first(void **state)
 {
     const struct retry_policy policy = {.losses_max = 0};
-    const struct retry_facts facts = {.stage = RETRY_SENT, .was_pooled = true};
+    const struct retry_facts facts = {.stage = RETRY_SENT, .was_at_rest = true};
     struct retry_state have = {.has_body_in_hand = true, .is_idempotent = true};
 
     (void)state;
