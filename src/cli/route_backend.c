@@ -25,10 +25,12 @@ const char *route_way_text(struct arena *arena, const struct backend_settings *b
     if (backend->tls == NULL) {
         return arena_printf(arena, "plain %s%s", protocol, route_host_words(arena, backend));
     }
-    return arena_printf(arena, "%s over fresh %sTLS, the server's certificate %s%s", protocol,
-                        backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
-                        backend->tls->verify ? "verified" : "NOT verified",
-                        route_host_words(arena, backend));
+    return arena_printf(
+        arena, "%s over fresh %sTLS, the server's certificate %s%s%s", protocol,
+        backend->tls->verify && backend->tls->certificate != NULL ? "two-way " : "",
+        backend->tls->verify ? "verified" : "NOT verified",
+        backend->tls->name_from_client ? " for the client's host, which is sent as SNI" : "",
+        route_host_words(arena, backend));
 }
 
 /* ---- again ---- */

@@ -1,6 +1,7 @@
 #include "client/acquire.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/back_fcgi.h"
 #include "client/back_h1.h"
@@ -51,7 +52,8 @@ static void dial_h1(struct call *call)
     }
     call->dial = xcalloc(1, sizeof(*call->dial));
     dial_start(call->dial, call->client, &who, call->backend, DIAL_OFFER_H1,
-               stays ? &everyone : &call->tried, &call->tries, &call->lease, call, on_dialed);
+               stays ? &everyone : &call->tried, &call->tries, call_client_name(call), &call->lease,
+               call, on_dialed);
 }
 
 /* ---- one that several may wait for ---- */
@@ -122,8 +124,10 @@ static void refuse_h1(struct attempt *attempt)
 
     conn_close_in_order(conn);
     conn_free(conn);
-    server_note_unreachable(ref_of(attempt), no_h2.detail,
-                            loop_now_us(attempt->client->core->loop));
+    if (attempt->dial.client_name == NULL) { /* else it may be so for that name alone */
+        server_note_unreachable(ref_of(attempt), no_h2.detail,
+                                loop_now_us(attempt->client->core->loop));
+    }
     call_line_fail(&attempt->waiting, false, DIAL_TLS, &no_h2);
 }
 
@@ -166,7 +170,15 @@ static void attempt_start(struct call *call, bool is_solo)
     call_line_add(&attempt->waiting, call);
     lease_take(&attempt->lease, attempt->use.set, attempt->use.server);
     dial_start(&attempt->dial, call->client, NULL, call->backend, DIAL_OFFER_ANY, &attempt->tried,
-               NULL, &attempt->lease, attempt, on_attempt_over);
+               NULL, call_client_name(call), &attempt->lease, attempt, on_attempt_over);
+}
+
+static bool has_name_of(const struct attempt *attempt, struct call *call)
+{
+    const char *name = attempt->dial.client_name;
+    const char *wanted = call_client_name(call);
+
+    return name == NULL || wanted == NULL ? name == wanted : strcmp(name, wanted) == 0;
 }
 
 static bool attempt_join(struct call *call)
@@ -176,7 +188,7 @@ static bool attempt_join(struct call *call)
     LIST_FOR_EACH(node, &entry->dials)
     {
         struct attempt *attempt = LIST_ENTRY(node, struct attempt, node);
-        if (back_h2_may_share(&attempt->use, call) &&
+        if (back_h2_may_share(&attempt->use, call) && has_name_of(attempt, call) &&
             attempt->waiting.count < back_h2_waiters_max(entry)) {
             call_line_add(&attempt->waiting, call);
             return true;

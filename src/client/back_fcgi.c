@@ -386,9 +386,11 @@ struct back_fcgi *back_fcgi_create(struct client *client, struct upstream_set *s
 
 static bool is_fresh(struct list *node, const void *arg)
 {
-    const struct call *call = arg;
+    struct call *call = (struct call *)(uintptr_t)arg;
+    struct back_fcgi *back = LIST_ENTRY(node, struct back_fcgi, parked);
 
-    return conn_is_quiet(LIST_ENTRY(node, struct back_fcgi, parked)->conn, !call_may_repeat(call));
+    return call_may_use(call, lease_server(&call->lease), back->conn) &&
+           conn_is_quiet(back->conn, !call_may_repeat(call));
 }
 
 struct back_fcgi *back_fcgi_unpark(struct call *call)

@@ -31,10 +31,11 @@ static struct back_h1 *wake(struct back_h1 *back)
  * an end that has come just now costs a system call here, and a failed request there. */
 static bool is_fresh(struct list *node, const void *arg)
 {
-    const struct call *call = arg;
+    struct call *call = (struct call *)(uintptr_t)arg;
     struct back_h1 *back = LIST_ENTRY(node, struct back_h1, parked);
 
-    return conn_is_quiet(back->conn, !call_may_repeat(call));
+    return call_may_use(call, lease_server(&call->lease), back->conn) &&
+           conn_is_quiet(back->conn, !call_may_repeat(call));
 }
 
 struct back_h1 *back_h1_unpark(struct call *call)
@@ -68,6 +69,7 @@ struct back_h1 *back_h1_take_bound(struct call *call)
         }
         struct back_h1 *back = CONTAINER_OF(bound, struct back_h1, bound);
         if (back->set->upstream == upstream && back_h1_entry(back)->present != 0 &&
+            call_may_use(call, &back->set->servers->servers[back->server], back->conn) &&
             conn_is_quiet(back->conn, !call_may_repeat(call))) {
             list_remove(node);
             lease_take(&call->lease, back->set, back->server);

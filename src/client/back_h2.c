@@ -447,9 +447,10 @@ bool back_h2_may_share(const struct back_h2_use *use, const struct call *call)
     return !use->is_solo && use->owner == (caller != NULL && caller->is_bound ? caller : NULL);
 }
 
-static bool may_join(const struct back_h2_conn *c, const struct call *call)
+static bool may_join(const struct back_h2_conn *c, struct call *call)
 {
-    return !c->is_orphan && back_h2_may_share(&c->use, call);
+    return !c->is_orphan && back_h2_may_share(&c->use, call) &&
+           call_may_use(call, lease_server(&call->lease), c->conn);
 }
 
 static bool join_open(struct pool_entry *entry, struct call *call)

@@ -1,5 +1,9 @@
 #include "client/call_base.h"
 
+#include <string.h>
+
+#include "tls/tls_conn.h"
+
 const struct trouble call_unread = {
     "server_closed_in_body",
     "the server answered, and closed before it had read all of the request's body",
@@ -134,6 +138,45 @@ void call_taken(struct call *call)
     if (!http_method_is_idempotent(call->request->method, call->request->method_name)) {
         replay_drop(&call->replay);
     }
+}
+
+/* In lower case, without a dot at its end and without the brackets of an address (RFC 6066 section
+ * 3). */
+static const char *name_of_host(struct span host, struct arena *arena)
+{
+    char *name;
+
+    if (host.len > 2 && host.ptr[0] == '[') {
+        host = span_head(span_skip(host, 1), host.len - 2);
+    }
+    if (host.len > 1 && host.ptr[host.len - 1] == '.') {
+        host = span_head(host, host.len - 1);
+    }
+    name = arena_cstr(arena, host);
+    for (size_t i = 0; i < host.len; i++) {
+        name[i] = ascii_lower(name[i]);
+    }
+    return name;
+}
+
+const char *call_client_name(struct call *call)
+{
+    if (call->tls_name == NULL && call->backend->is_named_by_client &&
+        call->request->host.len != 0) {
+        call->tls_name = name_of_host(call->request->host, call->arena);
+    }
+    return call->tls_name;
+}
+
+bool call_may_use(struct call *call, const struct server *server, const struct conn *conn)
+{
+    const char *name;
+
+    if (conn_is_plain(conn)) {
+        return true;
+    }
+    name = dial_tls_name(server, call_client_name(call));
+    return strcmp(name != NULL ? name : "", tls_conn_asked_name(conn)) == 0;
 }
 
 struct span call_authority(const struct call *call)

@@ -128,6 +128,7 @@ struct call {
     struct http_response *response;
     const struct backend *backend;
     struct span path;              /* as the server gets it */
+    const char *tls_name;          /* see call_client_name; NULL: not asked yet, or none */
     const struct fcgi_facts *fcgi; /* of scripts (client/fcgi_params.h); NULL: nothing but that */
     bool is_auth_bound;  /* its credentials are for the connection (http/connection_auth.h) */
     bool asks_connect;   /* its Upgrade goes out as extended CONNECT */
@@ -169,6 +170,14 @@ struct call {
 
 /* The Host, or :authority, that its server gets; its lease is held. */
 struct span call_authority(const struct call *call) MUST_CHECK;
+
+/* The request's host as certificates have it, where servers of the backend are asked for by that in
+ * TLS; NULL: they are not. See dial_tls_name. */
+const char *call_client_name(struct call *call) MUST_CHECK;
+/* Whether a connection to the server is one by the name that the call's would be made for. What is
+ * plain has none. */
+bool call_may_use(struct call *call, const struct server *server,
+                  const struct conn *conn) MUST_CHECK;
 
 /* Those that wait for one connection. */
 struct call_line {

@@ -46,9 +46,16 @@ static void drop_who(struct dial *dial)
     dial->who.tls = NULL;
 }
 
+static void drop_name(struct dial *dial)
+{
+    free(dial->client_name);
+    dial->client_name = NULL;
+}
+
 static void finish(struct dial *dial, enum dial_result result)
 {
     dial->is_over = true;
+    drop_name(dial);
     drop_addresses(dial);
     drop_who(dial);
     timer_destroy(dial->client->core->loop, &dial->timer);
@@ -162,6 +169,17 @@ static void succeed(struct dial *dial)
     finish(dial, DIAL_OK);
 }
 
+const char *dial_tls_name(const struct server *server, const char *client_name)
+{
+    return server->is_named_by_client && client_name != NULL ? client_name
+                                                             : server->endpoint->key.tls_name;
+}
+
+static bool is_named_by_client(const struct dial *dial)
+{
+    return dial->client_name != NULL && lease_server(dial->lease)->is_named_by_client;
+}
+
 static void on_handshake(struct conn *conn, bool ok)
 {
     struct dial *dial = conn->owner;
@@ -174,7 +192,9 @@ static void on_handshake(struct conn *conn, bool ok)
     (void)snprintf(dial->text, sizeof(dial->text), "TLS to %.100s: %.140s",
                    lease_server(dial->lease)->text, failure.sentence);
     fail(dial, DIAL_TLS, failure.word, failure.mend);
-    move_on(dial);
+    /* Whoever names a host that it has no certificate for puts no server out for others. */
+    step(dial, !is_named_by_client(dial));
+    try_next(dial);
 }
 
 static const struct tls_conn_events tls_events = {.on_done = on_handshake};
@@ -227,8 +247,8 @@ static void on_connected(struct conn *conn, int error)
     }
     conn_flush(conn);
     const struct endpoint *endpoint = lease_entry(dial->lease)->endpoint;
-    if (!tls_conn_connect_with(conn, tls, endpoint->key.tls_name, endpoint->sessions,
-                               &tls_events)) {
+    const char *name = dial_tls_name(lease_server(dial->lease), dial->client_name);
+    if (!tls_conn_connect_with(conn, tls, name, endpoint->sessions, &tls_events)) {
         fail_connect(dial, ENOMEM);
     }
 }
@@ -300,7 +320,7 @@ static void try_next(struct dial *dial)
 
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
                 const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
-                struct tries *tries, struct lease *lease, void *owner,
+                struct tries *tries, const char *client_name, struct lease *lease, void *owner,
                 void (*on_done)(struct dial *, enum dial_result))
 {
     *dial = (struct dial){
@@ -312,6 +332,7 @@ void dial_start(struct dial *dial, struct client *client, const struct dial_clie
         .tries = tries,
         .lease = lease,
         .started_us = loop_now_us(client->core->loop),
+        .client_name = client_name != NULL ? xstrdup(client_name) : NULL,
         .owner = owner,
         .on_done = on_done,
     };
@@ -338,6 +359,7 @@ void dial_cancel(struct dial *dial)
     dial->is_over = true;
     timer_destroy(dial->client->core->loop, &dial->timer);
     drop_addresses(dial);
+    drop_name(dial);
     drop_who(dial);
     drop_conn(dial);
     if (lease_is_held(dial->lease)) {

@@ -38,6 +38,7 @@ enum dial_offer { DIAL_OFFER_H1, DIAL_OFFER_ANY };
 struct dial {
     struct client *client;
     struct dial_client who;
+    char *client_name; /* see dial_tls_name; NULL: none */
     struct upstream *upstream;
     struct conn *conn; /* in the making */
     enum dial_offer offer;
@@ -59,13 +60,16 @@ struct dial {
     void (*on_done)(struct dial *dial, enum dial_result result);
 };
 
-/* who: copied, and who->tls taken over; NULL: nobody. tries: those that fail are added; NULL: none
- * are. `tried` is kept by the owner over several dials of one request. Where the lease is held
- * already, its server is tried first. */
+/* who: copied, and who->tls taken over; NULL: nobody. client_name: copied; see dial_tls_name;
+ * tries: those that fail are added; NULL: none are. `tried` is kept by the owner over several dials
+ * of one request. Where the lease is held already, its server is tried first. */
 void dial_start(struct dial *dial, struct client *client, const struct dial_client *who,
                 const struct backend *backend, enum dial_offer offer, struct lease_tried *tried,
-                struct tries *tries, struct lease *lease, void *owner,
+                struct tries *tries, const char *client_name, struct lease *lease, void *owner,
                 void (*on_done)(struct dial *, enum dial_result));
+/* By which name a server is asked for in TLS, and its certificate verified: the client's, where the
+ * server is named so and there is one (NULL: none), else the server's own; NULL: without TLS. */
+const char *dial_tls_name(const struct server *server, const char *client_name);
 /* In on_done, after DIAL_OK: the connection, open and made with conn_create; the taker sets its
  * handler. */
 struct conn *dial_take(struct dial *dial) MUST_CHECK;

@@ -124,7 +124,7 @@ static void connect_to_it(struct health_check *check)
 
     check->dial = xcalloc(1, sizeof(*check->dial));
     dial_start(check->dial, check->client, &nobody, check->backend,
-               may_be_h2 ? DIAL_OFFER_ANY : DIAL_OFFER_H1, &check->tried, NULL, &check->lease,
+               may_be_h2 ? DIAL_OFFER_ANY : DIAL_OFFER_H1, &check->tried, NULL, NULL, &check->lease,
                check, on_dialed);
 }
 
@@ -345,6 +345,10 @@ static void make_request(struct health_check *check)
         .authority = host_of(check),
         .framing = http != NULL ? HTTP_FRAMING_NONE : HTTP_FRAMING_CHUNKED,
     };
+    if (!http_parse_authority(check->request.authority, &check->request.host,
+                              &check->request.port)) {
+        check->request.host = span_make(NULL, 0);
+    }
     if (path < target.len) {
         check->request.query = span_skip(target, path + 1);
     }
@@ -383,6 +387,7 @@ static const struct backend *make_backend(const struct health_check_ask *ask)
         .text = ask->server->text,
         .host = ask->server->host,
         .own_host = has_own_host ? NULL : ask->server->own_host,
+        .is_named_by_client = has_own_host && ask->server->is_named_by_client,
         .weight = 1,
         .endpoint = endpoint_hold(ask->server->endpoint),
     };
@@ -391,6 +396,7 @@ static const struct backend *make_backend(const struct health_check_ask *ask)
                                             .balance = &balance_round_robin,
                                             .tls = ask->is_plain ? NULL : contexts.tls,
                                             .tls_h1 = ask->is_plain ? NULL : contexts.tls_h1,
+                                            .is_named_by_client = group->is_named_by_client,
                                             .protocol = group->protocol,
                                             .proxy_protocol = group->proxy_protocol,
                                             .connect_timeout_ms = ask->timeout_ms,

@@ -2,6 +2,8 @@
  * what the file says. */
 #include "config/check.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -121,8 +123,10 @@ static void check_address_from(const struct checker *checker)
 static void check_backend_tls(const struct checker *checker, const struct backend_settings *backend,
                               const struct backend_tls_settings *tls, size_t first, size_t count)
 {
+    bool is_by_address = tls->server_name == NULL && !tls->name_from_client;
+
     (void)check_pair(checker, &tls->certificate, &tls->key, tls->place);
-    for (size_t i = first; tls->verify && tls->server_name == NULL && i < first + count; i++) {
+    for (size_t i = first; tls->verify && is_by_address && i < first + count; i++) {
         if (backend->servers[i].server_name != NULL ||
             (backend->servers[i].tls != NULL && backend->servers[i].tls != tls)) {
             continue;
@@ -204,6 +208,16 @@ static void check_servers_from(const struct checker *checker,
     }
 }
 
+/* The word is the backend's alone, for all its servers. */
+static void check_not_client(const struct checker *checker, const char *const *name)
+{
+    if (*name != NULL && strcmp(*name, "client") == 0) {
+        config_report_add(checker->report, CONFIG_ERROR, config_place(checker->settings, name),
+                          "'server_name: client' of one server");
+        config_report_hint(checker->report, "say it in 'tls' of the backend, for all of them");
+    }
+}
+
 /* The server has TLS of its own. */
 static void check_own_tls(const struct checker *checker, const struct backend_settings *backend,
                           size_t server)
@@ -221,6 +235,7 @@ static void check_own_tls(const struct checker *checker, const struct backend_se
                           "'server_name' is said twice: of the server, and in its 'tls'");
         config_report_hint(checker->report, "remove one of them");
     }
+    check_not_client(checker, &settings->tls->server_name);
     check_backend_tls(checker, backend, settings->tls, server, 1);
 }
 
@@ -254,6 +269,7 @@ static void check_servers(const struct checker *checker, const struct backend_se
                               "'server_name' is of TLS, and the backend has no 'tls'");
             config_report_hint(checker->report, "add 'tls: {}' to the backend");
         }
+        check_not_client(checker, &servers[i].server_name);
         if (servers[i].tls != NULL) {
             check_own_tls(checker, backend, i);
         }

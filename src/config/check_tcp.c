@@ -53,6 +53,17 @@ static void check_backend(const struct checker *checker, const struct backend_se
     }
 }
 
+/* What is relayed has no request that could name the server. */
+static void check_names_itself(const struct checker *checker,
+                               const struct backend_settings *backend)
+{
+    if (backend->tls != NULL && backend->tls->name_from_client) {
+        error_at(checker, check_place(checker, &backend->tls->server_name, backend->tls->place),
+                 "'server_name: client' of a backend for 'tcp'",
+                 "only requests of HTTP name a host: write the servers' name");
+    }
+}
+
 void check_site_tcp(const struct checker *checker, const struct site_settings *site)
 {
     struct place place = check_place(checker, &site->tcp, site->place);
@@ -96,6 +107,7 @@ void check_site_tcp(const struct checker *checker, const struct site_settings *s
                  "there is nothing of HTTP to serve or to redirect to: remove it");
     }
     if (site->tcp != NULL) {
+        check_names_itself(checker, site->tcp);
         check_backend(checker, site->tcp, place);
         check_balance_of_passthrough(checker, site, site->tcp, place);
     }
@@ -117,6 +129,7 @@ void check_listener_tcp(const struct checker *checker, const struct listener_set
         error_at(checker, place, "a listener with 'tcp' has no 'bind'",
                  "say where it listens, for example bind: \":5432\"");
     }
+    check_names_itself(checker, listener->tcp);
     check_backend(checker, listener->tcp, place);
     check_balance_of_tcp(checker, listener->tcp, place);
 }

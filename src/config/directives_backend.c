@@ -30,9 +30,17 @@ static const struct directive backend_tls_directives[] = {
      .check = rule_server_name,
      .pattern = "^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+)$",
      .doc = "The name that is asked for (SNI) and that the servers' certificates must carry.",
-     .more = "Without it, the host of the server's address. An IP address must be among the "
-             "certificate's addresses, and is not sent. Servers by a Unix socket have no host, so "
-             "their certificate's name, or address, has to be given.",
+     .more =
+         "Without it, the host of the server's address. An IP address must be among the "
+         "certificate's addresses, and is not sent. Servers by a Unix socket have no host, so "
+         "their certificate's name, or address, has to be given.\n\n`client` is the host of each "
+         "request, without its port, as the gateway got it: for servers that have the sites' own "
+         "certificates. Connections and TLS sessions are then kept by name, and none that was "
+         "made for one name carries a request for another. That a server has no certificate for "
+         "a name is told of that request alone (502), and puts no server out, since clients choose "
+         "the name. Checks of health know no client: they ask with `health_check.http.host`, else "
+         "with the host of the server's address, and where that is a number they send no name and "
+         "verify the chain alone.",
      .example = "server_name: api.internal"},
     {.name = "certificate",
      PEM_FILE,

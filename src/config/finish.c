@@ -412,10 +412,19 @@ static void finish_host(struct backend_settings *backend)
                                                                 : BACKEND_HOST_NAMED;
 }
 
+static void finish_server_name(struct backend_tls_settings *tls)
+{
+    if (tls != NULL && tls->server_name != NULL && strcmp(tls->server_name, "client") == 0) {
+        tls->name_from_client = true;
+        tls->server_name = NULL;
+    }
+}
+
 void finish_settings(struct settings *settings)
 {
     for (size_t i = 0; i < settings->backend_count; i++) {
         finish_host(&settings->backends[i]);
+        finish_server_name(settings->backends[i].tls);
         finish_retries(settings->backends[i].retries);
         if (settings->backends[i].health_check != NULL) {
             finish_health_check(settings, settings->backends[i].health_check);

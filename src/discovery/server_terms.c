@@ -112,6 +112,7 @@ struct server_terms server_terms_of(const struct backend_settings *backend, stru
     if (tls != NULL) {
         terms.has_tls = true;
         terms.server_name = tls->server_name;
+        terms.is_named_by_client = tls->name_from_client;
         terms.identity = say_identity(arena, tls);
         terms.trust = say_trust(arena, tls);
     }
@@ -168,6 +169,9 @@ static const char *name_for_tls(const struct server_terms *terms,
     }
     if (settings->server_name != NULL) {
         return settings->server_name;
+    }
+    if (terms->is_named_by_client && settings->tls == NULL) {
+        return settings->address.kind == ADDRESS_NAME ? settings->address.host : "";
     }
     if (usual == NULL && settings->address.kind != ADDRESS_UNIX) {
         return settings->address.host;
@@ -249,6 +253,8 @@ bool server_list_add(struct server_list *list, const struct server_terms *terms,
         .unit = 1,
         .own_host = settings->host,
         .own_tls = own_number(terms, settings),
+        .is_named_by_client =
+            terms->is_named_by_client && settings->tls == NULL && settings->server_name == NULL,
         .rank = rank_of(terms, settings),
         .max_in_use = lower_limit(settings->max_requests, settings->max_connections),
         .endpoint = endpoint,

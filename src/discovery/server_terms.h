@@ -20,6 +20,7 @@ struct server_terms {
     enum backend_protocol protocol;
     bool has_tls;
     const char *server_name; /* of all; NULL: each its own */
+    bool is_named_by_client; /* or each request's: that is for checks, then */
     const char *identity;    /* these: see endpoint_key */
     const char *trust;
     const char *check;

@@ -327,6 +327,13 @@ void exchange_serve(struct exchange *x)
         return;
     }
     x->backend = x->route->backend;
+    if (x->backend->is_named_by_client && request->host.len == 0) {
+        exchange_refuse(x, 400, false, "no_host",
+                        "the backend's servers are asked for by the request's host in TLS, and it "
+                        "has none",
+                        "the client should say Host, or let server_name of the backend name one");
+        return;
+    }
     x->call.is_auth_bound = connection_auth_is_given(&request->fields);
     exchange_prepare_request(x);
     if (request->is_extended_connect && request->upgrade.ptr == NULL) {

@@ -219,7 +219,7 @@ static void go_on(struct passthrough *p, enum turn_result result)
     }
     p->dial = xcalloc(1, sizeof(*p->dial));
     dial_start(p->dial, &session->worker->client, &who, backend, DIAL_OFFER_H1, p->tried, &p->tries,
-               &p->lease, p, on_dialed);
+               NULL, &p->lease, p, on_dialed);
 }
 
 static void on_turn(struct turn *turn, enum turn_result result)

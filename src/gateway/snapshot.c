@@ -144,6 +144,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .protocol = settings->protocol,
         .host_from = settings->host_from,
         .host = settings->host,
+        .is_named_by_client = settings->tls != NULL && settings->tls->name_from_client,
         .forwarded = settings->forwarded,
         .via = settings->via,
         .client_certificate = settings->client_certificate,

@@ -101,7 +101,8 @@ REASON(REQUEST, "gateway", "bad_websocket_key",
        "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 (RFC 6455 section "
        "4.1)",
        "see what the client sends")
-REASON(REQUEST, "gateway", "no_host", "there is no Host field to redirect to https with",
+REASON(REQUEST, "gateway", "no_host",
+       "there is no Host field, to redirect to https with, or to ask a server for in TLS",
        "let the client send Host, as HTTP/1.1 requires")
 REASON(
     REQUEST, "gateway", "no_file", "the route's folder has no such file",

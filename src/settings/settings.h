@@ -363,6 +363,7 @@ struct server_settings {
 struct backend_tls_settings {
     const char *ca;          /* PEM bundle; NULL: the system's */
     const char *server_name; /* SNI and the name to check; NULL: the server's address when a name */
+    bool name_from_client;   /* or the host of each request: then server_name is NULL */
     const char *certificate; /* with `key`: two-way TLS */
     const char *key;
     bool verify;             /* default true */

@@ -48,8 +48,8 @@ struct tls_failure {
  * receive buffer. False when memory is out: the connection is still plain then. */
 bool tls_conn_accept(struct conn *conn, struct tls_context *context, struct span first_bytes,
                      const struct tls_conn_events *events) MUST_CHECK;
-/* server_name: a host name (sent as SNI and checked) or an IP address (checked, not sent); NULL
- * only with a context that skips verification. */
+/* server_name: a host name (sent as SNI and checked) or an IP address (checked, not sent); empty:
+ * any name will do, and none is sent; NULL only with a context that skips verification. */
 bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char *server_name,
                       const struct tls_conn_events *events) MUST_CHECK;
 /* The same, resuming a session that `slot` (tls/session_slot.h) keeps of this server and name, and
@@ -60,6 +60,8 @@ bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const
 
 /* All below: only for a connection that has the layer (!conn_is_plain). */
 
+/* Of one that was made by us: the server_name, "" for none. */
+const char *tls_conn_asked_name(const struct conn *conn);
 bool tls_conn_is_established(const struct conn *conn);
 /* The client's Finished has not come yet: what was read until now may be a recording that somebody
  * sends again (0-RTT, RFC 8446 section 8), and is nothing to act on but what may be done twice.

@@ -36,7 +36,8 @@ struct backend {
     size_t own_tls_count;             /* of the settings' servers; 0: none has */
     enum backend_protocol protocol;
     enum backend_host host_from;
-    const char *host; /* with BACKEND_HOST_NAMED */
+    const char *host;        /* with BACKEND_HOST_NAMED */
+    bool is_named_by_client; /* in TLS: SNI, and the name that its certificate must have */
     enum backend_proxy_protocol proxy_protocol;
     bool forwarded; /* tell the servers who the client is: X-Forwarded-*, Forwarded */
     bool via;

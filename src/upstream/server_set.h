@@ -23,8 +23,10 @@ struct server {
     unsigned unit;        /* what a weight of 1 in the configuration is among these; 0: 1 */
     const char *own_host; /* that it is asked for, whatever the backend says; NULL: as that says */
     size_t own_tls; /* number of its own TLS of the backend; 0: the backend's (backend_tls_of) */
-    unsigned rank;  /* those with the lowest are used as long as one of them is well */
-    unsigned max_in_use; /* requests and tunnels, of all workers; 0: no limit */
+    bool
+        is_named_by_client; /* in TLS, where the client names a host; else by its endpoint's name */
+    unsigned rank;          /* those with the lowest are used as long as one of them is well */
+    unsigned max_in_use;    /* requests and tunnels, of all workers; 0: no limit */
     struct endpoint *endpoint;
     struct server_order *order; /* set when a backend takes the set, which holds it */
 };

@@ -82,7 +82,7 @@ static void put_of(SSL_CTX *ssl_ctx, SSL_SESSION *session, int64_t deadline)
 {
     SSL *ssl = SSL_new(ssl_ctx);
 
-    session_slot_put(slot, ssl, session, deadline);
+    session_slot_put(slot, "", ssl, session, deadline);
     SSL_free(ssl);
 }
 
@@ -106,7 +106,7 @@ static bool is_same(const SSL_SESSION *a, const SSL_SESSION *b)
 static int64_t use_of(SSL_CTX *ssl_ctx, const SSL_SESSION *expected)
 {
     SSL *ssl = SSL_new(ssl_ctx);
-    int64_t deadline = session_slot_use(slot, ssl);
+    int64_t deadline = session_slot_use(slot, "", ssl);
 
     if (expected == NULL) {
         assert_true(deadline == 0);
@@ -165,6 +165,59 @@ static void tls12_sessions_stay(void **state)
     SSL_SESSION_free(second);
 }
 
+/* Who resumes proves no name, so a session is for the name that was proved. */
+static void each_name_has_its_own(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        SSL_SESSION *one = new_session(versions[i]);
+        SSL_SESSION *two = new_session(versions[i]);
+        SSL *ssl = SSL_new(client);
+
+        session_slot_put(slot, "one.example", ssl, one, now + HOUR);
+        session_slot_put(slot, "two.example", ssl, two, now + HOUR);
+        assert_true(session_slot_use(slot, "three.example", ssl) == 0);
+        assert_true(session_slot_use(slot, "", ssl) == 0);
+        assert_true(session_slot_use(slot, "one.example", ssl) != 0);
+        assert_true(is_same(SSL_get_session(ssl), one));
+        assert_true(session_slot_use(slot, "two.example", ssl) != 0);
+        assert_true(is_same(SSL_get_session(ssl), two));
+        SSL_free(ssl);
+        SSL_SESSION_free(one);
+        SSL_SESSION_free(two);
+    }
+}
+
+/* Taken from the middle of a full ring, and old ones of the name dropped on the way. */
+static void gaps_are_closed(void **state)
+{
+    static const char *const names[] = {"a", "b", "a", "b", "b", "a", "b", "a", "b", "a"};
+    SSL_SESSION *session = new_session(TLS1_3_VERSION);
+    SSL *ssl = SSL_new(client);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        session_slot_put(slot, names[i], ssl, session, i % 3 == 0 ? now - 1 : now + HOUR);
+    }
+    /* Of the last eight, 2 to 9, those of "a" are 2, 5, 7 and 9, which is over; of "b" 3, 6: over.
+     */
+    for (int i = 0; i < 3; i++) {
+        assert_true(session_slot_use(slot, "a", ssl) == now + HOUR);
+    }
+    assert_true(session_slot_use(slot, "a", ssl) == 0);
+    session_slot_put(slot, "c", ssl, session, now + HOUR);
+    for (int i = 0; i < 2; i++) {
+        assert_true(session_slot_use(slot, "b", ssl) == now + HOUR);
+    }
+    assert_true(session_slot_use(slot, "b", ssl) == 0);
+    assert_true(session_slot_use(slot, "c", ssl) == now + HOUR);
+    assert_true(session_slot_use(slot, "c", ssl) == 0);
+    SSL_free(ssl);
+    SSL_SESSION_free(session);
+}
+
 static void what_is_used_resumes(void **state)
 {
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -175,7 +228,7 @@ static void what_is_used_resumes(void **state)
         struct tls_pair pair = tls_pair_make(client, server, versions[i]);
         put(session, now + HOUR);
         SSL_SESSION_free(session); /* the slot has a copy of its own */
-        assert_true(session_slot_use(slot, pair.client) == now + HOUR);
+        assert_true(session_slot_use(slot, "", pair.client) == now + HOUR);
         assert_true(tls_pair_shake(&pair));
         assert_int_equal(SSL_session_reused(pair.client), 1);
         tls_pair_free(&pair);
@@ -190,12 +243,12 @@ static void a_connection_that_broke_does_not_spoil_it(void **state)
     (void)state;
     assert_true(tls_pair_shake(&pair));
     session = SSL_get1_session(pair.client);
-    session_slot_put(slot, pair.client, session, now + HOUR);
+    session_slot_put(slot, "", pair.client, session, now + HOUR);
     SSL_free(pair.client); /* without close_notify: the library gives this one up */
     SSL_free(pair.server);
     SSL_SESSION_free(session);
     pair = tls_pair_make(client, server, TLS1_2_VERSION);
-    assert_true(session_slot_use(slot, pair.client) != 0);
+    assert_true(session_slot_use(slot, "", pair.client) != 0);
     assert_true(tls_pair_shake(&pair));
     assert_int_equal(SSL_session_reused(pair.client), 1);
     tls_pair_free(&pair);
@@ -303,8 +356,8 @@ static void *put_and_use(void *arg)
 
     for (int i = 0; i < ROUNDS; i++) {
         SSL *ssl = SSL_new(client);
-        session_slot_put(slot, ssl, sessions[i % 2], now + HOUR);
-        used += session_slot_use(slot, ssl) != 0;
+        session_slot_put(slot, "", ssl, sessions[i % 2], now + HOUR);
+        used += session_slot_use(slot, "", ssl) != 0;
         SSL_free(ssl);
     }
     return used != 0 ? arg : NULL;
@@ -336,6 +389,8 @@ int main(void)
         WITH_SLOT(an_empty_one_gives_nothing),
         WITH_SLOT(tls13_sessions_are_used_once),
         WITH_SLOT(tls12_sessions_stay),
+        WITH_SLOT(each_name_has_its_own),
+        WITH_SLOT(gaps_are_closed),
         WITH_SLOT(what_is_used_resumes),
         WITH_SLOT(a_connection_that_broke_does_not_spoil_it),
         WITH_SLOT(the_ring_keeps_the_newest),

@@ -316,6 +316,7 @@ static void layer_destroy(struct conn *conn)
     free(tls->leftover);
     tls_early_reset(&tls->early);
     free(tls->gap);
+    free(tls->asked_name);
     free(tls);
 }
 
@@ -613,6 +614,9 @@ static bool set_server_name(SSL *ssl, const char *server_name)
     if (server_name == NULL) {
         return SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE;
     }
+    if (server_name[0] == '\0') {
+        return true;
+    }
     if (inet_pton(AF_INET, server_name, &ip) == 1 || inet_pton(AF_INET6, server_name, &ip) == 1) {
         return X509_VERIFY_PARAM_set1_ip_asc(param, server_name) == 1;
     }
@@ -634,8 +638,9 @@ bool tls_conn_connect_with(struct conn *conn, struct tls_context *context, const
     }
     SSL_set_connect_state(ssl);
     tls = layer_put_on(conn, ssl, events, false, tls_context_has_signer(context));
+    tls->asked_name = xstrdup(server_name != NULL ? server_name : "");
     if (slot != NULL) {
-        session_slot_begin(&tls->session, slot, ssl);
+        session_slot_begin(&tls->session, slot, tls->asked_name, ssl);
     }
     start(tls, span_make(NULL, 0));
     return true;
@@ -645,4 +650,9 @@ bool tls_conn_connect(struct conn *conn, struct tls_context *context, const char
                       const struct tls_conn_events *events)
 {
     return tls_conn_connect_with(conn, context, server_name, NULL, events);
+}
+
+const char *tls_conn_asked_name(const struct conn *conn)
+{
+    return tls_of(conn)->asked_name;
 }

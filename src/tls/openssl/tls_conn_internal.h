@@ -35,6 +35,7 @@ struct tls_conn {
     struct held *held;     /* NULL: nothing is held back */
     char *leftover;        /* ciphertext that was received, and not yet decrypted */
     struct tls_sign *sign; /* NULL: the library signs by itself, or the handshake is over */
+    char *asked_name;      /* of a server; NULL: it is a client */
     struct session_use session;
     struct tls_early early;
     struct tls_noise noise;
