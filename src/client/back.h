@@ -52,6 +52,7 @@ struct back_ops {
 
 struct back {
     const struct back_ops *ops;
+    const struct client_conn *on; /* while a call has it */
 };
 
 #endif

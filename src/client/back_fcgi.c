@@ -364,6 +364,7 @@ struct back_fcgi *back_fcgi_create(struct client *client, struct upstream_set *s
     struct back_fcgi *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
+    back->base.on = &back->of_client;
     back->client = client;
     back->set = upstream_set_hold(set);
     back->server = server;
@@ -374,6 +375,7 @@ struct back_fcgi *back_fcgi_create(struct client *client, struct upstream_set *s
     back->of_client.entry = back_fcgi_entry(back);
     back->of_client.close_at_rest = close_at_rest;
     back->of_client.leave = leave;
+    back->of_client.conn = conn;
     list_push_back(&client->conns, &back->of_client.node);
     strbuf_init(&back->body);
     strbuf_init(&back->head);

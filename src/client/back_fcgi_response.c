@@ -56,7 +56,8 @@ void back_fcgi_fail_as(struct back_fcgi *back, enum retry_stage stage, unsigned 
                        const struct trouble *trouble)
 {
     struct call *call = back->call;
-    const struct retry_facts facts = {.stage = stage, .was_at_rest = back->is_reused};
+    const struct retry_facts facts = {.stage = stage,
+                                      .was_at_rest = back->is_reused && !back->conn->is_lost};
 
     back_fcgi_close(back, conn_abort);
     if (call != NULL) {
@@ -86,7 +87,7 @@ void back_fcgi_fail_lost(struct back_fcgi *back)
 
     if (back->state == BACK_FCGI_DONE) {
         back_fcgi_fail(back, call_unread.reason, call_unread.detail, call_unread.mend);
-    } else if (client_tls_trouble(back->client, back->conn, back->set, back->server, &lost)) {
+    } else if (client_loss_trouble(back->client, back->conn, back->set, back->server, &lost)) {
         back_fcgi_fail(back, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_FCGI_BODY) {
         back_fcgi_fail(back, "response_cut_short",

@@ -145,7 +145,7 @@ static void fail(struct back_h1 *back, unsigned status, const char *reason, cons
         .stage = back->state != BACK_HEAD || back->has_answered ? RETRY_ANSWERING
                  : has_left                                     ? RETRY_SENT
                                                                 : RETRY_NOT_SENT,
-        .was_at_rest = back->is_reused,
+        .was_at_rest = back->is_reused && !back->conn->is_lost,
     };
 
     close_with(back, conn_abort);
@@ -160,7 +160,7 @@ static void fail_lost(struct back_h1 *back)
 
     if (back->state == BACK_DONE) {
         fail(back, 502, call_unread.reason, call_unread.detail, call_unread.mend);
-    } else if (client_tls_trouble(back->client, back->conn, back->set, back->server, &lost)) {
+    } else if (client_loss_trouble(back->client, back->conn, back->set, back->server, &lost)) {
         fail(back, 502, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else if (back->state == BACK_BODY) {
         fail(back, 502, "response_cut_short", "the server closed in the middle of its response",
@@ -600,6 +600,7 @@ struct back_h1 *back_h1_create(struct client *client, struct upstream_set *set, 
     struct back_h1 *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
+    back->base.on = &back->of_client;
     back->client = client;
     back->set = upstream_set_hold(set);
     back->server = server;
@@ -611,6 +612,7 @@ struct back_h1 *back_h1_create(struct client *client, struct upstream_set *set, 
     back->of_client.entry = back_h1_entry(back);
     back->of_client.close_at_rest = close_at_rest;
     back->of_client.leave = leave;
+    back->of_client.conn = conn;
     list_push_back(&client->conns, &back->of_client.node);
     timer_init(&back->timer, on_idle_timer);
     deferred_init(&back->again, on_again);

@@ -286,7 +286,8 @@ static void fail_lost(struct back_h2_conn *c)
 {
     struct tls_trouble lost;
 
-    if (client_tls_trouble(c->client, c->conn, c->use.set, c->use.server, &lost)) {
+    c->is_behind_rest &= !c->conn->is_lost;
+    if (client_loss_trouble(c->client, c->conn, c->use.set, c->use.server, &lost)) {
         fail(c, lost.trouble.reason, lost.trouble.detail, lost.trouble.mend);
     } else {
         fail(c, "server_closed", "the server closed the connection", "see the server's log");
@@ -414,6 +415,7 @@ void back_h2_start(struct client *client, const struct back_h2_use *use, struct 
     c->of_client.entry = back_h2_entry(c);
     c->of_client.close_at_rest = close_at_rest;
     c->of_client.leave = leave;
+    c->of_client.conn = conn;
     list_push_back(&client->conns, &c->of_client.node);
     list_push_back(&back_h2_entry(c)->shared, &c->shared);
     timer_init(&c->timer, on_timer);

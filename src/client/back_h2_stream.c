@@ -66,6 +66,7 @@ struct back *back_h2_stream_create(struct back_h2_conn *c)
     struct back_h2 *back = xcalloc(1, sizeof(*back));
 
     back->base.ops = &ops;
+    back->base.on = &c->of_client;
     back->client = c->client;
     back->c = c;
     back->window = BACK_H2_WINDOW_FIRST;

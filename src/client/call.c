@@ -2,6 +2,7 @@
 
 #include "client/acquire.h"
 #include "client/call_internal.h"
+#include "upstream/server_health.h"
 
 /* How often a request is sent again that servers declined without looking at it, or did not get.
  */
@@ -17,6 +18,7 @@ void call_enter(struct call *call, enum call_state state)
     if (state_log_is_on()) {
         state_log(&call->whose, "call", words[call->state], words[state]);
     }
+    ack_watch_stop(&call->acks);
     call->state = state;
 }
 
@@ -227,6 +229,38 @@ static void send_request(struct call *call)
     }
 }
 
+/* ---- a server that is not there any more ---- */
+
+static bool is_sent(const struct ack_watch *watch)
+{
+    const struct call *call = CONTAINER_OF(watch, struct call, acks);
+
+    return call->is_whole && call_is_sent(call);
+}
+
+/* The back tells of the connection's end by itself. */
+static void server_is_lost(struct ack_watch *watch)
+{
+    struct call *call = CONTAINER_OF(watch, struct call, acks);
+
+    server_note_unreachable(upstream_set_ref(call->lease.set, call->lease.member),
+                            "it acknowledges nothing on a connection that stood",
+                            loop_now_us(call->client->core->loop));
+    client_doubt(call->client, lease_entry(&call->lease));
+}
+
+static const struct ack_watch_ops ack_ops = {.is_sent = is_sent, .lost = server_is_lost};
+
+/* Its request is on its way: as a whole, or what there is of it. */
+static void watch_acks(struct call *call)
+{
+    uint64_t limit_ms = call->backend->ack_timeout_ms;
+
+    if (limit_ms != 0 && call->state == CALL_ASKED && call->back != NULL) {
+        ack_watch_start(&call->client->acks, &call->acks, call->back->on->conn, limit_ms);
+    }
+}
+
 static void attach(struct call *call, struct back *back)
 {
     call_enter(call, CALL_ASKED);
@@ -243,6 +277,7 @@ static void attach(struct call *call, struct back *back)
         timer_set_ms(call->client->core->loop, &call->late, call->retries.per_try_ms);
     }
     send_request(call);
+    watch_acks(call);
     if (call->back != NULL && call->retries.hedge_max != 0) {
         hedge_watch(call);
     }
@@ -550,5 +585,6 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     lease_init(&call->lease);
     deferred_init(&call->again, on_again);
     timer_init(&call->late, on_late);
+    ack_watch_init(&call->acks, &ack_ops);
     call->retries = call_retries_usual;
 }

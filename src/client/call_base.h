@@ -155,6 +155,7 @@ struct call {
     unsigned refusals;
     unsigned refused_status;  /* of an answer that is not passed on: another server is asked */
     struct timer late;        /* one try's time is over */
+    struct ack_watch acks;    /* ASKED: whether the server is there at all */
     struct call_hedge *hedge; /* a second try beside it; NULL: none was thought of */
     struct back *back;        /* leased; NULL: none */
     struct turn turn;         /* while all servers are full */

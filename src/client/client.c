@@ -7,6 +7,7 @@
 void client_init(struct client *client, struct backend *const *backends, size_t count)
 {
     list_init(&client->conns);
+    ack_watches_init(&client->acks, client->core->loop);
     upstreams_init(&client->upstreams);
     for (size_t i = 0; i < count; i++) {
         upstreams_add(&client->upstreams, backends[i]);
@@ -20,6 +21,18 @@ void client_follow(struct client *client)
     {
         struct client_conn *conn = LIST_ENTRY(node, struct client_conn, node);
         if (conn->entry->present == 0) {
+            conn->leave(conn);
+        }
+    }
+}
+
+void client_doubt(struct client *client, const struct pool_entry *entry)
+{
+    LIST_FOR_EACH(node, &client->conns)
+    {
+        struct client_conn *conn = LIST_ENTRY(node, struct client_conn, node);
+        if (conn->entry == entry) {
+            conn_probe(conn->conn);
             conn->leave(conn);
         }
     }
@@ -40,6 +53,7 @@ void client_free(struct client *client, struct backend *const *backends, size_t 
         upstreams_remove(&client->upstreams, backends[i]);
     }
     upstreams_free(&client->upstreams);
+    ack_watches_free(&client->acks);
 }
 
 void client_tell_failure(struct client *client, const struct server_failure *failure)
@@ -61,9 +75,18 @@ void client_tell_bound(const struct backend *backend)
     }
 }
 
-bool client_tls_trouble(struct client *client, const struct conn *conn,
-                        const struct upstream_set *set, size_t server, struct tls_trouble *out)
+bool client_loss_trouble(struct client *client, const struct conn *conn,
+                         const struct upstream_set *set, size_t server, struct tls_trouble *out)
 {
+    static const struct trouble lost = {
+        "server_lost", "the server acknowledges nothing any more that is sent to it",
+        "see whether the server, or the network to it, has stopped; ack_timeout of the backend "
+        "says how long that is waited for"};
+
+    if (conn->is_lost) {
+        out->trouble = lost;
+        return true;
+    }
     if (!tls_trouble_of(conn, out)) {
         return false;
     }

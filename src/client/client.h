@@ -6,6 +6,7 @@
 #define TIDEGATE_CLIENT_CLIENT_H
 
 #include "base/list.h"
+#include "client/ack_watch.h"
 #include "core/core.h"
 #include "http/h1_parse.h"
 #include "http/h2_fields.h"
@@ -24,8 +25,9 @@ struct server_failure {
 
 /* A connection to a server, as its client knows it: embedded in the back that has it. */
 struct client_conn {
-    struct list node;                                /* in client->conns */
-    const struct pool_entry *entry;                  /* of its server */
+    struct list node;               /* in client->conns */
+    const struct pool_entry *entry; /* of its server */
+    struct conn *conn;
     void (*close_at_rest)(struct client_conn *conn); /* no call is on it */
     void (*leave)(struct client_conn *conn);         /* closes as soon as no call is on it */
 };
@@ -45,6 +47,7 @@ struct client {
     struct client_settings settings;
     struct upstreams upstreams;
     struct list conns; /* struct client_conn: to servers, those at rest too */
+    struct ack_watches acks;
     void (*on_server_failure)(const struct server_failure *failure); /* NULL: nobody asks */
 };
 
@@ -53,6 +56,9 @@ void client_init(struct client *client, struct backend *const *backends, size_t 
 /* The servers of backends may have changed: goes over to those that there are, and closes what
  * rests at others. */
 void client_follow(struct client *client);
+/* A connection to that server is lost (conn->is_lost): what rests at it is closed, and nothing new
+ * comes on the others, which are asked whether they are lost, too. */
+void client_doubt(struct client *client, const struct pool_entry *entry);
 /* No call is left: closes what rests. */
 void client_close_all(struct client *client);
 /* After that, and a turn of the loop. */
@@ -62,11 +68,11 @@ void client_tell_failure(struct client *client, const struct server_failure *fai
 /* Says once in the log that connections to this backend are kept for single clients. */
 void client_tell_bound(const struct backend *backend);
 
-/* Whether TLS says why a connection to the server was lost; it is told of, then
- * (on_server_failure). */
-bool client_tls_trouble(struct client *client, const struct conn *conn,
-                        const struct upstream_set *set, size_t server,
-                        struct tls_trouble *out) MUST_CHECK;
+/* Whether more is known of why a connection to the server was lost than that it ended. What TLS
+ * says is told of, then (on_server_failure). */
+bool client_loss_trouble(struct client *client, const struct conn *conn,
+                         const struct upstream_set *set, size_t server,
+                         struct tls_trouble *out) MUST_CHECK;
 
 /* ---- client connections ---- */
 

@@ -511,6 +511,23 @@ static const struct directive backend_directives[] = {
              "body was no longer than 256 KiB. A POST that may have arrived is answered 502, and "
              "nothing is sent again after an interim response.",
      .example = "idle_timeout: 30s"},
+    {.name = "ack_timeout",
+     .type = DIRECTIVE_DURATION,
+     .flags = DIRECTIVE_OFF,
+     SLOT(backend_settings, ack_timeout_ms),
+     .fallback = "500ms",
+     .min = 100,
+     .max = HOUR,
+     .doc = "How long a server's host may acknowledge nothing of a request; then the connection is "
+            "lost.",
+     .more = "It has gone, or packets are dropped on the way: nothing says so, and without this a "
+             "request would wait for all of `response_timeout`. It is the operating system of the "
+             "server that acknowledges, so a server that is slow, or busy, or stopped, is never "
+             "meant. On a way that is slow or loses packets it takes longer: until two losses in a "
+             "row would have been repaired. What waits is sent again as after a reset (`retries`), "
+             "or answered 502 `server_lost`; the server counts as one that cannot be reached until "
+             "the gateway has reached it, and its other connections are asked.",
+     .example = "ack_timeout: 500ms"},
     {.name = "ping_timeout",
      .type = DIRECTIVE_DURATION,
      SLOT(backend_settings, ping_timeout_ms),

@@ -152,6 +152,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .connect_timeout_ms = settings->connect_timeout_ms,
         .response_timeout_ms = settings->response_timeout_ms,
         .idle_timeout_ms = settings->idle_timeout_ms,
+        .ack_timeout_ms = settings->ack_timeout_ms,
         .ping_timeout_ms = settings->ping_timeout_ms,
         .idle_connections = settings->idle_connections,
         .body_buffer = settings->body_buffer,

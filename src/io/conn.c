@@ -39,6 +39,7 @@ static void drop_pending(struct conn *conn)
 static void fail_write(struct conn *conn, int number)
 {
     conn->write_failed = true;
+    conn->is_lost |= number == ETIMEDOUT;
     if (conn->error == 0) {
         conn->error = number;
     }
@@ -311,6 +312,7 @@ static enum conn_result nothing_received(struct conn *conn, ssize_t n)
         return CONN_AGAIN;
     }
     conn->error = errno;
+    conn->is_lost |= errno == ETIMEDOUT;
     return CONN_ERROR;
 }
 

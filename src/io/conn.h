@@ -74,6 +74,7 @@ struct conn {
     bool close_follows : 1;     /* conn_close comes once all is out: it half-closes by itself */
     bool is_splice_blocked : 1; /* conn_splice_out met a full socket */
     bool is_reset : 1;          /* the socket is dead both ways (EPOLLHUP, EPOLLERR) */
+    bool is_lost : 1;           /* the peer acknowledges nothing any more (io/conn_acks.h) */
     bool layer_has_bytes : 1;   /* the layer holds bytes that no socket event will announce */
     uint64_t bytes_in;          /* through the socket, TLS overhead included */
     uint64_t bytes_out;

@@ -307,6 +307,10 @@ REASON(SERVER, "gateway", "no_h2_settings",
        "see that the server speaks HTTP/2 there; 'protocol: h1' in the backend does without")
 REASON(SERVER, "gateway", "no_h2_streams", "the server lets no HTTP/2 stream be opened",
        "see the server's limit of concurrent streams")
+REASON(SERVER, "gateway", "server_lost",
+       "the server's host acknowledges nothing any more on a connection that stood",
+       "see whether the server, or the network to it, has stopped; ack_timeout of the backend says "
+       "how long that is waited for")
 REASON(SERVER, "gateway", "server_silent",
        "the server answers nothing any more on its HTTP/2 connection, PINGs included",
        "see whether the server, or the network to it, has stopped")

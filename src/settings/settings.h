@@ -481,6 +481,7 @@ struct backend_settings {
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms; /* from the request's end to the response's head */
     uint64_t idle_timeout_ms;
+    uint64_t ack_timeout_ms;                    /* 0: none */
     uint64_t ping_timeout_ms;                   /* a pooled connection's */
     unsigned idle_connections;                  /* pooled, per worker and server */
     struct health_check_settings *health_check; /* NULL: none */

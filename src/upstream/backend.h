@@ -46,6 +46,7 @@ struct backend {
     uint64_t connect_timeout_ms;
     uint64_t response_timeout_ms;
     uint64_t idle_timeout_ms;
+    uint64_t ack_timeout_ms;   /* until a connection that acknowledges nothing is lost; 0: never */
     uint64_t ping_timeout_ms;  /* HTTP/2: how long a PING may be without its answer */
     unsigned idle_connections; /* pooled, per server and worker */
     uint64_t body_buffer;      /* FastCGI: of a request's body of unknown length */

@@ -397,6 +397,31 @@ def test_one_whose_packets_are_lost_is_nobodys_error_and_comes_back(start, elsew
         clients.assert_no_errors()
 
 
+@PAIRS
+def test_one_whose_packets_are_lost_holds_nobody_up(start, elsewhere, front, back):
+    """With nothing said of it in the configuration; what cannot be sent again ends early, too."""
+    there = ["ip", "netns", "exec", elsewhere.name]
+    with well(back) as servers, process(back, elsewhere.host, there) as far, \
+            process(back, elsewhere.host, there) as alone:
+        config = pool([far, *servers], protocol=back)
+        config["backends"].append({"name": "alone", "servers": [alone.address], "protocol": back})
+        config["sites"][0] = {"hosts": ["*"], "routes": [{"match": {"path": "/alone"}, "backend": "alone"},
+                                                         {"match": {"path": "/*"}, "backend": "pool"}]}
+        gateway = start(config)
+        with FRONTS[front](gateway.address) as post, load(gateway, front) as clients:
+            wait_until(lambda: by_process(clients), 20, "answers from there")
+            assert post.request(method="POST", target="/alone").status == 200
+            elsewhere.lose_packets(True)
+            before = time.monotonic()
+            assert post.request(method="POST", target="/alone").status == 502
+            gateway.wait_change(far.address, to="ejected")
+            clients.more(100)
+            lost = gateway.wait_log(target="/alone", status=502)
+        assert lost["reason"] == "server_lost"
+        clients.assert_no_errors()
+        assert max(result.end - result.start for result in clients.results if result.start > before) < 5
+
+
 # All of them.
 
 @PAIRS
