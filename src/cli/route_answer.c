@@ -140,47 +140,6 @@ static const struct site_settings *settings_of(const struct search *s, const str
 
 /* --- servers --- */
 
-static const char *list_servers(struct search *s, const struct backend_settings *backend)
-{
-    const struct servers_from_settings *from = backend->servers_from;
-    const char *text = "";
-
-    for (size_t i = 0; i < backend->server_count; i++) {
-        const struct server_settings *server = &backend->servers[i];
-
-        text = arena_printf(s->arena, "%s%s%s", text, i == 0 ? "" : ", ", server->address.text);
-        text = arena_printf(s->arena, "%s%s", text, server->backup ? " (backup)" : "");
-        if (server->zone != NULL) {
-            text = arena_printf(s->arena, "%s (zone %s)", text, server->zone);
-        }
-        if (server->weight != 1) {
-            text = arena_printf(s->arena, "%s (weight %u)", text, server->weight);
-        }
-    }
-    if (from != NULL) {
-        text = arena_printf(s->arena, "%s%sthose that %s lists", text,
-                            backend->server_count != 0 ? ", " : "",
-                            from->file != NULL ? from->file : from->url);
-    }
-    return text;
-}
-
-static const char *how_chosen(struct search *s, const struct balance_settings *balance)
-{
-    static const char *const words[] = {
-        [BALANCE_ROUND_ROBIN] = "round robin over ",
-        [BALANCE_LEAST_REQUESTS] = "the one with the fewest requests of ",
-        [BALANCE_RANDOM_OF_TWO] = "the emptier of two drawn from ",
-        [BALANCE_EWMA] = "the sooner of two drawn, by latency and requests, from ",
-        [BALANCE_FIRST] = "the first that has room of ",
-    };
-
-    if (balance_has_key(balance)) {
-        return arena_printf(s->arena, "by %s one of ", balance_key_words(balance, s->arena));
-    }
-    return words[balance->strategy];
-}
-
 static void add_backend(struct search *s, const struct backend_settings *backend, const char *way)
 {
     const char *proxy = backend->proxy_protocol == BACKEND_PROXY_V1    ? ", PROXY v1 first"
@@ -189,8 +148,8 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 
     s->answer->backend = backend;
     add_step(s, "backend", backend->place, "'%s', %s%s%s", backend->name,
-             backend->server_count > 1 ? how_chosen(s, &backend->balance) : "",
-             list_servers(s, backend), proxy);
+             backend->server_count > 1 ? route_how_chosen(s->arena, &backend->balance) : "",
+             route_servers_text(s->arena, backend), proxy);
     add_step(s, "upstream", (struct place){0}, "%s", way);
 }
 
@@ -290,7 +249,8 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                      : "only with a certificate that fits; others go on to the next route, or get "
                        "403");
     }
-    for (size_t i = 0; (text = route_answers_line(site, route, i, s->arena, &word, &place)) != NULL;
+    for (size_t i = 0; (text = route_answers_line(site, route, s->question->is_https, i, s->arena,
+                                                  &word, &place)) != NULL;
          i++) {
         add_step(s, word, place, "%s", text);
     }
@@ -360,11 +320,48 @@ static const char *refusal_step(unsigned status, const struct edge_decision *dec
     return decision->site == NULL || status == 400 ? "request" : "route";
 }
 
+/* What would become of the request else is told first. */
+static void explain_maintenance(struct search *s, const struct edge_decision *decision,
+                                const struct site_settings *site)
+{
+    const struct answers_settings answers =
+        decision->has_route ? serving_answers(site, &site->routes[decision->route]) : site->answers;
+
+    if (decision->has_route) {
+        follow_route(s, site, decision->route, &decision->path);
+    }
+    refuse(s, decision->status, decision->reason);
+    add_step(s, "refused", answers.maintenance->place,
+             "503, as `maintenance` is there, and this "
+             "client is none of its 'except'");
+}
+
+/* The answer is for the request that is to follow. */
+static void explain_preflight(struct search *s, const struct edge_decision *decision,
+                              const struct site_settings *site)
+{
+    const struct route_settings *route = &site->routes[decision->route];
+    const struct answers_settings answers = serving_answers(site, route);
+
+    s->answer->route = route;
+    s->answer->outcome = ROUTE_TO_RESPOND;
+    s->answer->status = 204;
+    add_step(s, "route", route->place, "'%s', which the %.*s to follow would get", route->name,
+             SPAN_ARG(decision->method));
+    add_step(s, "preflight", answers.cors->place,
+             "204, answered here: `cors` says what pages of "
+             "other origins may do");
+}
+
 static void explain_refusal(struct search *s, const struct edge_decision *decision,
                             const struct site_settings *site, const struct site_settings *connected)
 {
     struct place place = site != NULL ? site->place : (struct place){0};
 
+    if (decision->is_in_maintenance) {
+        explain_maintenance(s, decision, site);
+        return;
+    }
     refuse(s, decision->status, decision->reason);
     if (strcmp(decision->reason, "misdirected_request") == 0) {
         explain_misdirected(s, connected);
@@ -426,6 +423,9 @@ static void follow_request(struct search *s, const struct edge_site *connected)
     switch (decision.verdict) {
     case EDGE_ROUTE:
         follow_route(s, site, decision.route, &decision.path);
+        break;
+    case EDGE_PREFLIGHT:
+        explain_preflight(s, &decision, site);
         break;
     case EDGE_REDIRECT:
         redirect(s, site, &decision);

@@ -24,7 +24,7 @@ enum route_outcome {
     ROUTE_TO_REFUSAL
 };
 
-enum { ROUTE_STEPS_MAX = 16 };
+enum { ROUTE_STEPS_MAX = 32 };
 
 /* One hop: what it is about, and a sentence. */
 struct route_step {

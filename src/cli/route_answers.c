@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "config/serving.h"
+#include "edge/error_pages.h"
+
 struct lines {
     size_t wanted;
     size_t count;
@@ -43,15 +46,77 @@ static void add_timeouts(struct lines *lines, const struct route_timeouts_settin
                      (unsigned long long)own->stream_idle_ms, response));
 }
 
+static void add_errors(struct lines *lines, const struct errors_settings *errors,
+                       struct arena *arena)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < ERROR_PAGES; i++) {
+        if (errors->pages[i] != NULL) {
+            text = arena_printf(arena, "%s%s%s", text, text[0] == '\0' ? "" : ", ",
+                                error_page_status(i));
+        }
+    }
+    add(lines, "errors", errors->place,
+        arena_printf(arena, "%s have pages of their own%s", text,
+                     errors->from_servers ? ", in place of what servers answer, too" : ""));
+}
+
+static void add_hsts(struct lines *lines, const struct hsts_settings *hsts, bool is_https,
+                     struct arena *arena)
+{
+    add(lines, "hsts", hsts->place,
+        hsts->state == HSTS_OFF ? "browsers are not told to insist on https"
+        : !is_https             ? "told on answers by https alone"
+                    : arena_printf(arena, "browsers are told to insist on https for %llu s%s%s",
+                                   (unsigned long long)(hsts->max_age_ms / 1000),
+                                   hsts->subdomains ? ", for all names below, too" : "",
+                                   hsts->preload ? ", and may have it built in" : ""));
+}
+
+static void add_cookies(struct lines *lines, const struct cookies_settings *cookies, bool is_https,
+                        struct arena *arena)
+{
+    static const char *const same_sites[] = {[COOKIE_SAME_SITE_LAX] = "Lax",
+                                             [COOKIE_SAME_SITE_STRICT] = "Strict",
+                                             [COOKIE_SAME_SITE_NONE] = "None"};
+    bool has_same_site = cookies->same_site != COOKIE_SAME_SITE_KEEP;
+
+    add(lines, "cookies", cookies->place,
+        arena_printf(arena, "those of servers get%s%s%s%s",
+                     cookies->secure != COOKIE_SECURE_ON ? ""
+                     : is_https                          ? " Secure"
+                                                         : " Secure where clients come by https",
+                     has_same_site ? " SameSite=" : "",
+                     has_same_site ? same_sites[cookies->same_site] : "",
+                     cookies->http_only ? " HttpOnly" : ""));
+}
+
+/* Where there is something to be put right. */
+static void add_locations(struct lines *lines, const struct route_settings *route)
+{
+    const struct rewrite_settings *rewrite = route->rewrite;
+    bool has_prefix = rewrite != NULL && (rewrite->strip_prefix != NULL || rewrite->prefix != NULL);
+
+    if (route->backend != NULL &&
+        (has_prefix || route->backend->host_from != BACKEND_HOST_CLIENT)) {
+        add(lines, "locations", route->place,
+            route->answers.locations == LOCATIONS_OFF
+                ? "what servers say of their own URLs goes on as it is"
+                : "what servers say of their own URLs (Location, Domain and Path of cookies) is "
+                  "put "
+                  "right for the client");
+    }
+}
+
 const char *route_answers_line(const struct site_settings *site, const struct route_settings *route,
-                               size_t index, struct arena *arena, const char **word,
+                               bool is_https, size_t index, struct arena *arena, const char **word,
                                struct place *place)
 {
     struct lines lines = {.wanted = index, .word = word, .place = place};
-    const struct cors_settings *cors =
-        route->answers.cors != NULL ? route->answers.cors : site->answers.cors;
-    const struct maintenance_settings *maintenance =
-        route->answers.maintenance != NULL ? route->answers.maintenance : site->answers.maintenance;
+    const struct answers_settings answers = serving_answers(site, route);
+    const struct cors_settings *cors = answers.cors;
+    const struct maintenance_settings *maintenance = answers.maintenance;
 
     if (cors != NULL) {
         add(&lines, "cors", cors->place,
@@ -65,6 +130,16 @@ const char *route_answers_line(const struct site_settings *site, const struct ro
                 ? "all are answered 503, but for the clients of 'except'; for these:"
                 : "all are answered 503; without it:");
     }
+    if (answers.errors != NULL) {
+        add_errors(&lines, answers.errors, arena);
+    }
+    if (answers.hsts != NULL) {
+        add_hsts(&lines, answers.hsts, is_https, arena);
+    }
+    if (answers.cookies != NULL && route->backend != NULL) {
+        add_cookies(&lines, answers.cookies, is_https, arena);
+    }
+    add_locations(&lines, route);
     if (route->timeouts != NULL) {
         add_timeouts(&lines, route->timeouts, arena);
     }

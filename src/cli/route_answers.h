@@ -8,7 +8,7 @@
 /* The line number `index`, NULL behind the last; *word: what it is about, *place: where it is
  * said. In the arena, or static. */
 const char *route_answers_line(const struct site_settings *site, const struct route_settings *route,
-                               size_t index, struct arena *arena, const char **word,
+                               bool is_https, size_t index, struct arena *arena, const char **word,
                                struct place *place);
 
 /* Behind how a backend is spoken to: whose Host it gets, where that is not the client's. */

@@ -5,6 +5,7 @@
 #include "cli/control_client.h"
 #include "cli/route_answers.h"
 #include "client/call_base.h"
+#include "edge/balance_key.h"
 #include "edge/retry.h"
 #include "gateway/first_choice.h"
 #include "http/message.h"
@@ -31,6 +32,47 @@ const char *route_way_text(struct arena *arena, const struct backend_settings *b
         backend->tls->verify ? "verified" : "NOT verified",
         backend->tls->name_from_client ? " for the client's host, which is sent as SNI" : "",
         route_host_words(arena, backend));
+}
+
+const char *route_servers_text(struct arena *arena, const struct backend_settings *backend)
+{
+    const struct servers_from_settings *from = backend->servers_from;
+    const char *text = "";
+
+    for (size_t i = 0; i < backend->server_count; i++) {
+        const struct server_settings *server = &backend->servers[i];
+
+        text = arena_printf(arena, "%s%s%s", text, i == 0 ? "" : ", ", server->address.text);
+        text = arena_printf(arena, "%s%s", text, server->backup ? " (backup)" : "");
+        if (server->zone != NULL) {
+            text = arena_printf(arena, "%s (zone %s)", text, server->zone);
+        }
+        if (server->weight != 1) {
+            text = arena_printf(arena, "%s (weight %u)", text, server->weight);
+        }
+    }
+    if (from != NULL) {
+        text = arena_printf(arena, "%s%sthose that %s lists", text,
+                            backend->server_count != 0 ? ", " : "",
+                            from->file != NULL ? from->file : from->url);
+    }
+    return text;
+}
+
+const char *route_how_chosen(struct arena *arena, const struct balance_settings *balance)
+{
+    static const char *const words[] = {
+        [BALANCE_ROUND_ROBIN] = "round robin over ",
+        [BALANCE_LEAST_REQUESTS] = "the one with the fewest requests of ",
+        [BALANCE_RANDOM_OF_TWO] = "the emptier of two drawn from ",
+        [BALANCE_EWMA] = "the sooner of two drawn, by latency and requests, from ",
+        [BALANCE_FIRST] = "the first that has room of ",
+    };
+
+    if (balance_has_key(balance)) {
+        return arena_printf(arena, "by %s one of ", balance_key_words(balance, arena));
+    }
+    return words[balance->strategy];
 }
 
 /* ---- again ---- */

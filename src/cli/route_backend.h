@@ -23,4 +23,9 @@ json_t *route_servers_now(const struct settings *settings, const struct backend_
 /* "up", "ejected", "draining", ... of one of them. */
 const char *route_server_state(const json_t *server);
 
+/* Its servers, each with what makes it another than the rest. */
+const char *route_servers_text(struct arena *arena, const struct backend_settings *backend);
+/* In front of these: by which strategy one is chosen. */
+const char *route_how_chosen(struct arena *arena, const struct balance_settings *balance);
+
 #endif

@@ -69,7 +69,8 @@ void route_request_init(struct route_request *request, const struct route_questi
         .settings = settings,
         .arena = arena,
         .authority = authority_of(question, arena),
-        .message = {.method_name = question->method,
+        .message = {.method = http_method_from(question->method),
+                    .method_name = question->method,
                     .path = question->path,
                     .query = question->query,
                     .authority = question->host},
@@ -147,6 +148,7 @@ const struct route_try *route_request_tries(struct route_request *request,
     struct route_try *tries = arena_calloc(request->arena, (table->count + 1) * sizeof(*tries));
     int ended = ROUTE_NONE;
 
+    facts.method = decision->method;
     *count = 0;
     for (size_t i = 0; i < table->count; i++) {
         const struct condition *failed = NULL;

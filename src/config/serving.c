@@ -247,6 +247,38 @@ static const struct edge_protocols *protocols_of(const struct site_settings *sit
     return all;
 }
 
+struct answers_settings serving_answers(const struct site_settings *site,
+                                        const struct route_settings *route)
+{
+    const struct answers_settings *outer = &site->answers;
+    struct answers_settings own = route->answers; /* `locations` is filled in by config/finish.c */
+
+    own.hsts = own.hsts != NULL ? own.hsts : outer->hsts;
+    own.cors = own.cors != NULL ? own.cors : outer->cors;
+    own.cookies = own.cookies != NULL ? own.cookies : outer->cookies;
+    own.errors = own.errors != NULL ? own.errors : outer->errors;
+    own.maintenance = own.maintenance != NULL ? own.maintenance : outer->maintenance;
+    return own;
+}
+
+static struct edge_answers edge_answers(const struct answers_settings *answers)
+{
+    return (struct edge_answers){.has_cors = answers->cors != NULL,
+                                 .maintenance = answers->maintenance};
+}
+
+static const struct edge_answers *answers_of_routes(const struct site_settings *site,
+                                                    struct arena *arena)
+{
+    struct edge_answers *all = arena_calloc(arena, (site->route_count + 1) * sizeof(*all));
+
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct answers_settings answers = serving_answers(site, &site->routes[i]);
+        all[i] = edge_answers(&answers);
+    }
+    return all;
+}
+
 static void build_site(struct edge_site *site, const struct settings *settings, size_t index,
                        struct map *classes, struct arena *arena)
 {
@@ -271,6 +303,8 @@ static void build_site(struct edge_site *site, const struct settings *settings, 
                         from->tls->clients->verify == CLIENT_VERIFY_REQUIRED,
         .tls_class = tls_class_of(settings, index, classes, arena),
         .table = {matches, from->route_count},
+        .answers = edge_answers(&from->answers),
+        .of_routes = answers_of_routes(from, arena),
     };
 }
 

@@ -31,6 +31,9 @@ bool serving_same_clients(const struct tls_settings *one, const struct tls_setti
 /* The only comparison of names by which one part of the configuration refers to another (sites,
  * backends): case does not count. Tables of such names (base/map.h) compare alike. */
 bool serving_same_name(const char *one, const char *other);
+/* What counts of answers on a route: each its own, else its site's. */
+struct answers_settings serving_answers(const struct site_settings *site,
+                                        const struct route_settings *route);
 /* A route's conditions as they are compared. */
 void serving_match_init(struct route_match *match, const struct route_settings *route,
                         struct arena *arena);

@@ -1,5 +1,7 @@
 #include "edge/serve.h"
 
+#include "edge/cors.h"
+#include "edge/network.h"
 #include "edge/path_reading.h"
 #include "edge/www.h"
 #include "http/message.h"
@@ -314,16 +316,19 @@ static void find_route(const struct edge_request *request, struct arena *arena,
     } else if (found < 0) {
         (void)refuse_unrouted(d, found, client);
     } else {
+        d->has_route = true;
         d->route = (size_t)found;
     }
 }
 
-void edge_decide(const struct edge_request *request, struct arena *arena,
-                 struct edge_decision *decision)
+/* By site, path and routes alone. */
+static void decide(const struct edge_request *request, struct arena *arena,
+                   struct edge_decision *decision)
 {
     enum path_error error;
 
-    *decision = (struct edge_decision){.verdict = EDGE_ROUTE, .how = HOST_MATCH_NONE};
+    *decision = (struct edge_decision){
+        .verdict = EDGE_ROUTE, .how = HOST_MATCH_NONE, .method = request->method};
     if (span_eq(request->method, SPAN_OF("CONNECT"))) {
         decision->closes = true;
         (void)refuse(decision, 405, "connect_refused",
@@ -348,5 +353,58 @@ void edge_decide(const struct edge_request *request, struct arena *arena,
     /* To https under the same name first: only there may it say that it is to be insisted on. */
     if (keep_off_plain(request, decision, arena) && keep_to_form(request, decision, arena)) {
         find_route(request, arena, decision);
+    }
+}
+
+static const struct edge_answers *answers_of(const struct edge_decision *d)
+{
+    return d->has_route ? &d->site->of_routes[d->route] : &d->site->answers;
+}
+
+/* The route is the one that the request itself would get, by the method that it would have: a
+ * browser asks for leave before anything else, and without credentials. */
+static bool is_preflight(const struct edge_request *request, struct arena *arena,
+                         struct edge_decision *d)
+{
+    struct edge_request other = *request;
+
+    if (request->message == NULL || !cors_is_preflight(request->message, &other.method)) {
+        return false;
+    }
+    decide(&other, arena, d);
+    if (d->verdict != EDGE_ROUTE || !answers_of(d)->has_cors) {
+        return false;
+    }
+    d->verdict = EDGE_PREFLIGHT;
+    return true;
+}
+
+/* Who is kept out, whatever else would have become of the request; but where another name or scheme
+ * is served, that is told. */
+static void keep_out(const struct edge_request *request, struct edge_decision *d)
+{
+    const struct maintenance_settings *maintenance;
+
+    if (d->site == NULL || d->verdict == EDGE_REDIRECT) {
+        return;
+    }
+    maintenance = answers_of(d)->maintenance;
+    if (maintenance == NULL ||
+        (maintenance->except.count != 0 &&
+         network_list_has(&maintenance->except, request->address(request->asker)))) {
+        return;
+    }
+    d->closes = false;
+    d->is_in_maintenance = true;
+    (void)refuse(d, 503, "maintenance", "the site, or the route, says 'maintenance'",
+                 "remove it when the work is done; its 'except' lets some clients in before");
+}
+
+void edge_decide(const struct edge_request *request, struct arena *arena,
+                 struct edge_decision *decision)
+{
+    if (!is_preflight(request, arena, decision)) {
+        decide(request, arena, decision);
+        keep_out(request, decision);
     }
 }

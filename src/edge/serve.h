@@ -7,6 +7,7 @@
 #include "edge/host_table.h"
 #include "edge/path.h"
 #include "edge/route.h"
+#include "settings/answers_settings.h"
 #include "settings/choices.h"
 
 enum edge_tls { EDGE_TLS_NONE, EDGE_TLS_ENDS, EDGE_TLS_PASSES };
@@ -21,6 +22,12 @@ enum edge_paths {
 struct edge_protocols {
     const struct span *names;
     size_t count;
+};
+
+/* What a route, or a site, says of answers that decides what becomes of a request. */
+struct edge_answers {
+    bool has_cors;                                  /* preflights are answered here */
+    const struct maintenance_settings *maintenance; /* NULL: all are served */
 };
 
 /* What is asked of a site. Host tables map to these. */
@@ -38,6 +45,8 @@ struct edge_site {
      * a connection that was made for one is as good for the other. */
     size_t tls_class;
     struct route_table table;
+    struct edge_answers answers;          /* where no route is taken */
+    const struct edge_answers *of_routes; /* of each in the table, with what it has of the site's */
 };
 
 /* ---- connections ---- */
@@ -95,14 +104,19 @@ struct edge_request {
     void *asker;
 };
 
-enum edge_verdict { EDGE_ROUTE, EDGE_REDIRECT, EDGE_REFUSE };
+/* PREFLIGHT: the question for leave that a browser sends before another request (edge/cors.h),
+ * which is answered for the route that would be taken then. */
+enum edge_verdict { EDGE_ROUTE, EDGE_PREFLIGHT, EDGE_REDIRECT, EDGE_REFUSE };
 
 struct edge_decision {
     enum edge_verdict verdict;
     const struct edge_site *site; /* NULL: none was found */
     enum host_match how;          /* the site was found */
     bool has_asked_routes;        /* nothing else had decided it before */
-    size_t route;                 /* EDGE_ROUTE */
+    struct span method;     /* that they were asked for: of a preflight, the other request's */
+    bool has_route;         /* EDGE_ROUTE, EDGE_PREFLIGHT, and perhaps one in maintenance */
+    size_t route;           /* has_route */
+    bool is_in_maintenance; /* EDGE_REFUSE, whatever else would have become of it */
     struct path path;
     const char *location; /* EDGE_REDIRECT; in the arena */
     unsigned status;      /* EDGE_REDIRECT, EDGE_REFUSE */

@@ -220,30 +220,29 @@ static bool find_route(struct exchange *x)
                         "the client should open another connection");
         return false;
     }
-    if (x->request.method == HTTP_OPTIONS && exchange_answer_preflight(x)) {
-        return false;
-    }
     exchange_decide(x, x->request.path, &decision);
     x->path = decision.path;
     if (decision.site != NULL) {
         x->site = snapshot_site(x->generation->snapshot, decision.site);
     }
-    if (decision.verdict == EDGE_ROUTE) {
+    if (decision.has_route) {
         x->route = &x->site->routes[decision.route];
         x->front.on_client_close = x->route->settings->on_client_close;
-    }
-    if (decision.verdict != EDGE_REDIRECT && decision.site != NULL &&
-        exchange_is_in_maintenance(x)) {
-        return false;
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:
         return true;
+    case EDGE_PREFLIGHT:
+        exchange_answer_preflight(x);
+        return false;
     case EDGE_REDIRECT:
         exchange_answer_redirect(x, decision.status, decision.location);
         return false;
     case EDGE_REFUSE:
         break;
+    }
+    if (decision.is_in_maintenance) {
+        exchange_say_maintenance(x);
     }
     if (decision.status == 405 && decision.site != NULL) {
         x->refusal.allow = route_table_allow(&decision.site->table, x->path.match, &x->arena);

@@ -1,7 +1,6 @@
 /* Cross-origin requests (edge/cors.h), and the 103 of the configuration (RFC 8297). */
 #include "edge/cors.h"
 
-#include "edge/serve.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/generation.h"
 
@@ -13,30 +12,13 @@ static const struct cors_settings *cors_of(const struct exchange *x)
                              : NULL;
 }
 
-/* The route is the one that the request itself would get, by the method that it would have: a
- * browser asks for leave before anything else, and without credentials. */
-bool exchange_answer_preflight(struct exchange *x)
+void exchange_answer_preflight(struct exchange *x)
 {
-    struct edge_decision decision;
     struct http_fields fields = {0};
-    const struct site *site;
-    struct span method;
 
-    if (!cors_is_preflight(&x->request, &method)) {
-        return false;
-    }
-    exchange_decide_for(x, x->request.path, method, &decision);
-    site = snapshot_site(x->generation->snapshot, decision.site);
-    if (decision.verdict != EDGE_ROUTE || site->routes[decision.route].cors == NULL) {
-        return false;
-    }
-    x->path = decision.path;
-    x->site = site;
-    x->route = &site->routes[decision.route];
     cors_answer_preflight(x->route->cors, &x->request, &x->arena, &fields);
     x->is_preflight = true;
     exchange_answer_with(x, 204, &fields, span_make(NULL, 0));
-    return true;
 }
 
 void exchange_add_cors(struct exchange *x)

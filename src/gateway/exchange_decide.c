@@ -25,12 +25,6 @@ static struct span ask_authority(void *asker)
 
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision)
 {
-    exchange_decide_for(x, path, x->request.method_name, decision);
-}
-
-void exchange_decide_for(struct exchange *x, struct span path, struct span method,
-                         struct edge_decision *decision)
-{
     struct link *link = x->link;
 
     edge_decide(&(struct edge_request){.hosts = x->listener->hosts,
@@ -38,7 +32,7 @@ void exchange_decide_for(struct exchange *x, struct span path, struct span metho
                                        .is_https = exchange_is_https(x),
                                        .host = x->request.host,
                                        .path = path,
-                                       .method = method,
+                                       .method = x->request.method_name,
                                        .message = &x->request,
                                        .is_peer_trusted = link->is_peer_trusted,
                                        .client = ask_client,

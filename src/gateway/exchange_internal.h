@@ -243,13 +243,13 @@ bool exchange_error_page(struct exchange *x, unsigned status, struct span *type,
                          struct span *text) MUST_CHECK;
 /* A server's error has a page in its place, where `from_servers` says so: head and x->page. */
 void exchange_replace_error(struct exchange *x);
-/* True: nobody is served, and this client is no exception; it was answered. */
-bool exchange_is_in_maintenance(struct exchange *x);
+/* What the refusal that follows has besides: nobody is served, but for some. */
+void exchange_say_maintenance(struct exchange *x);
 /* What `respond` has as its body, and its media type. */
 struct span exchange_respond_body(struct exchange *x, const struct respond_settings *respond,
                                   struct span *type);
-/* exchange_cors.c: true: it is a preflight of a route with `cors`, and was answered. */
-bool exchange_answer_preflight(struct exchange *x);
+/* exchange_cors.c: of a route with `cors`. */
+void exchange_answer_preflight(struct exchange *x);
 /* To an answer, whoever made it. */
 void exchange_add_cors(struct exchange *x);
 /* Sends 103 where the route has links for it, and the client takes it. */
@@ -257,9 +257,6 @@ void exchange_send_early_hints(struct exchange *x);
 /* exchange_decide.c: what would serve a path on the request's connection, host and method. */
 struct edge_decision;
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
-/* The same with another method. */
-void exchange_decide_for(struct exchange *x, struct span path, struct span method,
-                         struct edge_decision *decision);
 /* exchange_forward.c: the call. */
 extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);

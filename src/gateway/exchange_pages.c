@@ -1,8 +1,5 @@
 /* Pages of the configuration in place of what an answer would say: `errors`, `maintenance`, and
  * the files of `respond`. */
-#include <string.h>
-
-#include "certs/networks.h"
 #include "edge/error_pages.h"
 #include "files/page.h"
 #include "gateway/exchange_internal.h"
@@ -76,37 +73,16 @@ void exchange_replace_error(struct exchange *x)
 
 /* ---- maintenance ---- */
 
-static bool is_excepted(struct exchange *x, const struct network_list *except)
-{
-    struct peer peer = x->link->peer;
-
-    if (x->link->is_peer_trusted && exchange_view(x)->hop_count != 0) {
-        const struct client_view *view = &x->view;
-        peer.is_unix = false;
-        memcpy(peer.ip, view->hops[view->hop_count - 1].ip, sizeof(peer.ip));
-    }
-    return networks_have(except, &peer);
-}
-
-bool exchange_is_in_maintenance(struct exchange *x)
+void exchange_say_maintenance(struct exchange *x)
 {
     const struct answer_pages *pages = pages_of(x);
-    struct http_fields *more;
-    uint64_t seconds;
+    uint64_t seconds = pages->maintenance->retry_after_ms / 1000;
+    struct http_fields *more = arena_calloc(&x->arena, sizeof(*more));
 
-    if (pages == NULL || pages->maintenance == NULL ||
-        is_excepted(x, &pages->maintenance->except)) {
-        return false;
-    }
-    seconds = pages->maintenance->retry_after_ms / 1000;
     x->own_page = pages->maintenance_page;
-    more = arena_calloc(&x->arena, sizeof(*more));
     http_fields_add(more, &x->arena, FIELD_OTHER, SPAN_OF("Retry-After"),
                     span_from_cstr(arena_printf(&x->arena, "%llu", (unsigned long long)seconds)));
     x->refusal.more = more;
-    exchange_refuse(x, 503, false, "maintenance", "the site, or the route, says 'maintenance'",
-                    "remove it when the work is done; its 'except' lets some clients in before");
-    return true;
 }
 
 /* ---- respond ---- */

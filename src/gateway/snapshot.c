@@ -334,6 +334,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
                         const struct answer_pages *pages, const struct route_settings *settings,
                         struct route *route)
 {
+    const struct answers_settings answers = serving_answers(site, settings);
     struct snapshot *snapshot = b->snapshot;
 
     *route = (struct route){
@@ -348,9 +349,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
         .retries = build_retries(settings->retries, &snapshot->arena),
-        .cors = settings->answers.cors != NULL ? settings->answers.cors : site->answers.cors,
-        .cookies =
-            settings->answers.cookies != NULL ? settings->answers.cookies : site->answers.cookies,
+        .cors = answers.cors,
+        .cookies = answers.cookies,
         .phases = build_phases(settings, route_auth(b, settings), &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
         .compress = snapshot_compress(settings->compress, &snapshot->arena),

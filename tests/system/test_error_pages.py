@@ -185,4 +185,12 @@ def test_wrong_uses_are_told(tmp_path, text, said):
 def test_route_says_what_maintenance_does(tmp_path):
     path = tmp_path / "t.yaml"
     path.write_text("sites:\n  - hosts: [a.example]\n    backend: 127.0.0.1:1\n    maintenance: { except: [10.0.0.0/8] }\n")
-    assert "all are answered 503" in command("route", "-c", str(path), "http://a.example/").stdout
+    def ask(*more):
+        done = command("route", "-c", str(path), "--json", *more, "http://a.example/")
+        return json.loads(done.stdout), done.returncode
+    found, status = ask()
+    assert (found["result"], found["status"], found["reason"], status) == ("refused", 503, "maintenance", 1)
+    assert any("all are answered 503" in step["text"] for step in found["steps"])
+    assert any(step["what"] == "backend" for step in found["steps"])  # that it would be else
+    found, status = ask("--from", "10.1.2.3")
+    assert (found["result"], found.get("reason"), status) == ("backend", None, 0)

@@ -138,6 +138,37 @@ def test_the_name_of_the_handshake_decides_about_passthrough(config):
     assert answer["result"] == "passthrough"
 
 
+def test_what_becomes_of_answers_is_told(tmp_path):
+    path = tmp_path / "tidegate.yaml"
+    path.write_text("""
+sites:
+  - hosts: [a.example]
+    plain_http: serve
+    tls: { certificate: a.crt, key: a.key }
+    hsts: { max_age: 2h, subdomains: true }
+    cookies: { secure: on, same_site: lax }
+    errors: { 404: a.html, 5xx: b.html, from_servers: true }
+    cors: { origins: ["https://app.example"], methods: [PUT] }
+    routes:
+      - { match: { path: /plain/* }, backend: 127.0.0.1:1, hsts: off, locations: off, rewrite: { strip_prefix: /plain } }
+      - { match: { path: /put/*, methods: [PUT] }, name: put, backend: { servers: 127.0.0.1:1, host: server } }
+""")
+    told = run(path, "https://a.example/put/x", "--method", "PUT").stdout
+    for text in ("insist on https for 7200 s, for all names below, too", "get Secure SameSite=Lax", "put right for the client",
+                 "404, 5xx have pages of their own, in place of what servers answer, too", "pages of https://app.example"):
+        assert text in told, text
+    told = run(path, "http://a.example/plain/x").stdout
+    for text in ("are not told to insist", "get Secure where clients come by https", "goes on as it is"):
+        assert text in told, text
+    # A preflight is for the request that is to follow: live traffic asks the same function.
+    answer, status = ask(path, "http://a.example/put/x", "--method", "OPTIONS", "--header", "Origin: https://app.example",
+                         "--header", "Access-Control-Request-Method: PUT")
+    assert (answer["result"], answer["status"], answer["route"], status) == ("respond", 204, "put", 0)
+    assert [one["failed"] for one in answer["tried"]] == ["path"]
+    answer, _ = ask(path, "http://a.example/put/x", "--method", "OPTIONS")
+    assert answer["reason"] == "method_not_allowed"
+
+
 def test_text_goes_hop_by_hop_with_lines_of_the_file(config):
     done = run(config, "https://shop.example.com:8443/api/items")
     assert done.returncode == 0

@@ -72,6 +72,16 @@ static const char config[] =
     "    www: remove\n"
     "    tls: { certificate: a, key: a }\n"
     "    backend: 127.0.0.1:1\n"
+    "  - name: shut\n"
+    "    hosts: [shut.example]\n"
+    "    tls: { certificate: a, key: a }\n"
+    "    maintenance: { except: [192.0.2.0/24] }\n"
+    "    cors: { origins: ['https://app.example'] }\n"
+    "    routes:\n"
+    "      - { match: { path: /a/*, methods: [PUT] }, backend: 127.0.0.1:1 }\n"
+    "      - match: { path: /b/* }\n"
+    "        maintenance: { except: [198.51.100.0/24] }\n"
+    "        backend: 127.0.0.1:1\n"
     "  - { name: plain, hosts: ['*'], backend: 127.0.0.1:1 }\n";
 
 static struct settings *settings;
@@ -185,6 +195,21 @@ static void doors_by_alpn(void **state)
     }
 }
 
+/* 192.0.2.9 */
+static const uint8_t *some_address(void *asker)
+{
+    static const uint8_t ip[16] = {[10] = 0xff, 0xff, 192, 0, 2, 9};
+
+    (void)asker;
+    return ip;
+}
+
+static const uint8_t *unix_socket(void *asker)
+{
+    (void)asker;
+    return NULL;
+}
+
 static const struct client_names *nobody(void *asker)
 {
     (void)asker;
@@ -294,6 +319,9 @@ static void check_request(const struct request_case *c)
         (void)snprintf(answer, sizeof(answer), "%s %zu",
                        settings->sites[serving_index(&serving, d.site)].name, d.route);
         break;
+    case EDGE_PREFLIGHT:
+        (void)snprintf(answer, sizeof(answer), "preflight");
+        break;
     case EDGE_REDIRECT:
         (void)snprintf(answer, sizeof(answer), "%u %s", d.status, d.location);
         break;
@@ -384,6 +412,49 @@ static void names_are_compared_alike(void **state)
     }
 }
 
+/* The verdict, and the route that it is of: SIZE_MAX without one. */
+static void expect_shut(const char *path, const char *method, const char *asks_for,
+                        bool is_excepted, enum edge_verdict verdict, size_t route, unsigned status)
+{
+    struct http_request message = {.method = http_method_from(span_of(method))};
+    struct edge_decision d;
+
+    if (asks_for != NULL) {
+        http_fields_add(&message.fields, &arena, FIELD_OTHER, SPAN_OF("Origin"), SPAN_OF("null"));
+        http_fields_add(&message.fields, &arena, FIELD_OTHER,
+                        SPAN_OF("Access-Control-Request-Method"), span_of(asks_for));
+    }
+    edge_decide(&(struct edge_request){.hosts = &serving.hosts[0],
+                                       .connected = &serving.sites[index_of("shut")],
+                                       .is_https = true,
+                                       .host = SPAN_OF("shut.example"),
+                                       .path = span_of(path),
+                                       .method = span_of(method),
+                                       .message = &message,
+                                       .client = nobody,
+                                       .address = is_excepted ? some_address : unix_socket},
+                &arena, &d);
+    assert_int_equal(d.verdict, verdict);
+    assert_int_equal(d.has_route ? d.route : SIZE_MAX, route);
+    assert_int_equal(d.status, status);
+    assert_int_equal(d.is_in_maintenance, status == 503);
+}
+
+static void maintenance_and_preflights(void **state)
+{
+    (void)state;
+    expect_shut("/a/x", "PUT", NULL, false, EDGE_REFUSE, 0, 503);
+    expect_shut("/a/x", "PUT", NULL, true, EDGE_ROUTE, 0, 0);
+    expect_shut("/b/x", "GET", NULL, true, EDGE_REFUSE, 1, 503);
+    expect_shut("/c", "GET", NULL, false, EDGE_REFUSE, SIZE_MAX, 503);
+    expect_shut("/c", "GET", NULL, true, EDGE_REFUSE, SIZE_MAX, 404);
+    /* A browser may ask for leave all the same, and is told by the request's own answer. */
+    expect_shut("/a/x", "OPTIONS", "PUT", false, EDGE_PREFLIGHT, 0, 0);
+    expect_shut("/a/x", "OPTIONS", "GET", true, EDGE_REFUSE, SIZE_MAX, 405);
+    expect_shut("/a/x", "GET", "PUT", true, EDGE_REFUSE, SIZE_MAX, 405);
+    expect_shut("/a/x", "OPTIONS", NULL, true, EDGE_REFUSE, SIZE_MAX, 405);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +462,7 @@ int main(void)
         cmocka_unit_test(doors_after_starttls),
         cmocka_unit_test(doors_by_alpn),
         cmocka_unit_test(requests),
+        cmocka_unit_test(maintenance_and_preflights),
         cmocka_unit_test(names_are_compared_alike),
     };
 
