@@ -28,6 +28,11 @@ void log_set_role(const char *role)
     role_name = role;
 }
 
+const char *log_role(void)
+{
+    return role_name;
+}
+
 /* A reader of standard error that has stopped (a pager, a held terminal) must not stop the traffic:
  * its lines are lost. A pipe with room at all has room for a line (PIPE_BUF). */
 static bool has_room(void)

@@ -15,11 +15,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_set_level(enum log_level level);
 /* Of the word in a configuration; info for any other. */
 enum log_level log_level_from(const char *word);
-/* Of the word in a configuration; info for any other. */
-enum log_level log_level_from(const char *word);
 bool log_enabled(enum log_level level);
 /* A word in front of each message, such as the process's role; kept by reference. NULL: none. */
 void log_set_role(const char *role);
+const char *log_role(void);
 
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);

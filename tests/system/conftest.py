@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 # pylint: disable=wrong-import-position
+import tidegate
 from ca import Authority
 from origins import free_port
 from tidegate import SANITIZER, Gateway, binary, new_folder
@@ -34,6 +35,16 @@ def pytest_runtest_makereport(item, call):
                                     gateway.stderr()[-6000:]))
             lines = "\n".join(str(entry) for entry in gateway.log_entries()[-5:])
             report.sections.append(("its access log's last lines", lines))
+
+
+# Files about processes other than the one that serves.
+ABOUT_PROCESSES = ("test_processes", "test_reload", "test_keyholder", "test_takeover", "test_leaving", "test_sandbox",
+                   "test_bundle", "test_certificates")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def looked_for_leaks(request):
+    tidegate.leaks_of = None if request.module.__name__ in ABOUT_PROCESSES else "gateway"
 
 
 @pytest.fixture(autouse=True)
