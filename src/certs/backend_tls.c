@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/file_opener.h"
+#include "base/key_uri.h"
 #include "base/log.h"
 #include "certs/expiry_watch.h"
 #include "certs/same_options.h"
@@ -123,7 +124,7 @@ bool backend_tls_build(struct backend_tls *tls, const struct backend_settings *s
                 .protocols = protocols_of(settings),
             },
         /* An authority that nobody is verified by is not read. */
-        .files = {own->verify ? own->ca : NULL, own->certificate, own->key},
+        .files = {own->verify ? own->ca : NULL, own->certificate, key_uri_file(own->key)},
     };
     /* Before the files are read, so that a change while they are is seen later. */
     for (size_t i = 0; i < BACKEND_TLS_FILES_MAX; i++) {

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/key_uri.h"
+#include "certs/own_keys.h"
 #include "config/places.h"
 
 /* Where a key's first line is, even behind a chain. */
@@ -42,45 +44,50 @@ static bool has_private_key(const char *path)
     return memmem(text, len, PRIVATE_KEY, sizeof(PRIVATE_KEY) - 1) != NULL;
 }
 
-static void check_key(const struct settings *settings, const void *member, const char *path,
-                      struct config_report *report)
+/* What is wrong with the modes of a file; NULL: nothing. */
+static const char *fault_of(const char *path, char real[PATH_MAX])
 {
-    char real[PATH_MAX];
     struct stat st;
 
-    if (path == NULL || realpath(path, real) == NULL || stat(real, &st) != 0 ||
-        !S_ISREG(st.st_mode) || (st.st_mode & (S_IROTH | S_IWOTH)) == 0 || !has_private_key(real) ||
-        !is_reachable(real)) {
+    if (realpath(path, real) == NULL || stat(real, &st) != 0 || !S_ISREG(st.st_mode) ||
+        (st.st_mode & (S_IROTH | S_IWOTH)) == 0) {
+        return NULL;
+    }
+    return (st.st_mode & S_IWOTH) != 0 ? "replace" : "read";
+}
+
+struct check {
+    const struct settings *settings;
+    struct config_report *report;
+};
+
+static void check_key(void *arg, const char *const *key)
+{
+    const struct check *check = arg;
+    const char *path;
+    const char *fault;
+    char real[PATH_MAX];
+    struct key_uri uri;
+    struct error ignored; /* what was read has been looked at */
+    bool is_pin;
+
+    if (!key_uri_opens(*key, &uri, &path, &ignored) || path == NULL) {
         return;
     }
-    config_report_add(report, CONFIG_WARNING, config_place(settings, member),
-                      (st.st_mode & S_IWOTH) != 0
-                          ? "everybody on this machine can replace the private key %s"
-                          : "everybody on this machine can read the private key %s",
-                      path);
-    config_report_hint(report, "chmod 600 %s", path);
+    is_pin = path != *key;
+    fault = fault_of(path, real);
+    if (fault == NULL || (!is_pin && !has_private_key(real)) || !is_reachable(real)) {
+        return;
+    }
+    config_report_add(check->report, CONFIG_WARNING, config_place(check->settings, key),
+                      "everybody on this machine can %s the %s %s", fault,
+                      is_pin ? "PIN" : "private key", path);
+    config_report_hint(check->report, "chmod 600 %s", path);
 }
 
 void key_modes_check(const struct settings *settings, struct config_report *report)
 {
-    for (size_t i = 0; i < settings->site_count; i++) {
-        const struct tls_settings *tls = settings->sites[i].tls;
+    struct check check = {settings, report};
 
-        for (size_t k = 0; tls != NULL && k < tls->certificate_count; k++) {
-            check_key(settings, &tls->certificates[k].key, tls->certificates[k].key, report);
-        }
-    }
-    for (size_t i = 0; i < settings->backend_count; i++) {
-        const struct backend_tls_settings *tls = settings->backends[i].tls;
-
-        if (tls != NULL) {
-            check_key(settings, &tls->key, tls->key, report);
-        }
-        for (size_t j = 0; j < settings->backends[i].server_count; j++) {
-            const struct backend_tls_settings *own = settings->backends[i].servers[j].tls;
-            if (own != NULL) {
-                check_key(settings, &own->key, own->key, report);
-            }
-        }
-    }
+    own_keys_each(settings, check_key, &check);
 }

@@ -9,6 +9,7 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/file_opener.h"
+#include "base/key_uri.h"
 #include "certs/expiry_watch.h"
 #include "certs/same_options.h"
 #include "certs/tls_report.h"
@@ -515,7 +516,7 @@ static void watch_files(struct site_tls *tls, struct arena *arena)
     tls->own = arena_calloc(arena, (options->certificate_count + 1) * sizeof(*tls->own));
     for (size_t i = 0; i < options->certificate_count; i++) {
         watch(tls, options->certificates[i].certificate, (int)i, false);
-        watch(tls, options->certificates[i].key, (int)i, false);
+        watch(tls, key_uri_file(options->certificates[i].key), (int)i, false);
         watch(tls, options->certificates[i].ocsp, (int)i, true);
     }
     watch(tls, options->clients != CLIENT_VERIFY_OFF ? options->client_ca : NULL, SITE_TLS_CLIENTS,

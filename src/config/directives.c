@@ -3,6 +3,7 @@
 #include "config/directives_internal.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
+#include "settings/token_files.h"
 
 const char *const client_closes[] = {"auto", "finish", "abort", NULL};
 static const char *const control_targets[] = {"off", NULL};
@@ -350,6 +351,22 @@ static const struct directive root_directives[] = {
          "`off`: keys are read into the process that talks to the network, which saves a few "
          "microseconds a handshake.",
      .example = "key_process: on"},
+    {.name = "key_module_files",
+     .type = DIRECTIVE_TEXTS,
+     SLOT(settings, key_module_files),
+     .min = 1,
+     .max = KEY_MODULE_FILES_MAX,
+     .check = rule_module_file,
+     .pattern = "^/.",
+     .doc = "Files and folders that a PKCS#11 module reads and writes, for keys in tokens.",
+     .more =
+         "Whole paths; folders with all that is below them. The process that has the keys "
+         "(`keyholder`) is confined to these and to reading what the system has in `/etc`, `/usr`, "
+         "`/opt` and its like, once a configuration names such a key (`key: pkcs11:...`); without "
+         "one it opens no file at all. It may also connect then, to a daemon for cards or an HSM. "
+         "Without this: `/var/lib/softhsm`, `/run/pcscd` and `/run/p11-kit`. With `key_process: "
+         "off` the same is the gateway's, and takes a restart.",
+     .example = "key_module_files: [/var/lib/softhsm]"},
     {.name = "tls_key_log",
      .type = DIRECTIVE_PATH,
      .flags = DIRECTIVE_RESTART,

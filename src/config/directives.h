@@ -45,6 +45,7 @@ enum directive_flags {
     DIRECTIVE_RESTART = 1 << 6,   /* cannot change while the gateway runs */
     DIRECTIVE_SHORTHAND = 1 << 7, /* what it says is elsewhere, too (config/finish.h, parts.h) */
     DIRECTIVE_JSON = 1 << 9,      /* DIRECTIVE_TEXT: any YAML, kept as JSON (config/load_json.h) */
+    DIRECTIVE_URI = 1 << 10,      /* DIRECTIVE_PATH: or a key in a token (base/key_uri.h) */
     DIRECTIVE_NUMERIC = 1 << 8    /* DIRECTIVE_TEXTS: may be written as numbers */
 };
 

@@ -11,6 +11,7 @@ static const char *const tls_protocols[] = {"h2+h1", "h1", "h2", NULL};
 static const char *const client_verifies[] = {"off", "optional", "required", "optional_unverified",
                                               NULL};
 
+#define KEY_FILE .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX, .check = rule_key
 #define PEM_FILE .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX, .check = rule_path
 
 #define OCSP_DOC "File with an OCSP response (DER) that is stapled to the certificate."
@@ -28,10 +29,11 @@ static const struct directive certificate_directives[] = {
      .doc = "PEM file: the certificate, then its intermediates.",
      .example = "certificate: shop.crt"},
     {.name = "key",
-     PEM_FILE,
-     .flags = DIRECTIVE_REQUIRED,
+     KEY_FILE,
+     .flags = DIRECTIVE_REQUIRED | DIRECTIVE_URI,
      SLOT(certificate_settings, key),
-     .doc = "PEM file: the certificate's private key.",
+     .doc = "PEM file: the certificate's private key; or a key in a token (`pkcs11:`), as `key` of "
+            "`tls` says.",
      .example = "key: shop.key"},
     {.name = "ocsp",
      PEM_FILE,
@@ -127,10 +129,19 @@ static const struct directive tls_directives[] = {
      .doc = "PEM file: the certificate, then its intermediates.",
      .example = "certificate: shop.crt"},
     {.name = "key",
-     PEM_FILE,
-     .flags = DIRECTIVE_SHORTHAND,
+     KEY_FILE,
+     .flags = DIRECTIVE_SHORTHAND | DIRECTIVE_URI,
      SLOT(tls_settings, key),
-     .doc = "PEM file: the certificate's private key.",
+     .doc = "PEM file: the certificate's private key; or a key in a token.",
+     .more = "A key in a token (a smart card, an HSM) is named by its PKCS#11 URI (RFC 7512), by "
+             "its `object` or its `id`: `pkcs11:token=gate;object=shop;type=private"
+             "?pin-source=file:/etc/tidegate/pin`. The PIN is in a file of one line, which root "
+             "alone need be able to read; `module-path` names the module, if it is not the one "
+             "that p11-kit is configured with. OpenSSL needs a way there: its engine (Debian 12: "
+             "libengine-pkcs11-openssl), or with OpenSSL 3.2 and newer its provider "
+             "(pkcs11-provider). The module runs as the gateway's `user` and `group`, without "
+             "other groups, and opens what `key_module_files` names. A key that has been exchanged "
+             "in the token counts with the next reload.",
      .example = "key: shop.key"},
     {.name = "certificates",
      .type = DIRECTIVE_SECTIONS,

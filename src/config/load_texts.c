@@ -1,4 +1,5 @@
 /* Values that are a text or a list of texts: from YAML, and from the tables' defaults. */
+#include "base/key_uri.h"
 #include "config/address.h"
 #include "config/load_internal.h"
 #include "config/places.h"
@@ -86,7 +87,9 @@ static bool load_path(struct loader *loader, const struct directive *directive, 
         !text_is_fine(directive, text, complaint)) {
         return false;
     }
-    *(const char **)slot = path_join(loader->folder, text, &loader->settings->arena);
+    *(const char **)slot = (directive->flags & DIRECTIVE_URI) != 0 && key_uri_is(text)
+                               ? arena_cstr(&loader->settings->arena, text)
+                               : path_join(loader->folder, text, &loader->settings->arena);
     return true;
 }
 

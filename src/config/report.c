@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/key_uri.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
 
@@ -57,7 +58,9 @@ unsigned config_report_source(struct config_report *report, const char *file_nam
     source = &report->sources[report->source_count];
     *source = (struct config_source_text){.name = xstrdup(file_name)};
     if (text.len != 0) {
-        source->text = span_make(memcpy(xmalloc(text.len), text.ptr, text.len), text.len);
+        char *copy = memcpy(xmalloc(text.len), text.ptr, text.len);
+        key_uri_hide_pins(copy, text.len);
+        source->text = span_make(copy, text.len);
     }
     return (unsigned)report->source_count++;
 }

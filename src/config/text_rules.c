@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 
+#include "base/key_uri.h"
 #include "base/url.h"
 #include "config/address.h"
+#include "settings/token_files.h"
 
 static bool is_alnum(char c)
 {
@@ -370,6 +372,34 @@ bool rule_path(struct span text, struct complaint *complaint)
         complain(complaint, text.len == 0 ? "the path is empty" : "the path has a control byte");
         return complain_hint(complaint, "relative paths are seen from the configuration file's "
                                         "folder");
+    }
+    return true;
+}
+
+bool rule_key(struct span text, struct complaint *complaint)
+{
+    struct key_uri uri;
+    struct error error;
+
+    if (!key_uri_is(text)) {
+        return rule_path(text, complaint);
+    }
+    if (!key_uri_parse(text, &uri, &error)) {
+        complain(complaint, "%s", error.text);
+        return complain_hint(complaint, "for example key: "
+                                        "pkcs11:token=gate;object=shop;type=private"
+                                        "?pin-source=file:/etc/tidegate/pin");
+    }
+    return true;
+}
+
+bool rule_module_file(struct span text, struct complaint *complaint)
+{
+    if (text.len < 2 || text.ptr[0] != '/' || text.len > TOKEN_FILE_BYTES_MAX ||
+        find_control(text) < text.len) {
+        complain(complaint, "%s is not the whole path of a file or a folder", quote(text).text);
+        return complain_hint(complaint, "at most %d bytes, for example /var/lib/softhsm",
+                             TOKEN_FILE_BYTES_MAX);
     }
     return true;
 }

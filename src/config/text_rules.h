@@ -39,6 +39,10 @@ bool rule_file_name(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_account(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A file to name in another directive: not empty, no control bytes. */
 bool rule_path(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A path, or the URI of a key in a token (base/key_uri.h). */
+bool rule_key(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A whole path, of settings/token_files.h. */
+bool rule_module_file(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A file to include: a path, with wildcards in the file's name alone. */
 bool rule_include(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A request's field to look at, a cookie, a parameter of a query. */

@@ -70,11 +70,19 @@ bool held_keys_add(struct held_keys *keys, const struct key_id *id, struct held_
                    size_t max)
 {
     struct held_entry *entry;
+    struct held_entry *moved = NULL;
     bool is_known;
     bool has_room;
 
     (void)pthread_rwlock_wrlock(&keys->lock);
-    is_known = find(keys, id) != NULL;
+    entry = find(keys, id);
+    if (entry != NULL && held_key_is_in_token(entry->key) != held_key_is_in_token(key)) {
+        moved = entry;
+        entry = NULL;
+        list_remove(&moved->node);
+        keys->count--;
+    }
+    is_known = entry != NULL;
     has_room = keys->count < max;
     if (!is_known && has_room) {
         entry = xcalloc(1, sizeof(*entry));
@@ -87,6 +95,9 @@ bool held_keys_add(struct held_keys *keys, const struct key_id *id, struct held_
     (void)pthread_rwlock_unlock(&keys->lock);
     if (is_known) {
         held_key_destroy(key);
+    }
+    if (moved != NULL) {
+        held_keys_let_go(moved);
     }
     return is_known || has_room;
 }

@@ -13,8 +13,9 @@ struct held_keys *held_keys_create(void);
 /* Nobody holds one any more. */
 void held_keys_destroy(struct held_keys *keys);
 
-/* Takes the key over; one that is there already is enough. False: there are `max` of them, and the
- * key is the caller's still. */
+/* Takes the key over; one that is there already is enough, unless one of both is in a token, and
+ * the other is not: then the new one counts. False: there are `max` of them, and the key is the
+ * caller's still. */
 bool held_keys_add(struct held_keys *keys, const struct key_id *id, struct held_key *key,
                    size_t max) MUST_CHECK;
 /* It is wiped when the last one who signs with it has let it go. */

@@ -11,7 +11,8 @@
 #include "tls/key_source.h"
 
 enum key_message_kind {
-    KEY_TAKE = 'T',   /* with a descriptor: read the key in this file */
+    KEY_TAKE = 'T',   /* with a descriptor: read the key in this file; or the path is a URI
+                         (base/key_uri.h), and the descriptor, if any, has the token's PIN */
     KEY_REST = 'P',   /* with a descriptor: what is in this file besides keys; beside the answer */
     KEY_FORGET = 'F', /* id */
     KEY_USER = 'U',   /* with a descriptor, whose end is that user's; its rings follow */

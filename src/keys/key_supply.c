@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file_stamp.h"
 #include "base/hash.h"
+#include "base/key_uri.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "io/fd_pass.h"
@@ -29,7 +30,8 @@ struct supplied {
     struct key_id id;
     struct key_public key;
     char *path;
-    int fd; /* the file as it was */
+    int fd; /* the file as it was; of a key in a token, the one with its PIN, or -1 */
+    bool is_in_token;
     dev_t device;
     struct file_stamp stamp;
     /* How often each user has taken it, by the user's number. */
@@ -57,6 +59,7 @@ struct key_supply {
     int sock; /* -1: no keyholder */
     uint32_t number;
     struct list keys[BUCKETS];
+    size_t in_tokens;                            /* of them */
     struct key_user *users[KEYHOLDER_USERS_MAX]; /* NULL: a free place */
     uint32_t user_number;
 };
@@ -145,7 +148,7 @@ static bool ask(struct key_supply *supply, enum key_message_kind kind, const cha
     struct key_message message = {.kind = (char)kind, .number = ++supply->number};
 
     (void)snprintf(message.path, sizeof(message.path), "%s", path);
-    return say(supply, &message, &fd, 1) && hear(supply, message.number, reply, rest);
+    return say(supply, &message, &fd, fd >= 0 ? 1 : 0) && hear(supply, message.number, reply, rest);
 }
 
 /* A key's file has no rest. */
@@ -177,30 +180,46 @@ static struct supplied *find(struct key_supply *supply, const struct key_id *id)
     return NULL;
 }
 
-/* Takes the descriptor over. */
+static void set_source(struct key_supply *supply, struct supplied *key, const char *path, int fd,
+                       const struct stat *st)
+{
+    close_one(&key->fd);
+    free(key->path);
+    supply->in_tokens -= key->is_in_token ? 1 : 0;
+    key->is_in_token = key_uri_is(span_from_cstr(path));
+    supply->in_tokens += key->is_in_token ? 1 : 0;
+    key->path = xstrdup(path);
+    key->fd = fd;
+    key->device = st->st_dev;
+    key->stamp = file_stamp_from(st);
+}
+
+/* Takes the descriptor over. A key that was moved into a token, or out of one, is read from there
+ * when it is read again. */
 static struct supplied *add(struct key_supply *supply, const struct key_id *id, const char *path,
                             int fd, const struct stat *st)
 {
     struct supplied *key = find(supply, id);
 
-    if (key != NULL) {
-        (void)close(fd);
+    if (key != NULL && key->is_in_token == key_uri_is(span_from_cstr(path))) {
+        close_one(&fd);
         return key;
     }
-    key = xcalloc(1, sizeof(*key));
-    *key = (struct supplied){.id = *id,
-                             .path = xstrdup(path),
-                             .fd = fd,
-                             .device = st->st_dev,
-                             .stamp = file_stamp_from(st)};
-    list_push_front(bucket_of(supply, id), &key->node);
+    if (key == NULL) {
+        key = xcalloc(1, sizeof(*key));
+        key->id = *id;
+        key->fd = -1;
+        list_push_front(bucket_of(supply, id), &key->node);
+    }
+    set_source(supply, key, path, fd, st);
     return key;
 }
 
-static void free_supplied(struct supplied *key)
+static void free_supplied(struct key_supply *supply, struct supplied *key)
 {
     list_remove(&key->node);
-    (void)close(key->fd);
+    supply->in_tokens -= key->is_in_token ? 1 : 0;
+    close_one(&key->fd);
     free(key->path);
     free(key);
 }
@@ -262,8 +281,10 @@ bool key_supply_take(struct key_supply *supply, struct key_user *user, const cha
     struct key_id id;
     struct stat st = {0};
 
-    /* Before it is read, so that a change while it is counts as one. */
-    supplied = fstat(fd, &st) == 0 ? find_unchanged(supply, path, &st) : NULL;
+    /* Before it is read, so that a change while it is counts as one. Of a token nobody knows. */
+    supplied = !key_uri_is(span_from_cstr(path)) && fstat(fd, &st) == 0
+                   ? find_unchanged(supply, path, &st)
+                   : NULL;
     if (supplied != NULL) {
         (void)close(fd);
         *key = supplied->key;
@@ -287,7 +308,7 @@ bool key_supply_take(struct key_supply *supply, struct key_user *user, const cha
     } else {
         (void)error_set(error, "the TLS library is out of memory");
     }
-    (void)close(fd);
+    close_one(&fd);
     return false;
 }
 
@@ -318,7 +339,12 @@ static void forget_unused(struct key_supply *supply, struct supplied *key)
         }
     }
     (void)!say(supply, &message, NULL, 0); /* of one that has died nothing is left */
-    free_supplied(key);
+    free_supplied(supply, key);
+}
+
+bool key_supply_has_tokens(const struct key_supply *supply)
+{
+    return supply->in_tokens != 0;
 }
 
 void key_supply_let_go(struct key_supply *supply, struct key_user *user, const struct key_id *id,
@@ -523,7 +549,7 @@ static void drop_all_but(struct key_supply *supply, const struct key_user *user)
     for (size_t i = 0; i < BUCKETS; i++) {
         LIST_FOR_EACH(node, &supply->keys[i])
         {
-            free_supplied(LIST_ENTRY(node, struct supplied, node));
+            free_supplied(supply, LIST_ENTRY(node, struct supplied, node));
         }
     }
 }

@@ -50,8 +50,9 @@ void key_user_was_forked(struct key_user *user);
  * then but key_user_rings. */
 void key_supply_become(struct key_supply *supply, struct key_user *user);
 
-/* Has the key in an open file read. Takes the descriptor over. Waits for the keyholder. False with
- * an error. */
+/* Has the key in an open file read; or where `path` is a URI (base/key_uri.h), that in a token,
+ * whose PIN is in the file; fd -1: which has none. Takes the descriptor over. Waits for the
+ * keyholder. False with an error. */
 bool key_supply_take(struct key_supply *supply, struct key_user *user, const char *path, int fd,
                      struct key_public *key, struct error *error) MUST_CHECK;
 /* What is in an open file besides private keys, as a memory file at its beginning: the caller's.
@@ -66,6 +67,8 @@ void key_supply_let_go(struct key_supply *supply, struct key_user *user, const s
 bool key_supply_take_as(struct key_supply *supply, struct key_user *user,
                         const struct key_user *other, const char *path,
                         struct key_public *key) MUST_CHECK;
+/* Whether any key that is in use is in a token. */
+bool key_supply_has_tokens(const struct key_supply *supply);
 bool key_user_has_taken(const struct key_user *user, const char *path);
 /* The process has ended, but what it has taken is kept until key_supply_end_user. */
 void key_supply_end_rings(struct key_supply *supply, struct key_user *user);

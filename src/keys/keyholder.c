@@ -166,8 +166,8 @@ static void on_message(struct keyholder *holder, struct key_message *message, co
                        size_t count)
 {
     message->path[sizeof(message->path) - 1] = '\0';
-    if (message->kind == KEY_TAKE && count == 1) {
-        on_take(holder, message, fds[0]);
+    if (message->kind == KEY_TAKE && count <= 1) {
+        on_take(holder, message, count == 1 ? fds[0] : -1);
     } else if (message->kind == KEY_REST && count == 1) {
         on_rest(holder, message, fds[0]);
     } else if (message->kind == KEY_FORGET && count == 0) {

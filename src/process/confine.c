@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "certs/own_keys.h"
 #include "gateway/snapshot.h"
 #include "sandbox/sandbox.h"
+#include "tls/private_key.h"
 
 /* Where the C library finds what names mean and in which time zone we are, what it loads for that,
  * the authorities that the system trusts, and devices. */
@@ -171,41 +173,105 @@ void confine_supervisor(bool is_confined, bool keep_dumpable)
 
     sandbox_prepare();
     if (!is_confined) {
-        sandbox_skip(SANDBOX_SUPERVISOR);
+        sandbox_skip(SANDBOX_SUPERVISOR, NULL);
         return;
     }
     sandbox_watch(SANDBOX_SUPERVISOR);
     sandbox_enter(&plan);
 }
 
-void confine_keyholder(bool is_confined, bool keep_dumpable)
+/* ---- modules for keys in tokens ---- */
+
+/* Where a system has modules, and what they are configured with and by. */
+static const char *const module_paths[] = {"/usr", "/opt", "/sys", "/proc/cpuinfo",
+                                           "/proc/sys/kernel"};
+
+void module_files_of(const struct settings *settings, struct module_files *files)
 {
-    const struct sandbox_plan plan = {
+    static const char *const defaults[] = TOKEN_FILES_DEFAULT;
+    bool is_given = settings->key_module_files.count != 0;
+    const char *const *items = is_given ? settings->key_module_files.items : defaults;
+    size_t len = 0;
+
+    *files = (struct module_files){.count = !own_keys_need_module(settings) ? 0
+                                            : is_given ? settings->key_module_files.count
+                                                       : ARRAY_LEN(defaults)};
+    for (size_t i = 0; i < files->count; i++) {
+        size_t item = strlen(items[i]) + 1;
+        CHECK(len + item <= sizeof(files->texts));
+        memcpy(files->texts + len, items[i], item);
+        len += item;
+    }
+}
+
+/* Fills the plan's part; what it points to are `files` and `written`. */
+static void add_modules(struct sandbox_plan *plan, struct paths *paths,
+                        const struct module_files *files, const char *written[KEY_MODULE_FILES_MAX])
+{
+    const char *text = files->texts;
+
+    plan->has_modules = files->count != 0;
+    plan->written = written;
+    plan->written_count = files->count;
+    for (size_t i = 0; i < files->count; i++) {
+        written[i] = text;
+        text += strlen(text) + 1;
+    }
+    for (size_t i = 0; plan->has_modules && i < ARRAY_LEN(module_paths); i++) {
+        add(paths, module_paths[i]);
+    }
+    if (!plan->has_modules) {
+        private_key_close_modules();
+    }
+}
+
+void confine_keyholder(bool is_confined, const struct module_files *modules, bool keep_dumpable)
+{
+    struct sandbox_plan plan = {
         .role = SANDBOX_KEYHOLDER, .has_paths = true, .keep_dumpable = keep_dumpable};
+    const char *written[KEY_MODULE_FILES_MAX];
+    struct paths paths = {0};
 
     if (!is_confined) {
-        sandbox_skip(SANDBOX_KEYHOLDER);
+        sandbox_skip(SANDBOX_KEYHOLDER, NULL);
         return;
     }
     sandbox_watch(SANDBOX_KEYHOLDER);
+    arena_init(&paths.arena, (size_t)4 << 10);
+    add_modules(&plan, &paths, modules, written);
+    for (size_t i = 0; plan.has_modules && i < ARRAY_LEN(system_paths); i++) {
+        add(&paths, system_paths[i]);
+    }
+    plan.paths = paths.items;
+    plan.path_count = paths.count;
     sandbox_enter(&plan);
+    free(paths.items);
+    arena_destroy(&paths.arena);
 }
+
+/* ---- the gateway ---- */
 
 void confine_gateway(const struct snapshot *snapshot, bool keep_dumpable)
 {
     struct sandbox_plan plan = {
         .role = SANDBOX_GATEWAY, .has_paths = true, .keep_dumpable = keep_dumpable};
+    const char *written[KEY_MODULE_FILES_MAX];
+    struct module_files modules = {.count = 0};
     struct paths paths = {0};
     int *folders;
 
     if (snapshot->settings->sandbox == SANDBOX_OFF) {
-        sandbox_skip(SANDBOX_GATEWAY);
+        sandbox_skip(SANDBOX_GATEWAY, NULL);
         return;
     }
     arena_init(&paths.arena, (size_t)16 << 10);
     for (size_t i = 0; i < ARRAY_LEN(system_paths); i++) {
         add(&paths, system_paths[i]);
     }
+    if (snapshot->settings->key_process == KEY_PROCESS_OFF) {
+        module_files_of(snapshot->settings, &modules);
+    }
+    add_modules(&plan, &paths, &modules, written);
     add_folders(&paths, snapshot->settings);
     snapshot_each_file(snapshot, add_file, &paths);
     make_unique(&paths);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "keys/key_id.h"
+#include "process/confine.h"
 #include "process/privileges.h"
 
 enum { KEY_DESK_TERMS = 'T', KEY_DESK_READ = 'R', KEY_DESK_LET_GO = 'L' };
@@ -16,6 +17,7 @@ enum { KEY_DESK_TERMS = 'T', KEY_DESK_READ = 'R', KEY_DESK_LET_GO = 'L' };
 struct key_terms {
     struct privileges privileges; /* who it is to be */
     bool is_confined;
+    struct module_files modules; /* for keys in tokens; none: there are no such keys */
 };
 
 /* KEY_DESK_READ is answered, with a struct key_reply; nothing else is. */
@@ -25,8 +27,10 @@ struct key_desk_request {
     uint32_t times;     /* that the key was read, and is let go */
     uint32_t is_loaded; /* the key as it was when the configuration was loaded, if there is one */
     struct key_id id;
-    struct key_terms terms;
-    char path[PATH_MAX];
+    union {
+        struct key_terms terms;
+        char path[PATH_MAX]; /* or a URI (base/key_uri.h) */
+    };
 };
 
 /* The socket of this process, which must stay; nothing else changes yet. */

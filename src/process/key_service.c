@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file_opener.h"
+#include "base/key_uri.h"
 #include "base/log.h"
 #include "io/fd_pass.h"
 #include "keys/key_client.h"
@@ -48,6 +49,10 @@ struct key_service {
     bool keep_dumpable;
     struct key_terms terms; /* the loader's, before it wants the first key */
     bool has_terms;
+    struct module_files modules;        /* that the keyholder there is was started with */
+    struct module_files modules_wanted; /* by the configuration in use, or the one to come */
+    struct module_files modules_in_use;
+    bool is_ending;
     struct desk loader;
     struct desk gateway;
     struct key_user *in_use; /* what was read for the bundle in use, and for the next; NULL: none */
@@ -109,7 +114,7 @@ static _Noreturn void be_keyholder(const struct key_service *service, int contro
         log_error("%s", error.text);
         exit(1);
     }
-    confine_keyholder(service->terms.is_confined, service->keep_dumpable);
+    confine_keyholder(service->terms.is_confined, &service->modules, service->keep_dumpable);
     exit(keyholder_main(fd));
 }
 
@@ -147,6 +152,49 @@ static bool fork_keyholder(struct key_service *service, struct error *error)
     return true;
 }
 
+/* ---- modules for keys in tokens ---- */
+
+static bool same_modules(const struct module_files *one, const struct module_files *other)
+{
+    return one->count == other->count && memcmp(one->texts, other->texts, sizeof(one->texts)) == 0;
+}
+
+/* What a process is confined to cannot grow, so another one takes its place: it is given all keys
+ * and rings, and handshakes wait meanwhile. */
+static void use_modules(struct key_service *service, const struct module_files *modules)
+{
+    if (same_modules(&service->modules, modules)) {
+        return;
+    }
+    service->modules = *modules;
+    if (service->pid != 0) {
+        log_info("the keyholder (process that has the keys) is exchanged for one that may load "
+                 "%s; handshakes wait meanwhile",
+                 modules->count != 0 ? "modules for keys in tokens" : "no modules any more");
+        (void)kill(service->pid, SIGKILL);
+        while (waitpid(service->pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+        service->pid = 0;
+        service->due_ms = clock_ms();
+        key_supply_disconnect(service->supply);
+    }
+}
+
+/* Once nothing is on its way: a keyholder with modules is there while a key is in a token, and no
+ * longer. */
+static void settle(struct key_service *service)
+{
+    const struct module_files none = {.count = 0};
+    bool needs = key_supply_has_tokens(service->supply);
+
+    if (!service->is_ending && service->loader.user == NULL && service->next == NULL) {
+        service->modules_wanted = service->modules_in_use;
+        use_modules(service, needs ? &service->modules_in_use : &none);
+    }
+}
+
+/* ---- starting it ---- */
+
 /* For the first key, and where it has died just now; fd is closed where it cannot be. */
 static bool start_if_needed(struct key_service *service, int fd, struct error *error)
 {
@@ -161,14 +209,15 @@ static bool start_if_needed(struct key_service *service, int fd, struct error *e
     if (!service->has_terms) {
         (void)error_set(error, "nobody has said how the process that has the keys is to be");
     }
-    (void)close(fd);
+    close_one(&fd);
     return false;
 }
 
 /* ---- keys ---- */
 
 /* As the gateway's user would. */
-static int open_as_user(const struct privileges *who, const char *path, struct error *error)
+static int open_as_user(const struct privileges *who, const char *path, const char *what,
+                        struct error *error)
 {
     gid_t groups[GROUPS_MAX];
     int count = getgroups(GROUPS_MAX, groups);
@@ -180,25 +229,59 @@ static int open_as_user(const struct privileges *who, const char *path, struct e
     }
     (void)setfsgid(who->gid);
     (void)setfsuid(who->uid);
-    fd = private_key_open(path, error);
+    fd = private_key_open(path, what, error);
     (void)setfsuid(geteuid());
     (void)setfsgid(getegid());
     (void)setgroups((size_t)count, groups);
     return fd;
 }
 
-static int open_for_gateway(const struct key_service *service, const char *path,
+/* One decision: whether a key was read for the bundle in use, or for the next one. */
+static bool was_loaded(const struct key_service *service, const char *path)
+{
+    return (service->in_use != NULL && key_user_has_taken(service->in_use, path)) ||
+           (service->next != NULL && key_user_has_taken(service->next, path));
+}
+
+/* Whether the gateway may have this key read; one in a token is in no list of files. */
+static bool may_use(const struct key_service *service, const char *key)
+{
+    return key_uri_file(key) != NULL ? service->may_read(service->arg, key)
+                                     : was_loaded(service, key);
+}
+
+static int open_for_gateway(const struct key_service *service, const char *path, const char *what,
                             struct error *error)
 {
     const struct privileges *who = &service->terms.privileges;
 
-    if (!service->may_read(service->arg, path)) {
-        (void)error_set(error, "the configuration names no key '%s'", path);
-        return -1;
-    }
     return !who->change_user || file_opener_is_safe(path, who->uid, who->gid)
-               ? private_key_open(path, error)
-               : open_as_user(who, path, error);
+               ? private_key_open(path, what, error)
+               : open_as_user(who, path, what, error);
+}
+
+/* The file that a key is in, or the one with its token's PIN; *fd -1: it has none. */
+static bool open_for(const struct key_service *service, bool is_gateway, const char *key, int *fd,
+                     struct error *error)
+{
+    struct key_uri uri;
+    const char *file;
+    const char *what;
+
+    *fd = -1;
+    if (is_gateway && !may_use(service, key)) {
+        return error_set(error, "the configuration names no key '%s'", key);
+    }
+    if (!key_uri_opens(key, &uri, &file, error)) {
+        return false;
+    }
+    if (file == NULL) {
+        return true;
+    }
+    what = file == key ? "key" : "PIN";
+    *fd = is_gateway ? open_for_gateway(service, file, what, error)
+                     : private_key_open(file, what, error);
+    return *fd >= 0;
 }
 
 /* The one that was read for the bundle which it builds from. */
@@ -220,9 +303,13 @@ static bool take(struct key_service *service, const struct desk *desk,
     if (is_gateway && request->is_loaded != 0 && take_loaded(service, request->path, &reply->key)) {
         return true;
     }
-    fd = is_gateway ? open_for_gateway(service, request->path, &reply->error)
-                    : private_key_open(request->path, &reply->error);
-    return fd >= 0 && start_if_needed(service, fd, &reply->error) &&
+    if (!open_for(service, is_gateway, request->path, &fd, &reply->error)) {
+        return false;
+    }
+    if (key_uri_file(request->path) == NULL) {
+        use_modules(service, &service->modules_wanted);
+    }
+    return start_if_needed(service, fd, &reply->error) &&
            key_supply_take(service->supply, desk->user, request->path, fd, &reply->key,
                            &reply->error);
 }
@@ -242,9 +329,7 @@ static void read_for(struct key_service *service, const struct desk *desk,
 /* One decision: whether a file of the configuration's may have a private key in it. */
 static bool may_hold_key(const struct key_service *service, const char *path)
 {
-    return (service->in_use != NULL && key_user_has_taken(service->in_use, path)) ||
-           (service->next != NULL && key_user_has_taken(service->next, path)) ||
-           cert_store_may_hold_key(path);
+    return was_loaded(service, path) || cert_store_may_hold_key(path);
 }
 
 int key_service_without_keys(struct key_service *service, const char *path, int fd)
@@ -298,6 +383,7 @@ static void wait_for_end(struct key_service *service)
 
 void key_service_destroy(struct key_service *service)
 {
+    service->is_ending = true;
     key_service_drop_next(service);
     key_service_gateway_ended(service);
     key_supply_destroy(service->supply);
@@ -378,8 +464,10 @@ static void serve(struct key_service *service, struct desk *desk)
         read_for(service, desk, &request);
     } else if (request.kind == KEY_DESK_LET_GO) {
         key_supply_let_go(service->supply, desk->user, &request.id, request.times);
+        settle(service);
     } else if (request.kind == KEY_DESK_TERMS && desk == &service->loader) {
         service->terms = request.terms;
+        service->modules_wanted = request.terms.modules;
         service->has_terms = true;
     }
 }
@@ -431,6 +519,8 @@ void key_service_adopt_next(struct key_service *service)
     key_supply_end_user(service->supply, service->in_use);
     service->in_use = service->next;
     service->next = NULL;
+    service->modules_in_use = service->modules_wanted;
+    settle(service);
 }
 
 void key_service_drop_next(struct key_service *service)
@@ -439,6 +529,7 @@ void key_service_drop_next(struct key_service *service)
     key_service_loader_ended(service, false);
     key_supply_end_user(service->supply, service->next);
     service->next = NULL;
+    settle(service);
 }
 
 /* ---- the gateway ---- */
@@ -472,6 +563,7 @@ void key_service_gateway_forked(struct key_service *service)
 void key_service_gateway_ended(struct key_service *service)
 {
     key_supply_end_user(service->supply, desk_close(&service->gateway));
+    settle(service);
 }
 
 /* ---- for the supervisor's loop ---- */

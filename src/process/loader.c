@@ -91,6 +91,7 @@ static void use_keyholder(const struct loader_options *options, const struct set
                             &ignored)) {
         return;
     }
+    module_files_of(settings, &terms.modules);
     bundle_maker_hide_keys(maker);
     key_desk_send_terms(&terms);
     key_desk_use(false); /* what was read stays for the gateway */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "io/fd_pass.h"
 #include "process/child_signals.h"
+#include "sandbox/sandbox.h"
 
 enum request { REQUEST_RUN = 1, REQUEST_RUN_APART, REQUEST_KILL, REQUEST_LET_GO };
 
@@ -174,6 +175,9 @@ static _Noreturn void be_starter(struct own *own)
 
     log_set_role("starter");
     (void)prctl(PR_SET_NAME, "starter", 0, 0, 0);
+    sandbox_skip(SANDBOX_STARTER,
+                 "what it starts must have the rights of the start; it takes single "
+                 "words from the supervisor alone");
     child_signals_ignore(own->signals);
     (void)sigemptyset(&ends);
     (void)sigaddset(&ends, SIGCHLD);
@@ -269,6 +273,7 @@ void starter_end(struct starter *starter)
     if (starter->fd >= 0) {
         (void)close(starter->fd);
         starter->fd = -1;
+        sandbox_end(SANDBOX_STARTER);
     }
 }
 

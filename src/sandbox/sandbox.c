@@ -50,7 +50,7 @@ const char *sandbox_call_name(long number)
 
 const char *sandbox_role_name(enum sandbox_role role)
 {
-    static const char *const names[] = {"supervisor", "keyholder", "gateway"};
+    static const char *const names[] = {"supervisor", "keyholder", "gateway", "starter"};
 
     return names[role];
 }
@@ -220,15 +220,20 @@ bool sandbox_reaches(const char *folder)
     return !all.has_closed_files || errno != EACCES || access(folder, R_OK | X_OK) != 0;
 }
 
-void sandbox_skip(enum sandbox_role role)
+void sandbox_end(enum sandbox_role role)
+{
+    all.reports[role].pid = 0;
+}
+
+void sandbox_skip(enum sandbox_role role, const char *why)
 {
     struct sandbox_report *report = &all.reports[role];
 
     *report = (struct sandbox_report){.pid = getpid()};
     for (size_t i = 0; i < SANDBOX_PARTS; i++) {
         report->parts[i].state = SANDBOX_NOT_MEANT;
-        (void)snprintf(report->parts[i].note, sizeof(report->parts[i].note),
-                       "'sandbox: off' in the configuration");
+        (void)snprintf(report->parts[i].note, sizeof(report->parts[i].note), "%s",
+                       why != NULL ? why : "'sandbox: off' in the configuration");
     }
 }
 

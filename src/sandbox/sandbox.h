@@ -24,6 +24,7 @@ enum sandbox_role {
     SANDBOX_SUPERVISOR, /* reads files as root, binds sockets, starts and ends the others */
     SANDBOX_KEYHOLDER,  /* signs; files come as descriptors */
     SANDBOX_GATEWAY,    /* the network */
+    SANDBOX_STARTER,    /* starts new versions, with the rights of the start; reads single words */
     SANDBOX_ROLES
 };
 
@@ -36,6 +37,9 @@ struct sandbox_plan {
     size_t path_count;
     const int *folders; /* the same by descriptors: what lies where this user cannot look */
     size_t folder_count;
+    bool has_modules; /* code that is not ours may be loaded, and opens files and sockets */
+    const char *const *written; /* what may be written besides, with all below it */
+    size_t written_count;
     bool keep_dumpable; /* for developers: core dumps and debuggers */
 };
 
@@ -62,8 +66,10 @@ struct sandbox_report {
 void sandbox_prepare(void);
 /* Confines this process, for good, as far as it can be, and says so in the log. */
 void sandbox_enter(const struct sandbox_plan *plan);
-/* Notes that this process is not confined, because the configuration says so. */
-void sandbox_skip(enum sandbox_role role);
+/* Notes that this process is not confined, and why: a text, or NULL: the configuration says so. */
+void sandbox_skip(enum sandbox_role role, const char *why);
+/* The process of that role has ended, and none follows. */
+void sandbox_end(enum sandbox_role role);
 
 /* Whether this process may read the files of a folder that is not in its plan: one that a later
  * configuration names. False only where the sandbox alone forbids it. */

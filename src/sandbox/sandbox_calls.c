@@ -174,6 +174,15 @@ static const char *const gateway[] = {
     "faccessat",   "faccessat2", "readlink",  "readlinkat", "getdents", "getdents64", "readahead",
 };
 
+/* Code that is not ours, which reaches a token: files and sockets of its own, memory that it shares
+ * with a daemon. */
+static const char *const modules[] = {
+    "flock",         "mkdir",         "mkdirat", "unlink",    "unlinkat", "rename",
+    "renameat",      "renameat2",     "fchmod",  "fallocate", "shmget",   "shmat",
+    "shmdt",         "shmctl",        "semget",  "semop",     "semctl",   "semtimedop",
+    "sched_getattr", "sched_setattr", "mincore", "msync",     "getxattr",
+};
+
 /* Processes, users, sockets to listen on, and other users' files. */
 static const char *const supervisor[] = {
     "fork",
@@ -400,12 +409,15 @@ static void add_sanitizers(struct filter *filter)
     }
 }
 
-static void fill(struct filter *filter, enum sandbox_role role)
+static void fill(struct filter *filter, enum sandbox_role role, bool has_modules)
 {
     bool is_supervisor = role == SANDBOX_SUPERVISOR;
 
     add_all(filter, everyone, ARRAY_LEN(everyone));
-    if (role != SANDBOX_KEYHOLDER) {
+    if (has_modules || is_supervisor) {
+        add_all(filter, modules, ARRAY_LEN(modules));
+    }
+    if (role != SANDBOX_KEYHOLDER || has_modules) {
         add_all(filter, gateway, ARRAY_LEN(gateway));
         add_sockets(filter);
     }
@@ -415,7 +427,7 @@ static void fill(struct filter *filter, enum sandbox_role role)
     if (IS_SANITIZED) {
         add_sanitizers(filter);
     }
-    add_memory(filter, is_supervisor || IS_SANITIZED);
+    add_memory(filter, is_supervisor || has_modules || IS_SANITIZED);
     add_threads(filter, is_supervisor);
     add_prctl(filter, is_supervisor || IS_SANITIZED);
     add_limits_and_ioctl(filter, is_supervisor || IS_SANITIZED);
@@ -432,7 +444,7 @@ bool sandbox_enter_calls(const struct sandbox_plan *plan, char *note, size_t siz
     /* A tree instead of a list: those of the data path are found soon. Older libraries have none.
      */
     (void)seccomp_attr_set(filter.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    fill(&filter, plan->role);
+    fill(&filter, plan->role, plan->has_modules);
     if (filter.error == 0) {
         note_error(&filter, seccomp_load(filter.ctx));
     }
@@ -444,7 +456,8 @@ bool sandbox_enter_calls(const struct sandbox_plan *plan, char *note, size_t siz
                            : "");
         return false;
     }
-    (void)snprintf(note, size, "seccomp: %zu allowed, any other ends the process", filter.count);
+    (void)snprintf(note, size, "seccomp: %zu allowed%s, any other ends the process", filter.count,
+                   plan->has_modules ? ", with files, sockets and code of modules" : "");
     return true;
 }
 

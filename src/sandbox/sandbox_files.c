@@ -26,6 +26,10 @@
 #define FS_WRITE_FILE (UINT64_C(1) << 1)
 #define FS_READ_FILE (UINT64_C(1) << 2)
 #define FS_READ_DIR (UINT64_C(1) << 3)
+#define FS_REMOVE_FILE (UINT64_C(1) << 5)
+#define FS_MAKE_DIR (UINT64_C(1) << 7)
+#define FS_MAKE_REG (UINT64_C(1) << 8)
+#define FS_MAKE_SOCK (UINT64_C(1) << 9)
 #define FS_REFER_BIT 13                 /* version 2 */
 #define FS_TRUNCATE_BIT 14              /* version 3 */
 #define FS_IOCTL_BIT 15                 /* version 5 */
@@ -61,20 +65,35 @@ static size_t attributes_size(int version)
                          : sizeof(struct ruleset_attributes);
 }
 
+/* What is done to a file, and to what is in a folder, in order to write there. */
+static uint64_t writing_rights(int version, bool is_folder)
+{
+    uint64_t rights = FS_WRITE_FILE | UINT64_C(1) << FS_TRUNCATE_BIT | UINT64_C(1) << FS_IOCTL_BIT;
+
+    if (is_folder) {
+        rights |= FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SOCK;
+    }
+    return rights & known_rights(version);
+}
+
 /* To a device, such as /dev/null, one may write. */
-static bool allow_open(int ruleset, int fd)
+static bool allow_open(int ruleset, int fd, int written_version)
 {
     struct path_attributes attributes = {.allowed_access = FS_READ_FILE, .parent_fd = fd};
     struct stat st;
 
     if (fstat(fd, &st) == 0) {
-        attributes.allowed_access |= S_ISDIR(st.st_mode) ? FS_READ_DIR : 0;
+        bool is_folder = S_ISDIR(st.st_mode);
+        attributes.allowed_access |= is_folder ? FS_READ_DIR : 0;
         attributes.allowed_access |= S_ISCHR(st.st_mode) ? FS_WRITE_FILE : 0;
+        attributes.allowed_access |=
+            written_version != 0 ? writing_rights(written_version, is_folder) : 0;
     }
     return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attributes, 0) == 0;
 }
 
-static bool allow(int ruleset, const char *path)
+/* written_version: of Landlock, where it may be written; 0: it may be read alone. */
+static bool allow(int ruleset, const char *path, int written_version)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
     bool ok;
@@ -82,7 +101,7 @@ static bool allow(int ruleset, const char *path)
     if (fd < 0) {
         return true; /* it is not there, or out of reach without this, too */
     }
-    ok = allow_open(ruleset, fd);
+    ok = allow_open(ruleset, fd, written_version);
     (void)close(fd);
     return ok;
 }
@@ -94,7 +113,7 @@ static bool allow_sanitizer(int ruleset)
     ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
     program[len > 0 ? len : 0] = '\0';
-    return allow(ruleset, "/proc") && allow(ruleset, program);
+    return allow(ruleset, "/proc", 0) && allow(ruleset, program, 0);
 }
 
 static int create_ruleset(int version)
@@ -108,6 +127,18 @@ static int create_ruleset(int version)
         attributes.scoped = SCOPE_ALL;
     }
     return (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_size(version), 0);
+}
+
+static void say_allowed(const struct sandbox_plan *plan, int version, char *note, size_t size)
+{
+    char written[40] = "none";
+
+    if (plan->written_count != 0) {
+        (void)snprintf(written, sizeof(written), "%zu", plan->written_count);
+    }
+    (void)snprintf(note, size, "Landlock %d: %zu folders and files to read, %s to write%s", version,
+                   plan->path_count, written,
+                   plan->has_modules ? ", for the modules of keys in tokens" : "");
 }
 
 bool sandbox_enter_files(const struct sandbox_plan *plan, char *note, size_t size)
@@ -131,16 +162,18 @@ bool sandbox_enter_files(const struct sandbox_plan *plan, char *note, size_t siz
         return false;
     }
     for (size_t i = 0; ok && i < plan->path_count; i++) {
-        ok = allow(ruleset, plan->paths[i]);
+        ok = allow(ruleset, plan->paths[i], 0);
     }
     for (size_t i = 0; ok && i < plan->folder_count; i++) {
-        ok = allow_open(ruleset, plan->folders[i]);
+        ok = allow_open(ruleset, plan->folders[i], 0);
+    }
+    for (size_t i = 0; ok && i < plan->written_count; i++) {
+        ok = allow(ruleset, plan->written[i], version);
     }
     ok = ok && (!IS_SANITIZED || allow_sanitizer(ruleset));
     ok = ok && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     if (ok) {
-        (void)snprintf(note, size, "Landlock %d: %zu folders and files to read, none to write",
-                       version, plan->path_count);
+        say_allowed(plan, version, note, size);
     } else {
         (void)snprintf(note, size, "Landlock: %s", strerror(errno));
     }

@@ -51,8 +51,7 @@ struct address_list {
 struct listener_settings {
     struct address_list bind;
     struct string_list sites; /* names of the sites served here; empty: all of them */
-    struct network_list
-        proxy_protocol_from;      /* peers whose PROXY header is read; others' is refused */
+    struct network_list proxy_protocol_from; /* peers whose PROXY header is read, alone */
     struct backend_settings *tcp; /* not NULL: every connection is relayed to it as it is */
     struct place place;
 };
@@ -590,16 +589,17 @@ struct settings {
     const char *client_address_from;     /* their field that names the client; NULL: these */
     struct network_list ocsp_networks;   /* besides public ones: where OCSP responders may be */
     enum client_close on_client_close;
-    uint64_t workers;                /* 0: one per core */
-    const char *zone;                /* where the gateway is; NULL: not said */
-    const char *control;             /* path of the control socket; "off": none */
-    uint64_t reload_certificates_ms; /* between looks for changed files; 0: never */
-    enum key_process key_process;    /* where private keys are */
-    const char *tls_key_log;         /* file; NULL: none */
-    enum watch_choice watch;         /* default off */
-    enum sandbox_choice sandbox;     /* default on */
-    const char *user;                /* to become when started as root; NULL: base/account.h */
-    const char *group;               /* default: the user's own */
+    uint64_t workers;                    /* 0: one per core */
+    const char *zone;                    /* where the gateway is; NULL: not said */
+    const char *control;                 /* path of the control socket; "off": none */
+    uint64_t reload_certificates_ms;     /* between looks for changed files; 0: never */
+    enum key_process key_process;        /* where private keys are */
+    struct string_list key_module_files; /* for keys in tokens; none: settings/token_files.h */
+    const char *tls_key_log;             /* file; NULL: none */
+    enum watch_choice watch;             /* default off */
+    enum sandbox_choice sandbox;         /* default on */
+    const char *user;                    /* to become when started as root; NULL: base/account.h */
+    const char *group;                   /* default: the user's own */
 };
 
 #endif

@@ -30,7 +30,9 @@ struct held_key;
  * locked (RLIMIT_MEMLOCK). */
 bool held_keys_prepare(void);
 
-/* PEM without a passphrase. Takes the descriptor over; path: for messages. NULL with an error. */
+/* PEM without a passphrase; or where `path` is a URI (base/key_uri.h), a key in a token, whose PIN
+ * is in the file; fd -1: which has none. Takes the descriptor over. Messages name the path. NULL
+ * with an error. */
 struct held_key *held_key_read(int fd, const char *path, struct error *error) MUST_CHECK;
 /* A file's text without its private keys, in a memory file at its beginning: the caller's. Takes
  * the descriptor over. -1 with an error. */
@@ -38,6 +40,8 @@ int held_key_read_rest(int fd, const char *path, struct error *error) MUST_CHECK
 /* NULL is allowed. */
 void held_key_destroy(struct held_key *key);
 
+/* Whether it is in a token, and not in this process. */
+bool held_key_is_in_token(const struct held_key *key);
 /* As DER (SubjectPublicKeyInfo, RFC 5280); lives as long as the key. */
 struct span held_key_public(const struct held_key *key);
 /* scheme: a SignatureScheme, or one of tls/signer.h. From any thread. *len: what was written; size:

@@ -334,7 +334,7 @@ static void what_holds_is_reported(void **state)
     for (size_t i = 0; i < SANDBOX_PARTS; i++) {
         assert_string_not_equal(report.parts[i].note, "");
     }
-    sandbox_skip(SANDBOX_GATEWAY);
+    sandbox_skip(SANDBOX_GATEWAY, NULL);
     sandbox_look(SANDBOX_GATEWAY, &report);
     assert_int_equal(report.parts[SANDBOX_CALLS].state, SANDBOX_NOT_MEANT);
 }

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/key_uri.h"
 #include "base/pem_private.h"
 #include "tls/key_source.h"
 #include "tls/openssl/pem_file.h"
@@ -35,6 +36,7 @@ struct ready {
 struct held_key {
     EVP_PKEY *key;
     const char *kind; /* sign_scheme.h; NULL: TLS has none such */
+    bool is_in_token;
     int bits;
     _Atomic(struct ready *) ready; /* of the last one who signed; NULL: none, or it is in use */
     unsigned char *der;            /* of the public half */
@@ -52,21 +54,16 @@ bool held_keys_prepare(void)
 
 struct held_key *held_key_read(int fd, const char *path, struct error *error)
 {
+    EVP_PKEY *key = private_key_read(fd, path, error);
     struct held_key *held;
-    struct span bytes;
-    EVP_PKEY *key;
     int len;
 
-    if (!pem_file_read_fd(fd, path, "key", &bytes, error)) {
-        return NULL;
-    }
-    key = private_key_parse(path, bytes, error);
-    pem_file_free(&bytes);
     if (key == NULL) {
         return NULL;
     }
     held = xcalloc(1, sizeof(*held));
     held->key = key;
+    held->is_in_token = key_uri_is(span_from_cstr(path));
     held->kind = sign_scheme_kind(key);
     held->bits = EVP_PKEY_get_bits(key);
     atomic_init(&held->ready, NULL);
@@ -125,6 +122,11 @@ void held_key_destroy(struct held_key *key)
         OPENSSL_free(key->der);
         free(key);
     }
+}
+
+bool held_key_is_in_token(const struct held_key *key)
+{
+    return key->is_in_token;
 }
 
 struct span held_key_public(const struct held_key *key)
