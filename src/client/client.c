@@ -8,6 +8,7 @@ void client_init(struct client *client, struct backend *const *backends, size_t 
 {
     list_init(&client->conns);
     ack_watches_init(&client->acks, client->core->loop);
+    resolver_init(&client->names, client->core->loop, NULL);
     upstreams_init(&client->upstreams);
     for (size_t i = 0; i < count; i++) {
         upstreams_add(&client->upstreams, backends[i]);
@@ -54,6 +55,7 @@ void client_free(struct client *client, struct backend *const *backends, size_t 
     }
     upstreams_free(&client->upstreams);
     ack_watches_free(&client->acks);
+    resolver_free(&client->names);
 }
 
 void client_tell_failure(struct client *client, const struct server_failure *failure)

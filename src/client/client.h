@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "client/ack_watch.h"
 #include "core/core.h"
+#include "dns/resolver.h"
 #include "http/h1_parse.h"
 #include "http/h2_fields.h"
 #include "tls/tls_trouble.h"
@@ -48,6 +49,7 @@ struct client {
     struct upstreams upstreams;
     struct list conns; /* struct client_conn: to servers, those at rest too */
     struct ack_watches acks;
+    struct resolver names; /* of what is fetched; those of backends are looked up elsewhere */
     void (*on_server_failure)(const struct server_failure *failure); /* NULL: nobody asks */
 };
 

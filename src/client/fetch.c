@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "client/call.h"
-#include "upstream/lookup.h"
 
 enum fetch_state {
     FETCH_LOOKING_UP,
@@ -317,7 +316,7 @@ static void copy_ask(struct fetch *fetch, const struct fetch_ask *ask)
 
 static void look_up(struct fetch *fetch)
 {
-    struct loop *loop = fetch->client->core->loop;
+    struct resolver *names = fetch->ask.names != NULL ? fetch->ask.names : &fetch->client->names;
     const struct url *url = &fetch->ask.url;
     struct lookup_result result = {.count = 1};
 
@@ -325,10 +324,7 @@ static void look_up(struct fetch *fetch)
         ask_it(fetch, &result);
         return;
     }
-    fetch->lookup = lookup_start(loop, url->host, url->port, fetch, on_looked_up, &fetch->problem);
-    if (fetch->lookup == NULL) {
-        finish(fetch, FETCH_FAILED);
-    }
+    fetch->lookup = lookup_start(names, url->host, url->port, fetch, on_looked_up);
 }
 
 struct fetch *fetch_start(struct client *client, const struct fetch_ask *ask, void *owner,

@@ -23,7 +23,7 @@ struct fetch_field {
     struct span value;
 };
 
-/* Copied by fetch_start, but for tls. */
+/* Copied by fetch_start, but for tls and names. */
 struct fetch_ask {
     struct url url;
     enum http_method method;          /* HTTP_GET or HTTP_POST */
@@ -33,6 +33,7 @@ struct fetch_ask {
     uint64_t timeout_ms;
     size_t body_max;         /* bytes of the response's */
     struct tls_context *tls; /* for https; lives longer than the fetch and its loop's next turn */
+    struct resolver *names;  /* NULL: the client's. Lives longer than the fetch */
     /* Whether an address of the host may be asked, as the name says now; those that may not are
      * passed over. NULL: all may. */
     bool (*may_ask)(const void *arg, const struct peer *peer);

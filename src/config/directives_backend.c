@@ -133,8 +133,9 @@ static const struct directive servers_from_directives[] = {
      .pattern = "^https?://[^ ]+$",
      .doc = "Where the list is fetched from, in place of a file: `http://` or `https://`.",
      .more = "With GET, and If-None-Match where the last response had an ETag (RFC 9110 section "
-             "13.1.2). A certificate is verified by `ca`. Redirects are not "
-             "followed, and the list may have up to 1 MiB.",
+             "13.1.2). A certificate is verified by `ca`, and its name is looked up "
+             "as the backend's `resolve` says. Redirects are not followed, and the list may have "
+             "up to 1 MiB.",
      .example = "url: http://127.0.0.1:8500/servers"},
     {.name = "ca",
      PEM_FILE,

@@ -12,7 +12,6 @@
 #include "client/client.h"
 #include "discovery/server_plan.h"
 
-#define HOSTS_FILE "/etc/hosts"
 /* Of responses with lists. */
 #define HEAD_MAX (16 * 1024)
 #define FIELDS_MAX 100
@@ -154,7 +153,7 @@ static void *run(void *arg)
     name_lookups_free(&discovery->lookups);
     client_close_all(&discovery->client);
     loop_run_deferred(discovery->loop);
-    (void)loop_turn(discovery->loop); /* results of fetches' lookups that are on their way */
+    (void)loop_turn(discovery->loop);
     client_free(&discovery->client, NULL, 0);
     return NULL;
 }

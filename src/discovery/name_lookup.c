@@ -50,7 +50,7 @@ void name_lookups_init(struct name_lookups *all, struct loop *loop, const char *
 
 /* ---- groups ---- */
 
-static char *join(const struct string_list *list)
+char *name_servers_text(const struct string_list *list)
 {
     size_t len = 0;
     char *text;
@@ -90,7 +90,7 @@ static bool is_alike(const struct resolve_settings *a, const struct resolve_sett
 static struct name_group *take_group(struct name_lookups *all,
                                      const struct resolve_settings *settings)
 {
-    char *servers = join(&settings->servers);
+    char *servers = name_servers_text(&settings->servers);
     struct name_group *group;
 
     LIST_FOR_EACH(node, &all->groups)

@@ -50,6 +50,8 @@ struct name_use {
     void (*on_answer)(struct name_use *use, bool is_changed);
 };
 
+/* "A:P,B:P", as in dns_options, to be freed; NULL: the list is empty. */
+char *name_servers_text(const struct string_list *list);
 /* hosts_path must stay. */
 void name_lookups_init(struct name_lookups *all, struct loop *loop, const char *hosts_path);
 /* No use is left. */

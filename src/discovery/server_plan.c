@@ -539,8 +539,8 @@ struct server_plan *server_plan_create(const struct backend *backend,
     deferred_init(&plan->make, on_make);
     if (settings->servers_from != NULL) {
         const char *whose = arena_printf(&plan->arena, "backend %s", backend->name);
-        plan->source =
-            server_source_create(client, settings->servers_from, whose, plan, on_source_change);
+        plan->source = server_source_create(client, settings->servers_from, settings->resolve,
+                                            whose, plan, on_source_change);
     }
     make(plan);
     return plan;

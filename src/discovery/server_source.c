@@ -9,6 +9,7 @@
 #include "base/file_opener.h"
 #include "base/log.h"
 #include "client/fetch.h"
+#include "discovery/name_lookup.h"
 #include "tls/tls_context.h"
 
 #define FILE_EVERY_MS 1000
@@ -22,6 +23,7 @@ struct server_source {
     struct url url;
     struct tls_context *tls; /* of https; NULL: none */
     struct file_stamp ca_stamp;
+    struct resolver names;
     struct fetch *fetch; /* under way; NULL: none */
     char etag[ETAG_MAX]; /* of the last good list; empty: none */
     bool has_looked;
@@ -193,6 +195,7 @@ static void fetch(struct server_source *source)
         .timeout_ms = source->settings->timeout_ms,
         .body_max = SERVER_LIST_BYTES_MAX,
         .tls = source->tls,
+        .names = &source->names,
     };
 
     source->fetch = fetch_start(source->client, &ask, source, on_fetched);
@@ -266,10 +269,12 @@ bool server_source_check(const struct servers_from_settings *settings, struct er
 
 struct server_source *server_source_create(struct client *client,
                                            const struct servers_from_settings *settings,
+                                           const struct resolve_settings *resolve,
                                            const char *whose, void *owner,
                                            void (*on_change)(void *owner))
 {
     struct server_source *source = xcalloc(1, sizeof(*source));
+    char *servers = resolve != NULL ? name_servers_text(&resolve->servers) : NULL;
 
     source->client = client;
     source->loop = client->core->loop;
@@ -277,6 +282,8 @@ struct server_source *server_source_create(struct client *client,
     source->whose = xstrdup(whose);
     source->owner = owner;
     source->on_change = on_change;
+    resolver_init(&source->names, source->loop, servers);
+    free(servers);
     timer_init(&source->timer, on_timer);
     if (settings->file != NULL) {
         source->folder = folder_of(settings->file);
@@ -293,6 +300,7 @@ struct server_source *server_source_create(struct client *client,
 void server_source_destroy(struct server_source *source)
 {
     fetch_cancel(source->fetch);
+    resolver_free(&source->names);
     timer_destroy(source->loop, &source->timer);
     tls_context_destroy(source->tls);
     server_document_free(&source->list);

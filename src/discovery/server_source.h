@@ -13,9 +13,11 @@ struct server_source;
 
 /* Looks at a file at once, before it returns; later, and at what a URL gives, from the loop:
  * `on_change` when the list, or what is wrong with it, is another one, and once a URL was looked
- * at. The settings must stay; `whose` is for messages, and copied. */
+ * at. A URL's name is asked of the name servers of `resolve` (NULL: of
+ * this machine's). The settings must stay; `whose` is for messages, and copied. */
 struct server_source *server_source_create(struct client *client,
                                            const struct servers_from_settings *settings,
+                                           const struct resolve_settings *resolve,
                                            const char *whose, void *owner,
                                            void (*on_change)(void *owner));
 void server_source_destroy(struct server_source *source);

@@ -7,6 +7,7 @@
 #include "base/file_stamp.h"
 #include "dns/dns_answer.h"
 
+#define HOSTS_FILE "/etc/hosts"
 /* A longer file is used as far as this. */
 #define HOSTS_BYTES_MAX (1024 * 1024)
 

@@ -218,36 +218,6 @@ void endpoint_drop_addresses(const struct endpoint_addresses *addresses)
     }
 }
 
-bool endpoint_resolve(const char *host, uint16_t port,
-                      struct sock_address items[ENDPOINT_ADDRESSES_MAX], size_t *count,
-                      struct error *error)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char service[8];
-
-    *count = 0;
-    (void)snprintf(service, sizeof(service), "%u", port);
-    int result = getaddrinfo(host, service, &hints, &found);
-    if (result != 0) {
-        return error_set(error, "cannot resolve %s: %s", host, gai_strerror(result));
-    }
-    for (struct addrinfo *at = found; at != NULL && *count < ENDPOINT_ADDRESSES_MAX;
-         at = at->ai_next) {
-        if (at->ai_addrlen > sizeof(items[0].v6)) {
-            continue;
-        }
-        items[*count] = (struct sock_address){.len = at->ai_addrlen};
-        memcpy(&items[*count].any, at->ai_addr, at->ai_addrlen);
-        ++*count;
-    }
-    freeaddrinfo(found);
-    if (*count == 0) {
-        return error_set(error, "%s has no IPv4 or IPv6 address", host);
-    }
-    return true;
-}
-
 /* ---- shares ---- */
 
 static void add(struct endpoint_tally *tally, const struct endpoint_share *share)

@@ -104,10 +104,6 @@ const struct endpoint_addresses *endpoint_hold_addresses(struct endpoint *endpoi
 void endpoint_drop_addresses(const struct endpoint_addresses *addresses);
 /* Publishes addresses (copied), unless they are the present ones. */
 void endpoint_publish(struct endpoint *endpoint, const struct sock_address *items, size_t count);
-/* Asks the system's resolver, which blocks: never on a worker. Fills items and *count. */
-bool endpoint_resolve(const char *host, uint16_t port,
-                      struct sock_address items[ENDPOINT_ADDRESSES_MAX], size_t *count,
-                      struct error *error) MUST_CHECK;
 
 /* The share is the caller's, and stays where it is until endpoint_leave. */
 void endpoint_join(struct endpoint *endpoint, struct endpoint_share *share);

@@ -191,6 +191,7 @@ def test_services(start, dns):
         dns.set("_http._tcp.example", service("spare.example", spare.port))
         wait_until(lambda: "no longer" in gateway.stderr(), what="the other service")
         assert whose(gateway) == "spare"
+        gateway.wait_log(server=spare.address)
         assert {entry["status"] for entry in gateway.log_entries()} == {200}
 
 

@@ -260,3 +260,18 @@ def test_what_a_url_gives_is_taken_only_if_it_is_a_list(start):
             wait_until(lambda: gateway.stderr().count("is read again") == number + 1, what="the good list")
         lists.set([b.address], '"2"')
         wait_until(lambda: whose(gateway) == "b", what="the new list")
+
+
+def test_the_name_in_a_url_is_asked_of_the_name_servers_of_the_backend(start, ca):
+    """One that is not there yet stops nothing; a second address counts where the first refuses."""
+    certificate = ca.server("lists.example")
+    with EchoOrigin("a") as a, NameServer() as dns, Lists(tls=certificate.server_context()) as lists:
+        lists.set([a.address], '"1"')
+        config = fetched(f"https://lists.example:{lists.port}/", ca=str(ca.file))
+        config["backends"][0]["resolve"] = {"servers": [dns.address], "timeout": "200ms"}
+        gateway = start(config)
+        assert whose(gateway) == 503
+        wait_until(lambda: "cannot resolve lists.example: there is no such name" in gateway.stderr(), what="the message")
+        dns.set("lists.example", address("127.0.0.9"), address("127.0.0.1"))
+        wait_until(lambda: whose(gateway) == "a", what="the list")
+        assert dns.count("lists.example") >= 2
