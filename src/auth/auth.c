@@ -1,7 +1,9 @@
 #include "auth/auth.h"
 
-#include "auth/key_file.h"
-#include "auth/password_file.h"
+bool auth_was_wrong(const struct auth_run *run, const struct auth_method *method)
+{
+    return run->outcomes[method - run->plan->methods] == AUTH_WRONG;
+}
 
 struct auth_identity *auth_found(struct auth_run *run, const char *method, struct span user)
 {
@@ -40,6 +42,19 @@ enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, str
     }
     *value = span_trim(span_skip(found->value, scheme.len));
     return AUTH_KNOWN;
+}
+
+void auth_strip_credentials(struct auth_run *run, struct span scheme)
+{
+    struct http_fields *fields = &run->phases->request->fields;
+    struct span value;
+
+    if (auth_credentials(run, scheme, &value) != AUTH_KNOWN) {
+        return;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        fields->items[i].is_not_sent |= fields->items[i].id == FIELD_AUTHORIZATION;
+    }
 }
 
 /* ---- a request's way ---- */
@@ -102,6 +117,7 @@ static bool is_decided(struct auth_run *run, enum auth_outcome outcome, enum pha
 {
     bool is_last = run->at + 1 == run->plan->count;
 
+    run->outcomes[run->at] = outcome;
     switch (outcome) {
     case AUTH_WAIT:
         *verdict = PHASE_WAIT;
@@ -154,6 +170,7 @@ static enum phase_verdict run_phase(const struct phase *phase, struct phases *ph
 
     run->phases = phases;
     run->plan = plan;
+    run->outcomes = arena_calloc(phases->arena, plan->count * sizeof(*run->outcomes));
     phases->waiting = run;
     return go_through(run, plan->methods[0].type->ask(&plan->methods[0], run));
 }
@@ -173,51 +190,57 @@ const struct phase_type auth_phase = {.name = "auth", .run = run_phase, .cancel 
 
 /* ---- plans ---- */
 
-struct plan_maker {
-    struct auth_method *methods;
-    size_t count;
-    struct error *error;
-};
+/* Of one method: its files, and what it follows besides. */
+#define FILES_MAX 64
 
-static bool add_method(struct plan_maker *maker, const struct auth_type *type, const void *settings,
-                       const char *path, const struct followed_type *kind)
+bool auth_method_follow(struct auth_method *method, const char *path,
+                        const struct followed_type *kind, struct arena *arena, struct error *error)
 {
-    struct auth_method *method = &maker->methods[maker->count];
-
-    *method = (struct auth_method){.type = type, .settings = settings};
-    if (path != NULL) {
-        method->file = followed_open(path, kind, maker->error);
-        if (method->file == NULL) {
-            return false;
-        }
+    if (method->files == NULL) {
+        method->files = arena_calloc(arena, FILES_MAX * sizeof(*method->files));
     }
-    maker->count++;
+    CHECK(method->file_count < FILES_MAX);
+    method->files[method->file_count] = followed_open(path, kind, error);
+    if (method->files[method->file_count] == NULL) {
+        return false;
+    }
+    method->file_count++;
     return true;
 }
 
-#define METHODS_MAX 2
+static void close_method(const struct auth_method *method)
+{
+    if (method->type->close != NULL) {
+        method->type->close(method);
+    }
+    for (size_t i = 0; i < method->file_count; i++) {
+        followed_close(method->files[i]);
+    }
+}
 
 const struct auth_plan *auth_plan_build(const struct auth_settings *settings, struct arena *arena,
                                         struct error *error)
 {
+    /* In the order in which they are asked. */
+    const struct auth_method wanted[] = {
+        {.type = &auth_basic, .settings = settings->basic},
+        {.type = &auth_api_key, .settings = settings->api_key},
+        {.type = &auth_jwt, .settings = settings->jwt},
+    };
     struct auth_plan *plan = arena_calloc(arena, sizeof(*plan));
-    struct plan_maker maker = {.methods =
-                                   arena_calloc(arena, METHODS_MAX * sizeof(*maker.methods))};
-    bool is_whole = true;
+    struct auth_method *methods = arena_calloc(arena, sizeof(wanted));
 
-    maker.error = error;
-    if (settings->basic != NULL) {
-        is_whole = add_method(&maker, &auth_basic, settings->basic, settings->basic->users,
-                              &password_file_type);
-    }
-    if (is_whole && settings->api_key != NULL) {
-        is_whole = add_method(&maker, &auth_api_key, settings->api_key, settings->api_key->keys,
-                              &key_file_type);
-    }
-    *plan = (struct auth_plan){maker.methods, maker.count, settings->mode == AUTH_MODE_ALL};
-    if (!is_whole) {
-        auth_plan_close(plan);
-        return NULL;
+    *plan = (struct auth_plan){.methods = methods, .needs_all = settings->mode == AUTH_MODE_ALL};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        if (wanted[i].settings == NULL) {
+            continue;
+        }
+        methods[plan->count] = wanted[i];
+        plan->count++;
+        if (!wanted[i].type->open(&methods[plan->count - 1], arena, error)) {
+            auth_plan_close(plan);
+            return NULL;
+        }
     }
     return plan;
 }
@@ -225,6 +248,6 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings, st
 void auth_plan_close(const struct auth_plan *plan)
 {
     for (size_t i = 0; plan != NULL && i < plan->count; i++) {
-        followed_close(plan->methods[i].file);
+        close_method(&plan->methods[i]);
     }
 }

@@ -18,8 +18,8 @@
 #include "settings/settings.h"
 
 enum auth_outcome {
-    AUTH_KNOWN,  /* run->found is filled */
     AUTH_ABSENT, /* the request has nothing of this method's kind */
+    AUTH_KNOWN,  /* run->found is filled */
     AUTH_WRONG,  /* it has, and that is not right: run->why */
     AUTH_BUSY,   /* it cannot be found out now: run->why, and run->busy_status */
     AUTH_WAIT    /* auth_go_on follows; of `ask` alone */
@@ -31,6 +31,7 @@ struct auth_run {
     struct phases *phases;
     const struct auth_plan *plan;
     size_t at;                   /* the method that is asked */
+    enum auth_outcome *outcomes; /* of those that were asked, in the plan's order */
     struct auth_identity *found; /* by the present method */
     struct auth_identity *first; /* by those before, as identity.also chains them */
     struct trouble why;          /* static texts, or in the arena */
@@ -41,6 +42,10 @@ struct auth_run {
 
 struct auth_type {
     const char *name; /* its directive's */
+    /* By its settings. False with an error; `close` is called then, too. */
+    bool (*open)(struct auth_method *method, struct arena *arena, struct error *error);
+    /* Files are seen to. NULL: no more to do. */
+    void (*close)(const struct auth_method *method);
     enum auth_outcome (*ask)(const struct auth_method *method, struct auth_run *run);
     /* The request ends while this method waits; a ticket is seen to. NULL: no more to do. */
     void (*cancel)(const struct auth_method *method, struct auth_run *run);
@@ -54,7 +59,11 @@ struct auth_type {
 struct auth_method {
     const struct auth_type *type;
     const void *settings;
-    struct followed *file; /* NULL: it has none */
+    const void *made;        /* what its `open` has made of them; in the plan's arena */
+    struct followed **files; /* by auth_method_follow */
+    size_t file_count;
+    const char *const *paths; /* other files that it reads */
+    size_t path_count;
 };
 
 /* What a route asks for. Lives as long as the snapshot. */
@@ -66,6 +75,7 @@ struct auth_plan {
 
 extern const struct auth_type auth_basic;
 extern const struct auth_type auth_api_key;
+extern const struct auth_type auth_jwt;
 
 /* NULL with an error that names the file. The plan is in the arena, its files are the caller's to
  * close: auth_plan_close. */
@@ -77,6 +87,12 @@ void auth_plan_close(const struct auth_plan *plan);
 extern const struct phase_type auth_phase;
 
 /* ---- for methods ---- */
+/* From `open`: the file is one more of method->files. */
+bool auth_method_follow(struct auth_method *method, const char *path,
+                        const struct followed_type *kind, struct arena *arena,
+                        struct error *error) MUST_CHECK;
+/* From `challenge`: whether this method found something that is not right. */
+bool auth_was_wrong(const struct auth_run *run, const struct auth_method *method);
 struct auth_identity *auth_found(struct auth_run *run, const char *method, struct span user);
 enum auth_outcome auth_wrong(struct auth_run *run, const char *reason, const char *detail,
                              const char *mend);
@@ -86,5 +102,7 @@ enum phase_verdict auth_go_on(struct auth_run *run, enum auth_outcome outcome);
 /* The one in the request's fields whose scheme this is, without it: AUTH_KNOWN. More than one field
  * is AUTH_WRONG, as two readers could take two of them for the one. */
 enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, struct span *value);
+/* Servers do not get it. */
+void auth_strip_credentials(struct auth_run *run, struct span scheme);
 
 #endif

@@ -142,7 +142,7 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
     enum auth_outcome outcome = read_pair(run, bytes, &user, &password);
 
     if (outcome == AUTH_KNOWN) {
-        struct followed_object *file = followed_get(method->file);
+        struct followed_object *file = followed_get(method->files[0]);
         outcome = check(method, run, followed_read(file), user, password);
         followed_put(file);
     }
@@ -161,16 +161,18 @@ static struct span challenge(const struct auth_method *method, struct auth_run *
 static void strip(const struct auth_method *method, struct auth_run *run)
 {
     const struct basic_settings *settings = method->settings;
-    struct span value;
 
-    if (!settings->pass_credentials &&
-        auth_credentials(run, SPAN_OF("Basic"), &value) == AUTH_KNOWN) {
-        struct http_fields *fields = &run->phases->request->fields;
-        for (size_t i = 0; i < fields->count; i++) {
-            fields->items[i].is_not_sent |= fields->items[i].id == FIELD_AUTHORIZATION;
-        }
+    if (!settings->pass_credentials) {
+        auth_strip_credentials(run, SPAN_OF("Basic"));
     }
 }
 
+static bool open_users(struct auth_method *method, struct arena *arena, struct error *error)
+{
+    const struct basic_settings *settings = method->settings;
+
+    return auth_method_follow(method, settings->users, &password_file_type, arena, error);
+}
+
 const struct auth_type auth_basic = {
-    .name = "basic", .ask = ask, .challenge = challenge, .strip = strip};
+    .name = "basic", .open = open_users, .ask = ask, .challenge = challenge, .strip = strip};

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static int path_order(struct span one, struct span other)
+int auth_claim_path_order(struct span one, struct span other)
 {
     size_t len = one.len < other.len ? one.len : other.len;
     int order = len != 0 ? memcmp(one.ptr, other.ptr, len) : 0;
@@ -18,7 +18,7 @@ static struct auth_claims of_path(const struct auth_claims *claims, struct span 
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (path_order(claims->items[middle].path, path) < 0) {
+        if (auth_claim_path_order(claims->items[middle].path, path) < 0) {
             low = middle + 1;
         } else {
             high = middle;

@@ -50,5 +50,7 @@ struct auth_claims auth_identity_claims(const struct auth_identity *identity, st
 struct span auth_identity_claim_text(const struct auth_identity *identity, struct span path,
                                      struct arena *arena);
 bool auth_list_has(const struct auth_list *list, struct span wanted);
+/* Bytes' order of paths: the order of a claims' items. */
+int auth_claim_path_order(struct span one, struct span other);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "auth/auth.h"
 #include "auth/key_file.h"
-#include "edge/credential.h"
+#include "auth/shown.h"
 
 static enum auth_outcome malformed(struct auth_run *run)
 {
@@ -11,78 +11,9 @@ static enum auth_outcome malformed(struct auth_run *run)
                       "the client should send its key once, in one of the places");
 }
 
-/* What was found in one more place. False: it is one too many. */
-static bool add(struct span *key, enum credential_place place, struct span value)
+static struct shown_places places_of(const struct api_key_settings *settings)
 {
-    if (place == CREDENTIAL_ABSENT) {
-        return true;
-    }
-    if (place == CREDENTIAL_MANY || key->ptr != NULL) {
-        return false;
-    }
-    *key = value;
-    return true;
-}
-
-static enum credential_place find_field(const struct http_fields *fields, struct span name,
-                                        struct span *value)
-{
-    enum credential_place place = CREDENTIAL_ABSENT;
-
-    for (size_t i = 0; i < fields->count; i++) {
-        if (span_ieq(fields->items[i].name, name)) {
-            if (place == CREDENTIAL_ONE) {
-                return CREDENTIAL_MANY;
-            }
-            place = CREDENTIAL_ONE;
-            *value = fields->items[i].value;
-        }
-    }
-    return place;
-}
-
-static enum credential_place find_cookie(const struct http_fields *fields, struct span name,
-                                         struct span *value)
-{
-    struct span key = {NULL, 0};
-    struct span one = {NULL, 0};
-
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->items[i].id == FIELD_COOKIE &&
-            !add(&key, credential_find(fields->items[i].value, ';', name, &one), one)) {
-            return CREDENTIAL_MANY;
-        }
-    }
-    *value = key;
-    return key.ptr != NULL ? CREDENTIAL_ONE : CREDENTIAL_ABSENT;
-}
-
-/* From all places that the settings name. */
-static enum auth_outcome find_key(const struct api_key_settings *settings, struct auth_run *run,
-                                  struct span *key)
-{
-    const struct http_request *request = run->phases->request;
-    struct span value = {NULL, 0};
-    bool is_one = true;
-
-    *key = span_make(NULL, 0);
-    if (settings->field != NULL) {
-        is_one =
-            add(key, find_field(&request->fields, span_from_cstr(settings->field), &value), value);
-    }
-    if (is_one && settings->query != NULL) {
-        is_one =
-            add(key, credential_find(request->query, '&', span_from_cstr(settings->query), &value),
-                value);
-    }
-    if (is_one && settings->cookie != NULL) {
-        is_one = add(key, find_cookie(&request->fields, span_from_cstr(settings->cookie), &value),
-                     value);
-    }
-    if (!is_one) {
-        return malformed(run);
-    }
-    return key->ptr != NULL ? AUTH_KNOWN : AUTH_ABSENT;
+    return (struct shown_places){settings->field, settings->query, settings->cookie};
 }
 
 static enum auth_outcome take_entry(struct auth_run *run, const struct key_entry *entry)
@@ -115,17 +46,23 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
 {
     struct followed_object *file;
     unsigned char digest[SHA256_BYTES];
+    const struct shown_places places = places_of(method->settings);
+    enum auth_outcome outcome;
     struct span key;
-    enum auth_outcome outcome = find_key(method->settings, run, &key);
 
-    if (outcome != AUTH_KNOWN) {
-        return outcome;
+    switch (shown_find(run->phases->request, &places, &key)) {
+    case CREDENTIAL_ABSENT:
+        return AUTH_ABSENT;
+    case CREDENTIAL_MANY:
+        return malformed(run);
+    case CREDENTIAL_ONE:
+        break;
     }
     if (key.len == 0 || key.len > KEY_BYTES_MAX || !digest_sha256(&key, 1, digest)) {
         return auth_wrong(run, "credentials_malformed",
                           "the key is empty, or longer than 512 bytes", NULL);
     }
-    file = followed_get(method->file);
+    file = followed_get(method->files[0]);
     outcome = take_entry(run, key_file_find(followed_read(file), digest));
     followed_put(file);
     return outcome;
@@ -139,51 +76,22 @@ static struct span challenge(const struct auth_method *method, struct auth_run *
     return span_make(NULL, 0);
 }
 
-static void strip_query(struct http_request *request, struct span name, struct arena *arena)
-{
-    struct span left = credential_remove(request->query, '&', name, arena);
-    size_t path = request->target.len - request->query.len;
-
-    if (left.len == request->query.len) {
-        return;
-    }
-    request->target =
-        span_from_cstr(arena_printf(arena, "%.*s%.*s", (int)(left.len == 0 ? path - 1 : path),
-                                    request->target.ptr, SPAN_ARG(left)));
-    request->query = left.len == 0 ? span_make(NULL, 0) : left;
-}
-
-static void strip_cookie(struct http_fields *fields, struct span name, struct arena *arena)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        struct http_field *field = &fields->items[i];
-        if (field->id == FIELD_COOKIE) {
-            field->value = credential_remove(field->value, ';', name, arena);
-            field->is_not_sent |= field->value.len == 0;
-        }
-    }
-}
-
 static void strip(const struct auth_method *method, struct auth_run *run)
 {
     const struct api_key_settings *settings = method->settings;
-    struct http_request *request = run->phases->request;
+    const struct shown_places places = places_of(settings);
 
-    if (settings->pass_credentials) {
-        return;
-    }
-    for (size_t i = 0; settings->field != NULL && i < request->fields.count; i++) {
-        if (span_ieq(request->fields.items[i].name, span_from_cstr(settings->field))) {
-            request->fields.items[i].is_not_sent = true;
-        }
-    }
-    if (settings->query != NULL && request->query.ptr != NULL) {
-        strip_query(request, span_from_cstr(settings->query), run->phases->arena);
-    }
-    if (settings->cookie != NULL) {
-        strip_cookie(&request->fields, span_from_cstr(settings->cookie), run->phases->arena);
+    if (!settings->pass_credentials) {
+        shown_strip(run->phases->request, &places, run->phases->arena);
     }
 }
 
+static bool open_keys(struct auth_method *method, struct arena *arena, struct error *error)
+{
+    const struct api_key_settings *settings = method->settings;
+
+    return auth_method_follow(method, settings->keys, &key_file_type, arena, error);
+}
+
 const struct auth_type auth_api_key = {
-    .name = "api_key", .ask = ask, .challenge = challenge, .strip = strip};
+    .name = "api_key", .open = open_keys, .ask = ask, .challenge = challenge, .strip = strip};

@@ -1,10 +1,58 @@
 /* What is wrong in what a site or a route says of who may send requests. */
+#include <string.h>
+
+#include "base/url.h"
 #include "config/check_internal.h"
+#include "config/places.h"
+
+static bool is_open_to_others(const char *text)
+{
+    struct url url;
+
+    return text != NULL && url_parse(span_from_cstr(text), &url) && !url.is_https &&
+           strcmp(url.host, "localhost") != 0 && strncmp(url.host, "127.", 4) != 0 &&
+           strcmp(url.host, "::1") != 0;
+}
+
+static void check_issuer(const struct checker *checker, const struct jwt_settings *jwt,
+                         const struct jwt_issuer_settings *issuer)
+{
+    if ((issuer->keys != NULL) == (issuer->keys_url != NULL)) {
+        config_report_add(checker->report, CONFIG_ERROR, issuer->place,
+                          issuer->keys != NULL ? "the issuer has both 'keys' and 'keys_url'"
+                                               : "the issuer has neither 'keys' nor 'keys_url'");
+        config_report_hint(checker->report,
+                           "say where its public keys are, for example keys: issuer.jwks");
+    }
+    if (issuer->ca != NULL &&
+        (issuer->keys_url == NULL || strncmp(issuer->keys_url, "https:", 6) != 0)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &issuer->ca),
+                          "'ca' is for a 'keys_url' with https");
+        config_report_hint(checker->report, "say https in 'keys_url', or remove 'ca'");
+    }
+    if (is_open_to_others(issuer->keys_url)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &issuer->keys_url),
+                          "whoever is on the way to 'keys_url' can give other keys, and sign "
+                          "tokens with them");
+        config_report_hint(checker->report, "say https");
+    }
+    for (const struct jwt_issuer_settings *other = jwt->issuers; other < issuer; other++) {
+        if (strcmp(other->issuer, issuer->issuer) == 0) {
+            config_report_add(checker->report, CONFIG_ERROR, issuer->place,
+                              "'%s' is there twice, and tokens are taken by the first of them",
+                              issuer->issuer);
+            config_report_hint(checker->report,
+                               "name all of its 'audience' and keys in one of them");
+        }
+    }
+}
 
 static void check_auth(const struct checker *checker, const struct auth_settings *auth,
                        bool is_of_site)
 {
-    bool has_method = auth->basic != NULL || auth->api_key != NULL;
+    bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL;
 
     if (auth->mode == AUTH_MODE_OFF) {
         if (has_method || is_of_site) {
@@ -19,6 +67,9 @@ static void check_auth(const struct checker *checker, const struct auth_settings
         config_report_add(checker->report, CONFIG_ERROR, auth->place,
                           "'auth' names no method, so nobody could say who it is");
         config_report_hint(checker->report, "for example auth: { basic: users.htpasswd }");
+    }
+    for (size_t i = 0; auth->jwt != NULL && i < auth->jwt->issuer_count; i++) {
+        check_issuer(checker, auth->jwt, &auth->jwt->issuers[i]);
     }
 }
 

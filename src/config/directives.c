@@ -474,6 +474,8 @@ const struct section *const all_sections[] = {
     &section_auth,
     &section_basic,
     &section_api_key,
+    &section_jwt,
+    &section_jwt_issuer,
     &section_backend,
     &section_server,
     &section_backend_tls,

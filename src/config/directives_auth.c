@@ -132,6 +132,13 @@ static const struct directive auth_directives[] = {
      .section = &section_api_key,
      .doc = "By a program's key.",
      .example = "api_key: partners.keys"},
+    {.name = "jwt",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, jwt),
+     .section = &section_jwt,
+     .doc = "By a token that an issuer has signed.",
+     .example = "jwt: { issuers: [ { issuer: https://id.example.com, audience: shop, keys: id.jwks "
+                "} ] }"},
     {.name = "mode",
      .type = DIRECTIVE_ENUM,
      SLOT(auth_settings, mode),

@@ -104,6 +104,8 @@ extern const char *const locations_words[];
 extern const struct section section_auth;
 extern const struct section section_basic;
 extern const struct section section_api_key;
+extern const struct section section_jwt;
+extern const struct section section_jwt_issuer;
 extern const struct section section_listener;
 extern const struct section section_site;
 extern const struct section section_tls;

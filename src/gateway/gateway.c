@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/key_fetcher.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -43,6 +44,7 @@ struct gateway {
     uint64_t expiry_at_ms;  /* the next look at the ends of certificates */
     struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
+    struct key_fetcher *keys;
     struct discovery *discovery;
     struct health_checker *health;
 };
@@ -433,6 +435,7 @@ static bool start(struct gateway *gateway)
         log_error("%s", error.text);
         return false;
     }
+    gateway->keys = key_fetcher_start(); /* requests may wait for it */
     if (!start_workers(gateway)) {
         return false;
     }
@@ -462,6 +465,7 @@ static void end(struct gateway *gateway)
     health_log_stop();
     discovery_destroy(gateway->discovery);
     ocsp_fetcher_stop(gateway->ocsp);
+    key_fetcher_stop(gateway->keys);
     say_what_is_left(gateway);
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         worker_destroy(gateway->workers[i]);

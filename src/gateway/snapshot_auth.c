@@ -49,15 +49,24 @@ static bool refresh(struct followed *file)
     return false;
 }
 
+static bool refresh_plan(const struct auth_plan *plan)
+{
+    bool is_any = false;
+
+    for (size_t m = 0; m < plan->count; m++) {
+        for (size_t f = 0; f < plan->methods[m].file_count; f++) {
+            is_any |= refresh(plan->methods[m].files[f]);
+        }
+    }
+    return is_any;
+}
+
 bool auth_plans_refresh(const struct auth_plans *plans)
 {
     bool is_any = false;
 
     for (size_t i = 0; i < plans->count; i++) {
-        for (size_t m = 0; m < plans->items[i].plan->count; m++) {
-            struct followed *file = plans->items[i].plan->methods[m].file;
-            is_any |= file != NULL && refresh(file);
-        }
+        is_any |= refresh_plan(plans->items[i].plan);
     }
     return is_any;
 }
@@ -67,9 +76,12 @@ void auth_plans_each_file(const struct auth_plans *plans,
 {
     for (size_t i = 0; i < plans->count; i++) {
         for (size_t m = 0; m < plans->items[i].plan->count; m++) {
-            struct followed *file = plans->items[i].plan->methods[m].file;
-            if (file != NULL) {
-                each(arg, "auth", followed_path(file));
+            const struct auth_method *method = &plans->items[i].plan->methods[m];
+            for (size_t f = 0; f < method->file_count; f++) {
+                each(arg, "auth", followed_path(method->files[f]));
+            }
+            for (size_t p = 0; p < method->path_count; p++) {
+                each(arg, "auth", method->paths[p]);
             }
         }
     }

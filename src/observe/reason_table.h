@@ -48,10 +48,21 @@ REASON(REQUEST, "gateway", "credentials_malformed",
        "let the client send it once, in the form of its RFC")
 REASON(
     REQUEST, "gateway", "credentials_wrong",
-    "user and password, or key, are none of those in the route's file",
-    "make a line for the file: tidegate passwd, tidegate key new. Many of these: somebody guesses")
-REASON(REQUEST, "gateway", "credentials_expired", "the key has expired",
-       "give its holder another one: tidegate key new")
+    "user and password, or key, are none of those in the route's file, or a token is not what the "
+    "route's issuers sign",
+    "make a line for the file: tidegate passwd, tidegate key new; of a token, the line says what "
+    "is "
+    "wrong. Many of these: somebody guesses")
+REASON(REQUEST, "gateway", "credentials_expired", "the key, or the token, has expired",
+       "give its holder another one: tidegate key new; a token's issuer gives tokens")
+REASON(REQUEST, "gateway", "credentials_early",
+       "the token is not good yet: its issuer's clock is ahead of this machine's",
+       "set the clocks (NTP); leeway of the issuer says how far they may be apart")
+REASON(
+    REQUEST, "gateway", "issuer_keys_missing",
+    "the keys that tokens are verified with could not be fetched yet",
+    "see whether keys_url of the issuer can be reached from this machine; the log says what went "
+    "wrong")
 REASON(REQUEST, "gateway", "passwords_busy",
        "too many passwords wait to be checked, of this address (429) or of all (503)",
        "somebody guesses, or auth.basic.remember is too short for so many users")

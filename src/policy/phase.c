@@ -50,11 +50,13 @@ static void end_wait(struct phases *phases)
 /* Ends a wait: the next phases run, the owner is told. */
 static void resume(struct phases *phases, enum phase_verdict verdict)
 {
-    CHECK(verdict != PHASE_WAIT);
     if (verdict == PHASE_ANSWERED) {
         return; /* phases_refuse has seen to all, and `phases` may be gone */
     }
     CHECK(phases->state == PHASES_WAITING);
+    if (verdict == PHASE_WAIT) {
+        return; /* for something else now */
+    }
     end_wait(phases);
     phases->state = PHASES_RUNNING;
     phases->at++;

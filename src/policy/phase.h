@@ -23,13 +23,13 @@ struct phase_ticket;
 enum phase_verdict {
     PHASE_NEXT,     /* the next phase, or what the route does */
     PHASE_ANSWERED, /* phases_refuse was called; nothing else happens */
-    PHASE_WAIT      /* until it is resumed; of run alone */
+    PHASE_WAIT      /* until it is resumed */
 };
 
 struct phase_type {
     const char *name; /* its directive's */
     enum phase_verdict (*run)(const struct phase *phase, struct phases *phases);
-    /* The timer of phases_wait has run out. NULL: PHASE_NEXT. Not PHASE_WAIT. */
+    /* The timer of phases_wait has run out. NULL: PHASE_NEXT. */
     enum phase_verdict (*on_time)(const struct phase *phase, struct phases *phases);
     /* The request ends while this phase waits. Timer and ticket are seen to. NULL: no more to do.
      */
@@ -99,7 +99,7 @@ enum phase_verdict phases_wait(struct phases *phases, uint64_t ms);
  * before each of its tickets has come back, so whoever has one gives it back in bounded time. */
 struct phase_ticket *phases_take_ticket(struct phases *phases) MUST_CHECK;
 /* From any thread, once; the ticket is gone then. On the worker's thread `act` is called, if the
- * request still waits, and its verdict resumes (not PHASE_WAIT); then, in any case, `done` with
+ * request still waits, and its verdict resumes; then, in any case, `done` with
  * `arg`, which frees it. Either may be NULL: PHASE_NEXT, and nothing. */
 void phase_ticket_return(struct phase_ticket *ticket,
                          enum phase_verdict (*act)(struct phases *phases, void *arg),

@@ -217,6 +217,7 @@ def whole(section, part):
              "compress": ("site", "compress"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
+             "jwt": ("auth", "jwt"), "issuer": ("jwt", "issuers"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
              "route_timeouts": ("route", "timeouts"), "errors": ("site", "errors"), "maintenance": ("site", "maintenance"),
@@ -246,8 +247,11 @@ def whole(section, part):
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "match_part": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
-              "auth": {} if {"basic", "api_key"} & set(part) else {"basic": "a.users"},
+              "auth": {} if {"basic", "api_key", "jwt"} & set(part) else {"basic": "a.users"},
               "basic": {"users": "a.users"}, "api_key": {"keys": "a.keys"},
+              "jwt": {} if "issuers" in part else {"issuers": [{"issuer": "a", "audience": "b", "keys": "a.jwks"}]},
+              "issuer": {"issuer": "a", "audience": "b", **({} if "keys_url" in part else {"keys_url": "https://a.example/"} if "ca" in part
+                                                            else {"keys": "a.jwks"})},
               "rewrite": {}, "rewrite_replace": {**({} if "regex" in part else {"regex": "a"}), **({} if "with" in part else {"with": "/b{match.1}"})}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {}, "compress": {},
               "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
@@ -263,7 +267,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "exclude")
+                      "passthrough_by_alpn", "exclude", "issuers")
     return whole(place, {key: [value] if is_list else value})
 
 

@@ -247,6 +247,31 @@ static void another_thread_resumes(void **state)
     assert_string_equal(world->trace, "abc");
 }
 
+static enum phase_verdict act_again(struct phases *phases, void *arg)
+{
+    (void)arg;
+    kept = phases_take_ticket(phases);
+    return PHASE_WAIT;
+}
+
+/* What it waited for has made it wait for something else. */
+static void phase_may_wait_twice(void **state)
+{
+    struct world *world = *state;
+    const struct phase items[] = {{&keeps, "a"}, {&passes, "b"}};
+
+    assert_int_equal(start(world, items, 2), PHASE_WAIT);
+    phase_ticket_return(kept, act_again, NULL, NULL);
+    (void)loop_turn(world->core.loop);
+    assert_int_equal(world->phases.state, PHASES_WAITING);
+    assert_false(world->went_on);
+    phase_ticket_return(kept, NULL, on_done, world);
+    loop_run(world->core.loop);
+    assert_true(world->went_on);
+    assert_int_equal(world->returned, 1);
+    assert_string_equal(world->trace, "ab");
+}
+
 static void another_thread_refuses(void **state)
 {
     struct world *world = *state;
@@ -288,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(request_that_ends_tells_the_phase_that_waits, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(another_thread_resumes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(phase_may_wait_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_thread_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answer_after_the_requests_end_finds_nobody, set_up,
                                         tear_down),

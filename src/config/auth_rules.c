@@ -1,0 +1,55 @@
+#include "config/auth_rules.h"
+
+static bool has_odd_byte(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= ' ' || byte == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rule_token_word(struct span text, struct complaint *complaint)
+{
+    if (has_odd_byte(text)) {
+        complain(complaint, "%s has a blank, or a byte that is no letter", quote(text).text);
+        return complain_hint(complaint, "write it as tokens have it, one a text");
+    }
+    return true;
+}
+
+bool rule_algorithm(struct span text, struct complaint *complaint)
+{
+    static const char *const names[] = {"RS256", "RS384", "RS512", "PS256", "PS384",
+                                        "PS512", "ES256", "ES384", "ES512", "EdDSA"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_eq_cstr(text, names[i])) {
+            return true;
+        }
+    }
+    if (span_ieq(text, SPAN_OF("none"))) {
+        complain(complaint, "'none' is no signature, so anybody could make such a token");
+    } else if (span_istarts_with(text, SPAN_OF("HS"))) {
+        complain(complaint, "%s needs a secret that whoever verifies could sign with",
+                 quote(text).text);
+    } else {
+        complain(complaint, "%s is no algorithm of signatures that is known here",
+                 quote(text).text);
+    }
+    return complain_hint(complaint, "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+                                    "ES512 and EdDSA are");
+}
+
+bool rule_claim(struct span text, struct complaint *complaint)
+{
+    if (has_odd_byte(text) || span_find(text, '{') != text.len ||
+        span_find(text, '}') != text.len || text.ptr[0] == '.' || text.ptr[text.len - 1] == '.') {
+        complain(complaint, "%s is no claim's name", quote(text).text);
+        return complain_hint(complaint, "write sub, or with dots between what is nested: "
+                                        "realm_access.roles");
+    }
+    return true;
+}
