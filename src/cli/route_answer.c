@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/route_answers.h"
+#include "cli/route_auth.h"
 #include "cli/route_backend.h"
 #include "cli/route_location.h"
 #include "cli/route_request.h"
@@ -207,30 +208,6 @@ static bool explain_rewrite(struct search *s, const struct rewrite_settings *set
     return true;
 }
 
-static void add_auth(struct search *s, const struct auth_settings *auth)
-{
-    const struct {
-        const void *settings;
-        const char *name;
-    } methods[] = {
-        {auth->basic, "basic"},
-        {auth->api_key, "api_key"},
-        {auth->jwt, "jwt"},
-    };
-    const char *names = "";
-
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        if (methods[i].settings != NULL) {
-            names = arena_printf(s->arena, "%s%s%s", names,
-                                 names[0] == '\0'              ? ""
-                                 : auth->mode == AUTH_MODE_ALL ? " and "
-                                                               : " or ",
-                                 methods[i].name);
-        }
-    }
-    add_step(s, "auth", auth->place, "by %s; others get 401", names);
-}
-
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
                          const struct path *asked)
 {
@@ -258,7 +235,8 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                  (unsigned long long)route->delay_ms);
     }
     if (route->auth != NULL && route->auth->mode != AUTH_MODE_OFF) {
-        add_auth(s, route->auth);
+        add_step(s, "auth", route->auth->place, "by %s; others get 401",
+                 route_auth_words(route->auth, s->arena));
     }
     if (route->match.client != NULL) {
         add_step(s, "client", route->match.client->place,

@@ -40,7 +40,6 @@ struct jws_key;
 
 /* As `alg` names it, with regard to case; JWS_NONE: none of these. */
 enum jws_algorithm jws_algorithm_find(struct span name);
-const char *jws_algorithm_name(enum jws_algorithm algorithm);
 
 /* Of the numbers of a JWK, decoded (RFC 7518 section 6, RFC 8037 section 2). NULL with an error. */
 struct jws_key *jws_key_rsa(struct span n, struct span e, struct error *error) MUST_CHECK;

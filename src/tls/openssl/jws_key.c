@@ -43,11 +43,11 @@ static const struct {
     const char *digest; /* NULL: the algorithm's own */
     bool is_pss;
 } algorithms[JWS_ALGORITHM_COUNT] = {
-    [JWS_NONE] = {"none of these", NULL, false}, [JWS_RS256] = {"RS256", "SHA256", false},
-    [JWS_RS384] = {"RS384", "SHA384", false},    [JWS_RS512] = {"RS512", "SHA512", false},
-    [JWS_PS256] = {"PS256", "SHA256", true},     [JWS_PS384] = {"PS384", "SHA384", true},
-    [JWS_PS512] = {"PS512", "SHA512", true},     [JWS_ES256] = {"ES256", "SHA256", false},
-    [JWS_ES384] = {"ES384", "SHA384", false},    [JWS_ES512] = {"ES512", "SHA512", false},
+    [JWS_NONE] = {NULL, NULL, false},         [JWS_RS256] = {"RS256", "SHA256", false},
+    [JWS_RS384] = {"RS384", "SHA384", false}, [JWS_RS512] = {"RS512", "SHA512", false},
+    [JWS_PS256] = {"PS256", "SHA256", true},  [JWS_PS384] = {"PS384", "SHA384", true},
+    [JWS_PS512] = {"PS512", "SHA512", true},  [JWS_ES256] = {"ES256", "SHA256", false},
+    [JWS_ES384] = {"ES384", "SHA384", false}, [JWS_ES512] = {"ES512", "SHA512", false},
     [JWS_EDDSA] = {"EdDSA", NULL, false},
 };
 
@@ -59,11 +59,6 @@ enum jws_algorithm jws_algorithm_find(struct span name)
         }
     }
     return JWS_NONE;
-}
-
-const char *jws_algorithm_name(enum jws_algorithm algorithm)
-{
-    return algorithms[algorithm].name;
 }
 
 /* ---- keys ---- */
