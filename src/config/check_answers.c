@@ -70,6 +70,15 @@ static void check_answers(const struct checker *checker, const struct answers_se
     }
 }
 
+static bool has_times_of_servers(const struct checker *checker,
+                                 const struct route_timeouts_settings *own)
+{
+    return check_is_given(checker, &own->tunnel_idle_ms) ||
+           check_is_given(checker, &own->response_ms) ||
+           check_is_given(checker, &own->stream_idle_ms) ||
+           check_is_given(checker, &own->body_ms) || check_is_given(checker, &own->request_ms);
+}
+
 void check_route_answers(const struct checker *checker, const struct route_settings *route)
 {
     check_answers(checker, &route->answers);
@@ -82,9 +91,10 @@ void check_route_answers(const struct checker *checker, const struct route_setti
                  "what is answered here is there at once: remove them, or say Link in "
                  "'response_fields'");
     }
-    if (route->timeouts != NULL) {
+    if (route->timeouts != NULL && has_times_of_servers(checker, route->timeouts)) {
         error_at(checker, route->timeouts->place, "'timeouts' in a route without 'backend'",
-                 "they are about its servers: remove them, or say 'timeouts' of the file");
+                 "all but 'send' are about its servers: remove them, or say 'timeouts' of the "
+                 "file");
     }
     if (route->answers.cookies != NULL) {
         error_at(checker, route->answers.cookies->place, "'cookies' in a route without 'backend'",

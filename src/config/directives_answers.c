@@ -125,6 +125,16 @@ static const struct directive route_timeouts_directives[] = {
      .max = 30 * DAY,
      .doc = "Between two pieces of a request's body.",
      .example = "body: 10m"},
+    {.name = "send",
+     .type = DIRECTIVE_DURATION,
+     SLOT(route_timeouts_settings, send_ms),
+     .min = 100,
+     .max = DAY,
+     .doc = "Without the client taking a byte of what waits for it: a player that is paused takes "
+            "none.",
+     .more = "Over HTTP/2 the longest of the responses that run counts for their connection. What "
+             "such clients hold is bounded as ever by `limits.held` and its like.",
+     .example = "send: 1h"},
     {.name = "request",
      .type = DIRECTIVE_DURATION,
      .flags = DIRECTIVE_OFF,

@@ -61,7 +61,9 @@ const struct section section_match_client = {
     .name = "methods", .type = DIRECTIVE_TEXTS, SLOT(match_settings, methods), .min = 1,           \
     .max = 64, .check = rule_method, .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 #define HEADERS .name = "headers", VALUES(headers, header_count, rule_match_header)
-#define QUERY .name = "query", VALUES(query, query_count, rule_match_query)
+#define QUERY                                                                                      \
+    .name = "query", VALUES(query, query_count, rule_match_query),                                 \
+    .pattern = "^[^&=# \\u0000-\\u001f]*$"
 #define COOKIE_VALUES .name = "cookies", VALUES(cookies, cookie_count, rule_match_cookie)
 #define CLIENT_ADDRESS                                                                             \
     .name = "client_address", .type = DIRECTIVE_NETWORKS, SLOT(match_settings, client_address),    \

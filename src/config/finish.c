@@ -134,6 +134,7 @@ static void finish_timeouts(const struct settings *settings, struct route_timeou
         is_given(settings, &own->stream_idle_ms) ? own->stream_idle_ms : all->stream_idle_ms;
     own->body_ms = is_given(settings, &own->body_ms) ? own->body_ms : all->body_ms;
     own->request_ms = is_given(settings, &own->request_ms) ? own->request_ms : all->request_ms;
+    own->send_ms = is_given(settings, &own->send_ms) ? own->send_ms : all->send_ms;
 }
 
 /* What the route's leaves out is the site's. */

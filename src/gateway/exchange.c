@@ -228,6 +228,7 @@ static bool find_route(struct exchange *x)
     if (decision.has_route) {
         x->route = &x->site->routes[decision.route];
         x->front.on_client_close = x->route->settings->on_client_close;
+        x->front.send_ms = exchange_send_ms(x);
     }
     switch (decision.verdict) {
     case EDGE_ROUTE:

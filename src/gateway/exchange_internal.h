@@ -205,6 +205,8 @@ void exchange_again(struct deferred *deferred);
 /* exchange_time.c: how long what may take, of its route where that says so; its response_ms is 0
  * where it has no backend. */
 struct idle_settings exchange_timeouts(const struct exchange *x);
+/* How long the client of its route may take no byte; 0: as the settings say. */
+uint64_t exchange_send_ms(const struct exchange *x);
 /* The same with what its client says of its time; and what edge/idle.h asks besides. */
 struct idle_settings exchange_idle_settings(const struct exchange *x);
 struct idle_facts exchange_idle_facts(const struct exchange *x);

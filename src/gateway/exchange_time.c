@@ -27,6 +27,13 @@ struct idle_settings exchange_timeouts(const struct exchange *x)
     return settings;
 }
 
+uint64_t exchange_send_ms(const struct exchange *x)
+{
+    const struct route_timeouts_settings *own = x->route->settings->timeouts;
+
+    return own != NULL ? own->send_ms : 0;
+}
+
 struct idle_settings exchange_idle_settings(const struct exchange *x)
 {
     struct idle_settings settings = exchange_timeouts(x);

@@ -145,7 +145,7 @@ void session_fail_known(struct session *session, enum cause why)
 
 static void watch_output(struct session *session)
 {
-    send_deadline_set(&session->sending, &session->conn, &session->timer, settings_of(session));
+    send_deadline_set(&session->sending, &session->conn, &session->timer, &session->link);
 }
 
 /* Whether the client may still send what has to be heard before the end. */
@@ -288,7 +288,7 @@ static void on_timer(struct timer *timer)
     case SESSION_FINISH:
     case SESSION_LINGER:
         if (conn_pending(&session->conn) != 0 &&
-            send_deadline_is_met(&session->sending, &session->conn, settings_of(session))) {
+            send_deadline_is_met(&session->sending, &session->conn, &session->link)) {
             watch_output(session); /* slow, but taking its bytes */
             break;
         }

@@ -147,6 +147,7 @@ struct front_exchange {
     bool is_response_over; /* of such a one: the server has ended, the client has not yet */
     bool is_event_stream;  /* its server may be silent for long */
     enum client_close on_client_close; /* of the route, once it is known */
+    uint64_t send_ms;                  /* the same; 0: as the settings say */
     bool closes;                       /* the client's connection must end with this response */
     bool is_declined; /* no server has looked at it, and only the client can repeat it */
     uint32_t h2_code; /* of the reset that a server gave it last; 0: none */

@@ -430,7 +430,7 @@ static void on_timer(struct timer *timer)
     struct front_h1 *front = CONTAINER_OF(timer, struct front_h1, timer);
 
     if (conn_pending(front->conn) != 0 || front->conn->is_splice_blocked) {
-        if (send_deadline_is_met(&front->sending, front->conn, front_h1_settings(front))) {
+        if (send_deadline_is_met(&front->sending, front->conn, front->link)) {
             front_h1_watch_output(front); /* slow, but taking its bytes */
             return;
         }

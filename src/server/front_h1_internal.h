@@ -69,7 +69,10 @@ static inline const struct settings *front_h1_settings(const struct front_h1 *fr
 
 static inline void front_h1_watch_output(struct front_h1 *front)
 {
-    send_deadline_set(&front->sending, front->conn, &front->timer, front->link->settings);
+    if (front->exchange != NULL) {
+        front->link->send_ms = front->exchange->send_ms;
+    }
+    send_deadline_set(&front->sending, front->conn, &front->timer, front->link);
 }
 
 static inline void front_h1_set_timer(struct front_h1 *front, uint64_t ms)

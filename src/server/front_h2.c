@@ -480,7 +480,7 @@ static bool check_output(struct front_h2 *front)
         return false;
     }
     least_rate_wait(&front->socket_rate, front_h2_now(front));
-    if (least_rate_is_missed(&front->socket_rate, front_h2_now(front), settings->timeouts.send_ms,
+    if (least_rate_is_missed(&front->socket_rate, front_h2_now(front), link_send_ms(front->link),
                              settings->limits.send_rate)) {
         lose(front, "client_stalled");
         return true;

@@ -107,6 +107,7 @@ struct h2_stream {
     enum h2_response_state response;
     struct byte_queue out;
     struct span direct; /* goes before `out`, during front_h2_write_body alone */
+    uint64_t send_ms;   /* see link_send_ms */
     struct h2_trailers *out_trailers;
     uint64_t moved_out_us;
     uint64_t ended_us;      /* END_STREAM went out */

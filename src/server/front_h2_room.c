@@ -233,6 +233,31 @@ void front_h2_make_room(struct front_h2 *front, uint64_t grace_us)
 
 /* ---- time ---- */
 
+/* Its exchange may have ended before it. */
+static uint64_t send_ms_of(struct h2_stream *stream)
+{
+    if (stream->exchange != NULL) {
+        stream->send_ms = stream->exchange->send_ms;
+    }
+    return stream->send_ms != 0 ? stream->send_ms
+                                : front_h2_settings(stream->front)->timeouts.send_ms;
+}
+
+/* The longest of those that run, or ran last. */
+static void look_at_send(struct front_h2 *front)
+{
+    uint64_t longest = 0;
+
+    LIST_FOR_EACH(node, &front->streams)
+    {
+        uint64_t ms = send_ms_of(LIST_ENTRY(node, struct h2_stream, node));
+        longest = ms > longest ? ms : longest;
+    }
+    if (longest != 0) {
+        front->link->send_ms = longest;
+    }
+}
+
 /* Others may go before a stream for as long as they like: only a window of its own that is shut, or
  * a connection that takes too little, is the client's doing. */
 bool front_h2_is_stalled(struct h2_stream *stream)
@@ -247,7 +272,7 @@ bool front_h2_is_stalled(struct h2_stream *stream)
     }
     front->is_awaited = true;
     least_rate_wait(&stream->rate, now_us);
-    return least_rate_is_missed(&stream->rate, now_us, settings->timeouts.send_ms,
+    return least_rate_is_missed(&stream->rate, now_us, send_ms_of(stream),
                                 settings->limits.send_rate) &&
            (front->is_too_slow || is_shut(stream));
 }
@@ -256,6 +281,7 @@ void front_h2_look_at_flow(struct front_h2 *front)
 {
     const struct settings *settings = front_h2_settings(front);
 
+    look_at_send(front);
     if (!front->is_awaited) {
         least_rate_idle(&front->rate);
         front->is_too_slow = false;
@@ -264,5 +290,5 @@ void front_h2_look_at_flow(struct front_h2 *front)
     front->is_awaited = false; /* until a stream says that it waits */
     least_rate_wait(&front->rate, front_h2_now(front));
     front->is_too_slow = least_rate_is_missed(
-        &front->rate, front_h2_now(front), settings->timeouts.send_ms, settings->limits.send_rate);
+        &front->rate, front_h2_now(front), link_send_ms(front->link), settings->limits.send_rate);
 }

@@ -65,6 +65,8 @@ struct link {
     char *sni_sent;       /* what was asked for that is no host name, escaped; NULL: nothing */
     uint64_t accepted_us; /* monotonic */
     uint32_t handshake_us;
+    uint64_t
+        send_ms; /* how long what is sent now may wait for the client; 0: as the settings say */
     uint64_t open_files; /* of its exchanges */
     /* What serves it: no front looks at these. */
     struct caller *caller;           /* what it has to do with servers */
@@ -75,6 +77,12 @@ struct link {
     bool has_lost_site;        /* that one is gone since, or asks something else of clients */
     struct client_identity *identity; /* NULL: not asked for yet, or none */
 };
+
+/* How long what waits for the client may wait while it takes too little of it. */
+static inline uint64_t link_send_ms(const struct link *link)
+{
+    return link->send_ms != 0 ? link->send_ms : link->settings->timeouts.send_ms;
+}
 
 /* What has the client's TLS, for tls/tls_conn.h and tls/tls_peer.h; NULL: none, or it has gone. */
 static inline struct conn *link_tls(const struct link *link)

@@ -82,6 +82,7 @@ struct route_timeouts_settings {
     uint64_t stream_idle_ms;
     uint64_t body_ms;
     uint64_t request_ms;
+    uint64_t send_ms;
     struct place place;
 };
 

@@ -90,3 +90,53 @@ def test_a_call_ends_at_its_deadline(start):
             assert response.get("grpc-status") == "4"
         assert gateway.wait_log(target="/a.B/C")["reason"] == "request_timeout"
         assert not gateway.server_changes()
+
+
+FILM = 8 * 1024 * 1024  # more than sockets and windows hold
+
+
+class Films:
+    """Sends a film as far as it is taken."""
+
+    def __init__(self, kind):
+        self.body = bytes(FILM)
+        self.server = kind(self.h1) if kind is Origin else H2Origin(serve(self.h2))
+
+    def h1(self, connection):
+        with contextlib.suppress(OSError, EOFError):
+            while connection.read_request() is not None:
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % FILM + self.body)
+
+    def h2(self, connection, request):
+        with contextlib.suppress(OSError, EOFError):
+            connection.respond(request.stream, 200, body=self.body)
+
+
+@FRONTS
+@BACKS
+def test_a_route_has_its_own_time_for_clients_that_take_nothing(start, front, kind, protocol):
+    with Films(kind).server as server, Films(kind).server as another:
+        gateway = start({"timeouts": {"send": "400ms"}, "sites": [{"hosts": ["*"], "routes": [
+            {"match": {"path": "/film"}, "backend": "pool", "timeouts": {"send": "1h"}}, {"backend": "more"}]}],
+            "backends": [{"name": "pool", "servers": [server.address], "protocol": protocol},
+                         {"name": "more", "servers": [another.address], "protocol": protocol}]})
+        with front(gateway.address) as paused:
+            if front is Client:
+                stream = paused.start("/film")
+            else:
+                paused.send(request_bytes("/film"))
+            with front(gateway.address, receive_buffer=4096) as stalled:  # is not waited for so long
+                _ = stalled.start("/other") if front is Client else stalled.send(request_bytes("/other"))
+                assert gateway.wait_log(target="/other", seconds=20)["reason"] == "client_stalled"
+            paused.timeout = 60
+            answer = paused.wait(stream) if front is Client else paused.read_response()
+            assert answer.status == 200 and len(answer.body) == FILM
+
+
+def test_files_have_their_own_time_too(start, folder):
+    (folder / "film").write_bytes(bytes(FILM))
+    gateway = start({"timeouts": {"send": "400ms"}, "sites": [
+        {"hosts": ["*"], "routes": [{"files": str(folder), "timeouts": {"send": "200ms"}}]}]})
+    with Connection(gateway.address, receive_buffer=4096) as stalled:
+        stalled.send(request_bytes("/film"))
+        assert gateway.wait_log(target="/film", seconds=20)["reason"] == "client_stalled"

@@ -37,6 +37,8 @@ GOOD = {
                                                                     {"backend": "${UP:-127.0.0.1:1}",
                                                                      "body_limit": "${LIMIT:-1M}"}]}],
                   "trusted_proxies": ["${NET:-10.0.0.0/8}"], "timeouts": {"head": "${T:-5s}"}},
+    "matched": {"sites": [{"hosts": ["a.example"], "routes": [{"match": {
+        "query": {"filter[name]": "a", "caf\u00e9/x?": "*", "a:b,c": ""}, "headers": {"X-A": "b*"}}, "respond": {}}]}]},
     "balance": {"sites": [{"hosts": [f"{name}.example"], "backend": {
         "servers": ["127.0.0.1:80"], "balance": balance}} for name, balance in {
             "a": "least_requests", "b": {"strategy": "ewma"}, "c": {"hash": {"header": "X-User"}},
