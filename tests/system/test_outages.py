@@ -267,6 +267,40 @@ def test_one_that_fails_in_a_pattern_is_put_out(start, back):
         assert [change["server"] for change in gateway.server_changes()] == [ill.address]
 
 
+class Slow(Server):
+    """Takes its time for each request, and as many at once as come."""
+    delay = 0.15
+
+    def answer(self, connection):
+        while True:
+            connection.read_request()
+            time.sleep(self.delay)
+            self.next()
+            connection.send(response_bytes(200, body=self.name))
+
+
+class Usual(Slow):
+    delay = 0.015
+
+
+@pytest.mark.parametrize("balance, share", [("ewma", 0.01), ("least_requests", 0.1)])
+def test_one_that_is_ten_times_slower_is_hardly_seen(start, balance, share):
+    """Whose the slowest answers are says as much as how long they took, and on any machine: by `ewma`
+    the 99th of a hundred is a healthy server's. By `least_requests` the slow one has as many in
+    flight as the others, and so a tenth of what each of them gets: of four, one in thirty or so."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Usual(f"well {number}")) for number in range(3)]
+        slow = stack.enter_context(Slow("slow"))
+        gateway = start(pool([slow, *servers], balance=balance))
+        with load(gateway, clients=8) as clients:
+            clients.more(40)  # until it is known
+            before = len(clients.results)
+            clients.more(400)
+        clients.assert_no_errors()
+        seen = clients.results[before:]
+        assert sum(result.body == b"slow" for result in seen) <= share * len(seen)
+
+
 @pytest.mark.parametrize("back, times", [("h1", 2), ("h2c", 1)])
 def test_one_that_comes_and_goes_is_nobodys_error(start, back, times):
     with well(back) as servers:
