@@ -39,7 +39,7 @@ def pytest_runtest_makereport(item, call):
 
 # Files about processes other than the one that serves.
 ABOUT_PROCESSES = ("test_processes", "test_reload", "test_keyholder", "test_takeover", "test_leaving", "test_sandbox",
-                   "test_bundle", "test_certificates")
+                   "test_starting", "test_certificates")
 
 
 @pytest.fixture(autouse=True, scope="module")
