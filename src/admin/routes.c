@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/rule_counts.h"
 #include "admin/configuration.h"
 #include "base/clock.h"
 #include "cache/cache_store.h"
@@ -275,6 +276,25 @@ static void add_cache(const struct admin_world *world, struct strbuf *out)
     snapshot_release(snapshot);
 }
 
+static void add_rule(void *arg, const char *name, const char *word, uint64_t hits)
+{
+    struct strbuf *out = arg;
+
+    strbuf_printf(out, "%s{\"decided\":%llu", out->ptr[out->len - 1] == '[' ? "\n" : ",\n",
+                  (unsigned long long)hits);
+    add_text(out, "rule", name);
+    add_text(out, "verdict", word);
+    strbuf_add_char(out, '}');
+}
+
+/* Which rules of `access` have decided how often. */
+static void add_rules(struct strbuf *out)
+{
+    strbuf_add_cstr(out, ",\"access\":[");
+    rule_counts_each(add_rule, out);
+    strbuf_add_char(out, ']');
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -297,6 +317,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     add_signatures(out);
     add_compression(out, &report->compression);
     add_cache(world, out);
+    add_rules(out);
     strbuf_add_cstr(out, "}\n");
 }
 

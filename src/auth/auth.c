@@ -59,14 +59,14 @@ void auth_strip_credentials(struct auth_run *run, struct span scheme)
 
 /* ---- a request's way ---- */
 
-static void add_challenges(struct auth_run *run)
+void auth_add_challenges(const struct auth_plan *plan, struct phases *phases)
 {
-    struct phases *phases = run->phases;
+    struct auth_run run = {.phases = phases, .plan = plan};
     struct http_fields *fields = arena_calloc(phases->arena, sizeof(*fields));
 
-    for (size_t i = 0; i < run->plan->count; i++) {
-        const struct auth_method *method = &run->plan->methods[i];
-        struct span value = method->type->challenge(method, run);
+    for (size_t i = 0; plan != NULL && i < plan->count; i++) {
+        const struct auth_method *method = &plan->methods[i];
+        struct span value = method->type->challenge(method, &run);
         if (value.ptr != NULL) {
             http_fields_add(fields, phases->arena, FIELD_WWW_AUTHENTICATE,
                             SPAN_OF("WWW-Authenticate"), value);
@@ -77,7 +77,7 @@ static void add_challenges(struct auth_run *run)
 
 static enum phase_verdict refuse(struct auth_run *run)
 {
-    add_challenges(run);
+    auth_add_challenges(run->plan, run->phases);
     if (run->worst.reason == NULL) {
         run->worst =
             (struct trouble){"credentials_missing", "the request does not say who sends it",
@@ -139,11 +139,11 @@ static bool is_decided(struct auth_run *run, enum auth_outcome outcome, enum pha
     case AUTH_ABSENT:
         break;
     }
-    if (run->plan->needs_all || is_last) {
-        *verdict = refuse(run);
-        return true;
+    if (!run->plan->needs_all && !is_last) {
+        return false;
     }
-    return false;
+    *verdict = run->plan->is_optional && run->worst.reason == NULL ? pass(run) : refuse(run);
+    return true;
 }
 
 static enum phase_verdict go_through(struct auth_run *run, enum auth_outcome outcome)
@@ -230,7 +230,9 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings, st
     struct auth_plan *plan = arena_calloc(arena, sizeof(*plan));
     struct auth_method *methods = arena_calloc(arena, sizeof(wanted));
 
-    *plan = (struct auth_plan){.methods = methods, .needs_all = settings->mode == AUTH_MODE_ALL};
+    *plan = (struct auth_plan){.methods = methods,
+                               .needs_all = settings->mode == AUTH_MODE_ALL,
+                               .is_optional = settings->mode == AUTH_MODE_OPTIONAL};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         if (wanted[i].settings == NULL) {
             continue;

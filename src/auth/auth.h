@@ -70,7 +70,8 @@ struct auth_method {
 struct auth_plan {
     const struct auth_method *methods;
     size_t count;
-    bool needs_all; /* else one of them is enough */
+    bool needs_all;   /* else one of them is enough */
+    bool is_optional; /* who says nothing of himself passes as nobody */
 };
 
 extern const struct auth_type auth_basic;
@@ -85,6 +86,9 @@ void auth_plan_close(const struct auth_plan *plan);
 
 /* Its settings are a struct auth_plan. */
 extern const struct phase_type auth_phase;
+
+/* What all of the plan's methods ask for, for a refusal with 401. NULL: nothing is asked. */
+void auth_add_challenges(const struct auth_plan *plan, struct phases *phases);
 
 /* ---- for methods ---- */
 /* From `open`: the file is one more of method->files. */

@@ -10,6 +10,7 @@
 
 #include "base/file_opener.h"
 #include "base/file_stamp.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 
 /* Of a change that is younger it is not known whether it is whole. */
@@ -157,6 +158,24 @@ enum followed_look followed_look(struct followed *followed, struct error *error)
     (void)pthread_mutex_unlock(&followed->lock);
     followed_put(old);
     return FOLLOWED_CHANGED;
+}
+
+bool followed_refresh(struct followed *followed)
+{
+    struct error error;
+
+    switch (followed_look(followed, &error)) {
+    case FOLLOWED_SAME:
+        return false;
+    case FOLLOWED_CHANGED:
+        log_info("'%s' is used as it is now", followed->path);
+        return true;
+    case FOLLOWED_WRONG:
+        log_warn("'%s' has changed, and the version before is used on: %s", followed->path,
+                 error.text);
+        break;
+    }
+    return false;
 }
 
 struct followed_object *followed_get(struct followed *followed)

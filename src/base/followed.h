@@ -36,6 +36,8 @@ enum followed_look { FOLLOWED_SAME, FOLLOWED_CHANGED, FOLLOWED_WRONG };
  * wrong: once for each version. A change that is younger than 0.3 s is waited for, for as long, and
  * if it goes on left to the next look: it may be half of a file. */
 enum followed_look followed_look(struct followed *followed, struct error *error);
+/* The same, with what came of it in the log. Whether it has changed. */
+bool followed_refresh(struct followed *followed);
 
 /* From any thread. */
 struct followed_object *followed_get(struct followed *followed) MUST_CHECK;

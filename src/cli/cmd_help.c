@@ -77,7 +77,7 @@ static const struct {
     {"route",
      "usage: tidegate route URL [--sni NAME] [--alpn LIST] [--method M] [--header 'N: V']...\n"
      "                          [--cookie N=V]... [--from ADDRESS] [--no-certificate]\n"
-     "                          [-c FILE] [--json]\n"
+     "                          [--as user=NAME]... [--at TIME] [-c FILE] [--json]\n"
      "\n"
      "Says which listener, site, route and backend would serve a request, hop by hop, and what\n"
      "kept the routes before it from being taken, without\n"
@@ -94,6 +94,12 @@ static const struct {
      "      --cookie N=V   a cookie; may come several times\n"
      "      --from ADDRESS who connects; a stranger (203.0.113.1) if not given; unix: a Unix "
      "socket\n"
+     "      --as user=NAME, --as group=NAME, --as scope=NAME\n"
+     "                     who sends it, as 'auth' finds it; may come several times; nobody if "
+     "not\n"
+     "                     given\n"
+     "      --at TIME      when it comes, for 'hours' of rules: 2027-01-31T18:30:00Z, or with an\n"
+     "                     offset, +01:00; now if not given\n"
      "      --no-certificate\n"
      "                     as a client without one; if not given, its certificate fits every "
      "rule\n" CONFIG_HELP "      --json         the answer as JSON\n"},

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/route_answer.h"
 #include "cli/route_backend.h"
+#include "cli/route_who.h"
 #include "config/address.h"
 #include "config/config.h"
 #include "http/message.h"
@@ -204,6 +205,7 @@ static void print_json(const struct route_answer *answer, const char *url,
         strbuf_printf(&b, ",\"status\":%u", answer->status);
     }
     add_member(&b, "reason", answer->reason);
+    add_member(&b, "rule", answer->rule);
     add_member(&b, "location", answer->location);
     add_member(&b, "listener", answer->listener);
     add_member(&b, "site", answer->site != NULL ? answer->site->name : NULL);
@@ -266,7 +268,7 @@ static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MA
 
 /* ---- what the request is like ---- */
 
-enum { FIELDS_MAX = 64 };
+enum { FIELDS_MAX = 64, WHO_MAX = 64 };
 
 struct request_options {
     const char *headers[FIELDS_MAX];
@@ -276,6 +278,10 @@ struct request_options {
     const char *from;
     struct network network; /* read from it: of one address */
     struct route_field fields[2 * FIELDS_MAX];
+    const char *who[WHO_MAX]; /* --as */
+    size_t who_count;
+    const char *at;
+    struct route_who found;
 };
 
 static bool read_field(const char *text, struct route_field *field)
@@ -328,6 +334,18 @@ static int read_request(struct request_options *options, struct route_question *
     if (!read_from(options, question)) {
         return usage_error("route", "--from '%s' is no address", options->from);
     }
+    for (size_t i = 0; i < options->who_count; i++) {
+        if (!route_who_add(&options->found, span_from_cstr(options->who[i]))) {
+            return usage_error("route", "--as '%s' is not user=, group= or scope= and a name",
+                               options->who[i]);
+        }
+    }
+    question->says_who = options->who_count != 0;
+    question->identity = route_who_identity(&options->found);
+    if (options->at != NULL && !route_time_parse(span_from_cstr(options->at), &question->at_s)) {
+        return usage_error("route", "--at '%s' is no time, such as 2027-01-31T18:30:00Z",
+                           options->at);
+    }
     return OPTIONS_OK;
 }
 
@@ -342,11 +360,14 @@ int cmd_route(int argc, char **argv)
     const char *url = NULL;
     bool json = false;
     bool no_certificate = false;
-    const struct option_spec specs[] = {
-        {"--config", "-c", &given, NULL},      {"--sni", NULL, &sni, NULL},
-        {"--alpn", NULL, &alpn, NULL},         {"--method", NULL, &method, NULL},
-        {"--from", NULL, &request.from, NULL}, {"--no-certificate", NULL, NULL, &no_certificate},
-        {"--json", NULL, NULL, &json}};
+    const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
+                                        {"--sni", NULL, &sni, NULL},
+                                        {"--alpn", NULL, &alpn, NULL},
+                                        {"--method", NULL, &method, NULL},
+                                        {"--from", NULL, &request.from, NULL},
+                                        {"--at", NULL, &request.at, NULL},
+                                        {"--no-certificate", NULL, NULL, &no_certificate},
+                                        {"--json", NULL, NULL, &json}};
     struct route_question question;
     struct settings *settings;
     struct error error;
@@ -357,6 +378,9 @@ int cmd_route(int argc, char **argv)
     argc = argc == 0 ? 0
                      : options_take_all(argc, argv, "--cookie", NULL, request.cookies,
                                         &request.cookie_count, FIELDS_MAX);
+    argc = argc == 0 ? 0
+                     : options_take_all(argc, argv, "--as", NULL, request.who, &request.who_count,
+                                        WHO_MAX);
     if (argc == 0) {
         return 2;
     }

@@ -223,6 +223,19 @@ static void print_deaths(const json_t *answer)
 }
 
 /* Nothing where the gateway has its keys itself. */
+/* Which rules of `access` have decided anything. */
+static void print_rules(const json_t *rules)
+{
+    json_t *rule;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)rules, i, rule)
+    {
+        (void)printf("%-7s %s: %lld\n", control_text(rule, "verdict"), control_text(rule, "rule"),
+                     control_number(rule, "decided"));
+    }
+}
+
 static void print_cache(const json_t *cache)
 {
     if (cache == NULL) {
@@ -293,6 +306,7 @@ static void print_status(const json_t *answer)
     }
     print_ocsp(json_object_get(answer, "ocsp"));
     print_cache(json_object_get(answer, "cache"));
+    print_rules(json_object_get(answer, "access"));
     print_signatures(json_object_get(answer, "signatures"));
     print_compression(json_object_get(answer, "compression"));
 }

@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/route_access.h"
 #include "cli/route_answers.h"
-#include "cli/route_auth.h"
 #include "cli/route_backend.h"
 #include "cli/route_location.h"
 #include "cli/route_request.h"
+#include "cli/route_tls.h"
 #include "config/serving.h"
 #include "edge/balance_key.h"
 #include "edge/rewrite.h"
@@ -38,8 +39,8 @@ struct search {
     const struct address_setting *bind; /* of it, at which the connection arrives */
     struct arena *arena;
     struct serving serving;
-    const struct host_table *hosts;     /* of that listener */
-    const struct http_request *message; /* as live traffic has it, while it is routed */
+    const struct host_table *hosts; /* of that listener */
+    struct route_request *request;  /* as live traffic has it, while it is routed */
 };
 
 static void add_step(struct search *s, const char *what, struct place place, const char *fmt, ...)
@@ -158,7 +159,7 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 static void add_first(struct search *s, const struct backend_settings *backend, struct span path)
 {
     const struct balance_facts facts = {
-        .sni = s->question->sni, .request = s->message, .path = path};
+        .sni = s->question->sni, .request = &s->request->message, .path = path};
     const char *first = route_first_text(backend, &facts, s->arena);
 
     if (first != NULL && (backend->server_count > 1 || backend->servers_from != NULL)) {
@@ -208,6 +209,28 @@ static bool explain_rewrite(struct search *s, const struct rewrite_settings *set
     return true;
 }
 
+/* False: it is refused. */
+static bool explain_access(struct search *s, const struct site_settings *site, size_t index,
+                           const struct path *path)
+{
+    const struct route_settings *route = &site->routes[index];
+    const char *auth = route_auth_text(route, s->arena);
+    struct route_access access = route_access_ask(
+        s->request, site, route, &s->serving.sites[site - s->settings->sites], path);
+
+    if (auth != NULL) {
+        add_step(s, "auth", route->auth->place, "%s", auth);
+    }
+    s->answer->rule = access.rule;
+    if (access.text != NULL) {
+        add_step(s, "access", access.place, "%s", access.text);
+    }
+    if (!access.passes) {
+        refuse(s, access.status, access.reason);
+    }
+    return access.passes;
+}
+
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
                          const struct path *asked)
 {
@@ -234,9 +257,8 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         add_step(s, "delay", route->place, "%llu ms before anything is done with it",
                  (unsigned long long)route->delay_ms);
     }
-    if (route->auth != NULL && route->auth->mode != AUTH_MODE_OFF) {
-        add_step(s, "auth", route->auth->place, "by %s; others get 401",
-                 route_auth_words(route->auth, s->arena));
+    if (!explain_access(s, site, index, asked)) {
+        return;
     }
     if (route->match.client != NULL) {
         add_step(s, "client", route->match.client->place,
@@ -390,7 +412,7 @@ static void follow_request(struct search *s, const struct edge_site *connected)
     const struct site_settings *site;
 
     route_request_init(request, question, s->settings, s->hosts, connected, s->arena);
-    s->message = &request->message;
+    s->request = request;
     edge_decide(&request->edge, s->arena, &decision);
     site = settings_of(s, decision.site);
     if (decision.has_asked_routes) {
@@ -434,23 +456,6 @@ static void follow_request(struct search *s, const struct edge_site *connected)
 
 /* --- TLS --- */
 
-static const char *describe_clients(const struct tls_settings *tls)
-{
-    if (tls->clients == NULL || tls->clients->verify == CLIENT_VERIFY_OFF) {
-        return "clients need no certificate";
-    }
-    switch (tls->clients->verify) {
-    case CLIENT_VERIFY_REQUIRED:
-        return "two-way: clients must show a certificate";
-    case CLIENT_VERIFY_UNVERIFIED:
-        return "clients may show a certificate, and one that cannot be verified too";
-    case CLIENT_VERIFY_OPTIONAL:
-    case CLIENT_VERIFY_OFF:
-        break;
-    }
-    return "clients may show a certificate";
-}
-
 /* The client did not begin as those of this kind of site do. */
 static void refuse_beginning(struct search *s, enum edge_door door,
                              const struct site_settings *site, const char *shown)
@@ -480,29 +485,6 @@ static void refuse_door(struct search *s, enum edge_door door, const struct site
            : door == EDGE_DOOR_UNKNOWN_NAME ? "unknown_server_name"
            : is_unusable                    ? "unusable_server_name"
                                             : "no_server_name");
-}
-
-/* Which of several certificates it is depends on their names and on what the client can check
- * (tls/cert_rank.h), and nothing is read here. */
-static const char *describe_certificates(const struct search *s, const struct tls_settings *tls)
-{
-    const char *text;
-
-    if (tls->certificate_count == 0) {
-        return tls->certificates_from == NULL
-                   ? "nothing"
-                   : arena_printf(s->arena, "the certificate for the name from the folder %s",
-                                  tls->certificates_from);
-    }
-    text = tls->certificates[0].certificate;
-    for (size_t i = 1; i < tls->certificate_count; i++) {
-        text =
-            arena_printf(s->arena, "%s%s%s", text, i + 1 == tls->certificate_count ? " or " : ", ",
-                         tls->certificates[i].certificate);
-    }
-    return tls->certificate_count == 1
-               ? text
-               : arena_printf(s->arena, "%s, by the name and the client", text);
 }
 
 /* What a client connects to: the address in the URL, or the only one that the listener has. Absent
@@ -601,7 +583,7 @@ static void follow_tls(struct search *s)
             return;
         }
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
-                 describe_certificates(s, site->tls), describe_clients(site->tls));
+                 route_certificates_text(site->tls, s->arena), route_clients_text(site->tls));
         if (site->tcp != NULL) {
             s->answer->outcome = ROUTE_TO_TCP;
             add_backend(s, site->tcp, tcp_way(s, site->tcp));

@@ -47,6 +47,7 @@ struct route_answer {
     unsigned status;      /* of RESPOND, REDIRECT and REFUSAL; 0: no HTTP answer */
     const char *reason;   /* of REFUSAL: the access log's word for it; else NULL */
     const char *location; /* of REDIRECT */
+    const char *rule;     /* of `access`, that let it pass or did not; NULL: none was asked */
     struct span path;     /* as the backend gets it; ptr NULL: not known */
 };
 

@@ -10,6 +10,8 @@
 #include "base/span.h"
 #include "settings/choices.h"
 
+struct auth_identity;
+
 /* A field of the request; Cookie among them. */
 struct route_field {
     struct span name;
@@ -33,6 +35,9 @@ struct route_question {
     size_t field_count;
     const uint8_t *from;   /* who connects: 16 bytes, IPv4 mapped into IPv6; NULL: a Unix socket */
     struct span from_text; /* the same as text; empty: a Unix socket */
+    bool says_who;         /* `identity` is what `auth` finds; else that is not asked about */
+    const struct auth_identity *identity; /* who sends it; NULL: nobody */
+    int64_t at_s;                         /* when it comes, in seconds since 1970; 0: now */
 };
 
 /* Reads "http://host[:port]/path?query", "tcp://host:port" or "tls://host[:port]" (whatever is in

@@ -393,6 +393,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
         check_listener_tcp(&checker, &settings->listeners[i]);
     }
     check_backends(&checker);
+    check_policies(&checker);
     for (size_t i = 0; i < settings->site_count; i++) {
         check_site(&checker, &settings->sites[i]);
     }

@@ -35,8 +35,14 @@ void check_health(const struct checker *checker, const struct backend_settings *
 void check_retries(const struct checker *checker, const struct retries_settings *retries);
 /* check_site.c: what is wrong within a site. */
 void check_site(const struct checker *checker, const struct site_settings *site);
+/* All `client` of a condition and its parts: whom they name by certificates. */
+void check_match_clients(const struct checker *checker, const struct site_settings *site,
+                         const struct match_settings *match);
 /* check_auth.c: who may send requests. */
 void check_site_auth(const struct checker *checker, const struct site_settings *site);
+/* check_access.c: which requests may pass. */
+void check_policies(const struct checker *checker);
+void check_site_access(const struct checker *checker, const struct site_settings *site);
 /* check_match.c: what is wrong in what a route asks of requests. */
 void check_match(const struct checker *checker, const struct match_settings *match);
 /* check_messages.c: what it says of requests and responses. */

@@ -12,12 +12,20 @@ struct walk {
     bool is_too_deep;
 };
 
+static size_t count_of_rule(const struct access_match_settings *access)
+{
+    return (size_t)(access->who != NULL) + (access->users.count != 0) +
+           (access->groups.count != 0) + (access->scopes.count != 0) +
+           (access->countries.count != 0) + (access->address_file != NULL) +
+           (access->hours != NULL);
+}
+
 /* That a part says by itself. */
 static size_t count_own(const struct match_settings *match)
 {
     return (size_t)(match->path != NULL) + (match->regex != NULL) + (match->methods.count != 0) +
            (match->client_address.count != 0) + (match->scheme != NULL) + match->header_count +
-           match->query_count + match->cookie_count;
+           match->query_count + match->cookie_count + count_of_rule(&match->access);
 }
 
 static void look(struct walk *walk, const struct match_settings *match, unsigned depth);
@@ -32,7 +40,7 @@ static void look_at_parts(struct walk *walk, const struct match_settings *parts,
 
 static void look(struct walk *walk, const struct match_settings *match, unsigned depth)
 {
-    size_t own = count_own(match);
+    size_t own = count_own(match) + (match->client != NULL);
 
     if (depth > DEPTH_MAX) {
         if (!walk->is_too_deep) {

@@ -179,7 +179,7 @@ static void check_match_client(const struct checker *checker, const struct site_
                        site->tls->clients->verify != CLIENT_VERIFY_OFF;
 
     if (!has_clients) {
-        error_at(checker, client->place, "the route is for some clients, but none are verified",
+        error_at(checker, client->place, "this is for some clients, but none are verified",
                  "add to the site's tls: clients: { verify: required, ca: partners.pem }");
     }
     if (!check_is_given(checker, &client->dns) && !check_is_given(checker, &client->uri) &&
@@ -190,6 +190,23 @@ static void check_match_client(const struct checker *checker, const struct site_
     }
     check_client_names(checker, &client->subject, "subject", client->place);
     check_client_names(checker, &client->issuer, "issuer", client->place);
+}
+
+void check_match_clients(const struct checker *checker, const struct site_settings *site,
+                         const struct match_settings *match)
+{
+    if (match->client != NULL) {
+        check_match_client(checker, site, match->client);
+    }
+    if (match->negated != NULL) {
+        check_match_clients(checker, site, match->negated);
+    }
+    for (size_t i = 0; i < match->any_count; i++) {
+        check_match_clients(checker, site, &match->any[i]);
+    }
+    for (size_t i = 0; i < match->all_count; i++) {
+        check_match_clients(checker, site, &match->all[i]);
+    }
 }
 
 static void check_clients(const struct checker *checker, const struct tls_clients_settings *clients)
@@ -429,6 +446,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
         check_respond(checker, site->respond);
     }
     check_site_auth(checker, site);
+    check_site_access(checker, site);
     check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
         bool is_shorthand = count != 0 && i + 1 == site->route_count;

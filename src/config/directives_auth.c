@@ -117,7 +117,7 @@ const struct section section_api_key = {
     .scalar_name = "keys",
 };
 
-static const char *const modes[] = {"any", "all", "off", NULL};
+static const char *const modes[] = {"any", "all", "off", "optional", NULL};
 
 static const struct directive auth_directives[] = {
     {.name = "basic",
@@ -146,7 +146,8 @@ static const struct directive auth_directives[] = {
      .words = modes,
      .doc =
          "Whether `any` of the methods that are named is enough, or `all` of them have to say who "
-         "it is; `off` is for a route whose site has an `auth`.",
+         "it is; `off` is for a route whose site has an `auth`. `optional`: as `any`, but who says "
+         "nothing of himself passes as nobody, and `access` decides what he may.",
      .example = "mode: all"},
 };
 

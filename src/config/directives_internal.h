@@ -101,6 +101,20 @@ extern const char *const locations_words[];
     .name = "auth", .type = DIRECTIVE_SECTION, SLOT(object, auth), .section = &section_auth,       \
     .example = "auth: { basic: users.htpasswd }", .doc = "Who may send requests" whose
 
+/* The directive of sites, routes and policies. */
+#define ACCESS_RULES(object, list, number)                                                         \
+    .type = DIRECTIVE_SECTIONS, SLOT(object, list), COUNT(object, number), .min = 0, .max = 1000,  \
+    .section = &section_access_rule
+#define ACCESS(object, whose)                                                                      \
+    .name = "access", ACCESS_RULES(object, access.rules, access.count),                            \
+    .example = "access: [ { deny: { address_file: bad.txt } }, { allow: all } ]",                  \
+    .doc = "Which requests may pass: rules, of which the first that fits decides" whose
+
+extern const struct section section_access_rule;
+extern const struct section section_access_when;
+extern const struct section section_policy_rule;
+extern const struct section section_hours;
+extern const struct section section_policy;
 extern const struct section section_auth;
 extern const struct section section_basic;
 extern const struct section section_api_key;

@@ -1,8 +1,6 @@
 /* Which requests a route takes. */
-#include "config/directives_internal.h"
+#include "config/directives_match.h"
 #include "config/identity_rules.h"
-#include "config/match_rules.h"
-#include "config/text_rules.h"
 
 #define CLIENT_NAMES(member, word, rule)                                                           \
     .name = word, .type = DIRECTIVE_TEXTS, SLOT(match_client_settings, member), .min = 1,          \
@@ -44,43 +42,7 @@ const struct section section_match_client = {
     .place_offset = offsetof(struct match_client_settings, place),
 };
 
-/* What a value must be, of headers, query and cookies. */
-#define VALUES(member, number, rule)                                                               \
-    .type = DIRECTIVE_FIELDS, SLOT(match_settings, member), COUNT(match_settings, number),         \
-    .min = 1, .max = 32, .check_field = (rule)
-
-/* What a route and its `not`, `any` and `all` both compare. */
-#define PATH(usual)                                                                                \
-    .name = "path", .type = DIRECTIVE_TEXT, SLOT(match_settings, path), .fallback = (usual),       \
-    .min = 1, .max = PATH_BYTES_MAX, .check = rule_path_pattern,                                   \
-    .pattern = "^(/[^*?#]*\\*?|\\*[^*?#]+)$"
-#define REGEX                                                                                      \
-    .name = "regex", .type = DIRECTIVE_TEXT, SLOT(match_settings, regex), .min = 1,                \
-    .max = PATTERN_BYTES_MAX, .check = rule_regex
-#define METHODS                                                                                    \
-    .name = "methods", .type = DIRECTIVE_TEXTS, SLOT(match_settings, methods), .min = 1,           \
-    .max = 64, .check = rule_method, .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-#define HEADERS .name = "headers", VALUES(headers, header_count, rule_match_header)
-#define QUERY                                                                                      \
-    .name = "query", VALUES(query, query_count, rule_match_query),                                 \
-    .pattern = "^[^&=# \\u0000-\\u001f]*$"
-#define COOKIE_VALUES .name = "cookies", VALUES(cookies, cookie_count, rule_match_cookie)
-#define CLIENT_ADDRESS                                                                             \
-    .name = "client_address", .type = DIRECTIVE_NETWORKS, SLOT(match_settings, client_address),    \
-    .min = 1, .max = 10000
-#define SCHEME                                                                                     \
-    .name = "scheme", .type = DIRECTIVE_WORD, SLOT(match_settings, scheme), .words = schemes
-#define NOT                                                                                        \
-    .name = "not", .type = DIRECTIVE_SECTION, SLOT(match_settings, negated),                       \
-    .section = &section_match_part
-#define ANY                                                                                        \
-    .name = "any", .type = DIRECTIVE_SECTIONS, SLOT(match_settings, any),                          \
-    COUNT(match_settings, any_count), .min = 1, .max = 32, .section = &section_match_part
-#define ALL                                                                                        \
-    .name = "all", .type = DIRECTIVE_SECTIONS, SLOT(match_settings, all),                          \
-    COUNT(match_settings, all_count), .min = 1, .max = 32, .section = &section_match_part
-
-static const char *const schemes[] = {"http", "https", NULL};
+const char *const match_schemes[] = {"http", "https", NULL};
 
 static const struct directive match_directives[] = {
     {PATH("/*"),
@@ -135,11 +97,11 @@ static const struct directive match_directives[] = {
      .more = "To keep all others off, add `else: deny` to the route.",
      .example = "client_address: [10.0.0.0/8, \"2001:db8::/32\"]"},
     {SCHEME, .doc = "`https` or `http`, as the client sees it.", .example = "scheme: https"},
-    {NOT, .doc = "What must not hold: all that is in it together.",
+    {NOT(section_match_part), .doc = "What must not hold: all that is in it together.",
      .example = "not: { path: /public/* }"},
-    {ANY, .doc = "Of these one must hold.",
+    {ANY(section_match_part), .doc = "Of these one must hold.",
      .example = "any: [ { path: \"*.css\" }, { path: \"*.js\" } ]"},
-    {ALL,
+    {ALL(section_match_part),
      .doc = "Each of these must hold, as all that stands beside them; for two `any`, or two `not`.",
      .example = "all: [ { not: { path: /a/* } }, { not: { path: /b/* } } ]"},
     {.name = "client",
@@ -172,9 +134,10 @@ static const struct directive part_directives[] = {
     {CLIENT_ADDRESS, .doc = "Networks or addresses of clients.",
      .example = "client_address: [10.0.0.0/8]"},
     {SCHEME, .doc = "`https` or `http`.", .example = "scheme: http"},
-    {NOT, .doc = "What must not hold.", .example = "not: { path: /public/* }"},
-    {ANY, .doc = "Of these one must hold.", .example = "any: [ { path: /a }, { path: /b } ]"},
-    {ALL, .doc = "Each of these must hold.",
+    {NOT(section_match_part), .doc = "What must not hold.", .example = "not: { path: /public/* }"},
+    {ANY(section_match_part), .doc = "Of these one must hold.",
+     .example = "any: [ { path: /a }, { path: /b } ]"},
+    {ALL(section_match_part), .doc = "Each of these must hold.",
      .example = "all: [ { path: /a* }, { path: \"*.css\" } ]"},
 };
 

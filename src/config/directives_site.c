@@ -189,6 +189,14 @@ static const struct directive route_directives[] = {
     {RESPONSE_FIELDS(route_settings, ", after what the site says.")},
     {COMPRESS(route_settings, "; what it leaves out is as the site says.")},
     {AUTH(route_settings, ", in place of what the site says.")},
+    {ACCESS(route_settings, "; they come behind the site's, which have to let it pass, too.")},
+    {.name = "site_access",
+     .type = DIRECTIVE_BOOL,
+     SLOT(route_settings, site_access),
+     .fallback = "true",
+     .doc = "Whether the site's `access` counts for this route; without it, the route's own does "
+            "alone, or whoever asks may pass.",
+     .example = "site_access: false"},
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
     {HSTS(route_settings, OF_ROUTE)},
     {CORS(route_settings, OF_ROUTE)},
@@ -294,8 +302,6 @@ static const struct directive route_directives[] = {
      .max = NAME_BYTES_MAX,
      .doc = "What logs call the route; without it, the site's name, '/' and the route's number.",
      .example = "name: orders"},
-    {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
-    {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
 };
 
@@ -519,6 +525,7 @@ static const struct directive site_directives[] = {
     {RESPONSE_FIELDS(site_settings, ".")},
     {COMPRESS(site_settings, ".")},
     {AUTH(site_settings, ".")},
+    {ACCESS(site_settings, "; where none does, it is refused.")},
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {HSTS(site_settings, "")},
     {CORS(site_settings, "")},
@@ -599,8 +606,6 @@ static const struct directive site_directives[] = {
      .section = &section_files,
      .doc = "The files that requests get that no route takes.",
      .example = "files: public"},
-    {.name = "access", .type = DIRECTIVE_LATER, .doc = "rules by address or certificate"},
-    {.name = "policy", .type = DIRECTIVE_LATER, .doc = "rules for single requests"},
     {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
     {.name = "rewrite", .type = DIRECTIVE_LATER, .doc = "changes to paths and fields"},
 };

@@ -98,6 +98,7 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
                                     .body_limit = UINT64_MAX,
                                     .response_limit = UINT64_MAX,
                                     .replay_limit = REPLAY_LIMIT,
+                                    .site_access = true,
                                     .place = place};
     site->routes = all;
     site->route_count++;
@@ -192,6 +193,37 @@ static void finish_auth(struct settings *settings, struct auth_settings *auth)
     }
 }
 
+static const struct policy_settings *find_policy(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->policy_count; i++) {
+        if (settings->policies[i].name != NULL && strcmp(settings->policies[i].name, name) == 0) {
+            return &settings->policies[i];
+        }
+    }
+    return NULL; /* which is complained of */
+}
+
+static void name_rules(struct settings *settings, struct access_rule_settings *rules, size_t count,
+                       const char *owner, const char *word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].name == NULL) {
+            rules[i].name =
+                arena_printf(&settings->arena, "%s%s/%zu", owner != NULL ? owner : "", word, i + 1);
+        }
+        if (rules[i].policy != NULL) {
+            rules[i].shared = find_policy(settings, rules[i].policy);
+        }
+    }
+}
+
+static void finish_access(struct settings *settings, struct access_settings *access,
+                          const char *owner)
+{
+    access->is_given = is_given(settings, &access->rules);
+    name_rules(settings, access->rules, access->count, owner, "/access");
+}
+
 static void finish_routes(struct settings *settings, struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
@@ -241,6 +273,7 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
         }
+        finish_access(settings, &route->access, route->name);
     }
 }
 
@@ -352,6 +385,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_shorthand(settings, site);
     finish_retries(site->retries);
     finish_auth(settings, site->auth);
+    finish_access(settings, &site->access, site->name);
     finish_routes(settings, site);
 }
 
@@ -442,6 +476,10 @@ void finish_settings(struct settings *settings)
     for (size_t i = 0; i < settings->backend_count; i++) {
         finish_balance(settings, &settings->backends[i]);
         settings->backends[i].gateway_zone = settings->zone;
+    }
+    for (size_t i = 0; i < settings->policy_count; i++) {
+        name_rules(settings, settings->policies[i].rules, settings->policies[i].rule_count,
+                   settings->policies[i].name, "");
     }
     for (size_t i = 0; i < settings->site_count; i++) {
         finish_site(settings, &settings->sites[i]);

@@ -72,6 +72,11 @@ static bool is_value(struct span value, struct complaint *complaint)
     return true;
 }
 
+bool rule_match_value(struct span text, struct complaint *complaint)
+{
+    return is_value(text, complaint);
+}
+
 bool rule_match_header(struct span name, struct span value, struct complaint *complaint)
 {
     if (!rule_field_name(name, complaint)) {

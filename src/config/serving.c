@@ -28,8 +28,8 @@ static struct client_name_list name_list(const struct string_list *texts, struct
     return (struct client_name_list){items, texts->count};
 }
 
-static const struct client_rule *build_client_rule(const struct match_client_settings *settings,
-                                                   struct arena *arena)
+const struct client_rule *serving_client_rule(const struct match_client_settings *settings,
+                                              struct arena *arena)
 {
     struct client_rule *rule = arena_calloc(arena, sizeof(*rule));
 
@@ -62,12 +62,13 @@ void serving_match_init(struct route_match *match, const struct route_settings *
     if (settings->regex != NULL) {
         match->regex = build_pattern(span_from_cstr(settings->regex), 0, arena);
     }
-    match->condition = condition_make(settings, false, arena);
+    match->condition = condition_make(settings, false, NULL, arena);
     if (settings->client != NULL) {
-        match->client = build_client_rule(settings->client, arena);
+        match->client = serving_client_rule(settings->client, arena);
     }
     match->is_final = route->otherwise == OTHERWISE_DENY;
-    match->is_guarded = route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
+    match->is_guarded =
+        (route->auth != NULL && route->auth->mode != AUTH_MODE_OFF) || route->access.is_given;
     match->refuses = route->respond != NULL && route->respond->status >= 400;
 }
 
@@ -82,13 +83,16 @@ static bool has_conditions(const struct match_settings *match)
 /* Whether a rule of the site depends on the path or refuses, so that the path's spelling counts. */
 static bool has_rules(const struct site_settings *site)
 {
+    if (site->access.is_given) {
+        return true;
+    }
     for (size_t i = 0; i < site->route_count; i++) {
         const struct route_settings *route = &site->routes[i];
         const char *path = route->match.path;
 
         if ((path != NULL && strcmp(path, "/*") != 0) || route->match.regex != NULL ||
             route->match.client != NULL || has_conditions(&route->match) ||
-            (route->respond != NULL && route->respond->status >= 400)) {
+            route->access.is_given || (route->respond != NULL && route->respond->status >= 400)) {
             return true;
         }
     }

@@ -38,4 +38,8 @@ struct answers_settings serving_answers(const struct site_settings *site,
 void serving_match_init(struct route_match *match, const struct route_settings *route,
                         struct arena *arena);
 
+/* Whom it names, by their certificates. */
+const struct client_rule *serving_client_rule(const struct match_client_settings *settings,
+                                              struct arena *arena);
+
 #endif

@@ -1,7 +1,7 @@
 #include "edge/condition.h"
 
+#include "edge/address_set.h"
 #include "edge/field_senders.h"
-#include "edge/network.h"
 #include "edge/path.h"
 
 enum condition_kind {
@@ -13,6 +13,7 @@ enum condition_kind {
     CONDITION_COOKIE,
     CONDITION_ADDRESS,
     CONDITION_SCHEME,
+    CONDITION_OTHER,
     CONDITION_NOT,
     CONDITION_ANY,
     CONDITION_ALL
@@ -23,7 +24,9 @@ struct condition {
     struct span name;        /* FIELD, QUERY, COOKIE */
     struct span shown;       /* of these, PATH and REGEX: the value as it is written */
     struct text_match value; /* of these */
-    const struct network_list *networks;
+    struct address_set networks;
+    const struct condition_type *type; /* OTHER */
+    const void *what;                  /* its */
     const struct span *methods;
     size_t method_count;
     bool is_https; /* SCHEME */
@@ -59,7 +62,7 @@ static struct text_match split_star(struct span text)
     return (struct text_match){TEXT_IS, text, NULL};
 }
 
-static struct text_match text_match_make(struct span text, struct arena *arena)
+struct text_match text_match_make(struct span text, struct arena *arena)
 {
     size_t mark = text_match_is_pattern(text);
 
@@ -70,7 +73,7 @@ static struct text_match text_match_make(struct span text, struct arena *arena)
     return split_star(text);
 }
 
-static enum condition_result text_fits(const struct text_match *match, struct span text,
+enum condition_result text_match_check(const struct text_match *match, struct span text,
                                        int64_t *steps)
 {
     bool fits = false;
@@ -145,6 +148,7 @@ bool path_match_covers(const struct text_match *wide, const struct text_match *n
 struct builder {
     const struct condition **parts;
     size_t count;
+    const struct condition_maker *maker;
     struct arena *arena;
 };
 
@@ -209,19 +213,46 @@ static void add_list(struct builder *b, enum condition_kind kind,
     condition = add(b, kind);
     condition->parts = parts;
     for (size_t i = 0; i < count; i++) {
-        const struct condition *part = condition_make(&items[i], true, b->arena);
+        const struct condition *part = condition_make(&items[i], true, b->maker, b->arena);
         if (part != NULL) {
             parts[condition->part_count++] = part;
         }
     }
 }
 
+static void add_networks(struct builder *b, const struct network_list *networks)
+{
+    struct condition *condition = add(b, CONDITION_ADDRESS);
+
+    address_set_make(&condition->networks,
+                     arena_calloc(b->arena, networks->count * sizeof(struct address_range)),
+                     networks->items, networks->count);
+}
+
+/* What others know of. */
+static void add_more(struct builder *b, const struct match_settings *settings)
+{
+    if (b->maker != NULL) {
+        b->count += b->maker->add(b->maker->arg, settings, b->parts + b->count, b->arena);
+    }
+}
+
+const struct condition *condition_of(const struct condition_type *type, const void *what,
+                                     struct arena *arena)
+{
+    struct condition *condition = arena_calloc(arena, sizeof(*condition));
+
+    *condition = (struct condition){.kind = CONDITION_OTHER, .type = type, .what = what};
+    return condition;
+}
+
 /* Recursion is as deep as the configuration's check lets it be. */
 const struct condition *condition_make(const struct match_settings *settings, bool is_whole,
-                                       struct arena *arena)
+                                       const struct condition_maker *maker, struct arena *arena)
 {
-    size_t most = settings->header_count + settings->query_count + settings->cookie_count + 8;
-    struct builder b = {arena_calloc(arena, most * sizeof(*b.parts)), 0, arena};
+    size_t most = settings->header_count + settings->query_count + settings->cookie_count + 8 +
+                  CONDITION_MORE_MAX;
+    struct builder b = {arena_calloc(arena, most * sizeof(*b.parts)), 0, maker, arena};
     struct condition *all;
 
     if (is_whole) {
@@ -231,11 +262,12 @@ const struct condition *condition_make(const struct match_settings *settings, bo
         add(&b, CONDITION_SCHEME)->is_https = strcmp(settings->scheme, "https") == 0;
     }
     if (settings->client_address.count != 0) {
-        add(&b, CONDITION_ADDRESS)->networks = &settings->client_address;
+        add_networks(&b, &settings->client_address);
     }
     add_named(&b, CONDITION_FIELD, settings->headers, settings->header_count);
     add_named(&b, CONDITION_QUERY, settings->query, settings->query_count);
     add_named(&b, CONDITION_COOKIE, settings->cookies, settings->cookie_count);
+    add_more(&b, settings);
     add_list(&b, CONDITION_NOT, settings->negated, settings->negated != NULL ? 1 : 0);
     add_list(&b, CONDITION_ANY, settings->any, settings->any_count);
     add_list(&b, CONDITION_ALL, settings->all, settings->all_count);
@@ -275,7 +307,7 @@ static enum condition_result check_fields(const struct condition *c, struct matc
     const struct http_fields *fields = &facts->request->fields;
 
     if (span_ieq(c->name, SPAN_OF("Host"))) {
-        return text_fits(&c->value, facts->request->authority, &facts->steps);
+        return text_match_check(&c->value, facts->request->authority, &facts->steps);
     }
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
@@ -284,7 +316,7 @@ static enum condition_result check_fields(const struct condition *c, struct matc
         if (!field_name_is_alike(field->name, c->name) || !is_there(facts, field)) {
             continue;
         }
-        result = text_fits(&c->value, field->value, &facts->steps);
+        result = text_match_check(&c->value, field->value, &facts->steps);
         if (result != CONDITION_FAILS) {
             return result;
         }
@@ -326,9 +358,9 @@ static enum condition_result check_query(const struct condition *c, struct match
         if (!span_eq(decode(span_head(pair, at), facts->arena), c->name)) {
             continue;
         }
-        result =
-            text_fits(&c->value, decode(span_skip(pair, at < pair.len ? at + 1 : at), facts->arena),
-                      &facts->steps);
+        result = text_match_check(
+            &c->value, decode(span_skip(pair, at < pair.len ? at + 1 : at), facts->arena),
+            &facts->steps);
         if (result != CONDITION_FAILS) {
             return result;
         }
@@ -350,7 +382,7 @@ static enum condition_result check_pairs(const struct condition *c, struct span 
         if (at == pair.len || !span_eq(span_head(pair, at), c->name)) {
             continue;
         }
-        result = text_fits(&c->value, span_skip(pair, at + 1), steps);
+        result = text_match_check(&c->value, span_skip(pair, at + 1), steps);
         if (result != CONDITION_FAILS) {
             return result;
         }
@@ -383,11 +415,11 @@ static enum condition_result check_leaf(const struct condition *c, struct match_
     case CONDITION_PATH:
         return holds(path_match_fits(&c->value, facts->path));
     case CONDITION_REGEX:
-        return text_fits(&c->value, facts->path, &facts->steps);
+        return text_match_check(&c->value, facts->path, &facts->steps);
     case CONDITION_METHODS:
         return holds(method_list_has(c->methods, c->method_count, facts->method));
     case CONDITION_ADDRESS:
-        return holds(network_list_has(c->networks, facts->address(facts->asker)));
+        return holds(address_set_has(&c->networks, facts->address(facts->asker)));
     case CONDITION_SCHEME:
         return holds(c->is_https == facts->is_https);
     case CONDITION_FIELD:
@@ -396,6 +428,8 @@ static enum condition_result check_leaf(const struct condition *c, struct match_
         return facts->request != NULL ? check_query(c, facts) : CONDITION_FAILS;
     case CONDITION_COOKIE:
         return facts->request != NULL ? check_cookies(c, facts) : CONDITION_FAILS;
+    case CONDITION_OTHER:
+        return c->type->check(c->what, facts);
     case CONDITION_NOT:
     case CONDITION_ANY:
     case CONDITION_ALL:
@@ -475,6 +509,8 @@ const char *condition_words(const struct condition *c, struct arena *arena)
         return "client_address";
     case CONDITION_SCHEME:
         return c->is_https ? "scheme https" : "scheme http";
+    case CONDITION_OTHER:
+        return c->type->words(c->what, arena);
     case CONDITION_NOT:
         return list_words("not", c, arena);
     case CONDITION_ANY:

@@ -29,6 +29,8 @@ size_t text_match_is_pattern(struct span text);
 struct text_match path_match_make(struct span text, struct arena *arena) MUST_CHECK;
 /* "*" (OPTIONS *) fits the prefixes "/" and "". */
 bool path_match_fits(const struct text_match *match, struct span path) MUST_CHECK;
+/* Any of these texts; see MATCH_STEPS_MAX for *steps. */
+struct text_match text_match_make(struct span text, struct arena *arena) MUST_CHECK;
 /* Whether every path that `narrow` fits is one that `wide` fits. */
 bool path_match_covers(const struct text_match *wide, const struct text_match *narrow) MUST_CHECK;
 
@@ -50,6 +52,7 @@ struct match_facts {
     void *asker;
     struct arena *arena; /* of the request */
     int64_t steps;       /* that are left to its searches */
+    const void *more;    /* what conditions of others' kinds ask (struct condition_type) */
 };
 
 enum condition_result {
@@ -63,9 +66,34 @@ bool method_list_has(const struct span *methods, size_t count, struct span metho
 
 struct condition;
 
+enum condition_result text_match_check(const struct text_match *match, struct span text,
+                                       int64_t *steps) MUST_CHECK;
+
+/* A kind of condition that is known elsewhere: what it compares may be the work of whole modules.
+ */
+struct condition_type {
+    enum condition_result (*check)(const void *what, struct match_facts *facts);
+    /* "user ann", for people. In the arena. */
+    const char *(*words)(const void *what, struct arena *arena);
+};
+/* All in the arena; `type` and `what` are as long as it. */
+const struct condition *condition_of(const struct condition_type *type, const void *what,
+                                     struct arena *arena) MUST_CHECK;
+
+/* Adds what a section, or a part of one, says besides: at most CONDITION_MORE_MAX. Returns how
+ * many. */
+#define CONDITION_MORE_MAX 16
+struct condition_maker {
+    size_t (*add)(void *arg, const struct match_settings *settings,
+                  const struct condition *more[CONDITION_MORE_MAX], struct arena *arena);
+    void *arg;
+};
+
 /* What the configuration's section says, or NULL where it says nothing but what a route compares by
- * itself: `is_whole` says that path, regex and methods are to be compared, too. */
+ * itself: `is_whole` says that path, regex and methods are to be compared, too. `maker` NULL:
+ * nothing else is asked. */
 const struct condition *condition_make(const struct match_settings *settings, bool is_whole,
+                                       const struct condition_maker *maker,
                                        struct arena *arena) MUST_CHECK;
 /* *failed: the innermost condition that decided it, where it does not hold. */
 enum condition_result condition_check(const struct condition *condition, struct match_facts *facts,

@@ -60,7 +60,8 @@ static bool may_lead_to(struct exchange *x, struct http_field *field)
             SPAN_ARG(decision.path.forward), SPAN_ARG(span_skip(value, at + path.len))));
     }
     return decision.verdict == EDGE_ROUTE && decision.site == x->site->edge &&
-           x->site->routes[decision.route].backend == x->route->backend;
+           x->site->routes[decision.route].backend == x->route->backend &&
+           exchange_may_reach(x, &x->site->routes[decision.route], &decision.path);
 }
 
 bool exchange_destination_is_refused(struct exchange *x)

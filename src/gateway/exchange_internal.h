@@ -259,6 +259,11 @@ void exchange_send_early_hints(struct exchange *x);
 /* exchange_decide.c: what would serve a path on the request's connection, host and method. */
 struct edge_decision;
 void exchange_decide(struct exchange *x, struct span path, struct edge_decision *decision);
+/* What rules of `access` are asked of the request; its route has been found. */
+struct access_question;
+void exchange_ask_access(struct exchange *x, struct access_question *question);
+/* Whether they let it ask that route for another path, too. */
+bool exchange_may_reach(struct exchange *x, const struct route *route, const struct path *path);
 /* exchange_forward.c: the call. */
 extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);

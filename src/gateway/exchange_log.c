@@ -169,6 +169,9 @@ void exchange_log(struct exchange *x)
         record.user = x->phases->identity->user;
         record.auth = span_from_cstr(x->phases->identity->method);
     }
+    if (x->phases != NULL && x->phases->rule != NULL) {
+        record.rule = span_from_cstr(x->phases->rule);
+    }
     record.request_id = x->request_id;
     record.is_early = x->is_early;
     if (x->cache != NULL) {

@@ -29,10 +29,15 @@ static bool client_ip(struct phases *phases, uint8_t ip[16])
     return exchange_client_ip(phases->owner_data, ip);
 }
 
+static void ask_access(struct phases *phases, struct access_question *question)
+{
+    exchange_ask_access(phases->owner_data, question);
+}
+
 bool exchange_pass_phases(struct exchange *x)
 {
     static const struct phases_owner owner = {
-        .refuse = on_refuse, .go_on = on_go_on, .client_ip = client_ip};
+        .refuse = on_refuse, .go_on = on_go_on, .client_ip = client_ip, .ask_access = ask_access};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
     exchange_enter(x, EXCHANGE_PHASES);

@@ -24,7 +24,6 @@
 #include "gateway/snapshot_compress.h"
 #include "gateway/snapshot_root.h"
 #include "policy/filter_limit.h"
-#include "policy/phase_delay.h"
 #include "sandbox/sandbox.h"
 #include "tls/key_log.h"
 #include "tls/ocsp_registry.h"
@@ -219,22 +218,6 @@ static struct backend *find_backend(const struct snapshot *snapshot,
 
 /* ---- sites ---- */
 
-/* In the order in which they are to run. */
-static struct phase_list build_phases(const struct route_settings *settings,
-                                      const struct auth_plan *auth, struct arena *arena)
-{
-    struct phase *phases = arena_calloc(arena, 2 * sizeof(*phases));
-    size_t count = 0;
-
-    if (settings->delay_ms != 0) {
-        phases[count++] = (struct phase){&phase_delay, &settings->delay_ms};
-    }
-    if (auth != NULL) {
-        phases[count++] = (struct phase){&auth_phase, auth};
-    }
-    return (struct phase_list){phases, count};
-}
-
 static struct body_filter_list build_filters(const struct route_settings *settings,
                                              struct arena *arena)
 {
@@ -318,18 +301,6 @@ static const struct call_retries *build_retries(const struct retries_settings *s
     return retries;
 }
 
-/* NULL: anybody may ask, or there was an error. */
-static const struct auth_plan *route_auth(struct builder *b, const struct route_settings *settings)
-{
-    const struct auth_plan *plan;
-    struct error error;
-
-    if (!auth_plans_add(&b->snapshot->auth, settings->auth, &b->snapshot->arena, &plan, &error)) {
-        fail(b, settings->auth->place, &error);
-    }
-    return plan;
-}
-
 static void build_route(struct builder *b, const struct site_settings *site,
                         const struct answer_pages *pages, const struct route_settings *settings,
                         struct route *route)
@@ -351,7 +322,6 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .retries = build_retries(settings->retries, &snapshot->arena),
         .cors = answers.cors,
         .cookies = answers.cookies,
-        .phases = build_phases(settings, route_auth(b, settings), &snapshot->arena),
         .filters = build_filters(settings, &snapshot->arena),
         .compress = snapshot_compress(settings->compress, &snapshot->arena),
         .rewrite = rewrite_make(settings->rewrite, &snapshot->arena),
@@ -362,6 +332,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
                                      settings->log, &snapshot->arena),
     };
     b->failed |=
+        !snapshot_build_phases(snapshot, &snapshot->sites[site - snapshot->settings->sites], route,
+                               b->report) ||
         !snapshot_build_pages(snapshot, &settings->answers, pages, &route->pages, b->report) ||
         !snapshot_build_respond(snapshot, settings->respond, &route->respond_page, b->report);
     if (settings->redirect != NULL) {
@@ -407,6 +379,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .log_rules = log_rules_build(b->snapshot->log_rules, settings->log, arena),
     };
     b->failed |=
+        !snapshot_build_access(b->snapshot, site, b->report) ||
         !snapshot_build_pages(b->snapshot, &settings->answers, NULL, &site->pages, b->report);
     for (size_t i = 0; i < settings->by_alpn_count; i++) {
         site->by_alpn[i] = find_backend(b->snapshot, settings->by_alpn[i].backend);
@@ -662,6 +635,7 @@ void snapshot_release(struct snapshot *snapshot)
         backend_tls_free(&snapshot->server_tls[i]);
     }
     auth_plans_free(&snapshot->auth);
+    access_files_close(&snapshot->access_files);
     snapshot_close_pages(snapshot);
     serving_free(&snapshot->serving);
     ocsp_registry_release(snapshot->ocsp);

@@ -6,6 +6,7 @@
 #ifndef TIDEGATE_GATEWAY_SNAPSHOT_H
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
+#include "access/access_rules.h"
 #include "certs/owned_certificate.h"
 #include "certs/trust.h"
 #include "config/config.h"
@@ -61,6 +62,7 @@ struct route {
     struct answer_pages pages;
     struct page *respond_page; /* of settings->respond->file; NULL: none */
     struct phase_list phases;
+    const struct access_phase *access;       /* of these; NULL: none */
     struct body_filter_list filters;         /* of responses */
     const struct compress_rule *compress;    /* NULL: off */
     const struct field_rules *request_rules; /* NULL: none, as below */
@@ -75,13 +77,14 @@ struct route {
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;                  /* NULL: it does not terminate */
-    struct site_tls *tls_source;              /* what it was built from; for the control thread */
-    struct backend *passthrough;              /* NULL: it does not pass through */
-    struct backend *tcp;                      /* NULL: what is inside its TLS is HTTP */
-    struct backend **by_alpn;                 /* of edge->by_alpn */
-    const struct edge_site *edge;             /* what decides about it */
-    struct route *routes;                     /* in the order of edge->table */
+    struct tls_context *tls;      /* NULL: it does not terminate */
+    struct site_tls *tls_source;  /* what it was built from; for the control thread */
+    struct backend *passthrough;  /* NULL: it does not pass through */
+    struct backend *tcp;          /* NULL: what is inside its TLS is HTTP */
+    struct backend **by_alpn;     /* of edge->by_alpn */
+    const struct edge_site *edge; /* what decides about it */
+    struct access_list access;    /* whose rules count where settings->access is given */
+    struct route *routes;         /* in the order of edge->table */
     const struct field_rules *response_rules; /* where no route was found; NULL: none */
     const struct log_rules *log_rules;        /* the same */
     struct answer_pages pages;                /* the same */
@@ -111,10 +114,11 @@ struct snapshot {
     struct files_root **scripts;     /* of each; NULL: none */
     struct backend_tls *server_tls;  /* of servers that have their own, of all backends */
     size_t server_tls_count;
-    struct trust trust;         /* changed by the control thread alone, through trust_refresh */
-    struct auth_plans auth;     /* what routes ask for of who sends requests */
-    struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
-    struct cache_store *cache;  /* counted; NULL: no route has one */
+    struct trust trust;     /* changed by the control thread alone, through trust_refresh */
+    struct auth_plans auth; /* what routes ask for of who sends requests */
+    struct access_files access_files; /* that rules ask */
+    struct ocsp_registry *ocsp;       /* certificates whose responses are fetched */
+    struct cache_store *cache;        /* counted; NULL: no route has one */
     struct log_targets log_targets;
     struct template log_template;      /* of settings->log.template */
     const struct log_rules *log_rules; /* where no site was found */

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
-
 static bool is_asked(const struct auth_settings *settings)
 {
     return settings != NULL && settings->mode != AUTH_MODE_OFF;
@@ -31,31 +29,13 @@ bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settin
     return *plan != NULL;
 }
 
-static bool refresh(struct followed *file)
-{
-    struct error error;
-
-    switch (followed_look(file, &error)) {
-    case FOLLOWED_SAME:
-        return false;
-    case FOLLOWED_CHANGED:
-        log_info("'%s' is used as it is now", followed_path(file));
-        return true;
-    case FOLLOWED_WRONG:
-        log_warn("'%s' has changed, and the version before is used on: %s", followed_path(file),
-                 error.text);
-        break;
-    }
-    return false;
-}
-
 static bool refresh_plan(const struct auth_plan *plan)
 {
     bool is_any = false;
 
     for (size_t m = 0; m < plan->count; m++) {
         for (size_t f = 0; f < plan->methods[m].file_count; f++) {
-            is_any |= refresh(plan->methods[m].files[f]);
+            is_any |= followed_refresh(plan->methods[m].files[f]);
         }
     }
     return is_any;

@@ -65,6 +65,7 @@ void snapshot_each_file(const struct snapshot *snapshot, snapshot_file_fn *each,
     each_of_sites(snapshot, each, arg);
     each_of_backends(snapshot, each, arg);
     auth_plans_each_file(&snapshot->auth, each, arg);
+    access_files_each(&snapshot->access_files, each, arg);
     for (size_t i = 0; i < snapshot->page_count; i++) {
         each(arg, "page", page_path(snapshot->pages[i]));
     }
@@ -92,6 +93,7 @@ bool snapshot_refresh_certificates(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->server_tls_count; i++) {
         is_any |= backend_tls_refresh(&snapshot->server_tls[i]);
     }
+    is_any |= access_files_refresh(&snapshot->access_files);
     return auth_plans_refresh(&snapshot->auth) || is_any;
 }
 

@@ -41,7 +41,8 @@ bool access_record_has(struct span name)
                                         "client_unverified",
                                         "client_verdict",
                                         "user",
-                                        "auth"};
+                                        "auth",
+                                        "rule"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (span_eq_cstr(name, names[i])) {
@@ -422,6 +423,7 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"request_id\":"), record->request_id);
     put_text(out, SPAN_OF(",\"user\":"), record->user);
     put_text(out, SPAN_OF(",\"auth\":"), record->auth);
+    put_text(out, SPAN_OF(",\"rule\":"), record->rule);
     put_text(out, SPAN_OF(",\"user_agent\":"), record->user_agent);
     put_text(out, SPAN_OF(",\"referer\":"), record->referer);
     put_text(out, SPAN_OF(",\"cache_status\":"), record->cache);

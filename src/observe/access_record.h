@@ -80,6 +80,7 @@ struct access_record {
     struct span request_id;
     struct span user; /* as the route's `auth` has found */
     struct span auth; /* by which method */
+    struct span rule; /* of `access`, that let it pass or did not */
     struct span user_agent;
     struct span referer;
     struct span cache;                   /* "hit", "miss", ...; empty: its route has none */

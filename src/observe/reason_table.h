@@ -66,6 +66,14 @@ REASON(
 REASON(REQUEST, "gateway", "passwords_busy",
        "too many passwords wait to be checked, of this address (429) or of all (503)",
        "somebody guesses, or auth.basic.remember is too short for so many users")
+REASON(
+    REQUEST, "gateway", "access_denied",
+    "a rule of `access` refuses the request, or none lets it pass; `rule` of the line says which",
+    "tidegate route URL --from ADDRESS --as user=NAME says what the rules make of a request")
+REASON(REQUEST, "gateway", "access_unknown",
+       "the rules of `access` let some pass of whom it is known who they are, and this request "
+       "does not say",
+       "let the client send what WWW-Authenticate asks for")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "maintenance", "the site, or the route, says 'maintenance'",

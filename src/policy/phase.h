@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "http/message.h"
 
+struct access_question;
 struct auth_identity;
 struct phase;
 struct phases;
@@ -58,6 +59,8 @@ struct phases_owner {
     /* The client's address, as trusted proxies say it, IPv4 mapped into IPv6. False: it has none.
      */
     bool (*client_ip)(struct phases *phases, uint8_t ip[16]);
+    /* What rules are asked about (access/phase_access.h). */
+    void (*ask_access)(struct phases *phases, struct access_question *question);
 };
 
 enum phases_state { PHASES_RUNNING, PHASES_WAITING, PHASES_OVER };
@@ -75,7 +78,8 @@ struct phases {
     struct phase_ticket *ticket; /* out, of the present phase; NULL: none */
     void *waiting;               /* what the phase that waits keeps; its own */
     const struct auth_identity
-        *identity; /* who sends the request (auth/auth_identity.h); NULL: not known */
+        *identity;    /* who sends the request (auth/auth_identity.h); NULL: not known */
+    const char *rule; /* of `access`, that let the request pass or did not; NULL: none was asked */
     /* Further ones of the answer, from the phase that refuses the request; in the arena, or NULL.
      */
     const struct http_fields *refusal_fields;

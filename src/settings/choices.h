@@ -70,7 +70,10 @@ enum cookie_same_site {
 enum cache_mode { CACHE_OFF, CACHE_ON };
 
 /* How many of the methods that are named have to say who sends a request. */
-enum auth_mode { AUTH_MODE_ANY, AUTH_MODE_ALL, AUTH_MODE_OFF };
+enum auth_mode { AUTH_MODE_ANY, AUTH_MODE_ALL, AUTH_MODE_OFF, AUTH_MODE_OPTIONAL };
+
+/* By which clock hours are meant. */
+enum hours_zone { HOURS_UTC, HOURS_LOCAL };
 
 enum balance_kind {
     BALANCE_ROUND_ROBIN,

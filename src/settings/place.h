@@ -32,4 +32,9 @@ struct network_list {
     size_t count;
 };
 
+struct header_setting {
+    const char *name;
+    const char *value;
+};
+
 #endif

@@ -16,9 +16,11 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "settings/access_settings.h"
 #include "settings/answers_settings.h"
 #include "settings/auth_settings.h"
 #include "settings/choices.h"
+#include "settings/match_settings.h"
 #include "settings/place.h"
 
 /* What the word `unlimited` becomes: sums with it don't overflow. */
@@ -95,11 +97,6 @@ struct tls_settings {
     bool early_data;                      /* 0-RTT */
     uint64_t early_data_limit;            /* bytes of a connection */
     struct place place;
-};
-
-struct header_setting {
-    const char *name;
-    const char *value;
 };
 
 struct respond_settings {
@@ -188,40 +185,6 @@ struct compress_settings {
     struct place place;
 };
 
-/* Whom a route is for, by the certificate: one of each list that is not empty. */
-struct match_client_settings {
-    struct string_list dns;
-    struct string_list uri;
-    struct string_list email;
-    struct string_list subject;
-    struct string_list issuer;
-    struct place place;
-};
-
-/* All that is given must hold. */
-struct match_settings {
-    /* "/v1/" "*", "*" ".php" or exact. Of a route "/" "*" by default, of a part of one NULL: any.
-     */
-    const char *path;
-    const char *regex;              /* found in the path, too; NULL: any */
-    struct string_list methods;     /* empty: all but TRACE and CONNECT */
-    struct header_setting *headers; /* the values: text, text*, *text, * or re:... */
-    size_t header_count;
-    struct header_setting *query;
-    size_t query_count;
-    struct header_setting *cookies;
-    size_t cookie_count;
-    struct network_list client_address;
-    const char *scheme;             /* "http", "https"; NULL: any */
-    struct match_settings *negated; /* `not`; NULL: nothing */
-    struct match_settings *any;     /* one of them at least */
-    size_t any_count;
-    struct match_settings *all;
-    size_t all_count;
-    struct match_client_settings *client; /* NULL: whoever it is; of a part always */
-    struct place place;
-};
-
 struct backend_settings;
 
 /* When another server is asked, too, while the first one has not answered. */
@@ -268,6 +231,8 @@ struct route_settings {
     uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
     uint64_t delay_ms;                /* before anything is done with a request; 0: none */
     struct auth_settings *auth;       /* its own, else the site's; NULL: anybody may ask */
+    struct access_settings access;    /* its own, besides the site's */
+    bool site_access;                 /* the site's counts, too */
     uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
     struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */
     enum client_close on_client_close; /* its own, else the site's, else the file's */
@@ -300,6 +265,7 @@ struct site_settings {
     enum site_paths paths;
     struct retries_settings *retries; /* of routes without their own; NULL: the backend's */
     struct auth_settings *auth;       /* of routes without their own */
+    struct access_settings access;    /* of all routes but those that say otherwise */
     enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
@@ -581,6 +547,9 @@ struct settings {
     size_t site_count;
     struct backend_settings *backends; /* named ones, then those written in place */
     size_t backend_count;
+    struct policy_settings *policies; /* named rules of `access` */
+    size_t policy_count;
+    const char *countries; /* a MaxMind DB file; NULL: none */
     struct limits_settings limits;
     struct resolve_settings resolve;
     struct timeouts_settings timeouts;

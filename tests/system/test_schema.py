@@ -220,14 +220,18 @@ def whole(section, part):
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
              "jwt": ("auth", "jwt"), "issuer": ("jwt", "issuers"),
+             "access_rule": ("site", "access"), "access_when": ("access_rule", "allow"), "hours": ("access_when", "hours"),
+             "policy": ("file", "policies"), "policy_rule": ("policy", "rules"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
              "route_timeouts": ("route", "timeouts"), "errors": ("site", "errors"), "maintenance": ("site", "maintenance"),
              "queue": ("backend", "queue"), "balance": ("backend", "balance"), "hash": ("balance", "hash"), "sticky": ("balance", "sticky")}
     if "client_address_from" in part:
         part = {"trusted_proxies": ["10.0.0.0/8"], **part}
+    named = {**({"countries": "c.mmdb"} if "country" in json.dumps(part) else {}),
+             **({"policies": [{"name": "staff", "rules": [{"allow": "all"}]}]} if '"policy":' in json.dumps(part) else {})}
     if section == "file":
-        return {"sites": [{"hosts": "shop.example.com", "respond": {}}],
+        return {**named, "sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
                 **part}
     needed = {"site": {"hosts": ["a.example"], "name": "shop",
@@ -250,6 +254,11 @@ def whole(section, part):
               "match": {}, "match_client": {}, "match_part": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key", "jwt"} & set(part) else {"basic": "a.users"},
+              "access_rule": {} if {"allow", "deny", "policy"} & set(part) else {"allow": "all"},
+              "access_when": {}, "hours": {"from": "08:00", "until": "18:00", "zone": "utc", **part},
+              "policy": {**({} if "name" in part else {"name": "staff"}),
+                         **({} if "rules" in part else {"rules": [{"allow": "all"}]})},
+              "policy_rule": {} if {"allow", "deny"} & set(part) else {"allow": "all"},
               "basic": {"users": "a.users"}, "api_key": {"keys": "a.keys"},
               "jwt": {} if "issuers" in part else {"issuers": [{"issuer": "a", "audience": "b", "keys": "a.jwks"}]},
               "issuer": {"issuer": "a", "audience": "b", **({} if "keys_url" in part else {"keys_url": "https://a.example/"} if "ca" in part
@@ -269,7 +278,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "exclude", "issuers")
+                      "passthrough_by_alpn", "exclude", "issuers", "access", "policies", "rules")
     return whole(place, {key: [value] if is_list else value})
 
 

@@ -229,7 +229,7 @@ static const struct message_case errors[] = {
           "    backend: 127.0.0.1:1\n",
      3, 54, "early_data_limit", "1k"},
     {HOST "    routes: [{ match: { client: { uri: 'spiffe:x' } }, files: x }]\n", 3, 33,
-     "the route is for some clients, but none are verified", "verify: required"},
+     "this is for some clients, but none are verified", "verify: required"},
     {HOST "    tls: { certificate: a, key: b, clients: { ca: c } }\n"
           "    routes: [{ match: { client: { uri: ['spiffe:*x'] } }, files: x }]\n",
      4, 41, "has '*' before its end", "spiffe://example.org/shop/*"},

@@ -1,0 +1,113 @@
+#include "cli/route_access.h"
+
+#include "access/phase_access.h"
+#include "base/clock.h"
+#include "cli/route_auth.h"
+#include "config/places.h"
+
+static bool has_auth(const struct route_settings *route)
+{
+    return route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
+}
+
+const char *route_auth_text(const struct route_settings *route, struct arena *arena)
+{
+    const struct auth_settings *auth = route->auth;
+
+    if (!has_auth(route)) {
+        return NULL;
+    }
+    return arena_printf(arena, "by %s; %s", route_auth_words(auth, arena),
+                        auth->mode == AUTH_MODE_OPTIONAL ? "who says nothing is nobody"
+                                                         : "others get 401");
+}
+
+/* Rules of a site or a route, with files as they are now. */
+struct asked_rules {
+    struct access_files files;
+    struct access_sources sources;
+    struct error error;
+    struct access_plan plan;
+};
+
+static void add_list(struct asked_rules *rules, const struct access_settings *settings,
+                     const char *name, struct arena *arena)
+{
+    rules->plan.lists[rules->plan.count++] =
+        access_list_build(settings, name, &rules->sources, arena);
+}
+
+static void say(struct route_access *access, const struct access_verdict *verdict,
+                const struct settings *settings, const struct access_settings *from,
+                struct arena *arena)
+{
+    struct access_refusal refusal;
+
+    access->rule = verdict->rule;
+    access->place =
+        verdict->settings != NULL ? verdict->settings->place : config_place(settings, &from->rules);
+    access->passes = verdict->outcome == ACCESS_ALLOWED;
+    if (access->passes) {
+        access->text = arena_printf(arena, "the rule '%s' lets it pass", verdict->rule);
+        return;
+    }
+    refusal = access_refusal_of(verdict, arena);
+    access->status = refusal.status;
+    access->reason = refusal.reason;
+    access->text = arena_printf(arena, "%u: %s", refusal.status, refusal.detail);
+}
+
+static void ask_rules(struct route_access *access, struct route_request *request,
+                      const struct site_settings *site, const struct route_settings *route,
+                      const struct edge_site *edge, const struct path *path)
+{
+    const struct settings *settings = request->settings;
+    struct arena *arena = request->arena;
+    bool has_site = site->access.is_given && route->site_access;
+    struct match_facts facts = edge_facts(&request->edge, path->match, arena);
+    struct access_facts more = {request->question->identity, request->edge.client,
+                                request->question->at_s != 0 ? request->question->at_s
+                                                             : clock_wall_s()};
+    struct asked_rules rules = {.error = {""}};
+    struct access_verdict verdict;
+
+    rules.sources = (struct access_sources){&rules.files, settings->countries, &rules.error, false};
+    if (has_site) {
+        add_list(&rules, &site->access, site->name, arena);
+    }
+    if (route->access.is_given) {
+        add_list(&rules, &route->access, route->name, arena);
+    }
+    if (rules.sources.has_failed) {
+        access->text = arena_printf(arena, "the rules cannot be asked: %s", rules.error.text);
+        access->reason = "access_unreadable";
+    } else if (rules.plan.count != 0) {
+        facts.more = &more;
+        access_ask(&rules.plan, &facts, path, edge->paths, &verdict);
+        say(access, &verdict, settings, has_site ? &site->access : &route->access, arena);
+    }
+    access_files_close(&rules.files);
+}
+
+struct route_access route_access_ask(struct route_request *request,
+                                     const struct site_settings *site,
+                                     const struct route_settings *route,
+                                     const struct edge_site *edge, const struct path *path)
+{
+    bool has_rules = route->access.is_given || (site->access.is_given && route->site_access);
+    struct route_access access = {.is_asked = has_rules || request->question->says_who,
+                                  .passes = true};
+
+    if (access.is_asked && has_auth(route) && route->auth->mode != AUTH_MODE_OPTIONAL &&
+        request->question->identity == NULL) {
+        access.passes = false;
+        access.status = 401;
+        access.reason = "credentials_missing";
+        access.text = "401: nobody says who sends it (--as user=NAME does)";
+        access.place = route->auth->place;
+    } else if (has_rules) {
+        access.passes = false;
+        ask_rules(&access, request, site, route, edge, path);
+    }
+    return access;
+}

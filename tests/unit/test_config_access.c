@@ -1,0 +1,176 @@
+/* What is wrong in what a configuration says of access: errors, and rules that never decide. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+#define SITE "sites:\n  - hosts: [a.example]\n    respond: {}\n"
+#define KNOWN SITE "    auth: { api_key: keys }\n"
+
+struct message_case {
+    const char *yaml;
+    int line;
+    const char *text;
+    const char *hint;
+};
+
+static const struct message_case errors[] = {
+    {SITE "    access: [{}]\n", 4, "a rule says neither 'allow' nor 'deny'", "one rule"},
+    {SITE "    access: [{ allow: all, deny: all }]\n", 4, "more than one of", "one rule"},
+    {SITE "    access: [{ allow: {} }]\n", 4, "'allow' says nothing", "'allow: all'"},
+    {SITE "    access: [{ allow: everybody }]\n", 4, "everybody", "all"},
+    {SITE "    access: [{ allow: { any: [{}] } }]\n", 4, "says nothing", NULL},
+    {SITE "    access: [{ allow: { group: '' } }]\n", 4, "an empty name", "a name"},
+    {SITE "    access: [{ allow: { user: 'a*b' } }]\n", 4, "has '*' within", NULL},
+    {SITE "    access: [{ deny: { country: de } }]\n", 4, "'de' is no country", "capital"},
+    {SITE "    access: [{ deny: { country: DE } }]\n", 4, "no file that knows countries",
+     "countries:"},
+    {SITE "    access: [{ deny: { not: { country: DE } } }]\n", 4, "no file that knows countries",
+     NULL},
+    {SITE "    access: [{ deny: { address_file: '' } }]\n", 4, "address_file", NULL},
+    {SITE "    access: [{ deny: { hours: { from: '08:00', until: '18:00' } } }]\n", 4, "no 'zone'",
+     "local"},
+    {SITE "    access: [{ deny: { hours: { from: '24:00', until: '01:00', zone: utc } } }]\n", 4,
+     "'24:00' is no time", "23:59"},
+    {SITE "    access: [{ deny: { hours: { from: '08:00', until: '8:30', zone: utc } } }]\n", 4,
+     "'8:30' is no time", "24:00"},
+    {SITE "    access: [{ deny: { hours: { from: '08:00', until: '18:00', zone: utc, days: "
+          "[monday] } } }]\n",
+     4, "'monday' is no day", "mon-fri"},
+    {SITE "    access: staff\n", 4, "there is no policy 'staff'", "'policies'"},
+    {"policies: [{ name: a, rules: [{ policy: a }] }]\n" SITE, 1, "policy", NULL},
+    {"policies:\n  - { name: a, rules: [{ allow: all }] }\n  - { name: a, rules: [{ deny: all }] "
+     "}\n" SITE,
+     3, "two policies 'a'", "another name"},
+    {SITE "    access: [{ allow: { client: { dns: [b.example] } } }]\n", 4,
+     "this is for some clients, but none are verified", "verify: required"},
+    {SITE "    access: [{ allow: { any: [ { client: { dns: [b.example] } } ] } }]\n", 4,
+     "this is for some clients, but none are verified", NULL},
+    {"sites:\n  - hosts: [a.example]\n    respond: {}\n    auth: { api_key: keys, mode: maybe }\n",
+     4, "maybe", "optional"},
+};
+
+static const struct message_case warnings[] = {
+    {SITE "    access: [{ allow: all }, { deny: { path: /a } }]\n", 4,
+     "this rule never decides anything", "the rule on line 4"},
+    {SITE "    access:\n      - deny: { path: /a* }\n      - allow: { path: /ab, methods: [GET] "
+          "}\n      - allow: all\n",
+     6, "never decides", "the rule on line 5"},
+    {SITE "    access:\n      - deny: { client_address: [10.0.0.0/8] }\n      - allow: { "
+          "client_address: [10.1.0.0/16, 10.2.3.4] }\n      - allow: all\n",
+     6, "never decides", "line 5"},
+    {KNOWN "    access:\n      - allow: known\n      - deny: { user: eve }\n", 7, "never decides",
+     "line 6"},
+    {KNOWN "    access:\n      - allow: { user: [ann, bob] }\n      - deny: { user: bob }\n", 7,
+     "never decides", "line 6"},
+    {"policies: [{ name: p, rules: [{ allow: all }] }]\n" SITE
+     "    access: [ { policy: p }, { deny: { path: /a } } ]\n",
+     5, "never decides", "line 1"},
+    {SITE "    access: [{ allow: { user: ann } }]\n", 4, "nobody is asked who he is", "optional"},
+    {"sites:\n  - hosts: [a.example]\n    routes:\n      - match: { path: /api/* }\n        "
+     "respond: "
+     "{}\n        access: [{ deny: { path: /admin/* } }, { allow: all }]\n",
+     6, "no request for /admin/* comes here", "the route"},
+    {"sites:\n  - hosts: [a.example]\n    routes:\n      - respond: {}\n        site_access: "
+     "false\n",
+     5, "where the site has no 'access'", "remove it"},
+};
+
+static const char *const fine[] = {
+    KNOWN "    access: []\n",
+    KNOWN "    access: [{ deny: { user: eve } }, { allow: known }]\n",
+    SITE "    access: [{ deny: { client_address: [10.1.0.0/16] } }, { allow: { client_address: "
+         "[10.0.0.0/8] } }]\n",
+    SITE "    access: [{ deny: { path: /a, methods: [POST] } }, { deny: { path: /a } }, { allow: "
+         "all }]\n",
+    "countries: c.mmdb\n" SITE "    access: [{ deny: { country: [DE, unknown] } }, { allow: all "
+    "}]\n",
+    SITE "    access: [{ deny: { hours: { from: '22:00', until: '06:00', zone: local } } }, { "
+         "allow: all }]\n",
+    "policies: [{ name: p, rules: [{ deny: { path: /a } }] }]\n" SITE
+    "    access: [ { policy: p }, { allow: all } ]\n",
+    "sites:\n  - hosts: [a.example]\n    access: []\n    routes:\n      - respond: {}\n        "
+    "site_access: false\n",
+};
+
+static struct settings *load(const char *yaml, struct config_report *report)
+{
+    config_report_init(report);
+    return config_load_text(span_from_cstr(yaml), "tidegate.yaml", report);
+}
+
+static bool is_there(const struct config_report *report, const struct message_case *c,
+                     enum config_severity severity)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const struct config_message *message = &report->messages[i];
+        if (message->severity == severity && message->place.line == c->line &&
+            strstr(message->text, c->text) != NULL &&
+            (c->hint == NULL ||
+             (message->hint != NULL && strstr(message->hint, c->hint) != NULL))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void expect_all(const struct message_case *cases, size_t count,
+                       enum config_severity severity)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct config_report report;
+        struct settings *settings = load(cases[i].yaml, &report);
+
+        if (!is_there(&report, &cases[i], severity) ||
+            (settings == NULL) != (severity == CONFIG_ERROR)) {
+            config_report_print(&report, stderr, false);
+            fail_msg("%s: want '%s'", cases[i].yaml, cases[i].text);
+        }
+        settings_destroy(settings);
+        config_report_free(&report);
+    }
+}
+
+static void each_mistake_is_told(void **state)
+{
+    (void)state;
+    expect_all(errors, ARRAY_LEN(errors), CONFIG_ERROR);
+}
+
+static void rules_that_never_decide_are_told_of(void **state)
+{
+    (void)state;
+    expect_all(warnings, ARRAY_LEN(warnings), CONFIG_WARNING);
+}
+
+static void what_is_right_is_quiet(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+        struct config_report report;
+        struct settings *settings = load(fine[i], &report);
+
+        if (report.count != 0) {
+            config_report_print(&report, stderr, false);
+        }
+        assert_int_equal(report.count, 0);
+        settings_destroy(settings);
+        config_report_free(&report);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_mistake_is_told),
+        cmocka_unit_test(rules_that_never_decide_are_told_of),
+        cmocka_unit_test(what_is_right_is_quiet),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
