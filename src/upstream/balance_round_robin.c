@@ -6,7 +6,9 @@ struct round_robin {
     struct balance base;
     const struct balance_member *members;
     size_t count;
-    int credits[]; /* by member */
+    bool is_even;  /* all weights are the same */
+    size_t next;   /* whose turn it is while all are choices and even: nobody need be asked */
+    int credits[]; /* by member; else */
 };
 
 static struct balance *create(const struct backend *backend, const struct balance_member *members,
@@ -18,6 +20,10 @@ static struct balance *create(const struct backend *backend, const struct balanc
     self->base.type = &balance_round_robin;
     self->members = members;
     self->count = count;
+    self->is_even = count != 0;
+    for (size_t i = 1; i < count; i++) {
+        self->is_even &= members[i].weight == members[0].weight;
+    }
     return &self->base;
 }
 
@@ -25,6 +31,11 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
     struct round_robin *self = CONTAINER_OF(base, struct round_robin, base);
 
+    if (self->is_even && ask->choices->count == self->count) {
+        size_t turn = self->next;
+        self->next = turn + 1 < self->count ? turn + 1 : 0;
+        return turn;
+    }
     return balance_take_turn(self->members, self->count, ask->choices, self->credits);
 }
 
@@ -37,6 +48,9 @@ static void take_over(struct balance *base, const struct balance *old_base, cons
 
     for (size_t i = 0; i < self->count; i++) {
         self->credits[i] = from[i] != BALANCE_NONE ? old->credits[from[i]] : 0;
+        if (from[i] != BALANCE_NONE && from[i] == old->next) {
+            self->next = i;
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 #include "upstream/endpoint.h"
 
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tls/session_slot.h"
+#include "upstream/server_changes.h"
 
 #define BUCKETS 256
 
@@ -191,6 +191,7 @@ void endpoint_publish(struct endpoint *endpoint, const struct sock_address *item
         old = fresh;
     } else {
         atomic_store_explicit(&endpoint->addresses, fresh, memory_order_release);
+        server_changes_note();
     }
     (void)pthread_mutex_unlock(&endpoint->lock);
     endpoint_drop_addresses(old);

@@ -1,4 +1,5 @@
 #include "upstream/lease.h"
+#include "upstream/server_changes.h"
 
 /* Whom a request may be put to, the best first. */
 enum tier { TIER_WELL, TIER_REACHABLE, TIER_ANY };
@@ -141,12 +142,54 @@ static bool is_held_by_key(const struct upstream_set *set, const struct balance_
     return ask->key != 0 && upstream_set_backend(set)->balance == &balance_sticky;
 }
 
+static bool is_in_order(const struct upstream_set *set, const struct server *server)
+{
+    return endpoint_has_addresses(server->endpoint) && server->max_in_use == 0 &&
+           health_state_of(&server->endpoint->health) == HEALTH_UP &&
+           (upstream_set_backend(set)->is_of_checks || server_order_allows(server->order));
+}
+
+/* Whether all are well, so that who may be chosen is known until something changes: a request does
+ * not go over a thousand servers, then. */
+static bool is_as_usual(struct upstream_set *set)
+{
+    uint64_t changes = server_changes();
+    struct found found = {.choices = &set->usual, .rank = SERVER_RANKS};
+
+    if (set->changes == changes) {
+        return set->is_usual;
+    }
+    set->changes = changes;
+    set->is_usual = set->servers->count != 0;
+    clear(&set->usual, set->servers->count);
+    for (size_t i = 0; set->is_usual && i < set->servers->count; i++) {
+        set->is_usual = is_in_order(set, upstream_set_server(set, i));
+        offer(set, i, &found);
+    }
+    return set->is_usual;
+}
+
+static size_t pick_usual(struct upstream_set *set, struct balance_ask *ask)
+{
+    size_t member;
+
+    ask->choices = &set->usual;
+    member = set->balance->type->pick(set->balance, ask);
+    CHECK(member < set->servers->count && balance_set_has(&set->usual, member));
+    return member;
+}
+
 static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
                           struct balance_set *choices, bool *is_full)
 {
     struct found found = {.choices = choices};
     size_t member;
 
+    if (ask->tried->count == 0 && upstream_set_backend(set)->slow_start_us == 0 &&
+        is_as_usual(set)) {
+        *is_full = false;
+        return pick_usual(set, ask);
+    }
     find_best(set, ask, &found);
     *is_full = found.has_full && choices->count == 0;
     if (choices->count == 0) {

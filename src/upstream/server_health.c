@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "upstream/server_changes.h"
+
 /* Of all that is written of any server's health: taken where something may change, which is rare,
  * and at no request that goes well with a server that is. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -30,6 +32,9 @@ static struct health *begin(struct server_ref ref)
 static void end(struct server_ref ref, bool has_changed, const struct health_change *change,
                 uint64_t now_us)
 {
+    if (has_changed) {
+        server_changes_note();
+    }
     if (has_changed && tell != NULL) {
         tell(&(struct health_news){.backend = ref.backend->name,
                                    .server = ref.set->servers[ref.server].text,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "upstream/server_changes.h"
+
 /* Of the process. Taken when configurations come and go, and when somebody orders something. */
 static struct {
     pthread_mutex_t lock;
@@ -125,6 +127,7 @@ bool server_order_give(const char *name, enum server_order_word word)
     order = find_by_name(name);
     if (order != NULL) {
         atomic_store_explicit(&order->word, (int)word, memory_order_relaxed);
+        server_changes_note();
         end_if_unused(order);
     }
     (void)pthread_mutex_unlock(&registry.lock);
@@ -141,6 +144,7 @@ bool server_order_weigh(const char *name, int weight)
     if (order != NULL) {
         atomic_store_explicit(&order->weight, weight, memory_order_relaxed);
         atomic_fetch_add_explicit(&weighings, 1, memory_order_release);
+        server_changes_note();
         end_if_unused(order);
     }
     (void)pthread_mutex_unlock(&registry.lock);
@@ -192,6 +196,7 @@ static void set(struct server_order *order, enum server_order_word word, int wei
 {
     atomic_store_explicit(&order->word, (int)word, memory_order_relaxed);
     atomic_store_explicit(&order->weight, weight, memory_order_relaxed);
+    server_changes_note();
 }
 
 /* With the lock: nothing is ordered. */

@@ -33,6 +33,11 @@ struct upstream_set {
     struct balance_member *members; /* servers->count of each */
     struct pool_entry **entries;
     uint64_t weighings; /* server_order_weighings, when the members' weights were looked at */
+    /* When all were looked at last (server_changes; 0: never) nothing stood against any of them,
+     * health, orders or limits: `usual` are those of the lowest rank. */
+    uint64_t changes;
+    bool is_usual;
+    struct balance_set usual;
     unsigned uses;
 };
 

@@ -70,6 +70,9 @@ static struct balance_type witness = {.name = "witness",
 
 static struct upstreams upstreams;
 static struct upstream *upstream;
+/* Where servers have a limit each is looked at for each request; without, only when something has
+ * changed. It comes to the same: all tests run both ways. */
+static unsigned limit;
 
 /* A backend of servers on ports from 1 on; the first `named` of them without addresses yet. */
 static const struct backend *make_backend(unsigned named)
@@ -84,7 +87,7 @@ static const struct backend *make_backend(unsigned named)
             .health = {
                 .rise = 2, .fall = 3, .failures = 3, .eject_us = SECOND, .eject_max_us = SECOND}};
         servers[i] = (struct server){
-            .text = "s", .weight = 1, .max_in_use = 1000, .endpoint = endpoint_take(&key)};
+            .text = "s", .weight = 1, .max_in_use = limit, .endpoint = endpoint_take(&key)};
     }
     return backend_create(&plan, server_set_create(servers, SERVERS, NULL));
 }
@@ -586,10 +589,32 @@ static void an_order_is_kept_by_its_name_alone(void **state)
     assert_false(server_order_weigh("kept/one", 1));
 }
 
+/* By whatever a server ceases to be a choice, and is one again. */
+static void what_changes_counts_from_the_next_request_on(void **state)
+{
+    (void)state;
+    for (unsigned turn = 0; turn < 3; turn++) {
+        assert_int_equal(pick_at(SECOND), 0);
+    }
+    server_note_unreachable(server_of(0), "refused", SECOND);
+    assert_int_equal(pick_at(SECOND), 1);
+    server_note_reached(server_of(0), 2 * SECOND);
+    assert_int_equal(pick_at(2 * SECOND), 0);
+    assert_true(server_order_give("b/s", SERVER_DRAINING));
+    assert_true(pick_at(2 * SECOND) == BALANCE_NONE);
+    assert_true(server_order_give("b/s", SERVER_ENABLED));
+    assert_int_equal(pick_at(2 * SECOND), 0);
+    server_eject(server_of(0), "by somebody's word", 2 * SECOND);
+    assert_int_equal(pick_at(2 * SECOND), 1);
+}
+
 int main(void)
 {
+    static const unsigned limits[] = {1000, 0};
+    int failed = 0;
     const struct CMUnitTest tests[] = {
         TEST(a_request_tries_each_server_once),
+        TEST(what_changes_counts_from_the_next_request_on),
         TEST(the_lowest_rank_that_is_well_is_used_and_no_other),
         TEST(a_full_one_is_passed_over_and_brings_no_backup_in),
         TEST(whoever_is_down_is_no_reason_to_wait),
@@ -611,5 +636,9 @@ int main(void)
         TEST(a_lease_that_is_ended_or_taken_twice_or_lost_is_found),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        limit = limits[i];
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
 }
