@@ -207,6 +207,9 @@ static void add_script(const struct call *call, struct strbuf *out)
     add_known(out, "SERVER_ADDR", facts->server_addr);
     add(out, "SERVER_NAME", facts->server_name);
     add_number(out, "SERVER_PORT", facts->server_port);
+    for (size_t i = 0; i < facts->param_count; i++) {
+        fcgi_param(out, facts->params[i].name, facts->params[i].value);
+    }
 }
 
 void fcgi_params_write(const struct call *call, uint64_t content_length, bool has_body,

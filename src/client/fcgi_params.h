@@ -10,6 +10,11 @@
 #include "base/strbuf.h"
 #include "client/call_base.h"
 
+struct fcgi_param {
+    struct span name;
+    struct span value;
+};
+
 /* What a script is told besides the request (RFC 3875 section 4.1); in the call's arena. Texts that
  * are empty are not known. */
 struct fcgi_facts {
@@ -24,6 +29,8 @@ struct fcgi_facts {
     struct span server_name;
     uint16_t server_port;
     bool is_https;
+    const struct fcgi_param *params; /* further ones of the configuration */
+    size_t param_count;
 };
 
 /* Appends names and values; content_length: of the body. Scratch from the call's arena. */

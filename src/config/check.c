@@ -378,10 +378,36 @@ static void check_backends(const struct checker *checker)
     check_backend_names(checker);
 }
 
+/* Without sites each listener has to know where its connections go. */
+static void check_has_sites(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+    const struct listener_settings *first = NULL;
+
+    if (settings->site_count != 0 || check_is_given(checker, &settings->sites) ||
+        config_report_has_errors(checker->report)) {
+        return;
+    }
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        if (settings->listeners[i].tcp == NULL &&
+            !check_is_given(checker, &settings->listeners[i].tcp)) {
+            first = first == NULL ? &settings->listeners[i] : first;
+        }
+    }
+    if (first == NULL && settings->listener_count != 0) {
+        return;
+    }
+    config_report_add(checker->report, CONFIG_ERROR,
+                      (struct place){.line = 1, .column = 1, .file = 0}, "the file has no 'sites'");
+    config_report_hint(checker->report, "add for example %s; or let each listener have 'tcp'",
+                       section_find(&section_root, SPAN_OF("sites"))->example);
+}
+
 void check_settings(const struct settings *settings, struct config_report *report)
 {
     const struct checker checker = {settings, report};
 
+    check_has_sites(&checker);
     check_limits(&checker);
     check_user(&checker);
     check_log(&checker);

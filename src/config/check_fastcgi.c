@@ -18,6 +18,7 @@ static void check_without(const struct checker *checker, const struct backend_se
                    {&backend->index, "index"},
                    {&backend->split_path, "split_path"},
                    {&backend->script_files, "script_files"},
+                   {&backend->params, "params"},
                    {&backend->body_buffer, "body_buffer"}};
 
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {

@@ -2,6 +2,7 @@
 #include "config/address.h"
 #include "config/directives_internal.h"
 #include "config/identity_rules.h"
+#include "config/message_rules.h"
 #include "config/text_rules.h"
 
 /* In the order of enum backend_proxy_protocol, enum backend_min_version and enum
@@ -399,6 +400,22 @@ static const struct directive backend_directives[] = {
      .check = rule_split_path,
      .doc = "How the names of scripts end, of a FastCGI backend; case does not count.",
      .example = "split_path: .cgi"},
+    {.name = "params",
+     .type = DIRECTIVE_FIELDS,
+     SLOT(backend_settings, params),
+     COUNT(backend_settings, param_count),
+     .min = 1,
+     .max = 100,
+     .check_field = rule_fastcgi_param,
+     .pattern = "^[A-Za-z_][A-Za-z0-9_]*$",
+     .doc = "Further parameters that scripts of a FastCGI backend get, by name.",
+     .more =
+         "Values have [variables](#variables); one that is empty is not sent. What the gateway "
+         "says itself (`SCRIPT_FILENAME`, `REMOTE_ADDR`, `HTTPS`, ...) cannot be said here, nor "
+         "`HTTP_...`, which are the request's fields: those are for `request_fields`. "
+         "`REMOTE_USER` is what applications know people by: say it with `{user}`, which is who "
+         "`auth` found, and with nothing that a client could write.",
+     .example = "params: { REMOTE_USER: \"{user}\", APP_ENV: production }"},
     {.name = "script_files",
      .type = DIRECTIVE_ENUM,
      SLOT(backend_settings, script_files),

@@ -153,6 +153,48 @@ bool rule_log_field(struct span name, struct span value, struct complaint *compl
     return is_template(value, true, complaint);
 }
 
+static bool is_param_name(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = ascii_lower(name.ptr[i]);
+        if (!((c >= 'a' && c <= 'z') || c == '_' || (i != 0 && c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return name.len != 0;
+}
+
+bool rule_fastcgi_param(struct span name, struct span value, struct complaint *complaint)
+{
+    /* What client/fcgi_params.c writes: a second one would be another script's first one. */
+    static const char *const own[] = {"GATEWAY_INTERFACE", "SERVER_SOFTWARE", "REDIRECT_STATUS",
+                                      "REQUEST_METHOD",    "QUERY_STRING",    "SERVER_PROTOCOL",
+                                      "CONTENT_LENGTH",    "CONTENT_TYPE",    "SCRIPT_FILENAME",
+                                      "SCRIPT_NAME",       "DOCUMENT_URI",    "DOCUMENT_ROOT",
+                                      "REQUEST_URI",       "PATH_INFO",       "PATH_TRANSLATED",
+                                      "REQUEST_SCHEME",    "HTTPS",           "REMOTE_ADDR",
+                                      "REMOTE_PORT",       "SERVER_ADDR",     "SERVER_NAME",
+                                      "SERVER_PORT"};
+
+    if (!is_param_name(name)) {
+        complain(complaint, "%s is no name of a parameter", quote(name).text);
+        return complain_hint(complaint,
+                             "letters, digits and '_', for example params: { REMOTE_USER: "
+                             "\"{user}\" }");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (span_ieq(name, span_from_cstr(own[i]))) {
+            complain(complaint, "the gateway says %s itself", quote(name).text);
+            return complain_hint(complaint, "remove it");
+        }
+    }
+    if (span_istarts_with(name, SPAN_OF("HTTP_"))) {
+        complain(complaint, "%s would be a field of the request", quote(name).text);
+        return complain_hint(complaint, "set the field with 'request_fields' of the route");
+    }
+    return is_template(value, false, complaint);
+}
+
 bool rule_log_template(struct span text, struct complaint *complaint)
 {
     struct template template = {NULL, 0};

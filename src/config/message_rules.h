@@ -19,6 +19,9 @@ bool rule_request_field_pattern(struct span text, struct complaint *complaint) M
 bool rule_response_field_pattern(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A member of the access log's lines, with a value that may have variables. */
 bool rule_log_field(struct span name, struct span value, struct complaint *complaint) MUST_CHECK;
+/* A parameter of FastCGI requests that the gateway does not say itself, with variables. */
+bool rule_fastcgi_param(struct span name, struct span value,
+                        struct complaint *complaint) MUST_CHECK;
 /* A line of the access log, with variables. */
 bool rule_log_template(struct span text, struct complaint *complaint) MUST_CHECK;
 /* Paths whose requests the log leaves out; which of them it has; where it is written. */

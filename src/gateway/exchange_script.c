@@ -35,6 +35,25 @@ static bool is_there(struct exchange *x, struct span file, int *error)
     return true;
 }
 
+/* Those of the configuration that have a value. */
+static void add_params(struct exchange *x, struct fcgi_facts *facts)
+{
+    const struct backend_settings *backend = x->route->settings->backend;
+    struct fcgi_param *params =
+        arena_calloc(&x->arena, (backend->param_count + 1) * sizeof(*params));
+    const struct template_values values = exchange_values(x);
+
+    for (size_t i = 0; i < backend->param_count; i++) {
+        struct span value =
+            template_expand(&x->route->params[i], &values, TEMPLATE_FIELD, &x->arena);
+        if (value.len != 0) {
+            params[facts->param_count++] =
+                (struct fcgi_param){span_from_cstr(backend->params[i].name), value};
+        }
+    }
+    facts->params = params;
+}
+
 static void tell(struct exchange *x, const struct script *script)
 {
     const struct client_view *view = exchange_view(x);
@@ -65,6 +84,7 @@ static void tell(struct exchange *x, const struct script *script)
     }
     facts->server_name = x->request.host.len != 0 ? x->request.host : facts->server_addr;
     facts->server_port = view->port;
+    add_params(x, facts);
     x->call.fcgi = facts;
 }
 

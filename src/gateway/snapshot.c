@@ -301,6 +301,18 @@ static const struct call_retries *build_retries(const struct retries_settings *s
     return retries;
 }
 
+static const struct template *build_params(const struct backend_settings *backend,
+                                           struct arena *arena)
+{
+    size_t count = backend != NULL ? backend->param_count : 0;
+    struct template *params = arena_calloc(arena, (count + 1) * sizeof(*params));
+
+    for (size_t i = 0; i < count; i++) {
+        params[i] = build_template(backend->params[i].value, false, arena);
+    }
+    return params;
+}
+
 static void build_route(struct builder *b, const struct site_settings *site,
                         const struct answer_pages *pages, const struct route_settings *settings,
                         struct route *route)
@@ -320,6 +332,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .body_limit = settings->body_limit != UINT64_MAX ? settings->body_limit
                                                          : snapshot->settings->limits.body,
         .retries = build_retries(settings->retries, &snapshot->arena),
+        .params = build_params(settings->backend, &snapshot->arena),
         .cors = answers.cors,
         .cookies = answers.cookies,
         .filters = build_filters(settings, &snapshot->arena),

@@ -435,7 +435,9 @@ struct backend_settings {
     const char *host;            /* as written: client, server, or the name itself */
     const char *root;            /* of BACKEND_FASTCGI, as all these: the folder of the scripts */
     const char *index;
-    const char *split_path; /* how scripts' names end */
+    const char *split_path;        /* how scripts' names end */
+    struct header_setting *params; /* further parameters of requests: values with variables */
+    size_t param_count;
     enum script_files script_files;
     uint64_t body_buffer; /* bytes of a request's body that does not say how long it is */
     enum backend_proxy_protocol proxy_protocol;

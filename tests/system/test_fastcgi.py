@@ -35,6 +35,7 @@ SCRIPTS = {
         if (isset($_GET['length'])) header('Content-Length: ' . ($n * 1048576));
         for ($i = 0; $i < $n; $i++) { echo $b; }""",
     "slow.php": """<?php echo "one\\n"; flush(); while (!file_exists(__DIR__ . '/go')) { usleep(10000); clearstatcache(); } echo "two\\n";""",
+    "limit.php": "<?php echo ini_get('memory_limit');",
     "error.php": "<?php http_response_code(503); echo 'not now';",
     "throw.php": "<?php error_log('something to say'); throw new Exception('gone wrong');",
     "die.php": "<?php shell_exec('kill -9 ' . getmypid()); sleep(10);",
@@ -69,7 +70,8 @@ def fixture_world(request, start_for_module):
     write_scripts(root)
     with PhpFpm(folder, request.param == "socket") as fpm:
         gateway = start_for_module(site(
-            fpm.address, root, files={"root": str(root), "try": ["{path}", "/index.php"]}))
+            fpm.address, root, files={"root": str(root), "try": ["{path}", "/index.php"]},
+            params={"APP_ENV": "test {method}", "X_TENANT": "{request.X-Tenant}", "PHP_VALUE": "memory_limit=77M"}))
         gateway.root = root
         yield gateway
     shutil.rmtree(folder, ignore_errors=True)
@@ -132,6 +134,17 @@ def test_scripts_are_told_of_the_request(world, front):
     assert env["CONTENT_TYPE"] == "text/x" and "HTTP_PROXY" not in env
     assert env["SERVER_PROTOCOL"] == ("HTTP/1.1" if front == "h1" else "HTTP/2.0")
     assert env["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+
+
+@FRONTS
+def test_scripts_get_further_parameters(world, front):
+    def env(*fields):
+        return json.loads(ask(front, world.address, "/env.php", fields=fields).body)
+    told = env(("X-Tenant", "a%b=c"), ("App-Env", "forged"))
+    assert told["APP_ENV"] == "test GET" and told["X_TENANT"] == "a%b=c" and told["HTTP_APP_ENV"] == "forged"
+    assert "X_TENANT" not in env(("App_Env", "forged"))  # it is not sent where it is empty
+    limit = ask(front, world.address, "/limit.php").body
+    assert limit == b"77M"  # php-fpm's own way to be told of settings
 
 
 @FRONTS
@@ -547,6 +560,11 @@ def test_a_server_that_is_silent_has_its_time(start, root):
     ({"split_path": ".php"}, "'split_path' in a backend that does not speak FastCGI"),
     ({"protocol": "fastcgi", "root": "/nowhere/at/all"}, "/nowhere/at/all"),
     ({"protocol": "fastcgi", "root": "/", "split_path": "a/b"}, "not the end of a file's name"),
+    ({"params": {"A": "b"}}, "'params' in a backend that does not speak FastCGI"),
+    ({"protocol": "fastcgi", "root": "/", "params": {"A-B": "b"}}, "'A-B' is no name of a parameter"),
+    ({"protocol": "fastcgi", "root": "/", "params": {"script_filename": "b"}}, "the gateway says 'script_filename' itself"),
+    ({"protocol": "fastcgi", "root": "/", "params": {"HTTP_PROXY": "b"}}, "would be a field of the request"),
+    ({"protocol": "fastcgi", "root": "/", "params": {"A": "{nothing}"}}, "nothing"),
     ({"protocol": "fastcgi", "root": "/", "health_check": {"grpc": {}}}, "by gRPC")])
 def test_what_is_wrong_is_told(folder, backend, message):
     (folder / "tidegate.yaml").write_text(json.dumps({"sites": [{"hosts": "*", "backend": {

@@ -503,13 +503,13 @@ def test_nextcloud(world, front):
 def test_internal_php(world, front):
     here = world("internal-php")
     host = "intranet.example.com"
-    word = [("Authorization", "Basic " + base64.b64encode(b"ann:tide-and-time").decode()), ("X-Remote-User", "root")]
+    word = [("Authorization", "Basic " + base64.b64encode(b"ann:tide-and-time").decode()), ("Remote_User", "root"), ("Remote-User", "root")]
     for target in ("/", "/about.html", "/vendor/autoload.php", "/healthz/x"):
         asked = here.get(front, host, target)
         assert asked.status == 401 and 'realm="Intranet"' in asked.get("www-authenticate"), target
     assert here.get(front, host, "/healthz").body == b"ok\n"
     told = here.told(front, host, "/reports?n=1", fields=word)
-    assert told["SCRIPT_FILENAME"] == str(here.root / "index.php") and told["HTTP_X_REMOTE_USER"] == "ann"
+    assert told["SCRIPT_FILENAME"] == str(here.root / "index.php") and told["REMOTE_USER"] == "ann" and "HTTP_REMOTE_USER" not in told
     assert "HTTP_AUTHORIZATION" not in told
     assert here.get(front, host, "/about.html", fields=word).body == b"<p>about</p>"
     assert here.get(front, host, "/vendor/autoload.php", fields=word).status == 404

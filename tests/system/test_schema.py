@@ -204,7 +204,7 @@ def whole(section, part):
         return {"sites": [{"hosts": "a.example", "respond": {}}],
                 "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
                               **({"tls": {}} if part.get("protocol") in ("h2", "auto") or "server_name" in json.dumps(part) or "tls" in part.get("health_check", {}) else {}),
-                              **({"protocol": "fastcgi", "root": "public"} if {"root", "index", "split_path", "script_files", "body_buffer"} & set(part) else {}),
+                              **({"protocol": "fastcgi", "root": "public"} if {"root", "index", "split_path", "params", "script_files", "body_buffer"} & set(part) else {}),
                               **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
     outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
              "timeouts": ("file", "timeouts"), "log": ("file", "log"),

@@ -47,8 +47,7 @@ def ended(shop, backend, **more):
 
 
 def plain(backend, **listener):
-    return {"listeners": [{"bind": "127.0.0.1:0", "tcp": backend, **listener}],
-            "sites": [{"hosts": ["*"], "respond": {"status": 404}}]}
+    return {"listeners": [{"bind": "127.0.0.1:0", "tcp": backend, **listener}]}  # no sites are needed
 
 
 @pytest.fixture(name="kind", params=["tls", "plain"])
