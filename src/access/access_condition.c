@@ -5,6 +5,7 @@
 #include "auth/auth_identity.h"
 #include "config/serving.h"
 #include "edge/address_set.h"
+#include "edge/claim_match.h"
 #include "edge/hours.h"
 
 static enum condition_result holds(bool does)
@@ -120,6 +121,37 @@ static const char *names_words(const void *what, struct arena *arena)
 }
 
 static const struct condition_type names_type = {check_names, names_words};
+
+/* ---- claims ---- */
+
+struct claim {
+    struct span path;
+    struct span shown;
+    struct claim_match match;
+};
+
+/* Each of an array counts. */
+static enum condition_result check_claim(const void *what, struct match_facts *facts)
+{
+    const struct claim *claim = what;
+    struct auth_claims found = auth_identity_claims(facts_of(facts)->identity, claim->path);
+    enum condition_result result = CONDITION_FAILS;
+
+    for (size_t i = 0; i < found.count && result == CONDITION_FAILS; i++) {
+        result = claim_match_check(&claim->match, found.items[i].value,
+                                   found.items[i].kind == AUTH_CLAIM_NUMBER, &facts->steps);
+    }
+    return result;
+}
+
+static const char *claim_words(const void *what, struct arena *arena)
+{
+    const struct claim *claim = what;
+
+    return arena_printf(arena, "claims %.*s: %.*s", SPAN_ARG(claim->path), SPAN_ARG(claim->shown));
+}
+
+static const struct condition_type claim_type = {check_claim, claim_words};
 
 /* ---- files: addresses, countries ---- */
 
@@ -245,6 +277,17 @@ static void add_names(struct making *m, enum names_of of, const struct string_li
     add(m, &names_type, names);
 }
 
+static void add_claims(struct making *m, const struct access_match_settings *settings)
+{
+    for (size_t i = 0; i < settings->claim_count; i++) {
+        struct claim *claim = arena_calloc(m->arena, sizeof(*claim));
+        claim->path = span_from_cstr(settings->claims[i].name);
+        claim->shown = span_from_cstr(settings->claims[i].value);
+        claim->match = claim_match_make(claim->shown, m->arena);
+        add(m, &claim_type, claim);
+    }
+}
+
 /* NULL: it cannot be read, and so nothing is made of the whole. */
 static struct followed *open_file(struct making *m, const char *path,
                                   const struct followed_type *type)
@@ -291,6 +334,7 @@ static size_t add_more(void *arg, const struct match_settings *settings,
     add_names(&m, NAMES_USER, &access->users);
     add_names(&m, NAMES_GROUP, &access->groups);
     add_names(&m, NAMES_SCOPE, &access->scopes);
+    add_claims(&m, access);
     add_files(&m, access);
     if (settings->client != NULL) {
         add(&m, &client_type, serving_client_rule(settings->client, arena));
@@ -323,7 +367,7 @@ bool access_match_asks_identity(const struct match_settings *match)
     const struct access_match_settings *access = &match->access;
 
     return (access->who != NULL && strcmp(access->who, "known") == 0) || access->users.count != 0 ||
-           access->groups.count != 0 || access->scopes.count != 0 ||
+           access->groups.count != 0 || access->scopes.count != 0 || access->claim_count != 0 ||
            any_asks_identity(match->negated, match->negated != NULL ? 1 : 0) ||
            any_asks_identity(match->any, match->any_count) ||
            any_asks_identity(match->all, match->all_count);

@@ -280,45 +280,17 @@ struct request_options {
     struct route_field fields[2 * FIELDS_MAX];
     const char *who[WHO_MAX]; /* --as */
     size_t who_count;
+    const char *claims[WHO_MAX];
+    size_t claim_count;
     const char *at;
     struct route_who found;
 };
-
-static bool read_field(const char *text, struct route_field *field)
-{
-    struct span line = span_from_cstr(text);
-    size_t colon = span_find(line, ':');
-
-    field->name = span_head(line, colon);
-    field->value = colon < line.len ? span_trim(span_skip(line, colon + 1)) : (struct span){0};
-    return colon < line.len && http_is_token(field->name);
-}
-
-/* An address alone, which is a network of one. */
-static bool read_from(struct request_options *options, struct route_question *question)
-{
-    struct network *network = &options->network;
-    struct complaint complaint;
-
-    if (!network_parse(span_from_cstr(options->from), network, &complaint) ||
-        (!network->is_unix && network->prefix_bits != 128)) {
-        return false;
-    }
-    if (network->is_unix) {
-        question->from = NULL;
-        question->from_text = SPAN_OF("");
-        return true;
-    }
-    question->from = network->address;
-    question->from_text = span_from_cstr(options->from);
-    return true;
-}
 
 /* OPTIONS_OK, or the status of a usage error. */
 static int read_request(struct request_options *options, struct route_question *question)
 {
     for (size_t i = 0; i < options->header_count; i++) {
-        if (!read_field(options->headers[i], &options->fields[i])) {
+        if (!route_field_parse(span_from_cstr(options->headers[i]), &options->fields[i])) {
             return usage_error("route", "--header '%s' is not 'name: value'", options->headers[i]);
         }
     }
@@ -331,7 +303,7 @@ static int read_request(struct request_options *options, struct route_question *
     }
     question->fields = options->fields;
     question->field_count = options->header_count + options->cookie_count;
-    if (!read_from(options, question)) {
+    if (!route_question_from(question, options->from, &options->network)) {
         return usage_error("route", "--from '%s' is no address", options->from);
     }
     for (size_t i = 0; i < options->who_count; i++) {
@@ -340,7 +312,12 @@ static int read_request(struct request_options *options, struct route_question *
                                options->who[i]);
         }
     }
-    question->says_who = options->who_count != 0;
+    for (size_t i = 0; i < options->claim_count; i++) {
+        if (!route_who_add_claim(&options->found, span_from_cstr(options->claims[i]))) {
+            return usage_error("route", "--claim '%s' is not name=value", options->claims[i]);
+        }
+    }
+    question->says_who = options->who_count + options->claim_count != 0;
     question->identity = route_who_identity(&options->found);
     if (options->at != NULL && !route_time_parse(span_from_cstr(options->at), &question->at_s)) {
         return usage_error("route", "--at '%s' is no time, such as 2027-01-31T18:30:00Z",
@@ -381,6 +358,9 @@ int cmd_route(int argc, char **argv)
     argc = argc == 0 ? 0
                      : options_take_all(argc, argv, "--as", NULL, request.who, &request.who_count,
                                         WHO_MAX);
+    argc = argc == 0 ? 0
+                     : options_take_all(argc, argv, "--claim", NULL, request.claims,
+                                        &request.claim_count, WHO_MAX);
     if (argc == 0) {
         return 2;
     }

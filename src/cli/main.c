@@ -16,7 +16,7 @@ static const struct {
     {"demo", cmd_demo},       {"diff", cmd_diff},       {"reload", cmd_reload},
     {"schema", cmd_schema},   {"version", cmd_version}, {"prove-reload", cmd_prove_reload},
     {"upgrade", cmd_upgrade}, {"passwd", cmd_passwd},   {"key", cmd_key},
-    {"help", cmd_help},       {"purge", cmd_purge},
+    {"help", cmd_help},       {"purge", cmd_purge},     {"test", cmd_test},
 };
 
 static int unknown_command(const char *name)

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "config/address.h"
 #include "http/message.h"
 
 bool route_is_name(struct span host)
@@ -80,4 +81,26 @@ bool route_question_parse(struct route_question *question, const char *url, stru
         question->sni = question->host;
     }
     return true;
+}
+
+bool route_question_from(struct route_question *question, const char *text, struct network *network)
+{
+    struct complaint complaint;
+
+    if (!network_parse(span_from_cstr(text), network, &complaint) ||
+        (!network->is_unix && network->prefix_bits != 128)) {
+        return false;
+    }
+    question->from = network->is_unix ? NULL : network->address;
+    question->from_text = network->is_unix ? SPAN_OF("") : span_from_cstr(text);
+    return true;
+}
+
+bool route_field_parse(struct span line, struct route_field *field)
+{
+    size_t colon = span_find(line, ':');
+
+    field->name = span_head(line, colon);
+    field->value = colon < line.len ? span_trim(span_skip(line, colon + 1)) : (struct span){0};
+    return colon < line.len && http_is_token(field->name);
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "settings/choices.h"
+#include "settings/place.h"
 
 struct auth_identity;
 
@@ -45,6 +46,11 @@ struct route_question {
  * host when that is a name. Spans point into `url`. False says what is wrong with it. */
 bool route_question_parse(struct route_question *question, const char *url,
                           struct error *error) MUST_CHECK;
+/* Who connects: an address, or "unix". *network is room for it. */
+bool route_question_from(struct route_question *question, const char *text,
+                         struct network *network) MUST_CHECK;
+/* "name: value". */
+bool route_field_parse(struct span line, struct route_field *field) MUST_CHECK;
 /* Whether a URL's host is a name, and no address. */
 bool route_is_name(struct span host);
 

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "edge/claim_match.h"
+
 static bool add_to(struct span *items, struct auth_list *list, struct span value)
 {
     if (list->count == ROUTE_WHO_MAX) {
@@ -32,6 +34,37 @@ bool route_who_add(struct route_who *who, struct span text)
     return span_eq(name, SPAN_OF("scope")) && add_to(who->scopes, &who->identity.scopes, value);
 }
 
+static enum auth_claim_kind kind_of(struct span value)
+{
+    double number;
+
+    if (span_eq(value, SPAN_OF("true")) || span_eq(value, SPAN_OF("false"))) {
+        return AUTH_CLAIM_BOOL;
+    }
+    return claim_number(value, &number) ? AUTH_CLAIM_NUMBER : AUTH_CLAIM_TEXT;
+}
+
+bool route_who_add_claim(struct route_who *who, struct span text)
+{
+    size_t equals = span_find(text, '=');
+    struct auth_claim claim = {.path = span_head(text, equals)};
+    size_t at = who->identity.claims.count;
+
+    if (equals == 0 || equals == text.len || at == ROUTE_WHO_MAX) {
+        return false;
+    }
+    claim.value = span_skip(text, equals + 1);
+    claim.kind = kind_of(claim.value);
+    while (at != 0 && auth_claim_path_order(who->claims[at - 1].path, claim.path) > 0) {
+        who->claims[at] = who->claims[at - 1];
+        at--;
+    }
+    who->claims[at] = claim;
+    who->identity.claims.count++;
+    who->is_somebody = true;
+    return true;
+}
+
 const struct auth_identity *route_who_identity(struct route_who *who)
 {
     if (!who->is_somebody) {
@@ -40,6 +73,8 @@ const struct auth_identity *route_who_identity(struct route_who *who)
     who->identity.method = "(asked)";
     who->identity.groups.items = who->groups;
     who->identity.scopes.items = who->scopes;
+    who->identity.claims.items = who->claims;
+    who->identity.expires = AUTH_NEVER_EXPIRES;
     if (who->identity.user.len == 0) {
         who->identity.user = SPAN_OF("(somebody)");
     }

@@ -1,6 +1,7 @@
 #include "config/access_words.h"
 
 #include "config/match_rules.h"
+#include "edge/claim_match.h"
 #include "edge/hours.h"
 
 bool rule_access_name(struct span text, struct complaint *complaint)
@@ -10,6 +11,26 @@ bool rule_access_name(struct span text, struct complaint *complaint)
         return complain_hint(complaint, "write a name, or \"*\" for any");
     }
     return rule_match_value(text, complaint);
+}
+
+bool rule_claim_value(struct span name, struct span value, struct complaint *complaint)
+{
+    struct span rest;
+    double number;
+
+    if (name.len == 0 || name.ptr[0] == '.' || name.ptr[name.len - 1] == '.') {
+        complain(complaint, "%s is no claim's path", quote(name).text);
+        return complain_hint(complaint, "for example claims: { realm_access.roles: admin }");
+    }
+    if (claim_order_of(value, &rest) == CLAIM_TEXT) {
+        return rule_match_value(value, complaint);
+    }
+    if (claim_number(rest, &number)) {
+        return true;
+    }
+    complain(complaint, "%s has no number behind its sign", quote(value).text);
+    return complain_hint(complaint, "for example claims: { level: \">= 3\" }; a text that begins "
+                                    "so is \"re:^>\"");
 }
 
 bool rule_country(struct span text, struct complaint *complaint)

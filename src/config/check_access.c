@@ -26,7 +26,7 @@ static bool says_nothing(const struct match_settings *match)
            match->client_address.count == 0 && match->scheme == NULL && match->negated == NULL &&
            match->any_count + match->all_count == 0 && match->client == NULL &&
            access->who == NULL && access->users.count == 0 && access->groups.count == 0 &&
-           access->scopes.count == 0 && access->countries.count == 0 &&
+           access->scopes.count == 0 && access->claim_count == 0 && access->countries.count == 0 &&
            access->address_file == NULL && access->hours == NULL;
 }
 
@@ -185,8 +185,10 @@ static bool identities_cover(const struct access_match_settings *wide,
                              const struct access_match_settings *narrow)
 {
     bool wants_known = wide->who != NULL && strcmp(wide->who, "known") == 0;
-    bool is_known = (narrow->who != NULL && strcmp(narrow->who, "known") == 0) ||
-                    narrow->users.count + narrow->groups.count + narrow->scopes.count != 0;
+    bool is_known =
+        (narrow->who != NULL && strcmp(narrow->who, "known") == 0) ||
+        narrow->users.count + narrow->groups.count + narrow->scopes.count + narrow->claim_count !=
+            0;
 
     return (!wants_known || is_known) && list_covers(&wide->users, &narrow->users) &&
            list_covers(&wide->groups, &narrow->groups) &&
@@ -202,7 +204,7 @@ static bool match_covers(const struct match_settings *wide, const struct match_s
     }
     if (wide->regex != NULL || wide->header_count + wide->query_count + wide->cookie_count != 0 ||
         wide->negated != NULL || wide->any_count + wide->all_count != 0 || wide->client != NULL ||
-        wide->access.hours != NULL) {
+        wide->access.hours != NULL || wide->access.claim_count != 0) {
         return false; /* of these it is not known */
     }
     return paths_cover(wide->path, narrow->path, arena) &&
@@ -240,7 +242,9 @@ static void check_reachable(const struct checker *checker, const struct rule_lis
 static bool asks_identity(const struct match_settings *match)
 {
     return (match->access.who != NULL && strcmp(match->access.who, "known") == 0) ||
-           match->access.users.count + match->access.groups.count + match->access.scopes.count != 0;
+           match->access.users.count + match->access.groups.count + match->access.scopes.count +
+                   match->access.claim_count !=
+               0;
 }
 
 static bool has_auth(const struct route_settings *route)

@@ -15,7 +15,7 @@ struct walk {
 static size_t count_of_rule(const struct access_match_settings *access)
 {
     return (size_t)(access->who != NULL) + (access->users.count != 0) +
-           (access->groups.count != 0) + (access->scopes.count != 0) +
+           (access->groups.count != 0) + (access->scopes.count != 0) + access->claim_count +
            (access->countries.count != 0) + (access->address_file != NULL) +
            (access->hours != NULL);
 }

@@ -23,6 +23,18 @@ static const struct directive when_directives[] = {
      .example = "group: staff"},
     {NAMES(scopes, "scope"), .doc = "Scopes, one of which the key or the token has.",
      .example = "scope: orders:write"},
+    {.name = "claims",
+     .type = DIRECTIVE_FIELDS,
+     SLOT(match_settings, access.claims),
+     COUNT(match_settings, access.claim_count),
+     .min = 1,
+     .max = 16,
+     .check_field = rule_claim_value,
+     .doc = "What a token or a certificate says of who sends the request, with these values.",
+     .more = "A name is the path of a claim (`realm_access.roles`). A value is a text as in "
+             "`headers` of `match`, or a number with `>=`, `>`, `<=` or `<` before it, which "
+             "numbers alone fit. Of an array one must fit; a claim that is not there does not.",
+     .example = "claims: { tenant: \"acme\", level: \">= 3\" }"},
     {CLIENT_ADDRESS, .doc = "Networks or addresses of clients, as `trusted_proxies` say them.",
      .example = "client_address: [10.0.0.0/8]"},
     {.name = "address_file",

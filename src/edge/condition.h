@@ -82,7 +82,7 @@ const struct condition *condition_of(const struct condition_type *type, const vo
 
 /* Adds what a section, or a part of one, says besides: at most CONDITION_MORE_MAX. Returns how
  * many. */
-#define CONDITION_MORE_MAX 16
+#define CONDITION_MORE_MAX 32
 struct condition_maker {
     size_t (*add)(void *arg, const struct match_settings *settings,
                   const struct condition *more[CONDITION_MORE_MAX], struct arena *arena);

@@ -27,6 +27,8 @@ struct access_match_settings {
     struct string_list users;
     struct string_list groups;
     struct string_list scopes;
+    struct header_setting *claims; /* texts as of fields, or ">= 3" */
+    size_t claim_count;
     struct string_list countries; /* "DE", or "unknown" */
     const char *address_file;     /* networks, one in a line; NULL: none */
     struct hours_settings *hours; /* NULL: always */

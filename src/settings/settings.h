@@ -22,6 +22,7 @@
 #include "settings/choices.h"
 #include "settings/match_settings.h"
 #include "settings/place.h"
+#include "settings/rate_settings.h"
 
 /* What the word `unlimited` becomes: sums with it don't overflow. */
 #define SETTINGS_UNLIMITED ((uint64_t)INT64_MAX)
@@ -226,13 +227,15 @@ struct route_settings {
     struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
     struct log_rules_settings *log;           /* NULL: as its site has it */
     struct cache_settings *cache;             /* its own, else the site's; NULL: none */
-    struct string_list upgrade;       /* protocols that Upgrade may ask for; default [websocket] */
-    uint64_t body_limit;              /* bytes; UINT64_MAX: take limits.body */
-    uint64_t response_limit;          /* bytes of a server's response; UINT64_MAX: none */
-    uint64_t delay_ms;                /* before anything is done with a request; 0: none */
-    struct auth_settings *auth;       /* its own, else the site's; NULL: anybody may ask */
-    struct access_settings access;    /* its own, besides the site's */
-    bool site_access;                 /* the site's counts, too */
+    struct string_list upgrade;    /* protocols that Upgrade may ask for; default [websocket] */
+    uint64_t body_limit;           /* bytes; UINT64_MAX: take limits.body */
+    uint64_t response_limit;       /* bytes of a server's response; UINT64_MAX: none */
+    uint64_t delay_ms;             /* before anything is done with a request; 0: none */
+    struct auth_settings *auth;    /* its own, else the site's; NULL: anybody may ask */
+    struct access_settings access; /* its own, besides the site's */
+    bool site_access;              /* the site's counts, too */
+    struct rate_settings *rates;   /* its own, besides the site's */
+    size_t rate_count;
     uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
     struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */
     enum client_close on_client_close; /* its own, else the site's, else the file's */
@@ -266,6 +269,8 @@ struct site_settings {
     struct retries_settings *retries; /* of routes without their own; NULL: the backend's */
     struct auth_settings *auth;       /* of routes without their own */
     struct access_settings access;    /* of all routes but those that say otherwise */
+    struct rate_settings *rates;      /* of all its routes together */
+    size_t rate_count;
     enum client_close on_client_close;
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
@@ -458,18 +463,22 @@ struct backend_settings {
 };
 
 struct limits_settings {
-    uint64_t head;            /* bytes of a request's head; 431 */
-    uint64_t target;          /* bytes of the request target; 414 */
-    uint64_t fields;          /* fields in a request's head or trailers; 431 */
-    uint64_t response_head;   /* bytes of a response's head; 502 */
-    uint64_t response_fields; /* fields in a response's head or trailers; 502 */
-    uint64_t body;            /* bytes of a request's body; 413 */
-    uint64_t body_rate;       /* bytes a second of a request's body; 0: none */
-    uint64_t send_rate;       /* bytes a second that a client takes of what waits; 0: none */
-    uint64_t connections;     /* client connections per worker */
-    uint64_t hello;           /* bytes of a ClientHello, at most 64 KiB */
-    uint64_t streams;         /* open HTTP/2 streams of one client connection */
-    uint64_t h2_tokens;       /* of its budget against floods (http/h2_budget.h) */
+    uint64_t head;                   /* bytes of a request's head; 431 */
+    uint64_t target;                 /* bytes of the request target; 414 */
+    uint64_t fields;                 /* fields in a request's head or trailers; 431 */
+    uint64_t response_head;          /* bytes of a response's head; 502 */
+    uint64_t response_fields;        /* fields in a response's head or trailers; 502 */
+    uint64_t body;                   /* bytes of a request's body; 413 */
+    uint64_t body_rate;              /* bytes a second of a request's body; 0: none */
+    uint64_t send_rate;              /* bytes a second that a client takes of what waits; 0: none */
+    uint64_t connections;            /* client connections per worker */
+    uint64_t connections_of_address; /* the same of an address, over all workers; 0: no limit */
+    uint64_t connections_a_second;   /* new ones of an address; 0: no limit */
+    uint64_t connections_kept;       /* percent of `connections` that strangers do not get */
+    struct network_list connections_kept_for; /* those who do; none of these limits is for them */
+    uint64_t hello;                           /* bytes of a ClientHello, at most 64 KiB */
+    uint64_t streams;                         /* open HTTP/2 streams of one client connection */
+    uint64_t h2_tokens;                       /* of its budget against floods (http/h2_budget.h) */
     uint64_t h2_tokens_per_second;
     uint64_t response_window;  /* bytes of one HTTP/2 response that a server may have on the way */
     uint64_t response_windows; /* of all of a worker, above what each may have at first */
@@ -552,6 +561,8 @@ struct settings {
     struct policy_settings *policies; /* named rules of `access` */
     size_t policy_count;
     const char *countries; /* a MaxMind DB file; NULL: none */
+    struct ban_settings *bans;
+    size_t ban_count;
     struct limits_settings limits;
     struct resolve_settings resolve;
     struct timeouts_settings timeouts;

@@ -256,3 +256,52 @@ def test_check_reads_the_files(tmp_path, name, bytes_, problem):
     done = subprocess.run([binary(), "check", "-c", "tidegate.yaml"], cwd=tmp_path, capture_output=True, text=True,
                           timeout=30, check=False)
     assert done.returncode == 1 and problem in done.stdout + done.stderr
+
+
+CASES = """
+cases:
+  - { name: root may, url: "http://a.example:8080/x", from: 192.0.2.5, as: { user: root }, expect: allow, rule: a/access/4 }
+  - { url: "http://a.example:8080/x", from: 203.0.113.5, expect: 200, rule: germans, route: a/1 }
+  - { url: "http://a.example:8080/x", from: 198.51.100.5, as: { user: root }, expect: deny, rule: blocked }
+  - { url: "http://a.example:8080/x", from: 192.0.2.5, expect: 401 }
+  - { url: "http://a.example:8080/x", from: 192.0.2.5, as: { group: [users, staff] }, at: "2027-01-30T09:00:00Z", expect: allow, rule: office }
+  - { url: "http://a.example:8080/x", from: 192.0.2.5, as: { group: staff }, at: "2027-01-30T19:00:00Z", expect: 403, method: POST }
+  - { url: "http://b.example:8080/", expect: deny }
+"""
+
+
+def run_cases(config, text, *options):
+    (config.parent / "cases.yaml").write_text(text)
+    return subprocess.run([binary(), "test", "cases.yaml", "-c", str(config), *options], cwd=config.parent,
+                          capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_cases_are_a_gate(config):
+    done = run_cases(config, CASES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok    root may\n" in done.stdout and done.stdout.endswith("7 of 7 cases are as expected\n")
+    wrong = CASES.replace("expect: 401", "expect: allow").replace("rule: germans", "rule: office")
+    done = run_cases(config, wrong)
+    assert done.returncode == 1
+    assert "FAIL  GET http://a.example:8080/x  (cases.yaml:4)\n      want  200, by the rule 'office', route 'a/1'\n" in done.stdout
+    assert "got   allow (200), by the rule 'germans', route 'a/1'" in done.stdout
+    assert "got   deny (401), access_unknown, by the rule 'a/access/none', route 'a/1'" in done.stdout
+    assert "5 of 7 cases are as expected" in done.stdout
+    answer = json.loads(run_cases(config, wrong, "--json").stdout)
+    assert (answer["count"], answer["right"]) == (7, 5)
+    assert [case["line"] for case in answer["cases"] if not case["right"]] == [4, 6]
+
+
+@pytest.mark.parametrize("text, problem", [
+    ("", "cases"), ("cases: []", "has a list 'cases'"), ("cases: [ { url: 'http://a.example/' } ]", "'url' and 'expect'"),
+    ("cases: [ { url: 'http://a.example/', expect: maybe } ]", "nor a status"),
+    ("cases: [ { url: 'http://a.example/', expect: allow, form: 10.0.0.1 } ]", "did you mean 'from'"),
+    ("cases: [ { url: 'http://a.example/', expect: allow, from: 10.0.0.0/8 } ]", "no address"),
+    ("cases: [ { url: 'ftp://a.example/', expect: allow } ]", "cases.yaml:1"),
+    ("cases: [ { url: 'http://a.example/', expect: allow, as: { user: [a] } } ]", "a text is needed"),
+    ("cases: [ { url: 'http://a.example/', expect: allow, at: noon } ]", "no time"),
+    ("cases: [ { url: 'http://a.example/', expect: allow, certificate: maybe } ]", "neither true nor false"),
+    ("cases: [", "not valid YAML")])
+def test_cases_with_mistakes(config, text, problem):
+    done = run_cases(config, text)
+    assert done.returncode == 1 and problem in done.stderr, done.stderr

@@ -37,7 +37,8 @@ struct asked {
     const char *user;
     const char *group;
     const char *scope;
-    const char *also; /* a user that another method has found */
+    struct auth_claim claims[4]; /* in the order of their paths */
+    const char *also;            /* a user that another method has found */
     const char *address;
     bool has_certificate;
 };
@@ -72,6 +73,16 @@ static struct auth_list one_of(const char *text)
     return (struct auth_list){item, text != NULL ? 1 : 0};
 }
 
+static size_t count_claims(const struct asked *asked)
+{
+    size_t count = 0;
+
+    while (count < ARRAY_LEN(asked->claims) && asked->claims[count].path.ptr != NULL) {
+        count++;
+    }
+    return count;
+}
+
 /* "allowed a/access/1", "denied ...", "unknown ...", "undecided ...". */
 static const char *ask(const struct access_plan *plan, const struct asked *asked)
 {
@@ -80,6 +91,7 @@ static const char *ask(const struct access_plan *plan, const struct asked *asked
     struct auth_identity identity = {.user = span_from_cstr(asked->user),
                                      .groups = one_of(asked->group),
                                      .scopes = one_of(asked->scope),
+                                     .claims = {asked->claims, count_claims(asked)},
                                      .also = asked->also != NULL ? &also : NULL};
     struct access_facts more = {asked->user != NULL ? &identity : NULL, ask_client, 1801267200};
     struct http_request message = {.authority = SPAN("a.example")};
@@ -190,6 +202,47 @@ static void who_sends_it(void **state)
            .has_certificate = false);
 }
 
+#define CLAIM(path, value, kind)                                                                   \
+    {                                                                                              \
+        SPAN(path), SPAN(value), AUTH_CLAIM_##kind                                                 \
+    }
+
+static void claims(void **state)
+{
+    static const struct {
+        const char *rule;
+        struct auth_claim claims[4];
+        bool fits;
+    } cases[] = {
+        {"{ tenant: acme }", {CLAIM("tenant", "acme", TEXT)}, true},
+        {"{ tenant: acme }", {CLAIM("tenant", "Acme", TEXT)}, false},
+        {"{ tenant: acme }", {CLAIM("Tenant", "acme", TEXT)}, false},
+        {"{ tenant: 'ac*' }", {CLAIM("tenant", "acme", TEXT)}, true},
+        {"{ roles: admin }", {CLAIM("roles", "user", TEXT), CLAIM("roles", "admin", TEXT)}, true},
+        {"{ a.roles: admin }", {CLAIM("a.roles", "admin", TEXT)}, true},
+        {"{ roles: '*' }", {CLAIM("role", "admin", TEXT)}, false},
+        {"{ level: '>= 3' }", {CLAIM("level", "3", NUMBER)}, true},
+        {"{ level: '>= 3' }", {CLAIM("level", "2.99", NUMBER)}, false},
+        {"{ level: '>= 3' }", {CLAIM("level", "3e1", NUMBER)}, true},
+        {"{ level: '>= 3' }", {CLAIM("level", "3", TEXT)}, false}, /* another kind */
+        {"{ level: '>3' }", {CLAIM("level", "3", NUMBER)}, false},
+        {"{ level: '<= -1' }", {CLAIM("level", "-2", NUMBER)}, true},
+        {"{ level: '< 10' }", {CLAIM("level", "9", NUMBER)}, true}, /* not as texts */
+        {"{ level: '< 10' }", {{{NULL, 0}, {NULL, 0}, AUTH_CLAIM_TEXT}}, false},
+        {"{ ok: 'true' }", {CLAIM("ok", "true", BOOL)}, true},
+        {"{ a: x, b: y }", {CLAIM("a", "x", TEXT), CLAIM("b", "y", TEXT)}, true},
+        {"{ a: x, b: y }", {CLAIM("a", "x", TEXT), CLAIM("b", "z", TEXT)}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct asked asked = {.user = "ann"};
+        memcpy(asked.claims, cases[i].claims, sizeof(asked.claims));
+        expect(arena_printf(&arena, "{ allow: { claims: %s } }", cases[i].rule), &asked,
+               cases[i].fits ? "allowed a.example/access/1" : "denied a/access/none");
+    }
+}
+
 static void policies_stand_in_their_place(void **state)
 {
     (void)state;
@@ -278,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_that_fits_decides),
         cmocka_unit_test(who_sends_it),
+        cmocka_unit_test(claims),
         cmocka_unit_test(policies_stand_in_their_place),
         cmocka_unit_test(where_and_when),
         cmocka_unit_test(spellings),
