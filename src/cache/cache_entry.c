@@ -253,8 +253,38 @@ struct cache_entry *cache_entry_make_marker(const struct cache_key *key, uint64_
 
 /* ---- a 304 ---- */
 
+/* ptr NULL: none. */
+static struct span stored_tag(const struct cache_entry *entry)
+{
+    for (size_t i = 0; i < entry->field_count; i++) {
+        if (span_ieq(entry->fields[i].name, SPAN_OF("ETag"))) {
+            return entry->fields[i].value;
+        }
+    }
+    return span_make(NULL, 0);
+}
+
+/* Without its weakness, which what compresses on the way adds. */
+static struct span opaque_tag(struct span etag)
+{
+    return span_starts_with(etag, SPAN_OF("W/")) ? span_skip(etag, 2) : etag;
+}
+
+/* One that says to be of another representation updates nothing (section 4.3.4). */
+static bool is_of_another(const struct cache_entry *old, const struct http_response *not_modified)
+{
+    const struct http_field *new = http_fields_find_name(&not_modified->fields, SPAN_OF("ETag"));
+    struct span mine = stored_tag(old);
+
+    return new != NULL &&mine.ptr != NULL && !span_eq(opaque_tag(new->value), opaque_tag(mine));
+}
+
+/* The tag stays as the response came with it. */
 static bool is_replaced(const struct http_response *by, struct span name)
 {
+    if (span_ieq(name, SPAN_OF("ETag"))) {
+        return false;
+    }
     for (size_t i = 0; i < by->fields.count; i++) {
         if (cache_updates_field(&by->fields.items[i]) && span_ieq(by->fields.items[i].name, name)) {
             return true;
@@ -266,7 +296,10 @@ static bool is_replaced(const struct http_response *by, struct span name)
 void cache_entry_merge(const struct cache_entry *old, const struct http_response *not_modified,
                        struct arena *arena, struct http_response *merged)
 {
+    const struct http_response nothing = {.status = 304};
+
     *merged = (struct http_response){.version = not_modified->version, .status = old->status};
+    not_modified = is_of_another(old, not_modified) ? &nothing : not_modified;
     for (size_t i = 0; i < old->field_count; i++) {
         const struct http_field *field = &old->fields[i];
         if (!is_replaced(not_modified, field->name)) {
@@ -275,7 +308,8 @@ void cache_entry_merge(const struct cache_entry *old, const struct http_response
     }
     for (size_t i = 0; i < not_modified->fields.count; i++) {
         const struct http_field *field = &not_modified->fields.items[i];
-        if (cache_updates_field(field)) {
+        bool is_tag = span_ieq(field->name, SPAN_OF("ETag"));
+        if (cache_updates_field(field) && !(is_tag && stored_tag(old).ptr != NULL)) {
             http_fields_add(&merged->fields, arena, field->id, field->name, field->value);
         }
     }

@@ -386,7 +386,12 @@ bool cache_keeps_field(const struct http_field *field)
 
 bool cache_updates_field(const struct http_field *field)
 {
-    return cache_keeps_field(field) && !span_istarts_with(field->name, SPAN_OF("Content-")) &&
+    /* What these say is of the stored body, as it is (section 3.2). */
+    return cache_keeps_field(field) && field->id != FIELD_CONTENT_LENGTH &&
+           !span_ieq(field->name, SPAN_OF("Content-Encoding")) &&
+           !span_ieq(field->name, SPAN_OF("Content-Range")) &&
+           !span_ieq(field->name, SPAN_OF("Content-MD5")) &&
+           !span_ieq(field->name, SPAN_OF("Content-Digest")) &&
            !span_ieq(field->name, SPAN_OF("Vary"));
 }
 

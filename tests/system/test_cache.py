@@ -142,6 +142,25 @@ def test_a_range_of_what_is_not_stored_is_the_servers(world):
     assert len(server.asked()) == 3
 
 
+@pytest.mark.parametrize("back", ["h1", "h2c"])
+@pytest.mark.parametrize("tag, updated", [('W/"e"', True), ('"other"', False), (None, True)])
+def test_a_304_reaches_nobody_who_did_not_ask_for_it(world, back, tag, updated):
+    """Whatever its ETag is: nginx makes it weak where it compresses, and some servers mistake it."""
+    def answer(target, fields):
+        if fields.get("if-none-match") == '"e"':
+            tags = [("ETag", tag)] if tag else []
+            return 304, [*tags, ("Content-Type", "text/new"), ("Content-Location", "/new"), ("Cache-Control", "max-age=0")], b""
+        return 200, [("ETag", '"e"'), ("Content-Type", "text/old"), ("Cache-Control", "max-age=0")], b"body"
+    gateway, server = world(back, answer)
+    for front in ("h1", "h2"):
+        ask(gateway, front)
+        again = ask(gateway, front)
+        assert (again.status, again.body, get(again, "ETag")) == (200, b"body", '"e"')
+        assert get(again, "Content-Type") == ("text/new" if updated else "text/old")
+        assert get(again, "Content-Location") == ("/new" if updated else None)
+    assert len(server.asked()) == 4
+
+
 @BACKS
 @FRONTS
 def test_what_is_stale_is_validated(world, front, back):

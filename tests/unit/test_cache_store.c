@@ -386,14 +386,66 @@ static void a_304_gives_fields_and_a_new_life(void **state)
     struct cache_entry *entry = cache_entry_freshen(found.entry, &merged, &life, 9 * SECOND_US);
     assert_int_equal(entry->status, 200);
     assert_int_equal(entry->field_count, 4);
-    assert_true(span_eq(entry->fields[1].value, SPAN_OF("text/plain")));
-    assert_true(span_eq(entry->fields[2].value, SPAN_OF("3")));
+    assert_true(span_eq(entry->fields[1].value, SPAN_OF("3")));
+    assert_true(span_eq(entry->fields[2].value, SPAN_OF("text/html")));
     assert_true(span_eq(entry->fields[3].value, SPAN_OF("today")));
     assert_ptr_equal(entry->body, found.entry->body);
     assert_int_equal(entry->life.fresh_ms, 77);
     cache_store_put(store, entry, cache_store_stamp(store, SPAN_OF("https://a/")));
     cache_entry_release(found.entry);
     assert_int_equal(counts().entries, 1);
+}
+
+/* By its ETag, which is compared without its weakness, and stays as it was. */
+static void a_304_of_another_one_updates_nothing(void **state)
+{
+    static const struct {
+        const char *tag;
+        const char *value;
+    } cases[] = {{"\"a\"", "2"}, {"W/\"a\"", "2"}, {"\"b\"", "1"}, {"W/\"b\"", "1"}};
+
+    (void)state;
+    add(&response.fields, "X-A", "1");
+    add(&response.fields, "ETag", "\"a\"");
+    put("https://a/");
+    struct found found = find_at("https://a/", SECOND_US, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_response not_modified = {.status = 304};
+        struct http_response merged;
+        const struct http_field *field;
+
+        add(&not_modified.fields, "X-A", "2");
+        add(&not_modified.fields, "ETag", cases[i].tag);
+        cache_entry_merge(found.entry, &not_modified, &arena, &merged);
+        assert_int_equal(merged.fields.count, 2);
+        field = http_fields_find_name(&merged.fields, SPAN_OF("ETag"));
+        assert_true(field != NULL && span_eq(field->value, SPAN_OF("\"a\"")));
+        field = http_fields_find_name(&merged.fields, SPAN_OF("X-A"));
+        assert_true(field != NULL && span_eq(field->value, span_from_cstr(cases[i].value)));
+    }
+    cache_entry_release(found.entry);
+}
+
+/* Else a site with many POSTs would store nothing that takes its time. */
+static void what_changes_elsewhere_keeps_nothing_from_being_stored(void **state)
+{
+    uint64_t stamp = cache_store_stamp(store, SPAN_OF("https://a/"));
+    int changed = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        char url[32];
+        (void)snprintf(url, sizeof(url), "https://b/%d", i);
+        (void)cache_store_purge_url(store, span_from_cstr(url));
+        changed += cache_store_stamp(store, SPAN_OF("https://a/")) != stamp;
+        stamp = cache_store_stamp(store, SPAN_OF("https://a/"));
+    }
+    assert_true(changed < 10); /* one of 16,384 is to be expected */
+    (void)cache_store_purge_url(store, SPAN_OF("https://a/"));
+    assert_true(cache_store_stamp(store, SPAN_OF("https://a/")) != stamp);
+    stamp = cache_store_stamp(store, SPAN_OF("https://a/"));
+    (void)cache_store_purge_tag(store, SPAN_OF("tag"));
+    assert_true(cache_store_stamp(store, SPAN_OF("https://a/")) != stamp);
 }
 
 /* ---- many at once ---- */
@@ -468,6 +520,8 @@ int main(void)
         TEST(what_is_being_sent_counts),
         TEST(bodies_on_their_way_in_are_bounded),
         TEST(a_304_gives_fields_and_a_new_life),
+        TEST(a_304_of_another_one_updates_nothing),
+        TEST(what_changes_elsewhere_keeps_nothing_from_being_stored),
         TEST(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
