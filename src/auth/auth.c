@@ -59,14 +59,15 @@ void auth_strip_credentials(struct auth_run *run, struct span scheme)
 
 /* ---- a request's way ---- */
 
-void auth_add_challenges(const struct auth_plan *plan, struct phases *phases)
+static void add_challenges(struct auth_run *run)
 {
-    struct auth_run run = {.phases = phases, .plan = plan};
+    struct phases *phases = run->phases;
     struct http_fields *fields = arena_calloc(phases->arena, sizeof(*fields));
 
-    for (size_t i = 0; plan != NULL && i < plan->count; i++) {
-        const struct auth_method *method = &plan->methods[i];
-        struct span value = method->type->challenge(method, &run);
+    for (size_t i = 0; i < run->plan->count; i++) {
+        const struct auth_method *method = &run->plan->methods[i];
+        struct span value = method->type->challenge != NULL ? method->type->challenge(method, run)
+                                                            : span_make(NULL, 0);
         if (value.ptr != NULL) {
             http_fields_add(fields, phases->arena, FIELD_WWW_AUTHENTICATE,
                             SPAN_OF("WWW-Authenticate"), value);
@@ -75,9 +76,45 @@ void auth_add_challenges(const struct auth_plan *plan, struct phases *phases)
     phases->refusal_fields = fields;
 }
 
+void auth_add_challenges(const struct auth_plan *plan, struct phases *phases)
+{
+    struct auth_run run = {.phases = phases, .plan = plan};
+
+    if (plan != NULL) {
+        run.outcomes = arena_calloc(phases->arena, plan->count * sizeof(*run.outcomes));
+        add_challenges(&run);
+    }
+}
+
+/* Whether the client could say with another request what is missing in this one. */
+static bool can_be_asked(const struct auth_run *run)
+{
+    const struct auth_plan *plan = run->plan;
+
+    for (size_t i = 0; i < plan->count && !plan->needs_all; i++) {
+        if (!plan->methods[i].type->is_of_connection) {
+            return true;
+        }
+    }
+    return plan->needs_all && !plan->methods[run->at].type->is_of_connection;
+}
+
+static enum phase_verdict refuse_connection(struct auth_run *run)
+{
+    if (run->worst.reason == NULL) {
+        run->worst = (struct trouble){
+            "client_unknown", "the route is for clients with a certificate, and this one has none",
+            "let the client show its certificate, and the site ask for one (tls.clients)"};
+    }
+    return phases_refuse(run->phases, 403, run->worst.reason, run->worst.detail, run->worst.mend);
+}
+
 static enum phase_verdict refuse(struct auth_run *run)
 {
-    auth_add_challenges(run->plan, run->phases);
+    if (!can_be_asked(run)) {
+        return refuse_connection(run);
+    }
+    add_challenges(run);
     if (run->worst.reason == NULL) {
         run->worst =
             (struct trouble){"credentials_missing", "the request does not say who sends it",
@@ -223,6 +260,7 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings, st
 {
     /* In the order in which they are asked. */
     const struct auth_method wanted[] = {
+        {.type = &auth_client_certificate, .settings = settings->client_certificate},
         {.type = &auth_basic, .settings = settings->basic},
         {.type = &auth_api_key, .settings = settings->api_key},
         {.type = &auth_jwt, .settings = settings->jwt},
@@ -239,7 +277,8 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings, st
         }
         methods[plan->count] = wanted[i];
         plan->count++;
-        if (!wanted[i].type->open(&methods[plan->count - 1], arena, error)) {
+        if (wanted[i].type->open != NULL &&
+            !wanted[i].type->open(&methods[plan->count - 1], arena, error)) {
             auth_plan_close(plan);
             return NULL;
         }

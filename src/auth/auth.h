@@ -42,14 +42,17 @@ struct auth_run {
 
 struct auth_type {
     const char *name; /* its directive's */
-    /* By its settings. False with an error; `close` is called then, too. */
+    /* What it looks at belongs to the connection: asking again helps nothing, so it is 403. */
+    bool is_of_connection;
+    /* By its settings. False with an error; `close` is called then, too. NULL: nothing to do. */
     bool (*open)(struct auth_method *method, struct arena *arena, struct error *error);
     /* Files are seen to. NULL: no more to do. */
     void (*close)(const struct auth_method *method);
     enum auth_outcome (*ask)(const struct auth_method *method, struct auth_run *run);
     /* The request ends while this method waits; a ticket is seen to. NULL: no more to do. */
     void (*cancel)(const struct auth_method *method, struct auth_run *run);
-    /* The value of WWW-Authenticate (RFC 9110 section 11.6.1); ptr NULL: HTTP has no way to ask. */
+    /* The value of WWW-Authenticate (RFC 9110 section 11.6.1); ptr NULL, and no such function: HTTP
+     * has no way to ask. */
     struct span (*challenge)(const struct auth_method *method, struct auth_run *run);
     /* Before a request that it has let pass is forwarded: takes out what servers need not see.
      * NULL: nothing. */
@@ -76,6 +79,7 @@ struct auth_plan {
 
 extern const struct auth_type auth_basic;
 extern const struct auth_type auth_api_key;
+extern const struct auth_type auth_client_certificate;
 extern const struct auth_type auth_jwt;
 
 /* NULL with an error that names the file. The plan is in the arena, its files are the caller's to

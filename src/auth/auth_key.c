@@ -68,14 +68,6 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
     return outcome;
 }
 
-/* HTTP has no scheme for it. */
-static struct span challenge(const struct auth_method *method, struct auth_run *run)
-{
-    (void)method;
-    (void)run;
-    return span_make(NULL, 0);
-}
-
 static void strip(const struct auth_method *method, struct auth_run *run)
 {
     const struct api_key_settings *settings = method->settings;
@@ -94,4 +86,4 @@ static bool open_keys(struct auth_method *method, struct arena *arena, struct er
 }
 
 const struct auth_type auth_api_key = {
-    .name = "api_key", .open = open_keys, .ask = ask, .challenge = challenge, .strip = strip};
+    .name = "api_key", .open = open_keys, .ask = ask, .strip = strip};

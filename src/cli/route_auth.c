@@ -6,6 +6,7 @@ const char *route_auth_words(const struct auth_settings *auth, struct arena *are
         const void *settings;
         const char *name;
     } methods[] = {
+        {auth->client_certificate, "client_certificate"},
         {auth->basic, "basic"},
         {auth->api_key, "api_key"},
         {auth->jwt, "jwt"},

@@ -52,7 +52,8 @@ static void check_issuer(const struct checker *checker, const struct jwt_setting
 static void check_auth(const struct checker *checker, const struct auth_settings *auth,
                        bool is_of_site)
 {
-    bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL;
+    bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL ||
+                      auth->client_certificate != NULL;
 
     if (auth->mode == AUTH_MODE_OFF) {
         if (has_method || is_of_site) {
@@ -86,16 +87,30 @@ static void check_is_private(const struct checker *checker, const struct site_se
     }
 }
 
+static void check_certificate(const struct checker *checker, const struct site_settings *site,
+                              const struct auth_settings *auth)
+{
+    if (auth->client_certificate != NULL && (site->tls == NULL || site->tls->clients == NULL ||
+                                             site->tls->clients->verify == CLIENT_VERIFY_OFF)) {
+        config_report_add(checker->report, CONFIG_ERROR, auth->client_certificate->place,
+                          "clients are to show certificates, but the site does not ask for any");
+        config_report_hint(checker->report, "add to the site's tls: clients: { verify: optional, "
+                                            "ca: partners.pem }");
+    }
+}
+
 void check_site_auth(const struct checker *checker, const struct site_settings *site)
 {
     if (site->auth != NULL) {
         check_auth(checker, site->auth, true);
+        check_certificate(checker, site, site->auth);
         check_is_private(checker, site, site->auth);
     }
     for (size_t i = 0; i < site->route_count; i++) {
         const struct route_settings *route = &site->routes[i];
         if (route->auth != NULL && route->auth != site->auth) {
             check_auth(checker, route->auth, false);
+            check_certificate(checker, site, route->auth);
             check_is_private(checker, site, route->auth);
         }
         if (site->auth == NULL && route->auth != NULL && route->auth->mode == AUTH_MODE_OFF) {

@@ -117,6 +117,41 @@ const struct section section_api_key = {
     .scalar_name = "keys",
 };
 
+/* In the order of enum certificate_user. */
+static const char *const certificate_users[] = {"subject", "dns",         "uri",
+                                                "email",   "fingerprint", NULL};
+
+static const struct directive certificate_directives[] = {
+    {.name = "user",
+     .type = DIRECTIVE_ENUM,
+     SLOT(auth_certificate_settings, user),
+     .fallback = "subject",
+     .words = certificate_users,
+     .doc = "Which part of the certificate is the user's name: the subject (RFC 4514), a name of "
+            "its subjectAltName, or the SHA-256 of the certificate.",
+     .more = "Of several names of a kind it is the first; a certificate that has none is refused.",
+     .example = "user: uri"},
+};
+
+const struct section section_auth_certificate = {
+    .name = "client_certificate",
+    .title = "auth_certificate",
+    .doc =
+        "The certificate that the client showed in the TLS handshake and that `tls.clients` of the "
+        "site has verified. With `verify: optional` there, routes that ask for it and others can "
+        "be of one site. A client without one gets 403, as no other request on its connection "
+        "could "
+        "change that, or what other methods ask for. What it says is `{claim.NAME}`: `subject`, "
+        "`issuer`, `dns`, `uri`, `email`, `ip` (several with commas), `fingerprint`, and `spiffe` "
+        "where the only URI is a SPIFFE id. `client_certificate: uri` is short for "
+        "`client_certificate: { user: uri }`. Who may come in by its names is `match.client`.",
+    .directives = certificate_directives,
+    .count = ARRAY_LEN(certificate_directives),
+    .size = sizeof(struct auth_certificate_settings),
+    .place_offset = offsetof(struct auth_certificate_settings, place),
+    .scalar_name = "user",
+};
+
 static const char *const modes[] = {"any", "all", "off", "optional", NULL};
 
 static const struct directive auth_directives[] = {
@@ -132,6 +167,12 @@ static const struct directive auth_directives[] = {
      .section = &section_api_key,
      .doc = "By a program's key.",
      .example = "api_key: partners.keys"},
+    {.name = "client_certificate",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, client_certificate),
+     .section = &section_auth_certificate,
+     .doc = "By the certificate of the TLS handshake.",
+     .example = "client_certificate: subject"},
     {.name = "jwt",
      .type = DIRECTIVE_SECTION,
      SLOT(auth_settings, jwt),

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/span.h"
 
@@ -25,6 +26,9 @@ struct client_names {
     struct client_name_list dns;
     struct client_name_list uris;
     struct client_name_list emails;
+    struct client_name_list ips;
+    struct span fingerprint; /* SHA-256 of the certificate, in hex */
+    int64_t expires;         /* seconds since 1970 */
 };
 
 struct client_rule {

@@ -45,6 +45,9 @@ static struct client_identity *identity_of(struct link *link)
         .dns = {identity->peer.dns, identity->peer.dns_count},
         .uris = {identity->peer.uris, identity->peer.uri_count},
         .emails = {identity->peer.emails, identity->peer.email_count},
+        .ips = {identity->peer.ips, identity->peer.ip_count},
+        .fingerprint = span_from_cstr(identity->peer.fingerprint),
+        .expires = identity->peer.expires,
     };
     return identity;
 }

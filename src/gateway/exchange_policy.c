@@ -1,4 +1,5 @@
 /* Phases and body filters of an exchange's route. */
+#include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
 
 /* ---- phases ---- */
@@ -34,10 +35,20 @@ static void ask_access(struct phases *phases, struct access_question *question)
     exchange_ask_access(phases->owner_data, question);
 }
 
+static const struct client_names *client_names(struct phases *phases)
+{
+    struct exchange *x = phases->owner_data;
+
+    return client_identity_names(x->link);
+}
+
 bool exchange_pass_phases(struct exchange *x)
 {
-    static const struct phases_owner owner = {
-        .refuse = on_refuse, .go_on = on_go_on, .client_ip = client_ip, .ask_access = ask_access};
+    static const struct phases_owner owner = {.refuse = on_refuse,
+                                              .go_on = on_go_on,
+                                              .client_ip = client_ip,
+                                              .client_names = client_names,
+                                              .ask_access = ask_access};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
     exchange_enter(x, EXCHANGE_PHASES);

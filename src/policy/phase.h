@@ -17,6 +17,7 @@
 
 struct access_question;
 struct auth_identity;
+struct client_names;
 struct phase;
 struct phases;
 struct phase_ticket;
@@ -61,6 +62,8 @@ struct phases_owner {
     bool (*client_ip)(struct phases *phases, uint8_t ip[16]);
     /* What rules are asked about (access/phase_access.h). */
     void (*ask_access)(struct phases *phases, struct access_question *question);
+    /* Of the handshake, as gateway/client_identity.h has them. */
+    const struct client_names *(*client_names)(struct phases *phases);
 };
 
 enum phases_state { PHASES_RUNNING, PHASES_WAITING, PHASES_OVER };

@@ -25,6 +25,11 @@ struct api_key_settings {
     struct place place;
 };
 
+struct auth_certificate_settings {
+    enum certificate_user user;
+    struct place place;
+};
+
 struct jwt_issuer_settings {
     const char *issuer;
     struct string_list audience;
@@ -57,6 +62,7 @@ struct jwt_settings {
 
 struct auth_settings {
     enum auth_mode mode; /* OFF: whatever the site says, and no method */
+    struct auth_certificate_settings *client_certificate;
     struct basic_settings *basic;
     struct api_key_settings *api_key;
     struct jwt_settings *jwt;

@@ -77,6 +77,14 @@ enum rate_kind { RATE_BUCKET, RATE_WINDOW };
 
 /* By which clock hours are meant. */
 enum hours_zone { HOURS_UTC, HOURS_LOCAL };
+/* Which part of a certificate is its holder's name. */
+enum certificate_user {
+    CERTIFICATE_USER_SUBJECT,
+    CERTIFICATE_USER_DNS,
+    CERTIFICATE_USER_URI,
+    CERTIFICATE_USER_EMAIL,
+    CERTIFICATE_USER_FINGERPRINT
+};
 
 enum balance_kind {
     BALANCE_ROUND_ROBIN,

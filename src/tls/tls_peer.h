@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/span.h"
@@ -24,6 +25,9 @@ struct tls_peer {
     size_t uri_count;
     struct span *emails;
     size_t email_count;
+    struct span *ips; /* as texts */
+    size_t ip_count;
+    int64_t expires;      /* notAfter, seconds since 1970 */
     char fingerprint[65]; /* SHA-256, lower-case hex */
 };
 

@@ -1,7 +1,9 @@
 #include "tls/tls_peer.h"
 
+#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <time.h>
 
 #include "base/base64.h"
 #include "tls/openssl/peer_verify.h"
@@ -45,6 +47,30 @@ static void add_names(GENERAL_NAMES *names, int type, struct arena *arena, struc
     }
 }
 
+static void add_ips(GENERAL_NAMES *names, struct arena *arena, struct tls_peer *peer)
+{
+    int total = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
+
+    peer->ips = arena_alloc(arena, TLS_PEER_NAMES_MAX * sizeof(*peer->ips));
+    for (int i = 0; i < total && peer->ip_count < TLS_PEER_NAMES_MAX; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        char text[INET6_ADDRSTRLEN];
+        int len = name->type == GEN_IPADD ? ASN1_STRING_length(name->d.iPAddress) : 0;
+        if ((len == 4 || len == 16) &&
+            inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), text,
+                      sizeof(text)) != NULL) {
+            peer->ips[peer->ip_count++] = arena_copy(arena, span_from_cstr(text));
+        }
+    }
+}
+
+static int64_t end_of(const X509 *certificate)
+{
+    struct tm end;
+
+    return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? (int64_t)timegm(&end) : 0;
+}
+
 bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer *peer)
 {
     const X509 *certificate = SSL_get0_peer_certificate(tls_of(conn)->ssl);
@@ -68,6 +94,8 @@ bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer
     add_names(names, GEN_DNS, arena, &peer->dns, &peer->dns_count);
     add_names(names, GEN_URI, arena, &peer->uris, &peer->uri_count);
     add_names(names, GEN_EMAIL, arena, &peer->emails, &peer->email_count);
+    add_ips(names, arena, peer);
+    peer->expires = end_of(certificate);
     GENERAL_NAMES_free(names);
     (void)tls_conn_peer_fingerprint(conn, peer->fingerprint);
     return true;
