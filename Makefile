@@ -124,6 +124,13 @@ soak: build/tidegate ## a thousand reloads under load (RELOADS=1000)
 	@TIDEGATE_RELOADS=$(or $(RELOADS),1000) TIDEGATE_BIN=build/tidegate TIDEGATE_RELEASE_BIN=build/tidegate \
 	    /usr/bin/python3 -m pytest -p no:cacheprovider -q -s tests/system/test_reload_load.py
 
+apps: build/tidegate ## applications and suites that take their time: http.dev's cache-tests, socket.io, Jupyter
+	@tools/deps build test apps
+	@mkdir -p build/apps && cp tests/apps/package.json build/apps
+	@cd build/apps && npm install --no-audit --no-fund --silent
+	@TIDEGATE_APPS=$(CURDIR)/build/apps/node_modules TIDEGATE_BIN=build/tidegate TIDEGATE_RELEASE_BIN=build/tidegate \
+	    /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/system/test_apps.py tests/system/test_applications.py
+
 bench: ## CPU time beside nginx and haproxy (BENCH_ROUNDS=3 CASES=plain,tls)
 	@tools/deps build bench
 	@$(MAKE) --no-print-directory -j$(JOBS) build/tidegate build/bench-load
@@ -191,7 +198,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak bench bench-reload bench-balance \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
