@@ -35,6 +35,7 @@ struct entry {
     uint64_t bytes_len;
     int32_t error; /* errno; 0: it was read */
     uint8_t kind;
+    uint8_t is_unread; /* it was looked at alone: a key's file that somebody else reads */
 };
 
 /* ---- entries by path ---- */
@@ -141,6 +142,7 @@ struct kept {
     struct entry entry;
     char *path;
     char *bytes; /* NULL: none */
+    off_t size;  /* when it was looked at */
 };
 
 struct bundle_maker {
@@ -223,53 +225,62 @@ void bundle_maker_hide_keys(struct bundle_maker *maker)
     maker->hides_keys = true;
 }
 
-static void keep_file(struct bundle_maker *maker, const char *path, int fd, const struct stat *st)
+/* False: it is nothing to keep. */
+static bool read_kept(const struct bundle_maker *maker, struct kept *kept)
 {
-    size_t len;
-    char *bytes = read_whole(fd, st->st_size > 0 ? (size_t)st->st_size : 4095, &len);
-    int number = errno;
+    int fd = open(kept->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t hint = kept->size > 0 ? (size_t)kept->size : 4095;
+    size_t len = 0;
 
-    if (bytes != NULL || number != EFBIG) {
-        struct kept *kept = keep(maker, path, BUNDLE_FILE);
-        if (bytes != NULL && maker->hides_keys) {
-            (void)pem_private_hide(bytes, len);
-        }
-        kept->entry.stamp = file_stamp_from(st);
-        kept->entry.bytes_len = bytes != NULL ? len : 0;
-        kept->entry.error = bytes != NULL ? 0 : number;
-        kept->bytes = bytes;
+    kept->entry.is_unread = 0;
+    kept->bytes = fd >= 0 ? read_whole(fd, hint, &len) : NULL;
+    kept->entry.error = kept->bytes != NULL ? 0 : errno;
+    kept->entry.bytes_len = kept->bytes != NULL ? len : 0;
+    if (fd >= 0) {
+        (void)close(fd);
     }
+    if (kept->bytes != NULL && maker->hides_keys) {
+        (void)pem_private_hide(kept->bytes, len);
+    }
+    if (fd >= 0 && kept->entry.error == EFBIG) {
+        kept->entry.error = 0;
+        kept->entry.is_unread = 1;
+        return false;
+    }
+    return true;
 }
 
-/* Reads it, unless it is known or is nothing to keep: NULL then. */
-static const struct kept *look_up(struct bundle_maker *maker, const char *path)
+/* Looks at it, unless it is known or is nothing to keep: NULL then. What it is read for comes
+ * later, so that it is what it was then, or newer. */
+static struct kept *look_up(struct bundle_maker *maker, const char *path)
 {
     struct kept *kept = find_kept(maker, path);
     struct stat st;
-    int fd;
 
     if (kept != NULL) {
         return kept->entry.kind == BUNDLE_FILE ? kept : NULL;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
+    if (stat(path, &st) != 0) {
         int number = errno;
-        keep(maker, path, BUNDLE_FILE)->entry.error = number;
-        return find_kept(maker, path);
+        kept = keep(maker, path, BUNDLE_FILE);
+        kept->entry.error = number;
+        return kept;
     }
-    if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) && st.st_size <= (off_t)BUNDLE_FILE_MAX) {
-        keep_file(maker, path, fd, &st);
-        kept = find_kept(maker, path);
+    if (S_ISDIR(st.st_mode) || st.st_size > (off_t)BUNDLE_FILE_MAX) {
+        return NULL;
     }
-    (void)close(fd);
+    kept = keep(maker, path, BUNDLE_FILE);
+    kept->entry.stamp = file_stamp_from(&st);
+    kept->entry.is_unread = 1;
+    kept->size = st.st_size;
     return kept;
 }
 
 static bool maker_open(void *arg, const char *path, int *fd)
 {
-    const struct kept *kept = look_up(arg, path);
+    struct kept *kept = look_up(arg, path);
 
-    if (kept == NULL) {
+    if (kept == NULL || (kept->entry.is_unread != 0 && !read_kept(arg, kept))) {
         return false;
     }
     *fd = open_entry(&kept->entry, kept->bytes);
@@ -544,7 +555,7 @@ static bool view_open(void *arg, const char *path, int *fd)
     const struct bundle *bundle = arg;
     struct entry entry;
 
-    if (!find_file(bundle, path, &entry)) {
+    if (!find_file(bundle, path, &entry) || entry.is_unread != 0) {
         return false;
     }
     *fd = open_entry(&entry, bundle->map + entry.bytes_at);

@@ -6,9 +6,10 @@
  *              bundle_maker_write --descriptor--> supervisor --descriptor--> gateway:
  *              bundle_open, file_opener_set_view(bundle_view), read everything, bundle_close
  *
- * What could not be read is in it too, with the reason. Folders are only named: their files are
- * read when they are asked for. A head, by which whoever does not read files (the supervisor) knows
- * what is in it without having their contents in its memory: bundle_read_head.
+ * What could not be read is in it too, with the reason. What was looked at alone, such as the file
+ * of a key that the keyholder reads, is in it by its stamp, and never read. Folders are only named:
+ * their files are read when they are asked for. A head, by which whoever does not read files (the
+ * supervisor) knows what is in it without having their contents in its memory: bundle_read_head.
  *
  * For processes of one program: numbers are the machine's. One thread at a time. */
 #ifndef TIDEGATE_BASE_BUNDLE_H

@@ -40,7 +40,8 @@ struct gateway {
     int notes_fds[2]; /* a pipe: struct worker_note */
     unsigned quiet_count;
     bool is_stopping;
-    uint64_t refresh_at_ms; /* the next look at certificate files */
+    uint64_t refresh_at_ms; /* the next look at certificate files; 0: at once */
+    uint64_t look_used_ms;  /* the processor's time that the last one took which found nothing */
     uint64_t expiry_at_ms;  /* the next look at the ends of certificates */
     struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
@@ -141,8 +142,12 @@ static void refresh_certificates(struct gateway *gateway)
         return;
     }
     /* Reading what has changed is not looking: it happens once for each change. */
-    used = snapshot_refresh_certificates(snapshot) ? 0 : clock_thread_used_ms() - used;
-    gateway->refresh_at_ms = start + refresh_pause_ms(interval, used);
+    if (snapshot_refresh_certificates(snapshot)) {
+        gateway->refresh_at_ms = start + interval;
+        return;
+    }
+    gateway->look_used_ms = clock_thread_used_ms() - used;
+    gateway->refresh_at_ms = start + refresh_pause_ms(interval, gateway->look_used_ms);
 }
 
 static void watch_expiry(struct gateway *gateway)
@@ -257,7 +262,14 @@ static void take_up(struct gateway *gateway, struct snapshot *snapshot)
 {
     struct snapshot *before = current_change(&gateway->current, snapshot);
 
-    gateway->refresh_at_ms = gateway->expiry_at_ms = 0;
+    gateway->expiry_at_ms = 0;
+    if (gateway->refresh_at_ms != 0) {
+        /* Building it was a look at everything, and what has changed since the supervisor tells
+         * (process/watcher.h). */
+        gateway->refresh_at_ms =
+            clock_ms() +
+            refresh_pause_ms(snapshot->settings->reload_certificates_ms, gateway->look_used_ms);
+    }
     ocsp_fetcher_set(gateway->ocsp, snapshot->settings->timeouts.ocsp_ms,
                      &snapshot->settings->ocsp_networks);
     (void)start_health(gateway);

@@ -208,6 +208,47 @@ static void take(void *arg, const struct bundle_named *named)
     watch(watcher, file);
 }
 
+/* ---- folders that were followed before ---- */
+
+struct folders {
+    const char **paths; /* sorted */
+    size_t count;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct folders folders_of(const struct watcher *watcher)
+{
+    struct folders folders = {xcalloc(watcher->file_count + 1, sizeof(char *)), 0};
+
+    for (size_t i = 0; i < watcher->file_count; i++) {
+        if (watcher->files[i].kind == BUNDLE_FOLDER) {
+            folders.paths[folders.count++] = watcher->files[i].path;
+        }
+    }
+    qsort(folders.paths, folders.count, sizeof(char *), by_text);
+    return folders;
+}
+
+/* Whether there is one that was not among them: what came to be in it before its watch nobody has
+ * told. */
+static bool has_new_folder(const struct watcher *watcher, const struct watcher *before)
+{
+    struct folders folders = folders_of(before);
+    bool is_new = false;
+
+    for (size_t i = 0; !is_new && i < watcher->file_count; i++) {
+        const char *path = watcher->files[i].path;
+        is_new = watcher->files[i].kind == BUNDLE_FOLDER &&
+                 bsearch(&path, folders.paths, folders.count, sizeof(char *), by_text) == NULL;
+    }
+    free(folders.paths);
+    return is_new;
+}
+
 static void forget(struct watcher *watcher)
 {
     for (size_t i = 0; i < watcher->file_count; i++) {
@@ -225,8 +266,9 @@ void watcher_follow(struct watcher *watcher, const struct bundle_head *head,
                     bool (*is_config)(const void *arg, const char *path), const void *arg)
 {
     struct taking taking = {watcher, is_config, arg};
+    struct watcher before = *watcher;
 
-    forget(watcher);
+    *watcher = (struct watcher){.fd = -1, .is_told = before.is_told};
     watcher->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (watcher->fd < 0 && !watcher->is_told) {
         watcher->is_told = true;
@@ -234,6 +276,13 @@ void watcher_follow(struct watcher *watcher, const struct bundle_head *head,
                  strerror(errno), WATCHER_SLOW_MS / 1000);
     }
     bundle_head_each(head, take, &taking);
+    /* The watches before end when those now have begun, so that nothing falls between. Whoever
+     * follows for the first time has not built anything yet. */
+    if (before.file_count != 0) {
+        watcher_read(&before);
+        watcher->news = before.news | (has_new_folder(watcher, &before) ? WATCHER_FILES : 0);
+    }
+    forget(&before);
     watcher->first_ms = watcher->last_ms = clock_ms(); /* since the bundle was made */
     watcher->next_slow_ms = clock_ms() + WATCHER_SLOW_MS;
 }
@@ -244,6 +293,9 @@ static void take_event(struct watcher *watcher, const struct inotify_event *even
 {
     if ((event->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) != 0) {
         watcher->is_lost = true;
+    }
+    if ((event->mask & IN_Q_OVERFLOW) != 0 && watcher->folder_count != 0) {
+        watcher->news |= WATCHER_FILES; /* of which folder, it does not say */
     }
     if (is_of_certificates(watcher, event->wd)) {
         watcher->news |= WATCHER_FILES;

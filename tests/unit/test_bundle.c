@@ -103,6 +103,41 @@ static void what_was_read_stays_as_it_was(void **state)
     close(fd);
 }
 
+/* As the file of a key that somebody else reads: it is known by its stamp, and is read from the
+ * disk by whoever wants it all the same. */
+static void what_was_looked_at_alone_is_not_read(void **state)
+{
+    struct bundle_maker *maker = bundle_maker_create();
+    int fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    char bytes[4096];
+    struct file_stamp before;
+    struct file_stamp then;
+    struct bundle *bundle;
+    struct error error;
+    ssize_t len;
+
+    (void)state;
+    write_file("secret");
+    file_opener_set_view(bundle_maker_view(maker));
+    before = file_opener_stamp(file);
+    file_opener_set_view(NULL);
+    assert_true(bundle_maker_write(maker, span_make(NULL, 0), fd));
+    bundle_maker_destroy(maker);
+    len = pread(fd, bytes, sizeof(bytes), 0);
+    assert_true(len > 0);
+    assert_null(memmem(bytes, (size_t)len, "secret", 6));
+    write_file("another");
+    bundle = bundle_open(fd, &error);
+    assert_non_null(bundle);
+    file_opener_set_view(bundle_view(bundle));
+    then = file_opener_stamp(file);
+    assert_true(file_stamp_equal(&then, &before));
+    assert_reads(file, "another");
+    file_opener_set_view(NULL);
+    bundle_close(bundle);
+    close(fd);
+}
+
 /* While it is made, too: two looks at a file see the same. */
 static void a_maker_reads_each_file_once(void **state)
 {
@@ -269,6 +304,7 @@ static void many_files_are_found(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_looked_at_alone_is_not_read),
         cmocka_unit_test(what_was_read_stays_as_it_was),
         cmocka_unit_test(a_maker_reads_each_file_once),
         cmocka_unit_test(names_in_a_folder_stay_as_they_were),

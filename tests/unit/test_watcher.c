@@ -87,8 +87,8 @@ static bool is_config(const void *arg, const char *path)
 }
 
 /* Watches a file, which is also the configuration's own where `own` names it, and a folder of
- * certificates; NULL: none. */
-static void follow(const char *file, const char *own, const char *certificates)
+ * certificates; NULL: none. Returns the news that there are at once. */
+static unsigned follow_for_news(const char *file, const char *own, const char *certificates)
 {
     struct bundle_maker *maker = bundle_maker_create();
     int fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
@@ -111,7 +111,12 @@ static void follow(const char *file, const char *own, const char *certificates)
     bundle_head_free(head);
     (void)close(fd);
     assert_true(watcher_deadline(&watcher) != UINT64_MAX);
-    assert_int_equal(watcher_look(&watcher), 0);
+    return watcher_look(&watcher);
+}
+
+static void follow(const char *file, const char *own, const char *certificates)
+{
+    assert_int_equal(follow_for_news(file, own, certificates), 0);
 }
 
 /* The kernel tells of something, and this comes of it. */
@@ -217,6 +222,35 @@ static void every_change_in_a_folder_of_certificates_counts(void **state)
     assert_news(WATCHER_FILES);
 }
 
+static void what_was_not_told_yet_is_not_lost_with_the_next_configuration(void **state)
+{
+    (void)state;
+    make_folder("certificates");
+    follow(NULL, NULL, "certificates");
+    write_file("certificates/a.crt", "one");
+    assert_int_equal(follow_for_news(NULL, NULL, "certificates"), WATCHER_FILES);
+    /* The same after it was read, but before it was looked at. */
+    write_file("certificates/b.crt", "one");
+    watcher_read(&watcher);
+    assert_int_equal(follow_for_news(NULL, NULL, "certificates"), WATCHER_FILES);
+    /* Once. */
+    follow(NULL, NULL, "certificates");
+    write_file("certificates/c.crt", "one");
+    assert_news(WATCHER_FILES);
+}
+
+static void a_folder_that_the_next_configuration_has_besides_is_news(void **state)
+{
+    (void)state;
+    make_folder("certificates");
+    make_folder("others");
+    follow(NULL, NULL, "certificates");
+    assert_int_equal(follow_for_news(NULL, NULL, "others"), WATCHER_FILES);
+    follow(NULL, NULL, "others");
+    write_file("others/a.crt", "one");
+    assert_news(WATCHER_FILES);
+}
+
 /* Between loading and watching, or where the kernel cannot tell. */
 static void what_nobody_told_of_is_found_by_looking(void **state)
 {
@@ -239,6 +273,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_that_is_exchanged_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_change_in_a_folder_of_certificates_counts, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_was_not_told_yet_is_not_lost_with_the_next_configuration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_that_the_next_configuration_has_besides_is_news,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_told_of_is_found_by_looking, set_up, tear_down),
     };
 
