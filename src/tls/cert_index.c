@@ -15,6 +15,7 @@
 #include "base/file_opener.h"
 #include "base/strbuf.h"
 #include "base/thread.h"
+#include "tls/cert_listing.h"
 #include "tls/pem_kind.h"
 
 /* A certificate's file of an index; larger ones are not looked into. */
@@ -45,16 +46,6 @@ void cert_entry_release(struct cert_entry *entry)
     free(entry->explanation);
     free(entry->trouble);
     free(entry);
-}
-
-static struct cert_entry *entry_create(const char *file)
-{
-    struct cert_entry *entry = xcalloc(1, sizeof(*entry));
-
-    atomic_init(&entry->references, 1);
-    entry->files[CERT_FILE_CERTIFICATE] = xstrdup(file);
-    entry->is_new = true;
-    return entry;
 }
 
 /* ---- one file ---- */
@@ -242,26 +233,6 @@ struct reading {
     atomic_size_t next;
 };
 
-static void take_stamps(const char *folder, int folder_fd, struct cert_entry *entry)
-{
-    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
-        if (entry->files[i] != NULL) {
-            entry->stamps[i] = stamp_in(folder, folder_fd, entry->files[i]);
-        }
-    }
-}
-
-static bool is_same(const struct cert_entry *a, const struct cert_entry *b)
-{
-    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
-        if ((a->files[i] == NULL) != (b->files[i] == NULL) ||
-            !file_stamp_equal(&a->stamps[i], &b->stamps[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void *read_entries(void *arg)
 {
     struct reading *reading = arg;
@@ -314,229 +285,98 @@ static void read_new(struct cert_index *index, const char *folder, int folder_fd
     }
 }
 
-/* ---- the folder ---- */
+/* ---- what is as it was ---- */
 
-struct listing {
-    char **names; /* sorted */
-    size_t count;
-    size_t capacity;
+/* What belongs to a certificate, as it is now. */
+struct present {
+    const char *files[CERT_FILE_COUNT]; /* the listing's */
+    struct file_stamp stamps[CERT_FILE_COUNT];
 };
 
-static int compare_names(const void *a, const void *b)
+static struct present look_at(const struct cert_listing *listing, size_t at, const char *folder,
+                              int folder_fd)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+    struct present present = {{[CERT_FILE_CERTIFICATE] = listing->names[at],
+                               [CERT_FILE_KEY] = cert_listing_sibling(listing, at, ".key"),
+                               [CERT_FILE_OCSP] = cert_listing_sibling(listing, at, ".ocsp")},
+                              {{0}}};
 
-static void listing_free(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++) {
-        free(listing->names[i]);
+    if (present.files[CERT_FILE_KEY] == NULL &&
+        strcmp(cert_listing_base_name(listing->names[at]), "fullchain.pem") == 0) {
+        present.files[CERT_FILE_KEY] = cert_listing_beside(listing, at, "privkey.pem");
     }
-    free(listing->names);
-}
-
-static bool has_suffix(const char *name, const char *suffix)
-{
-    size_t len = strlen(name);
-    size_t suffix_len = strlen(suffix);
-
-    return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
-}
-
-static bool is_certificate_name(const char *name)
-{
-    return has_suffix(name, ".crt") || has_suffix(name, ".cer") || has_suffix(name, ".pem");
-}
-
-bool cert_index_is_file_name(const char *name)
-{
-    /* Hidden files are editors' and tools' half-done ones. */
-    return name[0] != '.' &&
-           (is_certificate_name(name) || has_suffix(name, ".key") || has_suffix(name, ".ocsp"));
-}
-
-bool cert_index_may_hold_key(const char *name)
-{
-    return has_suffix(name, ".key") || has_suffix(name, ".pem");
-}
-
-/* within "": the folder itself. */
-static void list_name(struct listing *listing, const char *within, const char *name)
-{
-    size_t size = strlen(within) + strlen(name) + 2;
-    char *joined = xmalloc(size);
-
-    (void)snprintf(joined, size, "%s%s%s", within, within[0] != '\0' ? "/" : "", name);
-    if (listing->count == listing->capacity) {
-        listing->capacity = listing->capacity != 0 ? listing->capacity * 2 : 64;
-        listing->names = xrealloc(listing->names, listing->capacity * sizeof(char *));
-    }
-    listing->names[listing->count++] = joined;
-}
-
-static bool is_folder(DIR *dir, const struct dirent *found)
-{
-    struct stat st;
-
-    if (found->d_name[0] == '.' || found->d_type == DT_REG) {
-        return false;
-    }
-    return found->d_type == DT_DIR ||
-           (fstatat(dirfd(dir), found->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode));
-}
-
-/* NULL with errno; also as somebody who may. */
-static DIR *open_within(const char *folder, DIR *dir, const char *name)
-{
-    int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-    char path[PATH_MAX];
-    DIR *within;
-
-    if (fd < 0 && errno == EACCES &&
-        snprintf(path, sizeof(path), "%s/%s/", folder, name) < (int)sizeof(path)) {
-        fd = file_opener_open(path);
-    }
-    within = fd >= 0 ? fdopendir(fd) : NULL;
-    if (within == NULL && fd >= 0) {
-        (void)close(fd);
-    }
-    return within;
-}
-
-static bool list_files(DIR *dir, const char *within, struct listing *listing)
-{
-    struct dirent *found;
-
-    errno = 0;
-    while ((found = readdir(dir)) != NULL) {
-        if (cert_index_is_file_name(found->d_name)) {
-            list_name(listing, within, found->d_name);
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        if (present.files[i] != NULL) {
+            present.stamps[i] = stamp_in(folder, folder_fd, present.files[i]);
         }
-        errno = 0;
     }
-    return errno == 0;
+    return present;
 }
 
-static bool list_within(const char *folder, DIR *dir, const char *name, struct listing *listing)
+static bool is_same(const struct cert_entry *before, const struct present *present)
 {
-    DIR *within = open_within(folder, dir, name);
-    bool ok;
-    int number;
-
-    if (within == NULL) {
-        return errno == ENOENT; /* it has just gone */
-    }
-    ok = list_files(within, name, listing);
-    number = errno;
-    (void)closedir(within);
-    errno = number;
-    return ok;
-}
-
-/* The folder's files, and those of the folders in it. False with errno when any cannot be read:
- * what is in it must not seem to be gone. */
-static bool list_folder(const char *folder, DIR *dir, struct listing *listing)
-{
-    struct dirent *found;
-    bool ok = true;
-
-    *listing = (struct listing){0};
-    errno = 0;
-    while (ok && (found = readdir(dir)) != NULL) {
-        if (is_folder(dir, found)) {
-            ok = list_within(folder, dir, found->d_name, listing);
-        } else if (cert_index_is_file_name(found->d_name)) {
-            list_name(listing, "", found->d_name);
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        if ((before->files[i] == NULL) != (present->files[i] == NULL) ||
+            !file_stamp_equal(&before->stamps[i], &present->stamps[i])) {
+            return false;
         }
-        errno = ok ? 0 : errno;
     }
-    if (errno == 0 && listing->count != 0) {
-        qsort(listing->names, listing->count, sizeof(char *), compare_names);
-    }
-    return errno == 0;
+    return true;
 }
 
-/* The name with another suffix, if there is such a file; the caller's then. */
-static char *sibling(const struct listing *listing, const char *name, const char *suffix)
+static struct cert_entry *entry_create(const struct present *present)
 {
-    size_t stem = strlen(name) - 4;
-    char *wanted = xmalloc(stem + strlen(suffix) + 1);
+    struct cert_entry *entry = xcalloc(1, sizeof(*entry));
 
-    memcpy(wanted, name, stem);
-    memcpy(wanted + stem, suffix, strlen(suffix) + 1);
-    if (bsearch(&wanted, listing->names, listing->count, sizeof(char *), compare_names) == NULL) {
-        free(wanted);
-        wanted = NULL;
+    atomic_init(&entry->references, 1);
+    entry->is_new = true;
+    for (size_t i = 0; i < CERT_FILE_COUNT; i++) {
+        entry->files[i] = present->files[i] != NULL ? xstrdup(present->files[i]) : NULL;
+        entry->stamps[i] = present->stamps[i];
     }
-    return wanted;
+    return entry;
 }
 
-/* Another file beside it, if it is there; the caller's then. */
-static char *beside(const struct listing *listing, const char *name, const char *other)
+/* The entry of that file; both are gone through in the order of their names. NULL: none. */
+static struct cert_entry *find_before(const struct cert_index *old, size_t *at, const char *file)
 {
-    const char *slash = strrchr(name, '/');
-    size_t len = slash != NULL ? (size_t)(slash - name) + 1 : 0;
-    char *wanted = xmalloc(len + strlen(other) + 1);
+    int order = 1;
 
-    memcpy(wanted, name, len);
-    memcpy(wanted + len, other, strlen(other) + 1);
-    if (bsearch(&wanted, listing->names, listing->count, sizeof(char *), compare_names) == NULL) {
-        free(wanted);
-        wanted = NULL;
+    while (old != NULL && *at < old->count &&
+           (order = strcmp(old->entries[*at]->files[CERT_FILE_CERTIFICATE], file)) < 0) {
+        (*at)++;
     }
-    return wanted;
+    return order == 0 ? old->entries[*at] : NULL;
 }
 
-static const char *base_name(const char *name)
+static void add_entry(struct cert_index *index, const struct present *present,
+                      struct cert_entry *before)
 {
-    const char *slash = strrchr(name, '/');
+    struct cert_entry *entry;
 
-    return slash != NULL ? slash + 1 : name;
-}
-
-/* certbot and its like write fullchain.pem and privkey.pem, and the parts of the one into cert.pem
- * and chain.pem besides: one certificate, not four. */
-static bool is_part_of_chain(const struct listing *listing, const char *name)
-{
-    const char *base = base_name(name);
-    char *whole;
-    char *key;
-    bool is_part = strcmp(base, "cert.pem") == 0 || strcmp(base, "chain.pem") == 0 ||
-                   strcmp(base, "privkey.pem") == 0;
-
-    if (!is_part) {
-        return false;
-    }
-    whole = beside(listing, name, "fullchain.pem");
-    key = beside(listing, name, "privkey.pem");
-    is_part = whole != NULL && key != NULL;
-    free(whole);
-    free(key);
-    return is_part;
-}
-
-static void add_entry(struct cert_index *index, const struct listing *listing, const char *name,
-                      const char *folder, int folder_fd, const struct cert_index *old)
-{
-    struct cert_entry *entry = entry_create(name);
-    struct cert_entry *before = old != NULL ? cert_index_entry(old, name) : NULL;
-
-    entry->files[CERT_FILE_KEY] = sibling(listing, name, ".key");
-    if (entry->files[CERT_FILE_KEY] == NULL && strcmp(base_name(name), "fullchain.pem") == 0) {
-        entry->files[CERT_FILE_KEY] = beside(listing, name, "privkey.pem");
-    }
-    entry->files[CERT_FILE_OCSP] = sibling(listing, name, ".ocsp");
-    take_stamps(folder, folder_fd, entry);
-    if (before != NULL && is_same(before, entry)) {
-        cert_entry_release(entry);
+    if (before != NULL && is_same(before, present)) {
         entry = cert_entry_hold(before);
         entry->is_new = false;
-    } else if (before != NULL) {
-        index->changed++;
     } else {
-        index->added++;
+        entry = entry_create(present);
+        *(before != NULL ? &index->changed : &index->added) += 1;
     }
     index->entries[index->count++] = entry;
+}
+
+static void add_entries(struct cert_index *index, const struct cert_listing *listing,
+                        const char *folder, int folder_fd, const struct cert_index *old)
+{
+    size_t before_at = 0;
+
+    index->entries = xcalloc(listing->count + 1, sizeof(struct cert_entry *));
+    for (size_t i = 0; i < listing->count; i++) {
+        if (cert_listing_is_certificate(listing->names[i]) &&
+            !cert_listing_is_part_of_chain(listing, i)) {
+            struct present present = look_at(listing, i, folder, folder_fd);
+            add_entry(index, &present, find_before(old, &before_at, listing->names[i]));
+        }
+    }
 }
 
 struct cert_index *cert_index_read(const char *folder, const struct cert_index *old,
@@ -545,7 +385,7 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
     int fd = file_opener_open(folder);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct cert_index *index;
-    struct listing listing;
+    struct cert_listing listing;
 
     if (dir == NULL) {
         if (fd >= 0) {
@@ -555,26 +395,20 @@ struct cert_index *cert_index_read(const char *folder, const struct cert_index *
                               folder);
         return NULL;
     }
-    if (!list_folder(folder, dir, &listing)) {
+    if (!cert_listing_read(&listing, folder, dir)) {
         (void)error_set_errno(error, errno,
                               "the folder of certificates '%s', or a folder in it, cannot be read",
                               folder);
-        listing_free(&listing);
+        cert_listing_free(&listing);
         (void)closedir(dir);
         return NULL;
     }
     index = xcalloc(1, sizeof(*index));
     map_init(&index->names);
-    index->entries = xcalloc(listing.count + 1, sizeof(struct cert_entry *));
-    for (size_t i = 0; i < listing.count; i++) {
-        if (is_certificate_name(listing.names[i]) &&
-            !is_part_of_chain(&listing, listing.names[i])) {
-            add_entry(index, &listing, listing.names[i], folder, dirfd(dir), old);
-        }
-    }
+    add_entries(index, &listing, folder, dirfd(dir), old);
     index->removed = old != NULL ? old->count - (index->count - index->added) : 0;
     read_new(index, folder, dirfd(dir), index->added + index->changed);
-    listing_free(&listing);
+    cert_listing_free(&listing);
     (void)closedir(dir);
     return index;
 }

@@ -84,11 +84,6 @@ void cert_index_rank(const struct cert_index *index, struct span host, int64_t n
 /* An entry by its file name; NULL: none. */
 struct cert_entry *cert_index_entry(const struct cert_index *index, const char *file);
 
-/* Whether a file of this name belongs to the index: not hidden, and with one of the suffixes. */
-bool cert_index_is_file_name(const char *name);
-/* Whether a file of that name may have a private key in it, alone or beside a certificate. */
-bool cert_index_may_hold_key(const char *name);
-
 struct cert_entry *cert_entry_hold(struct cert_entry *entry);
 void cert_entry_release(struct cert_entry *entry);
 

@@ -10,6 +10,7 @@
 #include "base/file_opener.h"
 #include "base/log.h"
 #include "tls/cert_check.h"
+#include "tls/cert_listing.h"
 #include "tls/certificate.h"
 #include "tls/openssl/cert_store_internal.h"
 #include "tls/openssl/ocsp_staple_internal.h"
@@ -426,12 +427,12 @@ void cert_store_destroy(struct cert_store *store)
 
 bool cert_store_is_file_name(const char *name)
 {
-    return cert_index_is_file_name(name);
+    return cert_listing_is_file_name(name);
 }
 
 bool cert_store_may_hold_key(const char *name)
 {
-    return cert_index_may_hold_key(name);
+    return cert_listing_may_hold_key(name);
 }
 
 struct cert_counts cert_store_counts(struct cert_store *store)
