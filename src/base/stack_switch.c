@@ -1,11 +1,41 @@
 #include "base/stack_switch.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"
 
-#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2))
+/* ---- the C library's way ---- */
+
+static void library_begin(struct stack_point *point, void *memory, size_t len, void (*fn)(void))
+{
+    CHECK(getcontext(&point->context) == 0);
+    point->top = NULL;
+    point->context.uc_stack.ss_sp = memory;
+    point->context.uc_stack.ss_size = len;
+    point->context.uc_link = NULL;
+    makecontext(&point->context, fn, 0);
+}
+
+static void library_switch(struct stack_point *from, struct stack_point *to)
+{
+    CHECK(swapcontext(&from->context, &to->context) == 0);
+}
+
+#if defined(__x86_64__)
+
+/* ---- ours ---- */
+
+/* Whether return addresses are on a second stack: where there is none, the instruction does
+ * nothing, also on processors that do not know it. The same for all threads. */
+static bool is_guarded(void)
+{
+    uint64_t place = 0;
+
+    __asm__ volatile("rdsspq %0" : "+r"(place));
+    return place != 0;
+}
 
 /* What the System V ABI has a function keep, as it lies on a stack that was left, from its top. */
 struct kept {
@@ -17,12 +47,14 @@ struct kept {
     void *caller; /* of a function that begins: none, where a backtrace ends */
 };
 
+void switch_stacks(void **from_top, void *const *to_top);
+
 __asm__(".text\n"
         ".p2align 4\n"
-        ".globl stack_switch\n"
-        ".hidden stack_switch\n"
-        ".type stack_switch, @function\n"
-        "stack_switch:\n"
+        ".globl switch_stacks\n"
+        ".hidden switch_stacks\n"
+        ".type switch_stacks, @function\n"
+        "switch_stacks:\n"
         "    .cfi_startproc\n"
         "    pushq %rbp\n"
         "    pushq %rbx\n"
@@ -48,9 +80,9 @@ __asm__(".text\n"
         "    .cfi_def_cfa_offset 8\n"
         "    ret\n"
         "    .cfi_endproc\n"
-        ".size stack_switch, .-stack_switch\n");
+        ".size switch_stacks, .-switch_stacks\n");
 
-void stack_begin(struct stack_point *point, void *memory, size_t len, void (*fn)(void))
+static void own_begin(struct stack_point *point, void *memory, size_t len, void (*fn)(void))
 {
     uintptr_t end = ((uintptr_t)memory + len) & ~(uintptr_t)15;
     struct kept *kept = (struct kept *)(end - sizeof(struct kept));
@@ -63,20 +95,35 @@ void stack_begin(struct stack_point *point, void *memory, size_t len, void (*fn)
     point->top = kept;
 }
 
-#else
-
 void stack_begin(struct stack_point *point, void *memory, size_t len, void (*fn)(void))
 {
-    CHECK(getcontext(&point->context) == 0);
-    point->context.uc_stack.ss_sp = memory;
-    point->context.uc_stack.ss_size = len;
-    point->context.uc_link = NULL;
-    makecontext(&point->context, fn, 0);
+    if (is_guarded()) {
+        library_begin(point, memory, len, fn);
+    } else {
+        own_begin(point, memory, len, fn);
+    }
 }
 
 void stack_switch(struct stack_point *from, struct stack_point *to)
 {
-    CHECK(swapcontext(&from->context, &to->context) == 0);
+    /* Both are of one kind, as the processor does not change its way. */
+    if (to->top == NULL) {
+        library_switch(from, to);
+    } else {
+        switch_stacks(&from->top, &to->top);
+    }
+}
+
+#else
+
+void stack_begin(struct stack_point *point, void *memory, size_t len, void (*fn)(void))
+{
+    library_begin(point, memory, len, fn);
+}
+
+void stack_switch(struct stack_point *from, struct stack_point *to)
+{
+    library_switch(from, to);
 }
 
 #endif
