@@ -49,8 +49,8 @@ struct watcher {
 /* Nothing is watched. */
 void watcher_init(struct watcher *watcher);
 /* From now on these; `is_config` tells of a path whether it is the configuration's own. What has
- * changed since the bundle was made is news, and in folders of certificates what was not told yet of
- * those that were followed before. A folder that comes later is news itself. */
+ * changed since the bundle was made is news, and in folders of certificates what was not told yet
+ * of those that were followed before. A folder that comes later is news itself. */
 void watcher_follow(struct watcher *watcher, const struct bundle_head *head,
                     bool (*is_config)(const void *arg, const char *path), const void *arg);
 void watcher_read(struct watcher *watcher);
