@@ -17,6 +17,7 @@
 #include "edge/serve.h"
 #include "http/h1_parse.h"
 #include "http/message.h"
+#include "settings/split_settings.h"
 #include "tls/hello.h"
 #include "tls/protocol_choice.h"
 
@@ -290,6 +291,16 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
             add_script(s, route, &url, asked);
         }
         answer->outcome = ROUTE_TO_BACKEND;
+        for (size_t i = 0; i < route->split_count; i++) {
+            const struct split_part_settings *part = &route->split[i];
+            add_step(s, "split", part->place, "weight %u to '%s'%s%s%s", part->weight,
+                     part->backend->name, i == 0 ? ", " : "",
+                     i != 0                        ? ""
+                     : route->split_sticky != NULL ? "by the cookie "
+                     : route->split_by != NULL     ? "by a key of the request"
+                                                   : "at random; what follows is the first's",
+                     i == 0 && route->split_sticky != NULL ? route->split_sticky->cookie : "");
+        }
         add_backend(s, route->backend, route_way_text(s->arena, route->backend));
         add_first(s, route->backend, asked->match);
         add_step(s, "retries", route->retries != NULL ? route->retries->place : (struct place){0},

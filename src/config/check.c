@@ -12,6 +12,7 @@
 #include "config/complaint.h"
 #include "config/directives.h"
 #include "config/places.h"
+#include "settings/split_settings.h"
 
 bool check_is_given(const struct checker *checker, const void *member)
 {
@@ -334,7 +335,11 @@ static void check_unused_backends(const struct checker *checker)
         }
         mark_used(settings, site->backend, used);
         for (size_t j = 0; j < site->route_count; j++) {
-            mark_used(settings, site->routes[j].backend, used);
+            const struct route_settings *route = &site->routes[j];
+            mark_used(settings, route->backend, used);
+            for (size_t k = 0; k < route->split_count; k++) {
+                mark_used(settings, route->split[k].backend, used);
+            }
         }
     }
     for (size_t i = 0; i < settings->listener_count; i++) {

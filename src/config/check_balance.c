@@ -2,7 +2,7 @@
 #include "config/check_internal.h"
 #include "config/places.h"
 
-static void check_hash(const struct checker *checker, const struct balance_hash_settings *hash)
+void check_hash(const struct checker *checker, const struct balance_hash_settings *hash)
 {
     const void *const members[] = {&hash->key, &hash->header, &hash->cookie, &hash->query};
     const void *last = NULL;

@@ -5,6 +5,7 @@
 #include "config/address.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "settings/split_settings.h"
 
 static bool is_loopback(const struct address_setting *address)
 {
@@ -108,8 +109,12 @@ void check_loops(const struct checker *checker)
         }
         check_backend(checker, site, site->backend, requests);
         for (size_t j = 0; j < site->route_count; j++) {
-            if (site->routes[j].backend != site->backend) {
-                check_backend(checker, site, site->routes[j].backend, requests);
+            const struct route_settings *route = &site->routes[j];
+            if (route->backend != site->backend) {
+                check_backend(checker, site, route->backend, requests);
+            }
+            for (size_t k = 1; k < route->split_count; k++) { /* the first is `backend` */
+                check_backend(checker, site, route->split[k].backend, requests);
             }
         }
     }

@@ -525,6 +525,7 @@ const struct section *const all_sections[] = {
     &section_log_rules,
     &section_log_exclude,
     &section_cache,
+    &section_split,
     NULL,
 };
 

@@ -5,6 +5,8 @@
 #include "config/match_rules.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
+#include "edge/split.h"
+#include "settings/split_settings.h"
 
 /* In the order of enum otherwise, enum site_paths, enum site_www and
  * enum plain_http. */
@@ -161,6 +163,36 @@ static const struct directive route_directives[] = {
      .doc = "Where requests are sent.",
      .more = BACKEND_DOC,
      .example = "backend: 127.0.0.1:8080"},
+    {.name = "split",
+     .type = DIRECTIVE_SECTIONS,
+     SLOT(route_settings, split),
+     COUNT(route_settings, split_count),
+     .min = 1,
+     .max = SPLIT_PARTS_MAX,
+     .section = &section_split,
+     .doc = "Backends that share the route's requests by weight, in place of `backend`: a canary.",
+     .more =
+         "Each request goes to one of them at random, as often as its weight says, unless "
+         "`split_sticky` or `split_by` keep clients together. A part of which no server is well "
+         "gives its share to the others while that lasts. The access log's `backend` is the one "
+         "that was chosen. What else a route takes from its backend (`retries`) is the first "
+         "part's; a cache does not ask which part a response is of.",
+     .example = "split: [ { backend: app, weight: 95 }, { backend: api, weight: 5 } ]"},
+    {.name = "split_by",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, split_by),
+     .section = &section_hash,
+     .doc = "Requests with the same key get the same part of `split`; without a key, any.",
+     .more = "Other weights move as many keys as they must, and no others.",
+     .example = "split_by: { header: X-User }\nsplit: [ { backend: app }, { backend: api } ]"},
+    {.name = "split_sticky",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, split_sticky),
+     .section = &section_sticky,
+     .doc = "Clients stay with the part of `split` that they were given first, by a cookie.",
+     .more = "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "
+             "of it is well they are the others', and come back.",
+     .example = "split_sticky: { cookie: canary }\nsplit: [ { backend: app }, { backend: api } ]"},
     {.name = "respond",
      .type = DIRECTIVE_SECTION,
      SLOT(route_settings, respond),

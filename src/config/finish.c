@@ -7,6 +7,7 @@
 #include "edge/host_table.h"
 #include "edge/redact.h"
 #include "edge/www.h"
+#include "settings/split_settings.h"
 
 static bool is_given(const struct settings *settings, const void *member)
 {
@@ -102,6 +103,44 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
                                     .place = place};
     site->routes = all;
     site->route_count++;
+}
+
+/* The cookie's usual name goes by whose it is. */
+static void finish_sticky(struct settings *settings, struct balance_sticky_settings *sticky,
+                          const char *whose)
+{
+    if (sticky != NULL && sticky->cookie == NULL) {
+        sticky->cookie =
+            arena_printf(&settings->arena, "tidegate_%08x",
+                         (uint32_t)hash_text(span_from_cstr(whose != NULL ? whose : "")));
+    }
+}
+
+/* What `hash` names is its key. */
+static void finish_hash(struct settings *settings, struct balance_hash_settings *hash)
+{
+    if (hash->header != NULL) {
+        hash->key = BALANCE_KEY_HEADER;
+    } else if (hash->cookie != NULL) {
+        hash->key = BALANCE_KEY_COOKIE;
+    } else if (hash->query != NULL) {
+        hash->key = BALANCE_KEY_QUERY;
+    } else if (!is_given(settings, &hash->key)) {
+        hash->key = BALANCE_KEY_ADDRESS; /* which was complained of */
+    }
+}
+
+/* For all that asks for a route's backend its first part stands. */
+static void finish_split(struct settings *settings, struct route_settings *route)
+{
+    if (route->split_by != NULL) {
+        finish_hash(settings, route->split_by);
+    }
+    if (route->split_count != 0 && route->backend == NULL) {
+        route->backend = route->split[0].backend;
+        places_add(settings->places, &route->backend, config_place(settings, &route->split));
+    }
+    finish_sticky(settings, route->split_sticky, route->name);
 }
 
 static void finish_retries(struct retries_settings *retries)
@@ -264,14 +303,15 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
             route->cache = site->cache;
         }
         finish_retries(route->retries);
+        if (route->name == NULL) {
+            route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
+        }
+        finish_split(settings, route);
         if (route->retries == NULL) {
             route->retries = site->retries;
         }
         if (route->retries == NULL && route->backend != NULL) {
             route->retries = route->backend->retries;
-        }
-        if (route->name == NULL) {
-            route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
         }
         finish_access(settings, &route->access, route->name);
     }
@@ -389,20 +429,6 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_routes(settings, site);
 }
 
-/* What `hash` names is its key. */
-static void finish_hash(struct settings *settings, struct balance_hash_settings *hash)
-{
-    if (hash->header != NULL) {
-        hash->key = BALANCE_KEY_HEADER;
-    } else if (hash->cookie != NULL) {
-        hash->key = BALANCE_KEY_COOKIE;
-    } else if (hash->query != NULL) {
-        hash->key = BALANCE_KEY_QUERY;
-    } else if (!is_given(settings, &hash->key)) {
-        hash->key = BALANCE_KEY_ADDRESS; /* which was complained of */
-    }
-}
-
 /* `hash` and `sticky` say what the strategy is, and `balance: sticky` has the usual cookie. */
 static void finish_balance(struct settings *settings, struct backend_settings *backend)
 {
@@ -419,11 +445,7 @@ static void finish_balance(struct settings *settings, struct backend_settings *b
     if (balance->strategy == BALANCE_STICKY && balance->sticky == NULL) {
         balance->sticky = arena_calloc(&settings->arena, sizeof(*balance->sticky));
     }
-    if (balance->sticky != NULL && balance->sticky->cookie == NULL) {
-        const char *name = backend->name != NULL ? backend->name : "";
-        balance->sticky->cookie = arena_printf(&settings->arena, "tidegate_%08x",
-                                               (uint32_t)hash_text(span_from_cstr(name)));
-    }
+    finish_sticky(settings, balance->sticky, backend->name);
 }
 
 /* `path` is a check by HTTP, and so is one that says nothing but that. */

@@ -326,7 +326,7 @@ void exchange_serve(struct exchange *x)
     if (exchange_destination_is_refused(x) || exchange_ends_here(x)) {
         return;
     }
-    x->backend = x->route->backend;
+    exchange_choose_backend(x);
     if (x->backend->is_named_by_client && request->host.len == 0) {
         exchange_refuse(x, 400, false, "no_host",
                         "the backend's servers are asked for by the request's host in TLS, and it "

@@ -6,10 +6,10 @@
 
 static const struct balance_settings *balance_of(const struct exchange *x)
 {
-    return &x->route->settings->backend->balance;
+    return &x->backend_settings->balance;
 }
 
-static uint64_t key_of(struct exchange *x, const struct balance_settings *balance)
+uint64_t exchange_balance_key(struct exchange *x, const struct balance_settings *balance)
 {
     struct balance_facts facts = {
         .ip = x->link->peer.is_unix ? NULL : x->link->peer.ip,
@@ -30,13 +30,13 @@ void exchange_choose_key(struct exchange *x)
     const struct balance_settings *balance = balance_of(x);
 
     if (balance_has_key(balance)) {
-        x->call.lease.key = key_of(x, balance);
+        x->call.lease.key = exchange_balance_key(x, balance);
     }
 }
 
 /* RFC 6265 section 4.1.1; Secure where the client would send it back. */
-static void set_cookie(struct exchange *x, const struct balance_sticky_settings *sticky,
-                       struct span token)
+void exchange_set_sticky(struct exchange *x, const struct balance_sticky_settings *sticky,
+                         struct span token)
 {
     static const char *const same_sites[] = {
         [SAME_SITE_LAX] = "Lax", [SAME_SITE_STRICT] = "Strict", [SAME_SITE_NONE] = "None"};
@@ -61,7 +61,7 @@ static void keep_server(struct exchange *x, const struct balance_sticky_settings
 
     sticky_token(x->backend->sticky_key, x->backend->name, server->text, text);
     if (balance_key_of(token) != x->call.lease.key) {
-        set_cookie(x, sticky, token);
+        exchange_set_sticky(x, sticky, token);
     }
 }
 

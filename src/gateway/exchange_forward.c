@@ -237,6 +237,7 @@ static void on_head(struct call *call)
         }
     }
     exchange_keep_server(x);
+    exchange_keep_part(x);
     if (switches_protocol(x)) {
         return;
     }

@@ -75,10 +75,13 @@ struct exchange {
     const struct site *site;
     const struct route *route;
     const struct backend *backend;
-    struct call call;             /* to a server */
-    struct exchange_cache *cache; /* NULL: its route has none, or not yet */
-    struct phases *phases;        /* of the route, from its first to the last; NULL: it has none */
-    struct body_chain *filters;   /* of the response; NULL: none */
+    const struct backend_settings *backend_settings; /* its own */
+    size_t part;                                     /* of the route's split, where it has one */
+    bool is_part_new;                                /* the client gets a cookie with it */
+    struct call call;                                /* to a server */
+    struct exchange_cache *cache;                    /* NULL: its route has none, or not yet */
+    struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
+    struct body_chain *filters; /* of the response; NULL: none */
     struct exchange_compress *compress; /* of a response that is compressed; else NULL */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
@@ -232,6 +235,16 @@ struct span exchange_client_text(struct exchange *x, char text[SOCK_TEXT_MAX]);
 bool exchange_ends_here(struct exchange *x);
 /* exchange_balance.c: which server it asks for, by what requests of its kind have in common. */
 void exchange_choose_key(struct exchange *x);
+/* By such settings; 0: it has none. */
+uint64_t exchange_balance_key(struct exchange *x, const struct balance_settings *balance);
+/* A cookie of such settings, with the response. */
+void exchange_set_sticky(struct exchange *x, const struct balance_sticky_settings *sticky,
+                         struct span token);
+/* ---- exchange_split.c ---- */
+/* Its backend: the route's, or the part of its split that gets this request. */
+void exchange_choose_backend(struct exchange *x);
+/* The response's head is here: says which part, where the client is to stay with it. */
+void exchange_keep_part(struct exchange *x);
 /* Tells the client which server it got, where that is to last and is new to it. */
 void exchange_keep_server(struct exchange *x);
 /* exchange_destination.c: true: Destination leads where the client may not go; it was answered. */

@@ -348,7 +348,8 @@ static void build_route(struct builder *b, const struct site_settings *site,
         !snapshot_build_phases(snapshot, &snapshot->sites[site - snapshot->settings->sites], route,
                                b->report) ||
         !snapshot_build_pages(snapshot, &settings->answers, pages, &route->pages, b->report) ||
-        !snapshot_build_respond(snapshot, settings->respond, &route->respond_page, b->report);
+        !snapshot_build_respond(snapshot, settings->respond, &route->respond_page, b->report) ||
+        !snapshot_build_split(snapshot, settings, &route->split, b->report);
     if (settings->redirect != NULL) {
         route->redirect_to = build_template(settings->redirect->to, false, &snapshot->arena);
     }

@@ -50,11 +50,12 @@ struct answer_pages {
 struct route {
     const struct route_settings *settings;
     struct span name;
-    struct backend *backend;       /* NULL: respond or files */
-    struct files_root *files;      /* NULL: none */
-    const struct template *params; /* the values of settings->backend->params */
-    struct files_root *scripts;    /* of a FastCGI backend; NULL: none, or it is not looked at */
-    struct template *tries;        /* of settings->files->tries */
+    struct backend *backend;         /* NULL: respond or files */
+    const struct route_split *split; /* NULL: all requests go there; else that is the first part */
+    struct files_root *files;        /* NULL: none */
+    const struct template *params;   /* the values of settings->backend->params */
+    struct files_root *scripts;      /* of a FastCGI backend; NULL: none, or it is not looked at */
+    struct template *tries;          /* of settings->files->tries */
     size_t try_count;
     const struct call_retries *retries; /* NULL: as usual */
     uint64_t body_limit;

@@ -10,6 +10,9 @@
 bool snapshot_build_pages(struct snapshot *snapshot, const struct answers_settings *settings,
                           const struct answer_pages *outer, struct answer_pages *pages,
                           struct config_report *report) MUST_CHECK;
+/* *out stays as it is where the route has no split. */
+bool snapshot_build_split(struct snapshot *snapshot, const struct route_settings *route,
+                          const struct route_split **out, struct config_report *report) MUST_CHECK;
 bool snapshot_build_respond(struct snapshot *snapshot, const struct respond_settings *respond,
                             struct page **page, struct config_report *report) MUST_CHECK;
 bool snapshot_refresh_pages(struct snapshot *snapshot);

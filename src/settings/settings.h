@@ -213,6 +213,11 @@ struct route_settings {
     struct match_settings match;
     enum otherwise otherwise; /* for what fits all but the rule about clients, else the methods */
     struct backend_settings *backend; /* exactly one of backend, respond, files, redirect */
+    struct split_part_settings
+        *split; /* in its place (settings/split_settings.h), then its first */
+    size_t split_count;
+    struct balance_hash_settings *split_by;       /* NULL: each request by itself */
+    struct balance_sticky_settings *split_sticky; /* NULL: no cookie */
     struct respond_settings *respond;
     struct files_settings *files;
     struct redirect_settings *redirect;

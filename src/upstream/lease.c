@@ -272,6 +272,21 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
     return true;
 }
 
+bool lease_has_choice(struct upstream *upstream, uint64_t now_us)
+{
+    static const struct balance_set nobody;
+    struct upstream_set *set = upstream_follow(upstream);
+    const struct balance_ask ask = {.now_us = now_us, .tried = &nobody};
+    struct balance_set choices;
+    struct found found = {.choices = &choices};
+
+    if (is_as_usual(set)) {
+        return true;
+    }
+    find_choices(set, &ask, TIER_WELL, &found);
+    return found.of_tier != 0;
+}
+
 bool lease_has_untried(struct upstream *upstream, const struct lease_tried *tried)
 {
     const struct upstream_set *set = upstream_follow(upstream);

@@ -57,6 +57,8 @@ static inline struct pool_entry *lease_entry(const struct lease *lease)
  * reached at least, and then among all. It is added to `tried`. False when none is left. */
 bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tried *tried,
                 uint64_t now_us) MUST_CHECK;
+/* Whether any server is well, full or not. */
+bool lease_has_choice(struct upstream *upstream, uint64_t now_us);
 /* Whether a server is there that was not tried. */
 bool lease_has_untried(struct upstream *upstream, const struct lease_tried *tried);
 /* On that member, whatever the policy thinks of it. */

@@ -199,7 +199,7 @@ FILE = {"certificate": "a.crt", "key": "a.key"}
 
 def whole(section, part):
     """A configuration with the part in its section."""
-    answer = {"respond", "backend", "files", "routes", "passthrough", "redirect", "tcp", "alpn", "alpn_required"}
+    answer = {"respond", "backend", "split", "files", "routes", "passthrough", "redirect", "tcp", "alpn", "alpn_required"}
     if section == "backend":
         return {"sites": [{"hosts": "a.example", "respond": {}}],
                 "backends": [{"name": "one", "servers": ["127.0.0.1:1"],
@@ -211,7 +211,7 @@ def whole(section, part):
              "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "cache": ("route", "cache"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "match_part": ("match", "not"), "respond": ("site", "respond"),
-             "passthrough_by_alpn": ("site", "passthrough_by_alpn"),
+             "passthrough_by_alpn": ("site", "passthrough_by_alpn"), "split": ("route", "split"),
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"), "rewrite_replace": ("rewrite", "replace"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "health_check": ("backend", "health_check"), "outliers": ("backend", "outliers"), "retries": ("backend", "retries"),
@@ -241,6 +241,7 @@ def whole(section, part):
                        **({"tcp": "127.0.0.1:1883", "alpn": ["mqtt"]} if {"alpn", "alpn_required"} & set(part) else {}),
                        **({"tls": FILE} if {"plain_http", "tcp", "alpn", "alpn_required"} & set(part) else {})},
               "passthrough_by_alpn": {"alpn": ["h2"], "backend": "127.0.0.1:443"},
+              "split": {} if "backend" in part else {"backend": "127.0.0.1:1"},
               "listener": {} if "bind" in part else {"bind": ":443"},
               "tls": FILE, "certificate": FILE, "clients": {"ca": "a.pem"},
               "route": {} if answer & set(part) else {"backend": "127.0.0.1:1"},
@@ -278,7 +279,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "exclude", "issuers", "access", "policies", "rules")
+                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules")
     return whole(place, {key: [value] if is_list else value})
 
 

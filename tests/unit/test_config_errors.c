@@ -170,6 +170,25 @@ static const struct message_case errors[] = {
     {HOST
      "    backend: { servers: [{ address: '127.0.0.1:1', max_connections: 5 }], protocol: h2c }\n",
      3, 69, "where requests share connections", "max_requests: 5"},
+    {ROUTE "        split: [ { backend: 127.0.0.1:2 } ]\n", 5, 9, "both 'backend' and 'split'",
+     "a part"},
+    {ROUTE "        split_by: address\n", 5, 9, "there is no 'split'", "canary"},
+    {ROUTE "        split_sticky: {}\n", 5, 9, "there is no 'split'", "canary"},
+    {HOST "    routes:\n      - split: [ { backend: 127.0.0.1:1, weight: 0 } ]\n", 4, 9,
+     "no part of 'split' has a weight", "above 0"},
+    {HOST "    routes:\n      - split: [ { backend: b }, { backend: b } ]\nbackends:\n"
+          "  - { name: b, servers: 127.0.0.1:2 }\n",
+     4, 34, "the backend 'b' twice", "sum"},
+    {HOST
+     "    routes:\n      - split: [ { backend: { servers: 127.0.0.1:1, protocol: fastcgi, root: "
+     "/srv } } ]\n",
+     4, 18, "not FastCGI", "in front"},
+    {HOST
+     "    routes:\n      - split: [ { backend: 127.0.0.1:1 } ]\n        split_by: { key: path, "
+     "bounded_load: 125 }\n",
+     5, 46, "'bounded_load' is of a backend", "remove"},
+    {HOST "    routes:\n      - split: [ { backend: 127.0.0.1:1 } ]\n        split_by: {}\n", 5, 19,
+     "'hash' does not say of what", "address"},
     {BACKEND "    balance: hash\n", 7, 14, "'balance: hash' of what?", "X-User"},
     {BACKEND "    balance: { hash: {} }\n", 7, 22, "'hash' does not say of what", "hash: address"},
     {BACKEND "    balance: { hash: { key: path, cookie: a } }\n", 7, 43, "has two", "X-User"},
