@@ -276,6 +276,27 @@ static void add_cache(const struct admin_world *world, struct strbuf *out)
     snapshot_release(snapshot);
 }
 
+/* What each place of the access log has lost. */
+static void add_log(const struct admin_world *world, struct strbuf *out)
+{
+    struct snapshot *snapshot = current_take(world->current);
+    const struct log_targets *targets = &snapshot->log_targets;
+
+    strbuf_add_cstr(out, ",\"log\":[");
+    for (size_t i = 0; i < targets->count; i++) {
+        struct log_writer_counts counts;
+
+        log_writer_counts(targets->items[i].writer, &counts);
+        strbuf_printf(out, "%s{\"written_bytes\":%llu,\"lost_lines\":%llu", i == 0 ? "\n" : ",\n",
+                      (unsigned long long)counts.written_bytes,
+                      (unsigned long long)counts.lost_lines);
+        add_text(out, "to", log_writer_name(targets->items[i].writer));
+        strbuf_add_char(out, '}');
+    }
+    strbuf_add_char(out, ']');
+    snapshot_release(snapshot);
+}
+
 static void add_rule(void *arg, const char *name, const char *word, uint64_t hits)
 {
     struct strbuf *out = arg;
@@ -317,6 +338,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     add_signatures(out);
     add_compression(out, &report->compression);
     add_cache(world, out);
+    add_log(world, out);
     add_rules(out);
     strbuf_add_cstr(out, "}\n");
 }

@@ -249,6 +249,19 @@ static void print_cache(const json_t *cache)
                  control_number(cache, "evicted"), control_number(cache, "purged"));
 }
 
+/* Where all was written nothing is said. */
+static void print_log(const json_t *log)
+{
+    for (size_t i = 0; i < json_array_size(log); i++) {
+        const json_t *place = json_array_get(log, i);
+
+        if (control_number(place, "lost_lines") != 0) {
+            (void)printf("access log %s: %lld lines lost\n", control_text(place, "to"),
+                         control_number(place, "lost_lines"));
+        }
+    }
+}
+
 static void print_signatures(const json_t *signatures)
 {
     if (signatures == NULL) {
@@ -306,6 +319,7 @@ static void print_status(const json_t *answer)
     }
     print_ocsp(json_object_get(answer, "ocsp"));
     print_cache(json_object_get(answer, "cache"));
+    print_log(json_object_get(answer, "log"));
     print_rules(json_object_get(answer, "access"));
     print_signatures(json_object_get(answer, "signatures"));
     print_compression(json_object_get(answer, "compression"));

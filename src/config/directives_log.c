@@ -147,7 +147,7 @@ static const struct directive log_directives[] = {
          "line is the message, and each member a field besides, so that `journalctl "
          "TIDEGATE_STATUS=502` finds it. Each place has a queue of 4 MiB and a thread of its own: "
          "one that is slow, full or missing holds up nobody, and loses its own lines alone, which "
-         "are counted and told of on standard error.",
+         "are counted, told of on standard error, and shown by `tidegate status`.",
      .example = "to: [file, journal]"},
     {.name = "format",
      .type = DIRECTIVE_ENUM,

@@ -158,6 +158,27 @@ static const char *name_of(const struct log_writer *w)
     return w->path != NULL ? w->path : "on standard output";
 }
 
+const char *log_writer_name(const struct log_writer *w)
+{
+    return w->path != NULL ? w->path : "standard output";
+}
+
+/* Frames, where it is a socket. */
+static uint64_t count_lines(const struct log_writer *w, const char *bytes, size_t len)
+{
+    uint64_t count = 0;
+    uint32_t frame;
+
+    for (size_t at = 0; w->socket != NULL && at < len; at += sizeof(frame) + frame) {
+        memcpy(&frame, bytes + at, sizeof(frame));
+        count++;
+    }
+    for (size_t at = 0; w->socket == NULL && at < len; at++) {
+        count += bytes[at] == '\n';
+    }
+    return count;
+}
+
 static const char *last_error_text(const struct log_writer *w)
 {
     if (w->socket != NULL) {
@@ -286,6 +307,7 @@ static void write_frames(struct log_writer *w, const char *bytes, size_t len)
     w->queued_bytes -= len;
     w->counts.written_bytes += lost == 0 ? len : 0;
     w->counts.failed_blocks += lost;
+    w->counts.lost_lines += lost;
     (void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -297,11 +319,13 @@ static void write_lines(struct log_writer *w, const char *bytes, size_t len, uin
         return;
     }
     bool is_written = (!w->is_torn || write_all(w, "\n", 1)) && write_all(w, bytes, len);
+    uint64_t lost = is_written ? 0 : count_lines(w, bytes, len);
 
     (void)pthread_mutex_lock(&w->lock);
     w->queued_bytes -= len;
     w->counts.written_bytes += is_written ? len : 0;
     w->counts.failed_blocks += is_written ? 0 : blocks;
+    w->counts.lost_lines += lost;
     (void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -415,6 +439,7 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
     bool wakes = false;
     if (is_full) {
         w->counts.dropped_blocks++;
+        w->counts.lost_lines += count_lines(w, block->bytes, len);
     } else {
         /* The thread is woken by the first block, and by the one that makes it enough. */
         bool was_enough = w->queued_bytes >= GATHERED_ENOUGH;

@@ -22,7 +22,8 @@ struct log_writer;
 struct log_writer_counts {
     uint64_t written_bytes;
     uint64_t dropped_blocks; /* the queue was full */
-    uint64_t failed_blocks;  /* the write failed, wholly or in part */
+    uint64_t failed_blocks;  /* the write failed, wholly or in part; of datagrams each by itself */
+    uint64_t lost_lines;     /* in either way; of a write that failed in part, all of it */
 };
 
 /* "-" is standard output; otherwise the file is made (mode 0640) or appended to. NULL with *error
@@ -62,7 +63,10 @@ void log_writer_put(struct log_writer *writer, char *lines, size_t len);
  * the descriptor is closed then. For any thread, and for a writer that is not started, too. */
 void log_writer_use(struct log_writer *writer, int fd);
 
+/* From any thread. */
 void log_writer_counts(struct log_writer *writer, struct log_writer_counts *counts);
+/* Where it writes, for people. */
+const char *log_writer_name(const struct log_writer *writer);
 
 /* Writes what waits, for at most limit_ms, stops the thread and frees the writer. False when
  * something was left unwritten. No other thread may use the writer any more. NULL is allowed. */

@@ -157,11 +157,16 @@ def test_a_place_that_takes_nothing_holds_up_nobody(start, collect):
         collector.wait(f'"/{number}"'.encode())
 
 
-def test_a_full_disk_is_counted_and_told_of(start):
-    gateway = start({**PLAIN, "log": {"access": "/dev/full", "to": ["file", "stdout"]}})
+def test_a_full_disk_is_counted_and_told_of(start, folder):
+    control = str(folder / "control")
+    gateway = start({**PLAIN, "control": control, "log": {"access": "/dev/full", "to": ["file", "stdout"]}})
     fetch(gateway.address, "/told")
     wait_until(lambda: re.search(r"cannot write the access log /dev/full: No space left on device; "
                                  r"\d+ blocks of lines lost", gateway.stderr()))
+    done = command("status", "--json", "-c", str(gateway.config_path))
+    places = {place["to"]: place for place in json.loads(done.stdout)["log"]}
+    assert places["/dev/full"]["lost_lines"] >= 1 and places["standard output"]["lost_lines"] == 0
+    assert "access log /dev/full: " in command("status", "-c", str(gateway.config_path)).stdout
     wait_until(lambda: "/told" in gateway.stdout())
 
 
