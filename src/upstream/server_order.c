@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "upstream/server_changes.h"
+
+#define BUCKETS 4096
 
 /* Of the process. Taken when configurations come and go, and when somebody orders something. */
 static struct {
     pthread_mutex_t lock;
-    struct list all; /* next NULL: nothing was ever in it */
+    struct list all; /* in the order of coming; next NULL: nothing was ever in it */
+    /* The same by their names: a configuration with 10,000 servers asks for each of them. */
+    struct list buckets[BUCKETS];
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Atomic uint64_t weighings;
@@ -28,33 +33,46 @@ const char *server_order_text(enum server_order_word word)
     return words[word];
 }
 
-static struct server_order *find(const char *backend, const char *server)
+/* All below with the lock. */
+
+static struct list *bucket_of(struct span backend, struct span server)
 {
-    LIST_FOR_EACH(node, &registry.all)
+    return &registry.buckets[(hash_text(backend) * 31 + hash_text(server)) % BUCKETS];
+}
+
+static struct server_order *find(struct span backend, struct span server)
+{
+    if (registry.all.next == NULL) {
+        return NULL;
+    }
+    LIST_FOR_EACH(node, bucket_of(backend, server))
     {
-        struct server_order *order = LIST_ENTRY(node, struct server_order, node);
-        if (strcmp(order->backend, backend) == 0 && strcmp(order->server, server) == 0) {
+        struct server_order *order = LIST_ENTRY(node, struct server_order, alike);
+        if (span_eq_cstr(backend, order->backend) && span_eq_cstr(server, order->server)) {
             return order;
         }
     }
     return NULL;
 }
 
-/* With the lock. */
 static struct server_order *find_or_add(const char *backend, const char *server)
 {
     struct server_order *order;
 
     if (registry.all.next == NULL) {
         list_init(&registry.all);
+        for (size_t i = 0; i < BUCKETS; i++) {
+            list_init(&registry.buckets[i]);
+        }
     }
-    order = find(backend, server);
+    order = find(span_from_cstr(backend), span_from_cstr(server));
     if (order == NULL) {
         order = xcalloc(1, sizeof(*order));
         order->backend = xstrdup(backend);
         order->server = xstrdup(server);
         atomic_init(&order->weight, SERVER_WEIGHT_DEFAULT);
         list_push_back(&registry.all, &order->node);
+        list_push_back(bucket_of(span_from_cstr(backend), span_from_cstr(server)), &order->alike);
     }
     return order;
 }
@@ -81,6 +99,7 @@ static void end_if_unused(struct server_order *order)
 {
     if (order->uses == 0 && says_nothing(order)) {
         list_remove(&order->node);
+        list_remove(&order->alike);
         free((char *)(uintptr_t)order->backend);
         free((char *)(uintptr_t)order->server);
         free(order);
@@ -103,20 +122,9 @@ void server_order_release(struct server_order *order)
 static struct server_order *find_by_name(const char *name)
 {
     const char *slash = strchr(name, '/');
-    size_t len = slash != NULL ? (size_t)(slash - name) : 0;
 
-    if (slash == NULL || registry.all.next == NULL) {
-        return NULL;
-    }
-    LIST_FOR_EACH(node, &registry.all)
-    {
-        struct server_order *order = LIST_ENTRY(node, struct server_order, node);
-        if (strlen(order->backend) == len && memcmp(order->backend, name, len) == 0 &&
-            strcmp(order->server, slash + 1) == 0) {
-            return order;
-        }
-    }
-    return NULL;
+    return slash != NULL ? find(span_make(name, (size_t)(slash - name)), span_from_cstr(slash + 1))
+                         : NULL;
 }
 
 bool server_order_give(const char *name, enum server_order_word word)

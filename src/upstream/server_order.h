@@ -27,7 +27,8 @@ enum server_order_word {
 #define SERVER_WEIGHT_DEFAULT (-1)
 
 struct server_order {
-    struct list node; /* the registry's */
+    struct list node;  /* the registry's */
+    struct list alike; /* those whose names have the same hash */
     const char *backend;
     const char *server;
     unsigned uses;
