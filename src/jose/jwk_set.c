@@ -45,7 +45,7 @@ static struct jws_key *read_key(const json_t *json, struct error *error)
 {
     struct span kind = json_strict_text(json, "kty");
     struct span curve = json_strict_text(json, "crv");
-    struct numbers numbers;
+    struct numbers numbers = {0};
 
     if (span_eq(kind, SPAN_OF("RSA"))) {
         return read_number(json, "n", &numbers, 0, error) &&
