@@ -147,6 +147,11 @@ bench-reload: build/tidegate ## a reload with 10,000 sites and 50,000 certificat
 bench-balance: build/bench-balance ## strategies of balancing, simulated: the tables of docs/balancing.md
 	@build/bench-balance $(SERVERS) $(REQUESTS)
 
+bench-rates: build/bench-rates ## what counting a request costs
+	@build/bench-rates
+
+build/bench-rates: build/release/bench/rates.o build/release/libtidegate.a
+
 build/release/bench/balance.o: COMMON += -Itests
 build/bench-balance: build/release/bench/balance.o build/release/tests/harness/balance_sim.o build/release/libtidegate.a
 	$(Q)$(CC) -pie $(LDFLAGS) -pthread -o $@ $^ $(LIB_LINK)
@@ -198,7 +203,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance bench-rates \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

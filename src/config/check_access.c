@@ -43,8 +43,8 @@ static bool any_asks_country(const struct match_settings *parts, size_t count)
     return false;
 }
 
-static void check_condition(const struct checker *checker, const struct match_settings *match,
-                            const char *word)
+void check_condition(const struct checker *checker, const struct match_settings *match,
+                     const char *word)
 {
     if (says_nothing(match)) {
         if (!config_report_has_errors(checker->report)) {

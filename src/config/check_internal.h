@@ -44,6 +44,12 @@ void check_match_clients(const struct checker *checker, const struct site_settin
 /* check_auth.c: who may send requests. */
 void check_site_auth(const struct checker *checker, const struct site_settings *site);
 /* check_access.c: which requests may pass. */
+/* The condition of a rule, or of something else that has one: `word` is its directive. */
+void check_condition(const struct checker *checker, const struct match_settings *match,
+                     const char *word);
+/* check_rates.c: how much may come. */
+void check_rates(const struct checker *checker, const struct site_settings *site,
+                 const struct rate_settings *rates, size_t count);
 void check_policies(const struct checker *checker);
 void check_site_access(const struct checker *checker, const struct site_settings *site);
 /* check_match.c: what is wrong in what a route asks of requests. */

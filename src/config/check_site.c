@@ -279,6 +279,7 @@ static void check_passthrough(const struct checker *checker, const struct site_s
                   {&site->answers.cookies, "cookies"},
                   {&site->answers.locations, "locations"},
                   {&site->auth, "auth"},
+                  {&site->rates, "rates"},
                   {&site->paths, "paths"}};
 
     if (check_is_given(checker, &site->tls)) {
@@ -448,6 +449,10 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     }
     check_site_auth(checker, site);
     check_site_access(checker, site);
+    check_rates(checker, site, site->rates, site->rate_count);
+    for (size_t i = 0; i < site->route_count; i++) {
+        check_rates(checker, site, site->routes[i].rates, site->routes[i].rate_count);
+    }
     check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
         bool is_shorthand = count != 0 && i + 1 == site->route_count;

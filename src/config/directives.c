@@ -502,6 +502,7 @@ const struct section *const all_sections[] = {
     &section_hours,
     &section_policy,
     &section_policy_rule,
+    &section_rate,
     &section_backend,
     &section_server,
     &section_backend_tls,

@@ -110,6 +110,14 @@ extern const char *const locations_words[];
     .example = "access: [ { deny: { address_file: bad.txt } }, { allow: all } ]",                  \
     .doc = "Which requests may pass: rules, of which the first that fits decides" whose
 
+/* The directive of sites and routes. */
+#define RATES(object, whose)                                                                       \
+    .name = "rates", .type = DIRECTIVE_SECTIONS, SLOT(object, rates), COUNT(object, rate_count),   \
+    .min = 1, .max = 32, .section = &section_rate,                                                 \
+    .example = "rates: [ { requests: 100, per: 1m } ]",                                            \
+    .doc = "How many requests may come in a time, and be in hand at once" whose
+
+extern const struct section section_rate;
 extern const struct section section_access_rule;
 extern const struct section section_access_when;
 extern const struct section section_policy_rule;

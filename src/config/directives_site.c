@@ -222,6 +222,7 @@ static const struct directive route_directives[] = {
     {COMPRESS(route_settings, "; what it leaves out is as the site says.")},
     {AUTH(route_settings, ", in place of what the site says.")},
     {ACCESS(route_settings, "; they come behind the site's, which have to let it pass, too.")},
+    {RATES(route_settings, ", besides what the site says.")},
     {.name = "site_access",
      .type = DIRECTIVE_BOOL,
      SLOT(route_settings, site_access),
@@ -334,7 +335,6 @@ static const struct directive route_directives[] = {
      .max = NAME_BYTES_MAX,
      .doc = "What logs call the route; without it, the site's name, '/' and the route's number.",
      .example = "name: orders"},
-    {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
 };
 
 const struct section section_route = {
@@ -558,6 +558,7 @@ static const struct directive site_directives[] = {
     {COMPRESS(site_settings, ".")},
     {AUTH(site_settings, ".")},
     {ACCESS(site_settings, "; where none does, it is refused.")},
+    {RATES(site_settings, ", of all its routes together.")},
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {HSTS(site_settings, "")},
     {CORS(site_settings, "")},
@@ -638,7 +639,6 @@ static const struct directive site_directives[] = {
      .section = &section_files,
      .doc = "The files that requests get that no route takes.",
      .example = "files: public"},
-    {.name = "rate_limit", .type = DIRECTIVE_LATER, .doc = "how often a client may ask"},
     {.name = "rewrite", .type = DIRECTIVE_LATER, .doc = "changes to paths and fields"},
 };
 

@@ -256,6 +256,16 @@ static void name_rules(struct settings *settings, struct access_rule_settings *r
     }
 }
 
+static void name_rates(struct settings *settings, struct rate_settings *rates, size_t count,
+                       const char *owner)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rates[i].name == NULL) {
+            rates[i].name = arena_printf(&settings->arena, "%s/rate/%zu", owner, i + 1);
+        }
+    }
+}
+
 static void finish_access(struct settings *settings, struct access_settings *access,
                           const char *owner)
 {
@@ -314,6 +324,7 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
             route->retries = route->backend->retries;
         }
         finish_access(settings, &route->access, route->name);
+        name_rates(settings, route->rates, route->rate_count, route->name);
     }
 }
 
@@ -426,6 +437,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_retries(site->retries);
     finish_auth(settings, site->auth);
     finish_access(settings, &site->access, site->name);
+    name_rates(settings, site->rates, site->rate_count, site->name);
     finish_routes(settings, site);
 }
 

@@ -27,9 +27,12 @@
     "redirect: "                                                                                   \
     "\"https://www.example.com{path}{?query}\""
 #define FILES_MEND "a folder of files is served by: files: { root: /srv/www }"
+#define RATES_MEND                                                                                 \
+    "how often a client may ask is 'rates' of a site or route: rates: [ { requests: 100, per: 1m " \
+    "} ]"
 #define ACCESS_MEND                                                                                \
-    "whom a route is for is said in its 'match': by address, match: { client_address: "            \
-    "[10.0.0.0/8] }; by certificate, match: { client: ... }; 'else: deny' answers others with 403"
+    "who may pass is 'access' of a site or route: access: [ { deny: { client_address: "            \
+    "[192.0.2.0/24] } }, { allow: all } ]"
 #define AUTH_MEND "who may ask is 'auth' of a site or route: auth: { basic: users.htpasswd }"
 #define COMPRESS_MEND "bodies are compressed by 'compress: on' of a site or route"
 #define CACHE_MEND "responses are kept by 'cache: on' of a route"
@@ -188,8 +191,9 @@ static const struct {
     {"basic_auth", AUTH_MEND},
     {"basicauth", AUTH_MEND},
     {"forward_auth", LATER_MEND},
-    {"limit_req", LATER_MEND},
-    {"ratelimit", LATER_MEND},
+    {"limit_req", RATES_MEND},
+    {"ratelimit", RATES_MEND},
+    {"rate_limit", RATES_MEND},
     {"limit_conn", "connections of a worker are limits.connections"},
     {"maxconn", "connections of a worker are limits.connections"},
     {"worker_connections", "connections of a worker are limits.connections"},

@@ -66,6 +66,9 @@ static void give_back(struct exchange *x)
     if (x->cache != NULL) {
         exchange_cache_free(x);
     }
+    if (x->phases != NULL) {
+        phases_end(x->phases);
+    }
     worker->exchange_count--;
     if (worker->core.in_hand.exchange == &x->front) {
         worker->core.in_hand.exchange = NULL;

@@ -1,5 +1,6 @@
 /* The fields of requests and responses that pass through: those that belong to one hop are left out
  * (RFC 9110 section 7.6.1), those that only a gateway may say are its own. */
+#include "access/phase_rate.h"
 #include "edge/field_senders.h"
 #include "edge/forwarded.h"
 #include "edge/upgrade.h"
@@ -232,6 +233,9 @@ void exchange_prepare_response(struct exchange *x)
         add(x, &response->fields, FIELD_DATE, arena_copy(&x->arena, core_date(&x->worker->core)));
     }
     if (response->status >= 200) {
+        if (x->phases != NULL) {
+            rate_notes_add_fields(x->phases->rates, &x->arena, &response->fields);
+        }
         exchange_add_cors(x);
         exchange_apply_response_rules(x);
     }

@@ -172,6 +172,10 @@ void exchange_log(struct exchange *x)
     if (x->phases != NULL && x->phases->rule != NULL) {
         record.rule = span_from_cstr(x->phases->rule);
     }
+    if (x->phases != NULL && x->phases->limit != NULL) {
+        record.limit = span_from_cstr(x->phases->limit);
+        record.is_limit_dry = x->phases->is_limit_dry;
+    }
     record.request_id = x->request_id;
     record.is_early = x->is_early;
     if (x->cache != NULL) {

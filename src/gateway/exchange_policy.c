@@ -42,13 +42,22 @@ static const struct client_names *client_names(struct phases *phases)
     return client_identity_names(x->link);
 }
 
+static struct span expand(struct phases *phases, const struct template *template)
+{
+    struct exchange *x = phases->owner_data;
+    const struct template_values values = exchange_values(x);
+
+    return template_expand(template, &values, TEMPLATE_FIELD, &x->arena);
+}
+
 bool exchange_pass_phases(struct exchange *x)
 {
     static const struct phases_owner owner = {.refuse = on_refuse,
                                               .go_on = on_go_on,
                                               .client_ip = client_ip,
                                               .client_names = client_names,
-                                              .ask_access = ask_access};
+                                              .ask_access = ask_access,
+                                              .text = expand};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
     exchange_enter(x, EXCHANGE_PHASES);

@@ -649,6 +649,7 @@ void snapshot_release(struct snapshot *snapshot)
         backend_tls_free(&snapshot->server_tls[i]);
     }
     auth_plans_free(&snapshot->auth);
+    snapshot_close_rates(snapshot);
     access_files_close(&snapshot->access_files);
     snapshot_close_pages(snapshot);
     serving_free(&snapshot->serving);

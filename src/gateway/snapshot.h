@@ -24,6 +24,7 @@
 #include "upstream/backend.h"
 
 struct cache_store;
+struct rate_limit;
 struct call_retries;
 struct compress_rule;
 struct backend_tls;
@@ -79,14 +80,15 @@ struct route {
 struct site {
     const struct site_settings *settings;
     struct span name;
-    struct tls_context *tls;      /* NULL: it does not terminate */
-    struct site_tls *tls_source;  /* what it was built from; for the control thread */
-    struct backend *passthrough;  /* NULL: it does not pass through */
-    struct backend *tcp;          /* NULL: what is inside its TLS is HTTP */
-    struct backend **by_alpn;     /* of edge->by_alpn */
-    const struct edge_site *edge; /* what decides about it */
-    struct access_list access;    /* whose rules count where settings->access is given */
-    struct route *routes;         /* in the order of edge->table */
+    struct tls_context *tls;         /* NULL: it does not terminate */
+    struct site_tls *tls_source;     /* what it was built from; for the control thread */
+    struct backend *passthrough;     /* NULL: it does not pass through */
+    struct backend *tcp;             /* NULL: what is inside its TLS is HTTP */
+    struct backend **by_alpn;        /* of edge->by_alpn */
+    const struct edge_site *edge;    /* what decides about it */
+    const struct rate_limit **rates; /* of settings->rates */
+    struct access_list access;       /* whose rules count where settings->access is given */
+    struct route *routes;            /* in the order of edge->table */
     const struct field_rules *response_rules; /* where no route was found; NULL: none */
     const struct log_rules *log_rules;        /* the same */
     struct answer_pages pages;                /* the same */
@@ -119,8 +121,11 @@ struct snapshot {
     struct trust trust;     /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth; /* what routes ask for of who sends requests */
     struct access_files access_files; /* that rules ask */
-    struct ocsp_registry *ocsp;       /* certificates whose responses are fetched */
-    struct cache_store *cache;        /* counted; NULL: no route has one */
+    struct rate_limit **rates;        /* of all sites and routes */
+    size_t rate_count;
+    size_t rate_capacity;
+    struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
+    struct cache_store *cache;  /* counted; NULL: no route has one */
     struct log_targets log_targets;
     struct template log_template;      /* of settings->log.template */
     const struct log_rules *log_rules; /* where no site was found */

@@ -20,11 +20,13 @@ void snapshot_close_pages(struct snapshot *snapshot);
 
 /* snapshot_phases.c: what routes do with requests before they answer them. False: with an error in
  * the report. */
-/* The rules of a site's `access`. */
+/* The rules of a site's `access`, and its rates. */
 bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
                            struct config_report *report) MUST_CHECK;
 /* Of a route, whose site has its rules already. */
 bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, struct route *route,
                            struct config_report *report) MUST_CHECK;
+
+void snapshot_close_rates(struct snapshot *snapshot);
 
 #endif

@@ -1,9 +1,13 @@
 /* What a snapshot's routes do with requests before they answer them. */
+#include <stdlib.h>
+
 #include "access/phase_access.h"
+#include "access/phase_rate.h"
 #include "config/places.h"
 #include "gateway/snapshot_internal.h"
 #include "policy/phase_delay.h"
 
+/* Besides rates. */
 #define PHASES_MAX 3
 
 /* The rules of a site or a route. A file that cannot be read is told of once, where it is named
@@ -24,18 +28,6 @@ static struct access_list build_list(struct snapshot *snapshot,
                           "%s", error.text);
     }
     return list;
-}
-
-bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
-                           struct config_report *report)
-{
-    const struct site_settings *settings = site->settings;
-    bool is_fine = true;
-
-    if (settings->access.is_given) {
-        site->access = build_list(snapshot, &settings->access, settings->name, report, &is_fine);
-    }
-    return is_fine;
 }
 
 /* NULL: whoever asks may pass. */
@@ -61,34 +53,134 @@ static struct access_phase *build_access(struct snapshot *snapshot, const struct
     return access;
 }
 
+/* ---- rates ---- */
+
+static void keep_rate(struct snapshot *snapshot, struct rate_limit *limit)
+{
+    if (snapshot->rate_count == snapshot->rate_capacity) {
+        snapshot->rate_capacity = 2 * snapshot->rate_capacity + 4;
+        snapshot->rates =
+            xrealloc(snapshot->rates, snapshot->rate_capacity * sizeof(*snapshot->rates));
+    }
+    snapshot->rates[snapshot->rate_count++] = limit;
+}
+
+/* Those of a site or a route; in the arena. */
+static const struct rate_limit **build_rates(struct snapshot *snapshot,
+                                             const struct rate_settings *settings, size_t count,
+                                             struct config_report *report, bool *is_fine)
+{
+    const struct rate_limit **limits =
+        arena_calloc(&snapshot->arena, (count + 1) * sizeof(*limits));
+
+    for (size_t i = 0; i < count; i++) {
+        struct error error = {""};
+        struct access_sources sources = {&snapshot->access_files, snapshot->settings->countries,
+                                         &error, false};
+        struct rate_limit *limit = rate_limit_build(&settings[i], &sources, &snapshot->arena);
+        keep_rate(snapshot, limit);
+        limits[i] = limit;
+        *is_fine &= !sources.has_failed;
+        if (error.text[0] != '\0') {
+            config_report_add(report, CONFIG_ERROR, settings[i].place, "%s", error.text);
+        }
+    }
+    return limits;
+}
+
+void snapshot_close_rates(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->rate_count; i++) {
+        rate_limit_close(snapshot->rates[i]);
+    }
+    free(snapshot->rates);
+}
+
+bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
+                           struct config_report *report)
+{
+    const struct site_settings *settings = site->settings;
+    bool has_rates = true;
+    bool is_fine = true;
+
+    site->rates = build_rates(snapshot, settings->rates, settings->rate_count, report, &has_rates);
+    if (settings->access.is_given) {
+        site->access = build_list(snapshot, &settings->access, settings->name, report, &is_fine);
+    }
+    return is_fine && has_rates;
+}
+
+/* ---- a route's phases ---- */
+
+struct phase_maker {
+    struct phase *items;
+    size_t count;
+};
+
+static void add(struct phase_maker *m, const struct phase_type *type, const void *settings)
+{
+    m->items[m->count++] = (struct phase){type, settings};
+}
+
+/* Those that need to know who sends the request, or those that do not. */
+static void add_rates(struct phase_maker *m, const struct rate_limit *const *limits, size_t count,
+                      bool asks_identity)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (limits[i]->asks_identity == asks_identity && limits[i]->table != NULL) {
+            add(m, &rate_phase, limits[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (limits[i]->asks_identity == asks_identity && limits[i]->holds != NULL) {
+            add(m, &at_once_phase, limits[i]);
+        }
+    }
+}
+
+/* What costs least comes first, and nobody's password is checked for who asks too often. */
+static struct phase_list list_phases(struct snapshot *snapshot, const struct site *site,
+                                     const struct rate_limit **own,
+                                     const struct route_settings *settings,
+                                     const struct auth_plan *auth, struct access_phase *access)
+{
+    size_t most = PHASES_MAX + 2 * (site->settings->rate_count + settings->rate_count);
+    struct phase_maker m = {arena_calloc(&snapshot->arena, most * sizeof(*m.items)), 0};
+
+    add_rates(&m, site->rates, site->settings->rate_count, false);
+    add_rates(&m, own, settings->rate_count, false);
+    if (settings->delay_ms != 0) {
+        add(&m, &phase_delay, &settings->delay_ms);
+    }
+    if (auth != NULL) {
+        add(&m, &auth_phase, auth);
+    }
+    if (access != NULL) {
+        access->auth = auth;
+        add(&m, &access_phase, access);
+    }
+    add_rates(&m, site->rates, site->settings->rate_count, true);
+    add_rates(&m, own, settings->rate_count, true);
+    return (struct phase_list){m.items, m.count};
+}
+
 bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, struct route *route,
                            struct config_report *report)
 {
     const struct route_settings *settings = route->settings;
-    struct phase *phases = arena_calloc(&snapshot->arena, PHASES_MAX * sizeof(*phases));
+    const struct rate_limit **own;
     const struct auth_plan *auth;
     struct access_phase *access;
     struct error error;
-    size_t count = 0;
     bool is_fine;
 
     access = build_access(snapshot, site, settings, report, &is_fine);
+    own = build_rates(snapshot, settings->rates, settings->rate_count, report, &is_fine);
     if (!auth_plans_add(&snapshot->auth, settings->auth, &snapshot->arena, &auth, &error)) {
         config_report_add(report, CONFIG_ERROR, settings->auth->place, "%s", error.text);
         is_fine = false;
     }
-    /* In the order in which they are to run. */
-    if (settings->delay_ms != 0) {
-        phases[count++] = (struct phase){&phase_delay, &settings->delay_ms};
-    }
-    if (auth != NULL) {
-        phases[count++] = (struct phase){&auth_phase, auth};
-    }
-    if (access != NULL) {
-        access->auth = auth;
-        phases[count++] = (struct phase){&access_phase, access};
-    }
     route->access = access;
-    route->phases = (struct phase_list){phases, count};
+    route->phases = list_phases(snapshot, site, own, settings, auth, access);
     return is_fine;
 }

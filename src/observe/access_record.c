@@ -42,7 +42,9 @@ bool access_record_has(struct span name)
                                         "client_verdict",
                                         "user",
                                         "auth",
-                                        "rule"};
+                                        "rule",
+                                        "limit",
+                                        "limit_dry_run"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (span_eq_cstr(name, names[i])) {
@@ -424,6 +426,8 @@ void access_record_json(const struct access_record *record, struct access_clock 
     put_text(out, SPAN_OF(",\"user\":"), record->user);
     put_text(out, SPAN_OF(",\"auth\":"), record->auth);
     put_text(out, SPAN_OF(",\"rule\":"), record->rule);
+    put_text(out, record->is_limit_dry ? SPAN_OF(",\"limit_dry_run\":") : SPAN_OF(",\"limit\":"),
+             record->limit);
     put_text(out, SPAN_OF(",\"user_agent\":"), record->user_agent);
     put_text(out, SPAN_OF(",\"referer\":"), record->referer);
     put_text(out, SPAN_OF(",\"cache_status\":"), record->cache);

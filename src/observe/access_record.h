@@ -78,9 +78,11 @@ struct access_record {
     uint64_t bytes_in;  /* from the client: body of a request; all of a passthrough */
     uint64_t bytes_out; /* to the client */
     struct span request_id;
-    struct span user; /* as the route's `auth` has found */
-    struct span auth; /* by which method */
-    struct span rule; /* of `access`, that let it pass or did not */
+    struct span user;  /* as the route's `auth` has found */
+    struct span auth;  /* by which method */
+    struct span rule;  /* of `access`, that let it pass or did not */
+    struct span limit; /* of `rates`, that it was over */
+    bool is_limit_dry; /* which refuses nothing */
     struct span user_agent;
     struct span referer;
     struct span cache;                   /* "hit", "miss", ...; empty: its route has none */

@@ -74,6 +74,13 @@ REASON(REQUEST, "gateway", "access_unknown",
        "the rules of `access` let some pass of whom it is known who they are, and this request "
        "does not say",
        "let the client send what WWW-Authenticate asks for")
+REASON(
+    REQUEST, "gateway", "rate_limited",
+    "more requests of one key have come than `rates` let through; `limit` of the line says which",
+    "let the client wait as Retry-After says, or raise `requests` or `burst` of the rate")
+REASON(REQUEST, "gateway", "too_many_at_once",
+       "more requests of one key are in hand than `at_once` of a rate lets be; `limit` says which",
+       "let the client wait until some have ended, or raise `at_once` or `queue` of the rate")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "maintenance", "the site, or the route, says 'maintenance'",

@@ -100,6 +100,15 @@ void phases_cancel(struct phases *phases)
     phases->state = PHASES_OVER;
 }
 
+void phases_end(struct phases *phases)
+{
+    while (phases->holds != NULL) {
+        struct phase_hold *hold = phases->holds;
+        phases->holds = hold->next;
+        hold->release(hold);
+    }
+}
+
 enum phase_verdict phases_refuse(struct phases *phases, unsigned status, const char *reason,
                                  const char *detail, const char *mend)
 {

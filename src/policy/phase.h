@@ -18,6 +18,8 @@
 struct access_question;
 struct auth_identity;
 struct client_names;
+struct rate_note;
+struct template;
 struct phase;
 struct phases;
 struct phase_ticket;
@@ -64,6 +66,14 @@ struct phases_owner {
     void (*ask_access)(struct phases *phases, struct access_question *question);
     /* Of the handshake, as gateway/client_identity.h has them. */
     const struct client_names *(*client_names)(struct phases *phases);
+    /* A text with variables (edge/template.h), of the request as it is now; in the arena. */
+    struct span (*text)(struct phases *phases, const struct template *template);
+};
+
+/* What the request has taken and gives back at its end. In the arena. */
+struct phase_hold {
+    struct phase_hold *next;
+    void (*release)(struct phase_hold *hold);
 };
 
 enum phases_state { PHASES_RUNNING, PHASES_WAITING, PHASES_OVER };
@@ -81,8 +91,12 @@ struct phases {
     struct phase_ticket *ticket; /* out, of the present phase; NULL: none */
     void *waiting;               /* what the phase that waits keeps; its own */
     const struct auth_identity
-        *identity;    /* who sends the request (auth/auth_identity.h); NULL: not known */
-    const char *rule; /* of `access`, that let the request pass or did not; NULL: none was asked */
+        *identity;     /* who sends the request (auth/auth_identity.h); NULL: not known */
+    const char *rule;  /* of `access`, that let the request pass or did not; NULL: none was asked */
+    const char *limit; /* that it is over; NULL: none */
+    bool is_limit_dry; /* and that refuses nothing */
+    const struct rate_note *rates; /* what is to be said of rates (access/phase_rate.h) */
+    struct phase_hold *holds;
     /* Further ones of the answer, from the phase that refuses the request; in the arena, or NULL.
      */
     const struct http_fields *refusal_fields;
@@ -95,6 +109,8 @@ enum phase_verdict phases_start(struct phases *phases, const struct phase_list *
                                 struct arena *arena) MUST_CHECK;
 /* The request ends, or needs no more of them; before the arena goes. May be called twice. */
 void phases_cancel(struct phases *phases);
+/* It has ended; what it held is given back. May be called twice. */
+void phases_end(struct phases *phases);
 
 /* ---- for phases ---- */
 /* For return: refuses the request. */

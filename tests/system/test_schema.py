@@ -98,7 +98,7 @@ BAD = {
     "no sites": {},
     "no hosts": {"sites": [{"backend": "127.0.0.1:80"}]},
     "unknown key": {"sites": [{"hosts": "a.example", "bakcend": "127.0.0.1:80"}]},
-    "later key": {"sites": [{"hosts": "a.example", "respond": {}, "rate_limit": {}}]},
+    "later key": {"metrics": {}, "sites": [{"hosts": "a.example", "respond": {}}]},
     "scheme in a host": {"sites": [{"hosts": "https://a.example", "respond": {}}]},
     "wildcard inside": {"sites": [{"hosts": "a.*.example", "respond": {}}]},
     "status": {"sites": [{"hosts": "a.example", "respond": {"status": 99}}]},
@@ -221,7 +221,7 @@ def whole(section, part):
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
              "auth_certificate": ("auth", "client_certificate"), "jwt": ("auth", "jwt"), "issuer": ("jwt", "issuers"),
              "access_rule": ("site", "access"), "access_when": ("access_rule", "allow"), "hours": ("access_when", "hours"),
-             "policy": ("file", "policies"), "policy_rule": ("policy", "rules"),
+             "rate": ("site", "rates"), "policy": ("file", "policies"), "policy_rule": ("policy", "rules"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
              "route_timeouts": ("route", "timeouts"), "errors": ("site", "errors"), "maintenance": ("site", "maintenance"),
@@ -259,6 +259,8 @@ def whole(section, part):
               "access_when": {}, "hours": {"from": "08:00", "until": "18:00", "zone": "utc", **part},
               "policy": {**({} if "name" in part else {"name": "staff"}),
                          **({} if "rules" in part else {"rules": [{"allow": "all"}]})},
+              "rate": {**({"requests": 1} if not {"at_once", "requests"} & set(part) and "queue" not in part else {}),
+                       **({"at_once": 1, "wait": "1s"} if "queue" in part else {})},
               "policy_rule": {} if {"allow", "deny"} & set(part) else {"allow": "all"},
               "basic": {"users": "a.users"}, "api_key": {"keys": "a.keys"},
               "auth_certificate": {}, "jwt": {} if "issuers" in part else {"issuers": [{"issuer": "a", "audience": "b", "keys": "a.jwks"}]},
@@ -279,7 +281,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules")
+                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules", "rates")
     return whole(place, {key: [value] if is_list else value})
 
 

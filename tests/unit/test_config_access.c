@@ -57,6 +57,23 @@ static const struct message_case errors[] = {
      "this is for some clients, but none are verified", NULL},
     {"sites:\n  - hosts: [a.example]\n    respond: {}\n    auth: { api_key: keys, mode: maybe }\n",
      4, "maybe", "optional"},
+    {SITE "    rates: [{ by: address }]\n", 4, "neither 'requests' nor 'at_once'", "per: 1m"},
+    {SITE "    rates: [{ at_once: 1, per: 1m }]\n", 4, "'per' and 'burst' are about", NULL},
+    {SITE "    rates: [{ requests: 0 }]\n", 4, "requests", NULL},
+    {SITE "    rates: [{ requests: 1, by: user }]\n", 4, "the same for all requests", "{user}"},
+    {SITE "    rates: [{ requests: 1, by: '{nobody}' }]\n", 4, "nobody", NULL},
+    {SITE "    rates: [{ requests: 1, kind: window, burst: 2 }]\n", 4, "no 'burst'", NULL},
+    {SITE "    rates: [{ requests: 2000000, kind: window }]\n", 4, "up to 1048575", NULL},
+    {SITE "    rates: [{ requests: 1, kind: window, wait: 1s }]\n", 4, "kind: bucket", NULL},
+    {SITE "    rates: [{ requests: 1, queue: 1, wait: 1s }]\n", 4, "'queue' needs", NULL},
+    {SITE "    rates: [{ at_once: 1, queue: 1 }]\n", 4, "'queue' needs", NULL},
+    {SITE "    rates: [{ at_once: 1, wait: 1s }]\n", 4, "needs a 'queue'", NULL},
+    {SITE "    rates: [{ requests: 1, only: {} }]\n", 4, "'only' says nothing", NULL},
+    {SITE "    rates: [{ requests: 1, name: a }, { requests: 2, name: a }]\n", 4,
+     "another rate of that name", NULL},
+    {SITE "    rates: [{ requests: 1, keys: 1 }]\n", 4, "keys", NULL},
+    {"sites: [ { hosts: [a.example], passthrough: 127.0.0.1:1, rates: [{ requests: 1 }] } ]\n", 1,
+     "cannot have 'rates'", NULL},
 };
 
 static const struct message_case warnings[] = {
@@ -98,6 +115,9 @@ static const char *const fine[] = {
          "allow: all }]\n",
     "policies: [{ name: p, rules: [{ deny: { path: /a } }] }]\n" SITE
     "    access: [ { policy: p }, { allow: all } ]\n",
+    SITE "    rates: [{ requests: 10, per: 1m, burst: 3, wait: 2s }, { at_once: 5, queue: 5, wait: "
+         "1s }, { requests: 5, by: '{user}', kind: window }]\n",
+    SITE "    rates: [{ requests: 1, by: all, only: { methods: [POST] }, dry_run: true }]\n",
     "sites:\n  - hosts: [a.example]\n    access: []\n    routes:\n      - respond: {}\n        "
     "site_access: false\n",
 };

@@ -1,0 +1,210 @@
+#include "access/hold_table.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "base/siphash.h"
+
+#define SHARDS 64
+#define BUCKETS 256 /* of a shard */
+
+/* A key that has requests in hand. */
+struct held {
+    struct held *next;
+    uint64_t hash;
+    uint64_t count;
+    uint64_t waiting;
+    struct list waiters; /* the longest first */
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct held *buckets[BUCKETS];
+};
+
+struct hold_table {
+    struct list node; /* in `tables` */
+    char *name;
+    uint64_t references; /* under the lock of `tables` */
+    uint64_t hash_key[2];
+    struct shard shards[SHARDS];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct list all;
+    bool is_ready;
+} tables = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- life ---- */
+
+static struct hold_table *make(const char *name)
+{
+    struct hold_table *table = xcalloc(1, sizeof(*table));
+
+    table->name = xstrdup(name);
+    CHECK(getrandom(table->hash_key, sizeof(table->hash_key), 0) ==
+          (ssize_t)sizeof(table->hash_key));
+    for (size_t i = 0; i < SHARDS; i++) {
+        CHECK(pthread_mutex_init(&table->shards[i].lock, NULL) == 0);
+    }
+    list_push_back(&tables.all, &table->node);
+    return table;
+}
+
+static struct hold_table *find(const char *name)
+{
+    LIST_FOR_EACH(node, &tables.all)
+    {
+        struct hold_table *table = LIST_ENTRY(node, struct hold_table, node);
+        if (strcmp(table->name, name) == 0) {
+            return table;
+        }
+    }
+    return make(name);
+}
+
+struct hold_table *hold_table_get(const char *name)
+{
+    struct hold_table *table;
+
+    (void)pthread_mutex_lock(&tables.lock);
+    if (!tables.is_ready) {
+        list_init(&tables.all);
+        tables.is_ready = true;
+    }
+    table = find(name);
+    table->references++;
+    (void)pthread_mutex_unlock(&tables.lock);
+    return table;
+}
+
+struct hold_table *hold_table_hold(struct hold_table *table)
+{
+    (void)pthread_mutex_lock(&tables.lock);
+    table->references++;
+    (void)pthread_mutex_unlock(&tables.lock);
+    return table;
+}
+
+void hold_table_release(struct hold_table *table)
+{
+    bool is_last;
+
+    if (table == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&tables.lock);
+    is_last = --table->references == 0;
+    if (is_last) {
+        list_remove(&table->node);
+    }
+    (void)pthread_mutex_unlock(&tables.lock);
+    if (!is_last) {
+        return;
+    }
+    for (size_t i = 0; i < SHARDS; i++) {
+        for (size_t b = 0; b < BUCKETS; b++) {
+            CHECK(table->shards[i].buckets[b] == NULL); /* whoever holds a place has the table */
+        }
+        (void)pthread_mutex_destroy(&table->shards[i].lock);
+    }
+    free(table->name);
+    free(table);
+}
+
+/* ---- places ---- */
+
+uint64_t hold_hash(const struct hold_table *table, struct span key)
+{
+    return siphash(table->hash_key, key);
+}
+
+static struct shard *shard_of(struct hold_table *table, uint64_t hash)
+{
+    return &table->shards[hash % SHARDS];
+}
+
+static struct held **place_of(struct shard *shard, uint64_t hash)
+{
+    struct held **place = &shard->buckets[hash / SHARDS % BUCKETS];
+
+    while (*place != NULL && (*place)->hash != hash) {
+        place = &(*place)->next;
+    }
+    return place;
+}
+
+enum hold_found hold_take(struct hold_table *table, uint64_t hash, uint64_t most, uint64_t queue,
+                          struct hold_waiter *waiter)
+{
+    struct shard *shard = shard_of(table, hash);
+    enum hold_found found = HOLD_FULL;
+    struct held **place;
+    struct held *held;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    place = place_of(shard, hash);
+    if (*place == NULL) {
+        *place = xcalloc(1, sizeof(**place));
+        (*place)->hash = hash;
+        list_init(&(*place)->waiters);
+    }
+    held = *place;
+    if (held->count < most && held->waiting == 0) {
+        held->count++;
+        found = HOLD_TAKEN;
+    } else if (waiter != NULL && held->waiting < queue) {
+        held->waiting++;
+        waiter->hash = hash;
+        waiter->is_waiting = true;
+        list_push_back(&held->waiters, &waiter->node);
+        found = HOLD_WAITS;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return found;
+}
+
+void hold_give(struct hold_table *table, uint64_t hash)
+{
+    struct shard *shard = shard_of(table, hash);
+    struct hold_waiter *next = NULL;
+    struct held **place;
+    struct held *held;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    place = place_of(shard, hash);
+    held = *place;
+    CHECK(held != NULL && held->count != 0);
+    if (held->waiting != 0) {
+        next = LIST_ENTRY(list_pop_front(&held->waiters), struct hold_waiter, node);
+        next->is_waiting = false;
+        held->waiting--;
+    } else if (--held->count == 0) {
+        *place = held->next;
+        free(held);
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    if (next != NULL) {
+        next->on_turn(next);
+    }
+}
+
+bool hold_leave(struct hold_table *table, struct hold_waiter *waiter)
+{
+    struct shard *shard = shard_of(table, waiter->hash);
+    bool has_left;
+
+    (void)pthread_mutex_lock(&shard->lock);
+    has_left = waiter->is_waiting;
+    if (has_left) {
+        (*place_of(shard, waiter->hash))->waiting--;
+        list_remove(&waiter->node);
+        waiter->is_waiting = false;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return has_left;
+}
