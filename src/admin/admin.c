@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/bans.h"
 #include "admin/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -216,6 +217,24 @@ static bool purge(struct cache_store *store, struct span what, uint64_t *count)
     return span_eq(what, SPAN_OF("all"));
 }
 
+static void change_bans(struct admin_conn *client, const struct http_request *request)
+{
+    struct arena arena;
+    struct strbuf body;
+    unsigned status;
+
+    arena_init(&arena, 2048);
+    strbuf_init(&body);
+    status = bans_change(url_decode(request->query, &arena), &body);
+    if (status == 200) {
+        put_answer(client, status, strbuf_span(&body), true);
+    } else {
+        put_error(client, status, "the query is lift=ADDRESS, lift=all or add=ADDRESS=SECONDS");
+    }
+    strbuf_free(&body);
+    arena_destroy(&arena);
+}
+
 static void give_purge(struct admin *admin, struct admin_conn *client,
                        const struct http_request *request)
 {
@@ -264,6 +283,10 @@ static void answer(struct admin *admin, struct admin_conn *client,
     }
     if (span_eq_cstr(request->path, ADMIN_PURGE_PATH)) {
         give_purge(admin, client, request);
+        return;
+    }
+    if (span_eq_cstr(request->path, ADMIN_BANS_PATH) && request->method == HTTP_POST) {
+        change_bans(client, request);
         return;
     }
     if (span_eq_cstr(request->path, ADMIN_WEIGHT_PATH)) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "access/rule_counts.h"
+#include "admin/bans.h"
 #include "admin/configuration.h"
 #include "base/clock.h"
 #include "cache/cache_store.h"
@@ -466,6 +467,7 @@ static const struct admin_route routes[] = {
     {"/status", "workers, connections, backends and their servers, OCSP responses", print_status},
     {"/configuration", "the files that the configuration was read from, and the environment's part",
      print_configuration},
+    {ADMIN_BANS_PATH, "who is kept off, until when; and what was turned away", bans_print},
     {"/sandbox", "what the processes are confined to", print_sandbox},
     {"/certificates",
      "certificates of sites and backends, authorities and revocation lists, with their last days",

@@ -26,6 +26,7 @@ static const char overview[] =
     "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
     "  drain, enable, disable, weight\n"
     "           say whether a server gets requests, and how many\n"
+    "  bans     say who is kept off, and let him in again\n"
     "  passwd   make a user's line in a file of passwords\n"
     "  key      make a program's key\n"
     "  demo     see it work: a throw-away CA, three origins and a gateway\n"
@@ -218,6 +219,19 @@ static const struct {
      "in from a server is not stored either. Prints how many there were. Status 0: done, 1: no\n"
      "route has a cache, 2: the gateway could not be asked.\n"
      "\n" CONFIG_HELP "      --socket PATH  the control socket itself\n"},
+    {"bans",
+     "usage: tidegate bans [--lift (ADDRESS | all) | --add ADDRESS [--seconds N]]\n"
+     "                     [-c FILE | --socket PATH] [--json]\n"
+     "\n"
+     "Shows which clients a running gateway keeps off ('bans' of the configuration), by which "
+     "rule\n"
+     "and for how long, and how much was turned away. Status 0: done, 1: there was none to lift,\n"
+     "2: the gateway could not be asked.\n"
+     "\n"
+     "      --lift ADDRESS  let him in again; of IPv6: the /64; all: everybody\n"
+     "      --add ADDRESS   keep him off, for 600 seconds or as many as --seconds "
+     "says\n" CONFIG_HELP "      --socket PATH  the control socket itself\n"
+     "      --json         what is shown as JSON\n"},
     {"weight",
      "usage: tidegate weight BACKEND/SERVER N [-c FILE | --socket PATH]\n"
      "\n"

@@ -25,6 +25,7 @@ int cmd_weight(int argc, char **argv);
 int cmd_passwd(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_purge(int argc, char **argv);
+int cmd_bans(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     {"schema", cmd_schema},   {"version", cmd_version}, {"prove-reload", cmd_prove_reload},
     {"upgrade", cmd_upgrade}, {"passwd", cmd_passwd},   {"key", cmd_key},
     {"help", cmd_help},       {"purge", cmd_purge},     {"test", cmd_test},
+    {"bans", cmd_bans},
 };
 
 static int unknown_command(const char *name)

@@ -425,6 +425,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
     }
     check_backends(&checker);
     check_policies(&checker);
+    check_bans(&checker);
     for (size_t i = 0; i < settings->site_count; i++) {
         check_site(&checker, &settings->sites[i]);
     }

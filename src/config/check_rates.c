@@ -64,3 +64,26 @@ void check_rates(const struct checker *checker, const struct site_settings *site
         }
     }
 }
+
+void check_bans(const struct checker *checker)
+{
+    const struct settings *settings = checker->settings;
+    const struct limits_settings *limits = &settings->limits;
+
+    for (size_t i = 0; i < settings->ban_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(settings->bans[i].name, settings->bans[k].name) == 0) {
+                config_report_add(checker->report, CONFIG_ERROR, settings->bans[i].place,
+                                  "there are two bans '%s'", settings->bans[i].name);
+                config_report_hint(checker->report, "give one of them another name");
+                break;
+            }
+        }
+    }
+    if (limits->connections_kept != 0 && limits->connections_kept_for.count == 0) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &limits->connections_kept, (struct place){0}),
+                          "'reserved' keeps connections for nobody");
+        config_report_hint(checker->report, "say for whom: reserved_for: [10.0.0.0/8]");
+    }
+}

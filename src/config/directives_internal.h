@@ -118,6 +118,7 @@ extern const char *const locations_words[];
     .doc = "How many requests may come in a time, and be in hand at once" whose
 
 extern const struct section section_rate;
+extern const struct section section_ban;
 extern const struct section section_access_rule;
 extern const struct section section_access_when;
 extern const struct section section_policy_rule;

@@ -91,6 +91,48 @@ static const struct directive limits_directives[] = {
              "sixteenths of the limit on each new client ends one. Who has a request in hand is "
              "never ended for another.",
      .example = "connections: 50000"},
+    {.name = "connections_per_address",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, connections_of_address),
+     .fallback = "0",
+     .min = 0,
+     .max = 10000000,
+     .doc = "Connections that one address (of IPv6: a /64) may have at a time, over all workers; "
+            "0: as many as it likes.",
+     .more = "More are closed without a word, before anything is made for them. Not for "
+             "`trusted_proxies`, `proxy_protocol_from` and `reserved_for`, nor for peers on Unix "
+             "sockets. HTTP/2 needs one or two; a browser takes six over HTTP/1.1, and many may "
+             "share an address.",
+     .example = "connections_per_address: 200"},
+    {.name = "connections_per_second",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, connections_a_second),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .doc = "New connections, and so handshakes, of one address in a second, over all workers; 0: "
+            "as many as it likes.",
+     .more = "As many may come at once. For whom that is not: see `connections_per_address`.",
+     .example = "connections_per_second: 50"},
+    {.name = "reserved",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, connections_kept),
+     .fallback = "0",
+     .min = 0,
+     .max = 90,
+     .doc = "Percent of `connections` that are left for `reserved_for`: others' are closed once so "
+            "many are open.",
+     .example = "reserved: 10"},
+    {.name = "reserved_for",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(limits_settings, connections_kept_for),
+     .min = 1,
+     .max = 1000,
+     .doc =
+         "Addresses of monitoring and of people who look after the gateway: none of these limits "
+         "is for them, nor does a ban keep their connections off.",
+     .more = "Peers in `trusted_proxies` and `proxy_protocol_from` of the listener are among them.",
+     .example = "reserved_for: [10.0.0.0/8]"},
     {.name = "hello",
      .type = DIRECTIVE_SIZE,
      SLOT(limits_settings, hello),

@@ -133,3 +133,78 @@ const struct section section_rate = {
     .size = sizeof(struct rate_settings),
     .place_offset = offsetof(struct rate_settings, place),
 };
+
+static const struct directive ban_directives[] = {
+    {.name = "after",
+     .type = DIRECTIVE_INTEGER,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(ban_settings, after),
+     .min = 1,
+     .max = 100000,
+     .doc = "How often a client has to do one of `of`, in `within`.",
+     .example = "after: 10"},
+    {.name = "of",
+     .type = DIRECTIVE_TEXTS,
+     .flags = DIRECTIVE_REQUIRED | DIRECTIVE_NUMERIC,
+     SLOT(ban_settings, of),
+     .min = 1,
+     .max = 64,
+     .check = rule_ban_of,
+     .pattern = "^([1-5]([0-9][0-9]|xx)|bad_request|handshake)$",
+     .doc = "What counts: statuses of answers (`404`, `4xx`), whoever gave them; `bad_request`, "
+            "what came is no HTTP; `handshake`, TLS that failed by the client's doing.",
+     .example = "of: [401, 403, 404, 429, bad_request]"},
+    {.name = "within",
+     .type = DIRECTIVE_DURATION,
+     SLOT(ban_settings, within_ms),
+     .fallback = "1m",
+     .min = SECOND,
+     .max = DAY,
+     .doc = "The time in which that has to be.",
+     .example = "within: 1m"},
+    {.name = "for",
+     .type = DIRECTIVE_DURATION,
+     SLOT(ban_settings, for_ms),
+     .fallback = "10m",
+     .min = SECOND,
+     .max = 31 * DAY,
+     .doc = "How long the client is kept off then.",
+     .example = "for: 10m"},
+    {.name = "except",
+     .type = DIRECTIVE_NETWORKS,
+     SLOT(ban_settings, except),
+     .min = 1,
+     .max = 1000,
+     .doc = "Clients that are never kept off.",
+     .example = "except: [10.0.0.0/8]"},
+    {.name = "dry_run",
+     .type = DIRECTIVE_BOOL,
+     SLOT(ban_settings, dry_run),
+     .fallback = "false",
+     .doc = "Nobody is kept off: the log and `tidegate status` say who would be.",
+     .example = "dry_run: true"},
+    {.name = "name",
+     .type = DIRECTIVE_TEXT,
+     SLOT(ban_settings, name),
+     .min = 1,
+     .max = 60,
+     .check = rule_name,
+     .doc = "What the log, `tidegate bans` and `tidegate status` call it; without it, `ban/1`, "
+            "`ban/2`, ...",
+     .example = "name: scanners"},
+};
+
+const struct section section_ban = {
+    .name = "a ban",
+    .title = "ban",
+    .doc = "Clients that do something too often are kept off for a while, by their address (of "
+           "IPv6: the /64), as `trusted_proxies` say it: their connections are closed as soon as "
+           "they are accepted, and requests on connections that are open, or that a trusted proxy "
+           "brings, get 403. `tidegate bans` shows who is, and lifts it; the log has a line for "
+           "each. What was counted and who is kept off stays when the configuration is loaded "
+           "anew. See [access.md](access.md).",
+    .directives = ban_directives,
+    .count = ARRAY_LEN(ban_directives),
+    .size = sizeof(struct ban_settings),
+    .place_offset = offsetof(struct ban_settings, place),
+};

@@ -511,6 +511,11 @@ void finish_settings(struct settings *settings)
         finish_balance(settings, &settings->backends[i]);
         settings->backends[i].gateway_zone = settings->zone;
     }
+    for (size_t i = 0; i < settings->ban_count; i++) {
+        if (settings->bans[i].name == NULL) {
+            settings->bans[i].name = arena_printf(&settings->arena, "ban/%zu", i + 1);
+        }
+    }
     for (size_t i = 0; i < settings->policy_count; i++) {
         name_rules(settings, settings->policies[i].rules, settings->policies[i].rule_count,
                    settings->policies[i].name, "");

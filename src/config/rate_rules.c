@@ -1,5 +1,6 @@
 #include "config/rate_rules.h"
 
+#include "config/text_rules.h"
 #include "edge/template.h"
 
 /* A word alone would be one key for all, which is most likely not what was meant. */
@@ -37,4 +38,16 @@ bool rule_rate_by(struct span text, struct complaint *complaint)
     }
     arena_destroy(&arena);
     return is_fine;
+}
+
+bool rule_ban_of(struct span text, struct complaint *complaint)
+{
+    struct complaint ignored;
+
+    if (span_eq(text, SPAN_OF("bad_request")) || span_eq(text, SPAN_OF("handshake")) ||
+        rule_statuses(text, &ignored)) {
+        return true;
+    }
+    complain(complaint, "%s is nothing that could be counted", quote(text).text);
+    return complain_hint(complaint, "write statuses, such as 404 or 4xx, bad_request or handshake");
 }

@@ -7,5 +7,7 @@
 
 /* "address", "exact_address", "all", or a text with variables. */
 bool rule_rate_by(struct span text, struct complaint *complaint) MUST_CHECK;
+/* "404", "4xx", "bad_request", "handshake". */
+bool rule_ban_of(struct span text, struct complaint *complaint) MUST_CHECK;
 
 #endif

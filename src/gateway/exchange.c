@@ -161,6 +161,7 @@ void exchange_finish(struct exchange *x, bool is_broken)
     release(x, is_broken ? exchange_how_broken(x) : LEASE_OK);
     exchange_enter(x, EXCHANGE_DONE);
     exchange_log(x);
+    exchange_note_offence(x);
     x->front.h2_code = x->call.h2_code;
     x->front.ops->done(&x->front, is_broken);
     give_back(x);
@@ -179,6 +180,7 @@ void exchange_abandon(struct exchange *x, const char *reason)
     release(x, LEASE_CLIENT_LEFT);
     exchange_enter(x, EXCHANGE_DONE);
     exchange_log(x);
+    exchange_note_offence(x);
     give_back(x);
 }
 
@@ -298,7 +300,7 @@ void exchange_begin(struct exchange *x)
     exchange_take_in_hand(x);
     x->is_grpc = is_grpc(request);
     x->asked_fields = request->fields.count;
-    if (!find_route(x) || is_too_early(x)) {
+    if (exchange_is_banned(x) || !find_route(x) || is_too_early(x)) {
         return;
     }
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {

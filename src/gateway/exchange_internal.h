@@ -17,6 +17,7 @@
  *   exchange_files.c        which file answers
  *   exchange_script.c       which script does
  *   exchange_cache.c        what is stored answers, or is stored
+ *   exchange_admission.c    clients that are kept off
  *   exchange_values.c       variables, and the rules that use them
  *   exchange_log.c          its line in the access log
  * Not for others. */
@@ -277,6 +278,10 @@ struct access_question;
 void exchange_ask_access(struct exchange *x, struct access_question *question);
 /* Whether they let it ask that route for another path, too. */
 bool exchange_may_reach(struct exchange *x, const struct route *route, const struct path *path);
+/* exchange_admission.c: true: its client is kept off; it was answered. */
+bool exchange_is_banned(struct exchange *x) MUST_CHECK;
+/* It has ended: what of it a ban counts is counted. */
+void exchange_note_offence(struct exchange *x);
 /* exchange_forward.c: the call. */
 extern const struct call_ops exchange_call_ops;
 void exchange_forward(struct exchange *x);

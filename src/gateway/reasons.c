@@ -74,3 +74,12 @@ bool reasons_is_of_server(const char *word)
 
     return reason != NULL && strcmp(reason->who, "backend") == 0;
 }
+
+bool reasons_is_bad_request(const char *word)
+{
+    const struct reason *reason = reasons_find(span_from_cstr(word));
+
+    return reason != NULL && strcmp(reason->who, "gateway") == 0 &&
+           (reason->part == REASON_H1 || reason->part == REASON_H2 || reason->part == REASON_PATH ||
+            reason->part == REASON_FLOOD || reason->part == REASON_HELLO);
+}

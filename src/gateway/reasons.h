@@ -19,5 +19,7 @@ const struct reason *reasons_at(size_t i);
 const struct reason *reasons_find(struct span word);
 /* Whether it is the server that ends something for this reason. */
 bool reasons_is_of_server(const char *word);
+/* Whether it is that what a client sent is none of the protocol, or a flood. */
+bool reasons_is_bad_request(const char *word);
 
 #endif

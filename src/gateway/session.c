@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "certs/networks.h"
 #include "core/state_log.h"
@@ -77,6 +78,7 @@ static void close_now(struct session *session, bool with_reset)
         conn_close(&session->conn);
     }
     caller_end(&session->caller);
+    admission_end(&session->admission);
     timer_destroy(worker->core.loop, &session->timer);
     list_remove(&session->node);
     list_remove(&session->idle);
@@ -123,12 +125,14 @@ void session_log_trouble(struct session *session, const struct trouble *trouble)
         note_failure(session, trouble);
     }
     access_log_trouble(&session->link, &session->conn, trouble);
+    admission_note_connection(&session->link, trouble);
 }
 
 static void log_end(struct session *session, const struct trouble *trouble)
 {
     note_failure(session, trouble);
     access_log_end(&session->link, &session->conn, trouble);
+    admission_note_connection(&session->link, trouble);
 }
 
 void session_fail(struct session *session, const char *reason, const char *detail, const char *mend)
@@ -391,8 +395,16 @@ static void init_link(struct session *session, const struct sock_address *peer)
 void session_create(struct worker *worker, struct worker_socket *socket, int fd,
                     const struct sock_address *peer)
 {
-    struct session *session = xcalloc(1, sizeof(*session));
+    const struct peer from = peer_from(peer);
+    struct admission admission;
+    struct session *session;
 
+    if (!admission_ask(socket, &from, &admission)) {
+        (void)close(fd);
+        return;
+    }
+    session = xcalloc(1, sizeof(*session));
+    session->admission = admission;
     list_init(&session->idle);
     session->worker = worker;
     session->socket = socket;

@@ -16,6 +16,7 @@
 
 #include "base/trouble.h"
 #include "client/client.h"
+#include "gateway/admission.h"
 #include "gateway/worker_base.h"
 #include "io/conn.h"
 #include "server/link.h"
@@ -48,6 +49,7 @@ struct session {
     struct deferred hearing;       /* what the client still sends, once it was finished */
     struct deferred freeing;
     struct peer local; /* see link_local */
+    struct admission admission;
     bool has_local;
     enum session_state state;
     bool was_proxied;            /* a PROXY header was read */

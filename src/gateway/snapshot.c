@@ -508,6 +508,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
         snapshot->scripts[i] = build_scripts(&b, &settings->backends[i]);
     }
     build_log_rules(snapshot);
+    snapshot_build_bans(snapshot);
     for (size_t i = 0; i < settings->site_count; i++) {
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }

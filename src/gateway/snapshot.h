@@ -7,6 +7,7 @@
 #define TIDEGATE_GATEWAY_SNAPSHOT_H
 
 #include "access/access_rules.h"
+#include "access/ban_rule.h"
 #include "certs/owned_certificate.h"
 #include "certs/trust.h"
 #include "config/config.h"
@@ -121,7 +122,8 @@ struct snapshot {
     struct trust trust;     /* changed by the control thread alone, through trust_refresh */
     struct auth_plans auth; /* what routes ask for of who sends requests */
     struct access_files access_files; /* that rules ask */
-    struct rate_limit **rates;        /* of all sites and routes */
+    struct ban_rules bans;
+    struct rate_limit **rates; /* of all sites and routes */
     size_t rate_count;
     size_t rate_capacity;
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */

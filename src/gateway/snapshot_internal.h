@@ -27,6 +27,8 @@ bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
 bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, struct route *route,
                            struct config_report *report) MUST_CHECK;
 
+void snapshot_build_bans(struct snapshot *snapshot);
+/* Rates and bans. */
 void snapshot_close_rates(struct snapshot *snapshot);
 
 #endif

@@ -88,8 +88,15 @@ static const struct rate_limit **build_rates(struct snapshot *snapshot,
     return limits;
 }
 
+void snapshot_build_bans(struct snapshot *snapshot)
+{
+    ban_rules_build(&snapshot->bans, snapshot->settings->bans, snapshot->settings->ban_count,
+                    &snapshot->arena);
+}
+
 void snapshot_close_rates(struct snapshot *snapshot)
 {
+    ban_rules_close(&snapshot->bans);
     for (size_t i = 0; i < snapshot->rate_count; i++) {
         rate_limit_close(snapshot->rates[i]);
     }

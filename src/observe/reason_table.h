@@ -81,6 +81,9 @@ REASON(
 REASON(REQUEST, "gateway", "too_many_at_once",
        "more requests of one key are in hand than `at_once` of a rate lets be; `limit` says which",
        "let the client wait until some have ended, or raise `at_once` or `queue` of the rate")
+REASON(REQUEST, "gateway", "banned",
+       "the client is kept off for what it did before (`bans` of the file)",
+       "tidegate bans shows by which rule and until when; tidegate bans --lift ADDRESS lets it in")
 REASON(REQUEST, "gateway", "no_route", "no route of the site matches the path",
        "add a route that does, or a last one without match")
 REASON(REQUEST, "gateway", "maintenance", "the site, or the route, says 'maintenance'",

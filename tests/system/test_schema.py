@@ -221,7 +221,7 @@ def whole(section, part):
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
              "auth_certificate": ("auth", "client_certificate"), "jwt": ("auth", "jwt"), "issuer": ("jwt", "issuers"),
              "access_rule": ("site", "access"), "access_when": ("access_rule", "allow"), "hours": ("access_when", "hours"),
-             "rate": ("site", "rates"), "policy": ("file", "policies"), "policy_rule": ("policy", "rules"),
+             "ban": ("file", "bans"), "rate": ("site", "rates"), "policy": ("file", "policies"), "policy_rule": ("policy", "rules"),
              "resolve": ("backend", "resolve"), "servers_from": ("backend", "servers_from"),
              "hsts": ("site", "hsts"), "cors": ("site", "cors"), "cookies": ("route", "cookies"),
              "route_timeouts": ("route", "timeouts"), "errors": ("site", "errors"), "maintenance": ("site", "maintenance"),
@@ -252,13 +252,14 @@ def whole(section, part):
               "route_timeouts": {}, "errors": {} if any("html" in str(v) for v in part.values()) else {"404": "a.html"}, "maintenance": {},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
-              "match": {}, "match_client": {}, "match_part": {}, "limits": {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
+              "match": {}, "match_client": {}, "match_part": {}, "limits": {"reserved_for": ["10.0.0.0/8"]} if "reserved" in part else {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key", "jwt", "client_certificate"} & set(part) else {"basic": "a.users"},
               "access_rule": {} if {"allow", "deny", "policy"} & set(part) else {"allow": "all"},
               "access_when": {}, "hours": {"from": "08:00", "until": "18:00", "zone": "utc", **part},
               "policy": {**({} if "name" in part else {"name": "staff"}),
                          **({} if "rules" in part else {"rules": [{"allow": "all"}]})},
+              "ban": {**({} if "after" in part else {"after": 5}), **({} if "of" in part else {"of": ["404"]})},
               "rate": {**({"requests": 1} if not {"at_once", "requests"} & set(part) and "queue" not in part else {}),
                        **({"at_once": 1, "wait": "1s"} if "queue" in part else {})},
               "policy_rule": {} if {"allow", "deny"} & set(part) else {"allow": "all"},
@@ -281,7 +282,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules", "rates")
+                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules", "rates", "bans")
     return whole(place, {key: [value] if is_list else value})
 
 
@@ -335,5 +336,5 @@ def test_the_manual_has_a_table_of_all_bounds():
     rows = re.findall(r"^\| \[(\S+)\]\(#section-\S+\) \| `(\w+)` \|", table, re.M)
     assert {section for section, _ in rows} <= sections
     for section in ("limits", "timeouts"):
-        names = set(schema["$defs"][section]["properties"])
+        names = set(schema["$defs"][section]["properties"]) - {"reserved_for"}  # addresses
         assert {name for of, name in rows if of == section} == names

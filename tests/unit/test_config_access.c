@@ -72,6 +72,12 @@ static const struct message_case errors[] = {
     {SITE "    rates: [{ requests: 1, name: a }, { requests: 2, name: a }]\n", 4,
      "another rate of that name", NULL},
     {SITE "    rates: [{ requests: 1, keys: 1 }]\n", 4, "keys", NULL},
+    {"bans: [{ after: 3, of: [666] }]\n" SITE, 1, "nothing that could be counted", "4xx"},
+    {"bans: [{ after: 3, of: [everything] }]\n" SITE, 1, "nothing that could be counted", NULL},
+    {"bans: [{ of: [404] }]\n" SITE, 1, "no 'after'", NULL},
+    {"bans:\n  - { after: 1, of: [404], name: a }\n  - { after: 2, of: [403], name: a }\n" SITE, 3,
+     "two bans 'a'", NULL},
+    {"limits: { reserved: 10 }\n" SITE, 1, "for nobody", "reserved_for"},
     {"sites: [ { hosts: [a.example], passthrough: 127.0.0.1:1, rates: [{ requests: 1 }] } ]\n", 1,
      "cannot have 'rates'", NULL},
 };
@@ -118,6 +124,9 @@ static const char *const fine[] = {
     SITE "    rates: [{ requests: 10, per: 1m, burst: 3, wait: 2s }, { at_once: 5, queue: 5, wait: "
          "1s }, { requests: 5, by: '{user}', kind: window }]\n",
     SITE "    rates: [{ requests: 1, by: all, only: { methods: [POST] }, dry_run: true }]\n",
+    "bans: [{ after: 10, of: [401, 4xx, bad_request, handshake], within: 1m, for: 10m }]\n" SITE,
+    "limits: { connections_per_address: 100, connections_per_second: 0, reserved: 5, reserved_for: "
+    "[10.0.0.0/8] }\n" SITE,
     "sites:\n  - hosts: [a.example]\n    access: []\n    routes:\n      - respond: {}\n        "
     "site_access: false\n",
 };
