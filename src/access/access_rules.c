@@ -136,3 +136,9 @@ void access_ask(const struct access_plan *plan, struct match_facts *facts, const
     path_readings_end(&readings);
     facts->path = path->match;
 }
+
+void access_ask_connection(const struct access_plan *plan, struct match_facts *facts,
+                           struct access_verdict *verdict)
+{
+    ask_lists(plan, facts, verdict);
+}

@@ -57,5 +57,8 @@ struct access_verdict {
  * refused, is refused. `facts->path` is set here; `facts->more` is a struct access_facts. */
 void access_ask(const struct access_plan *plan, struct match_facts *facts, const struct path *path,
                 enum edge_paths paths, struct access_verdict *verdict);
+/* The same about a connection, of which no more than the address and the time is known. */
+void access_ask_connection(const struct access_plan *plan, struct match_facts *facts,
+                           struct access_verdict *verdict);
 
 #endif

@@ -111,3 +111,81 @@ struct route_access route_access_ask(struct route_request *request,
     }
     return access;
 }
+
+/* ---- connections ---- */
+
+static const uint8_t *address_of(void *asker)
+{
+    return ((const struct route_question *)asker)->from;
+}
+
+struct route_access route_access_ask_connection(const struct settings *settings,
+                                                const struct site_settings *site,
+                                                const struct route_question *question,
+                                                struct arena *arena)
+{
+    struct route_access access = {.passes = true, .is_asked = site->access.is_given};
+    struct access_facts more = {.wall_s = question->at_s != 0 ? question->at_s : clock_wall_s()};
+    struct match_facts facts = {.is_https = true,
+                                .address = address_of,
+                                .asker = (void *)(uintptr_t)question,
+                                .arena = arena,
+                                .steps = MATCH_STEPS_MAX,
+                                .more = &more};
+    struct asked_rules rules = {.error = {""}};
+    struct access_verdict verdict;
+
+    if (!access.is_asked) {
+        return access;
+    }
+    rules.sources = (struct access_sources){&rules.files, settings->countries, &rules.error, false};
+    add_list(&rules, &site->access, site->name, arena);
+    if (rules.sources.has_failed) {
+        access.passes = false;
+        access.text = arena_printf(arena, "the rules cannot be asked: %s", rules.error.text);
+        access.reason = "access_unreadable";
+    } else {
+        access_ask_connection(&rules.plan, &facts, &verdict);
+        say(&access, &verdict, settings, &site->access, arena);
+        access.status = 0;
+        if (!access.passes) {
+            access.text = arena_printf(arena, "%s: the handshake ends with the alert access_denied",
+                                       access_refusal_of(&verdict, arena).detail);
+        }
+    }
+    access_files_close(&rules.files);
+    return access;
+}
+
+/* ---- rates ---- */
+
+static const char *add_rate(const char *text, const struct rate_settings *rate, struct arena *arena)
+{
+    const char *one = "";
+
+    if (rate->requests != 0) {
+        one = arena_printf(arena, "%llu in %llu ms", (unsigned long long)rate->requests,
+                           (unsigned long long)rate->per_ms);
+    }
+    if (rate->at_once != 0) {
+        one = arena_printf(arena, "%s%s%llu at once", one, one[0] != '\0' ? ", " : "",
+                           (unsigned long long)rate->at_once);
+    }
+    return arena_printf(arena, "%s%s'%s': %s by %s%s", text != NULL ? text : "",
+                        text != NULL ? "; " : "", rate->name, one, rate->by,
+                        rate->dry_run ? " (dry run)" : "");
+}
+
+const char *route_rates_text(const struct site_settings *site, const struct route_settings *route,
+                             struct arena *arena)
+{
+    const char *text = NULL;
+
+    for (size_t i = 0; i < site->rate_count; i++) {
+        text = add_rate(text, &site->rates[i], arena);
+    }
+    for (size_t i = 0; i < route->rate_count; i++) {
+        text = add_rate(text, &route->rates[i], arena);
+    }
+    return text;
+}

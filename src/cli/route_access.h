@@ -24,5 +24,13 @@ struct route_access route_access_ask(struct route_request *request,
                                      const struct site_settings *site,
                                      const struct route_settings *route,
                                      const struct edge_site *edge, const struct path *path);
+/* For a connection that a site passes on. */
+struct route_access route_access_ask_connection(const struct settings *settings,
+                                                const struct site_settings *site,
+                                                const struct route_question *question,
+                                                struct arena *arena);
+/* "100 in 60 s of each address (per-client)", of a site and a route; NULL: none. In the arena. */
+const char *route_rates_text(const struct site_settings *site, const struct route_settings *route,
+                             struct arena *arena);
 
 #endif

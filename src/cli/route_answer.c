@@ -211,25 +211,34 @@ static bool explain_rewrite(struct search *s, const struct rewrite_settings *set
 }
 
 /* False: it is refused. */
+static bool tell_access(struct search *s, const struct route_access *access)
+{
+    s->answer->rule = access->rule;
+    if (access->text != NULL) {
+        add_step(s, "access", access->place, "%s", access->text);
+    }
+    if (!access->passes) {
+        refuse(s, access->status, access->reason);
+    }
+    return access->passes;
+}
+
 static bool explain_access(struct search *s, const struct site_settings *site, size_t index,
                            const struct path *path)
 {
     const struct route_settings *route = &site->routes[index];
     const char *auth = route_auth_text(route, s->arena);
+    const char *rates = route_rates_text(site, route, s->arena);
     struct route_access access = route_access_ask(
         s->request, site, route, &s->serving.sites[site - s->settings->sites], path);
 
     if (auth != NULL) {
         add_step(s, "auth", route->auth->place, "%s", auth);
     }
-    s->answer->rule = access.rule;
-    if (access.text != NULL) {
-        add_step(s, "access", access.place, "%s", access.text);
+    if (rates != NULL) {
+        add_step(s, "rates", route->place, "%s", rates);
     }
-    if (!access.passes) {
-        refuse(s, access.status, access.reason);
-    }
-    return access.passes;
+    return tell_access(s, &access);
 }
 
 static void follow_route(struct search *s, const struct site_settings *site, size_t index,
@@ -568,6 +577,15 @@ static void refuse_bytes(struct search *s, struct place place)
     refuse(s, 400, h1_error_word(H1_BAD_REQUEST_LINE));
 }
 
+/* Of a site that passes connections on; false: its rules refuse this one. */
+static bool is_let_in(struct search *s, const struct site_settings *site)
+{
+    struct route_access access =
+        route_access_ask_connection(s->settings, site, s->question, s->arena);
+
+    return tell_access(s, &access);
+}
+
 static void follow_tls(struct search *s)
 {
     const struct route_question *question = s->question;
@@ -596,8 +614,10 @@ static void follow_tls(struct search *s)
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
                  route_certificates_text(site->tls, s->arena), route_clients_text(site->tls));
         if (site->tcp != NULL) {
-            s->answer->outcome = ROUTE_TO_TCP;
-            add_backend(s, site->tcp, tcp_way(s, site->tcp));
+            if (is_let_in(s, site)) {
+                s->answer->outcome = ROUTE_TO_TCP;
+                add_backend(s, site->tcp, tcp_way(s, site->tcp));
+            }
         } else if (question->is_bytes) {
             refuse_bytes(s, site->place);
         } else {
@@ -607,6 +627,9 @@ static void follow_tls(struct search *s)
     case EDGE_DOOR_PASSES:
         add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
                  how_matched[entrance.how]);
+        if (!is_let_in(s, site)) {
+            return;
+        }
         s->answer->outcome = ROUTE_TO_PASSTHROUGH;
         add_step(s, "TLS", site->place,
                  "passed through: never decrypted here, the client sees the backend's certificate");

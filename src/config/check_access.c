@@ -320,6 +320,44 @@ static void check_can_fit(const struct checker *checker, const struct site_setti
     }
 }
 
+/* ---- connections ---- */
+
+static bool all_are_of_connection(const struct match_settings *parts, size_t count);
+
+/* Whether it compares no more than is known of a connection that is passed on. */
+static bool is_of_connection(const struct match_settings *match)
+{
+    return match->path == NULL && match->regex == NULL && match->methods.count == 0 &&
+           match->header_count + match->query_count + match->cookie_count == 0 &&
+           match->scheme == NULL && match->client == NULL && !asks_identity(match) &&
+           all_are_of_connection(match->negated, match->negated != NULL ? 1 : 0) &&
+           all_are_of_connection(match->any, match->any_count) &&
+           all_are_of_connection(match->all, match->all_count);
+}
+
+static bool all_are_of_connection(const struct match_settings *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_of_connection(&parts[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_of_connection(const struct checker *checker, const struct rule_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_of_connection(match_of(list->items[i]))) {
+            config_report_add(checker->report, CONFIG_ERROR, list->items[i]->place,
+                              "this rule compares what is not known of a connection that is passed "
+                              "on");
+            config_report_hint(checker->report, "with 'passthrough' and 'tcp' rules are about "
+                                                "client_address, address_file, country and hours");
+        }
+    }
+}
+
 /* ---- the whole ---- */
 
 static void flatten(const struct access_settings *access, struct rule_list *list,
@@ -356,6 +394,9 @@ static void check_rules(const struct checker *checker, const struct site_setting
     }
     arena_init(&arena, 4096);
     flatten(access, &list, &arena);
+    if (site->passthrough != NULL || site->tcp != NULL) {
+        check_of_connection(checker, &list);
+    }
     for (size_t i = 0; i < list.count; i++) {
         check_match_clients(checker, site, match_of(list.items[i]));
     }

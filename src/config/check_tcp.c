@@ -25,6 +25,7 @@ static void check_others(const struct checker *checker, const struct site_settin
                   {&site->response_fields, "response_fields"},
                   {&site->security_fields, "security_fields"},
                   {&site->paths, "paths"},
+                  {&site->rates, "rates"},
                   {&site->retries, "retries"}};
 
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {

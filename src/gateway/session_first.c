@@ -193,6 +193,12 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
                           bytes);
         return;
     }
+    if ((entrance.door == EDGE_DOOR_PASSES ||
+         (entrance.door == EDGE_DOOR_TERMINATES && site->tcp != NULL)) &&
+        session_is_denied(session)) {
+        refuse_hello(session, TLS_ALERT_ACCESS_DENIED);
+        return;
+    }
     if (entrance.door == EDGE_DOOR_PASSES) {
         passthrough_start(session, site->passthrough, &site->settings->passthrough->balance,
                           site->edge->starttls, bytes);
@@ -339,6 +345,10 @@ static bool decide_starttls(struct session *session, struct span bytes)
 /* True: the client is not served, and the session has ended. */
 static bool refuse_client(struct session *session)
 {
+    if (session_is_banned(session)) {
+        session_abort(session);
+        return true;
+    }
     if (session->link.is_peer_trusted ||
         !deaths_refuse(&session->link.peer, loop_now_us(session->link.core->loop) / 1000)) {
         return false;

@@ -26,6 +26,12 @@ void session_fail_known(struct session *session, enum cause cause);
 /* ---- session_follow.c ---- */
 void session_follow_init(struct session *session);
 
+/* ---- session_access.c ---- */
+/* True: the rules of its site, which passes it on, do not let it; that is logged. */
+bool session_is_denied(struct session *session) MUST_CHECK;
+/* True: its client is kept off; that is logged. */
+bool session_is_banned(struct session *session) MUST_CHECK;
+
 /* ---- session_starttls.c ---- */
 enum starttls_result {
     STARTTLS_NOT,  /* nothing of the kind */

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -16,6 +18,7 @@ from h2client import Client
 from h2origin import H2Origin, serve
 from origins import Origin
 from tidegate import binary, command
+from tlsbytes import client_hello
 from waiting import wait_until
 
 
@@ -305,3 +308,50 @@ def test_cases_are_a_gate(config):
 def test_cases_with_mistakes(config, text, problem):
     done = run_cases(config, text)
     assert done.returncode == 1 and problem in done.stderr, done.stderr
+
+
+def test_connections_that_are_passed_on(start, tmp_path):
+    """Of a site that never sees what is in them: by address, country and time."""
+    os.chmod(tmp_path, 0o755)
+    mmdb.write(tmp_path / "countries.mmdb", {"127.0.0.3/32": "DE"})
+    with contextlib.closing(EchoServer()) as server:
+        gateway = start({
+            "countries": str(tmp_path / "countries.mmdb"),
+            "sites": [{"hosts": ["a.example"], "passthrough": server.address, "access": [
+                {"deny": {"client_address": ["127.0.0.2"]}, "name": "not-two"}, {"allow": {"country": "DE"}},
+                {"allow": {"client_address": ["127.0.0.1"]}}]}]})
+        hello = client_hello("a.example")
+        assert try_hello(gateway, "127.0.0.2", hello) == bytes([0x15, 3, 3, 0, 2, 2, 49])  # access_denied
+        entry = gateway.wait_log(reason="access_denied")
+        assert "'not-two'" in entry["detail"] and entry["client"].startswith("127.0.0.2:")
+        assert try_hello(gateway, "127.0.0.4", hello) == bytes([0x15, 3, 3, 0, 2, 2, 49])
+        assert try_hello(gateway, "127.0.0.3", hello) == hello[:7]
+        assert try_hello(gateway, "127.0.0.1", hello) == hello[:7]
+        url = f"https://a.example:{gateway.address[1]}/"
+        for address, status in (("127.0.0.2", 1), ("127.0.0.3", 0), ("127.0.0.4", 1)):
+            done = command("route", url, "--from", address, "-c", str(gateway.config_path))
+            assert done.returncode == status, done.stdout
+            assert ("access_denied" in done.stdout) == (status == 1)
+
+
+class EchoServer:
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                with contextlib.closing(sock):
+                    sock.sendall(sock.recv(65536))
+
+    def close(self):
+        self.listener.close()
+
+
+def try_hello(gateway, source, hello):
+    with socket.create_connection(gateway.address, timeout=20, source_address=(source, 0)) as sock:
+        sock.sendall(hello)
+        return sock.recv(7, socket.MSG_WAITALL)

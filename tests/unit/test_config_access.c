@@ -72,6 +72,13 @@ static const struct message_case errors[] = {
     {SITE "    rates: [{ requests: 1, name: a }, { requests: 2, name: a }]\n", 4,
      "another rate of that name", NULL},
     {SITE "    rates: [{ requests: 1, keys: 1 }]\n", 4, "keys", NULL},
+    {"sites:\n  - hosts: [a.example]\n    passthrough: 127.0.0.1:1\n    access: [{ deny: { path: "
+     "/a } }]\n",
+     4, "not known of a connection", "client_address"},
+    {"sites:\n  - hosts: [a.example]\n    passthrough: 127.0.0.1:1\n    access: [{ allow: { any: "
+     "[{ user: a "
+     "}] } }]\n",
+     4, "not known of a connection", NULL},
     {"bans: [{ after: 3, of: [666] }]\n" SITE, 1, "nothing that could be counted", "4xx"},
     {"bans: [{ after: 3, of: [everything] }]\n" SITE, 1, "nothing that could be counted", NULL},
     {"bans: [{ of: [404] }]\n" SITE, 1, "no 'after'", NULL},
@@ -125,6 +132,8 @@ static const char *const fine[] = {
          "1s }, { requests: 5, by: '{user}', kind: window }]\n",
     SITE "    rates: [{ requests: 1, by: all, only: { methods: [POST] }, dry_run: true }]\n",
     "bans: [{ after: 10, of: [401, 4xx, bad_request, handshake], within: 1m, for: 10m }]\n" SITE,
+    "sites: [ { hosts: [a.example], passthrough: 127.0.0.1:1, access: [ { deny: { client_address: "
+    "[10.0.0.0/8] } }, { allow: all } ] } ]\n",
     "limits: { connections_per_address: 100, connections_per_second: 0, reserved: 5, reserved_for: "
     "[10.0.0.0/8] }\n" SITE,
     "sites:\n  - hosts: [a.example]\n    access: []\n    routes:\n      - respond: {}\n        "
