@@ -109,10 +109,33 @@ static enum phase_verdict refuse_connection(struct auth_run *run)
     return phases_refuse(run->phases, 403, run->worst.reason, run->worst.detail, run->worst.mend);
 }
 
+/* As whoever was asked has said; with 401, what the other methods ask for besides. */
+static enum phase_verdict refuse_as_answered(struct auth_run *run)
+{
+    struct phases *phases = run->phases;
+    struct http_fields *fields = arena_calloc(phases->arena, sizeof(*fields));
+    const struct http_fields *answer = run->answer_fields;
+
+    if (run->answer_status == 401) {
+        add_challenges(run);
+        *fields = *phases->refusal_fields;
+    }
+    for (size_t i = 0; i < answer->count; i++) {
+        http_fields_add(fields, phases->arena, answer->items[i].id, answer->items[i].name,
+                        answer->items[i].value);
+    }
+    phases->refusal_fields = fields;
+    return phases_refuse(phases, run->answer_status, run->worst.reason, run->worst.detail,
+                         run->worst.mend);
+}
+
 static enum phase_verdict refuse(struct auth_run *run)
 {
     if (!can_be_asked(run)) {
         return refuse_connection(run);
+    }
+    if (run->answer_status != 0) {
+        return refuse_as_answered(run);
     }
     add_challenges(run);
     if (run->worst.reason == NULL) {
@@ -200,6 +223,15 @@ enum phase_verdict auth_go_on(struct auth_run *run, enum auth_outcome outcome)
     return go_through(run, outcome);
 }
 
+void auth_resume(struct auth_run *run, enum auth_outcome outcome)
+{
+    struct phases *phases = run->phases;
+
+    /* The run may be gone behind this. */
+    enum phase_verdict verdict = go_through(run, outcome);
+    phases_resume(phases, verdict);
+}
+
 static enum phase_verdict run_phase(const struct phase *phase, struct phases *phases)
 {
     const struct auth_plan *plan = phase->settings;
@@ -255,18 +287,32 @@ static void close_method(const struct auth_method *method)
     }
 }
 
-const struct auth_plan *auth_plan_build(const struct auth_settings *settings, struct arena *arena,
-                                        struct error *error)
+static const struct backend *find(const struct auth_place *place,
+                                  const struct backend_settings *settings)
 {
+    return settings != NULL ? place->find(place->find_arg, settings) : NULL;
+}
+
+const struct auth_plan *auth_plan_build(const struct auth_settings *settings,
+                                        const struct auth_place *place, struct error *error)
+{
+    const struct auth_introspection_settings *introspection = settings->introspection;
+    const struct auth_forward_settings *forward = settings->forward;
     /* In the order in which they are asked. */
     const struct auth_method wanted[] = {
         {.type = &auth_client_certificate, .settings = settings->client_certificate},
         {.type = &auth_basic, .settings = settings->basic},
         {.type = &auth_api_key, .settings = settings->api_key},
         {.type = &auth_jwt, .settings = settings->jwt},
+        {.type = &auth_introspection,
+         .settings = introspection,
+         .backend = introspection != NULL ? find(place, introspection->backend) : NULL},
+        {.type = &auth_forward,
+         .settings = forward,
+         .backend = forward != NULL ? find(place, forward->backend) : NULL},
     };
-    struct auth_plan *plan = arena_calloc(arena, sizeof(*plan));
-    struct auth_method *methods = arena_calloc(arena, sizeof(wanted));
+    struct auth_plan *plan = arena_calloc(place->arena, sizeof(*plan));
+    struct auth_method *methods = arena_calloc(place->arena, sizeof(wanted));
 
     *plan = (struct auth_plan){.methods = methods,
                                .needs_all = settings->mode == AUTH_MODE_ALL,
@@ -278,7 +324,7 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings, st
         methods[plan->count] = wanted[i];
         plan->count++;
         if (wanted[i].type->open != NULL &&
-            !wanted[i].type->open(&methods[plan->count - 1], arena, error)) {
+            !wanted[i].type->open(&methods[plan->count - 1], place->arena, error)) {
             auth_plan_close(plan);
             return NULL;
         }

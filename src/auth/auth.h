@@ -26,6 +26,7 @@ enum auth_outcome {
 };
 
 struct auth_method;
+struct backend;
 
 struct auth_run {
     struct phases *phases;
@@ -38,6 +39,9 @@ struct auth_run {
     struct trouble worst;        /* of the methods before: the first that was more than absent */
     unsigned busy_status;        /* 429 or 503 */
     void *waiting;               /* what the present method keeps while it waits */
+    /* In place of 401, what somebody else who was asked has answered; status 0: nothing. */
+    unsigned answer_status;
+    const struct http_fields *answer_fields;
 };
 
 struct auth_type {
@@ -62,8 +66,9 @@ struct auth_type {
 struct auth_method {
     const struct auth_type *type;
     const void *settings;
-    const void *made;        /* what its `open` has made of them; in the plan's arena */
-    struct followed **files; /* by auth_method_follow */
+    const struct backend *backend; /* who is asked; NULL: nobody */
+    const void *made;              /* what its `open` has made of them; in the plan's arena */
+    struct followed **files;       /* by auth_method_follow */
     size_t file_count;
     const char *const *paths; /* other files that it reads */
     size_t path_count;
@@ -81,10 +86,21 @@ extern const struct auth_type auth_basic;
 extern const struct auth_type auth_api_key;
 extern const struct auth_type auth_client_certificate;
 extern const struct auth_type auth_jwt;
+extern const struct auth_type auth_introspection;
+extern const struct auth_type auth_forward;
+
+/* Where plans are built. */
+struct auth_place {
+    struct arena *arena;
+    /* The backend of these settings. */
+    const struct backend *(*find)(const void *arg, const struct backend_settings *settings);
+    const void *find_arg;
+};
 
 /* NULL with an error that names the file. The plan is in the arena, its files are the caller's to
  * close: auth_plan_close. */
-const struct auth_plan *auth_plan_build(const struct auth_settings *settings, struct arena *arena,
+const struct auth_plan *auth_plan_build(const struct auth_settings *settings,
+                                        const struct auth_place *place,
                                         struct error *error) MUST_CHECK;
 void auth_plan_close(const struct auth_plan *plan);
 
@@ -107,6 +123,8 @@ enum auth_outcome auth_wrong(struct auth_run *run, const char *reason, const cha
 /* A phase's ticket has come back, or whatever else was waited for. For return, where that was the
  * ticket's `act`. */
 enum phase_verdict auth_go_on(struct auth_run *run, enum auth_outcome outcome);
+/* The same from the worker's loop otherwise. The run may be gone then. */
+void auth_resume(struct auth_run *run, enum auth_outcome outcome);
 /* The one in the request's fields whose scheme this is, without it: AUTH_KNOWN. More than one field
  * is AUTH_WRONG, as two readers could take two of them for the one. */
 enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, struct span *value);

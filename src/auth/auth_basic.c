@@ -90,13 +90,16 @@ static uint64_t client_number(struct auth_run *run)
     return hash_text(span_make(ip, is_ipv4 ? 16 : 8)) | 1;
 }
 
-static enum auth_outcome ask_pool(struct auth_run *run, const char *hash, struct span password)
+static enum auth_outcome ask_pool(const struct basic_settings *settings, struct auth_run *run,
+                                  const struct password_hashes *hashes, struct span password)
 {
-    struct password_job job = {.client = client_number(run)};
+    struct password_job job = {.hashes = *hashes,
+                               .client = client_number(run),
+                               .most = settings->waiting,
+                               .most_of_client = settings->waiting_per_client};
     enum password_ask asked;
 
     memcpy(job.password, password.ptr, password.len);
-    memcpy(job.hash, hash, strlen(hash) + 1);
     asked = password_pool_ask(&job, run->phases, on_checked);
     explicit_bzero(&job, sizeof(job));
     if (asked == PASSWORD_ASKED) {
@@ -117,12 +120,13 @@ static enum auth_outcome check(const struct auth_method *method, struct auth_run
                                struct span password)
 {
     const struct basic_settings *settings = method->settings;
-    const char *hash = password_file_find(file, user);
+    struct password_hashes hashes;
     struct basic_try *attempt = arena_calloc(run->phases->arena, sizeof(*attempt));
 
     attempt->user = arena_copy(run->phases->arena, user);
-    if (hash != NULL) {
-        struct span parts[] = {SPAN_OF("basic"), span_from_cstr(hash), user, password};
+    password_file_hashes(file, user, &hashes);
+    if (!hashes.is_of_nobody) {
+        struct span parts[] = {SPAN_OF("basic"), span_from_cstr(hashes.items[0]), user, password};
         attempt->has_proof = settings->remember_ms != 0 &&
                              remembered_key_make(parts, ARRAY_LEN(parts), &attempt->proof);
     }
@@ -131,7 +135,7 @@ static enum auth_outcome check(const struct auth_method *method, struct auth_run
         return AUTH_KNOWN;
     }
     run->waiting = attempt;
-    return ask_pool(run, hash != NULL ? hash : password_file_decoy(file), password);
+    return ask_pool(settings, run, &hashes, password);
 }
 
 static enum auth_outcome ask(const struct auth_method *method, struct auth_run *run)

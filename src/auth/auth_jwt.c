@@ -2,10 +2,9 @@
 #include <string.h>
 
 #include "auth/auth.h"
-#include "auth/claims.h"
+#include "auth/bearer.h"
 #include "auth/key_source.h"
-#include "auth/known.h"
-#include "auth/shown.h"
+#include "auth/known_claims.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "jose/jwt.h"
@@ -246,47 +245,21 @@ static const struct issuer *find_issuer(const struct made *made, const struct jw
     return NULL;
 }
 
-static struct auth_claims claims_at(const struct auth_identity *identity, const char *path)
-{
-    return auth_identity_claims(identity, span_from_cstr(path));
-}
-
-static struct auth_list list_of(struct auth_claims claims, struct arena *arena)
-{
-    struct span *items = arena_alloc(arena, (claims.count + 1) * sizeof(*items));
-
-    for (size_t i = 0; i < claims.count; i++) {
-        items[i] = claims.items[i].value;
-    }
-    return (struct auth_list){items, claims.count};
-}
-
 /* NULL: nothing in it names anybody. */
 static struct known *make_known(const struct jwt *jwt, const struct jwt_times *times,
                                 const struct issuer *issuer, const struct made *made,
                                 const struct attempt *attempt)
 {
     const struct jwt_issuer_settings *settings = issuer->settings;
-    struct known *known = known_create();
-    struct auth_identity *identity = &known->identity;
-    struct auth_claims user;
+    const struct claim_names names = {settings->user, settings->groups, settings->scopes};
+    struct known *known = known_from_claims(jwt->claims, &names, auth_jwt.name, attempt->token.len);
 
-    identity->method = auth_jwt.name;
-    identity->claims = claims_of_json(jwt->claims, &known->arena);
-    user = claims_at(identity, settings->user);
-    if (user.count != 1 || user.items[0].value.len == 0) {
-        known_release(known);
-        return NULL;
+    if (known != NULL) {
+        known->identity.expires = times->expires;
+        known->not_before = times->not_before;
+        known->expires = times->expires;
+        known->which = (unsigned)(issuer - made->issuers);
     }
-    identity->user = user.items[0].value;
-    identity->groups = list_of(claims_at(identity, settings->groups), &known->arena);
-    struct auth_claims scopes = claims_at(identity, settings->scopes);
-    identity->scopes = claims_words(&scopes, &known->arena);
-    identity->expires = times->expires;
-    known->not_before = times->not_before;
-    known->expires = times->expires;
-    known->which = (unsigned)(issuer - made->issuers);
-    known->bytes = sizeof(*known) + 1024 + 4 * attempt->token.len;
     return known;
 }
 
@@ -423,44 +396,44 @@ static bool is_known(const struct auth_method *method, struct auth_run *run,
     return true;
 }
 
-/* ---- where it is ---- */
+/* ---- asked ---- */
 
-static enum auth_outcome find_token(const struct jwt_settings *settings, struct auth_run *run,
-                                    struct span *token)
+static struct bearer bearer_of(const struct auth_method *method)
 {
-    const struct shown_places places = {.field = settings->field, .cookie = settings->cookie};
-    struct span bearer = {NULL, 0};
-    enum credential_place place;
-    enum auth_outcome outcome = auth_credentials(run, SPAN_OF("Bearer"), &bearer);
+    const struct jwt_settings *settings = method->settings;
 
-    if (outcome == AUTH_WRONG) {
-        return outcome;
+    return (struct bearer){settings->field, settings->cookie, settings->realm,
+                           settings->token_bytes, settings->pass_credentials};
+}
+
+/* Whether somebody else is asked about what does not look like a signed token. */
+static bool is_anothers(const struct auth_run *run, struct span token)
+{
+    size_t dots = 0;
+
+    for (size_t i = 0; i < token.len; i++) {
+        dots += token.ptr[i] == '.';
     }
-    place = shown_find(run->phases->request, &places, token);
-    if (place == CREDENTIAL_MANY || (place == CREDENTIAL_ONE && outcome == AUTH_KNOWN)) {
-        return auth_wrong(run, "credentials_malformed", "the request has more than one token",
-                          "the client should send it once, in one of the places");
+    for (size_t i = 0; dots != 2 && !run->plan->needs_all && i < run->plan->count; i++) {
+        if (run->plan->methods[i].type == &auth_introspection) {
+            return true;
+        }
     }
-    if (outcome == AUTH_KNOWN) {
-        *token = bearer;
-    } else if (place == CREDENTIAL_ABSENT) {
-        return AUTH_ABSENT;
-    }
-    return AUTH_KNOWN;
+    return false;
 }
 
 static enum auth_outcome ask(const struct auth_method *method, struct auth_run *run)
 {
-    const struct jwt_settings *settings = method->settings;
+    const struct bearer bearer = bearer_of(method);
     struct attempt *attempt;
     struct span token;
-    enum auth_outcome outcome = find_token(settings, run, &token);
+    enum auth_outcome outcome = bearer_find(&bearer, run, &token);
 
     if (outcome != AUTH_KNOWN) {
         return outcome;
     }
-    if (token.len > settings->token_bytes) {
-        return wrong(run, "credentials_malformed", "it is longer than 'token_size'", NULL);
+    if (is_anothers(run, token)) {
+        return AUTH_ABSENT;
     }
     attempt = arena_calloc(run->phases->arena, sizeof(*attempt));
     attempt->token = token;
@@ -470,25 +443,18 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
     return ask_token(method, run, attempt);
 }
 
-/* RFC 6750 section 3. */
 static struct span challenge(const struct auth_method *method, struct auth_run *run)
 {
-    const struct jwt_settings *settings = method->settings;
+    const struct bearer bearer = bearer_of(method);
 
-    return span_from_cstr(
-        arena_printf(run->phases->arena, "Bearer realm=\"%s\"%s", settings->realm,
-                     auth_was_wrong(run, method) ? ", error=\"invalid_token\"" : ""));
+    return bearer_challenge(&bearer, method, run);
 }
 
 static void strip(const struct auth_method *method, struct auth_run *run)
 {
-    const struct jwt_settings *settings = method->settings;
-    const struct shown_places places = {.field = settings->field, .cookie = settings->cookie};
+    const struct bearer bearer = bearer_of(method);
 
-    if (!settings->pass_credentials) {
-        auth_strip_credentials(run, SPAN_OF("Bearer"));
-        shown_strip(run->phases->request, &places, run->phases->arena);
-    }
+    bearer_strip(&bearer, run);
 }
 
 const struct auth_type auth_jwt = {.name = "jwt",

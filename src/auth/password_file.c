@@ -8,7 +8,6 @@
 /* What an attempt may cost: a second or so of a processor. */
 #define BCRYPT_COST_MAX 14
 #define SHA_ROUNDS_MAX 2000000
-#define HASH_BYTES_MAX 255
 
 struct user {
     struct span name;
@@ -19,7 +18,8 @@ struct password_file {
     struct arena arena;
     struct user *users; /* by name */
     size_t count;
-    const char *decoy;
+    const char *decoys[PASSWORD_KINDS_MAX]; /* one of each kind of hash that was found first */
+    size_t kind_count;
 };
 
 /* ---- kinds of hashes ---- */
@@ -72,8 +72,8 @@ static bool check_yescrypt(struct span hash, struct error *error)
 /* Whether it is one of the kinds that are used, and within the bounds of effort. */
 static bool check_hash(struct span hash, struct error *error)
 {
-    if (hash.len > HASH_BYTES_MAX) {
-        return error_set(error, "the hash is longer than %d bytes", HASH_BYTES_MAX);
+    if (hash.len > PASSWORD_HASH_MAX) {
+        return error_set(error, "the hash is longer than %d bytes", PASSWORD_HASH_MAX);
     }
     if (span_starts_with(hash, SPAN_OF("$2y$")) || span_starts_with(hash, SPAN_OF("$2b$")) ||
         span_starts_with(hash, SPAN_OF("$2a$"))) {
@@ -151,21 +151,60 @@ static bool take_lines(struct password_file *file, struct span bytes, struct err
     return true;
 }
 
-/* The first one's, with another last digit: of a password that nobody knows. */
-static const char *make_decoy(struct password_file *file)
+/* What says how long one takes to compute: the method, and its cost. */
+static struct span kind_of(struct span hash)
 {
-    char *decoy;
-    size_t len;
+    size_t salt = span_find(span_skip(hash, 1), '$') + 2; /* behind the method's name */
 
-    if (file->count == 0) {
-        return "$2b$10$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBue";
+    if (span_starts_with(hash, SPAN_OF("$2"))) {
+        return span_head(span_skip(hash, 3), 4); /* $10$: the letter before makes no difference */
     }
-    decoy = arena_cstr(&file->arena, span_from_cstr(file->users[0].hash));
-    len = strlen(decoy);
+    if (span_starts_with(hash, SPAN_OF("$5$")) || span_starts_with(hash, SPAN_OF("$6$"))) {
+        return span_head(hash, span_starts_with(span_skip(hash, salt), SPAN_OF("rounds="))
+                                   ? salt + span_find(span_skip(hash, salt), '$') + 1
+                                   : salt);
+    }
+    return span_head(hash, salt + span_find(span_skip(hash, salt), '$'));
+}
+
+static bool is_same_kind(const char *one, const char *other)
+{
+    return span_eq(kind_of(span_from_cstr(one)), kind_of(span_from_cstr(other)));
+}
+
+/* With other last digits: of a password that nobody knows. */
+static const char *make_decoy(struct password_file *file, const char *hash)
+{
+    char *decoy = arena_cstr(&file->arena, span_from_cstr(hash));
+    size_t len = strlen(decoy);
+
     for (size_t i = 1; i <= 8 && i < len && decoy[len - i] != '$'; i++) {
         decoy[len - i] = decoy[len - i] == 'u' ? 'e' : 'u';
     }
     return decoy;
+}
+
+static bool has_kind(const struct password_file *file, const char *hash)
+{
+    for (size_t i = 0; i < file->kind_count; i++) {
+        if (is_same_kind(file->decoys[i], hash)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void make_decoys(struct password_file *file)
+{
+    for (size_t i = 0; i < file->count && file->kind_count < PASSWORD_KINDS_MAX; i++) {
+        if (!has_kind(file, file->users[i].hash)) {
+            file->decoys[file->kind_count++] = make_decoy(file, file->users[i].hash);
+        }
+    }
+    if (file->kind_count == 0) {
+        file->decoys[file->kind_count++] =
+            "$2b$10$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBue";
+    }
 }
 
 static void destroy(void *object)
@@ -190,14 +229,14 @@ static void *parse(struct span bytes, struct error *error)
     if (memchr(bytes.len != 0 ? bytes.ptr : "", '\0', bytes.len) != NULL) {
         (void)error_set(error, "it has a NUL byte: is it a file of passwords?");
     } else if (take_lines(file, bytes, error)) {
-        file->decoy = make_decoy(file);
+        make_decoys(file);
         return file;
     }
     destroy(file);
     return NULL;
 }
 
-const char *password_file_find(const struct password_file *file, struct span user)
+static const char *find(const struct password_file *file, struct span user)
 {
     struct user wanted = {user, NULL};
     const struct user *found;
@@ -209,9 +248,28 @@ const char *password_file_find(const struct password_file *file, struct span use
     return found != NULL ? found->hash : NULL;
 }
 
-const char *password_file_decoy(const struct password_file *file)
+static void add(struct password_hashes *hashes, const char *hash)
 {
-    return file->decoy;
+    if (hashes->count < PASSWORD_KINDS_MAX) {
+        memcpy(hashes->items[hashes->count++], hash, strlen(hash) + 1);
+    }
+}
+
+void password_file_hashes(const struct password_file *file, struct span user,
+                          struct password_hashes *hashes)
+{
+    const char *hash = find(file, user);
+
+    hashes->count = 0;
+    hashes->is_of_nobody = hash == NULL;
+    if (hash != NULL) {
+        add(hashes, hash);
+    }
+    for (size_t i = 0; i < file->kind_count; i++) {
+        if (hash == NULL || !is_same_kind(file->decoys[i], hash)) {
+            add(hashes, file->decoys[i]);
+        }
+    }
 }
 
 const struct followed_type password_file_type = {

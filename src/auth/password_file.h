@@ -18,10 +18,21 @@ struct password_file;
 
 extern const struct followed_type password_file_type;
 
-/* The hash of this user, with regard to case; NULL: there is none. */
-const char *password_file_find(const struct password_file *file, struct span user);
-/* A hash that no password has, which takes as long to check as those of the file: for users that
- * there are not, who so cannot be told from the others by time. */
-const char *password_file_decoy(const struct password_file *file);
+/* Kinds of hashes with their costs, of which a file may have several: those that are looked at. */
+#define PASSWORD_KINDS_MAX 4
+#define PASSWORD_HASH_MAX 255
+
+/* What is computed for a login: the user's hash, and behind it one that no password has of each
+ * other kind that the file has. If the first is not right, the others are computed as well, so that
+ * it takes as long for every user, and for those that there are not. */
+struct password_hashes {
+    char items[PASSWORD_KINDS_MAX][PASSWORD_HASH_MAX + 1];
+    size_t count;      /* at least 1 */
+    bool is_of_nobody; /* the first, too, is one that no password has: there is no such user */
+};
+
+/* With regard to case. */
+void password_file_hashes(const struct password_file *file, struct span user,
+                          struct password_hashes *hashes);
 
 #endif

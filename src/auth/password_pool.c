@@ -50,6 +50,17 @@ static bool is_right(const char *password, const char *hash)
     return differs == 0;
 }
 
+/* What is wrong takes as long whoever it is for: a hash of each of the other kinds is computed. */
+static void check(struct password_job *job)
+{
+    const struct password_hashes *hashes = &job->hashes;
+
+    job->is_right = is_right(job->password, hashes->items[0]) && !hashes->is_of_nobody;
+    for (size_t i = 1; i < hashes->count && !job->is_right; i++) {
+        (void)is_right(job->password, hashes->items[i]);
+    }
+}
+
 static struct waiting *take(unsigned thread)
 {
     struct waiting *waiting;
@@ -77,7 +88,7 @@ static void *check_all(void *arg)
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     for (;;) {
         struct waiting *waiting = take(thread);
-        waiting->job.is_right = is_right(waiting->job.password, waiting->job.hash);
+        check(&waiting->job);
         explicit_bzero(waiting->job.password, sizeof(waiting->job.password));
         phase_ticket_return(waiting->ticket, waiting->act, free, waiting);
     }
@@ -128,9 +139,9 @@ enum password_ask password_pool_ask(const struct password_job *job, struct phase
     if (!pool.has_begun) {
         start_threads();
     }
-    if (pool.threads == 0 || pool.count >= PASSWORDS_WAITING_MAX) {
+    if (pool.threads == 0 || pool.count >= job->most) {
         result = PASSWORD_TOO_MANY;
-    } else if (of_client(job->client) >= PASSWORDS_WAITING_PER_CLIENT_MAX) {
+    } else if (of_client(job->client) >= job->most_of_client) {
         result = PASSWORD_TOO_MANY_OF_CLIENT;
     } else {
         waiting = xcalloc(1, sizeof(*waiting));

@@ -12,17 +12,15 @@
 #include "auth/password_file.h"
 #include "policy/phase.h"
 
-/* Of all addresses, and of one: a login takes 50 ms or so. */
-#define PASSWORDS_WAITING_MAX 64
-#define PASSWORDS_WAITING_PER_CLIENT_MAX 4
-
 enum password_ask { PASSWORD_ASKED, PASSWORD_TOO_MANY, PASSWORD_TOO_MANY_OF_CLIENT };
 
 /* Of one check; a worker's thread makes it and gets it back. */
 struct password_job {
     char password[PASSWORD_BYTES_MAX + 1]; /* wiped when it was checked */
-    char hash[256];
+    struct password_hashes hashes;
     uint64_t client; /* a number of its address */
+    unsigned most;   /* passwords that may wait, this one included; */
+    unsigned most_of_client;
     bool is_right;
 };
 

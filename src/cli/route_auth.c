@@ -10,6 +10,8 @@ const char *route_auth_words(const struct auth_settings *auth, struct arena *are
         {auth->basic, "basic"},
         {auth->api_key, "api_key"},
         {auth->jwt, "jwt"},
+        {auth->introspection, "introspection"},
+        {auth->forward, "forward"},
     };
     const char *words = NULL;
 

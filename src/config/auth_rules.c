@@ -1,5 +1,8 @@
 #include "config/auth_rules.h"
 
+#include "config/text_rules.h"
+#include "edge/field_rules.h"
+
 static bool has_odd_byte(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -50,6 +53,20 @@ bool rule_claim(struct span text, struct complaint *complaint)
         complain(complaint, "%s is no claim's name", quote(text).text);
         return complain_hint(complaint, "write sub, or with dots between what is nested: "
                                         "realm_access.roles");
+    }
+    return true;
+}
+
+bool rule_auth_field(struct span text, struct complaint *complaint)
+{
+    const char *instead = NULL;
+
+    if (!rule_field_name(text, complaint)) {
+        return false;
+    }
+    if (!field_rules_may_name(text, true, &instead)) {
+        complain(complaint, "%s is about the message or its connection", quote(text).text);
+        return complain_hint(complaint, "only fields that say who somebody is can be named");
     }
     return true;
 }

@@ -13,5 +13,7 @@ bool rule_token_word(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_algorithm(struct span text, struct complaint *complaint) MUST_CHECK;
 /* The path of a claim: names with dots between. */
 bool rule_claim(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A field that requests get from, or send to, whoever decides about them. */
+bool rule_auth_field(struct span text, struct complaint *complaint) MUST_CHECK;
 
 #endif

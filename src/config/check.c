@@ -319,6 +319,17 @@ static void mark_used(const struct settings *settings, const struct backend_sett
     }
 }
 
+static void mark_asked(const struct settings *settings, const struct auth_settings *auth,
+                       bool *used)
+{
+    if (auth != NULL && auth->forward != NULL) {
+        mark_used(settings, auth->forward->backend, used);
+    }
+    if (auth != NULL && auth->introspection != NULL) {
+        mark_used(settings, auth->introspection->backend, used);
+    }
+}
+
 /* Only when all references were understood: a mistyped one makes its backend look unused. */
 static void check_unused_backends(const struct checker *checker)
 {
@@ -334,12 +345,14 @@ static void check_unused_backends(const struct checker *checker)
             mark_used(settings, site->by_alpn[j].backend, used);
         }
         mark_used(settings, site->backend, used);
+        mark_asked(settings, site->auth, used);
         for (size_t j = 0; j < site->route_count; j++) {
             const struct route_settings *route = &site->routes[j];
             mark_used(settings, route->backend, used);
             for (size_t k = 0; k < route->split_count; k++) {
                 mark_used(settings, route->split[k].backend, used);
             }
+            mark_asked(settings, route->auth, used);
         }
     }
     for (size_t i = 0; i < settings->listener_count; i++) {

@@ -49,11 +49,23 @@ static void check_issuer(const struct checker *checker, const struct jwt_setting
     }
 }
 
+/* Who is asked about requests. */
+static void check_asked(const struct checker *checker, const struct backend_settings *backend,
+                        struct place place)
+{
+    if (backend != NULL && backend->protocol == BACKEND_FASTCGI) {
+        config_report_add(checker->report, CONFIG_ERROR, place,
+                          "the backend speaks FastCGI, and who is asked about requests HTTP");
+        config_report_hint(checker->report, "name a backend of another protocol");
+    }
+}
+
 static void check_auth(const struct checker *checker, const struct auth_settings *auth,
                        bool is_of_site)
 {
     bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL ||
-                      auth->client_certificate != NULL;
+                      auth->client_certificate != NULL || auth->introspection != NULL ||
+                      auth->forward != NULL;
 
     if (auth->mode == AUTH_MODE_OFF) {
         if (has_method || is_of_site) {
@@ -68,6 +80,12 @@ static void check_auth(const struct checker *checker, const struct auth_settings
         config_report_add(checker->report, CONFIG_ERROR, auth->place,
                           "'auth' names no method, so nobody could say who it is");
         config_report_hint(checker->report, "for example auth: { basic: users.htpasswd }");
+    }
+    if (auth->forward != NULL) {
+        check_asked(checker, auth->forward->backend, auth->forward->place);
+    }
+    if (auth->introspection != NULL) {
+        check_asked(checker, auth->introspection->backend, auth->introspection->place);
     }
     for (size_t i = 0; auth->jwt != NULL && i < auth->jwt->issuer_count; i++) {
         check_issuer(checker, auth->jwt, &auth->jwt->issuers[i]);

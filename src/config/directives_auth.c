@@ -44,6 +44,24 @@ static const struct directive basic_directives[] = {
          "What is remembered is a keyed hash of user, password and the line in the file: another "
          "password, or another line, is checked at once.",
      .example = "remember: 10m"},
+    {.name = "waiting",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(basic_settings, waiting),
+     .fallback = "64",
+     .min = 1,
+     .max = 10000,
+     .doc = "How many passwords may wait to be checked, of all clients; more get 503.",
+     .more = "They wait in one line, whichever route they are for: each route looks at how long "
+             "that is.",
+     .example = "waiting: 200"},
+    {.name = "waiting_per_client",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(basic_settings, waiting_per_client),
+     .fallback = "4",
+     .min = 1,
+     .max = 1000,
+     .doc = "How many of one client's address, or of the /64 of its IPv6 address; more get 429.",
+     .example = "waiting_per_client: 20"},
     {PASS_CREDENTIALS(basic_settings),
      .doc = "Servers get the `Authorization` that was checked here, too."},
 };
@@ -54,8 +72,9 @@ const struct section section_basic = {
     .doc =
         "A name and a password (RFC 7617), which browsers ask people for. `basic: FILE` is short "
         "for `basic: { users: FILE }`. Passwords are checked on threads of their own, with less of "
-        "the processor than requests have; at most 64 wait for that, 4 of a client's address (of "
-        "an IPv6 address: of its /64). What is more gets 429, or 503 where it is all together.",
+        "the processor than requests have. What is wrong takes as long whoever it is for: where a "
+        "file has hashes of several kinds and costs, one of each (of the first four) is computed, "
+        "for users that there are not, too; so a file of one kind and cost is checked soonest.",
     .directives = basic_directives,
     .count = ARRAY_LEN(basic_directives),
     .size = sizeof(struct basic_settings),
@@ -180,6 +199,19 @@ static const struct directive auth_directives[] = {
      .doc = "By a token that an issuer has signed.",
      .example = "jwt: { issuers: [ { issuer: https://id.example.com, audience: shop, keys: id.jwks "
                 "} ] }"},
+    {.name = "introspection",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, introspection),
+     .section = &section_auth_introspection,
+     .doc = "By a token of which its issuer is asked.",
+     .example = "introspection: { backend: 127.0.0.1:8080, path: /introspect, client_id: gateway, "
+                "client_secret: introspection.secret }"},
+    {.name = "forward",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, forward),
+     .section = &section_auth_forward,
+     .doc = "As somebody else decides.",
+     .example = "forward: { backend: 127.0.0.1:9091, path: /api/authz/forward-auth }"},
     {.name = "mode",
      .type = DIRECTIVE_ENUM,
      SLOT(auth_settings, mode),

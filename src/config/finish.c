@@ -217,9 +217,26 @@ static void hide_parameter(struct settings *settings, const char *name)
     }
 }
 
+static void finish_forward(struct auth_forward_settings *forward)
+{
+    static const char *names[] = {"Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email"};
+    static const char *decisive[] = {"Cookie", "Authorization"};
+
+    if (forward->receive.count == 0) {
+        forward->receive = (struct string_list){names, ARRAY_LEN(names)};
+    }
+    if (forward->remember_by.count == 0) {
+        forward->remember_by = (struct string_list){decisive, ARRAY_LEN(decisive)};
+    }
+}
+
 static void finish_auth(struct settings *settings, struct auth_settings *auth)
 {
     struct api_key_settings *key = auth != NULL ? auth->api_key : NULL;
+
+    if (auth != NULL && auth->forward != NULL) {
+        finish_forward(auth->forward);
+    }
 
     if (key == NULL) {
         return;

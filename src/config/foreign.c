@@ -36,6 +36,10 @@
 #define AUTH_MEND "who may ask is 'auth' of a site or route: auth: { basic: users.htpasswd }"
 #define COMPRESS_MEND "bodies are compressed by 'compress: on' of a site or route"
 #define CACHE_MEND "responses are kept by 'cache: on' of a route"
+#define FORWARD_MEND                                                                               \
+    "another server is asked by 'auth' of a site or route: auth: { forward: { backend: "           \
+    "127.0.0.1:9091, path: /api/authz/forward-auth } }"
+#define JWT_MEND "signed tokens are 'jwt' of 'auth' of a site or route"
 #define LATER_MEND "Tidegate does not do this; let the server behind it, or leave it out"
 #define TIMEOUT_MEND                                                                               \
     "limits of time towards clients are in 'timeouts' (head, body, keep_alive, ...), those of a "  \
@@ -187,10 +191,12 @@ static const struct {
     {"ipallowlist", ACCESS_MEND},
     {"ipwhitelist", ACCESS_MEND},
     {"auth_basic", AUTH_MEND},
-    {"auth_request", LATER_MEND},
+    {"auth_request", FORWARD_MEND},
     {"basic_auth", AUTH_MEND},
     {"basicauth", AUTH_MEND},
-    {"forward_auth", LATER_MEND},
+    {"forward_auth", FORWARD_MEND},
+    {"forwardauth", FORWARD_MEND},
+    {"auth_jwt", JWT_MEND},
     {"limit_req", RATES_MEND},
     {"ratelimit", RATES_MEND},
     {"rate_limit", RATES_MEND},

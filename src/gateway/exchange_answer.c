@@ -114,6 +114,18 @@ void exchange_break(struct exchange *x)
     exchange_finish(x, false);
 }
 
+/* Whoever decides about the request has its client ask somewhere else first. */
+static void send_elsewhere(struct exchange *x, unsigned status)
+{
+    start_response(x, status);
+    add_field(x, FIELD_OTHER, SPAN_OF("Cache-Control"), SPAN_OF("no-store"));
+    for (size_t i = 0; x->refusal.more != NULL && i < x->refusal.more->count; i++) {
+        const struct http_field *field = &x->refusal.more->items[i];
+        add_field(x, field->id, field->name, field->value);
+    }
+    send_answer(x, span_make(NULL, 0));
+}
+
 void exchange_answer_error(struct exchange *x, unsigned status)
 {
     /* What was wrong with the request itself may be told to whoever sent it; what is wrong behind
@@ -124,6 +136,10 @@ void exchange_answer_error(struct exchange *x, unsigned status)
     struct span body;
 
     x->file = NULL;
+    if (status < 400) {
+        send_elsewhere(x, status);
+        return;
+    }
     if (speaks_grpc(x) && !x->front.is_malformed) {
         answer_grpc(x, status);
         return;

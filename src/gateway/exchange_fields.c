@@ -61,6 +61,7 @@ static void drop_claims(const struct exchange *x, struct http_fields *fields, bo
 void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers)
 {
     drop_claims(x, trailers, false);
+    exchange_auth_trailers(x, trailers);
     exchange_apply_trailer_rules(x, trailers, true);
 }
 
@@ -216,6 +217,7 @@ void exchange_prepare_request(struct exchange *x)
                                                      : SPAN_OF("1.1 tidegate"));
     }
     client_identity_add_fields(x->link, x->site, x->backend, &x->request.fields, &x->arena);
+    exchange_auth_request(x);
     add_early_data(x);
     if (x->route->request_rules != NULL) {
         exchange_apply_request_rules(x);
@@ -237,6 +239,7 @@ void exchange_prepare_response(struct exchange *x)
             rate_notes_add_fields(x->phases->rates, &x->arena, &response->fields);
         }
         exchange_add_cors(x);
+        exchange_auth_response(x);
         exchange_apply_response_rules(x);
     }
 }

@@ -224,6 +224,14 @@ enum field_sender exchange_field_sender(const struct exchange *x, const struct h
 /* Leaves out what no trailer may claim, whoever sent it. */
 void exchange_prepare_trailers(const struct exchange *x, struct http_fields *trailers);
 void exchange_prepare_response(struct exchange *x);
+/* exchange_auth.c: what methods of `auth` ask of an exchange (policy/phase.h)... */
+const struct client_names *exchange_auth_client_names(struct phases *phases);
+struct client *exchange_auth_client(struct phases *phases);
+void exchange_auth_outgoing(struct phases *phases, struct auth_outgoing *out);
+/* ... and what they leave for its messages. */
+void exchange_auth_request(struct exchange *x);
+void exchange_auth_trailers(const struct exchange *x, struct http_fields *trailers);
+void exchange_auth_response(struct exchange *x);
 /* exchange_view.c: how the client sees it; the request must have been parsed. */
 const struct client_view *exchange_view(struct exchange *x);
 bool exchange_is_https(struct exchange *x);

@@ -1,5 +1,4 @@
 /* Phases and body filters of an exchange's route. */
-#include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
 
 /* ---- phases ---- */
@@ -35,13 +34,6 @@ static void ask_access(struct phases *phases, struct access_question *question)
     exchange_ask_access(phases->owner_data, question);
 }
 
-static const struct client_names *client_names(struct phases *phases)
-{
-    struct exchange *x = phases->owner_data;
-
-    return client_identity_names(x->link);
-}
-
 static struct span expand(struct phases *phases, const struct template *template)
 {
     struct exchange *x = phases->owner_data;
@@ -55,7 +47,9 @@ bool exchange_pass_phases(struct exchange *x)
     static const struct phases_owner owner = {.refuse = on_refuse,
                                               .go_on = on_go_on,
                                               .client_ip = client_ip,
-                                              .client_names = client_names,
+                                              .client_names = exchange_auth_client_names,
+                                              .client = exchange_auth_client,
+                                              .outgoing = exchange_auth_outgoing,
                                               .ask_access = ask_access,
                                               .text = expand};
 

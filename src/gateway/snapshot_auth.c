@@ -8,7 +8,8 @@ static bool is_asked(const struct auth_settings *settings)
 }
 
 bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settings,
-                    struct arena *arena, const struct auth_plan **plan, struct error *error)
+                    const struct auth_place *place, const struct auth_plan **plan,
+                    struct error *error)
 {
     *plan = NULL;
     if (!is_asked(settings)) {
@@ -20,7 +21,7 @@ bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settin
             return true; /* NULL: what is wrong with it was said */
         }
     }
-    *plan = auth_plan_build(settings, arena, error);
+    *plan = auth_plan_build(settings, place, error);
     if (plans->count == plans->capacity) {
         plans->capacity = plans->capacity * 2 + 4;
         plans->items = xrealloc(plans->items, plans->capacity * sizeof(*plans->items));

@@ -16,9 +16,9 @@ struct auth_plans {
 };
 
 /* *plan: NULL where anybody may ask. False with an error, once for all routes that say the same:
- * the snapshot cannot be used then. `arena` is the snapshot's. */
+ * the snapshot cannot be used then. The place's arena is the snapshot's. */
 bool auth_plans_add(struct auth_plans *plans, const struct auth_settings *settings,
-                    struct arena *arena, const struct auth_plan **plan,
+                    const struct auth_place *place, const struct auth_plan **plan,
                     struct error *error) MUST_CHECK;
 /* Whether one of the files has changed; what has, and what is wrong with it, is logged. */
 bool auth_plans_refresh(const struct auth_plans *plans);

@@ -171,11 +171,19 @@ static struct phase_list list_phases(struct snapshot *snapshot, const struct sit
     return (struct phase_list){m.items, m.count};
 }
 
+static const struct backend *find_backend(const void *arg, const struct backend_settings *settings)
+{
+    const struct snapshot *snapshot = arg;
+
+    return snapshot->backends[settings - snapshot->settings->backends];
+}
+
 bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, struct route *route,
                            struct config_report *report)
 {
     const struct route_settings *settings = route->settings;
     const struct rate_limit **own;
+    const struct auth_place place = {&snapshot->arena, find_backend, snapshot};
     const struct auth_plan *auth;
     struct access_phase *access;
     struct error error;
@@ -183,7 +191,7 @@ bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, s
 
     access = build_access(snapshot, site, settings, report, &is_fine);
     own = build_rates(snapshot, settings->rates, settings->rate_count, report, &is_fine);
-    if (!auth_plans_add(&snapshot->auth, settings->auth, &snapshot->arena, &auth, &error)) {
+    if (!auth_plans_add(&snapshot->auth, settings->auth, &place, &auth, &error)) {
         config_report_add(report, CONFIG_ERROR, settings->auth->place, "%s", error.text);
         is_fine = false;
     }

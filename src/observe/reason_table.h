@@ -63,6 +63,23 @@ REASON(
     "the keys that tokens are verified with could not be fetched yet",
     "see whether keys_url of the issuer can be reached from this machine; the log says what went "
     "wrong")
+REASON(REQUEST, "gateway", "auth_refused",
+       "whoever decides about the route's requests (auth.forward) has not let it pass",
+       "see that server's log: the client got its answer")
+REASON(REQUEST, "backend", "auth_answer_wrong",
+       "the answer of whoever is asked about requests (auth.forward, auth.introspection) says "
+       "nothing",
+       "see the path in the configuration, and that server's log")
+REASON(REQUEST, "backend", "auth_unreachable",
+       "whoever is asked about requests (auth.forward, auth.introspection) could not be asked",
+       "see whether that server runs, and can be reached from here")
+REASON(
+    REQUEST, "backend", "auth_timeout",
+    "whoever is asked about requests (auth.forward, auth.introspection) has not answered in time",
+    "see why that server is slow; timeout of the method is how long requests wait")
+REASON(REQUEST, "gateway", "auth_busy",
+       "too many requests wait for whoever is asked about them (auth.forward, auth.introspection)",
+       "see why that server is slow; at_once of the method is how many may wait")
 REASON(REQUEST, "gateway", "passwords_busy",
        "too many passwords wait to be checked, of this address (429) or of all (503)",
        "somebody guesses, or auth.basic.remember is too short for so many users")

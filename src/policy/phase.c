@@ -48,7 +48,7 @@ static void end_wait(struct phases *phases)
 }
 
 /* Ends a wait: the next phases run, the owner is told. */
-static void resume(struct phases *phases, enum phase_verdict verdict)
+void phases_resume(struct phases *phases, enum phase_verdict verdict)
 {
     if (verdict == PHASE_ANSWERED) {
         return; /* phases_refuse has seen to all, and `phases` may be gone */
@@ -70,7 +70,8 @@ static void on_timer(struct timer *timer)
     struct phases *phases = CONTAINER_OF(timer, struct phases, timer);
     const struct phase *phase = present(phases);
 
-    resume(phases, phase->type->on_time != NULL ? phase->type->on_time(phase, phases) : PHASE_NEXT);
+    phases_resume(phases,
+                  phase->type->on_time != NULL ? phase->type->on_time(phase, phases) : PHASE_NEXT);
 }
 
 enum phase_verdict phases_start(struct phases *phases, const struct phase_list *list,
@@ -134,7 +135,7 @@ static void on_return(struct loop_message *message)
 
     if (phases != NULL) {
         phases->ticket = NULL;
-        resume(phases, ticket->act != NULL ? ticket->act(phases, ticket->arg) : PHASE_NEXT);
+        phases_resume(phases, ticket->act != NULL ? ticket->act(phases, ticket->arg) : PHASE_NEXT);
     }
     if (ticket->done != NULL) {
         ticket->done(ticket->arg);

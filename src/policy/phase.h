@@ -17,6 +17,8 @@
 
 struct access_question;
 struct auth_identity;
+struct auth_outgoing;
+struct client;
 struct client_names;
 struct rate_note;
 struct template;
@@ -66,6 +68,10 @@ struct phases_owner {
     void (*ask_access)(struct phases *phases, struct access_question *question);
     /* Of the handshake, as gateway/client_identity.h has them. */
     const struct client_names *(*client_names)(struct phases *phases);
+    /* The worker's, towards servers. */
+    struct client *(*client)(struct phases *phases);
+    /* What another server may be told of the request (auth/outgoing.h). */
+    void (*outgoing)(struct phases *phases, struct auth_outgoing *outgoing);
     /* A text with variables (edge/template.h), of the request as it is now; in the arena. */
     struct span (*text)(struct phases *phases, const struct template *template);
 };
@@ -100,6 +106,11 @@ struct phases {
     /* Further ones of the answer, from the phase that refuses the request; in the arena, or NULL.
      */
     const struct http_fields *refusal_fields;
+    /* Fields that servers get from here alone: whatever the client has sent of these names, in any
+     * spelling and in trailers, is taken out. One with an empty value is taken out and not sent.
+     * NULL: none. In the arena, as the next. */
+    struct http_fields *given;
+    struct http_fields *gained; /* that the client gets with the response; NULL: none */
 };
 
 /* Runs them from the first. PHASE_WAIT: go_on follows, or phases_cancel is called. */
@@ -116,6 +127,9 @@ void phases_end(struct phases *phases);
 /* For return: refuses the request. */
 enum phase_verdict phases_refuse(struct phases *phases, unsigned status, const char *reason,
                                  const char *detail, const char *mend);
+/* From the worker's loop, for a phase that waits for what is neither a time nor a ticket: its
+ * verdict. `phases` may be gone then. */
+void phases_resume(struct phases *phases, enum phase_verdict verdict);
 /* For return: waits so long, then on_time. */
 enum phase_verdict phases_wait(struct phases *phases, uint64_t ms);
 /* Of a phase that is about to wait for another thread; one at a time. The worker does not end

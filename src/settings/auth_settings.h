@@ -8,10 +8,14 @@
 #include "settings/choices.h"
 #include "settings/place.h"
 
+struct backend_settings;
+
 struct basic_settings {
     const char *users; /* a file: auth/password_file.h */
     const char *realm;
     uint64_t remember_ms; /* how long a pair that was right is not checked again; 0: never */
+    unsigned waiting;     /* passwords that wait to be checked, at most */
+    unsigned waiting_per_client;
     bool pass_credentials;
     struct place place;
 };
@@ -60,12 +64,51 @@ struct jwt_settings {
     struct place place;
 };
 
+/* Whoever decides in the gateway's place, at a server of a backend. */
+struct auth_forward_settings {
+    struct backend_settings *backend;
+    const char *path;        /* with a query, perhaps */
+    struct string_list send; /* none: all that the client may say */
+    struct string_list receive;
+    const char *user; /* fields of its answer */
+    const char *groups;
+    uint64_t timeout_ms;
+    unsigned at_once;
+    uint64_t remember_ms; /* 0: never */
+    struct string_list remember_by;
+    struct place place;
+};
+
+struct auth_introspection_settings {
+    struct backend_settings *backend;
+    const char *path;
+    const char *host; /* NULL: as the backend has it */
+    const char *client_id;
+    const char *client_secret;   /* a file */
+    struct string_list audience; /* none: not looked at */
+    const char *user;            /* these are paths of claims */
+    const char *groups;
+    const char *scopes;
+    const char *field;
+    const char *cookie;
+    const char *realm;
+    uint64_t token_bytes;
+    uint64_t timeout_ms;
+    unsigned at_once;
+    uint64_t remember_ms;          /* what is active; 0: never */
+    uint64_t remember_inactive_ms; /* what is not; 0: never */
+    bool pass_credentials;
+    struct place place;
+};
+
 struct auth_settings {
     enum auth_mode mode; /* OFF: whatever the site says, and no method */
     struct auth_certificate_settings *client_certificate;
     struct basic_settings *basic;
     struct api_key_settings *api_key;
     struct jwt_settings *jwt;
+    struct auth_introspection_settings *introspection;
+    struct auth_forward_settings *forward;
     struct place place;
 };
 

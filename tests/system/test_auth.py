@@ -60,6 +60,8 @@ class World:
                 {"match": {"path": "/both"}, "auth": {**basic_auth, **key_auth, "mode": "all"}, "backend": "up"},
                 {"match": {"path": "/passed"}, "backend": "up",
                  "auth": {"basic": {"users": str(self.users), "pass_credentials": True}}},
+                {"match": {"path": "/wait"}, "backend": "up", "auth": {
+                    "basic": {"users": str(self.users), "waiting": 1, "waiting_per_client": 100, "remember": "off"}}},
                 {"match": {"path": "/away"}, "redirect": "https://www.example.com/"},
                 {"backend": "up", "request_fields": {"set": {"X-User": "{user}"}}}]}],
             "backends": [{"name": "up", "servers": [self.origin.address], "protocol": back}]})
@@ -260,6 +262,14 @@ def test_guessing_is_bounded_and_leaves_others_alone(world):
     busy = world.gateway.wait_log(reason="passwords_busy")
     assert busy["status"] == 429
     assert ask_h1(world.gateway, "/page", [basic("ann", PASSWORD)])[0] == 200
+
+
+def test_passwords_that_wait_are_bounded_as_a_whole(world):
+    """Whoever they are of: by 503, as it is none of this client's doing."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        statuses = set(pool.map(lambda _: ask_h1(world.gateway, "/wait", [basic("ann", PASSWORD)])[0], range(32)))
+    assert statuses == {200, 503}
+    assert world.gateway.wait_log(target="/wait", status=503)["reason"] == "passwords_busy"
 
 
 def test_gateway_ends_while_passwords_are_checked(start, tmp_path):

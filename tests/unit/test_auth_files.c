@@ -34,6 +34,15 @@ static void assert_wrong(const struct followed_type *type, const char *text, con
     }
 }
 
+/* NULL: there is no such user. */
+static const char *hash_of(const struct password_file *file, struct span user)
+{
+    static struct password_hashes hashes;
+
+    password_file_hashes(file, user, &hashes);
+    return hashes.is_of_nobody ? NULL : hashes.items[0];
+}
+
 static void test_users_are_found_with_regard_to_case(void **state)
 {
     struct error error;
@@ -44,14 +53,12 @@ static void test_users_are_found_with_regard_to_case(void **state)
 
     (void)state;
     assert_non_null(file);
-    assert_string_equal(password_file_find(file, SPAN_OF("bob")), "$5$salt$hash");
-    assert_string_equal(password_file_find(file, SPAN_OF("ann")), "$y$j9T$salt$hash");
-    assert_string_equal(password_file_find(file, SPAN_OF("an")), "$6$rounds=5000$s$h");
-    assert_null(password_file_find(file, SPAN_OF("Ann")));
-    assert_null(password_file_find(file, SPAN_OF("a")));
-    assert_null(password_file_find(file, SPAN_OF("")));
-    assert_int_equal(strncmp(password_file_decoy(file), "$6$rounds=5000$s$", 17), 0);
-    assert_string_not_equal(password_file_decoy(file), "$6$rounds=5000$s$h");
+    assert_string_equal(hash_of(file, SPAN_OF("bob")), "$5$salt$hash");
+    assert_string_equal(hash_of(file, SPAN_OF("ann")), "$y$j9T$salt$hash");
+    assert_string_equal(hash_of(file, SPAN_OF("an")), "$6$rounds=5000$s$h");
+    assert_null(hash_of(file, SPAN_OF("Ann")));
+    assert_null(hash_of(file, SPAN_OF("a")));
+    assert_null(hash_of(file, SPAN_OF("")));
     password_file_type.destroy(file);
 }
 
@@ -60,10 +67,73 @@ static void test_empty_file_has_nobody(void **state)
     struct error error;
     void *file = parse(&password_file_type, "", &error);
 
+    struct password_hashes hashes;
     (void)state;
     assert_non_null(file);
-    assert_null(password_file_find(file, SPAN_OF("ann")));
-    assert_int_equal(strlen(password_file_decoy(file)), 60);
+    assert_null(hash_of(file, SPAN_OF("ann")));
+    password_file_hashes(file, SPAN_OF("ann"), &hashes);
+    assert_int_equal(hashes.count, 1);
+    assert_int_equal(strlen(hashes.items[0]), 60);
+    password_file_type.destroy(file);
+}
+
+static bool has_kind(const struct password_hashes *hashes, const char *begin)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < hashes->count; i++) {
+        count += strncmp(hashes->items[i], begin, strlen(begin)) == 0;
+    }
+    return count == 1;
+}
+
+/* What is computed for a wrong password is the same, whoever it is for. */
+static void test_wrong_logins_take_as_long_for_all_users(void **state)
+{
+    static const char *const users[] = {"a", "b", "c", "d", "e", "f", "nobody"};
+    struct error error;
+    void *file = parse(&password_file_type,
+                       "a:$2y$10$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+                       "b:$2b$10$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
+                       "c:$2b$05$ccccccccccccccccccccccccccccccccccccccccccccccccccccc\n"
+                       "d:$6$salt$hash\ne:$6$rounds=9000$salt$hash\nf:$6$other$hash\n",
+                       &error);
+
+    (void)state;
+    assert_non_null(file);
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        struct password_hashes hashes;
+        password_file_hashes(file, span_from_cstr(users[i]), &hashes);
+        assert_int_equal(hashes.count, 4);
+        assert_int_equal(hashes.is_of_nobody, i + 1 == ARRAY_LEN(users));
+        assert_true(has_kind(&hashes, "$2y$10$") != has_kind(&hashes, "$2b$10$"));
+        assert_true(has_kind(&hashes, "$2b$05$"));
+        assert_true(has_kind(&hashes, "$6$rounds=9000$"));
+        assert_true(has_kind(&hashes, "$6$salt$") != has_kind(&hashes, "$6$other$"));
+        for (size_t h = hashes.is_of_nobody ? 0 : 1; h < hashes.count; h++) {
+            assert_null(strstr(hashes.items[h], "$hash"));
+        }
+    }
+    password_file_type.destroy(file);
+}
+
+/* More kinds than are looked at do no harm, and the user's own is always the first. */
+static void test_kinds_of_hashes_are_bounded(void **state)
+{
+    struct password_hashes hashes;
+    struct error error;
+    void *file = parse(&password_file_type,
+                       "a:$6$rounds=1001$s$h\nb:$6$rounds=1002$s$h\nc:$6$rounds=1003$s$h\n"
+                       "d:$6$rounds=1004$s$h\ne:$6$rounds=1005$s$h\n",
+                       &error);
+
+    (void)state;
+    password_file_hashes(file, SPAN_OF("e"), &hashes);
+    assert_int_equal(hashes.count, PASSWORD_KINDS_MAX);
+    assert_string_equal(hashes.items[0], "$6$rounds=1005$s$h");
+    password_file_hashes(file, SPAN_OF("nobody"), &hashes);
+    assert_int_equal(hashes.count, PASSWORD_KINDS_MAX);
+    assert_true(hashes.is_of_nobody);
     password_file_type.destroy(file);
 }
 
@@ -267,7 +337,7 @@ static void test_file_that_is_being_written_is_waited_for(void **state)
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_int_equal(followed_look(followed, &error), FOLLOWED_CHANGED);
     object = followed_get(followed);
-    assert_string_equal(password_file_find(followed_read(object), SPAN_OF("ann")), "$5$a$whole");
+    assert_string_equal(hash_of(followed_read(object), SPAN_OF("ann")), "$5$a$whole");
     followed_put(object);
     followed_close(followed);
     assert_int_equal(unlink(path), 0);
@@ -296,9 +366,9 @@ static void test_file_is_followed(void **state)
     write_file(path, "bob:$5$a$longer\n");
     assert_int_equal(followed_look(followed, &error), FOLLOWED_CHANGED);
     second = followed_get(followed);
-    assert_non_null(password_file_find(followed_read(first), SPAN_OF("ann")));
-    assert_non_null(password_file_find(followed_read(second), SPAN_OF("bob")));
-    assert_null(password_file_find(followed_read(second), SPAN_OF("ann")));
+    assert_non_null(hash_of(followed_read(first), SPAN_OF("ann")));
+    assert_non_null(hash_of(followed_read(second), SPAN_OF("bob")));
+    assert_null(hash_of(followed_read(second), SPAN_OF("ann")));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(followed_look(followed, &error), FOLLOWED_WRONG);
     followed_close(followed);
@@ -312,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users_are_found_with_regard_to_case),
         cmocka_unit_test(test_empty_file_has_nobody),
+        cmocka_unit_test(test_wrong_logins_take_as_long_for_all_users),
+        cmocka_unit_test(test_kinds_of_hashes_are_bounded),
         cmocka_unit_test(test_weak_and_dear_hashes_are_refused),
         cmocka_unit_test(test_keys_are_found_by_their_digest),
         cmocka_unit_test(test_wrong_lines_of_keys_are_told),
