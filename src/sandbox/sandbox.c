@@ -222,7 +222,9 @@ bool sandbox_reaches(const char *folder)
 
 void sandbox_end(enum sandbox_role role)
 {
-    all.reports[role].pid = 0;
+    if (all.reports != NULL) {
+        all.reports[role].pid = 0;
+    }
 }
 
 void sandbox_skip(enum sandbox_role role, const char *why)

@@ -14,22 +14,22 @@
 #define MODULE_VARIABLE "PKCS11_PROVIDER_MODULE"
 
 static struct {
-    bool is_loaded;
+    OSSL_PROVIDER *handle; /* as long as the process; NULL: not loaded */
     char module[PATH_MAX];
 } provider;
 
 static bool begin(const struct key_uri *uri, bool may_begin)
 {
-    if (provider.is_loaded || !may_begin) {
-        return provider.is_loaded;
+    if (provider.handle != NULL || !may_begin) {
+        return provider.handle != NULL;
     }
     if (uri->module[0] != '\0' && setenv(MODULE_VARIABLE, uri->module, 1) != 0) {
         return false;
     }
     /* Beside the library's own, which stays. */
-    provider.is_loaded = OSSL_PROVIDER_try_load(NULL, "pkcs11", 1) != NULL;
+    provider.handle = OSSL_PROVIDER_try_load(NULL, "pkcs11", 1);
     memcpy(provider.module, uri->module, sizeof(provider.module));
-    return provider.is_loaded;
+    return provider.handle != NULL;
 }
 
 /* The PIN, for whatever is asked. */
