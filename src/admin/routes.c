@@ -12,6 +12,7 @@
 #include "cache/cache_store.h"
 #include "gateway/current.h"
 #include "gateway/deaths.h"
+#include "gateway/mirror_counts.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
@@ -317,6 +318,29 @@ static void add_rules(struct strbuf *out)
     strbuf_add_char(out, ']');
 }
 
+static void add_mirror(void *arg, const struct mirror_counts *counts)
+{
+    static const char *const words[] = {"sent", "dropped", "too_large", "failed"};
+    struct strbuf *out = arg;
+
+    strbuf_add_cstr(out, out->ptr[out->len - 1] == '[' ? "\n{" : ",\n{");
+    for (int i = 0; i < MIRROR_COUNTS; i++) {
+        strbuf_printf(out, "%s\"%s\":%llu", i == 0 ? "" : ",", words[i],
+                      (unsigned long long)mirror_counts_get(counts, (enum mirror_count)i));
+    }
+    add_text(out, "route", counts->route);
+    add_text(out, "backend", counts->backend);
+    strbuf_add_char(out, '}');
+}
+
+/* What became of the copies for mirrors. */
+static void add_mirrors(struct strbuf *out)
+{
+    strbuf_add_cstr(out, ",\"mirrors\":[");
+    mirror_counts_each(add_mirror, out);
+    strbuf_add_char(out, ']');
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -341,6 +365,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
     add_cache(world, out);
     add_log(world, out);
     add_rules(out);
+    add_mirrors(out);
     strbuf_add_cstr(out, "}\n");
 }
 

@@ -236,6 +236,22 @@ static void print_rules(const json_t *rules)
     }
 }
 
+/* What became of the copies for mirrors. */
+static void print_mirrors(const json_t *mirrors)
+{
+    json_t *mirror;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)mirrors, i, mirror)
+    {
+        (void)printf("mirror %s of %s: %lld sent, %lld failed; not sent: %lld dropped, %lld too "
+                     "large\n",
+                     control_text(mirror, "backend"), control_text(mirror, "route"),
+                     control_number(mirror, "sent"), control_number(mirror, "failed"),
+                     control_number(mirror, "dropped"), control_number(mirror, "too_large"));
+    }
+}
+
 static void print_cache(const json_t *cache)
 {
     if (cache == NULL) {
@@ -321,6 +337,7 @@ static void print_status(const json_t *answer)
     print_cache(json_object_get(answer, "cache"));
     print_log(json_object_get(answer, "log"));
     print_rules(json_object_get(answer, "access"));
+    print_mirrors(json_object_get(answer, "mirrors"));
     print_signatures(json_object_get(answer, "signatures"));
     print_compression(json_object_get(answer, "compression"));
 }

@@ -17,6 +17,7 @@
 #include "edge/serve.h"
 #include "http/h1_parse.h"
 #include "http/message.h"
+#include "settings/mirror_settings.h"
 #include "settings/split_settings.h"
 #include "tls/hello.h"
 #include "tls/protocol_choice.h"
@@ -309,6 +310,10 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
                      : route->split_by != NULL     ? "by a key of the request"
                                                    : "at random; what follows is the first's",
                      i == 0 && route->split_sticky != NULL ? route->split_sticky->cookie : "");
+        }
+        if (route->mirror != NULL) {
+            add_step(s, "mirror", route->mirror->place, "copies of %u %% go to '%s', too",
+                     route->mirror->share, route->mirror->backend->name);
         }
         add_backend(s, route->backend, route_way_text(s->arena, route->backend));
         add_first(s, route->backend, asked->match);

@@ -12,6 +12,7 @@
 #include "config/complaint.h"
 #include "config/directives.h"
 #include "config/places.h"
+#include "settings/mirror_settings.h"
 #include "settings/split_settings.h"
 
 bool check_is_given(const struct checker *checker, const void *member)
@@ -349,6 +350,9 @@ static void check_unused_backends(const struct checker *checker)
         for (size_t j = 0; j < site->route_count; j++) {
             const struct route_settings *route = &site->routes[j];
             mark_used(settings, route->backend, used);
+            if (route->mirror != NULL) {
+                mark_used(settings, route->mirror->backend, used);
+            }
             for (size_t k = 0; k < route->split_count; k++) {
                 mark_used(settings, route->split[k].backend, used);
             }

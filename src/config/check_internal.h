@@ -26,6 +26,8 @@ void check_balance(const struct checker *checker, const struct backend_settings 
 void check_hash(const struct checker *checker, const struct balance_hash_settings *hash);
 /* check_split.c: what is wrong in a route's `split`. */
 void check_split(const struct checker *checker, const struct route_settings *route);
+/* check_mirror.c: what is wrong in a route's `mirror`. */
+void check_mirror(const struct checker *checker, const struct route_settings *route);
 /* backend NULL: none. */
 void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
                                   const struct backend_settings *backend, struct place place);

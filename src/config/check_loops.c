@@ -5,6 +5,7 @@
 #include "config/address.h"
 #include "config/check_internal.h"
 #include "config/complaint.h"
+#include "settings/mirror_settings.h"
 #include "settings/split_settings.h"
 
 static bool is_loopback(const struct address_setting *address)
@@ -115,6 +116,9 @@ void check_loops(const struct checker *checker)
             }
             for (size_t k = 1; k < route->split_count; k++) { /* the first is `backend` */
                 check_backend(checker, site, route->split[k].backend, requests);
+            }
+            if (route->mirror != NULL) {
+                check_backend(checker, site, route->mirror->backend, requests);
             }
         }
     }

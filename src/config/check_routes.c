@@ -91,7 +91,8 @@ static bool same_ways(const struct route_settings *one, const struct route_setti
     const struct answers_settings *others = &other->answers;
 
     return one->delay_ms == other->delay_ms && one->split == NULL && other->split == NULL &&
-           one->auth == other->auth && !one->access.is_given && !other->access.is_given &&
+           one->mirror == NULL && other->mirror == NULL && one->auth == other->auth &&
+           !one->access.is_given && !other->access.is_given &&
            one->rate_count + other->rate_count == 0 && one->site_access == other->site_access &&
            one->rewrite == NULL && other->rewrite == NULL && one->request_fields == NULL &&
            other->request_fields == NULL && one->response_fields == NULL &&

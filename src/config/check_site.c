@@ -145,6 +145,7 @@ static void check_route(const struct checker *checker, const struct route_settin
     check_route_messages(checker, route);
     check_route_answers(checker, route);
     check_split(checker, route);
+    check_mirror(checker, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
         check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
         config_report_add(checker->report, CONFIG_WARNING,

@@ -541,6 +541,7 @@ const struct section *const all_sections[] = {
     &section_log_exclude,
     &section_cache,
     &section_split,
+    &section_mirror,
     NULL,
 };
 

@@ -138,6 +138,7 @@ extern const struct section section_tls;
 extern const struct section section_certificate;
 extern const struct section section_by_alpn;
 extern const struct section section_split;
+extern const struct section section_mirror;
 extern const struct section section_clients;
 extern const struct section section_route;
 extern const struct section section_match;

@@ -193,6 +193,18 @@ static const struct directive route_directives[] = {
      .more = "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "
              "of it is well they are the others', and come back.",
      .example = "split_sticky: { cookie: canary }\nsplit: [ { backend: app }, { backend: api } ]"},
+    {.name = "mirror",
+     .type = DIRECTIVE_SECTION,
+     SLOT(route_settings, mirror),
+     .section = &section_mirror,
+     .doc = "Another backend that gets copies of the requests, and whose answers are dropped.",
+     .more = "Copied is what is sent to the route's `backend`, as it is sent there, and not what "
+             "is answered here or by the cache. No copy holds up its request, or is in the access "
+             "log: `tidegate status` counts those that were sent, dropped, `too_large`, and failed "
+             "(no whole answer came, whatever its status). What asks for another protocol, "
+             "CONNECT, what came as TLS early data, what authenticates a connection (NTLM), and "
+             "WebDAV's COPY and MOVE (Destination) are not copied.",
+     .example = "mirror: { backend: app, share: 10 }\nbackend: api"},
     {.name = "respond",
      .type = DIRECTIVE_SECTION,
      SLOT(route_settings, respond),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/generation.h"
+#include "gateway/request_copy.h"
 
 /* As a whole: nobody waits for it. */
 #define REFRESH_MS 30000
@@ -160,32 +161,15 @@ static bool is_of_client(const struct http_field *field)
     case FIELD_RANGE:
         return true;
     default:
-        return field->is_not_sent;
+        return false;
     }
 }
 
 static void copy_request(struct cache_refresh *r, const struct http_request *from)
 {
-    struct http_request *to = &r->request;
-
-    *to = *from;
-    to->method = HTTP_GET;
-    to->method_name = SPAN_OF("GET");
-    to->target = copy(r, from->target);
-    to->path = copy(r, from->path);
-    to->query = copy(r, from->query);
-    to->scheme = copy(r, from->scheme);
-    to->authority = copy(r, from->authority);
-    to->host = copy(r, from->host);
-    to->upgrade = to->refused = span_make(NULL, 0);
-    to->fields = (struct http_fields){0};
-    for (size_t i = 0; i < from->fields.count; i++) {
-        const struct http_field *field = &from->fields.items[i];
-        if (!is_of_client(field)) {
-            http_fields_add(&to->fields, &r->arena, field->id, copy(r, field->name),
-                            copy(r, field->value));
-        }
-    }
+    request_copy(&r->request, from, &r->arena, is_of_client);
+    r->request.method = HTTP_GET;
+    r->request.method_name = SPAN_OF("GET");
 }
 
 void cache_refresh_start(const struct cache_refresh_ask *ask)

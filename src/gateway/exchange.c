@@ -150,6 +150,7 @@ static void release(struct exchange *x, enum lease_how how)
     if (x->cache != NULL) {
         exchange_cache_leave(x);
     }
+    exchange_mirror_leave(x);
     call_release(&x->call, how);
 }
 
@@ -390,6 +391,7 @@ void exchange_request_body(struct exchange *x, struct span bytes)
     if (!x->front.is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
         return;
     }
+    exchange_mirror_body(x, bytes);
     if (call_is_open(&x->call)) {
         call_send_body(&x->call, bytes);
         exchange_progress(x);
@@ -409,8 +411,10 @@ bool exchange_is_held_back(const struct exchange *x)
 
 struct conn *exchange_raw_back(const struct exchange *x)
 {
-    return x->front.state == EXCHANGE_FORWARD || x->front.state == EXCHANGE_RESPOND ||
-                   x->front.state == EXCHANGE_REST
+    bool is_open = x->front.state == EXCHANGE_FORWARD || x->front.state == EXCHANGE_RESPOND ||
+                   x->front.state == EXCHANGE_REST;
+
+    return is_open && x->mirror == NULL /* which wants to see it */
                ? call_raw(&x->call)
                : NULL;
 }
@@ -437,6 +441,7 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
         exchange_prepare_trailers(x, trailers);
     }
     x->front.request_done = true;
+    exchange_mirror_end(x, trailers);
     if (x->front.state == EXCHANGE_DISCARD) {
         exchange_answer_now(x);
         return;

@@ -67,6 +67,9 @@ void exchange_forward(struct exchange *x)
     if (x->route->retries != NULL) {
         call->retries = *x->route->retries;
     }
+    if (x->route->mirror != NULL) {
+        exchange_mirror_begin(x);
+    }
     call_start(call);
 }
 

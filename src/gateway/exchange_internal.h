@@ -14,6 +14,7 @@
  *   exchange_pages.c        pages in place of errors
  *   exchange_cors.c         cross-origin requests, early hints
  *   exchange_forward.c      its call
+ *   exchange_mirror.c       the copy of its request for a mirror
  *   exchange_files.c        which file answers
  *   exchange_script.c       which script does
  *   exchange_cache.c        what is stored answers, or is stored
@@ -41,6 +42,7 @@
 #include "server/front_exchange.h"
 
 struct cache_wait;
+struct mirror;
 
 /* In the exchange's arena. */
 struct exchange_cache {
@@ -80,6 +82,7 @@ struct exchange {
     size_t part;                                     /* of the route's split, where it has one */
     bool is_part_new;                                /* the client gets a cookie with it */
     struct call call;                                /* to a server */
+    struct mirror *mirror;                           /* while it is filled; NULL: there is none */
     struct exchange_cache *cache;                    /* NULL: its route has none, or not yet */
     struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
     struct body_chain *filters; /* of the response; NULL: none */
@@ -249,6 +252,14 @@ uint64_t exchange_balance_key(struct exchange *x, const struct balance_settings 
 /* A cookie of such settings, with the response. */
 void exchange_set_sticky(struct exchange *x, const struct balance_sticky_settings *sticky,
                          struct span token);
+/* exchange_mirror.c: the request is about to be forwarded by a route with a mirror: may begin a
+ * copy, */
+void exchange_mirror_begin(struct exchange *x);
+/* to which a piece of the body is added, */
+void exchange_mirror_body(struct exchange *x, struct span bytes);
+/* which is sent with the request's end, or will not be. All where there is none, too. */
+void exchange_mirror_end(struct exchange *x, const struct http_fields *trailers);
+void exchange_mirror_leave(struct exchange *x);
 /* ---- exchange_split.c ---- */
 /* Its backend: the route's, or the part of its split that gets this request. */
 void exchange_choose_backend(struct exchange *x);

@@ -341,6 +341,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .request_rules = field_rules_of_request(site, settings, &snapshot->arena),
         .response_rules = field_rules_of_response(site, settings, &snapshot->arena),
         .cache = build_cache(b, settings),
+        .mirror = snapshot_mirror(snapshot, settings),
         .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,
                                      settings->log, &snapshot->arena),
     };

@@ -31,6 +31,7 @@ struct compress_rule;
 struct backend_tls;
 struct ocsp_registry;
 struct route_cache;
+struct route_mirror;
 struct site_tls;
 
 struct page;
@@ -54,10 +55,11 @@ struct route {
     struct span name;
     struct backend *backend;         /* NULL: respond or files */
     const struct route_split *split; /* NULL: all requests go there; else that is the first part */
-    struct files_root *files;        /* NULL: none */
-    const struct template *params;   /* the values of settings->backend->params */
-    struct files_root *scripts;      /* of a FastCGI backend; NULL: none, or it is not looked at */
-    struct template *tries;          /* of settings->files->tries */
+    const struct route_mirror *mirror; /* NULL: no copies are sent */
+    struct files_root *files;          /* NULL: none */
+    const struct template *params;     /* the values of settings->backend->params */
+    struct files_root *scripts; /* of a FastCGI backend; NULL: none, or it is not looked at */
+    struct template *tries;     /* of settings->files->tries */
     size_t try_count;
     const struct call_retries *retries; /* NULL: as usual */
     uint64_t body_limit;

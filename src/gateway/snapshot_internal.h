@@ -13,6 +13,9 @@ bool snapshot_build_pages(struct snapshot *snapshot, const struct answers_settin
 /* *out stays as it is where the route has no split. */
 bool snapshot_build_split(struct snapshot *snapshot, const struct route_settings *route,
                           const struct route_split **out, struct config_report *report) MUST_CHECK;
+/* NULL: the route has no mirror. */
+const struct route_mirror *snapshot_mirror(struct snapshot *snapshot,
+                                           const struct route_settings *route) MUST_CHECK;
 bool snapshot_build_respond(struct snapshot *snapshot, const struct respond_settings *respond,
                             struct page **page, struct config_report *report) MUST_CHECK;
 bool snapshot_refresh_pages(struct snapshot *snapshot);

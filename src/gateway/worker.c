@@ -10,6 +10,7 @@
 #include "gateway/cache_refresh.h"
 #include "gateway/exchange.h"
 #include "gateway/generation.h"
+#include "gateway/mirror.h"
 #include "gateway/session.h"
 #include "keys/key_client.h"
 #include "observe/failures.h"
@@ -177,6 +178,7 @@ static void cut_off(struct worker *worker)
     stop_accepting(worker);
     worker->core.is_draining = true;
     cache_refresh_end_all(worker);
+    mirror_end_all(worker);
     LIST_FOR_EACH(node, &worker->sessions)
     {
         session_abort(LIST_ENTRY(node, struct session, node));
@@ -232,6 +234,7 @@ static void drain(struct worker *worker)
     worker_tell(worker, WORKER_IS_QUIET, NULL);
     worker->core.is_draining = true;
     cache_refresh_end_all(worker);
+    mirror_end_all(worker);
     timer_set_ms(worker->core.loop, &worker->drain_timer,
                  worker_settings(worker)->timeouts.drain_ms);
     LIST_FOR_EACH(node, &worker->sessions)
@@ -460,6 +463,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     list_init(&worker->idle_sessions);
     list_init(&worker->free_exchanges);
     list_init(&worker->refreshes);
+    list_init(&worker->mirrors);
     timer_init(&worker->accept_pause, on_accept_pause);
     access_init(worker);
     timer_init(&worker->drain_timer, on_drain_timer);

@@ -65,6 +65,7 @@ struct worker {
     size_t evicted_count;      /* of the sessions, those that are making room */
     struct list free_exchanges;
     struct list refreshes; /* gateway/cache_refresh.h */
+    struct list mirrors;   /* gateway/mirror.h */
     unsigned free_exchange_count;
     struct log_lines log;
     struct timer log_timer;

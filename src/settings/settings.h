@@ -218,6 +218,7 @@ struct route_settings {
     size_t split_count;
     struct balance_hash_settings *split_by;       /* NULL: each request by itself */
     struct balance_sticky_settings *split_sticky; /* NULL: no cookie */
+    struct mirror_settings *mirror; /* settings/mirror_settings.h; NULL: no copies are sent */
     struct respond_settings *respond;
     struct files_settings *files;
     struct redirect_settings *redirect;

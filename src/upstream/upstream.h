@@ -49,6 +49,7 @@ struct upstream {
     uint64_t random;          /* see upstream_random */
     struct retry_budget retries; /* of calls */
     unsigned hedges;             /* calls that have a second try under way */
+    unsigned mirrors;            /* copies of requests, for a mirror, that are under way */
     struct hedge_pace *pace;     /* NULL: nobody has asked */
     unsigned uses;               /* by the worker and by its sets */
     unsigned additions;          /* upstreams_add without upstreams_remove */
