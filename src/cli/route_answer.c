@@ -302,14 +302,7 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
         }
         answer->outcome = ROUTE_TO_BACKEND;
         for (size_t i = 0; i < route->split_count; i++) {
-            const struct split_part_settings *part = &route->split[i];
-            add_step(s, "split", part->place, "weight %u to '%s'%s%s%s", part->weight,
-                     part->backend->name, i == 0 ? ", " : "",
-                     i != 0                        ? ""
-                     : route->split_sticky != NULL ? "by the cookie "
-                     : route->split_by != NULL     ? "by a key of the request"
-                                                   : "at random; what follows is the first's",
-                     i == 0 && route->split_sticky != NULL ? route->split_sticky->cookie : "");
+            add_step(s, "split", route->split[i].place, "%s", route_split_text(route, i, s->arena));
         }
         if (route->mirror != NULL) {
             add_step(s, "mirror", route->mirror->place, "copies of %u %% go to '%s', too",

@@ -9,6 +9,7 @@
 #include "edge/retry.h"
 #include "gateway/first_choice.h"
 #include "http/message.h"
+#include "settings/split_settings.h"
 
 /* ---- how ---- */
 
@@ -211,4 +212,18 @@ const char *route_server_state(const json_t *server)
 
     return order[0] != '\0' && strcmp(order, "enabled") != 0 ? order
                                                              : control_text(server, "state");
+}
+
+const char *route_split_text(const struct route_settings *route, size_t part, struct arena *arena)
+{
+    const struct split_part_settings *it = &route->split[part];
+    const char *how = route->split_sticky != NULL ? "by the cookie "
+                      : route->split_by != NULL   ? "by a key of the request"
+                                                  : "at random; what follows is the first's";
+
+    if (part != 0) {
+        return arena_printf(arena, "weight %u to '%s'", it->weight, it->backend->name);
+    }
+    return arena_printf(arena, "weight %u to '%s', %s%s", it->weight, it->backend->name, how,
+                        route->split_sticky != NULL ? route->split_sticky->cookie : "");
 }

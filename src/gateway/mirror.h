@@ -8,19 +8,11 @@
 #ifndef TIDEGATE_GATEWAY_MIRROR_H
 #define TIDEGATE_GATEWAY_MIRROR_H
 
-#include "gateway/mirror_counts.h"
+#include "gateway/route_mirror.h"
 #include "gateway/worker_base.h"
 #include "http/message.h"
-#include "settings/mirror_settings.h"
 
 struct mirror;
-
-/* `mirror` of a route, as a snapshot has it. */
-struct route_mirror {
-    const struct mirror_settings *settings;
-    const struct backend *backend;
-    struct mirror_counts *counts;
-};
 
 struct mirror_ask {
     struct worker *worker;

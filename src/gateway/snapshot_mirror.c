@@ -1,5 +1,5 @@
 /* What a snapshot has of `mirror`. */
-#include "gateway/mirror.h"
+#include "gateway/route_mirror.h"
 #include "gateway/snapshot_internal.h"
 
 const struct route_mirror *snapshot_mirror(struct snapshot *snapshot,
