@@ -4,7 +4,8 @@
 
 void check_hash(const struct checker *checker, const struct balance_hash_settings *hash)
 {
-    const void *const members[] = {&hash->key, &hash->header, &hash->cookie, &hash->query};
+    const void *const members[] = {&hash->key, &hash->header, &hash->cookie, &hash->query,
+                                   &hash->claim};
     const void *last = NULL;
     size_t count = 0;
 
@@ -131,6 +132,10 @@ static const char *http_alone(const struct balance_settings *balance)
         return "hash of a cookie";
     case BALANCE_KEY_QUERY:
         return "hash of the query";
+    case BALANCE_KEY_USER:
+        return "hash: user";
+    case BALANCE_KEY_CLAIM:
+        return "hash of a claim";
     case BALANCE_KEY_ADDRESS:
     case BALANCE_KEY_SNI:
         break;

@@ -1,4 +1,5 @@
 /* How a backend chooses among its servers. */
+#include "config/auth_rules.h"
 #include "config/directives_internal.h"
 #include "config/text_rules.h"
 
@@ -6,7 +7,7 @@
 static const char *const strategies[] = {"round_robin", "least_requests", "random_of_two",
                                          "ewma",        "first",          "source",
                                          "hash",        "sticky",         NULL};
-static const char *const keys[] = {"address", "path", "sni", NULL};
+static const char *const keys[] = {"address", "path", "sni", "user", NULL};
 static const char *const same_sites[] = {"lax", "strict", "none", NULL};
 
 static const struct directive queue_directives[] = {
@@ -45,8 +46,10 @@ static const struct directive hash_directives[] = {
      .type = DIRECTIVE_ENUM,
      SLOT(balance_hash_settings, key),
      .words = keys,
-     .doc = "What requests have in common that get the same server: the client's `address`, the "
-            "`path` without its query, or the name that was asked for in TLS (`sni`).",
+     .doc =
+         "What requests have in common that get the same server: the client's `address`, the "
+         "`path` without its query, the name that was asked for in TLS (`sni`), or the `user` that "
+         "`auth` has found.",
      .more = "The address is the client's as trusted proxies tell it. Of an IPv6 address the "
              "network counts (64 bits), since clients change the rest. `hash: path` is short for "
              "`hash: { key: path }`.",
@@ -78,6 +81,14 @@ static const struct directive hash_directives[] = {
      .pattern = "^[^&=#\\s]+$",
      .doc = "The value of this parameter of the request's query, as it was written.",
      .example = "query: user"},
+    {.name = "claim",
+     .type = DIRECTIVE_TEXT,
+     SLOT(balance_hash_settings, claim),
+     .min = 1,
+     .max = 256,
+     .check = rule_claim,
+     .doc = "What a method of `auth` says of who sends the request.",
+     .example = "claim: tenant"},
     {.name = "bounded_load",
      .type = DIRECTIVE_INTEGER,
      SLOT(balance_hash_settings, bounded_load),
@@ -95,7 +106,8 @@ static const struct directive hash_directives[] = {
 const struct section section_hash = {
     .name = "hash of a backend",
     .title = "hash",
-    .doc = "Which requests get the same server: one of `key`, `header`, `cookie` and `query`. "
+    .doc = "Which requests get the same server: one of `key`, `header`, `cookie`, `query` and "
+           "`claim`. "
            "Requests without it go to the emptier of two servers drawn at random.",
     .directives = hash_directives,
     .count = ARRAY_LEN(hash_directives),

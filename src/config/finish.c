@@ -125,6 +125,8 @@ static void finish_hash(struct settings *settings, struct balance_hash_settings 
         hash->key = BALANCE_KEY_COOKIE;
     } else if (hash->query != NULL) {
         hash->key = BALANCE_KEY_QUERY;
+    } else if (hash->claim != NULL) {
+        hash->key = BALANCE_KEY_CLAIM;
     } else if (!is_given(settings, &hash->key)) {
         hash->key = BALANCE_KEY_ADDRESS; /* which was complained of */
     }

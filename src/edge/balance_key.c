@@ -54,6 +54,10 @@ static struct span key_of_hash(const struct balance_hash_settings *hash,
     case BALANCE_KEY_QUERY:
         return request != NULL ? key_of_query(request->query, span_from_cstr(hash->query))
                                : (struct span){0};
+    case BALANCE_KEY_USER:
+    case BALANCE_KEY_CLAIM:
+        return facts->identity != NULL ? facts->identity(facts->asker, hash->claim)
+                                       : (struct span){0};
     }
     return (struct span){0};
 }
@@ -95,6 +99,10 @@ static const char *words_of_hash(const struct balance_hash_settings *hash, struc
         return arena_printf(arena, "the cookie '%s'", hash->cookie);
     case BALANCE_KEY_QUERY:
         return arena_printf(arena, "the query parameter '%s'", hash->query);
+    case BALANCE_KEY_USER:
+        return "the user";
+    case BALANCE_KEY_CLAIM:
+        return arena_printf(arena, "the claim '%s'", hash->claim);
     }
     return "the client's address";
 }

@@ -13,6 +13,10 @@ struct balance_facts {
     struct span sni;                    /* ptr NULL: none */
     const struct http_request *request; /* NULL: passed through */
     struct span path;                   /* of the request, as routes match it */
+    /* Of who sends it; ptr NULL: it is not known. name NULL: the user, else a claim. NULL: nobody
+     * is known. */
+    struct span (*identity)(void *asker, const char *name);
+    void *asker;
 };
 
 /* Whether requests have one at all. */

@@ -1,5 +1,6 @@
 /* What an exchange says to the balancing of its backend: which requests belong together, and the
  * cookie by which they do. */
+#include "auth/auth_identity.h"
 #include "edge/balance_key.h"
 #include "gateway/exchange_internal.h"
 #include "upstream/sticky.h"
@@ -9,6 +10,19 @@ static const struct balance_settings *balance_of(const struct exchange *x)
     return &x->backend_settings->balance;
 }
 
+static struct span identity_part(void *asker, const char *name)
+{
+    struct exchange *x = asker;
+    const struct auth_identity *identity = x->phases != NULL ? x->phases->identity : NULL;
+    struct span value = {NULL, 0};
+
+    if (identity != NULL) {
+        value = name == NULL ? identity->user
+                             : auth_identity_claim_text(identity, span_from_cstr(name), &x->arena);
+    }
+    return value.len != 0 ? value : span_make(NULL, 0);
+}
+
 uint64_t exchange_balance_key(struct exchange *x, const struct balance_settings *balance)
 {
     struct balance_facts facts = {
@@ -16,6 +30,8 @@ uint64_t exchange_balance_key(struct exchange *x, const struct balance_settings 
         .sni = span_from_cstr(x->link->sni),
         .request = &x->request,
         .path = x->path.match,
+        .identity = identity_part,
+        .asker = x,
     };
 
     if (x->link->is_peer_trusted) {

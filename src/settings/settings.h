@@ -355,6 +355,7 @@ struct balance_hash_settings {
     const char *header; /* with the key of that kind */
     const char *cookie;
     const char *query;
+    const char *claim;
     unsigned bounded_load; /* percent of the mean; 0: no bound */
     struct place place;
 };

@@ -333,3 +333,35 @@ def test_passwd_edits_a_file(tmp_path):
     done = subprocess.run([binary(), "passwd", "ann"], input="x" * 73 + "\n", text=True, timeout=60,
                           capture_output=True, check=False)
     assert done.returncode == 1 and "at most 72" in done.stderr
+
+
+def test_a_user_has_a_server(start, folder):
+    """Whoever it is comes to the same one over either version; not all users to one."""
+    names = ["ann", "bob", "cid", "dan", "eve", "fay"]
+    users = folder / "six.htpasswd"
+    users.write_text("".join(make_user(name, "x") for name in names))
+    os.chmod(folder, 0o755)
+    seen = []
+
+    def serve_h1(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.read_request()
+                seen.append(connection.sock.getsockname()[1])
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    origins = [Origin(serve_h1) for _ in range(8)]
+    try:
+        gateway = start({"sites": [{"hosts": ["shop.example"], "auth": {"basic": {"users": str(users)}}, "backend": {
+            "servers": [origin.address for origin in origins], "balance": {"hash": "user"}}}]})
+        chosen = {}
+        for _ in range(3):
+            for name in names:
+                for ask in (ask_h1, ask_h2):
+                    assert ask(gateway, "/", [basic(name, "x")])[0] == 200
+                    chosen.setdefault(name, set()).add(seen[-1])
+        assert all(len(servers) == 1 for servers in chosen.values()), chosen
+        assert len(set().union(*chosen.values())) > 1, chosen
+    finally:
+        for origin in origins:
+            origin.close(check=False)

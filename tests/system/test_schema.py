@@ -42,7 +42,7 @@ GOOD = {
     "balance": {"sites": [{"hosts": [f"{name}.example"], "backend": {
         "servers": ["127.0.0.1:80"], "balance": balance}} for name, balance in {
             "a": "least_requests", "b": {"strategy": "ewma"}, "c": {"hash": {"header": "X-User"}},
-            "d": {"hash": "path"}, "e": {"hash": {"query": "u", "bounded_load": 125}},
+            "d": {"hash": "path"}, "i": {"hash": "user"}, "j": {"hash": {"claim": "tenant"}}, "e": {"hash": {"query": "u", "bounded_load": 125}},
             "f": "sticky", "g": {"sticky": {"cookie": "lb", "max_age": "1d", "same_site": "none"}},
             "h": "source"}.items()] + [
                 {"hosts": ["p.example"], "passthrough": {"servers": "127.0.0.1:443",
@@ -91,7 +91,7 @@ BAD = {
     "balance": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
                                                              "balance": "fastest"}}]},
     "hash": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80",
-                                                          "balance": {"hash": "user"}}}]},
+                                                          "balance": {"hash": "country"}}}]},
     "same_site": {"sites": [{"hosts": "a.example", "backend": {
         "servers": "127.0.0.1:80", "balance": {"sticky": {"same_site": "no"}}}}]},
     "queue": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80", "queue": 5}}]},

@@ -54,6 +54,30 @@ static void assert_key(const char *expected)
     assert_true(span_eq_cstr(key, expected));
 }
 
+static struct span identity(void *asker, const char *name)
+{
+    return asker == NULL  ? span_make(NULL, 0)
+           : name == NULL ? SPAN_OF("ann")
+                          : span_from_cstr(name);
+}
+
+static void who_sends_the_request_is_asked_for(void **state)
+{
+    const struct balance_facts known = {.identity = identity, .asker = &hash};
+    const struct balance_facts unknown = {.identity = identity};
+
+    (void)state;
+    hash.key = BALANCE_KEY_USER;
+    hash.claim = NULL;
+    assert_true(span_eq_cstr(balance_key_find(&by_hash, &known), "ann"));
+    assert_null(balance_key_find(&by_hash, &unknown).ptr);
+    hash.key = BALANCE_KEY_CLAIM;
+    hash.claim = "tenant";
+    assert_true(span_eq_cstr(balance_key_find(&by_hash, &known), "tenant"));
+    assert_null(balance_key_find(&by_hash, &unknown).ptr);
+    assert_null(balance_key_find(&by_hash, &(struct balance_facts){.path = {0}}).ptr);
+}
+
 static void a_cookie_is_found_by_its_whole_name(void **state)
 {
     (void)state;
@@ -153,6 +177,7 @@ int main(void)
         TEST(path_and_name_are_the_facts),
         TEST(of_an_ipv6_address_the_network_counts),
         TEST(nothing_is_seen_of_requests_that_pass_through),
+        TEST(who_sends_the_request_is_asked_for),
         TEST(others_have_no_key),
     };
 
