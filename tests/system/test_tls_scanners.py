@@ -62,6 +62,7 @@ def assert_is_fine(findings, has_tls12):
     return seen
 
 
+@pytest.mark.timeout(600)
 def test_testssl(gateway, folder):
     """The vulnerabilities are those of TLS 1.2 and older, and take most of a scan's time: they are looked for once."""
     findings = run_testssl(gateway, folder, "intermediate", "-p", "-s", "-f", "-U")
