@@ -177,8 +177,8 @@ void hold_give(struct hold_table *table, uint64_t hash)
 
     (void)pthread_mutex_lock(&shard->lock);
     place = place_of(shard, hash);
+    CHECK(*place != NULL && (*place)->count != 0);
     held = *place;
-    CHECK(held != NULL && held->count != 0);
     if (held->waiting != 0) {
         next = LIST_ENTRY(list_pop_front(&held->waiters), struct hold_waiter, node);
         next->is_waiting = false;
