@@ -337,7 +337,7 @@ static void read_later(struct front_h1 *front)
 static void op_done(struct front_exchange *x, bool is_broken)
 {
     struct front_h1 *front = x->owner;
-    enum reuse reuse = front_h1_reuse(front, x);
+    enum reuse reuse = front_h1_reuse(front, x, true);
 
     front->exchange = NULL;
     relay_reset(&front->relay, front->link->core->loop);
@@ -489,9 +489,8 @@ static void type_drain(struct front *base)
     if (!is_idle(front)) {
         return;
     }
-    if (front->link->core->is_handing_over) {
-        /* A client that is about to ask finds it open, and hears with the answer that it ends. */
-        front_h1_set_timer(front, front_h1_settings(front)->timeouts.drain_ms / 2);
+    if (!link_ends_at_once(front->link)) {
+        front_h1_set_timer(front, front_h1_idle_ms(front));
         return;
     }
     if (!front->was_used) {

@@ -3,11 +3,13 @@
 #include "server/front_h1_internal.h"
 #include "tls/tls_conn.h"
 
-enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x)
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x,
+                          bool is_told)
 {
+    bool is_last = is_told ? link_ends_at_once(front->link) : link_is_draining(front->link);
     uint64_t left = front->framing == HTTP_FRAMING_LENGTH ? front->body_left : UINT64_MAX;
     struct reuse_facts facts = {.peer_keeps = front->keep_alive,
-                                .we_close = x->closes || link_is_draining(front->link) ||
+                                .we_close = x->closes || is_last ||
                                             (front->has_left && front->saved_len == 0),
                                 .has_unread = front->saved_len != 0 || conn_can_read(front->conn),
                                 .is_refusal = x->response->status >= 300,

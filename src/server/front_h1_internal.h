@@ -90,6 +90,9 @@ struct front_exchange *front_h1_new_half_exchange(struct front_h1 *front);
 /* Its last byte has come. */
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers);
 void front_h1_begin_idle(struct front_h1 *front);
+/* How long it may be idle now: while the gateway hands over, as long as a client may ask once more,
+ * who hears with the answer that it ends. */
+uint64_t front_h1_idle_ms(const struct front_h1 *front);
 void front_h1_begin_body(struct front_h1 *front);
 void front_h1_begin_skip(struct front_h1 *front);
 
@@ -111,8 +114,10 @@ bool front_h1_is_deaf(const struct front_h1 *front);
 void front_h1_watch_leaving(struct front_h1 *front);
 /* The timer has struck: whether it did for timeouts.half_closed, which has then been seen to. */
 bool front_h1_left_for_long(struct front_h1 *front);
-/* What becomes of the connection behind the exchange's response: http/reuse.h. */
-enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x);
+/* What becomes of the connection behind the exchange's response: http/reuse.h. is_told: the client
+ * has its head, and what that says of the connection (front->keep_alive): it may count on it. */
+enum reuse front_h1_reuse(const struct front_h1 *front, const struct front_exchange *x,
+                          bool is_told);
 
 /* The parts of front_ops that write; see server/front_exchange.h. */
 void front_h1_write_interim(struct front_exchange *x, const struct http_response *response);

@@ -7,13 +7,21 @@ static struct h1_limits limits_of(const struct front_h1 *front)
     return head_limits_h1(&front_h1_settings(front)->limits, HEAD_OF_REQUEST);
 }
 
+uint64_t front_h1_idle_ms(const struct front_h1 *front)
+{
+    const struct settings *settings = front_h1_settings(front);
+
+    return front->link->core->is_handing_over ? settings->timeouts.drain_ms / 2
+                                              : settings->timeouts.keep_alive_ms;
+}
+
 void front_h1_begin_idle(struct front_h1 *front)
 {
     front_h1_enter(front, FRONT_H1_IDLE);
     link_set_idle(front->link, front->was_used);
     front->scanned = 0;
     front->saved_is_stuck = false;
-    front_h1_set_timer(front, front_h1_settings(front)->timeouts.keep_alive_ms);
+    front_h1_set_timer(front, front_h1_idle_ms(front));
 }
 
 void front_h1_begin_body(struct front_h1 *front)
@@ -181,7 +189,7 @@ static size_t take_rest(struct front_h1 *front, struct span in)
     if (front->body_left != 0) {
         return n;
     }
-    if (link_is_draining(front->link)) {
+    if (link_ends_at_once(front->link)) {
         front_h1_leave(front, LINK_LINGERS);
     } else {
         front_h1_begin_idle(front);

@@ -78,7 +78,7 @@ void front_h1_write_head(struct front_exchange *x, const struct http_response *r
 {
     struct front_h1 *front = x->owner;
 
-    front->keep_alive = front_h1_reuse(front, x) == REUSE_GOES_ON;
+    front->keep_alive = front_h1_reuse(front, x, false) == REUSE_GOES_ON;
     write_head(front, x, response, true);
 }
 

@@ -165,6 +165,12 @@ void harness_drain(struct harness *h)
     worker_post_drain(h->worker);
 }
 
+void harness_hand_over(struct harness *h)
+{
+    h->was_told_to_drain = true;
+    worker_post_leave(h->worker);
+}
+
 /* ---- the log ---- */
 
 const char *harness_take_log(struct harness *h)

@@ -63,6 +63,8 @@ struct actor *harness_accept(struct harness *h, const char *server);
 void harness_play(struct harness *h, const char *server, const struct act_step *script);
 /* As the control thread does: SIGTERM has come. */
 void harness_drain(struct harness *h);
+/* The same where another process goes on with the sockets. */
+void harness_hand_over(struct harness *h);
 
 /* The access log's lines since the last time, with their line feeds; valid until the next call. */
 const char *harness_take_log(struct harness *h);

@@ -362,6 +362,62 @@ static void a_request_behind_a_drain_is_the_last(void **state)
     check_at_once(&play, &table[1], "drain and the rest of a head");
 }
 
+/* Whoever has not heard that it ends may ask once more, and hears it then: also where the end of a
+ * response, or of a body that nobody wants, comes behind the change. */
+static void handing_over_ends_no_connection_unsaid(void **state)
+{
+    static const struct expectation table[] = {
+        {IDLE, "", ""},
+        {HEAD, "", ""},
+        {WAIT, "", "client: 200 hi left | server: left | log: 200 -"},
+        {REPLY, "", "client: 567890 | server: left | log: 200 -"},
+        {SKIP, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct expectation *e = &table[i];
+        struct play play = begin(e->state);
+        harness_hand_over(play.h);
+        harness_settle(play.h);
+        check(&play, e->state, "handing over", e->at_once);
+        let_server_answer(&play, e->state);
+        check(&play, e->state, "handing over", e->then);
+        if (e->state != WAIT) {
+            actor_say(play.client, e->state == HEAD   ? "st: a\r\n\r\n"
+                                   : e->state == SKIP ? "567890GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+                                                      : "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            harness_settle(play.h);
+            if (e->state == HEAD) {
+                play.server = harness_accept(play.h, "one");
+                let_server_answer(&play, WAIT);
+            }
+            check(&play, e->state, "the next request",
+                  e->state == HEAD    ? "client: 200 hi left | server: GET /1 left | log: 200 -"
+                  : e->state == REPLY ? "client: 200 hello left | server: left | log: 200 -"
+                                      : "client: 200 hello left | log: 200 -");
+        }
+        harness_stop(play.h);
+    }
+}
+
+/* Half of the time of the drain, as one that was idle before. */
+static void one_that_asks_nothing_more_is_left_in_time(void **state)
+{
+    struct play play = begin(REPLY);
+
+    (void)state;
+    harness_hand_over(play.h);
+    harness_settle(play.h);
+    let_server_answer(&play, REPLY);
+    check(&play, REPLY, "handing over", "client: 567890 | server: left | log: 200 -");
+    harness_advance_ms(play.h, 29999);
+    check(&play, REPLY, "handing over", "server: left");
+    harness_advance_ms(play.h, 1);
+    check(&play, REPLY, "half of the drain's time", "client: left | server: left");
+    harness_stop(play.h);
+}
+
 static void only_an_idle_connection_makes_room_for_another(void **state)
 {
     (void)state;
@@ -389,6 +445,8 @@ int main(void)
         cmocka_unit_test(a_drain_lets_what_is_under_way_come_to_its_end),
         cmocka_unit_test(a_drain_waits_a_moment_for_a_first_request),
         cmocka_unit_test(a_request_behind_a_drain_is_the_last),
+        cmocka_unit_test(handing_over_ends_no_connection_unsaid),
+        cmocka_unit_test(one_that_asks_nothing_more_is_left_in_time),
         cmocka_unit_test(only_an_idle_connection_makes_room_for_another),
     };
 
