@@ -1,21 +1,14 @@
 #include "auth/key_fetcher.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "auth/key_source.h"
-#include "base/log.h"
-#include "base/thread.h"
 #include "cache/cache_control.h"
 #include "client/fetch.h"
+#include "client/fetch_thread.h"
 #include "tls/tls_context.h"
 
 #define FETCHES_MAX 8
-/* Of a response's head. */
-#define HEAD_MAX (16 * 1024)
-#define FIELDS_MAX 100
 
 struct job {
     struct key_fetcher *fetcher;
@@ -25,20 +18,12 @@ struct job {
 };
 
 struct key_fetcher {
-    pthread_mutex_t lock; /* of these */
-    pthread_t thread;
-    bool has_thread;
-    bool is_poked;
-    struct loop_message poke;
-
-    /* The thread's own from its start to its end. */
-    struct core core;
-    struct client client;
-    struct timer timer; /* until one is due */
+    struct fetch_thread_terms terms;
+    struct fetch_thread thread;
     struct job jobs[FETCHES_MAX];
 };
 
-static void look(struct key_fetcher *fetcher);
+static void look(void *arg);
 
 /* ---- one fetch ---- */
 
@@ -89,7 +74,7 @@ static bool start(struct job *job, const struct key_fetch *what)
         end_job(job, span_make(NULL, 0), error.text, -1);
         return false;
     }
-    job->fetch = fetch_start(&job->fetcher->client,
+    job->fetch = fetch_start(&job->fetcher->thread.client,
                              &(struct fetch_ask){.url = what->url,
                                                  .method = HTTP_GET,
                                                  .fields = fields,
@@ -113,8 +98,9 @@ static struct job *free_job(struct key_fetcher *fetcher)
     return NULL;
 }
 
-static void look(struct key_fetcher *fetcher)
+static void look(void *arg)
 {
+    struct key_fetcher *fetcher = arg;
     uint64_t wait_us = UINT64_MAX;
     struct key_fetch what;
     struct job *job;
@@ -123,30 +109,14 @@ static void look(struct key_fetcher *fetcher)
         (void)start(job, &what);
     }
     if (job != NULL && wait_us != UINT64_MAX) {
-        timer_set_ms(fetcher->core.loop, &fetcher->timer, wait_us / 1000 + 1);
+        fetch_thread_look_in(&fetcher->thread, wait_us / 1000 + 1);
     }
 }
 
-static void on_timer(struct timer *timer)
-{
-    look(CONTAINER_OF(timer, struct key_fetcher, timer));
-}
-
-static void on_poke(struct loop_message *message)
-{
-    struct key_fetcher *fetcher = CONTAINER_OF(message, struct key_fetcher, poke);
-
-    (void)pthread_mutex_lock(&fetcher->lock);
-    fetcher->is_poked = false;
-    (void)pthread_mutex_unlock(&fetcher->lock);
-    look(fetcher);
-}
-
-static void *run(void *arg)
+static void cut_off(void *arg)
 {
     struct key_fetcher *fetcher = arg;
 
-    loop_run(fetcher->core.loop);
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         struct job *job = &fetcher->jobs[i];
         if (job->source != NULL) {
@@ -154,43 +124,6 @@ static void *run(void *arg)
             end_job(job, span_make(NULL, 0), "the gateway ends", -1);
         }
     }
-    timer_destroy(fetcher->core.loop, &fetcher->timer);
-    client_close_all(&fetcher->client);
-    loop_run_deferred(fetcher->core.loop);
-    (void)loop_turn(fetcher->core.loop); /* results of lookups that are on their way */
-    client_free(&fetcher->client, NULL, 0);
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        tls_context_destroy(fetcher->jobs[i].tls);
-    }
-    return NULL;
-}
-
-/* With the lock. */
-static bool start_thread(struct key_fetcher *fetcher)
-{
-    const struct client_settings settings = {
-        .h1 = {.head_bytes = HEAD_MAX, .target_bytes = URL_MAX, .fields = FIELDS_MAX},
-        .request_head = HEAD_MAX,
-        .send_ms = 10000, /* each fetch has an end of its own */
-    };
-    int number;
-
-    if (!core_init(&fetcher->core, 0)) {
-        log_error("no keys of issuers are fetched for now: %s; raise the limit of open files",
-                  strerror(errno));
-        return false;
-    }
-    fetcher->client = (struct client){.core = &fetcher->core, .settings = settings};
-    client_init(&fetcher->client, NULL, 0);
-    timer_init(&fetcher->timer, on_timer);
-    number = thread_start(&fetcher->thread, "keys", run, fetcher);
-    if (number != 0) {
-        log_error("no keys of issuers are fetched for now: cannot start a thread: %s",
-                  strerror(number));
-        client_free(&fetcher->client, NULL, 0);
-        core_destroy(&fetcher->core);
-    }
-    return number == 0;
 }
 
 /* ---- start and stop ---- */
@@ -199,30 +132,24 @@ static bool start_thread(struct key_fetcher *fetcher)
 static bool poke(void *arg)
 {
     struct key_fetcher *fetcher = arg;
-    bool has_thread;
 
-    (void)pthread_mutex_lock(&fetcher->lock);
-    if (!fetcher->has_thread) {
-        fetcher->has_thread = start_thread(fetcher);
-    }
-    if (fetcher->has_thread && !fetcher->is_poked) {
-        fetcher->is_poked = true;
-        loop_post(fetcher->core.loop, &fetcher->poke);
-    }
-    has_thread = fetcher->has_thread;
-    (void)pthread_mutex_unlock(&fetcher->lock);
-    return has_thread;
+    return fetch_thread_poke(&fetcher->thread);
 }
 
 struct key_fetcher *key_fetcher_start(void)
 {
     struct key_fetcher *fetcher = xcalloc(1, sizeof(*fetcher));
 
-    fetcher->poke.fn = on_poke;
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         fetcher->jobs[i].fetcher = fetcher;
     }
-    CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
+    fetcher->terms = (struct fetch_thread_terms){.name = "keys",
+                                                 .fetched = "keys of issuers",
+                                                 .send_ms = 10000,
+                                                 .look = look,
+                                                 .end = cut_off,
+                                                 .owner = fetcher};
+    fetch_thread_init(&fetcher->thread, &fetcher->terms);
     key_source_watch(poke, fetcher);
     return fetcher;
 }
@@ -233,11 +160,9 @@ void key_fetcher_stop(struct key_fetcher *fetcher)
         return;
     }
     key_source_watch(NULL, NULL);
-    if (fetcher->has_thread) {
-        loop_stop(fetcher->core.loop);
-        thread_join(fetcher->thread);
-        core_destroy(&fetcher->core);
+    fetch_thread_free(&fetcher->thread);
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        tls_context_destroy(fetcher->jobs[i].tls);
     }
-    (void)pthread_mutex_destroy(&fetcher->lock);
     free(fetcher);
 }

@@ -1,24 +1,19 @@
 #include "certs/ocsp_fetcher.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/thread.h"
 #include "certs/networks.h"
 #include "client/fetch.h"
+#include "client/fetch_thread.h"
 #include "tls/ocsp_check.h"
 #include "tls/ocsp_registry.h"
 
 /* The clock that responses count by may be set; it is looked at anew after so long at the latest.
  */
 #define LOOK_AGAIN_MS 60000
-/* Of a response's head. */
-#define HEAD_MAX (16 * 1024)
-#define FIELDS_MAX 100
 
 struct job {
     struct ocsp_fetcher *fetcher;
@@ -32,19 +27,13 @@ struct ocsp_fetcher {
     pthread_mutex_t lock; /* of these; taken before the registry's, never after */
     uint64_t timeout_ms;
     struct network_list allowed;
-    pthread_t thread;
-    bool has_thread;
-    bool is_poked; /* the message is on its way: a certificate has joined */
-    struct loop_message poke;
 
-    /* The thread's own from its start to its end. */
-    struct core core;
-    struct client client;
-    struct timer timer; /* until something is due */
+    struct fetch_thread_terms terms;
+    struct fetch_thread thread;
     struct job jobs[OCSP_FETCHES_MAX];
 };
 
-static void look(struct ocsp_fetcher *fetcher);
+static void look(void *arg);
 
 /* ---- one fetch ---- */
 
@@ -112,7 +101,7 @@ static void start(struct job *job)
     (void)pthread_mutex_lock(&fetcher->lock);
     timeout_ms = fetcher->timeout_ms;
     (void)pthread_mutex_unlock(&fetcher->lock);
-    job->fetch = fetch_start(&fetcher->client,
+    job->fetch = fetch_start(&fetcher->thread.client,
                              &(struct fetch_ask){.url = job->what.url,
                                                  .method = HTTP_POST,
                                                  .body = job->what.request,
@@ -138,8 +127,9 @@ static struct job *free_job(struct ocsp_fetcher *fetcher)
 }
 
 /* Starts what is due, and looks again when more is. */
-static void look(struct ocsp_fetcher *fetcher)
+static void look(void *arg)
 {
+    struct ocsp_fetcher *fetcher = arg;
     int64_t wait_ms = LOOK_AGAIN_MS;
     struct job *job;
 
@@ -147,67 +137,17 @@ static void look(struct ocsp_fetcher *fetcher)
            ocsp_registry_next(fetcher->registry, clock_wall_ms(), &job->what, &wait_ms)) {
         start(job);
     }
-    timer_set_ms(fetcher->core.loop, &fetcher->timer,
-                 (uint64_t)(wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS));
+    fetch_thread_look_in(&fetcher->thread,
+                         (uint64_t)(wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS));
 }
 
-static void on_timer(struct timer *timer)
-{
-    look(CONTAINER_OF(timer, struct ocsp_fetcher, timer));
-}
-
-static void on_poke(struct loop_message *message)
-{
-    struct ocsp_fetcher *fetcher = CONTAINER_OF(message, struct ocsp_fetcher, poke);
-
-    (void)pthread_mutex_lock(&fetcher->lock);
-    fetcher->is_poked = false;
-    (void)pthread_mutex_unlock(&fetcher->lock);
-    look(fetcher);
-}
-
-static void *run(void *arg)
+static void cut_off(void *arg)
 {
     struct ocsp_fetcher *fetcher = arg;
 
-    loop_run(fetcher->core.loop);
     for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
         fetch_cancel(fetcher->jobs[i].fetch);
     }
-    timer_destroy(fetcher->core.loop, &fetcher->timer);
-    client_close_all(&fetcher->client);
-    loop_run_deferred(fetcher->core.loop);
-    (void)loop_turn(fetcher->core.loop); /* results of lookups that are on their way */
-    client_free(&fetcher->client, NULL, 0);
-    return NULL;
-}
-
-/* With the lock. */
-static bool start_thread(struct ocsp_fetcher *fetcher)
-{
-    const struct client_settings settings = {
-        .h1 = {.head_bytes = HEAD_MAX, .target_bytes = URL_MAX, .fields = FIELDS_MAX},
-        .request_head = HEAD_MAX,
-        .send_ms = fetcher->timeout_ms,
-    };
-    int number;
-
-    if (!core_init(&fetcher->core, 0)) {
-        log_error("no OCSP responses are fetched for now: %s; raise the limit of open files",
-                  strerror(errno));
-        return false;
-    }
-    fetcher->client = (struct client){.core = &fetcher->core, .settings = settings};
-    client_init(&fetcher->client, NULL, 0);
-    timer_init(&fetcher->timer, on_timer);
-    number = thread_start(&fetcher->thread, "ocsp", run, fetcher);
-    if (number != 0) {
-        log_error("no OCSP responses are fetched for now: cannot start a thread: %s",
-                  strerror(number));
-        client_free(&fetcher->client, NULL, 0);
-        core_destroy(&fetcher->core);
-    }
-    return number == 0;
 }
 
 /* ---- start and stop ---- */
@@ -217,15 +157,7 @@ static void poke(void *arg)
 {
     struct ocsp_fetcher *fetcher = arg;
 
-    (void)pthread_mutex_lock(&fetcher->lock);
-    if (!fetcher->has_thread) {
-        fetcher->has_thread = start_thread(fetcher);
-    }
-    if (fetcher->has_thread && !fetcher->is_poked) {
-        fetcher->is_poked = true;
-        loop_post(fetcher->core.loop, &fetcher->poke);
-    }
-    (void)pthread_mutex_unlock(&fetcher->lock);
+    (void)fetch_thread_poke(&fetcher->thread);
 }
 
 void ocsp_fetcher_set(struct ocsp_fetcher *fetcher, uint64_t timeout_ms,
@@ -249,12 +181,18 @@ struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t
     struct ocsp_fetcher *fetcher = xcalloc(1, sizeof(*fetcher));
 
     fetcher->registry = ocsp_registry_hold(registry);
-    fetcher->poke.fn = on_poke;
     for (size_t i = 0; i < OCSP_FETCHES_MAX; i++) {
         fetcher->jobs[i].fetcher = fetcher;
     }
     CHECK(pthread_mutex_init(&fetcher->lock, NULL) == 0);
     ocsp_fetcher_set(fetcher, timeout_ms, allowed);
+    fetcher->terms = (struct fetch_thread_terms){.name = "ocsp",
+                                                 .fetched = "OCSP responses",
+                                                 .send_ms = timeout_ms,
+                                                 .look = look,
+                                                 .end = cut_off,
+                                                 .owner = fetcher};
+    fetch_thread_init(&fetcher->thread, &fetcher->terms);
     if (ocsp_registry_watch(registry, poke, fetcher)) {
         poke(fetcher);
     }
@@ -267,11 +205,7 @@ void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher)
         return;
     }
     (void)ocsp_registry_watch(fetcher->registry, NULL, NULL);
-    if (fetcher->has_thread) {
-        loop_stop(fetcher->core.loop);
-        thread_join(fetcher->thread);
-        core_destroy(&fetcher->core);
-    }
+    fetch_thread_free(&fetcher->thread);
     ocsp_registry_release(fetcher->registry);
     (void)pthread_mutex_destroy(&fetcher->lock);
     free(fetcher->allowed.items);

@@ -23,8 +23,7 @@ struct ocsp_fetcher *ocsp_fetcher_start(struct ocsp_registry *registry, uint64_t
 /* By another configuration, for fetches to come. */
 void ocsp_fetcher_set(struct ocsp_fetcher *fetcher, uint64_t timeout_ms,
                       const struct network_list *allowed);
-/* Cuts off what is under way. Does not wait for lookups of names: their threads end by themselves,
- * or with the process. NULL is allowed. */
+/* Cuts off what is under way. NULL is allowed. */
 void ocsp_fetcher_stop(struct ocsp_fetcher *fetcher);
 
 #endif
