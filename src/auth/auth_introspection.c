@@ -294,14 +294,6 @@ static void on_answer(void *owner, const struct ask_result *result)
 
 /* ---- asked ---- */
 
-static struct bearer bearer_of(const struct auth_method *method)
-{
-    const struct auth_introspection_settings *settings = method->settings;
-
-    return (struct bearer){settings->field, settings->cookie, settings->realm,
-                           settings->token_bytes, settings->pass_credentials};
-}
-
 static bool is_still_good(const struct known *known)
 {
     int64_t now_s = clock_wall_s();
@@ -342,11 +334,10 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
     static const struct trouble too_many = {
         "auth_busy", "too many requests wait for whoever decides about them",
         "see why that server is slow; 'at_once' of the method is how many may wait"};
-    const struct bearer bearer = bearer_of(method);
     struct made *made = (struct made *)(uintptr_t)method->made;
     struct attempt *attempt;
     struct span token;
-    enum auth_outcome outcome = bearer_find(&bearer, run, &token);
+    enum auth_outcome outcome = bearer_find(method, run, &token);
 
     if (outcome != AUTH_KNOWN) {
         return outcome;
@@ -376,23 +367,9 @@ static void cancel(const struct auth_method *method, struct auth_run *run)
     ask_cancel(attempt->ask);
 }
 
-static struct span challenge(const struct auth_method *method, struct auth_run *run)
-{
-    const struct bearer bearer = bearer_of(method);
-
-    return bearer_challenge(&bearer, method, run);
-}
-
-static void strip(const struct auth_method *method, struct auth_run *run)
-{
-    const struct bearer bearer = bearer_of(method);
-
-    bearer_strip(&bearer, run);
-}
-
 const struct auth_type auth_introspection = {.name = "introspection",
                                              .open = open_introspection,
                                              .ask = ask,
                                              .cancel = cancel,
-                                             .challenge = challenge,
-                                             .strip = strip};
+                                             .challenge = bearer_challenge,
+                                             .strip = bearer_strip};

@@ -398,14 +398,6 @@ static bool is_known(const struct auth_method *method, struct auth_run *run,
 
 /* ---- asked ---- */
 
-static struct bearer bearer_of(const struct auth_method *method)
-{
-    const struct jwt_settings *settings = method->settings;
-
-    return (struct bearer){settings->field, settings->cookie, settings->realm,
-                           settings->token_bytes, settings->pass_credentials};
-}
-
 /* Whether somebody else is asked about what does not look like a signed token. */
 static bool is_anothers(const struct auth_run *run, struct span token)
 {
@@ -424,10 +416,9 @@ static bool is_anothers(const struct auth_run *run, struct span token)
 
 static enum auth_outcome ask(const struct auth_method *method, struct auth_run *run)
 {
-    const struct bearer bearer = bearer_of(method);
     struct attempt *attempt;
     struct span token;
-    enum auth_outcome outcome = bearer_find(&bearer, run, &token);
+    enum auth_outcome outcome = bearer_find(method, run, &token);
 
     if (outcome != AUTH_KNOWN) {
         return outcome;
@@ -443,23 +434,9 @@ static enum auth_outcome ask(const struct auth_method *method, struct auth_run *
     return ask_token(method, run, attempt);
 }
 
-static struct span challenge(const struct auth_method *method, struct auth_run *run)
-{
-    const struct bearer bearer = bearer_of(method);
-
-    return bearer_challenge(&bearer, method, run);
-}
-
-static void strip(const struct auth_method *method, struct auth_run *run)
-{
-    const struct bearer bearer = bearer_of(method);
-
-    bearer_strip(&bearer, run);
-}
-
 const struct auth_type auth_jwt = {.name = "jwt",
                                    .open = open_jwt,
                                    .close = close_jwt,
                                    .ask = ask,
-                                   .challenge = challenge,
-                                   .strip = strip};
+                                   .challenge = bearer_challenge,
+                                   .strip = bearer_strip};

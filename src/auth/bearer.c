@@ -1,14 +1,22 @@
 #include "auth/bearer.h"
 
+#include <stddef.h>
+
 #include "auth/shown.h"
 
-static struct shown_places places_of(const struct bearer *bearer)
+_Static_assert(offsetof(struct jwt_settings, bearer) == 0 &&
+                   offsetof(struct auth_introspection_settings, bearer) == 0,
+               "theirs begin with it");
+
+static struct shown_places places_of(const struct bearer_settings *bearer)
 {
     return (struct shown_places){.field = bearer->field, .cookie = bearer->cookie};
 }
 
-enum auth_outcome bearer_find(const struct bearer *bearer, struct auth_run *run, struct span *token)
+enum auth_outcome bearer_find(const struct auth_method *method, struct auth_run *run,
+                              struct span *token)
 {
+    const struct bearer_settings *bearer = method->settings;
     const struct shown_places places = places_of(bearer);
     struct span value = {NULL, 0};
     enum credential_place place;
@@ -34,16 +42,18 @@ enum auth_outcome bearer_find(const struct bearer *bearer, struct auth_run *run,
     return AUTH_KNOWN;
 }
 
-struct span bearer_challenge(const struct bearer *bearer, const struct auth_method *method,
-                             struct auth_run *run)
+struct span bearer_challenge(const struct auth_method *method, struct auth_run *run)
 {
+    const struct bearer_settings *bearer = method->settings;
+
     return span_from_cstr(
         arena_printf(run->phases->arena, "Bearer realm=\"%s\"%s", bearer->realm,
                      auth_was_wrong(run, method) ? ", error=\"invalid_token\"" : ""));
 }
 
-void bearer_strip(const struct bearer *bearer, struct auth_run *run)
+void bearer_strip(const struct auth_method *method, struct auth_run *run)
 {
+    const struct bearer_settings *bearer = method->settings;
     const struct shown_places places = places_of(bearer);
 
     if (!bearer->pass_credentials) {

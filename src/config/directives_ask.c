@@ -1,8 +1,6 @@
 /* Methods of `auth` by which somebody else is asked. */
 #include "base/url.h"
-#include "config/auth_rules.h"
-#include "config/directives_internal.h"
-#include "config/text_rules.h"
+#include "config/directives_tokens.h"
 
 #define BACKEND(object)                                                                            \
     .name = "backend", .type = DIRECTIVE_BACKEND, .flags = DIRECTIVE_REQUIRED,                     \
@@ -109,10 +107,6 @@ const struct section section_auth_forward = {
     .place_offset = offsetof(struct auth_forward_settings, place),
 };
 
-#define CLAIM(member, of, what, words)                                                             \
-    .name = of, .type = DIRECTIVE_TEXT, SLOT(auth_introspection_settings, member), .min = 1,       \
-    .max = 256, .check = rule_claim, .fallback = what, .example = of ": " words
-
 static const struct directive introspection_directives[] = {
     {BACKEND(auth_introspection_settings), .doc = "Where it is asked: a backend, as of a route.",
      .more = "Tokens and the secret go there: let it have `tls` where anybody could listen.",
@@ -154,38 +148,16 @@ static const struct directive introspection_directives[] = {
      .doc = "Whom tokens are for: one of these must be in `aud` of the answer; without it, that is "
             "not looked at.",
      .example = "audience: shop"},
-    {CLAIM(user, "user", "sub", "username"), .doc = "The claim that is the user's name."},
-    {CLAIM(groups, "groups", "groups", "roles"), .doc = "The claim that has the user's groups."},
-    {CLAIM(scopes, "scopes", "scope", "scope"), .doc = "The claim that has the token's scopes."},
-    {.name = "field",
-     .type = DIRECTIVE_TEXT,
-     SLOT(auth_introspection_settings, field),
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_field_name,
-     .doc = "A field that may have the token, besides `Authorization: Bearer`.",
-     .example = "field: X-Access-Token"},
-    {.name = "cookie",
-     .type = DIRECTIVE_TEXT,
-     SLOT(auth_introspection_settings, cookie),
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_cookie_name,
-     .doc = "A cookie that may have it.",
-     .example = "cookie: access_token"},
-    {.name = "realm",
-     .type = DIRECTIVE_TEXT,
-     SLOT(auth_introspection_settings, realm),
-     .fallback = "restricted",
-     .min = 1,
-     .max = 200,
-     .check = rule_realm,
-     .pattern = "^[ !#-[\\]-~]+$",
-     .doc = "What `WWW-Authenticate` calls what is asked for.",
-     .example = "realm: API"},
+    {CLAIM(auth_introspection_settings, user, "user", "sub", "username"),
+     .doc = "The claim that is the user's name."},
+    {CLAIM(auth_introspection_settings, groups, "groups", "groups", "roles"),
+     .doc = "The claim that has the user's groups."},
+    {CLAIM(auth_introspection_settings, scopes, "scopes", "scope", "scope"),
+     .doc = "The claim that has the token's scopes."},
+    BEARER_ROWS(auth_introspection_settings),
     {.name = "token_size",
      .type = DIRECTIVE_SIZE,
-     SLOT(auth_introspection_settings, token_bytes),
+     SLOT(auth_introspection_settings, bearer.token_bytes),
      .fallback = "4k",
      .min = 16,
      .max = 64 * KIBI,
@@ -213,12 +185,6 @@ static const struct directive introspection_directives[] = {
      .max = HOUR,
      .doc = "The same for one that is not.",
      .example = "remember_inactive: 1m"},
-    {.name = "pass_credentials",
-     .type = DIRECTIVE_BOOL,
-     SLOT(auth_introspection_settings, pass_credentials),
-     .fallback = "false",
-     .doc = "Servers get the token, too.",
-     .example = "pass_credentials: true"},
 };
 
 const struct section section_auth_introspection = {

@@ -1,12 +1,6 @@
 /* Tokens that issuers have signed, of `auth`. */
 #include "base/url.h"
-#include "config/auth_rules.h"
-#include "config/directives_internal.h"
-#include "config/text_rules.h"
-
-#define CLAIM(member, of, what, words)                                                             \
-    .name = of, .type = DIRECTIVE_TEXT, SLOT(jwt_issuer_settings, member), .min = 1, .max = 256,   \
-    .check = rule_claim, .fallback = what, .example = of ": " words
+#include "config/directives_tokens.h"
 
 static const struct directive issuer_directives[] = {
     {.name = "issuer",
@@ -118,10 +112,11 @@ static const struct directive issuer_directives[] = {
      .max = 10 * MINUTE,
      .doc = "How far the issuer's clock may be from this machine's, for `exp`, `nbf` and `iat`.",
      .example = "leeway: 5s"},
-    {CLAIM(user, "user", "sub", "email"), .doc = "The claim that is the user's name."},
-    {CLAIM(groups, "groups", "groups", "realm_access.roles"),
+    {CLAIM(jwt_issuer_settings, user, "user", "sub", "email"),
+     .doc = "The claim that is the user's name."},
+    {CLAIM(jwt_issuer_settings, groups, "groups", "groups", "realm_access.roles"),
      .doc = "The claim that has the user's groups."},
-    {CLAIM(scopes, "scopes", "scope", "scp"),
+    {CLAIM(jwt_issuer_settings, scopes, "scopes", "scope", "scp"),
      .doc = "The claim that has the token's scopes, in an array or with blanks between."},
 };
 
@@ -146,37 +141,10 @@ static const struct directive jwt_directives[] = {
      .section = &section_jwt_issuer,
      .doc = "Whose tokens are taken.",
      .example = "issuers: [ { issuer: https://id.example.com, audience: shop, keys: id.jwks } ]"},
-    {.name = "field",
-     .type = DIRECTIVE_TEXT,
-     SLOT(jwt_settings, field),
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_field_name,
-     .doc = "A field that may have the token, besides `Authorization: Bearer`.",
-     .example = "field: X-Access-Token"},
-    {.name = "cookie",
-     .type = DIRECTIVE_TEXT,
-     SLOT(jwt_settings, cookie),
-     .min = 1,
-     .max = NAME_BYTES_MAX,
-     .check = rule_cookie_name,
-     .doc = "A cookie that may have it.",
-     .more = "Browsers send cookies along with requests that other sites cause: see `SameSite` of "
-             "whoever sets it.",
-     .example = "cookie: access_token"},
-    {.name = "realm",
-     .type = DIRECTIVE_TEXT,
-     SLOT(jwt_settings, realm),
-     .fallback = "restricted",
-     .min = 1,
-     .max = 200,
-     .check = rule_realm,
-     .pattern = "^[ !#-[\\]-~]+$",
-     .doc = "What `WWW-Authenticate` calls what is asked for.",
-     .example = "realm: API"},
+    BEARER_ROWS(jwt_settings),
     {.name = "token_size",
      .type = DIRECTIVE_SIZE,
-     SLOT(jwt_settings, token_bytes),
+     SLOT(jwt_settings, bearer.token_bytes),
      .fallback = "16k",
      .min = 256,
      .max = 64 * KIBI,
@@ -200,12 +168,6 @@ static const struct directive jwt_directives[] = {
              "64 MiB at most, for all workers together. Other keys of its issuer, or other words "
              "in `issuers`, have it verified anew at once.",
      .example = "remember: 5m"},
-    {.name = "pass_credentials",
-     .type = DIRECTIVE_BOOL,
-     SLOT(jwt_settings, pass_credentials),
-     .fallback = "false",
-     .doc = "Servers get the token, too.",
-     .example = "pass_credentials: true"},
 };
 
 const struct section section_jwt = {

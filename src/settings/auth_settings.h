@@ -34,6 +34,15 @@ struct auth_certificate_settings {
     struct place place;
 };
 
+/* Of methods that take tokens: auth/bearer.h. First in theirs. */
+struct bearer_settings {
+    const char *field; /* besides Authorization; NULL: none */
+    const char *cookie;
+    const char *realm;
+    uint64_t token_bytes;
+    bool pass_credentials;
+};
+
 struct jwt_issuer_settings {
     const char *issuer;
     struct string_list audience;
@@ -53,14 +62,10 @@ struct jwt_issuer_settings {
 };
 
 struct jwt_settings {
+    struct bearer_settings bearer;
     struct jwt_issuer_settings *issuers;
     size_t issuer_count;
-    const char *field;
-    const char *cookie;
-    const char *realm;
-    uint64_t token_bytes;
     uint64_t remember_ms; /* at most, and never longer than the token is good; 0: never */
-    bool pass_credentials;
     struct place place;
 };
 
@@ -80,6 +85,7 @@ struct auth_forward_settings {
 };
 
 struct auth_introspection_settings {
+    struct bearer_settings bearer;
     struct backend_settings *backend;
     const char *path;
     const char *host; /* NULL: as the backend has it */
@@ -89,15 +95,10 @@ struct auth_introspection_settings {
     const char *user;            /* these are paths of claims */
     const char *groups;
     const char *scopes;
-    const char *field;
-    const char *cookie;
-    const char *realm;
-    uint64_t token_bytes;
     uint64_t timeout_ms;
     unsigned at_once;
     uint64_t remember_ms;          /* what is active; 0: never */
     uint64_t remember_inactive_ms; /* what is not; 0: never */
-    bool pass_credentials;
     struct place place;
 };
 
