@@ -2,9 +2,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
+#include "access/named.h"
 #include "base/check.h"
 #include "base/siphash.h"
 
@@ -26,84 +26,42 @@ struct shard {
 };
 
 struct hold_table {
-    struct list node; /* in `tables` */
-    char *name;
-    uint64_t references; /* under the lock of `tables` */
+    struct named named;
     uint64_t hash_key[2];
     struct shard shards[SHARDS];
 };
 
-static struct {
-    pthread_mutex_t lock;
-    struct list all;
-    bool is_ready;
-} tables = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct named_tables tables = NAMED_TABLES(tables);
 
 /* ---- life ---- */
 
-static struct hold_table *make(const char *name)
+static struct named *make(uint64_t size)
 {
     struct hold_table *table = xcalloc(1, sizeof(*table));
 
-    table->name = xstrdup(name);
+    (void)size;
     CHECK(getrandom(table->hash_key, sizeof(table->hash_key), 0) ==
           (ssize_t)sizeof(table->hash_key));
     for (size_t i = 0; i < SHARDS; i++) {
         CHECK(pthread_mutex_init(&table->shards[i].lock, NULL) == 0);
     }
-    list_push_back(&tables.all, &table->node);
-    return table;
-}
-
-static struct hold_table *find(const char *name)
-{
-    LIST_FOR_EACH(node, &tables.all)
-    {
-        struct hold_table *table = LIST_ENTRY(node, struct hold_table, node);
-        if (strcmp(table->name, name) == 0) {
-            return table;
-        }
-    }
-    return make(name);
+    return &table->named;
 }
 
 struct hold_table *hold_table_get(const char *name)
 {
-    struct hold_table *table;
-
-    (void)pthread_mutex_lock(&tables.lock);
-    if (!tables.is_ready) {
-        list_init(&tables.all);
-        tables.is_ready = true;
-    }
-    table = find(name);
-    table->references++;
-    (void)pthread_mutex_unlock(&tables.lock);
-    return table;
+    return CONTAINER_OF(named_get(&tables, name, 0, make), struct hold_table, named);
 }
 
 struct hold_table *hold_table_hold(struct hold_table *table)
 {
-    (void)pthread_mutex_lock(&tables.lock);
-    table->references++;
-    (void)pthread_mutex_unlock(&tables.lock);
+    named_hold(&tables, &table->named);
     return table;
 }
 
 void hold_table_release(struct hold_table *table)
 {
-    bool is_last;
-
-    if (table == NULL) {
-        return;
-    }
-    (void)pthread_mutex_lock(&tables.lock);
-    is_last = --table->references == 0;
-    if (is_last) {
-        list_remove(&table->node);
-    }
-    (void)pthread_mutex_unlock(&tables.lock);
-    if (!is_last) {
+    if (table == NULL || !named_release(&tables, &table->named)) {
         return;
     }
     for (size_t i = 0; i < SHARDS; i++) {
@@ -112,7 +70,6 @@ void hold_table_release(struct hold_table *table)
         }
         (void)pthread_mutex_destroy(&table->shards[i].lock);
     }
-    free(table->name);
     free(table);
 }
 

@@ -1,14 +1,12 @@
 #include "access/rate_table.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
+#include "access/named.h"
 #include "base/check.h"
-#include "base/list.h"
 #include "base/siphash.h"
 
 /* Two lines of the processor's cache. */
@@ -27,30 +25,21 @@ struct set {
 } __attribute__((aligned(128)));
 
 struct rate_table {
-    struct list node; /* in `tables` */
-    char *name;
-    uint64_t keys;
-    uint64_t references; /* under the lock of `tables` */
+    struct named named;
     uint64_t hash_key[2];
     size_t set_count;
     struct set *sets; /* aligned, in: */
     void *memory;
 };
 
-static struct {
-    pthread_mutex_t lock;
-    struct list all;
-    bool is_ready;
-} tables = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct named_tables tables = NAMED_TABLES(tables);
 
 /* ---- life ---- */
 
-static struct rate_table *make(const char *name, uint64_t keys)
+static struct named *make(uint64_t keys)
 {
     struct rate_table *table = xcalloc(1, sizeof(*table));
 
-    table->name = xstrdup(name);
-    table->keys = keys;
     table->set_count = (size_t)(keys + SET_SLOTS - 1) / SET_SLOTS;
     /* Zeros of the kernel's, so that only what is used takes memory. */
     table->memory = xcalloc(table->set_count + 1, sizeof(*table->sets));
@@ -58,53 +47,18 @@ static struct rate_table *make(const char *name, uint64_t keys)
                                  ~(uintptr_t)(sizeof(struct set) - 1));
     CHECK(getrandom(table->hash_key, sizeof(table->hash_key), 0) ==
           (ssize_t)sizeof(table->hash_key));
-    list_push_back(&tables.all, &table->node);
-    return table;
-}
-
-static struct rate_table *find(const char *name, uint64_t keys)
-{
-    LIST_FOR_EACH(node, &tables.all)
-    {
-        struct rate_table *table = LIST_ENTRY(node, struct rate_table, node);
-        if (table->keys == keys && strcmp(table->name, name) == 0) {
-            return table;
-        }
-    }
-    return make(name, keys);
+    return &table->named;
 }
 
 struct rate_table *rate_table_get(const char *name, uint64_t keys)
 {
-    struct rate_table *table;
-
-    (void)pthread_mutex_lock(&tables.lock);
-    if (!tables.is_ready) {
-        list_init(&tables.all);
-        tables.is_ready = true;
-    }
-    table = find(name, keys);
-    table->references++;
-    (void)pthread_mutex_unlock(&tables.lock);
-    return table;
+    return CONTAINER_OF(named_get(&tables, name, keys, make), struct rate_table, named);
 }
 
 void rate_table_release(struct rate_table *table)
 {
-    bool is_last;
-
-    if (table == NULL) {
-        return;
-    }
-    (void)pthread_mutex_lock(&tables.lock);
-    is_last = --table->references == 0;
-    if (is_last) {
-        list_remove(&table->node);
-    }
-    (void)pthread_mutex_unlock(&tables.lock);
-    if (is_last) {
+    if (table != NULL && named_release(&tables, &table->named)) {
         free(table->memory);
-        free(table->name);
         free(table);
     }
 }
