@@ -270,7 +270,15 @@ static bool read_protocols(const char *text, struct span protocols[HELLO_ALPN_MA
 
 enum { FIELDS_MAX = 64, WHO_MAX = 64 };
 
-struct request_options {
+struct route_options {
+    const char *config;
+    const char *url;
+    const char *method;
+    const char *sni;
+    const char *alpn;
+    struct span protocols[HELLO_ALPN_MAX]; /* read from it */
+    bool json;
+    bool no_certificate;
     const char *headers[FIELDS_MAX];
     size_t header_count;
     const char *cookies[FIELDS_MAX];
@@ -287,7 +295,7 @@ struct request_options {
 };
 
 /* OPTIONS_OK, or the status of a usage error. */
-static int read_request(struct request_options *options, struct route_question *question)
+static int read_request(struct route_options *options, struct route_question *question)
 {
     for (size_t i = 0; i < options->header_count; i++) {
         if (!route_field_parse(span_from_cstr(options->headers[i]), &options->fields[i])) {
@@ -326,84 +334,100 @@ static int read_request(struct request_options *options, struct route_question *
     return OPTIONS_OK;
 }
 
-int cmd_route(int argc, char **argv)
+/* What was asked for in TLS, or would be. The same. */
+static int read_hello(struct route_options *options, struct route_question *question)
 {
-    struct request_options request = {.from = "203.0.113.1"};
-    const char *given = NULL;
-    const char *sni = NULL;
-    const char *method = "GET";
-    const char *alpn = NULL;
-    struct span protocols[HELLO_ALPN_MAX];
-    const char *url = NULL;
-    bool json = false;
-    bool no_certificate = false;
-    const struct option_spec specs[] = {{"--config", "-c", &given, NULL},
-                                        {"--sni", NULL, &sni, NULL},
-                                        {"--alpn", NULL, &alpn, NULL},
-                                        {"--method", NULL, &method, NULL},
-                                        {"--from", NULL, &request.from, NULL},
-                                        {"--at", NULL, &request.at, NULL},
-                                        {"--no-certificate", NULL, NULL, &no_certificate},
-                                        {"--json", NULL, NULL, &json}};
-    struct route_question question;
-    struct settings *settings;
-    struct error error;
-    int result;
+    const char *sni = options->sni;
+    const char *alpn = options->alpn;
 
-    argc = options_take_all(argc, argv, "--header", "-H", request.headers, &request.header_count,
-                            FIELDS_MAX);
-    argc = argc == 0 ? 0
-                     : options_take_all(argc, argv, "--cookie", NULL, request.cookies,
-                                        &request.cookie_count, FIELDS_MAX);
-    argc = argc == 0 ? 0
-                     : options_take_all(argc, argv, "--as", NULL, request.who, &request.who_count,
-                                        WHO_MAX);
-    argc = argc == 0 ? 0
-                     : options_take_all(argc, argv, "--claim", NULL, request.claims,
-                                        &request.claim_count, WHO_MAX);
-    if (argc == 0) {
-        return 2;
-    }
-    result = options_parse(argc, argv, specs, ARRAY_LEN(specs), &url, 1);
-    if (result != OPTIONS_OK) {
-        return result;
-    }
-    if (url == NULL) {
-        return usage_error("route", "which URL?");
-    }
-    if (!route_question_parse(&question, url, &error)) {
-        return usage_error("route", "%s", error.text);
-    }
-    if (!http_is_token(span_from_cstr(method))) {
-        return usage_error("route", "'%s' is no method", method);
-    }
-    question.method = span_from_cstr(method);
-    result = read_request(&request, &question);
-    if (result != OPTIONS_OK) {
-        return result;
-    }
-    question.is_without_certificate = no_certificate;
+    question->is_without_certificate = options->no_certificate;
     if (sni != NULL) {
-        if (!question.is_https) {
+        if (!question->is_https) {
             return usage_error("route", "--sni is for https:// URLs");
         }
-        question.sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
+        question->sni = sni[0] != '\0' ? span_from_cstr(sni) : (struct span){0};
     }
-    if (alpn != NULL && !question.is_https) {
+    if (alpn != NULL && !question->is_https) {
         return usage_error("route", "--alpn is for https://, tls:// and postgres:// URLs");
     }
     if (alpn == NULL) {
-        alpn = question.starttls == STARTTLS_OFF && !question.is_bytes ? "h2,http/1.1" : "";
+        alpn = question->starttls == STARTTLS_OFF && !question->is_bytes ? "h2,http/1.1" : "";
     }
-    if (!read_protocols(alpn, protocols, &question.alpn_count)) {
+    if (!read_protocols(alpn, options->protocols, &question->alpn_count)) {
         return usage_error("route", "'%s' is no list of protocols, such as h2,http/1.1", alpn);
     }
-    question.alpn = protocols;
-    settings = load_settings(given);
+    question->alpn = options->protocols;
+    return OPTIONS_OK;
+}
+
+static int read_question(struct route_options *options, struct route_question *question)
+{
+    struct error error;
+    int result;
+
+    if (options->url == NULL) {
+        return usage_error("route", "which URL?");
+    }
+    if (!route_question_parse(question, options->url, &error)) {
+        return usage_error("route", "%s", error.text);
+    }
+    if (!http_is_token(span_from_cstr(options->method))) {
+        return usage_error("route", "'%s' is no method", options->method);
+    }
+    question->method = span_from_cstr(options->method);
+    result = read_request(options, question);
+    return result != OPTIONS_OK ? result : read_hello(options, question);
+}
+
+static int take_options(struct route_options *options, int argc, char **argv)
+{
+    const struct {
+        const char *name;
+        const char *letter;
+        const char **items;
+        size_t *count;
+        size_t max;
+    } lists[] = {{"--header", "-H", options->headers, &options->header_count, FIELDS_MAX},
+                 {"--cookie", NULL, options->cookies, &options->cookie_count, FIELDS_MAX},
+                 {"--as", NULL, options->who, &options->who_count, WHO_MAX},
+                 {"--claim", NULL, options->claims, &options->claim_count, WHO_MAX}};
+    const struct option_spec specs[] = {{"--config", "-c", &options->config, NULL},
+                                        {"--sni", NULL, &options->sni, NULL},
+                                        {"--alpn", NULL, &options->alpn, NULL},
+                                        {"--method", NULL, &options->method, NULL},
+                                        {"--from", NULL, &options->from, NULL},
+                                        {"--at", NULL, &options->at, NULL},
+                                        {"--no-certificate", NULL, NULL, &options->no_certificate},
+                                        {"--json", NULL, NULL, &options->json}};
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        argc = options_take_all(argc, argv, lists[i].name, lists[i].letter, lists[i].items,
+                                lists[i].count, lists[i].max);
+        if (argc == 0) {
+            return 2;
+        }
+    }
+    return options_parse(argc, argv, specs, ARRAY_LEN(specs), &options->url, 1);
+}
+
+int cmd_route(int argc, char **argv)
+{
+    struct route_options options = {.method = "GET", .from = "203.0.113.1"};
+    struct route_question question;
+    struct settings *settings;
+    int result = take_options(&options, argc, argv);
+
+    if (result == OPTIONS_OK) {
+        result = read_question(&options, &question);
+    }
+    if (result != OPTIONS_OK) {
+        return result;
+    }
+    settings = load_settings(options.config);
     if (settings == NULL) {
         return 1;
     }
-    result = answer_question(settings, &question, url, json);
+    result = answer_question(settings, &question, options.url, options.json);
     settings_destroy(settings);
     return result;
 }

@@ -8,9 +8,15 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/base64.h"
 
@@ -168,4 +174,31 @@ const char *jose_sign(const char *algorithm, struct jose_key *key, const char *s
         len = sign(algorithm, key, text, signature);
     }
     return arena_printf(arena, "%s.%s", text, jose_encode(span_make(signature, len), arena));
+}
+
+struct jwk_set *jose_set(const char *members, struct arena *arena)
+{
+    struct error error;
+    struct jwk_set *set =
+        jwk_set_parse(span_from_cstr(arena_printf(arena, "{\"keys\":[{%s}]}", members)), &error);
+
+    if (set == NULL) {
+        fail_msg("%s", error.text);
+    }
+    return set;
+}
+
+enum jwt_signature jose_verify(const char *token, const struct jwk_set *set, uint32_t algorithms,
+                               struct arena *arena)
+{
+    struct error error;
+    struct jwt jwt;
+    enum jwt_signature result;
+
+    if (!jwt_read(span_from_cstr(token), arena, &jwt, &error)) {
+        fail_msg("%s", error.text);
+    }
+    result = jwt_verify(&jwt, set, algorithms);
+    jwt_free(&jwt);
+    return result;
 }

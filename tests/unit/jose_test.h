@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "jose/jwt.h"
 
 struct jose_key;
 
@@ -16,6 +17,11 @@ const char *jose_public_pem(struct jose_key *key, struct arena *arena);
  * `secret`. */
 const char *jose_sign(const char *algorithm, struct jose_key *key, const char *secret,
                       const char *header, const char *payload, struct arena *arena);
+/* Of keys as jose_jwk has them, with "},{" between; the test fails where that is none. */
+struct jwk_set *jose_set(const char *members, struct arena *arena);
+/* Of a token that can be read. */
+enum jwt_signature jose_verify(const char *token, const struct jwk_set *set, uint32_t algorithms,
+                               struct arena *arena);
 const char *jose_encode(struct span bytes, struct arena *arena);
 
 #endif

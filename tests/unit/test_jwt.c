@@ -10,9 +10,7 @@
 
 #include <cmocka.h>
 
-#include "auth/claims.h"
 #include "base/base64.h"
-#include "jose/json_strict.h"
 #include "jose/jwt.h"
 #include "jose_test.h"
 
@@ -38,14 +36,7 @@ static int tear_down(void **state)
 
 static struct jwk_set *set_of(const char *members)
 {
-    struct error error;
-    struct jwk_set *set =
-        jwk_set_parse(span_from_cstr(arena_printf(&arena, "{\"keys\":[{%s}]}", members)), &error);
-
-    if (set == NULL) {
-        fail_msg("%s", error.text);
-    }
-    return set;
+    return jose_set(members, &arena);
 }
 
 static struct jwk_set *set_of_key(struct jose_key *key)
@@ -55,16 +46,7 @@ static struct jwk_set *set_of_key(struct jose_key *key)
 
 static enum jwt_signature verify(const char *token, const struct jwk_set *set, uint32_t algorithms)
 {
-    struct error error;
-    struct jwt jwt;
-    enum jwt_signature result;
-
-    if (!jwt_read(span_from_cstr(token), &arena, &jwt, &error)) {
-        fail_msg("%s", error.text);
-    }
-    result = jwt_verify(&jwt, set, algorithms);
-    jwt_free(&jwt);
-    return result;
+    return jose_verify(token, set, algorithms, &arena);
 }
 
 static void assert_unreadable(const char *token, const char *words)
@@ -560,155 +542,6 @@ static void test_type_and_audience_can_be_asked_for_or_left_open(void **state)
     jwt_free(&jwt);
 }
 
-/* ---- keys ---- */
-
-static void assert_no_keys(const char *text, const char *words)
-{
-    struct error error;
-
-    assert_null(jwk_set_parse(span_from_cstr(text), &error));
-    if (strstr(error.text, words) == NULL) {
-        fail_msg("'%s' is not about '%s'", error.text, words);
-    }
-}
-
-static const char *in_set(const char *key)
-{
-    return arena_printf(&arena, "{\"keys\":[{%s}]}", key);
-}
-
-static void test_keys_that_are_not_used(void **state)
-{
-    const char *p256 = jose_jwk(jose_key_of("P-256", 0), &arena);
-    const char *small = jose_jwk(jose_key_of("RS", 1024), &arena);
-
-    (void)state;
-    assert_no_keys("", "neither a JWK set nor");
-    assert_no_keys("keys", "neither a JWK set nor");
-    assert_no_keys("{}", "no 'keys'");
-    assert_no_keys("{\"keys\":{}}", "no array");
-    assert_no_keys("{\"keys\":[]}", "no key that verifies");
-    assert_no_keys("{\"keys\":[1]}", "no object");
-    assert_no_keys("{\"keys\":[],\"keys\":[]}", "no JSON");
-    assert_no_keys(in_set(small), "2048 to 4096 bits");
-    assert_no_keys(in_set("\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\""), "2048 to 4096 bits");
-    assert_no_keys(in_set("\"kty\":\"RSA\",\"n\":\"A=\",\"e\":\"AQAB\""), "'n'");
-    assert_no_keys(in_set("\"kty\":\"RSA\",\"n\":\"AQAB\""), "'e'");
-    assert_no_keys(in_set("\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AQ\",\"y\":\"AQ\""),
-                   "P-256, P-384 and P-521");
-    assert_no_keys(in_set("\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQ\",\"y\":\"AQ\""),
-                   "32 bytes");
-    assert_no_keys(in_set("\"kty\":\"EC\",\"crv\":\"P-256\","
-                          "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-                          "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\""),
-                   "no public key");
-    assert_no_keys(in_set("\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AQ\""), "Ed25519 nor Ed448");
-    assert_no_keys(in_set("\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\""), "no public key");
-    assert_no_keys(in_set(arena_printf(&arena, "\"use\":\"enc\",%s", p256)), "something else");
-    assert_no_keys(in_set(arena_printf(&arena, "\"key_ops\":[\"sign\"],%s", p256)),
-                   "something else");
-    assert_no_keys(in_set(arena_printf(&arena, "\"alg\":\"HS256\",%s", p256)), "'HS256'");
-    assert_no_keys(in_set(arena_printf(&arena, "\"alg\":\"RS256\",%s", p256)),
-                   "no key for its algorithm");
-    assert_no_keys("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/"
-                   "nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n",
-                   "'PRIVATE KEY'");
-}
-
-static void test_keys_that_are_used(void **state)
-{
-    const char *p256 = jose_jwk(jose_key_of("P-256", 0), &arena);
-    const char *rsa = jose_jwk(jose_key_of("RS", 2048), &arena);
-    const char *many = "";
-    struct jwk_set *set;
-    struct error error;
-
-    (void)state;
-    /* What is not known is passed over (RFC 7517 section 5). */
-    set = set_of(arena_printf(
-        &arena, "\"kty\":\"new\",\"kid\":\"1\"},{\"use\":\"sig\",\"kid\":\"2\",%s},{%s", p256,
-        rsa));
-    assert_int_equal(jwk_set_count(set), 2);
-    assert_string_equal(arena_cstr(&arena, jwk_set_at(set, 0)->id), "2");
-    assert_null(jwk_set_at(set, 1)->id.ptr);
-    jwk_set_release(set);
-    set = jwk_set_parse(span_from_cstr(arena_printf(&arena, " \n{%s}", p256)), &error);
-    assert_int_equal(jwk_set_count(set), 1);
-    jwk_set_release(set);
-    set = jwk_set_parse(span_from_cstr(arena_printf(
-                            &arena, "%s%s", jose_public_pem(jose_key_of("RS", 2048), &arena),
-                            jose_public_pem(jose_key_of("Ed25519", 0), &arena))),
-                        &error);
-    assert_int_equal(jwk_set_count(set), 2);
-    assert_int_equal(verify(signed_by(0), set, 0), JWT_SIGNATURE_GOOD);
-    assert_int_equal(verify(signed_by(9), set, 0), JWT_SIGNATURE_GOOD);
-    jwk_set_release(set);
-    for (int i = 0; i <= JWK_SET_KEYS_MAX; i++) {
-        many = arena_printf(&arena, "%s%s%s", many, i == 0 ? "" : "},{", p256);
-    }
-    assert_no_keys(in_set(many), "more than 64 keys");
-}
-
-static void test_each_set_has_a_number_of_its_own(void **state)
-{
-    struct jwk_set *one = set_of_key(jose_key_of("P-256", 0));
-    struct jwk_set *other = set_of_key(jose_key_of("P-256", 0));
-
-    (void)state;
-    assert_int_not_equal(jwk_set_number(one), 0);
-    assert_int_not_equal(jwk_set_number(one), jwk_set_number(other));
-    jwk_set_release(one);
-    jwk_set_release(other);
-}
-
-/* ---- claims ---- */
-
-static void assert_claim(const struct auth_identity *identity, const char *path, const char *text)
-{
-    assert_string_equal(
-        arena_cstr(&arena, auth_identity_claim_text(identity, span_from_cstr(path), &arena)), text);
-}
-
-static void test_claims_are_named_by_their_way(void **state)
-{
-    static const struct json_bounds bounds = {10, 100};
-    struct error error;
-    json_t *json = json_strict_object(
-        SPAN_OF("{\"sub\":\"ann\",\"n\":-7,\"r\":0.5,\"yes\":true,\"no\":false,\"nil\":null,"
-                "\"groups\":[\"b\",\"a\",[\"c\"]],\"e\":[],\"realm\":{\"roles\":[\"r\",\"w\"],"
-                "\"deep\":{\"er\":\"x\"}},\"list\":[{\"id\":1},{\"id\":2}],"
-                "\"https://example.com/roles\":[\"u\"],\"user.role\":\"good\","
-                "\"user\":{\"role\":\"self-made\",\"x.y\":\"hidden\",\"name\":\"n\"},"
-                "\"scope\":\"read  write\",\"\":\"empty\"}"),
-        &bounds, &error);
-    struct auth_identity identity = {.claims = claims_of_json(json, &arena)};
-    struct auth_claims scopes;
-    struct auth_list words;
-
-    (void)state;
-    json_decref(json);
-    assert_claim(&identity, "sub", "ann");
-    assert_claim(&identity, "n", "-7");
-    assert_claim(&identity, "r", "0.5");
-    assert_claim(&identity, "yes", "true");
-    assert_claim(&identity, "no", "false");
-    assert_claim(&identity, "nil", "");
-    assert_claim(&identity, "groups", "b,a,c");
-    assert_claim(&identity, "e", "");
-    assert_claim(&identity, "realm", "");
-    assert_claim(&identity, "realm.roles", "r,w");
-    assert_claim(&identity, "realm.deep.er", "x");
-    assert_claim(&identity, "list.id", "1,2");
-    assert_claim(&identity, "https://example.com/roles", "u");
-    assert_claim(&identity, "user.role", "good"); /* not what stands below `user` */
-    assert_claim(&identity, "user.x.y", "");
-    assert_claim(&identity, "user.name", "n");
-    scopes = auth_identity_claims(&identity, SPAN_OF("scope"));
-    words = claims_words(&scopes, &arena);
-    assert_int_equal(words.count, 2);
-    assert_true(auth_list_has(&words, SPAN_OF("read")) && auth_list_has(&words, SPAN_OF("write")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -730,10 +563,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_whom_tokens_are_for_and_when, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_type_and_audience_can_be_asked_for_or_left_open,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keys_that_are_not_used, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keys_that_are_used, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_each_set_has_a_number_of_its_own, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_claims_are_named_by_their_way, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
