@@ -7,32 +7,24 @@
 #include "cli/failures_table.h"
 #include "cli/version.h"
 
-static const char overview[] =
+static const char overview_head[] =
     "Tidegate " TIDEGATE_VERSION
     ", the door in front of a group of servers: it passes TLS through\n"
     "or terminates it, and balances HTTP.\n"
     "\n"
     "usage: tidegate COMMAND [OPTIONS]\n"
-    "\n"
-    "  run      run the gateway in the foreground\n"
-    "  check    say whether a configuration would start\n"
-    "  diff     say what is different between what runs and a file, or two files\n"
-    "  route    say what would serve a URL, without sending anything\n"
-    "  test     say whether the configuration lets pass whom it should: cases from a file\n"
-    "  explain  be the client of a URL, and show the handshake step by step\n"
-    "  status   ask a running gateway how it is, and which handshakes failed\n"
-    "  reload   have a running gateway take up its configuration anew\n"
-    "  upgrade  have the program's file, as it is now, take the place of the gateway that runs\n"
-    "  prove-reload  ask for URLs while the gateway reloads, and count what fails\n"
-    "  drain, enable, disable, weight\n"
-    "           say whether a server gets requests, and how many\n"
-    "  bans     say who is kept off, and let him in again\n"
-    "  passwd   make a user's line in a file of passwords\n"
-    "  key      make a program's key\n"
-    "  demo     see it work: a throw-away CA, three origins and a gateway\n"
-    "  schema   print the configuration's JSON Schema, for editors\n"
-    "  version  print the versions\n"
-    "  help     print this, or a command's help: tidegate help run\n"
+    "\n";
+
+static const struct {
+    const char *name;
+    const char *summary;
+} summaries[] = {
+#define COMMAND_SUMMARY(name, function, summary) {name, summary},
+    COMMAND_LIST(COMMAND_SUMMARY)
+#undef COMMAND_SUMMARY
+};
+
+static const char overview_tail[] =
     "\n"
     "The smallest useful tidegate.yaml:\n"
     "\n"
@@ -83,10 +75,10 @@ static const struct {
      "                          [--at TIME] [-c FILE] [--json]\n"
      "\n"
      "Says which listener, site, route and backend would serve a request, hop by hop, and what\n"
-     "kept the routes before it from being taken, without\n"
-     "sending anything; with postgres://HOST[:PORT], a connection of PostgreSQL that asks for\n"
-     "TLS; with tls://HOST[:PORT] and tcp://HOST:PORT, one of any other protocol. Status 0: "
-     "something serves it, 1: it would be refused.\n"
+     "kept the routes before it from being taken, without sending anything; with\n"
+     "postgres://HOST[:PORT], a connection of PostgreSQL that asks for TLS; with\n"
+     "tls://HOST[:PORT] and tcp://HOST:PORT, one of any other protocol. Status 0: something\n"
+     "serves it, 1: it would be refused.\n"
      "\n"
      "      --sni NAME     the name in the TLS handshake when it is not the URL's host;\n"
      "                     empty: none\n"
@@ -280,11 +272,20 @@ static const struct {
              "       tidegate help failures   every failure by name: why, and what to do\n"},
 };
 
+static int print_overview(void)
+{
+    (void)fputs(overview_head, stdout);
+    for (size_t i = 0; i < ARRAY_LEN(summaries); i++) {
+        (void)printf("  %-13s %s\n", summaries[i].name, summaries[i].summary);
+    }
+    (void)fputs(overview_tail, stdout);
+    return 0;
+}
+
 int print_help(const char *command)
 {
     if (command == NULL) {
-        (void)fputs(overview, stdout);
-        return 0;
+        return print_overview();
     }
     if (strcmp(command, "failures") == 0) {
         failures_table_print(stdout);

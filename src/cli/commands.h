@@ -6,29 +6,13 @@
 #define TIDEGATE_CLI_COMMANDS_H
 
 #include "base/check.h"
+#include "cli/command_list.h"
 
-int cmd_run(int argc, char **argv);
-int cmd_check(int argc, char **argv);
-int cmd_diff(int argc, char **argv);
-int cmd_schema(int argc, char **argv);
-int cmd_route(int argc, char **argv);
-int cmd_test(int argc, char **argv);
-int cmd_explain(int argc, char **argv);
-int cmd_status(int argc, char **argv);
-int cmd_reload(int argc, char **argv);
-int cmd_upgrade(int argc, char **argv);
-int cmd_prove_reload(int argc, char **argv);
-int cmd_drain(int argc, char **argv);
-int cmd_enable(int argc, char **argv);
-int cmd_disable(int argc, char **argv);
-int cmd_weight(int argc, char **argv);
-int cmd_passwd(int argc, char **argv);
-int cmd_key(int argc, char **argv);
-int cmd_purge(int argc, char **argv);
-int cmd_bans(int argc, char **argv);
-int cmd_demo(int argc, char **argv);
-int cmd_version(int argc, char **argv);
-int cmd_help(int argc, char **argv);
+/* clang-format off */
+#define COMMAND_PROTOTYPE(name, function, summary) int function(int argc, char **argv);
+COMMAND_LIST(COMMAND_PROTOTYPE)
+#undef COMMAND_PROTOTYPE
+/* clang-format on */
 
 /* Says on standard error what is wrong with the command line and how to get help. Returns 2, so
  * that a command can `return usage_error("run", "unknown option %s", arg);`. */

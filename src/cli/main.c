@@ -10,14 +10,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},         {"check", cmd_check},     {"route", cmd_route},
-    {"explain", cmd_explain}, {"status", cmd_status},   {"drain", cmd_drain},
-    {"enable", cmd_enable},   {"disable", cmd_disable}, {"weight", cmd_weight},
-    {"demo", cmd_demo},       {"diff", cmd_diff},       {"reload", cmd_reload},
-    {"schema", cmd_schema},   {"version", cmd_version}, {"prove-reload", cmd_prove_reload},
-    {"upgrade", cmd_upgrade}, {"passwd", cmd_passwd},   {"key", cmd_key},
-    {"help", cmd_help},       {"purge", cmd_purge},     {"test", cmd_test},
-    {"bans", cmd_bans},
+#define COMMAND_ROW(name, function, summary) {name, function},
+    COMMAND_LIST(COMMAND_ROW)
+#undef COMMAND_ROW
 };
 
 static int unknown_command(const char *name)

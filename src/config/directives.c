@@ -464,7 +464,6 @@ static const struct directive root_directives[] = {
      .example = "sandbox: on"},
     {.name = "admin", .type = DIRECTIVE_LATER, .doc = "status and metrics over HTTP"},
     {.name = "metrics", .type = DIRECTIVE_LATER, .doc = "Prometheus metrics"},
-    {.name = "keyholder", .type = DIRECTIVE_LATER, .doc = "keys in a process of their own"},
 };
 
 const struct section section_root = {
