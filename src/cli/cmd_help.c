@@ -24,14 +24,13 @@ static const struct {
 #undef COMMAND_SUMMARY
 };
 
-static const char overview_tail[] =
-    "\n"
-    "The smallest useful tidegate.yaml:\n"
-    "\n"
-    "  sites:\n"
-    "    - hosts: [shop.example.com]\n"
-    "      tls: { certificate: shop.crt, key: shop.key }\n"
-    "      backend: 127.0.0.1:8080\n";
+static const char overview_tail[] = "\n"
+                                    "The smallest useful tidegate.yaml:\n"
+                                    "\n"
+                                    "  sites:\n"
+                                    "    - hosts: [shop.example.com]\n"
+                                    "      tls: { certificate: shop.crt, key: shop.key }\n"
+                                    "      backend: 127.0.0.1:8080\n";
 
 #define CONFIG_HELP                                                                                \
     "  -c, --config FILE  the configuration; else ./tidegate.yaml, else\n"                         \

@@ -1,6 +1,6 @@
-/* Every command of the program, in the order of `tidegate help`: its name, the function that runs it (cmd_NAME.c) and
- * what it does, for people. The prototypes, main()'s table and the overview are made from it; tools/docs asks the
- * README, the manual page and `tidegate help NAME` for each. */
+/* Every command of the program, in the order of `tidegate help`: its name, the function that runs
+ * it (cmd_NAME.c) and what it does, for people. The prototypes, main()'s table and the overview are
+ * made from it; tools/docs asks the README, the manual page and `tidegate help NAME` for each. */
 #ifndef TIDEGATE_CLI_COMMAND_LIST_H
 #define TIDEGATE_CLI_COMMAND_LIST_H
 
