@@ -36,7 +36,9 @@ struct entry {
     int32_t error; /* errno; 0: it was read */
     uint8_t kind;
     uint8_t is_unread; /* it was looked at alone: a key's file that somebody else reads */
+    uint16_t zero;     /* where padding would lie: what is written is defined to its last byte */
 };
+_Static_assert(sizeof(struct entry) == sizeof(struct file_stamp) + 4 * sizeof(uint64_t), "padding");
 
 /* ---- entries by path ---- */
 

@@ -14,7 +14,9 @@ struct file_stamp {
     uint32_t mode;
     uint32_t owner;
     uint32_t group;
+    uint32_t zero; /* where padding would lie: bundles have stamps as they lie in memory */
 };
+_Static_assert(sizeof(struct file_stamp) == 5 * sizeof(uint64_t), "padding");
 
 static inline struct file_stamp file_stamp_from(const struct stat *st)
 {

@@ -79,6 +79,9 @@ void session_create(struct worker *worker, struct worker_socket *socket, int fd,
 /* Goes on with the worker's present configuration, where there is another one since and the
  * connection may: before each request, and while there is none. */
 void session_follow(struct session *session);
+/* It may not: it ends with what runs, and with one more request where the client could count on
+ * that. has_lost_site: that one is refused. */
+void session_stay_behind(struct session *session, bool has_lost_site);
 /* Writes the line of a connection that never became a request. Once. */
 void session_log_trouble(struct session *session, const struct trouble *trouble);
 /* A client that has been served waits between two requests, or no longer. */

@@ -47,11 +47,11 @@ void session_follow_init(struct session *session)
     deferred_init(&session->leaving, on_leaving);
 }
 
-/* Not at once: a front may be about to begin a request. */
-static void stay_behind(struct session *session, bool has_lost_site)
+void session_stay_behind(struct session *session, bool has_lost_site)
 {
     session->link.has_lost_site = has_lost_site;
     session->link.is_leaving = true;
+    /* Not at once: a front may be about to begin a request. */
     loop_defer(session->worker->core.loop, &session->leaving);
 }
 
@@ -79,13 +79,13 @@ void session_follow(struct session *session)
         return;
     }
     if (listener == NULL) {
-        stay_behind(session, false);
+        session_stay_behind(session, false);
         return;
     }
     if (session->link.is_tls) {
         site = find_again(session, session->worker->generation->snapshot, listener);
         if (site == NULL) {
-            stay_behind(session, true);
+            session_stay_behind(session, true);
             return;
         }
     }

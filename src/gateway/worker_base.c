@@ -1,15 +1,23 @@
 #include "gateway/worker_base.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 void worker_tell(const struct worker *worker, enum worker_news news, struct snapshot *snapshot)
 {
-    struct worker_note note = {news, snapshot};
-    ssize_t n = worker->notes_fd >= 0 ? write(worker->notes_fd, &note, sizeof(note)) : 0;
+    struct worker_note note;
+    ssize_t n;
 
+    if (worker->notes_fd < 0) {
+        return;
+    }
+    memset(&note, 0, sizeof(note)); /* what lies between its members is written, too */
+    note.news = news;
+    note.snapshot = snapshot;
+    n = write(worker->notes_fd, &note, sizeof(note));
     (void)n; /* whoever waits for it has a deadline of its own */
 }
 

@@ -90,8 +90,8 @@ struct front_exchange *front_h1_new_half_exchange(struct front_h1 *front);
 /* Its last byte has come. */
 void front_h1_end_request(struct front_h1 *front, struct http_fields *trailers);
 void front_h1_begin_idle(struct front_h1 *front);
-/* How long it may be idle now: while the gateway hands over, as long as a client may ask once more,
- * who hears with the answer that it ends. */
+/* How long it may be idle now: while the gateway hands over, or what serves the connection is no
+ * more, as long as a client may ask once more, who hears with the answer that it ends. */
 uint64_t front_h1_idle_ms(const struct front_h1 *front);
 void front_h1_begin_body(struct front_h1 *front);
 void front_h1_begin_skip(struct front_h1 *front);

@@ -9,10 +9,15 @@ static struct h1_limits limits_of(const struct front_h1 *front)
 
 uint64_t front_h1_idle_ms(const struct front_h1 *front)
 {
-    const struct settings *settings = front_h1_settings(front);
+    const struct timeouts_settings *timeouts = &front_h1_settings(front)->timeouts;
+    uint64_t once_more_ms = timeouts->drain_ms / 2;
 
-    return front->link->core->is_handing_over ? settings->timeouts.drain_ms / 2
-                                              : settings->timeouts.keep_alive_ms;
+    if (front->link->core->is_handing_over) {
+        return once_more_ms;
+    }
+    return front->link->is_leaving && once_more_ms < timeouts->keep_alive_ms
+               ? once_more_ms
+               : timeouts->keep_alive_ms;
 }
 
 void front_h1_begin_idle(struct front_h1 *front)

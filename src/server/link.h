@@ -106,10 +106,11 @@ static inline bool link_is_draining(const struct link *link)
     return link->is_leaving || link->core->is_draining;
 }
 
-/* Besides, a client that was not told so yet may not ask once more. */
+/* And a client that was not told so yet may not ask once more, to hear it with the answer: the
+ * process ends, and nobody goes on with its sockets. */
 static inline bool link_ends_at_once(const struct link *link)
 {
-    return link_is_draining(link) && (link->is_leaving || !link->core->is_handing_over);
+    return link->core->is_draining && !link->core->is_handing_over;
 }
 
 static inline void link_finish(struct link *link, enum link_end how)

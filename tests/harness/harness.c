@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/session.h"
+
 /* More turns without an end are a loop that goes round. */
 #define TURNS_MAX 100000
 /* Of HARNESS_UNTIL: ten seconds. */
@@ -169,6 +171,14 @@ void harness_hand_over(struct harness *h)
 {
     h->was_told_to_drain = true;
     worker_post_leave(h->worker);
+}
+
+void harness_lose_sites(struct harness *h)
+{
+    LIST_FOR_EACH(node, &h->worker->sessions)
+    {
+        session_stay_behind(LIST_ENTRY(node, struct session, node), true);
+    }
 }
 
 /* ---- the log ---- */

@@ -65,6 +65,8 @@ void harness_play(struct harness *h, const char *server, const struct act_step *
 void harness_drain(struct harness *h);
 /* The same where another process goes on with the sockets. */
 void harness_hand_over(struct harness *h);
+/* As a reload does with connections whose site is gone. */
+void harness_lose_sites(struct harness *h);
 
 /* The access log's lines since the last time, with their line feeds; valid until the next call. */
 const char *harness_take_log(struct harness *h);

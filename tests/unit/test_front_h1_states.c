@@ -401,6 +401,51 @@ static void handing_over_ends_no_connection_unsaid(void **state)
     }
 }
 
+/* The same where its site is gone: that one more request is refused. */
+static void a_site_that_is_gone_ends_no_connection_unsaid(void **state)
+{
+    static const struct expectation table[] = {
+        {IDLE, "", ""},
+        {WAIT, "", "client: 200 hi left | log: 200 -"},
+        {REPLY, "", "client: 567890 | log: 200 -"},
+        {SKIP, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct expectation *e = &table[i];
+        struct play play = begin(e->state);
+        harness_lose_sites(play.h);
+        harness_settle(play.h);
+        check(&play, e->state, "its site is gone", e->at_once);
+        let_server_answer(&play, e->state);
+        check(&play, e->state, "its site is gone", e->then);
+        if (e->state != WAIT) {
+            actor_say(play.client, e->state == SKIP ? "567890GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+                                                    : "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            harness_settle(play.h);
+            check(&play, e->state, "the next request",
+                  "client: 421 left | log: 421 site_has_changed");
+        }
+        harness_stop(play.h);
+    }
+}
+
+/* The rest of its own time, or half of that of a drain where that is shorter. */
+static void whose_site_is_gone_is_left_in_time(void **state)
+{
+    struct play play = begin(IDLE);
+
+    (void)state;
+    harness_lose_sites(play.h);
+    harness_settle(play.h);
+    harness_advance_ms(play.h, KEEP_ALIVE_MS - 1);
+    check(&play, IDLE, "its site is gone", "");
+    harness_advance_ms(play.h, 1);
+    check(&play, IDLE, "its time is up", "client: left");
+    harness_stop(play.h);
+}
+
 /* Half of the time of the drain, as one that was idle before. */
 static void one_that_asks_nothing_more_is_left_in_time(void **state)
 {
@@ -447,6 +492,8 @@ int main(void)
         cmocka_unit_test(a_request_behind_a_drain_is_the_last),
         cmocka_unit_test(handing_over_ends_no_connection_unsaid),
         cmocka_unit_test(one_that_asks_nothing_more_is_left_in_time),
+        cmocka_unit_test(a_site_that_is_gone_ends_no_connection_unsaid),
+        cmocka_unit_test(whose_site_is_gone_is_left_in_time),
         cmocka_unit_test(only_an_idle_connection_makes_room_for_another),
     };
 
