@@ -109,6 +109,21 @@ static void add_locations(struct lines *lines, const struct route_settings *rout
     }
 }
 
+static void add_log(struct lines *lines, const struct log_rules_settings *log, struct arena *arena)
+{
+    static const char *const forms[] = {"json", "combined", "logfmt", "a template"};
+    const char *text = "";
+
+    for (size_t i = 0; i < log->outlet_count; i++) {
+        const struct log_outlet_settings *one = &log->outlets[i];
+
+        text = arena_printf(arena, "%s%s%s (%s)", text, i == 0 ? "lines go to " : ", ",
+                            strcmp(one->name, "-") == 0 ? "standard output" : one->name,
+                            forms[one->format]);
+    }
+    add(lines, "log", log->place, log->outlet_count != 0 ? text : "no lines in any log");
+}
+
 const char *route_answers_line(const struct site_settings *site, const struct route_settings *route,
                                bool is_https, size_t index, struct arena *arena, const char **word,
                                struct place *place)
@@ -146,6 +161,9 @@ const char *route_answers_line(const struct site_settings *site, const struct ro
     if (route->early_hints.count != 0) {
         add(&lines, "early_hints", route->place,
             arena_printf(arena, "103 with %s", join(&route->early_hints, arena)));
+    }
+    if (route->log != NULL || site->log != NULL) {
+        add_log(&lines, route->log != NULL ? route->log : site->log, arena);
     }
     return lines.text;
 }

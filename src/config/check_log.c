@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "config/check_internal.h"
+#include "config/log_outlets.h"
 #include "config/places.h"
 
 static void complain_about(const struct checker *checker, const void *member, const char *text,
@@ -12,53 +13,74 @@ static void complain_about(const struct checker *checker, const void *member, co
     config_report_hint(checker->report, "%s", hint);
 }
 
-static bool names(const struct string_list *list, const char *word)
+static bool is_word(const char *text, const char *word)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i], word) == 0) {
+    return text != NULL && strcmp(text, word) == 0;
+}
+
+static bool names_file(const struct log_rules_settings *log)
+{
+    for (size_t i = 0; i < log->to_count; i++) {
+        if (is_word(log->to[i].to, "file")) {
             return true;
         }
     }
     return false;
 }
 
-static bool has_twice(const struct string_list *list)
+/* A log's own stand behind those of above that it keeps. */
+static void check_twice(const struct checker *checker, const struct log_rules_settings *log)
 {
-    for (size_t i = 1; i < list->count; i++) {
-        const struct string_list before = {list->items, i};
-        if (names(&before, list->items[i])) {
-            return true;
+    for (size_t i = 1; i < log->outlet_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!log_outlet_same_place(&log->outlets[i], &log->outlets[k])) {
+                continue;
+            }
+            config_report_add(checker->report, CONFIG_ERROR, log->outlets[i].place,
+                              "this log is written to the same place twice");
+            config_report_hint(checker->report, "each line would be there twice: remove one");
+            return;
         }
     }
-    return false;
 }
 
-static void check_places(const struct checker *checker, const struct log_settings *log)
+static void check_form(const struct checker *checker, enum log_format format,
+                       const void *format_member, const char *const *template)
 {
-    bool is_file = strcmp(log->access, "-") != 0;
+    bool is_template = format == LOG_FORMAT_TEMPLATE;
 
-    if (strcmp(log->access, "off") == 0) {
+    if (is_template && check_is_given(checker, format_member) &&
+        !check_is_given(checker, template)) {
+        complain_about(checker, format_member, "'format: template' without a template",
+                       "add for example template: '{client.address} \"{method} {target}\" "
+                       "{log.status}'");
+    }
+    if (!(is_template && check_is_given(checker, format_member)) &&
+        check_is_given(checker, template)) {
+        complain_about(checker, template, "a template that is not used",
+                       "add 'format: template', or remove it");
+    }
+}
+
+static void check_places(const struct checker *checker, const struct log_rules_settings *log)
+{
+    if (is_word(log->access, "off")) {
         complain_about(checker, &log->to, "'to' without an access log",
                        "remove 'access: off': 'to' alone says where it is written");
         return;
     }
-    if (has_twice(&log->to)) {
-        complain_about(checker, &log->to, "'to' names the same place twice",
-                       "each line would be there twice: remove one");
-    }
-    if (!is_file && names(&log->to, "file") && names(&log->to, "stdout")) {
-        complain_about(checker, &log->to, "'file' and 'stdout' are the same place",
-                       "name a file with 'access', or remove one of them");
-    }
-    if (is_file && check_is_given(checker, &log->access) && !names(&log->to, "file")) {
+    if (check_is_given(checker, &log->access) && !is_word(log->access, "-") && !names_file(log)) {
         complain_about(checker, &log->to, "'access' names a file that 'to' leaves out",
                        "add 'file' to 'to', or remove 'access'");
+    }
+    for (size_t i = 0; i < log->to_count; i++) {
+        check_form(checker, log->to[i].format, &log->to[i].format, &log->to[i].template);
     }
 }
 
 static void check_excludes(const struct checker *checker, const struct log_rules_settings *rules)
 {
-    for (size_t i = 0; rules != NULL && i < rules->exclude_count; i++) {
+    for (size_t i = 0; i < rules->exclude_count; i++) {
         const struct log_exclude_settings *one = &rules->exclude[i];
 
         if (one->paths.count + one->methods.count + one->statuses.count + one->clients.count == 0) {
@@ -71,31 +93,57 @@ static void check_excludes(const struct checker *checker, const struct log_rules
     }
 }
 
+/* is_below: it is a site's or a route's. */
+static void check_one(const struct checker *checker, const struct log_rules_settings *log,
+                      bool is_below)
+{
+    if (log == NULL) {
+        return;
+    }
+    if (log->to_count != 0) {
+        check_places(checker, log);
+    }
+    if (is_below && log->to_count != 0 && names_file(log) && log->access == NULL) {
+        complain_about(checker, &log->to, "'to' has a 'file' that this log does not name",
+                       "name it with 'access', or write file:/a/file in 'to'");
+    } else {
+        check_twice(checker, log);
+    }
+    if (is_below && log->keep_above && log->access == NULL && log->to_count == 0) {
+        complain_about(checker, &log->keep_above, "'keep_above' in a log without places",
+                       "its lines go to the places above: remove it, or say 'access' or 'to'");
+    }
+    check_form(checker, log->format, &log->format, &log->template);
+    check_excludes(checker, log);
+}
+
+static void check_sum(const struct checker *checker)
+{
+    struct log_names names;
+
+    log_outlets_names(checker->settings, &names);
+    if (names.left_out != NULL) {
+        config_report_add(checker->report, CONFIG_ERROR, names.left_out->place,
+                          "the logs have more than %d places", LOG_PLACES_MAX);
+        config_report_hint(checker->report, "let several sites write to one: {site} and 'fields' "
+                                            "tell their lines apart");
+    }
+}
+
 void check_log(const struct checker *checker)
 {
     const struct settings *settings = checker->settings;
-    const struct log_settings *log = &settings->log;
-    bool is_template = log->format == LOG_FORMAT_TEMPLATE;
 
-    if (check_is_given(checker, &log->to)) {
-        check_places(checker, log);
-    }
-    if (is_template && !check_is_given(checker, &log->template)) {
-        complain_about(checker, &log->format, "'format: template' without a template",
-                       "add for example template: '{client.address} \"{method} {target}\" "
-                       "{log.status}'");
-    }
-    if (!is_template && check_is_given(checker, &log->template)) {
-        complain_about(checker, &log->template, "a template that is not used",
-                       "add 'format: template', or remove it");
-    }
-    check_excludes(checker, &log->rules);
+    check_one(checker, &settings->log.rules, false);
     for (size_t i = 0; i < settings->site_count; i++) {
         const struct site_settings *site = &settings->sites[i];
 
-        check_excludes(checker, site->log);
+        check_one(checker, site->log, true);
         for (size_t k = 0; k < site->route_count; k++) {
-            check_excludes(checker, site->routes[k].log);
+            if (site->routes[k].log != site->log) {
+                check_one(checker, site->routes[k].log, true);
+            }
         }
     }
+    check_sum(checker);
 }

@@ -537,6 +537,7 @@ const struct section *const all_sections[] = {
     &section_timeouts,
     &section_log,
     &section_log_rules,
+    &section_log_place,
     &section_log_exclude,
     &section_cache,
     &section_split,

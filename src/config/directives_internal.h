@@ -177,6 +177,7 @@ extern const struct section section_limits;
 extern const struct section section_timeouts;
 extern const struct section section_log;
 extern const struct section section_log_rules;
+extern const struct section section_log_place;
 extern const struct section section_log_exclude;
 extern const struct section section_cache;
 

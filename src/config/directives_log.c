@@ -1,5 +1,6 @@
 /* The log. */
 #include "config/directives_internal.h"
+#include "config/log_outlets.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
 
@@ -55,6 +56,63 @@ const struct section section_log_exclude = {
     .place_offset = offsetof(struct log_exclude_settings, place),
 };
 
+#define LOG_FORMAT(object, member)                                                                 \
+    {.name = "format",                                                                             \
+     .type = DIRECTIVE_ENUM,                                                                       \
+     SLOT(object, member format),                                                                  \
+     .words = log_formats,                                                                         \
+     .doc = "One JSON object a line, the combined format of Apache and nginx, `name=value` pairs " \
+            "(logfmt), or a `template` of one's own. Without it, as the log above has it; the "    \
+            "file's is `json`.",                                                                   \
+     .more = "No value can end a line or a member of it: in JSON and logfmt they are escaped as "  \
+             "JSON says, in the combined format and in templates quotes, backslashes, controls "   \
+             "and bytes above 126 are written `\\xHH`.",                                           \
+     .example = "format: json"},                                                                   \
+    {                                                                                              \
+        .name = "template", .type = DIRECTIVE_TEXT, SLOT(object, member template), .min = 1,       \
+        .max = 8192, .check = rule_log_template,                                                   \
+        .doc = "The line, with `format: template`: a text with [variables](#variables).",          \
+        .more =                                                                                    \
+            "`{log.NAME}` is a member that the JSON line would have, with `ms_total` and the "     \
+            "like for those of `ms`. `-` stands for a value that is empty. A value may hold "      \
+            "blanks: put quotes around it, as no value can hold one. Lines of connections have "   \
+            "the variables of the client, of TLS, `{site}` and those of `{log.NAME}` alone.",      \
+        .example = "template: '{log.time} {client.address} \"{method} {target}\" {log.status}'"    \
+    }
+
+static const struct directive log_place_directives[] = {
+    {.name = "to",
+     .type = DIRECTIVE_TEXT,
+     .flags = DIRECTIVE_REQUIRED,
+     SLOT(log_place_settings, to),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_log_place,
+     .doc = "The place: `file`, `file:/a/file`, `stdout`, `syslog`, `journal` and so on.",
+     .example = "to: file:/var/log/tidegate/fail2ban.log"},
+    LOG_FORMAT(log_place_settings, ),
+};
+
+const struct section section_log_place = {
+    .name = "a place of a log",
+    .title = "log_place",
+    .doc = "One of the places that lines go to. A text alone is short for a section with that "
+           "`to`.",
+    .directives = log_place_directives,
+    .count = ARRAY_LEN(log_place_directives),
+    .size = sizeof(struct log_place_settings),
+    .place_offset = offsetof(struct log_place_settings, place),
+    .scalar_name = "to",
+};
+
+#define LOG_TO(object, member)                                                                     \
+    .name = "to", .type = DIRECTIVE_SECTIONS, SLOT(object, member to),                             \
+    COUNT(object, member to_count), .min = 1, .max = LOG_OUTLETS_MAX,                              \
+    .section = &section_log_place, .example = "to: [file, journal]",                               \
+    .doc = "Where lines are written: one or several of `file`, `file:/a/file`, `stdout`, "         \
+           "`syslog`, `journal`, each of them in a form of its own where that is said. Without "   \
+           "it, `file`."
+
 #define LOG_RULES(object, member)                                                                  \
     {.name = "fields",                                                                             \
      .type = DIRECTIVE_FIELDS,                                                                     \
@@ -100,6 +158,27 @@ const struct section section_log_exclude = {
     }
 
 static const struct directive log_rules_directives[] = {
+    {.name = "access",
+     .type = DIRECTIVE_PATH,
+     SLOT(log_rules_settings, access),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .words = log_targets,
+     .check = rule_path,
+     .doc = "A file for these lines, `-` for standard output, or `off`: no lines at all.",
+     .more = "In place of all places above, unless `keep_above` says otherwise. It is opened, and "
+             "opened anew after SIGUSR1, as that of the file is.",
+     .example = "access: /var/log/tidegate/shop.log"},
+    {LOG_TO(log_rules_settings, ),
+     .more = "`file` is what `access` names here. In place of all places above, unless "
+             "`keep_above` says otherwise."},
+    {.name = "keep_above",
+     .type = DIRECTIVE_BOOL,
+     SLOT(log_rules_settings, keep_above),
+     .fallback = "false",
+     .doc = "Whether lines go to the places above, too, in the form that they have there.",
+     .example = "keep_above: true\naccess: shop.log"},
+    LOG_FORMAT(log_rules_settings, ),
     LOG_RULES(log_rules_settings, ),
 };
 
@@ -108,7 +187,8 @@ const struct section section_log_rules = {
     .title = "log_rules",
     .doc = "What is different in the lines of a site's or a route's requests: `fields`, `redact` "
            "and `exclude` are added to what stands above (a field of the same name replaces it), "
-           "`sample` replaces it.",
+           "`sample` and `format` replace it, and so do the places (`access`, `to`), unless "
+           "`keep_above` is said. What is not said is as above.",
     .directives = log_rules_directives,
     .count = ARRAY_LEN(log_rules_directives),
     .size = sizeof(struct log_rules_settings),
@@ -118,7 +198,7 @@ const struct section section_log_rules = {
 static const struct directive log_directives[] = {
     {.name = "access",
      .type = DIRECTIVE_PATH,
-     SLOT(log_settings, access),
+     SLOT(log_settings, rules.access),
      .fallback = "-",
      .min = 1,
      .max = PATH_BYTES_MAX,
@@ -132,47 +212,25 @@ static const struct directive log_directives[] = {
          "it leaves root no right to write in folders of others. The unit makes "
          "`/var/log/tidegate`.",
      .example = "access: /var/log/tidegate/access.log"},
-    {.name = "to",
-     .type = DIRECTIVE_TEXTS,
-     SLOT(log_settings, to),
-     .min = 1,
-     .max = 8,
-     .check = rule_log_place,
-     .doc = "Where the access log is written: one or several of `file`, `stdout`, `syslog`, "
-            "`journal`. Without it, `file`.",
+    {LOG_TO(log_settings, rules.),
      .more =
          "`file` is what `access` names. `syslog` sends a datagram of RFC 5424 (facility daemon) "
          "for each line to /dev/log, `syslog:127.0.0.1:514` to that address by UDP, "
          "`syslog:/a/socket` to another socket. `journal` is systemd's, by its own protocol: the "
          "line is the message, and each member a field besides, so that `journalctl "
-         "TIDEGATE_STATUS=502` finds it. Each place has a queue of 4 MiB and a thread of its own: "
-         "one that is slow, full or missing holds up nobody, and loses its own lines alone, which "
-         "are counted, told of on standard error, and shown by `tidegate status`.",
-     .example = "to: [file, journal]"},
-    {.name = "format",
-     .type = DIRECTIVE_ENUM,
-     SLOT(log_settings, format),
-     .fallback = "json",
-     .words = log_formats,
-     .doc = "One JSON object a line, the combined format of Apache and nginx, `name=value` pairs "
-            "(logfmt), or a `template` of one's own.",
-     .more =
-         "No value can end a line or a member of it: in JSON and logfmt they are escaped as JSON "
-         "says, in the combined format and in templates quotes, backslashes, controls and bytes "
-         "above 126 are written `\\xHH`.",
-     .example = "format: json"},
-    {.name = "template",
-     .type = DIRECTIVE_TEXT,
-     SLOT(log_settings, template),
-     .min = 1,
-     .max = 8192,
-     .check = rule_log_template,
-     .doc = "The line, with `format: template`: a text with [variables](#variables).",
-     .more = "`{log.NAME}` is a member that the JSON line would have, with `ms_total` and the like "
-             "for those of `ms`. `-` stands for a value that is empty. A value may hold blanks: "
-             "put quotes around it, as no value can hold one. Lines of connections have the "
-             "variables of the client, of TLS, `{site}` and those of `{log.NAME}` alone.",
-     .example = "template: '{log.time} {client.address} \"{method} {target}\" {log.status}'"},
+         "TIDEGATE_STATUS=502` finds it. Each place has a thread and a queue of its own: one that "
+         "is slow, full or missing holds up nobody, and loses its own lines alone, which are "
+         "counted, told of on standard error, and shown by `tidegate status`. All logs of a "
+         "configuration together have 128 places at most; a place that several name is one."},
+    LOG_FORMAT(log_settings, rules.),
+    {.name = "queue",
+     .type = DIRECTIVE_SIZE,
+     SLOT(log_settings, queue),
+     .fallback = "4m",
+     .min = 64 << 10,
+     .max = (uint64_t)1 << 30,
+     .doc = "How much may wait to be written, for each place. More is lost, and counted.",
+     .example = "queue: 16m"},
     LOG_RULES(log_settings, rules.),
     {.name = "level",
      .type = DIRECTIVE_WORD,

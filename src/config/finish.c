@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "config/hedge_after.h"
+#include "config/log_outlets.h"
 #include "config/places.h"
 #include "edge/host_table.h"
 #include "edge/redact.h"
@@ -542,4 +543,5 @@ void finish_settings(struct settings *settings)
     for (size_t i = 0; i < settings->site_count; i++) {
         finish_site(settings, &settings->sites[i]);
     }
+    log_outlets_finish(settings);
 }

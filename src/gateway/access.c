@@ -13,7 +13,10 @@
 
 void access_flush(struct worker *worker)
 {
-    log_lines_flush(&worker->log, &worker->generation->snapshot->log_targets);
+    LIST_FOR_EACH(node, &worker->generations)
+    {
+        log_lines_flush(&LIST_ENTRY(node, struct generation, node)->lines);
+    }
 }
 
 static void on_log_timer(struct timer *timer)
@@ -21,10 +24,10 @@ static void on_log_timer(struct timer *timer)
     access_flush(CONTAINER_OF(timer, struct worker, log_timer));
 }
 
-static void finish_line(struct worker *worker)
+static void finish_line(struct worker *worker, struct generation *generation, bool are_many)
 {
-    if (log_lines_are_many(&worker->log)) {
-        access_flush(worker);
+    if (are_many) {
+        log_lines_flush(&generation->lines);
     } else if (worker->log_timer.deadline_us == 0) {
         timer_set_ms(worker->core.loop, &worker->log_timer, LOG_DELAY_MS);
     }
@@ -152,40 +155,57 @@ static void put_template(const struct template *line, const struct link *link,
     strbuf_add_char(out, '\n');
 }
 
-static void write_record(const struct link *link, const struct access_record *record,
-                         const struct template_values *values)
-{
-    struct worker *worker = worker_of(link->core);
-    const struct snapshot *snapshot = worker->generation->snapshot;
-    struct access_clock *access_clock = &worker->log.clock;
-    size_t start;
-    struct strbuf *out = log_lines_begin(&worker->log, &start);
+/* ---- writing them ---- */
 
-    switch (snapshot->settings->log.format) {
+struct writing {
+    const struct link *link;
+    const struct access_record *record;
+    const struct template_values *values;
+    struct access_clock *clock;
+};
+
+static void write_form(void *arg, const struct log_outlet *outlet, struct strbuf *out)
+{
+    const struct writing *w = arg;
+
+    switch (outlet->format) {
     case LOG_FORMAT_JSON:
-        access_record_json(record, access_clock, out);
+        access_record_json(w->record, w->clock, out);
         break;
     case LOG_FORMAT_COMBINED:
-        access_record_combined(record, access_clock, out);
+        access_record_combined(w->record, w->clock, out);
         break;
     case LOG_FORMAT_LOGFMT:
-        access_record_logfmt(record, access_clock, out);
+        access_record_logfmt(w->record, w->clock, out);
         break;
     case LOG_FORMAT_TEMPLATE:
-        put_template(&snapshot->log_template, link, record, values, access_clock, out);
+        put_template(outlet->template, w->link, w->record, w->values, w->clock, out);
         break;
     }
-    log_lines_end(&worker->log, start, &snapshot->log_targets, record,
-                  access_record_severity(record), record->time_us);
-    finish_line(worker);
 }
 
-bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,
-                  uint64_t began_us, struct access_texts *texts)
+static void write_record(const struct access_way *way, const struct link *link,
+                         const struct access_record *record, const struct template_values *values)
 {
     struct worker *worker = worker_of(link->core);
+    struct writing writing = {link, record, values, &worker->log_clock};
+    const struct log_line line = {.write = write_form,
+                                  .arg = &writing,
+                                  .record = record,
+                                  .severity = access_record_severity(record),
+                                  .time_us = record->time_us,
+                                  .clock = &worker->log_clock};
 
-    if (worker->generation->snapshot->log_targets.count == 0) {
+    finish_line(worker, way->generation,
+                log_lines_add(&way->generation->lines, &way->generation->snapshot->log_targets,
+                              &way->rules->outlets, &line));
+}
+
+bool access_begin(const struct access_way *way, const struct link *link,
+                  struct access_record *record, enum access_kind kind, uint64_t began_us,
+                  struct access_texts *texts)
+{
+    if (way->rules->outlets.count == 0) {
         return false;
     }
     access_record_init(record, kind);
@@ -196,20 +216,37 @@ bool access_begin(const struct link *link, struct access_record *record, enum ac
     return true;
 }
 
-void access_end(const struct link *link, struct access_record *record,
-                const struct trouble *trouble, const struct template_values *values)
+void access_end(const struct access_way *way, const struct link *link,
+                struct access_record *record, const struct trouble *trouble,
+                const struct template_values *values)
 {
     fill_trouble(record, trouble);
-    write_record(link, record, values);
+    write_record(way, link, record, values);
+}
+
+/* Of a connection: its session holds the generation. */
+static struct access_way way_of(const struct link *link)
+{
+    struct worker *worker = worker_of(link->core);
+    struct generation *generation = worker->generation;
+
+    LIST_FOR_EACH(node, &worker->generations)
+    {
+        struct generation *one = LIST_ENTRY(node, struct generation, node);
+        generation = one->snapshot == link->snapshot ? one : generation;
+    }
+    return (struct access_way){generation, link->site != NULL ? link->site->log_rules
+                                                              : generation->snapshot->log_rules};
 }
 
 void access_log_end(struct link *link, const struct conn *conn, const struct trouble *trouble)
 {
+    const struct access_way way = way_of(link);
     struct access_record record;
     struct access_texts texts;
 
     link->is_logged = true;
-    if (!access_begin(link, &record, ACCESS_CONNECTION, link->accepted_us, &texts)) {
+    if (!access_begin(&way, link, &record, ACCESS_CONNECTION, link->accepted_us, &texts)) {
         return;
     }
     if (link->is_tls) {
@@ -217,7 +254,7 @@ void access_log_end(struct link *link, const struct conn *conn, const struct tro
     }
     record.bytes_in = conn->bytes_in;
     record.bytes_out = conn->bytes_out;
-    access_end(link, &record, trouble, NULL);
+    access_end(&way, link, &record, trouble, NULL);
 }
 
 void access_log_trouble(struct link *link, const struct conn *conn, const struct trouble *trouble)
@@ -258,6 +295,7 @@ void access_fill_tries(struct access_record *record, const struct tries *tries,
 void access_log_passthrough(struct link *link, const struct conn *conn,
                             const struct passthrough_facts *facts, const struct trouble *trouble)
 {
+    const struct access_way way = way_of(link);
     struct access_record record;
     struct access_texts texts;
 
@@ -265,7 +303,7 @@ void access_log_passthrough(struct link *link, const struct conn *conn,
         return;
     }
     link->is_logged = true;
-    if (!access_begin(link, &record, ACCESS_CONNECTION, link->accepted_us, &texts)) {
+    if (!access_begin(&way, link, &record, ACCESS_CONNECTION, link->accepted_us, &texts)) {
         return;
     }
     record.mode = facts->is_tcp ? ACCESS_TCP : ACCESS_PASSTHROUGH;
@@ -286,5 +324,5 @@ void access_log_passthrough(struct link *link, const struct conn *conn,
     if (facts->refused_by != NULL) {
         record.refused_by = span_from_cstr(facts->refused_by);
     }
-    write_record(link, &record, NULL);
+    write_record(&way, link, &record, NULL);
 }

@@ -23,13 +23,22 @@ struct access_texts {
 void access_init(struct worker *worker);
 void access_flush(struct worker *worker);
 
+/* By which rules a line is written, and with whose places: of one snapshot both. */
+struct generation;
+struct access_way {
+    struct generation *generation; /* held by whoever the line is of */
+    const struct log_rules *rules;
+};
+
 /* With what the link tells. False: the log is off. began_us: by clock_us. */
-bool access_begin(const struct link *link, struct access_record *record, enum access_kind kind,
-                  uint64_t began_us, struct access_texts *texts) MUST_CHECK;
+bool access_begin(const struct access_way *way, const struct link *link,
+                  struct access_record *record, enum access_kind kind, uint64_t began_us,
+                  struct access_texts *texts) MUST_CHECK;
 /* Says how it ended, and writes it. values: of a request, for a template; NULL: a connection's. */
 struct template_values;
-void access_end(const struct link *link, struct access_record *record,
-                const struct trouble *trouble, const struct template_values *values);
+void access_end(const struct access_way *way, const struct link *link,
+                struct access_record *record, const struct trouble *trouble,
+                const struct template_values *values);
 
 /* The servers that it was tried on, where any failed; last: the one that it stayed with, NULL: none
  * did. */

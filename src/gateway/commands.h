@@ -2,7 +2,8 @@
  * (SOCK_SEQPACKET). Its end means that the other side is gone.
  *
  * Another configuration: the supervisor sends the new sockets (GATEWAY_SOCKETS, as often as it
- * takes for all of them), then the bundle (GATEWAY_LOAD). The gateway says GATEWAY_TAKEN once every
+ * takes for all of them) and the files of its logs (GATEWAY_LOGS, the same), then the bundle
+ * (GATEWAY_LOAD). The gateway says GATEWAY_TAKEN once every
  * worker goes by it and none listens on sockets that are left out, or GATEWAY_REFUSED: nothing has
  * changed then. One at a time. */
 #ifndef TIDEGATE_GATEWAY_COMMANDS_H
@@ -18,10 +19,11 @@ enum gateway_word {
     GATEWAY_SHARE = 'I',  /* another process has them, too */
     GATEWAY_LEAVE = 'V',  /* GATEWAY_DRAIN, and another process goes on with the sockets */
     GATEWAY_ORDERS = 'E', /* of people, with the memory file that holds all (kept_orders.h) */
-    GATEWAY_REOPEN_LOGS = 'R', /* with the new file */
-    GATEWAY_SOCKETS = 'N',     /* with listening sockets */
-    GATEWAY_LOOK = 'C',        /* files of certificates and the like have changed */
-    GATEWAY_LOAD = 'L',        /* with the bundle, and the access log where has_log */
+    GATEWAY_REOPEN_LOG = 'R', /* with the new file, and its name behind the message */
+    GATEWAY_SOCKETS = 'N',    /* with listening sockets */
+    GATEWAY_LOGS = 'A',       /* with files of the access logs */
+    GATEWAY_LOOK = 'C',       /* files of certificates and the like have changed */
+    GATEWAY_LOAD = 'L',       /* with the bundle */
     /* from it */
     GATEWAY_UP = 'U',      /* its workers accept */
     GATEWAY_QUIET = 'Q',   /* none does any more, and nobody waits to be */
@@ -38,7 +40,6 @@ enum gateway_word {
 struct gateway_message {
     int32_t word;
     /* Of GATEWAY_LOAD alone. */
-    int32_t has_log;
     int32_t socket_count;
     /* In the order of the configuration: a socket that is in use, by its place now; or -1, -2, ...:
      * the first, second, ... of those sent before. */

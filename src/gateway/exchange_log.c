@@ -135,9 +135,10 @@ void exchange_log(struct exchange *x)
     const struct link *link = x->link;
     struct access_record record;
     struct access_texts texts;
+    const struct access_way way = {x->generation, exchange_log_rules(x)};
 
     if (!is_wanted(x) ||
-        !access_begin(link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
+        !access_begin(&way, link, &record, ACCESS_REQUEST, x->front.started_us, &texts)) {
         return;
     }
     record.mode = link->is_tls ? ACCESS_TERMINATE : ACCESS_PLAIN;
@@ -185,6 +186,6 @@ void exchange_log(struct exchange *x)
     fill_tries(&record, x, &texts);
     fill_by_rules(&record, x);
     const struct template_values values = exchange_logged_values(x);
-    access_end(link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note,
+    access_end(&way, link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note,
                &values);
 }

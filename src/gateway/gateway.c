@@ -219,15 +219,14 @@ static void say(const struct gateway *gateway, enum gateway_word word, int fd)
 static void load(struct gateway *gateway, const struct gateway_message *message, size_t len,
                  int *fds, size_t fd_count)
 {
-    bool has_log = message->has_log != 0;
     bool is_whole = message->socket_count >= 0 && message->socket_count <= GATEWAY_SOCKETS_MAX &&
                     len == sizeof(*message) + (size_t)message->socket_count * sizeof(int32_t) &&
-                    fd_count == (has_log ? 2 : 1);
+                    fd_count == 1;
     int report_fd = -1;
 
     CHECK(is_whole);
     if (!reload_load(&gateway->reload, message, gateway->current.snapshot, fds[0],
-                     has_log ? fds[1] : -1, &report_fd)) {
+                     &report_fd)) {
         say(gateway, GATEWAY_REFUSED, report_fd);
     } else {
         /* The first requests should find the servers' addresses. */
@@ -295,6 +294,15 @@ static void own(const struct gateway *gateway, bool is_owner)
     }
 }
 
+/* Takes the descriptor over. */
+static void use_log(const struct gateway *gateway, struct span path, int fd)
+{
+    char *name = xstrndup(path.ptr, path.len);
+
+    log_targets_use(&gateway->current.snapshot->log_targets, name, fd);
+    free(name);
+}
+
 static void on_command(struct gateway *gateway, const struct gateway_message *message, size_t len,
                        int *fds, size_t fd_count)
 {
@@ -320,10 +328,14 @@ static void on_command(struct gateway *gateway, const struct gateway_message *me
     case GATEWAY_STOP:
         stop_workers(gateway, worker_post_stop);
         break;
-    case GATEWAY_REOPEN_LOGS:
+    case GATEWAY_REOPEN_LOG:
         if (fd_count == 1) {
-            log_targets_use(&gateway->current.snapshot->log_targets, fds[0]);
+            use_log(gateway, span_skip(span_make((const char *)message, len), sizeof(*message)),
+                    fds[0]);
         }
+        break;
+    case GATEWAY_LOGS:
+        reload_logs(&gateway->reload, fds, fd_count);
         break;
     case GATEWAY_LOOK:
         gateway->refresh_at_ms = 0;

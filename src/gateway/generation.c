@@ -32,6 +32,8 @@ static void end(struct generation *generation)
     list_remove(&generation->node);
     deferred_cancel(&generation->taking);
     deferred_cancel(&generation->ending);
+    log_lines_flush(&generation->lines);
+    log_lines_free(&generation->lines);
     free(generation);
     worker_give_back(worker, snapshot);
 }

@@ -29,6 +29,7 @@ struct generation {
     bool is_followed;          /* by one that does */
     struct deferred taking;
     struct deferred ending;
+    struct log_lines lines; /* to the snapshot's places, a moment at most */
 };
 
 /* Of its present one. */

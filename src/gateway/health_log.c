@@ -10,7 +10,8 @@
 /* Written by one thread at a time: see server_health_listen. */
 static struct {
     struct snapshot *snapshot;
-    struct log_lines log;
+    struct log_lines written;
+    struct access_clock clock;
     uint64_t second;
     unsigned lines; /* of that second */
     uint64_t left_out;
@@ -78,29 +79,45 @@ static void tell_people(const struct health_news *news, const char *mend)
     }
 }
 
-static void write_line(const struct health_news *news, const char *mend)
-{
-    const struct log_targets *targets = &teller.snapshot->log_targets;
-    int64_t now_us = clock_wall_us();
-    size_t start;
+struct writing {
+    const struct health_news *news;
+    const char *mend;
+    int64_t now_us;
+};
 
-    if (targets->count == 0 || teller.snapshot->settings->log.format != LOG_FORMAT_JSON) {
+/* In the other forms nobody would look for it. */
+static void write_form(void *arg, const struct log_outlet *outlet, struct strbuf *out)
+{
+    const struct writing *w = arg;
+    const struct health_news *news = w->news;
+
+    if (outlet->format != LOG_FORMAT_JSON) {
         return;
     }
-    struct strbuf *line = log_lines_begin(&teller.log, &start);
     access_record_server_json(
-        &(struct access_server_record){.time_us = now_us,
+        &(struct access_server_record){.time_us = w->now_us,
                                        .backend = span_from_cstr(news->backend),
                                        .server = span_from_cstr(news->server),
                                        .from = span_from_cstr(health_word(news->change.from)),
                                        .to = span_from_cstr(health_word(news->change.to)),
                                        .lasted_s = lasted_s(news),
                                        .detail = span_from_cstr(news->why),
-                                       .mend = span_from_cstr(mend)},
-        &teller.log.clock, line);
-    log_lines_end(&teller.log, start, targets, NULL, mend != NULL ? ACCESS_WARNING : ACCESS_INFO,
-                  now_us);
-    log_lines_flush(&teller.log, targets);
+                                       .mend = span_from_cstr(w->mend)},
+        &teller.clock, out);
+}
+
+static void write_line(const struct health_news *news, const char *mend)
+{
+    struct writing writing = {news, mend, clock_wall_us()};
+    const struct log_line line = {.write = write_form,
+                                  .arg = &writing,
+                                  .severity = mend != NULL ? ACCESS_WARNING : ACCESS_INFO,
+                                  .time_us = writing.now_us,
+                                  .clock = &teller.clock};
+
+    (void)log_lines_add(&teller.written, &teller.snapshot->log_targets,
+                        &teller.snapshot->log_rules->outlets, &line);
+    log_lines_flush(&teller.written);
 }
 
 static void tell(const struct health_news *news)
@@ -122,6 +139,7 @@ static void tell(const struct health_news *news)
 void health_log_start(struct snapshot *snapshot)
 {
     server_health_listen(NULL); /* nobody is in the midst of it now */
+    log_lines_free(&teller.written);
     teller.snapshot = snapshot;
     server_health_listen(tell);
 }
@@ -129,4 +147,5 @@ void health_log_start(struct snapshot *snapshot)
 void health_log_stop(void)
 {
     server_health_listen(NULL);
+    log_lines_free(&teller.written);
 }

@@ -70,7 +70,7 @@ static void build_exclude(struct log_rules *rules, const struct log_rules *above
 
 const struct log_rules *log_rules_build(const struct log_rules *above,
                                         const struct log_rules_settings *settings,
-                                        struct arena *arena)
+                                        const struct log_names *names, struct arena *arena)
 {
     static const struct log_rules nothing;
     struct log_rules *rules;
@@ -84,6 +84,7 @@ const struct log_rules *log_rules_build(const struct log_rules *above,
     build_members(rules, above, settings, arena);
     build_redact(rules, above, &settings->redact, arena);
     build_exclude(rules, above, settings, arena);
+    rules->outlets = log_outlets_build(settings, names, arena);
     if (settings->sample != NULL) {
         CHECK(sample_parse(span_from_cstr(settings->sample), &rules->taken, &rules->of));
     }

@@ -2,11 +2,13 @@
  * and the route say together. Built once from the settings, then asked for each request. No I/O.
  *
  * Members are those of all three, the nearer one's where a name is the same; what one of them has
- * redacted or left out, is; of samples the nearest counts. */
+ * redacted or left out, is; of samples the nearest counts. Where lines go is what the settings came
+ * to (config/log_outlets.h). */
 #ifndef TIDEGATE_GATEWAY_LOG_RULES_H
 #define TIDEGATE_GATEWAY_LOG_RULES_H
 
 #include "edge/template.h"
+#include "gateway/log_targets.h"
 #include "io/sock.h"
 #include "settings/settings.h"
 
@@ -24,13 +26,14 @@ struct log_rules {
     size_t exclude_count;
     unsigned taken; /* of `of` requests; 0 of 0: all */
     unsigned of;
+    struct log_outlets outlets; /* where lines go */
 };
 
 /* What stands above may be NULL; without `settings` it is the answer, so that they are shared. The
  * texts were checked when the configuration was read. */
 const struct log_rules *log_rules_build(const struct log_rules *above,
                                         const struct log_rules_settings *settings,
-                                        struct arena *arena);
+                                        const struct log_names *names, struct arena *arena);
 
 struct log_facts {
     struct span path; /* in its normal form; empty: none could be read */

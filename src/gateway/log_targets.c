@@ -9,29 +9,7 @@
 
 #define LOG_BLOCK_BYTES ((size_t)32 << 10)
 
-enum form { FORM_LINES, FORM_SYSLOG, FORM_JOURNAL };
-
-static enum form form_of(enum log_place_kind kind)
-{
-    return kind == LOG_PLACE_SYSLOG    ? FORM_SYSLOG
-           : kind == LOG_PLACE_JOURNAL ? FORM_JOURNAL
-                                       : FORM_LINES;
-}
-
 /* ---- opening ---- */
-
-bool log_targets_have_file(const struct log_settings *settings)
-{
-    if (strcmp(settings->access, "off") == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < settings->to.count; i++) {
-        if (strcmp(settings->to.items[i], "file") == 0) {
-            return true;
-        }
-    }
-    return settings->to.count == 0;
-}
 
 bool log_targets_check_file(const char *path, struct error *error)
 {
@@ -54,93 +32,97 @@ bool log_targets_check_file(const char *path, struct error *error)
 }
 
 /* The writer that is there already. */
-static struct log_writer *find(const struct log_targets *present, const char *name)
+static struct log_writer *find(const struct log_targets *present, enum log_place_kind kind,
+                               const char *name)
 {
     for (size_t i = 0; present != NULL && i < present->count; i++) {
-        if (log_writer_is_of(present->items[i].writer, name)) {
+        if (present->items[i].kind == kind &&
+            log_writer_is_of(present->items[i].writer, name)) {
             return log_writer_hold(present->items[i].writer);
         }
     }
     return NULL;
 }
 
-/* Of the file that `access` names, or of standard output. *log_fd is -1 once it is taken. */
-static struct log_writer *take_lines(const char *path, const struct log_targets *present,
-                                     int *log_fd, struct error *error)
+/* fd: -1: it is opened here. */
+static struct log_writer *open_lines(const char *path, int fd, size_t queue, struct error *error)
 {
-    struct log_writer *writer = find(present, path);
-    int fd = *log_fd;
-
-    if (writer != NULL) {
-        return writer;
+    if (fd < 0) {
+        fd = log_writer_open_file(path, error);
     }
-    *log_fd = -1;
-    return fd >= 0 ? log_writer_create(path, fd) : log_writer_open(path, error);
+    return fd >= 0 ? log_writer_create(path, fd, queue) : NULL;
 }
 
-static struct log_writer *take(const struct log_settings *settings, const char *name,
-                               const struct log_targets *present, int *log_fd,
-                               enum log_place_kind *kind, struct error *error)
+/* The descriptor of the place that comes next; -1: none was given. */
+static int take_fd(struct log_fds *given, size_t *used)
+{
+    int fd = -1;
+
+    if (*used < given->count) {
+        fd = given->fds[*used];
+        given->fds[*used] = -1;
+        (*used)++;
+    }
+    return fd;
+}
+
+static bool open_target(struct log_target *target, const struct log_outlet_settings *outlet,
+                        const struct log_targets *present, int fd, size_t queue,
+                        struct error *error)
 {
     struct log_place place;
-    struct log_writer *writer;
-    int none = -1;
 
-    if (!log_place_parse(span_from_cstr(name), &place, error)) {
-        return NULL;
+    log_outlet_place(outlet, &place);
+    target->kind = place.kind;
+    target->writer = find(present, place.kind, outlet->name);
+    if (target->writer != NULL) {
+        log_writer_set_queue(target->writer, queue);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    } else if (log_outlet_has_fd(outlet)) {
+        target->writer = open_lines(outlet->name, fd, queue, error);
+    } else {
+        target->writer = log_writer_create_datagrams(outlet->name, &place, queue);
     }
-    *kind = place.kind;
-    switch (place.kind) {
-    case LOG_PLACE_FILE:
-        return take_lines(settings->access, present, log_fd, error);
-    case LOG_PLACE_STDOUT:
-        return take_lines("-", present, &none, error);
-    case LOG_PLACE_SYSLOG:
-    case LOG_PLACE_JOURNAL:
-        break;
-    }
-    writer = find(present, name);
-    return writer != NULL ? writer : log_writer_create_datagrams(name, &place);
+    return target->writer != NULL;
 }
 
-static bool open_all(struct log_targets *targets, const struct log_settings *settings,
-                     const struct log_targets *present, int *log_fd, struct error *error)
+void log_fds_close(struct log_fds *fds)
 {
-    static const char *const usual[] = {"file"};
-    bool has_own = settings->to.count != 0;
-    size_t count = has_own ? settings->to.count : 1;
+    for (size_t i = 0; i < fds->count; i++) {
+        if (fds->fds[i] >= 0) {
+            (void)close(fds->fds[i]);
+        }
+        fds->fds[i] = -1;
+    }
+}
 
-    for (size_t i = 0; i < count && i < LOG_TARGETS_MAX; i++) {
-        struct log_target *target = &targets->items[targets->count];
+bool log_targets_open(struct log_targets *targets, const struct settings *settings,
+                      const struct log_targets *present, struct log_fds *given,
+                      const struct log_outlet_settings **at, struct error *error)
+{
+    struct log_names names;
+    size_t used = 0;
 
-        target->writer = take(settings, has_own ? settings->to.items[i] : usual[0], present, log_fd,
-                              &target->kind, error);
-        if (target->writer == NULL) {
+    log_outlets_names(settings, &names);
+    *targets = (struct log_targets){.count = 0};
+    targets->items = xcalloc(names.count + 1, sizeof(*targets->items));
+    (void)gethostname(targets->host, sizeof(targets->host) - 1);
+    for (size_t i = 0; i < names.count; i++) {
+        int fd = log_outlet_has_fd(names.items[i]) ? take_fd(given, &used) : -1;
+
+        *at = names.items[i];
+        if (!open_target(&targets->items[i], *at, present, fd, (size_t)settings->log.queue,
+                         error)) {
+            log_fds_close(given);
+            log_targets_close(targets);
             return false;
         }
-        targets->has_form[form_of(target->kind)] = true;
         targets->count++;
     }
+    log_fds_close(given);
     return true;
-}
-
-bool log_targets_open(struct log_targets *targets, const struct log_settings *settings,
-                      const struct log_targets *present, int log_fd, struct error *error)
-{
-    bool is_open = true;
-
-    *targets = (struct log_targets){.count = 0};
-    (void)gethostname(targets->host, sizeof(targets->host) - 1);
-    if (strcmp(settings->access, "off") != 0) {
-        is_open = open_all(targets, settings, present, &log_fd, error);
-    }
-    if (log_fd >= 0) {
-        (void)close(log_fd);
-    }
-    if (!is_open) {
-        log_targets_close(targets);
-    }
-    return is_open;
 }
 
 bool log_targets_start(const struct log_targets *targets, struct error *error)
@@ -153,10 +135,11 @@ bool log_targets_start(const struct log_targets *targets, struct error *error)
     return true;
 }
 
-void log_targets_use(const struct log_targets *targets, int fd)
+void log_targets_use(const struct log_targets *targets, const char *path, int fd)
 {
     for (size_t i = 0; i < targets->count; i++) {
-        if (targets->items[i].kind == LOG_PLACE_FILE) {
+        if (targets->items[i].kind == LOG_PLACE_FILE &&
+            log_writer_is_of(targets->items[i].writer, path)) {
             log_writer_use(targets->items[i].writer, fd);
             return;
         }
@@ -169,86 +152,143 @@ void log_targets_close(struct log_targets *targets)
     for (size_t i = 0; i < targets->count; i++) {
         (void)log_writer_stop(targets->items[i].writer, 2000);
     }
-    targets->count = 0;
+    free(targets->items);
+    *targets = (struct log_targets){.count = 0};
+}
+
+/* ---- which of them ---- */
+
+static const struct template *build_template(const char *text, struct arena *arena)
+{
+    struct template *template = arena_calloc(arena, sizeof(*template));
+    struct error error = {""};
+
+    CHECK(template_parse_line(span_from_cstr(text), arena, template, &error));
+    return template;
+}
+
+struct log_outlets log_outlets_build(const struct log_rules_settings *log,
+                                     const struct log_names *names, struct arena *arena)
+{
+    struct log_outlet *items = arena_calloc(arena, (log->outlet_count + 1) * sizeof(*items));
+
+    for (size_t i = 0; i < log->outlet_count; i++) {
+        const struct log_outlet_settings *one = &log->outlets[i];
+        size_t same = 0;
+
+        items[i] = (struct log_outlet){.target = log_names_find(names, one),
+                                       .format = one->format};
+        if (one->template == NULL) {
+            continue;
+        }
+        while (log->outlets[same].template != one->template) {
+            same++;
+        }
+        items[i].template =
+            same < i ? items[same].template : build_template(one->template, arena);
+    }
+    return (struct log_outlets){items, log->outlet_count};
 }
 
 /* ---- lines ---- */
 
-struct strbuf *log_lines_begin(struct log_lines *lines, size_t *start)
+static void add_syslog(const struct log_targets *targets, const struct log_line *line,
+                       struct span text, struct strbuf *out)
 {
-    *start = lines->forms[FORM_LINES].len;
-    return &lines->forms[FORM_LINES];
+    const struct access_sender sender = {targets->host, (long)getpid()};
+    size_t frame = log_writer_begin_frame(out);
+
+    access_syslog(&sender, line->severity, line->time_us, line->clock, text, out);
+    log_writer_end_frame(out, frame);
 }
 
-void log_lines_end(struct log_lines *lines, size_t start, const struct log_targets *targets,
-                   const struct access_record *record, enum access_severity severity,
-                   int64_t time_us)
+static void add_journal(const struct log_line *line, struct span text, struct strbuf *out)
 {
-    struct strbuf *text = &lines->forms[FORM_LINES];
-    const struct span line = span_make(text->ptr + start, text->len - start);
+    size_t frame = log_writer_begin_frame(out);
 
-    if (targets->has_form[FORM_SYSLOG]) {
-        const struct access_sender sender = {targets->host, (long)getpid()};
-        struct strbuf *out = &lines->forms[FORM_SYSLOG];
-        size_t frame = log_writer_begin_frame(out);
-
-        access_syslog(&sender, severity, time_us, &lines->clock, line, out);
-        log_writer_end_frame(out, frame);
-    }
-    if (targets->has_form[FORM_JOURNAL]) {
-        struct strbuf *out = &lines->forms[FORM_JOURNAL];
-        size_t frame = log_writer_begin_frame(out);
-
-        access_journal(record, severity, &lines->clock, line, out);
-        log_writer_end_frame(out, frame);
-    }
-    if (!targets->has_form[FORM_LINES]) {
-        text->len = start;
-    }
+    access_journal(line->record, line->severity, line->clock, text, out);
+    log_writer_end_frame(out, frame);
 }
 
-bool log_lines_are_many(const struct log_lines *lines)
+static bool add_text(struct log_lines *lines, const struct log_outlet *outlet,
+                     const struct log_line *line, struct span text)
 {
-    for (size_t i = 0; i < LOG_FORMS; i++) {
-        if (lines->forms[i].len >= LOG_BLOCK_BYTES) {
+    struct strbuf *out = &lines->blocks[outlet->target];
+
+    switch (lines->targets->items[outlet->target].kind) {
+    case LOG_PLACE_FILE:
+    case LOG_PLACE_STDOUT:
+        strbuf_add(out, text);
+        break;
+    case LOG_PLACE_SYSLOG:
+        add_syslog(lines->targets, line, text, out);
+        break;
+    case LOG_PLACE_JOURNAL:
+        add_journal(line, text, out);
+        break;
+    }
+    return out->len >= LOG_BLOCK_BYTES;
+}
+
+static bool same_form(const struct log_outlet *one, const struct log_outlet *other)
+{
+    return one->format == other->format && one->template == other->template;
+}
+
+/* Each form is made once, for the first that has it. */
+static bool was_made(const struct log_outlets *outlets, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (same_form(&outlets->items[i], &outlets->items[at])) {
             return true;
         }
     }
     return false;
 }
 
-/* The last writer of the form gets the block itself, the others copies. */
-static void flush_form(struct strbuf *block, const struct log_targets *targets, enum form form)
+bool log_lines_add(struct log_lines *lines, const struct log_targets *targets,
+                   const struct log_outlets *outlets, const struct log_line *line)
 {
-    struct log_writer *last = NULL;
+    bool are_many = false;
 
-    for (size_t i = 0; i < targets->count; i++) {
-        if (form_of(targets->items[i].kind) != form) {
+    if (lines->targets == NULL) {
+        lines->targets = targets;
+        lines->blocks = xcalloc(targets->count + 1, sizeof(*lines->blocks));
+    }
+    /* Behind the blocks is one for what is being made. */
+    struct strbuf *made = &lines->blocks[targets->count];
+    for (size_t i = 0; i < outlets->count; i++) {
+        if (was_made(outlets, i)) {
             continue;
         }
-        if (last != NULL) {
-            char *copy = xmalloc(block->len);
-            memcpy(copy, block->ptr, block->len);
-            log_writer_put(last, copy, block->len);
+        made->len = 0;
+        line->write(line->arg, &outlets->items[i], made);
+        for (size_t k = i; made->len != 0 && k < outlets->count; k++) {
+            if (same_form(&outlets->items[i], &outlets->items[k])) {
+                are_many |= add_text(lines, &outlets->items[k], line, strbuf_span(made));
+            }
         }
-        last = targets->items[i].writer;
     }
-    log_writer_put(last, block->ptr, block->len);
-    strbuf_init(block);
+    return are_many;
 }
 
-void log_lines_flush(struct log_lines *lines, const struct log_targets *targets)
+void log_lines_flush(struct log_lines *lines)
 {
-    for (size_t i = 0; i < LOG_FORMS; i++) {
-        if (lines->forms[i].len != 0) {
-            flush_form(&lines->forms[i], targets, (enum form)i);
+    for (size_t i = 0; lines->targets != NULL && i < lines->targets->count; i++) {
+        struct strbuf *block = &lines->blocks[i];
+
+        if (block->len != 0) {
+            log_writer_put(lines->targets->items[i].writer, block->ptr, block->len);
+            strbuf_init(block);
         }
     }
 }
 
 void log_lines_free(struct log_lines *lines)
 {
-    for (size_t i = 0; i < LOG_FORMS; i++) {
-        strbuf_free(&lines->forms[i]);
+    for (size_t i = 0; lines->targets != NULL && i <= lines->targets->count; i++) {
+        strbuf_free(&lines->blocks[i]);
     }
+    free(lines->blocks);
+    *lines = (struct log_lines){NULL, NULL};
 }

@@ -1,60 +1,92 @@
-/* Where the access log of a configuration goes, and the lines of one thread on their way there.
+/* Where the access logs of a configuration go, and the lines of one thread on their way there.
  *
  * Each place has a writer with a thread and a bounded queue of its own (observe/log_writer.h), so a
  * slow one holds up nobody, and loses its own lines alone. Writers go on with the next
- * configuration that names the same place. */
+ * configuration that names the same place; those that it does not name end with the last snapshot
+ * that has them, whose requests have written their lines by then. */
 #ifndef TIDEGATE_GATEWAY_LOG_TARGETS_H
 #define TIDEGATE_GATEWAY_LOG_TARGETS_H
 
 #include "base/strbuf.h"
+#include "config/log_outlets.h"
+#include "edge/template.h"
 #include "observe/access_forms.h"
-#include "observe/log_place.h"
 #include "observe/log_writer.h"
-#include "settings/settings.h"
 
-#define LOG_TARGETS_MAX 8
-#define LOG_FORMS 3 /* lines, datagrams of syslog, datagrams of the journal */
+struct log_target {
+    enum log_place_kind kind;
+    struct log_writer *writer;
+};
 
 struct log_targets {
-    struct log_target {
-        enum log_place_kind kind;
-        struct log_writer *writer;
-    } items[LOG_TARGETS_MAX];
-    size_t count; /* 0: off */
-    bool has_form[LOG_FORMS];
+    struct log_target *items; /* in the order of log_outlets_names */
+    size_t count;             /* 0: there is no log */
     char host[65];
 };
 
-/* Whether the settings have the file of `access` written, or standard output in its place. */
-bool log_targets_have_file(const struct log_settings *settings);
+/* Descriptors that were opened already, of the places that have one (log_outlet_has_fd), in the
+ * order of log_outlets_names. fds NULL: none. */
+struct log_fds {
+    int *fds;
+    size_t count;
+};
+
 /* Without making the file: whether it could be made. It may take more rights than the checker has,
  * so only what no right would mend is an error. */
 bool log_targets_check_file(const char *path, struct error *error) MUST_CHECK;
-/* present: those of the configuration before, or NULL. log_fd: the file, opened already; taken
- * over; -1: it is opened. False with an error: nothing is held. */
-bool log_targets_open(struct log_targets *targets, const struct log_settings *settings,
-                      const struct log_targets *present, int log_fd,
-                      struct error *error) MUST_CHECK;
+/* present: those of the configuration before, or NULL. given: taken over; what it has not is
+ * opened. False with an error, and *at the place that it is about: nothing is held. */
+bool log_targets_open(struct log_targets *targets, const struct settings *settings,
+                      const struct log_targets *present, struct log_fds *given,
+                      const struct log_outlet_settings **at, struct error *error) MUST_CHECK;
+/* Closes those that nobody took. */
+void log_fds_close(struct log_fds *fds);
 bool log_targets_start(const struct log_targets *targets, struct error *error) MUST_CHECK;
-/* The file was opened anew. */
-void log_targets_use(const struct log_targets *targets, int fd);
+/* That file was opened anew. */
+void log_targets_use(const struct log_targets *targets, const char *path, int fd);
 void log_targets_close(struct log_targets *targets);
 
-/* Lines of one thread, until they are a block. Zero-initialise; log_lines_free. */
-struct log_lines {
-    struct strbuf forms[LOG_FORMS];
-    struct access_clock clock;
+/* One of the places that a log's lines go to, and the form that they have there. */
+struct log_outlet {
+    size_t target; /* of the snapshot's */
+    enum log_format format;
+    const struct template *template; /* of LOG_FORMAT_TEMPLATE */
 };
 
-/* Where the next line is to be written to; then log_lines_end with what that gave. */
-struct strbuf *log_lines_begin(struct log_lines *lines, size_t *start);
-/* record: what the line tells of, NULL where it is of no request and no connection. */
-void log_lines_end(struct log_lines *lines, size_t start, const struct log_targets *targets,
-                   const struct access_record *record, enum access_severity severity,
-                   int64_t time_us);
-/* Whether one of the blocks is large enough to be written. */
-bool log_lines_are_many(const struct log_lines *lines);
-void log_lines_flush(struct log_lines *lines, const struct log_targets *targets);
+struct log_outlets {
+    const struct log_outlet *items;
+    size_t count; /* 0: off */
+};
+
+/* Of the settings' log; its templates were checked. */
+struct log_outlets log_outlets_build(const struct log_rules_settings *log,
+                                     const struct log_names *names,
+                                     struct arena *arena) MUST_CHECK;
+
+/* Lines of one thread, until they are blocks: one for each of the targets. Zero-initialise;
+ * log_lines_free. */
+struct log_lines {
+    const struct log_targets *targets; /* NULL until the first line */
+    struct strbuf *blocks;
+};
+
+/* Writes a line in the form of an outlet; nothing: it has none there. */
+typedef void log_line_writer(void *arg, const struct log_outlet *outlet, struct strbuf *out);
+
+struct log_line {
+    log_line_writer *write;
+    void *arg;
+    const struct access_record *record; /* that it tells of; NULL: of no request or connection */
+    enum access_severity severity;
+    int64_t time_us;
+    struct access_clock *clock;
+};
+
+/* True: a block is large enough to be written. */
+bool log_lines_add(struct log_lines *lines, const struct log_targets *targets,
+                   const struct log_outlets *outlets, const struct log_line *line);
+void log_lines_flush(struct log_lines *lines);
+/* What was not flushed is lost. */
 void log_lines_free(struct log_lines *lines);
 
 #endif

@@ -39,6 +39,15 @@ void reload_sockets(struct reload *reload, const int *fds, size_t count)
     reload->offered_count += count;
 }
 
+void reload_logs(struct reload *reload, const int *fds, size_t count)
+{
+    struct log_fds *logs = &reload->logs;
+
+    logs->fds = xrealloc(logs->fds, (logs->count + count) * sizeof(*logs->fds));
+    memcpy(logs->fds + logs->count, fds, count * sizeof(*fds));
+    logs->count += count;
+}
+
 static void drop_offered(struct reload *reload)
 {
     for (size_t i = 0; i < reload->offered_count; i++) {
@@ -47,6 +56,14 @@ static void drop_offered(struct reload *reload)
     free(reload->offered);
     reload->offered = NULL;
     reload->offered_count = 0;
+}
+
+/* Those that no snapshot has taken. */
+static void drop_logs(struct reload *reload)
+{
+    log_fds_close(&reload->logs);
+    free(reload->logs.fds);
+    reload->logs = (struct log_fds){NULL, 0};
 }
 
 /* Those of the present ones, and all that were offered; NULL: they are not what was sent. */
@@ -124,16 +141,15 @@ static bool fits(const struct snapshot *snapshot, size_t sockets)
 }
 
 static struct snapshot *build(const struct reload *reload, const struct snapshot *present,
-                              int bundle_fd, int log_fd, int *report_fd)
+                              int bundle_fd, int *report_fd)
 {
-    struct snapshot_means means = {.previous = present, .log_fd = log_fd};
+    struct snapshot_means means = {.previous = present, .logs = reload->logs};
     struct snapshot *snapshot;
     struct config_report report;
     struct error error;
     struct bundle *bundle = bundle_open(bundle_fd, &error);
 
     if (bundle == NULL) {
-        close_if_open(log_fd);
         *report_fd = report_text(error.text);
         return NULL;
     }
@@ -166,16 +182,15 @@ void reload_post(struct reload *reload, struct worker **workers, unsigned count)
 }
 
 bool reload_load(struct reload *reload, const struct gateway_message *message,
-                 const struct snapshot *present, int bundle_fd, int log_fd, int *report_fd)
+                 const struct snapshot *present, int bundle_fd, int *report_fd)
 {
     int *fds = reload->is_under_way ? NULL : choose_sockets(reload, message);
 
     *report_fd = -1;
     if (fds == NULL) {
         *report_fd = report_text("the gateway is not ready for another configuration; try again");
-        close_if_open(log_fd);
     } else {
-        reload->snapshot = build(reload, present, bundle_fd, log_fd, report_fd);
+        reload->snapshot = build(reload, present, bundle_fd, report_fd);
         if (reload->snapshot != NULL && !fits(reload->snapshot, (size_t)message->socket_count)) {
             *report_fd = report_text("the listeners of the configuration are not those bound");
             snapshot_release(reload->snapshot);
@@ -183,6 +198,7 @@ bool reload_load(struct reload *reload, const struct gateway_message *message,
         }
     }
     close_if_open(bundle_fd);
+    drop_logs(reload);
     if (fds == NULL || reload->snapshot == NULL) {
         free(fds);
         drop_offered(reload);
@@ -242,6 +258,7 @@ void reload_free(struct reload *reload)
         snapshot_release(reload->snapshot);
     }
     drop_offered(reload);
+    drop_logs(reload);
     free(reload->changes);
     free(reload->next_fds);
     free(reload->fds);

@@ -22,6 +22,7 @@ struct reload {
     size_t fd_count;
     int *offered; /* new sockets, sent before their configuration */
     size_t offered_count;
+    struct log_fds logs; /* sent before it, too */
     /* While workers follow. */
     bool is_under_way;
     struct snapshot *snapshot; /* a reference of the reload's own */
@@ -35,10 +36,11 @@ struct reload {
 void reload_init(struct reload *reload, const char *config_path, const int *fds, size_t count);
 /* Takes the descriptors over. */
 void reload_sockets(struct reload *reload, const int *fds, size_t count);
-/* Builds the snapshot. bundle_fd and log_fd (-1: none) are taken over. False: nothing has changed;
+void reload_logs(struct reload *reload, const int *fds, size_t count);
+/* Builds the snapshot. bundle_fd is taken over. False: nothing has changed;
  * *report_fd is a memory file that says why, or -1. */
 bool reload_load(struct reload *reload, const struct gateway_message *message,
-                 const struct snapshot *present, int bundle_fd, int log_fd,
+                 const struct snapshot *present, int bundle_fd,
                  int *report_fd) MUST_CHECK;
 /* After that: posts the change to all workers. */
 void reload_post(struct reload *reload, struct worker **workers, unsigned count);

@@ -38,6 +38,7 @@ struct builder {
     bool failed;
     struct map sites_before;    /* of the configuration before, by name: struct site */
     struct map backends_before; /* struct backend_settings */
+    struct log_names log_names;
     uint64_t mark;              /* of the routes; random, so that no two gateways have the same */
     size_t mark_count;
 };
@@ -240,18 +241,6 @@ static struct template build_template(const char *text, bool has_response, struc
     return template;
 }
 
-static void build_log_rules(struct snapshot *snapshot)
-{
-    const struct log_settings *log = &snapshot->settings->log;
-    struct error error = {""};
-
-    snapshot->log_rules = log_rules_build(NULL, &log->rules, &snapshot->arena);
-    if (log->template != NULL) {
-        CHECK(template_parse_line(span_from_cstr(log->template), &snapshot->arena,
-                                  &snapshot->log_template, &error));
-    }
-}
-
 static const struct route_cache *build_cache(struct builder *b,
                                              const struct route_settings *settings)
 {
@@ -343,7 +332,7 @@ static void build_route(struct builder *b, const struct site_settings *site,
         .cache = build_cache(b, settings),
         .mirror = snapshot_mirror(snapshot, settings),
         .log_rules = log_rules_build(snapshot->sites[site - snapshot->settings->sites].log_rules,
-                                     settings->log, &snapshot->arena),
+                                     settings->log, &b->log_names, &snapshot->arena),
     };
     b->failed |=
         !snapshot_build_phases(snapshot, &snapshot->sites[site - snapshot->settings->sites], route,
@@ -391,7 +380,7 @@ static void build_site(struct builder *b, const struct site_settings *settings, 
         .routes = arena_calloc(arena, settings->route_count * sizeof(*site->routes)),
         .edge = &serving->sites[settings - b->snapshot->settings->sites],
         .response_rules = field_rules_of_response(settings, NULL, arena),
-        .log_rules = log_rules_build(b->snapshot->log_rules, settings->log, arena),
+        .log_rules = log_rules_build(b->snapshot->log_rules, settings->log, &b->log_names, arena),
     };
     b->failed |=
         !snapshot_build_access(b->snapshot, site, b->report) ||
@@ -434,24 +423,33 @@ static void open_key_log(struct builder *b)
     }
 }
 
-static void build_access_log(struct builder *b)
+static bool check_logs(const struct log_names *names, const struct log_outlet_settings **at,
+                       struct error *error)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        *at = names->items[i];
+        if ((*at)->is_file && !log_targets_check_file((*at)->name, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void build_access_logs(struct builder *b)
 {
     const struct settings *settings = b->snapshot->settings;
     const struct snapshot *previous = b->means->previous;
-    const char *path = settings->log.access;
-    bool is_fine;
+    const struct log_outlet_settings *at = NULL;
+    struct log_fds given = b->means->logs;
     struct error error;
+    bool is_fine = b->is_for_real
+                       ? log_targets_open(&b->snapshot->log_targets, settings,
+                                          previous != NULL ? &previous->log_targets : NULL, &given,
+                                          &at, &error)
+                       : check_logs(&b->log_names, &at, &error);
 
-    if (b->is_for_real) {
-        is_fine = log_targets_open(&b->snapshot->log_targets, &settings->log,
-                                   previous != NULL ? &previous->log_targets : NULL,
-                                   b->means->log_fd, &error);
-    } else {
-        is_fine = !log_targets_have_file(&settings->log) || strcmp(path, "-") == 0 ||
-                  log_targets_check_file(path, &error);
-    }
     if (!is_fine) {
-        fail(b, config_place(settings, &settings->log.access), &error);
+        fail(b, at->place, &error);
         config_report_hint(b->report,
                            "make the folder, or name a file in one that is there and that this "
                            "process may write in (under systemd one of root's, such as "
@@ -465,7 +463,7 @@ static void build_access_log(struct builder *b)
 static struct snapshot *build(const struct settings *settings, const struct snapshot_means *means,
                               struct config_report *report)
 {
-    static const struct snapshot_means none = {.log_fd = -1};
+    static const struct snapshot_means none;
     static atomic_uint_least64_t last_number;
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
     struct builder b = {.snapshot = snapshot,
@@ -508,7 +506,9 @@ static struct snapshot *build(const struct settings *settings, const struct snap
         snapshot->backends[i] = build_backend(&b, &settings->backends[i], i);
         snapshot->scripts[i] = build_scripts(&b, &settings->backends[i]);
     }
-    build_log_rules(snapshot);
+    log_outlets_names(settings, &b.log_names);
+    snapshot->log_rules =
+        log_rules_build(NULL, &settings->log.rules, &b.log_names, &snapshot->arena);
     snapshot_build_bans(snapshot);
     for (size_t i = 0; i < settings->site_count; i++) {
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
@@ -522,7 +522,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
     map_free(&b.backends_before);
     snapshot->trust.previous = NULL;
     trust_warn_expired(&snapshot->trust, report);
-    build_access_log(&b);
+    build_access_logs(&b);
     if (b.failed) {
         snapshot_release(snapshot);
         return NULL;
@@ -532,7 +532,7 @@ static struct snapshot *build(const struct settings *settings, const struct snap
 
 struct snapshot *snapshot_create(const struct settings *settings, struct config_report *report)
 {
-    static const struct snapshot_means first = {.log_fd = -1};
+    static const struct snapshot_means first;
 
     return build(settings, &first, report);
 }
@@ -547,8 +547,9 @@ struct snapshot *snapshot_load(struct bundle *bundle, const char *path,
     settings = config_load_file(path, report);
     if (settings != NULL) {
         snapshot = build(settings, means, report);
-    } else if (means->log_fd >= 0) {
-        (void)close(means->log_fd);
+    } else {
+        struct log_fds given = means->logs;
+        log_fds_close(&given);
     }
     file_opener_set_view(NULL);
     if (snapshot == NULL) {

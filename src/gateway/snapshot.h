@@ -130,8 +130,7 @@ struct snapshot {
     size_t rate_capacity;
     struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
     struct cache_store *cache;  /* counted; NULL: no route has one */
-    struct log_targets log_targets;
-    struct template log_template;      /* of settings->log.template */
+    struct log_targets log_targets;    /* of all logs */
     const struct log_rules *log_rules; /* where no site was found */
     struct page **pages;               /* each file that is named as one, once */
     size_t page_count;
@@ -145,7 +144,7 @@ struct snapshot {
 struct snapshot_means {
     /* The one that is in use, whose ticket keys, OCSP responses and open log go on; NULL: none. */
     const struct snapshot *previous;
-    int log_fd;            /* the access log, opened already; taken over; -1: the path is opened */
+    struct log_fds logs;   /* opened already; taken over */
     bool is_started_again; /* what has gone from the disk since is no error */
 };
 

@@ -413,7 +413,6 @@ static void on_follow_message(struct loop_message *message)
     struct worker *worker = change->worker;
     uint64_t since_us = clock_thread_used_us();
 
-    access_flush(worker); /* its lines are in the form that the file before has */
     leave_sockets(worker, change->listen_fds, change->listen_count);
     generation_begin(worker, change->snapshot);
     set_sockets(worker, change->listen_fds, change->listen_count);
@@ -507,7 +506,6 @@ void worker_destroy(struct worker *worker)
     client_free(&worker->client, NULL, 0);
     coder_pool_destroy(&worker->coders);
     core_destroy(&worker->core);
-    log_lines_free(&worker->log);
     for (size_t i = 0; i < worker->socket_count; i++) {
         free(worker->sockets[i]);
     }

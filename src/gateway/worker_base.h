@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "core/core.h"
-#include "gateway/log_targets.h"
+#include "observe/access_record.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
 #include "policy/coder_pool.h"
@@ -67,8 +67,8 @@ struct worker {
     struct list refreshes; /* gateway/cache_refresh.h */
     struct list mirrors;   /* gateway/mirror.h */
     unsigned free_exchange_count;
-    struct log_lines log;
-    struct timer log_timer;
+    struct access_clock log_clock;
+    struct timer log_timer; /* for the lines that wait in its generations */
     int notes_fd;       /* where a struct worker_note is written to; -1: nowhere */
     uint64_t walk_left; /* sessions that are still to be looked at since the last change */
     struct deferred walking;

@@ -92,8 +92,9 @@ static bool is_of(struct span text, struct span word)
 bool log_place_parse(struct span text, struct log_place *place, struct error *error)
 {
     *place = (struct log_place){.kind = LOG_PLACE_FILE};
-    if (span_eq(text, SPAN_OF("file"))) {
-        return true;
+    if (is_of(text, SPAN_OF("file"))) {
+        return text.len == 4 || (text.len > 6 && text.ptr[5] == '/') ||
+               error_set(error, "behind file: stands the whole path of a file, from / on");
     }
     if (span_eq(text, SPAN_OF("stdout"))) {
         place->kind = LOG_PLACE_STDOUT;

@@ -1,4 +1,4 @@
-/* Where the access log is written, as `log.to` names it, and a datagram socket to it. */
+/* Where the access log is written, as `to` of a log names it, and a datagram socket to it. */
 #ifndef TIDEGATE_OBSERVE_LOG_PLACE_H
 #define TIDEGATE_OBSERVE_LOG_PLACE_H
 
@@ -11,7 +11,7 @@
 #include "base/span.h"
 
 enum log_place_kind {
-    LOG_PLACE_FILE,   /* the one of `log.access` */
+    LOG_PLACE_FILE,   /* the one of `access`, or one that is named here */
     LOG_PLACE_STDOUT, /* lines, as those of the file */
     LOG_PLACE_SYSLOG, /* RFC 5424, a datagram each */
     LOG_PLACE_JOURNAL /* systemd's journal: its native protocol */
@@ -23,7 +23,7 @@ struct log_place {
     socklen_t address_len;
 };
 
-/* "file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514", "syslog:[::1]:514",
+/* "file", "file:/a/file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514", "syslog:[::1]:514",
  * "syslog:/a/socket", "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
 bool log_place_parse(struct span text, struct log_place *place, struct error *error) MUST_CHECK;
 

@@ -45,6 +45,7 @@ struct log_writer {
     /* Under the lock. */
     struct log_block *first;
     struct log_block **last;
+    size_t queue_max;
     size_t queued_bytes; /* of the queue, and of what the thread is writing */
     struct log_writer_counts counts;
     bool is_gathering; /* the thread has seen the queue and comes by itself */
@@ -90,12 +91,13 @@ static bool is_regular(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-struct log_writer *log_writer_create(const char *path, int fd)
+struct log_writer *log_writer_create(const char *path, int fd, size_t queue)
 {
     const char *name = file_of(path);
     struct log_writer *w = xcalloc(1, sizeof(*w));
 
     w->holders = 1;
+    w->queue_max = queue;
     w->fd = fd;
     w->is_file = is_regular(fd);
     w->path = name != NULL ? xstrdup(name) : NULL;
@@ -106,9 +108,10 @@ struct log_writer *log_writer_create(const char *path, int fd)
     return w;
 }
 
-struct log_writer *log_writer_create_datagrams(const char *name, const struct log_place *place)
+struct log_writer *log_writer_create_datagrams(const char *name, const struct log_place *place,
+                                               size_t queue)
 {
-    struct log_writer *w = log_writer_create(name, -1);
+    struct log_writer *w = log_writer_create(name, -1, queue);
 
     w->socket = xcalloc(1, sizeof(*w->socket));
     log_socket_init(w->socket, name, place);
@@ -129,11 +132,11 @@ void log_writer_end_frame(struct strbuf *out, size_t start)
     memcpy(out->ptr + start - sizeof(len), &len, sizeof(len));
 }
 
-struct log_writer *log_writer_open(const char *path, struct error *error)
+void log_writer_set_queue(struct log_writer *w, size_t queue)
 {
-    int fd = log_writer_open_file(path, error);
-
-    return fd >= 0 ? log_writer_create(path, fd) : NULL;
+    (void)pthread_mutex_lock(&w->lock);
+    w->queue_max = queue;
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 struct log_writer *log_writer_hold(struct log_writer *w)
@@ -435,7 +438,7 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
     struct log_block *block = xmalloc(sizeof(*block));
     *block = (struct log_block){NULL, lines, len, -1};
     (void)pthread_mutex_lock(&w->lock);
-    bool is_full = len > LOG_WRITER_QUEUE_MAX - w->queued_bytes;
+    bool is_full = w->queued_bytes > w->queue_max || len > w->queue_max - w->queued_bytes;
     bool wakes = false;
     if (is_full) {
         w->counts.dropped_blocks++;

@@ -2,8 +2,7 @@
  * journal), and the thread that writes it, so that no worker ever waits for a disk or a collector.
  *
  * Opened by the process that has the rights (before privileges are dropped, before fork), started
- * in the process that logs. What waits to be written is bounded: beyond LOG_WRITER_QUEUE_MAX bytes
- * new blocks are dropped, counted and told about once a second. So are write errors (disk full, a
+ * in the process that logs. What waits to be written is bounded: beyond so many bytes new blocks are dropped, counted and told about once a second. So are write errors (disk full, a
  * reader gone): they stop nothing. */
 #ifndef TIDEGATE_OBSERVE_LOG_WRITER_H
 #define TIDEGATE_OBSERVE_LOG_WRITER_H
@@ -15,8 +14,6 @@
 #include "base/check.h"
 #include "base/error.h"
 
-#define LOG_WRITER_QUEUE_MAX ((size_t)4 << 20)
-
 struct log_writer;
 
 struct log_writer_counts {
@@ -26,23 +23,23 @@ struct log_writer_counts {
     uint64_t lost_lines;     /* in either way; of a write that failed in part, all of it */
 };
 
-/* "-" is standard output; otherwise the file is made (mode 0640) or appended to. NULL with *error
- * filled on failure. Freed by log_writer_stop. */
-struct log_writer *log_writer_open(const char *path, struct error *error) MUST_CHECK;
-/* Both parts of that, for processes that have the rights and that log: a descriptor, or -1 with
- * *error filled; and a writer that owns it. */
+/* "-" is standard output; otherwise the file is made (mode 0640) or appended to: a descriptor, or -1
+ * with *error filled. For processes that have the rights. */
 int log_writer_open_file(const char *path, struct error *error) MUST_CHECK;
-struct log_writer *log_writer_create(const char *path, int fd) MUST_CHECK;
+/* For those that log: a writer that owns it. queue: bytes that may wait. Freed by log_writer_stop.
+ */
+struct log_writer *log_writer_create(const char *path, int fd, size_t queue) MUST_CHECK;
 /* For datagrams: what is put is frames then (log_writer_add_frame), not lines. `name`: as the
  * configuration has it. Nothing is opened before the first is sent; who is not there is looked for
  * again with each batch. */
 struct log_place;
-struct log_writer *log_writer_create_datagrams(const char *name,
-                                               const struct log_place *place) MUST_CHECK;
+struct log_writer *log_writer_create_datagrams(const char *name, const struct log_place *place,
+                                               size_t queue) MUST_CHECK;
+/* Another bound for what waits, in bytes. From any thread. */
+void log_writer_set_queue(struct log_writer *writer, size_t queue);
 /* One more holder, who stops it too: it ends with the last. NULL is allowed. */
 struct log_writer *log_writer_hold(struct log_writer *writer);
-/* Whether log_writer_open of that path, or log_writer_create_datagrams of that name, would be the
- * same place. */
+/* Whether it is the writer of that path or name. */
 bool log_writer_is_of(const struct log_writer *writer, const char *path) MUST_CHECK;
 
 /* Starts the thread, in the process that will log, unless it runs. Blocks put before are kept. */

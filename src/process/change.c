@@ -191,19 +191,32 @@ static bool send_sockets(const struct change *change, int control_fd)
     return is_sent;
 }
 
+static bool send_logs(const struct change *change, int control_fd)
+{
+    const struct gateway_message message = {.word = GATEWAY_LOGS};
+    size_t count = change->next.plan->logs.count;
+    bool is_sent = true;
+
+    for (size_t i = 0; is_sent && i < count; i += FD_PASS_MAX) {
+        size_t some = count - i < FD_PASS_MAX ? count - i : FD_PASS_MAX;
+
+        is_sent = fd_pass_send_all(control_fd, &message, sizeof(message), change->next.log_fds + i,
+                                   some);
+    }
+    return is_sent;
+}
+
 static bool send_bundle(const struct change *change, int control_fd)
 {
     size_t count = change->next_listening.count;
     size_t len = sizeof(struct gateway_message) + count * sizeof(int32_t);
     struct gateway_message *message = xcalloc(1, len);
-    const int fds[2] = {change->next.bundle_fd, change->next.log_fd};
     bool is_sent;
 
     message->word = GATEWAY_LOAD;
-    message->has_log = change->next.log_fd >= 0;
     message->socket_count = (int32_t)count;
     memcpy(message->sockets, change->places, count * sizeof(int32_t));
-    is_sent = fd_pass_send_all(control_fd, message, len, fds, message->has_log ? 2 : 1);
+    is_sent = fd_pass_send(control_fd, message, len, change->next.bundle_fd);
     free(message);
     return is_sent;
 }
@@ -213,7 +226,8 @@ void change_offer(struct change *change, int control_fd)
     char reason[200];
 
     key_service_offer_next(change->keys);
-    if (!send_sockets(change, control_fd) || !send_bundle(change, control_fd)) {
+    if (!send_sockets(change, control_fd) || !send_logs(change, control_fd) ||
+        !send_bundle(change, control_fd)) {
         (void)snprintf(reason, sizeof(reason), "the gateway could not be told: %s",
                        strerror(errno));
         change_fail(change, reason);
@@ -287,10 +301,12 @@ static void close_all(const int *fds, size_t count)
 
 void change_let_go(const struct change *change)
 {
-    const int fds[] = {change->loader.bundle_fd, change->loader.report_fd, change->next.bundle_fd,
-                       change->next.log_fd};
+    const int fds[] = {change->loader.bundle_fd, change->loader.report_fd, change->next.bundle_fd};
 
     close_all(fds, ARRAY_LEN(fds));
+    if (change->next.log_fds != NULL) {
+        close_all(change->next.log_fds, change->next.plan->logs.count);
+    }
     callers_let_go(&change->callers);
     callers_let_go(&change->later);
     for (size_t i = 0; change->places != NULL && i < change->next_listening.count; i++) {

@@ -2,19 +2,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "observe/log_writer.h"
 
-static bool has_log(const struct loaded *loaded)
+bool loaded_is_log_file(const struct loaded *loaded, size_t which)
 {
-    return strcmp(loaded->plan->access_log, "off") != 0;
+    return strcmp(loaded->plan->logs.items[which], "-") != 0;
 }
 
-bool loaded_has_log_file(const struct loaded *loaded)
+static bool open_logs(struct loaded *loaded, struct error *error)
 {
-    return has_log(loaded) && strcmp(loaded->plan->access_log, "-") != 0;
+    const struct string_list *logs = &loaded->plan->logs;
+
+    loaded->log_fds = xcalloc(logs->count + 1, sizeof(*loaded->log_fds));
+    for (size_t i = 0; i < logs->count; i++) {
+        loaded->log_fds[i] = -1;
+    }
+    for (size_t i = 0; i < logs->count; i++) {
+        loaded->log_fds[i] = log_writer_open_file(logs->items[i], error);
+        if (loaded->log_fds[i] < 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool loaded_take(struct loaded *loaded, int bundle_fd, struct error *error)
@@ -25,31 +38,28 @@ bool loaded_take(struct loaded *loaded, int bundle_fd, struct error *error)
     if (loaded->head != NULL) {
         loaded->plan = plan_read(bundle_head_note(loaded->head), error);
     }
-    if (loaded->plan != NULL && has_log(loaded)) {
-        loaded->log_fd = log_writer_open_file(loaded->plan->access_log, error);
-    }
-    if (loaded->plan == NULL || (has_log(loaded) && loaded->log_fd < 0)) {
+    if (loaded->plan == NULL || !open_logs(loaded, error)) {
         loaded_free(loaded);
         return false;
     }
     return true;
 }
 
-int loaded_open_log(struct loaded *loaded, struct error *error)
+int loaded_open_log(struct loaded *loaded, size_t which, struct error *error)
 {
-    int fd = log_writer_open_file(loaded->plan->access_log, error);
+    const char *path = loaded->plan->logs.items[which];
+    int fd = log_writer_open_file(path, error);
     int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 
     if (own < 0) {
         if (fd >= 0) {
-            (void)error_set_errno(error, errno, "cannot open the access log %s",
-                                  loaded->plan->access_log);
+            (void)error_set_errno(error, errno, "cannot open the access log %s", path);
             (void)close(fd);
         }
         return -1;
     }
-    (void)close(loaded->log_fd);
-    loaded->log_fd = own;
+    (void)close(loaded->log_fds[which]);
+    loaded->log_fds[which] = own;
     return fd;
 }
 
@@ -58,9 +68,12 @@ void loaded_free(struct loaded *loaded)
     if (loaded->bundle_fd >= 0) {
         (void)close(loaded->bundle_fd);
     }
-    if (loaded->log_fd >= 0) {
-        (void)close(loaded->log_fd);
+    for (size_t i = 0; loaded->log_fds != NULL && i < loaded->plan->logs.count; i++) {
+        if (loaded->log_fds[i] >= 0) {
+            (void)close(loaded->log_fds[i]);
+        }
     }
+    free(loaded->log_fds);
     bundle_head_free(loaded->head);
     plan_destroy(loaded->plan);
     *loaded = LOADED_NONE;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/log_outlets.h"
 #include "gateway/commands.h"
-#include "gateway/log_targets.h"
 
 /* ---- writing ---- */
 
@@ -42,6 +42,24 @@ static void put_socket(struct strbuf *out, const struct address_setting *address
     put_text(out, address->host);
 }
 
+/* Those that a descriptor is opened for. */
+static void put_logs(struct strbuf *out, const struct settings *settings)
+{
+    struct log_names names;
+    uint64_t count = 0;
+
+    log_outlets_names(settings, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        count += log_outlet_has_fd(names.items[i]) ? 1 : 0;
+    }
+    put_number(out, count);
+    for (size_t i = 0; i < names.count; i++) {
+        if (log_outlet_has_fd(names.items[i])) {
+            put_text(out, names.items[i]->name);
+        }
+    }
+}
+
 void plan_write(const struct settings *settings, struct strbuf *out)
 {
     put_number(out, count_sockets(settings));
@@ -51,7 +69,7 @@ void plan_write(const struct settings *settings, struct strbuf *out)
         }
     }
     put_text(out, settings->control);
-    put_text(out, log_targets_have_file(&settings->log) ? settings->log.access : "off");
+    put_logs(out, settings);
     put_text(out, settings->log.level);
     put_text(out, settings->user);
     put_text(out, settings->group);
@@ -135,9 +153,8 @@ static void get_sockets(struct reader *r)
     }
 }
 
-static void get_files(struct reader *r)
+static void get_list(struct reader *r, struct string_list *files)
 {
-    struct string_list *files = &r->plan->own_files;
     uint64_t count = get_number(r);
 
     if (count > r->in.len) {
@@ -158,7 +175,7 @@ struct plan *plan_read(struct span bytes, struct error *error)
     arena_init(&plan->arena, 4096);
     get_sockets(&r);
     plan->control = get_text(&r);
-    plan->access_log = get_some_text(&r);
+    get_list(&r, &plan->logs);
     plan->log_level = get_some_text(&r);
     plan->user = get_text(&r);
     plan->group = get_text(&r);
@@ -168,7 +185,7 @@ struct plan *plan_read(struct span bytes, struct error *error)
     plan->is_confined = get_number(&r) != 0;
     plan->has_watch = get_number(&r) != 0;
     plan->has_looks = get_number(&r) != 0;
-    get_files(&r);
+    get_list(&r, &plan->own_files);
     plan->has_keyholder = get_number(&r) != 0;
     plan->signatures = get_number(&r);
     if (r.failed || r.in.len != 0) {

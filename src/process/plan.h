@@ -15,7 +15,7 @@ struct plan {
     struct arena arena;          /* has all of it */
     struct address_list sockets; /* to listen on, in the settings' order; no places */
     const char *control;         /* NULL: none is given */
-    const char *access_log;      /* "off", "-" or a file */
+    struct string_list logs;     /* files, and "-"; in the order of log_outlets_names */
     const char *log_level;
     const char *user;    /* to become; NULL: none is given */
     const char *group;   /* NULL: the user's */

@@ -30,29 +30,51 @@ void supervisor_set_state(struct supervisor *s, enum supervisor_state state)
     s->state = state;
 }
 
-/* Opened here, with the rights of the start: the gateway's user may write in no folder of logs. A
- * gateway that is started later goes on with the new file, too. */
-static void reopen_logs(struct supervisor *s)
+/* By its name, since the gateway may have another configuration by now. */
+static bool send_log(const struct supervisor *s, const char *path, int fd)
 {
-    const struct gateway_message message = {.word = GATEWAY_REOPEN_LOGS};
-    struct error error;
-    int fd;
+    const struct gateway_message head = {.word = GATEWAY_REOPEN_LOG};
+    struct strbuf message;
+    bool is_sent;
 
-    if (!loaded_has_log_file(&s->loaded)) {
-        log_info("there is no log file to reopen");
-        return;
-    }
-    fd = loaded_open_log(&s->loaded, &error);
+    strbuf_init(&message);
+    strbuf_add(&message, span_make((const char *)&head, sizeof(head)));
+    strbuf_add_cstr(&message, path);
+    is_sent = fd_pass_send(s->control_fd, message.ptr, message.len, fd);
+    strbuf_free(&message);
+    return is_sent;
+}
+
+static void reopen_log(struct supervisor *s, size_t which)
+{
+    const char *path = s->loaded.plan->logs.items[which];
+    struct error error;
+    int fd = loaded_open_log(&s->loaded, which, &error);
+
     if (fd < 0) {
         log_warn("%s; going on with the old file", error.text);
         return;
     }
-    log_info("reopening the logs");
-    if (s->control_fd >= 0 && !fd_pass_send(s->control_fd, &message, sizeof(message), fd)) {
-        log_warn("the gateway goes on with the old log file: %s; send the signal again",
+    if (s->control_fd >= 0 && !send_log(s, path, fd)) {
+        log_warn("the gateway goes on with the old file of %s: %s; send the signal again", path,
                  strerror(errno));
     }
     (void)close(fd);
+}
+
+/* Opened here, with the rights of the start: the gateway's user may write in no folder of logs. A
+ * gateway that is started later goes on with the new files, too. */
+static void reopen_logs(struct supervisor *s)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->loaded.plan->logs.count; i++) {
+        if (loaded_is_log_file(&s->loaded, i)) {
+            reopen_log(s, i);
+            count++;
+        }
+    }
+    log_info(count != 0 ? "reopening the logs" : "there is no log file to reopen");
 }
 
 void supervisor_ask_for_change(struct supervisor *s, int connection)

@@ -134,9 +134,36 @@ struct log_exclude_settings {
     struct place place;
 };
 
-/* Which lines a file's, a site's or a route's requests have, and what is in them. What a site and a
- * route say is added to what stands above them (edge/log_rules.h). */
+/* One of the places that lines go to, as it is written. */
+struct log_place_settings {
+    const char *to;        /* observe/log_place.h */
+    enum log_format format;
+    const char *template;
+    struct place place;
+};
+
+/* One of the places that lines go to, and the form that they have there: what the log that counts
+ * for a request comes to (config/log_outlets.h). */
+struct log_outlet_settings {
+    const char *name; /* a file's path, "-" for standard output, or as it is written */
+    bool is_file;     /* it is a path */
+    enum log_format format;
+    const char *template; /* of LOG_FORMAT_TEMPLATE, with variables; else NULL */
+    struct place place;
+};
+
+/* Which lines a file's, a site's or a route's requests have, what is in them, and where they go.
+ * What a site and a route say is added to what stands above them (gateway/log_rules.h), but for the
+ * places, which take the place of those above unless `keep_above` says otherwise. */
 struct log_rules_settings {
+    const char *access; /* a file, "-" for standard output (the file's default), "off", or NULL */
+    struct log_place_settings *to; /* none: `file` alone */
+    size_t to_count;
+    bool keep_above;
+    enum log_format format;
+    const char *template;                /* of LOG_FORMAT_TEMPLATE, with variables */
+    struct log_outlet_settings *outlets; /* of all that, once it is finished; none: off */
+    size_t outlet_count;
     struct header_setting *fields; /* further ones of a line: values with variables */
     size_t field_count;
     struct string_list redact; /* parameters of queries whose values are not written; lower case */
@@ -519,11 +546,8 @@ struct timeouts_settings {
 };
 
 struct log_settings {
-    const char *access;    /* a file, "-" for standard output (default), "off" */
-    struct string_list to; /* observe/log_place.h; none: `file` alone */
-    enum log_format format;
-    const char *template; /* of LOG_FORMAT_TEMPLATE, with variables */
-    const char *level;    /* error, warn, info (default), debug: messages on standard error */
+    const char *level;  /* error, warn, info (default), debug: messages on standard error */
+    uint64_t queue;     /* bytes that may wait for each place */
     struct log_rules_settings rules;
 };
 

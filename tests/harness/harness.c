@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gateway/session.h"
+#include "gateway/generation.h"
 
 /* More turns without an end are a loop that goes round. */
 #define TURNS_MAX 100000
@@ -31,11 +32,14 @@ struct harness *harness_start(struct world *world)
 /* Before the worker gives its lines to the log's thread, of which there is none. */
 static void take_log(struct harness *h)
 {
-    struct strbuf *log = &h->worker->log.forms[0];
+    LIST_FOR_EACH(node, &h->worker->generations)
+    {
+        const struct log_lines *lines = &LIST_ENTRY(node, struct generation, node)->lines;
 
-    if (log->len != 0) {
-        strbuf_add(&h->log, strbuf_span(log));
-        strbuf_clear(log);
+        if (lines->targets != NULL && lines->targets->count != 0) {
+            strbuf_add(&h->log, strbuf_span(&lines->blocks[0]));
+            strbuf_clear(&lines->blocks[0]);
+        }
     }
 }
 

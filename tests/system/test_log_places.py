@@ -318,8 +318,8 @@ def test_a_sample_has_some_lines_and_all_errors(start):
 
 
 @pytest.mark.parametrize("log, text", [
-    ({"to": ["file", "file"]}, "names the same place twice"),
-    ({"to": ["file", "stdout"]}, "are the same place"),
+    ({"to": ["file", "file"]}, "to the same place twice"),
+    ({"to": ["file", "stdout"]}, "to the same place twice"),
     ({"access": "/tmp/a.log", "to": "journal"}, "'access' names a file that 'to' leaves out"),
     ({"access": "off", "to": "journal"}, "'to' without an access log"),
     ({"to": "syslog:example.com:514"}, "no place for a log"),

@@ -153,8 +153,8 @@ static void every_default_is_as_documented(void **state)
     assert_int_equal(s->timeouts.tunnel_idle_ms, 600000);
     assert_int_equal(s->timeouts.tunnel_total_ms, 0);
     assert_int_equal(s->timeouts.drain_ms, 30000);
-    assert_string_equal(s->log.access, "-");
-    assert_int_equal(s->log.format, LOG_FORMAT_JSON);
+    assert_string_equal(s->log.rules.access, "-");
+    assert_int_equal(s->log.rules.format, LOG_FORMAT_JSON);
     assert_string_equal(s->log.level, "info");
     assert_int_equal(s->workers, 0);
     assert_null(s->user);
@@ -268,8 +268,8 @@ static void a_long_file_arrives_whole(void **state)
     assert_int_equal(s->limits.head, 65536);
     assert_int_equal(s->timeouts.tunnel_total_ms, 86400000);
     assert_int_equal(s->timeouts.drain_ms, 0);
-    assert_string_equal(s->log.access, "/etc/tidegate/access.log");
-    assert_int_equal(s->log.format, LOG_FORMAT_COMBINED);
+    assert_string_equal(s->log.rules.access, "/etc/tidegate/access.log");
+    assert_int_equal(s->log.rules.format, LOG_FORMAT_COMBINED);
     assert_int_equal(s->trusted_proxies.count, 1);
     assert_int_equal(s->workers, 4);
     assert_int_equal(s->key_process, KEY_PROCESS_OFF);

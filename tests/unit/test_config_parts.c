@@ -450,7 +450,7 @@ static void a_configuration_can_be_read_again_without_its_files(void **state)
     assert_int_equal(second->site_count, 2);
     assert_string_equal(second->sites[0].name, "a.example");
     assert_int_equal(second->workers, 2);
-    assert_string_equal(second->log.access, "off");
+    assert_string_equal(second->log.rules.access, "off");
     config_report_free(&report);
     settings_destroy(second);
     settings_destroy(first);

@@ -20,6 +20,7 @@
 #include "observe/log_writer.h"
 
 #define LIMIT_MS 20000
+#define QUEUE ((size_t)4 << 20)
 
 static char folder[64];
 static char path[96];
@@ -133,7 +134,7 @@ static struct log_writer *make_writer(void)
 
     (void)snprintf(name, sizeof(name), "syslog:%s", path);
     place = parse(name);
-    struct log_writer *writer = log_writer_create_datagrams(name, &place);
+    struct log_writer *writer = log_writer_create_datagrams(name, &place, QUEUE);
     assert_true(log_writer_is_of(writer, name));
     assert_false(log_writer_is_of(writer, "-"));
     assert_true(log_writer_start(writer, &error));
@@ -222,8 +223,8 @@ static void whoever_takes_nothing_holds_up_nobody(void **state)
 
     (void)state;
     for (int i = 0; i < 100 && counts.dropped_blocks == 0; i++) {
-        char *block = xcalloc(1, LOG_WRITER_QUEUE_MAX / 8); /* frames of nothing */
-        log_writer_put(writer, block, LOG_WRITER_QUEUE_MAX / 8);
+        char *block = xcalloc(1, QUEUE / 8); /* frames of nothing */
+        log_writer_put(writer, block, QUEUE / 8);
         put(writer, text, 1);
         log_writer_counts(writer, &counts);
     }

@@ -10,6 +10,7 @@
 #include "gateway/log_rules.h"
 
 static struct arena arena;
+static const struct log_names no_names;
 
 static int set_up(void **state)
 {
@@ -46,7 +47,7 @@ static void samples_are_parsed(void **state)
 static void a_sample_has_its_share_and_all_that_failed(void **state)
 {
     const struct log_rules_settings settings = {.sample = "1 of 4"};
-    const struct log_rules *rules = log_rules_build(NULL, &settings, &arena);
+    const struct log_rules *rules = log_rules_build(NULL, &settings, &no_names, &arena);
     unsigned count = 0;
 
     (void)state;
@@ -55,7 +56,7 @@ static void a_sample_has_its_share_and_all_that_failed(void **state)
         assert_true(log_rules_sample(rules, true, i));
     }
     assert_int_equal(count, 100);
-    assert_true(log_rules_sample(log_rules_build(NULL, NULL, &arena), false, 3));
+    assert_true(log_rules_sample(log_rules_build(NULL, NULL, &no_names, &arena), false, 3));
 }
 
 static void what_stands_nearer_is_added_or_replaces(void **state)
@@ -74,11 +75,11 @@ static void what_stands_nearer_is_added_or_replaces(void **state)
                                              .redact = {(const char **)(uintptr_t)more, 1},
                                              .exclude = &probe,
                                              .exclude_count = 1};
-    const struct log_rules *above = log_rules_build(NULL, &file, &arena);
-    const struct log_rules *all = log_rules_build(above, &route, &arena);
+    const struct log_rules *above = log_rules_build(NULL, &file, &no_names, &arena);
+    const struct log_rules *all = log_rules_build(above, &route, &no_names, &arena);
 
     (void)state;
-    assert_ptr_equal(log_rules_build(above, NULL, &arena), above);
+    assert_ptr_equal(log_rules_build(above, NULL, &no_names, &arena), above);
     assert_int_equal(above->member_count, 2);
     assert_int_equal(all->member_count, 3);
     assert_true(span_eq(all->members[1].name, SPAN_OF("b")));
@@ -107,7 +108,7 @@ static bool excludes(const struct log_exclude_settings *one, const char *path, c
                                     .client = client,
                                     .has_failed = status == 0 || status >= 500};
 
-    return log_rules_exclude(log_rules_build(NULL, &settings, &arena), &facts);
+    return log_rules_exclude(log_rules_build(NULL, &settings, &no_names, &arena), &facts);
 }
 
 static struct string_list list_of(const char *const *items, size_t count)
