@@ -281,8 +281,9 @@ bool rule_log_place(struct span text, struct complaint *complaint)
         return true;
     }
     complain(complaint, "%s is no place for a log: %s", quote(text).text, error.text);
-    return complain_hint(complaint, "write file, file:/a/file, stdout, syslog, syslog:ADDRESS:PORT, "
-                                    "syslog:/a/socket, journal or journal:/a/socket");
+    return complain_hint(complaint,
+                         "write file, file:/a/file, stdout, syslog, syslog:ADDRESS:PORT, "
+                         "syslog:/a/socket, journal or journal:/a/socket");
 }
 
 bool rule_cache_key(struct span text, struct complaint *complaint)

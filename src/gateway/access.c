@@ -216,9 +216,8 @@ bool access_begin(const struct access_way *way, const struct link *link,
     return true;
 }
 
-void access_end(const struct access_way *way, const struct link *link,
-                struct access_record *record, const struct trouble *trouble,
-                const struct template_values *values)
+void access_end(const struct access_way *way, const struct link *link, struct access_record *record,
+                const struct trouble *trouble, const struct template_values *values)
 {
     fill_trouble(record, trouble);
     write_record(way, link, record, values);

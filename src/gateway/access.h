@@ -36,9 +36,8 @@ bool access_begin(const struct access_way *way, const struct link *link,
                   struct access_texts *texts) MUST_CHECK;
 /* Says how it ended, and writes it. values: of a request, for a template; NULL: a connection's. */
 struct template_values;
-void access_end(const struct access_way *way, const struct link *link,
-                struct access_record *record, const struct trouble *trouble,
-                const struct template_values *values);
+void access_end(const struct access_way *way, const struct link *link, struct access_record *record,
+                const struct trouble *trouble, const struct template_values *values);
 
 /* The servers that it was tried on, where any failed; last: the one that it stayed with, NULL: none
  * did. */

@@ -225,8 +225,7 @@ static void load(struct gateway *gateway, const struct gateway_message *message,
     int report_fd = -1;
 
     CHECK(is_whole);
-    if (!reload_load(&gateway->reload, message, gateway->current.snapshot, fds[0],
-                     &report_fd)) {
+    if (!reload_load(&gateway->reload, message, gateway->current.snapshot, fds[0], &report_fd)) {
         say(gateway, GATEWAY_REFUSED, report_fd);
     } else {
         /* The first requests should find the servers' addresses. */

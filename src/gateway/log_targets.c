@@ -36,8 +36,7 @@ static struct log_writer *find(const struct log_targets *present, enum log_place
                                const char *name)
 {
     for (size_t i = 0; present != NULL && i < present->count; i++) {
-        if (present->items[i].kind == kind &&
-            log_writer_is_of(present->items[i].writer, name)) {
+        if (present->items[i].kind == kind && log_writer_is_of(present->items[i].writer, name)) {
             return log_writer_hold(present->items[i].writer);
         }
     }
@@ -176,16 +175,14 @@ struct log_outlets log_outlets_build(const struct log_rules_settings *log,
         const struct log_outlet_settings *one = &log->outlets[i];
         size_t same = 0;
 
-        items[i] = (struct log_outlet){.target = log_names_find(names, one),
-                                       .format = one->format};
+        items[i] = (struct log_outlet){.target = log_names_find(names, one), .format = one->format};
         if (one->template == NULL) {
             continue;
         }
         while (log->outlets[same].template != one->template) {
             same++;
         }
-        items[i].template =
-            same < i ? items[same].template : build_template(one->template, arena);
+        items[i].template = same < i ? items[same].template : build_template(one->template, arena);
     }
     return (struct log_outlets){items, log->outlet_count};
 }

@@ -60,8 +60,7 @@ struct log_outlets {
 
 /* Of the settings' log; its templates were checked. */
 struct log_outlets log_outlets_build(const struct log_rules_settings *log,
-                                     const struct log_names *names,
-                                     struct arena *arena) MUST_CHECK;
+                                     const struct log_names *names, struct arena *arena) MUST_CHECK;
 
 /* Lines of one thread, until they are blocks: one for each of the targets. Zero-initialise;
  * log_lines_free. */

@@ -40,8 +40,7 @@ void reload_logs(struct reload *reload, const int *fds, size_t count);
 /* Builds the snapshot. bundle_fd is taken over. False: nothing has changed;
  * *report_fd is a memory file that says why, or -1. */
 bool reload_load(struct reload *reload, const struct gateway_message *message,
-                 const struct snapshot *present, int bundle_fd,
-                 int *report_fd) MUST_CHECK;
+                 const struct snapshot *present, int bundle_fd, int *report_fd) MUST_CHECK;
 /* After that: posts the change to all workers. */
 void reload_post(struct reload *reload, struct worker **workers, unsigned count);
 /* A worker has followed. True: it was the last. Sockets that are left out are closed; the new

@@ -39,7 +39,7 @@ struct builder {
     struct map sites_before;    /* of the configuration before, by name: struct site */
     struct map backends_before; /* struct backend_settings */
     struct log_names log_names;
-    uint64_t mark;              /* of the routes; random, so that no two gateways have the same */
+    uint64_t mark; /* of the routes; random, so that no two gateways have the same */
     size_t mark_count;
 };
 

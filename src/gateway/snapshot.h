@@ -128,8 +128,8 @@ struct snapshot {
     struct rate_limit **rates; /* of all sites and routes */
     size_t rate_count;
     size_t rate_capacity;
-    struct ocsp_registry *ocsp; /* certificates whose responses are fetched */
-    struct cache_store *cache;  /* counted; NULL: no route has one */
+    struct ocsp_registry *ocsp;        /* certificates whose responses are fetched */
+    struct cache_store *cache;         /* counted; NULL: no route has one */
     struct log_targets log_targets;    /* of all logs */
     const struct log_rules *log_rules; /* where no site was found */
     struct page **pages;               /* each file that is named as one, once */

@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "core/core.h"
-#include "observe/access_record.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
+#include "observe/access_record.h"
 #include "policy/coder_pool.h"
 
 struct generation;
@@ -69,8 +69,8 @@ struct worker {
     unsigned free_exchange_count;
     struct access_clock log_clock;
     struct timer log_timer; /* for the lines that wait in its generations */
-    int notes_fd;       /* where a struct worker_note is written to; -1: nowhere */
-    uint64_t walk_left; /* sessions that are still to be looked at since the last change */
+    int notes_fd;           /* where a struct worker_note is written to; -1: nowhere */
+    uint64_t walk_left;     /* sessions that are still to be looked at since the last change */
     struct deferred walking;
     /* The longest piece of taking up, or leaving, a configuration: the thread's CPU time. */
     uint64_t longest_follow_us;

@@ -23,8 +23,9 @@ struct log_place {
     socklen_t address_len;
 };
 
-/* "file", "file:/a/file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514", "syslog:[::1]:514",
- * "syslog:/a/socket", "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
+/* "file", "file:/a/file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514",
+ * "syslog:[::1]:514", "syslog:/a/socket", "journal" (/run/systemd/journal/socket),
+ * "journal:/a/socket". */
 bool log_place_parse(struct span text, struct log_place *place, struct error *error) MUST_CHECK;
 
 #define LOG_SOCKET_NAME_MAX 128

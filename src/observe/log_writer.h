@@ -2,8 +2,9 @@
  * journal), and the thread that writes it, so that no worker ever waits for a disk or a collector.
  *
  * Opened by the process that has the rights (before privileges are dropped, before fork), started
- * in the process that logs. What waits to be written is bounded: beyond so many bytes new blocks are dropped, counted and told about once a second. So are write errors (disk full, a
- * reader gone): they stop nothing. */
+ * in the process that logs. What waits to be written is bounded: beyond so many bytes new blocks
+ * are dropped, counted and told about once a second. So are write errors (disk full, a reader
+ * gone): they stop nothing. */
 #ifndef TIDEGATE_OBSERVE_LOG_WRITER_H
 #define TIDEGATE_OBSERVE_LOG_WRITER_H
 
@@ -23,8 +24,8 @@ struct log_writer_counts {
     uint64_t lost_lines;     /* in either way; of a write that failed in part, all of it */
 };
 
-/* "-" is standard output; otherwise the file is made (mode 0640) or appended to: a descriptor, or -1
- * with *error filled. For processes that have the rights. */
+/* "-" is standard output; otherwise the file is made (mode 0640) or appended to: a descriptor, or
+ * -1 with *error filled. For processes that have the rights. */
 int log_writer_open_file(const char *path, struct error *error) MUST_CHECK;
 /* For those that log: a writer that owns it. queue: bytes that may wait. Freed by log_writer_stop.
  */

@@ -200,8 +200,8 @@ static bool send_logs(const struct change *change, int control_fd)
     for (size_t i = 0; is_sent && i < count; i += FD_PASS_MAX) {
         size_t some = count - i < FD_PASS_MAX ? count - i : FD_PASS_MAX;
 
-        is_sent = fd_pass_send_all(control_fd, &message, sizeof(message), change->next.log_fds + i,
-                                   some);
+        is_sent =
+            fd_pass_send_all(control_fd, &message, sizeof(message), change->next.log_fds + i, some);
     }
     return is_sent;
 }

@@ -93,8 +93,9 @@ static void follow_parent(const struct gateway_child *child)
 /* Of the bundle, with the rights of the start. NULL: it was said why not. */
 static struct snapshot *build_snapshot(const struct gateway_child *child)
 {
-    struct snapshot_means means = {.logs = {child->loaded->log_fds, child->loaded->plan->logs.count},
-                                   .is_started_again = child->is_started_again};
+    struct snapshot_means means = {
+        .logs = {child->loaded->log_fds, child->loaded->plan->logs.count},
+        .is_started_again = child->is_started_again};
     struct snapshot *snapshot = NULL;
     struct config_report report;
     struct error error;

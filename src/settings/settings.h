@@ -136,7 +136,7 @@ struct log_exclude_settings {
 
 /* One of the places that lines go to, as it is written. */
 struct log_place_settings {
-    const char *to;        /* observe/log_place.h */
+    const char *to; /* observe/log_place.h */
     enum log_format format;
     const char *template;
     struct place place;
@@ -546,8 +546,8 @@ struct timeouts_settings {
 };
 
 struct log_settings {
-    const char *level;  /* error, warn, info (default), debug: messages on standard error */
-    uint64_t queue;     /* bytes that may wait for each place */
+    const char *level; /* error, warn, info (default), debug: messages on standard error */
+    uint64_t queue;    /* bytes that may wait for each place */
     struct log_rules_settings rules;
 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/session.h"
 #include "gateway/generation.h"
+#include "gateway/session.h"
 
 /* More turns without an end are a loop that goes round. */
 #define TURNS_MAX 100000

@@ -93,12 +93,13 @@ static void nearer_places_replace_or_join_those_above(void **state)
 static void a_place_that_several_name_is_one(void **state)
 {
     struct config_report report;
-    struct settings *s = load("log: { access: /a }\n"
-                              "sites:\n"
-                              "  - hosts: a.example\n"
-                              "    log: { to: ['file:/b', 'file:/a'] }\n"
-                              "    routes: [ { respond: {}, log: { access: /b, format: logfmt } } ]\n",
-                              &report);
+    struct settings *s =
+        load("log: { access: /a }\n"
+             "sites:\n"
+             "  - hosts: a.example\n"
+             "    log: { to: ['file:/b', 'file:/a'] }\n"
+             "    routes: [ { respond: {}, log: { access: /b, format: logfmt } } ]\n",
+             &report);
     struct log_names names;
 
     (void)state;
