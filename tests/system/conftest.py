@@ -42,9 +42,25 @@ ABOUT_PROCESSES = ("test_processes", "test_reload", "test_keyholder", "test_take
                    "test_starting", "test_certificates")
 
 
+# A look for leaks costs a third of what starting and ending a gateway does. So, of the gateways that serve one test
+# alone, each module's first is looked at and then every third; all that serve a module, and all of ABOUT_PROCESSES.
+LEAKS_EVERY = 3
+
+
 @pytest.fixture(autouse=True, scope="module")
 def looked_for_leaks(request):
     tidegate.leaks_of = None if request.module.__name__ in ABOUT_PROCESSES else "gateway"
+    _starts[request.module.__name__] = 0
+
+
+_starts = {}
+
+
+def _leaks_of(module):
+    if tidegate.leaks_of is None:
+        return None
+    _starts[module] += 1
+    return "gateway" if _starts[module] % LEAKS_EVERY == 1 else "none"
 
 
 @pytest.fixture(autouse=True)
@@ -57,11 +73,11 @@ def no_sanitizer_report():
         assert len(SANITIZER.findall(text)) == known.get(gateway, 0), text
 
 
-def _starter():
+def _starter(leaks_of=lambda: tidegate.leaks_of):
     started = []
 
     def start(config, **options):
-        gateway = Gateway(config, **options)
+        gateway = Gateway(config, leaks=leaks_of(), **options)
         started.append(gateway)
         return gateway
 
@@ -77,9 +93,9 @@ def _starter():
 
 
 @pytest.fixture
-def start():
+def start(request):
     """start(config) -> Gateway, for one test."""
-    yield from _starter()
+    yield from _starter(lambda: _leaks_of(request.module.__name__))
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ class Gateway:
     reasons = set()  # of docs/failures.md
 
     def __init__(self, config, folder=None, wait=True, sanitizer_options=None, user=None,
-                 program=None, variables=None, **popen):
+                 program=None, variables=None, leaks=None, **popen):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else new_folder()
         self.log_path = None
@@ -121,7 +121,8 @@ class Gateway:
         self.config_path.write_text(text)
         self.stderr_path = self.folder / "stderr.txt"
         self.stdout_path = self.folder / "stdout.txt"
-        env = environment(**({"TIDEGATE_LEAKS_OF": leaks_of} if leaks_of else {}), **(variables or {}))
+        roles = leaks or leaks_of
+        env = environment(**({"TIDEGATE_LEAKS_OF": roles} if roles else {}), **(variables or {}))
         for name in ("ASAN_OPTIONS", "TSAN_OPTIONS") if sanitizer_options else ():
             env[name] = f"{env[name]}:{sanitizer_options}" if name in env else sanitizer_options
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
