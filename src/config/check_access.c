@@ -1,5 +1,7 @@
 /* What is wrong in what is said of which requests may pass: rules that say nothing or too much, and
  * those that can never decide anything. */
+#include <string.h>
+
 #include "config/check_internal.h"
 #include "config/places.h"
 #include "edge/condition.h"
@@ -79,7 +81,11 @@ static void check_rule(const struct checker *checker, const struct access_rule_s
         config_report_add(checker->report, CONFIG_ERROR,
                           check_place(checker, &rule->policy, rule->place),
                           "there is no policy '%s'", rule->policy);
-        config_report_hint(checker->report, "name it in 'policies', beside 'sites'");
+        if (strcmp(rule->policy, "allow") == 0 || strcmp(rule->policy, "deny") == 0) {
+            config_report_hint(checker->report, "for everybody: { %s: all }", rule->policy);
+        } else {
+            config_report_hint(checker->report, "name it in 'policies', beside 'sites'");
+        }
     }
     if (rule->policy == NULL) {
         check_condition(checker, match_of(rule), rule->allow != NULL ? "allow" : "deny");

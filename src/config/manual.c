@@ -76,7 +76,7 @@ static void kind(struct strbuf *out, const struct directive *directive)
 {
     switch (directive->type) {
     case DIRECTIVE_BOOL:
-        strbuf_add_cstr(out, "`true` or `false`");
+        strbuf_add_cstr(out, "`true` or `false` (or `on`, `off`)");
         return;
     case DIRECTIVE_INTEGER:
         kind_of_number(out, directive, "a number");

@@ -318,8 +318,8 @@ static void size(struct writer *w, const struct directive *directive)
     integer(w, directive);
     close(w, '}');
     begin_option(w);
-    pattern(w, (directive->flags & DIRECTIVE_UNLIMITED) != 0 ? "^([0-9]+[kKmMgGtT]?|unlimited)$"
-                                                             : "^[0-9]+[kKmMgGtT]?$");
+    pattern(w, (directive->flags & DIRECTIVE_UNLIMITED) != 0 ? "^([0-9]+([kKmMgGtT]([iI][bB])?)?|unlimited)$"
+                                                             : "^[0-9]+([kKmMgGtT]([iI][bB])?)?$");
     close(w, '}');
     close(w, ']');
 }
@@ -361,7 +361,8 @@ static void value_alone(struct writer *w, const struct directive *directive)
 {
     switch (directive->type) {
     case DIRECTIVE_BOOL:
-        key_text(w, "type", "boolean");
+        key(w, "enum");
+        strbuf_add_cstr(&w->out, "[true, false, \"on\", \"off\"]");
         return;
     case DIRECTIVE_INTEGER:
         integer(w, directive);

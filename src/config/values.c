@@ -10,7 +10,7 @@ struct unit {
     uint64_t factor;
 };
 
-/* Smallest first; sizes are written in either case. */
+/* Smallest first; sizes are written in either case, and may end in "iB". */
 static const struct unit size_units[] = {
     {"", 1}, {"k", 1ULL << 10}, {"M", 1ULL << 20}, {"G", 1ULL << 30}, {"T", 1ULL << 40}};
 static const struct unit duration_units[] = {
@@ -19,11 +19,12 @@ static const struct unit duration_units[] = {
 bool value_bool(const struct directive *directive, struct span text, bool *value,
                 struct complaint *complaint)
 {
-    static const char *const other_yes[] = {"yes", "on", "1", "y", "true"};
+    static const char *const other_yes[] = {"yes", "1", "y", "true", "on"};
     bool is_yes = false;
 
-    *value = span_eq_cstr(text, "true");
-    if (*value || span_eq_cstr(text, "false")) {
+    /* "on" and "off" are the same to readers of YAML 1.1, and what other keys say. */
+    *value = span_eq_cstr(text, "true") || span_eq_cstr(text, "on");
+    if (*value || span_eq_cstr(text, "false") || span_eq_cstr(text, "off")) {
         return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(other_yes); i++) {
@@ -116,6 +117,9 @@ static bool parse_number(const struct directive *directive, struct span text, ui
         return false;
     }
     if (directive->type == DIRECTIVE_SIZE) {
+        if (name.len == 3 && span_ieq(span_skip(name, 1), SPAN_OF("iB"))) {
+            name = span_head(name, 1);
+        }
         unit = find_unit(size_units, ARRAY_LEN(size_units), name, true);
     } else if (directive->type == DIRECTIVE_DURATION) {
         unit = find_unit(duration_units, ARRAY_LEN(duration_units), name, false);

@@ -352,6 +352,21 @@ static void json_is_yaml_too(void **state)
     settings_destroy(s);
 }
 
+static void sizes_and_truths_are_written_in_several_ways(void **state)
+{
+    struct settings *s = load("limits: { head: 16KiB, body: 2gib }\n"
+                              "sites:\n  - hosts: [a.example]\n    respond: { echo: on }\n");
+
+    (void)state;
+    assert_int_equal(s->limits.head, 16384);
+    assert_true(s->limits.body == (uint64_t)2 << 30);
+    assert_true(s->sites[0].routes[0].respond->echo);
+    settings_destroy(s);
+    s = load("sites:\n  - hosts: [a.example]\n    respond: { echo: off, status: 201 }\n");
+    assert_false(s->sites[0].routes[0].respond->echo);
+    settings_destroy(s);
+}
+
 static void paths_are_joined_to_the_folder_of_the_file(void **state)
 {
     static const struct {
@@ -547,6 +562,7 @@ int main(void)
         cmocka_unit_test(certificate_and_certificates_add_up),
         cmocka_unit_test(one_host_may_be_served_by_sites_of_different_listeners),
         cmocka_unit_test(json_is_yaml_too),
+        cmocka_unit_test(sizes_and_truths_are_written_in_several_ways),
         cmocka_unit_test(paths_are_joined_to_the_folder_of_the_file),
         cmocka_unit_test(every_beginning_is_survived),
         cmocka_unit_test(the_file_is_found_where_it_usually_is),
