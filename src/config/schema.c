@@ -318,8 +318,9 @@ static void size(struct writer *w, const struct directive *directive)
     integer(w, directive);
     close(w, '}');
     begin_option(w);
-    pattern(w, (directive->flags & DIRECTIVE_UNLIMITED) != 0 ? "^([0-9]+([kKmMgGtT]([iI][bB])?)?|unlimited)$"
-                                                             : "^[0-9]+([kKmMgGtT]([iI][bB])?)?$");
+    pattern(w, (directive->flags & DIRECTIVE_UNLIMITED) != 0
+                   ? "^([0-9]+([kKmMgGtT]([iI][bB])?)?|unlimited)$"
+                   : "^[0-9]+([kKmMgGtT]([iI][bB])?)?$");
     close(w, '}');
     close(w, ']');
 }

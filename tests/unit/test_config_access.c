@@ -47,8 +47,8 @@ static const struct message_case errors[] = {
           "[monday] } } }]\n",
      4, "'monday' is no day", "mon-fri"},
     {SITE "    access: staff\n", 4, "there is no policy 'staff'", "'policies'"},
-    {SITE "    access: [{ allow: { client_address: 10.0.0.0/8 } }, deny]\n", 4, "there is no policy 'deny'",
-     "for everybody: { deny: all }"},
+    {SITE "    access: [{ allow: { client_address: 10.0.0.0/8 } }, deny]\n", 4,
+     "there is no policy 'deny'", "for everybody: { deny: all }"},
     {"policies: [{ name: a, rules: [{ policy: a }] }]\n" SITE, 1, "policy", NULL},
     {"policies:\n  - { name: a, rules: [{ allow: all }] }\n  - { name: a, rules: [{ deny: all }] "
      "}\n" SITE,
