@@ -163,8 +163,20 @@ static void add_backend(struct strbuf *out, const struct report_backend *backend
     strbuf_add_json(out, span_from_cstr(backend->name));
     strbuf_printf(out, ",\"leases\":%llu,", (unsigned long long)backend->leases);
     if (backend->has_queue) {
-        strbuf_printf(out, "\"queue\":{\"waiting\":%zu,\"turned_away\":%llu},", backend->waiting,
-                      (unsigned long long)backend->turned_away);
+        strbuf_printf(out,
+                      "\"queue\":{\"waiting\":%zu,\"turned_away\":%llu,\"shed\":{\"high\":%llu,"
+                      "\"normal\":%llu,\"low\":%llu}},",
+                      backend->waiting, (unsigned long long)backend->turned_away,
+                      (unsigned long long)backend->shed[PRIORITY_HIGH],
+                      (unsigned long long)backend->shed[PRIORITY_NORMAL],
+                      (unsigned long long)backend->shed[PRIORITY_LOW]);
+    }
+    if (backend->has_concurrency) {
+        const struct concurrency_look *look = &backend->concurrency;
+        strbuf_printf(
+            out, "\"concurrency\":{\"adapts\":%s,\"limit\":%u,\"in_use\":%u,\"base_us\":%llu},",
+            look->adapts ? "true" : "false", look->limit, look->in_use,
+            (unsigned long long)look->base_us);
     }
     strbuf_add_cstr(out, "\"servers\":[");
     for (size_t i = 0; i < backend->server_count; i++) {

@@ -192,6 +192,7 @@ static void make_request(struct ask *ask)
     ask->call.path = what->path;
     ask->call.is_whole = what->body.len == 0;
     ask->call.replay_limit = what->body.len;
+    ask->call.lease.priority = PRIORITY_HIGH; /* requests wait for it */
     ask->call.retries.is_harmless = true; /* whatever the method: it asks, and changes nothing */
 }
 

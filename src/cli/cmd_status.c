@@ -142,6 +142,36 @@ static void print_server(const json_t *server)
     }
 }
 
+/* Each priority's that got no server. */
+static void print_shed(const json_t *shed)
+{
+    static const char *const words[] = {"high", "normal", "low"};
+    bool is_first = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (control_number(shed, words[i]) != 0) {
+            (void)printf("%s%lld %s", is_first ? ", shed: " : ", ", control_number(shed, words[i]),
+                         words[i]);
+            is_first = false;
+        }
+    }
+}
+
+static void print_concurrency(const json_t *concurrency)
+{
+    long long base_us = control_number(concurrency, "base_us");
+
+    if (concurrency == NULL) {
+        return;
+    }
+    (void)printf("  concurrency: %lld of %lld requests", control_number(concurrency, "in_use"),
+                 control_number(concurrency, "limit"));
+    if (base_us != 0) {
+        (void)printf(", which take %.1f ms without a line", (double)base_us / 1000);
+    }
+    (void)printf("\n");
+}
+
 static void print_backend(const json_t *backend)
 {
     const json_t *servers = json_object_get(backend, "servers");
@@ -153,8 +183,10 @@ static void print_backend(const json_t *backend)
     if (queue != NULL) {
         (void)printf(", %lld waiting, %lld turned away", control_number(queue, "waiting"),
                      control_number(queue, "turned_away"));
+        print_shed(json_object_get(queue, "shed"));
     }
     (void)printf("\n");
+    print_concurrency(json_object_get(backend, "concurrency"));
     for (size_t i = 0; i < json_array_size(servers); i++) {
         print_server(json_array_get(servers, i));
     }

@@ -124,6 +124,43 @@ static void add_log(struct lines *lines, const struct log_rules_settings *log, s
     add(lines, "log", log->place, log->outlet_count != 0 ? text : "no lines in any log");
 }
 
+/* Whether it says anything of how many requests there may be, so that some wait. */
+static bool has_limits(const struct backend_settings *backend)
+{
+    for (size_t i = 0; i < backend->server_count; i++) {
+        if (backend->servers[i].max_requests != 0 || backend->servers[i].max_connections != 0) {
+            return true;
+        }
+    }
+    return backend->concurrency != NULL;
+}
+
+static void add_priority(struct lines *lines, const struct route_settings *route,
+                         struct arena *arena)
+{
+    static const char *const words[] = {
+        [PRIORITY_HIGH] = "high", [PRIORITY_NORMAL] = "normal", [PRIORITY_LOW] = "low"};
+    const struct concurrency_settings *limit;
+    const char *text;
+
+    if (route->backend == NULL || !has_limits(route->backend)) {
+        return;
+    }
+    limit = route->backend->concurrency;
+    text = arena_printf(arena, "%s, in the line of %llu in front of the backend",
+                        words[route->priority], (unsigned long long)route->backend->queue.size);
+    if (limit != NULL) {
+        unsigned share = route->priority == PRIORITY_HIGH     ? 100
+                         : route->priority == PRIORITY_NORMAL ? limit->normal_share
+                                                              : limit->low_share;
+        text = arena_printf(
+            arena, "%s, which has %u requests at once%s; %u %% of them while higher ones come",
+            text, limit->max, limit->adapt == CONCURRENCY_FIXED ? "" : " at most, fewer by latency",
+            share);
+    }
+    add(lines, "priority", limit != NULL ? limit->place : route->backend->place, text);
+}
+
 const char *route_answers_line(const struct site_settings *site, const struct route_settings *route,
                                bool is_https, size_t index, struct arena *arena, const char **word,
                                struct place *place)
@@ -165,6 +202,7 @@ const char *route_answers_line(const struct site_settings *site, const struct ro
     if (route->log != NULL || site->log != NULL) {
         add_log(&lines, route->log != NULL ? route->log : site->log, arena);
     }
+    add_priority(&lines, route, arena);
     return lines.text;
 }
 

@@ -523,6 +523,13 @@ static void take_head(struct call *call)
         hedge_note_head(call);
     }
     call->head_us = loop_now_us(call->client->core->loop);
+    if (call->lease.has_place) {
+        lease_answered(&call->lease, &(struct lease_seen){
+                                         .status = call->response->status,
+                                         .latency_us = call->head_us - call->connected_us,
+                                         .now_us = call->head_us,
+                                     });
+    }
     call_pass_head(call);
 }
 
@@ -583,6 +590,7 @@ void call_init(struct call *call, const struct call_ops *ops, struct client *cli
     call->caller = caller;
     call->arena = call->tries.arena = arena;
     lease_init(&call->lease);
+    call->lease.is_of_request = true;
     deferred_init(&call->again, on_again);
     timer_init(&call->late, on_late);
     ack_watch_init(&call->acks, &ack_ops);

@@ -312,6 +312,7 @@ static void ask(struct call_hedge *hedge)
     second->is_whole = true;
     second->wants_h1 = first->wants_h1;
     second->lease.key = first->lease.key;
+    second->lease.priority = first->lease.priority;
     second->tried = first->tried;
     call_start(second);
     if (hedge->state != HEDGE_ASKS) {

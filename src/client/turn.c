@@ -20,11 +20,24 @@ static void set_timer(struct turn *turn)
     timer_set_ms(turn->client->core->loop, &turn->timer, TURN_LOOK_MS);
 }
 
-static void on_turn(void *owner)
+static void refuse(struct turn *turn, enum turn_refusal refusal)
+{
+    turn->refusal = refusal;
+    leave(turn, false);
+    turn->on_done(turn, TURN_REFUSED);
+}
+
+static void on_turn(void *owner, bool is_pushed_out)
 {
     struct turn *turn = owner;
-    bool has_server = pick(turn);
+    bool has_server;
 
+    if (is_pushed_out) {
+        server_queue_count_shed(turn->upstream->backend->queue, turn->lease->priority);
+        refuse(turn, TURN_PUSHED_OUT);
+        return;
+    }
+    has_server = pick(turn);
     if (!has_server && turn->lease->is_refused_by_limit) {
         server_queue_stay(turn->wait);
         return;
@@ -39,9 +52,8 @@ static void on_timer(struct timer *timer)
     uint64_t waited_us = loop_now_us(turn->client->core->loop) - turn->began_us;
 
     if (waited_us >= turn->upstream->backend->queue_timeout_ms * 1000) {
-        turn->is_late = true;
-        leave(turn, false);
-        turn->on_done(turn, TURN_REFUSED);
+        server_queue_count_shed(turn->upstream->backend->queue, turn->lease->priority);
+        refuse(turn, TURN_LATE);
         return;
     }
     set_timer(turn);
@@ -56,7 +68,7 @@ enum turn_result turn_take(struct turn *turn, struct client *client, struct upst
     struct server_queue *queue = upstream->backend->queue;
     uint64_t now_us = loop_now_us(client->core->loop);
 
-    if (server_queue_count(queue) == 0) {
+    if (server_queue_before(queue, lease->priority) == 0) {
         if (lease_pick(lease, upstream, tried, now_us)) {
             return TURN_HAS_SERVER;
         }
@@ -71,8 +83,9 @@ enum turn_result turn_take(struct turn *turn, struct client *client, struct upst
                           .began_us = now_us,
                           .owner = owner,
                           .on_done = on_done};
-    turn->wait = server_queue_join(queue, client->core->loop, turn, on_turn);
+    turn->wait = server_queue_join(queue, lease->priority, client->core->loop, turn, on_turn);
     if (turn->wait == NULL) {
+        server_queue_count_shed(queue, lease->priority);
         return TURN_REFUSED;
     }
     timer_init(&turn->timer, on_timer);
@@ -97,6 +110,28 @@ const struct trouble *turn_trouble(const struct turn *turn)
     static const struct trouble late = {
         "queue_timeout", "all servers of the backend were full for as long as a request may wait",
         "add servers, or raise max_requests of the servers or timeout of queue of the backend"};
+    static const struct trouble out = {
+        "shed", "the line in front of the backend is full, and one of a higher priority came",
+        "add servers, or let it come later; priority of the route says who goes first"};
+    static const struct trouble over = {
+        "shed",
+        "the backend has as many requests as it can take (concurrency), and the line in "
+        "front of it is full",
+        "add servers; priority of the route says who goes first"};
+    static const struct trouble over_long = {
+        "shed",
+        "the backend had as many requests as it can take (concurrency) for as long as a "
+        "request may wait",
+        "add servers; priority of the route says who goes first"};
+    bool has_limit = turn->upstream->backend->concurrency != NULL;
 
-    return turn->is_late ? &late : &full;
+    switch (turn->refusal) {
+    case TURN_PUSHED_OUT:
+        return &out;
+    case TURN_LATE:
+        return has_limit ? &over_long : &late;
+    case TURN_FULL:
+        break;
+    }
+    return has_limit ? &over : &full;
 }

@@ -1,5 +1,6 @@
 /* A server for a request or a tunnel, as the balancing chooses; where all are full, after a place
- * in the backend's line (upstream/server_queue.h), in turn with all others that wait there.
+ * in the backend's line (upstream/server_queue.h), in turn with all others that wait there
+ * (lease->priority first).
  *
  * Embedded in whoever asks, who ends it with turn_cancel. One thread only. */
 #ifndef TIDEGATE_CLIENT_TURN_H
@@ -22,6 +23,12 @@ enum turn_result {
     TURN_WAITS       /* on_done follows */
 };
 
+enum turn_refusal {
+    TURN_FULL, /* the line was */
+    TURN_LATE,
+    TURN_PUSHED_OUT /* of the line, for one of a higher priority */
+};
+
 struct turn {
     struct client *client;
     struct upstream *upstream;
@@ -30,7 +37,7 @@ struct turn {
     struct server_wait *wait;  /* NULL: does not wait */
     struct timer timer;
     uint64_t began_us;
-    bool is_late; /* it was refused because of the time */
+    enum turn_refusal refusal; /* after TURN_REFUSED */
     void *owner;
     void (*on_done)(struct turn *turn, enum turn_result result);
 };

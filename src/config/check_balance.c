@@ -69,12 +69,13 @@ static void check_limits(const struct checker *checker, const struct backend_set
         is_limited |=
             backend->servers[i].max_requests != 0 || backend->servers[i].max_connections != 0;
     }
-    if (!is_limited && (check_is_given(checker, &backend->queue.size) ||
-                        check_is_given(checker, &backend->queue.timeout_ms))) {
+    if (!is_limited && backend->concurrency == NULL && backend->servers_from == NULL &&
+        (check_is_given(checker, &backend->queue.size) ||
+         check_is_given(checker, &backend->queue.timeout_ms))) {
         config_report_add(checker->report, CONFIG_WARNING,
                           check_place(checker, &backend->queue.size, backend->place),
                           "nothing waits in 'queue', as no server has a limit");
-        config_report_hint(checker->report, "add 'max_requests' to the servers");
+        config_report_hint(checker->report, "add 'max_requests' to the servers, or 'concurrency'");
     }
 }
 
@@ -108,8 +109,54 @@ static void check_strategy(const struct checker *checker, const struct backend_s
     }
 }
 
+static void check_bounds(const struct checker *checker,
+                         const struct concurrency_settings *concurrency)
+{
+    if (concurrency->min > concurrency->max) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &concurrency->min, concurrency->place),
+                          "'min' is above 'max', which is %u", concurrency->max);
+        config_report_hint(checker->report, "the limit moves between them");
+    } else if (check_is_given(checker, &concurrency->start) &&
+               (concurrency->start < concurrency->min || concurrency->start > concurrency->max)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &concurrency->start),
+                          "'start' is not between 'min' and 'max'");
+        config_report_hint(checker->report, "write one from %u to %u", concurrency->min,
+                           concurrency->max);
+    }
+    if (concurrency->low_share > concurrency->normal_share) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &concurrency->low_share, concurrency->place),
+                          "'low_share' is above 'normal_share', which is %u",
+                          concurrency->normal_share);
+        config_report_hint(checker->report, "the lower a priority, the less it may fill");
+    }
+}
+
+static void check_concurrency(const struct checker *checker,
+                              const struct concurrency_settings *concurrency)
+{
+    const void *const adapting[] = {&concurrency->min, &concurrency->start, &concurrency->tolerance,
+                                    &concurrency->probe_ms};
+    static const char *const names[] = {"min", "start", "tolerance", "probe"};
+
+    check_bounds(checker, concurrency);
+    for (size_t i = 0; i < ARRAY_LEN(adapting); i++) {
+        if (concurrency->adapt == CONCURRENCY_FIXED && check_is_given(checker, adapting[i])) {
+            config_report_add(checker->report, CONFIG_WARNING,
+                              config_place(checker->settings, adapting[i]),
+                              "'%s' has no effect, as the limit does not adapt", names[i]);
+            config_report_hint(checker->report, "say adapt: latency, or remove it");
+        }
+    }
+}
+
 void check_balance(const struct checker *checker, const struct backend_settings *backend)
 {
+    if (backend->concurrency != NULL) {
+        check_concurrency(checker, backend->concurrency);
+    }
     check_backups(checker, backend);
     check_limits(checker, backend);
     check_strategy(checker, backend);
@@ -143,11 +190,24 @@ static const char *http_alone(const struct balance_settings *balance)
     return NULL;
 }
 
+static void warn_of_concurrency(const struct checker *checker,
+                                const struct backend_settings *backend, struct place place)
+{
+    if (backend != NULL && backend->concurrency != NULL) {
+        config_report_add(checker->report, CONFIG_WARNING, place,
+                          "'concurrency' of backend '%s' counts requests, and none are seen of "
+                          "connections that are passed through",
+                          backend->name);
+        config_report_hint(checker->report, "say max_connections of its servers");
+    }
+}
+
 void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
                                   const struct backend_settings *backend, struct place place)
 {
     const char *what = backend != NULL ? http_alone(&backend->balance) : NULL;
 
+    warn_of_concurrency(checker, backend, place);
     if (what != NULL) {
         config_report_add(checker->report, CONFIG_ERROR, place,
                           "backend '%s' chooses its server by '%s', and of connections that pass "
@@ -166,6 +226,7 @@ void check_balance_of_tcp(const struct checker *checker, const struct backend_se
                    balance->hash->key == BALANCE_KEY_SNI;
     const char *what = by_name ? "hash: sni" : http_alone(balance);
 
+    warn_of_concurrency(checker, backend, place);
     if (what != NULL) {
         config_report_add(checker->report, CONFIG_ERROR, place,
                           "backend '%s' chooses its server by '%s', and of connections that are "

@@ -119,7 +119,7 @@ static bool same_answer(const struct route_settings *one, const struct route_set
     return one->backend != NULL && one->backend == other->backend &&
            one->body_limit == other->body_limit && one->response_limit == other->response_limit &&
            one->replay_limit == other->replay_limit &&
-           one->on_client_close == other->on_client_close &&
+           one->on_client_close == other->on_client_close && one->priority == other->priority &&
            same_upgrades(&one->upgrade, &other->upgrade);
 }
 

@@ -524,6 +524,7 @@ const struct section *const all_sections[] = {
     &section_queue,
     &section_balance,
     &section_hash,
+    &section_concurrency,
     &section_sticky,
     &section_retries,
     &section_hedge,

@@ -305,8 +305,18 @@ static const struct directive backend_directives[] = {
      .flags = DIRECTIVE_EMBEDDED,
      SLOT(backend_settings, queue),
      .section = &section_queue,
-     .doc = "What waits while all servers are full.",
+     .doc = "What waits while all servers are full, or the backend is (`concurrency`).",
      .example = "queue: { size: 1000, timeout: 2s }"},
+    {.name = "concurrency",
+     .type = DIRECTIVE_SECTION,
+     SLOT(backend_settings, concurrency),
+     .section = &section_concurrency,
+     .doc = "How many requests the backend has at once, of all workers; without it, as many as "
+            "come.",
+     .more = "What is above waits in `queue`. It counts requests until the head of their answer: "
+             "downloads, event streams and WebSocket need no place. For servers one by one there "
+             "is `max_requests`.",
+     .example = "concurrency: { adapt: latency, max: 500 }"},
     {.name = "tls",
      .type = DIRECTIVE_SECTION,
      SLOT(backend_settings, tls),

@@ -34,7 +34,8 @@ const struct section section_queue = {
     .name = "queue of a backend",
     .title = "queue",
     .doc = "The line in which requests and tunnels wait while all servers are full "
-           "(`max_requests`, `max_connections`): first come, first served, over all workers.",
+           "(`max_requests`, `max_connections`), or the backend is (`concurrency`): by `priority`, "
+           "and then first come, first served, over all workers.",
     .directives = queue_directives,
     .count = ARRAY_LEN(queue_directives),
     .size = sizeof(struct queue_settings),

@@ -32,6 +32,14 @@ extern const char *const client_closes[];
     .doc = "What becomes of a request whose client ends its connection before the response is "    \
            "whole" whose
 
+/* In the order of enum priority. */
+extern const char *const priorities[];
+/* The directive of sites and routes. */
+#define PRIORITY(object, whose)                                                                    \
+    .name = "priority", .type = DIRECTIVE_ENUM, SLOT(object, priority), .words = priorities,       \
+    .example = "priority: high",                                                                   \
+    .doc = "Whose requests go first where a backend has as many as it can take" whose
+
 /* The directives of sites and routes. */
 #define LOG_OF(object, whose)                                                                      \
     .name = "log", .type = DIRECTIVE_SECTION, SLOT(object, log), .section = &section_log_rules,    \
@@ -162,6 +170,7 @@ extern const struct section section_server;
 extern const struct section section_backend_tls;
 extern const struct section section_resolve;
 extern const struct section section_queue;
+extern const struct section section_concurrency;
 extern const struct section section_balance;
 extern const struct section section_hash;
 extern const struct section section_sticky;

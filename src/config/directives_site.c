@@ -340,6 +340,7 @@ static const struct directive route_directives[] = {
          "than this is not. A worker keeps 64 MiB at most.",
      .example = "replay_limit: 1M"},
     {ON_CLIENT_CLOSE(route_settings, ", in place of what the site says.")},
+    {PRIORITY(route_settings, ", in place of what the site says.")},
     {.name = "name",
      .type = DIRECTIVE_TEXT,
      SLOT(route_settings, name),
@@ -564,6 +565,13 @@ static const struct directive site_directives[] = {
          "addresses have one form, and stay as they are.",
      .example = "www: remove"},
     {RETRIES(site_settings, "; without it, what the backend says")},
+    {PRIORITY(site_settings, "; its routes may say otherwise."), .fallback = "normal",
+     .more = "It counts in the `queue` of backends, in which the higher stand in front and have "
+             "the last of the lower pushed out where it is full, and in how much of the limit of "
+             "`concurrency` may be filled. Connections that pass through wait by it, too. What is "
+             "turned away gets 503 with Retry-After, and is `shed` in the log. Copies of `mirror`, "
+             "and responses that the cache renews by itself, are `low`: see "
+             "[docs/overload.md](overload.md)."},
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
     {REQUEST_FIELDS(site_settings, ".")},
     {RESPONSE_FIELDS(site_settings, ".")},

@@ -307,6 +307,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (!is_given(settings, &route->on_client_close)) {
             route->on_client_close = site->on_client_close;
         }
+        if (!is_given(settings, &route->priority)) {
+            route->priority = site->priority;
+        }
         if (!is_given(settings, &route->access_log)) {
             route->access_log = site->access_log;
         }

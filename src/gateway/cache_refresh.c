@@ -196,6 +196,7 @@ void cache_refresh_start(const struct cache_refresh_ask *ask)
     r->call.backend = ask->backend;
     r->call.path = copy(r, ask->path);
     r->call.is_whole = true;
+    r->call.lease.priority = PRIORITY_LOW; /* nobody waits for it */
     if (ask->retries != NULL) {
         r->call.retries = *ask->retries;
     }

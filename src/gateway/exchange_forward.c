@@ -63,6 +63,7 @@ void exchange_forward(struct exchange *x)
     call->path = x->target.forward;
     call->is_whole = x->front.request_done;
     call->replay_limit = (size_t)x->route->settings->replay_limit;
+    call->lease.priority = x->route->settings->priority;
     exchange_choose_key(x);
     if (x->route->retries != NULL) {
         call->retries = *x->route->retries;

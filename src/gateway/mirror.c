@@ -117,6 +117,7 @@ static void ask(struct mirror *m)
     call->is_whole = m->request.framing == HTTP_FRAMING_NONE;
     call->replay_limit = m->body.len;
     call->lease.key = m->key;
+    call->lease.priority = PRIORITY_LOW;
     timer_set_ms(m->worker->core.loop, &m->timer, m->route->settings->timeout_ms);
     call_start(call);
 }

@@ -247,6 +247,9 @@ static struct passthrough *create(struct session *session, const struct backend 
     p->upstream = upstreams_find(&session->worker->client.upstreams, backend);
     lease_init(&p->lease);
     p->lease.key = key_of(session, balance);
+    if (session->link.site != NULL) {
+        p->lease.priority = session->link.site->settings->priority;
+    }
     p->tried = xcalloc(1, sizeof(*p->tried));
     arena_init(&p->arena, TRIES_KEPT * sizeof(struct server_try));
     p->tries.arena = &p->arena;

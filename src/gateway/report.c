@@ -186,10 +186,17 @@ static void clear_backend(struct report_backend *out, const struct backend *back
         .set = set,
         .servers = xcalloc(set->count + 1, sizeof(*out->servers)),
         .server_count = set->count,
-        .has_queue = server_set_has_limits(set),
+        .has_queue = server_set_has_limits(set) || backend->concurrency != NULL,
+        .has_concurrency = backend->concurrency != NULL,
         .waiting = server_queue_count(backend->queue),
         .turned_away = server_queue_refused(backend->queue),
     };
+    for (unsigned i = 0; i < PRIORITY_LEVELS; i++) {
+        out->shed[i] = server_queue_shed(backend->queue, (enum priority)i);
+    }
+    if (backend->concurrency != NULL) {
+        out->concurrency = concurrency_look(backend->concurrency);
+    }
     for (size_t i = 0; i < set->count; i++) {
         const struct server *server = &set->servers[i];
         out->servers[i] = (struct report_server){

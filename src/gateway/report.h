@@ -47,9 +47,12 @@ struct report_backend {
     char *name;
     uint64_t leases;        /* requests and tunnels on its servers */
     struct server_set *set; /* those that it had when it was asked for; held */
-    bool has_queue;         /* its servers have limits */
-    size_t waiting;         /* requests and tunnels, for one that is not full */
-    uint64_t turned_away;   /* as too many waited already */
+    bool has_queue;         /* its servers have limits, or it has */
+    bool has_concurrency;
+    struct concurrency_look concurrency;
+    uint64_t shed[PRIORITY_LEVELS]; /* got no server, as there was no room */
+    size_t waiting;                 /* requests and tunnels, for one that is not full */
+    uint64_t turned_away;           /* as too many waited already */
     struct report_server *servers;
     size_t server_count;
     struct report_name *names; /* that its servers come from */

@@ -163,6 +163,7 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
     if (b->snapshot->backend_was != NULL) {
         b->snapshot->backend_was[index] = was;
     }
+    plan.concurrency_plan = snapshot_concurrency(b->snapshot, settings->concurrency);
     plan.queue_size = (size_t)settings->queue.size;
     plan.queue_timeout_ms = settings->queue.timeout_ms;
     plan.slow_start_us = settings->slow_start_ms * 1000;

@@ -13,6 +13,10 @@ bool snapshot_build_pages(struct snapshot *snapshot, const struct answers_settin
 /* *out stays as it is where the route has no split. */
 bool snapshot_build_split(struct snapshot *snapshot, const struct route_settings *route,
                           const struct route_split **out, struct config_report *report) MUST_CHECK;
+/* NULL: the backend has no limit. */
+const struct concurrency_plan *
+snapshot_concurrency(struct snapshot *snapshot,
+                     const struct concurrency_settings *settings) MUST_CHECK;
 /* NULL: the route has no mirror. */
 const struct route_mirror *snapshot_mirror(struct snapshot *snapshot,
                                            const struct route_settings *route) MUST_CHECK;

@@ -274,6 +274,10 @@ REASON(SERVER, "gateway", "queue_full",
 REASON(SERVER, "gateway", "queue_timeout",
        "all servers of the backend were full for as long as a request may wait",
        "add servers, or raise max_requests of the servers or timeout of queue of the backend")
+REASON(SERVER, "gateway", "shed",
+       "the backend has as many requests as it can take, and there is no room, or no time, to wait",
+       "add servers; see concurrency and queue of the backend, and priority of the route, by which "
+       "others went first")
 REASON(SERVER, "gateway", "no_server",
        "no server of the backend has a known address and is enabled",
        "see that the names in servers can be resolved on this machine, and tidegate status for "

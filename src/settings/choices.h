@@ -107,6 +107,11 @@ enum balance_key {
     BALANCE_KEY_QUERY,
     BALANCE_KEY_CLAIM
 };
+/* Whose requests go first where a backend cannot take all; the first one is the highest. */
+enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW };
+#define PRIORITY_LEVELS 3
+/* How a backend's limit of concurrency is found. */
+enum concurrency_adapt { CONCURRENCY_BY_LATENCY, CONCURRENCY_FIXED };
 enum same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
 enum backend_proxy_protocol {
     BACKEND_PROXY_OFF,

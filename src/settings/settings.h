@@ -272,6 +272,7 @@ struct route_settings {
     uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
     struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */
     enum client_close on_client_close; /* its own, else the site's, else the file's */
+    enum priority priority;            /* its own, else the site's */
     const char *name;                  /* for logs: as written, or "site/N" counted from 1 */
     struct place place;
 };
@@ -305,6 +306,7 @@ struct site_settings {
     struct rate_settings *rates;      /* of all its routes together */
     size_t rate_count;
     enum client_close on_client_close;
+    enum priority priority;        /* of routes without their own, and of its tunnels */
     struct route_settings *routes; /* a `backend` of the site is a last route "/" "*" */
     size_t route_count;
     struct field_rules_settings *request_fields; /* NULL: none */
@@ -402,6 +404,19 @@ struct queue_settings {
     uint64_t timeout_ms;
 };
 
+/* How many requests a backend gets at once. */
+struct concurrency_settings {
+    enum concurrency_adapt adapt;
+    unsigned min;
+    unsigned max;
+    unsigned start;
+    unsigned tolerance;    /* percent of the time that requests take without a line */
+    uint64_t probe_ms;     /* between two looks at that */
+    unsigned normal_share; /* percent, while requests of a higher priority come */
+    unsigned low_share;
+    struct place place;
+};
+
 struct balance_settings {
     enum balance_kind strategy;
     struct balance_hash_settings *hash;     /* of BALANCE_HASH */
@@ -465,8 +480,9 @@ struct backend_settings {
     struct servers_from_settings *servers_from; /* NULL: nowhere */
     struct balance_settings balance;
     struct queue_settings queue;
-    const char *gateway_zone; /* settings.zone, for whoever has the backend alone */
-    uint64_t slow_start_ms;   /* until one that came back gets its whole share; 0: at once */
+    struct concurrency_settings *concurrency; /* NULL: as many as come */
+    const char *gateway_zone;                 /* settings.zone, for whoever has the backend alone */
+    uint64_t slow_start_ms; /* until one that came back gets its whole share; 0: at once */
     struct backend_tls_settings *tls; /* NULL: plain */
     struct resolve_settings *resolve; /* its own, else the file's */
     enum backend_protocol protocol;

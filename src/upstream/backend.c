@@ -41,6 +41,10 @@ struct backend *backend_create(const struct backend *plan, struct server_set *se
     atomic_init(&backend->servers, servers);
     atomic_init(&backend->is_bound_told, false);
     backend->queue = server_queue_create(plan->queue_size);
+    backend->concurrency_plan = NULL;
+    backend->concurrency = plan->concurrency_plan != NULL
+                               ? concurrency_take(plan->name, plan->concurrency_plan)
+                               : NULL;
     atomic_init(&backend->uses, 1);
     atomic_init(&backend->is_doubted, false);
     return backend;
@@ -71,6 +75,7 @@ void backend_release(const struct backend *backend)
     server_set_release(atomic_load_explicit(&held->servers, memory_order_relaxed));
     (void)pthread_mutex_destroy(&held->lock);
     server_queue_release(held->queue);
+    concurrency_release(held->concurrency);
     free((char *)(uintptr_t)held->name);
     free((char *)(uintptr_t)held->host);
     free(held);

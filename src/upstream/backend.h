@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "upstream/concurrency.h"
 #include "upstream/server_queue.h"
 #include "upstream/server_set.h"
 #include "upstream/sticky.h"
@@ -23,7 +24,9 @@ struct backend {
     const char *name;
     uint64_t serial; /* no other one of the process has it, or had it */
     const struct balance_type *balance;
-    struct server_queue *queue; /* made with the backend */
+    struct server_queue *queue;                      /* made with the backend */
+    const struct concurrency_plan *concurrency_plan; /* of a plan alone; NULL: no limit */
+    struct concurrency *concurrency;                 /* made by it; NULL: no limit */
     size_t queue_size;
     uint64_t queue_timeout_ms;
     uint64_t slow_start_us; /* 0: none */

@@ -238,6 +238,70 @@ static void give_place_back(struct lease *lease)
     }
 }
 
+/* ---- the backend's own limit ---- */
+
+static bool claim_of_backend(struct lease *lease, const struct upstream *upstream, uint64_t now_us)
+{
+    struct concurrency *concurrency = upstream->backend->concurrency;
+
+    if (concurrency == NULL || !lease->is_of_request) {
+        return true;
+    }
+    lease->has_place = concurrency_claim(concurrency, lease->priority, now_us);
+    return lease->has_place;
+}
+
+/* Servers and gateways on the way say these where they have too much. */
+static bool is_of_load(enum lease_how how, unsigned status)
+{
+    return how == LEASE_SERVER_FAILED || (how == LEASE_OK && (status == 503 || status == 504));
+}
+
+/* Whoever waits for it is called. */
+static void end_place(struct lease *lease, enum lease_how how, const struct lease_seen *seen)
+{
+    const struct backend *backend = upstream_set_backend(lease->set);
+    uint32_t places = 1;
+
+    if (!lease->has_place) {
+        return;
+    }
+    lease->has_place = false;
+    if (is_of_load(how, seen->status)) {
+        places = concurrency_note(backend->concurrency, 0, seen->now_us);
+    } else if (how == LEASE_OK && seen->latency_us != 0) {
+        places = concurrency_note(backend->concurrency, seen->latency_us, seen->now_us);
+    } else {
+        concurrency_give_back(backend->concurrency);
+    }
+    for (size_t waiting = server_queue_count(backend->queue); waiting != 0 && places != 0;
+         waiting--, places--) {
+        server_queue_call(backend->queue);
+    }
+}
+
+void lease_answered(struct lease *lease, const struct lease_seen *seen)
+{
+    end_place(lease, LEASE_OK, seen);
+}
+
+/* ---- taken and ended ---- */
+
+static bool pick_server(struct lease *lease, struct upstream_set *set, struct balance_ask *ask)
+{
+    struct balance_set choices;
+    size_t member;
+
+    do {
+        member = pick_member(set, ask, &choices, &lease->is_refused_by_limit);
+        if (member == BALANCE_NONE) {
+            return false;
+        }
+    } while (!claim_place(lease, upstream_set_server(set, member)));
+    lease_take(lease, set, member);
+    return true;
+}
+
 bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tried *tried,
                 uint64_t now_us)
 {
@@ -248,8 +312,6 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
         .now_us = now_us,
         .tried = &tried->members,
     };
-    struct balance_set choices;
-    size_t member;
     struct health *health;
 
     if (tried->set == LEASE_TRIED_ALL) {
@@ -258,15 +320,19 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
     if (tried->set != set->serial) {
         *tried = (struct lease_tried){.set = set->serial};
     }
-    do {
-        member = pick_member(set, &ask, &choices, &lease->is_refused_by_limit);
-        if (member == BALANCE_NONE) {
-            return false;
+    if (!claim_of_backend(lease, upstream, now_us)) {
+        lease->is_refused_by_limit = true;
+        return false;
+    }
+    if (!pick_server(lease, set, &ask)) {
+        if (lease->has_place) { /* which nobody who waits could use either */
+            lease->has_place = false;
+            concurrency_give_back(upstream->backend->concurrency);
         }
-    } while (!claim_place(lease, upstream_set_server(set, member)));
-    balance_set_add(&tried->members, member);
-    lease_take(lease, set, member);
-    health = &upstream_set_server(set, member)->endpoint->health;
+        return false;
+    }
+    balance_set_add(&tried->members, lease->member);
+    health = &upstream_set_server(set, lease->member)->endpoint->health;
     lease->is_trial = health_state_of(health) != HEALTH_UP && health_may_try(health, now_us) &&
                       health_claim_trial(health, now_us);
     return true;
@@ -362,6 +428,7 @@ void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen 
     if (seen != NULL) {
         outcome.seen = *seen;
     }
+    end_place(lease, how, &outcome.seen);
     judge(lease, how, &outcome.seen);
     lease->is_trial = false;
     if (set->upstream->backend->is_of_checks || (how != LEASE_OK && how != LEASE_SERVER_FAILED)) {

@@ -16,6 +16,9 @@ struct lease {
     bool is_limited;          /* it has a place of its server's max_in_use */
     bool is_refused_by_limit; /* the last lease_pick failed, and servers are there that are full */
     bool is_trial;            /* of a server that was out (upstream/health.h) */
+    enum priority priority;   /* the holder's to set */
+    bool is_of_request;       /* the same: it takes a place of the backend's `concurrency`, */
+    bool has_place;           /* and has one, until it is answered or ends */
 };
 
 /* The servers that were tried for one request: kept by whoever makes it, over several leases. When
@@ -29,7 +32,7 @@ struct lease_tried {
 
 static inline void lease_init(struct lease *lease)
 {
-    *lease = (struct lease){.member = BALANCE_NONE};
+    *lease = (struct lease){.member = BALANCE_NONE, .priority = PRIORITY_NORMAL};
 }
 /* It is not held, and forgets where it was. May be called twice. */
 void lease_reset(struct lease *lease);
@@ -63,6 +66,9 @@ bool lease_has_choice(struct upstream *upstream, uint64_t now_us);
 bool lease_has_untried(struct upstream *upstream, const struct lease_tried *tried);
 /* On that member, whatever the policy thinks of it. */
 void lease_take(struct lease *lease, struct upstream_set *set, size_t member);
+/* The head of its server's answer has come: from here on it has no place of the backend's
+ * `concurrency`. May be called twice. */
+void lease_answered(struct lease *lease, const struct lease_seen *seen);
 /* seen NULL: nothing. */
 void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen *seen);
 

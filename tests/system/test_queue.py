@@ -5,67 +5,15 @@ import threading
 
 import pytest
 
-import h2origin
-from client import Connection, open_socket, request_bytes
-from h2client import Client
-from h2origin import H2Origin
+from client import Connection, open_socket
 from origins import EchoOrigin, Origin, response_bytes
 from pairs import FRONTS
+from slow import Asker, SlowServer, waiting
 from tidegate import command
 from tlsbytes import client_hello
 from waiting import wait_until
 
 BACKS = pytest.mark.parametrize("back", ["h1", "h2"])
-
-
-class SlowServer:
-    """Answers when it is told to."""
-
-    def __init__(self, back):
-        self.may_answer = threading.Semaphore(0)
-        self.asked = []
-        self.origin = Origin(self._h1) if back == "h1" else H2Origin(h2origin.serve(self._h2))
-
-    def _h1(self, connection):
-        while True:
-            request = connection.read_request()
-            self.asked.append(request.target)
-            assert self.may_answer.acquire(timeout=30)
-            connection.send(response_bytes(200, body=b"done"))
-
-    def _h2(self, connection, request):
-        self.asked.append(request.get(":path"))
-        assert self.may_answer.acquire(timeout=30)
-        connection.respond(request.stream, 200, body=b"done")
-
-
-class Asker:
-    """One request, by a client of its own."""
-
-    def __init__(self, gateway, front, target):
-        self.client = Connection(gateway.address) if front == "h1" else Client(gateway.address)
-        if front == "h1":
-            self.client.send(request_bytes(target))
-        else:
-            self.stream = self.client.start(target)
-
-    def answer(self):
-        response = (self.client.read_response() if isinstance(self.client, Connection)
-                    else self.client.wait(self.stream))
-        return response
-
-    def leave(self):
-        if isinstance(self.client, Connection):
-            self.client.reset()
-        else:
-            self.client.reset(self.stream)
-            self.client.flush()
-
-
-def waiting(gateway):
-    done = command("status", "--json", "-c", str(gateway.config_path))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["backends"][0]["queue"]["waiting"]
 
 
 def limited(server, back, folder, **backend):

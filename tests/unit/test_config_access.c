@@ -10,6 +10,7 @@
 #include "config/config.h"
 
 #define SITE "sites:\n  - hosts: [a.example]\n    respond: {}\n"
+#define BACKEND "sites:\n  - hosts: [a.example]\n    backend:\n      servers: 127.0.0.1:1\n"
 #define KNOWN SITE "    auth: { api_key: keys }\n"
 
 struct message_case {
@@ -86,6 +87,13 @@ static const struct message_case errors[] = {
     {"bans: [{ of: [404] }]\n" SITE, 1, "no 'after'", NULL},
     {"bans:\n  - { after: 1, of: [404], name: a }\n  - { after: 2, of: [403], name: a }\n" SITE, 3,
      "two bans 'a'", NULL},
+    {BACKEND "      concurrency: { min: 5, max: 4, start: 4 }\n", 5, "'min' is above 'max'", NULL},
+    {BACKEND "      concurrency: { max: 10, start: 11 }\n", 5, "'start' is not between", "1 to 10"},
+    {BACKEND "      concurrency: { low_share: 95 }\n", 5, "'low_share' is above 'normal_share'",
+     NULL},
+    {BACKEND "      concurrency: { tolerance: 200 }\n", 5, "tolerance", NULL},
+    {BACKEND "      concurrency: fast\n", 5, "fast", "latency"},
+    {BACKEND "    priority: highest\n", 5, "highest", "high"},
     {"limits: { reserved: 10 }\n" SITE, 1, "for nobody", "reserved_for"},
     {"sites: [ { hosts: [a.example], passthrough: 127.0.0.1:1, rates: [{ requests: 1 }] } ]\n", 1,
      "cannot have 'rates'", NULL},
@@ -112,12 +120,20 @@ static const struct message_case warnings[] = {
      "respond: "
      "{}\n        access: [{ deny: { path: /admin/* } }, { allow: all }]\n",
      6, "no request for /admin/* comes here", "the route"},
+    {BACKEND "      concurrency: { adapt: off, max: 10, probe: 5s }\n", 5, "'probe' has no effect",
+     "adapt: latency"},
+    {"sites:\n  - hosts: [a.example]\n    passthrough: { servers: 127.0.0.1:1, concurrency: "
+     "latency "
+     "}\n",
+     3, "counts requests", "max_connections"},
     {"sites:\n  - hosts: [a.example]\n    routes:\n      - respond: {}\n        site_access: "
      "false\n",
      5, "where the site has no 'access'", "remove it"},
 };
 
 static const char *const fine[] = {
+    BACKEND "      concurrency: latency\n      queue: { size: 3 }\n    priority: low\n",
+    BACKEND "      concurrency: { max: 10 }\n",
     KNOWN "    access: []\n",
     KNOWN "    access: [{ deny: { user: eve } }, { allow: known }]\n",
     SITE "    access: [{ deny: { client_address: [10.1.0.0/16] } }, { allow: { client_address: "

@@ -157,11 +157,15 @@ static void nobody_is_forgotten_when_the_gateway_ends(void **state)
 struct waiter {
     struct server_wait *wait;
     unsigned turns;
+    bool is_out;
 };
 
-static void on_turn(void *owner)
+static void on_turn(void *owner, bool is_pushed_out)
 {
-    ((struct waiter *)owner)->turns++;
+    struct waiter *waiter = owner;
+
+    waiter->turns += !is_pushed_out;
+    waiter->is_out |= is_pushed_out;
 }
 
 static void who_leaves_while_called_passes_its_turn_on(void **state)
@@ -172,10 +176,10 @@ static void who_leaves_while_called_passes_its_turn_on(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        waiters[i].wait = server_queue_join(queue, loop, &waiters[i], on_turn);
+        waiters[i].wait = server_queue_join(queue, PRIORITY_NORMAL, loop, &waiters[i], on_turn);
         assert_non_null(waiters[i].wait);
     }
-    assert_null(server_queue_join(queue, loop, NULL, on_turn));
+    assert_null(server_queue_join(queue, PRIORITY_NORMAL, loop, NULL, on_turn));
     assert_int_equal(server_queue_refused(queue), 1);
     (void)loop_turn(loop); /* the first one looks whether there is a place after all */
     assert_int_equal(waiters[0].turns, 1);
@@ -203,6 +207,89 @@ static void who_leaves_while_called_passes_its_turn_on(void **state)
     loop_destroy(loop);
 }
 
+static void join(struct server_queue *queue, struct loop *loop, struct waiter *waiter,
+                 enum priority priority)
+{
+    *waiter = (struct waiter){0};
+    waiter->wait = server_queue_join(queue, priority, loop, waiter, on_turn);
+}
+
+static void the_higher_priority_is_called_first(void **state)
+{
+    struct loop *loop = loop_create();
+    struct server_queue *queue = server_queue_create(9);
+    static const enum priority priorities[] = {PRIORITY_LOW, PRIORITY_LOW, PRIORITY_NORMAL,
+                                               PRIORITY_NORMAL, PRIORITY_HIGH};
+    static const unsigned order[] = {4, 2, 3, 0, 1};
+    struct waiter waiters[5];
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        join(queue, loop, &waiters[i], priorities[i]);
+        (void)loop_turn(loop); /* the first of each priority looks, and finds nothing */
+        assert_int_equal(waiters[i].turns, i != 1 && i != 3);
+        if (waiters[i].turns != 0) {
+            server_queue_stay(waiters[i].wait);
+        }
+    }
+    assert_int_equal(server_queue_before(queue, PRIORITY_HIGH), 1);
+    assert_int_equal(server_queue_before(queue, PRIORITY_NORMAL), 3);
+    assert_int_equal(server_queue_count(queue), 5);
+    for (unsigned i = 0; i < 5; i++) {
+        struct waiter *next = &waiters[order[i]];
+        unsigned before = next->turns;
+        server_queue_call(queue);
+        (void)loop_turn(loop);
+        assert_int_equal(next->turns, before + 1);
+        server_queue_leave(next->wait, true);
+    }
+    server_queue_release(queue);
+    loop_destroy(loop);
+}
+
+static void a_full_line_has_the_last_of_the_lowest_leave_for_a_higher_one(void **state)
+{
+    struct loop *loop = loop_create();
+    struct server_queue *queue = server_queue_create(3);
+    struct waiter waiters[3];
+    struct waiter high[4];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        join(queue, loop, &waiters[i], i == 2 ? PRIORITY_LOW : PRIORITY_NORMAL);
+        assert_non_null(waiters[i].wait);
+    }
+    (void)loop_turn(loop); /* the first one looks */
+    server_queue_stay(waiters[0].wait);
+    join(queue, loop, &high[0], PRIORITY_LOW);
+    assert_null(high[0].wait);
+    join(queue, loop, &high[0], PRIORITY_NORMAL);
+    (void)loop_turn(loop);
+    assert_true(waiters[2].is_out);
+    server_queue_leave(waiters[2].wait, false);
+    join(queue, loop, &high[1], PRIORITY_HIGH);
+    (void)loop_turn(loop);
+    assert_true(high[0].is_out && !waiters[1].is_out);
+    server_queue_leave(high[0].wait, false);
+    /* One that leaves by itself before it is told. */
+    join(queue, loop, &high[2], PRIORITY_HIGH);
+    server_queue_leave(waiters[1].wait, false);
+    (void)loop_turn(loop);
+    assert_false(waiters[1].is_out);
+    join(queue, loop, &high[3], PRIORITY_HIGH);
+    (void)loop_turn(loop);
+    assert_int_equal(server_queue_count(queue), 3);
+    assert_int_equal(server_queue_refused(queue), 5);
+    assert_true(waiters[0].is_out && high[3].wait != NULL);
+    server_queue_leave(waiters[0].wait, false);
+    for (unsigned i = 1; i < 4; i++) {
+        server_queue_leave(high[i].wait, false);
+    }
+    (void)loop_turn(loop);
+    server_queue_release(queue);
+    loop_destroy(loop);
+}
+
 static void who_was_called_in_vain_keeps_its_place(void **state)
 {
     struct loop *loop = loop_create();
@@ -211,7 +298,7 @@ static void who_was_called_in_vain_keeps_its_place(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        waiters[i].wait = server_queue_join(queue, loop, &waiters[i], on_turn);
+        waiters[i].wait = server_queue_join(queue, PRIORITY_NORMAL, loop, &waiters[i], on_turn);
     }
     (void)loop_turn(loop);
     server_queue_stay(waiters[0].wait);
@@ -242,6 +329,8 @@ int main(void)
         cmocka_unit_test(who_waits_too_long_gets_503),
         cmocka_unit_test(who_leaves_gives_its_place_to_the_next_at_once),
         cmocka_unit_test(nobody_is_forgotten_when_the_gateway_ends),
+        cmocka_unit_test(the_higher_priority_is_called_first),
+        cmocka_unit_test(a_full_line_has_the_last_of_the_lowest_leave_for_a_higher_one),
         cmocka_unit_test(who_was_called_in_vain_keeps_its_place),
         cmocka_unit_test(who_leaves_while_called_passes_its_turn_on),
     };
