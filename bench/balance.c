@@ -10,14 +10,17 @@ struct pool {
     enum sim_pool pool;
     bool is_weighted;
     unsigned workers;
+    size_t servers; /* 0: as many as were asked for */
 };
 
 static const struct pool pools[] = {
-    {"equal servers, one worker", SIM_EQUAL, false, 1},
-    {"equal servers, 16 workers", SIM_EQUAL, false, 16},
-    {"servers from half to twice the speed, 16 workers", SIM_MIXED, false, 16},
-    {"the same, with weights that say so", SIM_MIXED, true, 16},
-    {"one in twenty ten times slower, 16 workers", SIM_SLOW, false, 16},
+    {"equal servers, one worker", SIM_EQUAL, false, 1, 0},
+    {"equal servers, 16 workers", SIM_EQUAL, false, 16, 0},
+    {"servers from half to twice the speed, 16 workers", SIM_MIXED, false, 16, 0},
+    {"the same, with weights that say so", SIM_MIXED, true, 16, 0},
+    {"one in twenty ten times slower, 16 workers", SIM_SLOW, false, 16, 0},
+    {"four servers, two workers", SIM_EQUAL, false, 2, 4},
+    {"one of four ten times slower, two workers", SIM_SLOW, false, 2, 4},
 };
 
 struct row {
@@ -47,7 +50,7 @@ static void print_row(const struct row *row, const struct pool *pool, size_t ser
         .requests = requests,
         .load = load,
         .pool = pool->pool,
-        .slow = servers / 20,
+        .slow = servers < 20 ? 1 : servers / 20,
         .is_weighted = pool->is_weighted,
         .keys = 1000 * servers,
         .bounded_load = row->bounded_load,
@@ -76,13 +79,14 @@ int main(int argc, char **argv)
         return 2;
     }
     for (size_t p = 0; p < ARRAY_LEN(pools); p++) {
+        size_t of_pool = pools[p].servers != 0 ? pools[p].servers : servers;
         (void)printf(
             "\n%s: %zu servers, %llu requests, %.0f %% of what they can do\n\n"
             "| strategy                | imbalance |   p50 ms |   p99 ms | p99.9 ms | elsewhere |\n"
             "|---|---|---|---|---|---|\n",
-            pools[p].title, servers, (unsigned long long)requests, 100 * load);
+            pools[p].title, of_pool, (unsigned long long)requests, 100 * load);
         for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
-            print_row(&rows[r], &pools[p], servers, requests, load);
+            print_row(&rows[r], &pools[p], of_pool, requests, load);
         }
     }
     return 0;

@@ -17,30 +17,6 @@ const struct balance_type *balance_type_of(enum balance_kind kind)
     return types[kind];
 }
 
-/* ---- turns ---- */
-
-size_t balance_take_turn(const struct balance_member *members, size_t count,
-                         const struct balance_set *among, int credits[])
-{
-    size_t best = BALANCE_NONE;
-    int given = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!balance_set_has(among, i)) {
-            continue;
-        }
-        credits[i] += (int)members[i].weight;
-        given += (int)members[i].weight;
-        if (best == BALANCE_NONE || credits[i] > credits[best]) {
-            best = i;
-        }
-    }
-    if (best != BALANCE_NONE) {
-        credits[best] -= given;
-    }
-    return best;
-}
-
 /* ---- draws ---- */
 
 unsigned balance_weight_max(const struct balance_member *members, size_t count)

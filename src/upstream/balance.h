@@ -60,6 +60,8 @@ struct balance_ask {
     uint64_t now_us;                 /* monotonic */
     const struct balance_set *tried; /* for the same request before; none of them is a choice */
     const struct balance_set *choices; /* at least one */
+    uint64_t choices_serial; /* another one each time these are others, as long as the object lives;
+                                0: they are this request's alone */
 };
 
 /* How a lease ended. */
@@ -82,6 +84,22 @@ struct balance_outcome {
     struct lease_seen seen;
 };
 
+/* What a failure counts as, so that a server which fails at once does not look like the fastest. */
+#define BALANCE_FAILURE_US (UINT64_C(1) * 1000 * 1000)
+/* No latency counts for more: sums stay in 64 bits. */
+#define BALANCE_LATENCY_MAX_US (UINT64_C(3600) * 1000 * 1000)
+/* What it says of how long the member takes, for policies; 0: nothing. */
+static inline uint64_t balance_latency_of(const struct balance_outcome *outcome)
+{
+    bool is_failure = outcome->how == LEASE_SERVER_FAILED || outcome->seen.status >= 500;
+    uint64_t latency_us = outcome->seen.latency_us;
+
+    if (is_failure && latency_us < BALANCE_FAILURE_US) {
+        return BALANCE_FAILURE_US;
+    }
+    return latency_us < BALANCE_LATENCY_MAX_US ? latency_us : BALANCE_LATENCY_MAX_US;
+}
+
 /* The beginning of a policy's object. */
 struct balance {
     const struct balance_type *type;
@@ -99,16 +117,19 @@ struct balance_type {
     void (*take_over)(struct balance *self, const struct balance *old, const size_t *from);
     /* One of ask->choices. */
     size_t (*pick)(struct balance *self, const struct balance_ask *ask);
+    /* A lease on the member was taken, or has ended, so its load is another one. Where others use
+     * it besides, it may have changed without this. NULL: the policy looks for itself. */
+    void (*moved)(struct balance *self, size_t member);
     /* A lease on the member ended in a way that says something of it; NULL: the policy does not
      * care. */
     void (*done)(struct balance *self, size_t member, const struct balance_outcome *outcome);
     void (*destroy)(struct balance *self);
 };
 
-/* Smooth weighted round robin: over any run of sum(weight) picks each server is chosen weight
- * times, spread evenly. */
+/* By turns: over any run of sum(weight) picks each server is chosen weight times, spread evenly. */
 extern const struct balance_type balance_round_robin;
-/* The one with the least on it for its weight; among equals, smooth weighted round robin. */
+/* The one with the least on it for its weight; among equals by turns. One that answers several
+ * times more slowly than the others counts as having so many times more on it. */
 extern const struct balance_type balance_least_requests;
 /* Two are drawn, by weight; the one with less on it for its weight. */
 extern const struct balance_type balance_random_of_two;
@@ -134,12 +155,6 @@ static inline uint64_t balance_key_of(struct span text)
 /* How the backend chooses. */
 const struct balance_type *balance_type_of(enum balance_kind kind);
 
-/* For policies: smooth weighted round robin among some of the members. Each time gives every one of
- * them its weight in credit, takes the richest, and charges it all that was given out: the credits
- * (by member, from 0 on) sum to zero, and equal weights simply take turns. BALANCE_NONE: of none.
- */
-size_t balance_take_turn(const struct balance_member *members, size_t count,
-                         const struct balance_set *among, int credits[]);
 /* For policies: two of the choices at random, each as often as its weight says; none has more than
  * weight_max. They are two where there are as many. */
 void balance_draw_two(const struct balance_member *members, size_t count, unsigned weight_max,

@@ -5,12 +5,8 @@
 
 /* After this long what was seen counts half. */
 #define HALF_LIFE_US (UINT64_C(7) * 1000 * 1000)
-/* What a failure counts as, so that a server which fails at once does not look like the fastest. */
-#define FAILURE_US (UINT64_C(1) * 1000 * 1000)
-/* No latency counts for more: sums stay in 64 bits. */
-#define LATENCY_MAX_US (UINT64_C(3600) * 1000 * 1000)
 /* Of one that has never answered and has been asked already: others wait for what comes of it. */
-#define UNKNOWN_US LATENCY_MAX_US
+#define UNKNOWN_US BALANCE_LATENCY_MAX_US
 
 struct seen {
     uint64_t latency_us; /* 0: nothing was seen */
@@ -92,16 +88,11 @@ static void done(struct balance *base, size_t member, const struct balance_outco
 {
     struct ewma *self = CONTAINER_OF(base, struct ewma, base);
     struct seen *seen = &self->seen[member];
-    uint64_t latency_us = outcome->seen.latency_us;
-    bool is_failure = outcome->how == LEASE_SERVER_FAILED || outcome->seen.status >= 500;
+    uint64_t latency_us = balance_latency_of(outcome);
 
-    if (is_failure && latency_us < FAILURE_US) {
-        latency_us = FAILURE_US;
-    }
     if (latency_us == 0) {
         return;
     }
-    latency_us = latency_us < LATENCY_MAX_US ? latency_us : LATENCY_MAX_US;
     if (latency_us >= seen->latency_us) {
         seen->latency_us = latency_us;
     } else {

@@ -24,9 +24,9 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
     const struct first *self = CONTAINER_OF(base, struct first, base);
 
-    for (size_t i = 0; i < self->count; i++) {
-        if (balance_set_has(ask->choices, i)) {
-            return i;
+    for (size_t i = 0; i < self->count; i += 64) {
+        if (ask->choices->bits[i / 64] != 0) {
+            return i + (size_t)__builtin_ctzll(ask->choices->bits[i / 64]);
         }
     }
     return BALANCE_NONE;

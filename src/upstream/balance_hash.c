@@ -13,12 +13,26 @@
 /* How often a key is thrown again whose member is no choice, before the next place is taken. */
 #define THROWS_MAX 32
 
+/* Of a load that is in no sum. */
+#define UNCOUNTED UINT64_MAX
+
+/* Of choices, what is on them and their weights. */
+struct sums {
+    uint64_t load;
+    uint64_t weight;
+};
+
 struct hash {
     struct balance base;
     const struct balance_member *members;
     size_t count;
     unsigned weight_max;
     unsigned bounded_load; /* percent of the mean; 0: no bound */
+    /* Of the choices with that serial, what bounded_load goes by; 0: of none. */
+    uint64_t serial;
+    struct sums sums;
+    uint64_t *loads; /* by member: what of it is in the sum */
+    size_t hand;     /* the member that is looked at next, whether or not it is asked for */
     size_t place_count;
     uint16_t places[]; /* members */
 };
@@ -87,27 +101,84 @@ static struct balance *create(const struct backend *backend, const struct balanc
     self->weight_max = balance_weight_max(members, count);
     self->bounded_load = backend->bounded_load;
     self->place_count = place_count;
+    if (self->bounded_load != 0) {
+        self->loads = xcalloc(count + 1, sizeof(self->loads[0]));
+    }
     fill(self);
     return &self->base;
 }
 
-/* ---- picks ---- */
+/* ---- the bound ---- */
+
+static struct sums sum_up(const struct hash *self, const struct balance_set *choices)
+{
+    struct sums sums = {0};
+
+    for (size_t i = 0; i < self->count; i++) {
+        if (balance_set_has(choices, i)) {
+            sums.load += balance_load(&self->members[i]);
+            sums.weight += self->members[i].weight;
+        }
+    }
+    return sums;
+}
+
+static void begin_sums(struct hash *self, const struct balance_ask *ask)
+{
+    self->serial = ask->choices_serial;
+    self->sums = (struct sums){0};
+    for (size_t i = 0; i < self->count; i++) {
+        self->loads[i] = UNCOUNTED;
+        if (balance_set_has(ask->choices, i)) {
+            self->loads[i] = balance_load(&self->members[i]);
+            self->sums.load += self->loads[i];
+            self->sums.weight += self->members[i].weight;
+        }
+    }
+}
+
+static void moved(struct balance *base, size_t member)
+{
+    struct hash *self = CONTAINER_OF(base, struct hash, base);
+
+    if (self->serial != 0 && self->loads[member] != UNCOUNTED) {
+        self->sums.load -= self->loads[member];
+        self->loads[member] = balance_load(&self->members[member]);
+        self->sums.load += self->loads[member];
+    }
+}
+
+/* Others use members, too, whose leases nobody tells of: so one more is looked at each time. */
+static struct sums sums_of(struct hash *self, const struct balance_ask *ask)
+{
+    if (ask->choices_serial == 0) {
+        return sum_up(self, ask->choices);
+    }
+    if (self->serial != ask->choices_serial) {
+        begin_sums(self, ask);
+    }
+    self->hand = self->hand + 1 < self->count ? self->hand + 1 : 0;
+    moved(&self->base, self->hand);
+    return self->sums;
+}
 
 /* What a member may have on it, this one included, is so many percent of its share of all
- * (Mirrokni et al., Consistent Hashing with Bounded Loads); at least one. */
-static bool is_above_bound(const struct hash *self, size_t member, uint64_t load, uint64_t weight)
+ * (Mirrokni et al., Consistent Hashing with Bounded Loads); at least one. sums NULL: any. */
+static bool is_above_bound(const struct hash *self, size_t member, const struct sums *sums)
 {
     const struct balance_member *of = &self->members[member];
+    uint64_t load = balance_load(of);
 
-    return balance_load(of) != 0 &&
-           (balance_load(of) + 1) * weight * 100 > (load + 1) * of->weight * self->bounded_load;
+    return sums != NULL && load != 0 &&
+           (load + 1) * sums->weight * 100 > (sums->load + 1) * of->weight * self->bounded_load;
 }
+
+/* ---- picks ---- */
 
 /* The key's own member; where that is none of the choices, or has too much on it, the key is thrown
  * again and again. So the keys of one that is away spread over all, and those of the others stay
- * where they are. */
-static size_t find(const struct hash *self, const struct balance_ask *ask,
-                   const struct balance_set *choices)
+ * where they are. BALANCE_NONE: all have too much. */
+static size_t find(const struct hash *self, const struct balance_ask *ask, const struct sums *sums)
 {
     uint64_t hash = ask->key;
     size_t place = 0;
@@ -117,55 +188,41 @@ static size_t find(const struct hash *self, const struct balance_ask *ask,
         hash = hash_mix(hash + UINT64_C(0x9e3779b97f4a7c15));
         place = (size_t)(hash % self->place_count);
         member = self->places[place];
-        if (balance_set_has(choices, member)) {
+        if (balance_set_has(ask->choices, member) && !is_above_bound(self, member, sums)) {
             return member;
         }
     }
     for (size_t i = 0; i < self->place_count; i++) {
         size_t member = self->places[(place + i) % self->place_count];
-        if (balance_set_has(choices, member)) {
+        if (balance_set_has(ask->choices, member) && !is_above_bound(self, member, sums)) {
             return member;
         }
     }
     return BALANCE_NONE;
 }
 
-/* Of the choices those that are below the bound, which one always is. */
-static size_t find_bounded(const struct hash *self, const struct balance_ask *ask)
-{
-    struct balance_set free_ones = {0};
-    uint64_t load = 0;
-    uint64_t weight = 0;
-
-    for (size_t i = 0; i < self->count; i++) {
-        if (balance_set_has(ask->choices, i)) {
-            load += balance_load(&self->members[i]);
-            weight += self->members[i].weight;
-        }
-    }
-    for (size_t i = 0; i < self->count; i++) {
-        if (balance_set_has(ask->choices, i) && !is_above_bound(self, i, load, weight)) {
-            balance_set_add(&free_ones, i);
-        }
-    }
-    return find(self, ask, &free_ones);
-}
-
 static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
-    const struct hash *self = CONTAINER_OF(base, struct hash, base);
-    size_t member;
+    struct hash *self = CONTAINER_OF(base, struct hash, base);
+    size_t member = BALANCE_NONE;
+    struct sums sums;
 
     if (ask->key == 0) { /* it has no place of its own */
         return balance_emptier_of_two(self->members, self->count, self->weight_max, ask);
     }
-    member = self->bounded_load != 0 ? find_bounded(self, ask) : BALANCE_NONE;
-    return member != BALANCE_NONE ? member : find(self, ask, ask->choices);
+    if (self->bounded_load != 0) {
+        sums = sums_of(self, ask);
+        member = find(self, ask, &sums);
+    }
+    return member != BALANCE_NONE ? member : find(self, ask, NULL);
 }
 
 static void destroy(struct balance *base)
 {
-    free(CONTAINER_OF(base, struct hash, base));
+    struct hash *self = CONTAINER_OF(base, struct hash, base);
+
+    free(self->loads);
+    free(self);
 }
 
 const struct balance_type balance_hash = {
@@ -173,5 +230,6 @@ const struct balance_type balance_hash = {
     .is_random = true,
     .create = create,
     .pick = pick,
+    .moved = moved,
     .destroy = destroy,
 };

@@ -56,6 +56,20 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
     return self->others->type->pick(self->others, ask);
 }
 
+static void moved(struct balance *base, size_t member)
+{
+    const struct sticky *self = CONTAINER_OF(base, struct sticky, base);
+
+    self->others->type->moved(self->others, member);
+}
+
+static void done(struct balance *base, size_t member, const struct balance_outcome *outcome)
+{
+    const struct sticky *self = CONTAINER_OF(base, struct sticky, base);
+
+    self->others->type->done(self->others, member, outcome);
+}
+
 static void take_over(struct balance *base, const struct balance *old_base, const size_t *from)
 {
     struct sticky *self = CONTAINER_OF(base, struct sticky, base);
@@ -77,5 +91,7 @@ const struct balance_type balance_sticky = {
     .create = create,
     .take_over = take_over,
     .pick = pick,
+    .moved = moved,
+    .done = done,
     .destroy = destroy,
 };

@@ -70,14 +70,32 @@ void health_init(struct health *health, const struct health_terms *terms)
 
 /* ---- trials ---- */
 
+/* EJECTED: from when on a request may try it. */
+static uint64_t due_us(const struct health *health)
+{
+    return get_u64(&health->until_us) + (health_is_unreachable(health) ? HEALTH_PROBE_LATE_US : 0);
+}
+
 bool health_may_try(const struct health *health, uint64_t now_us)
 {
     enum health_state state = health_state_of(health);
-    uint64_t late_us = health_is_unreachable(health) ? HEALTH_PROBE_LATE_US : 0;
-    bool is_due = state == HEALTH_TRIAL ||
-                  (state == HEALTH_EJECTED && now_us >= get_u64(&health->until_us) + late_us);
+    bool is_due = state == HEALTH_TRIAL || (state == HEALTH_EJECTED && now_us >= due_us(health));
 
     return is_due && now_us >= get_u64(&health->trial_until_us);
+}
+
+uint64_t health_settled_until(const struct health *health, uint64_t now_us)
+{
+    switch (health_state_of(health)) {
+    case HEALTH_UP:
+    case HEALTH_DOWN:
+        return UINT64_MAX;
+    case HEALTH_EJECTED:
+        return get_u64(&health->trial_until_us) != 0 ? now_us : due_us(health);
+    case HEALTH_TRIAL:
+        break;
+    }
+    return now_us;
 }
 
 bool health_claim_trial(struct health *health, uint64_t now_us)

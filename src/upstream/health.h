@@ -105,6 +105,9 @@ static inline bool health_is_unreachable(const struct health *health)
 {
     return atomic_load_explicit(&health->is_unreachable, memory_order_relaxed);
 }
+/* Until when it stays as it is, a choice or none, as long as its state is the same: UINT64_MAX: for
+ * ever; not after `now_us`: that may change at any moment. */
+uint64_t health_settled_until(const struct health *health, uint64_t now_us);
 /* A request that was put to one that is not UP is its trial: false, another one is. */
 bool health_claim_trial(struct health *health, uint64_t now_us);
 /* Whether anything would come of a success, or a connection: asked at each one. */

@@ -1,6 +1,10 @@
 #include "upstream/lease.h"
 #include "upstream/server_changes.h"
 
+/* Of a group in which something is under way that is not told of when it ends: until all of it is
+ * looked at again. */
+#define LOOK_AGAIN_US (UINT64_C(1) * 1000 * 1000)
+
 /* Whom a request may be put to, the best first. */
 enum tier { TIER_WELL, TIER_REACHABLE, TIER_ANY };
 
@@ -40,6 +44,20 @@ static bool is_full(const struct server *server)
                server->max_in_use;
 }
 
+static void add_choice(const struct upstream_set *set, size_t member, struct found *found)
+{
+    const struct server *server = upstream_set_server(set, member);
+
+    if (server->rank > found->rank) {
+        return;
+    }
+    if (server->rank < found->rank) {
+        clear(found->choices, set->servers->count);
+        found->rank = server->rank;
+    }
+    balance_set_add(found->choices, member);
+}
+
 static void offer(const struct upstream_set *set, size_t member, struct found *found)
 {
     const struct server *server = upstream_set_server(set, member);
@@ -49,14 +67,14 @@ static void offer(const struct upstream_set *set, size_t member, struct found *f
         found->has_full_primary |= server->rank < SERVER_BACKUP;
         return;
     }
-    if (server->rank > found->rank) {
-        return;
-    }
-    if (server->rank < found->rank) {
-        clear(found->choices, set->servers->count);
-        found->rank = server->rank;
-    }
-    balance_set_add(found->choices, member);
+    add_choice(set, member, found);
+}
+
+/* Whether it can be used at all. */
+static bool may_be_used(const struct upstream_set *set, const struct server *server)
+{
+    return endpoint_has_addresses(server->endpoint) &&
+           (upstream_set_backend(set)->is_of_checks || server_order_allows(server->order));
 }
 
 /* That the others are full brings no backup in: requests wait for them. */
@@ -69,13 +87,11 @@ static void find_choices(const struct upstream_set *set, const struct balance_as
     clear(found->choices, count);
     for (size_t i = 0; i < count; i++) {
         const struct server *server = upstream_set_server(set, i);
-        const struct endpoint *endpoint = server->endpoint;
-        if (!endpoint_has_addresses(endpoint) ||
-            (!upstream_set_backend(set)->is_of_checks && !server_order_allows(server->order))) {
+        if (!may_be_used(set, server)) {
             continue;
         }
         found->known++;
-        if (is_choice(endpoint, tier, ask->now_us)) {
+        if (is_choice(server->endpoint, tier, ask->now_us)) {
             found->of_tier++;
             if (!balance_set_has(ask->tried, i)) {
                 offer(set, i, found);
@@ -87,17 +103,24 @@ static void find_choices(const struct upstream_set *set, const struct balance_as
     }
 }
 
+/* When its slow start ends; 0: it has none. */
+static uint64_t slow_start_ends(const struct upstream_set *set, const struct health *health)
+{
+    uint64_t since_us = atomic_load_explicit(&health->since_us, memory_order_relaxed);
+    uint64_t whole_us = upstream_set_backend(set)->slow_start_us;
+    bool has_one = whole_us != 0 && since_us != 0 && health_state_of(health) == HEALTH_UP;
+
+    return has_one ? since_us + whole_us : 0;
+}
+
 /* Whether one that came back gets this request: the longer it is there, the more likely. */
 static bool is_its_turn(struct upstream_set *set, size_t member, uint64_t now_us)
 {
-    const struct health *health = &upstream_set_server(set, member)->endpoint->health;
-    uint64_t since_us = atomic_load_explicit(&health->since_us, memory_order_relaxed);
     uint64_t whole_us = upstream_set_backend(set)->slow_start_us;
+    uint64_t end_us = slow_start_ends(set, &upstream_set_server(set, member)->endpoint->health);
 
-    if (since_us == 0 || health_state_of(health) != HEALTH_UP || now_us - since_us >= whole_us) {
-        return true;
-    }
-    return upstream_random(set->upstream) % whole_us < now_us - since_us;
+    return end_us <= now_us ||
+           upstream_random(set->upstream) % whole_us < whole_us - (end_us - now_us);
 }
 
 /* Leaves out those whose slow start says so, unless all would be. */
@@ -142,56 +165,95 @@ static bool is_held_by_key(const struct upstream_set *set, const struct balance_
     return ask->key != 0 && upstream_set_backend(set)->balance == &balance_sticky;
 }
 
-static bool is_in_order(const struct upstream_set *set, const struct server *server)
+/* What a look at all servers has come to. */
+struct survey {
+    struct found found;
+    size_t well;
+    bool is_settled; /* nothing but a change, or the time below, makes others the choices */
+    uint64_t until_us;
+};
+
+static void survey_one(const struct upstream_set *set, size_t member, uint64_t now_us,
+                       struct survey *survey)
 {
-    return endpoint_has_addresses(server->endpoint) && server->max_in_use == 0 &&
-           health_state_of(&server->endpoint->health) == HEALTH_UP &&
-           (upstream_set_backend(set)->is_of_checks || server_order_allows(server->order));
+    const struct health *health = &upstream_set_server(set, member)->endpoint->health;
+    bool is_up = health_state_of(health) == HEALTH_UP;
+    uint64_t until_us = health_settled_until(health, now_us);
+    uint64_t starts_until_us = slow_start_ends(set, health);
+
+    survey->found.known++;
+    if (is_up) {
+        survey->well++;
+        add_choice(set, member, &survey->found);
+    }
+    if (until_us <= now_us) {
+        survey->is_settled = false;
+        until_us = now_us + LOOK_AGAIN_US;
+    } else if (starts_until_us > now_us) {
+        survey->is_settled = false;
+        until_us = starts_until_us;
+    }
+    survey->until_us = until_us < survey->until_us ? until_us : survey->until_us;
 }
 
-/* Whether all are well, so that who may be chosen is known until something changes: a request does
- * not go over a thousand servers, then. */
-static bool is_as_usual(struct upstream_set *set)
+/* Whether all stand as they will for a while, so that who may be chosen is known until something
+ * changes: a request does not go over a thousand servers, then. Those that are out for some time do
+ * not matter; whether one that is chosen is full is another question. */
+static bool is_as_usual(struct upstream_set *set, uint64_t now_us)
 {
     uint64_t changes = server_changes();
-    struct found found = {.choices = &set->usual, .rank = SERVER_RANKS};
+    struct balance_set choices = {0};
+    struct survey survey = {.found = {.choices = &choices, .rank = SERVER_RANKS},
+                            .is_settled = true,
+                            .until_us = UINT64_MAX};
 
-    if (set->changes == changes) {
+    if (set->changes == changes && now_us < set->usual_until_us) {
         return set->is_usual;
     }
+    for (size_t i = 0; i < set->servers->count; i++) {
+        if (may_be_used(set, upstream_set_server(set, i))) {
+            survey_one(set, i, now_us, &survey);
+        }
+    }
     set->changes = changes;
-    set->is_usual = set->servers->count != 0;
-    clear(&set->usual, set->servers->count);
-    for (size_t i = 0; set->is_usual && i < set->servers->count; i++) {
-        set->is_usual = is_in_order(set, upstream_set_server(set, i));
-        offer(set, i, &found);
+    set->usual_until_us = survey.until_us;
+    set->is_usual =
+        survey.is_settled && choices.count != 0 && !is_panic(set, survey.well, survey.found.known);
+    if (set->is_usual && memcmp(&choices, &set->usual, sizeof(choices)) != 0) {
+        set->usual = choices;
+        set->usual_serial++;
     }
     return set->is_usual;
 }
 
+/* BALANCE_NONE: it is full. */
 static size_t pick_usual(struct upstream_set *set, struct balance_ask *ask)
 {
     size_t member;
 
     ask->choices = &set->usual;
+    ask->choices_serial = set->usual_serial;
     member = set->balance->type->pick(set->balance, ask);
     CHECK(member < set->servers->count && balance_set_has(&set->usual, member));
-    return member;
+    ask->choices_serial = 0;
+    return is_full(upstream_set_server(set, member)) ? BALANCE_NONE : member;
 }
 
 static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
-                          struct balance_set *choices, bool *is_full)
+                          struct balance_set *choices, bool *is_none_free)
 {
     struct found found = {.choices = choices};
-    size_t member;
+    size_t member = BALANCE_NONE;
 
-    if (ask->tried->count == 0 && upstream_set_backend(set)->slow_start_us == 0 &&
-        is_as_usual(set)) {
-        *is_full = false;
-        return pick_usual(set, ask);
+    if (ask->tried->count == 0 && is_as_usual(set, ask->now_us)) {
+        member = pick_usual(set, ask);
+    }
+    if (member != BALANCE_NONE) {
+        *is_none_free = false;
+        return member;
     }
     find_best(set, ask, &found);
-    *is_full = found.has_full && choices->count == 0;
+    *is_none_free = found.has_full && choices->count == 0;
     if (choices->count == 0) {
         return BALANCE_NONE;
     }
@@ -346,7 +408,7 @@ bool lease_has_choice(struct upstream *upstream, uint64_t now_us)
     struct balance_set choices;
     struct found found = {.choices = &choices};
 
-    if (is_as_usual(set)) {
+    if (is_as_usual(set, now_us)) {
         return true;
     }
     find_choices(set, &ask, TIER_WELL, &found);
@@ -361,6 +423,16 @@ bool lease_has_untried(struct upstream *upstream, const struct lease_tried *trie
     return tried->set != LEASE_TRIED_ALL && count < set->servers->count;
 }
 
+static void count_lease(struct upstream_set *set, size_t member, int more)
+{
+    const struct balance_type *type = set->balance->type;
+
+    endpoint_count(&set->entries[member]->share.leases, more);
+    if (type->moved != NULL) {
+        type->moved(set->balance, member);
+    }
+}
+
 void lease_take(struct lease *lease, struct upstream_set *set, size_t member)
 {
     CHECK(!lease->is_held);
@@ -370,7 +442,7 @@ void lease_take(struct lease *lease, struct upstream_set *set, size_t member)
     lease->member = member;
     lease->is_held = true;
     set->upstream->leases++;
-    endpoint_count(&set->entries[member]->share.leases, 1);
+    count_lease(set, member, 1);
 }
 
 void lease_reset(struct lease *lease)
@@ -423,7 +495,7 @@ void lease_end(struct lease *lease, enum lease_how how, const struct lease_seen 
     lease->is_held = false;
     set->upstream->leases--;
     share = &set->entries[lease->member]->share;
-    endpoint_count(&share->leases, -1);
+    count_lease(set, lease->member, -1);
     give_place_back(lease);
     if (seen != NULL) {
         outcome.seen = *seen;

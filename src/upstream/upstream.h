@@ -33,11 +33,13 @@ struct upstream_set {
     struct balance_member *members; /* servers->count of each */
     struct pool_entry **entries;
     uint64_t weighings; /* server_order_weighings, when the members' weights were looked at */
-    /* When all were looked at last (server_changes; 0: never) nothing stood against any of them,
-     * health, orders or limits: `usual` are those of the lowest rank. */
+    /* When all were looked at last (server_changes; 0: never) it was plain which of them may be
+     * chosen, their limits apart: until something changes, or that time. */
     uint64_t changes;
+    uint64_t usual_until_us;
     bool is_usual;
-    struct balance_set usual;
+    struct balance_set usual; /* those of the lowest rank */
+    uint64_t usual_serial;    /* balance_ask.choices_serial */
     unsigned uses;
 };
 

@@ -165,6 +165,16 @@ static struct endpoint_share *share_of(struct sim *sim, size_t worker, size_t se
     return &sim->shares[worker * sim->q->servers + server];
 }
 
+static void count_lease(struct sim *sim, size_t worker, size_t server, int more)
+{
+    struct balance *policy = sim->policies[worker];
+
+    endpoint_count(&share_of(sim, worker, server)->leases, more);
+    if (policy->type->moved != NULL) {
+        policy->type->moved(policy, server);
+    }
+}
+
 static void note_latency(struct sim *sim, uint64_t latency_us)
 {
     size_t step = (size_t)(32 * log2_of((double)latency_us + 1));
@@ -179,7 +189,7 @@ static void finish_until(struct sim *sim, uint64_t now_us)
         const struct balance_outcome outcome = {LEASE_OK, {200, done.latency_us, done.at_us}};
         struct balance *policy = sim->policies[done.worker];
 
-        endpoint_count(&share_of(sim, done.worker, done.server)->leases, -1);
+        count_lease(sim, done.worker, done.server, -1);
         sim->in_flight[done.server]--;
         note_latency(sim, done.latency_us);
         if (policy->type->done != NULL) {
@@ -247,6 +257,7 @@ static void ask(struct sim *sim)
         .now_us = sim->now_us,
         .tried = &none,
         .choices = &sim->all,
+        .choices_serial = 1,
     };
     struct balance *policy = sim->policies[worker];
     size_t server = policy->type->pick(policy, &request);
@@ -257,7 +268,7 @@ static void ask(struct sim *sim)
     }
     sim->homes[client] = (uint32_t)server + 1;
     sim->in_flight[server]++;
-    endpoint_count(&share_of(sim, worker, server)->leases, 1);
+    count_lease(sim, worker, server, 1);
     push_finish(sim, (struct finish){end, end - sim->now_us, (uint32_t)server, (uint32_t)worker});
 }
 

@@ -20,6 +20,7 @@ struct balance_world {
     struct balance_set choices;
     uint64_t random;
     uint64_t now_us;
+    uint64_t serial; /* of the choices; 0: they are one request's */
 };
 
 /* All are choices, of weight 1 and idle. */
@@ -68,6 +69,7 @@ static inline size_t world_pick(struct balance_world *world, uint64_t key)
         .now_us = world->now_us,
         .tried = &none,
         .choices = &world->choices,
+        .choices_serial = world->serial,
     };
 
     return world->balance->type->pick(world->balance, &ask);

@@ -76,14 +76,13 @@ static void equal_weights_take_turns(void **state)
 
 static void weights_are_met_exactly_and_spread_evenly(void **state)
 {
-    static const size_t expected[] = {0, 0, 1, 0, 2, 0, 0};
+    static const size_t expected[] = {0, 1, 0, 0, 0, 2, 0};
     const struct balance_set choices = all_but(BALANCE_NONE);
     struct balance *balance;
     size_t picks[70];
 
-    /* 5 : 1 : 1, the example of the algorithm's description */
     (void)state;
-    members[0].weight = 5;
+    members[0].weight = 5; /* 5 : 1 : 1 */
     balance = create(&balance_round_robin);
     pick_many(balance, &choices, 70, picks);
     for (unsigned i = 0; i < 70; i++) {

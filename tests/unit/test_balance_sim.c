@@ -45,10 +45,11 @@ static void one_that_is_ten_times_slower_is_hardly_seen(void **state)
 
 static void of_four_too_by_latency(void **state)
 {
-    double healthy = simulate(&balance_ewma, 4, SIM_EQUAL, false).p99_ms;
+    double healthy = simulate(&balance_round_robin, 4, SIM_EQUAL, false).p99_ms;
 
     (void)state;
     assert_true(simulate(&balance_ewma, 4, SIM_SLOW, false).p99_ms < 1.5 * healthy);
+    assert_true(simulate(&balance_least_requests, 4, SIM_SLOW, false).p99_ms < 1.5 * healthy);
 }
 
 static void the_same_question_has_the_same_answer(void **state)

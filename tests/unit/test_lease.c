@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "upstream/lease.h"
+#include "upstream/server_changes.h"
 #include "upstream/server_health.h"
 
 #define SECOND UINT64_C(1000000)
@@ -18,6 +20,7 @@
 
 /* A policy that takes the first choice, and writes down what it was asked and told. */
 static struct balance_ask asked;
+static uint64_t asked_bits; /* the choices */
 static unsigned done_count;
 static size_t done_member;
 static struct balance_outcome done_outcome;
@@ -42,6 +45,7 @@ static size_t pick(struct balance *self, const struct balance_ask *ask)
 
     (void)self;
     asked = *ask;
+    asked_bits = ask->choices->bits[0];
     while (!balance_set_has(ask->choices, member)) {
         member++;
     }
@@ -70,8 +74,8 @@ static struct balance_type witness = {.name = "witness",
 
 static struct upstreams upstreams;
 static struct upstream *upstream;
-/* Where servers have a limit each is looked at for each request; without, only when something has
- * changed. It comes to the same: all tests run both ways. */
+/* Where servers have a limit, the one that is chosen is asked whether it is full. It comes to the
+ * same: all tests run both ways. */
 static unsigned limit;
 
 /* A backend of servers on ports from 1 on; the first `named` of them without addresses yet. */
@@ -533,6 +537,7 @@ static void one_that_came_back_starts_slowly(void **state)
     ((struct backend *)(uintptr_t)upstream->backend)->slow_start_us = 10 * SECOND;
     assert_int_equal(shares_of_0(SECOND), 1000); /* at the beginning all are alike */
     atomic_store(&change(0)->endpoint->health.since_us, 100 * SECOND);
+    server_changes_note();
     assert_in_range(shares_of_0(101 * SECOND), 50, 150);
     assert_in_range(shares_of_0(105 * SECOND), 420, 580);
     assert_int_equal(shares_of_0(110 * SECOND), 1000);
@@ -608,6 +613,63 @@ static void what_changes_counts_from_the_next_request_on(void **state)
     assert_int_equal(pick_at(2 * SECOND), 1);
 }
 
+static uint64_t draw(uint64_t below)
+{
+    static uint64_t drawn;
+
+    return hash_mix(++drawn) % below;
+}
+
+static void change_at_random(size_t member, uint64_t now_us)
+{
+    static const enum health_state states[] = {
+        HEALTH_UP, HEALTH_UP, HEALTH_UP, HEALTH_DOWN, HEALTH_EJECTED, HEALTH_EJECTED, HEALTH_TRIAL};
+    struct health *health = &change(member)->endpoint->health;
+
+    change(member)->rank = (unsigned)draw(2);
+    atomic_store(&health->state, (int)states[draw(ARRAY_LEN(states))]);
+    atomic_store(&health->until_us, now_us + draw(3 * SECOND));
+    atomic_store(&health->is_unreachable,
+                 health_state_of(health) == HEALTH_EJECTED && draw(2) == 0);
+    atomic_store(&health->trial_until_us, draw(3) == 0 ? now_us + draw(3 * SECOND) : 0);
+}
+
+static uint64_t choices_of(struct lease_tried *tried, uint64_t now_us)
+{
+    struct lease lease;
+
+    lease_init(&lease);
+    asked.choices = NULL;
+    if (!lease_pick(&lease, upstream, tried, now_us)) {
+        return 0;
+    }
+    finish(&lease, LEASE_UNUSED, NULL);
+    return asked_bits;
+}
+
+/* What was found by a look at all, and holds until something changes or its time is up, is what
+ * each other look finds. One of the tried makes that necessary. */
+static void choices_that_are_known_are_those_that_a_look_finds(void **state)
+{
+    unsigned known = 0;
+
+    (void)state;
+    for (unsigned world = 0; world < 500; world++) {
+        uint64_t now_us = 100 * SECOND;
+        for (size_t i = 0; i < SERVERS; i++) {
+            change_at_random(i, now_us);
+        }
+        server_changes_note();
+        for (unsigned turn = 0; turn < 8; turn++, now_us += SECOND / 2) {
+            struct lease_tried looks = {.set = upstream->set->serial, .members = {.count = 1}};
+            uint64_t found = choices_of(&looks, now_us);
+            assert_true(choices_of(&(struct lease_tried){0}, now_us) == found);
+            known += asked.choices_serial != 0;
+        }
+    }
+    assert_in_range(known, 500, 3500);
+}
+
 int main(void)
 {
     static const unsigned limits[] = {1000, 0};
@@ -615,6 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_request_tries_each_server_once),
         TEST(what_changes_counts_from_the_next_request_on),
+        TEST(choices_that_are_known_are_those_that_a_look_finds),
         TEST(the_lowest_rank_that_is_well_is_used_and_no_other),
         TEST(a_full_one_is_passed_over_and_brings_no_backup_in),
         TEST(whoever_is_down_is_no_reason_to_wait),
