@@ -180,7 +180,8 @@ static const struct directive balance_directives[] = {
      .doc = "How the server is chosen; `balance: ewma` is short for `balance: { strategy: ewma }`.",
      .more = "`round_robin`: by turns, evenly spread. `least_requests`: the one with the fewest "
              "requests on it; one that answers several times more slowly than the others counts as "
-             "having so many times more. `random_of_two`: two are drawn at random, and the one with fewer "
+             "having so many times more. `random_of_two`: two are drawn at random, and the one "
+             "with fewer "
              "requests is taken. `ewma`: of two drawn at random, the one that would answer sooner, "
              "by the latency that was seen of it (peaks count at once, and fade in seconds) and "
              "the requests on it. `first`: the first in the list, as far as `max_requests` goes. "
