@@ -301,9 +301,13 @@ static void add_log(const struct admin_world *world, struct strbuf *out)
         struct log_writer_counts counts;
 
         log_writer_counts(targets->items[i].writer, &counts);
-        strbuf_printf(out, "%s{\"written_bytes\":%llu,\"lost_lines\":%llu", i == 0 ? "\n" : ",\n",
-                      (unsigned long long)counts.written_bytes,
-                      (unsigned long long)counts.lost_lines);
+        strbuf_printf(out,
+                      "%s{\"written_bytes\":%llu,\"waiting_bytes\":%llu,\"lost_lines\":%llu,"
+                      "\"connections\":%llu",
+                      i == 0 ? "\n" : ",\n", (unsigned long long)counts.written_bytes,
+                      (unsigned long long)counts.waiting_bytes,
+                      (unsigned long long)counts.lost_lines,
+                      (unsigned long long)counts.connections);
         add_text(out, "to", log_writer_name(targets->items[i].writer));
         strbuf_add_char(out, '}');
     }

@@ -62,6 +62,21 @@ static void check_form(const struct checker *checker, enum log_format format,
     }
 }
 
+/* What is of TLS stands where there is TLS. */
+static void check_tls(const struct checker *checker, const struct log_place_settings *one)
+{
+    struct log_place place;
+    struct error error;
+
+    if (one->to == NULL || !log_place_parse(span_from_cstr(one->to), &place, &error) ||
+        place.transport == LOG_TLS || (one->ca == NULL && one->server_name == NULL)) {
+        return;
+    }
+    complain_about(checker, one->ca != NULL ? &one->ca : &one->server_name,
+                   "this is of a collector that is spoken to by TLS",
+                   "write syslog+tls:ADDRESS:PORT, or remove it");
+}
+
 static void check_places(const struct checker *checker, const struct log_rules_settings *log)
 {
     if (is_word(log->access, "off")) {
@@ -75,6 +90,7 @@ static void check_places(const struct checker *checker, const struct log_rules_s
     }
     for (size_t i = 0; i < log->to_count; i++) {
         check_form(checker, log->to[i].format, &log->to[i].format, &log->to[i].template);
+        check_tls(checker, &log->to[i]);
     }
 }
 
@@ -117,6 +133,30 @@ static void check_one(const struct checker *checker, const struct log_rules_sett
     check_excludes(checker, log);
 }
 
+static bool same_text(const char *one, const char *other)
+{
+    return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* It is one connection, by the words of one. */
+static void check_collectors(const struct checker *checker, const struct log_names *names,
+                             const struct log_rules_settings *log)
+{
+    for (size_t i = 0; log != NULL && i < log->outlet_count; i++) {
+        const struct log_outlet_settings *one = &log->outlets[i];
+        size_t at = log_names_find(names, one);
+
+        if (at != names->count && (!same_text(one->ca, names->items[at]->ca) ||
+                                   !same_text(one->server_name, names->items[at]->server_name))) {
+            config_report_add(checker->report, CONFIG_ERROR, one->place,
+                              "'%s' has another 'ca' or 'server_name' elsewhere", one->name);
+            config_report_hint(checker->report,
+                               "a collector has one connection: say the same wherever it is named");
+            return;
+        }
+    }
+}
+
 static void check_sum(const struct checker *checker)
 {
     struct log_names names;
@@ -127,6 +167,14 @@ static void check_sum(const struct checker *checker)
                           "the logs have more than %d places", LOG_PLACES_MAX);
         config_report_hint(checker->report, "let several sites write to one: {site} and 'fields' "
                                             "tell their lines apart");
+    }
+    for (size_t i = 0; i < checker->settings->site_count; i++) {
+        const struct site_settings *site = &checker->settings->sites[i];
+
+        check_collectors(checker, &names, site->log);
+        for (size_t k = 0; k < site->route_count; k++) {
+            check_collectors(checker, &names, site->routes[k].log);
+        }
     }
 }
 

@@ -91,6 +91,25 @@ static const struct directive log_place_directives[] = {
      .doc = "The place: `file`, `file:/a/file`, `stdout`, `syslog`, `journal` and so on.",
      .example = "to: file:/var/log/tidegate/fail2ban.log"},
     LOG_FORMAT(log_place_settings, ),
+    {.name = "ca",
+     .type = DIRECTIVE_PATH,
+     SLOT(log_place_settings, ca),
+     .min = 1,
+     .max = PATH_BYTES_MAX,
+     .check = rule_path,
+     .doc = "A PEM file of the authorities that a collector is verified by, with `syslog+tls`. "
+            "Without it, the system's.",
+     .more = "It is read at the start and at each reload.",
+     .example = "ca: /etc/tidegate/collectors.pem"},
+    {.name = "server_name",
+     .type = DIRECTIVE_TEXT,
+     SLOT(log_place_settings, server_name),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_server_name,
+     .doc = "The name that the collector's certificate must have, with `syslog+tls`. Without it, "
+            "its address.",
+     .example = "server_name: logs.example.com"},
 };
 
 const struct section section_log_place = {
@@ -216,7 +235,10 @@ static const struct directive log_directives[] = {
      .more =
          "`file` is what `access` names. `syslog` sends a datagram of RFC 5424 (facility daemon) "
          "for each line to /dev/log, `syslog:127.0.0.1:514` to that address by UDP, "
-         "`syslog:/a/socket` to another socket. `journal` is systemd's, by its own protocol: the "
+         "`syslog:/a/socket` to another socket. `syslog+tcp:192.0.2.1:601` sends the same over "
+         "TCP (RFC 6587, with octet counts), `syslog+tls:192.0.2.1:6514` over TLS (RFC 5425): "
+         "while the collector is away, lines wait, and it is tried again, first after 100 ms, then "
+         "after up to 30 s. `journal` is systemd's, by its own protocol: the "
          "line is the message, and each member a field besides, so that `journalctl "
          "TIDEGATE_STATUS=502` finds it. Each place has a thread and a queue of its own: one that "
          "is slow, full or missing holds up nobody, and loses its own lines alone, which are "

@@ -39,14 +39,15 @@ static void set_name(struct log_outlet_settings *outlet, const char *to, const c
     }
 }
 
-static void add(struct log_rules_settings *log, const char *to, struct form form,
-                struct place place)
+static struct log_outlet_settings *add(struct log_rules_settings *log, const char *to,
+                                       struct form form, struct place place)
 {
     struct log_outlet_settings *outlet = &log->outlets[log->outlet_count++];
 
     *outlet = (struct log_outlet_settings){
         .format = form.format, .template = form.template, .place = place};
     set_name(outlet, to, log->access);
+    return outlet;
 }
 
 static void add_own(const struct settings *settings, struct log_rules_settings *log,
@@ -56,13 +57,16 @@ static void add_own(const struct settings *settings, struct log_rules_settings *
         return;
     }
     if (log->to_count == 0) {
-        add(log, "file", usual, config_place(settings, &log->access));
+        (void)add(log, "file", usual, config_place(settings, &log->access));
     }
     for (size_t i = 0; i < log->to_count; i++) {
         const struct log_place_settings *one = &log->to[i];
         bool has_form = is_given(settings, &one->format);
 
-        add(log, one->to, has_form ? form_of(one->format, one->template) : usual, one->place);
+        struct log_outlet_settings *outlet = add(
+            log, one->to, has_form ? form_of(one->format, one->template) : usual, one->place);
+        outlet->ca = one->ca;
+        outlet->server_name = one->server_name;
     }
 }
 

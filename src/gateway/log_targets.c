@@ -7,6 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/sock.h"
+#include "observe/log_stream.h"
+#include "tls/tls_context.h"
+
+/* What waits may be written that long, by all writers at the same time. */
+#define STOP_MS 2000
 #define LOG_BLOCK_BYTES ((size_t)32 << 10)
 
 /* ---- opening ---- */
@@ -65,6 +71,71 @@ static int take_fd(struct log_fds *given, size_t *used)
     return fd;
 }
 
+/* ---- collectors by streams ---- */
+
+static struct tls_context *make_tls(const struct log_outlet_settings *outlet, struct error *error)
+{
+    const struct tls_client_options options = {.ca = outlet->ca, .is_not_http = true};
+
+    return tls_client_context_create(&options, error);
+}
+
+bool log_targets_check_tls(const struct log_outlet_settings *outlet, struct error *error)
+{
+    struct log_place place;
+    struct tls_context *tls;
+
+    log_outlet_place(outlet, &place);
+    if (place.transport != LOG_TLS) {
+        return true;
+    }
+    tls = make_tls(outlet, error);
+    tls_context_destroy(tls);
+    return tls != NULL;
+}
+
+/* writer NULL: there is none yet. */
+static struct log_writer *open_stream(struct log_writer *writer,
+                                      const struct log_outlet_settings *outlet,
+                                      const struct log_place *place, size_t queue,
+                                      struct error *error)
+{
+    char address[SOCK_TEXT_MAX];
+    const char *name = outlet->server_name;
+    struct tls_context *tls = NULL;
+
+    if (place->transport == LOG_TLS) {
+        tls = make_tls(outlet, error);
+        if (tls == NULL) {
+            (void)log_writer_stop(writer, 0);
+            return NULL;
+        }
+    }
+    if (name == NULL) {
+        log_place_ip(place, address);
+        name = address;
+    }
+    if (writer != NULL) {
+        log_stream_set_tls(log_writer_stream(writer), tls, name);
+    } else {
+        writer =
+            log_writer_create_stream(outlet->name, log_stream_create(place, tls, name), queue);
+    }
+    tls_context_destroy(tls);
+    return writer;
+}
+
+/* Of the name that somebody has already. */
+static bool go_on(struct log_target *target, const struct log_outlet_settings *outlet,
+                  const struct log_place *place, size_t queue, struct error *error)
+{
+    log_writer_set_queue(target->writer, queue);
+    if (place->transport != LOG_DATAGRAMS) {
+        target->writer = open_stream(target->writer, outlet, place, queue, error);
+    }
+    return target->writer != NULL;
+}
+
 static bool open_target(struct log_target *target, const struct log_outlet_settings *outlet,
                         const struct log_targets *present, int fd, size_t queue,
                         struct error *error)
@@ -75,12 +146,15 @@ static bool open_target(struct log_target *target, const struct log_outlet_setti
     target->kind = place.kind;
     target->writer = find(present, place.kind, outlet->name);
     if (target->writer != NULL) {
-        log_writer_set_queue(target->writer, queue);
         if (fd >= 0) {
             (void)close(fd);
         }
-    } else if (log_outlet_has_fd(outlet)) {
+        return go_on(target, outlet, &place, queue, error);
+    }
+    if (log_outlet_has_fd(outlet)) {
         target->writer = open_lines(outlet->name, fd, queue, error);
+    } else if (place.transport != LOG_DATAGRAMS) {
+        target->writer = open_stream(NULL, outlet, &place, queue, error);
     } else {
         target->writer = log_writer_create_datagrams(outlet->name, &place, queue);
     }
@@ -149,7 +223,10 @@ void log_targets_use(const struct log_targets *targets, const char *path, int fd
 void log_targets_close(struct log_targets *targets)
 {
     for (size_t i = 0; i < targets->count; i++) {
-        (void)log_writer_stop(targets->items[i].writer, 2000);
+        log_writer_stop_soon(targets->items[i].writer, STOP_MS);
+    }
+    for (size_t i = 0; i < targets->count; i++) {
+        (void)log_writer_stop(targets->items[i].writer, STOP_MS);
     }
     free(targets->items);
     *targets = (struct log_targets){.count = 0};

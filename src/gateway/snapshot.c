@@ -429,7 +429,8 @@ static bool check_logs(const struct log_names *names, const struct log_outlet_se
 {
     for (size_t i = 0; i < names->count; i++) {
         *at = names->items[i];
-        if ((*at)->is_file && !log_targets_check_file((*at)->name, error)) {
+        if ((*at)->is_file ? !log_targets_check_file((*at)->name, error)
+                           : !log_targets_check_tls(*at, error)) {
             return false;
         }
     }
@@ -451,7 +452,7 @@ static void build_access_logs(struct builder *b)
 
     if (!is_fine) {
         fail(b, at->place, &error);
-        config_report_hint(b->report,
+        config_report_hint(b->report, !at->is_file ? "see 'ca' of this place" :
                            "make the folder, or name a file in one that is there and that this "
                            "process may write in (under systemd one of root's, such as "
                            "/var/log/tidegate); \"-\" is standard output, off is none");

@@ -52,7 +52,7 @@ static bool set_ip(struct span host, uint16_t port, struct log_place *place)
 }
 
 /* "192.0.2.1:514", "[2001:db8::1]:514". */
-static bool set_udp(struct span text, struct log_place *place, struct error *error)
+static bool set_number(struct span text, struct log_place *place, struct error *error)
 {
     size_t colon = text.len;
     struct span host;
@@ -81,13 +81,18 @@ static bool set_address(struct span text, const char *usual, struct log_place *p
     }
     text = span_skip(text, 1);
     return text.len != 0 && text.ptr[0] == '/' ? set_unix(text, place, error)
-                                               : set_udp(text, place, error);
+                                               : set_number(text, place, error);
 }
 
 static bool is_of(struct span text, struct span word)
 {
     return span_starts_with(text, word) && (text.len == word.len || text.ptr[word.len] == ':');
 }
+
+static const struct {
+    const char *word;
+    enum log_transport transport;
+} streams[] = {{"syslog+tcp:", LOG_TCP}, {"syslog+tls:", LOG_TLS}};
 
 bool log_place_parse(struct span text, struct log_place *place, struct error *error)
 {
@@ -104,6 +109,15 @@ bool log_place_parse(struct span text, struct log_place *place, struct error *er
         place->kind = LOG_PLACE_SYSLOG;
         return set_address(span_skip(text, 6), "/dev/log", place, error);
     }
+    for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
+        struct span word = span_from_cstr(streams[i].word);
+
+        if (span_starts_with(text, word)) {
+            place->kind = LOG_PLACE_SYSLOG;
+            place->transport = streams[i].transport;
+            return set_number(span_skip(text, word.len), place, error);
+        }
+    }
     if (is_of(text, SPAN_OF("journal"))) {
         place->kind = LOG_PLACE_JOURNAL;
         if (!set_address(span_skip(text, 7), "/run/systemd/journal/socket", place, error)) {
@@ -113,6 +127,17 @@ bool log_place_parse(struct span text, struct log_place *place, struct error *er
                error_set(error, "the journal listens at a path alone");
     }
     return error_set(error, "it is none of those that are known");
+}
+
+void log_place_ip(const struct log_place *place, char text[SOCK_TEXT_MAX])
+{
+    struct sock_address address = {.len = place->address_len};
+    struct peer peer;
+
+    CHECK(place->address_len <= sizeof(address.un));
+    memcpy(&address.any, &place->address, place->address_len);
+    peer = peer_from(&address);
+    text[peer_ip_text(&peer, text)] = '\0';
 }
 
 /* ---- the socket ---- */

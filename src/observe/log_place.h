@@ -9,24 +9,35 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "io/sock.h"
 
 enum log_place_kind {
     LOG_PLACE_FILE,   /* the one of `access`, or one that is named here */
     LOG_PLACE_STDOUT, /* lines, as those of the file */
-    LOG_PLACE_SYSLOG, /* RFC 5424, a datagram each */
+    LOG_PLACE_SYSLOG, /* RFC 5424, each line a message */
     LOG_PLACE_JOURNAL /* systemd's journal: its native protocol */
+};
+
+enum log_transport {
+    LOG_DATAGRAMS,
+    LOG_TCP, /* RFC 6587 */
+    LOG_TLS  /* RFC 5425 */
 };
 
 struct log_place {
     enum log_place_kind kind;
+    enum log_transport transport; /* of syslog */
     struct sockaddr_storage address; /* of the last two */
     socklen_t address_len;
 };
 
 /* "file", "file:/a/file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514",
- * "syslog:[::1]:514", "syslog:/a/socket", "journal" (/run/systemd/journal/socket),
- * "journal:/a/socket". */
+ * "syslog:[::1]:514", "syslog:/a/socket", "syslog+tcp:127.0.0.1:601", "syslog+tls:[::1]:6514",
+ * "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
 bool log_place_parse(struct span text, struct log_place *place, struct error *error) MUST_CHECK;
+
+/* Its address alone, without the port; not of a path. */
+void log_place_ip(const struct log_place *place, char text[SOCK_TEXT_MAX]);
 
 #define LOG_SOCKET_NAME_MAX 128
 

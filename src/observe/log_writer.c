@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "base/thread.h"
 #include "observe/log_place.h"
+#include "observe/log_stream.h"
 
 /* How long lines wait for company, so that a busy gateway makes few writes and few wake-ups. */
 #define GATHER_MS 20
@@ -25,6 +26,8 @@
 #define GATHERED_ENOUGH ((size_t)256 << 10)
 #define BATCH_BYTES ((size_t)64 << 10)
 #define POLL_SLICE_MS 100
+/* What is sent again where a stream breaks. */
+#define STREAM_PIECE_BYTES ((size_t)16 << 10)
 
 struct log_block {
     struct log_block *next;
@@ -40,7 +43,8 @@ struct log_writer {
     bool is_started;
     unsigned holders;          /* under the lock */
     char *path;                /* NULL: standard output */
-    struct log_socket *socket; /* NULL: it writes lines; the thread's own */
+    struct log_socket *socket; /* of datagrams; the thread's own; NULL: none */
+    struct log_stream *stream; /* the same of TCP and TLS. Without both it writes lines */
 
     /* Under the lock. */
     struct log_block *first;
@@ -61,6 +65,7 @@ struct log_writer {
     uint64_t told_failed;
     struct log_limiter drop_limiter;
     struct log_limiter fail_limiter;
+    struct log_limiter away_limiter;
     char *batch; /* BATCH_BYTES */
     size_t batch_len;
     uint64_t batch_blocks;
@@ -118,6 +123,25 @@ struct log_writer *log_writer_create_datagrams(const char *name, const struct lo
     return w;
 }
 
+struct log_writer *log_writer_create_stream(const char *name, struct log_stream *stream,
+                                            size_t queue)
+{
+    struct log_writer *w = log_writer_create(name, -1, queue);
+
+    w->stream = stream;
+    return w;
+}
+
+struct log_stream *log_writer_stream(const struct log_writer *w)
+{
+    return w->stream;
+}
+
+static bool has_frames(const struct log_writer *w)
+{
+    return w->socket != NULL || w->stream != NULL;
+}
+
 size_t log_writer_begin_frame(struct strbuf *out)
 {
     (void)strbuf_reserve(out, sizeof(uint32_t));
@@ -166,17 +190,17 @@ const char *log_writer_name(const struct log_writer *w)
     return w->path != NULL ? w->path : "standard output";
 }
 
-/* Frames, where it is a socket. */
+/* Or frames. */
 static uint64_t count_lines(const struct log_writer *w, const char *bytes, size_t len)
 {
     uint64_t count = 0;
     uint32_t frame;
 
-    for (size_t at = 0; w->socket != NULL && at < len; at += sizeof(frame) + frame) {
+    for (size_t at = 0; has_frames(w) && at < len; at += sizeof(frame) + frame) {
         memcpy(&frame, bytes + at, sizeof(frame));
         count++;
     }
-    for (size_t at = 0; w->socket == NULL && at < len; at++) {
+    for (size_t at = 0; !has_frames(w) && at < len; at++) {
         count += bytes[at] == '\n';
     }
     return count;
@@ -187,7 +211,10 @@ static const char *last_error_text(const struct log_writer *w)
     if (w->socket != NULL) {
         return strerror(w->socket->last_error);
     }
-    return w->last_error == ETIMEDOUT ? "nobody took it before the stop" : strerror(w->last_error);
+    if (w->stream != NULL && log_stream_trouble(w->stream) != NULL) {
+        return log_stream_trouble(w->stream);
+    }
+    return w->stream != NULL || w->last_error == ETIMEDOUT ? "nobody took it before the stop" : strerror(w->last_error);
 }
 
 /* Says what was lost since the last time. Called by the thread (and by stop, when it has ended). */
@@ -208,7 +235,13 @@ static void tell_losses(struct log_writer *w)
         log_limited(&w->fail_limiter, LOG_LEVEL_ERROR,
                     "cannot write the access log %s: %s; %llu %s lost so far; traffic goes on",
                     name_of(w), last_error_text(w), (unsigned long long)counts.failed_blocks,
-                    w->socket != NULL ? "lines" : "blocks of lines");
+                    has_frames(w) ? "lines" : "blocks of lines");
+    }
+    if (w->stream != NULL && log_stream_trouble(w->stream) != NULL) {
+        log_limited(&w->away_limiter, LOG_LEVEL_WARN,
+                    "the access log %s waits for its collector: %s; it is tried again and again, "
+                    "and lines wait as long as there is room",
+                    name_of(w), log_stream_trouble(w->stream));
     }
 }
 
@@ -287,6 +320,39 @@ static bool send_frame(struct log_writer *w, const char *bytes, size_t len)
     return result == LOG_SOCKET_SENT;
 }
 
+static bool gives_up(void *arg)
+{
+    struct log_writer *w = arg;
+
+    tell_losses(w);
+    return is_past_stop(w);
+}
+
+/* Returns how many were lost: what is left when the thread is to stop. */
+static uint64_t stream_frames(struct log_writer *w, const char *bytes, size_t len)
+{
+    struct strbuf piece;
+    uint64_t lost = 0;
+    uint64_t in_piece = 0;
+    uint32_t frame;
+
+    strbuf_init(&piece);
+    for (size_t at = 0; at < len; at += sizeof(frame) + frame) {
+        memcpy(&frame, bytes + at, sizeof(frame));
+        CHECK(frame <= len - at - sizeof(frame));
+        log_stream_frame(span_make(bytes + at + sizeof(frame), frame), &piece);
+        in_piece++;
+        if (piece.len >= STREAM_PIECE_BYTES || at + sizeof(frame) + frame == len) {
+            lost +=
+                log_stream_send(w->stream, strbuf_span(&piece), gives_up, w) ? 0 : in_piece;
+            strbuf_clear(&piece);
+            in_piece = 0;
+        }
+    }
+    strbuf_free(&piece);
+    return lost;
+}
+
 /* Returns how many were lost. */
 static uint64_t send_frames(struct log_writer *w, const char *bytes, size_t len)
 {
@@ -304,20 +370,21 @@ static uint64_t send_frames(struct log_writer *w, const char *bytes, size_t len)
 
 static void write_frames(struct log_writer *w, const char *bytes, size_t len)
 {
-    uint64_t lost = send_frames(w, bytes, len);
+    uint64_t lost = w->stream != NULL ? stream_frames(w, bytes, len) : send_frames(w, bytes, len);
 
     (void)pthread_mutex_lock(&w->lock);
     w->queued_bytes -= len;
     w->counts.written_bytes += lost == 0 ? len : 0;
     w->counts.failed_blocks += lost;
     w->counts.lost_lines += lost;
+    w->counts.connections = w->stream != NULL ? log_stream_connections(w->stream) : 0;
     (void)pthread_mutex_unlock(&w->lock);
 }
 
 /* A line that broke off is ended first, so that the next one is not spoilt too. */
 static void write_lines(struct log_writer *w, const char *bytes, size_t len, uint64_t blocks)
 {
-    if (w->socket != NULL) {
+    if (has_frames(w)) {
         write_frames(w, bytes, len);
         return;
     }
@@ -413,6 +480,9 @@ static void *run(void *arg)
         (void)pthread_mutex_unlock(&w->lock);
         write_blocks(w, blocks);
     }
+    if (w->stream != NULL) {
+        log_stream_close(w->stream);
+    }
     return NULL;
 }
 
@@ -464,7 +534,7 @@ void log_writer_put(struct log_writer *w, char *lines, size_t len)
 
 static bool has_file(const struct log_writer *w)
 {
-    return w != NULL && w->path != NULL && w->socket == NULL;
+    return w != NULL && w->path != NULL && !has_frames(w);
 }
 
 void log_writer_use(struct log_writer *w, int fd)
@@ -490,6 +560,7 @@ void log_writer_counts(struct log_writer *w, struct log_writer_counts *counts)
 {
     (void)pthread_mutex_lock(&w->lock);
     *counts = w->counts;
+    counts->waiting_bytes = w->queued_bytes;
     (void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -510,6 +581,8 @@ static void destroy(struct log_writer *w)
     if (w->socket != NULL) {
         log_socket_close(w->socket);
         free(w->socket);
+    } else if (w->stream != NULL) {
+        log_stream_destroy(w->stream);
     } else {
         (void)close(w->fd);
     }
@@ -530,6 +603,25 @@ static bool join_thread(struct log_writer *w, unsigned limit_ms)
     return false;
 }
 
+/* With the lock held. */
+static void want_stop(struct log_writer *w, unsigned limit_ms)
+{
+    if (!w->wants_stop) {
+        w->wants_stop = true;
+        w->stop_at_ms = clock_ms() + limit_ms;
+    }
+}
+
+void log_writer_stop_soon(struct log_writer *w, unsigned limit_ms)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    if (w->holders == 1) {
+        want_stop(w, limit_ms);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_cond_signal(&w->wake);
+}
+
 bool log_writer_stop(struct log_writer *w, unsigned limit_ms)
 {
     if (w == NULL) {
@@ -541,8 +633,7 @@ bool log_writer_stop(struct log_writer *w, unsigned limit_ms)
         return true;
     }
     uint64_t failed_before = w->counts.failed_blocks;
-    w->wants_stop = true;
-    w->stop_at_ms = clock_ms() + limit_ms;
+    want_stop(w, limit_ms);
     (void)pthread_mutex_unlock(&w->lock);
     (void)pthread_cond_signal(&w->wake);
     if (w->is_started && !join_thread(w, limit_ms)) {

@@ -22,6 +22,8 @@ struct log_writer_counts {
     uint64_t dropped_blocks; /* the queue was full */
     uint64_t failed_blocks;  /* the write failed, wholly or in part; of datagrams each by itself */
     uint64_t lost_lines;     /* in either way; of a write that failed in part, all of it */
+    uint64_t waiting_bytes;
+    uint64_t connections;    /* of a stream: how often it was made */
 };
 
 /* "-" is standard output; otherwise the file is made (mode 0640) or appended to: a descriptor, or
@@ -36,6 +38,13 @@ struct log_writer *log_writer_create(const char *path, int fd, size_t queue) MUS
 struct log_place;
 struct log_writer *log_writer_create_datagrams(const char *name, const struct log_place *place,
                                                size_t queue) MUST_CHECK;
+/* The same for a stream, which is taken over: what has to wait for it waits, until the queue is
+ * full. */
+struct log_stream;
+struct log_writer *log_writer_create_stream(const char *name, struct log_stream *stream,
+                                            size_t queue) MUST_CHECK;
+/* NULL: it has none. */
+struct log_stream *log_writer_stream(const struct log_writer *writer);
 /* Another bound for what waits, in bytes. From any thread. */
 void log_writer_set_queue(struct log_writer *writer, size_t queue);
 /* One more holder, who stops it too: it ends with the last. NULL is allowed. */
@@ -66,6 +75,9 @@ void log_writer_counts(struct log_writer *writer, struct log_writer_counts *coun
 /* Where it writes, for people. */
 const char *log_writer_name(const struct log_writer *writer);
 
+/* The holder is about to stop it: if it is the last, the writer has limit_ms from now, and not from
+ * log_writer_stop on. So those of several writers are the same. */
+void log_writer_stop_soon(struct log_writer *writer, unsigned limit_ms);
 /* Writes what waits, for at most limit_ms, stops the thread and frees the writer. False when
  * something was left unwritten. No other thread may use the writer any more. NULL is allowed. */
 bool log_writer_stop(struct log_writer *writer, unsigned limit_ms);

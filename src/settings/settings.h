@@ -139,6 +139,8 @@ struct log_place_settings {
     const char *to; /* observe/log_place.h */
     enum log_format format;
     const char *template;
+    const char *ca;          /* of syslog+tls: PEM bundle; NULL: the system's */
+    const char *server_name; /* that the collector's certificate has; NULL: its address */
     struct place place;
 };
 
@@ -149,6 +151,8 @@ struct log_outlet_settings {
     bool is_file;     /* it is a path */
     enum log_format format;
     const char *template; /* of LOG_FORMAT_TEMPLATE, with variables; else NULL */
+    const char *ca;       /* as in struct log_place_settings, these two */
+    const char *server_name;
     struct place place;
 };
 

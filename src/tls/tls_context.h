@@ -60,6 +60,7 @@ struct tls_client_options {
     const char *key;
     struct signer *signer; /* as in struct tls_certificate_files */
     enum tls_protocols protocols;
+    bool is_not_http;        /* nothing is offered by ALPN */
     bool skip_verify;        /* trust anybody: encryption without knowing with whom */
     struct crl_file *crl;    /* held; NULL: revocation is not looked at */
     const char *const *pins; /* tls/openssl/peer_verify.h */

@@ -81,6 +81,16 @@ static void places_are_known(void **state)
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&place.address;
     assert_int_equal(v6->sin6_family, AF_INET6);
     assert_int_equal(ntohs(v6->sin6_port), 6514);
+    assert_int_equal(place.transport, LOG_DATAGRAMS);
+    place = parse("syslog+tcp:127.0.0.1:601");
+    assert_int_equal(place.kind, LOG_PLACE_SYSLOG);
+    assert_int_equal(place.transport, LOG_TCP);
+    place = parse("syslog+tls:[::1]:6514");
+    assert_int_equal(place.transport, LOG_TLS);
+    char address[SOCK_TEXT_MAX];
+    log_place_ip(&place, address);
+    assert_string_equal(address, "::1");
+    assert_int_equal(parse("file:/a").kind, LOG_PLACE_FILE);
 }
 
 static void other_places_are_not(void **state)
@@ -97,7 +107,15 @@ static void other_places_are_not(void **state)
                                         "syslog:[::1:514",
                                         "journal:127.0.0.1:514",
                                         "journal:x",
-                                        "stdout:1"};
+                                        "stdout:1",
+                                        "file:",
+                                        "file:/",
+                                        "file:a",
+                                        "syslog+tcp",
+                                        "syslog+tcp:",
+                                        "syslog+tcp:/a",
+                                        "syslog+tls:host:6514",
+                                        "syslog+udp:127.0.0.1:1"};
     char long_path[200] = "syslog:/";
 
     (void)state;

@@ -531,7 +531,8 @@ static bool set_client(SSL_CTX *ssl_ctx, const struct tls_client_options *option
 {
     set_common(ssl_ctx);
     key_log_enable(ssl_ctx);
-    if (!tls_policy_apply_client(ssl_ctx) || !offer_protocols(ssl_ctx, options->protocols)) {
+    if (!tls_policy_apply_client(ssl_ctx) ||
+        !(options->is_not_http || offer_protocols(ssl_ctx, options->protocols))) {
         return library_failed(error, "the TLS library does not take the settings");
     }
     if (options->only_tls13 && SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_3_VERSION) != 1) {
