@@ -250,6 +250,12 @@ void explain_draw(const struct explain *ex, FILE *out, bool color)
         print_failure(&pen, &ex->failure);
         return;
     }
+    if (ex->ended != NULL) {
+        print_wrapped(&pen, "Fine:",
+                      arena_printf((struct arena *)&ex->arena, "%s sent %llu bytes; %s", ex->server,
+                                   (unsigned long long)ex->body_bytes, ex->ended));
+        return;
+    }
     print_wrapped(&pen, "Fine:",
                   arena_printf((struct arena *)&ex->arena, "%s answered %u over %s, %llu bytes",
                                ex->server, ex->status, ex->protocol,

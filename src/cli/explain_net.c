@@ -25,6 +25,9 @@ static bool split_authority(struct explain *ex, struct span authority, struct er
     }
     target->authority = arena_cstr(&ex->arena, authority);
     target->port = port != 0 ? port : target->is_tls ? 443 : 80;
+    if (port == 0 && target->is_bytes && !target->is_tls) {
+        return error_set(error, "'%s' has no port, and tcp:// has no usual one", ex->options->url);
+    }
     if (host.len > 2 && host.ptr[0] == '[') {
         host = span_make(host.ptr + 1, host.len - 2);
     }
@@ -47,8 +50,14 @@ bool explain_parse_url(struct explain *ex, struct error *error)
     } else if (url.len >= 7 && strncasecmp(url.ptr, "http://", 7) == 0) {
         target->is_tls = false;
         url = span_skip(url, 7);
+    } else if (url.len >= 6 && (strncasecmp(url.ptr, "tcp://", 6) == 0 ||
+                                strncasecmp(url.ptr, "tls://", 6) == 0)) {
+        target->is_bytes = true;
+        target->is_tls = ascii_lower(url.ptr[1]) == 'l';
+        url = span_skip(url, 6);
     } else if (strstr(ex->options->url, "://") != NULL) {
-        return error_set(error, "'%s' is neither an https:// nor an http:// URL", ex->options->url);
+        return error_set(error, "'%s' is no https://, http://, tls:// or tcp:// URL",
+                         ex->options->url);
     }
     for (size_t i = 0; i < url.len; i++) {
         if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == 0x7f) {
@@ -200,6 +209,9 @@ bool explain_connect(struct explain *ex)
         ex->server = arena_cstr(&ex->arena, span_from_cstr(text));
         error = try_address(ex, &ex->addresses[i]);
         if (error == 0) {
+            if (!sock_local_address(ex->fd, &ex->local)) {
+                ex->local.len = 0;
+            }
             uint64_t took = clock_us() - ex->began_us - ex->steps[step].at_us;
             explain_step(ex, EXPLAIN_TO_CLIENT, "connected", "connected");
             explain_note(ex, "round trip", "%.1f ms", (double)took / 1000);

@@ -6,6 +6,7 @@
 #include "cli/explain_h2.h"
 #include "cli/explain_http.h"
 #include "cli/explain_net.h"
+#include "cli/explain_session.h"
 #include "cli/explain_tls.h"
 
 /* In the version of HTTP that ALPN agreed on. */
@@ -26,6 +27,10 @@ static bool request(struct explain *ex)
 
 static bool play_once(struct explain *ex)
 {
+    if (ex->target.is_bytes) {
+        return explain_connect(ex) && (!ex->target.is_tls || explain_handshake(ex)) &&
+               explain_session(ex);
+    }
     return explain_connect(ex) && (!ex->target.is_tls || explain_handshake(ex)) && request(ex) &&
            explain_judge_answer(ex);
 }

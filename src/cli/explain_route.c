@@ -1,13 +1,12 @@
 #include "cli/explain_route.h"
 
 #include <jansson.h>
-#include <netdb.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/span.h"
 #include "cli/control_client.h"
+#include "cli/explain_session.h"
 #include "cli/route_answer.h"
 #include "cli/route_backend.h"
 #include "config/address.h"
@@ -21,18 +20,19 @@ struct asked {
     struct route_field fields[EXPLAIN_HEADERS_MAX];
     struct span alpn[2];
     struct network network; /* the client's address */
-    char from[NI_MAXHOST];
+    char from[SOCK_TEXT_MAX];
 };
 
-static void set_from(struct asked *asked, int fd)
+static void set_from(struct asked *asked, const struct sock_address *local)
 {
-    struct sockaddr_storage local;
-    socklen_t size = sizeof(local);
     struct complaint complaint;
 
-    if (fd < 0 || getsockname(fd, (struct sockaddr *)&local, &size) != 0 ||
-        getnameinfo((struct sockaddr *)&local, size, asked->from, sizeof(asked->from), NULL, 0,
-                    NI_NUMERICHOST) != 0 ||
+    if (local->len != 0) {
+        struct peer peer = peer_from(local);
+
+        asked->from[peer_ip_text(&peer, asked->from)] = '\0';
+    }
+    if (local->len == 0 ||
         !network_parse(span_from_cstr(asked->from), &asked->network, &complaint)) {
         (void)strcpy(asked->from, SOMEBODY);
         CHECK(network_parse(span_from_cstr(asked->from), &asked->network, &complaint));
@@ -73,8 +73,8 @@ static bool make_question(struct asked *asked, const struct explain *ex)
     asked->alpn[0] = options->http11 ? SPAN_OF("http/1.1") : SPAN_OF("h2");
     asked->alpn[1] = SPAN_OF("http/1.1");
     question->alpn = asked->alpn;
-    question->alpn_count = options->http11 ? 1 : 2;
-    set_from(asked, ex->fd);
+    question->alpn_count = question->is_bytes ? 0 : options->http11 ? 1 : 2;
+    set_from(asked, &ex->local);
     return true;
 }
 
@@ -109,7 +109,7 @@ void explain_route(struct explain *ex, const struct settings *settings)
     struct asked asked = {0};
     struct route_answer answer;
 
-    explain_step(ex, EXPLAIN_HERE, "route", "what the configuration makes of this request");
+    explain_step(ex, EXPLAIN_HERE, "route", ex->target.is_bytes ? "what the configuration makes of this session" : "what the configuration makes of this request");
     if (!make_question(&asked, ex)) {
         explain_note(ex, "outcome", "not known for such a URL");
         return;
@@ -125,5 +125,8 @@ void explain_route(struct explain *ex, const struct settings *settings)
         json_t *now = route_servers_now(settings, answer.backend);
         note_now(ex, now);
         json_decref(now);
+    }
+    if (ex->target.is_bytes) {
+        explain_session_log(ex, settings, answer.site);
     }
 }

@@ -242,7 +242,8 @@ bool explain_set_up_tls(struct explain *ex, struct error *error)
     ex->ctx = SSL_CTX_new(TLS_client_method());
     if (ex->ctx == NULL || SSL_CTX_set_min_proto_version(ex->ctx, TLS1_2_VERSION) != 1 ||
         (ex->options->tls12 && SSL_CTX_set_max_proto_version(ex->ctx, TLS1_2_VERSION) != 1) ||
-        SSL_CTX_set_alpn_protos(ex->ctx, protocols, len) != 0 || !explain_ask_status(ex)) {
+        (!ex->target.is_bytes && SSL_CTX_set_alpn_protos(ex->ctx, protocols, len) != 0) ||
+        !explain_ask_status(ex)) {
         return refused(error, "the TLS library cannot start");
     }
     SSL_CTX_set_options(ex->ctx, TLS_NO_CERTIFICATE_COMPRESSION);
@@ -416,8 +417,10 @@ static void note_agreed(struct explain *ex)
                      : strcmp(group_name, "x25519") == 0    ? "X25519"
                                                             : group_name);
     }
-    explain_note(ex, "protocol", "%.*s", alpn_len != 0 ? (int)alpn_len : 27,
-                 alpn_len != 0 ? (const char *)alpn : "none agreed on, so HTTP/1.1");
+    if (!ex->target.is_bytes) {
+        explain_note(ex, "protocol", "%.*s", alpn_len != 0 ? (int)alpn_len : 27,
+                     alpn_len != 0 ? (const char *)alpn : "none agreed on, so HTTP/1.1");
+    }
     explain_note(ex, "resumed", "%s", ex->was_resumed ? "yes" : "no");
     explain_note(ex, "took", "%.1f ms", (double)(clock_us() - ex->began_us - first) / 1000);
 }

@@ -95,7 +95,8 @@ static bool bind_fits(const struct address_setting *bind, const struct route_que
         (bind->port == 0 && !allow_any_port)) {
         return false;
     }
-    if (bind->kind == ADDRESS_NAME || route_is_name(host) || is_any_address(bind)) {
+    if (bind->kind == ADDRESS_NAME || host.len == 0 || route_is_name(host) ||
+        is_any_address(bind)) {
         return true;
     }
     char text[HOST_ADDRESS_MAX];
@@ -560,10 +561,10 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
     return false;
 }
 
-static const char *tcp_way(struct search *s, const struct backend_settings *backend)
+static void add_relay(struct search *s, const struct backend_settings *backend)
 {
-    return arena_printf(s->arena, "the client's bytes as they are%s",
-                        backend->tls != NULL ? ", inside TLS of the gateway's own" : "");
+    add_backend(s, backend, route_relay_text(backend));
+    add_first(s, backend, SPAN_OF(""));
 }
 
 /* Something that is not HTTP, where HTTP is served. */
@@ -614,7 +615,7 @@ static void follow_tls(struct search *s)
         if (site->tcp != NULL) {
             if (is_let_in(s, site)) {
                 s->answer->outcome = ROUTE_TO_TCP;
-                add_backend(s, site->tcp, tcp_way(s, site->tcp));
+                add_relay(s, site->tcp);
             }
         } else if (question->is_bytes) {
             refuse_bytes(s, site->place);
@@ -684,7 +685,7 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     if (s.listener->tcp != NULL) {
         answer->outcome = ROUTE_TO_TCP;
         add_step(&s, "tcp", s.listener->place, "all that comes is relayed, whatever it is");
-        add_backend(&s, s.listener->tcp, tcp_way(&s, s.listener->tcp));
+        add_relay(&s, s.listener->tcp);
     } else if (question->is_bytes && !question->is_https) {
         refuse_bytes(&s, s.listener->place);
     } else if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {

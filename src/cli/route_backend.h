@@ -11,6 +11,8 @@
 
 /* Over what: "plain HTTP/1.1". */
 const char *route_way_text(struct arena *arena, const struct backend_settings *backend);
+/* The same where bytes are relayed. */
+const char *route_relay_text(const struct backend_settings *backend);
 /* A part of the route's split, and in the first one how a request gets it. */
 const char *route_split_text(const struct route_settings *route, size_t part, struct arena *arena);
 /* A sentence; retries NULL: the usual ones. */

@@ -60,7 +60,14 @@ bool route_question_parse(struct route_question *question, const char *url, stru
 
         authority = user < authority.len ? span_skip(authority, user + 1) : authority;
     }
-    if (!http_parse_authority(authority, &question->host, &question->port)) {
+    if (question->is_bytes && !question->is_https && authority.len > 1 && authority.ptr[0] == ':') {
+        uint64_t port = 0; /* tcp://:5432: whoever listens there */
+
+        if (!span_to_u64(span_skip(authority, 1), UINT16_MAX, &port) || port == 0) {
+            return error_set(error, "'%.*s' is no port in '%s'", SPAN_ARG(authority), url);
+        }
+        question->port = (uint16_t)port;
+    } else if (!http_parse_authority(authority, &question->host, &question->port)) {
         return error_set(error, "'%.*s' is no host[:port] in '%s'", SPAN_ARG(authority), url);
     }
     if (question->port == 0 && question->is_bytes && !question->is_https) {

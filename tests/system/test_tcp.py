@@ -592,3 +592,75 @@ def test_what_is_wrong_in_a_listener_is_told(folder, listener, message):
         {"listeners": [listener], "sites": [{"hosts": "a.example", "respond": {}}]}))
     done = command("check", "-c", "tidegate.yaml", cwd=folder)
     assert done.returncode == 1 and message in done.stderr
+
+
+# What people are told of a session.
+
+
+@pytest.fixture(scope="module")
+def told(start_for_module, ca, shop):
+    """Ports for a server that greets, for none, and for one that resets; and TLS that ends here."""
+    with Origin(greeter) as origin, Origin(lambda connection: reset_behind(connection, 1000)) as broken:
+        port = {name: free_port() for name in ("greets", "none", "breaks", "tls")}
+        bind = {name: f"127.0.0.1:{number}" for name, number in port.items()}
+        yield start_for_module({
+            "backends": [{"name": "mail", "servers": [origin.address]}],
+            "listeners": [
+                {"bind": bind["greets"], "tcp": "mail"},
+                {"bind": bind["none"], "tcp": {"name": "nobody", "servers": [f"127.0.0.1:{free_port()}"]}},
+                {"bind": bind["breaks"], "tcp": {"name": "broken", "servers": [broken.address]}},
+                {"bind": bind["tls"]}],
+            "sites": [{"hosts": ["shop.example"], "tls": shop.settings(), "tcp": "mail"}]}), bind, origin.address
+
+
+def reset_behind(connection, count):
+    connection.send(b"x" * count)
+    connection.read(4)
+    connection.reset()
+
+
+def explain(gateway, *args):
+    done = command("explain", "-c", str(gateway.config_path), *args)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_explain_tells_which_server_and_how_many_bytes(told):
+    gateway, bind, server = told
+    code, text = explain(gateway, f"tcp://{bind['greets']}", "--data", "QUIT\r\n")
+    assert code == 0, text
+    for said in ("220 ready\\r\\n", "221 bye\\r\\n", "outcome", "backend", f"{server}", "6 from the client, 20 to it",
+                 "in order", "sent 20 bytes; the other side ended the connection"):
+        assert said in " ".join(text.split()), text
+
+
+def test_explain_tells_of_a_session_inside_tls(told, ca):
+    gateway, bind, server = told
+    code, text = explain(gateway, "tls://shop.example", "--connect", bind["tls"], "--ca", str(ca.file), "--data", "QUIT\r\n")
+    assert code == 0, text
+    assert "221 bye" in text and "shop.example" in text and server in text and "HTTP" not in text
+
+
+@pytest.mark.parametrize("kind, data, said", [
+    ("none", "x", ["nobody", "[no_answer_closed]", "ended          server_unreachable", "what to do"]),
+    ("breaks", "bye!", ["broken", "Failed.", "ended          server_reset"]),
+])
+def test_explain_tells_why_a_session_ended(told, kind, data, said):
+    gateway, bind, _ = told
+    code, text = explain(gateway, f"tcp://{bind[kind]}", "--data", data)
+    assert code == 1, text
+    for one in said:
+        assert one in text, text
+
+
+def test_explain_ends_a_session_in_which_nothing_more_comes(told):
+    gateway, bind, _ = told
+    code, text = explain(gateway, f"tcp://{bind['greets']}")
+    assert code == 0 and "sent 11 bytes; nothing more came for a second" in " ".join(text.split()), text
+
+
+def test_route_knows_a_port_alone(told):
+    gateway, bind, server = told
+    port = bind["greets"].rpartition(":")[2]
+    done = command("route", "-c", str(gateway.config_path), f"tcp://:{port}")
+    assert done.returncode == 0 and "=> relayed to 'mail'" in done.stdout and server in done.stdout
+    assert command("route", "-c", str(gateway.config_path), "tcp://:0").returncode == 2
