@@ -40,7 +40,7 @@ struct explain_options {
 /* The URL, taken apart. */
 struct explain_target {
     bool is_tls;
-    bool is_bytes; /* no HTTP is spoken: tcp://, and with is_tls tls:// */
+    bool is_bytes;    /* no HTTP is spoken: tcp://, and with is_tls tls:// */
     const char *host; /* without brackets and port */
     uint16_t port;
     const char *authority; /* for Host */
@@ -85,7 +85,7 @@ struct explain {
 
     struct sock_address addresses[EXPLAIN_ADDRESSES_MAX];
     size_t address_count;
-    const char *server; /* "127.0.0.1:8443", once connected */
+    const char *server;        /* "127.0.0.1:8443", once connected */
     struct sock_address local; /* ours, then; len 0: not yet */
     int fd;
 
@@ -99,10 +99,10 @@ struct explain {
     bool answered_http;    /* plain HTTP where a ServerHello belongs */
     int alert_received;
     bool was_resumed;
-    const char *protocol; /* "HTTP/1.1", "HTTP/2" */
-    unsigned status;      /* 0: no response */
-    uint64_t body_bytes;  /* of a session of bytes: all that came */
-    const char *ended;    /* how such a one ended, as a sentence; NULL: it has not */
+    const char *protocol;                /* "HTTP/1.1", "HTTP/2" */
+    unsigned status;                     /* 0: no response */
+    uint64_t body_bytes;                 /* of a session of bytes: all that came */
+    const char *ended;                   /* how such a one ended, as a sentence; NULL: it has not */
     char body_start[EXPLAIN_BODY_START]; /* of the answer, as far as it is kept */
     size_t body_start_len;
     const char *request_id; /* that the answer names; NULL: none */

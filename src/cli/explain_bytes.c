@@ -31,7 +31,9 @@ static bool wait_for_tls(struct explain *ex, int ssl_error)
 static bool fail_socket(struct explain *ex)
 {
     return explain_fail(ex,
-                        cause_words(ex->status != 0 || ex->body_bytes != 0 ? CAUSE_CUT_ANSWER : CAUSE_NO_ANSWER_CLOSED),
+                        cause_words(ex->status != 0 || ex->body_bytes != 0
+                                        ? CAUSE_CUT_ANSWER
+                                        : CAUSE_NO_ANSWER_CLOSED),
                         explain_server(ex), strerror(errno));
 }
 

@@ -50,8 +50,8 @@ bool explain_parse_url(struct explain *ex, struct error *error)
     } else if (url.len >= 7 && strncasecmp(url.ptr, "http://", 7) == 0) {
         target->is_tls = false;
         url = span_skip(url, 7);
-    } else if (url.len >= 6 && (strncasecmp(url.ptr, "tcp://", 6) == 0 ||
-                                strncasecmp(url.ptr, "tls://", 6) == 0)) {
+    } else if (url.len >= 6 &&
+               (strncasecmp(url.ptr, "tcp://", 6) == 0 || strncasecmp(url.ptr, "tls://", 6) == 0)) {
         target->is_bytes = true;
         target->is_tls = ascii_lower(url.ptr[1]) == 'l';
         url = span_skip(url, 6);

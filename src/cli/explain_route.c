@@ -109,7 +109,9 @@ void explain_route(struct explain *ex, const struct settings *settings)
     struct asked asked = {0};
     struct route_answer answer;
 
-    explain_step(ex, EXPLAIN_HERE, "route", ex->target.is_bytes ? "what the configuration makes of this session" : "what the configuration makes of this request");
+    explain_step(ex, EXPLAIN_HERE, "route",
+                 ex->target.is_bytes ? "what the configuration makes of this session"
+                                     : "what the configuration makes of this request");
     if (!make_question(&asked, ex)) {
         explain_note(ex, "outcome", "not known for such a URL");
         return;

@@ -82,8 +82,7 @@ static bool hear(struct explain *ex)
             return true;
         }
         ex->body_bytes += (uint64_t)got;
-        explain_step(ex, EXPLAIN_TO_CLIENT, "received",
-                     arena_printf(&ex->arena, "%zd bytes", got));
+        explain_step(ex, EXPLAIN_TO_CLIENT, "received", arena_printf(&ex->arena, "%zd bytes", got));
         explain_note(ex, "bytes", "%s", shown(ex, bytes, (size_t)got));
     }
     ex->ended = "nothing more came for a second, so this client ended the connection";
@@ -97,8 +96,8 @@ bool explain_session(struct explain *ex)
     if (is_heard) {
         explain_step(ex, EXPLAIN_HERE, "end", ex->ended);
         if (ex->body_bytes == 0 && strncmp(ex->ended, "the other", 9) == 0) {
-            is_heard = explain_fail(ex, cause_words(CAUSE_NO_ANSWER_CLOSED), explain_server(ex),
-                                    NULL);
+            is_heard =
+                explain_fail(ex, cause_words(CAUSE_NO_ANSWER_CLOSED), explain_server(ex), NULL);
         }
     }
     explain_disconnect(ex); /* the gateway writes its line behind the end */

@@ -15,9 +15,8 @@
 
 const char *route_relay_text(const struct backend_settings *backend)
 {
-    return backend->tls != NULL
-               ? "the client's bytes as they are, inside TLS of the gateway's own"
-               : "the client's bytes as they are";
+    return backend->tls != NULL ? "the client's bytes as they are, inside TLS of the gateway's own"
+                                : "the client's bytes as they are";
 }
 
 const char *route_way_text(struct arena *arena, const struct backend_settings *backend)

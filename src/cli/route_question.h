@@ -41,9 +41,10 @@ struct route_question {
     int64_t at_s;                         /* when it comes, in seconds since 1970; 0: now */
 };
 
-/* Reads "http://host[:port]/path?query", "tcp://host:port" (or "tcp://:port"), "tls://host[:port]" (whatever is in
- * it), or "postgres://host[:port]": a client that asks for TLS as PostgreSQL's do. SNI becomes the
- * host when that is a name. Spans point into `url`. False says what is wrong with it. */
+/* Reads "http://host[:port]/path?query", "tcp://host:port" (or "tcp://:port"), "tls://host[:port]"
+ * (whatever is in it), or "postgres://host[:port]": a client that asks for TLS as PostgreSQL's do.
+ * SNI becomes the host when that is a name. Spans point into `url`. False says what is wrong with
+ * it. */
 bool route_question_parse(struct route_question *question, const char *url,
                           struct error *error) MUST_CHECK;
 /* Who connects: an address, or "unix". *network is room for it. */

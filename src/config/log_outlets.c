@@ -63,8 +63,8 @@ static void add_own(const struct settings *settings, struct log_rules_settings *
         const struct log_place_settings *one = &log->to[i];
         bool has_form = is_given(settings, &one->format);
 
-        struct log_outlet_settings *outlet = add(
-            log, one->to, has_form ? form_of(one->format, one->template) : usual, one->place);
+        struct log_outlet_settings *outlet =
+            add(log, one->to, has_form ? form_of(one->format, one->template) : usual, one->place);
         outlet->ca = one->ca;
         outlet->server_name = one->server_name;
     }

@@ -283,8 +283,8 @@ bool rule_log_place(struct span text, struct complaint *complaint)
     complain(complaint, "%s is no place for a log: %s", quote(text).text, error.text);
     return complain_hint(complaint,
                          "write file, file:/a/file, stdout, syslog, syslog:ADDRESS:PORT, "
-                                    "syslog:/a/socket, syslog+tcp:ADDRESS:PORT, "
-                                    "syslog+tls:ADDRESS:PORT, journal or journal:/a/socket");
+                         "syslog:/a/socket, syslog+tcp:ADDRESS:PORT, "
+                         "syslog+tls:ADDRESS:PORT, journal or journal:/a/socket");
 }
 
 bool rule_cache_key(struct span text, struct complaint *complaint)

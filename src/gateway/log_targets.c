@@ -118,8 +118,7 @@ static struct log_writer *open_stream(struct log_writer *writer,
     if (writer != NULL) {
         log_stream_set_tls(log_writer_stream(writer), tls, name);
     } else {
-        writer =
-            log_writer_create_stream(outlet->name, log_stream_create(place, tls, name), queue);
+        writer = log_writer_create_stream(outlet->name, log_stream_create(place, tls, name), queue);
     }
     tls_context_destroy(tls);
     return writer;

@@ -35,7 +35,8 @@ struct log_fds {
  * so only what no right would mend is an error. */
 bool log_targets_check_file(const char *path, struct error *error) MUST_CHECK;
 /* The same of a collector's authorities. */
-bool log_targets_check_tls(const struct log_outlet_settings *outlet, struct error *error) MUST_CHECK;
+bool log_targets_check_tls(const struct log_outlet_settings *outlet,
+                           struct error *error) MUST_CHECK;
 /* present: those of the configuration before, or NULL. given: taken over; what it has not is
  * opened. False with an error, and *at the place that it is about: nothing is held. */
 bool log_targets_open(struct log_targets *targets, const struct settings *settings,

@@ -452,10 +452,12 @@ static void build_access_logs(struct builder *b)
 
     if (!is_fine) {
         fail(b, at->place, &error);
-        config_report_hint(b->report, !at->is_file ? "see 'ca' of this place" :
-                           "make the folder, or name a file in one that is there and that this "
-                           "process may write in (under systemd one of root's, such as "
-                           "/var/log/tidegate); \"-\" is standard output, off is none");
+        config_report_hint(
+            b->report, !at->is_file
+                           ? "see 'ca' of this place"
+                           : "make the folder, or name a file in one that is there and that this "
+                             "process may write in (under systemd one of root's, such as "
+                             "/var/log/tidegate); \"-\" is standard output, off is none");
     }
 }
 

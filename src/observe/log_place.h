@@ -26,7 +26,7 @@ enum log_transport {
 
 struct log_place {
     enum log_place_kind kind;
-    enum log_transport transport; /* of syslog */
+    enum log_transport transport;    /* of syslog */
     struct sockaddr_storage address; /* of the last two */
     socklen_t address_len;
 };

@@ -82,8 +82,8 @@ static void go_away(struct log_stream *s, const char *why)
     s->state = AWAY;
     (void)snprintf(s->trouble, sizeof(s->trouble), "%s", why);
     s->retry_at_ms = clock_ms() + s->pause_ms;
-    s->pause_ms = s->pause_ms * 2 < LOG_STREAM_RETRY_MAX_MS ? s->pause_ms * 2
-                                                            : LOG_STREAM_RETRY_MAX_MS;
+    s->pause_ms =
+        s->pause_ms * 2 < LOG_STREAM_RETRY_MAX_MS ? s->pause_ms * 2 : LOG_STREAM_RETRY_MAX_MS;
     conn_close(&s->conn);
 }
 
@@ -110,8 +110,8 @@ static void on_readable(struct conn *conn)
         return;
     }
     if (tls_trouble_of(conn, &trouble)) {
-        go_away(s, trouble.trouble.detail != NULL ? trouble.trouble.detail
-                                                  : trouble.trouble.reason);
+        go_away(s,
+                trouble.trouble.detail != NULL ? trouble.trouble.detail : trouble.trouble.reason);
     } else {
         go_away(s, result == CONN_EOF ? "it has ended the connection" : strerror(conn->error));
     }

@@ -214,7 +214,8 @@ static const char *last_error_text(const struct log_writer *w)
     if (w->stream != NULL && log_stream_trouble(w->stream) != NULL) {
         return log_stream_trouble(w->stream);
     }
-    return w->stream != NULL || w->last_error == ETIMEDOUT ? "nobody took it before the stop" : strerror(w->last_error);
+    return w->stream != NULL || w->last_error == ETIMEDOUT ? "nobody took it before the stop"
+                                                           : strerror(w->last_error);
 }
 
 /* Says what was lost since the last time. Called by the thread (and by stop, when it has ended). */
@@ -343,8 +344,7 @@ static uint64_t stream_frames(struct log_writer *w, const char *bytes, size_t le
         log_stream_frame(span_make(bytes + at + sizeof(frame), frame), &piece);
         in_piece++;
         if (piece.len >= STREAM_PIECE_BYTES || at + sizeof(frame) + frame == len) {
-            lost +=
-                log_stream_send(w->stream, strbuf_span(&piece), gives_up, w) ? 0 : in_piece;
+            lost += log_stream_send(w->stream, strbuf_span(&piece), gives_up, w) ? 0 : in_piece;
             strbuf_clear(&piece);
             in_piece = 0;
         }

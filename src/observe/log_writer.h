@@ -23,7 +23,7 @@ struct log_writer_counts {
     uint64_t failed_blocks;  /* the write failed, wholly or in part; of datagrams each by itself */
     uint64_t lost_lines;     /* in either way; of a write that failed in part, all of it */
     uint64_t waiting_bytes;
-    uint64_t connections;    /* of a stream: how often it was made */
+    uint64_t connections; /* of a stream: how often it was made */
 };
 
 /* "-" is standard output; otherwise the file is made (mode 0640) or appended to: a descriptor, or
