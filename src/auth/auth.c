@@ -135,6 +135,7 @@ static enum phase_verdict refuse(struct auth_run *run)
         return refuse_connection(run);
     }
     if (run->answer_status != 0) {
+        run->worst = run->worst.reason == NULL ? run->answer_why : run->worst;
         return refuse_as_answered(run);
     }
     add_challenges(run);
@@ -307,6 +308,7 @@ const struct auth_plan *auth_plan_build(const struct auth_settings *settings,
         {.type = &auth_introspection,
          .settings = introspection,
          .backend = introspection != NULL ? find(place, introspection->backend) : NULL},
+        {.type = &auth_oidc, .settings = settings->oidc},
         {.type = &auth_forward,
          .settings = forward,
          .backend = forward != NULL ? find(place, forward->backend) : NULL},

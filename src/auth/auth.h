@@ -42,6 +42,7 @@ struct auth_run {
     /* In place of 401, what somebody else who was asked has answered; status 0: nothing. */
     unsigned answer_status;
     const struct http_fields *answer_fields;
+    struct trouble answer_why; /* where nothing else was wrong */
 };
 
 struct auth_type {
@@ -88,6 +89,7 @@ extern const struct auth_type auth_client_certificate;
 extern const struct auth_type auth_jwt;
 extern const struct auth_type auth_introspection;
 extern const struct auth_type auth_forward;
+extern const struct auth_type auth_oidc;
 
 /* Where plans are built. */
 struct auth_place {

@@ -1,17 +1,15 @@
 /* A token of which its issuer is asked (RFC 7662). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "auth/ask.h"
 #include "auth/bearer.h"
+#include "auth/client_secret.h"
 #include "auth/known_claims.h"
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "jose/json_strict.h"
 
 #define ANSWER_MAX ((size_t)64 * 1024)
-#define SECRET_MAX 1024
 
 struct made {
     struct ask_line line;
@@ -29,43 +27,7 @@ struct attempt {
     struct ask *ask;
 };
 
-/* ---- the secret ---- */
-
-struct secret {
-    size_t len;
-    char text[SECRET_MAX];
-};
-
-static void destroy_secret(void *object)
-{
-    explicit_bzero(object, sizeof(struct secret));
-    free(object);
-}
-
-static void *parse_secret(struct span bytes, struct error *error)
-{
-    struct secret *secret;
-
-    while (bytes.len != 0 &&
-           (bytes.ptr[bytes.len - 1] == '\n' || bytes.ptr[bytes.len - 1] == '\r')) {
-        bytes.len--;
-    }
-    if (bytes.len == 0 || memchr(bytes.ptr, '\n', bytes.len) != NULL) {
-        (void)error_set(error, "it has not one line, which is the secret");
-        return NULL;
-    }
-    secret = xcalloc(1, sizeof(*secret));
-    secret->len = bytes.len;
-    memcpy(secret->text, bytes.ptr, bytes.len);
-    return secret;
-}
-
-static const struct followed_type secret_type = {
-    .what = "a file with a secret",
-    .max_bytes = SECRET_MAX,
-    .parse = parse_secret,
-    .destroy = destroy_secret,
-};
+/* ---- opened ---- */
 
 static bool open_introspection(struct auth_method *method, struct arena *arena, struct error *error)
 {
@@ -87,46 +49,10 @@ static bool open_introspection(struct auth_method *method, struct arena *arena, 
     is_made = digest_sha256(&text, 1, made->stamp);
     strbuf_free(&all);
     return (is_made || error_set(error, "memory is out")) &&
-           auth_method_follow(method, settings->client_secret, &secret_type, arena, error);
+           auth_method_follow(method, settings->client_secret, &client_secret_type, arena, error);
 }
 
 /* ---- the question ---- */
-
-/* application/x-www-form-urlencoded; also of user and password (RFC 6749 section 2.3.1). */
-static void add_encoded(struct strbuf *to, struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-            (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_') {
-            strbuf_add_char(to, (char)byte);
-        } else {
-            strbuf_printf(to, "%%%02X", byte);
-        }
-    }
-}
-
-static struct span credentials(const struct auth_method *method, struct arena *arena)
-{
-    const struct auth_introspection_settings *settings = method->settings;
-    struct followed_object *file = followed_get(method->files[0]);
-    const struct secret *secret = followed_read(file);
-    struct strbuf pair;
-    char *text;
-    size_t len;
-
-    strbuf_init(&pair);
-    add_encoded(&pair, span_from_cstr(settings->client_id));
-    strbuf_add_char(&pair, ':');
-    add_encoded(&pair, span_make(secret->text, secret->len));
-    followed_put(file);
-    text = arena_alloc(arena, 6 + BASE64_LEN(pair.len));
-    memcpy(text, "Basic ", 6);
-    len = base64_encode(BASE64, strbuf_span(&pair), text + 6);
-    explicit_bzero(pair.ptr, pair.len);
-    strbuf_free(&pair);
-    return span_make(text, 6 + len);
-}
 
 static void add_field(struct attempt *attempt, struct span name, struct span value)
 {
@@ -144,7 +70,7 @@ static void make_question(struct attempt *attempt)
 
     strbuf_init(&form);
     strbuf_add_cstr(&form, "token=");
-    add_encoded(&form, attempt->token);
+    form_add(&form, attempt->token);
     strbuf_add_cstr(&form, "&token_type_hint=access_token");
     attempt->what = (struct ask_what){
         .backend = attempt->method->backend,
@@ -158,7 +84,7 @@ static void make_question(struct attempt *attempt)
         .body_max = ANSWER_MAX,
     };
     strbuf_free(&form);
-    add_field(attempt, SPAN_OF("Authorization"), credentials(attempt->method, arena));
+    add_field(attempt, SPAN_OF("Authorization"), client_secret_basic(settings->client_id, attempt->method->files[0], arena));
     add_field(attempt, SPAN_OF("Content-Type"), SPAN_OF("application/x-www-form-urlencoded"));
     add_field(attempt, SPAN_OF("Accept"), SPAN_OF("application/json"));
     add_field(attempt, SPAN_OF("User-Agent"), SPAN_OF("tidegate"));

@@ -15,7 +15,7 @@ struct issuer {
     struct jwt_rules rules;
     uint32_t algorithms;   /* as jwt_verify has them */
     struct followed *file; /* one of the two */
-    struct key_source *source;
+    struct fetched *source;
 };
 
 struct made {
@@ -82,7 +82,7 @@ static bool open_issuer(struct auth_method *method, struct issuer *issuer, struc
         return false;
     }
     issuer->source =
-        key_source_open(&(struct key_source_settings){.url = settings->keys_url,
+        key_source_open(&(struct fetched_settings){.url = settings->keys_url,
                                                       .ca = settings->ca,
                                                       .timeout_ms = settings->timeout_ms,
                                                       .every_ms = settings->every_ms,
@@ -146,7 +146,7 @@ static void close_jwt(const struct auth_method *method)
     const struct made *made = method->made;
 
     for (size_t i = 0; i < made->count; i++) {
-        key_source_close(made->issuers[i].source);
+        fetched_close(made->issuers[i].source);
     }
 }
 
@@ -176,7 +176,7 @@ static enum auth_outcome no_keys(struct auth_run *run, const struct issuer *issu
         "issuer_keys_missing",
         arena_printf(run->phases->arena, "the keys of '%s' have not been had from %s yet%s%.300s",
                      issuer->settings->issuer, issuer->settings->keys_url,
-                     key_source_problem(issuer->source, &problem) ? ": " : "", problem.text),
+                     fetched_problem(issuer->source, &problem) ? ": " : "", problem.text),
         NULL};
     return AUTH_BUSY;
 }
@@ -212,20 +212,20 @@ static enum auth_outcome await_keys(const struct auth_method *method, struct aut
                                     struct attempt *attempt, const struct issuer *issuer,
                                     uint64_t number)
 {
-    enum key_ask asked = KEYS_NO_USE;
+    enum fetched_ask asked = FETCHED_NO_USE;
 
     if (issuer->source != NULL && !attempt->has_waited) {
         attempt->has_waited = true;
-        asked = key_source_ask(issuer->source, number, run->phases, on_keys);
+        asked = fetched_ask(issuer->source, number, run->phases, on_keys);
     }
     switch (asked) {
-    case KEYS_ASKED:
+    case FETCHED_ASKED:
         run->waiting = attempt;
         return AUTH_WAIT;
-    case KEYS_NEWER:
+    case FETCHED_NEWER:
         return ask_token(method, run, attempt);
-    case KEYS_NO_USE:
-    case KEYS_TOO_MANY:
+    case FETCHED_NO_USE:
+    case FETCHED_TOO_MANY:
         break;
     }
     return number == 0 ? no_keys(run, issuer)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "auth/key_source.h"
+#include "auth/fetched.h"
 #include "cache/cache_control.h"
 #include "client/fetch.h"
 #include "client/fetch_thread.h"
@@ -12,7 +12,7 @@
 
 struct job {
     struct key_fetcher *fetcher;
-    struct key_source *source; /* NULL: free */
+    struct fetched *source; /* NULL: free */
     struct fetch *fetch;
     struct tls_context *tls; /* of this one or, as it has to outlive it, of the one before */
 };
@@ -29,11 +29,11 @@ static void look(void *arg);
 
 static void end_job(struct job *job, struct span text, const char *problem, int64_t max_age_s)
 {
-    struct key_source *source = job->source;
+    struct fetched *source = job->source;
 
     job->source = NULL;
     job->fetch = NULL;
-    key_source_done(source, text, problem, max_age_s);
+    fetched_done(source, text, problem, max_age_s);
 }
 
 static void on_done(void *owner, const struct fetch_result *result)
@@ -59,11 +59,9 @@ static void on_done(void *owner, const struct fetch_result *result)
 }
 
 /* False: it has ended. */
-static bool start(struct job *job, const struct key_fetch *what)
+static bool start(struct job *job, const struct fetched_job *what)
 {
-    static const struct fetch_field fields[] = {
-        {"Accept", SPAN("application/jwk-set+json, application/json")},
-    };
+    const struct fetch_field fields[] = {{"Accept", span_from_cstr(what->type->accept)}};
     const struct tls_client_options options = {.ca = what->ca, .protocols = TLS_H1_ONLY};
     struct error error;
 
@@ -80,7 +78,7 @@ static bool start(struct job *job, const struct key_fetch *what)
                                                  .fields = fields,
                                                  .field_count = ARRAY_LEN(fields),
                                                  .timeout_ms = what->timeout_ms,
-                                                 .body_max = JWK_SET_BYTES_MAX,
+                                                 .body_max = what->type->bytes_max,
                                                  .tls = job->tls},
                              job, on_done);
     return true;
@@ -102,10 +100,10 @@ static void look(void *arg)
 {
     struct key_fetcher *fetcher = arg;
     uint64_t wait_us = UINT64_MAX;
-    struct key_fetch what;
+    struct fetched_job what;
     struct job *job;
 
-    while ((job = free_job(fetcher)) != NULL && key_source_next(&what, &wait_us)) {
+    while ((job = free_job(fetcher)) != NULL && fetched_next(&what, &wait_us)) {
         (void)start(job, &what);
     }
     if (job != NULL && wait_us != UINT64_MAX) {
@@ -144,13 +142,13 @@ struct key_fetcher *key_fetcher_start(void)
         fetcher->jobs[i].fetcher = fetcher;
     }
     fetcher->terms = (struct fetch_thread_terms){.name = "keys",
-                                                 .fetched = "keys of issuers",
+                                                 .fetched = "documents of issuers",
                                                  .send_ms = 10000,
                                                  .look = look,
                                                  .end = cut_off,
                                                  .owner = fetcher};
     fetch_thread_init(&fetcher->thread, &fetcher->terms);
-    key_source_watch(poke, fetcher);
+    fetched_watch(poke, fetcher);
     return fetcher;
 }
 
@@ -159,7 +157,7 @@ void key_fetcher_stop(struct key_fetcher *fetcher)
     if (fetcher == NULL) {
         return;
     }
-    key_source_watch(NULL, NULL);
+    fetched_watch(NULL, NULL);
     fetch_thread_free(&fetcher->thread);
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         tls_context_destroy(fetcher->jobs[i].tls);

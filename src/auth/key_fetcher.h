@@ -1,4 +1,4 @@
-/* Fetches what auth/key_source.h wants, over client/fetch, on a thread with a core of its own, so
+/* Fetches what auth/fetched.h wants, over client/fetch, on a thread with a core of its own, so
  * that no worker waits for an issuer or a name server, and one that does not answer holds up no
  * other. There is no thread until there is something to fetch.
  *

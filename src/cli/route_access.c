@@ -17,9 +17,31 @@ const char *route_auth_text(const struct route_settings *route, struct arena *ar
     if (!has_auth(route)) {
         return NULL;
     }
+    if (route->signs_in != NULL) {
+        return "of the method that it belongs to";
+    }
     return arena_printf(arena, "by %s; %s", route_auth_words(auth, arena),
                         auth->mode == AUTH_MODE_OPTIONAL ? "who says nothing is nobody"
-                                                         : "others get 401");
+                        : auth->oidc != NULL
+                            ? arena_printf(arena, "browsers are sent to %s, others get 401",
+                                           auth->oidc->issuer)
+                            : "others get 401");
+}
+
+const char *route_respond_text(const struct route_settings *route, struct arena *arena)
+{
+    const struct oidc_settings *oidc = route->signs_in;
+
+    if (oidc == NULL) {
+        return arena_printf(arena, "status %u, %s", route->respond->status,
+                            route->respond->echo ? "the request as JSON"
+                                                 : "a text of the configuration");
+    }
+    return arena_printf(arena, "the %s of oidc with %s",
+                        strcmp(route->match.path, oidc->callback) == 0   ? "callback"
+                        : strcmp(route->match.path, oidc->sign_out) == 0 ? "sign-out"
+                                                                         : "back channel",
+                        oidc->issuer);
 }
 
 /* Rules of a site or a route, with files as they are now. */

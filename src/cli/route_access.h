@@ -29,6 +29,8 @@ struct route_access route_access_ask_connection(const struct settings *settings,
                                                 const struct site_settings *site,
                                                 const struct route_question *question,
                                                 struct arena *arena);
+/* What a route that answers by itself says. In the arena. */
+const char *route_respond_text(const struct route_settings *route, struct arena *arena);
 /* "100 in 60 s of each address (per-client)", of a site and a route; NULL: none. In the arena. */
 const char *route_rates_text(const struct site_settings *site, const struct route_settings *route,
                              struct arena *arena);

@@ -319,8 +319,7 @@ static void follow_route(struct search *s, const struct site_settings *site, siz
     } else {
         answer->outcome = ROUTE_TO_RESPOND;
         answer->status = route->respond->status;
-        add_step(s, "respond", route->respond->place, "status %u, %s", route->respond->status,
-                 route->respond->echo ? "the request as JSON" : "a text of the configuration");
+        add_step(s, "respond", route->respond->place, "%s", route_respond_text(route, s->arena));
     }
 }
 

@@ -11,6 +11,7 @@ const char *route_auth_words(const struct auth_settings *auth, struct arena *are
         {auth->api_key, "api_key"},
         {auth->jwt, "jwt"},
         {auth->introspection, "introspection"},
+        {auth->oidc, "oidc"},
         {auth->forward, "forward"},
     };
     const char *words = NULL;

@@ -157,8 +157,10 @@ const struct route_try *route_request_tries(struct route_request *request,
         if (fit == ROUTE_FITS) {
             break;
         }
-        tries[(*count)++] =
-            (struct route_try){&site->routes[i], kind_of(fit), words_of(request, fit, failed)};
+        if (site->routes[i].signs_in == NULL) { /* else nobody has written it */
+            tries[(*count)++] =
+                (struct route_try){&site->routes[i], kind_of(fit), words_of(request, fit, failed)};
+        }
         if (route_match_ends(&table->routes[i], fit, &ended)) {
             break;
         }

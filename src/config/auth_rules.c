@@ -57,6 +57,39 @@ bool rule_claim(struct span text, struct complaint *complaint)
     return true;
 }
 
+bool rule_issuer_url(struct span text, struct complaint *complaint)
+{
+    if (!rule_url(text, complaint)) {
+        return false;
+    }
+    if (span_find(text, '?') != text.len) {
+        complain(complaint, "%s has a query, which no issuer has", quote(text).text);
+        return complain_hint(complaint, "write what 'issuer' of the provider's document says");
+    }
+    return true;
+}
+
+bool rule_own_path(struct span text, struct complaint *complaint)
+{
+    bool is_plain = text.len > 1 && text.ptr[0] == '/' && text.ptr[text.len - 1] != '/';
+
+    for (size_t i = 1; i < text.len && is_plain; i++) {
+        char byte = text.ptr[i];
+        bool begins = text.ptr[i - 1] == '/';
+        is_plain = ascii_is_digit(byte) || (ascii_lower(byte) >= 'a' && ascii_lower(byte) <= 'z') ||
+                   byte == '-' || byte == '_' || byte == '~' || (byte == '/' && !begins) ||
+                   (byte == '.' &&
+                    !(begins && (i + 1 == text.len || text.ptr[i + 1] == '/' ||
+                                 text.ptr[i + 1] == '.')));
+    }
+    if (!is_plain) {
+        complain(complaint, "%s is no path of letters, digits, '-', '.', '_' and '~'",
+                 quote(text).text);
+        return complain_hint(complaint, "write one as /oauth2/callback");
+    }
+    return true;
+}
+
 bool rule_auth_field(struct span text, struct complaint *complaint)
 {
     const char *instead = NULL;

@@ -60,12 +60,49 @@ static void check_asked(const struct checker *checker, const struct backend_sett
     }
 }
 
+static void check_provider(const struct checker *checker, const struct oidc_settings *oidc)
+{
+    const struct oidc_session_settings *session = &oidc->session;
+
+    if (is_open_to_others(oidc->issuer)) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          config_place(checker->settings, &oidc->issuer),
+                          "whoever is on the way to the issuer can sign in as anybody");
+        config_report_hint(checker->report, "say https");
+    }
+    if (oidc->ca != NULL && strncmp(oidc->issuer, "https:", 6) != 0) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &oidc->ca),
+                          "'ca' is for an 'issuer' with https");
+        config_report_hint(checker->report, "say https in 'issuer', or remove 'ca'");
+    }
+    if (strcmp(oidc->callback, oidc->sign_out) == 0 ||
+        strcmp(oidc->callback, oidc->back_channel) == 0 ||
+        strcmp(oidc->sign_out, oidc->back_channel) == 0) {
+        config_report_add(checker->report, CONFIG_ERROR, oidc->place,
+                          "'callback', 'sign_out' and 'back_channel' are not three paths");
+        config_report_hint(checker->report, "give each a path of its own");
+    }
+    if (session->idle_ms > session->total_ms) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &session->idle_ms),
+                          "'idle' is longer than 'total', after which the session ends anyway");
+        config_report_hint(checker->report, "let 'idle' be the shorter one");
+    }
+    if (session->bytes >= checker->settings->limits.head) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &session->bytes),
+                          "a session may be larger than requests ('limits.head')");
+        config_report_hint(checker->report, "let 'size' be smaller, or 'head' of 'limits' larger");
+    }
+}
+
 static void check_auth(const struct checker *checker, const struct auth_settings *auth,
                        bool is_of_site)
 {
     bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL ||
                       auth->client_certificate != NULL || auth->introspection != NULL ||
-                      auth->forward != NULL;
+                      auth->forward != NULL || auth->oidc != NULL;
 
     if (auth->mode == AUTH_MODE_OFF) {
         if (has_method || is_of_site) {
@@ -86,6 +123,9 @@ static void check_auth(const struct checker *checker, const struct auth_settings
     }
     if (auth->introspection != NULL) {
         check_asked(checker, auth->introspection->backend, auth->introspection->place);
+    }
+    if (auth->oidc != NULL) {
+        check_provider(checker, auth->oidc);
     }
     for (size_t i = 0; auth->jwt != NULL && i < auth->jwt->issuer_count; i++) {
         check_issuer(checker, auth->jwt, &auth->jwt->issuers[i]);
@@ -117,6 +157,28 @@ static void check_certificate(const struct checker *checker, const struct site_s
     }
 }
 
+/* Two providers of one site: what is whose is told by paths and cookies alone. */
+static void check_providers(const struct checker *checker, const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct oidc_settings *one = site->routes[i].signs_in;
+        for (size_t j = 0; one != NULL && j < i; j++) {
+            const struct oidc_settings *other = site->routes[j].signs_in;
+            if (other == NULL || other == one ||
+                (strcmp(site->routes[i].match.path, site->routes[j].match.path) != 0 &&
+                 strcmp(one->cookie, other->cookie) != 0)) {
+                continue;
+            }
+            config_report_add(checker->report, CONFIG_ERROR, one->place,
+                              "another 'oidc' of the site has the same paths, or the same 'cookie'");
+            config_report_hint(checker->report,
+                               "write it once, for the site, or give each 'callback', 'sign_out', "
+                               "'back_channel' and 'cookie' of its own");
+            return;
+        }
+    }
+}
+
 void check_site_auth(const struct checker *checker, const struct site_settings *site)
 {
     if (site->auth != NULL) {
@@ -124,9 +186,10 @@ void check_site_auth(const struct checker *checker, const struct site_settings *
         check_certificate(checker, site, site->auth);
         check_is_private(checker, site, site->auth);
     }
+    check_providers(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
         const struct route_settings *route = &site->routes[i];
-        if (route->auth != NULL && route->auth != site->auth) {
+        if (route->auth != NULL && route->auth != site->auth && route->signs_in == NULL) {
             check_auth(checker, route->auth, false);
             check_certificate(checker, site, route->auth);
             check_is_private(checker, site, route->auth);

@@ -507,6 +507,8 @@ const struct section *const all_sections[] = {
     &section_jwt,
     &section_auth_certificate,
     &section_auth_introspection,
+    &section_oidc,
+    &section_oidc_session,
     &section_auth_forward,
     &section_jwt_issuer,
     &section_access_rule,

@@ -206,6 +206,13 @@ static const struct directive auth_directives[] = {
      .doc = "By a token of which its issuer is asked.",
      .example = "introspection: { backend: 127.0.0.1:8080, path: /introspect, client_id: gateway, "
                 "client_secret: introspection.secret }"},
+    {.name = "oidc",
+     .type = DIRECTIVE_SECTION,
+     SLOT(auth_settings, oidc),
+     .section = &section_oidc,
+     .doc = "By signing in at a provider of OpenID Connect.",
+     .example = "oidc: { issuer: https://id.example.com, client_id: gateway, client_secret: "
+                "oidc.secret }"},
     {.name = "forward",
      .type = DIRECTIVE_SECTION,
      SLOT(auth_settings, forward),

@@ -138,6 +138,8 @@ extern const struct section section_api_key;
 extern const struct section section_auth_certificate;
 extern const struct section section_auth_introspection;
 extern const struct section section_auth_forward;
+extern const struct section section_oidc;
+extern const struct section section_oidc_session;
 extern const struct section section_jwt;
 extern const struct section section_jwt_issuer;
 extern const struct section section_listener;

@@ -5,6 +5,7 @@
 #include "config/hedge_after.h"
 #include "config/log_outlets.h"
 #include "config/places.h"
+#include "config/sign_in_routes.h"
 #include "edge/host_table.h"
 #include "edge/redact.h"
 #include "edge/www.h"
@@ -240,6 +241,10 @@ static void finish_auth(struct settings *settings, struct auth_settings *auth)
     if (auth != NULL && auth->forward != NULL) {
         finish_forward(auth->forward);
     }
+    if (auth != NULL && auth->oidc != NULL && auth->oidc->scopes.count == 0) {
+        static const char *scopes[] = {"profile", "email"};
+        auth->oidc->scopes = (struct string_list){scopes, ARRAY_LEN(scopes)};
+    }
 
     if (key == NULL) {
         return;
@@ -462,6 +467,7 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     finish_access(settings, &site->access, site->name);
     name_rates(settings, site->rates, site->rate_count, site->name);
     finish_routes(settings, site);
+    sign_in_routes_add(settings, site);
 }
 
 /* `hash` and `sticky` say what the strategy is, and `balance: sticky` has the usual cookie. */

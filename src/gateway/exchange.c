@@ -307,6 +307,10 @@ void exchange_begin(struct exchange *x)
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {
         return;
     }
+    if (x->route->settings->signs_in != NULL && !x->front.request_done) {
+        exchange_collect(x);
+        return;
+    }
     if (x->route->phases.count == 0 || exchange_pass_phases(x)) {
         exchange_serve(x);
     }
@@ -392,6 +396,9 @@ void exchange_request_body(struct exchange *x, struct span bytes)
         return;
     }
     exchange_mirror_body(x, bytes);
+    if (x->collected != NULL) {
+        strbuf_add(x->collected, bytes);
+    }
     if (call_is_open(&x->call)) {
         call_send_body(&x->call, bytes);
         exchange_progress(x);
@@ -443,6 +450,10 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
     x->front.request_done = true;
     exchange_mirror_end(x, trailers);
     if (x->front.state == EXCHANGE_DISCARD) {
+        if (x->collected != NULL && x->refused_status == 0) {
+            exchange_collected(x);
+            return;
+        }
         exchange_answer_now(x);
         return;
     }

@@ -439,6 +439,15 @@ bool exchange_answer_waits(struct exchange *x)
     return true;
 }
 
+void exchange_ask_for_body(struct exchange *x)
+{
+    if (x->request.expects_continue) {
+        x->was_continued = true;
+        x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
+        x->front.ops->interim(&x->front, &x->response);
+    }
+}
+
 /* Only `echo` says something about the body. */
 void exchange_answer_route(struct exchange *x)
 {
@@ -446,11 +455,7 @@ void exchange_answer_route(struct exchange *x)
 
     if (!x->front.request_done && respond != NULL && respond->echo) {
         exchange_enter(x, EXCHANGE_DISCARD);
-        if (x->request.expects_continue) {
-            x->was_continued = true;
-            x->response = (struct http_response){.version = HTTP_1_1, .status = 100};
-            x->front.ops->interim(&x->front, &x->response);
-        }
+        exchange_ask_for_body(x);
         return;
     }
     if (!exchange_answer_waits(x)) {

@@ -1,4 +1,5 @@
 /* What methods of `auth` need of an exchange, and what they leave for its messages. */
+#include "auth/oidc_cookies.h"
 #include "auth/outgoing.h"
 #include "edge/field_senders.h"
 #include "edge/forwarded.h"
@@ -28,6 +29,47 @@ struct client *exchange_auth_client(struct phases *phases)
     struct exchange *x = phases->owner_data;
 
     return &x->worker->client;
+}
+
+/* ---- cookies that are the gateway's own ---- */
+
+/* By the first routes of its site, whichever route it has itself (config/sign_in_routes.h). */
+static const struct oidc_settings *next_own(const struct exchange *x, size_t *at)
+{
+    const struct site_settings *site = x->site != NULL ? x->site->settings : NULL;
+    const struct oidc_settings *before =
+        *at != 0 && site != NULL ? site->routes[*at - 1].signs_in : NULL;
+
+    while (site != NULL && *at < site->route_count && site->routes[*at].signs_in != NULL) {
+        const struct oidc_settings *one = site->routes[(*at)++].signs_in;
+        if (one != before) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+bool exchange_cookie_is_own(const struct exchange *x, struct span name)
+{
+    const struct oidc_settings *one;
+    size_t at = 0;
+
+    while ((one = next_own(x, &at)) != NULL) {
+        if (oidc_cookie_is_own(one->cookie, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void strip_own(struct exchange *x, struct http_fields *fields)
+{
+    const struct oidc_settings *one;
+    size_t at = 0;
+
+    while ((one = next_own(x, &at)) != NULL) {
+        oidc_cookies_strip(one->cookie, fields, &x->arena);
+    }
 }
 
 /* ---- what another server is told ---- */
@@ -105,6 +147,7 @@ void exchange_auth_outgoing(struct phases *phases, struct auth_outgoing *out)
             http_fields_add(&out->fields, &x->arena, field->id, field->name, field->value);
         }
     }
+    strip_own(x, &out->fields);
 }
 
 /* ---- what is left for the messages ---- */
@@ -120,6 +163,7 @@ void exchange_auth_request(struct exchange *x)
 {
     struct http_fields *given = x->phases != NULL ? x->phases->given : NULL;
 
+    strip_own(x, &x->request.fields);
     if (given == NULL) {
         return;
     }

@@ -95,6 +95,7 @@ struct exchange {
     bool is_early;             /* its head came before the TLS handshake was over (RFC 8470) */
     unsigned refused_status;   /* what exchange_refuse answers with; 0: it was not called */
     bool was_continued;        /* a 100 (Continue) was passed on */
+    struct strbuf *collected;  /* the request's body, for its phases; NULL: they want none of it */
     struct file_answer *found; /* looked for before it was answered; NULL: not yet */
     struct file_answer *file;  /* being sent; NULL: none */
     size_t asked_fields;       /* of the request's fields, those that its client sent */
@@ -189,6 +190,11 @@ bool exchange_client_ip(struct exchange *x, uint8_t ip[16]);
 /* exchange_policy.c: phases and body filters. */
 /* Runs the route's phases. True: they let it pass; false: it waits, or was answered. */
 bool exchange_pass_phases(struct exchange *x);
+/* Its body is read before its phases, which are told of it (phases_owner.body); and it has come. */
+void exchange_collect(struct exchange *x);
+void exchange_collected(struct exchange *x);
+/* Whoever waits for leave to send the body gets it. */
+void exchange_ask_for_body(struct exchange *x);
 /* A server's response: its head has come; a piece of its body; its end. False: it was rejected, or
  * (at the end) the exchange has ended. */
 bool exchange_begin_filters(struct exchange *x);
@@ -232,6 +238,8 @@ const struct client_names *exchange_auth_client_names(struct phases *phases);
 struct client *exchange_auth_client(struct phases *phases);
 void exchange_auth_outgoing(struct phases *phases, struct auth_outgoing *out);
 /* ... and what they leave for its messages. */
+/* Whether the cookie of that name is one that the gateway has set to keep a session in. */
+bool exchange_cookie_is_own(const struct exchange *x, struct span name);
 void exchange_auth_request(struct exchange *x);
 void exchange_auth_trailers(const struct exchange *x, struct http_fields *trailers);
 void exchange_auth_response(struct exchange *x);

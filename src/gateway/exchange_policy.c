@@ -29,6 +29,18 @@ static bool client_ip(struct phases *phases, uint8_t ip[16])
     return exchange_client_ip(phases->owner_data, ip);
 }
 
+static bool is_https(struct phases *phases)
+{
+    return exchange_is_https(phases->owner_data);
+}
+
+static struct span body(struct phases *phases)
+{
+    const struct exchange *x = phases->owner_data;
+
+    return x->collected != NULL ? strbuf_span(x->collected) : span_make(NULL, 0);
+}
+
 static void ask_access(struct phases *phases, struct access_question *question)
 {
     exchange_ask_access(phases->owner_data, question);
@@ -47,6 +59,8 @@ bool exchange_pass_phases(struct exchange *x)
     static const struct phases_owner owner = {.refuse = on_refuse,
                                               .go_on = on_go_on,
                                               .client_ip = client_ip,
+                                              .is_https = is_https,
+                                              .body = body,
                                               .client_names = exchange_auth_client_names,
                                               .client = exchange_auth_client,
                                               .outgoing = exchange_auth_outgoing,
@@ -61,6 +75,27 @@ bool exchange_pass_phases(struct exchange *x)
     }
     exchange_enter(x, EXCHANGE_START);
     return true;
+}
+
+static void free_collected(void *arg)
+{
+    strbuf_free(arg);
+}
+
+void exchange_collect(struct exchange *x)
+{
+    x->collected = arena_calloc(&x->arena, sizeof(*x->collected));
+    arena_on_reset(&x->arena, free_collected, x->collected);
+    exchange_enter(x, EXCHANGE_DISCARD);
+    exchange_ask_for_body(x);
+}
+
+void exchange_collected(struct exchange *x)
+{
+    exchange_enter(x, EXCHANGE_START);
+    if (exchange_pass_phases(x)) {
+        exchange_serve(x);
+    }
 }
 
 /* ---- body filters ---- */

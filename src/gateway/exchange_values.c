@@ -110,6 +110,9 @@ static struct span cookie(struct exchange *x, struct span name)
     const struct http_fields *fields = &x->request.fields;
     struct span value = {NULL, 0};
 
+    if (exchange_cookie_is_own(x, name)) {
+        return value;
+    }
     for (size_t i = 0; i < fields->count && value.ptr == NULL; i++) {
         if (fields->items[i].id == FIELD_COOKIE) {
             value = template_cookie(fields->items[i].value, name);

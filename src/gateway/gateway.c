@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "auth/key_fetcher.h"
+#include "auth/token_desk.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -459,6 +460,7 @@ static bool start(struct gateway *gateway)
         return false;
     }
     gateway->keys = key_fetcher_start(); /* requests may wait for it */
+    token_desk_start();
     if (!start_workers(gateway)) {
         return false;
     }
@@ -488,6 +490,7 @@ static void end(struct gateway *gateway)
     health_log_stop();
     discovery_destroy(gateway->discovery);
     ocsp_fetcher_stop(gateway->ocsp);
+    token_desk_stop();
     key_fetcher_stop(gateway->keys);
     say_what_is_left(gateway);
     for (unsigned i = 0; i < gateway->worker_count; i++) {

@@ -3,6 +3,7 @@
 
 #include "access/phase_access.h"
 #include "access/phase_rate.h"
+#include "auth/oidc.h"
 #include "config/places.h"
 #include "gateway/snapshot_internal.h"
 #include "policy/phase_delay.h"
@@ -158,6 +159,10 @@ static struct phase_list list_phases(struct snapshot *snapshot, const struct sit
     add_rates(&m, own, settings->rate_count, false);
     if (settings->delay_ms != 0) {
         add(&m, &phase_delay, &settings->delay_ms);
+    }
+    if (settings->signs_in != NULL) {
+        add(&m, &oidc_phase, auth); /* which answers, whatever comes */
+        return (struct phase_list){m.items, m.count};
     }
     if (auth != NULL) {
         add(&m, &auth_phase, auth);

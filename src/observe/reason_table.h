@@ -63,6 +63,42 @@ REASON(
     "the keys that tokens are verified with could not be fetched yet",
     "see whether keys_url of the issuer can be reached from this machine; the log says what went "
     "wrong")
+REASON(REQUEST, "gateway", "sign_in_needed",
+       "the request comes without a session: a browser that asks for a page is sent to the provider "
+       "(auth.oidc), anything else gets 401",
+       "nothing, where people sign in; auth: off in a route that is for all")
+REASON(REQUEST, "gateway", "session_over",
+       "the session of somebody who had signed in has ended: by its time, because its tokens were "
+       "not refreshed, or because somebody has signed out",
+       "idle and total of session say how long; a refresh token lets it go on: see scopes")
+REASON(REQUEST, "gateway", "signed_in", "somebody has signed in, and is sent on", "nothing")
+REASON(REQUEST, "gateway", "signed_out", "somebody has signed out, and is sent on", "nothing")
+REASON(REQUEST, "gateway", "signed_out_elsewhere",
+       "the provider says who has signed out, and that session has ended here, too", "nothing")
+REASON(REQUEST, "gateway", "sign_in_unknown",
+       "a callback that the browser has not asked for, or too long ago, or that it repeats",
+       "let people begin at a page of the site, not at a saved address; sign_in says how long it may "
+       "take. Many of these: somebody sends browsers here, or cookies are blocked")
+REASON(REQUEST, "gateway", "sign_in_malformed",
+       "one of the paths that sign-in answers was asked for in a way that it is not for",
+       "see whether the provider has the right URLs of the site")
+REASON(REQUEST, "backend", "sign_in_denied", "the provider has not let somebody sign in",
+       "the line says what it said; see the provider's log")
+REASON(REQUEST, "backend", "sign_in_refused",
+       "the provider does not take the code, or the refresh token",
+       "see the provider's log: a code is good once, and for its client and redirect URI alone")
+REASON(REQUEST, "backend", "sign_in_wrong",
+       "what the provider says of who has signed in is not right: signature, issuer, audience, "
+       "time, or nonce",
+       "the line says what; where it is time, set the clocks (NTP)")
+REASON(REQUEST, "gateway", "session_too_large",
+       "what is to be kept of a session is larger than its cookies may be",
+       "let the provider put less into ID tokens, or size of session be larger")
+REASON(REQUEST, "backend", "provider_unknown",
+       "what the provider says of itself (/.well-known/openid-configuration) could not be had yet",
+       "see whether the issuer can be reached from this machine; the log says what went wrong")
+REASON(REQUEST, "backend", "logout_wrong", "a logout token of the provider is not right",
+       "the line says what; somebody else may have sent it")
 REASON(REQUEST, "gateway", "auth_refused",
        "whoever decides about the route's requests (auth.forward) has not let it pass",
        "see that server's log: the client got its answer")

@@ -64,6 +64,10 @@ struct phases_owner {
     /* The client's address, as trusted proxies say it, IPv4 mapped into IPv6. False: it has none.
      */
     bool (*client_ip)(struct phases *phases, uint8_t ip[16]);
+    /* As the client sees it: TLS here, or at a trusted proxy that took it off. */
+    bool (*is_https)(struct phases *phases);
+    /* The request's, where its route has it read first; else absent. */
+    struct span (*body)(struct phases *phases);
     /* What rules are asked about (access/phase_access.h). */
     void (*ask_access)(struct phases *phases, struct access_question *question);
     /* Of the handshake, as gateway/client_identity.h has them. */

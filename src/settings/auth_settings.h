@@ -102,6 +102,41 @@ struct auth_introspection_settings {
     struct place place;
 };
 
+/* How long somebody who has signed in need not do it again, and what is kept of it. */
+struct oidc_session_settings {
+    uint64_t idle_ms;
+    uint64_t total_ms;
+    uint64_t bytes;   /* of the cookies together */
+    const char *keys; /* a file; NULL: made when the gateway starts */
+    uint64_t rotate_ms;
+    struct place place;
+};
+
+/* Sign-in at a provider of OpenID Connect. */
+struct oidc_settings {
+    const char *issuer;
+    const char *client_id;
+    const char *client_secret; /* a file; NULL: a public client */
+    enum oidc_client_auth client_auth;
+    struct string_list scopes; /* besides openid */
+    const char *ca;            /* NULL: the system's authorities */
+    const char *callback;      /* these three are paths of the site's */
+    const char *sign_out;
+    const char *back_channel;
+    const char *signed_out; /* where browsers go behind sign_out: a path of the site's */
+    const char *cookie;     /* its name, without __Host- */
+    struct oidc_session_settings session;
+    uint64_t sign_in_ms; /* from being sent to the provider to being back */
+    uint64_t leeway_ms;
+    const char *user; /* these are paths of claims */
+    const char *groups;
+    uint64_t timeout_ms;
+    uint64_t every_ms;
+    uint64_t pause_ms;
+    unsigned at_once;
+    struct place place;
+};
+
 struct auth_settings {
     enum auth_mode mode; /* OFF: whatever the site says, and no method */
     struct auth_certificate_settings *client_certificate;
@@ -109,6 +144,7 @@ struct auth_settings {
     struct api_key_settings *api_key;
     struct jwt_settings *jwt;
     struct auth_introspection_settings *introspection;
+    struct oidc_settings *oidc;
     struct auth_forward_settings *forward;
     struct place place;
 };

@@ -72,6 +72,9 @@ enum cache_mode { CACHE_OFF, CACHE_ON };
 /* How many of the methods that are named have to say who sends a request. */
 enum auth_mode { AUTH_MODE_ANY, AUTH_MODE_ALL, AUTH_MODE_OFF, AUTH_MODE_OPTIONAL };
 
+/* How the gateway says at a token endpoint who it is (RFC 6749 section 2.3.1). */
+enum oidc_client_auth { OIDC_CLIENT_BASIC, OIDC_CLIENT_POST };
+
 /* How requests in a time are counted. */
 enum rate_kind { RATE_BUCKET, RATE_WINDOW };
 

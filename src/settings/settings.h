@@ -269,6 +269,7 @@ struct route_settings {
     uint64_t response_limit;       /* bytes of a server's response; UINT64_MAX: none */
     uint64_t delay_ms;             /* before anything is done with a request; 0: none */
     struct auth_settings *auth;    /* its own, else the site's; NULL: anybody may ask */
+    const struct oidc_settings *signs_in; /* nobody has written it: it answers this one's paths */
     struct access_settings access; /* its own, besides the site's */
     bool site_access;              /* the site's counts, too */
     struct rate_settings *rates;   /* its own, besides the site's */

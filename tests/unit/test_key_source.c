@@ -35,9 +35,9 @@ static struct span key_text(const char *kind, const char *id)
                                        jose_jwk(jose_key_of(kind, 0), &arena)));
 }
 
-static struct key_source *open_source(void)
+static struct fetched *open_source(void)
 {
-    return key_source_open(&(struct key_source_settings){.url = "https://id.example.com/jwks",
+    return key_source_open(&(struct fetched_settings){.url = "https://id.example.com/jwks",
                                                          .timeout_ms = 5000,
                                                          .every_ms = 3600000,
                                                          .pause_ms = 10000});
@@ -52,15 +52,15 @@ static int set_up(void **state)
     poked = 0;
     can_fetch = true;
     clock_set_for_tests(START_US);
-    key_source_watch(on_poke, NULL);
+    fetched_watch(on_poke, NULL);
     *state = open_source();
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    key_source_watch(NULL, NULL);
-    key_source_close(*state);
+    fetched_watch(NULL, NULL);
+    fetched_close(*state);
     clock_set_for_tests(0);
     (void)loop_turn(core.loop);
     core_destroy(&core);
@@ -68,28 +68,28 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void fetch(struct key_source *source, struct span text, const char *problem, int64_t age_s)
+static void fetch(struct fetched *source, struct span text, const char *problem, int64_t age_s)
 {
-    struct key_fetch what;
+    struct fetched_job what;
     uint64_t wait_us;
 
-    assert_true(key_source_next(&what, &wait_us));
+    assert_true(fetched_next(&what, &wait_us));
     assert_ptr_equal(what.source, source);
     assert_string_equal(what.url.host, "id.example.com");
-    assert_false(key_source_next(&what, &wait_us)); /* one at a time */
-    key_source_done(source, text, problem, age_s);
+    assert_false(fetched_next(&what, &wait_us)); /* one at a time */
+    fetched_done(source, text, problem, age_s);
 }
 
 static uint64_t wait_of(void)
 {
-    struct key_fetch what;
+    struct fetched_job what;
     uint64_t wait_us;
 
-    assert_false(key_source_next(&what, &wait_us));
+    assert_false(fetched_next(&what, &wait_us));
     return wait_us;
 }
 
-static uint64_t number_of(struct key_source *source)
+static uint64_t number_of(struct fetched *source)
 {
     struct jwk_set *keys = key_source_keys(source);
     uint64_t number = keys != NULL ? jwk_set_number(keys) : 0;
@@ -129,12 +129,12 @@ static void failures_are_tried_again_ever_later_and_lose_no_keys(void **state)
         fetch(*state, i % 2 == 0 ? span_make(NULL, 0) : SPAN_OF("<html>"), "it is down", -1);
         assert_int_equal(wait_of(), waits[i] * S);
         assert_int_equal(number_of(*state), number);
-        assert_true(key_source_problem(*state, &problem));
+        assert_true(fetched_problem(*state, &problem));
         now_us += waits[i] * S;
         clock_set_for_tests(now_us);
     }
     fetch(*state, one_key, NULL, -1);
-    assert_false(key_source_problem(*state, &problem));
+    assert_false(fetched_problem(*state, &problem));
     assert_int_equal(number_of(*state), number); /* the same document: what is verified stays so */
     now_us += 3600 * S;
     clock_set_for_tests(now_us);
@@ -144,23 +144,23 @@ static void failures_are_tried_again_ever_later_and_lose_no_keys(void **state)
 
 static void a_reload_finds_the_keys_of_before(void **state)
 {
-    struct key_source *again;
+    struct fetched *again;
 
     fetch(*state, one_key, NULL, -1);
     again = open_source();
     assert_ptr_equal(again, *state);
-    key_source_close(*state);
+    fetched_close(*state);
     assert_int_not_equal(number_of(again), 0);
 }
 
 static void end_of_the_last_user_waits_for_the_fetch(void **state)
 {
-    struct key_fetch what;
+    struct fetched_job what;
     uint64_t wait_us;
 
-    assert_true(key_source_next(&what, &wait_us));
-    key_source_close(*state);
-    key_source_done(what.source, one_key, NULL, -1);
+    assert_true(fetched_next(&what, &wait_us));
+    fetched_close(*state);
+    fetched_done(what.source, one_key, NULL, -1);
     assert_int_equal(wait_of(), UINT64_MAX); /* there is none any more */
     *state = open_source();
 }
@@ -179,14 +179,14 @@ static void on_go_on(struct phases *phases)
     CONTAINER_OF(phases, struct asker, phases)->went_on++;
 }
 
-static enum key_ask asked;
-static struct key_source *asked_source;
+static enum fetched_ask asked;
+static struct fetched *asked_source;
 
 static enum phase_verdict ask_source(const struct phase *phase, struct phases *phases)
 {
     (void)phase;
-    asked = key_source_ask(asked_source, number_of(asked_source), phases, NULL);
-    return asked == KEYS_ASKED ? PHASE_WAIT : PHASE_NEXT;
+    asked = fetched_ask(asked_source, number_of(asked_source), phases, NULL);
+    return asked == FETCHED_ASKED ? PHASE_WAIT : PHASE_NEXT;
 }
 
 static const struct phase_type asks = {.name = "asks", .run = ask_source};
@@ -199,7 +199,7 @@ static struct asker *asker_create(void)
     return asker;
 }
 
-static enum key_ask ask(struct asker *asker, struct key_source *source)
+static enum fetched_ask ask(struct asker *asker, struct fetched *source)
 {
     static const struct phases_owner owner = {.go_on = on_go_on};
     static const struct phase phase = {&asks, NULL};
@@ -210,7 +210,7 @@ static enum key_ask ask(struct asker *asker, struct key_source *source)
     asked_source = source;
     verdict =
         phases_start(&asker->phases, &list, &owner, asker, &core, &asker->request, &asker->arena);
-    assert_int_equal(verdict, asked == KEYS_ASKED ? PHASE_WAIT : PHASE_NEXT);
+    assert_int_equal(verdict, asked == FETCHED_ASKED ? PHASE_WAIT : PHASE_NEXT);
     return asked;
 }
 
@@ -230,7 +230,7 @@ static void request_waits_for_the_first_keys(void **state)
 {
     struct asker *asker = asker_create();
 
-    assert_int_equal(ask(asker, *state), KEYS_ASKED);
+    assert_int_equal(ask(asker, *state), FETCHED_ASKED);
     assert_true(poked != 0);
     fetch(*state, one_key, NULL, -1);
     turn();
@@ -244,30 +244,30 @@ static void unknown_keys_are_fetched_once_in_a_pause(void **state)
 
     fetch(*state, one_key, NULL, -1);
     clock_set_for_tests(START_US + 10 * S - 1);
-    assert_int_equal(ask(asker, *state), KEYS_NO_USE);
+    assert_int_equal(ask(asker, *state), FETCHED_NO_USE);
     clock_set_for_tests(START_US + 10 * S);
-    assert_int_equal(ask(asker, *state), KEYS_ASKED);
+    assert_int_equal(ask(asker, *state), FETCHED_ASKED);
     fetch(*state, one_key, NULL, -1);
     turn();
-    assert_int_equal(ask(asker, *state), KEYS_NO_USE);
+    assert_int_equal(ask(asker, *state), FETCHED_NO_USE);
     clock_set_for_tests(START_US + 20 * S - 1);
-    assert_int_equal(ask(asker, *state), KEYS_NO_USE);
+    assert_int_equal(ask(asker, *state), FETCHED_NO_USE);
     asker_end(asker);
 }
 
 static void requests_that_wait_are_bounded(void **state)
 {
-    struct asker *askers[KEY_WAITERS_MAX + 1];
+    struct asker *askers[FETCHED_WAITERS_MAX + 1];
 
-    for (size_t i = 0; i <= KEY_WAITERS_MAX; i++) {
+    for (size_t i = 0; i <= FETCHED_WAITERS_MAX; i++) {
         askers[i] = asker_create();
-        assert_int_equal(ask(askers[i], *state), i < KEY_WAITERS_MAX ? KEYS_ASKED : KEYS_TOO_MANY);
+        assert_int_equal(ask(askers[i], *state), i < FETCHED_WAITERS_MAX ? FETCHED_ASKED : FETCHED_TOO_MANY);
     }
     phases_cancel(&askers[1]->phases); /* its ticket comes back to nobody */
     fetch(*state, span_make(NULL, 0), "it is down", -1);
     turn();
-    for (size_t i = 0; i <= KEY_WAITERS_MAX; i++) {
-        assert_int_equal(askers[i]->went_on, i != 1 && i < KEY_WAITERS_MAX);
+    for (size_t i = 0; i <= FETCHED_WAITERS_MAX; i++) {
+        assert_int_equal(askers[i]->went_on, i != 1 && i < FETCHED_WAITERS_MAX);
         asker_end(askers[i]);
     }
 }
@@ -277,15 +277,15 @@ static void nobody_waits_where_nobody_fetches(void **state)
     struct asker *asker = asker_create();
 
     can_fetch = false;
-    assert_int_equal(ask(asker, *state), KEYS_ASKED);
+    assert_int_equal(ask(asker, *state), FETCHED_ASKED);
     turn();
     assert_int_equal(asker->went_on, 1);
     can_fetch = true;
-    assert_int_equal(ask(asker, *state), KEYS_ASKED);
-    key_source_watch(NULL, NULL);
+    assert_int_equal(ask(asker, *state), FETCHED_ASKED);
+    fetched_watch(NULL, NULL);
     turn();
     assert_int_equal(asker->went_on, 2);
-    assert_int_equal(ask(asker, *state), KEYS_NO_USE);
+    assert_int_equal(ask(asker, *state), FETCHED_NO_USE);
     asker_end(asker);
 }
 

@@ -10,6 +10,8 @@
 static struct {
     EVP_MD *sha1;
     EVP_MD *sha256;
+    EVP_MD *sha384;
+    EVP_MD *sha512;
 } kinds;
 static pthread_once_t kinds_once = PTHREAD_ONCE_INIT;
 
@@ -17,6 +19,8 @@ static void find_kinds(void)
 {
     kinds.sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     kinds.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    kinds.sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
+    kinds.sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
 }
 
 static bool digest_of(EVP_MD *const *kind, const struct span *parts, size_t count,
@@ -44,6 +48,15 @@ bool digest_sha1(const struct span *parts, size_t count, unsigned char digest[SH
 bool digest_sha256(const struct span *parts, size_t count, unsigned char digest[SHA256_BYTES])
 {
     return digest_of(&kinds.sha256, parts, count, digest);
+}
+
+bool digest_sha2(unsigned bits, struct span text, unsigned char digest[SHA512_BYTES])
+{
+    CHECK(bits == 256 || bits == 384 || bits == 512);
+    return digest_of(bits == 256   ? &kinds.sha256
+                     : bits == 384 ? &kinds.sha384
+                                   : &kinds.sha512,
+                     &text, 1, digest);
 }
 
 /* By the library's digest: its own HMAC looks for the method by its name each time. */

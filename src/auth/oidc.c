@@ -1,0 +1,147 @@
+#include "auth/oidc.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+void oidc_visit_begin(struct oidc_visit *visit, const struct oidc *oidc, struct phases *phases)
+{
+    *visit = (struct oidc_visit){
+        .oidc = oidc,
+        .phases = phases,
+        .cookies = {oidc->settings->cookie, phases->owner->is_https(phases)},
+        .now_s = clock_wall_s(),
+    };
+}
+
+/* ---- sealed ---- */
+
+static struct oidc_box box_of(const struct oidc_visit *visit, enum oidc_purpose purpose,
+                              const struct oidc_secrets *secrets)
+{
+    const struct oidc_settings *settings = visit->oidc->settings;
+
+    return (struct oidc_box){
+        .secrets = secrets,
+        .purpose = span_make(visit->oidc->purposes[purpose], 1 + SHA256_BYTES),
+        .rotate_s = settings->session.rotate_ms / 1000,
+        .keep_s = (purpose == OIDC_FOR_SESSION ? settings->session.total_ms : settings->sign_in_ms) /
+                  1000,
+    };
+}
+
+static struct span by_box(const struct oidc_visit *visit, enum oidc_purpose purpose,
+                          struct span text,
+                          struct span (*act)(const struct oidc_box *box, struct span text,
+                                             int64_t now_s, struct arena *arena))
+{
+    struct followed_object *file =
+        visit->oidc->keys != NULL ? followed_get(visit->oidc->keys) : NULL;
+    const struct oidc_box box =
+        box_of(visit, purpose, file != NULL ? followed_read(file) : &visit->oidc->own);
+    struct span result = act(&box, text, visit->now_s, visit->phases->arena);
+
+    if (file != NULL) {
+        followed_put(file);
+    }
+    return result;
+}
+
+struct span oidc_seal(const struct oidc_visit *visit, enum oidc_purpose purpose, struct span text)
+{
+    return by_box(visit, purpose, text, oidc_box_seal);
+}
+
+struct span oidc_open(const struct oidc_visit *visit, enum oidc_purpose purpose, struct span sealed)
+{
+    return by_box(visit, purpose, sealed, oidc_box_open);
+}
+
+/* ---- sessions ---- */
+
+bool oidc_find_session(struct oidc_visit *visit, struct oidc_session *session)
+{
+    struct span text =
+        oidc_session_text(&visit->cookies, &visit->phases->request->fields, &visit->cookie_count,
+                          visit->phases->arena);
+
+    if (text.ptr == NULL || text.len > visit->oidc->settings->session.bytes) {
+        return false;
+    }
+    text = oidc_open(visit, OIDC_FOR_SESSION, text);
+    return text.ptr != NULL && oidc_session_unpack(text, session);
+}
+
+bool oidc_add_session(const struct oidc_visit *visit, const struct oidc_session *session,
+                      struct http_fields *fields)
+{
+    const struct oidc_session_settings *settings = &visit->oidc->settings->session;
+    struct arena *arena = visit->phases->arena;
+    struct span text = oidc_seal(visit, OIDC_FOR_SESSION, oidc_session_pack(session, arena));
+
+    return text.ptr != NULL && text.len <= settings->bytes &&
+           oidc_session_set(&visit->cookies, text, visit->cookie_count,
+                            oidc_session_left_s(session, settings, visit->now_s), fields, arena);
+}
+
+void oidc_drop_session(const struct oidc_visit *visit, struct http_fields *fields)
+{
+    /* None is too many to be taken away. */
+    (void)!oidc_session_set(&visit->cookies, span_make(NULL, 0), visit->cookie_count, 0, fields,
+                            visit->phases->arena);
+}
+
+bool oidc_ended_key(const struct oidc *oidc, const char *kind, struct span name,
+                    struct remembered_key *key)
+{
+    const struct span parts[] = {SPAN_OF("oidc ended"), span_from_cstr(kind),
+                                 span_make(oidc->stamp, sizeof(oidc->stamp)), name};
+
+    return remembered_key_make(parts, ARRAY_LEN(parts), key);
+}
+
+/* ---- URLs ---- */
+
+struct span oidc_site_url(const struct oidc_visit *visit, const char *path)
+{
+    struct auth_outgoing out;
+
+    visit->phases->owner->outgoing(visit->phases, &out);
+    return span_from_cstr(arena_printf(visit->phases->arena, "%.*s://%.*s%s", SPAN_ARG(out.scheme),
+                                       SPAN_ARG(out.host), path));
+}
+
+struct span oidc_with_query(const char *url, struct span query, struct arena *arena)
+{
+    return span_from_cstr(arena_printf(arena, "%s%c%.*s", url, strchr(url, '?') != NULL ? '&' : '?',
+                                       SPAN_ARG(query)));
+}
+
+/* ---- the provider ---- */
+
+static void let_go(void *provider)
+{
+    oidc_provider_release(provider);
+}
+
+const struct oidc_provider *oidc_provider_of(const struct oidc_visit *visit)
+{
+    const struct oidc_provider *provider = oidc_provider_hold(visit->oidc->provider);
+
+    if (provider != NULL) {
+        arena_on_reset(visit->phases->arena, let_go, (void *)(uintptr_t)provider);
+    }
+    return provider;
+}
+
+struct trouble oidc_provider_trouble(const struct oidc_visit *visit)
+{
+    struct error problem;
+    bool has_problem = fetched_problem(visit->oidc->provider, &problem);
+
+    return (struct trouble){
+        "provider_unknown",
+        arena_printf(visit->phases->arena, "the document of '%s' has not been had yet%s%.300s",
+                     visit->oidc->settings->issuer, has_problem ? ": " : "", problem.text),
+        "see whether the issuer can be reached from this machine"};
+}

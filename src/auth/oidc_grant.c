@@ -1,0 +1,314 @@
+#include <math.h>
+
+#include "auth/client_secret.h"
+#include "auth/oidc.h"
+#include "auth/token_desk.h"
+#include "base/clock.h"
+#include "jose/id_token.h"
+#include "jose/json_strict.h"
+
+/* Of what `expires_in` may say. */
+#define EXPIRES_MAX_S INT64_C(315360000)
+
+struct oidc_grant *oidc_grant_of(struct phases *phases)
+{
+    const struct auth_run *run = phases->waiting;
+
+    return run->waiting;
+}
+
+static enum oidc_got fail(struct trouble *why, enum oidc_got got, const char *reason,
+                          const char *detail, const char *mend)
+{
+    *why = (struct trouble){reason, detail, mend};
+    return got;
+}
+
+/* ---- signatures ---- */
+
+enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_provider *provider,
+                          struct jwt *jwt, bool *has_waited,
+                          enum phase_verdict (*act)(struct phases *phases, void *arg),
+                          struct trouble *why)
+{
+    struct jwk_set *keys = key_source_keys(provider->keys);
+    uint64_t number = keys != NULL ? jwk_set_number(keys) : 0;
+    enum jwt_signature found = keys != NULL ? jwt_verify(jwt, keys, 0) : JWT_KEY_UNKNOWN;
+
+    jwk_set_release(keys);
+    if (found == JWT_SIGNATURE_GOOD) {
+        return OIDC_GOT;
+    }
+    if (found != JWT_KEY_UNKNOWN) {
+        return fail(why, OIDC_WRONG, "sign_in_wrong",
+                    found == JWT_SIGNATURE_WRONG
+                        ? "the token's signature is not its issuer's"
+                        : "the token's algorithm is none that its issuer's keys are for",
+                    NULL);
+    }
+    if (!*has_waited) {
+        *has_waited = true;
+        switch (fetched_ask(provider->keys, number, visit->phases, act)) {
+        case FETCHED_ASKED:
+            return OIDC_WAIT;
+        case FETCHED_NEWER:
+            return oidc_verify(visit, provider, jwt, has_waited, act, why);
+        case FETCHED_NO_USE:
+        case FETCHED_TOO_MANY:
+            break;
+        }
+    }
+    return number == 0 ? fail(why, OIDC_FAILED, "issuer_keys_missing",
+                              "the keys of the provider have not been had yet", NULL)
+                       : fail(why, OIDC_WRONG, "sign_in_wrong",
+                              "the token's key ('kid') is none of its issuer's keys", NULL);
+}
+
+/* ---- the answer ---- */
+
+static enum oidc_got wrong(struct oidc_grant *grant, const char *detail)
+{
+    return fail(&grant->why, OIDC_WRONG, "sign_in_wrong",
+                arena_printf(grant->visit->phases->arena, "%s: %.400s",
+                             grant->visit->oidc->settings->issuer, detail),
+                NULL);
+}
+
+/* What the session's ID token says of who it is; ptr NULL: there is none yet. */
+static struct span subject_of(const struct oidc_grant *grant, struct jwt *before)
+{
+    struct error error;
+
+    *before = (struct jwt){.claims = NULL};
+    if (grant->code.ptr != NULL ||
+        !jwt_read(grant->session->id_token, grant->visit->phases->arena, before, &error)) {
+        return span_make(NULL, 0);
+    }
+    return json_strict_text(before->claims, "sub");
+}
+
+static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
+                                 struct span access_token, struct jwt_times *times)
+{
+    const struct oidc_settings *settings = grant->visit->oidc->settings;
+    struct jwt jwt;
+    struct jwt before;
+    struct error error;
+    enum oidc_got got;
+
+    if (!jwt_read(text, grant->visit->phases->arena, &jwt, &error)) {
+        jwt_free(&jwt);
+        return wrong(grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s",
+                                         error.text));
+    }
+    const struct id_token_rules rules = {
+        .issuer = settings->issuer,
+        .client_id = settings->client_id,
+        .leeway_s = (int64_t)(settings->leeway_ms / 1000),
+        .nonce = grant->nonce,
+        .access_token = access_token,
+        .subject = subject_of(grant, &before),
+    };
+    got = oidc_verify(grant->visit, grant->provider, &jwt, &grant->has_awaited_keys, grant->act,
+                      &grant->why);
+    if (got == OIDC_GOT &&
+        id_token_check(&jwt, &rules, clock_wall_s(), times, &error) != JWT_GOOD) {
+        got = wrong(grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s",
+                                        error.text));
+    }
+    jwt_free(&before);
+    jwt_free(&jwt);
+    return got;
+}
+
+static int64_t lifetime_of(const json_t *answer, int64_t otherwise)
+{
+    double number = json_number_value(json_object_get(answer, "expires_in"));
+
+    return isfinite(number) && number >= 1 && number < (double)EXPIRES_MAX_S ? (int64_t)number
+                                                                             : otherwise;
+}
+
+static enum oidc_got take(struct oidc_grant *grant, const json_t *answer)
+{
+    struct oidc_session *session = grant->session;
+    struct arena *arena = grant->visit->phases->arena;
+    struct span id_token = json_strict_text(answer, "id_token");
+    struct span refresh_token = json_strict_text(answer, "refresh_token");
+    int64_t now_s = clock_wall_s();
+    int64_t lifetime_s = session->ends_s - session->made_s;
+    struct jwt_times times;
+    enum oidc_got got;
+
+    if (id_token.ptr == NULL && grant->code.ptr != NULL) {
+        return wrong(grant, "the answer to the code has no ID token: is 'openid' allowed for the "
+                            "client?");
+    }
+    if (id_token.ptr != NULL) {
+        got = check_token(grant, id_token, json_strict_text(answer, "access_token"), &times);
+        if (got != OIDC_GOT) {
+            return got;
+        }
+        session->id_token = arena_copy(arena, id_token);
+        lifetime_s =
+            times.expires - (int64_t)(grant->visit->oidc->settings->leeway_ms / 1000) - now_s;
+    }
+    if (refresh_token.ptr != NULL) {
+        session->refresh_token = arena_copy(arena, refresh_token);
+    }
+    session->made_s = now_s;
+    session->seen_s = now_s;
+    lifetime_s = lifetime_of(answer, lifetime_s);
+    session->ends_s = now_s + (lifetime_s > 0 ? lifetime_s : 0);
+    return OIDC_GOT;
+}
+
+static enum oidc_got judge(struct oidc_grant *grant)
+{
+    static const struct json_bounds bounds = {.depth = 10, .values = 1024};
+    struct error error;
+    json_t *answer = json_strict_object(grant->answer, &bounds, &error);
+    enum oidc_got got;
+
+    if (answer == NULL) {
+        return wrong(grant, arena_printf(grant->visit->phases->arena,
+                                         "the answer of its token endpoint: %.300s", error.text));
+    }
+    got = take(grant, answer);
+    json_decref(answer);
+    return got;
+}
+
+static enum oidc_got hear(struct oidc_grant *grant, const struct token_answer *answer)
+{
+    struct arena *arena = grant->visit->phases->arena;
+    const char *detail;
+
+    if (answer->how == TOKEN_SAID) {
+        grant->answer = arena_copy(arena, answer->body);
+        return judge(grant);
+    }
+    detail = arena_printf(arena, "the token endpoint of '%s': %.300s",
+                          grant->visit->oidc->settings->issuer, answer->problem.text);
+    if (answer->how == TOKEN_REFUSED) {
+        return fail(&grant->why, OIDC_REFUSED, "sign_in_refused", detail,
+                    "see the provider's log: the code may have been used before, or the client is "
+                    "not set up as here");
+    }
+    return fail(&grant->why, OIDC_FAILED, answer->is_late ? "auth_timeout" : "auth_unreachable",
+                detail, NULL);
+}
+
+/* ---- asked ---- */
+
+static enum phase_verdict on_keys(struct phases *phases, void *arg)
+{
+    struct oidc_grant *grant = oidc_grant_of(phases);
+    enum oidc_got got = judge(grant);
+
+    (void)arg;
+    return got == OIDC_WAIT ? PHASE_WAIT : grant->done(grant, got);
+}
+
+static enum phase_verdict on_answer(struct phases *phases, void *answer)
+{
+    struct oidc_grant *grant = oidc_grant_of(phases);
+    enum oidc_got got = hear(grant, answer);
+
+    return got == OIDC_WAIT ? PHASE_WAIT : grant->done(grant, got);
+}
+
+static void add(struct strbuf *form, const char *name, struct span value)
+{
+    strbuf_printf(form, "%s%s=", form->len != 0 ? "&" : "", name);
+    form_add(form, value);
+}
+
+static void make_form(const struct oidc_grant *grant, struct strbuf *form)
+{
+    const struct oidc_settings *settings = grant->visit->oidc->settings;
+
+    if (grant->code.ptr != NULL) {
+        add(form, "grant_type", SPAN_OF("authorization_code"));
+        add(form, "code", grant->code);
+        add(form, "redirect_uri", oidc_site_url(grant->visit, settings->callback));
+        add(form, "code_verifier", grant->verifier);
+    } else {
+        add(form, "grant_type", SPAN_OF("refresh_token"));
+        add(form, "refresh_token", grant->session->refresh_token);
+    }
+    if (grant->visit->oidc->secret == NULL || settings->client_auth == OIDC_CLIENT_POST) {
+        add(form, "client_id", span_from_cstr(settings->client_id));
+    }
+    if (grant->visit->oidc->secret != NULL && settings->client_auth == OIDC_CLIENT_POST) {
+        strbuf_add_cstr(form, "&client_secret=");
+        client_secret_add(form, grant->visit->oidc->secret);
+    }
+}
+
+/* Requests of one session ask once; a code is asked about by whoever has it alone. */
+static const struct remembered_key *key_of(const struct oidc_grant *grant,
+                                           struct remembered_key *key)
+{
+    const struct span parts[] = {SPAN_OF("oidc refresh"),
+                                 span_make(grant->visit->oidc->stamp, SHA256_BYTES),
+                                 grant->session->refresh_token};
+
+    return grant->code.ptr == NULL && remembered_key_make(parts, ARRAY_LEN(parts), key) ? key
+                                                                                        : NULL;
+}
+
+static enum oidc_got ask(struct oidc_grant *grant, const struct token_question *question)
+{
+    const struct token_answer *known;
+    enum oidc_got got;
+
+    switch (token_ask(question, grant->visit->phases, on_answer, &known)) {
+    case TOKEN_ASKED:
+        return OIDC_WAIT;
+    case TOKEN_KNOWN:
+        got = hear(grant, known);
+        token_answer_release(known);
+        return got;
+    case TOKEN_BUSY:
+        return fail(&grant->why, OIDC_FAILED, "auth_busy",
+                    "too many requests wait for token endpoints",
+                    "see why the provider is slow; 'at_once' of the method is how many may wait");
+    case TOKEN_NOBODY:
+        break;
+    }
+    return fail(&grant->why, OIDC_FAILED, "auth_unreachable", "nobody asks here", NULL);
+}
+
+enum oidc_got oidc_grant_ask(struct oidc_grant *grant)
+{
+    const struct oidc *oidc = grant->visit->oidc;
+    struct arena *arena = grant->visit->phases->arena;
+    struct remembered_key key;
+    struct strbuf form;
+    enum oidc_got got;
+
+    grant->act = on_keys;
+    grant->provider = oidc_provider_of(grant->visit);
+    if (grant->provider == NULL) {
+        grant->why = oidc_provider_trouble(grant->visit);
+        return OIDC_FAILED;
+    }
+    strbuf_init(&form);
+    make_form(grant, &form);
+    const struct token_question question = {
+        .url = grant->provider->token,
+        .ca = oidc->settings->ca,
+        .timeout_ms = oidc->settings->timeout_ms,
+        .form = strbuf_span(&form),
+        .authorization = oidc->secret != NULL && oidc->settings->client_auth == OIDC_CLIENT_BASIC
+                             ? client_secret_basic(oidc->settings->client_id, oidc->secret, arena)
+                             : span_make(NULL, 0),
+        .most = oidc->settings->at_once,
+        .key = key_of(grant, &key),
+    };
+    got = ask(grant, &question);
+    explicit_bzero(form.ptr, form.len);
+    strbuf_free(&form);
+    return got;
+}

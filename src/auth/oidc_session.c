@@ -1,0 +1,136 @@
+#include "auth/oidc_session.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+
+#define VERSION 1
+#define TIMES 4
+#define HEAD_BYTES (1 + OIDC_SESSION_ID_BYTES + TIMES * 8 + 4)
+/* Tokens are refreshed so long before they end, or for the last quarter of a shorter time. */
+#define REFRESH_BEFORE_S 60
+/* The cookie is written anew after this part of `idle`. */
+#define RENEWALS 8
+
+void oidc_session_begin(struct oidc_session *session, int64_t now_s)
+{
+    *session = (struct oidc_session){.began_s = now_s, .seen_s = now_s, .made_s = now_s};
+    CHECK(getrandom(session->id, sizeof(session->id), 0) == sizeof(session->id));
+}
+
+static char *put(char *to, uint64_t number, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--) {
+        *to++ = (char)(number >> (8 * i));
+    }
+    return to;
+}
+
+static char *put_bytes(char *to, const void *bytes, size_t len)
+{
+    if (len != 0) {
+        memcpy(to, bytes, len);
+    }
+    return to + len;
+}
+
+struct span oidc_session_pack(const struct oidc_session *session, struct arena *arena)
+{
+    const int64_t times[TIMES] = {session->began_s, session->seen_s, session->made_s,
+                                  session->ends_s};
+    size_t len = HEAD_BYTES + session->id_token.len + session->refresh_token.len;
+    char *bytes = arena_alloc(arena, len);
+    char *to = put(bytes, VERSION, 1);
+
+    to = put_bytes(to, session->id, sizeof(session->id));
+    for (size_t i = 0; i < TIMES; i++) {
+        to = put(to, (uint64_t)times[i], 8);
+    }
+    to = put(to, session->id_token.len, 4);
+    to = put_bytes(to, session->id_token.ptr, session->id_token.len);
+    (void)put_bytes(to, session->refresh_token.ptr, session->refresh_token.len);
+    return span_make(bytes, len);
+}
+
+static bool get_time(struct cursor *cursor, int64_t *time_s)
+{
+    uint32_t high;
+    uint32_t low;
+
+    if (!cursor_u32(cursor, &high) || !cursor_u32(cursor, &low)) {
+        return false;
+    }
+    *time_s = (int64_t)((uint64_t)high << 32 | low);
+    return *time_s >= 0;
+}
+
+bool oidc_session_unpack(struct span text, struct oidc_session *session)
+{
+    struct cursor cursor = cursor_make(text);
+    int64_t *const times[TIMES] = {&session->began_s, &session->seen_s, &session->made_s,
+                                   &session->ends_s};
+    struct span id;
+    uint8_t version;
+    uint32_t len;
+
+    if (!cursor_u8(&cursor, &version) || version != VERSION ||
+        !cursor_bytes(&cursor, OIDC_SESSION_ID_BYTES, &id)) {
+        return false;
+    }
+    memcpy(session->id, id.ptr, OIDC_SESSION_ID_BYTES);
+    for (size_t i = 0; i < TIMES; i++) {
+        if (!get_time(&cursor, times[i])) {
+            return false;
+        }
+    }
+    return cursor_u32(&cursor, &len) && cursor_bytes(&cursor, len, &session->id_token) &&
+           cursor_bytes(&cursor, cursor_left(&cursor), &session->refresh_token);
+}
+
+/* ---- times ---- */
+
+static int64_t seconds(uint64_t ms)
+{
+    return (int64_t)(ms / 1000);
+}
+
+static int64_t refresh_at_s(const struct oidc_session *session)
+{
+    int64_t quarter_s = (session->ends_s - session->made_s) / 4;
+
+    return session->ends_s - (quarter_s < REFRESH_BEFORE_S ? quarter_s : REFRESH_BEFORE_S);
+}
+
+enum oidc_session_state oidc_session_state(const struct oidc_session *session,
+                                           const struct oidc_session_settings *settings,
+                                           int64_t now_s)
+{
+    bool can_refresh = session->refresh_token.len != 0;
+
+    if (now_s - session->began_s >= seconds(settings->total_ms) ||
+        now_s - session->seen_s >= seconds(settings->idle_ms)) {
+        return OIDC_SESSION_OVER;
+    }
+    if (now_s >= session->ends_s) {
+        return can_refresh ? OIDC_SESSION_ENDED : OIDC_SESSION_OVER;
+    }
+    return can_refresh && now_s >= refresh_at_s(session) ? OIDC_SESSION_REFRESH
+                                                         : OIDC_SESSION_GOOD;
+}
+
+bool oidc_session_wants_renewal(const struct oidc_session *session,
+                                const struct oidc_session_settings *settings, int64_t now_s)
+{
+    return now_s - session->seen_s >= seconds(settings->idle_ms) / RENEWALS;
+}
+
+uint64_t oidc_session_left_s(const struct oidc_session *session,
+                             const struct oidc_session_settings *settings, int64_t now_s)
+{
+    int64_t total_s = session->began_s + seconds(settings->total_ms) - now_s;
+    int64_t idle_s = session->seen_s + seconds(settings->idle_ms) - now_s;
+    int64_t left_s = total_s < idle_s ? total_s : idle_s;
+
+    return left_s > 0 ? (uint64_t)left_s : 0;
+}

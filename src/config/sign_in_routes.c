@@ -1,0 +1,92 @@
+#include "config/sign_in_routes.h"
+
+#include <string.h>
+
+#include "config/places.h"
+
+#define PATHS 3
+/* Of a logout token, in a form; all else has no body. */
+#define BODY_MAX (UINT64_C(32) * 1024)
+
+struct methods {
+    struct auth_settings **items;
+    size_t count;
+};
+
+static void add(struct methods *methods, struct auth_settings *auth)
+{
+    if (auth == NULL || auth->mode == AUTH_MODE_OFF || auth->oidc == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < methods->count; i++) {
+        if (methods->items[i] == auth) {
+            return;
+        }
+    }
+    methods->items[methods->count++] = auth;
+}
+
+/* What the provider says to the callback is for nobody else. */
+static struct log_rules_settings *make_log(struct arena *arena)
+{
+    static const char *hidden[] = {"code", "state"};
+    struct log_rules_settings *log = arena_calloc(arena, sizeof(*log));
+
+    log->redact = (struct string_list){hidden, ARRAY_LEN(hidden)};
+    return log;
+}
+
+static void make_route(struct settings *settings, const struct site_settings *site,
+                       struct auth_settings *auth, const char *path, struct route_settings *route)
+{
+    struct respond_settings *respond = arena_calloc(&settings->arena, sizeof(*respond));
+
+    /* Its phase answers; this is what most of its answers are. */
+    *respond = (struct respond_settings){.status = 303, .body = "", .place = auth->oidc->place};
+    *route =
+        (struct route_settings){.match = {.path = path},
+                                .respond = respond,
+                                .auth = auth,
+                                .signs_in = auth->oidc,
+                                .body_limit = BODY_MAX,
+                                .response_limit = UINT64_MAX,
+                                .access_log = site->access_log,
+                                .security_fields = site->security_fields,
+                                .answers = {.locations = site->answers.locations},
+                                .on_client_close = site->on_client_close,
+                                .log = make_log(&settings->arena),
+                                .site_access = !site->access.is_given,
+                                .name = arena_printf(&settings->arena, "%s/sign-in", site->name),
+                                .place = auth->oidc->place};
+    places_add(settings->places, &route->respond, auth->oidc->place);
+}
+
+void sign_in_routes_add(struct settings *settings, struct site_settings *site)
+{
+    size_t size = site->route_count * sizeof(*site->routes);
+    struct methods methods = {
+        arena_alloc(&settings->arena, (site->route_count + 1) * sizeof(struct auth_settings *)), 0};
+    struct route_settings *all;
+
+    add(&methods, site->auth);
+    for (size_t i = 0; i < site->route_count; i++) {
+        add(&methods, site->routes[i].auth);
+    }
+    if (methods.count == 0) {
+        return;
+    }
+    all = arena_calloc(&settings->arena, PATHS * methods.count * sizeof(*all) + size);
+    if (size != 0) {
+        memcpy(&all[PATHS * methods.count], site->routes, size);
+        places_move(settings->places, site->routes, size, &all[PATHS * methods.count]);
+    }
+    for (size_t i = 0; i < methods.count; i++) {
+        const struct oidc_settings *oidc = methods.items[i]->oidc;
+        const char *const paths[PATHS] = {oidc->callback, oidc->sign_out, oidc->back_channel};
+        for (size_t p = 0; p < PATHS; p++) { /* the site's `access` may ask who it is */
+            make_route(settings, site, methods.items[i], paths[p], &all[PATHS * i + p]);
+        }
+    }
+    site->routes = all;
+    site->route_count += PATHS * methods.count;
+}

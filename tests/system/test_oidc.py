@@ -1,0 +1,471 @@
+"""Sign-in at a provider of OpenID Connect: the way there and back, what the session is, and how it ends."""
+
+import concurrent.futures
+import json
+import os
+import urllib.parse
+
+import pytest
+
+pytest.importorskip("h2")
+
+# pylint: disable=wrong-import-position
+from client import Connection, request_bytes
+from h2client import Client
+from provider import Provider
+from services import service
+from tidegate import command
+from waiting import wait_until
+
+PAGE = [("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
+OWN = "/.tidegate/"
+
+
+def ask_h1(gateway, target, fields=(), method="GET", host="shop.example", body=None):
+    with Connection(gateway.address, timeout=30) as client:
+        client.send(request_bytes(target, method, host, fields, body))
+        response = client.read_response(method)
+        return response.status, [(name.lower(), value) for name, value in response.fields], response.body
+
+
+def ask_h2(gateway, target, fields=(), method="GET", host="shop.example", body=None):
+    with Client(gateway.address) as client:
+        answer = client.request(target, method, host=host, body=body or b"",
+                                fields=[(name.lower(), value) for name, value in fields])
+        return answer.status, list(answer.fields), answer.body
+
+
+ASKS = pytest.mark.parametrize("ask", [ask_h1, ask_h2], ids=["h1", "h2"])
+# What is of no version of HTTP.
+ONCE = pytest.mark.parametrize("world", ["h1"], indirect=True)
+
+
+def values(fields, name):
+    return [value for field, value in fields if field == name]
+
+
+class Browser:
+    """Keeps cookies and says them, as browsers do; one site."""
+
+    def __init__(self, gateway, ask=ask_h1, host="shop.example"):
+        self.gateway, self.ask, self.host, self.cookies = gateway, ask, host, {}
+
+    def get(self, target, fields=None, method="GET", body=None):
+        fields = list(PAGE if fields is None else fields)
+        if self.cookies:
+            fields.append(("Cookie", "theme=dark; " + "; ".join(f"{n}={v}" for n, v in self.cookies.items()) + "; a=b"))
+        status, fields, content = self.ask(self.gateway, target, fields, method, self.host, body)
+        for line in values(fields, "set-cookie"):
+            pair, *attributes = line.split("; ")
+            name, _, value = pair.partition("=")
+            assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(attributes) and len(line) < 4096, line
+            if "Max-Age=0" in attributes:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        return status, fields, content
+
+    def go_to_provider(self, target="/"):
+        status, fields, _ = self.get(target)
+        assert status == 302 and values(fields, "cache-control") == ["no-store"], (status, fields)
+        return values(fields, "location")[0]
+
+    def come_back(self, url):
+        parts = urllib.parse.urlsplit(url)
+        return self.get(parts.path + "?" + parts.query)
+
+    def sign_in(self, provider, target="/", **said):
+        status, fields, content = self.come_back(provider.sign_in(self.go_to_provider(target), **said))
+        assert status == 303, (status, content)
+        assert values(fields, "cache-control") == ["no-store"]
+        return values(fields, "location")[0]
+
+    def session(self):
+        return {name: value for name, value in self.cookies.items() if "-in-" not in name}
+
+
+class World:
+    def __init__(self, start, back, folder):
+        self.provider, self.brief, self.public = Provider(), Provider(), Provider(secret="")
+        self.brief.lifetime = 1
+        self.origin = service(back, lambda asked: (200, [("X-Origin", "1")], b"hello"))
+        self.secret, self.keys = folder / "secret", folder / "keys"
+        self.secret.write_text(self.provider.secret + "\n")
+        self.keys.write_text("k" * 32 + "\n")
+
+        def oidc(provider, **more):
+            return {"oidc": {"issuer": provider.url, "client_id": "gateway", "client_secret": str(self.secret),
+                             "timeout": "5s", "pause": "100ms", **more}}
+
+        passed = {"set": {"X-User": "{user}", "X-Email": "{claim.email}"}}
+        self.gateway = start({
+            "reload_certificates": "1s",
+            "log": {"fields": {"session": "{cookie.tidegate}", "email": "{claim.email}"}},
+            "sites": [
+                {"hosts": ["shop.example"], "request_fields": passed,
+                 "auth": oidc(self.provider, session={"keys": str(self.keys)}),
+                 "routes": [{"match": {"path": "/open"}, "auth": "off", "backend": "up"},
+                            {"match": {"path": "/few"}, "backend": "up",
+                             "access": [{"allow": {"claims": {"email": "ann@example.com"}}}]},
+                            {"match": {"path": "/api/*"}, "backend": "up"}, {"match": {"path": "/*"}, "backend": "up"}]},
+                {"hosts": ["brief.example"], "request_fields": passed, "backend": "up",
+                 "auth": oidc(self.brief, client_auth="post", user="email", cookie="brief", callback="/back",
+                              sign_out="/bye", back_channel="/told", signed_out="/open?x=1", session={"size": "6k"})},
+                {"hosts": ["public.example"], "request_fields": passed, "backend": "up",
+                 "auth": {"mode": "optional", "oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
+            "backends": [{"name": "up", "servers": [self.origin.address], "protocol": back}]})
+
+    def last(self):
+        return self.origin.asked[-1]
+
+    def close(self):
+        for provider in (self.provider, self.brief, self.public):
+            provider.close()
+        self.origin.close(check=False)
+
+
+@pytest.fixture(name="world", scope="module", params=["h1", "h2c"])
+def _world(request, start_for_module, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("oidc")
+    folder.chmod(0o755)
+    world = World(start_for_module, request.param, folder)
+    yield world
+    world.close()
+
+
+@pytest.fixture(autouse=True)
+def _in_order(world):
+    yield
+    for provider in (world.provider, world.brief, world.public):
+        provider.mode, provider.claims, provider.refreshes = "up", {}, True
+
+
+@ASKS
+def test_browser_is_sent_to_the_provider_and_comes_back_to_its_page(world, ask):
+    browser = Browser(world.gateway, ask)
+    location = browser.go_to_provider("/page/one?x=1&y=%2F")
+    assert location.startswith(world.provider.url + "/authorize?x=1&")
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
+    assert query["redirect_uri"] == "http://shop.example/.tidegate/callback"
+    assert query["scope"] == "openid profile email"
+    status, fields, _ = browser.come_back(world.provider.sign_in(location))
+    assert (status, values(fields, "location")) == (303, ["/page/one?x=1&y=%2F"])
+    assert list(browser.cookies) == ["tidegate"]
+    for _ in range(2):
+        status, fields, content = browser.get("/page/one", PAGE + [("X-User", "root"), ("X_Email", "root@example.com")])
+        assert (status, content) == (200, b"hello") and not values(fields, "set-cookie")
+        asked = world.last()
+        assert asked.get("x-user") == "ann" and asked.get("x-email") == "ann@example.com"
+        assert not asked.all("x_email")
+        assert "; ".join(asked.all("cookie")).replace(";", "").split() == ["theme=dark", "a=b"]
+    entry = world.gateway.wait_log(target="/page/one", status=200)
+    assert (entry["user"], entry["auth"], entry["email"]) == ("ann", "oidc", "ann@example.com")
+    assert not entry.get("session")
+    assert browser.get("/few")[0] == 200
+    assert world.provider.refreshes and len(world.provider.token_asked[-1]["code_verifier"]) == 43
+    said = json.dumps(world.gateway.log_entries())
+    assert query["state"] not in said and browser.cookies["tidegate"] not in said
+
+
+@ASKS
+def test_what_is_no_question_for_a_page_gets_401(world, ask):
+    browser = Browser(world.gateway, ask)
+    for fields, method in [([("Accept", "application/json")], "GET"), ([], "GET"), (PAGE, "POST"),
+                           (PAGE + [("X-Requested-With", "XMLHttpRequest")], "GET"),
+                           (PAGE + [("Sec-Fetch-Mode", "cors")], "GET"), ([("Accept", "text/html;q=0")], "GET")]:
+        status, answer, _ = browser.get("/api/x", fields, method)
+        assert status == 401 and values(answer, "www-authenticate") and values(answer, "cache-control") == ["no-store"]
+        assert not values(answer, "location") and not browser.cookies
+    assert browser.get("/api/x", PAGE + [("Sec-Fetch-Mode", "navigate")], "HEAD")[0] == 302
+    assert world.gateway.wait_log(target="/api/x", status=401)["reason"] == "sign_in_needed"
+
+
+@ASKS
+def test_tabs_sign_in_beside_each_other_and_old_ones_make_room(world, ask):
+    browser = Browser(world.gateway, ask)
+    locations = [browser.go_to_provider(f"/tab/{i}") for i in range(7)]
+    assert len(browser.cookies) == 5
+    for i in (6, 4):
+        status, fields, _ = browser.come_back(world.provider.sign_in(locations[i]))
+        assert (status, values(fields, "location")) == (303, [f"/tab/{i}"])
+
+
+@ASKS
+@pytest.mark.parametrize("mode, said", [("wrong_nonce", "'nonce'"), ("wrong_audience", "'aud' is for somebody else"),
+                                        ("wrong_party", "('azp')"), ("wrong_issuer", "'iss'"), ("wrong_time", "has expired"),
+                                        ("wrong_hash", "'at_hash'"), ("wrong_key", "signature"), ("garbage", "no JSON")])
+def test_wrong_tokens_let_nobody_in(world, ask, mode, said):
+    world.provider.mode = mode
+    browser = Browser(world.gateway, ask)
+    status, _, content = browser.come_back(world.provider.sign_in(browser.go_to_provider(f"/{mode}")))
+    assert status == 403 and not browser.cookies
+    world.gateway.wait_log(lambda entry: said in entry.get("detail", ""), reason="sign_in_wrong")
+    assert world.provider.url.encode() not in content and b"token" not in content
+
+
+@ONCE
+@pytest.mark.parametrize("mode, why", [("down", "auth_unreachable"), ("huge", "auth_unreachable"),
+                                       ("lying", "auth_unreachable")])
+def test_provider_that_cannot_be_asked_lets_nobody_in(world, mode, why):
+    world.provider.mode = mode
+    browser = Browser(world.gateway)
+    back = world.provider.sign_in(browser.go_to_provider("/"))
+    assert browser.come_back(back)[0] == 503
+    world.gateway.wait_log(reason=why)
+    if mode == "down":  # the same can be tried again
+        world.provider.mode = "up"
+        assert browser.come_back(back)[0] == 303
+
+
+@ASKS
+def test_callbacks_that_are_not_the_browsers_own(world, ask):
+    browser, other = Browser(world.gateway, ask), Browser(world.gateway, ask)
+    back = world.provider.sign_in(browser.go_to_provider("/"))
+    assert other.come_back(back)[0] == 400  # another browser's
+    assert browser.come_back(back.replace("state=", "state=x"))[0] == 400
+    assert browser.come_back(back + "&state=twice")[0] == 400
+    assert browser.come_back(back + "&error=access_denied")[0] == 400
+    assert browser.get(OWN + "callback")[0] == 400
+    assert browser.get(OWN + "callback", method="POST")[0] == 404
+    assert browser.come_back(back.replace(urllib.parse.quote(world.provider.url, safe=""), "https://evil.example"))[0] == 403
+    assert not browser.session()
+    back = world.provider.sign_in(browser.go_to_provider("/"))
+    kept = dict(browser.cookies)
+    assert browser.come_back(back)[0] == 303
+    browser.cookies = kept  # the code again
+    assert browser.come_back(back)[0] == 403
+    world.gateway.wait_log(reason="sign_in_refused")
+    other.cookies = {name: value[:-2] + "AA" for name, value in kept.items()}
+    assert other.come_back(back)[0] == 400
+
+
+@ASKS
+def test_provider_that_denies_is_told_of_in_the_log_alone(world, ask):
+    browser = Browser(world.gateway, ask)
+    state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(browser.go_to_provider("/")).query))["state"]
+    status, _, content = browser.get(f"{OWN}callback?error=access_denied&error_description=not+for+ann&state={state}")
+    assert status == 403 and b"ann" not in content and b"access_denied" not in content and not browser.cookies
+    assert "access_denied: not for ann" in world.gateway.wait_log(reason="sign_in_denied")["detail"]
+
+
+@ONCE
+@pytest.mark.parametrize("target, expected", [("//evil.example/", "/"), ("/\\evil.example", None), ("/a%0d%0ab", "/a%0d%0ab"),
+                                              ("/x?next=https://evil.example", "/x?next=https://evil.example"),
+                                              ("/" + "x" * 1100, "/")])
+def test_return_goes_to_the_same_site(world, target, expected):
+    browser = Browser(world.gateway)
+    if expected is None:
+        assert browser.get(target)[0] == 400
+        return
+    assert browser.sign_in(world.provider, target) == expected
+
+
+@ASKS
+def test_sessions_that_were_changed_or_are_anothers(world, ask):
+    browser = Browser(world.gateway, ask)
+    browser.sign_in(world.provider)
+    good = browser.cookies["tidegate"]
+    for bad in [good[:-1] + ("A" if good[-1] != "A" else "B"), good[:20], "1.", "9." + good[2:], "x", good[2:]]:
+        browser.cookies = {"tidegate": bad}
+        assert browser.get("/")[0] == 302, bad
+    browser.cookies = {"tidegate": good, "tidegate ": good}
+    assert ask(world.gateway, "/", PAGE + [("Cookie", f"tidegate={good}"), ("Cookie", f"tidegate={good}")])[0] == 302
+    other = Browser(world.gateway, ask, "brief.example")
+    other.cookies = {"brief": good, "tidegate": good}
+    assert other.get("/")[0] == 302
+
+
+@ASKS
+def test_servers_of_open_routes_get_none_of_it(world, ask):
+    browser = Browser(world.gateway, ask)
+    browser.sign_in(world.provider)
+    browser.cookies["__Host-tidegate.1"] = "x"
+    assert browser.get("/open")[0] == 200
+    assert "tidegate" not in str(world.last().all("cookie"))
+
+
+@ASKS
+def test_tokens_are_refreshed_once_for_all_requests_of_a_session(world, ask):
+    browser = Browser(world.gateway, ask, "brief.example")
+    browser.sign_in(world.brief)
+    old = dict(browser.cookies)
+    asked = len(world.brief.token_asked)
+    wait_until(lambda: browser.get("/", [])[0] == 200 and len(world.brief.token_asked) > asked, 5)
+    assert browser.cookies != old and world.last().get("x-user") == "ann@example.com"
+    world.brief.lifetime = 600
+    wait_until(lambda: browser.get("/")[0] == 200 and len(world.brief.token_asked) > asked + 1, 5)
+    world.brief.lifetime = 1
+    assert len(world.brief.token_asked) == asked + 2 and browser.get("/")[0] == 200
+    assert len(world.brief.token_asked) == asked + 2
+    # Those who come with the old session a little later get the new one, too.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        def late(_):
+            one = Browser(world.gateway, ask, "brief.example")
+            one.cookies = dict(old)
+            return one.get("/")[0]
+        assert list(pool.map(late, range(4))) == [200] * 4
+    assert len(world.brief.token_asked) == asked + 2
+
+
+@ONCE
+def test_session_ends_where_tokens_cannot_be_refreshed(world):
+    browser = Browser(world.gateway, host="brief.example")
+    browser.sign_in(world.brief)
+    world.brief.refresh_tokens.clear()
+    wait_until(lambda: browser.get("/api", [])[0] == 401, 5)
+    assert not browser.cookies  # and it is taken away
+    world.brief.refreshes = False
+    browser.sign_in(world.brief)
+    wait_until(lambda: browser.get("/")[0] == 302, 5)
+
+
+@ONCE
+def test_session_waits_for_a_provider_that_is_down(world):
+    browser = Browser(world.gateway, host="brief.example")
+    browser.sign_in(world.brief)
+    world.brief.mode = "down"
+    wait_until(lambda: browser.get("/")[0] == 503, 5)
+    assert browser.session()
+    world.brief.mode = "up"
+    wait_until(lambda: browser.get("/")[0] == 200, 5)
+
+
+@ASKS
+def test_large_sessions_are_cut_and_too_large_ones_refused(world, ask):
+    world.provider.claims = {"text": os.urandom(1200).hex()}
+    browser = Browser(world.gateway, ask)
+    browser.sign_in(world.provider)
+    assert sorted(browser.cookies) == ["tidegate", "tidegate.1"]
+    assert browser.get("/")[0] == 200 and "tidegate" not in str(world.last().all("cookie"))
+    whole = dict(browser.cookies)
+    browser.cookies.pop("tidegate.1")
+    assert browser.get("/")[0] == 302
+    world.provider.claims = {}
+    location = browser.go_to_provider()
+    browser.cookies.update(whole)
+    assert browser.come_back(world.provider.sign_in(location))[0] == 303
+    assert list(browser.session()) == ["tidegate"] and browser.get("/")[0] == 200  # the second one is taken away
+    world.provider.mode = "large"
+    browser = Browser(world.gateway, ask)
+    assert browser.come_back(world.provider.sign_in(browser.go_to_provider()))[0] == 403
+    assert not browser.cookies
+    world.gateway.wait_log(reason="session_too_large")
+
+
+@ASKS
+def test_sign_out_ends_it_here_and_at_the_provider(world, ask):
+    browser = Browser(world.gateway, ask)
+    browser.sign_in(world.provider)
+    kept = dict(browser.cookies)
+    status, fields, _ = browser.get(OWN + "sign-out")
+    location = values(fields, "location")[0]
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
+    assert status == 303 and location.startswith(world.provider.url + "/end?") and not browser.cookies
+    assert query["post_logout_redirect_uri"] == "http://shop.example/" and query["id_token_hint"].count(".") == 2
+    browser.cookies = kept  # what was kept of it is no session any more
+    assert browser.get("/")[0] == 302
+    browser.cookies = {}
+    status, fields, _ = Browser(world.gateway, ask, "brief.example").get("/bye")
+    assert (status, values(fields, "location")) == (303, ["/open?x=1"])
+
+
+def tell(world, ask, token, host="shop.example", target=OWN + "back-channel"):
+    return ask(world.gateway, target, [("Content-Type", "application/x-www-form-urlencoded")], "POST", host,
+               b"logout_token=" + token.encode())[0]
+
+
+@ASKS
+def test_who_signs_out_elsewhere_is_signed_out_here(world, ask):
+    ann, bob = Browser(world.gateway, ask), Browser(world.gateway, ask)
+    sid = f"sid-{ask.__name__}"
+    ann.sign_in(world.provider, sid=sid)
+    bob.sign_in(world.provider, user="bob")
+    for wrong in [{"sid": sid, "aud": "bank"}, {"sid": sid, "events": {}}, {"sid": sid, "nonce": "n"}, {"sid": None},
+                  {"sid": sid, "exp": 1}, {"sid": sid, "iss": "https://other.example"}]:
+        assert tell(world, ask, world.provider.logout_token(**wrong)) == 400, wrong
+    assert tell(world, ask, "x") == 400 and tell(world, ask, "x" * 40000) == 413
+    assert tell(world, ask, world.brief.logout_token(sid=sid)) == 400
+    assert ann.get("/")[0] == 200
+    assert tell(world, ask, world.provider.logout_token(sid=sid)) == 200
+    assert ann.get("/")[0] == 302 and bob.get("/")[0] == 200
+    world.gateway.wait_log(reason="signed_out_elsewhere")
+    user = f"carl-{ask.__name__}"
+    carl = Browser(world.gateway, ask)
+    carl.sign_in(world.provider, user=user)
+    assert tell(world, ask, world.provider.logout_token(sub=user)) == 200
+    assert carl.get("/api/x", [])[0] == 401 and bob.get("/")[0] == 200
+
+
+@ASKS
+def test_nobody_need_sign_in_where_it_is_optional(world, ask):
+    browser = Browser(world.gateway, ask, "public.example")
+    assert browser.get("/")[0] == 200 and not world.last().all("x-user")
+    browser.cookies = {"tidegate": "1.xxxx"}
+    assert browser.get("/")[0] == 200
+
+
+@ONCE
+def test_keys_of_a_file_outlive_the_gateway_and_change(world, start):
+    browser = Browser(world.gateway)
+    browser.sign_in(world.provider)
+    fresh = world.keys.with_suffix(".new")
+    fresh.write_text("n" * 32 + "\n" + "k" * 32 + "\n")
+    os.replace(fresh, world.keys)
+    other = start({"sites": [{"hosts": ["shop.example"], "respond": {"body": "other"}, "auth": {"oidc": {
+        "issuer": world.provider.url, "client_id": "gateway", "client_secret": str(world.secret),
+        "session": {"keys": str(world.keys)}}}}]})
+    browser.gateway = other
+    assert browser.get("/")[2] == b"other"  # by the older of its keys
+    browser.cookies.clear()
+    browser.sign_in(world.provider, "/x")
+    browser.gateway = world.gateway  # which takes the file up, and by the newer one
+    wait_until(lambda: browser.get("/")[0] == 200, 10)
+
+
+@ONCE
+def test_provider_that_is_down_at_the_start(world, start):
+    provider = Provider(secret="")
+    provider.document_mode = "down"
+    gateway = start({"sites": [{"hosts": ["shop.example"], "respond": {"body": "said"}, "auth": {"oidc": {
+        "issuer": provider.url, "client_id": "gateway", "pause": "100ms"}}}]})
+    browser = Browser(gateway)
+    assert browser.get("/")[0] == 503 and world is not None
+    gateway.wait_log(reason="provider_unknown")
+    assert browser.get("/", [])[0] == 401  # nobody need be asked for that
+    provider.document, provider.document_mode = {"issuer": "https://other.example"}, "up"
+    wait_until(lambda: "its 'issuer' is another one" in gateway.stderr(), 10)
+    provider.document = {}
+    wait_until(lambda: browser.get("/")[0] == 302, 10)
+    browser.cookies = {}
+    browser.sign_in(provider)
+    assert browser.get("/")[2] == b"said"
+    provider.close()
+
+
+def test_check_says_what_is_wrong(tmp_path):
+    def check(auth, **site):
+        path = tmp_path / "tidegate.yaml"
+        path.write_text(json.dumps({"sites": [{"hosts": ["shop.example"], "respond": {"body": "x"}, "auth": auth, **site}]}))
+        result = command("check", "-c", str(path))
+        return result.returncode, result.stdout + result.stderr
+
+    good = {"issuer": "https://id.example.com", "client_id": "gateway"}
+    assert check({"oidc": good})[0] == 0
+    for more, said in [({"callback": "/a/../b"}, "is no path of letters"), ({"callback": "xyz"}, "is no path of letters"),
+                       ({"issuer": "https://id.example.com/?x"}, "has a query"), ({"issuer": "id"}, "URL"),
+                       ({"sign_out": "/.tidegate/callback"}, "are not three paths"),
+                       ({"session": {"idle": "2h", "total": "1h"}}, "'idle' is longer than 'total'"),
+                       ({"session": {"size": "32k"}}, "larger than requests"),
+                       ({"issuer": "http://id.example.com", "ca": "ca.pem"}, "'ca' is for"),
+                       ({"client_auth": "jwt"}, "client_auth"), ({"cookie": "a b"}, "cookie"), ({"at_once": 0}, "at_once")]:
+        code, text = check({"oidc": {**good, **more}})
+        assert code != 0 and said in text and "^" in text, (more, text)
+    code, text = check({"oidc": {**good, "issuer": "http://id.example.com"}})
+    assert "whoever is on the way to the issuer" in text
+    path = tmp_path / "tidegate.yaml"
+    for url, expected in [("http://shop.example/.tidegate/callback", "the callback of oidc with http://id.example.com"),
+                          ("http://shop.example/", "by oidc; browsers are sent to http://id.example.com, others get 401")]:
+        assert expected in command("route", "-c", str(path), url).stdout
+    code, text = check("off", routes=[{"match": {"path": "/a"}, "respond": {"body": "a"}, "auth": {"oidc": good}},
+                                      {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": dict(good)}}])
+    assert code != 0 and "another 'oidc' of the site" in text, text
