@@ -84,7 +84,8 @@ static void make_question(struct attempt *attempt)
         .body_max = ANSWER_MAX,
     };
     strbuf_free(&form);
-    add_field(attempt, SPAN_OF("Authorization"), client_secret_basic(settings->client_id, attempt->method->files[0], arena));
+    add_field(attempt, SPAN_OF("Authorization"),
+              client_secret_basic(settings->client_id, attempt->method->files[0], arena));
     add_field(attempt, SPAN_OF("Content-Type"), SPAN_OF("application/x-www-form-urlencoded"));
     add_field(attempt, SPAN_OF("Accept"), SPAN_OF("application/json"));
     add_field(attempt, SPAN_OF("User-Agent"), SPAN_OF("tidegate"));

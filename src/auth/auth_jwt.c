@@ -81,12 +81,11 @@ static bool open_issuer(struct auth_method *method, struct issuer *issuer, struc
     if (settings->ca != NULL && !tls_context_check_authorities(settings->ca, error)) {
         return false;
     }
-    issuer->source =
-        key_source_open(&(struct fetched_settings){.url = settings->keys_url,
-                                                      .ca = settings->ca,
-                                                      .timeout_ms = settings->timeout_ms,
-                                                      .every_ms = settings->every_ms,
-                                                      .pause_ms = settings->pause_ms});
+    issuer->source = key_source_open(&(struct fetched_settings){.url = settings->keys_url,
+                                                                .ca = settings->ca,
+                                                                .timeout_ms = settings->timeout_ms,
+                                                                .every_ms = settings->every_ms,
+                                                                .pause_ms = settings->pause_ms});
     return true;
 }
 

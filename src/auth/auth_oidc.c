@@ -72,13 +72,13 @@ static bool open_oidc(struct auth_method *method, struct arena *arena, struct er
             return false;
         }
     }
-    oidc->provider = oidc_provider_open(&(struct fetched_settings){.url = settings->issuer,
-                                                                   .ca = settings->ca,
-                                                                   .timeout_ms =
-                                                                       settings->timeout_ms,
-                                                                   .every_ms = settings->every_ms,
-                                                                   .pause_ms = settings->pause_ms},
-                                        arena);
+    oidc->provider =
+        oidc_provider_open(&(struct fetched_settings){.url = settings->issuer,
+                                                      .ca = settings->ca,
+                                                      .timeout_ms = settings->timeout_ms,
+                                                      .every_ms = settings->every_ms,
+                                                      .pause_ms = settings->pause_ms},
+                           arena);
     return true;
 }
 
@@ -127,8 +127,7 @@ static struct span scope_of(const struct oidc_settings *settings, struct arena *
     return span_from_cstr(scope);
 }
 
-static struct span location_of(const struct oidc_visit *visit,
-                               const struct oidc_provider *provider,
+static struct span location_of(const struct oidc_visit *visit, const struct oidc_provider *provider,
                                const struct oidc_proofs *proofs)
 {
     const struct oidc_settings *settings = visit->oidc->settings;
@@ -331,8 +330,8 @@ static struct known *read_claims(const struct attempt *attempt)
     struct jwt jwt;
 
     if (jwt_read(attempt->session.id_token, attempt->run->phases->arena, &jwt, &error)) {
-        known = known_from_claims(jwt.claims, &names, auth_oidc.name,
-                                  attempt->session.id_token.len);
+        known =
+            known_from_claims(jwt.claims, &names, auth_oidc.name, attempt->session.id_token.len);
     }
     jwt_free(&jwt);
     return known;
@@ -341,7 +340,8 @@ static struct known *read_claims(const struct attempt *attempt)
 static struct known *find_known(const struct attempt *attempt)
 {
     const struct oidc_settings *settings = attempt->visit.oidc->settings;
-    const struct span parts[] = {SPAN_OF("oidc"), span_make(attempt->visit.oidc->stamp, SHA256_BYTES),
+    const struct span parts[] = {SPAN_OF("oidc"),
+                                 span_make(attempt->visit.oidc->stamp, SHA256_BYTES),
                                  span_from_cstr(settings->user), span_from_cstr(settings->groups),
                                  attempt->session.id_token};
     struct remembered_key key;
@@ -395,8 +395,7 @@ static enum auth_outcome after_refresh(struct attempt *attempt, enum oidc_got go
     case OIDC_WRONG:
         return is_over(attempt, attempt->grant.why.detail);
     case OIDC_FAILED:
-        return attempt->is_good_still ? let_in(attempt, false)
-                                      : busy(attempt, &attempt->grant.why);
+        return attempt->is_good_still ? let_in(attempt, false) : busy(attempt, &attempt->grant.why);
     case OIDC_WAIT:
         break;
     }

@@ -1,6 +1,6 @@
 /* Which sessions have ended before their time: those that somebody has signed out of, here or
- * elsewhere, by a keyed hash of whatever names them. Remembered until sessions of that age have ended
- * anyway. For the process; from any thread.
+ * elsewhere, by a keyed hash of whatever names them. Remembered until sessions of that age have
+ * ended anyway. For the process; from any thread.
  *
  * Bounded: what ends first makes room. Only who has a session, or a provider, adds to it. */
 #ifndef TIDEGATE_AUTH_ENDED_SESSIONS_H

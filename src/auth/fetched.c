@@ -123,7 +123,7 @@ static bool is_same_text(const char *one, const char *other)
 }
 
 static struct fetched *find(const struct fetched_type *type,
-                             const struct fetched_settings *settings)
+                            const struct fetched_settings *settings)
 {
     LIST_FOR_EACH(node, &all.sources)
     {
@@ -235,7 +235,7 @@ static void add_waiter(struct fetched *source, struct phases *phases,
 }
 
 enum fetched_ask fetched_ask(struct fetched *source, uint64_t number, struct phases *phases,
-                            enum phase_verdict (*act)(struct phases *phases, void *arg))
+                             enum phase_verdict (*act)(struct phases *phases, void *arg))
 {
     uint64_t now_us = clock_us();
     enum fetched_ask result = FETCHED_ASKED;
@@ -303,10 +303,8 @@ bool fetched_next(struct fetched_job *what, uint64_t *wait_us)
     first->is_fetching = true;
     first->users++;
     first->begun_us = now_us;
-    *what = (struct fetched_job){.source = first,
-                                .type = first->type,
-                                .ca = first->ca,
-                                .timeout_ms = first->timeout_ms};
+    *what = (struct fetched_job){
+        .source = first, .type = first->type, .ca = first->ca, .timeout_ms = first->timeout_ms};
     CHECK(url_parse(span_from_cstr(first->url), &what->url));
     unlock();
     return true;
@@ -328,8 +326,8 @@ static void tell(const struct fetched *source, const struct error *before)
 enum taken { TAKEN_NONE, TAKEN_SAME, TAKEN_NEW };
 
 /* Without the lock: parsing takes its time, and may open others. One thread at a time does it for a
- * source, whose digest changes here alone. The same text keeps its object, and all that was verified
- * by it. NONE: with a problem. */
+ * source, whose digest changes here alone. The same text keeps its object, and all that was
+ * verified by it. NONE: with a problem. */
 static enum taken take(struct fetched *source, struct span text, void **object,
                        struct error *problem)
 {

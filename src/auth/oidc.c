@@ -25,8 +25,9 @@ static struct oidc_box box_of(const struct oidc_visit *visit, enum oidc_purpose 
         .secrets = secrets,
         .purpose = span_make(visit->oidc->purposes[purpose], 1 + SHA256_BYTES),
         .rotate_s = settings->session.rotate_ms / 1000,
-        .keep_s = (purpose == OIDC_FOR_SESSION ? settings->session.total_ms : settings->sign_in_ms) /
-                  1000,
+        .keep_s =
+            (purpose == OIDC_FOR_SESSION ? settings->session.total_ms : settings->sign_in_ms) /
+            1000,
     };
 }
 
@@ -61,9 +62,8 @@ struct span oidc_open(const struct oidc_visit *visit, enum oidc_purpose purpose,
 
 bool oidc_find_session(struct oidc_visit *visit, struct oidc_session *session)
 {
-    struct span text =
-        oidc_session_text(&visit->cookies, &visit->phases->request->fields, &visit->cookie_count,
-                          visit->phases->arena);
+    struct span text = oidc_session_text(&visit->cookies, &visit->phases->request->fields,
+                                         &visit->cookie_count, visit->phases->arena);
 
     if (text.ptr == NULL || text.len > visit->oidc->settings->session.bytes) {
         return false;

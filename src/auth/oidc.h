@@ -28,9 +28,9 @@ enum oidc_purpose { OIDC_FOR_SESSION, OIDC_FOR_SIGN_IN, OIDC_PURPOSES };
 struct oidc {
     const struct oidc_settings *settings;
     struct fetched *provider;
-    struct followed *secret; /* of the client; NULL: it is a public one */
-    struct followed *keys;   /* NULL: ... */
-    struct oidc_secrets own; /* ... these */
+    struct followed *secret;           /* of the client; NULL: it is a public one */
+    struct followed *keys;             /* NULL: ... */
+    struct oidc_secrets own;           /* ... these */
     unsigned char stamp[SHA256_BYTES]; /* of whose sessions they are */
     unsigned char purposes[OIDC_PURPOSES][1 + SHA256_BYTES];
 };

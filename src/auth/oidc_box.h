@@ -3,9 +3,9 @@
  *
  *   secret --HMAC(number of the period)--> key of the period --seals--> cookie, with that number
  *
- * The key of a period is derived from a secret, so that nothing has to be remembered to open what was
- * sealed in an earlier one, by any worker, by the process after a reload, or by another gateway with
- * the same secret. Immutable; from any thread. */
+ * The key of a period is derived from a secret, so that nothing has to be remembered to open what
+ * was sealed in an earlier one, by any worker, by the process after a reload, or by another gateway
+ * with the same secret. Immutable; from any thread. */
 #ifndef TIDEGATE_AUTH_OIDC_BOX_H
 #define TIDEGATE_AUTH_OIDC_BOX_H
 

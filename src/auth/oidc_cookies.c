@@ -14,9 +14,8 @@ static const char *prefix_of(const struct oidc_cookies *cookies)
 
 static const char *chunk_name(const struct oidc_cookies *cookies, size_t at, struct arena *arena)
 {
-    return at == 0
-               ? arena_printf(arena, "%s%s", prefix_of(cookies), cookies->name)
-               : arena_printf(arena, "%s%s.%zu", prefix_of(cookies), cookies->name, at);
+    return at == 0 ? arena_printf(arena, "%s%s", prefix_of(cookies), cookies->name)
+                   : arena_printf(arena, "%s%s.%zu", prefix_of(cookies), cookies->name, at);
 }
 
 static const char *tab_name(const struct oidc_cookies *cookies, struct span tab,
@@ -43,8 +42,8 @@ static struct span behind(struct span cookie, const char *prefix, const char *na
 
 static bool is_ours(struct span rest)
 {
-    return rest.ptr != NULL && (rest.len == 0 || rest.ptr[0] == '.' ||
-                                span_starts_with(rest, SPAN_OF(TAB_MARK)));
+    return rest.ptr != NULL &&
+           (rest.len == 0 || rest.ptr[0] == '.' || span_starts_with(rest, SPAN_OF(TAB_MARK)));
 }
 
 bool oidc_cookie_is_own(const char *name, struct span cookie)
@@ -180,8 +179,8 @@ size_t oidc_tabs(const struct oidc_cookies *cookies, const struct http_fields *f
 
 /* ---- written ---- */
 
-/* SameSite=Lax: the provider sends the browser back by a link, and no other site's page has requests
- * sent with them. */
+/* SameSite=Lax: the provider sends the browser back by a link, and no other site's page has
+ * requests sent with them. */
 static void set(const struct oidc_cookies *cookies, const char *name, struct span value,
                 uint64_t age_s, struct http_fields *fields, struct arena *arena)
 {
@@ -196,7 +195,7 @@ bool oidc_session_set(const struct oidc_cookies *cookies, struct span text, size
                       uint64_t age_s, struct http_fields *fields, struct arena *arena)
 {
     size_t first = OIDC_CHUNK_MAX - 2;
-    size_t count = text.len == 0      ? 0
+    size_t count = text.len == 0       ? 0
                    : text.len <= first ? 1
                                        : 1 + (text.len - first - 1) / OIDC_CHUNK_MAX + 1;
 

@@ -31,8 +31,8 @@ bool oidc_cookie_is_own(const char *name, struct span cookie);
 /* None of the gateway's cookies reaches servers. */
 void oidc_cookies_strip(const char *name, struct http_fields *fields, struct arena *arena);
 
-/* The whole text; ptr NULL: there is none, or not all of it, or a part of it is there twice. *count:
- * of the session's cookies that the request has, whether right or not. In the arena. */
+/* The whole text; ptr NULL: there is none, or not all of it, or a part of it is there twice.
+ * *count: of the session's cookies that the request has, whether right or not. In the arena. */
 struct span oidc_session_text(const struct oidc_cookies *cookies, const struct http_fields *fields,
                               size_t *count, struct arena *arena) MUST_CHECK;
 /* Adds Set-Cookie for it, and for taking those away that it does not need of the `had` before it.

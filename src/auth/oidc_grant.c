@@ -98,8 +98,8 @@ static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
 
     if (!jwt_read(text, grant->visit->phases->arena, &jwt, &error)) {
         jwt_free(&jwt);
-        return wrong(grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s",
-                                         error.text));
+        return wrong(grant,
+                     arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
     }
     const struct id_token_rules rules = {
         .issuer = settings->issuer,
@@ -113,8 +113,8 @@ static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
                       &grant->why);
     if (got == OIDC_GOT &&
         id_token_check(&jwt, &rules, clock_wall_s(), times, &error) != JWT_GOOD) {
-        got = wrong(grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s",
-                                        error.text));
+        got = wrong(grant,
+                    arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
     }
     jwt_free(&before);
     jwt_free(&jwt);

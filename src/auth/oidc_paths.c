@@ -19,7 +19,7 @@ struct errand {
     struct oidc_grant grant;
     struct http_fields fields; /* of the answer */
     struct span logout_token;
-    bool has_waited;      /* for the provider's document */
+    bool has_waited;       /* for the provider's document */
     bool has_awaited_keys; /* of a logout token */
 };
 
@@ -60,8 +60,7 @@ static enum phase_verdict on_document(struct phases *phases, void *arg)
 }
 
 /* NULL: *verdict is what comes of that. */
-static const struct oidc_provider *find_provider(struct errand *errand,
-                                                 enum phase_verdict *verdict)
+static const struct oidc_provider *find_provider(struct errand *errand, enum phase_verdict *verdict)
 {
     const struct oidc_provider *provider = oidc_provider_of(&errand->visit);
     struct trouble why;
@@ -122,8 +121,8 @@ static enum phase_verdict on_granted(struct oidc_grant *grant, enum oidc_got got
     return after_code(grant->owner, got);
 }
 
-/* Whose callback it is: the browser's own that was sent to the provider a while ago. False: nobody's,
- * and what lies there of it is gone. */
+/* Whose callback it is: the browser's own that was sent to the provider a while ago. False:
+ * nobody's, and what lies there of it is gone. */
 static bool find_sign_in(struct errand *errand, const struct oidc_callback *callback)
 {
     const struct oidc_visit *visit = &errand->visit;
@@ -294,8 +293,8 @@ static enum phase_verdict take_logout_token(struct errand *errand, struct jwt *j
     struct span subject;
     struct span session;
     struct error error;
-    enum oidc_got got = oidc_verify(&errand->visit, provider, jwt, &errand->has_awaited_keys,
-                                    on_keys, &why);
+    enum oidc_got got =
+        oidc_verify(&errand->visit, provider, jwt, &errand->has_awaited_keys, on_keys, &why);
 
     if (got == OIDC_WAIT) {
         return PHASE_WAIT;
@@ -324,8 +323,8 @@ static enum phase_verdict take_back_channel(struct errand *errand)
     struct error error;
     struct jwt jwt;
 
-    if (!oidc_form_find(phases->owner->body(phases), "logout_token", LOGOUT_TOKEN_MAX, phases->arena,
-                        &errand->logout_token) ||
+    if (!oidc_form_find(phases->owner->body(phases), "logout_token", LOGOUT_TOKEN_MAX,
+                        phases->arena, &errand->logout_token) ||
         errand->logout_token.ptr == NULL) {
         return refuse_logout(errand, "it is not there, or twice, or too long");
     }

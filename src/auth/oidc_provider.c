@@ -70,13 +70,11 @@ static bool read_document(const struct fetched_settings *settings, const json_t 
 
     /* An issuer that ends in '/' has one '/' less in the document's URL. */
     if (said.ptr == NULL ||
-        (!span_eq(said, issuer) &&
-         !(said.len == issuer.len + 1 && said.ptr[issuer.len] == '/' &&
-           span_starts_with(said, issuer)))) {
+        (!span_eq(said, issuer) && !(said.len == issuer.len + 1 && said.ptr[issuer.len] == '/' &&
+                                     span_starts_with(said, issuer)))) {
         return error_set(error, "its 'issuer' is another one: %.*s", SPAN_ARG(span_cut(said, 200)));
     }
-    provider->sign_in =
-        read_url(json, "authorization_endpoint", is_https, &document->arena, error);
+    provider->sign_in = read_url(json, "authorization_endpoint", is_https, &document->arena, error);
     if (provider->sign_in == NULL) {
         return false;
     }

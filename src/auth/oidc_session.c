@@ -115,8 +115,7 @@ enum oidc_session_state oidc_session_state(const struct oidc_session *session,
     if (now_s >= session->ends_s) {
         return can_refresh ? OIDC_SESSION_ENDED : OIDC_SESSION_OVER;
     }
-    return can_refresh && now_s >= refresh_at_s(session) ? OIDC_SESSION_REFRESH
-                                                         : OIDC_SESSION_GOOD;
+    return can_refresh && now_s >= refresh_at_s(session) ? OIDC_SESSION_REFRESH : OIDC_SESSION_GOOD;
 }
 
 bool oidc_session_wants_renewal(const struct oidc_session *session,

@@ -26,8 +26,7 @@ static struct span encode(const unsigned char *bytes, struct arena *arena)
     return span_make(text, base64_encode(BASE64_URL, span_make(bytes, SHA256_BYTES), text));
 }
 
-static struct span derive(const struct oidc_sign_in *sign_in, struct span what,
-                          struct arena *arena)
+static struct span derive(const struct oidc_sign_in *sign_in, struct span what, struct arena *arena)
 {
     unsigned char mac[SHA256_BYTES];
 

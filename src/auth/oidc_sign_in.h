@@ -1,5 +1,5 @@
-/* A sign-in that is under way, from the redirect to the provider to the callback: what of it lies in
- * the browser's cookie, what the provider says at the callback, and where the browser goes then.
+/* A sign-in that is under way, from the redirect to the provider to the callback: what of it lies
+ * in the browser's cookie, what the provider says at the callback, and where the browser goes then.
  *
  *   seed --HMAC--> state, nonce, verifier --SHA-256--> challenge (PKCE, RFC 7636)
  *
@@ -58,8 +58,8 @@ struct oidc_callback {
 /* False with an error: something is there twice, or too long. In the arena. */
 bool oidc_callback_read(struct span query, struct arena *arena, struct oidc_callback *callback,
                         struct error *error) MUST_CHECK;
-/* A parameter of a form or a query, decoded. False: it is there twice or longer than `most`; its ptr
- * is NULL where it is not there. */
+/* A parameter of a form or a query, decoded. False: it is there twice or longer than `most`; its
+ * ptr is NULL where it is not there. */
 bool oidc_form_find(struct span form, const char *name, size_t most, struct arena *arena,
                     struct span *value) MUST_CHECK;
 

@@ -309,9 +309,8 @@ static struct tls_context *context_for(const char *ca, struct error *error)
 
     for (size_t i = 0; i < CONTEXTS_MAX; i++) {
         struct context *one = &desk.contexts[i];
-        bool is_same = one->tls != NULL && (ca == NULL || one->ca == NULL
-                                                ? ca == one->ca
-                                                : strcmp(ca, one->ca) == 0);
+        bool is_same = one->tls != NULL &&
+                       (ca == NULL || one->ca == NULL ? ca == one->ca : strcmp(ca, one->ca) == 0);
         if (is_same) {
             best = one;
             break;
@@ -357,8 +356,7 @@ static void start(struct job *job)
         }
     }
     if (job->authorization.ptr != NULL) {
-        fields[count++] =
-            (struct fetch_field){"Authorization", strbuf_span(&job->authorization)};
+        fields[count++] = (struct fetch_field){"Authorization", strbuf_span(&job->authorization)};
     }
     desk.asked++;
     job->fetch = fetch_start(&desk.thread.client,
@@ -430,11 +428,8 @@ static void cut_off(void *arg)
 void token_desk_start(void)
 {
     list_init(&desk.jobs);
-    desk.terms = (struct fetch_thread_terms){.name = "tokens",
-                                             .fetched = "tokens",
-                                             .send_ms = 10000,
-                                             .look = look,
-                                             .end = cut_off};
+    desk.terms = (struct fetch_thread_terms){
+        .name = "tokens", .fetched = "tokens", .send_ms = 10000, .look = look, .end = cut_off};
     fetch_thread_init(&desk.thread, &desk.terms);
     lock();
     desk.is_open = true;

@@ -3,9 +3,9 @@
  *
  *   token_ask --ticket--> waiting --up to 64 at once--> asked --answer, failure, time--> act
  *
- * A question that several requests have at once, as of one session that is to be refreshed, is asked
- * once; its answer is good for those that come a little later with the old session, too. One for the
- * process. From any thread, but for what is said otherwise. */
+ * A question that several requests have at once, as of one session that is to be refreshed, is
+ * asked once; its answer is good for those that come a little later with the old session, too. One
+ * for the process. From any thread, but for what is said otherwise. */
 #ifndef TIDEGATE_AUTH_TOKEN_DESK_H
 #define TIDEGATE_AUTH_TOKEN_DESK_H
 
@@ -38,8 +38,8 @@ struct token_question {
     const char *ca; /* NULL: the system's authorities */
     uint64_t timeout_ms;
     struct span form;
-    struct span authorization; /* ptr NULL: the form says who asks */
-    unsigned most;             /* that may wait in the process, of all */
+    struct span authorization;        /* ptr NULL: the form says who asks */
+    unsigned most;                    /* that may wait in the process, of all */
     const struct remembered_key *key; /* of what is the same question; NULL: no other is */
 };
 

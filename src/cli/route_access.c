@@ -20,12 +20,12 @@ const char *route_auth_text(const struct route_settings *route, struct arena *ar
     if (route->signs_in != NULL) {
         return "of the method that it belongs to";
     }
-    return arena_printf(arena, "by %s; %s", route_auth_words(auth, arena),
-                        auth->mode == AUTH_MODE_OPTIONAL ? "who says nothing is nobody"
-                        : auth->oidc != NULL
-                            ? arena_printf(arena, "browsers are sent to %s, others get 401",
-                                           auth->oidc->issuer)
-                            : "others get 401");
+    return arena_printf(
+        arena, "by %s; %s", route_auth_words(auth, arena),
+        auth->mode == AUTH_MODE_OPTIONAL ? "who says nothing is nobody"
+        : auth->oidc != NULL
+            ? arena_printf(arena, "browsers are sent to %s, others get 401", auth->oidc->issuer)
+            : "others get 401");
 }
 
 const char *route_respond_text(const struct route_settings *route, struct arena *arena)

@@ -76,11 +76,11 @@ bool rule_own_path(struct span text, struct complaint *complaint)
     for (size_t i = 1; i < text.len && is_plain; i++) {
         char byte = text.ptr[i];
         bool begins = text.ptr[i - 1] == '/';
-        is_plain = ascii_is_digit(byte) || (ascii_lower(byte) >= 'a' && ascii_lower(byte) <= 'z') ||
-                   byte == '-' || byte == '_' || byte == '~' || (byte == '/' && !begins) ||
-                   (byte == '.' &&
-                    !(begins && (i + 1 == text.len || text.ptr[i + 1] == '/' ||
-                                 text.ptr[i + 1] == '.')));
+        is_plain =
+            ascii_is_digit(byte) || (ascii_lower(byte) >= 'a' && ascii_lower(byte) <= 'z') ||
+            byte == '-' || byte == '_' || byte == '~' || (byte == '/' && !begins) ||
+            (byte == '.' &&
+             !(begins && (i + 1 == text.len || text.ptr[i + 1] == '/' || text.ptr[i + 1] == '.')));
     }
     if (!is_plain) {
         complain(complaint, "%s is no path of letters, digits, '-', '.', '_' and '~'",

@@ -71,8 +71,7 @@ static void check_provider(const struct checker *checker, const struct oidc_sett
         config_report_hint(checker->report, "say https");
     }
     if (oidc->ca != NULL && strncmp(oidc->issuer, "https:", 6) != 0) {
-        config_report_add(checker->report, CONFIG_ERROR,
-                          config_place(checker->settings, &oidc->ca),
+        config_report_add(checker->report, CONFIG_ERROR, config_place(checker->settings, &oidc->ca),
                           "'ca' is for an 'issuer' with https");
         config_report_hint(checker->report, "say https in 'issuer', or remove 'ca'");
     }
@@ -169,8 +168,9 @@ static void check_providers(const struct checker *checker, const struct site_set
                  strcmp(one->cookie, other->cookie) != 0)) {
                 continue;
             }
-            config_report_add(checker->report, CONFIG_ERROR, one->place,
-                              "another 'oidc' of the site has the same paths, or the same 'cookie'");
+            config_report_add(
+                checker->report, CONFIG_ERROR, one->place,
+                "another 'oidc' of the site has the same paths, or the same 'cookie'");
             config_report_hint(checker->report,
                                "write it once, for the site, or give each 'callback', 'sign_out', "
                                "'back_channel' and 'cookie' of its own");

@@ -5,7 +5,8 @@
 #define OWN_PATH_MAX 128
 #define OWN_PATH(member, of, usual)                                                                \
     .name = of, .type = DIRECTIVE_TEXT, SLOT(oidc_settings, member), .min = 2,                     \
-    .max = OWN_PATH_MAX, .check = rule_own_path, .fallback = usual, .pattern = "^/[A-Za-z0-9/._~-]+$"
+    .max = OWN_PATH_MAX, .check = rule_own_path, .fallback = usual,                                \
+    .pattern = "^/[A-Za-z0-9/._~-]+$"
 
 static const struct directive session_directives[] = {
     {.name = "idle",

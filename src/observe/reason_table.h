@@ -63,10 +63,11 @@ REASON(
     "the keys that tokens are verified with could not be fetched yet",
     "see whether keys_url of the issuer can be reached from this machine; the log says what went "
     "wrong")
-REASON(REQUEST, "gateway", "sign_in_needed",
-       "the request comes without a session: a browser that asks for a page is sent to the provider "
-       "(auth.oidc), anything else gets 401",
-       "nothing, where people sign in; auth: off in a route that is for all")
+REASON(
+    REQUEST, "gateway", "sign_in_needed",
+    "the request comes without a session: a browser that asks for a page is sent to the provider "
+    "(auth.oidc), anything else gets 401",
+    "nothing, where people sign in; auth: off in a route that is for all")
 REASON(REQUEST, "gateway", "session_over",
        "the session of somebody who had signed in has ended: by its time, because its tokens were "
        "not refreshed, or because somebody has signed out",
@@ -75,10 +76,11 @@ REASON(REQUEST, "gateway", "signed_in", "somebody has signed in, and is sent on"
 REASON(REQUEST, "gateway", "signed_out", "somebody has signed out, and is sent on", "nothing")
 REASON(REQUEST, "gateway", "signed_out_elsewhere",
        "the provider says who has signed out, and that session has ended here, too", "nothing")
-REASON(REQUEST, "gateway", "sign_in_unknown",
-       "a callback that the browser has not asked for, or too long ago, or that it repeats",
-       "let people begin at a page of the site, not at a saved address; sign_in says how long it may "
-       "take. Many of these: somebody sends browsers here, or cookies are blocked")
+REASON(
+    REQUEST, "gateway", "sign_in_unknown",
+    "a callback that the browser has not asked for, or too long ago, or that it repeats",
+    "let people begin at a page of the site, not at a saved address; sign_in says how long it may "
+    "take. Many of these: somebody sends browsers here, or cookies are blocked")
 REASON(REQUEST, "gateway", "sign_in_malformed",
        "one of the paths that sign-in answers was asked for in a way that it is not for",
        "see whether the provider has the right URLs of the site")

@@ -264,15 +264,15 @@ struct route_settings {
     struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
     struct log_rules_settings *log;           /* NULL: as its site has it */
     struct cache_settings *cache;             /* its own, else the site's; NULL: none */
-    struct string_list upgrade;    /* protocols that Upgrade may ask for; default [websocket] */
-    uint64_t body_limit;           /* bytes; UINT64_MAX: take limits.body */
-    uint64_t response_limit;       /* bytes of a server's response; UINT64_MAX: none */
-    uint64_t delay_ms;             /* before anything is done with a request; 0: none */
-    struct auth_settings *auth;    /* its own, else the site's; NULL: anybody may ask */
+    struct string_list upgrade; /* protocols that Upgrade may ask for; default [websocket] */
+    uint64_t body_limit;        /* bytes; UINT64_MAX: take limits.body */
+    uint64_t response_limit;    /* bytes of a server's response; UINT64_MAX: none */
+    uint64_t delay_ms;          /* before anything is done with a request; 0: none */
+    struct auth_settings *auth; /* its own, else the site's; NULL: anybody may ask */
     const struct oidc_settings *signs_in; /* nobody has written it: it answers this one's paths */
-    struct access_settings access; /* its own, besides the site's */
-    bool site_access;              /* the site's counts, too */
-    struct rate_settings *rates;   /* its own, besides the site's */
+    struct access_settings access;        /* its own, besides the site's */
+    bool site_access;                     /* the site's counts, too */
+    struct rate_settings *rates;          /* its own, besides the site's */
     size_t rate_count;
     uint64_t replay_limit;            /* bytes of a request's body that are kept to be sent again */
     struct retries_settings *retries; /* its own, else the site's, else the backend's; or NULL */

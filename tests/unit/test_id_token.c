@@ -35,9 +35,8 @@ static int tear_down(void **state)
 
 static struct jwt read_token(const char *header, const char *claims)
 {
-    const char *token =
-        jose_sign("ES256", jose_key_of("P-256", 0), NULL, header,
-                  arena_printf(&arena, "{%s}", claims), &arena);
+    const char *token = jose_sign("ES256", jose_key_of("P-256", 0), NULL, header,
+                                  arena_printf(&arena, "{%s}", claims), &arena);
     struct error error;
     struct jwt jwt;
 
@@ -82,8 +81,8 @@ static void id_tokens_are_for_this_client_and_this_sign_in(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct jwt jwt = read_token("{\"alg\":\"ES256\"}",
-                                    arena_printf(&arena, USUAL ",%s", cases[i].claims));
+        struct jwt jwt =
+            read_token("{\"alg\":\"ES256\"}", arena_printf(&arena, USUAL ",%s", cases[i].claims));
         const struct id_token_rules wanted = rules();
         struct jwt_times times;
         struct error error = {""};
@@ -130,14 +129,14 @@ static void access_token_is_the_one_that_came_along(void **state)
         struct jwt jwt;
 
         assert_true(digest_sha2(cases[i].bits, wanted.access_token, digest));
-        const char *token = jose_sign(
-            cases[i].algorithm, jose_key_of(cases[i].kind, 0), NULL,
-            arena_printf(&arena, "{\"alg\":\"%s\"}", cases[i].algorithm),
-            arena_printf(&arena,
-                         "{" USUAL ",\"aud\":\"shop\",\"sub\":\"ann\",\"nonce\":\"n-1\","
-                         "\"at_hash\":\"%s\"}",
-                         jose_encode(span_make(digest, cases[i].bits / 16), &arena)),
-            &arena);
+        const char *token =
+            jose_sign(cases[i].algorithm, jose_key_of(cases[i].kind, 0), NULL,
+                      arena_printf(&arena, "{\"alg\":\"%s\"}", cases[i].algorithm),
+                      arena_printf(&arena,
+                                   "{" USUAL ",\"aud\":\"shop\",\"sub\":\"ann\",\"nonce\":\"n-1\","
+                                   "\"at_hash\":\"%s\"}",
+                                   jose_encode(span_make(digest, cases[i].bits / 16), &arena)),
+                      &arena);
         assert_true(jwt_read(span_from_cstr(token), &arena, &jwt, &error));
         assert_int_equal(id_token_check(&jwt, &wanted, NOW, &times, &error), JWT_GOOD);
         wanted.access_token = SPAN_OF("another");
@@ -203,9 +202,9 @@ static void logout_tokens_name_somebody_and_are_no_id_tokens(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct jwt jwt = read_token(
-            arena_printf(&arena, "{\"alg\":\"ES256\",\"typ\":\"%s\"}", cases[i].header),
-            arena_printf(&arena, USUAL ",\"aud\":\"shop\",%s", cases[i].claims));
+        struct jwt jwt =
+            read_token(arena_printf(&arena, "{\"alg\":\"ES256\",\"typ\":\"%s\"}", cases[i].header),
+                       arena_printf(&arena, USUAL ",\"aud\":\"shop\",%s", cases[i].claims));
         const struct id_token_rules wanted = rules();
         struct span subject;
         struct span session;

@@ -38,9 +38,9 @@ static struct span key_text(const char *kind, const char *id)
 static struct fetched *open_source(void)
 {
     return key_source_open(&(struct fetched_settings){.url = "https://id.example.com/jwks",
-                                                         .timeout_ms = 5000,
-                                                         .every_ms = 3600000,
-                                                         .pause_ms = 10000});
+                                                      .timeout_ms = 5000,
+                                                      .every_ms = 3600000,
+                                                      .pause_ms = 10000});
 }
 
 static int set_up(void **state)
@@ -261,7 +261,8 @@ static void requests_that_wait_are_bounded(void **state)
 
     for (size_t i = 0; i <= FETCHED_WAITERS_MAX; i++) {
         askers[i] = asker_create();
-        assert_int_equal(ask(askers[i], *state), i < FETCHED_WAITERS_MAX ? FETCHED_ASKED : FETCHED_TOO_MANY);
+        assert_int_equal(ask(askers[i], *state),
+                         i < FETCHED_WAITERS_MAX ? FETCHED_ASKED : FETCHED_TOO_MANY);
     }
     phases_cancel(&askers[1]->phases); /* its ticket comes back to nobody */
     fetch(*state, span_make(NULL, 0), "it is down", -1);

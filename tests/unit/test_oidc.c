@@ -55,7 +55,8 @@ static void what_is_sealed_is_opened_by_the_same_box_alone(void **state)
 {
     struct error error;
     struct oidc_secrets *one = read_secrets("one secret of many bytes\n", &error);
-    struct oidc_secrets *two = read_secrets("\nanother of many bytes\r\none secret of many bytes", &error);
+    struct oidc_secrets *two =
+        read_secrets("\nanother of many bytes\r\none secret of many bytes", &error);
     struct oidc_box box = box_of(one, "session");
     struct oidc_box newer = box_of(two, "session");
     struct oidc_box other = box_of(one, "sign-in");
@@ -109,7 +110,8 @@ static void files_of_secrets_are_read_strictly(void **state)
         {"\n\n", "no line"},
         {"too short\n", "have 16 to 255"},
         {"a secret of many bytes\nshort\n", "have 16 to 255"},
-        {"0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n"
+        {"0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n0123456789abcdef"
+         "\n"
          "0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n",
          "more than 8"},
     };
@@ -146,8 +148,7 @@ static struct http_fields sent_back(const struct http_fields *set)
 
 static void sessions_are_cut_into_cookies_and_put_together(void **state)
 {
-    static const size_t sizes[] = {1,    2,    3797, 3798, 3799, 7597,
-                                   7598, 7599, 3798 + 8 * 3800};
+    static const size_t sizes[] = {1, 2, 3797, 3798, 3799, 7597, 7598, 7599, 3798 + 8 * 3800};
     static const size_t counts[] = {1, 1, 1, 1, 2, 2, 2, 3, 9};
     char *text = arena_alloc(&arena, 40000);
 
@@ -177,8 +178,7 @@ static void sessions_are_cut_into_cookies_and_put_together(void **state)
     }
     struct http_fields set = {0};
     const struct oidc_cookies cookies = {"shop", true};
-    assert_false(
-        oidc_session_set(&cookies, span_make(text, 3799 + 8 * 3800), 0, 60, &set, &arena));
+    assert_false(oidc_session_set(&cookies, span_make(text, 3799 + 8 * 3800), 0, 60, &set, &arena));
 }
 
 static void cookies_that_a_smaller_session_needs_no_more_are_taken_away(void **state)
@@ -199,9 +199,9 @@ static void cookies_that_a_smaller_session_needs_no_more_are_taken_away(void **s
 static void sessions_in_cookies_that_nobody_has_set(void **state)
 {
     static const char *const bad[] = {
-        "shop=",       "shop=1.",    "shop=1",       "shop=.text",  "shop=0.text", "shop=2.text",
-        "shop=text",   "shop=10.te", "shop=a.text",  "shop.1=text", "Shop=1.text", "shop=-1.text",
-        "xshop=1.tex", "shop",       "shop=1.a; shop=1.a"};
+        "shop=",       "shop=1.",      "shop=1",      "shop=.text",  "shop=0.text",
+        "shop=2.text", "shop=text",    "shop=10.te",  "shop=a.text", "shop.1=text",
+        "Shop=1.text", "shop=-1.text", "xshop=1.tex", "shop",        "shop=1.a; shop=1.a"};
     const struct oidc_cookies cookies = {"shop", false};
 
     (void)state;
@@ -253,7 +253,8 @@ static void tabs_are_found_by_their_names(void **state)
     oidc_tab_set(&cookies, SPAN_OF("12345678"), SPAN_OF("sealed"), 600, &set, &arena);
     assert_true(is_text(set.items[0].value, "__Host-shop-in-12345678=sealed; Path=/; Max-Age=600; "
                                             "HttpOnly; SameSite=Lax; Secure"));
-    add_cookie(&has, "a=1; __Host-shop-in-12345678=x; __Host-shop-in-1234567=y; shop-in-87654321=z");
+    add_cookie(&has,
+               "a=1; __Host-shop-in-12345678=x; __Host-shop-in-1234567=y; shop-in-87654321=z");
     add_cookie(&has, "__Host-shop-in-abcdefgh=w");
     assert_int_equal(oidc_tabs(&cookies, &has, tabs, ARRAY_LEN(tabs)), 2);
     assert_true(is_text(tabs[0], "12345678") && is_text(tabs[1], "abcdefgh"));
@@ -300,19 +301,19 @@ static void challenge_is_the_verifiers_digest(void **state)
     oidc_sign_in_begin(&sign_in, SPAN_OF("/"), NOW);
     proofs = oidc_sign_in_proofs(&sign_in, &arena);
     assert_true(digest_sha256(&proofs.verifier, 1, digest));
-    assert_true(span_eq(proofs.challenge,
-                        span_make(text, base64_encode(BASE64_URL, span_make(digest, sizeof(digest)),
-                                                      text))));
+    assert_true(span_eq(
+        proofs.challenge,
+        span_make(text, base64_encode(BASE64_URL, span_make(digest, sizeof(digest)), text))));
 }
 
 static void browsers_come_back_to_the_same_site(void **state)
 {
-    static const char *const good[] = {"/",          "/a",       "/a/b?c=d",        "/?x=//evil.example",
-                                       "/%2f%2fevil", "/a//b",    "/a?u=https://x/", "/~ann/"};
-    static const char *const bad[] = {"",           "//evil.example", "/\\evil.example", "\\/evil",
-                                      "evil",       "https://x/",     "/\tevil",         "/a\r\nb",
-                                      "/a b",       "/\x80",          "///",             "*",
-                                      "/a\\..\\b"};
+    static const char *const good[] = {
+        "/",           "/a",    "/a/b?c=d",        "/?x=//evil.example",
+        "/%2f%2fevil", "/a//b", "/a?u=https://x/", "/~ann/"};
+    static const char *const bad[] = {
+        "",        "//evil.example", "/\\evil.example", "\\/evil", "evil", "https://x/", "/\tevil",
+        "/a\r\nb", "/a b",           "/\x80",           "///",     "*",    "/a\\..\\b"};
     char *longest = arena_calloc(&arena, OIDC_TARGET_MAX + 2);
 
     (void)state;
@@ -555,18 +556,22 @@ static void documents_are_their_issuers_and_go_nowhere_open(void **state)
         {"\"issuer\":\"https://id.example.com\",\"code_challenge_methods_supported\":[\"plain\","
          "\"S256\"]," ENDPOINTS,
          NULL},
-        {"\"issuer\":\"https://id.example.com\",\"end_session_endpoint\":\"https://x.example/e\"," ENDPOINTS,
+        {"\"issuer\":\"https://id.example.com\",\"end_session_endpoint\":\"https://x.example/"
+         "e\"," ENDPOINTS,
          NULL},
         {"\"issuer\":\"https://id.example.com.evil.example\"," ENDPOINTS, "'issuer'"},
         {"\"issuer\":\"https://ID.example.com\"," ENDPOINTS, "'issuer'"},
         {"\"issuer\":[\"https://id.example.com\"]," ENDPOINTS, "'issuer'"},
         {ENDPOINTS, "'issuer'"},
         {"\"issuer\":\"https://id.example.com\"", "'authorization_endpoint'"},
-        {"\"issuer\":\"https://id.example.com\",\"code_challenge_methods_supported\":[\"plain\"]," ENDPOINTS,
+        {"\"issuer\":\"https://"
+         "id.example.com\",\"code_challenge_methods_supported\":[\"plain\"]," ENDPOINTS,
          "S256"},
-        {"\"issuer\":\"https://id.example.com\",\"end_session_endpoint\":\"javascript:x\"," ENDPOINTS,
+        {"\"issuer\":\"https://"
+         "id.example.com\",\"end_session_endpoint\":\"javascript:x\"," ENDPOINTS,
          "'end_session_endpoint'"},
-        {"\"issuer\":\"https://id.example.com\",\"end_session_endpoint\":\"http://x.example/\"," ENDPOINTS,
+        {"\"issuer\":\"https://id.example.com\",\"end_session_endpoint\":\"http://x.example/"
+         "\"," ENDPOINTS,
          "https"},
         {"\"issuer\":\"https://id.example.com\",\"authorization_endpoint\":\"https://x.example/\","
          "\"token_endpoint\":\"http://x.example/\",\"jwks_uri\":\"https://x.example/\"",

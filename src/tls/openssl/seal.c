@@ -75,8 +75,7 @@ bool seal_open(const unsigned char key[SEAL_KEY_BYTES], struct span with, struct
     body = sealed.len - SEAL_OVERHEAD;
     memcpy(tag, bytes + NONCE_BYTES + body, TAG_BYTES);
     ctx = begin(key, bytes, with, 0);
-    ok = ctx != NULL &&
-         EVP_CipherUpdate(ctx, text, &len, bytes + NONCE_BYTES, (int)body) == 1 &&
+    ok = ctx != NULL && EVP_CipherUpdate(ctx, text, &len, bytes + NONCE_BYTES, (int)body) == 1 &&
          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) == 1 &&
          EVP_CipherFinal_ex(ctx, text + len, &rest) == 1;
     EVP_CIPHER_CTX_free(ctx);
