@@ -152,6 +152,9 @@ bench-balance: build/bench-balance ## strategies of balancing, simulated: the ta
 bench-rates: build/bench-rates ## what counting a request costs
 	@build/bench-rates
 
+bench-overload: build/tidegate build/bench-load ## what others notice of floods, wrong logins and twice the load (CASES=twice)
+	@bench/overload $(if $(CASES),--cases $(CASES))
+
 build/bench-rates: build/release/bench/rates.o build/release/libtidegate.a
 
 build/release/bench/balance.o: COMMON += -Itests
@@ -205,7 +208,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance bench-rates \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance bench-rates bench-overload \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

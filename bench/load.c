@@ -8,13 +8,19 @@
  *       the same with a resumed handshake, but for the first ones
  *   load idle   PORT HOST PATH CONNECTIONS 0       [tls]
  *       one request each, then all stay open
+ *   load rate   PORT HOST PATH CONNECTIONS SECONDS RATE [FIELD]
+ *       so many requests a second, whatever becomes of those before; times count from when each was
+ *       due. Statuses other than 200 are counted as refused, and have no part in the times
+ *   load flood  PORT HOST PATH CONNECTIONS SECONDS
+ *       connections of one address that say nothing; what is closed is opened again
  *   load speed
  *       how fast this CPU is just now
  *
  * Only ever connects to 127.0.0.1. Prints "done FAILED BYTES SECONDS MEDIAN_US P99_US" with the
- * number of good responses first. For idle it then waits for the end of standard input and prints
- * how many connections were still open. TLS is 1.3 with AES-128-GCM and X25519 alone, so that every
- * gateway does the same work; the certificate is not judged. */
+ * number of good responses first, for rate with REFUSED behind them. For idle it then waits for the
+ * end of standard input and prints how many connections were still open. TLS is 1.3 with
+ * AES-128-GCM and X25519 alone, so that every gateway does the same work; the certificate is not
+ * judged. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum mode { MODE_KEEP, MODE_CLOSE, MODE_IDLE, MODE_RESUME };
+enum mode { MODE_KEEP, MODE_CLOSE, MODE_IDLE, MODE_RESUME, MODE_RATE, MODE_FLOOD };
 enum state {
     CLIENT_UNUSED,
     CLIENT_CONNECT,
@@ -47,6 +53,7 @@ enum {
     LATENCIES = 4 * 1024 * 1024,
     OPENING_AT_ONCE = 64, /* idle: how many may be on their way at a time */
     SOURCES = 64,         /* 127.0.0.1 and up: one alone would run out of ports */
+    FLOOD_SOURCE = 99,    /* 127.0.0.100 */
     FAILURES = 1000,      /* after so many it gives up */
 };
 
@@ -58,6 +65,7 @@ struct client {
     uint64_t began_us;
     uint64_t body_left;
     bool has_head;
+    bool is_refused; /* MODE_RATE: another status than 200 */
     bool offers_session;
     size_t head_len;
     char head[HEAD_BYTES];
@@ -73,7 +81,10 @@ static struct {
     bool is_stopping;
     char request[512];
     size_t request_len;
-    uint64_t done, failed, bytes;
+    uint64_t done, failed, bytes, refused;
+    double rate;         /* MODE_RATE: a second */
+    uint64_t started_us; /* when the first was due, */
+    uint64_t issued;     /* and so many have been sent */
     unsigned next_source;
     uint32_t *latencies;
     size_t latency_count;
@@ -143,6 +154,19 @@ static void client_begin_request(struct client *client)
     client->body_left = 0;
 }
 
+/* Takes the next request that is due, if there is one. */
+static bool client_takes_due(struct client *client)
+{
+    uint64_t due_us = load.started_us + (uint64_t)((double)load.issued * 1e6 / load.rate);
+    if (load.is_stopping || due_us > clock_us(CLOCK_MONOTONIC)) {
+        return false;
+    }
+    load.issued++;
+    client_begin_request(client);
+    client->began_us = due_us;
+    return true;
+}
+
 static void client_start(struct client *client)
 {
     int one = 1;
@@ -152,7 +176,8 @@ static void client_start(struct client *client)
     setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     struct sockaddr_in from = {.sin_family = AF_INET};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(load.port)};
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + load.next_source++ % SOURCES);
+    from.sin_addr.s_addr = htonl(
+        INADDR_LOOPBACK + (load.mode == MODE_FLOOD ? FLOOD_SOURCE : load.next_source++ % SOURCES));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(client->fd, (struct sockaddr *)&from, sizeof from) != 0 ||
         (connect(client->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS)) {
@@ -186,6 +211,11 @@ static bool client_connected(struct client *client)
         errno = error;
         client_fail(client, "connect");
         return false;
+    }
+    if (load.mode == MODE_FLOOD || load.mode == MODE_RATE) {
+        client->state = CLIENT_HELD;
+        client_wait(client, EPOLLIN);
+        return true;
     }
     client_begin_request(client);
     if (load.tls != NULL) {
@@ -265,7 +295,8 @@ static ssize_t client_take_head(struct client *client, const char *data, size_t 
         return client->head_len < HEAD_BYTES - 1 ? (ssize_t)take : -1;
     }
     const char *length = strcasestr(client->head, "\r\ncontent-length:");
-    if (strncmp(client->head, "HTTP/1.1 200", 12) != 0 || length == NULL || length > end) {
+    client->is_refused = strncmp(client->head, "HTTP/1.1 200", 12) != 0;
+    if ((client->is_refused && load.mode != MODE_RATE) || length == NULL || length > end) {
         return -1;
     }
     client->body_left = strtoull(length + strlen("\r\ncontent-length:"), NULL, 10);
@@ -277,8 +308,9 @@ static ssize_t client_take_head(struct client *client, const char *data, size_t 
 static bool client_finish(struct client *client)
 {
     uint64_t now = clock_us(CLOCK_MONOTONIC);
-    load.done++;
-    if (load.latency_count < LATENCIES) {
+    load.done += !client->is_refused;
+    load.refused += client->is_refused;
+    if (load.latency_count < LATENCIES && !client->is_refused) {
         load.latencies[load.latency_count++] = (uint32_t)(now - client->began_us);
     }
     client->began_us = now;
@@ -289,6 +321,10 @@ static bool client_finish(struct client *client)
     if (closes() || load.is_stopping) {
         client_close(client);
         return false;
+    }
+    if (load.mode == MODE_RATE) {
+        client->state = CLIENT_HELD;
+        return client_takes_due(client);
     }
     client_begin_request(client);
     return true;
@@ -336,6 +372,9 @@ static void client_run(struct client *client)
         if (!client_connected(client)) {
             return;
         }
+        if (client->state == CLIENT_HELD) {
+            return;
+        }
         if (client->state == CLIENT_SEND) {
             client_send(client);
             return;
@@ -353,6 +392,11 @@ static void client_run(struct client *client)
         }
         return;
     case CLIENT_HELD:
+        if (load.mode == MODE_FLOOD || load.mode == MODE_RATE) { /* it is opened again */
+            load.refused += load.mode == MODE_FLOOD;
+            client_close(client);
+            return;
+        }
         if (client_receive(client) != -1) { /* closed, or bytes nobody asked for */
             client_fail(client, "idle connection");
         }
@@ -371,7 +415,7 @@ static bool start_clients(struct client *clients, size_t count)
         struct client *client = &clients[i];
         bool may_start = load.mode != MODE_IDLE || opening < OPENING_AT_ONCE;
         if (client->state == CLIENT_UNUSED && !load.is_stopping && may_start &&
-            load.failed < FAILURES) {
+            (load.failed < FAILURES || load.mode == MODE_FLOOD)) {
             client_start(client);
         }
         busy += client->state != CLIENT_UNUSED;
@@ -380,24 +424,47 @@ static bool start_clients(struct client *clients, size_t count)
     return load.mode == MODE_IDLE ? load.done < count && load.failed == 0 : busy > 0;
 }
 
+/* MODE_RATE: what is due goes out on connections that have nothing in hand. */
+static void send_due(struct client *clients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (clients[i].state == CLIENT_HELD) {
+            if (!client_takes_due(&clients[i])) {
+                return;
+            }
+            client_send(&clients[i]);
+        }
+    }
+}
+
+static bool is_awaited(const struct client *client)
+{
+    return load.mode == MODE_RATE ? client->state == CLIENT_READ : client->state != CLIENT_UNUSED;
+}
+
 static void run_clients(struct client *clients, size_t count, double seconds)
 {
     uint64_t start = clock_us(CLOCK_MONOTONIC);
     uint64_t length = load.mode == MODE_IDLE ? 60000000 : (uint64_t)(seconds * 1e6);
+    uint64_t grace = load.mode == MODE_FLOOD ? 0 : 2000000;
+    load.started_us = start + 100000; /* once the connections stand */
     while (start_clients(clients, count)) {
         struct epoll_event events[256];
-        int ready = epoll_wait(load.epoll, events, 256, 50);
+        int ready = epoll_wait(load.epoll, events, 256, load.mode == MODE_RATE ? 1 : 50);
         for (int i = 0; i < ready; i++) {
             client_run(events[i].data.ptr);
         }
+        if (load.mode == MODE_RATE) {
+            send_due(clients, count);
+        }
         uint64_t spent = clock_us(CLOCK_MONOTONIC) - start;
         load.is_stopping = spent >= length;
-        if (spent >= length + 2000000) {
+        if (spent >= length + grace) {
             break;
         }
     }
-    for (size_t i = 0; i < count && load.mode != MODE_IDLE; i++) {
-        if (clients[i].state != CLIENT_UNUSED) {
+    for (size_t i = 0; i < count && load.mode != MODE_IDLE && load.mode != MODE_FLOOD; i++) {
+        if (is_awaited(&clients[i])) {
             errno = ETIMEDOUT;
             client_fail(&clients[i], "no whole response in the last 2 s");
         }
@@ -420,7 +487,8 @@ static void report(double seconds)
         median = load.latencies[load.latency_count / 2];
         late = load.latencies[load.latency_count * 99 / 100];
     }
-    printf("%lu %lu %lu %.4f %u %u\n", load.done, load.failed, load.bytes, seconds, median, late);
+    printf("%lu %lu %lu %.4f %u %u", load.done, load.failed, load.bytes, seconds, median, late);
+    printf(load.mode == MODE_RATE || load.mode == MODE_FLOOD ? " %lu\n" : "\n", load.refused);
     fflush(stdout);
 }
 
@@ -480,27 +548,34 @@ static void print_speed(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const modes[] = {"keep", "close", "idle", "resume"};
+    static const char *const modes[] = {"keep", "close", "idle", "resume", "rate", "flood"};
+    const char *field = "";
     if (argc == 2 && strcmp(argv[1], "speed") == 0) {
         print_speed();
         return EXIT_SUCCESS;
     }
     int mode = 0;
-    while (argc >= 7 && mode < 4 && strcmp(argv[1], modes[mode]) != 0) {
+    while (argc >= 7 && mode < 6 && strcmp(argv[1], modes[mode]) != 0) {
         mode++;
     }
-    if (argc < 7 || mode == 4) {
-        fprintf(stderr,
-                "usage: load keep|close|idle|resume PORT HOST PATH CONNECTIONS SECONDS [tls]\n");
+    if (argc < 7 || mode == 6 || (mode == MODE_RATE && argc < 8)) {
+        fprintf(stderr, "usage: load keep|close|idle|resume|rate|flood PORT HOST PATH CONNECTIONS "
+                        "SECONDS [tls | RATE [FIELD]]\n");
         return 2;
     }
     load.mode = (enum mode)mode;
     load.port = (uint16_t)atoi(argv[2]);
     load.host = argv[3];
     size_t count = strtoul(argv[5], NULL, 10);
-    load.tls = argc > 7 ? make_tls() : NULL;
-    int len = snprintf(load.request, sizeof load.request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n",
-                       argv[4], load.host, closes() ? "Connection: close\r\n" : "");
+    if (load.mode == MODE_RATE) {
+        load.rate = atof(argv[7]);
+        field = argc > 8 ? argv[8] : "";
+    } else {
+        load.tls = argc > 7 ? make_tls() : NULL;
+    }
+    int len = snprintf(
+        load.request, sizeof load.request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", argv[4],
+        load.host, closes() ? "Connection: close\r\n" : "", field, field[0] != '\0' ? "\r\n" : "");
     struct client *clients = calloc(count, sizeof *clients);
     load.request_len = (size_t)len;
     load.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -137,6 +137,26 @@ void access_ask(const struct access_plan *plan, struct match_facts *facts, const
     facts->path = path->match;
 }
 
+/* RFC 8737: connections by which an ACME server sees that the name is ours. */
+static bool is_of_acme(const struct by_alpn_settings *entry)
+{
+    return entry->protocols.count == 1 && strcmp(entry->protocols.items[0], "acme-tls/1") == 0;
+}
+
+bool access_asks_connection(const struct site_settings *site, const struct edge_entrance *entrance)
+{
+    bool passes_all = site->passthrough != NULL || site->tcp != NULL;
+
+    if (!site->access.is_given) {
+        return false;
+    }
+    if (entrance->door == EDGE_DOOR_PASSES_BY_ALPN) {
+        return passes_all && !is_of_acme(&site->by_alpn[entrance->alpn]);
+    }
+    return entrance->door == EDGE_DOOR_PASSES ||
+           (entrance->door == EDGE_DOOR_TERMINATES && site->tcp != NULL);
+}
+
 void access_ask_connection(const struct access_plan *plan, struct match_facts *facts,
                            struct access_verdict *verdict)
 {

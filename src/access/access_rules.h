@@ -57,6 +57,10 @@ struct access_verdict {
  * refused, is refused. `facts->path` is set here; `facts->more` is a struct access_facts. */
 void access_ask(const struct access_plan *plan, struct match_facts *facts, const struct path *path,
                 enum edge_paths paths, struct access_verdict *verdict);
+/* Whether a site's rules are asked of a connection that comes in by that door, as it is passed on:
+ * but for ACME's, which come from anywhere, and are for the ACME client alone. */
+bool access_asks_connection(const struct site_settings *site,
+                            const struct edge_entrance *entrance) MUST_CHECK;
 /* The same about a connection, of which no more than the address and the time is known. */
 void access_ask_connection(const struct access_plan *plan, struct match_facts *facts,
                            struct access_verdict *verdict);

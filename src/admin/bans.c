@@ -49,9 +49,10 @@ void bans_print(const struct admin_world *world, struct strbuf *out)
     }
     strbuf_printf(out,
                   "],\"count\":%zu,\"refused\":{\"banned\":%llu,\"too_many\":%llu,"
-                  "\"too_often\":%llu,\"reserved\":%llu}}\n",
+                  "\"too_often\":%llu,\"reserved\":%llu,\"handshakes\":%llu}}\n",
                   count, (unsigned long long)counts.banned, (unsigned long long)counts.too_many,
-                  (unsigned long long)counts.too_often, (unsigned long long)counts.kept);
+                  (unsigned long long)counts.too_often, (unsigned long long)counts.kept,
+                  (unsigned long long)counts.handshakes);
     free(bans);
 }
 

@@ -12,6 +12,7 @@
 #include "cache/cache_store.h"
 #include "gateway/current.h"
 #include "gateway/deaths.h"
+#include "gateway/memory_watch.h"
 #include "gateway/mirror_counts.h"
 #include "gateway/report.h"
 #include "gateway/snapshot.h"
@@ -357,6 +358,32 @@ static void add_mirrors(struct strbuf *out)
     strbuf_add_char(out, ']');
 }
 
+static void add_mark(struct strbuf *out, const char *name, uint64_t mark)
+{
+    if (mark != SETTINGS_UNLIMITED) {
+        strbuf_printf(out, ",\"%s\":%llu", name, (unsigned long long)mark);
+    }
+}
+
+/* Nothing where it has no marks. */
+static void add_memory(const struct admin_world *world, struct strbuf *out)
+{
+    static const char *const words[] = {"enough", "short", "out"};
+    struct snapshot *snapshot = current_take(world->current);
+    const struct memory_settings *marks = &snapshot->settings->memory;
+    struct memory_look look = memory_look();
+
+    if (memory_is_watched(marks)) {
+        strbuf_printf(out, ",\"memory\":{\"level\":\"%s\",\"bytes\":%llu,\"changes\":%llu",
+                      words[look.level], (unsigned long long)look.bytes,
+                      (unsigned long long)look.changes);
+        add_mark(out, "soft", marks->soft);
+        add_mark(out, "hard", marks->hard);
+        strbuf_add_char(out, '}');
+    }
+    snapshot_release(snapshot);
+}
+
 static void print_status(const struct admin_world *world, struct strbuf *out)
 {
     const struct report *report = reporter_ask(world->reporter);
@@ -374,6 +401,7 @@ static void print_status(const struct admin_world *world, struct strbuf *out)
         add_backend(out, &report->backends[i]);
     }
     strbuf_add_char(out, ']');
+    add_memory(world, out);
     add_deaths(out);
     add_ocsp(out, &report->ocsp);
     add_signatures(out);

@@ -16,6 +16,7 @@ struct ask {
     struct http_response response;
     struct call call;
     bool has_head;
+    bool is_cut;
     size_t passed_over;
     struct strbuf body;
     struct timer timer;
@@ -51,6 +52,7 @@ static void on_tell(struct deferred *deferred)
         .status = ask->response.status,
         .fields = &ask->response.fields,
         .body = body.ptr != NULL ? strbuf_span(&body) : SPAN_OF(""),
+        .is_cut = ask->is_cut,
     };
 
     end(ask);
@@ -91,6 +93,13 @@ static void on_head(struct call *call)
     ask_of(call)->has_head = true;
 }
 
+/* Of the body, with so much more of it. */
+static bool keeps_none(const struct ask *ask, size_t more)
+{
+    return ask->what->body_max == 0 || ask->is_cut ||
+           (ask->what->body_may_be_cut && more > ask->what->body_max - ask->body.len);
+}
+
 static void on_body(struct call *call, struct span bytes)
 {
     static const struct trouble large = {
@@ -101,7 +110,8 @@ static void on_body(struct call *call, struct span bytes)
     if (ask->is_over) {
         return;
     }
-    if (ask->what->body_max == 0) {
+    if (keeps_none(ask, bytes.len)) {
+        ask->is_cut = true;
         ask->passed_over += bytes.len;
         if (ask->passed_over > PASSED_OVER_MAX) {
             finish(ask, LEASE_CLIENT_LEFT);
@@ -125,7 +135,8 @@ static void on_failed(struct call *call, const struct call_failure *failure)
 {
     struct ask *ask = ask_of(call);
 
-    if (ask->has_head && ask->what->body_max == 0) {
+    if (ask->has_head && (ask->what->body_max == 0 || ask->what->body_may_be_cut)) {
+        ask->is_cut = true;
         finish(ask, LEASE_CLIENT_LEFT); /* what was lost nobody wanted */
         return;
     }

@@ -39,6 +39,7 @@ struct ask_what {
     /* Bytes of the response's that are kept; more is an error. 0: its head is all that is wanted.
      */
     size_t body_max;
+    bool body_may_be_cut; /* more is no error: then none of it is told */
 };
 
 /* Valid until on_done returns, and the fields as long as the request. */
@@ -47,7 +48,8 @@ struct ask_result {
     struct trouble trouble; /* else: what went wrong */
     unsigned status;
     const struct http_fields *fields;
-    struct span body;
+    struct span body; /* valid until on_done returns */
+    bool is_cut;      /* it was longer than may be kept, or was lost */
 };
 
 /* NULL: there are too many in the line. on_done comes once, from the loop. */

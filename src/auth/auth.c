@@ -125,6 +125,7 @@ static enum phase_verdict refuse_as_answered(struct auth_run *run)
                         answer->items[i].value);
     }
     phases->refusal_fields = fields;
+    phases->refusal_body = run->answer_body;
     return phases_refuse(phases, run->answer_status, run->worst.reason, run->worst.detail,
                          run->worst.mend);
 }

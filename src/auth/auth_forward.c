@@ -70,6 +70,8 @@ static void make_question(struct attempt *attempt)
         .authority = attempt->outgoing.host,
         .fields = attempt->outgoing.own,
         .timeout_ms = settings->timeout_ms,
+        .body_max = (size_t)settings->page_bytes,
+        .body_may_be_cut = true,
     };
     for (size_t i = 0; i < fields->count; i++) {
         if (settings->send.count == 0 || has_name(&settings->send, fields->items[i].name)) {
@@ -228,14 +230,52 @@ static enum auth_outcome let_pass(struct attempt *attempt, const struct ask_resu
     return AUTH_KNOWN;
 }
 
+/* Whether the client gets it: all but what is of the connection or of the server, is the framing's,
+ * or would have the answer kept. */
+static bool is_passed(const struct http_field *field, bool has_body)
+{
+    static const struct span names[] = {SPAN("Cache-Control"), SPAN("Pragma"),
+                                        SPAN("Expires"),       SPAN("Age"),
+                                        SPAN("ETag"),          SPAN("Last-Modified")};
+    static const uint64_t ids = BIT(FIELD_CONTENT_LENGTH) | BIT(FIELD_TRANSFER_ENCODING) |
+                                BIT(FIELD_TRAILER) | BIT(FIELD_DATE) | BIT(FIELD_SERVER) |
+                                BIT(FIELD_VIA) | BIT(FIELD_PERSISTENT_AUTH);
+
+    if (field->is_not_sent || (ids >> field->id & 1) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_ieq(field->name, names[i])) {
+            return false;
+        }
+    }
+    return has_body || !span_istarts_with(field->name, SPAN_OF("Content-"));
+}
+
+static const struct http_fields *passed_fields(const struct http_fields *from, bool has_body,
+                                               struct arena *arena)
+{
+    struct http_fields *to = arena_calloc(arena, sizeof(*to));
+
+    for (size_t i = 0; i < from->count; i++) {
+        const struct http_field *field = &from->items[i];
+        if (is_passed(field, has_body)) {
+            http_fields_add(to, arena, field->id, field->name, field->value);
+        }
+    }
+    return to;
+}
+
 static enum auth_outcome turn_away(struct attempt *attempt, const struct ask_result *result)
 {
-    static const uint64_t passed =
-        BIT(FIELD_LOCATION) | BIT(FIELD_SET_COOKIE) | BIT(FIELD_WWW_AUTHENTICATE);
     struct auth_run *run = attempt->run;
+    bool has_body = !result->is_cut && result->body.len != 0;
 
     run->answer_status = result->status;
-    run->answer_fields = copy_of(result->fields, passed, run->phases->arena);
+    run->answer_fields = passed_fields(result->fields, has_body, run->phases->arena);
+    if (has_body) {
+        run->answer_body = arena_copy(run->phases->arena, result->body);
+    }
     return auth_wrong(run, "auth_refused",
                       arena_printf(run->phases->arena,
                                    "whoever decides about the request has answered with %u",

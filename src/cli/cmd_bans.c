@@ -43,10 +43,11 @@ static void print_bans(const json_t *answer)
         (void)printf(", by %s\n", control_text(ban, "by"));
     }
     (void)printf("%lld kept off; refused so far: %lld by bans, %lld as an address had too many "
-                 "connections, %lld as it made too many, %lld as the rest is reserved\n",
+                 "connections, %lld as it made too many, %lld as the rest is reserved; "
+                 "%lld handshakes\n",
                  control_number(answer, "count"), control_number(refused, "banned"),
                  control_number(refused, "too_many"), control_number(refused, "too_often"),
-                 control_number(refused, "reserved"));
+                 control_number(refused, "reserved"), control_number(refused, "handshakes"));
 }
 
 /* What an address, "all" and a number are made of: nothing that means something in a URL. */

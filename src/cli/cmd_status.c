@@ -327,6 +327,23 @@ static void print_signatures(const json_t *signatures)
     (void)printf("\n");
 }
 
+static void print_memory(const json_t *memory)
+{
+    static const char *const marks[] = {"soft", "hard"};
+
+    if (memory == NULL) {
+        return;
+    }
+    (void)printf("memory: %s, %lld MiB", control_text(memory, "level"),
+                 control_number(memory, "bytes") >> 20);
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (json_object_get(memory, marks[i]) != NULL) {
+            (void)printf(", %s %lld MiB", marks[i], control_number(memory, marks[i]) >> 20);
+        }
+    }
+    (void)printf("\n");
+}
+
 static void print_compression(const json_t *compression)
 {
     long long in = control_number(compression, "bytes_in");
@@ -371,6 +388,7 @@ static void print_status(const json_t *answer)
     print_rules(json_object_get(answer, "access"));
     print_mirrors(json_object_get(answer, "mirrors"));
     print_signatures(json_object_get(answer, "signatures"));
+    print_memory(json_object_get(answer, "memory"));
     print_compression(json_object_get(answer, "compression"));
 }
 

@@ -142,11 +142,12 @@ static const uint8_t *address_of(void *asker)
 }
 
 struct route_access route_access_ask_connection(const struct settings *settings,
-                                                const struct site_settings *site,
+                                                const struct access_settings *given,
+                                                const char *name,
                                                 const struct route_question *question,
                                                 struct arena *arena)
 {
-    struct route_access access = {.passes = true, .is_asked = site->access.is_given};
+    struct route_access access = {.passes = true, .is_asked = given->is_given};
     struct access_facts more = {.wall_s = question->at_s != 0 ? question->at_s : clock_wall_s()};
     struct match_facts facts = {.is_https = true,
                                 .address = address_of,
@@ -161,18 +162,19 @@ struct route_access route_access_ask_connection(const struct settings *settings,
         return access;
     }
     rules.sources = (struct access_sources){&rules.files, settings->countries, &rules.error, false};
-    add_list(&rules, &site->access, site->name, arena);
+    add_list(&rules, given, name, arena);
     if (rules.sources.has_failed) {
         access.passes = false;
         access.text = arena_printf(arena, "the rules cannot be asked: %s", rules.error.text);
         access.reason = "access_unreadable";
     } else {
         access_ask_connection(&rules.plan, &facts, &verdict);
-        say(&access, &verdict, settings, &site->access, arena);
+        say(&access, &verdict, settings, given, arena);
         access.status = 0;
         if (!access.passes) {
-            access.text = arena_printf(arena, "%s: the handshake ends with the alert access_denied",
-                                       access_refusal_of(&verdict, arena).detail);
+            access.text = arena_printf(
+                arena, "%s: the connection ends; a handshake with the alert access_denied",
+                access_refusal_of(&verdict, arena).detail);
         }
     }
     access_files_close(&rules.files);

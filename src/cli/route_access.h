@@ -24,9 +24,10 @@ struct route_access route_access_ask(struct route_request *request,
                                      const struct site_settings *site,
                                      const struct route_settings *route,
                                      const struct edge_site *edge, const struct path *path);
-/* For a connection that a site passes on. */
+/* For a connection that is passed on, by a site's or a listener's rules. */
 struct route_access route_access_ask_connection(const struct settings *settings,
-                                                const struct site_settings *site,
+                                                const struct access_settings *rules,
+                                                const char *name,
                                                 const struct route_question *question,
                                                 struct arena *arena);
 /* What a route that answers by itself says. In the arena. */

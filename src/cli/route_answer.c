@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/access_rules.h"
 #include "cli/route_access.h"
 #include "cli/route_answers.h"
 #include "cli/route_backend.h"
@@ -562,6 +563,7 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
 
 static void add_relay(struct search *s, const struct backend_settings *backend)
 {
+    s->answer->outcome = ROUTE_TO_TCP;
     add_backend(s, backend, route_relay_text(backend));
     add_first(s, backend, SPAN_OF(""));
 }
@@ -575,11 +577,11 @@ static void refuse_bytes(struct search *s, struct place place)
     refuse(s, 400, h1_error_word(H1_BAD_REQUEST_LINE));
 }
 
-/* Of a site that passes connections on; false: its rules refuse this one. */
-static bool is_let_in(struct search *s, const struct site_settings *site)
+/* Of what passes connections on; false: its rules refuse this one. */
+static bool is_let_in(struct search *s, const struct access_settings *rules, const char *name)
 {
     struct route_access access =
-        route_access_ask_connection(s->settings, site, s->question, s->arena);
+        route_access_ask_connection(s->settings, rules, name, s->question, s->arena);
 
     return tell_access(s, &access);
 }
@@ -587,11 +589,10 @@ static bool is_let_in(struct search *s, const struct site_settings *site)
 static void follow_tls(struct search *s)
 {
     const struct route_question *question = s->question;
-    struct span local = connected_address(s);
     bool is_name = hello_is_name(question->sni);
     struct edge_entrance entrance = edge_find_door(
         s->hosts, &(struct edge_hello){.sni = is_name ? question->sni : span_make(NULL, 0),
-                                       .local = local,
+                                       .local = connected_address(s),
                                        .alpn = question->alpn,
                                        .alpn_count = question->alpn_count,
                                        .starttls = question->starttls});
@@ -612,8 +613,7 @@ static void follow_tls(struct search *s)
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
                  route_certificates_text(site->tls, s->arena), route_clients_text(site->tls));
         if (site->tcp != NULL) {
-            if (is_let_in(s, site)) {
-                s->answer->outcome = ROUTE_TO_TCP;
+            if (is_let_in(s, &site->access, site->name)) {
                 add_relay(s, site->tcp);
             }
         } else if (question->is_bytes) {
@@ -623,9 +623,14 @@ static void follow_tls(struct search *s)
         }
         return;
     case EDGE_DOOR_PASSES:
+    case EDGE_DOOR_PASSES_BY_ALPN:
         add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
                  how_matched[entrance.how]);
-        if (!is_let_in(s, site)) {
+        if (access_asks_connection(site, &entrance) && !is_let_in(s, &site->access, site->name)) {
+            return;
+        }
+        if (entrance.door == EDGE_DOOR_PASSES_BY_ALPN) {
+            pass_by_alpn(s, &site->by_alpn[entrance.alpn]);
             return;
         }
         s->answer->outcome = ROUTE_TO_PASSTHROUGH;
@@ -635,11 +640,6 @@ static void follow_tls(struct search *s)
                     site->starttls == STARTTLS_POSTGRES
                         ? "PostgreSQL's request for TLS, then the client's own TLS, byte for byte"
                         : "the client's own TLS, byte for byte");
-        return;
-    case EDGE_DOOR_PASSES_BY_ALPN:
-        add_step(s, "site", site->place, "'%s' for %s, %s", site->name, shown,
-                 how_matched[entrance.how]);
-        pass_by_alpn(s, &site->by_alpn[entrance.alpn]);
         return;
     case EDGE_DOOR_NO_STARTTLS:
     case EDGE_DOOR_NEEDS_STARTTLS:
@@ -682,9 +682,10 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     serving_build(&s.serving, settings, arena);
     s.hosts = &s.serving.hosts[s.listener - settings->listeners];
     if (s.listener->tcp != NULL) {
-        answer->outcome = ROUTE_TO_TCP;
         add_step(&s, "tcp", s.listener->place, "all that comes is relayed, whatever it is");
-        add_relay(&s, s.listener->tcp);
+        if (is_let_in(&s, &s.listener->access, s.listener->name)) {
+            add_relay(&s, s.listener->tcp);
+        }
     } else if (question->is_bytes && !question->is_https) {
         refuse_bytes(&s, s.listener->place);
     } else if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {

@@ -45,6 +45,19 @@ bool check_pair(const struct checker *checker, const void *certificate, const vo
     return false;
 }
 
+static void check_memory(const struct checker *checker)
+{
+    const struct memory_settings *memory = &checker->settings->memory;
+
+    if (check_is_given(checker, &memory->soft) && memory->soft != SETTINGS_UNLIMITED &&
+        memory->soft > memory->hard) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &memory->soft),
+                          "memory.soft is above memory.hard");
+        config_report_hint(checker->report, "the soft mark comes first: lower it, or raise 'hard'");
+    }
+}
+
 static void check_limits(const struct checker *checker)
 {
     const struct limits_settings *limits = &checker->settings->limits;
@@ -431,6 +444,7 @@ void check_settings(const struct settings *settings, struct config_report *repor
 
     check_has_sites(&checker);
     check_limits(&checker);
+    check_memory(&checker);
     check_user(&checker);
     check_log(&checker);
     check_networks(&checker, &settings->trusted_proxies, "trusted_proxies");

@@ -411,6 +411,34 @@ static void check_rules(const struct checker *checker, const struct site_setting
     arena_destroy(&arena);
 }
 
+void check_listener_access(const struct checker *checker, const struct listener_settings *listener)
+{
+    const struct access_settings *access = &listener->access;
+    struct rule_list list;
+    struct arena arena;
+
+    if (!access->is_given) {
+        return;
+    }
+    if (!check_is_given(checker, &listener->tcp)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          config_place(checker->settings, &access->rules),
+                          "'access' of a listener without 'tcp'");
+        config_report_hint(checker->report, "its connections are those of sites: say it there");
+    }
+    for (size_t i = 0; i < access->count; i++) {
+        check_rule(checker, &access->rules[i]);
+    }
+    if (config_report_has_errors(checker->report)) {
+        return;
+    }
+    arena_init(&arena, 4096);
+    flatten(access, &list, &arena);
+    check_of_connection(checker, &list);
+    check_reachable(checker, &list, &arena);
+    arena_destroy(&arena);
+}
+
 void check_site_access(const struct checker *checker, const struct site_settings *site)
 {
     if (site->access.is_given) {

@@ -54,6 +54,7 @@ void check_rates(const struct checker *checker, const struct site_settings *site
                  const struct rate_settings *rates, size_t count);
 void check_bans(const struct checker *checker);
 void check_policies(const struct checker *checker);
+void check_listener_access(const struct checker *checker, const struct listener_settings *listener);
 void check_site_access(const struct checker *checker, const struct site_settings *site);
 /* check_match.c: what is wrong in what a route asks of requests. */
 void check_match(const struct checker *checker, const struct match_settings *match);

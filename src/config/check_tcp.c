@@ -118,6 +118,7 @@ void check_listener_tcp(const struct checker *checker, const struct listener_set
 {
     struct place place = check_place(checker, &listener->tcp, listener->place);
 
+    check_listener_access(checker, listener);
     if (listener->tcp == NULL) {
         return;
     }

@@ -61,6 +61,18 @@ static const struct directive forward_directives[] = {
      .check = rule_field_name,
      .doc = "The field of the answer that has the user's groups, with commas between.",
      .example = "groups: X-Auth-Request-Groups"},
+    {.name = "page",
+     .type = DIRECTIVE_SIZE,
+     SLOT(auth_forward_settings, page_bytes),
+     .fallback = "64k",
+     .min = 0,
+     .max = MEBI,
+     .doc =
+         "How long the body of a 401, 403 or redirect may be that goes on to the client; 0: none "
+         "does.",
+     .more = "In place of one that is longer the client gets the gateway's own, as with 0: what "
+             "`errors` says, or a line of text.",
+     .example = "page: 256k"},
     {TIMEOUT(auth_forward_settings)},
     {AT_ONCE(auth_forward_settings)},
     {.name = "remember",
@@ -99,8 +111,9 @@ const struct section section_auth_forward = {
         "`-Port`, "
         "`X-Real-IP`, `X-Original-URL` and `X-Original-Method`. 2xx: the request may pass; cookies "
         "that the answer sets go to the client. 401, 403, and 301 to 308 with a Location: the "
-        "client gets that, with Location, Set-Cookie and WWW-Authenticate. Anything else, and no "
-        "answer in time: 503. Methods that are cheaper are asked before.",
+        "client gets that answer, with its body (`page`) and its fields, but for those of the "
+        "connection, of the server (Date, Server, Via) and of caches, which may not keep it. "
+        "Anything else, and no answer in time: 503. Methods that are cheaper are asked before.",
     .directives = forward_directives,
     .count = ARRAY_LEN(forward_directives),
     .size = sizeof(struct auth_forward_settings),

@@ -185,6 +185,7 @@ extern const struct section section_check_http;
 extern const struct section section_check_grpc;
 extern const struct section section_outliers;
 extern const struct section section_limits;
+extern const struct section section_memory;
 extern const struct section section_timeouts;
 extern const struct section section_log;
 extern const struct section section_log_rules;

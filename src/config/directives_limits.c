@@ -114,6 +114,31 @@ static const struct directive limits_directives[] = {
             "as many as it likes.",
      .more = "As many may come at once. For whom that is not: see `connections_per_address`.",
      .example = "connections_per_second: 50"},
+    {.name = "handshakes_per_second",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, handshakes_a_second),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .doc = "TLS handshakes that are begun here for one address (of IPv6: a /64) in a second, over "
+            "all workers; 0: as many as it likes.",
+     .more =
+         "As many may come at once. What is above is closed before anything is computed for it, "
+         "and is `too_many_handshakes` in the log. The address is the client's as a PROXY "
+         "header tells it, so this holds behind a load balancer, too; not for `trusted_proxies` "
+         "and `reserved_for`. Connections that pass through have no handshake here.",
+     .example = "handshakes_per_second: 20"},
+    {.name = "accepts_per_second",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(limits_settings, accepts_a_second),
+     .fallback = "0",
+     .min = 0,
+     .max = 10000000,
+     .doc = "Connections that are accepted in a second, of all clients and by all workers; 0: as "
+            "many as come.",
+     .more = "More wait in the sockets' queues, so that a crowd that comes at once (after an "
+             "outage) is let in by and by, and what is open is served meanwhile.",
+     .example = "accepts_per_second: 5000"},
     {.name = "reserved",
      .type = DIRECTIVE_INTEGER,
      SLOT(limits_settings, connections_kept),

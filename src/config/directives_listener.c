@@ -48,6 +48,12 @@ static const struct directive listener_directives[] = {
              "The name of one of `backends`; or an address, a list of addresses or a whole backend "
              "section, right here.",
      .example = "tcp: 10.0.0.7:5432"},
+    {ACCESS(listener_settings, ", of a listener with `tcp`: which connections"),
+     .more =
+         "Rules are about what is known of a connection: `client_address`, `address_file`, "
+         "`country` and `hours`. One that is refused is closed before a server is asked, and is "
+         "`access_denied` in the log. Sites have `access` of their own. See "
+         "[docs/access.md](access.md)."},
 };
 
 const struct section section_listener = {

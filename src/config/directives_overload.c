@@ -1,4 +1,5 @@
-/* What a backend gets when there is more than it can take, and who goes first. */
+/* What a backend gets when there is more than it can take, and who goes first; and what is done
+ * when the gateway itself has too much. */
 #include "config/directives_internal.h"
 
 /* In the order of enum priority, enum concurrency_adapt. */
@@ -95,4 +96,45 @@ const struct section section_concurrency = {
     .size = sizeof(struct concurrency_settings),
     .place_offset = offsetof(struct concurrency_settings, place),
     .scalar_name = "adapt",
+};
+
+static const struct directive memory_directives[] = {
+    {.name = "soft",
+     .type = DIRECTIVE_SIZE,
+     .flags = DIRECTIVE_UNLIMITED,
+     SLOT(memory_settings, soft),
+     .fallback = "unlimited",
+     .min = MEBI,
+     .max = TEBI,
+     .doc = "From here on bodies of requests are read no further, and connections of clients that "
+            "are between two requests are closed.",
+     .more = "Of each body 16 KiB are read, so that most requests come through. A client that "
+             "brings the rest waits, as for a server that takes nothing; its own limits of time do "
+             "not run.",
+     .example = "soft: 2G"},
+    {.name = "hard",
+     .type = DIRECTIVE_SIZE,
+     .flags = DIRECTIVE_UNLIMITED,
+     SLOT(memory_settings, hard),
+     .fallback = "unlimited",
+     .min = MEBI,
+     .max = TEBI,
+     .doc = "From here on requests are answered 503 with Retry-After, and new connections wait to "
+            "be accepted.",
+     .more = "The control socket answers all the same. Put it below the limit that the service has "
+             "(`MemoryMax=`, a container's), with room for what comes within a tenth of a second.",
+     .example = "hard: 3G"},
+};
+
+const struct section section_memory = {
+    .name = "memory",
+    .title = "memory",
+    .doc =
+        "Marks of the memory that the process has (resident, as the system counts it), looked at "
+        "ten times a second. What a mark has stopped goes on when the process has a sixteenth "
+        "less than that. Each change is logged, and `tidegate status` shows it.",
+    .directives = memory_directives,
+    .count = ARRAY_LEN(memory_directives),
+    .size = sizeof(struct memory_settings),
+    .place_offset = offsetof(struct memory_settings, place),
 };

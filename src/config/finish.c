@@ -19,7 +19,7 @@ static bool is_given(const struct settings *settings, const void *member)
 /* As in the table of directives, for the route that a site has without `routes`. */
 #define REPLAY_LIMIT (UINT64_C(256) * 1024)
 
-static void finish_listeners(struct settings *settings)
+static void add_usual_listener(struct settings *settings)
 {
     static const char *const ports[] = {":80", ":443"};
     struct arena *arena = &settings->arena;
@@ -535,7 +535,12 @@ void finish_settings(struct settings *settings)
             settings->backends[i].resolve = &settings->resolve;
         }
     }
-    finish_listeners(settings);
+    add_usual_listener(settings);
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        struct listener_settings *listener = &settings->listeners[i];
+        listener->name = listener->bind.count != 0 ? listener->bind.items[0].text : "listener";
+        finish_access(settings, &listener->access, listener->name);
+    }
     for (size_t i = 0; i < settings->backend_count; i++) {
         finish_balance(settings, &settings->backends[i]);
         settings->backends[i].gateway_zone = settings->zone;

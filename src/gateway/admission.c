@@ -22,20 +22,31 @@ static struct {
     pthread_once_t once;
     struct hold_table *open;
     struct rate_table *coming;
+    struct rate_table *handshaking;
+    struct rate_table *accepting; /* one key */
     atomic_uint_fast64_t too_many;
     atomic_uint_fast64_t too_often;
     atomic_uint_fast64_t kept;
+    atomic_uint_fast64_t handshakes;
 } admissions = {.once = PTHREAD_ONCE_INIT};
 
 static void make(void)
 {
     admissions.open = hold_table_get("connections");
     admissions.coming = rate_table_get("connections a second", CONNECTING_KEYS);
+    admissions.handshaking = rate_table_get("handshakes a second", CONNECTING_KEYS);
+    admissions.accepting = rate_table_get("accepts a second", 7);
 }
 
-static bool refuse(atomic_uint_fast64_t *count)
+static void count(atomic_uint_fast64_t *counter)
 {
-    (void)atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static bool keep_out(struct admission *admission, const char *limit, atomic_uint_fast64_t *counter)
+{
+    admission->limit = limit;
+    count(counter);
     return false;
 }
 
@@ -71,14 +82,44 @@ static bool is_kept(const struct worker *worker)
                limits->connections - limits->connections * limits->connections_kept / 100;
 }
 
-static bool comes_too_often(const struct limits_settings *limits, const struct peer *peer)
+/* Whether it is one too many in this second; most 0: there is no limit. */
+static bool is_too_often(struct rate_table *table, struct span key, uint64_t most)
 {
-    uint64_t most = limits->connections_a_second;
     const struct rate_terms terms = {
         .kind = RATE_BUCKET, .requests = most, .per_us = 1000000, .burst = most};
 
-    return most != 0 &&
-           !rate_table_take(admissions.coming, key_of(peer), &terms, clock_us()).passes;
+    return !rate_table_take(table, key, &terms, clock_us()).passes;
+}
+
+static bool comes_too_often(const struct limits_settings *limits, const struct peer *peer)
+{
+    return limits->connections_a_second != 0 &&
+           is_too_often(admissions.coming, key_of(peer), limits->connections_a_second);
+}
+
+bool admission_may_accept(const struct limits_settings *limits)
+{
+    if (LIKELY(limits->accepts_a_second == 0)) {
+        return true;
+    }
+    (void)pthread_once(&admissions.once, make);
+    return !is_too_often(admissions.accepting, SPAN_OF("all"), limits->accepts_a_second);
+}
+
+bool admission_takes_handshake(const struct link *link)
+{
+    const struct limits_settings *limits = &link->settings->limits;
+
+    if (LIKELY(limits->handshakes_a_second == 0) || link->is_peer_trusted || link->peer.is_unix ||
+        network_list_has(&limits->connections_kept_for, link->peer.ip)) {
+        return true;
+    }
+    (void)pthread_once(&admissions.once, make);
+    if (!is_too_often(admissions.handshaking, key_of(&link->peer), limits->handshakes_a_second)) {
+        return true;
+    }
+    count(&admissions.handshakes);
+    return false;
 }
 
 static bool has_too_many(const struct limits_settings *limits, const struct peer *peer,
@@ -110,16 +151,17 @@ bool admission_ask(const struct worker_socket *socket, const struct peer *peer,
         return false;
     }
     if (is_kept(worker)) {
-        return refuse(&admissions.kept);
+        return keep_out(admission, "limits.reserved", &admissions.kept);
     }
     if (limits->connections_a_second + limits->connections_of_address == 0) {
         return true;
     }
     (void)pthread_once(&admissions.once, make);
     if (comes_too_often(limits, peer)) {
-        return refuse(&admissions.too_often);
+        return keep_out(admission, "limits.connections_per_second", &admissions.too_often);
     }
-    return !has_too_many(limits, peer, admission) || refuse(&admissions.too_many);
+    return !has_too_many(limits, peer, admission) ||
+           keep_out(admission, "limits.connections_per_address", &admissions.too_many);
 }
 
 void admission_end(struct admission *admission)
@@ -136,7 +178,8 @@ void admission_counts(struct admission_counts *counts)
         .banned = bans_refused(),
         .too_many = atomic_load_explicit(&admissions.too_many, memory_order_relaxed),
         .too_often = atomic_load_explicit(&admissions.too_often, memory_order_relaxed),
-        .kept = atomic_load_explicit(&admissions.kept, memory_order_relaxed)};
+        .kept = atomic_load_explicit(&admissions.kept, memory_order_relaxed),
+        .handshakes = atomic_load_explicit(&admissions.handshakes, memory_order_relaxed)};
 }
 
 /* ---- what they do ---- */

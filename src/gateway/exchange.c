@@ -70,6 +70,7 @@ static void give_back(struct exchange *x)
         phases_end(x->phases);
     }
     worker->exchange_count--;
+    list_remove(&x->pool_node);
     if (worker->core.in_hand.exchange == &x->front) {
         worker->core.in_hand.exchange = NULL;
     }
@@ -111,7 +112,7 @@ struct front_exchange *exchange_open(struct link *link, struct generation *gener
                                        .id = x->id,
                                        .started_us = now_us,
                                        .head_us = now_us};
-    list_init(&x->pool_node);
+    list_push_back(&worker->exchanges, &x->pool_node);
     deferred_init(&x->again, exchange_again);
     x->worker = worker;
     x->link = link;
@@ -301,7 +302,7 @@ void exchange_begin(struct exchange *x)
     exchange_take_in_hand(x);
     x->is_grpc = is_grpc(request);
     x->asked_fields = request->fields.count;
-    if (exchange_is_banned(x) || !find_route(x) || is_too_early(x)) {
+    if (exchange_lacks_memory(x) || exchange_is_banned(x) || !find_route(x) || is_too_early(x)) {
         return;
     }
     if (request->framing == HTTP_FRAMING_LENGTH && !check_body_limit(x, request->content_length)) {
@@ -378,7 +379,7 @@ bool exchange_takes_body(const struct exchange *x)
     case EXCHANGE_FORWARD:
     case EXCHANGE_RESPOND:
     case EXCHANGE_REST:
-        return call_takes_body(&x->call);
+        return !exchange_is_stopped(x) && call_takes_body(&x->call);
     case EXCHANGE_START:
     case EXCHANGE_PHASES:
     case EXCHANGE_TUNNEL:

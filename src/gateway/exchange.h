@@ -21,6 +21,8 @@
 /* For link_ops: from the worker's pool. It is served by what that generation has. */
 struct front_exchange *exchange_open(struct link *link, struct generation *generation,
                                      const struct front_ops *ops, void *owner);
+/* There is memory again: bodies that were read no further go on. */
+void exchange_resume_bodies(struct worker *worker);
 /* At the worker's end: the memory of those that are not in use. */
 void exchange_free_pool(struct worker *worker);
 

@@ -123,7 +123,23 @@ static void send_elsewhere(struct exchange *x, unsigned status)
         const struct http_field *field = &x->refusal.more->items[i];
         add_field(x, field->id, field->name, field->value);
     }
-    send_answer(x, span_make(NULL, 0));
+    send_answer(x, x->refusal.body);
+}
+
+static struct span page_of(struct exchange *x, unsigned status, const char *detail,
+                           struct span *type)
+{
+    struct span body;
+
+    if (x->refusal.body.ptr != NULL) {
+        return x->refusal.body;
+    }
+    if (exchange_error_page(x, status, type, &body)) {
+        return body;
+    }
+    return span_from_cstr(arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status,
+                                       http_reason(status), detail != NULL ? detail : "",
+                                       detail != NULL ? "\n" : "", SPAN_ARG(x->request_id)));
 }
 
 void exchange_answer_error(struct exchange *x, unsigned status)
@@ -145,11 +161,7 @@ void exchange_answer_error(struct exchange *x, unsigned status)
         return;
     }
     start_response(x, status);
-    if (!exchange_error_page(x, status, &type, &body)) {
-        body = span_from_cstr(arena_printf(&x->arena, "%u %s\n%s%s\nrequest %.*s\n", status,
-                                           http_reason(status), detail != NULL ? detail : "",
-                                           detail != NULL ? "\n" : "", SPAN_ARG(x->request_id)));
-    }
+    body = page_of(x, status, detail, &type);
     own_answer_fields(status, type, &x->refusal, &x->arena, &x->response.fields);
     send_answer(x, body);
 }

@@ -89,8 +89,8 @@ struct exchange {
     struct exchange_compress *compress; /* of a response that is compressed; else NULL */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
-    struct deferred again; /* exchange_again */
-    struct list pool_node;
+    struct deferred again;     /* exchange_again */
+    struct list pool_node;     /* of the worker's exchanges, or of the free ones */
     bool is_grpc;              /* both sides may be silent for long */
     bool is_early;             /* its head came before the TLS handshake was over (RFC 8470) */
     unsigned refused_status;   /* what exchange_refuse answers with; 0: it was not called */
@@ -140,6 +140,10 @@ void exchange_refuse(struct exchange *x, unsigned status, bool closes, const cha
 extern const struct exchange_ops exchange_ops; /* exchange_front.c */
 void exchange_begin(struct exchange *x);
 bool exchange_takes_body(const struct exchange *x);
+/* exchange_memory.c. Whether no more of its body is read for now, for want of memory. */
+bool exchange_is_stopped(const struct exchange *x) MUST_CHECK;
+/* Whether it was refused for that. */
+bool exchange_lacks_memory(struct exchange *x) MUST_CHECK;
 void exchange_request_body(struct exchange *x, struct span bytes);
 void exchange_request_end(struct exchange *x, struct http_fields *trailers);
 void exchange_request_moved(struct exchange *x, uint64_t bytes);

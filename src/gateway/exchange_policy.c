@@ -9,6 +9,7 @@ static void on_refuse(struct phases *phases, unsigned status, const char *reason
     struct exchange *x = phases->owner_data;
 
     x->refusal.more = phases->refusal_fields;
+    x->refusal.body = phases->refusal_body;
     exchange_enter(x, EXCHANGE_START);
     exchange_refuse(x, status, false, reason, detail, mend);
 }

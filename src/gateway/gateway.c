@@ -24,6 +24,7 @@
 #include "gateway/health_log.h"
 #include "gateway/in_hand.h"
 #include "gateway/kept_orders.h"
+#include "gateway/memory_watch.h"
 #include "gateway/reload.h"
 #include "gateway/worker.h"
 #include "io/fd_pass.h"
@@ -44,6 +45,7 @@ struct gateway {
     uint64_t refresh_at_ms; /* the next look at certificate files; 0: at once */
     uint64_t look_used_ms;  /* the processor's time that the last one took which found nothing */
     uint64_t expiry_at_ms;  /* the next look at the ends of certificates */
+    uint64_t memory_at_ms;  /* the next look at the process's memory; 0: at once */
     struct expiry_watch expiry;
     struct ocsp_fetcher *ocsp;
     struct key_fetcher *keys;
@@ -165,13 +167,37 @@ static void watch_expiry(struct gateway *gateway)
     }
 }
 
+/* ---- memory ---- */
+
+static const struct memory_settings *memory_of(const struct gateway *gateway)
+{
+    return &gateway->current.snapshot->settings->memory;
+}
+
+/* Idle clients are closed some at a time, so workers hear of it for as long as it is short. */
+static void watch_memory(struct gateway *gateway)
+{
+    uint64_t now = clock_ms();
+
+    if (gateway->is_stopping || now < gateway->memory_at_ms) {
+        return;
+    }
+    gateway->memory_at_ms =
+        memory_is_watched(memory_of(gateway)) ? now + MEMORY_WATCH_MS : UINT64_MAX;
+    if (memory_watch_look(memory_of(gateway), now) || memory_level() != MEMORY_ENOUGH) {
+        tell_workers(gateway, worker_post_memory);
+    }
+}
+
 /* ---- the control thread ---- */
 
 /* How long there is nothing to do but to wait for commands; -1: for ever. */
 static int wait_ms(const struct gateway *gateway)
 {
     uint64_t now = clock_ms();
-    uint64_t wait = gateway->expiry_at_ms > now ? gateway->expiry_at_ms - now : 0;
+    uint64_t next = gateway->expiry_at_ms < gateway->memory_at_ms ? gateway->expiry_at_ms
+                                                                  : gateway->memory_at_ms;
+    uint64_t wait = next > now ? next - now : 0;
 
     if (gateway->is_stopping) {
         return -1;
@@ -262,6 +288,7 @@ static void take_up(struct gateway *gateway, struct snapshot *snapshot)
     struct snapshot *before = current_change(&gateway->current, snapshot);
 
     gateway->expiry_at_ms = 0;
+    gateway->memory_at_ms = 0;
     if (gateway->refresh_at_ms != 0) {
         /* Building it was a look at everything, and what has changed since the supervisor tells
          * (process/watcher.h). */
@@ -283,7 +310,13 @@ static void take_up(struct gateway *gateway, struct snapshot *snapshot)
 
 static void stop_workers(struct gateway *gateway, void (*tell)(struct worker *))
 {
+    static const struct memory_settings none = {.soft = SETTINGS_UNLIMITED,
+                                                .hard = SETTINGS_UNLIMITED};
+
     gateway->is_stopping = true;
+    if (memory_watch_take(0, &none)) { /* nothing new comes, and what runs goes on to its end */
+        tell_workers(gateway, worker_post_memory);
+    }
     tell_workers(gateway, tell);
 }
 
@@ -426,6 +459,7 @@ static void control(struct gateway *gateway)
         }
         refresh_certificates(gateway);
         watch_expiry(gateway);
+        watch_memory(gateway);
     }
 }
 

@@ -392,6 +392,20 @@ static void init_link(struct session *session, const struct sock_address *peer)
     session->link.is_peer_trusted = networks_trust(snapshot->settings, &session->link.peer);
 }
 
+static void tell_refusal(struct worker *worker, const struct peer *peer,
+                         const struct admission *admission)
+{
+    char text[SOCK_TEXT_MAX];
+
+    if (admission->limit != NULL) {
+        (void)peer_text(peer, text);
+        log_limited(&worker->refuse_limiter, LOG_LEVEL_WARN,
+                    "a connection of %s is closed: it is above %s (tidegate bans counts "
+                    "them)",
+                    text, admission->limit);
+    }
+}
+
 void session_create(struct worker *worker, struct worker_socket *socket, int fd,
                     const struct sock_address *peer)
 {
@@ -400,6 +414,7 @@ void session_create(struct worker *worker, struct worker_socket *socket, int fd,
     struct session *session;
 
     if (!admission_ask(socket, &from, &admission)) {
+        tell_refusal(worker, &from, &admission);
         (void)close(fd);
         return;
     }

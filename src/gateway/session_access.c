@@ -14,19 +14,15 @@ static const uint8_t *ask_address(void *asker)
     return peer->is_unix ? NULL : peer->ip;
 }
 
-bool session_is_denied(struct session *session)
+static bool is_denied(struct session *session, const struct access_list *rules)
 {
-    const struct site *site = session->link.site;
-    const struct access_plan plan = {{site->access}, 1};
+    const struct access_plan plan = {{*rules}, 1};
     struct access_facts more = {.wall_s = clock_wall_s()};
     struct access_verdict verdict;
     struct match_facts facts;
     struct arena arena;
     char detail[400];
 
-    if (!site->settings->access.is_given) {
-        return false;
-    }
     arena_init(&arena, 256);
     facts = (struct match_facts){.is_https = true,
                                  .address = ask_address,
@@ -44,6 +40,21 @@ bool session_is_denied(struct session *session)
     session_fail(session, "access_denied", detail,
                  "tidegate route URL --from ADDRESS says what 'access' makes of a connection");
     return true;
+}
+
+bool session_is_denied(struct session *session, const struct edge_entrance *entrance)
+{
+    const struct site *site = session->link.site;
+
+    return site != NULL && access_asks_connection(site->settings, entrance) &&
+           is_denied(session, &site->access);
+}
+
+bool session_is_denied_here(struct session *session)
+{
+    const struct listener *listener = session->link.listener;
+
+    return listener->settings->access.is_given && is_denied(session, &listener->access);
 }
 
 bool session_is_banned(struct session *session)

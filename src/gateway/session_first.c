@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "certs/networks.h"
+#include "gateway/admission.h"
 #include "gateway/client_identity.h"
 #include "gateway/deaths.h"
 #include "gateway/session_internal.h"
@@ -187,16 +188,14 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     note_name(session, hello);
     entrance = find_door(session, hello);
     site = session->link.site;
+    if (session_is_denied(session, &entrance)) {
+        refuse_hello(session, TLS_ALERT_ACCESS_DENIED);
+        return;
+    }
     if (entrance.door == EDGE_DOOR_PASSES_BY_ALPN) {
         passthrough_start(session, site->by_alpn[entrance.alpn],
                           &site->settings->by_alpn[entrance.alpn].backend->balance, STARTTLS_OFF,
                           bytes);
-        return;
-    }
-    if ((entrance.door == EDGE_DOOR_PASSES ||
-         (entrance.door == EDGE_DOOR_TERMINATES && site->tcp != NULL)) &&
-        session_is_denied(session)) {
-        refuse_hello(session, TLS_ALERT_ACCESS_DENIED);
         return;
     }
     if (entrance.door == EDGE_DOOR_PASSES) {
@@ -208,6 +207,14 @@ static void on_hello(struct session *session, const struct hello *hello, struct 
     if (refusal != CAUSE_COUNT) {
         session_fail_known(session, refusal);
         refuse_hello(session, alert);
+        return;
+    }
+    if (!admission_takes_handshake(&session->link)) {
+        session_fail(
+            session, "too_many_handshakes",
+            "the client's address has more TLS handshakes in a second than it may",
+            "limits.handshakes_per_second sets the limit; reserved_for names who has none");
+        session_abort(session);
         return;
     }
     start_handshake(session, bytes);
@@ -367,9 +374,14 @@ static void relay_all(struct session *session, struct span bytes)
 {
     const struct listener *listener = session->link.listener;
 
-    if (!refuse_client(session)) {
-        passthrough_start_tcp(session, listener->tcp, &listener->settings->tcp->balance, bytes);
+    if (refuse_client(session)) {
+        return;
     }
+    if (session_is_denied_here(session)) {
+        session_abort(session);
+        return;
+    }
+    passthrough_start_tcp(session, listener->tcp, &listener->settings->tcp->balance, bytes);
 }
 
 /* Whoever may send a PROXY header must: where it is left out, its address would be taken for the

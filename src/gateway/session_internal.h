@@ -27,8 +27,10 @@ void session_fail_known(struct session *session, enum cause cause);
 void session_follow_init(struct session *session);
 
 /* ---- session_access.c ---- */
-/* True: the rules of its site, which passes it on, do not let it; that is logged. */
-bool session_is_denied(struct session *session) MUST_CHECK;
+/* True: the rules of its site, which passes it on by that door, do not let it; that is logged. */
+bool session_is_denied(struct session *session, const struct edge_entrance *entrance) MUST_CHECK;
+/* The same by those of its listener, which relays all. */
+bool session_is_denied_here(struct session *session) MUST_CHECK;
 /* True: its client is kept off; that is logged. */
 bool session_is_banned(struct session *session) MUST_CHECK;
 

@@ -518,9 +518,13 @@ static struct snapshot *build(const struct settings *settings, const struct snap
         build_site(&b, &settings->sites[i], &snapshot->sites[i]);
     }
     for (size_t i = 0; i < settings->listener_count; i++) {
-        snapshot->listeners[i] = (struct listener){
-            &settings->listeners[i], &snapshot->serving.hosts[i], snapshot->serving.starttls[i],
-            find_backend(snapshot, settings->listeners[i].tcp)};
+        snapshot->listeners[i] =
+            (struct listener){&settings->listeners[i],
+                              &snapshot->serving.hosts[i],
+                              snapshot->serving.starttls[i],
+                              find_backend(snapshot, settings->listeners[i].tcp),
+                              {0}};
+        b.failed |= !snapshot_build_listener_access(snapshot, &snapshot->listeners[i], report);
     }
     map_free(&b.sites_before);
     map_free(&b.backends_before);

@@ -102,6 +102,7 @@ struct listener {
     const struct host_table *hosts; /* to struct edge_site; snapshot_site */
     enum site_starttls starttls;    /* of any of its sites */
     struct backend *tcp;            /* NULL: its connections are sites' */
+    struct access_list access;      /* of these connections */
 };
 
 #define SNAPSHOT_NEW SIZE_MAX

@@ -30,6 +30,9 @@ void snapshot_close_pages(struct snapshot *snapshot);
 /* The rules of a site's `access`, and its rates. */
 bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
                            struct config_report *report) MUST_CHECK;
+/* The rules of a listener that relays all. */
+bool snapshot_build_listener_access(struct snapshot *snapshot, struct listener *listener,
+                                    struct config_report *report) MUST_CHECK;
 /* Of a route, whose site has its rules already. */
 bool snapshot_build_phases(struct snapshot *snapshot, const struct site *site, struct route *route,
                            struct config_report *report) MUST_CHECK;

@@ -118,6 +118,19 @@ bool snapshot_build_access(struct snapshot *snapshot, struct site *site,
     return is_fine && has_rates;
 }
 
+bool snapshot_build_listener_access(struct snapshot *snapshot, struct listener *listener,
+                                    struct config_report *report)
+{
+    const struct listener_settings *settings = listener->settings;
+    bool is_fine = true;
+
+    if (settings->access.is_given) {
+        listener->access =
+            build_list(snapshot, &settings->access, settings->name, report, &is_fine);
+    }
+    return is_fine;
+}
+
 /* ---- a route's phases ---- */
 
 struct phase_maker {

@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "edge/head_limits.h"
 #include "gateway/access.h"
+#include "gateway/admission.h"
 #include "gateway/cache_refresh.h"
 #include "gateway/exchange.h"
 #include "gateway/generation.h"
+#include "gateway/memory_watch.h"
 #include "gateway/mirror.h"
 #include "gateway/session.h"
 #include "keys/key_client.h"
@@ -25,6 +27,8 @@
 #define ROOM_TRIES 8
 /* That are on their way out at a time: some take until the loop's turn ends, or longer. */
 #define EVICTED_MAX 8
+/* Idle clients that go at each look while memory is short. */
+#define MEMORY_EVICTIONS 256
 /* Sessions that are moved to another configuration in one turn. */
 #define WALK_STEP 256
 
@@ -78,30 +82,35 @@ static size_t comfortable(const struct worker *worker)
     return (size_t)(limit - limit / ROOM_SHARE);
 }
 
-/* The client that has waited longest between two requests makes room for another. */
-static void make_room(struct worker *worker)
+/* The client that has waited longest between two requests goes. False: there is none that may. */
+static bool evict_one(struct worker *worker)
 {
-    if (worker->evicted_count >= EVICTED_MAX) {
-        return; /* they are on their way */
-    }
     for (int i = 0; i < ROOM_TRIES; i++) {
         struct list *node = list_pop_front(&worker->idle_sessions);
         if (node == NULL) {
-            return;
+            return false;
         }
         struct session *session = LIST_ENTRY(node, struct session, idle);
         if (conn_pending(&session->conn) != 0 || conn_has_unread(&session->conn)) {
             session_set_idle(session, true); /* it is still reading, or its next request is here */
             continue;
         }
+        session->is_evicted = true;
+        worker->evicted_count++;
+        session->front->type->evict(session->front);
+        return true;
+    }
+    return false;
+}
+
+/* For another one. */
+static void make_room(struct worker *worker)
+{
+    if (worker->evicted_count < EVICTED_MAX && evict_one(worker)) {
         log_limited(&worker->accept_limiter, LOG_LEVEL_WARN,
                     "%llu connections are open in one worker (limits.connections): idle ones are "
                     "closed for new ones",
                     (unsigned long long)worker->session_count);
-        session->is_evicted = true;
-        worker->evicted_count++;
-        session->front->type->evict(session->front);
-        return;
     }
 }
 
@@ -115,7 +124,7 @@ static void on_accept_pause(struct timer *timer)
     if (is_full(worker)) {
         make_room(worker);
     }
-    if (is_full(worker) || !start_accepting(worker)) {
+    if (is_full(worker) || memory_level() == MEMORY_OUT || !start_accepting(worker)) {
         timer_set_ms(worker->core.loop, &worker->accept_pause, ACCEPT_PAUSE_MS);
     }
 }
@@ -139,6 +148,16 @@ static void on_accept(struct watch *watch, uint32_t events)
             pause_accepting(worker);
             return;
         }
+        if (UNLIKELY(memory_level() == MEMORY_OUT)) {
+            pause_accepting(worker);
+            return;
+        }
+        if (!admission_may_accept(&worker_settings(worker)->limits)) {
+            log_limited(&worker->accept_limiter, LOG_LEVEL_WARN,
+                        "connections come faster than limits.accepts_per_second: they wait");
+            pause_accepting(worker);
+            return;
+        }
         int fd = sock_accept(watch->fd, &peer);
         if (fd >= 0) {
             session_create(worker, socket, fd, &peer);
@@ -156,6 +175,34 @@ static void on_accept(struct watch *watch, uint32_t events)
             return;
         }
         /* Any other errno is about a connection that has gone meanwhile (accept(2)). */
+    }
+}
+
+/* ---- memory ---- */
+
+/* Some at each look: the next one follows soon. */
+static void close_idle(struct worker *worker)
+{
+    for (int i = 0; i < MEMORY_EVICTIONS && evict_one(worker); i++) {
+    }
+}
+
+static void on_memory_message(struct loop_message *message)
+{
+    struct worker *worker = CONTAINER_OF(message, struct worker, memory_message);
+
+    atomic_store(&worker->is_memory_posted, false);
+    if (memory_level() == MEMORY_ENOUGH) {
+        exchange_resume_bodies(worker);
+    } else {
+        close_idle(worker);
+    }
+}
+
+void worker_post_memory(struct worker *worker)
+{
+    if (!atomic_exchange(&worker->is_memory_posted, true)) {
+        loop_post(worker->core.loop, &worker->memory_message);
     }
 }
 
@@ -460,6 +507,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     list_init(&worker->generations);
     list_init(&worker->sessions);
     list_init(&worker->idle_sessions);
+    list_init(&worker->exchanges);
     list_init(&worker->free_exchanges);
     list_init(&worker->refreshes);
     list_init(&worker->mirrors);
@@ -467,6 +515,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     access_init(worker);
     timer_init(&worker->drain_timer, on_drain_timer);
     worker->servers_message.fn = on_servers_message;
+    worker->memory_message.fn = on_memory_message;
     worker->drain_message.fn = on_drain_message;
     worker->leave_message.fn = on_leave_message;
     worker->stop_message.fn = on_stop_message;

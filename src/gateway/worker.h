@@ -31,6 +31,9 @@ void worker_post_stop(struct worker *worker);
  * has it, what runs goes on with the one it began with. Sockets that are in both lists stay as they
  * are; of one that is not there any more what waits is accepted first. */
 void worker_post_follow(struct worker_change *change);
+/* The process's memory has changed its level (gateway/memory_watch.h), or is still short: idle
+ * clients go, or bodies that waited go on. From the control thread. */
+void worker_post_memory(struct worker *worker);
 /* The servers of backends have changed: the worker goes over to those that there are now. From any
  * thread, until worker_run has returned. */
 void worker_post_servers(struct worker *worker);

@@ -55,6 +55,7 @@ struct worker {
     size_t socket_count;
     bool is_accepting;
     struct log_limiter accept_limiter;
+    struct log_limiter refuse_limiter;
     struct timer accept_pause; /* out of descriptors, or at the limit of connections */
     struct list sessions;
     uint64_t session_count;
@@ -63,6 +64,7 @@ struct worker {
     struct coder_pool coders;  /* of `compress` */
     struct list idle_sessions; /* between requests; the longest so first */
     size_t evicted_count;      /* of the sessions, those that are making room */
+    struct list exchanges;     /* all that are open */
     struct list free_exchanges;
     struct list refreshes; /* gateway/cache_refresh.h */
     struct list mirrors;   /* gateway/mirror.h */
@@ -80,6 +82,8 @@ struct worker {
     struct timer drain_timer;
     struct loop_message servers_message;
     atomic_bool is_servers_posted;
+    struct loop_message memory_message;
+    atomic_bool is_memory_posted;
     struct loop_message drain_message;
     struct loop_message leave_message;
     struct loop_message stop_message;

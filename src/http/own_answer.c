@@ -3,9 +3,11 @@
 void own_answer_fields(unsigned status, struct span type, const struct refusal_facts *facts,
                        struct arena *arena, struct http_fields *fields)
 {
-    http_fields_add(fields, arena, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
-    http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("X-Content-Type-Options"),
-                    SPAN_OF("nosniff"));
+    if (facts->body.ptr == NULL) {
+        http_fields_add(fields, arena, FIELD_CONTENT_TYPE, SPAN_OF("Content-Type"), type);
+        http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("X-Content-Type-Options"),
+                        SPAN_OF("nosniff"));
+    }
     http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("Cache-Control"), SPAN_OF("no-store"));
     if (status == 405) {
         http_fields_add(fields, arena, FIELD_OTHER, SPAN_OF("Allow"),

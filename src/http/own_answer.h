@@ -19,11 +19,12 @@ struct refusal_facts {
     struct span allow;              /* with 405: the methods that are taken; none: an empty list */
     struct span content_range;      /* with 416: the file's size; ptr NULL: not known */
     const struct http_fields *more; /* what else is said, as it is; NULL: nothing */
+    struct span body; /* somebody else's, whose Content-Type is in `more`; ptr NULL: the page */
 };
 
 /* Fills *fields, which the caller has emptied, for a `status` of 400 to 599:
  *   Content-Type and X-Content-Type-Options  `type`: the page is plain text that quotes the
- *                   request, or one of the configuration
+ *                   request, or one of the configuration; none for somebody else's body
  *   Cache-Control: no-store  the trouble is this request's; by RFC 9110 section 15.1 a cache could
  *                            keep 404, 405, 410, 414 and 501
  *   Allow           405 (RFC 9110 section 15.5.6: "MUST generate")

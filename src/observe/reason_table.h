@@ -13,6 +13,8 @@ REASON(REQUEST, "gateway", "site_has_changed",
        "the configuration has changed since the TLS handshake: its site is gone, or asks something "
        "else of clients",
        "nothing: the client opens another connection (RFC 9110 section 15.5.20)")
+REASON(REQUEST, "gateway", "memory_hard", "the gateway has no memory left (memory.hard)",
+       "see what takes it in tidegate status; raise memory.hard, if there is more")
 REASON(REQUEST, "gateway", "unknown_host", "no site has the host that the request names",
        "add the name to the hosts of a site, or a site with hosts: [\"*\"] as the default")
 REASON(REQUEST, "gateway", "plain_http_refused",
@@ -283,6 +285,10 @@ REASON(CLIENT, "gateway", "bad_proxy_header", "the PROXY protocol header is malf
 REASON(CLIENT, "gateway", "untrusted_proxy_header",
        "a PROXY protocol header came from an address that may not send one",
        "add the address to trusted_proxies, if it is your load balancer's")
+REASON(CLIENT, "gateway", "too_many_handshakes",
+       "the client's address has more TLS handshakes in a second than it may "
+       "(limits.handshakes_per_second)",
+       "raise the limit, or name the address in limits.reserved_for, if it is known")
 REASON(CLIENT, "gateway", "client_refused",
        "the client was in hand when the gateway died, twice within a minute: it is refused for ten",
        "tidegate status shows what it asked for: see who it is, and report the error that it found")

@@ -110,6 +110,7 @@ struct phases {
     /* Further ones of the answer, from the phase that refuses the request; in the arena, or NULL.
      */
     const struct http_fields *refusal_fields;
+    struct span refusal_body; /* the same, in place of the gateway's own page; ptr NULL: that */
     /* Fields that servers get from here alone: whatever the client has sent of these names, in any
      * spelling and in trailers, is taken out. One with an empty value is taken out and not sent.
      * NULL: none. In the arena, as the next. */

@@ -15,6 +15,7 @@
 #include "config/report.h"
 #include "gateway/gateway.h"
 #include "gateway/kept_orders.h"
+#include "gateway/memory_watch.h"
 #include "gateway/snapshot.h"
 #include "process/child_signals.h"
 #include "process/confine.h"
@@ -166,6 +167,7 @@ void gateway_child_be(const struct gateway_child *child)
         exit(1);
     }
     follow_parent(child);
+    memory_watch_open();
     file_broker_use(child->files_fd);
     confine_gateway(start.snapshot, child->privileges->keep_dumpable);
     if (child->is_started_again) {

@@ -81,6 +81,7 @@ struct auth_forward_settings {
     unsigned at_once;
     uint64_t remember_ms; /* 0: never */
     struct string_list remember_by;
+    uint64_t page_bytes; /* of the body of a refusal that goes to the client; 0: none does */
     struct place place;
 };
 

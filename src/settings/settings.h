@@ -55,7 +55,9 @@ struct listener_settings {
     struct address_list bind;
     struct string_list sites; /* names of the sites served here; empty: all of them */
     struct network_list proxy_protocol_from; /* peers whose PROXY header is read, alone */
-    struct backend_settings *tcp; /* not NULL: every connection is relayed to it as it is */
+    struct backend_settings *tcp;  /* not NULL: every connection is relayed to it as it is */
+    struct access_settings access; /* of `tcp`: which of them */
+    const char *name;              /* for logs: its first address */
     struct place place;
 };
 
@@ -529,6 +531,8 @@ struct limits_settings {
     uint64_t connections;            /* client connections per worker */
     uint64_t connections_of_address; /* the same of an address, over all workers; 0: no limit */
     uint64_t connections_a_second;   /* new ones of an address; 0: no limit */
+    uint64_t handshakes_a_second;    /* of TLS, of an address, over all workers; 0: no limit */
+    uint64_t accepts_a_second;       /* connections of all, over all workers; 0: no limit */
     uint64_t connections_kept;       /* percent of `connections` that strangers do not get */
     struct network_list connections_kept_for; /* those who do; none of these limits is for them */
     uint64_t hello;                           /* bytes of a ClientHello, at most 64 KiB */
@@ -546,6 +550,13 @@ struct limits_settings {
     uint64_t compression_memory; /* bytes that a worker's compressors may have */
     uint64_t signatures;         /* a second, for one worker (keys/keyholder.h) */
     uint64_t cache;              /* bytes of responses that are kept, of all workers */
+};
+
+/* Marks of the process's memory, in bytes; SETTINGS_UNLIMITED: none. */
+struct memory_settings {
+    uint64_t soft;
+    uint64_t hard;
+    struct place place;
 };
 
 struct timeouts_settings {
@@ -616,6 +627,7 @@ struct settings {
     struct ban_settings *bans;
     size_t ban_count;
     struct limits_settings limits;
+    struct memory_settings memory;
     struct resolve_settings resolve;
     struct timeouts_settings timeouts;
     struct log_settings log;

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -16,7 +18,7 @@ import mmdb
 from client import Connection, request_bytes
 from h2client import Client
 from h2origin import H2Origin, serve
-from origins import Origin
+from origins import Origin, free_port
 from tidegate import binary, command
 from tlsbytes import client_hello
 from waiting import wait_until
@@ -26,6 +28,13 @@ def make_key(name, *more):
     made = subprocess.run([binary(), "key", "new", name, *more], text=True, check=True,
                           capture_output=True, timeout=60)
     return next(line for line in made.stderr.splitlines() if line.startswith("tgk_")), made.stdout
+
+
+def hours(begin, end):
+    """So many minutes from now on, UTC."""
+    now = time.time()
+    return {"from": time.strftime("%H:%M", time.gmtime(now + 60 * begin)),
+            "until": time.strftime("%H:%M", time.gmtime(now + 60 * end)), "zone": "utc"}
 
 
 class World:
@@ -57,6 +66,9 @@ class World:
                     {"match": {"path": "/write/*"}, "backend": "up",
                      "access": [{"allow": {"methods": ["GET"]}}, {"allow": {"scope": "write"}}]},
                     {"match": {"path": "/closed/*"}, "access": [], "backend": "up"},
+                    {"match": {"path": "/now/*"}, "access": [{"allow": {"hours": hours(-60, 60)}}], "backend": "up"},
+                    {"match": {"path": "/later/*"}, "backend": "up",
+                     "access": [{"allow": {"hours": hours(360, 420)}, "name": "later"}]},
                     {"match": {"path": "/open/*"}, "site_access": False, "backend": "up"},
                     {"match": {"path": "/dav/*"}, "backend": "up",
                      "access": [{"deny": {"path": "/dav/private/*"}}, {"allow": "all"}]},
@@ -103,6 +115,13 @@ ASKS = pytest.mark.parametrize("ask", [ask_h1, ask_h2], ids=["h1", "h2"])
 
 def from_address(address):
     return ("X-Forwarded-For", address)
+
+
+@ASKS
+def test_the_time_of_day_decides(world, ask):
+    assert ask(world.gateway, "/now/1")[0] == 200
+    assert ask(world.gateway, "/later/1")[0] == 403
+    assert world.gateway.wait_log(target="/later/1")["reason"] == "access_denied"
 
 
 @ASKS
@@ -315,11 +334,14 @@ def test_connections_that_are_passed_on(start, tmp_path):
     os.chmod(tmp_path, 0o755)
     mmdb.write(tmp_path / "countries.mmdb", {"127.0.0.3/32": "DE"})
     with contextlib.closing(EchoServer()) as server:
+        rules = [{"deny": {"client_address": ["127.0.0.2"]}, "name": "not-two"}, {"allow": {"country": "DE"}},
+                 {"allow": {"client_address": ["127.0.0.1"], "hours": hours(-60, 60)}}]
         gateway = start({
             "countries": str(tmp_path / "countries.mmdb"),
-            "sites": [{"hosts": ["a.example"], "passthrough": server.address, "access": [
-                {"deny": {"client_address": ["127.0.0.2"]}, "name": "not-two"}, {"allow": {"country": "DE"}},
-                {"allow": {"client_address": ["127.0.0.1"]}}]}]})
+            "listeners": [{"bind": "127.0.0.1:0"}, {"bind": f"127.0.0.1:{free_port()}", "tcp": server.address, "access": rules}],
+            "sites": [{"hosts": ["a.example"], "passthrough": server.address, "access": rules,
+                       "passthrough_by_alpn": [{"alpn": ["mqtt"], "backend": server.address}],
+                       "acme_passthrough": server.address}]})
         hello = client_hello("a.example")
         assert try_hello(gateway, "127.0.0.2", hello) == bytes([0x15, 3, 3, 0, 2, 2, 49])  # access_denied
         entry = gateway.wait_log(reason="access_denied")
@@ -332,6 +354,18 @@ def test_connections_that_are_passed_on(start, tmp_path):
             done = command("route", url, "--from", address, "-c", str(gateway.config_path))
             assert done.returncode == status, done.stdout
             assert ("access_denied" in done.stdout) == (status == 1)
+        context = ssl.create_default_context()
+        for protocol, answer in (("mqtt", 0x15), ("acme-tls/1", 0x16)):  # which comes from anywhere
+            context.set_alpn_protocols([protocol])
+            assert try_hello(gateway, "127.0.0.2", client_hello("a.example", context))[0] == answer
+        relayed = gateway.addresses[1]
+        assert try_hello(gateway, "127.0.0.1", b"1234567", relayed) == b"1234567"
+        assert try_hello(gateway, "127.0.0.3", b"1234567", relayed) == b"1234567"
+        assert try_hello(gateway, "127.0.0.2", b"1234567", relayed) == b""
+        gateway.wait_log(reason="access_denied", listener=f"127.0.0.1:{relayed[1]}")
+        for address, status in (("127.0.0.2", 1), ("127.0.0.3", 0)):
+            done = command("route", f"tcp://127.0.0.1:{relayed[1]}", "--from", address, "-c", str(gateway.config_path))
+            assert done.returncode == status, done.stdout
 
 
 class EchoServer:
@@ -351,7 +385,10 @@ class EchoServer:
         self.listener.close()
 
 
-def try_hello(gateway, source, hello):
-    with socket.create_connection(gateway.address, timeout=20, source_address=(source, 0)) as sock:
-        sock.sendall(hello)
-        return sock.recv(7, socket.MSG_WAITALL)
+def try_hello(gateway, source, hello, address=None):
+    """What comes back first; b"": the connection was closed."""
+    with contextlib.suppress(ConnectionError):
+        with socket.create_connection(address or gateway.address, timeout=20, source_address=(source, 0)) as sock:
+            sock.sendall(hello)
+            return sock.recv(7, socket.MSG_WAITALL)
+    return b""

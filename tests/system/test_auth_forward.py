@@ -67,7 +67,10 @@ class World:
         if "session=nobody" in cookie:
             return 200, [], b""
         if "session=poor" in cookie:
-            return 403, [("X-Secret", "1")], b"why: you are poor"
+            return 403, [("X-Why", "1"), ("Content-Type", "text/x-why"), ("Cache-Control", "max-age=60"),
+                         ("Server", "decider"), ("ETag", '"1"')], b"why: you are poor"
+        if "session=verbose" in cookie:
+            return 403, [("X-Why", "1"), ("Content-Type", "text/x-why")], b"why " * 20000
         if "session=basic" in cookie:
             return 401, [("WWW-Authenticate", 'Basic realm="id"'), ("Set-Cookie", "seen=1"), ("Location", "/x")], b"no"
         for status in (302, 303, 307):
@@ -186,9 +189,16 @@ def test_answer_goes_to_the_client(world, ask):
     status, fields, body = ask(world.gateway, "/in", [session("basic")])
     assert (status, values(fields, "www-authenticate"), values(fields, "set-cookie")) == \
         (401, ['Basic realm="id"'], ["seen=1"])
-    assert b"no" != body and values(fields, "cache-control") == ["no-store"]
+    assert body == b"no" and values(fields, "cache-control") == ["no-store"]
     status, fields, body = ask(world.gateway, "/in", [session("poor")])
-    assert status == 403 and not values(fields, "x-secret") and b"poor" not in body
+    assert (status, body) == (403, b"why: you are poor")
+    assert (values(fields, "x-why"), values(fields, "content-type")) == (["1"], ["text/x-why"])
+    assert values(fields, "cache-control") == ["no-store"] and not values(fields, "server") and not values(fields, "etag")
+    status, fields, body = ask(world.gateway, "/in", [session("verbose")])  # longer than a page may be
+    assert status == 403 and body.startswith(b"403 Forbidden") and values(fields, "x-why") == ["1"]
+    assert values(fields, "content-type") == ["text/plain; charset=utf-8"]
+    status, fields, body = ask(world.gateway, "/in", [session("poor")], "HEAD")
+    assert (status, body, values(fields, "content-length")) == (403, b"", ["17"])
     for code in (302, 303, 307):
         status, fields, _ = ask(world.gateway, "/in", [session(code)])
         assert (status, values(fields, "location"), values(fields, "set-cookie")) == \

@@ -13,6 +13,7 @@ pytest.importorskip("h2")
 from client import Connection, request_bytes
 from h2client import Client
 from tidegate import command
+from tlsbytes import client_hello
 from waiting import wait_until
 
 SITES = [{"hosts": ["*"], "routes": [{"match": {"path": "/ok"}, "respond": {"body": "ok"}},
@@ -53,6 +54,7 @@ def _gateway(start_for_module):
         "control": "control.sock", "workers": 2, "sites": SITES, "trusted_proxies": ["127.0.0.9"],
         "bans": [{"name": "scanners", "after": 3, "of": [404, "bad_request"], "within": "1h", "for": "1h",
                   "except": ["127.0.0.8"]},
+                 {"name": "shakers", "after": 3, "of": ["handshake"], "within": "1h", "for": "1h"},
                  {"name": "dry", "after": 2, "of": ["403"], "within": "1h", "dry_run": True}]})
 
 
@@ -108,6 +110,21 @@ def test_what_is_open_is_refused_too(gateway):
     assert bans(gateway, "--lift", "all").returncode == 0
 
 
+def test_bad_handshakes(gateway):
+    def say_hello(source):
+        with contextlib.closing(connect(gateway, source)) as sock:
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(client_hello("nobody.example"))
+                return sock.recv(1)
+        return b""
+    assert [say_hello("127.0.0.11") for _ in range(3)] == [b"\x15"] * 3  # an alert
+    wait_until(lambda: any(ban["address"] == "127.0.0.11" and ban["by"] == "shakers" for ban in shown(gateway)["bans"]))
+    assert say_hello("127.0.0.11") == b""
+    assert ask_h1(gateway, "127.0.0.11") is None
+    assert ask_h1(gateway, "127.0.0.12") == 200
+    assert bans(gateway, "--lift", "127.0.0.11").returncode == 0
+
+
 def test_exceptions_and_dry_runs(gateway):
     assert [ask_h1(gateway, "127.0.0.8", "/a") for _ in range(5)] == [404] * 5
     assert [ask_h1(gateway, "127.0.0.5", "/no") for _ in range(4)] == [403] * 4
@@ -152,6 +169,7 @@ def test_connections_of_an_address(start):
         mine[0].close()
         wait_until(lambda: ask_h1(gateway, "127.0.0.2") == 200)
     assert shown(gateway)["refused"]["too_many"] >= 1
+    assert "a connection of 127.0.0.2" in gateway.stderr() and "limits.connections_per_address" in gateway.stderr()
 
 
 def test_connections_in_a_second(start):

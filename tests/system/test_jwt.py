@@ -49,6 +49,8 @@ class World:
                        "request_fields": {"set": {"X-User": "{user}", "X-Email": "{claim.email}",
                                                   "X-Roles": "{claim.realm.roles}"}},
                        "routes": [{"match": {"path": "/open"}, "auth": "off", "backend": "up"},
+                                  {"match": {"path": "/limited/*"}, "backend": "up", "rates": [
+                                      {"requests": 2, "per": "1h", "by": "{claim.tenant}", "name": "tenant"}]},
                                   {"match": {"path": "/passed"}, "backend": "up", "auth": {"jwt": {
                                       "issuers": [{"issuer": NAME, "audience": "shop", "keys": str(self.file)}],
                                       "remember": "off", "pass_credentials": True}}},
@@ -129,6 +131,17 @@ def test_token_lets_in_and_what_it_says_is_passed_on(world, ask):
     entry = world.gateway.wait_log(target="/page", email="ann@example.com")
     assert (entry["user"], entry["auth"], entry["roles"]) == ("ann", "jwt", "read,write")
     assert token not in json.dumps(entry)
+
+
+@ASKS
+def test_rates_by_what_a_token_says(world, ask):
+    def answers(tenant, path="/limited/"):
+        token = world.files.token(tenant=f"{tenant}-{ask.__name__}")
+        return [ask(world.gateway, f"{path}{tenant}", [bearer(token)])[0] for _ in range(3)]
+    assert answers("a") == [200, 200, 429]
+    assert answers("b") == [200, 200, 429]
+    assert answers("a", "/limited/again/") == [429] * 3
+    assert world.gateway.wait_log(target="/limited/again/a")["limit"] == "tenant"
 
 
 @ASKS

@@ -94,6 +94,8 @@ static const struct message_case errors[] = {
     {BACKEND "      concurrency: { tolerance: 200 }\n", 5, "tolerance", NULL},
     {BACKEND "      concurrency: fast\n", 5, "fast", "latency"},
     {BACKEND "    priority: highest\n", 5, "highest", "high"},
+    {"memory: { soft: 2G, hard: 1G }\n" SITE, 1, "memory.soft is above memory.hard", "comes first"},
+    {"memory: { soft: 1k }\n" SITE, 1, "soft", NULL},
     {"limits: { reserved: 10 }\n" SITE, 1, "for nobody", "reserved_for"},
     {"sites: [ { hosts: [a.example], passthrough: 127.0.0.1:1, rates: [{ requests: 1 }] } ]\n", 1,
      "cannot have 'rates'", NULL},
@@ -134,6 +136,8 @@ static const struct message_case warnings[] = {
 static const char *const fine[] = {
     BACKEND "      concurrency: latency\n      queue: { size: 3 }\n    priority: low\n",
     BACKEND "      concurrency: { max: 10 }\n",
+    "memory: { soft: 1G, hard: 2G }\n" SITE,
+    "memory: { soft: 1G }\n" SITE,
     KNOWN "    access: []\n",
     KNOWN "    access: [{ deny: { user: eve } }, { allow: known }]\n",
     SITE "    access: [{ deny: { client_address: [10.1.0.0/16] } }, { allow: { client_address: "
