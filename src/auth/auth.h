@@ -43,7 +43,7 @@ struct auth_run {
     unsigned answer_status;
     const struct http_fields *answer_fields;
     struct trouble answer_why; /* where nothing else was wrong */
-    struct span answer_body; /* ptr NULL: none is passed on */
+    struct span answer_body;   /* ptr NULL: none is passed on */
 };
 
 struct auth_type {
