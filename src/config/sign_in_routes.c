@@ -41,8 +41,8 @@ static void make_route(struct settings *settings, const struct site_settings *si
 {
     struct respond_settings *respond = arena_calloc(&settings->arena, sizeof(*respond));
 
-    /* Its phase answers; this is what most of its answers are. */
-    *respond = (struct respond_settings){.status = 303, .body = "", .place = auth->oidc->place};
+    /* Its phase answers before that. */
+    *respond = (struct respond_settings){.status = 200, .body = "", .place = auth->oidc->place};
     *route =
         (struct route_settings){.match = {.path = path},
                                 .respond = respond,

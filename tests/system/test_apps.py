@@ -15,6 +15,7 @@ import pytest
 websockets = pytest.importorskip("websockets")
 
 # pylint: disable=wrong-import-position
+from chromium import CERTUTIL, CHROMIUM, load, trust
 from client import fetch
 from origins import free_port
 from tidegate import new_folder
@@ -140,3 +141,42 @@ def test_jupyter(start):
         url = f"ws://localhost:{gateway.port}/api/kernels/{kernel['id']}/channels?token=tide"
         assert asyncio.run(compute(url, "print('tide' * 100000); 6 * 7")) == (400001, "42")
         assert ask_jupyter(gateway, f"/api/kernels/{kernel['id']}", "DELETE")[0] == 204
+
+
+# ---- oidc-provider, in a browser ----
+
+
+@pytest.mark.skipif(CHROMIUM is None or CERTUTIL is None, reason="chromium, or certutil, is not installed")
+def test_signing_in_and_out_at_a_provider_by_chromium(start, ca, shop):
+    port, home = free_port(), new_folder()
+    secret = home / "secret"
+    secret.write_text("secret")
+    gateway = start({"sites": [{
+        "hosts": ["shop.example", "127.0.0.1"], "tls": shop.settings(), "plain_http": "serve",
+        "request_fields": {"set": {"X-User": "{user}", "X-Email": "{claim.email}"}},
+        "auth": {"oidc": {"issuer": f"http://127.0.0.1:{port}", "client_id": "gateway", "client_secret": str(secret),
+                          "scopes": ["email"], "signed_out": "/open", "pause": "100ms"}},
+        "routes": [{"match": {"path": "/open"}, "auth": "off",
+                    "respond": {"body": "<p>Nobody is here.</p>", "fields": {"Content-Type": "text/html"}}},
+                   {"respond": {"echo": True}}]}]})
+    trust(home, ca)
+    with running(["node", "--no-warnings", SCRIPTS / "oidc_provider.mjs", MODULES, str(port), "https://shop.example",
+                  f"http://127.0.0.1:{gateway.port}/.tidegate/back-channel"],
+                 lambda: answers(port, "/.well-known/openid-configuration")):
+        wait_until(lambda: fetch(gateway.address, "/", host="shop.example",
+                                 fields=[("Accept", "text/html")]).status == 302, 20)
+
+        def browse(path):
+            page, log = load(home, gateway, f"https://shop.example{path}", ",EXCLUDE 127.0.0.1")
+            return page or log
+
+        page = browse("/page?x=1")
+        assert '"target":"/page?x=1"' in page.replace(" ", "").replace("&amp;", "&"), page
+        assert "__Host-tidegate" in page  # `echo` is no server: it says what the browser sent
+        assert gateway.wait_log(target="/page?x=1", status=200)["user"] == "ann"
+        signed_in = len([entry for entry in gateway.log_entries() if entry.get("reason") == "signed_in"])
+        assert signed_in == 1 and '"target":"/again"' in browse("/again").replace(" ", "")
+        assert signed_in == len([entry for entry in gateway.log_entries() if entry.get("reason") == "signed_in"])
+        assert "Nobody is here." in browse("/.tidegate/sign-out")
+        gateway.wait_log(reason="signed_out_elsewhere")
+        assert "__Host-tidegate=" not in browse("/open")

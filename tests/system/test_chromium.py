@@ -3,16 +3,13 @@
 import base64
 import hashlib
 import shutil
-import subprocess
 import threading
 
 import pytest
 
+from chromium import CERTUTIL, CHROMIUM, load, trust
 from origins import Origin, response_bytes
-from tidegate import environment, new_folder
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CERTUTIL = shutil.which("certutil")
+from tidegate import new_folder
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -33,31 +30,6 @@ def home():
     path = new_folder()
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def trust(home, authority):
-    database = home / ".pki" / "nssdb"
-    database.mkdir(parents=True)
-    for args in (["-N", "--empty-password"],
-                 ["-A", "-t", "C,,", "-n", "tests", "-i", str(authority.file)]):
-        subprocess.run([CERTUTIL, "-d", f"sql:{database}", *args], check=True, timeout=30,
-                       capture_output=True, env=environment(HOME=str(home)))
-
-
-def load(home, gateway, url):
-    """The page as the browser has it, after it has been loaded."""
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-default-apps",
-         "--disable-extensions", "--no-proxy-server",
-         f"--user-data-dir={home}/profile",
-         f"--host-resolver-rules=MAP shop.example 127.0.0.1:{gateway.port},MAP * ~NOTFOUND",
-         "--timeout=20000", "--dump-dom", url],
-        capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL,
-        env=environment(HOME=str(home), XDG_CONFIG_HOME=f"{home}/config",
-                        XDG_CACHE_HOME=f"{home}/cache", TMPDIR=str(home)))
-    return done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
