@@ -238,3 +238,15 @@ struct span span_from_u64(uint64_t n, char digits[SPAN_U64_MAX])
     } while (n != 0);
     return span_make(digits + at, SPAN_U64_MAX - at);
 }
+
+const char *span_take_cstr(struct span *bytes)
+{
+    const char *text = bytes->ptr;
+    const char *end = bytes->len != 0 ? memchr(bytes->ptr, '\0', bytes->len) : NULL;
+
+    if (end == NULL) {
+        return NULL;
+    }
+    *bytes = span_skip(*bytes, (size_t)(end - text) + 1);
+    return text;
+}

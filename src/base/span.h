@@ -86,6 +86,8 @@ struct span span_trim(struct span s);
 bool span_split(struct span *rest, char separator, struct span *part);
 /* Decimal digits only, no sign, no space; false when empty, not digits, or above `max`. */
 bool span_to_u64(struct span s, uint64_t max, uint64_t *value) MUST_CHECK;
+/* The next text with a NUL behind it, which is off `bytes` then; NULL: there is none. */
+const char *span_take_cstr(struct span *bytes);
 /* FNV-1a over the lower-cased bytes; for the tables in base/map.h, not for secrets. */
 uint32_t span_ihash(struct span s);
 

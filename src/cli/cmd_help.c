@@ -177,7 +177,7 @@ static const struct {
      "nothing new and finishes what runs (timeouts.drain). No connection is refused. If the new\n"
      "one does not start, the old one stays in charge. SIGUSR2 to the supervisor does the same.\n"
      "Status 0: it has taken over, 1: it does not start, or the configuration has errors, 2: it\n"
-     "could not be asked, could not be run, crashed, or did not serve within a minute.\n"
+     "could not be asked, could not be run, crashed, or did not serve within `timeouts.upgrade`.\n"
      "\n" CONFIG_HELP "      --socket PATH  the socket itself\n"},
     {"prove-reload",
      "usage: tidegate prove-reload URL... [--times N] [-c FILE | --socket PATH]\n"

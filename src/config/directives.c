@@ -66,6 +66,9 @@ static const struct directive timeouts_directives[] = {
             "later."},
     {TIMEOUT(drain_ms, "drain", 0, "30s", 0, DAY),
      .doc = "From being told to stop (SIGTERM) until what still runs is cut off."},
+    {TIMEOUT(upgrade_ms, "upgrade", 0, "60s", 1000, UPGRADE_MS_MAX),
+     .doc = "Of `tidegate upgrade`: from the start of the new process until it serves. One that "
+            "does not by then is ended, and the old one stays in charge."},
 };
 
 const struct section section_timeouts = {

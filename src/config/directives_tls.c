@@ -309,7 +309,8 @@ static const struct directive tls_directives[] = {
      .more = "A client can resume its session until the key that sealed its ticket has been "
              "replaced twice. Keys are made at random by the process that carries the traffic, "
              "kept in its memory alone, and forgotten then, or when it ends: after each start "
-             "clients shake hands in full once.",
+             "clients shake hands in full once. They go over to the process that takes the "
+             "place of one that runs (`tidegate upgrade`).",
      .example = "ticket_rotation: 8h"},
     {.name = "session_cache",
      .type = DIRECTIVE_INTEGER,
@@ -331,17 +332,19 @@ static const struct directive tls_directives[] = {
      .fallback = "false",
      .doc =
          "Whether clients that come back may send requests along with their first bytes (0-RTT).",
-     .more = "It saves them a round trip. Such requests can be recorded on the way and sent again: "
-             "the gateway takes each once, but a client whose own came second will repeat it. So "
-             "only GET, HEAD and OPTIONS are "
-             "answered before the handshake is over, others with 425 (Too Early), upon which "
-             "clients repeat them. Servers are told by `Early-Data: 1` and may answer 425 "
-             "too (RFC 8470): turn it on only where they know the field, or where no GET changes "
-             "anything. Not together with `clients`. What was recorded before a start of the "
-             "gateway cannot be opened after it, as tickets end with the process that made them; "
-             "a process that takes the place of one that crashed takes no early data for its "
-             "first 16 s besides (RFC 8446 section 8.2): clients send their requests after the "
-             "handshake then.",
+     .more =
+         "It saves them a round trip. Such requests can be recorded on the way and sent again: "
+         "the gateway takes each once, but a client whose own came second will repeat it. So "
+         "only GET, HEAD and OPTIONS are "
+         "answered before the handshake is over, others with 425 (Too Early), upon which "
+         "clients repeat them. Servers are told by `Early-Data: 1` and may answer 425 "
+         "too (RFC 8470): turn it on only where they know the field, or where no GET changes "
+         "anything. Not together with `clients`. What was recorded before a start of the "
+         "gateway cannot be opened after it, as tickets end with the process that made them; "
+         "a process that takes the place of one that crashed, or after an upgrade, takes no early "
+         "data for its first 16 s besides (RFC 8446 section 8.2): clients send their requests "
+         "after the "
+         "handshake then.",
      .example = "early_data: true"},
     {.name = "early_data_limit",
      .type = DIRECTIVE_SIZE,

@@ -19,6 +19,7 @@ enum gateway_word {
     GATEWAY_SHARE = 'I',  /* another process has them, too */
     GATEWAY_LEAVE = 'V',  /* GATEWAY_DRAIN, and another process goes on with the sockets */
     GATEWAY_ORDERS = 'E', /* of people, with the memory file that holds all (kept_orders.h) */
+    GATEWAY_HEIR = 'H',   /* with what another gateway has left (legacy.h) */
     GATEWAY_REOPEN_LOG = 'R', /* with the new file, and its name behind the message */
     GATEWAY_SOCKETS = 'N',    /* with listening sockets */
     GATEWAY_LOGS = 'A',       /* with files of the access logs */
@@ -32,6 +33,7 @@ enum gateway_word {
     GATEWAY_RELOAD = 'W',  /* with the connection of who asks for it, for the answer */
     GATEWAY_UPGRADE = 'P', /* the same */
     GATEWAY_KEEP = 'K',    /* as GATEWAY_ORDERS: for the process that comes after this one */
+    GATEWAY_LEGACY = 'Y', /* told to leave, with what the one that comes is to have: GATEWAY_HEIR */
 };
 
 /* Sockets of a configuration. */

@@ -24,6 +24,7 @@
 #include "gateway/health_log.h"
 #include "gateway/in_hand.h"
 #include "gateway/kept_orders.h"
+#include "gateway/legacy.h"
 #include "gateway/memory_watch.h"
 #include "gateway/reload.h"
 #include "gateway/worker.h"
@@ -345,6 +346,7 @@ static void on_command(struct gateway *gateway, const struct gateway_message *me
         break;
     case GATEWAY_LEAVE:
         own(gateway, false);
+        legacy_send(&gateway->current.snapshot->trust, gateway->control_fd);
         stop_workers(gateway, worker_post_leave);
         break;
     case GATEWAY_OWN:
@@ -356,6 +358,11 @@ static void on_command(struct gateway *gateway, const struct gateway_message *me
     case GATEWAY_ORDERS:
         if (fd_count == 1) {
             kept_orders_take(fds[0]);
+        }
+        break;
+    case GATEWAY_HEIR:
+        if (fd_count == 1) {
+            legacy_take(&gateway->current.snapshot->trust, fds[0]);
         }
         break;
     case GATEWAY_STOP:

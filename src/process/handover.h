@@ -12,6 +12,7 @@
  *     its gateway leaves: takes nothing new
  *       QUIET                                       -->   closes the sockets that nobody wants
  *       ORDERS: given here meanwhile                -->
+ *       LEGACY: of its gateway (gateway/legacy.h)   -->
  *
  * The end of the socket before OWNED means for the one in charge that it stays so, and for the new
  * one that it is not wanted. */
@@ -38,7 +39,8 @@ enum handover_word {
     HANDOVER_READY = 'R',
     HANDOVER_COMMIT = 'C', /* with that file, too, where there is one */
     HANDOVER_OWNED = 'W',
-    HANDOVER_QUIET = 'Q'
+    HANDOVER_QUIET = 'Q',
+    HANDOVER_LEGACY = 'L' /* with a memory file of the one gateway for the other */
 };
 
 struct handover {

@@ -75,6 +75,7 @@ void plan_write(const struct settings *settings, struct strbuf *out)
     put_text(out, settings->group);
     put_text(out, settings->tls_key_log);
     put_number(out, settings->timeouts.drain_ms);
+    put_number(out, settings->timeouts.upgrade_ms);
     put_number(out, settings->workers);
     put_number(out, settings->sandbox != SANDBOX_OFF);
     put_number(out, settings->watch == WATCH_ON);
@@ -181,6 +182,7 @@ struct plan *plan_read(struct span bytes, struct error *error)
     plan->group = get_text(&r);
     plan->key_log = get_text(&r);
     plan->drain_ms = get_number(&r);
+    plan->upgrade_ms = get_number(&r);
     plan->workers = get_number(&r);
     plan->is_confined = get_number(&r) != 0;
     plan->has_watch = get_number(&r) != 0;

@@ -21,6 +21,7 @@ struct plan {
     const char *group;   /* NULL: the user's */
     const char *key_log; /* NULL: none */
     uint64_t drain_ms;
+    uint64_t upgrade_ms;
     uint64_t workers;
     uint64_t signatures; /* a second, for one worker */
     bool has_keyholder;  /* private keys are in a process of their own (keys/keyholder.h) */

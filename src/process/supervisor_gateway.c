@@ -204,6 +204,11 @@ static void on_message(struct supervisor *s, const struct gateway_message *messa
             fd = -1;
         }
         break;
+    case GATEWAY_LEGACY:
+        if (s->has_handed_over && s->upgrade.link_fd >= 0) {
+            (void)!handover_say(s->upgrade.link_fd, HANDOVER_LEGACY, fd);
+        }
+        break;
     case GATEWAY_KEEP:
         keep_orders(s, &fd);
         break;

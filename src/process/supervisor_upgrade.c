@@ -47,7 +47,8 @@ void supervisor_ask_for_upgrade(struct supervisor *s, int connection)
     struct upgrade_estate estate = {.listening = &s->listening,
                                     .stand_in_fd = s->takeover.stand_in_fd,
                                     .orders_fd = s->orders_fd,
-                                    .is_apart = !notify_is_wanted()};
+                                    .is_apart = !notify_is_wanted(),
+                                    .limit_ms = s->loaded.plan->upgrade_ms};
     const char *why = obstacle(s);
     char text[200];
 
@@ -149,6 +150,15 @@ static void pass_orders_on(struct supervisor *s)
     supervisor_send(s, GATEWAY_ORDERS, s->orders_fd);
 }
 
+static void pass_legacy_on(struct supervisor *s)
+{
+    if (s->takeover.legacy_fd >= 0) {
+        supervisor_send(s, GATEWAY_HEIR, s->takeover.legacy_fd);
+        (void)close(s->takeover.legacy_fd);
+        s->takeover.legacy_fd = -1;
+    }
+}
+
 static void be_in_charge(struct supervisor *s)
 {
     log_info("this process is in charge now");
@@ -168,6 +178,9 @@ void supervisor_read_takeover(struct supervisor *s)
         break;
     case TAKEOVER_NEW_ORDERS:
         pass_orders_on(s);
+        break;
+    case TAKEOVER_LEGACY:
+        pass_legacy_on(s);
         break;
     case TAKEOVER_IS_QUIET:
         given_close(&s->given);

@@ -138,6 +138,10 @@ static enum takeover_news on_message(struct takeover *t, struct handover *messag
         replace(&t->orders_fd, handover_take_fd(message, 0));
         return TAKEOVER_NEW_ORDERS;
     }
+    if (message->word == HANDOVER_LEGACY && t->state == TAKEOVER_DONE) {
+        replace(&t->legacy_fd, handover_take_fd(message, 0));
+        return TAKEOVER_LEGACY;
+    }
     return message->word == HANDOVER_QUIET && t->state == TAKEOVER_DONE ? TAKEOVER_IS_QUIET
                                                                         : TAKEOVER_NO_NEWS;
 }
@@ -163,7 +167,7 @@ enum takeover_news takeover_read(struct takeover *t)
 
 void takeover_let_go(const struct takeover *t)
 {
-    const int fds[] = {t->link_fd, t->log_fd, t->stand_in_fd, t->orders_fd};
+    const int fds[] = {t->link_fd, t->log_fd, t->stand_in_fd, t->orders_fd, t->legacy_fd};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {

@@ -24,10 +24,12 @@ struct takeover {
     int log_fd;      /* standard error as it is to be; -1: as it is */
     int stand_in_fd; /* of stand_in.h; -1: nobody stands in */
     int orders_fd;   /* of people; -1: none. Whoever uses it sets it to -1. */
+    int legacy_fd;   /* the same, of the other process's gateway */
 };
 
 #define TAKEOVER_OF_NONE                                                                           \
-    ((struct takeover){.link_fd = -1, .log_fd = -1, .stand_in_fd = -1, .orders_fd = -1})
+    ((struct takeover){                                                                            \
+        .link_fd = -1, .log_fd = -1, .stand_in_fd = -1, .orders_fd = -1, .legacy_fd = -1})
 
 /* link_fd: of the environment; -1: none. Receives all that is handed over. False with an error. */
 bool takeover_begin(struct takeover *t, int link_fd, struct given_sockets *given,
@@ -42,6 +44,7 @@ enum takeover_news {
     TAKEOVER_NO_NEWS,
     TAKEOVER_IS_OURS,    /* in charge, with orders_fd if there is one: now DONE */
     TAKEOVER_NEW_ORDERS, /* in DONE: orders_fd */
+    TAKEOVER_LEGACY,     /* in DONE: legacy_fd */
     TAKEOVER_IS_QUIET,   /* in DONE: the other one takes nothing any more, or is gone */
     TAKEOVER_IS_OFF      /* the other one stays in charge, or is gone */
 };

@@ -1,6 +1,7 @@
 #include "process/upgrade.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +157,8 @@ void upgrade_begin(struct upgrade *u, int connection, const struct upgrade_estat
     notify_reloading();
     notify_send("STATUS=another process is being started to take over");
     log_info("upgrade: starting %s", u->program);
-    u->deadline_ms = clock_ms() + UPGRADE_MS;
+    u->deadline_ms = clock_ms() + estate->limit_ms;
+    u->limit_ms = estate->limit_ms;
     u->report_fd = memfd_create("tidegate-report", MFD_CLOEXEC);
     if (u->starter.fd < 0) {
         fail(u, 503, "the process that starts new versions is gone; restart the service instead");
@@ -273,6 +275,8 @@ uint64_t upgrade_deadline(const struct upgrade *u)
 
 void upgrade_deadline_passed(struct upgrade *u)
 {
+    char reason[120];
+
     if (u->state == UPGRADE_LEAVING) {
         upgrade_quiet(u);
     } else if (u->link_fd < 0) {
@@ -280,7 +284,10 @@ void upgrade_deadline_passed(struct upgrade *u)
              "the new process does not take over; is it a version that cannot? Restart "
              "the service instead");
     } else {
-        fail(u, 503, "the new process did not serve within 60 s");
+        (void)snprintf(reason, sizeof(reason),
+                       "the new process did not serve within %" PRIu64 " ms (timeouts.upgrade)",
+                       u->limit_ms);
+        fail(u, 503, reason);
     }
 }
 

@@ -22,9 +22,7 @@
 
 struct listen_set;
 
-/* How long the new process may take until it serves: it loads the configuration, too. */
-#define UPGRADE_MS 60000
-/* And, once it is in charge, the old gateway until it takes nothing new. */
+/* Once it is in charge, the old gateway until it takes nothing new. */
 #define UPGRADE_QUIET_MS 1000
 
 enum upgrade_state {
@@ -43,15 +41,17 @@ struct upgrade {
     int report_fd; /* what it said before it served; -1: none */
     pid_t pid;     /* of the new process; 0: not known yet */
     uint64_t deadline_ms;
+    uint64_t limit_ms;
     struct callers callers;
 };
 
 /* What goes over. */
 struct upgrade_estate {
     const struct listen_set *listening;
-    int stand_in_fd; /* -1: none */
-    int orders_fd;   /* -1: none */
-    bool is_apart;   /* in a process group of its own */
+    int stand_in_fd;   /* -1: none */
+    int orders_fd;     /* -1: none */
+    bool is_apart;     /* in a process group of its own */
+    uint64_t limit_ms; /* how long it may take until it serves: it loads the configuration, too */
 };
 
 /* The starter is set already. */

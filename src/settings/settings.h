@@ -559,6 +559,9 @@ struct memory_settings {
     struct place place;
 };
 
+/* Of timeouts.upgrade: whoever asks for one waits for longer. */
+#define UPGRADE_MS_MAX (UINT64_C(10) * 60 * 1000)
+
 struct timeouts_settings {
     uint64_t first_byte_ms;   /* from accept until a PROXY header, ClientHello or request line has
                                  come whole */
@@ -575,6 +578,7 @@ struct timeouts_settings {
     uint64_t tunnel_total_ms; /* 0: no limit */
     uint64_t ocsp_ms;         /* one fetch of an OCSP response */
     uint64_t drain_ms;        /* from SIGTERM until what still runs is cut off */
+    uint64_t upgrade_ms;      /* from another version's start until it serves */
 };
 
 struct log_settings {

@@ -5,7 +5,7 @@
  *
  * The keys, and the guard's secret, are made when they are first used: by the process that serves
  * clients, never by the one that built the contexts and is forked into it. So they end with that
- * process, and what was sealed, or recorded, before cannot be opened by the next one.
+ * process, unless another one takes its place while it runs and is given them.
  *
  * Counted. Thread-safe; a handshake costs a short lock. */
 #ifndef TIDEGATE_TLS_TICKETS_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/strbuf.h"
 
 struct replay_guard;
 struct ssl_ctx_st;
@@ -38,6 +39,16 @@ struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets);
 /* This process takes the place of one that has ended, of whose ClientHellos it knows nothing: no
  * early data is taken until none of them could be fresh any more (RFC 8446 section 8.2). */
 void tls_tickets_follow(struct tls_tickets *tickets);
+
+/* Another process takes this one's place: what it needs to open, and go on with, the tickets of
+ * this one, as a text of base64 (no NUL). `text` has nothing else in it. From now on this process
+ * takes no early data any more: the other one cannot know what it took (RFC 8446 section 8.2).
+ * False: nobody has a ticket of it. */
+bool tls_tickets_write(struct tls_tickets *tickets, struct strbuf *text) MUST_CHECK;
+/* The other side: goes on with those, and takes no early data for a while, as tls_tickets_follow
+ * says. What this process has sealed by itself so far it opens still. False: it is no such text,
+ * and nothing has changed. */
+bool tls_tickets_inherit(struct tls_tickets *tickets, struct span text) MUST_CHECK;
 
 /* For tests: goes on to the given monotonic time. */
 void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_ms);

@@ -187,19 +187,6 @@ void server_orders_write(struct strbuf *out)
     (void)pthread_mutex_unlock(&registry.lock);
 }
 
-/* The next text with a NUL behind it, which is off `bytes` then; NULL: there is none. */
-static const char *next_text(struct span *bytes)
-{
-    const char *text = bytes->ptr;
-    const char *end = bytes->len != 0 ? memchr(bytes->ptr, '\0', bytes->len) : NULL;
-
-    if (end == NULL) {
-        return NULL;
-    }
-    *bytes = span_skip(*bytes, (size_t)(end - text) + 1);
-    return text;
-}
-
 static void set(struct server_order *order, enum server_order_word word, int weight)
 {
     atomic_store_explicit(&order->word, (int)word, memory_order_relaxed);
@@ -256,10 +243,10 @@ void server_orders_read(struct span bytes)
     (void)pthread_mutex_lock(&registry.lock);
     reset_all();
     for (;;) {
-        const char *word = next_text(&bytes);
-        const char *weight = next_text(&bytes);
-        const char *backend = next_text(&bytes);
-        const char *server = next_text(&bytes);
+        const char *word = span_take_cstr(&bytes);
+        const char *weight = span_take_cstr(&bytes);
+        const char *backend = span_take_cstr(&bytes);
+        const char *server = span_take_cstr(&bytes);
 
         if (server == NULL) {
             break;

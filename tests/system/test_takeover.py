@@ -287,8 +287,7 @@ def test_the_configuration_may_be_another_one(folder, start):
     assert run(folder / "moved.sock", "status").returncode == 0
 
 
-def test_tickets_end_with_the_process_that_sealed_them(folder, start, ca):
-    """A full handshake then, for which the new keyholder signs."""
+def test_tickets_and_bans_go_over(folder, start, ca):
     shop = ca.server(HOST)
     control = folder / "control.sock"
     gateway = start({"control": str(control), "timeouts": {"drain": "1s"}, "sites": [
@@ -308,10 +307,13 @@ def test_tickets_end_with_the_process_that_sealed_them(folder, start, ca):
     session, _ = connect(None)
     session, is_reused = connect(session)
     assert is_reused
+    assert run(control, "bans", "--add", "192.0.2.7", "--seconds", "900").returncode == 0
     assert run(control, "upgrade").returncode == 0
+    wait_until(lambda: "taken over: keys of tickets of 1 site, 1 ban" in gateway.stderr())
     session, is_reused = connect(session)
-    assert not is_reused
+    assert is_reused
     assert connect(session)[1]
+    assert "192.0.2.7" in run(control, "bans").stdout
 
 
 # What fails.
@@ -330,12 +332,13 @@ BROKEN = {
     "lacks a library": ("#!/bin/sh\necho 'cannot open libfoo.so.3' >&2\nexit 127\n", 2, "cannot open libfoo.so.3"),
     "refuses": ("#!/bin/sh\necho 'no luck' >&2\nexit 1\n", 1, "no luck"),
     "cannot take over": ("#!/bin/sh\nexec 3>&-\nexec sleep 100\n", 2, "a version that cannot"),
+    "hangs": ("#!/bin/sh\nexec sleep 100\n", 2, "did not serve within 1000 ms (timeouts.upgrade)"),
 }
 
 
 def test_a_new_one_that_does_not_start_changes_nothing(folder, start, program):
     control = folder / "control.sock"
-    gateway = start(plain(control), folder=folder, program=str(program))
+    gateway = start(plain(control, timeouts={"upgrade": "1s"}), folder=folder, program=str(program))
     pid = serving(gateway)
     for name, (text, status, words) in BROKEN.items():
         program.becomes(text)

@@ -11,13 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "access/ban_list.h"
+#include "base/clock.h"
+#include "base/sealed_file.h"
 #include "base/strbuf.h"
+#include "certs/trust.h"
+#include "gateway/legacy.h"
 #include "process/fd_store.h"
 #include "process/given_sockets.h"
 #include "process/handover.h"
+#include "tls/tickets.h"
 #include "upstream/server_order.h"
 
 /* ---- given sockets ---- */
@@ -278,6 +285,76 @@ static void orders_go_to_another_process(void **state)
     server_order_release(c);
 }
 
+/* Of sites that both have. */
+static void tickets_and_bans_go_to_another_gateway(void **state)
+{
+    static const uint8_t kept_off[16] = {
+        [10] = 0xff, [11] = 0xff, [12] = 192, [13] = 0, [14] = 2, [15] = 7};
+    static const char *const names[] = {"a.example", "b.example", "c.example"};
+    struct tls_tickets *tickets[4];
+    struct site_tickets old_sites[2];
+    struct site_tickets new_sites[2];
+    struct trust leaves = {.tickets = old_sites, .ticket_count = 2};
+    struct trust comes = {.tickets = new_sites, .ticket_count = 2};
+    unsigned char one[16];
+    unsigned char other[16];
+    struct strbuf bytes;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        tickets[i] = tls_tickets_create(1000000);
+        tls_tickets_name(tickets[i], 1, one); /* which makes keys */
+    }
+    for (size_t i = 0; i < 2; i++) {
+        old_sites[i] = (struct site_tickets){names[i], tickets[i]};
+        new_sites[i] = (struct site_tickets){names[2 - i], tickets[2 + i]}; /* c, b */
+    }
+    assert_true(bans_add(kept_off, clock_us() + 600000000, "a rule", clock_us()));
+    strbuf_init(&bytes);
+    legacy_write(&leaves, &bytes);
+    assert_int_equal(bans_lift_all(clock_us()), 1);
+    legacy_read(&comes, strbuf_span(&bytes));
+    assert_true(bans_have(kept_off, clock_us()));
+    assert_int_equal(bans_lift_all(clock_us()), 1);
+    tls_tickets_name(tickets[1], 1, one);
+    tls_tickets_name(tickets[3], 1, other);
+    assert_memory_equal(one, other, 16);
+    tls_tickets_name(tickets[0], 1, one);
+    tls_tickets_name(tickets[2], 1, other);
+    assert_memory_not_equal(one, other, 16);
+    for (size_t len = 0; len < bytes.len;
+         len++) { /* what is cut off, or another word, is nothing */
+        legacy_read(&comes, span_make(bytes.ptr, len));
+    }
+    legacy_read(&comes, SPAN_OF("ban\0?\0"
+                                "1\0x\0ban\0\0\0\0other\0\0\0\0"));
+    assert_false(bans_have(kept_off, clock_us()));
+    strbuf_free(&bytes);
+    for (size_t i = 0; i < 4; i++) {
+        tls_tickets_release(tickets[i]);
+    }
+}
+
+static void a_sealed_file_is_read_whole_or_not(void **state)
+{
+    int plain = memfd_create("plain", MFD_CLOEXEC);
+    int fd = sealed_file_make("sealed", SPAN_OF("ten bytes!"));
+    char *bytes;
+    size_t len;
+
+    (void)state;
+    assert_true(fd >= 0 && plain >= 0);
+    assert_true(sealed_file_read(fd, 10, &bytes, &len));
+    assert_int_equal(len, 10);
+    assert_memory_equal(bytes, "ten bytes!", 10);
+    free(bytes);
+    assert_false(sealed_file_read(fd, 9, &bytes, &len));
+    assert_false(sealed_file_read(plain, 10, &bytes, &len));
+    assert_int_equal(write(fd, "x", 1), -1);
+    (void)close(fd);
+    (void)close(plain);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -290,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_label_is_what_systemd_takes),
         cmocka_unit_test(there_is_a_store_where_systemd_says_so),
         cmocka_unit_test(orders_go_to_another_process),
+        cmocka_unit_test(tickets_and_bans_go_to_another_gateway),
+        cmocka_unit_test(a_sealed_file_is_read_whole_or_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

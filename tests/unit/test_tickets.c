@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "tls/replay_guard.h"
+
 #define ROTATION_MS 1000000
 
 static uint64_t now(void)
@@ -121,6 +124,83 @@ static void processes_have_keys_of_their_own(void **state)
     tls_tickets_release(tickets);
 }
 
+static const unsigned char *name_of(struct tls_tickets *tickets, unsigned which)
+{
+    static unsigned char names[8][16];
+    static unsigned next;
+    unsigned char *name = names[next++ % 8];
+
+    tls_tickets_name(tickets, which, name);
+    return name;
+}
+
+static bool takes_early_data(struct tls_tickets *tickets, int64_t now_s)
+{
+    static unsigned char random[REPLAY_RANDOM_BYTES];
+
+    random[0]++;
+    return replay_guard_is_first(tls_tickets_replay_guard(tickets), random, now_s);
+}
+
+/* What one has sealed the other opens; early data is taken by the first until then, and by the
+ * other from when nothing that the first has taken could be fresh. */
+static void keys_go_over_to_another_process(void **state)
+{
+    struct tls_tickets *leaves = tls_tickets_create(ROTATION_MS);
+    struct tls_tickets *comes = tls_tickets_create(ROTATION_MS);
+    int64_t now_s = clock_wall_s();
+    unsigned char own[16];
+    struct strbuf text;
+
+    (void)state;
+    strbuf_init(&text);
+    assert_false(tls_tickets_write(leaves, &text)); /* it has sealed nothing */
+    assert_int_equal(text.len, 0);
+    tls_tickets_release(leaves);
+    leaves = tls_tickets_create(ROTATION_MS);
+    tls_tickets_advance(leaves, now() + ROTATION_MS / 2);
+    assert_true(takes_early_data(leaves, now_s));
+    memcpy(own, name_of(comes, 1), sizeof(own)); /* it serves already */
+    assert_true(tls_tickets_write(leaves, &text));
+    assert_false(takes_early_data(leaves, now_s));
+    assert_false(takes_early_data(leaves, now_s + 1000000));
+    assert_true(tls_tickets_inherit(comes, strbuf_span(&text)));
+    assert_false(takes_early_data(comes, now_s));
+    assert_false(takes_early_data(comes, now_s + REPLAY_WINDOW_S - 1));
+    assert_true(takes_early_data(comes, now_s + REPLAY_WINDOW_S + 2));
+    assert_memory_equal(name_of(comes, 0), name_of(leaves, 0), 16);
+    assert_memory_equal(name_of(comes, 1), name_of(leaves, 1), 16);
+    assert_memory_equal(name_of(comes, 2), own, 16);
+    tls_tickets_advance(comes, now() + ROTATION_MS + 1); /* when the other one would have */
+    assert_memory_equal(name_of(comes, 1), own, 16);
+    strbuf_free(&text);
+    tls_tickets_release(leaves);
+    tls_tickets_release(comes);
+}
+
+static void what_is_no_key_changes_nothing(void **state)
+{
+    struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
+    struct names before = names_of(tickets);
+    struct names after;
+    struct strbuf text;
+
+    (void)state;
+    strbuf_init(&text);
+    assert_true(tls_tickets_write(tickets, &text));
+    assert_false(tls_tickets_inherit(tickets, SPAN_OF("")));
+    assert_false(tls_tickets_inherit(tickets, span_head(strbuf_span(&text), text.len - 4)));
+    text.ptr[9] = '?';
+    assert_false(tls_tickets_inherit(tickets, strbuf_span(&text)));
+    text.ptr[9] = 'A';
+    strbuf_add_cstr(&text, "AAAA");
+    assert_false(tls_tickets_inherit(tickets, strbuf_span(&text)));
+    after = names_of(tickets);
+    assert_memory_equal(&after, &before, sizeof(before));
+    strbuf_free(&text);
+    tls_tickets_release(tickets);
+}
+
 static void contexts_hold_their_keys(void **state)
 {
     struct tls_tickets *tickets = tls_tickets_create(ROTATION_MS);
@@ -157,6 +237,8 @@ int main(void)
         cmocka_unit_test(keys_move_on),
         cmocka_unit_test(a_long_rest_changes_every_key),
         cmocka_unit_test(processes_have_keys_of_their_own),
+        cmocka_unit_test(keys_go_over_to_another_process),
+        cmocka_unit_test(what_is_no_key_changes_nothing),
         cmocka_unit_test(contexts_hold_their_keys),
         cmocka_unit_test(lifetimes_stay_below_a_week),
     };

@@ -21,6 +21,8 @@
 #include "process/takeover.h"
 #include "process/upgrade.h"
 
+#define UPGRADE_MS 60000
+
 struct play {
     struct upgrade upgrade;
     struct listen_set listening;
@@ -38,7 +40,7 @@ static void pair(int kind, int ends[2])
 static void ask(struct play *play)
 {
     const struct upgrade_estate estate = {
-        .listening = &play->listening, .stand_in_fd = -1, .orders_fd = -1};
+        .listening = &play->listening, .stand_in_fd = -1, .orders_fd = -1, .limit_ms = UPGRADE_MS};
     int ends[2];
 
     pair(SOCK_STREAM, ends);
@@ -168,7 +170,7 @@ static void one_that_hangs_is_given_up(void **state)
     assert_true(upgrade_deadline(&play.upgrade) <= fake_clock_now_us() / 1000);
     upgrade_deadline_passed(&play.upgrade);
     assert_int_equal(play.upgrade.state, UPGRADE_NONE);
-    assert_answer(&play, "HTTP/1.1 503 ", "did not serve within 60 s");
+    assert_answer(&play, "HTTP/1.1 503 ", "did not serve within 60000 ms (timeouts.upgrade)");
     /* The starter ends it. */
     assert_int_equal(fd_pass_receive(play.starter, &request, sizeof(request), &fd),
                      sizeof(request));

@@ -1,5 +1,6 @@
 #include "tls/tickets.h"
 
+#include <endian.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/span.h"
 #include "tls/replay_guard.h"
@@ -33,6 +35,7 @@ struct tls_tickets {
     uint64_t rotate_at_ms;
     struct ticket_key keys[KEY_COUNT];
     struct replay_guard *guard; /* NULL: no early data */
+    int64_t closed_until_s;     /* no early data before that second of the wall clock */
     uint64_t rotation_ms;
     EVP_CIPHER *cipher; /* fetched once: a look-up by name in each handshake would cost more */
     atomic_uint references;
@@ -200,12 +203,19 @@ bool tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *ssl_ctx
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, on_ticket) == 1;
 }
 
+/* With the lock. */
+static void close_until(struct tls_tickets *tickets, int64_t then_s)
+{
+    tickets->closed_until_s = then_s;
+    if (tickets->guard != NULL) {
+        replay_guard_close_until(tickets->guard, then_s);
+    }
+}
+
 void tls_tickets_follow(struct tls_tickets *tickets)
 {
     (void)pthread_mutex_lock(&tickets->lock);
-    if (tickets->guard != NULL) {
-        replay_guard_close_until(tickets->guard, clock_wall_s() + REPLAY_WINDOW_S);
-    }
+    close_until(tickets, clock_wall_s() + REPLAY_WINDOW_S);
     (void)pthread_mutex_unlock(&tickets->lock);
 }
 
@@ -216,10 +226,76 @@ struct replay_guard *tls_tickets_replay_guard(struct tls_tickets *tickets)
     (void)pthread_mutex_lock(&tickets->lock);
     if (tickets->guard == NULL) {
         tickets->guard = replay_guard_create();
+        close_until(tickets, tickets->closed_until_s);
     }
     guard = tickets->guard;
     (void)pthread_mutex_unlock(&tickets->lock);
     return guard;
+}
+
+/* ---- from one process to the next ---- */
+
+/* When the keys move on, by a clock that all processes of the machine have, and the keys. */
+#define LEGACY_BYTES (sizeof(uint64_t) + KEY_COUNT * sizeof(struct ticket_key))
+_Static_assert(sizeof(struct ticket_key) == KEY_NAME_BYTES + 64, "padding");
+
+bool tls_tickets_write(struct tls_tickets *tickets, struct strbuf *text)
+{
+    unsigned char bytes[LEGACY_BYTES];
+    char digits[BASE64_LEN(LEGACY_BYTES)];
+    uint64_t rotate_at_ms;
+    size_t len = 0;
+
+    (void)pthread_mutex_lock(&tickets->lock);
+    close_until(tickets, INT64_MAX);
+    if (tickets->has_keys) {
+        rotate(tickets, now());
+        rotate_at_ms = htole64(tickets->rotate_at_ms);
+        memcpy(bytes, &rotate_at_ms, sizeof(rotate_at_ms));
+        memcpy(bytes + sizeof(rotate_at_ms), tickets->keys, sizeof(tickets->keys));
+        len = base64_encode(BASE64, span_make((const char *)bytes, sizeof(bytes)), digits);
+    }
+    (void)pthread_mutex_unlock(&tickets->lock);
+    strbuf_add(text, span_make(digits, len));
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    OPENSSL_cleanse(digits, sizeof(digits));
+    return len != 0;
+}
+
+/* With the lock. The next one of the other process has sealed nothing yet: in its place comes the
+ * one that has sealed here. */
+static void take_keys(struct tls_tickets *tickets, const unsigned char *bytes)
+{
+    uint64_t rotate_at_ms;
+    struct ticket_key own = tickets->keys[CURRENT];
+
+    memcpy(&rotate_at_ms, bytes, sizeof(rotate_at_ms));
+    rotate_at_ms = le64toh(rotate_at_ms);
+    memcpy(tickets->keys, bytes + sizeof(rotate_at_ms), sizeof(tickets->keys));
+    if (tickets->has_keys) {
+        tickets->keys[NEXT] = own;
+    }
+    OPENSSL_cleanse(&own, sizeof(own));
+    tickets->has_keys = true;
+    /* Not later than keys of its own would. */
+    tickets->rotate_at_ms =
+        rotate_at_ms < now() + tickets->rotation_ms ? rotate_at_ms : now() + tickets->rotation_ms;
+}
+
+bool tls_tickets_inherit(struct tls_tickets *tickets, struct span text)
+{
+    unsigned char bytes[LEGACY_BYTES];
+    size_t len;
+    bool is_fine = base64_decode(BASE64, text, bytes, sizeof(bytes), &len) && len == sizeof(bytes);
+
+    if (is_fine) {
+        (void)pthread_mutex_lock(&tickets->lock);
+        take_keys(tickets, bytes);
+        close_until(tickets, clock_wall_s() + REPLAY_WINDOW_S);
+        (void)pthread_mutex_unlock(&tickets->lock);
+    }
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    return is_fine;
 }
 
 /* ---- life ---- */
