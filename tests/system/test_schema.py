@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tidegate import ROOT, command
+from tidegate import ROOT, command, release_binary
 
 
 # What examples name is not there.
@@ -135,9 +135,9 @@ def fixture_schema():
     return jsonschema.Draft202012Validator(schema)
 
 
-def check(folder, config):
+def check(folder, config, program=None):
     (folder / "tidegate.yaml").write_text(json.dumps(config))
-    return command("check", "-c", "tidegate.yaml", cwd=folder)
+    return command("check", "-c", "tidegate.yaml", cwd=folder, program=program)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -302,7 +302,7 @@ def test_every_example_of_the_manual_is_right(schema, folder, section, directive
         assert [error.message for error in one.iter_errors(value)] == []
     config = whole(section, part)
     assert [error.message for error in schema.iter_errors(config)] == []
-    done = check(folder, config)
+    done = check(folder, config, release_binary())
     errors = re.findall(r"error: (.*)", done.stderr)
     assert [error for error in errors if not ABOUT_FILES.search(error)] == [], done.stderr
 

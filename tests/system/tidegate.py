@@ -30,6 +30,11 @@ def binary():
     return str(ROOT / os.environ.get("TIDEGATE_BIN", "build/asan/tidegate"))
 
 
+def release_binary():
+    """The same program as users have it, for hundreds of runs in which no byte of a stranger is read."""
+    return str(ROOT / os.environ.get("TIDEGATE_RELEASE_BIN", "build/tidegate"))
+
+
 # The role whose leaks are looked for at its end (src/base/leak_check.c); None: every process's.
 leaks_of = "gateway"  # pylint: disable=invalid-name
 
@@ -45,9 +50,9 @@ def environment(**more):
     return env
 
 
-def command(*args, timeout=30, cwd=None, **more):
+def command(*args, timeout=30, cwd=None, program=None, **more):
     """Runs `tidegate ARGS...` to its end; returns the CompletedProcess with text output."""
-    return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=timeout,
+    return subprocess.run([program or binary(), *args], capture_output=True, text=True, timeout=timeout,
                           cwd=cwd, env=environment(**more), stdin=subprocess.DEVNULL, check=False)
 
 
