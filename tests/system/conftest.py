@@ -1,6 +1,7 @@
 """Fixtures of the system tests. Each gateway a test starts is drained at its end, and it is an
 error when a session, an exchange or an upstream lease is left then."""
 
+import functools
 import os
 import shutil
 import sys
@@ -66,10 +67,10 @@ def _leaks_of(module):
 @pytest.fixture(autouse=True)
 def no_sanitizer_report():
     """A gateway that broke is told by the test that broke it, not by the module's last."""
-    known = {gateway: len(SANITIZER.findall(gateway.stderr())) for gateway in Gateway.running}
+    known = {gateway: len(SANITIZER.findall(gateway.whole_stderr())) for gateway in Gateway.running}
     yield
     for gateway in Gateway.running:
-        text = gateway.stderr()
+        text = gateway.whole_stderr()
         assert len(SANITIZER.findall(text)) == known.get(gateway, 0), text
 
 
@@ -82,6 +83,10 @@ def _starter(leaks_of=lambda: tidegate.leaks_of):
         return gateway
 
     yield start
+    _stop_all(started)
+
+
+def _stop_all(started):
     failures = []
     for gateway in reversed(started):
         try:
@@ -92,10 +97,38 @@ def _starter(leaks_of=lambda: tidegate.leaks_of):
         raise failures[0]
 
 
+@pytest.fixture(scope="module")
+def spare_gateways():
+    """Those that a test of the module had, and has no need of any more."""
+    gateways = []
+    yield gateways
+    _stop_all(gateways)
+
+
 @pytest.fixture
-def start(request):
-    """start(config) -> Gateway, for one test."""
-    yield from _starter(lambda: _leaks_of(request.module.__name__))
+def start(request, spare_gateways):
+    """start(config) -> Gateway, for one test. In a module with RELOADS it may be one that earlier tests of the module
+    had, which takes up the configuration: a quarter of what a start and an end cost."""
+    leaks = functools.partial(_leaks_of, request.module.__name__)
+    if not getattr(request.module, "RELOADS", False):
+        yield from _starter(leaks)
+        return
+    taken = []
+
+    def take(config, **options):
+        for gateway in spare_gateways if not options else []:
+            if gateway.can_take_up(config):
+                spare_gateways.remove(gateway)
+                taken.append(gateway)
+                gateway.take_up(config)
+                return gateway
+        taken.append(Gateway(config, leaks=leaks(), **options))
+        return taken[-1]
+
+    yield take
+    for gateway in taken:
+        gateway.assert_known_reasons()
+    spare_gateways += taken
 
 
 @pytest.fixture(scope="module")

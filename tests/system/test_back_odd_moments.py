@@ -15,6 +15,8 @@ from origins import response_bytes
 from pairs import BACKS, FRONTS, World
 from waiting import wait_until
 
+RELOADS = True  # see conftest.start
+
 MIB = 1 << 20
 
 

@@ -13,6 +13,8 @@ from tidegate import environment, new_folder
 from tlsbytes import peer_fingerprint
 from waiting import wait_until
 
+RELOADS = True  # see conftest.start
+
 SECONDS = 25
 SOON = 6 / 86400
 

@@ -14,6 +14,8 @@ from h2origin import CANCEL, CODES, PROTOCOL_ERROR, H2Origin, serve, text
 from origins import Origin
 from waiting import wait_until
 
+RELOADS = True  # see conftest.start
+
 
 # ---- broken responses ----
 

@@ -16,6 +16,8 @@ from origins import EchoOrigin
 from pairs import BACKS, FRONTS, World
 from tidegate import command
 
+RELOADS = True  # see conftest.start
+
 ROUTES = [
     {"name": "scripts", "match": {"path": "*.php"}},
     {"name": "users", "match": {"regex": "^/users/(?<id>[0-9]+)/(.*)"}},

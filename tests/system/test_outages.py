@@ -20,6 +20,8 @@ from nameserver import NameServer, address
 from origins import Origin, UnansweringPort, free_port, response_bytes
 from waiting import wait_until
 
+RELOADS = True  # see conftest.start
+
 
 class Server(Origin):
     """Answers with its name, or as script(number of the request) says: a status, None (a reset) or

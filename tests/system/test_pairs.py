@@ -14,6 +14,8 @@ from origins import response_bytes
 from pairs import ALL_BACKS, FRONTS, World
 from waiting import wait_until
 
+RELOADS = True  # see conftest.start
+
 
 class Asker:
     """One request over either version, sent and answered in parts."""

@@ -8,6 +8,8 @@ import pytest
 from client import Connection, chunked, fetch, request_bytes
 from origins import EchoOrigin, Origin, canned, response_bytes
 
+RELOADS = True  # see conftest.start
+
 
 def proxying(origin, **more):
     return {"sites": [{"hosts": ["*"], "backend": origin.address, **more.pop("site", {})}], **more}

@@ -12,6 +12,8 @@ from h2client import h2_config, h2_connection
 from origins import Origin, response_bytes
 from rawtls import RawTls
 
+RELOADS = True  # see conftest.start
+
 HOST = "shop.example"
 NAME = "api.internal"
 GET = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()

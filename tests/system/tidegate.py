@@ -1,6 +1,7 @@
 """Starts the gateway under test and looks at it from outside: its ports, logs, processes, end."""
 
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -17,6 +18,8 @@ START_SECONDS = 20
 STOP_SECONDS = 30
 
 LISTENING = re.compile(r"^tidegate\S*: info: listening on (\S+)", re.MULTILINE)
+RELOADED = re.compile(r"^tidegate\S*: (?:info: (reloaded)|error: )", re.MULTILINE)
+RESTART_KEYS = ("workers", "control", "tls_key_log", "user", "group", "sandbox")
 READY = re.compile(r"^tidegate\S*: info: ready", re.MULTILINE)
 LEFT = re.compile(r"sessions (\d+), exchanges (\d+), leases (\d+) left")
 DIED = re.compile(r"error: the (gateway \(process that carries the traffic\)|"
@@ -115,6 +118,7 @@ class Gateway:
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else new_folder()
         self.log_path = None
+        self.config = config if isinstance(config, dict) else None
         if isinstance(config, dict):
             config = self._with_defaults(config)
             text = json.dumps(config, indent=1)
@@ -138,6 +142,9 @@ class Gateway:
         self.is_stopped = False
         self.is_terminated = False
         self.may_die = False  # a test that kills processes says so
+        self.stderr_from = 0  # where the present test's part begins
+        self.log_from = 0
+        self.log_since = ""  # what began before, an earlier test asked for
         self.addresses = []
         Gateway.running.append(self)
         if wait:
@@ -161,9 +168,33 @@ class Gateway:
         config["timeouts"] = timeouts
         return config
 
+    # Another test's turn.
+
+    def can_take_up(self, config):
+        """Whether a reload makes of it what a start would."""
+        return (self.process.poll() is None and not self.is_terminated and not self.may_die and
+                isinstance(config, dict) and self.config is not None and self.log_path is not None and
+                all(config.get(key) == self.config.get(key) for key in ("listeners", *RESTART_KEYS)) and
+                "log" not in config and "include" not in config)
+
+    def take_up(self, config):
+        """As if started with this configuration: its log and standard error begin here."""
+        self.config = config
+        self.config_path.write_text(json.dumps(self._with_defaults(config), indent=1))
+        self.stderr_from = self.stderr_path.stat().st_size
+        self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
+        self.log_since = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: RELOADED.search(self.stderr()) or self.process.poll() is not None, START_SECONDS,
+                   "the reload")
+        assert RELOADED.search(self.stderr()).group(1), self.stderr()
+
     # What it says.
 
     def stderr(self):
+        return self.stderr_path.read_bytes()[self.stderr_from:].decode(errors="replace")
+
+    def whole_stderr(self):
         return self.stderr_path.read_text(errors="replace")
 
     def stdout(self):
@@ -208,8 +239,9 @@ class Gateway:
     def all_entries(self):
         if self.log_path is None or not self.log_path.is_file():  # /dev/full has no end
             return []
-        text = self.log_path.read_bytes().decode("utf-8")
-        return [json.loads(line) for line in text.split("\n")[:-1]]
+        text = self.log_path.read_bytes()[self.log_from:].decode("utf-8")
+        entries = [json.loads(line) for line in text.split("\n")[:-1]]
+        return [entry for entry in entries if entry["time"] >= self.log_since]
 
     def wait_log(self, condition=lambda entry: True, seconds=10, **fields):
         """The first log entry with these fields for which condition(entry) holds."""
@@ -305,7 +337,7 @@ class Gateway:
                         assert entry.get(what), f"no {what}: {entry}"
 
     def assert_clean(self, code):
-        text = self.stderr()
+        text = self.whole_stderr()
         assert not SANITIZER.search(text), text
         assert self.may_die or not DIED.search(text), f"a process ended unasked:\n{text}"
         assert code == 0, f"exit status {code}:\n{text}"
