@@ -167,6 +167,7 @@ def test_browser_is_sent_to_the_provider_and_comes_back_to_its_page(world, ask):
     assert query["state"] not in said and browser.cookies["tidegate"] not in said
 
 
+@ONCE
 @ASKS
 def test_what_is_no_question_for_a_page_gets_401(world, ask):
     browser = Browser(world.gateway, ask)
@@ -180,6 +181,7 @@ def test_what_is_no_question_for_a_page_gets_401(world, ask):
     assert world.gateway.wait_log(target="/api/x", status=401)["reason"] == "sign_in_needed"
 
 
+@ONCE
 @ASKS
 def test_tabs_sign_in_beside_each_other_and_old_ones_make_room(world, ask):
     browser = Browser(world.gateway, ask)
@@ -190,13 +192,13 @@ def test_tabs_sign_in_beside_each_other_and_old_ones_make_room(world, ask):
         assert (status, values(fields, "location")) == (303, [f"/tab/{i}"])
 
 
-@ASKS
+@ONCE
 @pytest.mark.parametrize("mode, said", [("wrong_nonce", "'nonce'"), ("wrong_audience", "'aud' is for somebody else"),
                                         ("wrong_party", "('azp')"), ("wrong_issuer", "'iss'"), ("wrong_time", "has expired"),
                                         ("wrong_hash", "'at_hash'"), ("wrong_key", "signature"), ("garbage", "no JSON")])
-def test_wrong_tokens_let_nobody_in(world, ask, mode, said):
+def test_wrong_tokens_let_nobody_in(world, mode, said):
     world.provider.mode = mode
-    browser = Browser(world.gateway, ask)
+    browser = Browser(world.gateway)
     status, _, content = browser.come_back(world.provider.sign_in(browser.go_to_provider(f"/{mode}")))
     assert status == 403 and not browser.cookies
     world.gateway.wait_log(lambda entry: said in entry.get("detail", ""), reason="sign_in_wrong")
@@ -217,6 +219,7 @@ def test_provider_that_cannot_be_asked_lets_nobody_in(world, mode, why):
         assert browser.come_back(back)[0] == 303
 
 
+@ONCE
 @ASKS
 def test_callbacks_that_are_not_the_browsers_own(world, ask):
     browser, other = Browser(world.gateway, ask), Browser(world.gateway, ask)
@@ -239,6 +242,7 @@ def test_callbacks_that_are_not_the_browsers_own(world, ask):
     assert other.come_back(back)[0] == 400
 
 
+@ONCE
 @ASKS
 def test_provider_that_denies_is_told_of_in_the_log_alone(world, ask):
     browser = Browser(world.gateway, ask)
@@ -260,6 +264,7 @@ def test_return_goes_to_the_same_site(world, target, expected):
     assert browser.sign_in(world.provider, target) == expected
 
 
+@ONCE
 @ASKS
 def test_sessions_that_were_changed_or_are_anothers(world, ask):
     browser = Browser(world.gateway, ask)
@@ -284,6 +289,7 @@ def test_servers_of_open_routes_get_none_of_it(world, ask):
     assert "tidegate" not in str(world.last().all("cookie"))
 
 
+@ONCE
 @ASKS
 def test_tokens_are_refreshed_once_for_all_requests_of_a_session(world, ask):
     browser = Browser(world.gateway, ask, "brief.example")
@@ -352,6 +358,7 @@ def test_large_sessions_are_cut_and_too_large_ones_refused(world, ask):
     world.gateway.wait_log(reason="session_too_large")
 
 
+@ONCE
 @ASKS
 def test_sign_out_ends_it_here_and_at_the_provider(world, ask):
     browser = Browser(world.gateway, ask)
@@ -374,6 +381,7 @@ def tell(world, ask, token, host="shop.example", target=OWN + "back-channel"):
                b"logout_token=" + token.encode())[0]
 
 
+@ONCE
 @ASKS
 def test_who_signs_out_elsewhere_is_signed_out_here(world, ask):
     ann, bob = Browser(world.gateway, ask), Browser(world.gateway, ask)
@@ -396,6 +404,7 @@ def test_who_signs_out_elsewhere_is_signed_out_here(world, ask):
     assert carl.get("/api/x", [])[0] == 401 and bob.get("/")[0] == 200
 
 
+@ONCE
 @ASKS
 def test_nobody_need_sign_in_where_it_is_optional(world, ask):
     browser = Browser(world.gateway, ask, "public.example")
@@ -442,30 +451,38 @@ def test_provider_that_is_down_at_the_start(world, start):
     provider.close()
 
 
-def test_check_says_what_is_wrong(tmp_path):
-    def check(auth, **site):
-        path = tmp_path / "tidegate.yaml"
-        path.write_text(json.dumps({"sites": [{"hosts": ["shop.example"], "respond": {"body": "x"}, "auth": auth, **site}]}))
+@ONCE
+def test_check_says_what_is_wrong(world, tmp_path):
+    """Each wrong site is one of a file; what cannot be read at all, and what contradicts itself, are two files."""
+    good = {"issuer": "https://id.example.com", "client_id": "gateway"}
+    path = tmp_path / "tidegate.yaml"
+
+    def check(sites):
+        path.write_text(json.dumps({"sites": [{"hosts": [f"s{i}.example"], "respond": {"body": "x"}, **site}
+                                              for i, site in enumerate(sites)]}, indent=1))
         result = command("check", "-c", str(path))
         return result.returncode, result.stdout + result.stderr
 
-    good = {"issuer": "https://id.example.com", "client_id": "gateway"}
-    assert check({"oidc": good})[0] == 0
-    for more, said in [({"callback": "/a/../b"}, "is no path of letters"), ({"callback": "xyz"}, "is no path of letters"),
-                       ({"issuer": "https://id.example.com/?x"}, "has a query"), ({"issuer": "id"}, "URL"),
-                       ({"sign_out": "/.tidegate/callback"}, "are not three paths"),
-                       ({"session": {"idle": "2h", "total": "1h"}}, "'idle' is longer than 'total'"),
-                       ({"session": {"size": "32k"}}, "larger than requests"),
-                       ({"issuer": "http://id.example.com", "ca": "ca.pem"}, "'ca' is for"),
-                       ({"client_auth": "jwt"}, "client_auth"), ({"cookie": "a b"}, "cookie"), ({"at_once": 0}, "at_once")]:
-        code, text = check({"oidc": {**good, **more}})
-        assert code != 0 and said in text and "^" in text, (more, text)
-    code, text = check({"oidc": {**good, "issuer": "http://id.example.com"}})
-    assert "whoever is on the way to the issuer" in text
-    path = tmp_path / "tidegate.yaml"
-    for url, expected in [("http://shop.example/.tidegate/callback", "the callback of oidc with http://id.example.com"),
-                          ("http://shop.example/", "by oidc; browsers are sent to http://id.example.com, others get 401")]:
-        assert expected in command("route", "-c", str(path), url).stdout
-    code, text = check("off", routes=[{"match": {"path": "/a"}, "respond": {"body": "a"}, "auth": {"oidc": good}},
-                                      {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": dict(good)}}])
+    def wrong(cases):
+        code, text = check([{"auth": {"oidc": {**good, **more}}} for more, _ in cases])
+        assert code != 0 and world is not None
+        for more, said in cases:
+            assert said in text, (more, text)
+        assert text.count("^") >= len(cases) and f"{len(cases)} errors" in text, text
+
+    wrong([({"callback": "/a/../b"}, "'/a/../b' is no path of letters"), ({"sign_out": "/a/"}, "'/a/' is no path of letters"),
+           ({"issuer": "https://id.example.com/?x"}, "has a query"), ({"issuer": "id"}, "'id'"),
+           ({"client_auth": "jwt"}, "'client_auth'"), ({"cookie": "a b"}, "'a b'"), ({"at_once": 0}, "'at_once'"),
+           ({"session": {"rotate": "1s"}}, "'rotate'"), ({"scopes": ["a b"]}, "has a blank")])
+    wrong([({"sign_out": "/.tidegate/callback"}, "are not three paths"),
+           ({"session": {"idle": "2h", "total": "1h"}}, "'idle' is longer than 'total'"),
+           ({"session": {"size": "32k"}}, "larger than requests"),
+           ({"issuer": "http://127.0.0.1", "ca": "ca.pem"}, "'ca' is for")])
+    code, text = check([{"auth": {"oidc": good}, "routes": [
+        {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": dict(good)}}]}])
     assert code != 0 and "another 'oidc' of the site" in text, text
+    code, text = check([{"auth": {"oidc": {**good, "issuer": "http://id.example.com"}}}])
+    assert code == 0 and "whoever is on the way to the issuer" in text, text
+    for target, expected in [("/.tidegate/callback", "the callback of oidc with http://id.example.com"),
+                             ("/", "by oidc; browsers are sent to http://id.example.com, others get 401")]:
+        assert expected in command("route", "-c", str(path), "http://s0.example" + target).stdout
