@@ -14,8 +14,6 @@
 
 /* Between two looks at who could not be reached, and at how requests went. */
 #define LOOK_MS 500
-/* While a server's state changes, checks come so much faster; but not faster than this. */
-enum { FASTER = 5, FAST_MS_MIN = 100 };
 /* To see whether a server can be reached again. */
 #define PROBE_MS_MAX 5000
 /* Checks and probes at a time; the others wait for the next look. */
@@ -110,16 +108,10 @@ static bool is_changing(const struct watched *watched)
     return true;
 }
 
-/* By a tenth more or less, so that servers are not all asked at once. */
 static uint64_t wait_us(struct watched *watched)
 {
-    uint64_t interval = watched->group->settings->health_check->interval_ms;
-
-    if (is_changing(watched)) {
-        uint64_t faster = interval / FASTER > FAST_MS_MIN ? interval / FASTER : FAST_MS_MIN;
-        interval = faster < interval ? faster : interval;
-    }
-    return interval * (900 + next_random(watched->group->checker) % 201);
+    return health_check_pause_us(watched->group->settings->health_check->interval_ms,
+                                 is_changing(watched), next_random(watched->group->checker));
 }
 
 static void on_checked(void *owner, const struct health_answer *answer)

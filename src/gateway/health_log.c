@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/line_budget.h"
 #include "base/log.h"
 #include "gateway/snapshot.h"
 #include "upstream/server_health.h"
@@ -12,9 +13,7 @@ static struct {
     struct snapshot *snapshot;
     struct log_lines written;
     struct access_clock clock;
-    uint64_t second;
-    unsigned lines; /* of that second */
-    uint64_t left_out;
+    struct line_budget budget;
 } teller;
 
 static const char *mend_of(const struct health_news *news)
@@ -35,20 +34,6 @@ static const char *mend_of(const struct health_news *news)
         return "it gets one request at a time, until one goes well";
     }
     return NULL;
-}
-
-static bool is_too_much(uint64_t now_us)
-{
-    if (teller.second != now_us / 1000000) {
-        teller.second = now_us / 1000000;
-        teller.lines = 0;
-    }
-    if (teller.lines >= HEALTH_LINES_PER_SECOND) {
-        teller.left_out++;
-        return true;
-    }
-    teller.lines++;
-    return false;
 }
 
 /* In seconds; -1: from the beginning. */
@@ -123,14 +108,15 @@ static void write_line(const struct health_news *news, const char *mend)
 static void tell(const struct health_news *news)
 {
     const char *mend = mend_of(news);
+    uint64_t left_out;
 
-    if (is_too_much(news->now_us)) {
+    if (!line_budget_take(&teller.budget, HEALTH_LINES_PER_SECOND, news->now_us)) {
         return;
     }
-    if (teller.left_out != 0) {
+    left_out = line_budget_left_out(&teller.budget);
+    if (left_out != 0) {
         log_warn("%llu more changes of servers' states were not told of",
-                 (unsigned long long)teller.left_out);
-        teller.left_out = 0;
+                 (unsigned long long)left_out);
     }
     tell_people(news, mend);
     write_line(news, mend);

@@ -5,6 +5,11 @@
 
 #include "base/check.h"
 
+/* Checks of one whose state may be about to change are so many times as frequent, with no less than
+ * that in between. */
+#define FASTER 5
+#define FAST_MS_MIN 100
+
 const char *health_word(enum health_state state)
 {
     static const char *const words[] = {"up", "down", "ejected", "trial"};
@@ -205,6 +210,14 @@ bool health_note_success(struct health *health, uint64_t now_us, struct health_c
 }
 
 /* ---- what the gateway asks itself ---- */
+
+uint64_t health_check_pause_us(uint64_t interval_ms, bool is_changing, uint64_t random)
+{
+    if (is_changing && interval_ms > FAST_MS_MIN) {
+        interval_ms = interval_ms / FASTER > FAST_MS_MIN ? interval_ms / FASTER : FAST_MS_MIN;
+    }
+    return interval_ms * (900 + random % 201);
+}
 
 static void keep_answer(struct health *health, const struct health_answer *answer, uint64_t now_us)
 {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/line_budget.h"
 #include "upstream/health.h"
 
 #define SECOND UINT64_C(1000000)
@@ -248,9 +249,42 @@ static void checks_bring_back_what_could_not_be_reached_and_put_down_what_was_ej
     assert_int_equal(change.to, HEALTH_DOWN);
 }
 
+static void checks_are_spread_and_more_frequent_when_something_changes(void **state)
+{
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+
+    (void)state;
+    for (uint64_t random = 0; random < 1000; random++) {
+        uint64_t pause_us = health_check_pause_us(10000, false, random);
+        least = pause_us < least ? pause_us : least;
+        most = pause_us > most ? pause_us : most;
+    }
+    assert_int_equal(least, 9 * SECOND);
+    assert_int_equal(most, 11 * SECOND);
+    assert_int_equal(health_check_pause_us(10000, true, 100), 2 * SECOND);
+    assert_int_equal(health_check_pause_us(300, true, 100), SECOND / 10);
+    assert_int_equal(health_check_pause_us(50, true, 100), SECOND / 20); /* never less often */
+}
+
+static void so_many_lines_are_told_in_a_second(void **state)
+{
+    struct line_budget budget = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(line_budget_take(&budget, 50, 7 * SECOND + i), i < 50);
+    }
+    assert_true(line_budget_take(&budget, 50, 8 * SECOND));
+    assert_int_equal(line_budget_left_out(&budget), 50);
+    assert_int_equal(line_budget_left_out(&budget), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checks_are_spread_and_more_frequent_when_something_changes),
+        cmocka_unit_test(so_many_lines_are_told_in_a_second),
         cmocka_unit_test_setup(so_many_bad_checks_in_a_row_put_it_down_and_good_ones_up, set_up),
         cmocka_unit_test_setup(one_that_is_assumed_down_is_up_with_the_first_good_check, set_up),
         cmocka_unit_test_setup(a_check_tells_whether_it_can_be_reached, set_up),
