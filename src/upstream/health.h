@@ -78,8 +78,8 @@ struct health_change {
     uint64_t was_since_us; /* in `from` */
 };
 
-/* From one check of a server to the next: by a tenth more or less than the interval, so that servers
- * are not all asked at once; sooner where its state may be about to change. */
+/* From one check of a server to the next: by a tenth more or less than the interval, so that
+ * servers are not all asked at once; sooner where its state may be about to change. */
 uint64_t health_check_pause_us(uint64_t interval_ms, bool is_changing, uint64_t random);
 
 /* What a check found. */
