@@ -1,6 +1,7 @@
 /* What is wrong in how a backend chooses among its servers. */
 #include "config/check_internal.h"
 #include "config/places.h"
+#include "settings/split_settings.h"
 
 void check_hash(const struct checker *checker, const struct balance_hash_settings *hash)
 {
@@ -233,5 +234,54 @@ void check_balance_of_tcp(const struct checker *checker, const struct backend_se
                           "relayed as they come nothing is seen",
                           backend->name, what);
         config_report_hint(checker->report, "the client's address is known: balance: source");
+    }
+}
+
+/* Whether requests ever wait for it; of servers that are listed elsewhere that is not known. */
+static bool may_be_full(const struct backend_settings *backend)
+{
+    bool may = backend->concurrency != NULL || backend->servers_from != NULL;
+
+    for (size_t i = 0; i < backend->server_count && !may; i++) {
+        may = backend->servers[i].max_requests != 0 || backend->servers[i].max_connections != 0;
+    }
+    return may;
+}
+
+static bool may_wait(const struct route_settings *route)
+{
+    bool may = route->backend != NULL && may_be_full(route->backend);
+
+    for (size_t i = 0; i < route->split_count && !may; i++) {
+        may = route->split[i].backend != NULL && may_be_full(route->split[i].backend);
+    }
+    return may;
+}
+
+static void warn_of_priority(const struct checker *checker, const enum priority *priority)
+{
+    config_report_add(checker->report, CONFIG_WARNING, config_place(checker->settings, priority),
+                      "'priority' has no effect: no backend here has a limit");
+    config_report_hint(checker->report,
+                       "say 'concurrency' in the backend, or 'max_requests' of its servers");
+}
+
+void check_priority(const struct checker *checker, const struct site_settings *site)
+{
+    bool may = (site->passthrough != NULL && may_be_full(site->passthrough)) ||
+               (site->tcp != NULL && may_be_full(site->tcp));
+
+    for (size_t i = 0; i < site->by_alpn_count; i++) {
+        may |= site->by_alpn[i].backend != NULL && may_be_full(site->by_alpn[i].backend);
+    }
+    for (size_t i = 0; i < site->route_count; i++) {
+        const struct route_settings *route = &site->routes[i];
+        may |= may_wait(route);
+        if (check_is_given(checker, &route->priority) && !may_wait(route)) {
+            warn_of_priority(checker, &route->priority);
+        }
+    }
+    if (check_is_given(checker, &site->priority) && !may) {
+        warn_of_priority(checker, &site->priority);
     }
 }

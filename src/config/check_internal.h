@@ -24,6 +24,8 @@ bool check_pair(const struct checker *checker, const void *certificate, const vo
  * it. */
 void check_balance(const struct checker *checker, const struct backend_settings *backend);
 void check_hash(const struct checker *checker, const struct balance_hash_settings *hash);
+/* Priorities where nobody ever waits. */
+void check_priority(const struct checker *checker, const struct site_settings *site);
 /* check_split.c: what is wrong in a route's `split`. */
 void check_split(const struct checker *checker, const struct route_settings *route);
 /* check_mirror.c: what is wrong in a route's `mirror`. */

@@ -450,6 +450,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     }
     check_site_auth(checker, site);
     check_site_access(checker, site);
+    check_priority(checker, site);
     check_rates(checker, site, site->rates, site->rate_count);
     for (size_t i = 0; i < site->route_count; i++) {
         check_rates(checker, site, site->routes[i].rates, site->routes[i].rate_count);

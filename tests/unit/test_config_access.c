@@ -82,6 +82,14 @@ static const struct message_case errors[] = {
      "[{ user: a "
      "}] } }]\n",
      4, "not known of a connection", NULL},
+    {"listeners:\n  - { bind: ':1', tcp: 127.0.0.1:1, access: [{ deny: { path: /a } }] }\n", 2,
+     "not known of a connection", "country"},
+    {"listeners:\n  - { bind: ':1', access: [{ deny: { country: DE } }] }\n" SITE, 2,
+     "'access' of a listener without 'tcp'", "sites"},
+    {"listeners:\n  - { bind: ':1', tcp: 127.0.0.1:1, access: [{ deny: { country: DE } }] }\n", 2,
+     "no file that knows countries", "countries:"},
+    {"listeners:\n  - { bind: ':1', tcp: 127.0.0.1:1, access: staff }\n", 2,
+     "there is no policy 'staff'", NULL},
     {"bans: [{ after: 3, of: [666] }]\n" SITE, 1, "nothing that could be counted", "4xx"},
     {"bans: [{ after: 3, of: [everything] }]\n" SITE, 1, "nothing that could be counted", NULL},
     {"bans: [{ of: [404] }]\n" SITE, 1, "no 'after'", NULL},
@@ -124,6 +132,9 @@ static const struct message_case warnings[] = {
      6, "no request for /admin/* comes here", "the route"},
     {BACKEND "      concurrency: { adapt: off, max: 10, probe: 5s }\n", 5, "'probe' has no effect",
      "adapt: latency"},
+    {BACKEND "    priority: high\n", 5, "'priority' has no effect", "concurrency"},
+    {"sites:\n  - hosts: [a.example]\n    routes:\n      - { respond: {}, priority: low }\n", 4,
+     "'priority' has no effect", NULL},
     {"sites:\n  - hosts: [a.example]\n    passthrough: { servers: 127.0.0.1:1, concurrency: "
      "latency "
      "}\n",
@@ -137,6 +148,14 @@ static const char *const fine[] = {
     BACKEND "      concurrency: latency\n      queue: { size: 3 }\n    priority: low\n",
     BACKEND "      concurrency: { max: 10 }\n",
     "memory: { soft: 1G, hard: 2G }\n" SITE,
+    "policies: [{ name: p, rules: [{ allow: { client_address: [10.0.0.0/8] } }] }]\nlisteners:\n  "
+    "- "
+    "{ bind: ':1', tcp: 127.0.0.1:2, access: p }\n",
+    "sites: [ { hosts: [a.example], backend: { servers: [ { address: 127.0.0.1:1, max_requests: 1 "
+    "} ] "
+    "}, priority: high } ]\n",
+    "sites: [ { hosts: [a.example], passthrough: { servers: [ { address: 127.0.0.1:1, "
+    "max_connections: 1 } ] }, priority: high } ]\n",
     "memory: { soft: 1G }\n" SITE,
     KNOWN "    access: []\n",
     KNOWN "    access: [{ deny: { user: eve } }, { allow: known }]\n",
