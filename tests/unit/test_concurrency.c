@@ -435,6 +435,44 @@ static void a_place_is_free_when_the_head_has_come(void **state)
     world_close(world);
 }
 
+static void places_come_back_however_requests_end(void **state)
+{
+    struct world *world = world_open();
+    struct harness *h;
+    struct actor *server;
+    struct actor *clients[4];
+
+    (void)state;
+    world_serve(world, "one");
+    world_load(world, CONFIG);
+    h = harness_start(world);
+    clients[0] = ask(h, "/0");
+    server = harness_accept(h, "one");
+    harness_settle(h);
+    clients[1] = ask(h, "/1");
+    actor_reset(clients[0]); /* by the client's leaving */
+    harness_settle(h);
+    server = harness_accept(h, "one");
+    assert_non_null(server);
+    harness_settle(h);
+    assert_true(has_got(server, "GET /1 "));
+    clients[2] = ask(h, "/2");
+    actor_say(server, "nonsense\r\n\r\n"); /* by the server's failing */
+    harness_settle(h);
+    assert_true(has_got(clients[1], "502 "));
+    server = harness_accept(h, "one");
+    assert_non_null(server);
+    harness_settle(h);
+    assert_true(has_got(server, "GET /2 "));
+    clients[3] = ask(h, "/3");
+    actor_reset(clients[3]); /* in the line */
+    harness_settle(h);
+    answer(h, server);
+    assert_true(has_got(clients[2], "200 OK") && !has_got(server, "GET /3 "));
+    harness_stop(h);
+    world_close(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +486,7 @@ int main(void)
         cmocka_unit_test(places_are_claimed_by_priority),
         cmocka_unit_test(the_important_ones_go_first_and_push_others_out),
         cmocka_unit_test(a_place_is_free_when_the_head_has_come),
+        cmocka_unit_test(places_come_back_however_requests_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
