@@ -12,7 +12,8 @@
  *       so many requests a second, whatever becomes of those before; times count from when each was
  *       due. Statuses other than 200 are counted as refused, and have no part in the times
  *   load flood  PORT HOST PATH CONNECTIONS SECONDS
- *       connections of one address that say nothing; what is closed is opened again
+ *       connections of one address that say nothing; so many are opened a second, and as many are
+ *       kept open as are let
  *   load speed
  *       how fast this CPU is just now
  *
@@ -406,6 +407,19 @@ static void client_run(struct client *client)
     }
 }
 
+static bool may_start(size_t count, size_t opening)
+{
+    uint64_t passed_us = clock_us(CLOCK_MONOTONIC) - load.started_us;
+    switch (load.mode) {
+    case MODE_IDLE:
+        return opening < OPENING_AT_ONCE;
+    case MODE_FLOOD:
+        return load.issued * 1000000 < passed_us * count;
+    default:
+        return true;
+    }
+}
+
 /* Starts what may start; false when nothing is left to wait for. */
 static bool start_clients(struct client *clients, size_t count)
 {
@@ -413,15 +427,17 @@ static bool start_clients(struct client *clients, size_t count)
     size_t busy = 0;
     for (size_t i = 0; i < count; i++) {
         struct client *client = &clients[i];
-        bool may_start = load.mode != MODE_IDLE || opening < OPENING_AT_ONCE;
-        if (client->state == CLIENT_UNUSED && !load.is_stopping && may_start &&
+        if (client->state == CLIENT_UNUSED && !load.is_stopping && may_start(count, opening) &&
             (load.failed < FAILURES || load.mode == MODE_FLOOD)) {
+            load.issued += load.mode == MODE_FLOOD;
             client_start(client);
         }
         busy += client->state != CLIENT_UNUSED;
         opening += client->state != CLIENT_UNUSED && client->state != CLIENT_HELD;
     }
-    return load.mode == MODE_IDLE ? load.done < count && load.failed == 0 : busy > 0;
+    return load.mode == MODE_IDLE    ? load.done < count && load.failed == 0
+           : load.mode == MODE_FLOOD ? !load.is_stopping
+                                     : busy > 0;
 }
 
 /* MODE_RATE: what is due goes out on connections that have nothing in hand. */
@@ -447,10 +463,13 @@ static void run_clients(struct client *clients, size_t count, double seconds)
     uint64_t start = clock_us(CLOCK_MONOTONIC);
     uint64_t length = load.mode == MODE_IDLE ? 60000000 : (uint64_t)(seconds * 1e6);
     uint64_t grace = load.mode == MODE_FLOOD ? 0 : 2000000;
-    load.started_us = start + 100000; /* once the connections stand */
+    load.started_us = load.mode == MODE_RATE ? start + 100000 : start; /* once they stand */
     while (start_clients(clients, count)) {
         struct epoll_event events[256];
-        int ready = epoll_wait(load.epoll, events, 256, load.mode == MODE_RATE ? 1 : 50);
+        int ready = epoll_wait(load.epoll, events, 256,
+                               load.mode == MODE_RATE    ? 1
+                               : load.mode == MODE_FLOOD ? 10
+                                                         : 50);
         for (int i = 0; i < ready; i++) {
             client_run(events[i].data.ptr);
         }

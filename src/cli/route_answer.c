@@ -162,8 +162,9 @@ static void add_backend(struct search *s, const struct backend_settings *backend
 /* Whom it gets first, where that is determined. */
 static void add_first(struct search *s, const struct backend_settings *backend, struct span path)
 {
-    const struct balance_facts facts = {
-        .sni = s->question->sni, .request = &s->request->message, .path = path};
+    const struct balance_facts facts = {.sni = s->question->sni,
+                                        .request = s->request != NULL ? &s->request->message : NULL,
+                                        .path = path};
     const char *first = route_first_text(backend, &facts, s->arena);
 
     if (first != NULL && (backend->server_count > 1 || backend->servers_from != NULL)) {
@@ -561,13 +562,6 @@ static bool has_protocol_in_common(struct search *s, const struct site_settings 
     return false;
 }
 
-static void add_relay(struct search *s, const struct backend_settings *backend)
-{
-    s->answer->outcome = ROUTE_TO_TCP;
-    add_backend(s, backend, route_relay_text(backend));
-    add_first(s, backend, SPAN_OF(""));
-}
-
 /* Something that is not HTTP, where HTTP is served. */
 static void refuse_bytes(struct search *s, struct place place)
 {
@@ -584,6 +578,17 @@ static bool is_let_in(struct search *s, const struct access_settings *rules, con
         route_access_ask_connection(s->settings, rules, name, s->question, s->arena);
 
     return tell_access(s, &access);
+}
+
+static void add_relay(struct search *s, const struct backend_settings *backend,
+                      const struct access_settings *rules, const char *name)
+{
+    if (!is_let_in(s, rules, name)) {
+        return;
+    }
+    s->answer->outcome = ROUTE_TO_TCP;
+    add_backend(s, backend, route_relay_text(backend));
+    add_first(s, backend, SPAN_OF(""));
 }
 
 static void follow_tls(struct search *s)
@@ -613,9 +618,7 @@ static void follow_tls(struct search *s)
         add_step(s, "TLS", site->tls->place, "terminated here with %s; %s",
                  route_certificates_text(site->tls, s->arena), route_clients_text(site->tls));
         if (site->tcp != NULL) {
-            if (is_let_in(s, &site->access, site->name)) {
-                add_relay(s, site->tcp);
-            }
+            add_relay(s, site->tcp, &site->access, site->name);
         } else if (question->is_bytes) {
             refuse_bytes(s, site->place);
         } else {
@@ -683,9 +686,7 @@ void route_answer_find(struct route_answer *answer, const struct settings *setti
     s.hosts = &s.serving.hosts[s.listener - settings->listeners];
     if (s.listener->tcp != NULL) {
         add_step(&s, "tcp", s.listener->place, "all that comes is relayed, whatever it is");
-        if (is_let_in(&s, &s.listener->access, s.listener->name)) {
-            add_relay(&s, s.listener->tcp);
-        }
+        add_relay(&s, s.listener->tcp, &s.listener->access, s.listener->name);
     } else if (question->is_bytes && !question->is_https) {
         refuse_bytes(&s, s.listener->place);
     } else if (question->starttls != STARTTLS_OFF && !takes_starttls(&s)) {
