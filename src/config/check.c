@@ -359,6 +359,12 @@ static void check_unused_backends(const struct checker *checker)
             mark_used(settings, site->by_alpn[j].backend, used);
         }
         mark_used(settings, site->backend, used);
+        for (size_t j = 0; j < site->split_count; j++) {
+            mark_used(settings, site->split[j].backend, used);
+        }
+        if (site->mirror != NULL) {
+            mark_used(settings, site->mirror->backend, used);
+        }
         mark_asked(settings, site->auth, used);
         for (size_t j = 0; j < site->route_count; j++) {
             const struct route_settings *route = &site->routes[j];

@@ -26,10 +26,14 @@ void check_balance(const struct checker *checker, const struct backend_settings 
 void check_hash(const struct checker *checker, const struct balance_hash_settings *hash);
 /* Priorities where nobody ever waits. */
 void check_priority(const struct checker *checker, const struct site_settings *site);
-/* check_split.c: what is wrong in a route's `split`. */
-void check_split(const struct checker *checker, const struct route_settings *route);
-/* check_mirror.c: what is wrong in a route's `mirror`. */
-void check_mirror(const struct checker *checker, const struct route_settings *route);
+/* check_split.c: what is wrong in a site's or a route's own `split`. */
+void check_site_split(const struct checker *checker, const struct site_settings *site);
+void check_split(const struct checker *checker, const struct site_settings *site,
+                 const struct route_settings *route);
+/* check_mirror.c: the same of `mirror`. */
+void check_site_mirror(const struct checker *checker, const struct site_settings *site);
+void check_mirror(const struct checker *checker, const struct site_settings *site,
+                  const struct route_settings *route);
 /* backend NULL: none. */
 void check_balance_of_passthrough(const struct checker *checker, const struct site_settings *site,
                                   const struct backend_settings *backend, struct place place);

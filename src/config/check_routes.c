@@ -90,8 +90,9 @@ static bool same_ways(const struct route_settings *one, const struct route_setti
     const struct answers_settings *answers = &one->answers;
     const struct answers_settings *others = &other->answers;
 
-    return one->delay_ms == other->delay_ms && one->split == NULL && other->split == NULL &&
-           one->mirror == NULL && other->mirror == NULL && one->auth == other->auth &&
+    return one->delay_ms == other->delay_ms && one->split == other->split &&
+           one->split_by == other->split_by && one->split_sticky == other->split_sticky &&
+           one->mirror == other->mirror && one->auth == other->auth &&
            !one->access.is_given && !other->access.is_given &&
            one->rate_count + other->rate_count == 0 && one->site_access == other->site_access &&
            one->rewrite == NULL && other->rewrite == NULL && one->request_fields == NULL &&

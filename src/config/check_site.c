@@ -128,7 +128,8 @@ static void check_respond(const struct checker *checker, const struct respond_se
     }
 }
 
-static void check_route(const struct checker *checker, const struct route_settings *route)
+static void check_route(const struct checker *checker, const struct site_settings *site,
+                        const struct route_settings *route)
 {
     const struct answers answers = {
         {&route->backend, &route->respond, &route->files, &route->redirect}};
@@ -144,8 +145,8 @@ static void check_route(const struct checker *checker, const struct route_settin
     check_match(checker, &route->match);
     check_route_messages(checker, route);
     check_route_answers(checker, route);
-    check_split(checker, route);
-    check_mirror(checker, route);
+    check_split(checker, site, route);
+    check_mirror(checker, site, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
         check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
         config_report_add(checker->report, CONFIG_WARNING,
@@ -267,6 +268,8 @@ static void check_passthrough(const struct checker *checker, const struct site_s
         const char *name;
     } others[] = {{&site->routes, "routes"},
                   {&site->backend, "backend"},
+                  {&site->split, "split"},
+                  {&site->mirror, "mirror"},
                   {&site->respond, "respond"},
                   {&site->files, "files"},
                   {&site->redirect, "redirect"},
@@ -435,7 +438,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     check_site_tcp(checker, site);
     if (check_is_given(checker, &site->passthrough) && !check_is_given(checker, &site->tcp)) {
         check_passthrough(checker, site);
-    } else if (count == 0 && !check_is_given(checker, &site->tcp) &&
+    } else if (count == 0 && site->split_count == 0 && !check_is_given(checker, &site->tcp) &&
                !check_is_given(checker, &site->routes)) {
         error_at(checker, site->place, "a site does nothing",
                  "add 'backend', 'routes', 'respond', 'files', 'redirect', 'passthrough' or 'tcp'");
@@ -457,15 +460,18 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     }
     check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
-        bool is_shorthand = count != 0 && i + 1 == site->route_count;
+        bool is_shorthand =
+            count + site->split_count != 0 && i + 1 == site->route_count;
 
         if (!is_shorthand) {
-            check_route(checker, &site->routes[i]);
+            check_route(checker, site, &site->routes[i]);
         }
         if (site->routes[i].match.client != NULL) {
             check_match_client(checker, site, site->routes[i].match.client);
         }
     }
+    check_site_split(checker, site);
+    check_site_mirror(checker, site);
     check_retries(checker, site->retries);
     for (size_t i = 0; i < site->route_count; i++) {
         const struct route_settings *route = &site->routes[i];

@@ -1,4 +1,4 @@
-/* What is wrong in how a route splits its requests among backends. */
+/* What is wrong in how a site or a route splits its requests among backends. */
 #include "config/check_internal.h"
 #include "config/places.h"
 #include "settings/split_settings.h"
@@ -10,27 +10,38 @@ static void error_at(const struct checker *checker, struct place place, const ch
     config_report_hint(checker->report, "%s", hint);
 }
 
-static bool is_there_before(const struct route_settings *route, size_t part)
+/* What a site or a route says of it. */
+struct said {
+    const char *what;
+    struct place place;
+    struct backend_settings *const *backend;
+    struct split_part_settings *const *split;
+    size_t count;
+    struct balance_hash_settings *const *by;
+    struct balance_sticky_settings *const *sticky;
+};
+
+static bool is_there_before(const struct said *said, size_t part)
 {
     for (size_t i = 0; i < part; i++) {
-        if (route->split[i].backend == route->split[part].backend) {
+        if ((*said->split)[i].backend == (*said->split)[part].backend) {
             return true;
         }
     }
     return false;
 }
 
-static void check_parts(const struct checker *checker, const struct route_settings *route)
+static void check_parts(const struct checker *checker, const struct said *said)
 {
     unsigned weights = 0;
 
-    for (size_t i = 0; i < route->split_count; i++) {
-        const struct split_part_settings *part = &route->split[i];
+    for (size_t i = 0; i < said->count; i++) {
+        const struct split_part_settings *part = &(*said->split)[i];
         weights += part->weight != 0;
         if (part->backend == NULL) {
             return; /* which was complained of */
         }
-        if (is_there_before(route, i)) {
+        if (is_there_before(said, i)) {
             config_report_add(checker->report, CONFIG_ERROR, part->place,
                               "'split' has the backend '%s' twice", part->backend->name);
             config_report_hint(checker->report, "give it one part, with the sum of the weights");
@@ -41,37 +52,84 @@ static void check_parts(const struct checker *checker, const struct route_settin
         }
     }
     if (weights == 0) {
-        error_at(checker, check_place(checker, &route->split, route->place),
+        error_at(checker, check_place(checker, said->split, said->place),
                  "no part of 'split' has a weight, so none gets anything",
                  "give at least one of them a weight above 0");
     }
 }
 
-void check_split(const struct checker *checker, const struct route_settings *route)
+static void check_key(const struct checker *checker, const struct said *said)
 {
-    const void *by =
-        route->split_by != NULL ? (const void *)&route->split_by : &route->split_sticky;
+    const struct balance_hash_settings *by = *said->by;
 
-    if (route->split_count == 0) {
-        if (route->split_by != NULL || route->split_sticky != NULL) {
-            error_at(checker, check_place(checker, by, route->place),
+    check_hash(checker, by);
+    if (check_is_given(checker, &by->bounded_load)) {
+        error_at(checker, check_place(checker, &by->bounded_load, said->place),
+                 "'bounded_load' is of a backend's 'balance'", "remove it here");
+    }
+}
+
+static void check(const struct checker *checker, const struct said *said)
+{
+    const void *how = *said->by != NULL ? (const void *)said->by : said->sticky;
+
+    if (said->count == 0) {
+        if (*said->by != NULL || *said->sticky != NULL) {
+            error_at(checker, check_place(checker, how, said->place),
                      "this says how requests are split, and there is no 'split'",
                      "name the backends that share them: split: [ { backend: app, weight: 95 }, "
                      "{ backend: canary, weight: 5 } ]");
         }
         return;
     }
-    if (route->backend != route->split[0].backend) {
-        error_at(checker, check_place(checker, &route->split, route->place),
-                 "a route has both 'backend' and 'split'",
-                 "name the backend as a part of 'split', with its weight");
+    if (*said->backend != NULL && *said->backend != (*said->split)[0].backend) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, said->split, said->place),
+                          "%s has both 'backend' and 'split'", said->what);
+        config_report_hint(checker->report,
+                           "name the backend as a part of 'split', with its weight");
     }
-    check_parts(checker, route);
-    if (route->split_by != NULL) {
-        check_hash(checker, route->split_by);
-        if (check_is_given(checker, &route->split_by->bounded_load)) {
-            error_at(checker, check_place(checker, &route->split_by->bounded_load, route->place),
-                     "'bounded_load' is of a backend's 'balance'", "remove it here");
-        }
+    check_parts(checker, said);
+    if (*said->by != NULL) {
+        check_key(checker, said);
+    }
+}
+
+void check_site_split(const struct checker *checker, const struct site_settings *site)
+{
+    const struct said said = {.what = "a site",
+                              .place = site->place,
+                              .backend = &site->backend,
+                              .split = &site->split,
+                              .count = site->split_count,
+                              .by = &site->split_by,
+                              .sticky = &site->split_sticky};
+
+    if (site->split_count != 0 && (site->respond != NULL || site->redirect != NULL)) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &site->split, site->place),
+                          "a site has both '%s' and 'split'",
+                          site->respond != NULL ? "respond" : "redirect");
+        config_report_hint(checker->report,
+                           "keep one; give each its own route with a 'match'");
+    }
+    check(checker, &said);
+}
+
+void check_split(const struct checker *checker, const struct site_settings *site,
+                 const struct route_settings *route)
+{
+    const struct said said = {.what = "a route",
+                              .place = route->place,
+                              .backend = &route->backend,
+                              .split = &route->split,
+                              .count = route->split_count,
+                              .by = &route->split_by,
+                              .sticky = &route->split_sticky};
+
+    if (route->split_count == 0 || route->split != site->split) {
+        check(checker, &said);
+    } else if (route->split_by != NULL && route->split_by != site->split_by) {
+        check_key(checker, &said);
     }
 }

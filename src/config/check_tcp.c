@@ -18,6 +18,8 @@ static void check_others(const struct checker *checker, const struct site_settin
     } others[] = {{&site->passthrough, "passthrough"},
                   {&site->routes, "routes"},
                   {&site->backend, "backend"},
+                  {&site->split, "split"},
+                  {&site->mirror, "mirror"},
                   {&site->respond, "respond"},
                   {&site->files, "files"},
                   {&site->redirect, "redirect"},

@@ -593,8 +593,7 @@ static bool has_word(const struct directive *directive, const char *word)
 
 bool directive_can_be_off(const struct directive *directive)
 {
-    return directive->type == DIRECTIVE_DURATION ? (directive->flags & DIRECTIVE_OFF) != 0
-                                                 : has_word(directive, "off");
+    return (directive->flags & DIRECTIVE_OFF) != 0 || has_word(directive, "off");
 }
 
 bool directive_can_be_on(const struct directive *directive)

@@ -37,7 +37,8 @@ enum directive_type {
 enum directive_flags {
     DIRECTIVE_REQUIRED = 1 << 0,
     DIRECTIVE_EMBEDDED = 1 << 1,  /* DIRECTIVE_SECTION */
-    DIRECTIVE_OFF = 1 << 2,       /* DIRECTIVE_DURATION: `off` is 0 */
+    /* DIRECTIVE_DURATION: `off` is 0; DIRECTIVE_SECTION, DIRECTIVE_SECTIONS: given, and none. */
+    DIRECTIVE_OFF = 1 << 2,
     DIRECTIVE_UNLIMITED = 1 << 3, /* DIRECTIVE_SIZE: `unlimited` is SETTINGS_UNLIMITED */
     DIRECTIVE_LOWER = 1 << 4,     /* DIRECTIVE_TEXTS: kept in lower case */
     /* DIRECTIVE_ENUM, DIRECTIVE_WORD: "1.2" may be written as the number and as TLSv1.2. */

@@ -2,11 +2,10 @@
 #include "config/address.h"
 #include "config/answer_rules.h"
 #include "config/directives_internal.h"
+#include "config/directives_share.h"
 #include "config/match_rules.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
-#include "edge/split.h"
-#include "settings/split_settings.h"
 
 /* In the order of enum otherwise, enum site_paths, enum site_www and
  * enum plain_http. */
@@ -163,48 +162,10 @@ static const struct directive route_directives[] = {
      .doc = "Where requests are sent.",
      .more = BACKEND_DOC,
      .example = "backend: 127.0.0.1:8080"},
-    {.name = "split",
-     .type = DIRECTIVE_SECTIONS,
-     SLOT(route_settings, split),
-     COUNT(route_settings, split_count),
-     .min = 1,
-     .max = SPLIT_PARTS_MAX,
-     .section = &section_split,
-     .doc = "Backends that share the route's requests by weight, in place of `backend`: a canary.",
-     .more =
-         "Each request goes to one of them at random, as often as its weight says, unless "
-         "`split_sticky` or `split_by` keep clients together. A part of which no server is well "
-         "gives its share to the others while that lasts. The access log's `backend` is the one "
-         "that was chosen. What else a route takes from its backend (`retries`) is the first "
-         "part's; a cache does not ask which part a response is of.",
-     .example = "split: [ { backend: app, weight: 95 }, { backend: api, weight: 5 } ]"},
-    {.name = "split_by",
-     .type = DIRECTIVE_SECTION,
-     SLOT(route_settings, split_by),
-     .section = &section_hash,
-     .doc = "Requests with the same key get the same part of `split`; without a key, any.",
-     .more = "Other weights move as many keys as they must, and no others.",
-     .example = "split_by: { header: X-User }\nsplit: [ { backend: app }, { backend: api } ]"},
-    {.name = "split_sticky",
-     .type = DIRECTIVE_SECTION,
-     SLOT(route_settings, split_sticky),
-     .section = &section_sticky,
-     .doc = "Clients stay with the part of `split` that they were given first, by a cookie.",
-     .more = "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "
-             "of it is well they are the others', and come back.",
-     .example = "split_sticky: { cookie: canary }\nsplit: [ { backend: app }, { backend: api } ]"},
-    {.name = "mirror",
-     .type = DIRECTIVE_SECTION,
-     SLOT(route_settings, mirror),
-     .section = &section_mirror,
-     .doc = "Another backend that gets copies of the requests, and whose answers are dropped.",
-     .more = "Copied is what is sent to the route's `backend`, as it is sent there, and not what "
-             "is answered here or by the cache. No copy holds up its request, or is in the access "
-             "log: `tidegate status` counts those that were sent, dropped, `too_large`, and failed "
-             "(no whole answer came, whatever its status). What asks for another protocol, "
-             "CONNECT, what came as TLS early data, what authenticates a connection (NTLM), and "
-             "WebDAV's COPY and MOVE (Destination) are not copied.",
-     .example = "mirror: { backend: app, share: 10 }\nbackend: api"},
+    {.flags = DIRECTIVE_OFF, SPLIT(route_settings, "the route's", ROUTE_SPLIT)},
+    {SPLIT_BY(route_settings)},
+    {SPLIT_STICKY(route_settings)},
+    {.flags = DIRECTIVE_OFF, MIRROR(route_settings, " In place of what the site says; `off`: none.")},
     {.name = "respond",
      .type = DIRECTIVE_SECTION,
      SLOT(route_settings, respond),
@@ -638,6 +599,11 @@ static const struct directive site_directives[] = {
      .doc = "Where requests are sent that no route takes.",
      .more = BACKEND_DOC,
      .example = "backend: 127.0.0.1:8080"},
+    {SPLIT(site_settings, "the site's", SITE_SPLIT)},
+    {SPLIT_BY(site_settings)},
+    {SPLIT_STICKY(site_settings)},
+    {MIRROR(site_settings, " Of all routes that have a `backend` of HTTP, but for those that say "
+                           "`mirror` themselves.")},
     {.name = "respond",
      .type = DIRECTIVE_SECTION,
      .flags = DIRECTIVE_SHORTHAND,

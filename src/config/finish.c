@@ -69,7 +69,7 @@ static void finish_tls(struct settings *settings, struct tls_settings *tls)
     tls->certificate_count++;
 }
 
-/* `backend`, `respond` or `files` of the site become its last route. */
+/* `backend`, `split`, `respond` or `files` of the site become its last route. */
 static void finish_shorthand(struct settings *settings, struct site_settings *site)
 {
     static const char *upgrades[] = {"websocket"};
@@ -79,10 +79,11 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
     struct place place;
 
     if (site->backend == NULL && site->respond == NULL && site->files == NULL &&
-        site->redirect == NULL) {
+        site->redirect == NULL && site->split_count == 0) {
         return;
     }
     place = config_place(settings, site->backend != NULL   ? (const void *)&site->backend
+                                   : site->split_count != 0 ? (const void *)&site->split
                                    : site->respond != NULL ? (const void *)&site->respond
                                    : site->files != NULL   ? (const void *)&site->files
                                                            : (const void *)&site->redirect);
@@ -94,6 +95,10 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
     last = &all[site->route_count];
     *last = (struct route_settings){.match = {.path = "/*"},
                                     .backend = site->backend,
+                                    .split = site->split,
+                                    .split_count = site->split_count,
+                                    .split_by = site->split_by,
+                                    .split_sticky = site->split_sticky,
                                     .respond = site->respond,
                                     .files = site->files,
                                     .redirect = site->redirect,
@@ -135,16 +140,64 @@ static void finish_hash(struct settings *settings, struct balance_hash_settings 
 }
 
 /* For all that asks for a route's backend its first part stands. */
-static void finish_split(struct settings *settings, struct route_settings *route)
+static void take_first_part(struct settings *settings, struct route_settings *route,
+                            const struct split_part_settings *split, const void *said_at)
 {
-    if (route->split_by != NULL) {
+    route->backend = split[0].backend;
+    places_add(settings->places, &route->backend, config_place(settings, said_at));
+}
+
+/* A route that does not say what serves its requests has the site's parts, or with `off` the first
+ * of them. */
+static void inherit_split(struct settings *settings, const struct site_settings *site,
+                          struct route_settings *route)
+{
+    bool has_own = route->backend != NULL || route->respond != NULL || route->files != NULL ||
+                   route->redirect != NULL || route->split_count != 0 ||
+                   is_given(settings, &route->backend);
+
+    if (has_own || site->split_count == 0) {
+        return;
+    }
+    if (is_given(settings, &route->split)) {
+        take_first_part(settings, route, site->split, &route->split);
+        return;
+    }
+    route->split = site->split;
+    route->split_count = site->split_count;
+    if (route->split_by == NULL && route->split_sticky == NULL) {
+        route->split_by = site->split_by;
+        route->split_sticky = site->split_sticky;
+        route->split_of = site->name;
+    }
+    take_first_part(settings, route, site->split, &site->split);
+}
+
+/* What is answered here, and scripts, have no copies. */
+static void inherit_mirror(const struct settings *settings, const struct site_settings *site,
+                           struct route_settings *route)
+{
+    if (site->mirror != NULL && !is_given(settings, &route->mirror) && route->backend != NULL &&
+        route->backend->protocol != BACKEND_FASTCGI) {
+        route->mirror = site->mirror;
+    }
+}
+
+static void finish_split(struct settings *settings, const struct site_settings *site,
+                         struct route_settings *route)
+{
+    bool is_sites = route->split_count != 0 && route->split == site->split;
+
+    if (route->split_by != NULL && !is_sites) {
         finish_hash(settings, route->split_by);
     }
     if (route->split_count != 0 && route->backend == NULL) {
-        route->backend = route->split[0].backend;
-        places_add(settings->places, &route->backend, config_place(settings, &route->split));
+        take_first_part(settings, route, route->split, is_sites ? &site->split : &route->split);
     }
     finish_sticky(settings, route->split_sticky, route->name);
+    route->split_of = is_sites ? site->name : route->name;
+    inherit_split(settings, site, route);
+    inherit_mirror(settings, site, route);
 }
 
 static void finish_retries(struct retries_settings *retries)
@@ -344,7 +397,7 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (route->name == NULL) {
             route->name = arena_printf(&settings->arena, "%s/%zu", site->name, i + 1);
         }
-        finish_split(settings, route);
+        finish_split(settings, site, route);
         if (route->retries == NULL) {
             route->retries = site->retries;
         }
@@ -462,6 +515,10 @@ static void finish_site(struct settings *settings, struct site_settings *site)
     }
     finish_by_alpn(settings, site);
     finish_shorthand(settings, site);
+    if (site->split_by != NULL) {
+        finish_hash(settings, site->split_by);
+    }
+    finish_sticky(settings, site->split_sticky, site->name);
     finish_retries(site->retries);
     finish_auth(settings, site->auth);
     finish_access(settings, &site->access, site->name);

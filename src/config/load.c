@@ -45,11 +45,21 @@ static bool load_object(struct loader *loader, const struct directive *directive
     return load_wrong_kind(loader, directive, node);
 }
 
+/* The word by which what stands above is left out. */
+static bool is_off(const struct directive *directive, const struct yaml_node *node)
+{
+    return (directive->flags & DIRECTIVE_OFF) != 0 && node->kind == YAML_TEXT &&
+           (span_eq_cstr(node->text, "off") || span_eq_cstr(node->text, "false"));
+}
+
 static bool load_single_section(struct loader *loader, const struct directive *directive,
                                 struct yaml_node *node, void *slot)
 {
     void *object = slot;
 
+    if (is_off(directive, node)) {
+        return true;
+    }
     if ((directive->flags & DIRECTIVE_EMBEDDED) == 0) {
         object = arena_calloc(&loader->settings->arena, directive->section->size);
         load_defaults(loader, directive->section, object);
@@ -73,6 +83,9 @@ static bool load_sections(struct loader *loader, const struct directive *directi
     size_t count = 0;
     char *items;
 
+    if (is_off(directive, node)) {
+        return true;
+    }
     if (node->kind != YAML_LIST && !is_single) {
         return load_wrong_kind(loader, directive, node);
     }

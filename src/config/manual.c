@@ -51,6 +51,9 @@ static void kind_of_section(struct strbuf *out, const struct directive *directiv
     if (directive->section->scalar_name != NULL) {
         strbuf_printf(out, ", or just its `%s`", directive->section->scalar_name);
     }
+    if ((directive->flags & DIRECTIVE_OFF) != 0) {
+        strbuf_add_cstr(out, ", or `off`");
+    }
 }
 
 static void kind_of_words(struct strbuf *out, const char *const *words)

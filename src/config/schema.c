@@ -287,6 +287,32 @@ static void sections(struct writer *w, const struct directive *directive)
     close(w, ']');
 }
 
+static void one_or_more(struct writer *w, const struct directive *directive)
+{
+    if (directive->type == DIRECTIVE_SECTION) {
+        section_or_text(w, directive->section);
+    } else {
+        sections(w, directive);
+    }
+}
+
+static void sections_or_off(struct writer *w, const struct directive *directive)
+{
+    if ((directive->flags & DIRECTIVE_OFF) == 0) {
+        one_or_more(w, directive);
+        return;
+    }
+    begin_choice(w);
+    begin_option(w);
+    key(w, "enum");
+    strbuf_add_cstr(&w->out, "[\"off\", false]");
+    close(w, '}');
+    begin_option(w);
+    one_or_more(w, directive);
+    close(w, '}');
+    close(w, ']');
+}
+
 static void backend(struct writer *w, const struct directive *directive)
 {
     const struct directive *servers = section_find(directive->section, SPAN_OF("servers"));
@@ -393,10 +419,8 @@ static void value_alone(struct writer *w, const struct directive *directive)
         fields(w, directive);
         return;
     case DIRECTIVE_SECTION:
-        section_or_text(w, directive->section);
-        return;
     case DIRECTIVE_SECTIONS:
-        sections(w, directive);
+        sections_or_off(w, directive);
         return;
     case DIRECTIVE_BACKEND:
         backend(w, directive);

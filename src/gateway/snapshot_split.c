@@ -32,7 +32,7 @@ bool snapshot_build_split(struct snapshot *snapshot, const struct route_settings
             (struct split_part){span_from_cstr(backend->name), route->split[i].weight};
         split->backends[i] = snapshot->backends[backend - settings->backends];
         split->settings[i] = backend;
-        sticky_token(key, route->name, backend->name, split->tokens[i]);
+        sticky_token(key, route->split_of, backend->name, split->tokens[i]);
     }
     return true;
 }

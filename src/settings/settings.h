@@ -251,6 +251,7 @@ struct route_settings {
     size_t split_count;
     struct balance_hash_settings *split_by;       /* NULL: each request by itself */
     struct balance_sticky_settings *split_sticky; /* NULL: no cookie */
+    const char *split_of;           /* whose it is, for the cookie: the route's or the site's */
     struct mirror_settings *mirror; /* settings/mirror_settings.h; NULL: no copies are sent */
     struct respond_settings *respond;
     struct files_settings *files;
@@ -324,6 +325,11 @@ struct site_settings {
     struct answers_settings answers;
     struct log_rules_settings *log;   /* NULL: as the file has it */
     struct cache_settings *cache;     /* of routes without their own; NULL: none */
+    struct split_part_settings *split; /* of routes without their own, as all these five */
+    size_t split_count;
+    struct balance_hash_settings *split_by;
+    struct balance_sticky_settings *split_sticky;
+    struct mirror_settings *mirror;
     struct backend_settings *backend; /* these four as written; use `routes` */
     struct respond_settings *respond;
     struct files_settings *files;

@@ -208,7 +208,7 @@ def whole(section, part):
                               **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
     outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
              "timeouts": ("file", "timeouts"), "log": ("file", "log"),
-             "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "cache": ("route", "cache"), "tls": ("site", "tls"),
+             "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "log_place": ("log", "to"), "cache": ("route", "cache"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
              "match": ("route", "match"), "match_client": ("match", "client"), "match_part": ("match", "not"), "respond": ("site", "respond"),
              "passthrough_by_alpn": ("site", "passthrough_by_alpn"), "split": ("route", "split"), "mirror": ("route", "mirror"),
@@ -255,7 +255,9 @@ def whole(section, part):
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
               "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "match_part": {}, "limits": {"reserved_for": ["10.0.0.0/8"]} if "reserved" in part else {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
-              "log_rules": {}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
+              "log_rules": {"format": "template"} if "template" in part else {"access": "a.log"} if "to" in part else {},
+              "log_place": {"to": "syslog+tls:127.0.0.1:6514", **({"format": "template"} if "template" in part else {}),
+                            **({"template": "a"} if part.get("format") == "template" else {})}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key", "jwt", "client_certificate", "forward", "introspection"} & set(part) else {"basic": "a.users"},
               "access_rule": {} if {"allow", "deny", "policy"} & set(part) else {"allow": "all"},
               "access_when": {}, "hours": {"from": "08:00", "until": "18:00", "zone": "utc", **part},
@@ -286,7 +288,7 @@ def whole(section, part):
     place, key = outer[section]
     value = {**needed[section], **part}
     is_list = key in ("sites", "listeners", "certificates", "routes", "servers",
-                      "passthrough_by_alpn", "split", "exclude", "issuers", "access", "policies", "rules", "rates", "bans")
+                      "passthrough_by_alpn", "split", "exclude", "to", "issuers", "access", "policies", "rules", "rates", "bans")
     return whole(place, {key: [value] if is_list else value})
 
 

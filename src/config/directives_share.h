@@ -1,0 +1,54 @@
+/* The directives of sites and routes about who shares their requests, and who gets copies. */
+#ifndef TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
+#define TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
+
+#include "config/directives_internal.h"
+#include "edge/split.h"
+
+#define ROUTE_SPLIT                                                                                \
+    " Without it, and without `backend` and the like, the site's. `off`: all go to the first of "  \
+    "the site's parts."
+#define SITE_SPLIT                                                                                 \
+    " For the requests that no route takes, and for routes that do not say what serves them."
+
+#define SPLIT(object, whose, more_text)                                                            \
+    .name = "split", .type = DIRECTIVE_SECTIONS, SLOT(object, split), COUNT(object, split_count),  \
+    .min = 1, .max = SPLIT_PARTS_MAX, .section = &section_split,                                   \
+    .doc = "Backends that share " whose                                                            \
+           " requests by weight, in place of `backend`: a canary." more_text,                      \
+    .more = "Each request goes to one of them at random, as often as its weight says, unless "     \
+            "`split_sticky` or `split_by` keep clients together. A part of which no server is "    \
+            "well gives its share to the others while that lasts. The access log's `backend` is "  \
+            "the one that was chosen. What else a route takes from its backend (`retries`) is "    \
+            "the first part's; a cache does not ask which part a response is of.",                 \
+    .example = "split: [ { backend: app, weight: 95 }, { backend: api, weight: 5 } ]"
+
+#define SPLIT_BY(object)                                                                           \
+    .name = "split_by", .type = DIRECTIVE_SECTION, SLOT(object, split_by),                         \
+    .section = &section_hash,                                                                      \
+    .doc = "Requests with the same key get the same part of `split`; without a key, any.",         \
+    .more = "Other weights move as many keys as they must, and no others.",                        \
+    .example = "split_by: { header: X-User }\nsplit: [ { backend: app }, { backend: api } ]"
+
+#define SPLIT_STICKY(object)                                                                       \
+    .name = "split_sticky", .type = DIRECTIVE_SECTION, SLOT(object, split_sticky),                 \
+    .section = &section_sticky,                                                                    \
+    .doc = "Clients stay with the part of `split` that they were given first, by a cookie.",       \
+    .more = "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "\
+            "of it is well they are the others', and come back. A site's is one cookie for all "   \
+            "routes that share its `split`.",                                                      \
+    .example = "split_sticky: { cookie: canary }\nsplit: [ { backend: app }, { backend: api } ]"
+
+#define MIRROR(object, more_text)                                                                  \
+    .name = "mirror", .type = DIRECTIVE_SECTION, SLOT(object, mirror), .section = &section_mirror, \
+    .doc = "Another backend that gets copies of the requests, and whose answers are dropped."      \
+           more_text,                                                                              \
+    .more = "Copied is what is sent to the route's `backend`, as it is sent there, and not what "  \
+            "is answered here or by the cache. No copy holds up its request, or is in the access " \
+            "log: `tidegate status` counts those that were sent, dropped, `too_large`, and "       \
+            "failed (no whole answer came, whatever its status). What asks for another "           \
+            "protocol, CONNECT, what came as TLS early data, what authenticates a connection "     \
+            "(NTLM), and WebDAV's COPY and MOVE (Destination) are not copied.",                    \
+    .example = "mirror: { backend: app, share: 10 }\nbackend: api"
+
+#endif
