@@ -92,19 +92,19 @@ static bool same_ways(const struct route_settings *one, const struct route_setti
 
     return one->delay_ms == other->delay_ms && one->split == other->split &&
            one->split_by == other->split_by && one->split_sticky == other->split_sticky &&
-           one->mirror == other->mirror && one->auth == other->auth &&
-           !one->access.is_given && !other->access.is_given &&
-           one->rate_count + other->rate_count == 0 && one->site_access == other->site_access &&
-           one->rewrite == NULL && other->rewrite == NULL && one->request_fields == NULL &&
-           other->request_fields == NULL && one->response_fields == NULL &&
-           other->response_fields == NULL && one->compress == other->compress &&
-           one->cache == other->cache && one->timeouts == other->timeouts &&
-           one->log == other->log && one->access_log == other->access_log &&
-           one->retries == other->retries && one->security_fields == other->security_fields &&
-           one->early_hints.count == 0 && other->early_hints.count == 0 &&
-           answers->hsts == others->hsts && answers->cors == others->cors &&
-           answers->cookies == others->cookies && answers->errors == others->errors &&
-           answers->maintenance == others->maintenance && answers->locations == others->locations;
+           one->mirror == other->mirror && one->auth == other->auth && !one->access.is_given &&
+           !other->access.is_given && one->rate_count + other->rate_count == 0 &&
+           one->site_access == other->site_access && one->rewrite == NULL &&
+           other->rewrite == NULL && one->request_fields == NULL && other->request_fields == NULL &&
+           one->response_fields == NULL && other->response_fields == NULL &&
+           one->compress == other->compress && one->cache == other->cache &&
+           one->timeouts == other->timeouts && one->log == other->log &&
+           one->access_log == other->access_log && one->retries == other->retries &&
+           one->security_fields == other->security_fields && one->early_hints.count == 0 &&
+           other->early_hints.count == 0 && answers->hsts == others->hsts &&
+           answers->cors == others->cors && answers->cookies == others->cookies &&
+           answers->errors == others->errors && answers->maintenance == others->maintenance &&
+           answers->locations == others->locations;
 }
 
 /* Whether a request is treated the same by both. */

@@ -460,8 +460,7 @@ void check_site(const struct checker *checker, const struct site_settings *site)
     }
     check_site_messages(checker, site);
     for (size_t i = 0; i < site->route_count; i++) {
-        bool is_shorthand =
-            count + site->split_count != 0 && i + 1 == site->route_count;
+        bool is_shorthand = count + site->split_count != 0 && i + 1 == site->route_count;
 
         if (!is_shorthand) {
             check_route(checker, site, &site->routes[i]);

@@ -106,12 +106,10 @@ void check_site_split(const struct checker *checker, const struct site_settings 
                               .sticky = &site->split_sticky};
 
     if (site->split_count != 0 && (site->respond != NULL || site->redirect != NULL)) {
-        config_report_add(checker->report, CONFIG_ERROR,
-                          check_place(checker, &site->split, site->place),
-                          "a site has both '%s' and 'split'",
-                          site->respond != NULL ? "respond" : "redirect");
-        config_report_hint(checker->report,
-                           "keep one; give each its own route with a 'match'");
+        config_report_add(
+            checker->report, CONFIG_ERROR, check_place(checker, &site->split, site->place),
+            "a site has both '%s' and 'split'", site->respond != NULL ? "respond" : "redirect");
+        config_report_hint(checker->report, "keep one; give each its own route with a 'match'");
     }
     check(checker, &said);
 }

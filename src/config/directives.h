@@ -36,7 +36,7 @@ enum directive_type {
 
 enum directive_flags {
     DIRECTIVE_REQUIRED = 1 << 0,
-    DIRECTIVE_EMBEDDED = 1 << 1,  /* DIRECTIVE_SECTION */
+    DIRECTIVE_EMBEDDED = 1 << 1, /* DIRECTIVE_SECTION */
     /* DIRECTIVE_DURATION: `off` is 0; DIRECTIVE_SECTION, DIRECTIVE_SECTIONS: given, and none. */
     DIRECTIVE_OFF = 1 << 2,
     DIRECTIVE_UNLIMITED = 1 << 3, /* DIRECTIVE_SIZE: `unlimited` is SETTINGS_UNLIMITED */

@@ -34,15 +34,16 @@
     .name = "split_sticky", .type = DIRECTIVE_SECTION, SLOT(object, split_sticky),                 \
     .section = &section_sticky,                                                                    \
     .doc = "Clients stay with the part of `split` that they were given first, by a cookie.",       \
-    .more = "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "\
-            "of it is well they are the others', and come back. A site's is one cookie for all "   \
-            "routes that share its `split`.",                                                      \
+    .more =                                                                                        \
+        "Whatever the weights are later: who has a part of weight 0 keeps it. While no server "    \
+        "of it is well they are the others', and come back. A site's is one cookie for all "       \
+        "routes that share its `split`.",                                                          \
     .example = "split_sticky: { cookie: canary }\nsplit: [ { backend: app }, { backend: api } ]"
 
 #define MIRROR(object, more_text)                                                                  \
     .name = "mirror", .type = DIRECTIVE_SECTION, SLOT(object, mirror), .section = &section_mirror, \
-    .doc = "Another backend that gets copies of the requests, and whose answers are dropped."      \
-           more_text,                                                                              \
+    .doc = "Another backend that gets copies of the requests, and whose answers are "              \
+           "dropped." more_text,                                                                   \
     .more = "Copied is what is sent to the route's `backend`, as it is sent there, and not what "  \
             "is answered here or by the cache. No copy holds up its request, or is in the access " \
             "log: `tidegate status` counts those that were sent, dropped, `too_large`, and "       \

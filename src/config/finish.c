@@ -82,11 +82,11 @@ static void finish_shorthand(struct settings *settings, struct site_settings *si
         site->redirect == NULL && site->split_count == 0) {
         return;
     }
-    place = config_place(settings, site->backend != NULL   ? (const void *)&site->backend
+    place = config_place(settings, site->backend != NULL    ? (const void *)&site->backend
                                    : site->split_count != 0 ? (const void *)&site->split
-                                   : site->respond != NULL ? (const void *)&site->respond
-                                   : site->files != NULL   ? (const void *)&site->files
-                                                           : (const void *)&site->redirect);
+                                   : site->respond != NULL  ? (const void *)&site->respond
+                                   : site->files != NULL    ? (const void *)&site->files
+                                                            : (const void *)&site->redirect);
     all = arena_calloc(&settings->arena, (site->route_count + 1) * sizeof(*all));
     if (size != 0) {
         memcpy(all, site->routes, size);

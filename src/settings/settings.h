@@ -323,8 +323,8 @@ struct site_settings {
     enum security_fields security_fields;
     bool access_log;
     struct answers_settings answers;
-    struct log_rules_settings *log;   /* NULL: as the file has it */
-    struct cache_settings *cache;     /* of routes without their own; NULL: none */
+    struct log_rules_settings *log;    /* NULL: as the file has it */
+    struct cache_settings *cache;      /* of routes without their own; NULL: none */
     struct split_part_settings *split; /* of routes without their own, as all these five */
     size_t split_count;
     struct balance_hash_settings *split_by;
