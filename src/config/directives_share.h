@@ -1,9 +1,7 @@
-/* The directives of sites and routes about who shares their requests, and who gets copies. */
+/* The directives of sites and routes about who shares their requests, and who gets copies: for
+ * tables, behind config/directives_internal.h. */
 #ifndef TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
 #define TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
-
-#include "config/directives_internal.h"
-#include "edge/split.h"
 
 #define ROUTE_SPLIT                                                                                \
     " Without it, and without `backend` and the like, the site's. `off`: all go to the first of "  \

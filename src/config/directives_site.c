@@ -6,6 +6,7 @@
 #include "config/match_rules.h"
 #include "config/message_rules.h"
 #include "config/text_rules.h"
+#include "edge/split.h"
 
 /* In the order of enum otherwise, enum site_paths, enum site_www and
  * enum plain_http. */
