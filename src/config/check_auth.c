@@ -4,6 +4,7 @@
 #include "base/url.h"
 #include "config/check_internal.h"
 #include "config/places.h"
+#include "config/sign_in_routes.h"
 
 static bool is_open_to_others(const char *text)
 {
@@ -170,9 +171,9 @@ static void check_providers(const struct checker *checker, const struct site_set
             }
             config_report_add(
                 checker->report, CONFIG_ERROR, one->place,
-                "another 'oidc' of the site has the same paths, or the same 'cookie'");
+                "another 'oidc' of the site has the same paths, or the same 'cookie', and differs");
             config_report_hint(checker->report,
-                               "write it once, for the site, or give each 'callback', 'sign_out', "
+                               "let both say the same, or give each 'callback', 'sign_out', "
                                "'back_channel' and 'cookie' of its own");
             return;
         }

@@ -13,13 +13,42 @@ struct methods {
     size_t count;
 };
 
+static bool is_same_text(const char *one, const char *other)
+{
+    return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+bool sign_in_is_same(const struct oidc_settings *one, const struct oidc_settings *other)
+{
+    const char *const texts[][2] = {
+        {one->issuer, other->issuer},
+        {one->client_id, other->client_id},
+        {one->client_secret, other->client_secret},
+        {one->ca, other->ca},
+        {one->callback, other->callback},
+        {one->sign_out, other->sign_out},
+        {one->back_channel, other->back_channel},
+        {one->signed_out, other->signed_out},
+        {one->cookie, other->cookie},
+        {one->session.keys, other->session.keys},
+    };
+    bool is_same = one->client_auth == other->client_auth &&
+                   one->session.rotate_ms == other->session.rotate_ms &&
+                   one->session.total_ms == other->session.total_ms;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        is_same = is_same && is_same_text(texts[i][0], texts[i][1]);
+    }
+    return is_same;
+}
+
 static void add(struct methods *methods, struct auth_settings *auth)
 {
     if (auth == NULL || auth->mode == AUTH_MODE_OFF || auth->oidc == NULL) {
         return;
     }
     for (size_t i = 0; i < methods->count; i++) {
-        if (methods->items[i] == auth) {
+        if (methods->items[i] == auth || sign_in_is_same(methods->items[i]->oidc, auth->oidc)) {
             return;
         }
     }

@@ -85,7 +85,7 @@ class Browser:
 
 
 class World:
-    def __init__(self, start, back, folder):
+    def __init__(self, start, back, folder, safe):
         self.provider, self.brief, self.public = Provider(), Provider(), Provider(secret="")
         self.brief.lifetime = 1
         self.origin = service(back, lambda asked: (200, [("X-Origin", "1")], b"hello"))
@@ -99,7 +99,7 @@ class World:
 
         passed = {"set": {"X-User": "{user}", "X-Email": "{claim.email}"}}
         self.gateway = start({
-            "reload_certificates": "1s",
+            "reload_certificates": "1s", "control": "control.sock",
             "log": {"fields": {"session": "{cookie.tidegate}", "email": "{claim.email}"}},
             "sites": [
                 {"hosts": ["shop.example"], "request_fields": passed,
@@ -112,7 +112,11 @@ class World:
                  "auth": oidc(self.brief, client_auth="post", user="email", cookie="brief", callback="/back",
                               sign_out="/bye", back_channel="/told", signed_out="/open?x=1", session={"size": "6k"})},
                 {"hosts": ["public.example"], "request_fields": passed, "backend": "up",
-                 "auth": {"mode": "optional", "oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
+                 "auth": {"mode": "optional", "oidc": {"issuer": self.public.url, "client_id": "gateway"}},
+                 "routes": [{"match": {"path": "/login"}, "redirect": {"to": "/home"},
+                             "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}]},
+                {"hosts": ["safe.example"], "tls": safe.settings(), "backend": "up",
+                 "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
             "backends": [{"name": "up", "servers": [self.origin.address], "protocol": back}]})
 
     def last(self):
@@ -125,10 +129,10 @@ class World:
 
 
 @pytest.fixture(name="world", scope="module", params=["h1", "h2c"])
-def _world(request, start_for_module, tmp_path_factory):
+def _world(request, start_for_module, tmp_path_factory, ca):
     folder = tmp_path_factory.mktemp("oidc")
     folder.chmod(0o755)
-    world = World(start_for_module, request.param, folder)
+    world = World(start_for_module, request.param, folder, ca.server("safe.example"))
     yield world
     world.close()
 
@@ -411,6 +415,43 @@ def test_nobody_need_sign_in_where_it_is_optional(world, ask):
     assert browser.get("/")[0] == 200 and not world.last().all("x-user")
     browser.cookies = {"tidegate": "1.xxxx"}
     assert browser.get("/")[0] == 200
+    browser.cookies = {}
+    assert browser.sign_in(world.public, "/login") == "/login"  # a route of the same provider, where one has to
+    assert values(browser.get("/login")[1], "location") == ["/home"]
+    assert browser.get("/home")[0] == 200 and world.last().get("x-user") == "ann"
+
+
+@ONCE
+def test_sessions_outlive_a_reload(world):
+    def reload():
+        done = command("reload", "-c", str(world.gateway.config_path), cwd=world.gateway.folder)
+        assert done.returncode == 0, done.stderr
+
+    browser = Browser(world.gateway, host="public.example")
+    location = browser.go_to_provider("/login")
+    reload()
+    assert browser.come_back(world.public.sign_in(location))[0] == 303  # nor is a sign-in lost
+    reload()
+    assert browser.get("/")[0] == 200 and world.last().get("x-user") == "ann"
+
+
+@ONCE
+def test_cookies_of_https_are_of_no_other_host_and_no_plain_http(world, ca):
+    def ask(gateway, target, fields, method, host, body):
+        with Connection(gateway.address, ca.client_context(), host) as client:
+            client.send(request_bytes(target, method, host, fields, body))
+            response = client.read_response(method)
+            fields = [(name.lower(), value) for name, value in response.fields]
+            assert all(line.startswith("__Host-tidegate") and line.endswith("; Secure") for line in values(fields, "set-cookie"))
+            return response.status, fields, response.body
+
+    browser = Browser(world.gateway, ask, "safe.example")
+    location = browser.go_to_provider("/x")
+    assert "redirect_uri=https%3A%2F%2Fsafe.example%2F.tidegate%2Fcallback" in location
+    assert browser.come_back(world.public.sign_in(location))[0] == 303
+    assert list(browser.cookies) == ["__Host-tidegate"] and browser.get("/x")[0] == 200
+    browser.cookies = {"tidegate": browser.cookies["__Host-tidegate"]}
+    assert browser.get("/x")[0] == 302
 
 
 @ONCE
@@ -479,8 +520,9 @@ def test_check_says_what_is_wrong(world, tmp_path):
            ({"session": {"size": "32k"}}, "larger than requests"),
            ({"issuer": "http://127.0.0.1", "ca": "ca.pem"}, "'ca' is for")])
     code, text = check([{"auth": {"oidc": good}, "routes": [
-        {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": dict(good)}}]}])
-    assert code != 0 and "another 'oidc' of the site" in text, text
+        {"match": {"path": "/a"}, "respond": {"body": "a"}, "auth": {"mode": "optional", "oidc": good}},
+        {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": {**good, "client_id": "another"}}}]}])
+    assert code != 0 and text.count("another 'oidc' of the site") == 1, text
     code, text = check([{"auth": {"oidc": {**good, "issuer": "http://id.example.com"}}}])
     assert code == 0 and "whoever is on the way to the issuer" in text, text
     for target, expected in [("/.tidegate/callback", "the callback of oidc with http://id.example.com"),
