@@ -4,7 +4,6 @@
 #include "base/url.h"
 #include "config/check_internal.h"
 #include "config/places.h"
-#include "config/sign_in_routes.h"
 
 static bool is_open_to_others(const char *text)
 {

@@ -18,7 +18,9 @@ static bool is_same_text(const char *one, const char *other)
     return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-bool sign_in_is_same(const struct oidc_settings *one, const struct oidc_settings *other)
+/* Whether two say the same of who signs in where, so that one's paths and cookies are the other's:
+ * as where a site has it for all, and a route in another mode. */
+static bool is_same(const struct oidc_settings *one, const struct oidc_settings *other)
 {
     const char *const texts[][2] = {
         {one->issuer, other->issuer},
@@ -32,14 +34,14 @@ bool sign_in_is_same(const struct oidc_settings *one, const struct oidc_settings
         {one->cookie, other->cookie},
         {one->session.keys, other->session.keys},
     };
-    bool is_same = one->client_auth == other->client_auth &&
-                   one->session.rotate_ms == other->session.rotate_ms &&
-                   one->session.total_ms == other->session.total_ms;
+    bool is_alike = one->client_auth == other->client_auth &&
+                    one->session.rotate_ms == other->session.rotate_ms &&
+                    one->session.total_ms == other->session.total_ms;
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        is_same = is_same && is_same_text(texts[i][0], texts[i][1]);
+        is_alike = is_alike && is_same_text(texts[i][0], texts[i][1]);
     }
-    return is_same;
+    return is_alike;
 }
 
 static void add(struct methods *methods, struct auth_settings *auth)
@@ -48,7 +50,7 @@ static void add(struct methods *methods, struct auth_settings *auth)
         return;
     }
     for (size_t i = 0; i < methods->count; i++) {
-        if (methods->items[i] == auth || sign_in_is_same(methods->items[i]->oidc, auth->oidc)) {
+        if (methods->items[i] == auth || is_same(methods->items[i]->oidc, auth->oidc)) {
             return;
         }
     }
