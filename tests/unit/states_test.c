@@ -14,9 +14,13 @@ static const char config[] =
     "  - { name: one, servers: [\"unix:$DIR/one\"], response_timeout: 7s, idle_timeout: 10s }\n"
     "  - { name: two, servers: [\"unix:$DIR/two\"], protocol: h2c, response_timeout: 7s,\n"
     "      idle_timeout: 10s, connect_timeout: 1s, ping_timeout: 2s }\n"
+    "  - { name: three, servers: [\"unix:$DIR/three\"], protocol: fastcgi, root: /srv,\n"
+    "      script_files: trusted, response_timeout: 7s, idle_timeout: 10s, idle_connections: 4,\n"
+    "      body_buffer: 1k }\n"
     "sites: [ { hosts: [\"*\"], routes: [\n"
     "    { match: { path: /1* }, backend: one },\n"
     "    { match: { path: /2* }, backend: two },\n"
+    "    { match: { path: /3* }, backend: three },\n"
     "    { match: { path: /deny }, respond: { status: 403 } },\n"
     "    { match: { path: /* }, respond: { body: hello } } ] } ]\n"
     "limits: { connections: 16 }\n" STATES_TIMEOUTS;
@@ -27,6 +31,7 @@ int states_set_up(void **state)
     world = world_open();
     world_serve(world, "one");
     world_serve(world, "two");
+    world_serve(world, "three");
     world_load(world, config);
     return 0;
 }
