@@ -38,7 +38,7 @@ FILES = {
     "wp-config.php": "password", "xmlrpc.php": "calls", "wp-content/uploads/2026/evil.php": "evil", "vendor/autoload.php": "lib",
     "wp-content/uploads/2026/boat.jpg": "boat", "wp-includes/js/app.js": "let wp;", "core/css/app.css": "p { }",
     "core/js/app.mjs": "let nc;", "config/config.php": "password", "data/ann/boat.jpg": "private", "occ": "console",
-    "apps/files/inner.php": "inner", "packs/app-3f2a9c1b.js": "let m;", "sw.js": "let sw;", "about.html": "<p>about</p>",
+    "apps/files/inner.php": "inner", "packs/app-3f2a9c1b.js": "let m;", "sw.js": "let sw;", "system/media/1.svg": "<svg/>", "robots.txt": "User-agent: *", ".user.ini": "secret", ".git/app.js": "secret", "about.html": "<p>about</p>",
 }
 
 
@@ -337,7 +337,11 @@ def test_mastodon(world):
     assert here.told("h2", host, "/api/v1/streaming/health")["server"] == "streaming"
     pack = here.get("h2", host, "/packs/app-3f2a9c1b.js")
     assert pack.body == b"let m;" and "immutable" in pack.get("cache-control")
-    assert pack.get("content-security-policy").startswith("default-src 'none'")
+    assert pack.get("content-security-policy") is None  # workers among them fetch
+    upload = here.get("h2", host, "/system/media/1.svg")
+    assert upload.body == b"<svg/>" and "immutable" in upload.get("cache-control")
+    assert upload.get("content-security-policy").startswith("default-src 'none'") and \
+        upload.get("x-content-type-options") == "nosniff"
     assert here.get("h1", host, "/packs/gone.js").status == 404
     worker = here.get("h1", host, "/sw.js")
     assert worker.body == b"let sw;" and "must-revalidate" in worker.get("cache-control")
@@ -460,6 +464,9 @@ def test_wordpress(world, front):
                    "/wp-content//uploads/./2026/%65vil.php"):
         assert here.get(front, host, target).status == 404, target
     assert here.get(front, host, "/xmlrpc.php", body=b"<x/>").status == 403
+    tried = [here.get(front, host, "/wp-login.php", body=b"log=ann&pwd=1").status for _ in range(10)]
+    assert tried == [200] * 9 + [429]  # one more was above
+    assert runs("/wp-login.php") == "/wp-login.php"
     assert here.get(front, host, "/").get("x-content-type-options") == "nosniff"
     here.bound(host, "/wp-admin/async-upload.php", 64 << 20)
 
@@ -474,6 +481,9 @@ def test_nextcloud(world, front):
             assert to.status == 301 and to.get("location") in ("/remote.php/dav/", f"https://{host}/remote.php/dav/")
     to = here.get(front, host, "/.well-known/webfinger?resource=acct:a")
     assert to.status == 301 and to.get("location").endswith("/index.php/.well-known/webfinger?resource=acct:a")
+    windows = here.get(front, host, "/?a", fields=[("User-Agent", "DavClnt")], method="OPTIONS")
+    assert windows.status == 302 and windows.get("location").endswith("/remote.php/webdav/?a")
+    assert here.get(front, host, "/robots.txt").body == b"User-agent: *"
     assert here.get(front, host, "/remote/dav").get("location").endswith("/remote.php/remote/dav")
 
     def runs(target, **more):
@@ -491,7 +501,7 @@ def test_nextcloud(world, front):
     assert style.body == b"p { }" and style.get("cache-control") == "public, max-age=15778463"
     assert here.get(front, host, "/core/js/app.mjs").get("content-type").startswith("text/javascript")
     assert runs("/core/css/made.css") == ("/index.php", "")
-    for target in ("/config/config.php", "/data/ann/boat.jpg", "/occ", "/%64ata/ann/boat.jpg", "/x/..%2fdata/ann/boat.jpg"):
+    for target in ("/config/config.php", "/data/ann/boat.jpg", "/occ", "/.git/app.js", "/.user.ini", "/%64ata/ann/boat.jpg", "/x/..%2fdata/ann/boat.jpg"):
         assert here.get(front, host, target).status in (400, 404), target
     page = here.get(front, host, "/")
     assert page.get("x-powered-by") is None and page.all("x-frame-options") == ["SAMEORIGIN"]
