@@ -663,7 +663,9 @@ static void on_timer(struct timer *timer)
         exchange_finish(x, true);
         return;
     }
-    bool waits_for_client = (!x->front.request_done && exchange_takes_body(x)) ||
+    bool takes_body =
+        exchange_takes_body(x) || exchange_is_stopped(x); /* which is nobody's fault */
+    bool waits_for_client = (!x->front.request_done && takes_body) ||
                             (x->front.has_started && x->front.ops->is_blocked(&x->front));
     if (waits_for_client && !is_late(x)) {
         exchange_progress(x); /* the front has deadlines of its own for its client */
