@@ -25,7 +25,7 @@ class Provider:
         self.client_id, self.secret = client_id, secret
         self.keys = [Key("ES256", "one")]
         self.user, self.mode, self.lifetime, self.refreshes = "ann", "up", 600, True
-        self.claims, self.document, self.at_hash = {}, {}, True
+        self.claims, self.document = {}, {}
         self.codes, self.refresh_tokens, self.token_asked = {}, {}, []
         self.document_mode = "up"
         self.let_go = threading.Event()
@@ -112,8 +112,8 @@ class Provider:
         claims = {"iss": self.url, "aud": self.client_id, "sub": said["user"], "sid": said["sid"], "nonce": said["nonce"],
                   "email": said["user"] + "@example.com", "iat": int(time.time()), "exp": int(time.time()) + 300,
                   **self.claims}
-        if self.at_hash:
-            claims["at_hash"] = encode(hashlib.sha256(access.encode()).digest()[:16])
+        digest = (hashlib.sha512 if self.keys[0].algorithm == "EdDSA" else hashlib.sha256)(access.encode()).digest()
+        claims["at_hash"] = encode(digest[:len(digest) // 2])
         claims.update({"wrong_nonce": {"nonce": "another"}, "wrong_audience": {"aud": "bank"},
                        "wrong_party": {"aud": [self.client_id, "bank"], "azp": "bank"},
                        "wrong_issuer": {"iss": "https://other.example"}, "wrong_time": {"exp": 1},

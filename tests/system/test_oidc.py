@@ -12,6 +12,7 @@ pytest.importorskip("h2")
 # pylint: disable=wrong-import-position
 from client import Connection, request_bytes
 from h2client import Client
+from issuer import Key
 from provider import Provider
 from services import service
 from tidegate import command
@@ -115,6 +116,8 @@ class World:
                  "auth": {"mode": "optional", "oidc": {"issuer": self.public.url, "client_id": "gateway"}},
                  "routes": [{"match": {"path": "/login"}, "redirect": {"to": "/home"},
                              "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}]},
+                {"hosts": ["narrow.example"], "backend": "up", "auth": {"oidc": {
+                    "issuer": self.public.url, "client_id": "gateway", "at_once": 1, "timeout": "400ms"}}},
                 {"hosts": ["safe.example"], "tls": safe.settings(), "backend": "up",
                  "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
             "backends": [{"name": "up", "servers": [self.origin.address], "protocol": back}]})
@@ -221,6 +224,36 @@ def test_provider_that_cannot_be_asked_lets_nobody_in(world, mode, why):
     if mode == "down":  # the same can be tried again
         world.provider.mode = "up"
         assert browser.come_back(back)[0] == 303
+
+
+@ONCE
+def test_slow_provider_is_waited_for_by_few_and_not_for_long(world):
+    browsers = [Browser(world.gateway, host="narrow.example") for _ in range(2)]
+    backs = [world.public.sign_in(browser.go_to_provider("/")) for browser in browsers]
+    world.public.let_go.clear()
+    world.public.mode = "slow"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = len(world.public.token_asked)
+        first = pool.submit(browsers[0].come_back, backs[0])
+        wait_until(lambda: len(world.public.token_asked) > asked)
+        assert browsers[1].come_back(backs[1])[0] == 503
+        assert first.result(20)[0] == 503
+    world.gateway.wait_log(reason="auth_busy", site="narrow.example")
+    world.gateway.wait_log(reason="auth_timeout", site="narrow.example")
+    world.public.mode = "up"
+    world.public.let_go.set()
+    assert browsers[1].come_back(backs[1])[0] == 303
+
+
+@ONCE
+def test_keys_of_the_provider_change(world):
+    before = world.provider.keys
+    back = world.provider.sign_in((browser := Browser(world.gateway)).go_to_provider())
+    world.provider.keys = [Key("EdDSA", "two"), *before]
+    try:
+        assert browser.come_back(back)[0] == 303
+    finally:
+        world.provider.keys = before
 
 
 @ONCE
