@@ -94,68 +94,50 @@ bool log_targets_check_tls(const struct log_outlet_settings *outlet, struct erro
     return tls != NULL;
 }
 
-/* writer NULL: there is none yet. */
-static struct log_writer *open_stream(struct log_writer *writer,
-                                      const struct log_outlet_settings *outlet,
-                                      const struct log_place *place, size_t queue,
-                                      struct error *error)
+static bool prepare_tls(struct log_target *target, const struct log_outlet_settings *outlet,
+                        const struct log_place *place, struct error *error)
 {
-    char address[SOCK_TEXT_MAX];
-    const char *name = outlet->server_name;
-    struct tls_context *tls = NULL;
-
-    if (place->transport == LOG_TLS) {
-        tls = make_tls(outlet, error);
-        if (tls == NULL) {
-            (void)log_writer_stop(writer, 0);
-            return NULL;
-        }
+    if (place->transport != LOG_TLS) {
+        return true;
     }
-    if (name == NULL) {
-        log_place_ip(place, address);
-        name = address;
-    }
-    if (writer != NULL) {
-        log_stream_set_tls(log_writer_stream(writer), tls, name);
-    } else {
-        writer = log_writer_create_stream(outlet->name, log_stream_create(place, tls, name), queue);
-    }
-    tls_context_destroy(tls);
-    return writer;
+    log_place_ip(place, target->address);
+    target->server_name = outlet->server_name;
+    target->tls = make_tls(outlet, error);
+    return target->tls != NULL;
 }
 
-/* Of the name that somebody has already. */
-static bool go_on(struct log_target *target, const struct log_outlet_settings *outlet,
-                  const struct log_place *place, size_t queue, struct error *error)
+static struct log_writer *create_writer(const struct log_outlet_settings *outlet,
+                                        const struct log_place *place, int *fd, size_t queue,
+                                        struct error *error)
 {
-    log_writer_set_queue(target->writer, queue);
-    if (place->transport != LOG_DATAGRAMS) {
-        target->writer = open_stream(target->writer, outlet, place, queue, error);
+    if (log_outlet_has_fd(outlet)) {
+        int own = *fd;
+
+        *fd = -1;
+        return open_lines(outlet->name, own, queue, error);
     }
-    return target->writer != NULL;
+    return place->transport != LOG_DATAGRAMS
+               ? log_writer_create_stream(outlet->name, log_stream_create(place), queue)
+               : log_writer_create_datagrams(outlet->name, place, queue);
 }
 
+/* fd: taken over. */
 static bool open_target(struct log_target *target, const struct log_outlet_settings *outlet,
                         const struct log_targets *present, int fd, size_t queue,
                         struct error *error)
 {
     struct log_place place;
+    bool is_fine;
 
     log_outlet_place(outlet, &place);
     target->kind = place.kind;
-    target->writer = find(present, place.kind, outlet->name);
-    if (target->writer != NULL) {
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return go_on(target, outlet, &place, queue, error);
+    is_fine = prepare_tls(target, outlet, &place, error);
+    target->writer = is_fine ? find(present, place.kind, outlet->name) : NULL;
+    if (is_fine && target->writer == NULL) {
+        target->writer = create_writer(outlet, &place, &fd, queue, error);
     }
-    if (log_outlet_has_fd(outlet)) {
-        target->writer = open_lines(outlet->name, fd, queue, error);
-    } else if (place.transport != LOG_DATAGRAMS) {
-        target->writer = open_stream(NULL, outlet, &place, queue, error);
-    } else {
-        target->writer = log_writer_create_datagrams(outlet->name, &place, queue);
+    if (fd >= 0) {
+        (void)close(fd);
     }
     return target->writer != NULL;
 }
@@ -178,20 +160,19 @@ bool log_targets_open(struct log_targets *targets, const struct settings *settin
     size_t used = 0;
 
     log_outlets_names(settings, &names);
-    *targets = (struct log_targets){.count = 0};
+    *targets = (struct log_targets){.queue = (size_t)settings->log.queue};
     targets->items = xcalloc(names.count + 1, sizeof(*targets->items));
     (void)gethostname(targets->host, sizeof(targets->host) - 1);
     for (size_t i = 0; i < names.count; i++) {
         int fd = log_outlet_has_fd(names.items[i]) ? take_fd(given, &used) : -1;
 
         *at = names.items[i];
-        if (!open_target(&targets->items[i], *at, present, fd, (size_t)settings->log.queue,
-                         error)) {
+        targets->count++; /* also one that could not be opened, which may have begun to be */
+        if (!open_target(&targets->items[i], *at, present, fd, targets->queue, error)) {
             log_fds_close(given);
             log_targets_close(targets);
             return false;
         }
-        targets->count++;
     }
     log_fds_close(given);
     return true;
@@ -200,7 +181,14 @@ bool log_targets_open(struct log_targets *targets, const struct settings *settin
 bool log_targets_start(const struct log_targets *targets, struct error *error)
 {
     for (size_t i = 0; i < targets->count; i++) {
-        if (!log_writer_start(targets->items[i].writer, error)) {
+        const struct log_target *target = &targets->items[i];
+
+        log_writer_set_queue(target->writer, targets->queue);
+        if (target->tls != NULL) {
+            log_stream_set_tls(log_writer_stream(target->writer), target->tls,
+                               target->server_name != NULL ? target->server_name : target->address);
+        }
+        if (!log_writer_start(target->writer, error)) {
             return false;
         }
     }
@@ -226,6 +214,7 @@ void log_targets_close(struct log_targets *targets)
     }
     for (size_t i = 0; i < targets->count; i++) {
         (void)log_writer_stop(targets->items[i].writer, STOP_MS);
+        tls_context_destroy(targets->items[i].tls);
     }
     free(targets->items);
     *targets = (struct log_targets){.count = 0};

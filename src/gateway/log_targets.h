@@ -16,11 +16,15 @@
 struct log_target {
     enum log_place_kind kind;
     struct log_writer *writer;
+    struct tls_context *tls; /* of a collector by TLS; NULL: it is none */
+    const char *server_name; /* that its certificate must have; NULL: the address */
+    char address[SOCK_TEXT_MAX];
 };
 
 struct log_targets {
     struct log_target *items; /* in the order of log_outlets_names */
     size_t count;             /* 0: there is no log */
+    size_t queue;             /* bytes that may wait for each */
     char host[65];
 };
 
@@ -44,6 +48,7 @@ bool log_targets_open(struct log_targets *targets, const struct settings *settin
                       const struct log_outlet_settings **at, struct error *error) MUST_CHECK;
 /* Closes those that nobody took. */
 void log_fds_close(struct log_fds *fds);
+/* The configuration counts from here on: writers that others have, too, go by its words. */
 bool log_targets_start(const struct log_targets *targets, struct error *error) MUST_CHECK;
 /* That file was opened anew. */
 void log_targets_use(const struct log_targets *targets, const char *path, int fd);

@@ -26,6 +26,7 @@ enum state { AWAY, CONNECTING, HANDSHAKE, OPEN };
 
 struct log_stream {
     struct sock_address address;
+    bool is_tls;
     enum state state;
     struct loop *loop; /* NULL: nothing was sent yet */
     struct conn conn;
@@ -36,33 +37,32 @@ struct log_stream {
     uint64_t connections;
     /* From any thread, under the lock. */
     pthread_mutex_t lock;
-    struct tls_context *tls; /* NULL: plain */
+    struct tls_context *tls; /* of is_tls */
     char *server_name;
 };
 
-struct log_stream *log_stream_create(const struct log_place *place, struct tls_context *tls,
-                                     const char *server_name)
+struct log_stream *log_stream_create(const struct log_place *place)
 {
     struct log_stream *s = xcalloc(1, sizeof(*s));
 
     CHECK(place->address_len <= sizeof(s->address.v6));
     memcpy(&s->address.any, &place->address, place->address_len);
     s->address.len = place->address_len;
+    s->is_tls = place->transport == LOG_TLS;
     s->pause_ms = LOG_STREAM_RETRY_FIRST_MS;
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
-    log_stream_set_tls(s, tls, server_name);
     return s;
 }
 
 void log_stream_set_tls(struct log_stream *s, struct tls_context *tls, const char *server_name)
 {
-    struct tls_context *held = tls != NULL ? tls_context_hold(tls) : NULL;
-    char *name = server_name != NULL ? xstrdup(server_name) : NULL;
+    char *name = xstrdup(server_name);
 
+    (void)tls_context_hold(tls);
     (void)pthread_mutex_lock(&s->lock);
     struct tls_context *old = s->tls;
     char *old_name = s->server_name;
-    s->tls = held;
+    s->tls = tls;
     s->server_name = name;
     (void)pthread_mutex_unlock(&s->lock);
     tls_context_destroy(old);
@@ -163,7 +163,7 @@ static void on_connected(struct conn *conn, int error)
         return;
     }
     (void)setsockopt(conn->watch.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
-    if (s->tls != NULL) {
+    if (s->is_tls) {
         begin_tls(s);
     } else {
         be_open(s);

@@ -20,11 +20,10 @@
 struct log_stream;
 struct tls_context;
 
-/* tls: held; NULL: plain. server_name: that its certificate must have; copied. Nothing is opened
- * yet. */
-struct log_stream *log_stream_create(const struct log_place *place, struct tls_context *tls,
-                                     const char *server_name) MUST_CHECK;
-/* Others for connections to come. From any thread. */
+/* Nothing is opened yet. */
+struct log_stream *log_stream_create(const struct log_place *place) MUST_CHECK;
+/* For connections to come, of LOG_TLS alone, and once before the first. tls: held. server_name:
+ * that its certificate must have; copied. From any thread. */
 void log_stream_set_tls(struct log_stream *stream, struct tls_context *tls,
                         const char *server_name);
 

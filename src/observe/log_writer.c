@@ -614,6 +614,9 @@ static void want_stop(struct log_writer *w, unsigned limit_ms)
 
 void log_writer_stop_soon(struct log_writer *w, unsigned limit_ms)
 {
+    if (w == NULL) {
+        return;
+    }
     (void)pthread_mutex_lock(&w->lock);
     if (w->holders == 1) {
         want_stop(w, limit_ms);

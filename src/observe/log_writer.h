@@ -76,7 +76,7 @@ void log_writer_counts(struct log_writer *writer, struct log_writer_counts *coun
 const char *log_writer_name(const struct log_writer *writer);
 
 /* The holder is about to stop it: if it is the last, the writer has limit_ms from now, and not from
- * log_writer_stop on. So those of several writers are the same. */
+ * log_writer_stop on. So those of several writers are the same. NULL is allowed. */
 void log_writer_stop_soon(struct log_writer *writer, unsigned limit_ms);
 /* Writes what waits, for at most limit_ms, stops the thread and frees the writer. False when
  * something was left unwritten. No other thread may use the writer any more. NULL is allowed. */

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 
 import pytest
 
 from client import Connection, fetch, request_bytes
+from origins import free_port
 from tidegate import command, new_folder
 from waiting import wait_until
 
@@ -40,6 +43,7 @@ def gateway(start_for_module, own):
                 {"respond": {}}]},
             {"hosts": ["b.example"], "respond": {}, "log": {"format": "combined"}},
             {"hosts": ["c.example"], "respond": {}, "log": {"fields": {"of": "c"}}},
+            {"hosts": ["p.example"], "passthrough": f"127.0.0.1:{free_port()}", "log": {"access": f"{own}/p.log"}},
             {"hosts": ["d.example"], "respond": {}, "log": {
                 "to": [f"file:{own}/a.log",
                        {"to": f"file:{own}/d.log", "format": "template", "template": "{host} {path}"}]}}]})
@@ -82,6 +86,15 @@ def test_two_sites_write_to_one_file_and_each_place_in_its_form(gateway, own):
     fetch(gateway.address, "/d", host="d.example")
     assert json.loads(wait_line(own / "a.log", '"/d"'))["site"] == "d.example"
     assert wait_line(own / "d.log", "/d") == "d.example /d"
+
+
+def test_connections_of_a_site_have_their_lines_there(gateway, own):
+    context = ssl.create_default_context()
+    with socket.create_connection(gateway.address) as plain, pytest.raises(OSError):
+        context.wrap_socket(plain, server_hostname="p.example")
+    line = json.loads(wait_line(own / "p.log", "p.example"))
+    assert line["kind"] == "connection" and line["reason"] == "server_unreachable"
+    assert not any(one.get("site") == "p.example" for one in gateway.log_entries())
 
 
 def test_a_full_disk_costs_the_others_nothing(gateway, own):

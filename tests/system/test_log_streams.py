@@ -156,6 +156,20 @@ def test_a_collector_of_another_name_gets_nothing(gateway, other):
         return re.search(rf"the access log \S+:{other.port} waits for its collector: .*name", gateway.stderr())
     wait_until(is_refused)
     assert not other.messages
+    # Once the name is put right it gets what has waited, by the same writer.
+    config = gateway.config_path.read_text()
+    gateway.config_path.write_text(config.replace("wrong.example", "logs.example"))
+    done = command("reload", "-c", str(gateway.config_path))
+    assert done.returncode == 0, done.stderr
+    other.drop()
+
+    def arrives():
+        other.take()
+        if not other.messages and other.connection is not None and other.refused:
+            other.drop()
+            other.refused = 0
+        return any("/other" in one for one in other.messages)
+    wait_until(arrives)
 
 
 def test_a_collector_that_takes_nothing_costs_its_own_lines_alone(gateway, tcp, stuck):
