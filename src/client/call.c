@@ -307,6 +307,7 @@ void call_send_end(struct call *call, const struct http_fields *trailers)
         call->replay.trailers = *trailers;
     }
     call->is_whole = true;
+    call->whole_us = loop_now_us(call->client->core->loop);
     if (call->back != NULL) {
         call->back->ops->send_end(call->back, trailers);
     }
@@ -514,6 +515,15 @@ static bool refuse_status(struct call *call)
     return true;
 }
 
+/* How long the server had all of the request; 0: it has answered before. What a client takes to
+ * bring its body is not the server's. */
+static uint64_t server_time_us(const struct call *call)
+{
+    uint64_t since_us = call->whole_us > call->connected_us ? call->whole_us : call->connected_us;
+
+    return call->is_whole ? call->head_us - since_us : 0;
+}
+
 static void take_head(struct call *call)
 {
     if (refuse_status(call)) {
@@ -526,7 +536,7 @@ static void take_head(struct call *call)
     if (call->lease.has_place) {
         lease_answered(&call->lease, &(struct lease_seen){
                                          .status = call->response->status,
-                                         .latency_us = call->head_us - call->connected_us,
+                                         .latency_us = server_time_us(call),
                                          .now_us = call->head_us,
                                      });
     }

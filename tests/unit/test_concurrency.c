@@ -473,6 +473,50 @@ static void places_come_back_however_requests_end(void **state)
     world_close(world);
 }
 
+#define UPLOADS                                                                                    \
+    "listeners: [ { bind: \"unix:$DIR/door\" } ]\n"                                                \
+    "sites: [ { hosts: [\"*\"], plain_http: serve, backend: uploads } ]\n"                         \
+    "timeouts: { drain: 1s }\n"                                                                    \
+    "backends:\n"                                                                                  \
+    "  - name: uploads\n"                                                                          \
+    "    servers: [ \"unix:$DIR/one\" ]\n"                                                         \
+    "    concurrency: latency\n"
+
+static void the_time_that_a_client_takes_to_bring_its_body_is_not_the_servers(void **state)
+{
+    const struct concurrency_plan plan = {
+        .adapts = true, .terms = {1, 1000, 20, 125, 10 * SECOND}, .shares = shares};
+    struct world *world = world_open();
+    struct concurrency *limit;
+    struct harness *h;
+    struct actor *client;
+    struct actor *server;
+
+    (void)state;
+    world_serve(world, "one");
+    world_load(world, UPLOADS);
+    h = harness_start(world);
+    limit = concurrency_take("uploads", &plan); /* the one that the backend has */
+    client = harness_connect(h);
+    actor_say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+    harness_settle(h);
+    server = harness_accept(h, "one");
+    for (unsigned i = 0; i < CONCURRENCY_SAMPLES_MIN; i++) {
+        harness_advance_ms(h, 300);
+        actor_say(client, "hi");
+        harness_settle(h);
+        harness_advance_ms(h, 10);
+        answer(h, server);
+        actor_say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+        harness_settle(h);
+    }
+    assert_in_range(concurrency_look(limit).base_us, 9000, 20000);
+    assert_int_equal(concurrency_look(limit).in_use, 1);
+    concurrency_release(limit);
+    harness_stop(h);
+    world_close(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +530,7 @@ int main(void)
         cmocka_unit_test(places_are_claimed_by_priority),
         cmocka_unit_test(the_important_ones_go_first_and_push_others_out),
         cmocka_unit_test(a_place_is_free_when_the_head_has_come),
+        cmocka_unit_test(the_time_that_a_client_takes_to_bring_its_body_is_not_the_servers),
         cmocka_unit_test(places_come_back_however_requests_end),
     };
 
