@@ -109,12 +109,6 @@ static enum auth_outcome busy(struct attempt *attempt, const struct trouble *why
 
 /* ---- to the provider ---- */
 
-static void add_parameter(struct strbuf *query, const char *name, struct span value)
-{
-    strbuf_printf(query, "%s%s=", query->len != 0 ? "&" : "", name);
-    form_add(query, value);
-}
-
 static struct span scope_of(const struct oidc_settings *settings, struct arena *arena)
 {
     const char *scope = "openid";
@@ -136,14 +130,14 @@ static struct span location_of(const struct oidc_visit *visit, const struct oidc
     struct span location;
 
     strbuf_init(&query);
-    add_parameter(&query, "response_type", SPAN_OF("code"));
-    add_parameter(&query, "client_id", span_from_cstr(settings->client_id));
-    add_parameter(&query, "redirect_uri", oidc_site_url(visit, settings->callback));
-    add_parameter(&query, "scope", scope_of(settings, arena));
-    add_parameter(&query, "state", proofs->state);
-    add_parameter(&query, "nonce", proofs->nonce);
-    add_parameter(&query, "code_challenge", proofs->challenge);
-    add_parameter(&query, "code_challenge_method", SPAN_OF("S256"));
+    form_add_parameter(&query, "response_type", SPAN_OF("code"));
+    form_add_parameter(&query, "client_id", span_from_cstr(settings->client_id));
+    form_add_parameter(&query, "redirect_uri", oidc_site_url(visit, settings->callback));
+    form_add_parameter(&query, "scope", scope_of(settings, arena));
+    form_add_parameter(&query, "state", proofs->state);
+    form_add_parameter(&query, "nonce", proofs->nonce);
+    form_add_parameter(&query, "code_challenge", proofs->challenge);
+    form_add_parameter(&query, "code_challenge_method", SPAN_OF("S256"));
     location = oidc_with_query(provider->sign_in, strbuf_span(&query), arena);
     strbuf_free(&query);
     return location;
@@ -224,28 +218,15 @@ static enum phase_verdict on_document(struct phases *phases, void *arg)
 static const struct oidc_provider *find_provider(struct attempt *attempt,
                                                  enum auth_outcome *outcome)
 {
-    const struct oidc_provider *provider = oidc_provider_of(&attempt->visit);
+    const struct oidc_provider *provider;
     struct trouble why;
+    enum oidc_got got =
+        oidc_await_provider(&attempt->visit, &attempt->has_waited, on_document, &provider, &why);
 
-    if (provider != NULL) {
-        return provider;
+    if (got != OIDC_GOT) {
+        *outcome = got == OIDC_WAIT ? AUTH_WAIT : busy(attempt, &why);
     }
-    if (!attempt->has_waited) {
-        attempt->has_waited = true;
-        switch (fetched_ask(attempt->visit.oidc->provider, 0, attempt->run->phases, on_document)) {
-        case FETCHED_ASKED:
-            *outcome = AUTH_WAIT;
-            return NULL;
-        case FETCHED_NEWER:
-            return find_provider(attempt, outcome);
-        case FETCHED_NO_USE:
-        case FETCHED_TOO_MANY:
-            break;
-        }
-    }
-    why = oidc_provider_trouble(&attempt->visit);
-    *outcome = busy(attempt, &why);
-    return NULL;
+    return provider;
 }
 
 /* There is no session, or it is none any more. A browser is sent to sign in, unless another method
@@ -413,13 +394,17 @@ static enum phase_verdict on_refreshed(struct oidc_grant *grant, enum oidc_got g
 
 static enum auth_outcome refresh(struct attempt *attempt)
 {
-    enum auth_outcome outcome;
+    const struct oidc_provider *provider;
+    enum auth_outcome outcome = AUTH_WAIT;
     enum oidc_got got;
 
-    if (!attempt->is_good_still && find_provider(attempt, &outcome) == NULL) {
-        return outcome;
+    provider = attempt->is_good_still ? oidc_provider_of(&attempt->visit)
+                                      : find_provider(attempt, &outcome);
+    if (provider == NULL) {
+        return attempt->is_good_still ? let_in(attempt, false) : outcome;
     }
     attempt->grant = (struct oidc_grant){.visit = &attempt->visit,
+                                         .provider = provider,
                                          .session = &attempt->session,
                                          .nonce = span_make(NULL, 0),
                                          .done = on_refreshed,

@@ -56,6 +56,12 @@ void form_add(struct strbuf *to, struct span text)
     }
 }
 
+void form_add_parameter(struct strbuf *to, const char *name, struct span value)
+{
+    strbuf_printf(to, "%s%s=", to->len != 0 ? "&" : "", name);
+    form_add(to, value);
+}
+
 void client_secret_add(struct strbuf *form, struct followed *file)
 {
     struct followed_object *object = followed_get(file);

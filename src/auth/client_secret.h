@@ -11,6 +11,8 @@ extern const struct followed_type client_secret_type;
 
 /* Adds it as application/x-www-form-urlencoded has it. */
 void form_add(struct strbuf *to, struct span text);
+/* NAME=VALUE behind whatever is there; the name is taken as it is. */
+void form_add_parameter(struct strbuf *to, const char *name, struct span value);
 /* The value of Authorization, in the arena. `secret`: a file of client_secret_type. */
 struct span client_secret_basic(const char *client_id, struct followed *secret,
                                 struct arena *arena) MUST_CHECK;

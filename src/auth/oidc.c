@@ -134,7 +134,7 @@ const struct oidc_provider *oidc_provider_of(const struct oidc_visit *visit)
     return provider;
 }
 
-struct trouble oidc_provider_trouble(const struct oidc_visit *visit)
+static struct trouble provider_trouble(const struct oidc_visit *visit)
 {
     struct error problem;
     bool has_problem = fetched_problem(visit->oidc->provider, &problem);
@@ -144,4 +144,28 @@ struct trouble oidc_provider_trouble(const struct oidc_visit *visit)
         arena_printf(visit->phases->arena, "the document of '%s' has not been had yet%s%.300s",
                      visit->oidc->settings->issuer, has_problem ? ": " : "", problem.text),
         "see whether the issuer can be reached from this machine"};
+}
+
+enum oidc_got oidc_await_provider(const struct oidc_visit *visit, bool *has_waited,
+                                  enum phase_verdict (*act)(struct phases *phases, void *arg),
+                                  const struct oidc_provider **provider, struct trouble *why)
+{
+    *provider = oidc_provider_of(visit);
+    if (*provider != NULL) {
+        return OIDC_GOT;
+    }
+    if (!*has_waited) {
+        *has_waited = true;
+        switch (fetched_ask(visit->oidc->provider, 0, visit->phases, act)) {
+        case FETCHED_ASKED:
+            return OIDC_WAIT;
+        case FETCHED_NEWER:
+            return oidc_await_provider(visit, has_waited, act, provider, why);
+        case FETCHED_NO_USE:
+        case FETCHED_TOO_MANY:
+            break;
+        }
+    }
+    *why = provider_trouble(visit);
+    return OIDC_FAILED;
 }

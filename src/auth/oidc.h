@@ -58,10 +58,21 @@ bool oidc_add_session(const struct oidc_visit *visit, const struct oidc_session 
 void oidc_drop_session(const struct oidc_visit *visit, struct http_fields *fields);
 /* Where a path of the site is, as the client sees it. */
 struct span oidc_site_url(const struct oidc_visit *visit, const char *path) MUST_CHECK;
+enum oidc_got {
+    OIDC_GOT,     /* what was wanted is there, and right */
+    OIDC_REFUSED, /* the provider does not take the code, or the refresh token */
+    OIDC_WRONG,   /* what it says is not right */
+    OIDC_FAILED,  /* nothing can be said now */
+    OIDC_WAIT
+};
+
 /* What the provider says of itself, for as long as the request; NULL: that is not known yet. */
 const struct oidc_provider *oidc_provider_of(const struct oidc_visit *visit) MUST_CHECK;
-/* Why nothing is known. */
-struct trouble oidc_provider_trouble(const struct oidc_visit *visit);
+/* The same: GOT, FAILED with why, or, once, WAIT: `act` follows. */
+enum oidc_got oidc_await_provider(const struct oidc_visit *visit, bool *has_waited,
+                                  enum phase_verdict (*act)(struct phases *phases, void *arg),
+                                  const struct oidc_provider **provider,
+                                  struct trouble *why) MUST_CHECK;
 /* Of what names a session: sid, sub, or its id. False: the library cannot. */
 bool oidc_ended_key(const struct oidc *oidc, const char *kind, struct span name,
                     struct remembered_key *key) MUST_CHECK;
@@ -70,16 +81,9 @@ struct span oidc_with_query(const char *url, struct span query, struct arena *ar
 
 /* ---- oidc_grant.c ---- */
 
-enum oidc_got {
-    OIDC_GOT,     /* the session has tokens that are right */
-    OIDC_REFUSED, /* the provider does not take the code, or the refresh token */
-    OIDC_WRONG,   /* what it says is not right */
-    OIDC_FAILED,  /* nothing can be said now */
-    OIDC_WAIT
-};
-
 struct oidc_grant {
     struct oidc_visit *visit;
+    const struct oidc_provider *provider;
     struct oidc_session *session; /* its tokens are those of before, then the new ones */
     struct span code;             /* ptr NULL: by its refresh token */
     struct span verifier;         /* with a code, as is this: */
@@ -90,7 +94,6 @@ struct oidc_grant {
     void *owner;
 
     /* Its own. */
-    const struct oidc_provider *provider;
     struct span answer;
     bool has_awaited_keys;
     enum phase_verdict (*act)(struct phases *phases, void *arg);

@@ -218,27 +218,21 @@ static enum phase_verdict on_answer(struct phases *phases, void *answer)
     return got == OIDC_WAIT ? PHASE_WAIT : grant->done(grant, got);
 }
 
-static void add(struct strbuf *form, const char *name, struct span value)
-{
-    strbuf_printf(form, "%s%s=", form->len != 0 ? "&" : "", name);
-    form_add(form, value);
-}
-
 static void make_form(const struct oidc_grant *grant, struct strbuf *form)
 {
     const struct oidc_settings *settings = grant->visit->oidc->settings;
 
     if (grant->code.ptr != NULL) {
-        add(form, "grant_type", SPAN_OF("authorization_code"));
-        add(form, "code", grant->code);
-        add(form, "redirect_uri", oidc_site_url(grant->visit, settings->callback));
-        add(form, "code_verifier", grant->verifier);
+        form_add_parameter(form, "grant_type", SPAN_OF("authorization_code"));
+        form_add_parameter(form, "code", grant->code);
+        form_add_parameter(form, "redirect_uri", oidc_site_url(grant->visit, settings->callback));
+        form_add_parameter(form, "code_verifier", grant->verifier);
     } else {
-        add(form, "grant_type", SPAN_OF("refresh_token"));
-        add(form, "refresh_token", grant->session->refresh_token);
+        form_add_parameter(form, "grant_type", SPAN_OF("refresh_token"));
+        form_add_parameter(form, "refresh_token", grant->session->refresh_token);
     }
     if (grant->visit->oidc->secret == NULL || settings->client_auth == OIDC_CLIENT_POST) {
-        add(form, "client_id", span_from_cstr(settings->client_id));
+        form_add_parameter(form, "client_id", span_from_cstr(settings->client_id));
     }
     if (grant->visit->oidc->secret != NULL && settings->client_auth == OIDC_CLIENT_POST) {
         strbuf_add_cstr(form, "&client_secret=");
@@ -289,11 +283,6 @@ enum oidc_got oidc_grant_ask(struct oidc_grant *grant)
     enum oidc_got got;
 
     grant->act = on_keys;
-    grant->provider = oidc_provider_of(grant->visit);
-    if (grant->provider == NULL) {
-        grant->why = oidc_provider_trouble(grant->visit);
-        return OIDC_FAILED;
-    }
     strbuf_init(&form);
     make_form(grant, &form);
     const struct token_question question = {

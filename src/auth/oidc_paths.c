@@ -62,28 +62,15 @@ static enum phase_verdict on_document(struct phases *phases, void *arg)
 /* NULL: *verdict is what comes of that. */
 static const struct oidc_provider *find_provider(struct errand *errand, enum phase_verdict *verdict)
 {
-    const struct oidc_provider *provider = oidc_provider_of(&errand->visit);
+    const struct oidc_provider *provider;
     struct trouble why;
+    enum oidc_got got =
+        oidc_await_provider(&errand->visit, &errand->has_waited, on_document, &provider, &why);
 
-    if (provider != NULL) {
-        return provider;
+    if (got != OIDC_GOT) {
+        *verdict = got == OIDC_WAIT ? PHASE_WAIT : fail(errand, &why);
     }
-    if (!errand->has_waited) {
-        errand->has_waited = true;
-        switch (fetched_ask(errand->visit.oidc->provider, 0, errand->run.phases, on_document)) {
-        case FETCHED_ASKED:
-            *verdict = PHASE_WAIT;
-            return NULL;
-        case FETCHED_NEWER:
-            return find_provider(errand, verdict);
-        case FETCHED_NO_USE:
-        case FETCHED_TOO_MANY:
-            break;
-        }
-    }
-    why = oidc_provider_trouble(&errand->visit);
-    *verdict = fail(errand, &why);
-    return NULL;
+    return provider;
 }
 
 /* ---- the callback ---- */
@@ -194,7 +181,8 @@ static enum phase_verdict take_callback(struct errand *errand)
     if (callback.error.ptr != NULL) {
         return denied(errand, &callback);
     }
-    if (find_provider(errand, &verdict) == NULL) {
+    errand->grant.provider = find_provider(errand, &verdict);
+    if (errand->grant.provider == NULL) {
         return verdict;
     }
     errand->fields = (struct http_fields){0};
@@ -209,12 +197,6 @@ static enum phase_verdict take_callback(struct errand *errand)
 
 /* ---- signing out ---- */
 
-static void add_parameter(struct strbuf *query, const char *name, struct span value)
-{
-    strbuf_printf(query, "%s%s=", query->len != 0 ? "&" : "", name);
-    form_add(query, value);
-}
-
 static struct span provider_sign_out(const struct errand *errand,
                                      const struct oidc_provider *provider)
 {
@@ -224,10 +206,10 @@ static struct span provider_sign_out(const struct errand *errand,
     struct span location;
 
     strbuf_init(&query);
-    add_parameter(&query, "id_token_hint", errand->session.id_token);
-    add_parameter(&query, "client_id", span_from_cstr(settings->client_id));
-    add_parameter(&query, "post_logout_redirect_uri",
-                  oidc_site_url(&errand->visit, settings->signed_out));
+    form_add_parameter(&query, "id_token_hint", errand->session.id_token);
+    form_add_parameter(&query, "client_id", span_from_cstr(settings->client_id));
+    form_add_parameter(&query, "post_logout_redirect_uri",
+                       oidc_site_url(&errand->visit, settings->signed_out));
     location = oidc_with_query(provider->sign_out, strbuf_span(&query), arena);
     strbuf_free(&query);
     return location;
