@@ -3,9 +3,11 @@
 import concurrent.futures
 import json
 import os
+import re
 import urllib.parse
 
 import pytest
+import yaml
 
 pytest.importorskip("h2")
 
@@ -15,7 +17,7 @@ from h2client import Client
 from issuer import Key
 from provider import Provider
 from services import service
-from tidegate import command
+from tidegate import ROOT, command
 from waiting import wait_until
 
 PAGE = [("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
@@ -522,6 +524,42 @@ def test_provider_that_is_down_at_the_start(world, start):
     browser.cookies = {}
     browser.sign_in(provider)
     assert browser.get("/")[2] == b"said"
+    provider.close()
+
+
+@ONCE
+def test_recipe_for_the_staff(world, start, ca, folder):
+    path = ROOT / "docs" / "recipes" / "sign-in.yaml"
+    problems = re.findall(r"(?:error|warning): (.*)", command("check", "-c", str(path)).stderr)
+    assert [problem for problem in problems if not re.search("No such file|does not exist|cannot open", problem)] == []
+    config = yaml.safe_load(path.read_text())
+    oidc = config["sites"][0]["auth"]["oidc"]
+    for name in ("oidc.secret", "session.keys"):
+        (folder / name).write_text(f"the secret of {name}\n")
+    provider = Provider("staff", "the secret of oidc.secret")
+    oidc.update(issuer=provider.url, client_secret=str(folder / "oidc.secret"))
+    oidc["session"]["keys"] = str(folder / "session.keys")
+    config["sites"][0]["tls"] = ca.server("staff.example.com").settings()
+    config["backends"][0]["servers"] = [world.origin.address]
+    gateway = start(config)
+
+    def ask(_, target, fields, method, host, body):
+        with Connection(gateway.address, ca.client_context(), host) as client:
+            client.send(request_bytes(target, method, host, fields, body))
+            response = client.read_response(method)
+            return response.status, [(name.lower(), value) for name, value in response.fields], response.body
+
+    browser = Browser(gateway, ask, "staff.example.com")
+    assert browser.get("/healthz")[2] == b"ok\n"
+    for groups, status in [(["staff"], 403), (["staff", "admins"], 200)]:
+        provider.claims = {"preferred_username": "Ann", "groups": groups}
+        browser.cookies = {}
+        browser.sign_in(provider)
+        assert browser.get("/")[0] == 200 and world.last().get("x-user") == "Ann"
+        assert browser.get("/admin/users")[0] == status
+    assert "post_logout_redirect_uri=https%3A%2F%2Fstaff.example.com%2Fgoodbye" in \
+        values(browser.get(OWN + "sign-out")[1], "location")[0]
+    assert browser.get("/goodbye")[2] == b"You are signed out.\n"
     provider.close()
 
 
