@@ -155,14 +155,4 @@ static inline uint64_t balance_key_of(struct span text)
 /* How the backend chooses. */
 const struct balance_type *balance_type_of(enum balance_kind kind);
 
-/* For policies: two of the choices at random, each as often as its weight says; none has more than
- * weight_max. They are two where there are as many. */
-void balance_draw_two(const struct balance_member *members, size_t count, unsigned weight_max,
-                      const struct balance_ask *ask, size_t two[2]);
-/* Of two so drawn the one with less on it for its weight; the first where that is the same, so that
- * idle ones are chosen as often as their weights say. */
-size_t balance_emptier_of_two(const struct balance_member *members, size_t count,
-                              unsigned weight_max, const struct balance_ask *ask);
-unsigned balance_weight_max(const struct balance_member *members, size_t count);
-
 #endif

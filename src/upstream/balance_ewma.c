@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "upstream/backend.h"
-#include "upstream/balance.h"
+#include "upstream/balance_draws.h"
 
 /* After this long what was seen counts half. */
 #define HALF_LIFE_US (UINT64_C(7) * 1000 * 1000)
@@ -17,7 +17,7 @@ struct ewma {
     struct balance base;
     const struct balance_member *members;
     size_t count;
-    unsigned weight_max;
+    struct balance_draws draws;
     struct seen seen[]; /* by member */
 };
 
@@ -30,7 +30,7 @@ static struct balance *create(const struct backend *backend, const struct balanc
     self->base.type = &balance_ewma;
     self->members = members;
     self->count = count;
-    self->weight_max = balance_weight_max(members, count);
+    balance_draws_init(&self->draws, members, count);
     return &self->base;
 }
 
@@ -69,11 +69,11 @@ static uint64_t cost(const struct ewma *self, size_t member, uint64_t now_us)
 
 static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
-    const struct ewma *self = CONTAINER_OF(base, struct ewma, base);
+    struct ewma *self = CONTAINER_OF(base, struct ewma, base);
     size_t two[2];
     uint64_t costs[2];
 
-    balance_draw_two(self->members, self->count, self->weight_max, ask, two);
+    balance_draw_two(&self->draws, ask, two);
     for (unsigned i = 0; i < 2; i++) {
         costs[i] = cost(self, two[i], ask->now_us);
     }
@@ -117,7 +117,10 @@ static void take_over(struct balance *base, const struct balance *old_base, cons
 
 static void destroy(struct balance *base)
 {
-    free(CONTAINER_OF(base, struct ewma, base));
+    struct ewma *self = CONTAINER_OF(base, struct ewma, base);
+
+    balance_draws_free(&self->draws);
+    free(self);
 }
 
 const struct balance_type balance_ewma = {

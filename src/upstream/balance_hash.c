@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "upstream/backend.h"
-#include "upstream/balance.h"
+#include "upstream/balance_draws.h"
 
 /* Places of the table: primes, so that each step reaches all places. A hundred or more of them to a
  * member keep shares and moved keys within a percent (section 5.3 of the paper). */
@@ -26,7 +26,7 @@ struct hash {
     struct balance base;
     const struct balance_member *members;
     size_t count;
-    unsigned weight_max;
+    struct balance_draws draws;
     unsigned bounded_load; /* percent of the mean; 0: no bound */
     /* Of the choices with that serial, what bounded_load goes by; 0: of none. */
     uint64_t serial;
@@ -98,7 +98,7 @@ static struct balance *create(const struct backend *backend, const struct balanc
     self->base.type = &balance_hash;
     self->members = members;
     self->count = count;
-    self->weight_max = balance_weight_max(members, count);
+    balance_draws_init(&self->draws, members, count);
     self->bounded_load = backend->bounded_load;
     self->place_count = place_count;
     if (self->bounded_load != 0) {
@@ -208,7 +208,7 @@ static size_t pick(struct balance *base, const struct balance_ask *ask)
     struct sums sums;
 
     if (ask->key == 0) { /* it has no place of its own */
-        return balance_emptier_of_two(self->members, self->count, self->weight_max, ask);
+        return balance_emptier_of_two(&self->draws, ask);
     }
     if (self->bounded_load != 0) {
         sums = sums_of(self, ask);
@@ -221,6 +221,7 @@ static void destroy(struct balance *base)
 {
     struct hash *self = CONTAINER_OF(base, struct hash, base);
 
+    balance_draws_free(&self->draws);
     free(self->loads);
     free(self);
 }

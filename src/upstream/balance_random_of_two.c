@@ -1,13 +1,11 @@
 #include <stdlib.h>
 
 #include "upstream/backend.h"
-#include "upstream/balance.h"
+#include "upstream/balance_draws.h"
 
 struct random_of_two {
     struct balance base;
-    const struct balance_member *members;
-    size_t count;
-    unsigned weight_max;
+    struct balance_draws draws;
 };
 
 static struct balance *create(const struct backend *backend, const struct balance_member *members,
@@ -17,9 +15,7 @@ static struct balance *create(const struct backend *backend, const struct balanc
 
     (void)backend;
     self->base.type = &balance_random_of_two;
-    self->members = members;
-    self->count = count;
-    self->weight_max = balance_weight_max(members, count);
+    balance_draws_init(&self->draws, members, count);
     return &self->base;
 }
 
@@ -27,14 +23,17 @@ static struct balance *create(const struct backend *backend, const struct balanc
  * chooses by facts that are old does not run to the same one as all others. */
 static size_t pick(struct balance *base, const struct balance_ask *ask)
 {
-    const struct random_of_two *self = CONTAINER_OF(base, struct random_of_two, base);
+    struct random_of_two *self = CONTAINER_OF(base, struct random_of_two, base);
 
-    return balance_emptier_of_two(self->members, self->count, self->weight_max, ask);
+    return balance_emptier_of_two(&self->draws, ask);
 }
 
 static void destroy(struct balance *base)
 {
-    free(CONTAINER_OF(base, struct random_of_two, base));
+    struct random_of_two *self = CONTAINER_OF(base, struct random_of_two, base);
+
+    balance_draws_free(&self->draws);
+    free(self);
 }
 
 const struct balance_type balance_random_of_two = {

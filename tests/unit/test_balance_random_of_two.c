@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "balance_world.h"
+#include "upstream/balance_draws.h"
 
 static struct balance_world world;
 
@@ -15,16 +16,54 @@ static void draws_follow_the_weights(void **state)
 {
     unsigned hits[3];
 
-    /* Two of three are drawn and all are idle: weights alone tell them apart. */
     (void)state;
-    world_init(&world, 3);
-    world.members[0].weight = 8;
-    world_start(&world, &balance_random_of_two);
-    world_pick_many(&world, 10000, hits);
-    assert_true(hits[0] > 7500);
-    assert_in_range(hits[1], 300, 1500);
-    assert_in_range(hits[2], 300, 1500);
-    world_end(&world);
+    for (uint64_t serial = 0; serial < 2; serial++) {
+        /* Two of three are drawn and all are idle: weights alone tell them apart. */
+        world_init(&world, 3);
+        world.serial = serial;
+        world.members[0].weight = 8;
+        world_start(&world, &balance_random_of_two);
+        world_pick_many(&world, 10000, hits);
+        assert_true(hits[0] > 7500);
+        assert_in_range(hits[1], 300, 1500);
+        assert_in_range(hits[2], 300, 1500);
+        world_end(&world);
+    }
+}
+
+static void a_table_draws_as_often_as_weights_say(void **state)
+{
+    static unsigned hits[WORLD_MAX];
+    struct balance_draws draws;
+    struct balance_ask ask = {.choices = &world.choices, .choices_serial = 1};
+    size_t two[2];
+    double total = 0;
+
+    (void)state;
+    memset(hits, 0, sizeof(hits));
+    world_init(&world, 100);
+    for (size_t i = 0; i < 100; i++) {
+        world.members[i].weight = i % 10 == 0 ? 1000 : (unsigned)i; /* far apart */
+        if (i % 7 == 3) {
+            world_remove(&world, i);
+        } else {
+            total += world.members[i].weight;
+        }
+    }
+    balance_draws_init(&draws, world.members, 100);
+    for (unsigned i = 0; i < 200000; i++) {
+        ask.random = hash_mix(i + 1);
+        balance_draw_two(&draws, &ask, two);
+        assert_int_not_equal(two[0], two[1]);
+        hits[two[0]]++;
+    }
+    for (size_t i = 0; i < 100; i++) {
+        double expected =
+            balance_set_has(&world.choices, i) ? 200000 * world.members[i].weight / total : 0;
+        assert_true(hits[i] >= 0.8 * expected - 40 && hits[i] <= 1.2 * expected + 40);
+        assert_true(expected != 0 || hits[i] == 0);
+    }
+    balance_draws_free(&draws);
 }
 
 static void equal_ones_get_equal_shares(void **state)
@@ -88,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_follow_the_weights),
+        cmocka_unit_test(a_table_draws_as_often_as_weights_say),
         cmocka_unit_test(equal_ones_get_equal_shares),
         cmocka_unit_test(of_two_the_emptier_is_taken),
         cmocka_unit_test(one_choice_is_the_choice),
