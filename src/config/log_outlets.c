@@ -70,13 +70,17 @@ static void add_own(const struct settings *settings, struct log_rules_settings *
     }
 }
 
-/* Where a site says a form and no place, lines go to the places above in that form. */
+static const struct log_rules_settings nothing = {.outlet_count = 0};
+
+/* Where a site says a form and no place, lines go to the places above in that form. Above the
+ * file's own is `nothing`. */
 static void finish(struct settings *settings, struct log_rules_settings *log,
                    const struct log_rules_settings *above)
 {
-    bool has_form = above == NULL || is_given(settings, &log->format);
-    bool has_places = above == NULL || log->access != NULL || log->to_count != 0;
-    size_t kept = above != NULL && (!has_places || log->keep_above) ? above->outlet_count : 0;
+    bool is_first = above == &nothing;
+    bool has_form = is_first || is_given(settings, &log->format);
+    bool has_places = is_first || log->access != NULL || log->to_count != 0;
+    size_t kept = !has_places || log->keep_above ? above->outlet_count : 0;
 
     if (!has_form) {
         log->format = above->format;
@@ -100,7 +104,7 @@ static void finish(struct settings *settings, struct log_rules_settings *log,
 
 void log_outlets_finish(struct settings *settings)
 {
-    finish(settings, &settings->log.rules, NULL);
+    finish(settings, &settings->log.rules, &nothing);
     for (size_t i = 0; i < settings->site_count; i++) {
         struct site_settings *site = &settings->sites[i];
         const struct log_rules_settings *above = &settings->log.rules;
