@@ -149,6 +149,9 @@ bench-reload: build/tidegate ## a reload with 10,000 sites and 50,000 certificat
 bench-balance: build/bench-balance ## strategies of balancing, simulated: the tables of docs/balancing.md
 	@build/bench-balance $(SERVERS) $(REQUESTS)
 
+bench-timing: build/tidegate ## whether the time of a refusal tells what was wrong, by statistics
+	@bench/timing
+
 bench-rates: build/bench-rates ## what counting a request costs
 	@build/bench-rates
 
@@ -208,7 +211,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance bench-rates bench-overload \
+.PHONY: all asan clang tsan toolchain demo deps test ci test-programs unit fuzz-replay system races checks fuzz soak apps bench bench-reload bench-balance bench-rates bench-overload bench-timing \
     instructions lint analyze format compdb install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
