@@ -31,31 +31,51 @@ static struct oidc_box box_of(const struct oidc_visit *visit, enum oidc_purpose 
     };
 }
 
-static struct span by_box(const struct oidc_visit *visit, enum oidc_purpose purpose,
-                          struct span text,
-                          struct span (*act)(const struct oidc_box *box, struct span text,
-                                             int64_t now_s, struct arena *arena))
-{
-    struct followed_object *file =
-        visit->oidc->keys != NULL ? followed_get(visit->oidc->keys) : NULL;
-    const struct oidc_box box =
-        box_of(visit, purpose, file != NULL ? followed_read(file) : &visit->oidc->own);
-    struct span result = act(&box, text, visit->now_s, visit->phases->arena);
+/* With the keys as the file has them now; NULL: they are the process's own. */
+struct held_box {
+    struct followed_object *file;
+    struct oidc_box box;
+};
 
-    if (file != NULL) {
-        followed_put(file);
+static void hold_box(const struct oidc_visit *visit, enum oidc_purpose purpose,
+                     struct held_box *held)
+{
+    const struct oidc_secrets *secrets = &visit->oidc->own;
+
+    held->file = visit->oidc->keys != NULL ? followed_get(visit->oidc->keys) : NULL;
+    if (held->file != NULL) {
+        secrets = followed_read(held->file);
     }
-    return result;
+    held->box = box_of(visit, purpose, secrets);
+}
+
+static void let_go_box(const struct held_box *held)
+{
+    if (held->file != NULL) {
+        followed_put(held->file);
+    }
 }
 
 struct span oidc_seal(const struct oidc_visit *visit, enum oidc_purpose purpose, struct span text)
 {
-    return by_box(visit, purpose, text, oidc_box_seal);
+    struct held_box held;
+    struct span sealed;
+
+    hold_box(visit, purpose, &held);
+    sealed = oidc_box_seal(&held.box, text, visit->now_s, visit->phases->arena);
+    let_go_box(&held);
+    return sealed;
 }
 
 struct span oidc_open(const struct oidc_visit *visit, enum oidc_purpose purpose, struct span sealed)
 {
-    return by_box(visit, purpose, sealed, oidc_box_open);
+    struct held_box held;
+    struct span text;
+
+    hold_box(visit, purpose, &held);
+    text = oidc_box_open(&held.box, sealed, visit->now_s, visit->phases->arena);
+    let_go_box(&held);
+    return text;
 }
 
 /* ---- sessions ---- */
