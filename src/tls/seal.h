@@ -11,7 +11,7 @@
 
 #define SEAL_KEY_BYTES 32
 /* What is sealed is longer by so much: nonce and tag. */
-#define SEAL_OVERHEAD (12 + 16)
+#define SEAL_OVERHEAD 28
 
 /* `with` is not in it, and must be the same when it is opened. `sealed` has room for text.len +
  * SEAL_OVERHEAD. False when the library cannot. */
