@@ -74,10 +74,13 @@ REASON(REQUEST, "gateway", "session_over",
        "the session of somebody who had signed in has ended: by its time, because its tokens were "
        "not refreshed, or because somebody has signed out",
        "idle and total of session say how long; a refresh token lets it go on: see scopes")
-REASON(REQUEST, "gateway", "signed_in", "somebody has signed in, and is sent on", "nothing")
-REASON(REQUEST, "gateway", "signed_out", "somebody has signed out, and is sent on", "nothing")
+REASON(REQUEST, "gateway", "signed_in", "somebody has signed in, and is sent on",
+       "nothing: it is as it should be")
+REASON(REQUEST, "gateway", "signed_out", "somebody has signed out, and is sent on",
+       "nothing: it is as it should be")
 REASON(REQUEST, "gateway", "signed_out_elsewhere",
-       "the provider says who has signed out, and that session has ended here, too", "nothing")
+       "the provider says who has signed out, and that session has ended here, too",
+       "nothing: it is as it should be")
 REASON(
     REQUEST, "gateway", "sign_in_unknown",
     "a callback that the browser has not asked for, or too long ago, or that it repeats",
