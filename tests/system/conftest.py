@@ -107,13 +107,13 @@ def spare_gateways():
 
 @pytest.fixture
 def start(request, spare_gateways):
-    """start(config) -> Gateway, for one test. In a module with RELOADS it may be one that earlier tests of the module
+    """start(config) -> Gateway, for one test. In a module with SHARES_GATEWAYS it may be one that earlier tests of the module
     had, which takes up the configuration: a quarter of what a start and an end cost."""
     leaks = functools.partial(_leaks_of, request.module.__name__)
-    if not getattr(request.module, "RELOADS", False):
+    if not getattr(request.module, "SHARES_GATEWAYS", False):
         yield from _starter(leaks)
         return
-    taken = []
+    taken, others = [], []
 
     def take(config, **options):
         for gateway in spare_gateways if not options else []:
@@ -122,13 +122,15 @@ def start(request, spare_gateways):
                 taken.append(gateway)
                 gateway.take_up(config)
                 return gateway
-        taken.append(Gateway(config, leaks=leaks(), **options))
-        return taken[-1]
+        gateway = Gateway(config, leaks=leaks(), **options)
+        (others if options else taken).append(gateway)
+        return gateway
 
     yield take
+    spare_gateways += taken
+    _stop_all(others)
     for gateway in taken:
         gateway.assert_known_reasons()
-    spare_gateways += taken
 
 
 @pytest.fixture(scope="module")

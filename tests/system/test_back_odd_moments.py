@@ -15,7 +15,7 @@ from origins import response_bytes
 from pairs import BACKS, FRONTS, World
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 MIB = 1 << 20
 

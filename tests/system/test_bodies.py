@@ -10,7 +10,7 @@ from client import Connection, Ended, chunked, request_bytes
 from origins import EchoOrigin, Origin, response_bytes
 from waiting import wait_stable, wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 MIB = 1 << 20  # where a transfer must stall within 64, that leaves room for the kernel's buffers
 

@@ -13,7 +13,7 @@ from tidegate import environment, new_folder
 from tlsbytes import peer_fingerprint
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 SECONDS = 25
 SOON = 6 / 86400

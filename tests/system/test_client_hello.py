@@ -14,7 +14,7 @@ from tidegate import environment
 from tlsbytes import (ALERT_UNRECOGNIZED_NAME, RECORD_HANDSHAKE, alerts_in, client_hello,
                       handshake_of, records_in, to_records)
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 HOST = "shop.example"
 UNEXPECTED_MESSAGE, DECODE_ERROR, NO_APPLICATION_PROTOCOL = 10, 50, 120

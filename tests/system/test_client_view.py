@@ -12,7 +12,7 @@ pytest.importorskip("h2")
 # pylint: disable=wrong-import-position
 from test_h2_combinations import answers, ask_h1, ask_h2, field, h1_origin, h2_origin
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 TRUSTED = ["127.0.0.0/8", "10.0.0.0/8"]
 

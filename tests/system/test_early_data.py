@@ -18,7 +18,7 @@ from origins import EchoOrigin, Origin, response_bytes
 from tidegate import environment
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 HOST = "shop.example"
 GOAWAY = bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + bytes(8)

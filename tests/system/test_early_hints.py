@@ -19,7 +19,7 @@ from test_h2_combinations import ask_h1, ask_h2, h1_origin, h2_origin, answers
 from tidegate import command
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 LINKS = ["</app.css>; rel=preload; as=style", "</app.js>; rel=preload; as=script"]
 BACKS = {"h1": h1_origin, "h2c": h2_origin}

@@ -15,7 +15,7 @@ from h2client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_
 from origins import EchoOrigin, Origin
 from tidegate import command
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 MIB = 1024 * 1024
 STREAM_CLOSED = 5

@@ -13,7 +13,7 @@ from h2origin import CANCEL, CODES, NO_ERROR, H2Connection, H2Origin, serve, tex
 from origins import EchoOrigin, Origin
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 # ---- what arrives ----

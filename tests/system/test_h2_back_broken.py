@@ -14,7 +14,7 @@ from h2origin import CANCEL, CODES, PROTOCOL_ERROR, H2Origin, serve, text
 from origins import Origin
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 # ---- broken responses ----

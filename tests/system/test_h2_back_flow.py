@@ -23,7 +23,7 @@ from h2origin import CODES, REFUSED_STREAM, H2Origin, serve, text
 from origins import free_port
 from waiting import wait_stable, wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 # ---- the server's window ----

@@ -13,7 +13,7 @@ from h2client import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWA
 from h2origin import H2Origin
 from origins import Origin
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 ACK = 1
 GET = b"\x82\x86\x84\x01\x01a"  # GET http / of "a", by HPACK's static table

@@ -10,7 +10,7 @@ from h2client import CANCEL, PROTOCOL_ERROR, Client
 from h2origin import CODES, H2Origin
 from origins import Origin, response_bytes
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 MIB = 1024 * 1024
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

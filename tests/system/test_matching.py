@@ -16,7 +16,7 @@ from origins import EchoOrigin
 from pairs import BACKS, FRONTS, World
 from tidegate import command
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 ROUTES = [
     {"name": "scripts", "match": {"path": "*.php"}},

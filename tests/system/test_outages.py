@@ -20,7 +20,7 @@ from nameserver import NameServer, address
 from origins import Origin, UnansweringPort, free_port, response_bytes
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 class Server(Origin):

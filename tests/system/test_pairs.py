@@ -14,7 +14,7 @@ from origins import response_bytes
 from pairs import ALL_BACKS, FRONTS, World
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 class Asker:

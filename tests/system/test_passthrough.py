@@ -15,7 +15,7 @@ from tlsbytes import (ALERT_UNRECOGNIZED_NAME, RECORD_HANDSHAKE, WireTls, alerts
                       handshake_of, padded_hello, peer_fingerprint, records_in, to_records)
 from waiting import wait_stable, wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 MIB = 1 << 20  # where a transfer must stall within 64, that leaves room for the kernel's buffers
 

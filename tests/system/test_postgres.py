@@ -19,7 +19,7 @@ from tidegate import command, environment
 from tlsbytes import ALERT_UNRECOGNIZED_NAME, alerts_in, client_hello, peer_fingerprint
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 ALERT_UNEXPECTED_MESSAGE = 10
 ALERT_NO_APPLICATION_PROTOCOL = 120

@@ -8,7 +8,7 @@ import pytest
 from client import Connection, chunked, fetch, request_bytes
 from origins import EchoOrigin, Origin, canned, response_bytes
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 def proxying(origin, **more):

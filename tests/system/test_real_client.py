@@ -10,7 +10,7 @@ from test_h2_combinations import answers, ask_h1, ask_h2, field, h1_origin, h2_o
 from tidegate import command
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 BACKS = {"h1": h1_origin, "h2c": h2_origin}
 ASKS = {"h1": ask_h1, "h2": ask_h2}

@@ -16,7 +16,7 @@ from tidegate import command
 from tlsbytes import WireTls
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 V1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 443\r\n"
 V2 = b"\r\n\r\n\0\r\nQUIT\n"

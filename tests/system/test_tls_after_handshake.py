@@ -12,7 +12,7 @@ from h2client import h2_config, h2_connection
 from origins import Origin, response_bytes
 from rawtls import RawTls
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 HOST = "shop.example"
 NAME = "api.internal"

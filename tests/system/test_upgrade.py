@@ -8,7 +8,7 @@ from client import Connection, chunked, fetch, open_socket, request_bytes
 from origins import Origin, response_bytes
 from waiting import wait_until
 
-RELOADS = True  # see conftest.start
+SHARES_GATEWAYS = True  # see conftest.start
 
 
 def proxying(origin, **more):
