@@ -158,10 +158,10 @@ bench-rates: build/bench-rates ## what counting a request costs
 bench-overload: build/tidegate build/bench-load ## what others notice of floods, wrong logins and twice the load (CASES=twice)
 	@bench/overload $(if $(CASES),--cases $(CASES))
 
-build/bench-rates: build/release/bench/rates.o build/release/libtidegate.a
-
 build/release/bench/balance.o: COMMON += -Itests
 build/bench-balance: build/release/bench/balance.o build/release/tests/harness/balance_sim.o build/release/libtidegate.a
+build/bench-rates: build/release/bench/rates.o build/release/libtidegate.a
+build/bench-balance build/bench-rates:
 	$(Q)$(CC) -pie $(LDFLAGS) -pthread -o $@ $^ $(LIB_LINK)
 build/bench-load: build/release/bench/load.o
 	$(Q)$(CC) -pie -o $@ $^ $(LIB_LINK)
