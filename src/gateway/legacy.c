@@ -76,11 +76,12 @@ void legacy_write(const struct trust *trust, struct strbuf *out)
     for (size_t i = 0; i < trust->ticket_count; i++) {
         room += strlen(trust->tickets[i].site) + KEYS_ROOM;
     }
-    strbuf_reserve(out, room); /* so that no copies of keys are left where it was before it grew */
+    /* Keys last, and in room that is there: no copies are left where it was before it grew. */
+    write_bans(out);
+    strbuf_reserve(out, room);
     for (size_t i = 0; i < trust->ticket_count; i++) {
         write_tickets(&trust->tickets[i], out);
     }
-    write_bans(out);
 }
 
 void legacy_send(const struct trust *trust, int control_fd)
