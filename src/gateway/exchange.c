@@ -663,9 +663,15 @@ static void on_timer(struct timer *timer)
         exchange_finish(x, true);
         return;
     }
-    bool takes_body =
-        exchange_takes_body(x) || exchange_is_stopped(x); /* which is nobody's fault */
-    bool waits_for_client = (!x->front.request_done && takes_body) ||
+    if (!x->front.request_done && exchange_is_stopped(x)) {
+        exchange_refuse(
+            x, 503, true, "memory_soft",
+            "the rest of the request's body has waited for memory (memory.soft) as "
+            "long as timeouts.response says",
+            "see what takes it in tidegate status; raise memory.soft, if there is more");
+        return;
+    }
+    bool waits_for_client = (!x->front.request_done && exchange_takes_body(x)) ||
                             (x->front.has_started && x->front.ops->is_blocked(&x->front));
     if (waits_for_client && !is_late(x)) {
         exchange_progress(x); /* the front has deadlines of its own for its client */

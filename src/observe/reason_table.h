@@ -13,6 +13,9 @@ REASON(REQUEST, "gateway", "site_has_changed",
        "the configuration has changed since the TLS handshake: its site is gone, or asks something "
        "else of clients",
        "nothing: the client opens another connection (RFC 9110 section 15.5.20)")
+REASON(REQUEST, "gateway", "memory_soft",
+       "the rest of the request's body has waited too long for memory (memory.soft)",
+       "see what takes it in tidegate status; raise memory.soft, if there is more")
 REASON(REQUEST, "gateway", "memory_hard", "the gateway has no memory left (memory.hard)",
        "see what takes it in tidegate status; raise memory.hard, if there is more")
 REASON(REQUEST, "gateway", "unknown_host", "no site has the host that the request names",

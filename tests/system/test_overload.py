@@ -125,7 +125,9 @@ def test_marks_of_memory(start, folder):
     """A gateway that has more than the marks from the start, until they are gone."""
     with EchoOrigin() as origin:
         gateway = start({"control": str(folder / "control"), "memory": {"soft": "1M"},
-                         "sites": [{"hosts": ["*"], "backend": origin.address}]})
+                         "sites": [{"hosts": ["*"], "routes": [
+                             {"match": {"path": "/short"}, "backend": origin.address, "timeouts": {"response": "500ms"}},
+                             {"backend": origin.address}]}]})
         wait_until(lambda: level(gateway) == "short")
         assert "memory.soft is 1 MiB" in gateway.stderr()
         idle = Connection(gateway.address)
@@ -136,6 +138,12 @@ def test_marks_of_memory(start, folder):
         stream = upload.start("/upload", "POST", end=False)
         upload.data(stream, body[:60000])
         upload.flush()
+        waits = Client(gateway.address)
+        short = waits.start("/short", "POST", end=False)
+        waits.data(short, body[:60000])
+        assert waits.wait(short).status == 503
+        assert gateway.wait_log(target="/short", status=503)["reason"] == "memory_soft"
+        waits.close()
         reload(gateway, '"soft": "1M"', '"hard": "1M"')
         wait_until(lambda: level(gateway) == "out")
         refused = upload.request("/other")
