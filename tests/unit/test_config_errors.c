@@ -11,22 +11,7 @@
 #include <string.h>
 
 #include "config/config.h"
-
-/* Three good lines, so that what follows begins on line 4. */
-#define SITE "sites:\n  - hosts: [a.example]\n    backend: 127.0.0.1:1\n"
-/* Two; the site's own directives follow, from line 3. */
-#define HOST "sites:\n  - hosts: [a.example]\n"
-/* Four; the route's directives follow. */
-#define ROUTE HOST "    routes:\n      - backend: 127.0.0.1:1\n"
-#define BACKEND SITE "backends:\n  - name: b\n    servers: [127.0.0.1:2]\n"
-
-struct message_case {
-    const char *yaml;
-    int line;
-    int column;
-    const char *text;
-    const char *hint; /* a part of it; NULL: not looked at */
-};
+#include "config_messages.h"
 
 static const struct message_case errors[] = {
     /* The file as a whole, and YAML. */
@@ -493,63 +478,6 @@ static const struct message_case errors[] = {
      "write connect_timeout: 3s"},
 };
 
-#define TWO_WAY HOST "    tls: { certificate: c, key: k, clients: { ca: a } }\n    routes:\n"
-#define PARTNERS "match: { path: /admin/*, client: { dns: a.example } }, backend: '127.0.0.1:1'"
-
-/* Rules that others make void. What restricts is on line 5. */
-static const struct message_case void_rules[] = {
-    {TWO_WAY "      - { " PARTNERS " }\n    backend: 127.0.0.1:1\n", 5, 44,
-     "the route is for some clients, but the others are let in by the one on line 6",
-     "'else: deny'"},
-    {TWO_WAY "      - { " PARTNERS " }\n      - { backend: '127.0.0.1:2' }\n", 5, 44,
-     "let in by the one on line 6", "'else: next'"},
-    {TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /admin/* }, files: x }\n", 5, 44,
-     "let in by the one on line 6", NULL},
-    {TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /%61dm* }, respond: {} }\n", 5, 44,
-     "let in by the one on line 6", NULL},
-    {TWO_WAY "      - { " PARTNERS
-             " }\n      - { match: { methods: PUT }, backend: '127.0.0.1:1' }\n",
-     5, 44, "let in by the one on line 6", NULL},
-    {TWO_WAY "      - { " PARTNERS
-             " }\n      - { match: { path: /x }, files: x }\n      - { match: { methods: [GET] }, "
-             "files: x }\n",
-     5, 44, "let in by the one on line 7", NULL},
-    {HOST
-     "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1' }\n    "
-     "backend: 127.0.0.1:1\n",
-     4, 39, "for some methods, but the others are let in by the one on line 5", "405"},
-    {HOST "    routes:\n      - { else: deny, backend: '127.0.0.1:1' }\n", 4, 17,
-     "'else: deny' in a route that is for every client and method", "'client' or 'methods'"},
-    {TWO_WAY "      - { backend: '127.0.0.1:1' }\n      - { " PARTNERS " }\n", 6, 9,
-     "no request can reach this route", "on line 5"},
-    {ROUTE "        match: { path: /a%2Fb }\n", 5, 24, "path '/a%2Fb' would match nothing",
-     "'paths: as_sent'"},
-    {ROUTE "        match: { path: /a;b/* }\n", 5, 24, "path '/a;b/*' would match nothing",
-     "\";\" at byte 3"},
-    {ROUTE "        match: { path: /a%00 }\n    paths: as_sent\n", 5, 24, "would match nothing",
-     "NUL"},
-};
-
-/* Those that nothing makes void, or of which it is said. */
-static const char *const sound_rules[] = {
-    HOST "    routes:\n      - { match: { path: '*.css', methods: GET }, cache: on, backend: "
-         "'127.0.0.1:1' }\n"
-         "      - { backend: '127.0.0.1:1' }\n",
-    TWO_WAY "      - { " PARTNERS ", else: deny }\n    backend: 127.0.0.1:1\n",
-    TWO_WAY "      - { " PARTNERS ", else: next }\n    backend: 127.0.0.1:1\n",
-    TWO_WAY "      - { " PARTNERS " }\n      - { match: { path: /x* }, files: x }\n",
-    TWO_WAY "      - { " PARTNERS " }\n    respond: { status: 403 }\n",
-    TWO_WAY "      - { " PARTNERS
-            " }\n      - { match: { client: { dns: b.example } }, files: x }\n",
-    HOST
-    "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1' }\n    "
-    "backend: 127.0.0.1:2\n",
-    HOST "    routes:\n      - { match: { path: /a, methods: [GET] }, backend: '127.0.0.1:1', "
-         "body_limit: 1 }\n    backend: 127.0.0.1:1\n",
-    ROUTE "        match: { path: /a;b/* }\n    paths: as_sent\n",
-    ROUTE "        match: { path: /a%3Ab }\n",
-};
-
 static const struct message_case warnings[] = {
     {"listeners: [{bind: 127.0.0.1:8443}]\nsites: [{hosts: [a.example], passthrough: "
      "127.0.0.1:8443}]\n",
@@ -589,36 +517,6 @@ static const struct message_case warnings[] = {
      "'zone' of a server has no effect", "zone: a"},
 };
 
-static struct settings *load(const char *yaml, size_t len, struct config_report *report)
-{
-    char *copy = malloc(len != 0 ? len : 1);
-    struct settings *settings;
-
-    assert_non_null(copy);
-    memcpy(copy, yaml, len);
-    config_report_init(report);
-    settings = config_load_text(span_make(copy, len), "tidegate.yaml", report);
-    free(copy);
-    return settings;
-}
-
-static void check_message(const struct message_case *expected, const struct config_report *report,
-                          enum config_severity severity)
-{
-    const struct config_message *got = &report->messages[0];
-
-    if (report->count != 1 || got->severity != severity || got->place.line != expected->line ||
-        got->place.column != expected->column || strstr(got->text, expected->text) == NULL ||
-        got->hint == NULL ||
-        (expected->hint != NULL && strstr(got->hint, expected->hint) == NULL)) {
-        fprintf(stderr, "--- expected %d:%d '%s' ('%s') of:\n%s--- got:\n", expected->line,
-                expected->column, expected->text, expected->hint != NULL ? expected->hint : "",
-                expected->yaml);
-        config_report_print(report, stderr, false);
-        fail_msg("not the message expected");
-    }
-}
-
 static void each_error_has_its_place_and_mend(void **state)
 {
     struct config_report report;
@@ -626,32 +524,9 @@ static void each_error_has_its_place_and_mend(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-        settings = load(errors[i].yaml, strlen(errors[i].yaml), &report);
-        check_message(&errors[i], &report, CONFIG_ERROR);
+        settings = load_part(errors[i].yaml, strlen(errors[i].yaml), &report);
+        check_config_message(&errors[i], &report, CONFIG_ERROR);
         assert_null(settings);
-        config_report_free(&report);
-    }
-}
-
-static void rules_that_others_make_void_are_errors(void **state)
-{
-    struct config_report report;
-    struct settings *settings;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(void_rules); i++) {
-        settings = load(void_rules[i].yaml, strlen(void_rules[i].yaml), &report);
-        check_message(&void_rules[i], &report, CONFIG_ERROR);
-        assert_null(settings);
-        config_report_free(&report);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(sound_rules); i++) {
-        settings = load(sound_rules[i], strlen(sound_rules[i]), &report);
-        if (report.count != 0) {
-            config_report_print(&report, stderr, false);
-        }
-        assert_int_equal(report.count, 0);
-        settings_destroy(settings);
         config_report_free(&report);
     }
 }
@@ -663,8 +538,8 @@ static void each_warning_comes_with_settings(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(warnings); i++) {
-        settings = load(warnings[i].yaml, strlen(warnings[i].yaml), &report);
-        check_message(&warnings[i], &report, CONFIG_WARNING);
+        settings = load_part(warnings[i].yaml, strlen(warnings[i].yaml), &report);
+        check_config_message(&warnings[i], &report, CONFIG_WARNING);
         assert_non_null(settings);
         settings_destroy(settings);
         config_report_free(&report);
@@ -680,7 +555,7 @@ static void every_beginning_of_every_case_is_survived(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
         for (size_t len = 0; len < strlen(errors[i].yaml); len++) {
-            settings = load(errors[i].yaml, len, &report);
+            settings = load_part(errors[i].yaml, len, &report);
             assert_int_equal(settings == NULL, config_report_has_errors(&report));
             settings_destroy(settings);
             config_report_free(&report);
@@ -697,7 +572,7 @@ static void one_error_does_not_bring_others_with_it(void **state)
     struct config_report report;
 
     (void)state;
-    assert_null(load(yaml, strlen(yaml), &report));
+    assert_null(load_part(yaml, strlen(yaml), &report));
     assert_int_equal(report.errors, 3);
     config_report_free(&report);
 }
@@ -706,7 +581,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_error_has_its_place_and_mend),
-        cmocka_unit_test(rules_that_others_make_void_are_errors),
         cmocka_unit_test(each_warning_comes_with_settings),
         cmocka_unit_test(every_beginning_of_every_case_is_survived),
         cmocka_unit_test(one_error_does_not_bring_others_with_it),
