@@ -110,7 +110,7 @@ static const struct directive memory_directives[] = {
             "are between two requests are closed.",
      .more = "Of each body 16 KiB are read, so that most requests come through. A client that "
              "brings the rest waits, as for a server that takes nothing; its own limits of time do "
-             "not run. What has waited as long as `timeouts.response` says is answered 503.",
+             "not run. What has waited as long as `response_timeout` says is answered 503.",
      .example = "soft: 2G"},
     {.name = "hard",
      .type = DIRECTIVE_SIZE,

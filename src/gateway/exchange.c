@@ -667,7 +667,7 @@ static void on_timer(struct timer *timer)
         exchange_refuse(
             x, 503, true, "memory_soft",
             "the rest of the request's body has waited for memory (memory.soft) as "
-            "long as timeouts.response says",
+            "long as response_timeout says",
             "see what takes it in tidegate status; raise memory.soft, if there is more");
         return;
     }

@@ -42,8 +42,10 @@ static void levels_come_at_once_and_go_a_sixteenth_below(void **state)
 #define CONFIG                                                                                     \
     "listeners: [ { bind: \"unix:$DIR/door\" } ]\n"                                                \
     "sites: [ { hosts: [\"*\"], plain_http: serve, backend: app } ]\n"                             \
-    "timeouts: { drain: 1s }\n"                                                                    \
+    "timeouts: { drain: 1s, body: 10s }\n"                                                         \
     "backends: [ { name: app, servers: [ \"unix:$DIR/one\" ] } ]\n"
+
+#define RESPONSE_MS 60000
 
 static void become(struct harness *h, uint64_t bytes, bool has_changed)
 {
@@ -72,19 +74,14 @@ static void end(struct world *world, struct harness *h)
     world_close(world);
 }
 
-static void long_bodies_wait_above_the_soft_mark_and_go_on_below(void **state)
+/* An upload of 40,000 bytes, all of them sent; returned is the server that it goes to. */
+static struct actor *upload(struct harness *h, struct actor *client)
 {
-    struct world *world;
-    struct harness *h = begin(&world);
-    struct actor *client = harness_connect(h);
     struct actor *server;
     char piece[10001];
-    size_t before;
 
-    (void)state;
     memset(piece, 'b', sizeof(piece) - 1);
     piece[sizeof(piece) - 1] = '\0';
-    become(h, 2000, true);
     actor_say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n");
     harness_settle(h);
     server = harness_accept(h, "one");
@@ -92,10 +89,25 @@ static void long_bodies_wait_above_the_soft_mark_and_go_on_below(void **state)
         actor_say(client, piece);
         harness_settle(h);
     }
+    return server;
+}
+
+static void long_bodies_wait_above_the_soft_mark_and_go_on_below(void **state)
+{
+    struct world *world;
+    struct harness *h = begin(&world);
+    struct actor *client = harness_connect(h);
+    struct actor *server;
+    size_t before;
+
+    (void)state;
+    become(h, 2000, true);
+    server = upload(h, client);
     before = server->got.len;
     assert_in_range(before, MEMORY_BODY_BYTES, 30000);
-    harness_advance_ms(h, 400000); /* it is the fault of neither side */
+    harness_advance_ms(h, RESPONSE_MS - 1000); /* the client is not late, it may not send */
     assert_int_equal(server->got.len, before);
+    assert_int_equal(client->got.len, 0);
     become(h, 1550, false); /* not far enough below */
     assert_int_equal(server->got.len, before);
     become(h, 100, true);
@@ -103,6 +115,20 @@ static void long_bodies_wait_above_the_soft_mark_and_go_on_below(void **state)
     actor_say(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     harness_settle(h);
     assert_true(has_got(client, "200 OK"));
+    end(world, h);
+}
+
+static void bodies_that_wait_too_long_get_503(void **state)
+{
+    struct world *world;
+    struct harness *h = begin(&world);
+    struct actor *client = harness_connect(h);
+
+    (void)state;
+    become(h, 2000, true);
+    (void)upload(h, client);
+    harness_advance_ms(h, RESPONSE_MS + 1000);
+    assert_true(has_got(client, "HTTP/1.1 503 "));
     end(world, h);
 }
 
@@ -154,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_come_at_once_and_go_a_sixteenth_below),
         cmocka_unit_test(long_bodies_wait_above_the_soft_mark_and_go_on_below),
+        cmocka_unit_test(bodies_that_wait_too_long_get_503),
         cmocka_unit_test(idle_clients_go_above_the_soft_mark),
         cmocka_unit_test(requests_are_503_above_the_hard_mark_and_connections_wait),
     };
