@@ -48,9 +48,10 @@ static const struct directive server_directives[] = {
      SLOT(server_settings, tls),
      .section = &section_backend_tls,
      .doc = "TLS to it, in place of the backend's `tls` as a whole.",
-     .more = "For a backend that has `tls`. Not in a list of `servers_from`: whoever writes that "
-             "says where servers are, and not by whom they are vouched for, nor which files are "
-             "read; `server_name` may be said there. Health checks use it as requests do.",
+     .more = "For a backend that has `tls`. In a list of `servers_from` it may have `server_name` "
+             "alone, and the rest stays the backend's: whoever writes that says where servers "
+             "are, and not by whom they are vouched for, nor which files are read. Health checks "
+             "use it as requests do.",
      .example = "tls: { ca: other-ca.pem, server_name: api.example }"},
     {.name = "host",
      .type = DIRECTIVE_TEXT,

@@ -70,6 +70,33 @@ static void load(struct loader *loader, struct yaml_node *root, struct server_do
     }
 }
 
+static bool says_only_the_name(const struct backend_tls_settings *tls)
+{
+    return tls->ca == NULL && tls->certificate == NULL && tls->key == NULL && tls->crl == NULL &&
+           tls->pins.count == 0 && !tls->name_from_client && tls->verify &&
+           tls->min_version == BACKEND_TLS_1_2;
+}
+
+/* The rest of its TLS stays the backend's: whoever writes a list is not asked by whom servers are
+ * vouched for, nor which files the gateway reads. */
+static void take_name(struct server_settings *server, struct config_report *report)
+{
+    const struct backend_tls_settings *tls = server->tls;
+
+    if (!says_only_the_name(tls)) {
+        config_report_add(report, CONFIG_ERROR, tls->place,
+                          "a list says where servers are, and not how they are verified");
+        config_report_hint(report, "only 'server_name' can be said here; name authorities and "
+                                   "certificates in 'tls' of the backend");
+    } else if (tls->server_name != NULL && server->server_name != NULL) {
+        config_report_add(report, CONFIG_ERROR, tls->place,
+                          "'server_name' is said twice: of the server, and in its 'tls'");
+    } else if (tls->server_name != NULL) {
+        server->server_name = tls->server_name;
+    }
+    server->tls = NULL;
+}
+
 static bool tell_first(const struct config_report *report, struct error *error)
 {
     for (size_t i = 0; i < report->count; i++) {
@@ -103,10 +130,7 @@ bool server_document_load(struct server_document *document, struct span text, co
     }
     for (size_t i = 0; i < document->count; i++) {
         if (document->servers[i].tls != NULL) {
-            config_report_add(&report, CONFIG_ERROR, document->servers[i].tls->place,
-                              "a list says where servers are, and not how they are verified");
-            config_report_hint(&report, "only 'server_name' can be said here; name authorities and "
-                                        "certificates in 'tls' of the backend");
+            take_name(&document->servers[i], &report);
         }
     }
     is_fine = report.errors == 0 && root != NULL;

@@ -207,6 +207,8 @@ def test_each_server_may_have_a_name_of_its_own(start, ca, folder):
         assert whose_many(gateway, 4) == {"one": 2, "two": 2}
         write(path, [{"address": a.address, "server_name": "two.example"}])
         wait_until(lambda: whose(gateway) == 502, what="the wrong name")
+        write(path, [{"address": a.address, "tls": {"server_name": "one.example"}}])
+        wait_until(lambda: whose(gateway) == "one", what="the name in tls")
 
 
 def fetched(url, **more):

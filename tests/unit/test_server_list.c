@@ -86,6 +86,29 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     assert_null(list.settings);
 }
 
+static void of_tls_the_name_alone_may_be_said(void **state)
+{
+    static const char *const others[] = {"ca: a.pem", "verify: off", "min_version: 1.3",
+                                         "certificate: a.pem, key: a.key", "crl: a.pem"};
+    char text[160];
+
+    (void)state;
+    assert_true(load("- { address: 10.0.0.1:80, tls: { server_name: one.example } }\n"));
+    assert_string_equal(list.servers[0].server_name, "one.example");
+    assert_null(list.servers[0].tls);
+    server_document_free(&list);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        (void)snprintf(text, sizeof(text),
+                       "- { address: 10.0.0.1:80, tls: { server_name: one.example, %s } }\n",
+                       others[i]);
+        assert_false(load(text));
+        assert_non_null(strstr(error.text, "not how they are verified"));
+    }
+    assert_false(
+        load("- { address: 10.0.0.1:80, server_name: a.example, tls: { server_name: b } }\n"));
+    assert_non_null(strstr(error.text, "said twice"));
+}
+
 static void more_than_a_backend_may_have_are_refused(void **state)
 {
     static char text[32 * 1100];
@@ -106,6 +129,7 @@ int main(void)
         cmocka_unit_test(lines_are_a_list),
         cmocka_unit_test(no_servers_must_be_said),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(of_tls_the_name_alone_may_be_said),
         cmocka_unit_test(more_than_a_backend_may_have_are_refused),
     };
 
