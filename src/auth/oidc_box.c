@@ -74,23 +74,6 @@ void oidc_secrets_of_process(struct oidc_secrets *secrets)
 
 /* ---- keys ---- */
 
-static void put_number(unsigned char *to, uint64_t number)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(number >> (56 - 8 * i));
-    }
-}
-
-static uint64_t get_number(const char *from)
-{
-    uint64_t number = 0;
-
-    for (int i = 0; i < 8; i++) {
-        number = number << 8 | (unsigned char)from[i];
-    }
-    return number;
-}
-
 static bool make_key(const struct oidc_box *box, size_t which, struct span head,
                      unsigned char key[SEAL_KEY_BYTES])
 {
@@ -117,7 +100,7 @@ struct span oidc_box_seal(const struct oidc_box *box, struct span text, int64_t 
     bool is_sealed;
 
     bytes[0] = VERSION;
-    put_number(bytes + 1, period_of(box, now_s));
+    (void)big_endian_put(bytes + 1, period_of(box, now_s), 8);
     is_sealed = make_key(box, 0, span_make(bytes, HEAD_BYTES), key) &&
                 seal_close(key, box->purpose, text, bytes + HEAD_BYTES);
     explicit_bzero(key, sizeof(key));
@@ -125,12 +108,16 @@ struct span oidc_box_seal(const struct oidc_box *box, struct span text, int64_t 
                      : span_make(NULL, 0);
 }
 
-/* The next one, too: another gateway's clock may be ahead. */
-static bool is_open_still(const struct oidc_box *box, uint64_t period, int64_t now_s)
+/* Of `head`. The next period, too: another gateway's clock may be ahead. */
+static bool is_open_still(const struct oidc_box *box, struct span head, int64_t now_s)
 {
     uint64_t now = period_of(box, now_s);
+    struct cursor cursor = cursor_make(head);
+    uint8_t version;
+    uint64_t period;
 
-    return period <= now + 1 && period + box->keep_s / box->rotate_s + 1 >= now;
+    return cursor_u8(&cursor, &version) && version == VERSION && cursor_u64(&cursor, &period) &&
+           period <= now + 1 && period + box->keep_s / box->rotate_s + 1 >= now;
 }
 
 struct span oidc_box_open(const struct oidc_box *box, struct span sealed, int64_t now_s,
@@ -143,8 +130,8 @@ struct span oidc_box_open(const struct oidc_box *box, struct span sealed, int64_
     size_t len;
 
     if (!base64_decode(BASE64_URL, sealed, bytes, sealed.len, &len) ||
-        len < HEAD_BYTES + SEAL_OVERHEAD || bytes[0] != VERSION ||
-        !is_open_still(box, get_number((const char *)bytes + 1), now_s)) {
+        len < HEAD_BYTES + SEAL_OVERHEAD ||
+        !is_open_still(box, span_make(bytes, HEAD_BYTES), now_s)) {
         return none;
     }
     body = span_make(bytes + HEAD_BYTES, len - HEAD_BYTES);

@@ -92,6 +92,97 @@ void oidc_cookies_strip(const char *name, struct http_fields *fields, struct are
 
 /* ---- found ---- */
 
+/* Which of the session's cookies has the name; OIDC_CHUNKS_MAX: none. */
+static size_t chunk_of(const struct oidc_cookies *cookies, struct span name)
+{
+    struct span rest = behind(name, prefix_of(cookies), cookies->name);
+
+    if (rest.ptr == NULL) {
+        return OIDC_CHUNKS_MAX;
+    }
+    if (rest.len == 0) {
+        return 0;
+    }
+    return rest.len == 2 && rest.ptr[0] == '.' && rest.ptr[1] >= '1' &&
+                   rest.ptr[1] < '0' + OIDC_CHUNKS_MAX
+               ? (size_t)(rest.ptr[1] - '0')
+               : OIDC_CHUNKS_MAX;
+}
+
+struct chunk {
+    struct span value;
+    enum credential_place place;
+};
+
+static void take_chunks(const struct oidc_cookies *cookies, struct span list,
+                        struct chunk chunks[OIDC_CHUNKS_MAX])
+{
+    struct span name;
+    struct span value;
+
+    while (credential_next(&list, ';', &name, &value)) {
+        size_t at = chunk_of(cookies, name);
+        if (at < OIDC_CHUNKS_MAX) {
+            chunks[at].place =
+                chunks[at].place == CREDENTIAL_ABSENT ? CREDENTIAL_ONE : CREDENTIAL_MANY;
+            chunks[at].value = value;
+        }
+    }
+}
+
+/* Of "COUNT.TEXT", of which TEXT is left in the chunk; 0: it is none. */
+static size_t take_count(struct chunk *first)
+{
+    struct span value = first->value;
+    uint64_t count = 0;
+
+    if (first->place != CREDENTIAL_ONE || value.len <= 2 || value.ptr[1] != '.' ||
+        !span_to_u64(span_head(value, 1), OIDC_CHUNKS_MAX, &count)) {
+        return 0;
+    }
+    first->value = span_skip(value, 2);
+    return (size_t)count;
+}
+
+static struct span join(const struct chunk *chunks, size_t count, struct arena *arena)
+{
+    size_t len = 0;
+    char *bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        if (chunks[i].place != CREDENTIAL_ONE || chunks[i].value.len > OIDC_CHUNK_MAX) {
+            return span_make(NULL, 0);
+        }
+        len += chunks[i].value.len;
+    }
+    bytes = arena_alloc(arena, len + 1);
+    len = 0;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(bytes + len, chunks[i].value.ptr, chunks[i].value.len);
+        len += chunks[i].value.len;
+    }
+    return span_make(bytes, len);
+}
+
+struct span oidc_session_text(const struct oidc_cookies *cookies, const struct http_fields *fields,
+                              size_t *count, struct arena *arena)
+{
+    struct chunk chunks[OIDC_CHUNKS_MAX] = {{{NULL, 0}, CREDENTIAL_ABSENT}};
+    size_t wanted;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->items[i].id == FIELD_COOKIE) {
+            take_chunks(cookies, fields->items[i].value, chunks);
+        }
+    }
+    *count = 0;
+    for (size_t i = 0; i < OIDC_CHUNKS_MAX; i++) {
+        *count = chunks[i].place != CREDENTIAL_ABSENT ? i + 1 : *count;
+    }
+    wanted = take_count(&chunks[0]);
+    return wanted != 0 ? join(chunks, wanted, arena) : span_make(NULL, 0);
+}
+
 static enum credential_place find(const struct http_fields *fields, const char *name,
                                   struct span *value)
 {
@@ -99,43 +190,6 @@ static enum credential_place find(const struct http_fields *fields, const char *
     const struct shown_places places = {.cookie = name};
 
     return shown_find(&request, &places, value);
-}
-
-struct span oidc_session_text(const struct oidc_cookies *cookies, const struct http_fields *fields,
-                              size_t *count, struct arena *arena)
-{
-    struct span parts[OIDC_CHUNKS_MAX];
-    struct span none = {NULL, 0};
-    uint64_t wanted = 0;
-    bool is_whole = true;
-    size_t len = 0;
-    char *bytes;
-
-    *count = 0;
-    for (size_t i = 0; i < OIDC_CHUNKS_MAX; i++) {
-        enum credential_place place = find(fields, chunk_name(cookies, i, arena), &parts[i]);
-        if (place != CREDENTIAL_ABSENT) {
-            *count = i + 1;
-        }
-        if (i == 0 && place == CREDENTIAL_ONE && parts[0].len > 2 && parts[0].ptr[1] == '.' &&
-            span_to_u64(span_head(parts[0], 1), OIDC_CHUNKS_MAX, &wanted)) {
-            parts[0] = span_skip(parts[0], 2);
-        }
-        if (i < wanted) {
-            is_whole &= place == CREDENTIAL_ONE && parts[i].len <= OIDC_CHUNK_MAX;
-            len += parts[i].len;
-        }
-    }
-    if (wanted == 0 || !is_whole) {
-        return none;
-    }
-    bytes = arena_alloc(arena, len + 1);
-    len = 0;
-    for (size_t i = 0; i < wanted; i++) {
-        memcpy(bytes + len, parts[i].ptr, parts[i].len);
-        len += parts[i].len;
-    }
-    return span_make(bytes, len);
 }
 
 struct span oidc_tab_text(const struct oidc_cookies *cookies, const struct http_fields *fields,

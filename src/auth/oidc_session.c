@@ -19,14 +19,6 @@ void oidc_session_begin(struct oidc_session *session, int64_t now_s)
     CHECK(getrandom(session->id, sizeof(session->id), 0) == sizeof(session->id));
 }
 
-static char *put(char *to, uint64_t number, int bytes)
-{
-    for (int i = bytes - 1; i >= 0; i--) {
-        *to++ = (char)(number >> (8 * i));
-    }
-    return to;
-}
-
 static char *put_bytes(char *to, const void *bytes, size_t len)
 {
     if (len != 0) {
@@ -41,13 +33,13 @@ struct span oidc_session_pack(const struct oidc_session *session, struct arena *
                                   session->ends_s};
     size_t len = HEAD_BYTES + session->id_token.len + session->refresh_token.len;
     char *bytes = arena_alloc(arena, len);
-    char *to = put(bytes, VERSION, 1);
+    char *to = big_endian_put(bytes, VERSION, 1);
 
     to = put_bytes(to, session->id, sizeof(session->id));
     for (size_t i = 0; i < TIMES; i++) {
-        to = put(to, (uint64_t)times[i], 8);
+        to = big_endian_put(to, (uint64_t)times[i], 8);
     }
-    to = put(to, session->id_token.len, 4);
+    to = big_endian_put(to, session->id_token.len, 4);
     to = put_bytes(to, session->id_token.ptr, session->id_token.len);
     (void)put_bytes(to, session->refresh_token.ptr, session->refresh_token.len);
     return span_make(bytes, len);
@@ -55,13 +47,12 @@ struct span oidc_session_pack(const struct oidc_session *session, struct arena *
 
 static bool get_time(struct cursor *cursor, int64_t *time_s)
 {
-    uint32_t high;
-    uint32_t low;
+    uint64_t number;
 
-    if (!cursor_u32(cursor, &high) || !cursor_u32(cursor, &low)) {
+    if (!cursor_u64(cursor, &number)) {
         return false;
     }
-    *time_s = (int64_t)((uint64_t)high << 32 | low);
+    *time_s = (int64_t)number;
     return *time_s >= 0;
 }
 

@@ -52,12 +52,10 @@ struct span oidc_sign_in_pack(const struct oidc_sign_in *sign_in, struct arena *
 {
     size_t len = HEAD_BYTES + sign_in->target.len;
     char *bytes = arena_alloc(arena, len);
+    char *to = big_endian_put(bytes, VERSION, 1);
 
-    bytes[0] = VERSION;
-    for (int i = 0; i < 8; i++) {
-        bytes[1 + i] = (char)((uint64_t)sign_in->began_s >> (56 - 8 * i));
-    }
-    memcpy(bytes + 9, sign_in->seed, OIDC_SEED_BYTES);
+    to = big_endian_put(to, (uint64_t)sign_in->began_s, 8);
+    memcpy(to, sign_in->seed, OIDC_SEED_BYTES);
     memcpy(bytes + HEAD_BYTES, sign_in->target.ptr, sign_in->target.len);
     return span_make(bytes, len);
 }
@@ -66,15 +64,14 @@ bool oidc_sign_in_unpack(struct span text, struct oidc_sign_in *sign_in)
 {
     struct cursor cursor = cursor_make(text);
     uint8_t version;
-    uint32_t high;
-    uint32_t low;
+    uint64_t began;
     struct span seed;
 
-    if (!cursor_u8(&cursor, &version) || version != VERSION || !cursor_u32(&cursor, &high) ||
-        !cursor_u32(&cursor, &low) || !cursor_bytes(&cursor, OIDC_SEED_BYTES, &seed)) {
+    if (!cursor_u8(&cursor, &version) || version != VERSION || !cursor_u64(&cursor, &began) ||
+        !cursor_bytes(&cursor, OIDC_SEED_BYTES, &seed)) {
         return false;
     }
-    sign_in->began_s = (int64_t)((uint64_t)high << 32 | low);
+    sign_in->began_s = (int64_t)began;
     memcpy(sign_in->seed, seed.ptr, OIDC_SEED_BYTES);
     sign_in->target = oidc_return_target(span_skip(text, HEAD_BYTES));
     return true;

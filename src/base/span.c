@@ -190,6 +190,30 @@ bool cursor_u32(struct cursor *c, uint32_t *value)
     return read_number(c, 4, value);
 }
 
+bool cursor_u64(struct cursor *c, uint64_t *value)
+{
+    struct cursor inner = *c;
+    uint32_t high;
+    uint32_t low;
+
+    if (!cursor_u32(&inner, &high) || !cursor_u32(&inner, &low)) {
+        return false;
+    }
+    *value = (uint64_t)high << 32 | low;
+    *c = inner;
+    return true;
+}
+
+void *big_endian_put(void *to, uint64_t number, size_t bytes)
+{
+    unsigned char *at = to;
+
+    for (size_t i = bytes; i-- > 0; number >>= 8) {
+        at[i] = (unsigned char)number;
+    }
+    return at + bytes;
+}
+
 bool cursor_bytes(struct cursor *c, size_t n, struct span *bytes)
 {
     if (cursor_left(c) < n) {

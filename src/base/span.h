@@ -113,9 +113,12 @@ bool cursor_u8(struct cursor *c, uint8_t *value) MUST_CHECK;
 bool cursor_u16(struct cursor *c, uint16_t *value) MUST_CHECK;
 bool cursor_u24(struct cursor *c, uint32_t *value) MUST_CHECK;
 bool cursor_u32(struct cursor *c, uint32_t *value) MUST_CHECK;
+bool cursor_u64(struct cursor *c, uint64_t *value) MUST_CHECK;
 bool cursor_bytes(struct cursor *c, size_t n, struct span *bytes) MUST_CHECK;
 /* A vector with a length in front of it, as TLS writes them (RFC 8446 section 3.4). */
 bool cursor_vector8(struct cursor *c, struct cursor *inner) MUST_CHECK;
 bool cursor_vector16(struct cursor *c, struct cursor *inner) MUST_CHECK;
+/* The number in so many bytes, as cursors read it; returns where the next one goes. */
+void *big_endian_put(void *to, uint64_t number, size_t bytes);
 
 #endif

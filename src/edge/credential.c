@@ -2,16 +2,40 @@
 
 #include <string.h>
 
-static bool is_pair_of(struct span part, struct span name, struct span *value)
+/* What has no '=' is a name alone. */
+static bool read_pair(struct span part, struct span *name, struct span *value)
 {
     struct span rest = span_trim(part);
-    struct span found;
 
-    if (!span_split(&rest, '=', &found) || !span_eq(found, name)) {
+    if (!span_split(&rest, '=', name)) {
         return false;
     }
     *value = rest.ptr != NULL ? rest : SPAN_OF("");
     return true;
+}
+
+static bool is_pair_of(struct span part, struct span name, struct span *value)
+{
+    struct span found;
+    struct span what;
+
+    if (!read_pair(part, &found, &what) || !span_eq(found, name)) {
+        return false;
+    }
+    *value = what;
+    return true;
+}
+
+bool credential_next(struct span *text, char separator, struct span *name, struct span *value)
+{
+    struct span part;
+
+    while (span_split(text, separator, &part)) {
+        if (read_pair(part, name, value)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum credential_place credential_find(struct span text, char separator, struct span name,

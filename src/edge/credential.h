@@ -16,6 +16,10 @@ enum credential_place {
  * this is, with regard to case and as it is written. *value is a part of `text`. */
 enum credential_place credential_find(struct span text, char separator, struct span name,
                                       struct span *value) MUST_CHECK;
+/* The next pair, which is off `text` then, as `find` sees it: what has no '=' has an empty value.
+ * False: there is no more. */
+bool credential_next(struct span *text, char separator, struct span *name,
+                     struct span *value) MUST_CHECK;
 /* The text without the pairs of that name. Empty: nothing is left. */
 struct span credential_remove(struct span text, char separator, struct span name,
                               struct arena *arena) MUST_CHECK;

@@ -371,17 +371,10 @@ static char *put(char *at, const void *bytes, size_t len)
     return at + len;
 }
 
-static char *put_u16(char *at, size_t number)
-{
-    at[0] = (char)(number >> 8);
-    at[1] = (char)number;
-    return at + 2;
-}
-
 static char *put_tlv(char *at, uint8_t type, struct span value)
 {
     *at++ = (char)type;
-    at = put_u16(at, value.len);
+    at = big_endian_put(at, value.len, 2);
     return put(at, value.ptr, value.len);
 }
 
@@ -401,12 +394,12 @@ static char *put_tls(char *at, const struct proxy_header_tls *tls)
     *at++ = TLV_SSL;
     at += 2; /* the length, below */
     *at++ = (char)(SSL_CLIENT_SSL | (tls->has_certificate ? SSL_CLIENT_CERT_CONN : 0));
-    at = put_u16(at, 0);
-    at = put_u16(at, tls->has_certificate && tls->is_verified ? 0 : 1);
+    at = big_endian_put(at, 0, 2);
+    at = big_endian_put(at, tls->has_certificate && tls->is_verified ? 0 : 1, 2);
     at = put_text(at, TLV_SSL_VERSION, tls->version);
     at = put_text(at, TLV_SSL_CN, tls->common_name);
     at = put_text(at, TLV_SSL_CIPHER, tls->cipher);
-    (void)put_u16(start + 1, (size_t)(at - start) - 3);
+    (void)big_endian_put(start + 1, (size_t)(at - start) - 3, 2);
     return at;
 }
 
@@ -425,8 +418,8 @@ size_t proxy_header_write_v2(char out[PROXY_HEADER_WRITE_MAX], const struct peer
     if (is_known) {
         at = put(at, source->ip + skip, 16 - skip);
         at = put(at, destination->ip + skip, 16 - skip);
-        at = put_u16(at, source->port);
-        at = put_u16(at, destination->port);
+        at = big_endian_put(at, source->port, 2);
+        at = big_endian_put(at, destination->port, 2);
     }
     if (authority.len != 0 && authority.len <= PROXY_HEADER_AUTHORITY_MAX) {
         at = put_tlv(at, TLV_AUTHORITY, authority);
@@ -434,6 +427,6 @@ size_t proxy_header_write_v2(char out[PROXY_HEADER_WRITE_MAX], const struct peer
     if (tls != NULL) {
         at = put_tls(at, tls);
     }
-    (void)put_u16(out + V2_HEAD_BYTES - 2, (size_t)(at - out) - V2_HEAD_BYTES);
+    (void)big_endian_put(out + V2_HEAD_BYTES - 2, (size_t)(at - out) - V2_HEAD_BYTES, 2);
     return (size_t)(at - out);
 }

@@ -14,13 +14,6 @@
 /* Version 3.2 of the protocol has keys of up to 256 bytes. */
 #define CANCEL_BYTES_MAX (12 + 256)
 
-static void put_number(char *out, size_t number)
-{
-    for (int i = 0; i < 4; i++) {
-        out[i] = (char)(number >> (24 - 8 * i));
-    }
-}
-
 enum postgres_start postgres_parse_start(struct span bytes)
 {
     struct cursor cursor = cursor_make(bytes);
@@ -101,8 +94,8 @@ struct span postgres_error_text(struct span bytes, char *out, size_t size)
 
 void postgres_write_tls_request(char out[POSTGRES_REQUEST_BYTES])
 {
-    put_number(out, POSTGRES_REQUEST_BYTES);
-    put_number(out + 4, CODE_TLS);
+    (void)big_endian_put(out, POSTGRES_REQUEST_BYTES, 4);
+    (void)big_endian_put(out + 4, CODE_TLS, 4);
 }
 
 static size_t put_field(char *out, size_t at, char letter, const char *text)
@@ -130,6 +123,6 @@ size_t postgres_write_error(char out[POSTGRES_ERROR_MAX], const char *code, cons
         at = put_field(out, at, 'H', hint);
     }
     out[at++] = '\0';
-    put_number(out + 1, at - 1);
+    (void)big_endian_put(out + 1, at - 1, 4);
     return at;
 }

@@ -213,6 +213,41 @@ static void sessions_in_cookies_that_nobody_has_set(void **state)
     }
 }
 
+static void sessions_are_found_among_other_cookies_in_any_order(void **state)
+{
+    static const struct {
+        const char *first;
+        const char *second; /* NULL: one field */
+        const char *text;   /* NULL: none */
+        size_t count;
+    } cases[] = {
+        {"shop=1.a", NULL, "a", 1},
+        {"x=1; shop.2=c; y; shop.1=b; shop=3.a; z=2", NULL, "abc", 3},
+        {"shop.1=b; x=1", "y=1; shop=2.a", "ab", 2},
+        {"shop=2.a; shop.1=b; shop.8=z", NULL, "ab", 9}, /* of a larger one: it is taken away */
+        {"shop=1.a; shop.1=b; shop.1=b", NULL, "a", 2},
+        {"shop=2.a; shop.1=b", "shop.1=b", NULL, 2},
+        {"shop=2.a; shop.2=b", NULL, NULL, 3},
+        {"shop=2.a; shop.01=b; shop.9=b; shop.0=b; shop.1x=b; shop.=b; shop1=b", NULL, NULL, 1},
+        {"shop=1.a; shop-in-12345678=b", NULL, "a", 1},
+        {"shop=2.a=b; shop.1=c=d", NULL, "a=bc=d", 2},
+        {"shop =1.a", NULL, NULL, 0},
+    };
+    const struct oidc_cookies cookies = {"shop", false};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_fields has = {0};
+        size_t count;
+        add_cookie(&has, cases[i].first);
+        if (cases[i].second != NULL) {
+            add_cookie(&has, cases[i].second);
+        }
+        assert_true(is_text(oidc_session_text(&cookies, &has, &count, &arena), cases[i].text));
+        assert_int_equal(count, cases[i].count);
+    }
+}
+
 static void servers_get_no_cookie_of_the_gateways(void **state)
 {
     static const struct {
@@ -614,6 +649,7 @@ int main(void)
         TEST(sessions_are_cut_into_cookies_and_put_together),
         TEST(cookies_that_a_smaller_session_needs_no_more_are_taken_away),
         TEST(sessions_in_cookies_that_nobody_has_set),
+        TEST(sessions_are_found_among_other_cookies_in_any_order),
         TEST(servers_get_no_cookie_of_the_gateways),
         TEST(tabs_are_found_by_their_names),
         TEST(sign_ins_are_told_apart_by_their_seeds),

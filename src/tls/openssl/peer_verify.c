@@ -258,14 +258,6 @@ static int64_t not_after(const X509 *certificate)
     return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-static void put_u64(unsigned char *to, uint64_t n)
-{
-    for (int i = 7; i >= 0; i--) {
-        to[i] = (unsigned char)n;
-        n >>= 8;
-    }
-}
-
 static uint64_t get_u64(const unsigned char *from)
 {
     uint64_t n = 0;
@@ -299,9 +291,7 @@ static size_t add_chain(unsigned char *note, size_t len, STACK_OF(X509) * chain)
         if (der_len <= 0 || (size_t)der_len + 3 + len > KEPT_CHAIN_MAX) {
             return 0;
         }
-        *at++ = (unsigned char)(der_len >> 16);
-        *at++ = (unsigned char)(der_len >> 8);
-        *at++ = (unsigned char)der_len;
+        at = big_endian_put(at, (uint64_t)der_len, 3);
         (void)i2d_X509(certificate, &at);
         len += 3 + (size_t)der_len;
     }
@@ -332,7 +322,7 @@ static int on_ticket_made(SSL *ssl, void *arg)
         SSL_get_verify_result(ssl) == X509_V_ERR_CRL_NOT_YET_VALID) {
         deadline = 0;
     }
-    put_u64(note.deadline, (uint64_t)deadline);
+    (void)big_endian_put(note.deadline, (uint64_t)deadline, sizeof(note.deadline));
     memcpy(bytes, &note, sizeof(note));
     if (verify->keep_chain) {
         len = chain != NULL ? add_chain(bytes, len, chain) : 0;
