@@ -38,6 +38,7 @@ static void *parse_secret(struct span bytes, struct error *error)
 
 const struct followed_type client_secret_type = {
     .what = "a file with a secret",
+    .unnamed = "'client_secret'",
     .max_bytes = SECRET_MAX,
     .parse = parse_secret,
     .destroy = destroy_secret,

@@ -58,6 +58,7 @@ static void *parse_secrets(struct span bytes, struct error *error)
 
 const struct followed_type oidc_secrets_type = {
     .what = "a file of secrets for sessions",
+    .unnamed = "'keys' of 'session'",
     .max_bytes = (size_t)OIDC_SECRETS_MAX * 2 * OIDC_SECRET_MAX,
     .parse = parse_secrets,
     .destroy = destroy_secrets,

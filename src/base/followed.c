@@ -48,6 +48,21 @@ static bool read_whole(int fd, size_t max, struct strbuf *bytes)
     }
 }
 
+/* With errno. */
+static void tell_unread(const char *path, const struct followed_type *type, const char *verb,
+                        struct error *error)
+{
+    if (type->unnamed != NULL) {
+        (void)error_set(
+            error,
+            "cannot %s what %s names: %s; it takes %s, not the secret itself: write that "
+            "to a file and name it, \"${CREDENTIALS_DIRECTORY}/NAME\" for example",
+            verb, type->unnamed, strerror(errno), type->what);
+    } else {
+        (void)error_set(error, "cannot %s '%s', %s: %s", verb, path, type->what, strerror(errno));
+    }
+}
+
 static struct followed_object *parse_file(const char *path, const struct followed_type *type,
                                           struct error *error)
 {
@@ -57,7 +72,7 @@ static struct followed_object *parse_file(const char *path, const struct followe
     int fd = file_opener_open(path);
 
     if (fd < 0) {
-        (void)error_set(error, "cannot open '%s', %s: %s", path, type->what, strerror(errno));
+        tell_unread(path, type, "open", error);
         return NULL;
     }
     strbuf_init(&bytes);
@@ -67,7 +82,7 @@ static struct followed_object *parse_file(const char *path, const struct followe
         (void)error_set(error, "'%s' is longer than %zu bytes, which %s must not be", path,
                         type->max_bytes, type->what);
     } else {
-        (void)error_set(error, "cannot read '%s', %s: %s", path, type->what, strerror(errno));
+        tell_unread(path, type, "read", error);
     }
     (void)close(fd);
     if (bytes.ptr != NULL) {

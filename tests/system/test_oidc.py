@@ -590,6 +590,19 @@ def test_check_says_what_is_wrong(world, tmp_path):
            ({"session": {"idle": "2h", "total": "1h"}}, "'idle' is longer than 'total'"),
            ({"session": {"size": "32k"}}, "larger than requests"),
            ({"issuer": "http://127.0.0.1", "ca": "ca.pem"}, "'ca' is for")])
+    for line, what in [({"client_secret": "${SECRET}"}, "'client_secret'"),
+                       ({"session": {"keys": "${SECRET}"}}, "'keys' of 'session'")]:
+        path.write_text(json.dumps({"sites": [{"hosts": ["s.example"], "respond": {"body": "x"},
+                                               "auth": {"oidc": {**good, **line}}}]}))
+        for word in ("check", "run"):
+            result = command(word, "-c", str(path), SECRET="s3cr3t-itself")
+            text = result.stdout + result.stderr
+            assert result.returncode != 0 and f"cannot open what {what} names" in text, text
+            assert "s3cr3t" not in text and "not the secret itself" in text
+    (tmp_path / "oidc").write_text("s3cr3t\n")
+    path.write_text(json.dumps({"sites": [{"hosts": ["s.example"], "respond": {"body": "x"},
+                                           "auth": {"oidc": {**good, "client_secret": "${FOLDER}/oidc"}}}]}))
+    assert command("check", "-c", str(path), FOLDER=str(tmp_path)).returncode == 0
     code, text = check([{"auth": {"oidc": good}, "routes": [
         {"match": {"path": "/a"}, "respond": {"body": "a"}, "auth": {"mode": "optional", "oidc": good}},
         {"match": {"path": "/b"}, "respond": {"body": "b"}, "auth": {"oidc": {**good, "client_id": "another"}}}]}])
