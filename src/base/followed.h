@@ -18,9 +18,9 @@ struct followed_object;
 
 struct followed_type {
     const char *what; /* for messages: "a file of passwords" */
-    /* Of a file with a secret, by whatever names it: where it cannot be had this is told in place of
-     * the path, as that may be the secret itself, written where its file is wanted. NULL: the path
-     * is told. */
+    /* Of a file with a secret, by whatever names it: where it cannot be had this is told in place
+     * of the path, as that may be the secret itself, written where its file is wanted. NULL: the
+     * path is told. */
     const char *unnamed;
     size_t max_bytes; /* a larger file is refused */
     /* NULL with an error, which names the line where there is one. */

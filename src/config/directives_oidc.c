@@ -104,9 +104,10 @@ static const struct directive oidc_directives[] = {
      .check = rule_path,
      .doc = "A file with the secret of `client_id` in one line. It is followed. Without it, the "
             "gateway is a public client.",
-     .more = "The secret itself has no place in the configuration, nor in the environment, which "
-             "the control socket tells of: `${NAME}` can be the file's path, or a part of it, as in "
-             "`${CREDENTIALS_DIRECTORY}/oidc`.",
+     .more =
+         "The secret itself has no place in the configuration, nor in the environment, which "
+         "the control socket tells of: `${NAME}` can be the file's path, or a part of it, as in "
+         "`${CREDENTIALS_DIRECTORY}/oidc`.",
      .example = "client_secret: oidc.secret"},
     {.name = "client_auth",
      .type = DIRECTIVE_ENUM,
