@@ -120,25 +120,29 @@ static enum h2_error take_pseudo(struct h2_section *section, struct span name, s
 
 /* RFC 9113 section 8.2.3: crumbs "MUST be concatenated into a single octet string using the
  * two-octet delimiter of 0x3b, 0x20". At once, as a field for each would cost a client one byte and
- * us a hundred. */
+ * us a hundred. One that is empty says nothing, and the delimiter in front of it would end the value
+ * with a space, which no field of HTTP/2 may do (section 8.2.1): servers would refuse the request. */
 static void add_crumb(struct h2_section *section, struct span value)
 {
     struct http_field *field = &section->fields->items[section->cookie];
     size_t had = field->value.len;
     size_t needed = had + 2 + value.len;
 
+    if (value.len == 0) {
+        return;
+    }
+    if (had == 0) {
+        field->value = arena_copy(section->arena, value);
+        return;
+    }
     if (needed > section->cookie_room) {
         char *bytes = arena_alloc(section->arena, needed * 2);
-        if (had != 0) {
-            memcpy(bytes, field->value.ptr, had);
-        }
+        memcpy(bytes, field->value.ptr, had);
         section->cookie_bytes = bytes;
         section->cookie_room = needed * 2;
     }
     memcpy(section->cookie_bytes + had, "; ", 2);
-    if (value.len != 0) {
-        memcpy(section->cookie_bytes + had + 2, value.ptr, value.len);
-    }
+    memcpy(section->cookie_bytes + had + 2, value.ptr, value.len);
     field->value = span_make(section->cookie_bytes, needed);
 }
 
