@@ -18,6 +18,19 @@ static void write_target(struct h1_writer *w, const struct call *call)
     h1_write_bytes(w, SPAN_OF(" HTTP/1.1\r\n"));
 }
 
+/* A POST without a body may come without a length: by HTTP/2 that says END_STREAM, which is gone here,
+ * and there are servers that answer 411 (RFC 9110 section 15.5.12). */
+static void write_framing(struct h1_writer *w, const struct http_request *request)
+{
+    if (request->framing == HTTP_FRAMING_CHUNKED) {
+        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
+    } else if (request->has_content_length) {
+        h1_write_field_u64(w, SPAN_OF("Content-Length"), request->content_length);
+    } else if (http_method_wants_body(request->method)) {
+        h1_write_bytes(w, SPAN_OF("Content-Length: 0\r\n"));
+    }
+}
+
 static void write_head(struct h1_writer *w, struct back_h1 *back, const struct call *call)
 {
     const struct http_request *request = call->request;
@@ -28,11 +41,7 @@ static void write_head(struct h1_writer *w, struct back_h1 *back, const struct c
     h1_write_field(w, SPAN_OF("Host"), call_authority(call));
     h1_write_fields(w, &request->fields,
                     UINT64_C(1) << FIELD_HOST | UINT64_C(1) << FIELD_CONTENT_LENGTH);
-    if (request->framing == HTTP_FRAMING_CHUNKED) {
-        h1_write_bytes(w, SPAN_OF("Transfer-Encoding: chunked\r\n"));
-    } else if (request->has_content_length) {
-        h1_write_field_u64(w, SPAN_OF("Content-Length"), request->content_length);
-    }
+    write_framing(w, request);
     if (request->upgrade.ptr != NULL) {
         h1_write_bytes(w, SPAN_OF("Connection: Upgrade\r\n"));
         h1_write_field(w, SPAN_OF("Upgrade"), request->upgrade);

@@ -107,6 +107,11 @@ bool http_method_is_registered(enum http_method method, struct span name)
     return method != HTTP_METHOD_OTHER || find_registered(name) != NULL;
 }
 
+bool http_method_wants_body(enum http_method method)
+{
+    return method == HTTP_POST || method == HTTP_PUT || method == HTTP_PATCH;
+}
+
 bool http_method_is_safe(enum http_method method)
 {
     return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS ||

@@ -205,6 +205,28 @@ def test_empty_body_of_a_request(world):
     assert answer.status == 201 and request[3] == b""
 
 
+@pytest.mark.parametrize("method,length", [("POST", "0"), ("PUT", "0"), ("PATCH", "0"), ("GET", None),
+                                           ("DELETE", None), ("PROPFIND", None)])
+def test_no_body_has_a_length_where_servers_expect_one(world, method, length):
+    """HTTP/1.1 servers may answer 411 to a POST that says none (RFC 9110 section 15.5.12)."""
+    _, request = world("/", method)
+    assert request[0] == method and request[3] == b""
+    is_h2 = "cdn-loop" in [name for name, _ in request[2]]
+    assert field(request, "content-length") == (None if is_h2 else length)
+
+
+@pytest.mark.parametrize("back", "12")
+def test_an_empty_crumb_of_a_cookie_leaves_no_space_at_the_end(start, back):
+    """Which HTTP/2 servers refuse (RFC 9113 section 8.2.1)."""
+    with (h2_origin if back == "2" else h1_origin)(answers) as origin:
+        gateway = start({"sites": [{"hosts": ["shop.example"], "backend": "up"}],
+                         "backends": [{"name": "up", "servers": [origin.address],
+                                       "protocol": "h2c" if back == "2" else "h1"}]})
+        fields = [("cookie", ""), ("cookie", "a=1"), ("cookie", ""), ("cookie", "b=2"), ("cookie", "")]
+        assert ask_h2(gateway, "/", "GET", None, fields, None).status == 201
+        assert field(origin.requests_seen[0], "cookie") == "a=1; b=2"
+
+
 LONG = [(f"x-long-{i}", "v" * 1000) for i in range(200)]
 
 
