@@ -18,8 +18,8 @@ static void write_target(struct h1_writer *w, const struct call *call)
     h1_write_bytes(w, SPAN_OF(" HTTP/1.1\r\n"));
 }
 
-/* A POST without a body may come without a length: by HTTP/2 that says END_STREAM, which is gone here,
- * and there are servers that answer 411 (RFC 9110 section 15.5.12). */
+/* A POST without a body may come without a length: by HTTP/2 that says END_STREAM, which is gone
+ * here, and there are servers that answer 411 (RFC 9110 section 15.5.12). */
 static void write_framing(struct h1_writer *w, const struct http_request *request)
 {
     if (request->framing == HTTP_FRAMING_CHUNKED) {

@@ -120,8 +120,9 @@ static enum h2_error take_pseudo(struct h2_section *section, struct span name, s
 
 /* RFC 9113 section 8.2.3: crumbs "MUST be concatenated into a single octet string using the
  * two-octet delimiter of 0x3b, 0x20". At once, as a field for each would cost a client one byte and
- * us a hundred. One that is empty says nothing, and the delimiter in front of it would end the value
- * with a space, which no field of HTTP/2 may do (section 8.2.1): servers would refuse the request. */
+ * us a hundred. One that is empty says nothing, and the delimiter in front of it would end the
+ * value with a space, which no field of HTTP/2 may do (section 8.2.1): servers would refuse the
+ * request. */
 static void add_crumb(struct h2_section *section, struct span value)
 {
     struct http_field *field = &section->fields->items[section->cookie];

@@ -169,8 +169,8 @@ bool http_method_is_idempotent(enum http_method method, struct span name);
 /* In IANA's registry of methods: who does not take one of these for a resource says 405, and to
  * another one 501 (RFC 9110 sections 15.5.6 and 15.6.2). */
 bool http_method_is_registered(enum http_method method, struct span name);
-/* Whether servers expect a body with it, so that none must be said as a length of 0 (RFC 9110 section
- * 8.6): POST, PUT, PATCH. */
+/* Whether servers expect a body with it, so that none must be said as a length of 0 (RFC 9110
+ * section 8.6): POST, PUT, PATCH. */
 bool http_method_wants_body(enum http_method method);
 /* Whether it asks for nothing to be changed (RFC 9110 section 9.2.1). */
 bool http_method_is_safe(enum http_method method);
