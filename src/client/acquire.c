@@ -22,14 +22,19 @@ struct attempt {
     struct deferred freeing;
 };
 
+static void seek(struct call *call);
+
 /* ---- a connection for one call ---- */
 
+/* That one server cannot be reached is no answer while others will have room. */
 static void on_dialed(struct dial *dial, enum dial_result result)
 {
     struct call *call = dial->owner;
 
     call->dial = NULL;
-    if (result == DIAL_OK && call->backend->protocol == BACKEND_FASTCGI) {
+    if (result != DIAL_OK && dial->others_are_full) {
+        seek(call);
+    } else if (result == DIAL_OK && call->backend->protocol == BACKEND_FASTCGI) {
         call_attach(call, back_fcgi_base(back_fcgi_create(call->client, call->lease.set,
                                                           call->lease.member, dial_take(dial))));
     } else if (result == DIAL_OK) {
@@ -232,14 +237,6 @@ static bool needs_h1(const struct call *call)
     return false;
 }
 
-/* False: no server is left. */
-static bool pick(struct call *call)
-{
-    call->try_began_us = loop_now_us(call->client->core->loop);
-    return lease_pick(&call->lease, upstreams_find(&call->client->upstreams, call->backend),
-                      &call->tried, loop_now_us(call->client->core->loop));
-}
-
 /* One that rests; NULL: none. Whose they are is told by the protocol, which every endpoint has. */
 static struct back *unpark(struct call *call)
 {
@@ -286,10 +283,26 @@ static void on_turn(struct turn *turn, enum turn_result result)
     go_on(turn->owner, result);
 }
 
+static enum turn_result take_turn(struct call *call)
+{
+    return turn_take(&call->turn, call->client,
+                     upstreams_find(&call->client->upstreams, call->backend), &call->lease,
+                     &call->tried, call, on_turn);
+}
+
+/* A server that was not tried; where all of them are full, after a wait. */
+static void seek(struct call *call)
+{
+    enum turn_result result = take_turn(call);
+
+    if (result != TURN_WAITS) {
+        go_on(call, result);
+    }
+}
+
 void acquire(struct call *call)
 {
     struct back_h1 *back = NULL;
-    enum turn_result result;
 
     call->connect_began_us = call->try_began_us = loop_now_us(call->client->core->loop);
     if (!call->wants_new && call->caller != NULL && !list_is_empty(&call->caller->bound)) {
@@ -299,20 +312,21 @@ void acquire(struct call *call)
         call_attach(call, back_h1_base(back));
         return;
     }
-    result = turn_take(&call->turn, call->client,
-                       upstreams_find(&call->client->upstreams, call->backend), &call->lease,
-                       &call->tried, call, on_turn);
-    if (result != TURN_WAITS) {
-        go_on(call, result);
-    }
+    seek(call);
 }
 
 bool acquire_next(struct call *call)
 {
-    if (!pick(call)) {
+    enum turn_result result;
+
+    call->try_began_us = loop_now_us(call->client->core->loop);
+    result = take_turn(call);
+    if (result == TURN_NO_SERVER) {
         return false;
     }
-    acquire_shared(call);
+    if (result != TURN_WAITS) {
+        go_on(call, result);
+    }
     return true;
 }
 

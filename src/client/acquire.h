@@ -8,8 +8,8 @@
 void acquire(struct call *call);
 /* For a backend whose protocol is not h1 alone: on the server on which a lease is held. */
 void acquire_shared(struct call *call);
-/* The server that was leased could not be reached, and that lease has ended: another one. False:
- * none is left. */
+/* The server that was leased could not be reached, and that lease has ended: another one, after a
+ * wait where all others are full. False: none is left. */
 bool acquire_next(struct call *call) MUST_CHECK;
 /* The call does not want one any more; false: nothing was sought. */
 bool acquire_cancel(struct call *call);

@@ -284,6 +284,7 @@ struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size
 
 static void give_up(struct dial *dial)
 {
+    dial->others_are_full = dial->lease->is_refused_by_limit;
     if (dial->last == DIAL_OK) { /* nothing was tried */
         dial->last = DIAL_NO_SERVER;
         dial->trouble = dial_no_server(dial->upstream, dial->text, sizeof(dial->text));

@@ -2,7 +2,8 @@
  * be reached, until none is left. Sends the PROXY header and makes the TLS handshake where the
  * backend asks for them.
  *
- * Made for one connection attempt and freed by its owner after on_done. */
+ * Made for one connection attempt and freed by its owner after on_done. Where servers are left but
+ * full it does not wait for them: that is the owner's (client/turn.h). */
 #ifndef TIDEGATE_CLIENT_DIAL_H
 #define TIDEGATE_CLIENT_DIAL_H
 
@@ -51,6 +52,7 @@ struct dial {
     struct tries *tries; /* the owner's; NULL: it does not ask */
     uint64_t try_began_us;
     bool is_over;
+    bool others_are_full; /* after a failure: servers are left that were not tried, all full */
     enum dial_result last;
     struct trouble trouble; /* of the last failure; texts are static or in text */
     char text[256];

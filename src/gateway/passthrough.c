@@ -33,6 +33,8 @@ struct passthrough {
     const char *reason;
 };
 
+static void seek(struct passthrough *p);
+
 static void release_dial(struct passthrough *p)
 {
     (void)turn_cancel(&p->turn);
@@ -184,6 +186,12 @@ static void on_dialed(struct dial *dial, enum dial_result result)
     struct session *session = p->session;
 
     p->connect_us = (uint32_t)(loop_now_us(session->worker->core.loop) - dial->started_us);
+    if (result != DIAL_OK && dial->others_are_full) {
+        p->dial = NULL;
+        free(dial);
+        seek(p); /* those that are full will have room */
+        return;
+    }
     if (result != DIAL_OK) {
         log_end(p, &dial->trouble);
         session_abort(session);
@@ -227,6 +235,16 @@ static void on_turn(struct turn *turn, enum turn_result result)
     go_on(turn->owner, result);
 }
 
+static void seek(struct passthrough *p)
+{
+    enum turn_result result = turn_take(&p->turn, &p->session->worker->client, p->upstream,
+                                        &p->lease, p->tried, p, on_turn);
+
+    if (result != TURN_WAITS) {
+        go_on(p, result);
+    }
+}
+
 static uint64_t key_of(const struct session *session, const struct balance_settings *balance)
 {
     const struct link *link = &session->link;
@@ -262,7 +280,6 @@ static struct passthrough *create(struct session *session, const struct backend 
 static void start(struct passthrough *p, struct span first_bytes)
 {
     struct session *session = p->session;
-    enum turn_result result;
 
     if (first_bytes.len != 0) {
         session_keep_first(session, first_bytes, 0);
@@ -273,11 +290,7 @@ static void start(struct passthrough *p, struct span first_bytes)
     session_enter(session, SESSION_TUNNEL);
     session->conn.handler = &waiting_handler;
     timer_clear(&session->timer);
-    result =
-        turn_take(&p->turn, &session->worker->client, p->upstream, &p->lease, p->tried, p, on_turn);
-    if (result != TURN_WAITS) {
-        go_on(p, result);
-    }
+    seek(p);
 }
 
 void passthrough_start(struct session *session, const struct backend *backend,

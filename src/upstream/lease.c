@@ -376,6 +376,7 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
     };
     struct health *health;
 
+    lease->is_refused_by_limit = false;
     if (tried->set == LEASE_TRIED_ALL) {
         return false;
     }
@@ -383,7 +384,7 @@ bool lease_pick(struct lease *lease, struct upstream *upstream, struct lease_tri
         *tried = (struct lease_tried){.set = set->serial};
     }
     if (!claim_of_backend(lease, upstream, now_us)) {
-        lease->is_refused_by_limit = true;
+        lease->is_refused_by_limit = tried->members.count < set->servers->count;
         return false;
     }
     if (!pick_server(lease, set, &ask)) {

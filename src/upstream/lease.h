@@ -14,7 +14,9 @@ struct lease {
     bool is_held;             /* not ended yet */
     uint64_t key;             /* for balance_ask; the holder's to set */
     bool is_limited;          /* it has a place of its server's max_in_use */
-    bool is_refused_by_limit; /* the last lease_pick failed, and servers are there that are full */
+    /* The last lease_pick failed, but servers that were not tried are there: full, or the backend
+     * is. */
+    bool is_refused_by_limit;
     bool is_trial;            /* of a server that was out (upstream/health.h) */
     enum priority priority;   /* the holder's to set */
     bool is_of_request;       /* the same: it takes a place of the backend's `concurrency`, */

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from client import Connection, open_socket
-from origins import EchoOrigin, Origin, response_bytes
+from origins import EchoOrigin, Origin, free_port, response_bytes
 from pairs import FRONTS
 from slow import Asker, SlowServer, waiting
 from tidegate import command
@@ -60,6 +60,26 @@ def test_who_waits_too_long_is_told_to_come_back(start, folder, front, back):
         assert first.answer().status == 200
 
 
+@FRONTS
+@BACKS
+def test_who_meets_a_server_that_is_gone_waits_for_those_that_are_full(start, folder, front, back):
+    """That one cannot be reached is no answer while another will have room."""
+    server = SlowServer(back)
+    with server.origin:
+        gone = f"127.0.0.1:{free_port()}"
+        gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["*"], "backend": {
+            "servers": [{"address": server.origin.address, "max_requests": 1}, gone], "balance": "first",
+            "protocol": "h1" if back == "h1" else "h2c"}}]})
+        first = Asker(gateway, front, "/0")
+        wait_until(lambda: server.asked)
+        second = Asker(gateway, front, "/1")
+        wait_until(lambda: waiting(gateway) == 1)
+        server.may_answer.release(2)
+        assert first.answer().status == second.answer().status == 200
+        entry = gateway.wait_log(target="/1")
+        assert [one.get("outcome", one.get("status")) for one in entry["tries"]] == ["server_unreachable", 200]
+
+
 def test_tunnels_wait_too(start, folder):
     with EchoOrigin() as origin:
         gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["a.example"], "passthrough": {
@@ -76,6 +96,21 @@ def test_tunnels_wait_too(start, folder):
                     gateway.wait_log(reason="queue_full")
                 first.close()
                 wait_until(lambda: len(origin.connections) == 2)
+
+
+def test_a_tunnel_waits_for_the_full_ones_too_where_another_is_gone(start, folder):
+    with EchoOrigin() as origin:
+        gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["a.example"], "passthrough": {
+            "servers": [{"address": origin.address, "max_connections": 1}, f"127.0.0.1:{free_port()}"],
+            "balance": "first"}}]})
+        hello = client_hello("a.example")
+        with open_socket(gateway.address) as first, open_socket(gateway.address) as second:
+            first.sendall(hello)
+            wait_until(lambda: len(origin.connections) == 1)
+            second.sendall(hello)
+            wait_until(lambda: waiting(gateway) == 1)
+            first.close()
+            wait_until(lambda: len(origin.connections) == 2)
 
 
 def test_backups_are_for_when_the_others_are_gone_and_zones_come_first(start):
