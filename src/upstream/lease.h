@@ -17,10 +17,10 @@ struct lease {
     /* The last lease_pick failed, but servers that were not tried are there: full, or the backend
      * is. */
     bool is_refused_by_limit;
-    bool is_trial;            /* of a server that was out (upstream/health.h) */
-    enum priority priority;   /* the holder's to set */
-    bool is_of_request;       /* the same: it takes a place of the backend's `concurrency`, */
-    bool has_place;           /* and has one, until it is answered or ends */
+    bool is_trial;          /* of a server that was out (upstream/health.h) */
+    enum priority priority; /* the holder's to set */
+    bool is_of_request;     /* the same: it takes a place of the backend's `concurrency`, */
+    bool has_place;         /* and has one, until it is answered or ends */
 };
 
 /* The servers that were tried for one request: kept by whoever makes it, over several leases. When
