@@ -219,11 +219,11 @@ static void note_end(const struct errand *errand, const char *kind, struct span 
 {
     const struct oidc *oidc = errand->visit.oidc;
     int64_t now_s = errand->visit.now_s;
-    struct remembered_key key;
+    struct ended_session ended = {
+        .at_s = now_s, .until_s = now_s + (int64_t)(oidc->settings->session.total_ms / 1000) + 1};
 
-    if (name.len != 0 && oidc_ended_key(oidc, kind, name, &key)) {
-        ended_sessions_add(&key, now_s,
-                           now_s + (int64_t)(oidc->settings->session.total_ms / 1000) + 1);
+    if (name.len != 0 && oidc_ended_key(oidc, kind, name, &ended.key)) {
+        ended_sessions_add(&ended);
     }
 }
 

@@ -146,8 +146,8 @@ static const struct directive oidc_directives[] = {
     {OWN_PATH(back_channel, "back_channel", "/.tidegate/back-channel"),
      .doc = "The path of the site where the provider says who has signed out elsewhere (OpenID "
             "Connect Back-Channel Logout).",
-     .more = "What it says is kept in the process, for as long as sessions last, and forgotten "
-             "with it.",
+     .more = "What it says is kept in memory, for as long as sessions last; it goes over in an "
+             "upgrade, and is forgotten with a restart.",
      .example = "back_channel: /oidc/logout"},
     {.name = "signed_out",
      .type = DIRECTIVE_TEXT,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "access/ban_list.h"
+#include "auth/ended_sessions.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +25,12 @@
 static void write_text(struct strbuf *out, const char *text)
 {
     strbuf_add(out, span_make(text, strlen(text) + 1));
+}
+
+static void write_number(uint64_t number, struct strbuf *out)
+{
+    strbuf_add_u64(out, number);
+    strbuf_add_char(out, '\0');
 }
 
 static void write_tickets(const struct site_tickets *tickets, struct strbuf *out)
@@ -47,8 +54,7 @@ static void write_ban(const struct ban *ban, struct strbuf *out)
     (void)base64_encode(BASE64, span_make(ban->ip, sizeof(ban->ip)), digits);
     write_text(out, "ban");
     write_text(out, digits);
-    strbuf_add_u64(out, ban->until_us);
-    strbuf_add_char(out, '\0');
+    write_number(ban->until_us, out);
     write_text(out, ban->by);
 }
 
@@ -69,6 +75,27 @@ static void write_bans(struct strbuf *out)
     free(bans);
 }
 
+static void write_ended(struct strbuf *out)
+{
+    struct ended_session *ended;
+    size_t count;
+
+    if (ended_sessions_is_empty()) {
+        return;
+    }
+    ended = xcalloc(ENDED_SESSIONS_MAX, sizeof(*ended));
+    count = ended_sessions_copy(ended, ENDED_SESSIONS_MAX, clock_wall_s());
+    for (size_t i = 0; i < count; i++) {
+        char digits[BASE64_LEN(sizeof(ended->key)) + 1] = {0};
+        (void)base64_encode(BASE64, span_make(&ended[i].key, sizeof(ended->key)), digits);
+        write_text(out, "ended");
+        write_text(out, digits);
+        write_number((uint64_t)ended[i].at_s, out);
+        write_number((uint64_t)ended[i].until_s, out);
+    }
+    free(ended);
+}
+
 void legacy_write(const struct trust *trust, struct strbuf *out)
 {
     size_t room = 0;
@@ -78,6 +105,7 @@ void legacy_write(const struct trust *trust, struct strbuf *out)
     }
     /* Keys last, and in room that is there: no copies are left where it was before it grew. */
     write_bans(out);
+    write_ended(out);
     strbuf_reserve(out, room);
     for (size_t i = 0; i < trust->ticket_count; i++) {
         write_tickets(&trust->tickets[i], out);
@@ -98,9 +126,11 @@ void legacy_send(const struct trust *trust, int control_fd)
         errno = EFBIG;
     }
     if (fd < 0 || !fd_pass_send(control_fd, &message, sizeof(message), fd)) {
-        log_warn("keys of tickets and bans do not go over to the process that takes over: %s; "
-                 "clients shake hands in full, and whoever was kept off may come again",
-                 strerror(errno));
+        log_warn(
+            "keys of tickets, bans and ended sessions do not go over to the process that takes "
+            "over: %s; clients shake hands in full, whoever was kept off may come again, and "
+            "who has signed out may have a session still",
+            strerror(errno));
     }
     if (fd >= 0) {
         (void)close(fd);
@@ -148,11 +178,32 @@ static bool read_ban(const char *address, const char *until, const char *by)
     return bans_add(ip, until_us, by, clock_us());
 }
 
+static bool read_ended(const char *key, const char *at, const char *until)
+{
+    struct ended_session ended;
+    uint64_t at_s;
+    uint64_t until_s;
+    size_t len;
+
+    if (!base64_decode(BASE64, span_from_cstr(key), (unsigned char *)&ended.key, sizeof(ended.key),
+                       &len) ||
+        len != sizeof(ended.key) || !span_to_u64(span_from_cstr(at), INT64_MAX, &at_s) ||
+        !span_to_u64(span_from_cstr(until), INT64_MAX, &until_s) ||
+        (int64_t)until_s <= clock_wall_s()) {
+        return false;
+    }
+    ended.at_s = (int64_t)at_s;
+    ended.until_s = (int64_t)until_s;
+    ended_sessions_add(&ended);
+    return true;
+}
+
 void legacy_read(const struct trust *trust, struct span bytes)
 {
     size_t near = 0;
     size_t sites = 0;
     size_t bans = 0;
+    size_t ended = 0;
 
     for (;;) {
         const char *word = span_take_cstr(&bytes);
@@ -167,10 +218,12 @@ void legacy_read(const struct trust *trust, struct span bytes)
             sites += read_tickets(trust, name, what, &near);
         } else if (strcmp(word, "ban") == 0) {
             bans += read_ban(name, what, more);
+        } else if (strcmp(word, "ended") == 0) {
+            ended += read_ended(name, what, more);
         }
     }
-    log_info("taken over: keys of tickets of %zu site%s, %zu ban%s", sites, sites == 1 ? "" : "s",
-             bans, bans == 1 ? "" : "s");
+    log_info("taken over: keys of tickets of %zu site%s, %zu ban%s, %zu ended session%s", sites,
+             sites == 1 ? "" : "s", bans, bans == 1 ? "" : "s", ended, ended == 1 ? "" : "s");
 }
 
 void legacy_take(const struct trust *trust, int fd)
@@ -183,8 +236,8 @@ void legacy_take(const struct trust *trust, int fd)
         explicit_bzero(bytes, len);
         free(bytes);
     } else {
-        log_warn("keys of tickets and bans of the process before cannot be read: clients shake "
-                 "hands in full");
+        log_warn("keys of tickets, bans and ended sessions of the process before cannot be read: "
+                 "clients shake hands in full");
     }
     (void)close(fd);
 }

@@ -1,7 +1,7 @@
 /* What a gateway that leaves (another process goes on with the sockets) leaves to the one that
- * comes: the keys of its sites' tickets, so that clients resume their sessions, and who is kept
- * off. It goes by way of both supervisors, which do not look into it, as a sealed memory file of
- * texts.
+ * comes: the keys of its sites' tickets, so that clients resume their sessions, who is kept
+ * off, and which sessions of people who had signed in have ended. It goes by way of both
+ * supervisors, which do not look into it, as a sealed memory file of texts.
  *
  * Early data is what the one that comes could not judge, as it does not know what the other took:
  * so the one that leaves takes none from then on, and the other none for a while (tls/tickets.h).
@@ -14,11 +14,12 @@
 
 struct trust;
 
-/* More is not left: some 40,000 sites with tickets, and all bans that there can be. */
-#define LEGACY_MAX_BYTES (32 * 1024 * 1024)
+/* More is not left: some 40,000 sites with tickets, and all bans and ended sessions that there can
+ * be. */
+#define LEGACY_MAX_BYTES (40 * 1024 * 1024)
 
-/* Of each four texts with a NUL behind it: "tickets", the site, its keys, nothing; or "ban", the
- * address, until when, by whom. */
+/* Of each four texts with a NUL behind it: "tickets", the site, its keys, nothing; "ban", the
+ * address, until when, by whom; or "ended", its key, when, and until when it is remembered. */
 void legacy_write(const struct trust *trust, struct strbuf *out);
 /* Of sites and in words that are not known here nothing is taken. */
 void legacy_read(const struct trust *trust, struct span bytes);

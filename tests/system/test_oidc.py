@@ -508,6 +508,28 @@ def test_keys_of_a_file_outlive_the_gateway_and_change(world, start):
 
 
 @ONCE
+def test_sessions_and_their_ends_outlive_an_upgrade(world, start):
+    gateway = start({"control": "control.sock", "timeouts": {"drain": "1s"}, "sites": [
+        {"hosts": ["shop.example"], "backend": "up", "auth": {"oidc": {"issuer": world.public.url, "client_id": "gateway"}}}],
+        "backends": [{"name": "up", "servers": [world.origin.address], "protocol": "h1"}]})
+    ann, bob, carl = (Browser(gateway) for _ in range(3))
+    ann.sign_in(world.public)
+    bob.sign_in(world.public, user="bob", sid="bobs")
+    carl.sign_in(world.public, user="carl")
+    kept = dict(ann.cookies)
+    assert ann.get(OWN + "sign-out")[0] == 303
+    assert ask_h1(gateway, OWN + "back-channel", [("Content-Type", "application/x-www-form-urlencoded")], "POST",
+                  body=b"logout_token=" + world.public.logout_token(sid="bobs").encode())[0] == 200
+    ann.cookies = kept
+    assert [one.get("/api", [])[0] for one in (ann, bob, carl)] == [401, 401, 200]
+    assert command("upgrade", "--socket", str(gateway.folder / "control.sock"), timeout=100).returncode == 0
+    wait_until(lambda: "taken over: " in gateway.stderr())
+    assert "2 ended sessions" in gateway.stderr()
+    ann.cookies = kept
+    assert [one.get("/api", [])[0] for one in (ann, bob, carl)] == [401, 401, 200]
+
+
+@ONCE
 def test_provider_that_is_down_at_the_start(world, start):
     provider = Provider(secret="")
     provider.document_mode = "down"

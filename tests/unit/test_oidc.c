@@ -551,24 +551,31 @@ static void sessions_that_were_signed_out_of_are_known_for_a_time(void **state)
 {
     struct remembered_key key;
     struct remembered_key other;
+    static struct ended_session all[ENDED_SESSIONS_MAX];
     const struct span name = SPAN_OF("s-1");
     const struct span other_name = SPAN_OF("s-2");
 
     (void)state;
     assert_true(remembered_key_make(&name, 1, &key) && remembered_key_make(&other_name, 1, &other));
-    ended_sessions_add(&key, NOW, NOW + 100);
+    ended_sessions_add(&(struct ended_session){key, NOW, NOW + 100});
     assert_false(ended_sessions_is_empty());
     assert_true(ended_sessions_has(&key, NOW, NOW + 99));
     assert_true(ended_sessions_has(&key, NOW - 5, NOW));
     assert_false(ended_sessions_has(&key, NOW + 1, NOW + 50)); /* it began later */
     assert_false(ended_sessions_has(&key, NOW, NOW + 100));
     assert_false(ended_sessions_has(&other, NOW, NOW));
-    ended_sessions_add(&key, NOW + 10, NOW + 200);
+    ended_sessions_add(&(struct ended_session){key, NOW + 10, NOW + 200});
     assert_true(ended_sessions_has(&key, NOW + 10, NOW + 199));
+    ended_sessions_add(&(struct ended_session){key, NOW, NOW + 100}); /* of both the later one */
+    assert_true(ended_sessions_has(&key, NOW + 10, NOW + 199));
+    assert_int_equal(ended_sessions_copy(all, ENDED_SESSIONS_MAX, NOW + 199), 1);
+    assert_memory_equal(&all[0].key, &key, sizeof(key));
+    assert_int_equal(ended_sessions_copy(all, 0, NOW), 0);
+    assert_int_equal(ended_sessions_copy(all, ENDED_SESSIONS_MAX, NOW + 200), 0);
     for (unsigned i = 0; i < 200000; i++) { /* more than there is room for */
         struct remembered_key one = {{0}};
         memcpy(one.bytes, &i, sizeof(i));
-        ended_sessions_add(&one, NOW, NOW + 100);
+        ended_sessions_add(&(struct ended_session){one, NOW, NOW + 100});
     }
     assert_true(ended_sessions_has(&key, NOW, NOW)); /* what ends later stays */
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "access/ban_list.h"
+#include "auth/ended_sessions.h"
 #include "base/clock.h"
 #include "base/sealed_file.h"
 #include "base/strbuf.h"
@@ -286,7 +287,7 @@ static void orders_go_to_another_process(void **state)
 }
 
 /* Of sites that both have. */
-static void tickets_and_bans_go_to_another_gateway(void **state)
+static void tickets_bans_and_ends_of_sessions_go_to_another_gateway(void **state)
 {
     static const uint8_t kept_off[16] = {
         [10] = 0xff, [11] = 0xff, [12] = 192, [13] = 0, [14] = 2, [15] = 7};
@@ -298,6 +299,8 @@ static void tickets_and_bans_go_to_another_gateway(void **state)
     struct trust comes = {.tickets = new_sites, .ticket_count = 2};
     unsigned char one[16];
     unsigned char other[16];
+    const struct ended_session ended = {{{1, 2, 3}}, clock_wall_s(), clock_wall_s() + 600};
+    struct ended_session after[4];
     struct strbuf bytes;
     size_t ban_len;
 
@@ -311,6 +314,7 @@ static void tickets_and_bans_go_to_another_gateway(void **state)
         new_sites[i] = (struct site_tickets){names[2 - i], tickets[2 + i]}; /* c, b */
     }
     assert_true(bans_add(kept_off, clock_us() + 600000000, "a rule", clock_us()));
+    ended_sessions_add(&ended);
     strbuf_init(&bytes);
     legacy_write(&leaves, &bytes);
     assert_int_equal(bans_lift_all(clock_us()), 1);
@@ -324,7 +328,9 @@ static void tickets_and_bans_go_to_another_gateway(void **state)
     tls_tickets_name(tickets[2], 1, other);
     assert_memory_not_equal(one, other, 16);
     /* Keys are last: what comes before them may grow. */
-    ban_len = (size_t)((char *)memmem(bytes.ptr, bytes.len, "tickets", 7) - bytes.ptr);
+    assert_true(memmem(bytes.ptr, bytes.len, "ended", 5) <
+                memmem(bytes.ptr, bytes.len, "tickets", 7));
+    ban_len = (size_t)((char *)memmem(bytes.ptr, bytes.len, "ended", 5) - bytes.ptr);
     for (size_t len = 0; len < bytes.len;
          len++) { /* what is cut off, or another word, is nothing */
         legacy_read(&comes, span_make(bytes.ptr, len));
@@ -334,6 +340,20 @@ static void tickets_and_bans_go_to_another_gateway(void **state)
     legacy_read(&comes, SPAN_OF("ban\0?\0"
                                 "1\0x\0ban\0\0\0\0other\0\0\0\0"));
     assert_false(bans_have(kept_off, clock_us()));
+    /* What is remembered is that of before, once; what was is nothing. */
+    assert_int_equal(ended_sessions_copy(after, 4, clock_wall_s()), 1);
+    strbuf_clear(&bytes);
+    strbuf_printf(&bytes, "ended%cBAUG%c1%c9999999999%cended", 0, 0, 0, 0);
+    strbuf_printf(&bytes, "%cBAUGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=%c1%c2%c", 0, 0, 0, 0);
+    legacy_read(&comes, strbuf_span(&bytes));
+    assert_int_equal(ended_sessions_copy(after, 4, clock_wall_s()), 1);
+    strbuf_clear(&bytes);
+    strbuf_printf(&bytes, "ended%cBAUGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=%c1%c9999999999%c", 0,
+                  0, 0, 0);
+    legacy_read(&comes, strbuf_span(&bytes));
+    assert_int_equal(ended_sessions_copy(after, 4, clock_wall_s()), 2);
+    assert_true(ended_sessions_has(&(struct remembered_key){{4, 5, 6}}, 1, clock_wall_s()));
+    assert_false(ended_sessions_has(&(struct remembered_key){{4, 5, 6}}, 2, clock_wall_s()));
     strbuf_free(&bytes);
     for (size_t i = 0; i < 4; i++) {
         tls_tickets_release(tickets[i]);
@@ -372,7 +392,7 @@ int main(void)
         cmocka_unit_test(a_label_is_what_systemd_takes),
         cmocka_unit_test(there_is_a_store_where_systemd_says_so),
         cmocka_unit_test(orders_go_to_another_process),
-        cmocka_unit_test(tickets_and_bans_go_to_another_gateway),
+        cmocka_unit_test(tickets_bans_and_ends_of_sessions_go_to_another_gateway),
         cmocka_unit_test(a_sealed_file_is_read_whole_or_not),
     };
 
