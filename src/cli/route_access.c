@@ -5,16 +5,11 @@
 #include "cli/route_auth.h"
 #include "config/places.h"
 
-static bool has_auth(const struct route_settings *route)
-{
-    return route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
-}
-
 const char *route_auth_text(const struct route_settings *route, struct arena *arena)
 {
     const struct auth_settings *auth = route->auth;
 
-    if (!has_auth(route)) {
+    if (!settings_has_auth(route)) {
         return NULL;
     }
     if (route->signs_in != NULL) {
@@ -120,7 +115,7 @@ struct route_access route_access_ask(struct route_request *request,
     struct route_access access = {.is_asked = has_rules || request->question->says_who,
                                   .passes = true};
 
-    if (access.is_asked && has_auth(route) && route->auth->mode != AUTH_MODE_OPTIONAL &&
+    if (access.is_asked && settings_has_auth(route) && route->auth->mode != AUTH_MODE_OPTIONAL &&
         request->question->identity == NULL) {
         access.passes = false;
         access.status = 401;

@@ -253,11 +253,6 @@ static bool asks_identity(const struct match_settings *match)
                0;
 }
 
-static bool has_auth(const struct route_settings *route)
-{
-    return route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
-}
-
 /* Of the routes that ask the rules: whether one has `auth`, and whether one takes the path. */
 struct askers {
     bool is_any;
@@ -272,7 +267,7 @@ static struct askers askers_of(const struct site_settings *site, const struct ro
         const struct route_settings *one = &site->routes[i];
         if (route == NULL ? one->site_access : one == route) {
             askers.is_any = true;
-            askers.has_auth |= has_auth(one);
+            askers.has_auth |= settings_has_auth(one);
         }
     }
     return askers;

@@ -97,14 +97,14 @@ static void check_provider(const struct checker *checker, const struct oidc_sett
 }
 
 static void check_auth(const struct checker *checker, const struct auth_settings *auth,
-                       bool is_of_site)
+                       bool is_outermost)
 {
     bool has_method = auth->basic != NULL || auth->api_key != NULL || auth->jwt != NULL ||
                       auth->client_certificate != NULL || auth->introspection != NULL ||
                       auth->forward != NULL || auth->oidc != NULL;
 
     if (auth->mode == AUTH_MODE_OFF) {
-        if (has_method || is_of_site) {
+        if (has_method || is_outermost) {
             config_report_add(checker->report, CONFIG_ERROR, auth->place,
                               has_method ? "'auth' names methods and is off"
                                          : "'auth: off' of a site, which has nothing to turn off");
@@ -182,7 +182,9 @@ static void check_providers(const struct checker *checker, const struct site_set
 void check_site_auth(const struct checker *checker, const struct site_settings *site)
 {
     if (site->auth != NULL) {
-        check_auth(checker, site->auth, true);
+        check_auth(checker, site->auth,
+                   checker->settings->defaults == NULL ||
+                       checker->settings->defaults->auth == NULL);
         check_certificate(checker, site, site->auth);
         check_is_private(checker, site, site->auth);
     }

@@ -93,6 +93,12 @@ static const struct directive root_directives[] = {
      .doc = "What is served: sets of host names, and what to do with them.",
      .more = "A file whose listeners all have `tcp` needs none.",
      .example = "sites: [ { hosts: shop.example.com, backend: 127.0.0.1:8080 } ]"},
+    {.name = "defaults",
+     .type = DIRECTIVE_SECTION,
+     SLOT(settings, defaults),
+     .section = &section_defaults,
+     .doc = "What all sites have that do not say otherwise.",
+     .example = "defaults: { tls: { certificate: all.crt, key: all.key }, compress: on, hsts: on }"},
     {.name = "include",
      .type = DIRECTIVE_TEXTS,
      .flags = DIRECTIVE_SHORTHAND,
@@ -489,6 +495,7 @@ const struct section section_root = {
 
 const struct section *const all_sections[] = {
     &section_root,
+    &section_defaults,
     &section_site,
     &section_by_alpn,
     &section_tls,

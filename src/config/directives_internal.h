@@ -61,7 +61,8 @@ extern const char *const priorities[];
 /* In the order of enum locations. */
 extern const char *const locations_words[];
 
-#define OF_ROUTE " In place of what the site says."
+#define OF_ROUTE " In place of what the site says; `off`: none."
+#define OF_SITE " `off`: none, though `defaults` have it."
 
 #define HSTS(object, whose)                                                                        \
     .name = "hsts", .type = DIRECTIVE_SECTION, SLOT(object, answers.hsts),                         \
@@ -125,6 +126,7 @@ extern const char *const locations_words[];
     .example = "rates: [ { requests: 100, per: 1m } ]",                                            \
     .doc = "How many requests may come in a time, and be in hand at once" whose
 
+extern const struct section section_defaults;
 extern const struct section section_rate;
 extern const struct section section_ban;
 extern const struct section section_access_rule;

@@ -1,7 +1,33 @@
-/* The directives of sites and routes about who shares their requests, and who gets copies: for
- * tables, behind config/directives_internal.h. */
+/* The directives of sites and routes about who shares their requests and who gets copies, and those
+ * about fields, which `defaults` has as well: for tables, behind config/directives_internal.h. */
 #ifndef TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
 #define TIDEGATE_CONFIG_DIRECTIVES_SHARE_H
+
+extern const char *const security_levels[];
+extern const char *const site_paths[];
+
+#define REQUEST_FIELDS(object, whose)                                                              \
+    .name = "request_fields", .type = DIRECTIVE_SECTION, SLOT(object, request_fields),             \
+    .section = &section_request_fields,                                                            \
+    .doc = "What is done to the fields of requests before a server gets them" whose,               \
+    .example = "request_fields: { set: { X-Tenant: acme } }"
+#define RESPONSE_FIELDS(object, whose)                                                             \
+    .name = "response_fields", .type = DIRECTIVE_SECTION, SLOT(object, response_fields),           \
+    .section = &section_response_fields,                                                           \
+    .doc = "What is done to the fields of responses before clients get them" whose,                \
+    .example = "response_fields: { remove: [Server] }"
+#define SECURITY_FIELDS(object, whose)                                                             \
+    .name = "security_fields", .type = DIRECTIVE_ENUM, SLOT(object, security_fields),              \
+    .words = security_levels,                                                                      \
+    .doc =                                                                                         \
+        "Fields by which browsers guard a site's users, where responses do not have them." whose,  \
+    .more = "`basic`: `X-Content-Type-Options: nosniff`, `X-Frame-Options: SAMEORIGIN`, "          \
+            "`Referrer-Policy: strict-origin-when-cross-origin`, and over https "                  \
+            "`Strict-Transport-Security: max-age=31536000`. `strict`: frames for nobody "          \
+            "(`DENY`), `Referrer-Policy: no-referrer`, `Permissions-Policy` without camera, "      \
+            "geolocation, microphone, payment and usb, `Cross-Origin-Opener-Policy: "              \
+            "same-origin`, and two years of Strict-Transport-Security with all subdomains.",       \
+    .example = "security_fields: basic"
 
 #define ROUTE_SPLIT                                                                                \
     " Without it, and without `backend` and the like, the site's. `off`: all go to the first of "  \

@@ -8,12 +8,12 @@
 #include "config/text_rules.h"
 #include "edge/split.h"
 
-/* In the order of enum otherwise, enum site_paths, enum site_www and
- * enum plain_http. */
+/* In the order of enum security_fields and enum site_paths. */
+const char *const security_levels[] = {"off", "basic", "strict", NULL};
+const char *const site_paths[] = {"strict", "as_sent", NULL};
+/* In the order of enum otherwise, enum starttls, enum site_www and enum plain_http. */
 static const char *const otherwises[] = {"next", "deny", NULL};
 static const char *const starttlses[] = {"off", "postgres", NULL};
-static const char *const security_levels[] = {"off", "basic", "strict", NULL};
-static const char *const site_paths[] = {"strict", "as_sent", NULL};
 static const char *const wwws[] = {"as_is", "add", "remove", NULL};
 static const char *const plain_https[] = {"redirect", "serve", "refuse", NULL};
 
@@ -95,29 +95,6 @@ const struct section section_respond = {
     .size = sizeof(struct respond_settings),
     .place_offset = offsetof(struct respond_settings, place),
 };
-
-#define REQUEST_FIELDS(object, whose)                                                              \
-    .name = "request_fields", .type = DIRECTIVE_SECTION, SLOT(object, request_fields),             \
-    .section = &section_request_fields,                                                            \
-    .doc = "What is done to the fields of requests before a server gets them" whose,               \
-    .example = "request_fields: { set: { X-Tenant: acme } }"
-#define RESPONSE_FIELDS(object, whose)                                                             \
-    .name = "response_fields", .type = DIRECTIVE_SECTION, SLOT(object, response_fields),           \
-    .section = &section_response_fields,                                                           \
-    .doc = "What is done to the fields of responses before clients get them" whose,                \
-    .example = "response_fields: { remove: [Server] }"
-#define SECURITY_FIELDS(object, whose)                                                             \
-    .name = "security_fields", .type = DIRECTIVE_ENUM, SLOT(object, security_fields),              \
-    .words = security_levels,                                                                      \
-    .doc =                                                                                         \
-        "Fields by which browsers guard a site's users, where responses do not have them." whose,  \
-    .more = "`basic`: `X-Content-Type-Options: nosniff`, `X-Frame-Options: SAMEORIGIN`, "          \
-            "`Referrer-Policy: strict-origin-when-cross-origin`, and over https "                  \
-            "`Strict-Transport-Security: max-age=31536000`. `strict`: frames for nobody "          \
-            "(`DENY`), `Referrer-Policy: no-referrer`, `Permissions-Policy` without camera, "      \
-            "geolocation, microphone, payment and usb, `Cross-Origin-Opener-Policy: "              \
-            "same-origin`, and two years of Strict-Transport-Security with all subdomains.",       \
-    .example = "security_fields: basic"
 
 #define ACCESS_LOG(object, what, whose)                                                            \
     .name = "access_log", .type = DIRECTIVE_BOOL, SLOT(object, access_log),                        \
@@ -207,11 +184,11 @@ static const struct directive route_directives[] = {
      .example = "site_access: false"},
     {SECURITY_FIELDS(route_settings, " In place of what the site says.")},
     {HSTS(route_settings, OF_ROUTE)},
-    {CORS(route_settings, OF_ROUTE)},
-    {ERRORS(route_settings, OF_ROUTE)},
-    {MAINTENANCE(route_settings, OF_ROUTE)},
+    {.flags = DIRECTIVE_OFF, CORS(route_settings, OF_ROUTE)},
+    {.flags = DIRECTIVE_OFF, ERRORS(route_settings, OF_ROUTE)},
+    {.flags = DIRECTIVE_OFF, MAINTENANCE(route_settings, OF_ROUTE)},
     {LOCATIONS(route_settings, OF_ROUTE)},
-    {COOKIES(route_settings, OF_ROUTE)},
+    {.flags = DIRECTIVE_OFF, COOKIES(route_settings, OF_ROUTE)},
     {.name = "early_hints",
      .type = DIRECTIVE_TEXTS,
      SLOT(route_settings, early_hints),
@@ -405,9 +382,11 @@ static const struct directive site_directives[] = {
      .example = "name: shop"},
     {.name = "tls",
      .type = DIRECTIVE_SECTION,
+     .flags = DIRECTIVE_OFF,
      SLOT(site_settings, tls),
      .section = &section_tls,
      .doc = "TLS that ends here; without it, and without `passthrough`, the site is plain HTTP.",
+     .more = "`off`: there is none, though `defaults` have it.",
      .example = "tls: { certificate: shop.crt, key: shop.key }"},
     {.name = "passthrough",
      .type = DIRECTIVE_BACKEND,
@@ -536,19 +515,19 @@ static const struct directive site_directives[] = {
              "and responses that the cache renews by itself, are `low`: see "
              "[docs/overload.md](overload.md)."},
     {ON_CLIENT_CLOSE(site_settings, ", in place of what the file says.")},
-    {REQUEST_FIELDS(site_settings, ".")},
-    {RESPONSE_FIELDS(site_settings, ".")},
+    {.flags = DIRECTIVE_OFF, REQUEST_FIELDS(site_settings, "" OF_SITE)},
+    {.flags = DIRECTIVE_OFF, RESPONSE_FIELDS(site_settings, "" OF_SITE)},
     {COMPRESS(site_settings, ".")},
     {AUTH(site_settings, ".")},
     {ACCESS(site_settings, "; where none does, it is refused.")},
-    {RATES(site_settings, ", of all its routes together.")},
+    {.flags = DIRECTIVE_OFF, RATES(site_settings, ", of all its routes together." OF_SITE)},
     {SECURITY_FIELDS(site_settings, ""), .fallback = "off"},
     {HSTS(site_settings, "")},
-    {CORS(site_settings, "")},
-    {ERRORS(site_settings, "")},
-    {MAINTENANCE(site_settings, "")},
+    {.flags = DIRECTIVE_OFF, CORS(site_settings, OF_SITE)},
+    {.flags = DIRECTIVE_OFF, ERRORS(site_settings, OF_SITE)},
+    {.flags = DIRECTIVE_OFF, MAINTENANCE(site_settings, OF_SITE)},
     {LOCATIONS(site_settings, ""), .fallback = "auto"},
-    {COOKIES(site_settings, "")},
+    {.flags = DIRECTIVE_OFF, COOKIES(site_settings, OF_SITE)},
     {ACCESS_LOG(site_settings, "site", ""), .fallback = "true"},
     {LOG_OF(site_settings, ".")},
     {CACHE_OF(site_settings, "; routes may say otherwise.")},

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/map.h"
+#include "config/field_rules_join.h"
 #include "config/hedge_after.h"
 #include "config/log_outlets.h"
 #include "config/places.h"
@@ -351,6 +352,15 @@ static void finish_access(struct settings *settings, struct access_settings *acc
     name_rules(settings, access->rules, access->count, owner, "/access");
 }
 
+/* What is given, and is nothing, is off. */
+static void finish_answers(const struct settings *settings, struct answers_settings *own)
+{
+    own->is_cors_off = own->cors == NULL && is_given(settings, &own->cors);
+    own->is_cookies_off = own->cookies == NULL && is_given(settings, &own->cookies);
+    own->is_errors_off = own->errors == NULL && is_given(settings, &own->errors);
+    own->is_maintenance_off = own->maintenance == NULL && is_given(settings, &own->maintenance);
+}
+
 static void finish_routes(struct settings *settings, struct site_settings *site)
 {
     for (size_t i = 0; i < site->route_count; i++) {
@@ -377,6 +387,7 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         if (!is_given(settings, &route->answers.locations)) {
             route->answers.locations = site->answers.locations;
         }
+        finish_answers(settings, &route->answers);
         if (route->timeouts != NULL) {
             finish_timeouts(settings, route->timeouts);
         }
@@ -483,10 +494,28 @@ static void finish_www(struct settings *settings, struct site_settings *site)
     site->hosts.items = all;
 }
 
+/* Both hold where a site has fields of its own. */
+static void inherit_fields_of_defaults(struct settings *settings, struct site_settings *site)
+{
+    struct arena *arena = &settings->arena;
+
+    if (site->request_fields != NULL) {
+        site->request_fields =
+            field_rules_join(settings->defaults->request_fields, site->request_fields, arena);
+    }
+    if (site->response_fields != NULL) {
+        site->response_fields =
+            field_rules_join(settings->defaults->response_fields, site->response_fields, arena);
+    }
+}
+
 static void finish_site(struct settings *settings, struct site_settings *site)
 {
     static const char *postgres_protocols[] = {"postgresql"};
 
+    if (site->passthrough == NULL && site->tcp == NULL && settings->defaults != NULL) {
+        inherit_fields_of_defaults(settings, site);
+    }
     finish_hosts(settings, site);
     finish_www(settings, site);
     if (site->name == NULL) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/strbuf.h"
+#include "config/directives_internal.h"
 #include "config/foreign.h"
 #include "config/load_internal.h"
 #include "config/load_json.h"
@@ -73,6 +74,53 @@ static bool load_single_section(struct loader *loader, const struct directive *d
     return true;
 }
 
+static struct yaml_node *entry_of(const struct yaml_node *mapping, struct span name)
+{
+    struct yaml_node *entry = mapping->first;
+
+    while (entry != NULL && !span_eq(entry->key->text, name)) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+/* Whether TLS ends at the site, by its own words or by `defaults`. */
+static bool has_tls(const struct loader *loader, const struct yaml_node *site)
+{
+    const struct yaml_node *own = entry_of(site, SPAN_OF("tls"));
+
+    return own != NULL ? own->kind == YAML_MAPPING
+                       : entry_of(loader->defaults, SPAN_OF("tls")) != NULL;
+}
+
+/* Whether the site can have what `defaults` say by that key. */
+static bool can_have(const struct loader *loader, const struct yaml_node *site, struct span key)
+{
+    if (entry_of(site, SPAN_OF("passthrough")) != NULL) {
+        return false;
+    }
+    if (entry_of(site, SPAN_OF("tcp")) != NULL) {
+        return span_eq_cstr(key, "tls");
+    }
+    return !span_eq_cstr(key, "hsts") || has_tls(loader, site);
+}
+
+/* Of `defaults`: what the site does not say itself, and can have. */
+static void load_common(struct loader *loader, const struct yaml_node *site, void *object)
+{
+    if (loader->defaults == NULL) {
+        return;
+    }
+    for (struct yaml_node *entry = loader->defaults->first; entry != NULL; entry = entry->next) {
+        const struct directive *directive = section_find(&section_defaults, entry->key->text);
+
+        if (directive != NULL && entry_of(site, entry->key->text) == NULL &&
+            can_have(loader, site, entry->key->text)) {
+            (void)load_value(loader, directive, entry, object);
+        }
+    }
+}
+
 /* A list, or a single text where that is short for a section. */
 static bool load_sections(struct loader *loader, const struct directive *directive,
                           struct yaml_node *node, void *object)
@@ -97,6 +145,9 @@ static bool load_sections(struct loader *loader, const struct directive *directi
          item = is_single ? NULL : item->next) {
         load_defaults(loader, section, items + count * section->size);
         if (load_object(loader, directive, item, items + count * section->size)) {
+            if (section == &section_site && item->kind == YAML_MAPPING) {
+                load_common(loader, item, items + count * section->size);
+            }
             count++;
         } else {
             memset(items + count * section->size, 0, section->size);
@@ -217,6 +268,17 @@ static void note_place(struct loader *loader, const struct directive *directive,
                by_key && node->key != NULL ? node->key->place : node->place);
 }
 
+/* `defaults` itself is no site: backends that it names are those of sites that have it. */
+static bool load_template(struct loader *loader, const struct directive *directive,
+                          struct yaml_node *node, void *slot)
+{
+    size_t references = loader->reference_count;
+    bool is_right = load_single_section(loader, directive, node, slot);
+
+    loader->reference_count = references;
+    return is_right;
+}
+
 bool load_value(struct loader *loader, const struct directive *directive, struct yaml_node *node,
                 void *object)
 {
@@ -230,7 +292,9 @@ bool load_value(struct loader *loader, const struct directive *directive, struct
     case DIRECTIVE_NETWORKS:
         return load_texts(loader, directive, node, slot);
     case DIRECTIVE_SECTION:
-        return load_single_section(loader, directive, node, slot);
+        return directive->section == &section_defaults
+                   ? load_template(loader, directive, node, slot)
+                   : load_single_section(loader, directive, node, slot);
     case DIRECTIVE_SECTIONS:
         return load_sections(loader, directive, node, object);
     case DIRECTIVE_FIELDS:
@@ -443,6 +507,9 @@ void load_file(struct loader *loader, struct yaml_node *root)
 {
     load_defaults(loader, &section_root, loader->settings);
     if (root->kind == YAML_MAPPING) {
+        const struct yaml_node *defaults = entry_of(root, SPAN_OF("defaults"));
+
+        loader->defaults = defaults != NULL && defaults->kind == YAML_MAPPING ? defaults : NULL;
         load_section(loader, &section_root, root, loader->settings);
     } else {
         load_report_not_section(loader->report, root);

@@ -22,6 +22,7 @@ struct loader {
     struct config_report *report;
     const char *const *folders; /* of each file, by place.file; "": the working directory */
     const char *folder;         /* of the file that the value being loaded is in */
+    const struct yaml_node *defaults; /* of the file, for its sites; NULL: none */
     struct backend_reference *references;
     size_t reference_count;
     size_t reference_capacity;

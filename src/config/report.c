@@ -80,15 +80,41 @@ static char *format(const char *fmt, va_list args)
     return text;
 }
 
+/* What is written once and holds for several sites is complained of once. */
+static bool is_known(const struct config_report *report, enum config_severity severity,
+                     struct place place, const char *text)
+{
+    for (size_t i = 0; place.line != 0 && i < report->count; i++) {
+        const struct config_message *other = &report->messages[i];
+
+        if (other->severity == severity && other->place.file == place.file &&
+            other->place.line == place.line && other->place.column == place.column &&
+            strcmp(other->text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void config_report_add(struct config_report *report, enum config_severity severity,
                        struct place place, const char *fmt, ...)
 {
     struct config_message *message;
+    char *text;
     va_list args;
 
+    va_start(args, fmt);
+    text = format(fmt, args);
+    va_end(args);
+    report->is_repeated = is_known(report, severity, place, text);
+    if (report->is_repeated) {
+        free(text);
+        return;
+    }
     report->errors += severity == CONFIG_ERROR ? 1 : 0;
     report->warnings += severity == CONFIG_WARNING ? 1 : 0;
     if (report->errors + report->warnings > CONFIG_MESSAGES_MAX) {
+        free(text);
         return;
     }
     if (report->count == report->capacity) {
@@ -98,16 +124,14 @@ void config_report_add(struct config_report *report, enum config_severity severi
     message = &report->messages[report->count];
     *message =
         (struct config_message){.place = place, .severity = severity, .order = report->count++};
-    va_start(args, fmt);
-    message->text = format(fmt, args);
-    va_end(args);
+    message->text = text;
 }
 
 void config_report_hint(struct config_report *report, const char *fmt, ...)
 {
     va_list args;
 
-    if (report->errors + report->warnings != report->count) {
+    if (report->is_repeated || report->errors + report->warnings != report->count) {
         return; /* The message it belongs to was not kept. */
     }
     CHECK(report->count != 0);

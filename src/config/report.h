@@ -40,6 +40,7 @@ struct config_report {
     size_t capacity;
     size_t errors; /* all that were added, those not kept too */
     size_t warnings;
+    bool is_repeated; /* the last one was there already, and not added */
 };
 
 void config_report_init(struct config_report *report);

@@ -67,8 +67,7 @@ void serving_match_init(struct route_match *match, const struct route_settings *
         match->client = serving_client_rule(settings->client, arena);
     }
     match->is_final = route->otherwise == OTHERWISE_DENY;
-    match->is_guarded =
-        (route->auth != NULL && route->auth->mode != AUTH_MODE_OFF) || route->access.is_given;
+    match->is_guarded = settings_has_auth(route) || route->access.is_given;
     match->refuses = route->respond != NULL && route->respond->status >= 400;
 }
 
@@ -258,10 +257,11 @@ struct answers_settings serving_answers(const struct site_settings *site,
     struct answers_settings own = route->answers; /* `locations` is filled in by config/finish.c */
 
     own.hsts = own.hsts != NULL ? own.hsts : outer->hsts;
-    own.cors = own.cors != NULL ? own.cors : outer->cors;
-    own.cookies = own.cookies != NULL ? own.cookies : outer->cookies;
-    own.errors = own.errors != NULL ? own.errors : outer->errors;
-    own.maintenance = own.maintenance != NULL ? own.maintenance : outer->maintenance;
+    own.cors = own.cors != NULL || own.is_cors_off ? own.cors : outer->cors;
+    own.cookies = own.cookies != NULL || own.is_cookies_off ? own.cookies : outer->cookies;
+    own.errors = own.errors != NULL || own.is_errors_off ? own.errors : outer->errors;
+    own.maintenance =
+        own.maintenance != NULL || own.is_maintenance_off ? own.maintenance : outer->maintenance;
     return own;
 }
 

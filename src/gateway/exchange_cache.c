@@ -479,7 +479,7 @@ bool exchange_cache_serves(struct exchange *x)
     c->route = x->route->cache;
     c->keeper = (struct cache_keeper){.store = x->generation->snapshot->cache,
                                       .settings = settings,
-                                      .has_credentials = x->route->settings->auth != NULL,
+                                      .has_credentials = settings_has_auth(x->route->settings),
                                       .arena = &x->arena};
     strbuf_init(&c->keeper.body);
     note_conditions(x);

@@ -54,6 +54,13 @@ bool snapshot_build_pages(struct snapshot *snapshot, const struct answers_settin
     bool is_whole = true;
 
     *pages = outer != NULL ? *outer : (struct answer_pages){0};
+    if (settings->is_errors_off) {
+        pages->errors = NULL;
+    }
+    if (settings->is_maintenance_off) {
+        pages->maintenance = NULL;
+        pages->maintenance_page = NULL;
+    }
     if (settings->errors != NULL) {
         pages->errors = build_errors(snapshot, settings->errors, report, &is_whole);
     }

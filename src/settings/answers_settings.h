@@ -94,6 +94,11 @@ struct answers_settings {
     struct errors_settings *errors;
     struct maintenance_settings *maintenance;
     enum locations locations;
+    /* Of a route that says `off`: the site's are not for it. */
+    bool is_cors_off;
+    bool is_cookies_off;
+    bool is_errors_off;
+    bool is_maintenance_off;
 };
 
 #endif

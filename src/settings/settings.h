@@ -285,6 +285,12 @@ struct route_settings {
     struct place place;
 };
 
+/* Whether it is found out who sends a request of the route; `auth: off` is none. */
+static inline bool settings_has_auth(const struct route_settings *route)
+{
+    return route->auth != NULL && route->auth->mode != AUTH_MODE_OFF;
+}
+
 /* Clients that offer one of the protocols inside TLS go to the backend, undecrypted. */
 struct by_alpn_settings {
     struct string_list protocols;
@@ -629,6 +635,7 @@ struct settings {
     size_t listener_count;
     struct site_settings *sites;
     size_t site_count;
+    struct site_settings *defaults;    /* as written; sites have what is theirs of it; or NULL */
     struct backend_settings *backends; /* named ones, then those written in place */
     size_t backend_count;
     struct policy_settings *policies; /* named rules of `access` */

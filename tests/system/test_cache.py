@@ -487,6 +487,19 @@ def test_off_where_nothing_is_said(start):
         server.origin.close()
 
 
+def test_a_route_whose_auth_is_off_is_everybodys(start, tmp_path):
+    (tmp_path / "users").write_text("a:$2y$05$abcdefghijklmnopqrstuuu5mFhI7bSg0bVYFbO1qHc1n3QwS8qfK\n")
+    server = Server("h1", lambda target, fields: (200, FRESH, b"x"))
+    try:
+        gateway = start({"sites": [{"hosts": ["*"], "auth": {"basic": str(tmp_path / "users")}, "routes": [
+            {"auth": "off", "cache": "on", "backend": server.address}]}]})
+        for _ in range(2):
+            assert ask(gateway, "h1", "/open").status == 200
+        assert len(server.asked("/open")) == 1
+    finally:
+        server.origin.close()
+
+
 @pytest.mark.parametrize("part, text", [
     ({"cache": {"max_entry": "32M"}}, "more than an eighth of 'limits.cache'"),
     ({"cache": {"key": ["{status}"]}}, "known only once there is a response"),

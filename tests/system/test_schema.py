@@ -76,6 +76,8 @@ GOOD = {
         "trusted_proxies": "fd00::/8", "workers": 2, "user": "www-data", "group": "adm"},
 }
 
+GOOD["defaults"] = {"defaults": {"compress": True, "hsts": "on", "response_fields": {"remove": "Server"}}, "sites": [
+    {"hosts": "a.example", "compress": "off", "response_fields": "off", "tls": "off", "rates": "off", "respond": {}}]}
 GOOD["second tries"] = {"sites": [{"hosts": ["a.example"], "backend": "f"}], "backends": [
     {"name": "f", "servers": [{"address": "127.0.0.1:1", "host": "f.example:8080"}], "retries": {"hedge": "p99.9"}},
     {"name": "g", "servers": ["127.0.0.1:1"], "retries": {"hedge": {"after": "50ms", "max": 1}},
@@ -96,6 +98,7 @@ BAD = {
         "servers": "127.0.0.1:80", "balance": {"sticky": {"same_site": "no"}}}}]},
     "queue": {"sites": [{"hosts": "a.example", "backend": {"servers": "127.0.0.1:80", "queue": 5}}]},
     "no sites": {},
+    "hosts of defaults": {"defaults": {"hosts": ["a.example"]}, "sites": [{"hosts": "a.example", "respond": {}}]},
     "no hosts": {"sites": [{"backend": "127.0.0.1:80"}]},
     "unknown key": {"sites": [{"hosts": "a.example", "bakcend": "127.0.0.1:80"}]},
     "later key": {"metrics": {}, "sites": [{"hosts": "a.example", "respond": {}}]},
@@ -206,7 +209,7 @@ def whole(section, part):
                               **({"tls": {}} if part.get("protocol") in ("h2", "auto") or "server_name" in json.dumps(part) or "tls" in part.get("health_check", {}) else {}),
                               **({"protocol": "fastcgi", "root": "public"} if {"root", "index", "split_path", "params", "script_files", "body_buffer"} & set(part) else {}),
                               **({"protocol": "h2c"} if "grpc" in part.get("health_check", {}) else {}), **part}]}
-    outer = {"site": ("file", "sites"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
+    outer = {"site": ("file", "sites"), "defaults": ("file", "defaults"), "listener": ("file", "listeners"), "limits": ("file", "limits"),
              "timeouts": ("file", "timeouts"), "log": ("file", "log"),
              "log_rules": ("site", "log"), "log_exclusion": ("log", "exclude"), "log_place": ("log", "to"), "cache": ("route", "cache"), "tls": ("site", "tls"),
              "certificate": ("tls", "certificates"), "clients": ("tls", "clients"), "route": ("site", "routes"),
@@ -236,7 +239,7 @@ def whole(section, part):
         return {**named, "sites": [{"hosts": "shop.example.com", "respond": {}}],
                 "backends": [{"name": name, "servers": ["127.0.0.1:1"]} for name in ("api", "app")],
                 **part}
-    needed = {"site": {"hosts": ["a.example"], "name": "shop",
+    needed = {"defaults": {}, "site": {"hosts": ["a.example"], "name": "shop",
                        **({} if answer & set(part) or "starttls" in part else {"respond": {}}),
                        **({"tls": {**FILE, "clients": {"ca": "a.pem"}}} if "client" in json.dumps(part) else {}),
                        **({"passthrough": "127.0.0.1:5432"} if "starttls" in part else {}),

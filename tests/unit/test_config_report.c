@@ -204,6 +204,28 @@ static void what_is_too_large_or_missing_is_said_without_a_place(void **state)
     config_report_free(&report);
 }
 
+static void what_is_complained_of_again_at_the_same_place_is_one_message(void **state)
+{
+    struct place here = {.line = 3, .column = 5};
+    struct place there = {.line = 4, .column = 5};
+    struct config_report report;
+
+    (void)state;
+    config_report_init(&report);
+    config_report_add(&report, CONFIG_ERROR, here, "no %s", "key");
+    config_report_hint(&report, "add it");
+    config_report_add(&report, CONFIG_ERROR, there, "no %s", "key");
+    config_report_add(&report, CONFIG_ERROR, here, "no %s", "key");
+    config_report_hint(&report, "another hint, of a message that is not kept");
+    config_report_add(&report, CONFIG_WARNING, here, "no %s", "key");
+    assert_int_equal(report.count, 3);
+    assert_int_equal(report.errors, 2);
+    assert_int_equal(report.warnings, 1);
+    assert_string_equal(report.messages[0].hint, "add it");
+    assert_null(report.messages[1].hint);
+    config_report_free(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_terminal_is_never_sent_control_bytes),
         cmocka_unit_test(long_lines_are_shown_around_the_place),
         cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(what_is_complained_of_again_at_the_same_place_is_one_message),
         cmocka_unit_test(a_line_of_a_megabyte_is_read_in_a_moment),
         cmocka_unit_test(what_is_too_large_or_missing_is_said_without_a_place),
     };
