@@ -98,7 +98,8 @@ static const struct directive root_directives[] = {
      SLOT(settings, defaults),
      .section = &section_defaults,
      .doc = "What all sites have that do not say otherwise.",
-     .example = "defaults: { tls: { certificate: all.crt, key: all.key }, compress: on, hsts: on }"},
+     .example =
+         "defaults: { tls: { certificate: all.crt, key: all.key }, compress: on, hsts: on }"},
     {.name = "include",
      .type = DIRECTIVE_TEXTS,
      .flags = DIRECTIVE_SHORTHAND,

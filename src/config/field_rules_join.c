@@ -80,7 +80,7 @@ struct field_rules_settings *field_rules_join(const struct field_rules_settings 
                 &both->set_count, arena);
     join_fields(outer->add, outer->add_count, inner, inner->add, inner->add_count, &both->add,
                 &both->add_count, arena);
-    join_fields(outer->defaults, outer->default_count, inner, inner->defaults,
-                inner->default_count, &both->defaults, &both->default_count, arena);
+    join_fields(outer->defaults, outer->default_count, inner, inner->defaults, inner->default_count,
+                &both->defaults, &both->default_count, arena);
     return both;
 }

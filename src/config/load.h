@@ -20,8 +20,8 @@ struct backend_reference {
 struct loader {
     struct settings *settings;
     struct config_report *report;
-    const char *const *folders; /* of each file, by place.file; "": the working directory */
-    const char *folder;         /* of the file that the value being loaded is in */
+    const char *const *folders;       /* of each file, by place.file; "": the working directory */
+    const char *folder;               /* of the file that the value being loaded is in */
     const struct yaml_node *defaults; /* of the file, for its sites; NULL: none */
     struct backend_reference *references;
     size_t reference_count;
