@@ -16,6 +16,7 @@ struct held {
     struct held *next;
     uint64_t hash;
     uint64_t count;
+    uint64_t most; /* as the last one that asked for a place was told: a reload may change it */
     uint64_t waiting;
     struct list waiters; /* the longest first */
 };
@@ -95,14 +96,41 @@ static struct held **place_of(struct shard *shard, uint64_t hash)
     return place;
 }
 
+/* Under the lock: those that have waited longest get the places that are free. */
+static void call_waiters(struct held *held, struct list *called)
+{
+    while (held->waiting != 0 && held->count < held->most) {
+        struct hold_waiter *next =
+            LIST_ENTRY(list_pop_front(&held->waiters), struct hold_waiter, node);
+
+        next->is_waiting = false;
+        held->waiting--;
+        held->count++;
+        list_push_back(called, &next->node);
+    }
+}
+
+/* Without it. */
+static void tell_called(struct list *called)
+{
+    while (!list_is_empty(called)) {
+        struct hold_waiter *waiter =
+            LIST_ENTRY(list_pop_front(called), struct hold_waiter, node);
+
+        waiter->on_turn(waiter);
+    }
+}
+
 enum hold_found hold_take(struct hold_table *table, uint64_t hash, uint64_t most, uint64_t queue,
                           struct hold_waiter *waiter)
 {
     struct shard *shard = shard_of(table, hash);
     enum hold_found found = HOLD_FULL;
+    struct list called;
     struct held **place;
     struct held *held;
 
+    list_init(&called);
     (void)pthread_mutex_lock(&shard->lock);
     place = place_of(shard, hash);
     if (*place == NULL) {
@@ -111,7 +139,9 @@ enum hold_found hold_take(struct hold_table *table, uint64_t hash, uint64_t most
         list_init(&(*place)->waiters);
     }
     held = *place;
-    if (held->count < most && held->waiting == 0) {
+    held->most = most;
+    call_waiters(held, &called);
+    if (held->count < most) {
         held->count++;
         found = HOLD_TAKEN;
     } else if (waiter != NULL && held->waiting < queue) {
@@ -122,32 +152,30 @@ enum hold_found hold_take(struct hold_table *table, uint64_t hash, uint64_t most
         found = HOLD_WAITS;
     }
     (void)pthread_mutex_unlock(&shard->lock);
+    tell_called(&called);
     return found;
 }
 
 void hold_give(struct hold_table *table, uint64_t hash)
 {
     struct shard *shard = shard_of(table, hash);
-    struct hold_waiter *next = NULL;
+    struct list called;
     struct held **place;
     struct held *held;
 
+    list_init(&called);
     (void)pthread_mutex_lock(&shard->lock);
     place = place_of(shard, hash);
     CHECK(*place != NULL && (*place)->count != 0);
     held = *place;
-    if (held->waiting != 0) {
-        next = LIST_ENTRY(list_pop_front(&held->waiters), struct hold_waiter, node);
-        next->is_waiting = false;
-        held->waiting--;
-    } else if (--held->count == 0) {
+    held->count--;
+    call_waiters(held, &called);
+    if (held->count == 0) { /* and so nobody waits: one place there always is */
         *place = held->next;
         free(held);
     }
     (void)pthread_mutex_unlock(&shard->lock);
-    if (next != NULL) {
-        next->on_turn(next);
-    }
+    tell_called(&called);
 }
 
 bool hold_leave(struct hold_table *table, struct hold_waiter *waiter)

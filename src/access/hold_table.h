@@ -30,7 +30,8 @@ void hold_table_release(struct hold_table *table); /* NULL is allowed */
 
 uint64_t hold_hash(const struct hold_table *table, struct span key) MUST_CHECK;
 /* One of `most` places of the key; where all are taken, `waiter` stands in its line, of at most
- * `queue`. waiter NULL: it does not wait. */
+ * `queue`. waiter NULL: it does not wait. Where `most` is not what it was, those that wait and have
+ * places are as many as it allows from now on. */
 enum hold_found hold_take(struct hold_table *table, uint64_t hash, uint64_t most, uint64_t queue,
                           struct hold_waiter *waiter) MUST_CHECK;
 /* A place is free: whoever has waited longest for one of the key gets it. */

@@ -258,6 +258,39 @@ static void places(void **state)
     hold_table_release(table);
 }
 
+/* A reload has changed how many there are, while some wait. */
+static void places_that_change(void **state)
+{
+    struct hold_table *table = hold_table_get("changing places");
+    uint64_t a = hold_hash(table, SPAN_OF("a"));
+    struct waiter waiters[4] = {{.waiter = {.on_turn = on_turn}},
+                                {.waiter = {.on_turn = on_turn}},
+                                {.waiter = {.on_turn = on_turn}},
+                                {.waiter = {.on_turn = on_turn}}};
+
+    (void)state;
+    assert_int_equal(hold_take(table, a, 1, 0, NULL), HOLD_TAKEN);
+    assert_int_equal(hold_take(table, a, 1, 4, &waiters[0].waiter), HOLD_WAITS);
+    assert_int_equal(hold_take(table, a, 1, 4, &waiters[1].waiter), HOLD_WAITS);
+    /* More: who waits goes first, and at once. */
+    assert_int_equal(hold_take(table, a, 3, 4, &waiters[2].waiter), HOLD_WAITS);
+    assert_true(waiters[0].has_turn && waiters[1].has_turn && !waiters[2].has_turn);
+    assert_int_equal(hold_take(table, a, 3, 4, &waiters[3].waiter), HOLD_WAITS);
+    /* Fewer: nobody comes in until so many are left. */
+    assert_int_equal(hold_take(table, a, 1, 0, NULL), HOLD_FULL);
+    hold_give(table, a);
+    hold_give(table, a);
+    assert_false(waiters[2].has_turn);
+    hold_give(table, a);
+    assert_true(waiters[2].has_turn && !waiters[3].has_turn);
+    hold_give(table, a);
+    assert_true(waiters[3].has_turn);
+    hold_give(table, a);
+    assert_int_equal(hold_take(table, a, 1, 0, NULL), HOLD_TAKEN);
+    hold_give(table, a);
+    hold_table_release(table);
+}
+
 #define THREADS 4
 #define ROUNDS 20000
 
@@ -324,6 +357,7 @@ int main(void)
         cmocka_unit_test(tables_by_name),
         cmocka_unit_test(flood_of_keys),
         cmocka_unit_test(places),
+        cmocka_unit_test(places_that_change),
         cmocka_unit_test(several_threads),
     };
 
