@@ -114,8 +114,7 @@ static void call_waiters(struct held *held, struct list *called)
 static void tell_called(struct list *called)
 {
     while (!list_is_empty(called)) {
-        struct hold_waiter *waiter =
-            LIST_ENTRY(list_pop_front(called), struct hold_waiter, node);
+        struct hold_waiter *waiter = LIST_ENTRY(list_pop_front(called), struct hold_waiter, node);
 
         waiter->on_turn(waiter);
     }
