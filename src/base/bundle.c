@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file_opener.h"
 #include "base/pem_private.h"
 #include "base/strbuf.h"
 
@@ -230,7 +231,7 @@ void bundle_maker_hide_keys(struct bundle_maker *maker)
 /* False: it is nothing to keep. */
 static bool read_kept(const struct bundle_maker *maker, struct kept *kept)
 {
-    int fd = open(kept->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = file_opener_open_at(AT_FDCWD, kept->path);
     size_t hint = kept->size > 0 ? (size_t)kept->size : 4095;
     size_t len = 0;
 

@@ -30,6 +30,19 @@ const struct file_view *file_opener_set_view(const struct file_view *set)
     return before;
 }
 
+/* Opening a pipe by its name waits for somebody who writes, for good where nobody does: a stray one
+ * in a folder of certificates would hold up everything that is loaded. */
+int file_opener_open_at(int folder_fd, const char *path)
+{
+    int fd = openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0) {
+        int flags = fcntl(fd, F_GETFL);
+        CHECK(flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0);
+    }
+    return fd;
+}
+
 int file_opener_open(const char *path)
 {
     int fd;
@@ -37,7 +50,7 @@ int file_opener_open(const char *path)
     if (view != NULL && view->open(view->arg, path, &fd)) {
         return fd;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    fd = file_opener_open_at(AT_FDCWD, path);
     return fd < 0 && errno == EACCES && helper != NULL ? helper->open(helper->arg, path) : fd;
 }
 

@@ -67,7 +67,7 @@ static void complain(struct cert_entry *entry, const char *what)
 /* By the folder's descriptor, or as somebody who may. */
 static int open_in(const char *folder, int folder_fd, const char *file)
 {
-    int fd = openat(folder_fd, file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = file_opener_open_at(folder_fd, file);
     char path[PATH_MAX];
 
     if (fd < 0 && errno == EACCES &&

@@ -181,6 +181,16 @@ def test_files_that_cannot_be_used_are_told(ca, folder, store):
     assert "has no certificate that can be used" in done.stderr
 
 
+def test_a_pipe_among_the_files_holds_nothing_up(ca, folder, store):
+    """Opening one waits for a writer, who never comes."""
+    os.mkfifo(store / "pipe.pem")
+    os.mkfifo(folder / "part.yaml")
+    config = folder / "c.yaml"
+    config.write_text(f'include: part.yaml\nsites: [ {{ hosts: ["*"], tls: {{ certificates_from: {store} }}, respond: {{}} }} ]\n')
+    done = command("check", "-c", str(config), timeout=10)
+    assert "pipe.pem" in done.stderr and "is empty" in done.stderr
+
+
 def test_a_folder_changes_while_the_gateway_runs(start, ca, store):
     first, second = ca.server("change.example"), ca.server("change.example")
     put(store, "stays", ca.server("stays.example"))

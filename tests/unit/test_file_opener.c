@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +68,34 @@ static void a_folder_that_the_user_may_change_is_not_safe(void **state)
     assert_false(file_opener_is_safe("/no/such/file", NOBODY, NOBODY));
 }
 
+/* A pipe that somebody writes to is read, as a shell's <(...) is. */
+static void a_pipe_that_nobody_writes_to_is_empty(void **state)
+{
+    char pipe_path[sizeof(file) + 8];
+    char byte;
+    int writer;
+    int fd;
+
+    (void)state;
+    (void)snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    fd = file_opener_open(pipe_path);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, &byte, 1), 0);
+    writer = open(pipe_path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(writer, "x", 1), 1);
+    assert_int_equal(close(writer), 0);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(pipe_path), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_takes_the_file_and_its_folders),
         cmocka_unit_test(a_folder_that_the_user_may_change_is_not_safe),
+        cmocka_unit_test(a_pipe_that_nobody_writes_to_is_empty),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
