@@ -44,7 +44,8 @@ bool file_opener_has_view(void);
 /* A descriptor for reading that is closed on exec; -1 with errno. A pipe that nobody writes to is
  * empty, and is not waited for. */
 int file_opener_open(const char *path);
-/* The same as openat(2), of what the disk has, whatever the view says, and this process may open. */
+/* The same as openat(2), of what the disk has, whatever the view says, and this process may open.
+ */
 int file_opener_open_at(int folder_fd, const char *path);
 /* Adds the names in a folder ("": the working directory), each with a NUL behind it, in any order.
  * False with errno. */
