@@ -281,6 +281,10 @@ bool rule_log_place(struct span text, struct complaint *complaint)
         return true;
     }
     complain(complaint, "%s is no place for a log: %s", quote(text).text, error.text);
+    if (text.len != 0 && text.ptr[0] == '/') {
+        return complain_hint(complaint, "a file is 'file:' and its path: file:%.*s",
+                             (int)(text.len < 300 ? text.len : 300), text.ptr);
+    }
     return complain_hint(complaint,
                          "write file, file:/a/file, stdout, syslog, syslog:ADDRESS:PORT, "
                          "syslog:/a/socket, syslog+tcp:ADDRESS:PORT, "

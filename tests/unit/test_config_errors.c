@@ -273,6 +273,8 @@ static const struct message_case errors[] = {
     {SITE "timeouts: { head: 1.5s }\n", 4, 19, "'head' needs a time, not '1.5s'", "whole number"},
     {SITE "log: { format: jsn }\n", 4, 16, "'format' cannot be 'jsn'; did you mean 'json'?",
      "json, combined, logfmt or template"},
+    {SITE "log: { to: [/var/log/a.log] }\n", 4, 13, "'/var/log/a.log' is no place for a log",
+     "file:/var/log/a.log"},
     {SITE "log: { level: loudly }\n", 4, 15, "'level' cannot be 'loudly'",
      "error, warn, info or debug"},
     {SITE "user: ''\n", 4, 7, "'user' is empty", "user: tidegate"},
