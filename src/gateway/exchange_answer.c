@@ -1,4 +1,5 @@
 /* Answers made here: errors, redirects, `respond`, `files`. */
+#include <errno.h>
 #include <unistd.h>
 
 #include "files/static_files.h"
@@ -281,7 +282,7 @@ static void answer_file(struct exchange *x)
     exchange_answer_file_go_on(x);
 }
 
-enum file_step { FILE_STEP_MORE, FILE_STEP_WAIT, FILE_STEP_BROKEN };
+enum file_step { FILE_STEP_MORE, FILE_STEP_WAIT, FILE_STEP_BROKEN, FILE_STEP_CLIENT_LOST };
 
 /* Through the kernel where the client's connection is plain. */
 static enum file_step send_raw(struct exchange *x, struct conn *conn, const struct file_part *part)
@@ -301,8 +302,9 @@ static enum file_step send_raw(struct exchange *x, struct conn *conn, const stru
     case CONN_AGAIN:
         return FILE_STEP_WAIT;
     case CONN_EOF: /* the file has shrunk */
-    case CONN_ERROR:
         return FILE_STEP_BROKEN;
+    case CONN_ERROR: /* of either side, and files have one alone */
+        return conn->error == EIO ? FILE_STEP_BROKEN : FILE_STEP_CLIENT_LOST;
     }
     x->file_at += moved;
     exchange_response_moved(x, moved);
@@ -383,9 +385,7 @@ static void break_file(struct exchange *x)
 {
     x->front.trouble =
         exchange_filters_take(x)
-            ? (struct trouble){"file_cut_short",
-                               "the file could not be read to its end, or the client went away",
-                               NULL}
+            ? (struct trouble){"file_cut_short", "the file could not be read to its end", NULL}
             : x->filters->failure;
     exchange_finish(x, true);
 }
@@ -406,6 +406,10 @@ void exchange_answer_file_go_on(struct exchange *x)
             return;
         case FILE_STEP_BROKEN:
             break_file(x);
+            return;
+        case FILE_STEP_CLIENT_LOST:
+            x->front.trouble.reason = "client_reset";
+            exchange_finish(x, true);
             return;
         }
         if (x->file_at == x->file->parts[x->file_part].length) {

@@ -79,6 +79,19 @@ def test_echo_knows_the_tls_facts(start, ca, shop):
 # files
 
 
+def test_a_client_that_resets_is_not_the_file(start, folder):
+    """Its reset may be seen first by what writes the file to it."""
+    (folder / "big").write_bytes(bytes(8 << 20))
+    gateway = start({"sites": [{"hosts": ["*"], "files": str(folder)}]})
+    for _ in range(30):
+        with Connection(gateway.address, receive_buffer=4096) as connection:
+            connection.send(request_bytes("/big"))
+            connection.reset()
+    wait_until(lambda: len(gateway.log_entries()) == 30)
+    assert {entry["reason"] for entry in gateway.log_entries()} == {"client_reset"}
+
+
+
 @pytest.fixture(scope="module")
 def tree():
     top = new_folder()
