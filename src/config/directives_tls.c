@@ -289,7 +289,8 @@ static const struct directive tls_directives[] = {
      .more = "`h2+h1` is HTTP/2 for clients that know it, else HTTP/1.1; `h1` and `h2` are one "
              "alone: a client that offers only the other one is refused in the handshake, and with "
              "`h2` also one that offers nothing, as HTTP/2 over TLS must be agreed on (RFC 9113 "
-             "section 3.3). Plain ports take HTTP/2 from clients that know beforehand that it is "
+             "section 3.3). A client that offers HTTP/1.0 gets it where HTTP/1.1 is spoken. Plain "
+             "ports take HTTP/2 from clients that know beforehand that it is "
              "spoken, "
              "and HTTP/1.1; the `h2c` of Upgrade is ignored.",
      .example = "protocols: h1"},

@@ -6,7 +6,8 @@ enum cause protocol_choice(const struct hello *hello, bool speaks_h2, bool speak
         return speaks_h1 ? CAUSE_COUNT : CAUSE_NO_ALPN;
     }
     if ((speaks_h2 && hello_offers_alpn(hello, SPAN_OF("h2"))) ||
-        (speaks_h1 && hello_offers_alpn(hello, SPAN_OF("http/1.1"))) ||
+        (speaks_h1 && (hello_offers_alpn(hello, SPAN_OF("http/1.1")) ||
+                       hello_offers_alpn(hello, SPAN_OF("http/1.0")))) ||
         hello->alpn_count == HELLO_ALPN_MAX) { /* there may be more of them */
         return CAUSE_COUNT;
     }

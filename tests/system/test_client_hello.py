@@ -239,6 +239,7 @@ def agreed(gateway, ca, host, offered):
 @pytest.mark.parametrize("host, offered, result", [
     ("h2", ["h2"], "h2"), ("h2", ["http/1.1", "h2"], "h2"), ("h1", ["h2", "http/1.1"], "http/1.1"),
     ("both", ["http/1.1", "h2"], "h2"), ("both", ["http/1.1"], "http/1.1"), ("both", [], None),
+    ("both", ["http/1.0"], "http/1.0"), ("h1", ["http/1.0", "http/1.1"], "http/1.1"),
     ("h1", [], None)])
 def test_protocols_that_are_agreed_on(protocols, ca, host, offered, result):
     assert agreed(protocols, ca, f"{host}.example", offered) == result
@@ -248,6 +249,7 @@ def test_protocols_that_are_agreed_on(protocols, ca, host, offered, result):
     ("h2", ["http/1.1"], "no_common_protocol", "offer h2"),
     ("h2", ["acme-tls/1"], "no_common_protocol", "offer h2"),
     ("h2", [], "no_protocol_offered", "offer h2"),
+    ("h2", ["http/1.0"], "no_common_protocol", "offer h2"),
     ("h1", ["h2"], "no_common_protocol", "offer http/1.1"),
     ("both", ["imap"], "no_common_protocol", "h2 or http/1.1"),
     ("both", [f"x{i}" for i in range(30)], "no_common_protocol", "h2 or http/1.1")])

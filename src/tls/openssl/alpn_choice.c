@@ -7,7 +7,7 @@
 /* As ALPN writes lists (RFC 7301 section 3.1). */
 struct http_list {
     unsigned len;
-    unsigned char bytes[12];
+    unsigned char bytes[21];
 };
 
 struct own_list {
@@ -15,11 +15,14 @@ struct own_list {
     unsigned char bytes[];
 };
 
-/* Best first. */
+#define ALPN_H2 2, 'h', '2'
+#define ALPN_H1 8, 'h', 't', 't', 'p', '/', '1', '.', '1', 8, 'h', 't', 't', 'p', '/', '1', '.', '0'
+
+/* Best first. Some clients offer HTTP/1.0 alone when they are told to speak it. */
 static const struct http_list http_lists[] = {
-    [TLS_H2_AND_H1] = {12, {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
-    [TLS_H1_ONLY] = {9, {8, 'h', 't', 't', 'p', '/', '1', '.', '1'}},
-    [TLS_H2_ONLY] = {3, {2, 'h', '2'}},
+    [TLS_H2_AND_H1] = {21, {ALPN_H2, ALPN_H1}},
+    [TLS_H1_ONLY] = {18, {ALPN_H1}},
+    [TLS_H2_ONLY] = {3, {ALPN_H2}},
 };
 
 static int choose(const unsigned char *ours, unsigned ours_len, const unsigned char **out,
