@@ -153,9 +153,9 @@ const struct section section_log_place = {
          .max = 100,                                                                               \
          .check = rule_parameter,                                                                  \
          .doc = "Parameters of queries whose values are not written.",                             \
-         .more = "In `target`, `referer`, and where a variable gives the query. Names count in "   \
-                 "any case and any spelling (`%74oken` is `token`). `(redacted)` stands for the "  \
-                 "value.",                                                                         \
+         .more = "In `target`, `referer`, `detail`, and where a variable gives the query. Names "  \
+                 "count in any case and any spelling (`%74oken` is `token`), behind `&`, `;` and " \
+                 "each `?`. `(redacted)` stands for the value, up to the next `&`.",               \
          .example = "redact: [token, password]"},                                                  \
         {.name = "exclude",                                                                        \
          .type = DIRECTIVE_SECTIONS,                                                               \

@@ -39,34 +39,42 @@ bool redact_hides(const struct string_list *names, struct span parameter)
     return false;
 }
 
-/* Where the pair that begins at `at` ends: some servers take ';' for '&'. */
-static size_t pair_end(struct span query, size_t at)
+/* Some servers take ';' for '&', and some clients put a question mark in front of a parameter where
+ * there is one already: so a name may begin behind each of these. But a value that is to be hidden
+ * ends where no server goes on reading it. */
+static bool begins_another(char byte)
 {
-    while (at < query.len && query.ptr[at] != '&' && query.ptr[at] != ';') {
-        at++;
-    }
-    return at;
+    return byte == '&' || byte == ';' || byte == '?';
 }
 
-/* Its value, if it is one of the names'; absent: there is nothing to hide. */
-static struct span hidden(const struct string_list *names, struct span pair)
+/* The value to hide of what begins at `at`, absent: there is none; *end: where that ends. */
+static struct span hidden(const struct string_list *names, struct span query, size_t at,
+                          size_t *end)
 {
-    size_t equals = span_find(pair, '=');
+    size_t equals = at;
 
-    if (equals + 1 >= pair.len || !redact_hides(names, span_head(pair, equals))) {
-        return span_make(NULL, 0);
+    while (equals < query.len && query.ptr[equals] != '=' && !begins_another(query.ptr[equals])) {
+        equals++;
     }
-    return span_skip(pair, equals + 1);
+    *end = equals;
+    if (equals < query.len && query.ptr[equals] == '=' &&
+        redact_hides(names, span_make(query.ptr + at, equals - at))) {
+        *end += span_find(span_skip(query, equals), '&');
+        return span_make(query.ptr + equals + 1, *end - equals - 1);
+    }
+    while (*end < query.len && !begins_another(query.ptr[*end])) {
+        (*end)++;
+    }
+    return span_make(NULL, 0);
 }
 
 static size_t count_hidden(const struct string_list *names, struct span query)
 {
     size_t count = 0;
+    size_t end;
 
-    for (size_t at = 0; at < query.len;) {
-        size_t end = pair_end(query, at);
-        count += hidden(names, span_make(query.ptr + at, end - at)).len != 0 ? 1 : 0;
-        at = end + 1;
+    for (size_t at = 0; at < query.len; at = end + 1) {
+        count += hidden(names, query, at, &end).len != 0 ? 1 : 0;
     }
     return count;
 }
@@ -80,6 +88,7 @@ static char *put(char *to, const char *bytes, size_t len)
 struct span redact_query(const struct string_list *names, struct span query, struct arena *arena)
 {
     size_t count = names->count != 0 ? count_hidden(names, query) : 0;
+    size_t end;
     char *bytes;
     char *to;
 
@@ -87,9 +96,8 @@ struct span redact_query(const struct string_list *names, struct span query, str
         return query;
     }
     bytes = to = arena_alloc(arena, query.len + count * (sizeof(REDACTED) - 1));
-    for (size_t at = 0; at < query.len;) {
-        size_t end = pair_end(query, at);
-        struct span value = hidden(names, span_make(query.ptr + at, end - at));
+    for (size_t at = 0; at < query.len; at = end + 1) {
+        struct span value = hidden(names, query, at, &end);
 
         to = put(to, query.ptr + at, end - at - value.len);
         if (value.len != 0) {
@@ -98,7 +106,6 @@ struct span redact_query(const struct string_list *names, struct span query, str
         if (end < query.len) {
             *to++ = query.ptr[end];
         }
-        at = end + 1;
     }
     return span_make(bytes, (size_t)(to - bytes));
 }

@@ -71,6 +71,8 @@ static void fill_by_rules(struct access_record *record, struct exchange *x)
 
     record->target = redact_url(&rules->redact, record->target, &x->arena);
     record->referer = redact_url(&rules->redact, record->referer, &x->arena);
+    /* Which may show a target that is none. */
+    record->detail = redact_url(&rules->redact, record->detail, &x->arena);
     if (rules->member_count != 0) {
         record->members = exchange_log_members(x);
         record->member_count = rules->member_count;

@@ -13,6 +13,7 @@ from client import Connection, chunked, request_bytes
 from h2client import Client
 from h2origin import H2Origin, serve
 from origins import Origin
+from waiting import wait_until
 from tidegate import command
 
 RULES = {
@@ -241,6 +242,9 @@ def test_lines_of_the_log_have_what_they_are_told_to(start, ask):
         ask(gateway, "/a?token=secret&x=1&Pass%77ord=secret", fields=[
             ("X-Tenant", "acme \"1\""), ("Referer", "http://a/?token=secret"),
             ("X-Many", "1"), ("X-Many", "2"), ("X-Many", "3")])
+        ask_h1(gateway, "a?token=secret")  # no target; what is said of it shows it
+        with Client(gateway.address) as client:
+            assert client.request("a?token=secret").reset is not None
         line = gateway.wait_log(tenant="acme \"1\"")
         assert line["cache"] == "HIT 200" and "nothing" not in line
         assert line["target"] == "/a?token=(redacted)&x=1&Pass%77ord=(redacted)"
@@ -249,6 +253,9 @@ def test_lines_of_the_log_have_what_they_are_told_to(start, ask):
         assert line["many"] == "1, 2, 3"
         assert gateway.wait_log(target="/missing")["status"] == 503  # what goes wrong is told
         assert not [entry for entry in gateway.log_entries() if entry.get("target") == "/health"]
+        odd = wait_until(lambda: [entry["detail"] for entry in gateway.log_entries()
+                                  if "form or bytes" in entry.get("detail", "")][1:])
+        assert "token=(redacted)" in odd[0]
         assert "secret" not in json.dumps(gateway.log_entries())
 
 
