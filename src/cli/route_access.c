@@ -27,6 +27,9 @@ const char *route_respond_text(const struct route_settings *route, struct arena 
 {
     const struct oidc_settings *oidc = route->signs_in;
 
+    if (oidc == NULL && route->respond->close) {
+        return "no answer: the connection is reset";
+    }
     if (oidc == NULL) {
         return arena_printf(arena, "status %u, %s", route->respond->status,
                             route->respond->echo ? "the request as JSON"

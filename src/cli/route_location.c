@@ -56,6 +56,15 @@ const char *route_location(const struct redirect_settings *redirect, const struc
     return arena_cstr(arena, redirect_location(&to, &values, TEMPLATE_FIELD, arena));
 }
 
+struct span route_rewritten_query(const struct rewrite_settings *settings,
+                                  const struct route_url *url, struct arena *arena)
+{
+    struct asked asked = {url, arena};
+    const struct template_values values = {value_of, &asked};
+
+    return rewrite_query(rewrite_make(settings, arena), &values, arena);
+}
+
 bool route_rewrite(const struct rewrite_settings *settings, const struct route_url *url,
                    struct path *path, struct arena *arena)
 {

@@ -45,9 +45,10 @@ static void check_rewrite(const struct checker *checker, const struct route_sett
     const struct rewrite_settings *rewrite = route->rewrite;
     const char *pattern = route->match.path;
 
-    if (rewrite->strip_prefix == NULL && rewrite->prefix == NULL && rewrite->replace == NULL) {
+    if (rewrite->strip_prefix == NULL && rewrite->prefix == NULL && rewrite->replace == NULL &&
+        rewrite->query == NULL) {
         error_with_hint(checker, rewrite->place, "a rewrite that changes nothing",
-                        "say 'strip_prefix', 'prefix', or both, or 'replace'");
+                        "say 'strip_prefix', 'prefix', or both, or 'replace', or 'query'");
     }
     if (route->backend == NULL && route->files == NULL) {
         error_with_hint(checker, rewrite->place,

@@ -102,12 +102,33 @@ static void check_respond_fields(const struct checker *checker,
     }
 }
 
+/* Where nothing is answered, nothing else can be said of the answer. 444 is how nginx writes it. */
+static void check_close(const struct checker *checker, const struct respond_settings *respond)
+{
+    static const char hint[] =
+        "to close the connection without an answer: respond: { close: true }";
+
+    if (respond->close && (check_is_given(checker, &respond->status) || respond->body[0] != '\0' ||
+                           respond->echo || respond->file != NULL || respond->json != NULL ||
+                           respond->field_count != 0 || respond->retry_after_ms != 0)) {
+        error_at(checker, check_place(checker, &respond->close, respond->place),
+                 "'close' goes with nothing else of respond: there is no answer", hint);
+    }
+    if (respond->status == 444) {
+        config_report_add(checker->report, CONFIG_WARNING,
+                          check_place(checker, &respond->status, respond->place),
+                          "status 444 is sent as it is: no client knows it");
+        config_report_hint(checker->report, "%s", hint);
+    }
+}
+
 static void check_respond(const struct checker *checker, const struct respond_settings *respond)
 {
     bool has_body = respond->body != NULL && respond->body[0] != '\0';
     struct place place = check_place(checker, &respond->body, respond->place);
 
     check_respond_fields(checker, respond);
+    check_close(checker, respond);
     if (respond->echo && has_body) {
         error_at(checker, place, "respond has both 'body' and 'echo'",
                  "keep one; the echo is the body");

@@ -174,14 +174,26 @@ static const struct directive rewrite_directives[] = {
      .section = &section_rewrite_replace,
      .doc = "What is replaced in the path, after both.",
      .example = "replace: { regex: \"^/users/([0-9]+)$\", with: \"/u/{match.1}\" }"},
+    {.name = "query",
+     .type = DIRECTIVE_TEXT,
+     SLOT(rewrite_settings, query),
+     .min = 0,
+     .max = 2048,
+     .check = rule_rewrite_query,
+     .doc = "The query that a server gets, in place of the client's; with [variables](#variables).",
+     .more = "`{query}` is the client's own, `{match.1}` a capture of `match.regex` of the route: "
+             "`query: \"page={match.1}&{query}\"`. An `&` at its beginning or end is left out, and "
+             "so is the question mark where nothing is left. Scripts (FastCGI) get it as "
+             "QUERY_STRING, and the URL as it came as REQUEST_URI.",
+     .example = "query: \"q={path}&{query}\""},
 };
 
 const struct section section_rewrite = {
     .name = "rewrite",
     .title = "rewrite",
     .doc = "Another path in place of the one that was asked for: for the server, or below the "
-           "folder of `files`. The query stays. Routes and rules are asked before, of the path as "
-           "it came.",
+           "folder of `files`. The query stays, unless `query` is said. Routes and rules are asked "
+           "before, of the path as it came.",
     .directives = rewrite_directives,
     .count = ARRAY_LEN(rewrite_directives),
     .size = sizeof(struct rewrite_settings),

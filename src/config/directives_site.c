@@ -76,6 +76,15 @@ static const struct directive respond_directives[] = {
      .more = "It shows what arrived here, field by field: for trying things out, not for the "
              "public.",
      .example = "echo: true"},
+    {.name = "close",
+     .type = DIRECTIVE_BOOL,
+     SLOT(respond_settings, close),
+     .fallback = "false",
+     .doc = "No answer at all: the connection is reset, in HTTP/2 the request's stream.",
+     .more =
+         "For scanners and whoever comes by a name that is nobody's, as nginx's 444. The access "
+         "log has the request without a status, with `closed_unanswered`.",
+     .example = "close: true"},
     {.name = "fields",
      .type = DIRECTIVE_FIELDS,
      SLOT(respond_settings, fields),

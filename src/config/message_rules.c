@@ -387,7 +387,7 @@ bool rule_replacement(struct span text, struct complaint *complaint)
             unsigned char byte = (unsigned char)plain.ptr[i];
             if (byte <= ' ' || byte >= 0x7f || strchr("?#\\\"<>", byte) != NULL) {
                 complain(complaint, "%s has a character that no path has", quote(text).text);
-                return complain_hint(complaint, byte == '?' ? "the query stays as it is"
+                return complain_hint(complaint, byte == '?' ? "another query is 'query' of rewrite"
                                                             : "write it percent-encoded");
             }
         }
@@ -395,6 +395,18 @@ bool rule_replacement(struct span text, struct complaint *complaint)
         rest = span_skip(rest, rest.len != 0 && span_find(rest, '}') < rest.len
                                    ? span_find(rest, '}') + 1
                                    : rest.len);
+    }
+    return is_template(text, false, complaint);
+}
+
+bool rule_rewrite_query(struct span text, struct complaint *complaint)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (!is_of_urls(byte) || byte == '#') {
+            complain(complaint, "%s has a character that no query has", quote(text).text);
+            return complain_hint(complaint, "percent-encode it: %%%02X", (unsigned)byte);
+        }
     }
     return is_template(text, false, complaint);
 }

@@ -44,6 +44,8 @@ bool rule_redirect_target(struct span text, struct complaint *complaint) MUST_CH
 /* A path to look for a file by, with variables. */
 /* What replaces a part of a path: a piece of one, with variables. */
 bool rule_replacement(struct span text, struct complaint *complaint) MUST_CHECK;
+/* A query, with variables. */
+bool rule_rewrite_query(struct span text, struct complaint *complaint) MUST_CHECK;
 bool rule_try(struct span text, struct complaint *complaint) MUST_CHECK;
 /* A field that names the client. */
 bool rule_address_field(struct span text, struct complaint *complaint) MUST_CHECK;

@@ -77,7 +77,26 @@ const struct rewrite *rewrite_make(const struct rewrite_settings *settings, stru
         CHECK(rewrite->regex != NULL && template_parse(span_from_cstr(settings->replace->with),
                                                        false, arena, &rewrite->with, &error));
     }
+    if (settings->query != NULL) {
+        rewrite->has_query = true;
+        CHECK(
+            template_parse(span_from_cstr(settings->query), false, arena, &rewrite->query, &error));
+    }
     return rewrite;
+}
+
+struct span rewrite_query(const struct rewrite *rewrite, const struct template_values *values,
+                          struct arena *arena)
+{
+    struct span query = template_expand(&rewrite->query, values, TEMPLATE_URL, arena);
+
+    while (query.len != 0 && query.ptr[0] == '&') {
+        query = span_skip(query, 1);
+    }
+    while (query.len != 0 && query.ptr[query.len - 1] == '&') {
+        query = span_head(query, query.len - 1);
+    }
+    return query.len != 0 ? query : span_make(NULL, 0);
 }
 
 void rewrite_prefixes(const struct rewrite_settings *settings, struct path *path,

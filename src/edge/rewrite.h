@@ -13,6 +13,8 @@ struct rewrite {
     const struct rewrite_settings *settings;
     const struct pattern *regex; /* of `replace`; NULL: it has none */
     struct template with;
+    bool has_query;
+    struct template query;
 };
 
 /* NULL: there is none. In the arena; the settings are referenced. */
@@ -34,6 +36,10 @@ void rewrite_prefixes(const struct rewrite_settings *settings, struct path *path
  * up; the path is then not to be used. */
 bool rewrite_path(const struct rewrite *rewrite, const struct template_values *values,
                   struct path *path, struct arena *arena) MUST_CHECK;
+
+/* The query that a server gets, where the rewrite has one: ptr NULL is none at all. */
+struct span rewrite_query(const struct rewrite *rewrite, const struct template_values *values,
+                          struct arena *arena) MUST_CHECK;
 
 /* The value of Location. A path of "//host" leads to no other host. use: TEMPLATE_URL; to show it
  * with values that are not known, TEMPLATE_FIELD. */

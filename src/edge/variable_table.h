@@ -13,6 +13,17 @@ VARIABLE(CLIENT_ADDRESS, "client.address", NOTHING, TEXT, ALWAYS,
 VARIABLE(CLIENT_PORT, "client.port", NOTHING, TEXT, ALWAYS, "its port, where it is known")
 VARIABLE(CLIENT_SUBJECT, "client.subject", NOTHING, TEXT, ALWAYS,
          "the subject of its verified certificate (RFC 4514)")
+VARIABLE(CLIENT_ISSUER, "client.issuer", NOTHING, TEXT, ALWAYS,
+         "the subject of the CA that issued it (RFC 4514)")
+VARIABLE(CLIENT_SERIAL, "client.serial", NOTHING, TEXT, ALWAYS,
+         "its serial number, in capital hex digits")
+VARIABLE(CLIENT_FINGERPRINT, "client.fingerprint", NOTHING, TEXT, ALWAYS,
+         "its SHA-256, in small hex digits")
+VARIABLE(CLIENT_CERTIFICATE, "client.certificate", NOTHING, TEXT, ALWAYS,
+         "the whole verified certificate: PEM, percent-encoded")
+VARIABLE(CLIENT_VERDICT, "client.verdict", NOTHING, TEXT, ALWAYS,
+         "SUCCESS, NONE where it showed no certificate, or FAILED: and why "
+         "(`verify: optional_unverified`)")
 VARIABLE(PEER_ADDRESS, "peer.address", NOTHING, TEXT, ALWAYS,
          "the address of whoever is connected, be it a proxy")
 VARIABLE(SCHEME, "scheme", NOTHING, URL, ALWAYS, "http or https, as the client sees it")
@@ -30,6 +41,12 @@ VARIABLE(QUERY, "query", NOTHING, URL, ALWAYS, "the query, without the question 
 VARIABLE(QUERY_MARKED, "?query", NOTHING, URL, ALWAYS,
          "the query with its question mark, or nothing where there is none")
 VARIABLE(TARGET, "target", NOTHING, URL, ALWAYS, "path and query")
+VARIABLE(
+    URL, "url", NOTHING, TEXT, ALWAYS,
+    "the URL that was asked for; within another URL percent-encoded as a whole, as a parameter "
+    "is: /login?next={url}")
+VARIABLE(TIME, "time", NOTHING, TEXT, ALWAYS,
+         "when the request came: seconds since 1970, with milliseconds: 1767225600.000")
 VARIABLE(REQUEST_ID, "request.id", NOTHING, URL, ALWAYS,
          "the request's id, as the access log has it")
 VARIABLE(REQUEST_FIELD, "request.", NAME, TEXT, ALWAYS,
@@ -47,6 +64,10 @@ VARIABLE(TLS_SNI, "tls.sni", NOTHING, TEXT, ALWAYS, "the name that the client as
 VARIABLE(SITE, "site", NOTHING, TEXT, ALWAYS, "the site's name")
 VARIABLE(ROUTE, "route", NOTHING, TEXT, ALWAYS, "the route's name")
 VARIABLE(STATUS, "status", NOTHING, URL, RESPONSE, "the response's status")
+VARIABLE(BACKEND, "backend", NOTHING, TEXT, RESPONSE, "the backend that was asked")
+VARIABLE(SERVER, "server", NOTHING, TEXT, RESPONSE, "the server that answered, as `servers` has it")
+VARIABLE(CACHE, "cache", NOTHING, TEXT, RESPONSE,
+         "what the cache did: `cache_status` of the access log")
 VARIABLE(RESPONSE_FIELD, "response.", NAME, TEXT, RESPONSE,
          "a field of the response, as it came: {response.Server}")
 VARIABLE(LOG_MEMBER, "log.", NAME, TEXT, LOG,

@@ -144,17 +144,37 @@ static void add_named(const struct message_fields *to, struct span name, struct 
 }
 
 /* In the words that nginx and others have for it. */
-static void add_verdict(const struct message_fields *to, const struct client_identity *identity)
+static struct span verdict_of(const struct client_identity *identity, struct arena *arena)
 {
-    static const struct span name = SPAN("Client-Cert-Verify");
-
     if (identity == NULL || !identity->has_certificate) {
-        add_named(to, name, SPAN_OF("NONE"));
-    } else if (identity->verdict == NULL) {
-        add_named(to, name, SPAN_OF("SUCCESS"));
-    } else {
-        add_named(to, name,
-                  span_from_cstr(arena_printf(to->arena, "FAILED:%s", identity->verdict)));
+        return SPAN_OF("NONE");
+    }
+    return identity->verdict == NULL
+               ? SPAN_OF("SUCCESS")
+               : span_from_cstr(arena_printf(arena, "FAILED:%s", identity->verdict));
+}
+
+struct span client_identity_value(struct link *link, enum client_identity_part part,
+                                  struct arena *arena)
+{
+    const struct client_identity *identity = identity_of(link);
+    bool is_verified = identity != NULL && identity->has_certificate && identity->verdict == NULL;
+
+    if (part == CLIENT_IDENTITY_VERDICT) {
+        return verdict_of(identity, arena);
+    }
+    if (!is_verified) {
+        return span_make(NULL, 0);
+    }
+    switch (part) {
+    case CLIENT_IDENTITY_ISSUER:
+        return arena_copy(arena, identity->peer.issuer);
+    case CLIENT_IDENTITY_SERIAL:
+        return arena_copy(arena, identity->peer.serial);
+    case CLIENT_IDENTITY_FINGERPRINT:
+        return arena_copy(arena, span_from_cstr(identity->peer.fingerprint));
+    default:
+        return tls_peer_certificate_text(link_tls(link), arena);
     }
 }
 
@@ -173,7 +193,7 @@ void client_identity_add_fields(struct link *link, const struct site *site,
     }
     identity = identity_of(link);
     if (tells_verdict) {
-        add_verdict(&to, identity);
+        add_named(&to, SPAN_OF("Client-Cert-Verify"), verdict_of(identity, arena));
     }
     if (identity == NULL || !identity->has_certificate) {
         return;

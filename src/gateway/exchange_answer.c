@@ -205,6 +205,11 @@ static void answer_respond(struct exchange *x, const struct respond_settings *re
 {
     bool has_type = false;
 
+    if (respond->close) {
+        x->front.trouble = (struct trouble){.reason = "closed_unanswered"};
+        exchange_finish(x, true);
+        return;
+    }
     start_response(x, respond->status);
     for (size_t i = 0; i < respond->field_count; i++) {
         struct span name = span_from_cstr(respond->fields[i].name);

@@ -493,7 +493,7 @@ bool exchange_cache_serves(struct exchange *x)
     cache_control_read(&x->request.fields, SPAN_OF("Cache-Control"), &control);
     c->is_only_cached = control.only_if_cached;
     c->may_fetch = asks == CACHE_ASKS_ALL;
-    c->keeper.key = (struct cache_key){url_of(x, query_of(x, x->request.query)), rest_of(x)};
+    c->keeper.key = (struct cache_key){url_of(x, query_of(x, exchange_query(x))), rest_of(x)};
     c->wait_until_us = now_of(x) + settings->wait_ms * 1000;
     return look(x, true);
 }
@@ -527,9 +527,9 @@ static void invalidate(struct exchange *x)
     if (x->response.status < 200 || x->response.status >= 400) {
         return;
     }
-    (void)cache_store_purge_url(store, url_of(x, x->request.query));
+    (void)cache_store_purge_url(store, url_of(x, exchange_query(x)));
     if (x->route->cache != NULL && x->route->cache->settings->ignore_query.count != 0) {
-        (void)cache_store_purge_url(store, url_of(x, query_of(x, x->request.query)));
+        (void)cache_store_purge_url(store, url_of(x, query_of(x, exchange_query(x))));
     }
     purge_field(x, SPAN_OF("Location"));
     purge_field(x, SPAN_OF("Content-Location"));

@@ -56,6 +56,7 @@ void exchange_forward(struct exchange *x)
     struct call *call = &x->call;
 
     exchange_enter(x, EXCHANGE_FORWARD);
+    exchange_rewrite_query(x);
     set_deadline(x);
     call->request = &x->request;
     call->response = &x->response;

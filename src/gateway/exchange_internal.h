@@ -72,8 +72,10 @@ struct exchange {
     const struct site *connected;    /* its, which the handshake was for; see link->site */
     struct arena arena;
     struct http_request request;
-    struct path path;   /* as it was asked for */
-    struct path target; /* as it is looked for: the same, or what `rewrite` makes of it */
+    struct path path;         /* as it was asked for */
+    bool has_client_query;    /* the server gets another one, in request.query; the client's is */
+    struct span client_query; /* here */
+    struct path target;       /* as it is looked for: the same, or what `rewrite` makes of it */
     struct http_response response;
     const struct site *site;
     const struct route *route;
@@ -336,6 +338,13 @@ struct template_values exchange_values(struct exchange *x);
 /* What the route looks for in place of the path (x->target). False: it is no path; it was answered.
  */
 bool exchange_rewrite(struct exchange *x);
+/* The same for the query, before the request is forwarded. May be called twice. */
+void exchange_rewrite_query(struct exchange *x);
+/* As the client wrote it. */
+static inline struct span exchange_query(const struct exchange *x)
+{
+    return x->has_client_query ? x->client_query : x->request.query;
+}
 void exchange_apply_request_rules(struct exchange *x);
 void exchange_apply_response_rules(struct exchange *x);
 void exchange_apply_trailer_rules(const struct exchange *x, struct http_fields *trailers,

@@ -59,6 +59,7 @@ static void tell(struct exchange *x, const struct script *script)
     const struct client_view *view = exchange_view(x);
     struct fcgi_facts *facts = arena_calloc(&x->arena, sizeof(*facts));
     struct span root = span_from_cstr(x->route->settings->backend->root);
+    struct span query = exchange_query(x);
     const struct peer *local = link_local(x->link);
     char text[SOCK_TEXT_MAX];
 
@@ -72,10 +73,10 @@ static void tell(struct exchange *x, const struct script *script)
                                     root.ptr, SPAN_ARG(script->name)));
     facts->path_info = script->info;
     facts->request_uri =
-        x->request.query.ptr == NULL
+        query.ptr == NULL
             ? x->request.path
-            : span_from_cstr(arena_printf(&x->arena, "%.*s?%.*s", SPAN_ARG(x->request.path),
-                                          SPAN_ARG(x->request.query)));
+            : span_from_cstr(
+                  arena_printf(&x->arena, "%.*s?%.*s", SPAN_ARG(x->request.path), SPAN_ARG(query)));
     facts->is_https = exchange_is_https(x);
     facts->remote_addr = view->address.ptr != NULL ? view->address : exchange_peer(x);
     facts->remote_port = view->client_port;

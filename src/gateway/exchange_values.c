@@ -2,8 +2,10 @@
 #include <stdio.h>
 
 #include "auth/auth_identity.h"
+#include "base/clock.h"
 #include "edge/redact.h"
 #include "edge/rewrite.h"
+#include "gateway/client_identity.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/generation.h"
 #include "tls/tls_conn.h"
@@ -42,6 +44,36 @@ static struct span tls_value(struct exchange *x, enum variable variable)
     default:
         return client_subject(x, tls);
     }
+}
+
+/* As it came, with milliseconds. */
+static struct span time_of(struct exchange *x)
+{
+    uint64_t since_us = loop_now_us(x->worker->core.loop) - x->front.started_us;
+    int64_t ms = (clock_wall_us() - (int64_t)since_us) / 1000;
+
+    return span_from_cstr(
+        arena_printf(&x->arena, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000)));
+}
+
+static struct span url_of(struct exchange *x, const struct client_view *view)
+{
+    const struct template_part target = {.variable = VARIABLE_TARGET};
+    struct span value;
+
+    if (!template_target_value(&target, x->path.forward, exchange_query(x), &x->arena, &value)) {
+        return span_make(NULL, 0);
+    }
+    return span_from_cstr(arena_printf(&x->arena, "%s://%.*s%.*s",
+                                       view->is_https ? "https" : "http", SPAN_ARG(view->host),
+                                       SPAN_ARG(value)));
+}
+
+static struct span server_of(const struct exchange *x)
+{
+    const struct server *server = x->backend != NULL ? lease_server(&x->call.lease) : NULL;
+
+    return server != NULL ? span_from_cstr(server->text) : span_make(NULL, 0);
 }
 
 static struct span host_of(const struct client_view *view)
@@ -160,6 +192,14 @@ static struct span request_value(struct exchange *x, const struct template_part 
         return x->site != NULL ? x->site->name : span_make(NULL, 0);
     case VARIABLE_ROUTE:
         return x->route != NULL ? x->route->name : span_make(NULL, 0);
+    case VARIABLE_TIME:
+        return time_of(x);
+    case VARIABLE_BACKEND:
+        return x->backend != NULL ? span_from_cstr(x->backend->name) : span_make(NULL, 0);
+    case VARIABLE_SERVER:
+        return server_of(x);
+    case VARIABLE_CACHE:
+        return x->cache != NULL ? x->cache->log_word : span_make(NULL, 0);
     default:
         return span_make(NULL, 0);
     }
@@ -171,7 +211,7 @@ static struct span value_of(void *owner, const struct template_part *part)
     const struct client_view *view = exchange_view(x);
     struct span value;
 
-    if (template_target_value(part, x->path.forward, x->request.query, &x->arena, &value)) {
+    if (template_target_value(part, x->path.forward, exchange_query(x), &x->arena, &value)) {
         return value;
     }
     switch (part->variable) {
@@ -187,6 +227,18 @@ static struct span value_of(void *owner, const struct template_part *part)
         return host_of(view);
     case VARIABLE_PORT:
         return number(x, view->port);
+    case VARIABLE_URL:
+        return url_of(x, view);
+    case VARIABLE_CLIENT_ISSUER:
+        return client_identity_value(x->link, CLIENT_IDENTITY_ISSUER, &x->arena);
+    case VARIABLE_CLIENT_SERIAL:
+        return client_identity_value(x->link, CLIENT_IDENTITY_SERIAL, &x->arena);
+    case VARIABLE_CLIENT_FINGERPRINT:
+        return client_identity_value(x->link, CLIENT_IDENTITY_FINGERPRINT, &x->arena);
+    case VARIABLE_CLIENT_CERTIFICATE:
+        return client_identity_value(x->link, CLIENT_IDENTITY_CERTIFICATE, &x->arena);
+    case VARIABLE_CLIENT_VERDICT:
+        return client_identity_value(x->link, CLIENT_IDENTITY_VERDICT, &x->arena);
     case VARIABLE_CLIENT_SUBJECT:
     case VARIABLE_TLS_VERSION:
     case VARIABLE_TLS_CIPHER:
@@ -217,6 +269,20 @@ bool exchange_rewrite(struct exchange *x)
                     "sent on",
                     "see its 'with': it must begin with '/' and make no '.' or '..' segments");
     return false;
+}
+
+void exchange_rewrite_query(struct exchange *x)
+{
+    const struct template_values values = exchange_values(x);
+    struct span query;
+
+    if (x->route->rewrite == NULL || !x->route->rewrite->has_query || x->has_client_query) {
+        return;
+    }
+    query = rewrite_query(x->route->rewrite, &values, &x->arena);
+    x->client_query = x->request.query;
+    x->has_client_query = true;
+    x->request.query = query;
 }
 
 void exchange_apply_request_rules(struct exchange *x)
@@ -279,6 +345,7 @@ static struct span logged_value(void *owner, const struct template_part *part)
         return redact_url(hidden, value, &x->arena);
     case VARIABLE_QUERY_PARAMETER:
         return redact_hides(hidden, part->text) && value.len != 0 ? SPAN_OF(REDACTED) : value;
+    case VARIABLE_URL:
     case VARIABLE_REQUEST_FIELD: /* Referer is a URL, and others may be */
         return redact_url(hidden, value, &x->arena);
     case VARIABLE_STATUS: /* what a server said is not what the client got */

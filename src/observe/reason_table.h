@@ -29,6 +29,9 @@ REASON(REQUEST, "gateway", "method_not_allowed",
 REASON(REQUEST, "gateway", "request_not_allowed",
        "a route of the path is for other requests, and denies all others (else: deny)",
        "see match of the route; tidegate route says which of its conditions does not hold")
+REASON(REQUEST, "gateway", "closed_unanswered",
+       "respond.close of the route ends the connection, or the HTTP/2 stream, without an answer",
+       "nothing, if that is what such requests should get; else see the route")
 REASON(REQUEST, "gateway", "rewrite_refused",
        "what rewrite.replace makes of the path is no path that could be sent on",
        "see its 'with': it must begin with '/' and make no '.' or '..' segments")
@@ -438,5 +441,9 @@ REASON(SERVER, "gateway", "stream_not_opened",
 /* ---- of tunnels: passthrough, WebSocket and other upgrades ---- */
 REASON(TUNNEL, "gateway", "tunnel_idle_timeout", "nothing went either way for too long",
        "let the two sides send something now and then (pings), or raise timeouts.tunnel_idle")
+REASON(TUNNEL, "gateway", "server_down",
+       "the server went down by its checks, and health_check.close_on_down ends what is relayed to "
+       "it",
+       "tidegate status shows what its checks have found; the client can connect anew")
 REASON(TUNNEL, "gateway", "tunnel_total_timeout", "the tunnel was open for as long as one may be",
        "raise timeouts.tunnel_total, or leave it out")

@@ -27,6 +27,7 @@ struct rewrite_settings {
     const char *strip_prefix;                 /* NULL: nothing */
     const char *prefix;                       /* NULL: nothing */
     struct rewrite_replace_settings *replace; /* NULL: nothing */
+    const char *query;                        /* in place of the client's; NULL: that */
     struct place place;
 };
 

@@ -110,6 +110,7 @@ struct respond_settings {
     const char *type;        /* Content-Type; NULL: by what the body is */
     uint64_t retry_after_ms; /* 0: not said */
     bool echo;               /* answer with the request as JSON instead of a body */
+    bool close;              /* no answer at all: the connection ends */
     struct header_setting *fields;
     size_t field_count;
     struct place place;
@@ -444,6 +445,8 @@ struct balance_settings {
 
 /* What a server is asked to see whether it is well; one of the four. */
 struct check_connect_settings {
+    const char *send;   /* once it is connected; NULL: nothing */
+    const char *expect; /* what it must say; NULL: nothing */
     struct place place;
 };
 
@@ -475,6 +478,9 @@ struct health_check_settings {
     unsigned rise;
     unsigned fall;
     enum health_assume assume;
+    unsigned port;      /* 0: the server's own */
+    bool use_down;      /* those that are down get requests where too few are well */
+    bool close_on_down; /* what is relayed to one that goes down ends */
     struct place place;
 };
 

@@ -27,6 +27,7 @@ struct tls_peer {
     size_t email_count;
     struct span *ips; /* as texts */
     size_t ip_count;
+    struct span serial;   /* capital hex; ptr NULL: there is no memory for it */
     int64_t expires;      /* notAfter, seconds since 1970 */
     char fingerprint[65]; /* SHA-256, lower-case hex */
 };
@@ -38,6 +39,9 @@ bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer
  * those between it and the root, as byte sequences (RFC 8941 section 3.3.5). ptr NULL: there are
  * none; the chain of a resumed session only where the context keeps it. */
 struct span tls_peer_certificate_field(const struct conn *conn, struct arena *arena) MUST_CHECK;
+/* The certificate in PEM (RFC 7468), percent-encoded (RFC 3986 section 2.1), as servers know it
+ * from other proxies. ptr NULL: there is none. */
+struct span tls_peer_certificate_text(const struct conn *conn, struct arena *arena) MUST_CHECK;
 struct span tls_peer_chain_field(const struct conn *conn, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -9,8 +9,10 @@ import re
 import ssl
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from client import Connection, fetch
@@ -279,6 +281,10 @@ def fixture_telling(start_for_module, ca, origin):
          "backend": {"servers": [origin.address], "client_certificate": True}},
         {"match": {"path": "/xfcc"},
          "backend": {"servers": [origin.address], "forwarded_client_certificate": True}},
+        {"match": {"path": "/texts"}, "backend": origin.address, "request_fields": {"set": {
+            "X-SSL-Client-Verify": "{client.verdict}", "X-SSL-Client-S-DN": "{client.subject}",
+            "X-SSL-Client-I-DN": "{client.issuer}", "X-SSL-Client-Serial": "{client.serial}",
+            "X-SSL-Client-SHA256": "{client.fingerprint}", "ssl-client-cert": "{client.certificate}"}}},
         {"match": {"path": "/bare"}, "backend": {"servers": [origin.address], "forwarded": False}},
         anything(origin)], verify="optional")]})
 
@@ -343,6 +349,27 @@ def test_forwarded_client_certificate(telling, ca):
     assert value.startswith(f"Hash={hashlib.sha256(client.der).hexdigest()};Subject=\"CN=odd ")
     assert value.endswith(";URI=spiffe://test/a%3Bb%2Cc;DNS=d.example")
     assert not field(response, "Client-Cert")
+
+
+def test_fields_of_ones_own_say_who_the_client_is(telling, ca, lower):
+    """As servers know them that were behind nginx, HAProxy or Apache."""
+    lies = [("X-SSL-Client-Verify", "SUCCESS"), ("ssl_client_cert", "x"), ("X-SSL-Client-Serial", "01")]
+    client = lower.client("teller")
+    for _ in range(2):
+        response = ask(telling, ca, client, "/texts", fields=lies)
+        assert field(response, "X-SSL-Client-Verify") == ["SUCCESS"]
+        assert field(response, "X-SSL-Client-S-DN") == ["CN=teller"]
+        assert field(response, "X-SSL-Client-I-DN") == [lower.certificate.subject.rfc4514_string()]
+        serial = x509.load_der_x509_certificate(client.der).serial_number
+        assert int(field(response, "X-SSL-Client-Serial")[0], 16) == serial
+        assert field(response, "X-SSL-Client-SHA256") == [hashlib.sha256(client.der).hexdigest()]
+        (pem,) = field(response, "ssl-client-cert")
+        assert not set(pem) & set("+/= \n") and x509.load_pem_x509_certificate(
+            urllib.parse.unquote(pem).encode()).public_bytes(serialization.Encoding.DER) == client.der
+        assert not field(response, "ssl_client_cert")
+    response = ask(telling, ca, None, "/texts", fields=lies)
+    assert field(response, "X-SSL-Client-Verify") == ["NONE"]
+    assert not field(response, "ssl-client-cert") + field(response, "ssl_client_cert") + field(response, "X-SSL-Client-Serial")
 
 
 @pytest.mark.parametrize("target", ["/rfc9440", "/xfcc", "/bare", "/other"])

@@ -3,6 +3,7 @@ on either side; also on what the gateway answers itself."""
 
 import contextlib
 import json
+import time
 
 import pytest
 
@@ -32,6 +33,15 @@ ROUTES = [
      "response_fields": {"set": {"Cache-Control": "max-age=60"}}},
     {"match": {"path": "/old/*"}, "redirect": {"to": "https://{host}/new{path}{?query}", "status": 301}},
     {"match": {"path": "/here/*"}, "redirect": "{path}?from={request.User-Agent}"},
+    {"match": {"regex": "^/page/(?<name>.*)$"}, "backend": "up",
+     "rewrite": {"replace": {"regex": "^.*$", "with": "/index.php"}, "query": "q={match.name}&{query}"},
+     "response_fields": {"set": {"X-Asked": "{target} {query}"}}},
+    {"match": {"path": "/bare/*"}, "backend": "up", "rewrite": {"query": ""}},
+    {"match": {"path": "/told"}, "backend": "up",
+     "request_fields": {"set": {"X-Request-Start": "t={time}", "X-Url": "{url}"}},
+     "response_fields": {"set": {"X-Served-By": "{backend} {server}", "X-Cache": "{cache}"}}},
+    {"match": {"path": "/login"}, "redirect": {"to": "https://id.example/?next={url}", "status": 302}},
+    {"match": {"path": "/closed"}, "respond": {"close": True}},
     {"match": {"path": "/own"}, "respond": {"body": "own\n", "fields": {"X-Powered-By": "us"}}},
     {"match": {"path": "/app/*"}, "backend": "up"}]
 
@@ -143,6 +153,49 @@ def test_servers_get_the_path_that_the_route_says(world, ask, target, seen):
     del world.seen[:]
     ask(world.gateway, target)
     assert world.seen[0][0] == seen
+
+
+@pytest.mark.parametrize("target, seen", [
+    ("/page/a/b", "/index.php?q=a/b"), ("/page/a?x=1&y=%26", "/index.php?q=a&x=1&y=%26"), ("/page/", "/index.php?q="),
+    ("/page/a%20b+c=d", "/index.php?q=a%20b%2Bc%3Dd"), ("/bare/x?a=1", "/bare/x"), ("/bare/x", "/bare/x")])
+def test_servers_get_the_query_that_the_route_says(world, ask, target, seen):
+    del world.seen[:]
+    _, fields, _ = ask(world.gateway, target)
+    assert world.seen[0][0] == seen
+    if target == "/page/a?x=1&y=%26":  # all else is about what the client asked for
+        assert all_of(fields, "x-asked") == [f"{target} x=1&y=%26"]
+    assert world.gateway.wait_log(target=target)
+
+
+def test_servers_and_clients_are_told_what_the_gateway_knows(world, ask):
+    del world.seen[:]
+    before = time.time()
+    _, fields, _ = ask(world.gateway, "/told?a=b&c")
+    seen = world.seen[0][1]
+    start = float(all_of(seen, "x-request-start")[0].removeprefix("t="))
+    assert before - 1 <= start <= time.time() + 1
+    assert all_of(seen, "x-url") == ["http://shop.example/told?a=b&c"]
+    assert all_of(fields, "x-served-by") == [f"up {world.origin.address}"]
+    assert not all_of(fields, "x-cache")  # there is none
+
+
+def test_a_url_within_another_one_is_encoded_as_a_whole(world, ask):
+    status, fields, _ = ask(world.gateway, "/login?a=b&c=/d")
+    assert status == 302
+    assert all_of(fields, "location") == ["https://id.example/?next=http%3A%2F%2Fshop.example%2Flogin%3Fa%3Db%26c%3D%2Fd"]
+
+
+def test_a_route_may_answer_nothing_at_all(world):
+    with Connection(world.gateway.address) as client:
+        client.send(request_bytes("/closed?h1", "GET", "shop.example"))
+        with pytest.raises(ConnectionResetError):
+            client.read_to_end()
+    with Client(world.gateway.address) as client:
+        assert client.wait(client.start("/closed?h2", host="shop.example")).reset is not None
+        assert client.request("/own", host="shop.example").status == 200  # the others go on
+    for target in ("/closed?h1", "/closed?h2"):
+        entry = world.gateway.wait_log(target=target)
+        assert entry["reason"] == "closed_unanswered" and "status" not in entry
 
 
 def test_a_destination_is_rewritten_as_the_path_is(world, ask):
@@ -273,6 +326,10 @@ def test_route_says_where_it_leads(tmp_path):
     assert "308 to /here/x?from={request.User-Agent}" in found.stdout
     answer = json.loads(command("route", "-c", str(config), "--json", "http://shop.example/api/x").stdout)
     assert answer["path"] == "/v2/x"
+    found = command("route", "-c", str(config), "http://shop.example/page/a/b?c=d")
+    assert "the path becomes /index.php" in found.stdout and "the query becomes q=a/b&c=d" in found.stdout
+    assert "the query becomes none" in command("route", "-c", str(config), "http://shop.example/bare/x?a").stdout
+    assert "no answer: the connection is reset" in command("route", "-c", str(config), "http://shop.example/closed").stdout
 
 
 @pytest.mark.parametrize("part, text, hint", [
@@ -296,6 +353,9 @@ def test_route_says_where_it_leads(tmp_path):
     ({"files": {"root": "/", "try": ["/{x}"]}}, "no variable", ""),
     ({"backend": "127.0.0.1:1", "rewrite": {}}, "changes nothing", "strip_prefix"),
     ({"backend": "127.0.0.1:1", "rewrite": {"strip_prefix": "/a/../b"}}, "not spelled", ""),
+    ({"backend": "127.0.0.1:1", "rewrite": {"query": "a b"}}, "no query has", "%20"),
+    ({"backend": "127.0.0.1:1", "rewrite": {"replace": {"regex": "a", "with": "/b?c"}}}, "no path has", "'query' of rewrite"),
+    ({"respond": {"close": True, "body": "x"}}, "goes with nothing else", "close: true"),
     ({"backend": "127.0.0.1:1", "rewrite": {"strip_prefix": "a"}}, "no beginning of a path", "/api"),
 ])
 def test_check_tells_what_cannot_be(tmp_path, part, text, hint):
@@ -325,3 +385,10 @@ def test_check_warns_of_a_prefix_that_paths_do_not_have(tmp_path):
         {"match": {"path": "/v1/*"}, "backend": "127.0.0.1:1", "rewrite": {"strip_prefix": "/api"}}]}]}))
     found = command("check", "-c", str(config))
     assert "not all paths of the route begin with '/api'" in found.stderr + found.stdout
+
+
+def test_check_tells_what_444_is(tmp_path):
+    config = tmp_path / "tidegate.yaml"
+    config.write_text(json.dumps({"sites": [{"hosts": ["*"], "respond": {"status": 444}}]}))
+    found = command("check", "-c", str(config))
+    assert found.returncode == 0 and "respond: { close: true }" in found.stderr

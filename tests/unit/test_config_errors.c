@@ -205,6 +205,8 @@ static const struct message_case errors[] = {
     {HOST "    tls: { certificate: a, key: b }\n    backend: 127.0.0.1:1\n"
           "    acme_passthrough: { servers: '127.0.0.1:1', balance: sticky }\n",
      5, 5, "chooses its server by 'sticky'", "hash: sni"},
+    {BACKEND "    health_check: { tcp: { send: PING } }\n", 7, 34,
+     "'send' has no effect, as nothing is expected of the answer", "expect: \"+PONG\""},
     {BACKEND "    health_check: { path: /, tcp: {} }\n", 7, 19, "a health check is of one kind",
      "leave one of them"},
     {BACKEND "    health_check: { tls: {} }\n", 7, 26, "a check by tls needs 'tls' in the backend",

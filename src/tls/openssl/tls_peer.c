@@ -1,6 +1,7 @@
 #include "tls/tls_peer.h"
 
 #include <arpa/inet.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <time.h>
@@ -71,6 +72,17 @@ static int64_t end_of(const X509 *certificate)
     return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? (int64_t)timegm(&end) : 0;
 }
 
+static struct span serial_of(const X509 *certificate, struct arena *arena)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *hex = number != NULL ? BN_bn2hex(number) : NULL;
+    struct span text = arena_copy(arena, span_from_cstr(hex));
+
+    OPENSSL_free(hex);
+    BN_free(number);
+    return text;
+}
+
 bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer *peer)
 {
     const X509 *certificate = SSL_get0_peer_certificate(tls_of(conn)->ssl);
@@ -95,6 +107,7 @@ bool tls_peer_read(const struct conn *conn, struct arena *arena, struct tls_peer
     add_names(names, GEN_URI, arena, &peer->uris, &peer->uri_count);
     add_names(names, GEN_EMAIL, arena, &peer->emails, &peer->email_count);
     add_ips(names, arena, peer);
+    peer->serial = serial_of(certificate, arena);
     peer->expires = end_of(certificate);
     GENERAL_NAMES_free(names);
     (void)tls_conn_peer_fingerprint(conn, peer->fingerprint);
@@ -137,6 +150,53 @@ struct span tls_peer_certificate_field(const struct conn *conn, struct arena *ar
     }
     text = arena_alloc(arena, size + 1);
     return span_make(text, write_field(certificate, text));
+}
+
+/* Unreserved (RFC 3986 section 2.3). */
+static bool is_plain_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+static struct span percent_encoded(const char *text, size_t len, struct arena *arena)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *bytes = arena_alloc(arena, 3 * len + 1);
+    char *to = bytes;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (is_plain_byte(text[i])) {
+            *to++ = text[i];
+        } else {
+            *to++ = '%';
+            *to++ = hex[c >> 4];
+            *to++ = hex[c & 15];
+        }
+    }
+    return span_make(bytes, (size_t)(to - bytes));
+}
+
+struct span tls_peer_certificate_text(const struct conn *conn, struct arena *arena)
+{
+    X509 *certificate = SSL_get0_peer_certificate(tls_of(conn)->ssl);
+    BIO *bio = certificate != NULL ? BIO_new(BIO_s_mem()) : NULL;
+    struct span value = {NULL, 0};
+    char *text;
+    long len;
+
+    if (bio == NULL) {
+        return value;
+    }
+    if (PEM_write_bio_X509(bio, certificate) == 1) {
+        len = BIO_get_mem_data(bio, &text);
+        if (len > 0 && len <= CHAIN_FIELD_MAX) {
+            value = percent_encoded(text, (size_t)len, arena);
+        }
+    }
+    BIO_free(bio);
+    return value;
 }
 
 struct span tls_peer_chain_field(const struct conn *conn, struct arena *arena)
