@@ -7,15 +7,18 @@
 #include "auth/ask.h"
 #include "auth/auth.h"
 #include "auth/known.h"
+#include "auth/oidc_sign_in.h"
 #include "auth/outgoing.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "edge/template.h"
 
 #define GROUPS_MAX 256
 
 struct made {
     struct ask_line line;
-    uint64_t number; /* of this opening alone: a reload asks anew */
+    struct template sign_in; /* of settings->sign_in */
+    uint64_t number;         /* of this opening alone: a reload asks anew */
 };
 
 struct attempt {
@@ -34,7 +37,10 @@ static bool open_forward(struct auth_method *method, struct arena *arena, struct
     const struct auth_forward_settings *settings = method->settings;
     struct made *made = arena_calloc(arena, sizeof(*made));
 
-    (void)error;
+    if (settings->sign_in != NULL &&
+        !template_parse(span_from_cstr(settings->sign_in), false, arena, &made->sign_in, error)) {
+        return false;
+    }
     made->line.most = settings->at_once;
     made->number = atomic_fetch_add(&numbers, 1) + 1;
     method->made = made;
@@ -266,15 +272,35 @@ static const struct http_fields *passed_fields(const struct http_fields *from, b
     return to;
 }
 
+/* A browser that asks for a page: to where somebody can sign in, with the answer's cookies. */
+static void send_to_sign_in(struct attempt *attempt, const struct ask_result *result)
+{
+    const struct made *made = attempt->method->made;
+    struct auth_run *run = attempt->run;
+    struct phases *phases = run->phases;
+    struct http_fields *fields = copy_of(result->fields, BIT(FIELD_SET_COOKIE), phases->arena);
+
+    http_fields_add(fields, phases->arena, FIELD_LOCATION, SPAN_OF("Location"),
+                    phases->owner->location(phases, &made->sign_in));
+    run->answer_status = 302;
+    run->answer_fields = fields;
+}
+
 static enum auth_outcome turn_away(struct attempt *attempt, const struct ask_result *result)
 {
+    const struct auth_forward_settings *settings = attempt->method->settings;
     struct auth_run *run = attempt->run;
     bool has_body = !result->is_cut && result->body.len != 0;
 
-    run->answer_status = result->status;
-    run->answer_fields = passed_fields(result->fields, has_body, run->phases->arena);
-    if (has_body) {
-        run->answer_body = arena_copy(run->phases->arena, result->body);
+    if (result->status == 401 && settings->sign_in != NULL &&
+        oidc_is_navigation(run->phases->request)) {
+        send_to_sign_in(attempt, result);
+    } else {
+        run->answer_status = result->status;
+        run->answer_fields = passed_fields(result->fields, has_body, run->phases->arena);
+        if (has_body) {
+            run->answer_body = arena_copy(run->phases->arena, result->body);
+        }
     }
     return auth_wrong(run, "auth_refused",
                       arena_printf(run->phases->arena,

@@ -1,6 +1,7 @@
 /* Methods of `auth` by which somebody else is asked. */
 #include "base/url.h"
 #include "config/directives_tokens.h"
+#include "config/message_rules.h"
 
 #define BACKEND(object)                                                                            \
     .name = "backend", .type = DIRECTIVE_BACKEND, .flags = DIRECTIVE_REQUIRED,                     \
@@ -73,6 +74,19 @@ static const struct directive forward_directives[] = {
      .more = "In place of one that is longer the client gets the gateway's own, as with 0: what "
              "`errors` says, or a line of text.",
      .example = "page: 256k"},
+    {.name = "sign_in",
+     .type = DIRECTIVE_TEXT,
+     SLOT(auth_forward_settings, sign_in),
+     .min = 1,
+     .max = 2048,
+     .check = rule_redirect_target,
+     .doc = "Where browsers that ask for a page are sent (302) when the answer is 401, with "
+            "[variables](#variables).",
+     .more =
+         "For those that decide but do not lead anywhere: Vouch, and whatever was made for "
+         "nginx's `error_page 401`. `{url}` is the page that was asked for. What is no question "
+         "for a page, as with `oidc`, gets the 401.",
+     .example = "sign_in: \"https://login.example.com/?url={url}\""},
     {TIMEOUT(auth_forward_settings)},
     {AT_ONCE(auth_forward_settings)},
     {.name = "remember",

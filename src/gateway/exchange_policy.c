@@ -55,6 +55,14 @@ static struct span expand(struct phases *phases, const struct template *template
     return template_expand(template, &values, TEMPLATE_FIELD, &x->arena);
 }
 
+static struct span location(struct phases *phases, const struct template *template)
+{
+    struct exchange *x = phases->owner_data;
+    const struct template_values values = exchange_values(x);
+
+    return redirect_location(template, &values, TEMPLATE_URL, &x->arena);
+}
+
 bool exchange_pass_phases(struct exchange *x)
 {
     static const struct phases_owner owner = {.refuse = on_refuse,
@@ -66,7 +74,8 @@ bool exchange_pass_phases(struct exchange *x)
                                               .client = exchange_auth_client,
                                               .outgoing = exchange_auth_outgoing,
                                               .ask_access = ask_access,
-                                              .text = expand};
+                                              .text = expand,
+                                              .location = location};
 
     x->phases = arena_alloc(&x->arena, sizeof(*x->phases));
     exchange_enter(x, EXCHANGE_PHASES);

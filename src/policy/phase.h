@@ -78,6 +78,8 @@ struct phases_owner {
     void (*outgoing)(struct phases *phases, struct auth_outgoing *outgoing);
     /* A text with variables (edge/template.h), of the request as it is now; in the arena. */
     struct span (*text)(struct phases *phases, const struct template *template);
+    /* The same of a URL to go to. */
+    struct span (*location)(struct phases *phases, const struct template *template);
 };
 
 /* What the request has taken and gives back at its end. In the arena. */

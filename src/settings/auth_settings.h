@@ -82,6 +82,7 @@ struct auth_forward_settings {
     uint64_t remember_ms; /* 0: never */
     struct string_list remember_by;
     uint64_t page_bytes; /* of the body of a refusal that goes to the client; 0: none does */
+    const char *sign_in; /* where browsers are sent in place of a 401, a template; NULL: nowhere */
     struct place place;
 };
 

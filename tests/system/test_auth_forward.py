@@ -44,6 +44,8 @@ class World:
                                  receive=["X-Auth-Request-User", "X-Groups", "Authorization"])},
                 {"match": {"path": "/kept/*"}, "backend": "up",
                  "auth": forward(remember="1m", remember_by=["Cookie"])},
+                {"match": {"path": "/led*"}, "backend": "up",
+                 "auth": forward(sign_in="https://id.example.com/login?url={url}")},
                 {"match": {"path": "/any"}, "backend": "up", "auth": {"jwt": jwt, **forward()}},
                 {"match": {"path": "/slow"}, "backend": "up", "auth": forward(timeout="100ms")},
                 {"match": {"path": "/narrow"}, "backend": "up", "auth": forward(at_once=1)},
@@ -213,6 +215,24 @@ def test_answer_goes_to_the_client(world, ask):
 
 
 @ASKS
+def test_browsers_may_be_led_to_where_they_sign_in(world, ask):
+    page = [("Accept", "text/html,*/*;q=0.8")]
+    status, fields, body = ask(world.gateway, "/led?a=1&b=/", page)
+    assert (status, body) == (302, b"") and values(fields, "cache-control") == ["no-store"]
+    assert values(fields, "location") == [
+        "https://id.example.com/login?url=http%3A%2F%2Fshop.example%2Fled%3Fa%3D1%26b%3D%2F"]
+    status, fields, _ = ask(world.gateway, "/led", [*page, session("basic")])
+    assert status == 302 and values(fields, "set-cookie") == ["seen=1"] and not values(fields, "www-authenticate")
+    # What asks for no page cannot follow it, and who is known is refused as ever.
+    for more, method in (([], "GET"), ([("Accept", "application/json")], "GET"), (page, "DELETE"),
+                         ([*page, ("X-Requested-With", "XMLHttpRequest")], "GET"), ([*page, ("Sec-Fetch-Mode", "cors")], "GET")):
+        status, fields, _ = ask(world.gateway, "/led", more, method)
+        assert status == 401 and not values(fields, "location"), (more, method)
+    assert ask(world.gateway, "/led", [*page, session("poor")])[0] == 403
+    assert ask(world.gateway, "/led", [*page, session("ann")])[0] == 200
+
+
+@ASKS
 def test_anything_else_is_closed(world, ask):
     count = len(world.origin.asked)
     for name in ("304", "404", "429", "500", "502", "placeless"):
@@ -303,6 +323,8 @@ def test_waiting_is_bounded_and_holds_up_nobody(world):
     ({"backend": "127.0.0.1:1", "receive": ["A B"]}, "A B"),
     ({"backend": "127.0.0.1:1", "send": ["Transfer_Encoding"]}, "about the message"),
     ({"backend": "127.0.0.1:1", "at_once": 0}, "at_once"),
+    ({"backend": "127.0.0.1:1", "sign_in": "login"}, "leads nowhere"),
+    ({"backend": "127.0.0.1:1", "sign_in": "/login?u={uri}"}, "no variable {uri}"),
     ({"backend": "fcgi"}, "speaks FastCGI"),
 ], ids=str)
 def test_wrong_ones_are_told(tmp_path, forward, words):
