@@ -269,6 +269,11 @@ struct trouble dial_no_server(struct upstream *upstream, char *text, size_t size
     const struct server_set *servers = upstream_follow(upstream)->servers;
 
     backend_doubt(upstream->backend);
+    if (servers->count != 0 && upstream->backend->spares_down) {
+        return (struct trouble){"no_server", "no server of the backend is well",
+                                "tidegate status shows what their checks have found; "
+                                "health_check.use_down lets others be used then"};
+    }
     if (servers->count != 0) {
         return (struct trouble){"no_server",
                                 "every server of the backend is drained, disabled or of weight 0",

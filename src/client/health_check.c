@@ -22,8 +22,9 @@ struct health_check {
     struct arena arena;
     struct timer timer;
     struct deferred telling;
-    /* A check that only connects. */
+    /* A check that only connects, and perhaps listens. */
     struct dial *dial; /* NULL: it is over, or there is a call */
+    struct conn *conn; /* that is listened to; NULL: none */
     struct lease lease;
     struct lease_tried tried;
     /* One that asks. */
@@ -54,6 +55,11 @@ static void destroy(struct health_check *check)
     if (check->dial != NULL) {
         dial_cancel(check->dial);
         free(check->dial);
+    }
+    if (check->conn != NULL) {
+        conn_close_in_order(check->conn);
+        conn_free(check->conn);
+        lease_end(&check->lease, LEASE_UNUSED, NULL);
     }
     if (check->has_call) {
         call_release(&check->call, check->answer.is_good ? LEASE_OK : LEASE_CLIENT_LEFT);
@@ -91,7 +97,7 @@ static void finish(struct health_check *check, bool is_good, bool is_reachable)
 static void on_timer(struct timer *timer)
 {
     struct health_check *check = CONTAINER_OF(timer, struct health_check, timer);
-    bool is_reachable = check->has_call && check->call.connected_us != 0;
+    bool is_reachable = check->conn != NULL || (check->has_call && check->call.connected_us != 0);
 
     (void)snprintf(check->why, sizeof(check->why), "it %s within %llu ms",
                    is_reachable ? "did not answer" : "could not be connected to",
@@ -99,7 +105,69 @@ static void on_timer(struct timer *timer)
     finish(check, false, is_reachable);
 }
 
-/* ---- connecting alone ---- */
+/* ---- connecting, and listening ---- */
+
+/* It has said what there is to hear, or enough. */
+static void judge_talk(struct health_check *check)
+{
+    const char *expect = check->ask.talk->expect;
+    bool has_it = check->body.len != 0 &&
+                  memmem(check->body.ptr, check->body.len, expect, strlen(expect)) != NULL;
+
+    if (!has_it) {
+        (void)snprintf(check->why, sizeof(check->why), "what it said has not '%.60s' in it",
+                       expect);
+    }
+    finish(check, has_it, true);
+}
+
+static bool has_heard(const struct health_check *check)
+{
+    const char *expect = check->ask.talk->expect;
+
+    return check->body.len >= HEALTH_CHECK_BODY_MAX ||
+           (check->body.len != 0 &&
+            memmem(check->body.ptr, check->body.len, expect, strlen(expect)) != NULL);
+}
+
+static void on_said(struct conn *conn)
+{
+    struct health_check *check = conn->owner;
+    enum conn_result result = CONN_OK;
+    struct span bytes;
+
+    while (result == CONN_OK && check->state == CHECK_ASKING) {
+        result = conn_read(conn, &bytes);
+        if (result == CONN_OK) {
+            size_t room = HEALTH_CHECK_BODY_MAX - check->body.len;
+            strbuf_add(&check->body, span_head(bytes, bytes.len < room ? bytes.len : room));
+        }
+        if (has_heard(check) || result == CONN_EOF || result == CONN_ERROR) {
+            judge_talk(check);
+        }
+    }
+}
+
+static void on_sent(struct conn *conn)
+{
+    (void)conn;
+}
+
+static const struct conn_handler talk_handler = {.on_readable = on_said, .on_writable = on_sent};
+
+static void talk(struct health_check *check, struct conn *conn)
+{
+    const char *send = check->ask.talk->send;
+
+    check->conn = conn;
+    conn->handler = &talk_handler;
+    conn->owner = check;
+    if (send != NULL) {
+        conn_queue(conn, span_from_cstr(send));
+        conn_flush(conn);
+    }
+    on_said(conn); /* a server may speak first */
+}
 
 static void on_dialed(struct dial *dial, enum dial_result result)
 {
@@ -107,6 +175,10 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 
     if (result == DIAL_OK) {
         struct conn *conn = dial_take(dial);
+        if (check->ask.talk != NULL && check->ask.talk->expect != NULL) {
+            talk(check, conn);
+            return;
+        }
         conn_close_in_order(conn);
         conn_free(conn);
         lease_end(&check->lease, LEASE_UNUSED, NULL);
@@ -120,7 +192,8 @@ static void on_dialed(struct dial *dial, enum dial_result result)
 static void connect_to_it(struct health_check *check)
 {
     const struct dial_client nobody = {.peer = {.is_unix = true}, .local = {.is_unix = true}};
-    bool may_be_h2 = check->backend->protocol != BACKEND_H1 && check->backend->tls != NULL;
+    bool may_be_h2 = check->ask.talk == NULL && check->backend->protocol != BACKEND_H1 &&
+                     check->backend->tls != NULL;
 
     check->dial = xcalloc(1, sizeof(*check->dial));
     dial_start(check->dial, check->client, &nobody, check->backend,
@@ -377,19 +450,50 @@ static void ask_it(struct health_check *check)
 
 /* ---- the beginning ---- */
 
-/* Its connections are kept by nobody, and what comes of them says nothing by itself. */
-static const struct backend *make_backend(const struct health_check_ask *ask)
+/* At another port than requests go to: one of its own, of which nothing else is seen. */
+static struct endpoint *endpoint_at(const struct endpoint *of, uint16_t port)
 {
+    struct endpoint_key key = of->key;
+    struct sock_address items[ENDPOINT_ADDRESSES_MAX];
+    const struct endpoint_addresses *known;
+    struct endpoint *endpoint;
+    size_t count = 0;
+
+    key.port = port;
+    endpoint = endpoint_create_alone(&key);
+    known = endpoint_hold_addresses((struct endpoint *)(uintptr_t)of);
+    for (; known != NULL && count < known->count; count++) {
+        items[count] = sock_address_at(&known->items[count], port);
+    }
+    endpoint_drop_addresses(known);
+    endpoint_publish(endpoint, items, count);
+    return endpoint;
+}
+
+/* "192.0.2.1:5432" becomes "192.0.2.1:8008". */
+static const char *text_at(struct arena *arena, const char *text, uint16_t port)
+{
+    const char *colon = strrchr(text, ':');
+
+    return colon != NULL ? arena_printf(arena, "%.*s:%u", (int)(colon - text), text, (unsigned)port)
+                         : text;
+}
+
+/* Its connections are kept by nobody, and what comes of them says nothing by itself. */
+static const struct backend *make_backend(const struct health_check_ask *ask, struct arena *arena)
+{
+    bool is_elsewhere = ask->port != 0 && !ask->server->endpoint->key.is_unix;
     const struct backend *group = ask->backend;
     bool has_own_host = ask->http != NULL && ask->http->host != NULL;
     struct backend_contexts contexts = backend_tls_of(group, ask->server);
     const struct server server = {
-        .text = ask->server->text,
+        .text = is_elsewhere ? text_at(arena, ask->server->text, ask->port) : ask->server->text,
         .host = ask->server->host,
         .own_host = has_own_host ? NULL : ask->server->own_host,
         .is_named_by_client = has_own_host && ask->server->is_named_by_client,
         .weight = 1,
-        .endpoint = endpoint_hold(ask->server->endpoint),
+        .endpoint = is_elsewhere ? endpoint_at(ask->server->endpoint, ask->port)
+                                 : endpoint_hold(ask->server->endpoint),
     };
 
     return backend_create(&(struct backend){.name = group->name,
@@ -423,7 +527,7 @@ health_check_start(struct client *client, const struct health_check_ask *ask, vo
     deferred_init(&check->telling, on_tell);
     timer_init(&check->timer, on_timer);
     timer_set_ms(client->core->loop, &check->timer, ask->timeout_ms);
-    check->backend = make_backend(ask);
+    check->backend = make_backend(ask, &check->arena);
     check->servers = backend_servers(check->backend);
     upstreams_add(&client->upstreams, check->backend);
     if (ask->http != NULL || ask->grpc != NULL) {

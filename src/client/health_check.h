@@ -22,8 +22,11 @@ struct health_check_ask {
     const struct server *server; /* one of its; copied */
     uint64_t timeout_ms;
     bool is_plain;                          /* connects without TLS, whatever the backend has */
-    const struct check_http_settings *http; /* NULL, and grpc too: it only connects */
+    const struct check_http_settings *http; /* NULL, and grpc too: it connects */
     const struct check_grpc_settings *grpc;
+    const struct check_connect_settings
+        *talk;     /* of one that only connects; NULL: it says nothing */
+    uint16_t port; /* 0: the server's own */
 };
 
 /* The ask's parts live as long as the check. The answer is valid until on_done returns. */

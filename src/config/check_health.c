@@ -7,6 +7,16 @@ static int count_kinds(const struct health_check_settings *check)
            (check->grpc != NULL);
 }
 
+static void check_talk(const struct checker *checker, const struct check_connect_settings *check)
+{
+    if (check != NULL && check->send != NULL && check->expect == NULL) {
+        config_report_add(checker->report, CONFIG_ERROR,
+                          check_place(checker, &check->send, check->place),
+                          "'send' has no effect, as nothing is expected of the answer");
+        config_report_hint(checker->report, "add for example expect: \"+PONG\"");
+    }
+}
+
 static void check_kind(const struct checker *checker, const struct backend_settings *backend)
 {
     const struct health_check_settings *check = backend->health_check;
@@ -18,6 +28,8 @@ static void check_kind(const struct checker *checker, const struct backend_setti
         config_report_hint(checker->report, "leave one of them; a check by http or grpc connects, "
                                             "and shakes hands, too");
     }
+    check_talk(checker, check->tcp);
+    check_talk(checker, check->tls);
     if (check->tls != NULL && backend->tls == NULL) {
         config_report_add(checker->report, CONFIG_ERROR, check->tls->place,
                           "a check by tls needs 'tls' in the backend, which says how");

@@ -10,12 +10,32 @@ static const char *const methods[] = {"GET", "HEAD", "OPTIONS", NULL};
 
 /* ---- checks ---- */
 
+static const struct directive connect_directives[] = {
+    {.name = "send",
+     .type = DIRECTIVE_TEXT,
+     SLOT(check_connect_settings, send),
+     .min = 1,
+     .max = 1024,
+     .doc = "What is sent once the connection stands; without it, the server is listened to.",
+     .more = "All at once: in YAML `\\r\\n` within double quotes ends a line.",
+     .example = "send: \"PING\\r\\nINFO replication\\r\\n\"\nexpect: role:master"},
+    {.name = "expect",
+     .type = DIRECTIVE_TEXT,
+     SLOT(check_connect_settings, expect),
+     .min = 1,
+     .max = 256,
+     .doc = "What the server must say: somewhere in the first 64 KiB that come from it.",
+     .example = "expect: \"220 \""},
+};
+
 const struct section section_check_connect = {
     .name = "a check by connecting",
     .title = "check_connect",
-    .doc = "A check that makes a connection, and closes it: there is nothing to say.",
-    .directives = NULL,
-    .count = 0,
+    .doc = "A check that makes a connection, looks at what the server says where `expect` asks for "
+           "that, and closes it. So servers of Redis, SMTP and their like are asked: "
+           "`tcp: { expect: \"220 \" }`.",
+    .directives = connect_directives,
+    .count = ARRAY_LEN(connect_directives),
     .size = sizeof(struct check_connect_settings),
     .place_offset = offsetof(struct check_connect_settings, place),
 };
@@ -194,6 +214,37 @@ static const struct directive health_check_directives[] = {
      .doc = "What a server is taken for before its first check.",
      .more = "With `down` the first good check is enough.",
      .example = "assume: down"},
+    {.name = "port",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(health_check_settings, port),
+     .fallback = "0",
+     .min = 0,
+     .max = 65535,
+     .doc = "The port that is asked, where that is not the server's own (0).",
+     .more = "For what says of a server how it is beside it: Patroni for PostgreSQL, a script for "
+             "MySQL. The rest is as ever: `http` for a backend of `tcp`, too.",
+     .example = "port: 8008"},
+    {.name = "use_down",
+     .type = DIRECTIVE_BOOL,
+     SLOT(health_check_settings, use_down),
+     .fallback = "true",
+     .doc =
+         "Whether servers that are down get requests all the same where none is well, or too few "
+         "are (`panic` of `outliers`).",
+     .more = "`false` is for checks that ask who a server is, not only how: of a primary and its "
+             "replicas only the primary may be written to, however few that is. Where none is "
+             "well the answer is 503 `no_server`, and connections that are relayed end.",
+     .example = "use_down: false"},
+    {.name = "close_on_down",
+     .type = DIRECTIVE_BOOL,
+     SLOT(health_check_settings, close_on_down),
+     .fallback = "false",
+     .doc = "Whether connections that are relayed to a server (`tcp`, `passthrough`) end when it "
+            "goes down.",
+     .more = "So clients of a database that is a primary no more come to the new one. Each ends "
+             "with a reset both ways, and is `server_down` in the log. Requests of HTTP, and "
+             "WebSocket, go on.",
+     .example = "close_on_down: true"},
 };
 
 const struct section section_health_check = {

@@ -339,7 +339,8 @@ static void hint_keys(struct loader *loader, const struct section *section)
             strbuf_printf(&list, "%s%s", list.len != 0 ? ", " : "", section->directives[i].name);
         }
     }
-    config_report_hint(loader->report, "%s can have: %s", section->name, list.ptr);
+    config_report_hint(loader->report, "%s can have: %s", section->name,
+                       list.len != 0 ? list.ptr : "nothing");
     strbuf_free(&list);
 }
 

@@ -28,6 +28,12 @@ static const char *say_trust(struct arena *arena, const struct backend_tls_setti
     return said;
 }
 
+static const char *say_talk(struct arena *arena, const char *said,
+                            const struct check_connect_settings *check)
+{
+    return check != NULL ? say(arena, say(arena, said, check->send), check->expect) : said;
+}
+
 /* Servers that are asked differently are different ones to us: each has its own health. */
 static const char *say_check(struct arena *arena, const struct backend_settings *backend)
 {
@@ -37,9 +43,10 @@ static const char *say_check(struct arena *arena, const struct backend_settings 
     if (check == NULL) {
         return NULL;
     }
-    said =
-        arena_printf(arena, "%d%d,%llu,%llu,", check->tcp != NULL, check->tls != NULL,
-                     (unsigned long long)check->interval_ms, (unsigned long long)check->timeout_ms);
+    said = arena_printf(arena, "%d%d,%llu,%llu,%u,", check->tcp != NULL, check->tls != NULL,
+                        (unsigned long long)check->interval_ms,
+                        (unsigned long long)check->timeout_ms, check->port);
+    said = say_talk(arena, say_talk(arena, said, check->tcp), check->tls);
     if (check->grpc != NULL) {
         said = say(arena, said, check->grpc->service);
     }

@@ -146,12 +146,15 @@ static void start_check(struct watched *watched)
     const struct health_check_settings *settings = watched->group->settings->health_check;
 
     watched->is_probe = false;
-    start(watched, &(struct health_check_ask){.backend = watched->group->backend,
-                                              .server = server_of(watched),
-                                              .timeout_ms = settings->timeout_ms,
-                                              .is_plain = settings->tcp != NULL,
-                                              .http = settings->http,
-                                              .grpc = settings->grpc});
+    start(watched,
+          &(struct health_check_ask){.backend = watched->group->backend,
+                                     .server = server_of(watched),
+                                     .timeout_ms = settings->timeout_ms,
+                                     .is_plain = settings->tcp != NULL,
+                                     .http = settings->http,
+                                     .grpc = settings->grpc,
+                                     .talk = settings->tls != NULL ? settings->tls : settings->tcp,
+                                     .port = (uint16_t)settings->port});
 }
 
 static void start_probe(struct watched *watched)

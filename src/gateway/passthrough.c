@@ -30,6 +30,7 @@ struct passthrough {
     struct tries tries;
     uint32_t connect_us;
     bool is_connected;
+    struct down_member down; /* while the backend wants its connections ended with the server */
     const char *reason;
 };
 
@@ -153,10 +154,19 @@ static void watch_for_alerts(struct passthrough *p, struct span first)
     }
 }
 
+static void on_down(struct down_member *member)
+{
+    on_tunnel_end(&CONTAINER_OF(member, struct passthrough, down)->tunnel, "server_down");
+}
+
 static void start_tunnel(struct passthrough *p)
 {
     struct session *session = p->session;
 
+    if (p->upstream->backend->closes_down) {
+        down_watch_add(&session->worker->downs, &p->down, lease_server(&p->lease)->endpoint,
+                       on_down);
+    }
     if (p->is_tls) {
         watch_for_alerts(p, span_make(session->first, session->first_len));
     }
@@ -272,6 +282,7 @@ static struct passthrough *create(struct session *session, const struct backend 
     arena_init(&p->arena, TRIES_KEPT * sizeof(struct server_try));
     p->tries.arena = &p->arena;
     tunnel_init(&p->tunnel, session->worker, on_tunnel_end);
+    down_member_init(&p->down);
     alert_watch_init(&p->alerts[0]);
     alert_watch_init(&p->alerts[1]);
     return p;
@@ -336,6 +347,7 @@ void passthrough_destroy(struct passthrough *p)
     struct loop *loop = p->session->worker->core.loop;
     struct trouble trouble = {.reason = p->reason};
 
+    down_watch_remove(&p->down);
     tunnel_stop(&p->tunnel);
     starttls_cancel(&p->greeting);
     log_end(p, p->reason != NULL ? &trouble : NULL);

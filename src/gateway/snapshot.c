@@ -158,6 +158,8 @@ static struct backend *build_backend(struct builder *b, const struct backend_set
         .body_buffer = settings->body_buffer,
         .max_ejected = settings->outliers.max_share,
         .panic = settings->outliers.panic,
+        .spares_down = settings->health_check != NULL && !settings->health_check->use_down,
+        .closes_down = settings->health_check != NULL && settings->health_check->close_on_down,
     };
 
     if (b->snapshot->backend_was != NULL) {

@@ -511,6 +511,7 @@ struct worker *worker_create(struct snapshot *snapshot, unsigned index, const in
     list_init(&worker->free_exchanges);
     list_init(&worker->refreshes);
     list_init(&worker->mirrors);
+    down_watch_init(&worker->downs, worker->core.loop);
     timer_init(&worker->accept_pause, on_accept_pause);
     access_init(worker);
     timer_init(&worker->drain_timer, on_drain_timer);
@@ -548,6 +549,7 @@ void worker_destroy(struct worker *worker)
     loop_run_deferred(worker->core.loop);
     key_client_destroy(worker->keys);
     exchange_free_pool(worker);
+    down_watch_destroy(&worker->downs);
     timer_destroy(worker->core.loop, &worker->accept_pause);
     timer_destroy(worker->core.loop, &worker->log_timer);
     timer_destroy(worker->core.loop, &worker->drain_timer);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "core/core.h"
+#include "gateway/down_watch.h"
 #include "gateway/snapshot.h"
 #include "io/sock.h"
 #include "observe/access_record.h"
@@ -68,6 +69,7 @@ struct worker {
     struct list free_exchanges;
     struct list refreshes; /* gateway/cache_refresh.h */
     struct list mirrors;   /* gateway/mirror.h */
+    struct down_watch downs;
     unsigned free_exchange_count;
     struct access_clock log_clock;
     struct timer log_timer; /* for the lines that wait in its generations */

@@ -261,6 +261,18 @@ bool sock_address_from_ip(struct sock_address *address, const char *host, uint16
     return false;
 }
 
+struct sock_address sock_address_at(const struct sock_address *address, uint16_t port)
+{
+    struct sock_address at = *address;
+
+    if (at.any.sa_family == AF_INET) {
+        at.v4.sin_port = htons(port);
+    } else if (at.any.sa_family == AF_INET6) {
+        at.v6.sin6_port = htons(port);
+    }
+    return at;
+}
+
 bool sock_address_from_path(struct sock_address *address, const char *path)
 {
     size_t len = strlen(path);

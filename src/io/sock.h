@@ -43,6 +43,8 @@ struct peer peer_from(const struct sock_address *address);
 /* host is an IPv4 or IPv6 literal without brackets; false otherwise. */
 bool sock_address_from_ip(struct sock_address *address, const char *host, uint16_t port) MUST_CHECK;
 /* False when the path is too long for a socket. */
+/* The same, at another port; a Unix socket has none and stays as it is. */
+struct sock_address sock_address_at(const struct sock_address *address, uint16_t port);
 bool sock_address_from_path(struct sock_address *address, const char *path) MUST_CHECK;
 
 /* A listening, non-blocking, close-on-exec socket; -1 with the error for a person. `is_any` with an

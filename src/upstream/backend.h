@@ -55,6 +55,8 @@ struct backend {
     uint64_t body_buffer;      /* FastCGI: of a request's body of unknown length */
     unsigned max_ejected;      /* percent of the servers that failures may put out; */
     unsigned panic;            /* with fewer percent left, those out are used too; 0: with none */
+    bool spares_down;          /* those that are out are never used */
+    bool closes_down;          /* what is relayed to one that goes down by a check ends */
     bool is_of_checks;         /* what becomes of its requests says nothing of its servers */
     atomic_bool is_bound_told; /* that its servers authenticate connections was logged */
     atomic_uint uses;

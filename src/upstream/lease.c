@@ -142,7 +142,8 @@ static void start_slowly(struct upstream_set *set, const struct balance_ask *ask
 /* Whether so few are well that they would go down under what all of them carry. */
 static bool is_panic(const struct upstream_set *set, size_t well, size_t known)
 {
-    return well * 100 < upstream_set_backend(set)->panic * known;
+    return !upstream_set_backend(set)->spares_down &&
+           well * 100 < upstream_set_backend(set)->panic * known;
 }
 
 /* Of the first tier that has any, full ones too: who is well will have a place again. */
@@ -150,6 +151,9 @@ static void find_best(const struct upstream_set *set, const struct balance_ask *
                       struct found *found)
 {
     find_choices(set, ask, TIER_WELL, found);
+    if (upstream_set_backend(set)->spares_down) {
+        return;
+    }
     if ((found->choices->count == 0 && !found->has_full) ||
         is_panic(set, found->of_tier, found->known)) {
         find_choices(set, ask, TIER_REACHABLE, found);

@@ -4,6 +4,7 @@ see of it, and what people are told."""
 import collections
 import json
 import socket
+import ssl
 import time
 
 import pytest
@@ -159,6 +160,119 @@ def test_checks_by_tls_look_at_the_chain(start, ca, other_ca):
         gateway.wait_change(well.address, to="up")
         ask(gateway, 4)
         assert not gateway.server_changes(wrong.address)
+
+
+@BACKS
+def test_another_port_may_be_asked_than_requests_go_to(start, kind, protocol):
+    """As Patroni answers for PostgreSQL: who is the primary is said beside the database."""
+    port = free_port()
+    with kind(host="127.0.0.1", port=port) as primary, kind(host="127.0.0.2", port=port) as replica, \
+            kind(host="127.0.0.1") as first, kind(host="127.0.0.2") as second:
+        replica.health = 503
+        gateway = start(pool([first.address, second.address], protocol=protocol, health_check={
+            "http": {"path": "/health/primary"}, "port": port, "use_down": False, **FAST}))
+        assert gateway.wait_change(second.address, to="down")["detail"] == \
+            "it answered /health/primary with status 503"
+        before = len(second.heads)
+        ask(gateway, 4)
+        assert first.heads and len(second.heads) == before and not primary.heads
+        primary.health, replica.health = 503, 200
+        gateway.wait_change(first.address, to="down")
+        gateway.wait_change(second.address, to="up")
+        before = len(first.heads)
+        ask(gateway, 4)
+        assert len(second.heads) >= 4 and len(first.heads) == before
+
+
+def test_a_port_that_nobody_listens_on_is_down(start):
+    with EchoOrigin() as well:
+        port = free_port()
+        gateway = start(pool([well.address], health_check={"http": {}, "port": port, **FAST}))
+        assert "Connection refused" in gateway.wait_change(well.address, to="down")["detail"]
+
+
+def speaker(role, greeting=b""):
+    """Of Redis: answers lines with what it is."""
+    def answer(connection):
+        connection.send(greeting)
+        while True:
+            line = connection.read_until(b"\r\n")
+            connection.send(b"+PONG\r\n" if line == b"PING\r\n" else b"role:" + role[0] + b"\r\n")
+    return answer
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+def test_what_a_server_says_may_be_asked_for(start, ca, way):
+    roles = [b"master"], [b"slave"]
+    tls = ca.server("app.example").server_context() if way == "tls" else None
+    with Origin(speaker(roles[0]), tls=tls) as one, Origin(speaker(roles[1]), tls=tls) as other:
+        check = {way: {"send": "PING\r\nINFO replication\r\n", "expect": "role:master"}, "use_down": False, **FAST,
+                 "timeout": "500ms"}
+        more = {"tls": {"ca": str(ca.file), "server_name": "app.example"}} if way == "tls" else {}
+        gateway = start({"listeners": [{"bind": "127.0.0.1:0", "tcp": "redis"}], "backends": [
+            {"name": "redis", "servers": [one.address, other.address], "health_check": check, **more}]})
+        assert gateway.wait_change(other.address, to="down")["detail"] == "it did not answer within 500 ms"
+        for _ in range(3):
+            with socket.create_connection(gateway.address, timeout=10) as client:
+                client.sendall(b"INFO\r\n")
+                assert client.recv(100) == b"role:master\r\n"
+        roles[0][0], roles[1][0] = b"slave", b"master"
+        gateway.wait_change(one.address, to="down")
+        gateway.wait_change(other.address, to="up")
+        with socket.create_connection(gateway.address, timeout=10) as client:
+            client.sendall(b"INFO\r\n")
+            assert client.recv(100) == b"role:master\r\n"
+
+
+def test_a_server_that_speaks_first_is_listened_to(start):
+    with Origin(speaker([b"x"], b"220 ready\r\n")) as ready, Origin(speaker([b"x"], b"554 no service\r\n")) as wrong:
+        gateway = start({"listeners": [{"bind": "127.0.0.1:0", "tcp": "smtp"}], "backends": [
+            {"name": "smtp", "servers": [ready.address, wrong.address],
+             "health_check": {"tcp": {"expect": "220 "}, **FAST, "timeout": "500ms", "assume": "down"}}]})
+        gateway.wait_change(ready.address, to="up")
+        assert not gateway.server_changes(wrong.address)
+
+
+@BACKS
+def test_servers_that_are_down_may_be_left_alone_even_if_none_is_well(start, kind, protocol):
+    with kind() as ill:
+        ill.health = 503
+        gateway = start(pool([ill.address], protocol=protocol,
+                             health_check={"path": "/health", "assume": "down", "use_down": False, **FAST}))
+        ask(gateway, 2, status=503)
+        assert not ill.heads
+        entry = gateway.wait_log(reason="no_server")
+        assert entry["detail"] == "no server of the backend is well"
+        ill.health = 200
+        gateway.wait_change(ill.address, to="up")
+        ask(gateway, 2)
+
+
+@pytest.mark.parametrize("way", ["tcp", "passthrough"])
+def test_what_is_relayed_to_a_server_that_goes_down_ends(start, ca, way):
+    with Server() as check_of_first, EchoOrigin() as plain, tls_server(ca.server("pass.example")) as secret:
+        server = plain if way == "tcp" else secret
+        port = int(check_of_first.address.rsplit(":", 1)[1])
+        backend = {"name": "pool", "servers": [server.address], "health_check": {
+            "http": {"path": "/health"}, "port": port, "use_down": False, "close_on_down": True, **FAST}}
+        ways = {"tcp": {"listeners": [{"bind": "127.0.0.1:0", "tcp": "pool"}]},
+                "passthrough": {"sites": [{"hosts": ["pass.example"], "passthrough": "pool"}]}}
+        gateway = start({**ways[way], "backends": [backend]})
+        options = {} if way == "tcp" else {"tls": ca.client_context(), "server_name": "pass.example"}
+        with Connection(gateway.address, **options) as held:
+            assert held.request().status == 200
+            check_of_first.health = 503
+            gateway.wait_change(server.address, to="down")
+            with pytest.raises((ConnectionError, EOFError, ssl.SSLError)):
+                held.sock.settimeout(10)
+                if not held.sock.recv(1):
+                    raise EOFError
+        entry = gateway.wait_log(reason="server_down")
+        assert entry["kind"] == "connection" and entry["server"] == server.address
+        check_of_first.health = 200
+        gateway.wait_change(server.address, to="up")
+        with Connection(gateway.address, **options) as again:
+            assert again.request().status == 200
 
 
 def grpc_health(status, grpc_status="0"):

@@ -218,7 +218,7 @@ def whole(section, part):
              "redirect": ("site", "redirect"), "rewrite": ("route", "rewrite"), "rewrite_replace": ("rewrite", "replace"),
              "request_fields": ("site", "request_fields"), "response_fields": ("site", "response_fields"),
              "health_check": ("backend", "health_check"), "outliers": ("backend", "outliers"), "retries": ("backend", "retries"),
-             "check_http": ("health_check", "http"), "check_grpc": ("health_check", "grpc"),
+             "check_http": ("health_check", "http"), "check_connect": ("health_check", "tcp"), "check_grpc": ("health_check", "grpc"),
              "compress": ("site", "compress"),
              "files": ("site", "files"), "server": ("backend", "servers"), "backend_tls": ("backend", "tls"),
              "auth": ("site", "auth"), "basic": ("auth", "basic"), "api_key": ("auth", "api_key"),
@@ -258,7 +258,7 @@ def whole(section, part):
               "cookies": {} if set(part) & {"secure", "same_site", "http_only"} else {"secure": "on"},
               "route_timeouts": {}, "errors": {} if any("html" in str(v) for v in part.values()) else {"404": "a.html"}, "maintenance": {},
               "queue": {}, "balance": {}, "hash": {"key": "path"} if "bounded_load" in part else {}, "sticky": {},
-              "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_grpc": {},
+              "health_check": {}, "outliers": {}, "retries": {"for": ["timeout"]} if "per_try" in part else {}, "check_http": {}, "check_connect": {}, "check_grpc": {},
               "match": {}, "match_client": {}, "match_part": {}, "limits": {"reserved_for": ["10.0.0.0/8"]} if "reserved" in part else {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {"format": "template"} if "template" in part else {"access": "a.log"} if "to" in part else {},
               "log_place": {"to": "syslog+tls:127.0.0.1:6514", **({"format": "template"} if "template" in part else {}),
@@ -280,7 +280,7 @@ def whole(section, part):
                                                             else {"keys": "a.jwks"})},
               "rewrite": {}, "rewrite_replace": {**({} if "regex" in part else {"regex": "a"}), **({} if "with" in part else {"with": "/b{match.1}"})}, "redirect": {} if "to" in part else {"to": "/"},
               "request_fields": {}, "response_fields": {}, "compress": {},
-              "respond": {"fields": {"Location": "/"}}, "files": {"root": "public"},
+              "respond": {} if "close" in part else {"fields": {"Location": "/"}}, "files": {"root": "public"},
               "server": {"address": "127.0.0.1:1"}, "backend_tls": FILE if "key" in part or "certificate" in part else {}}
     if section == "tls" and "certificates_from" in part:
         needed["tls"] = {}
