@@ -210,12 +210,7 @@ static bool explain_rewrite(struct search *s, const struct rewrite_settings *set
         return false;
     }
     s->answer->path = path.forward;
-    add_step(s, "rewrite", settings->place, "the path becomes %.*s", SPAN_ARG(path.forward));
-    if (settings->query != NULL) {
-        struct span query = route_rewritten_query(settings, url, s->arena);
-        add_step(s, "rewrite", settings->place, "the query becomes %.*s",
-                 query.len != 0 ? (int)query.len : 4, query.len != 0 ? query.ptr : "none");
-    }
+    add_step(s, "rewrite", settings->place, "%s", route_rewritten(settings, url, &path, s->arena));
     return true;
 }
 

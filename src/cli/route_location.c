@@ -56,15 +56,6 @@ const char *route_location(const struct redirect_settings *redirect, const struc
     return arena_cstr(arena, redirect_location(&to, &values, TEMPLATE_FIELD, arena));
 }
 
-struct span route_rewritten_query(const struct rewrite_settings *settings,
-                                  const struct route_url *url, struct arena *arena)
-{
-    struct asked asked = {url, arena};
-    const struct template_values values = {value_of, &asked};
-
-    return rewrite_query(rewrite_make(settings, arena), &values, arena);
-}
-
 bool route_rewrite(const struct rewrite_settings *settings, const struct route_url *url,
                    struct path *path, struct arena *arena)
 {
@@ -72,4 +63,22 @@ bool route_rewrite(const struct rewrite_settings *settings, const struct route_u
     const struct template_values values = {value_of, &asked};
 
     return rewrite_path(rewrite_make(settings, arena), &values, path, arena);
+}
+
+const char *route_rewritten(const struct rewrite_settings *settings, const struct route_url *url,
+                            const struct path *path, struct arena *arena)
+{
+    struct asked asked = {url, arena};
+    const struct template_values values = {value_of, &asked};
+    struct span query;
+
+    if (settings->query == NULL) {
+        return arena_printf(arena, "the path becomes %.*s", SPAN_ARG(path->forward));
+    }
+    query = rewrite_query(rewrite_make(settings, arena), &values, arena);
+    if (query.len == 0) {
+        query = SPAN_OF("none");
+    }
+    return arena_printf(arena, "the path becomes %.*s, the query %.*s", SPAN_ARG(path->forward),
+                        SPAN_ARG(query));
 }

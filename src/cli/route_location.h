@@ -27,12 +27,11 @@ struct route_url {
 const char *route_location(const struct redirect_settings *redirect, const struct route_url *url,
                            struct arena *arena) MUST_CHECK;
 
-/* The query that servers get (`rewrite.query`); ptr NULL: none. */
-struct span route_rewritten_query(const struct rewrite_settings *settings,
-                                  const struct route_url *url, struct arena *arena) MUST_CHECK;
-
 /* As rewrite_path makes it of the path; false: it would be refused. */
 bool route_rewrite(const struct rewrite_settings *settings, const struct route_url *url,
                    struct path *path, struct arena *arena) MUST_CHECK;
+/* What comes of it, for people; the path is the new one. */
+const char *route_rewritten(const struct rewrite_settings *settings, const struct route_url *url,
+                            const struct path *path, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -100,7 +100,7 @@ static const struct message_case errors[] = {
     {ROUTE "        rewrite: { replace: { regex: '(' , with: /a } }\n", 5, 38,
      "no regular expression", NULL},
     {ROUTE "        rewrite: { replace: { regex: a, with: '/b?c' } }\n", 5, 47, "no path has",
-     "query stays"},
+     "another query"},
     {ROUTE "        rewrite: { replace: { regex: a, with: '/{no}' } }\n", 5, 47, "cannot be", NULL},
     {"sites:\n  - hosts: ['re:(']\n    respond: {}\n", 2, 13, "no regular expression", NULL},
     {"sites:\n  - hosts: ['a.**.example']\n    respond: {}\n", 2, 13, "whole first part",
