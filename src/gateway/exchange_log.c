@@ -71,12 +71,23 @@ static void fill_by_rules(struct access_record *record, struct exchange *x)
 
     record->target = redact_url(&rules->redact, record->target, &x->arena);
     record->referer = redact_url(&rules->redact, record->referer, &x->arena);
-    /* Which may show a target that is none. */
-    record->detail = redact_url(&rules->redact, record->detail, &x->arena);
     if (rules->member_count != 0) {
         record->members = exchange_log_members(x);
         record->member_count = rules->member_count;
     }
+}
+
+/* Its detail may show a target that is none. */
+static struct trouble written_trouble(struct exchange *x)
+{
+    struct trouble trouble = x->front.trouble.reason != NULL ? x->front.trouble : x->note;
+    struct span detail = span_from_cstr(trouble.detail);
+    struct span shown = redact_url(&exchange_log_rules(x)->redact, detail, &x->arena);
+
+    if (shown.ptr != detail.ptr) {
+        trouble.detail = arena_printf(&x->arena, "%.*s", SPAN_ARG(shown));
+    }
+    return trouble;
 }
 
 /* The real one, as trusted proxies say it. */
@@ -188,6 +199,6 @@ void exchange_log(struct exchange *x)
     fill_tries(&record, x, &texts);
     fill_by_rules(&record, x);
     const struct template_values values = exchange_logged_values(x);
-    access_end(&way, link, &record, x->front.trouble.reason != NULL ? &x->front.trouble : &x->note,
-               &values);
+    const struct trouble trouble = written_trouble(x);
+    access_end(&way, link, &record, &trouble, &values);
 }
