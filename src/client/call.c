@@ -83,14 +83,24 @@ static bool has_started(const struct call *call)
     return call->state == CALL_ANSWERING || call->state == CALL_ANSWERED;
 }
 
+/* How long the server took for the answer's head, from when it was sent the last of the request
+ * before that: what a client takes to bring its body is not the server's. */
+static uint64_t server_time_us(const struct call *call)
+{
+    uint64_t since_us = call->asked_us > call->connected_us ? call->asked_us : call->connected_us;
+
+    return call->head_us - since_us;
+}
+
 /* With what was seen of the server; status 0: no answer. */
 static void end_lease_with(struct call *call, enum lease_how how, unsigned status)
 {
-    struct lease_seen seen = {.status = status, .now_us = loop_now_us(call->client->core->loop)};
+    const struct lease_seen seen = {
+        .status = status,
+        .latency_us = has_started(call) ? server_time_us(call) : 0,
+        .now_us = loop_now_us(call->client->core->loop),
+    };
 
-    if (has_started(call)) {
-        seen.latency_us = call->head_us - call->connected_us;
-    }
     lease_end(&call->lease, how, &seen);
 }
 
@@ -291,12 +301,20 @@ bool call_takes_body(const struct call *call)
     return call->back != NULL && call->back->ops->takes_body(call->back);
 }
 
+static void note_asked(struct call *call)
+{
+    if (call->head_us == 0) {
+        call->asked_us = loop_now_us(call->client->core->loop);
+    }
+}
+
 void call_send_body(struct call *call, struct span bytes)
 {
     if (call->back == NULL) {
         return;
     }
     call->body_bytes += bytes.len;
+    note_asked(call);
     replay_add(&call->replay, bytes);
     call->back->ops->send_body(call->back, bytes);
 }
@@ -307,7 +325,7 @@ void call_send_end(struct call *call, const struct http_fields *trailers)
         call->replay.trailers = *trailers;
     }
     call->is_whole = true;
-    call->whole_us = loop_now_us(call->client->core->loop);
+    note_asked(call);
     if (call->back != NULL) {
         call->back->ops->send_end(call->back, trailers);
     }
@@ -321,6 +339,7 @@ struct conn *call_raw(const struct call *call)
 void call_moved(struct call *call, uint64_t bytes)
 {
     call->body_bytes += bytes;
+    note_asked(call);
     replay_drop(&call->replay); /* they were never in our memory */
 }
 
@@ -515,15 +534,7 @@ static bool refuse_status(struct call *call)
     return true;
 }
 
-/* How long the server had all of the request; 0: it has answered before. What a client takes to
- * bring its body is not the server's. */
-static uint64_t server_time_us(const struct call *call)
-{
-    uint64_t since_us = call->whole_us > call->connected_us ? call->whole_us : call->connected_us;
-
-    return call->is_whole ? call->head_us - since_us : 0;
-}
-
+/* An answer that comes before all of the request tells nothing of how loaded the server is. */
 static void take_head(struct call *call)
 {
     if (refuse_status(call)) {
@@ -536,7 +547,7 @@ static void take_head(struct call *call)
     if (call->lease.has_place) {
         lease_answered(&call->lease, &(struct lease_seen){
                                          .status = call->response->status,
-                                         .latency_us = server_time_us(call),
+                                         .latency_us = call->is_whole ? server_time_us(call) : 0,
                                          .now_us = call->head_us,
                                      });
     }

@@ -143,7 +143,7 @@ struct call {
     uint64_t body_bytes; /* of the request, so far */
     uint64_t connect_began_us;
     uint64_t connected_us; /* 0: never */
-    uint64_t whole_us;     /* the request's end has come; 0: it was there before, or has not */
+    uint64_t asked_us;     /* the last of the body, or its end, came before the answer's head */
     uint64_t head_us;      /* the response's head has come; 0: not */
     bool was_continued;    /* a 100 (Continue) has come */
     bool has_interim;      /* of any kind */

@@ -129,6 +129,7 @@ static void move(struct call *first, struct call *second)
     *first->response = *second->response;
     first->connect_began_us = second->connect_began_us;
     first->connected_us = second->connected_us;
+    first->asked_us = second->asked_us;
     first->head_us = second->head_us;
     first->try_began_us = second->try_began_us;
     first->has_open_try = true;
