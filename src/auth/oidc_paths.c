@@ -151,6 +151,29 @@ static enum phase_verdict denied(struct errand *errand, const struct oidc_callba
                   "the browser may begin anew; see what the provider asks of its users");
 }
 
+/* Somebody who has signed in goes back in the browser's history, to the provider, which knows the
+ * browser and sends it here once more with what it was asked at first. */
+static bool is_repeated(struct errand *errand)
+{
+    const struct oidc_visit *visit = &errand->visit;
+
+    return oidc_find_session(&errand->visit, &errand->session) &&
+           oidc_session_state(&errand->session, &visit->oidc->settings->session, visit->now_s) !=
+               OIDC_SESSION_OVER;
+}
+
+static enum phase_verdict refuse_unknown(struct errand *errand)
+{
+    if (is_repeated(errand)) {
+        return go_to(errand, SPAN_OF("/"), "sign_in_repeated",
+                     "the browser has signed in already, and is sent to the site's first page");
+    }
+    return answer(errand, 400, "sign_in_unknown",
+                  "this browser has not begun to sign in, or too long ago, or has done so already: "
+                  "ask for the page again",
+                  NULL);
+}
+
 static enum phase_verdict take_callback(struct errand *errand)
 {
     struct phases *phases = errand->run.phases;
@@ -168,10 +191,7 @@ static enum phase_verdict take_callback(struct errand *errand)
                                         .done = on_granted,
                                         .owner = errand};
     if (!find_sign_in(errand, &callback)) {
-        return answer(errand, 400, "sign_in_unknown",
-                      "this browser has not begun to sign in, or too long ago, or has done so "
-                      "already: ask for the page again",
-                      NULL);
+        return refuse_unknown(errand);
     }
     if (callback.issuer.ptr != NULL &&
         !span_eq_cstr(callback.issuer, errand->visit.oidc->settings->issuer)) {

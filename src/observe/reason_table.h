@@ -92,6 +92,11 @@ REASON(
     "a callback that the browser has not asked for, or too long ago, or that it repeats",
     "let people begin at a page of the site, not at a saved address; sign_in says how long it may "
     "take. Many of these: somebody sends browsers here, or cookies are blocked")
+REASON(
+    REQUEST, "gateway", "sign_in_repeated",
+    "a callback that nobody waits for, of a browser that has signed in: it is sent to the site's "
+    "first page",
+    "nothing: people go back in their browser's history")
 REASON(REQUEST, "gateway", "sign_in_malformed",
        "one of the paths that sign-in answers was asked for in a way that it is not for",
        "see whether the provider has the right URLs of the site")

@@ -283,6 +283,21 @@ def test_callbacks_that_are_not_the_browsers_own(world, ask):
 
 @ONCE
 @ASKS
+def test_going_back_in_the_history_is_no_error_for_who_has_signed_in(world, ask):
+    browser, other = Browser(world.gateway, ask), Browser(world.gateway, ask)
+    back = world.provider.sign_in(browser.go_to_provider("/page"))
+    assert browser.come_back(back)[0] == 303
+    signed_in = dict(browser.cookies)
+    status, fields, _ = browser.come_back(back)
+    assert (status, dict(fields)["location"]) == (303, "/") and browser.cookies == signed_in
+    world.gateway.wait_log(reason="sign_in_repeated")
+    assert other.come_back(back)[0] == 400
+    browser.cookies = {name: value[:-2] + "AA" for name, value in signed_in.items()}
+    assert browser.come_back(back)[0] == 400
+
+
+@ONCE
+@ASKS
 def test_provider_that_denies_is_told_of_in_the_log_alone(world, ask):
     browser = Browser(world.gateway, ask)
     state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(browser.go_to_provider("/")).query))["state"]
