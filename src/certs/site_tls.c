@@ -62,8 +62,8 @@ static void check_coverage(struct builder *b, const struct certificate *certific
         }
     }
     config_report_add(b->report, CONFIG_ERROR, place,
-                      "certificate %s covers none of this site's hosts",
-                      certificate_path(certificate));
+                      "certificate %s covers none of the hosts of site '%s'",
+                      certificate_path(certificate), b->site->name);
     config_report_hint(b->report, "it covers: %s", certificate_names(certificate));
     b->failed = true;
 }

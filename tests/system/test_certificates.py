@@ -291,7 +291,7 @@ def test_a_broken_certificate_file_leaves_the_old_one(start, ca, folder):
     wait_until(lambda: "has expired: the old one stays in use" in gateway.stderr(), SECONDS)
     assert served(gateway, ca, "shop.example") == old.fingerprint
     put(folder, "shop", ca.server("elsewhere.example"))
-    wait_until(lambda: "covers none of this site's hosts" in gateway.stderr(), SECONDS)
+    wait_until(lambda: "covers none of the hosts of site 'shop.example'" in gateway.stderr(), SECONDS)
     assert served(gateway, ca, "shop.example") == old.fingerprint
     new = ca.server("shop.example")
     put(folder, "shop", new)
