@@ -202,6 +202,10 @@ const char *route_answers_line(const struct site_settings *site, const struct ro
     if (route->log != NULL || site->log != NULL) {
         add_log(&lines, route->log != NULL ? route->log : site->log, arena);
     }
+    if (route->grpc_web && route->backend != NULL) {
+        add(&lines, "grpc_web", route->place,
+            "gRPC-Web goes on as gRPC, and the answer is gRPC-Web again");
+    }
     add_priority(&lines, route, arena);
     return lines.text;
 }

@@ -149,6 +149,19 @@ static void check_respond(const struct checker *checker, const struct respond_se
     }
 }
 
+/* A site's is left out where it cannot be. */
+static void check_grpc_web(const struct checker *checker, const struct route_settings *route)
+{
+    const struct backend_settings *backend = route->backend;
+
+    if (route->grpc_web && (backend == NULL || backend->protocol == BACKEND_H1 ||
+                            backend->protocol == BACKEND_FASTCGI)) {
+        error_at(checker, check_place(checker, &route->grpc_web, route->place),
+                 "'grpc_web' in a route whose backend does not speak HTTP/2",
+                 "gRPC needs it: say 'protocol: h2c' in the backend, or 'h2' with its 'tls'");
+    }
+}
+
 static void check_route(const struct checker *checker, const struct site_settings *site,
                         const struct route_settings *route)
 {
@@ -168,6 +181,7 @@ static void check_route(const struct checker *checker, const struct site_setting
     check_route_answers(checker, route);
     check_split(checker, site, route);
     check_mirror(checker, site, route);
+    check_grpc_web(checker, route);
     if (route->body_limit == 0 && !config_report_has_errors(checker->report) &&
         check_is_given(checker, &route->body_limit) && route->match.methods.count == 0) {
         config_report_add(checker->report, CONFIG_WARNING,

@@ -57,8 +57,10 @@ static const struct directive cors_directives[] = {
      SLOT(cors_settings, max_age_ms),
      .fallback = "10m",
      .min = 0,
-     .max = DAY,
+     .max = 365 * DAY,
      .doc = "How long browsers may keep the answer to a preflight.",
+     .more = "They do so for less than they are told: Firefox for a day at most, Chromium for two "
+             "hours.",
      .example = "max_age: 2h"},
 };
 

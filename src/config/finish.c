@@ -352,6 +352,12 @@ static void finish_access(struct settings *settings, struct access_settings *acc
     name_rules(settings, access->rules, access->count, owner, "/access");
 }
 
+static bool speaks_h2(const struct route_settings *route)
+{
+    return route->backend != NULL && route->backend->protocol != BACKEND_H1 &&
+           route->backend->protocol != BACKEND_FASTCGI;
+}
+
 /* What is given, and is nothing, is off. */
 static void finish_answers(const struct settings *settings, struct answers_settings *own)
 {
@@ -380,6 +386,9 @@ static void finish_routes(struct settings *settings, struct site_settings *site)
         }
         if (!is_given(settings, &route->access_log)) {
             route->access_log = site->access_log;
+        }
+        if (!is_given(settings, &route->grpc_web)) {
+            route->grpc_web = site->grpc_web && speaks_h2(route);
         }
         if (!is_given(settings, &route->security_fields)) {
             route->security_fields = site->security_fields;

@@ -389,13 +389,8 @@ bool exchange_takes_body(const struct exchange *x)
     return false;
 }
 
-void exchange_request_body(struct exchange *x, struct span bytes)
+void exchange_pass_body(struct exchange *x, struct span bytes)
 {
-    exchange_take_in_hand(x);
-    x->request_bytes += bytes.len;
-    if (!x->front.is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
-        return;
-    }
     exchange_mirror_body(x, bytes);
     if (x->collected != NULL) {
         strbuf_add(x->collected, bytes);
@@ -404,6 +399,20 @@ void exchange_request_body(struct exchange *x, struct span bytes)
         call_send_body(&x->call, bytes);
         exchange_progress(x);
     }
+}
+
+void exchange_request_body(struct exchange *x, struct span bytes)
+{
+    exchange_take_in_hand(x);
+    x->request_bytes += bytes.len;
+    if (!x->front.is_tunnel && x->route != NULL && !check_body_limit(x, x->request_bytes)) {
+        return;
+    }
+    if (exchange_grpc_web_decodes(x)) {
+        exchange_grpc_web_decode(x, bytes);
+        return;
+    }
+    exchange_pass_body(x, bytes);
 }
 
 uint64_t exchange_body_left(const struct exchange *x)
@@ -422,7 +431,7 @@ struct conn *exchange_raw_back(const struct exchange *x)
     bool is_open = x->front.state == EXCHANGE_FORWARD || x->front.state == EXCHANGE_RESPOND ||
                    x->front.state == EXCHANGE_REST;
 
-    return is_open && x->mirror == NULL /* which wants to see it */
+    return is_open && x->mirror == NULL /* which wants to see it */ && !exchange_grpc_web_decodes(x)
                ? call_raw(&x->call)
                : NULL;
 }
@@ -449,6 +458,9 @@ void exchange_request_end(struct exchange *x, struct http_fields *trailers)
         exchange_prepare_trailers(x, trailers);
     }
     x->front.request_done = true;
+    if (!exchange_grpc_web_is_whole(x)) {
+        return;
+    }
     exchange_mirror_end(x, trailers);
     if (x->front.state == EXCHANGE_DISCARD) {
         if (x->collected != NULL && x->refused_status == 0) {
@@ -563,6 +575,9 @@ void exchange_response_end(struct exchange *x, struct http_fields *trailers)
         http_trailers_mark(trailers, &x->response.fields);
         exchange_apply_trailer_rules(x, trailers, false);
         exchange_compress_trailers(x, trailers);
+    }
+    if (x->grpc_web != NULL) {
+        trailers = exchange_grpc_web_trailers(x, trailers);
     }
     if (x->filters != NULL && !exchange_end_filters(x)) {
         return;

@@ -42,7 +42,11 @@ static void set_deadline(struct exchange *x)
 /* The server is told what is left of it. */
 static void tell_deadline(struct exchange *x)
 {
-    struct http_field *field = (struct http_field *)(uintptr_t)client_deadline(x);
+    struct http_field *field =
+        client_deadline(x) != NULL
+            ? (struct http_field *)(uintptr_t)http_fields_find_name(&x->call.request->fields,
+                                                                    SPAN_OF("grpc-timeout"))
+            : NULL;
     uint64_t age_us = loop_now_us(x->worker->core.loop) - x->front.head_us;
     uint64_t all_us = x->request_ms * 1000;
 
@@ -58,7 +62,7 @@ void exchange_forward(struct exchange *x)
     exchange_enter(x, EXCHANGE_FORWARD);
     exchange_rewrite_query(x);
     set_deadline(x);
-    call->request = &x->request;
+    call->request = exchange_grpc_web_begin(x);
     call->response = &x->response;
     call->backend = x->backend;
     call->path = x->target.forward;
@@ -266,6 +270,9 @@ static void on_head(struct call *call)
     }
     exchange_prepare_response(x);
     exchange_compress(x);
+    if (x->grpc_web != NULL) {
+        exchange_grpc_web_head(x);
+    }
     exchange_enter(x, EXCHANGE_RESPOND);
     x->front.has_started = true;
     x->front.is_event_stream = is_event_stream(&x->response);

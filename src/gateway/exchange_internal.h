@@ -89,6 +89,7 @@ struct exchange {
     struct phases *phases;      /* of the route, from its first to the last; NULL: it has none */
     struct body_chain *filters; /* of the response; NULL: none */
     struct exchange_compress *compress; /* of a response that is compressed; else NULL */
+    struct exchange_grpc_web *grpc_web; /* of a request in that form, where it is translated */
     struct upgrade_tunnel *tunnel;
     struct timer timer;
     struct deferred again;     /* exchange_again */
@@ -147,6 +148,8 @@ bool exchange_is_stopped(const struct exchange *x) MUST_CHECK;
 /* Whether it was refused for that. */
 bool exchange_lacks_memory(struct exchange *x) MUST_CHECK;
 void exchange_request_body(struct exchange *x, struct span bytes);
+/* A piece of the body as the server gets it. */
+void exchange_pass_body(struct exchange *x, struct span bytes);
 void exchange_request_end(struct exchange *x, struct http_fields *trailers);
 void exchange_request_moved(struct exchange *x, uint64_t bytes);
 /* Of the request's body; UINT64_MAX: unknown. */
@@ -217,6 +220,19 @@ void exchange_compress(struct exchange *x);
 /* A piece of the body has gone through the filters. What they hold goes on when nothing follows for
  * a moment. */
 void exchange_await_pause(struct exchange *x);
+
+/* ---- gRPC-Web (exchange_grpc_web.c) ---- */
+/* The request as its server gets it. */
+const struct http_request *exchange_grpc_web_begin(struct exchange *x);
+/* Whether its body is decoded on its way. */
+bool exchange_grpc_web_decodes(const struct exchange *x);
+void exchange_grpc_web_decode(struct exchange *x, struct span bytes);
+/* At its end. False: it was refused. */
+bool exchange_grpc_web_is_whole(struct exchange *x);
+/* Of its response. What becomes of the trailers: those that are still to be sent, or NULL. */
+void exchange_grpc_web_head(struct exchange *x);
+struct http_fields *exchange_grpc_web_trailers(struct exchange *x, struct http_fields *trailers);
+
 void exchange_compress_trailers(const struct exchange *x, struct http_fields *trailers);
 /* What was put off to the end of the loop's turn: a file's next piece, a body that may be read now.
  */

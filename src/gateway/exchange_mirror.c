@@ -12,7 +12,7 @@ static struct mirror *create(struct exchange *x, const struct route_mirror *mirr
         .worker = x->worker,
         .generation = x->generation,
         .route = mirror,
-        .request = &x->request,
+        .request = x->call.request,
         .path = x->target.forward,
         .key = balance_has_key(balance) ? exchange_balance_key(x, balance) : 0,
     });
@@ -23,7 +23,7 @@ void exchange_mirror_begin(struct exchange *x)
     const struct route_mirror *mirror = x->route->mirror;
     struct upstream *upstream = upstreams_find(&x->worker->client.upstreams, mirror->backend);
 
-    switch (mirror_choose(&(struct mirror_facts){.request = &x->request,
+    switch (mirror_choose(&(struct mirror_facts){.request = x->call.request,
                                                  .is_early = x->is_early,
                                                  .is_auth_bound = x->call.is_auth_bound,
                                                  .share = mirror->settings->share,

@@ -201,6 +201,9 @@ REASON(REQUEST, "gateway", "bad_websocket_key",
        "the request for WebSocket has no Sec-WebSocket-Key of 16 bytes in Base64 (RFC 6455 section "
        "4.1)",
        "see what the client sends")
+REASON(REQUEST, "gateway", "bad_grpc_web",
+       "the body of a gRPC-Web request in its text form is no Base64",
+       "see what the client sends as application/grpc-web-text")
 REASON(REQUEST, "gateway", "no_host",
        "there is no Host field, to redirect to https with, or to ask a server for in TLS",
        "let the client send Host, as HTTP/1.1 requires")

@@ -264,6 +264,7 @@ struct route_settings {
     enum security_fields security_fields;     /* its own, else the site's */
     bool access_log;                          /* the same */
     struct answers_settings answers;          /* the same */
+    bool grpc_web;                            /* the same */
     struct string_list early_hints;           /* values of Link (RFC 8297) */
     struct route_timeouts_settings *timeouts; /* NULL: as `timeouts` */
     struct log_rules_settings *log;           /* NULL: as its site has it */
@@ -329,6 +330,7 @@ struct site_settings {
     struct compress_settings *compress; /* NULL: off */
     enum security_fields security_fields;
     bool access_log;
+    bool grpc_web;
     struct answers_settings answers;
     struct log_rules_settings *log;    /* NULL: as the file has it */
     struct cache_settings *cache;      /* of routes without their own; NULL: none */
