@@ -32,12 +32,13 @@ extern const char *const site_paths[];
 #define GRPC_WEB(object, whose)                                                                    \
     .name = "grpc_web", .type = DIRECTIVE_BOOL, SLOT(object, grpc_web),                            \
     .doc = "Whether servers of gRPC are asked for browsers that speak gRPC-Web." whose,            \
-    .more = "What comes as `application/grpc-web` or `application/grpc-web-text` goes on as gRPC, " \
-            "and the answer is in the form that was asked in, or that Accept names: the trailers " \
-            "at the end of the body, in the text form all of it in Base64. Other requests pass as " \
-            "they are, so programs with gRPC may use the same route. The backend needs HTTP/2 "    \
-            "(`protocol: h2c` or `h2`). Pages of other origins need `cors` with `fields: [\"*\"]` " \
-            "and `expose: [grpc-status, grpc-message]`.",                                          \
+    .more =                                                                                        \
+        "What comes as `application/grpc-web` or `application/grpc-web-text` goes on as gRPC, "    \
+        "and the answer is in the form that was asked in, or that Accept names: the trailers "     \
+        "at the end of the body, in the text form all of it in Base64. Other requests pass as "    \
+        "they are, so programs with gRPC may use the same route. The backend needs HTTP/2 "        \
+        "(`protocol: h2c` or `h2`). Pages of other origins need `cors` with `fields: [\"*\"]` "    \
+        "and `expose: [grpc-status, grpc-message]`.",                                              \
     .example = "grpc_web: on\nbackend: { servers: \"127.0.0.1:50051\", protocol: h2c }"
 
 #define ROUTE_SPLIT                                                                                \

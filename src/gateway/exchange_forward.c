@@ -42,11 +42,10 @@ static void set_deadline(struct exchange *x)
 /* The server is told what is left of it. */
 static void tell_deadline(struct exchange *x)
 {
-    struct http_field *field =
-        client_deadline(x) != NULL
-            ? (struct http_field *)(uintptr_t)http_fields_find_name(&x->call.request->fields,
-                                                                    SPAN_OF("grpc-timeout"))
-            : NULL;
+    struct http_field *field = client_deadline(x) != NULL
+                                   ? (struct http_field *)(uintptr_t)http_fields_find_name(
+                                         &x->call.request->fields, SPAN_OF("grpc-timeout"))
+                                   : NULL;
     uint64_t age_us = loop_now_us(x->worker->core.loop) - x->front.head_us;
     uint64_t all_us = x->request_ms * 1000;
 

@@ -23,8 +23,9 @@ static void copy_fields(struct exchange *x, struct exchange_grpc_web *web, struc
 
     for (size_t i = 0; i < from->count; i++) {
         const struct http_field *field = &from->items[i];
-        struct span value = field->id == FIELD_CONTENT_TYPE ? grpc_web_server_type(suffix, &x->arena)
-                                                            : field->value;
+        struct span value = field->id == FIELD_CONTENT_TYPE
+                                ? grpc_web_server_type(suffix, &x->arena)
+                                : field->value;
 
         if (!field->is_not_sent && field->id != FIELD_TE) {
             http_fields_add(&to, &x->arena, field->id, field->name, value);
@@ -50,8 +51,7 @@ const struct http_request *exchange_grpc_web_begin(struct exchange *x)
     web = arena_calloc(&x->arena, sizeof(*web));
     web->request = x->request;
     web->asked = form;
-    web->answered =
-        grpc_web_answer_form(form, accept != NULL ? accept->value : span_make(NULL, 0));
+    web->answered = grpc_web_answer_form(form, accept != NULL ? accept->value : span_make(NULL, 0));
     copy_fields(x, web, suffix);
     if (form == GRPC_WEB_TEXT && web->request.framing == HTTP_FRAMING_LENGTH) {
         web->request.framing = HTTP_FRAMING_CHUNKED; /* it is shorter once it is decoded */
@@ -123,7 +123,8 @@ void exchange_grpc_web_head(struct exchange *x)
     x->response.framing = HTTP_FRAMING_CHUNKED;
     x->response.has_content_length = false;
     x->response.content_length = 0;
-    web->filter = filter_grpc_web_create(web->answered == GRPC_WEB_TEXT, &x->worker->coders, &x->arena);
+    web->filter =
+        filter_grpc_web_create(web->answered == GRPC_WEB_TEXT, &x->worker->coders, &x->arena);
     exchange_add_filter(x, web->filter);
 }
 

@@ -60,9 +60,8 @@ struct span grpc_web_client_type(enum grpc_web_form form, struct span server_typ
     if (!ends_type(suffix)) {
         return span_make(NULL, 0);
     }
-    return span_from_cstr(arena_printf(arena, TYPE "%s%.*s",
-                                       form == GRPC_WEB_TEXT ? "-web-text" : "-web",
-                                       SPAN_ARG(suffix)));
+    return span_from_cstr(arena_printf(
+        arena, TYPE "%s%.*s", form == GRPC_WEB_TEXT ? "-web-text" : "-web", SPAN_ARG(suffix)));
 }
 
 struct span grpc_web_trailers(const struct http_fields *trailers, struct arena *arena)

@@ -6,7 +6,7 @@ struct filter_grpc_web {
     struct body_filter base;
     bool is_text;
     struct coder_pool *pool; /* whose room is written to */
-    struct span end; /* the frame of the trailers; empty: there are none */
+    struct span end;         /* the frame of the trailers; empty: there are none */
 };
 
 static struct filter_grpc_web *web_of(struct body_filter *filter)

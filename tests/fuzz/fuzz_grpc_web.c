@@ -31,7 +31,8 @@ static bool decode(struct span text, size_t step, struct strbuf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct span text = span_make(size != 0 ? (const char *)data + 1 : NULL, size != 0 ? size - 1 : 0);
+    struct span text =
+        span_make(size != 0 ? (const char *)data + 1 : NULL, size != 0 ? size - 1 : 0);
     struct span suffix;
     struct strbuf whole;
     struct strbuf pieces;

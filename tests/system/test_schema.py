@@ -297,6 +297,35 @@ def whole(section, part):
     return whole(place, {key: [value] if is_list else value})
 
 
+def rows():
+    """(page, section, text) of each line of the tables for people who come from elsewhere."""
+    for page in ("docs/migrating-caddy-traefik-envoy.md",):
+        for line in (ROOT / page).read_text().splitlines():
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
+            if len(cells) == 5 and re.fullmatch("[a-z]+", cells[2]) and cells[2] != "in":
+                assert re.fullmatch("`[^`]+`", cells[3]), line
+                yield page, cells[2], cells[3].strip("`").replace("\\|", "|")
+
+
+ROWS = list(rows())
+
+
+@pytest.mark.parametrize("page, section, text", ROWS, ids=[f"{section}-{number}" for number, (_, section, _) in enumerate(ROWS)])
+def test_what_is_written_here_for_what_is_written_there(schema, folder, page, section, text):
+    part = {str(key): value for key, value in yaml.safe_load("{" + text + "}").items()}
+    if {"mirror", "split"} & set(part) and section != "backend":
+        config = whole("file", {"sites": [{"hosts": ["shop.example.com"], **({"routes": [part]} if section == "route" else part)}]})
+    else:
+        config = whole(section, part)
+    if section == "listener":
+        config["sites"][0]["name"] = "shop"
+    assert [error.message for error in schema.iter_errors(json.loads(json.dumps(config)))] == []
+    (folder / "tidegate.yaml").write_text(json.dumps(config))
+    done = command("check", "-c", "tidegate.yaml", cwd=folder)
+    errors = re.findall(r"error: (.*)", done.stderr)
+    assert [error for error in errors if not ABOUT_FILES.search(error)] == [], f"{page}: {text}\n{done.stderr}"
+
+
 @pytest.mark.parametrize("section, directive, text", EXAMPLES,
                          ids=[f"{section}.{directive}" for section, directive, _ in EXAMPLES])
 def test_every_example_of_the_manual_is_right(schema, folder, section, directive, text):

@@ -46,8 +46,8 @@ static void answers(void **state)
     assert_int_equal(
         grpc_web_answer_form(GRPC_WEB_BINARY, SPAN_OF("*/*, application/grpc-web-text+proto")),
         GRPC_WEB_TEXT);
-    assert_true(span_eq_cstr(grpc_web_server_type(SPAN_OF("+json"), &arena),
-                             "application/grpc+json"));
+    assert_true(
+        span_eq_cstr(grpc_web_server_type(SPAN_OF("+json"), &arena), "application/grpc+json"));
     type = grpc_web_client_type(GRPC_WEB_TEXT, SPAN_OF("application/grpc+proto"), &arena);
     assert_true(span_eq_cstr(type, "application/grpc-web-text+proto"));
     type = grpc_web_client_type(GRPC_WEB_BINARY, SPAN_OF("application/grpc"), &arena);
