@@ -95,18 +95,28 @@ bool bans_are_any(void)
     return atomic_load_explicit(&list.used, memory_order_relaxed) != 0;
 }
 
-bool bans_have(const uint8_t ip[16], uint64_t now_us)
+bool bans_find(const uint8_t ip[16], uint64_t now_us, char by[BAN_NAME_BYTES])
 {
     uint8_t own[16];
+    const struct ban *ban;
     size_t set;
-    bool has;
 
     own_part(ip, own);
     set = set_of(own);
     (void)pthread_mutex_lock(lock_of(set));
-    has = find(set, own, now_us) != NULL;
+    ban = find(set, own, now_us);
+    if (ban != NULL) {
+        memcpy(by, ban->by, BAN_NAME_BYTES);
+    }
     (void)pthread_mutex_unlock(lock_of(set));
-    return has;
+    return ban != NULL;
+}
+
+bool bans_have(const uint8_t ip[16], uint64_t now_us)
+{
+    char by[BAN_NAME_BYTES];
+
+    return bans_find(ip, now_us, by);
 }
 
 bool bans_add(const uint8_t ip[16], uint64_t until_us, const char *by, uint64_t now_us)

@@ -24,6 +24,9 @@ struct ban {
 /* One load, where nobody is. */
 bool bans_are_any(void);
 bool bans_have(const uint8_t ip[16], uint64_t now_us) MUST_CHECK;
+/* The same, and whose ban it is. What the configuration says now may have excepted it since:
+ * ban_rules_keep_off is for who turns clients away. */
+bool bans_find(const uint8_t ip[16], uint64_t now_us, char by[BAN_NAME_BYTES]) MUST_CHECK;
 /* False: it is kept off already; of both the later end counts. */
 bool bans_add(const uint8_t ip[16], uint64_t until_us, const char *by, uint64_t now_us);
 /* Whether there was one. */

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "access/ban_list.h"
 #include "access/rule_counts.h"
@@ -132,4 +133,28 @@ void ban_rules_note(const struct ban_rules *rules, const uint8_t ip[16],
             tell(rule, ip, offence);
         }
     }
+}
+
+/* NULL: the configuration has none of that name any more, or somebody has said so by hand. */
+static const struct ban_settings *find_settings(const struct ban_rules *rules, const char *name)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct ban_settings *settings = rules->items[i].settings;
+        if (strncmp(settings->name, name, BAN_NAME_BYTES - 1) == 0) {
+            return settings;
+        }
+    }
+    return NULL;
+}
+
+bool ban_rules_keep_off(const struct ban_rules *rules, const uint8_t ip[16], uint64_t now_us)
+{
+    const struct ban_settings *settings;
+    char by[BAN_NAME_BYTES];
+
+    if (!bans_are_any() || !bans_find(ip, now_us, by)) {
+        return false;
+    }
+    settings = find_settings(rules, by);
+    return settings == NULL || !(settings->dry_run || network_list_has(&settings->except, ip));
 }

@@ -4,6 +4,9 @@
 #ifndef TIDEGATE_ACCESS_BAN_RULE_H
 #define TIDEGATE_ACCESS_BAN_RULE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "access/rate_table.h"
 #include "base/arena.h"
 #include "settings/rate_settings.h"
@@ -36,5 +39,9 @@ void ban_rules_close(struct ban_rules *rules);
 /* `ip`: whose doing it was; 16 bytes, IPv4 mapped into IPv6. */
 void ban_rules_note(const struct ban_rules *rules, const uint8_t ip[16],
                     const struct offence *offence, uint64_t now_us);
+/* Whether a client is kept off: a ban outlives the configuration that it was made by, but not where
+ * its rule (by name) says now that this client is excepted, or that nobody is kept off. */
+bool ban_rules_keep_off(const struct ban_rules *rules, const uint8_t ip[16],
+                        uint64_t now_us) MUST_CHECK;
 
 #endif

@@ -146,7 +146,7 @@ bool admission_ask(const struct worker_socket *socket, const struct peer *peer,
     if (is_many(worker, socket, peer)) {
         return true;
     }
-    if (bans_are_any() && bans_have(peer->ip, clock_us())) {
+    if (ban_rules_keep_off(&worker->generation->snapshot->bans, peer->ip, clock_us())) {
         bans_count_refused();
         return false;
     }

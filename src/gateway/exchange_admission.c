@@ -10,7 +10,8 @@ bool exchange_is_banned(struct exchange *x)
 {
     uint8_t ip[16];
 
-    if (LIKELY(!bans_are_any()) || !exchange_client_ip(x, ip) || !bans_have(ip, clock_us())) {
+    if (LIKELY(!bans_are_any()) || !exchange_client_ip(x, ip) ||
+        !ban_rules_keep_off(&x->generation->snapshot->bans, ip, clock_us())) {
         return false;
     }
     bans_count_refused();

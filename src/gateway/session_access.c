@@ -4,8 +4,10 @@
 
 #include "access/access_rules.h"
 #include "access/ban_list.h"
+#include "access/ban_rule.h"
 #include "base/clock.h"
 #include "gateway/session_internal.h"
+#include "gateway/snapshot.h"
 
 static const uint8_t *ask_address(void *asker)
 {
@@ -62,7 +64,7 @@ bool session_is_banned(struct session *session)
     const struct link *link = &session->link;
 
     if (LIKELY(!bans_are_any()) || link->is_peer_trusted || link->peer.is_unix ||
-        !bans_have(link->peer.ip, clock_us())) {
+        !ban_rules_keep_off(&link->snapshot->bans, link->peer.ip, clock_us())) {
         return false;
     }
     bans_count_refused();

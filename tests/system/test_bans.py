@@ -144,6 +144,23 @@ def test_bans_outlive_a_reload(gateway):
     assert ask_h1(gateway, "127.0.0.6") == 200
 
 
+@pytest.mark.parametrize("change", [('"except": [', '"except": ["127.0.0.12", '),
+                                    ('"name": "scanners"', '"name": "scanners", "dry_run": true')])
+def test_who_is_excepted_by_a_reload_is_let_in(gateway, change):
+    text = json.dumps(json.loads(gateway.config_path.read_text()))
+    assert change[0] in text
+    assert [ask_h1(gateway, "127.0.0.12", "/a") for _ in range(3)] == [404] * 3
+    wait_until(lambda: ask_h1(gateway, "127.0.0.12") is None)
+    for source, expected in ((text.replace(*change), 200), (text, None)):
+        gateway.config_path.write_text(source)
+        assert command("reload", "-c", str(gateway.config_path), cwd=gateway.folder).returncode == 0
+        wait_until(lambda wanted=expected: ask_h1(gateway, "127.0.0.12") == wanted)
+        # One of the proxy's clients, over its connection.
+        wait_until(lambda wanted=expected or 403: ask_h1(
+            gateway, "127.0.0.9", fields=[("X-Forwarded-For", "127.0.0.12")]) == wanted)
+    assert bans(gateway, "--lift", "127.0.0.12").returncode == 0
+
+
 def is_open(sock):
     """After a moment in which the gateway would have closed it."""
     sock.settimeout(0.3)
