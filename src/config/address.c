@@ -200,6 +200,15 @@ static bool unix_parse(struct span text, const char *folder, struct arena *arena
     return true;
 }
 
+/* A name with a dot at its end is whole: it is looked up as it is, without what `search` of
+ * /etc/resolv.conf would add. Everywhere else it is the name without the dot. */
+static struct span without_end_dot(struct span name)
+{
+    bool has_dot = name.len > 1 && name.ptr[name.len - 1] == '.';
+
+    return span_head(name, name.len - has_dot);
+}
+
 /* "srv:_http._tcp.example.com": the port comes with the answer. */
 static bool srv_parse(struct span text, enum address_use use, struct arena *arena,
                       struct address_setting *address, struct complaint *complaint)
@@ -217,8 +226,9 @@ static bool srv_parse(struct span text, enum address_use use, struct arena *aren
                                         "srv:_http._tcp.example.com");
     }
     address->kind = ADDRESS_SRV;
-    address->host = arena_cstr(arena, name);
-    return name_check(name, complaint);
+    address->looked_up = arena_cstr(arena, name);
+    address->host = arena_cstr(arena, without_end_dot(name));
+    return name_check(without_end_dot(name), complaint);
 }
 
 /* Cuts "host:port". The host keeps no brackets; *is_bracketed says whether it had them. */
@@ -282,7 +292,7 @@ static bool host_parse(struct span text, struct span host, bool is_bracketed, en
         return true;
     }
     address->kind = ADDRESS_NAME;
-    if (!name_check(host, complaint)) {
+    if (!name_check(without_end_dot(host), complaint)) {
         return false;
     }
     if (use == ADDRESS_LISTEN) {
@@ -381,7 +391,8 @@ bool address_parse(struct span text, enum address_use use, const char *folder, s
         !port_parse(text, port, use, &address->port, complaint)) {
         return false;
     }
-    address->host = arena_cstr(arena, host);
+    address->looked_up = arena_cstr(arena, host);
+    address->host = arena_cstr(arena, without_end_dot(host));
     return true;
 }
 

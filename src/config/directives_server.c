@@ -12,10 +12,13 @@ static const struct directive server_directives[] = {
      SLOT(server_settings, address),
      .doc = "`192.0.2.1:8080`, `\"[2001:db8::1]:8080\"`, `app.internal:8080`, "
             "`srv:_http._tcp.app.internal` or `unix:/run/app.sock`.",
-     .more = "A name is looked up again and again (`resolve`), and each of its addresses is a "
-             "server of its own, with its share of the weight. With `srv:` the DNS has names, "
-             "ports and weights (SRV records, RFC 2782); those of the lowest priority are used, "
-             "and the others stand by as `backup`.",
+     .more =
+         "A name is looked up again and again (`resolve`), and each of its addresses is a "
+         "server of its own, with its share of the weight. One with a dot at its end, "
+         "`app.shop.svc.cluster.local.:8080`, is whole: what `search` of /etc/resolv.conf would "
+         "add is not tried. With `srv:` the DNS has names, "
+         "ports and weights (SRV records, RFC 2782); those of the lowest priority are used, "
+         "and the others stand by as `backup`.",
      .example = "address: 10.0.1.1:8080"},
     {.name = "weight",
      .type = DIRECTIVE_INTEGER,

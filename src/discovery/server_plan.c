@@ -298,7 +298,7 @@ static uint64_t share_of(const struct kept_answer *kept, const struct dns_record
 /* Those of the lowest priority; the others stand by for them. */
 static void add_service(struct making *making, const struct server_settings *settings)
 {
-    const char *name = settings->address.host;
+    const char *name = settings->address.looked_up;
     const struct kept_answer *kept = want(making, name, DNS_SRV);
     uint16_t lowest = UINT16_MAX;
 
@@ -312,8 +312,9 @@ static void add_service(struct making *making, const struct server_settings *set
     for (size_t i = 0; i < kept->count; i++) {
         const struct dns_record *record = &kept->records[i];
         size_t first = making->count;
-        add_name(making, settings, record->target, record->port,
-                 settings->weight * share_of(kept, record));
+        char target[DNS_NAME_SIZE + 1]; /* which is whole, and is not searched for elsewhere */
+        (void)snprintf(target, sizeof(target), "%s.", record->target);
+        add_name(making, settings, target, record->port, settings->weight * share_of(kept, record));
         for (size_t j = first; j < making->count; j++) {
             making->found[j].stands_by = record->priority != lowest;
         }
@@ -326,7 +327,7 @@ static void find_all(struct making *making, const struct server_settings *server
     for (size_t i = 0; i < count; i++) {
         const struct server_settings *server = &servers[i];
         if (server->address.kind == ADDRESS_NAME) {
-            add_name(making, server, server->address.host, server->address.port,
+            add_name(making, server, server->address.looked_up, server->address.port,
                      (uint64_t)server->weight * SHARE_UNIT);
         } else if (server->address.kind == ADDRESS_SRV) {
             add_service(making, server);

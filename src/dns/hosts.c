@@ -94,9 +94,17 @@ static struct span take_line(struct span *text)
     return line;
 }
 
-static bool is_named(struct span words, const char *name)
+/* A dot at its end, which says that it is whole, is none of the name's. */
+static size_t name_len(const char *name)
 {
     size_t len = strlen(name);
+
+    return len - (len > 1 && name[len - 1] == '.');
+}
+
+static bool is_named(struct span words, const char *name)
+{
+    size_t len = name_len(name);
 
     for (struct span word = take_word(&words); word.len != 0; word = take_word(&words)) {
         if (word.len == len && strncasecmp(word.ptr, name, len) == 0) {
@@ -134,10 +142,10 @@ static void add_address(struct span word, enum dns_type type, struct dns_answer 
 static bool is_localhost(const char *name)
 {
     static const char ending[] = "localhost";
-    size_t len = strlen(name);
+    size_t len = name_len(name);
     size_t ending_len = sizeof(ending) - 1;
 
-    return len >= ending_len && strcasecmp(name + len - ending_len, ending) == 0 &&
+    return len >= ending_len && strncasecmp(name + len - ending_len, ending, ending_len) == 0 &&
            (len == ending_len || name[len - ending_len - 1] == '.');
 }
 

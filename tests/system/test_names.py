@@ -10,7 +10,7 @@ import pytest
 
 from client import Connection, fetch, request_bytes
 from nameserver import A, REFUSED, SERVFAIL, NameServer, address, alias, service
-from origins import EchoOrigin, Origin
+from origins import EchoOrigin, Origin, free_port
 from tidegate import command
 from waiting import wait_until
 
@@ -193,6 +193,26 @@ def test_services(start, dns):
         assert whose(gateway) == "spare"
         gateway.wait_log(server=spare.address)
         assert {entry["status"] for entry in gateway.log_entries()} == {200}
+
+
+def test_names_that_are_whole_are_not_searched_for(start, dns):
+    """A dot at the end says so (in Kubernetes, where ndots is 5, it saves several questions each time), and targets of
+    services always are."""
+    whole, searched = origins_at("127.0.0.2", "127.0.0.3")
+    with whole, searched:
+        for name in ("app.example", "db.example"):
+            dns.set(name, address("127.0.0.2"))
+            dns.set(f"{name}.corp.example", address("127.0.0.3"))
+        dns.set("_http._tcp.app.example", service("db.example", whole.port))
+        of_search = {"LOCALDOMAIN": "corp.example", "RES_OPTIONS": "ndots:5"}
+        for server, meant in (("app.example", "127.0.0.3"), ("App.example.", "127.0.0.2")):
+            gateway = start(config(dns, [f"{server}:{whole.port}"], host="server"), variables=of_search)
+            assert whose(gateway) == meant
+        assert json.loads(fetch(gateway.address).body)["fields"][0] == ["Host", f"App.example:{whole.port}"]
+        gateway = start(config(dns, ["srv:_http._tcp.app.example."]), variables=of_search)
+        assert whose(gateway) == "127.0.0.2"
+        gateway = start(config(dns, [f"localhost.:{free_port()}"]), variables=of_search)
+        assert whose(gateway) == 502  # 127.0.0.1, of which no name server knows
 
 
 def test_families(start, dns):
