@@ -271,6 +271,15 @@ static void watch_acks(struct call *call)
     }
 }
 
+/* A server has all of the request before its time begins, as with response_timeout: how long a
+ * client takes to bring it is not the server's fault. */
+static void time_try(struct call *call)
+{
+    if (call->retries.per_try_ms != 0 && call->state == CALL_ASKED && call->is_whole) {
+        timer_set_ms(call->client->core->loop, &call->late, call->retries.per_try_ms);
+    }
+}
+
 static void attach(struct call *call, struct back *back)
 {
     call_enter(call, CALL_ASKED);
@@ -283,9 +292,7 @@ static void attach(struct call *call, struct back *back)
     if (call->ops->connected != NULL) {
         call->ops->connected(call);
     }
-    if (call->retries.per_try_ms != 0) {
-        timer_set_ms(call->client->core->loop, &call->late, call->retries.per_try_ms);
-    }
+    time_try(call);
     send_request(call);
     watch_acks(call);
     if (call->back != NULL && call->retries.hedge_max != 0) {
@@ -327,6 +334,7 @@ void call_send_end(struct call *call, const struct http_fields *trailers)
     call->is_whole = true;
     note_asked(call);
     if (call->back != NULL) {
+        time_try(call);
         call->back->ops->send_end(call->back, trailers);
     }
 }

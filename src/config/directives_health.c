@@ -294,7 +294,7 @@ static const struct directive outliers_directives[] = {
      .doc = "So many times as long as half of the requests to all other servers take, half of a "
             "server's must take in a `window` to put it out. 0: it does not matter.",
      .more =
-         "From a request to the first byte of its answer. A server whose half of requests is "
+         "From a request's end to the first byte of its answer. A server whose half of requests is "
          "answered within 5 ms stays, and nothing is said where it, or the others together, had "
          "fewer than `requests` in the window. `balance: ewma` gives slow servers less instead "
          "of nothing, which is the better choice where they are slow by nature.",
@@ -441,8 +441,8 @@ static const struct directive retries_directives[] = {
      .min = 10,
      .max = HOUR,
      .doc =
-         "How long a server has for the head of its answer before another one is asked; the last "
-         "one has what `response_timeout` says.",
+         "How long a server has, from the request's end, for the head of its answer before another "
+         "one is asked; the last one has what `response_timeout` says.",
      .example = "per_try: 2s"},
     {.name = "budget",
      .type = DIRECTIVE_INTEGER,

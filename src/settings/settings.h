@@ -44,7 +44,7 @@ struct address_setting {
     const char *host; /* without brackets; the path for ADDRESS_UNIX; "" for ADDRESS_ANY */
     /* As name servers are asked for it: with a dot at its end where that is written. */
     const char *looked_up;
-    uint16_t port;    /* 0 only for ADDRESS_UNIX, ADDRESS_SRV, and a listener on any free port */
+    uint16_t port; /* 0 only for ADDRESS_UNIX, ADDRESS_SRV, and a listener on any free port */
     struct place place;
 };
 

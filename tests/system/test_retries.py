@@ -1,11 +1,14 @@
 """Requests that are sent again: for what, where to, how often, and what the log says of it."""
 
+import time
+
 import pytest
 
 from client import Connection
 from h2client import Client
 from h2origin import H2Origin, serve
 from origins import Origin, free_port, response_bytes
+from slow import status
 from waiting import wait_until
 
 BODY = b"x" * 1000
@@ -93,6 +96,41 @@ def test_a_server_that_takes_too_long_for_one_try_is_left_for_another(start, fro
         assert len(slow.asked) == 1
         seen = [tries(gateway, f"/{number}")[1] for number in range(2)]
         assert [(slow.address, "response_timeout"), (quick.address, 200)] in seen
+
+
+def bring_slowly(client):
+    """A PUT whose body takes more than a second to come; its status."""
+    if isinstance(client, Connection):
+        client.send(b"PUT /slowly HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 12\r\n\r\n")
+    else:
+        stream = client.start("/slowly", "PUT", end=False, fields=[("content-length", "12")])
+    for number in range(6):
+        time.sleep(0.2)
+        if isinstance(client, Connection):
+            client.send(b"xx")
+        else:
+            client.data(stream, b"xx", end=number == 5)
+            client.flush()
+    return (client.read_response() if isinstance(client, Connection) else client.wait(stream)).status
+
+
+@FRONTS
+@BACKS
+def test_the_time_that_a_client_takes_for_its_body_is_not_the_servers(start, folder, front, kind, protocol):
+    """Neither for the time of a try, nor for the latency that balancing goes by."""
+    with kind() as one, kind() as other:
+        gateway = start({"control": str(folder / "control"),
+                         **pool([one.address, other.address], protocol=protocol, retries={"for": ["timeout"], "per_try": "500ms"})})
+        with front(gateway.address) as client:
+            assert bring_slowly(client) == 200
+        assert tries(gateway, "/slowly")[1] == []
+        assert len(one.asked) + len(other.asked) == 1
+
+        def latencies():
+            return [server["latency_ms"]["p99"] for server in status(gateway)["backends"][0]["servers"]
+                    if "latency_ms" in server]
+        wait_until(latencies)
+        assert latencies()[0] < 500
 
 
 @BACKS
