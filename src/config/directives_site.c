@@ -617,7 +617,6 @@ static const struct directive site_directives[] = {
      .section = &section_files,
      .doc = "The files that requests get that no route takes.",
      .example = "files: public"},
-    {.name = "rewrite", .type = DIRECTIVE_LATER, .doc = "changes to paths and fields"},
 };
 
 const struct section section_site = {

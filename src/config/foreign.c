@@ -65,6 +65,45 @@
 #define VERIFY_MEND                                                                                \
     "servers are verified by default: tls of a backend has 'ca', 'server_name' and 'verify'"
 
+#define GUIDE "docs/migrating-caddy-traefik-envoy.md has both side by side"
+#define ENVOY_MEND                                                                                 \
+    "listeners are 'listeners' here, virtual hosts 'sites', clusters 'backends', and filters "     \
+    "keys "                                                                                        \
+    "of sites and routes: " GUIDE
+#define MIDDLEWARES_MEND                                                                           \
+    "what a middleware does is written in the site or route itself, and what all sites have in "   \
+    "'defaults': " GUIDE
+#define KUBERNETES_MEND                                                                            \
+    "objects of Kubernetes are not read: write a site for each host, 'routes' for its paths, and " \
+    "the annotations as keys of these: " GUIDE
+#define DISCOVERY_MEND                                                                             \
+    "nothing is discovered from Docker or Kubernetes: name the servers, by names that are looked " \
+    "up again (app.internal:8080), or by 'servers_from' of a backend; 'include' and 'watch: on' "  \
+    "are for files that programs write"
+#define CERTIFICATES_MEND                                                                          \
+    "Tidegate does not fetch certificates yet: name the files of one that does (certbot, "         \
+    "acme.sh); they are read again when they change"
+#define HOST_MEND                                                                                  \
+    "which Host servers get is 'host' of the backend: the 'client's, the 'server's own, or a name"
+#define RETRIES_MEND                                                                               \
+    "when a request is sent to another server is 'retries' of a backend, site or route: retries: " \
+    "{ times: 2, for: [connect, reset, 503] }"
+#define OUTLIERS_MEND                                                                              \
+    "servers that fail are left out by 'outliers' of the backend; how many requests it gets at "   \
+    "once is its 'concurrency', and what waits its 'queue'"
+#define CHECKS_MEND                                                                                \
+    "servers are checked by 'health_check' of a backend: health_check: { path: /healthz }"
+#define REPLACE_MEND                                                                               \
+    "another path is 'rewrite' of a route: rewrite: { replace: { regex: \"^/v1/(.*)$\", with: "    \
+    "\"/{match.1}\" } }"
+#define SHARES_MEND                                                                                \
+    "requests are shared by 'split' of a site or route: split: [ { backend: app, weight: 90 }, { " \
+    "backend: api, weight: 10 } ]"
+#define COPIES_MEND                                                                                \
+    "copies are sent by 'mirror' of a site or route: mirror: { backend: api, share: 10 }"
+#define SKIP_LOG_MEND                                                                              \
+    "requests without a line in the log are those of routes with 'access_log: false'"
+
 static const struct {
     const char *key;
     const char *mend;
@@ -180,9 +219,135 @@ static const struct {
     {"strip_prefix", REWRITE_MEND},
     {"stripprefix", REWRITE_MEND},
     {"url_rewrite", REWRITE_MEND},
-    {"middleware", LATER_MEND},
-    {"middlewares", LATER_MEND},
+    {"middleware", MIDDLEWARES_MEND},
+    {"middlewares", MIDDLEWARES_MEND},
+    {"chain", MIDDLEWARES_MEND},
+    {"snippet", MIDDLEWARES_MEND},
+    {"snippets", MIDDLEWARES_MEND},
+    {"import", "other files are parts of this one by 'include'; what sites share is 'defaults'"},
+    {"plugin", LATER_MEND},
     {"plugins", LATER_MEND},
+    {"wasm", LATER_MEND},
+    {"templates", LATER_MEND},
+    {"tracing", LATER_MEND},
+    {"dashboard", "what runs is shown by `tidegate status`: name its socket by 'control'"},
+    {"api", "what runs is shown by `tidegate status`: name its socket by 'control'"},
+    {"ping", "a route answers it: match: { path: /ping }, respond: { body: OK }"},
+    {"providers", DISCOVERY_MEND},
+    {"labels", DISCOVERY_MEND},
+    {"certificatesresolvers", CERTIFICATES_MEND},
+    {"acme", CERTIFICATES_MEND},
+    {"acme_ca", CERTIFICATES_MEND},
+    {"email", CERTIFICATES_MEND},
+    {"on_demand_tls", CERTIFICATES_MEND},
+    {"auto_https", "what plain HTTP gets is 'plain_http' of a site: redirect, serve or refuse"},
+    {"ssl_redirect", REDIRECT_MEND},
+    {"force_ssl_redirect", REDIRECT_MEND},
+    {"redirectscheme", REDIRECT_MEND},
+    {"redirections", REDIRECT_MEND},
+    {"redirectregex",
+     "match: { regex: \"^/old/(.*)$\" }, redirect: { to: \"/new/{match.1}{?query}\", "
+     "status: 301 } in a route"},
+    {"permanent_redirect", REDIRECT_MEND},
+    {"app_root", "a route: match: { path: / }, redirect: { to: /app, status: 302 }"},
+    {"serverstransport", "how servers are spoken to is in the backend: tls, connect_timeout, "
+                         "response_timeout, idle_timeout"},
+    {"transport", "how servers are spoken to is in the backend: tls, protocol, connect_timeout, "
+                  "response_timeout, idle_timeout"},
+    {"transport_socket", "TLS is 'tls' of a site, and to servers 'tls' of a backend"},
+    {"forwardingtimeouts", TIMEOUT_MEND},
+    {"respondingtimeouts", TIMEOUT_MEND},
+    {"replacepath", REPLACE_MEND},
+    {"replacepathregex", REPLACE_MEND},
+    {"stripprefixregex", REPLACE_MEND},
+    {"regex_rewrite", REPLACE_MEND},
+    {"rewrite_target", REPLACE_MEND},
+    {"uri", REPLACE_MEND},
+    {"addprefix", REWRITE_MEND},
+    {"prefix_rewrite", REWRITE_MEND},
+    {"inflightreq",
+     "how many requests may be in hand is 'at_once' of rates: rates: [ { at_once: 10 } ]"},
+    {"limit_connections",
+     "how many requests may be in hand is 'at_once' of rates: rates: [ { at_once: 10 } ]"},
+    {"limit_rps", RATES_MEND},
+    {"local_ratelimit", RATES_MEND},
+    {"circuitbreaker", OUTLIERS_MEND},
+    {"circuit_breakers", OUTLIERS_MEND},
+    {"outlier_detection", OUTLIERS_MEND},
+    {"fail_duration", OUTLIERS_MEND},
+    {"max_fails", OUTLIERS_MEND},
+    {"retry", RETRIES_MEND},
+    {"retry_policy", RETRIES_MEND},
+    {"lb_retries", RETRIES_MEND},
+    {"lb_try_duration", RETRIES_MEND},
+    {"health_checks", CHECKS_MEND},
+    {"health_uri", CHECKS_MEND},
+    {"weighted", SHARES_MEND},
+    {"weighted_clusters", SHARES_MEND},
+    {"canary", SHARES_MEND},
+    {"canary_weight", SHARES_MEND},
+    {"mirroring", COPIES_MEND},
+    {"mirror_target", COPIES_MEND},
+    {"request_mirror_policies", COPIES_MEND},
+    {"customrequestheaders", REQUEST_FIELDS_MEND},
+    {"request_headers_to_add", REQUEST_FIELDS_MEND},
+    {"request_headers_to_remove", REQUEST_FIELDS_MEND},
+    {"customresponseheaders", FIELDS_MEND},
+    {"response_headers_to_add", FIELDS_MEND},
+    {"response_headers_to_remove", FIELDS_MEND},
+    {"header_down", FIELDS_MEND},
+    {"stsseconds", "hsts: { max_age: 365d, subdomains: true } of a site"},
+    {"framedeny", FIELDS_MEND},
+    {"host_rewrite_literal", HOST_MEND},
+    {"auto_host_rewrite", HOST_MEND},
+    {"upstream_vhost", HOST_MEND},
+    {"grpcweb", "gRPC-Web is translated by 'grpc_web: on' of a site or route"},
+    {"backend_protocol", "what servers speak is 'protocol' of the backend, and 'tls'"},
+    {"http2_protocol_options",
+     "HTTP/2 to servers is 'protocol: h2c' of the backend, 'h2' with 'tls'"},
+    {"passtlsclientcert", "servers get it by 'client_certificate: true' of the backend (RFC 9440)"},
+    {"direct_response", "an answer of the gateway's own is: respond: { status: 404 }"},
+    {"handle_errors", "pages in place of errors: errors: { 404: 404.html, 5xx: down.html }"},
+    {"custom_http_errors",
+     "pages in place of errors: errors: { 404: 404.html, from_servers: true }"},
+    {"php_fastcgi", "files of a route, and behind them a backend with 'protocol: fastcgi'"},
+    {"skip_log", SKIP_LOG_MEND},
+    {"log_skip", SKIP_LOG_MEND},
+    {"accesslog", LOG_MEND},
+    {"copy_headers", "the fields of the answer that servers get are 'receive' of forward"},
+    {"authresponseheaders", "the fields of the answer that servers get are 'receive' of forward"},
+    {"auth_url", FORWARD_MEND},
+    {"ext_authz", FORWARD_MEND},
+    {"jwt_authn", JWT_MEND},
+    {"rbac", ACCESS_MEND},
+    {"remote_ip",
+     "clients are told apart by 'client_address': match: { client_address: [10.0.0.0/8] }"},
+    {"client_ip",
+     "clients are told apart by 'client_address': match: { client_address: [10.0.0.0/8] }"},
+    {"whitelist_source_range", ACCESS_MEND},
+    {"denylist_source_range", ACCESS_MEND},
+    {"path_regexp", "match: { regex: \"^/u/[0-9]+$\" }"},
+    {"safe_regex", "match: { regex: \"^/u/[0-9]+$\" }"},
+    {"header_regexp", "match: { headers: { X-A: \"re:^b\" } }"},
+    {"proxy_body_size", BODY_MEND},
+    {"static_resources", ENVOY_MEND},
+    {"dynamic_resources", ENVOY_MEND},
+    {"virtual_hosts", ENVOY_MEND},
+    {"clusters", ENVOY_MEND},
+    {"route_config", ENVOY_MEND},
+    {"filter_chains", ENVOY_MEND},
+    {"http_filters", ENVOY_MEND},
+    {"load_assignment", ENVOY_MEND},
+    {"layered_runtime", ENVOY_MEND},
+    {"overload_manager", "what is done when there is much memory in use is 'memory'"},
+    {"apiversion", KUBERNETES_MEND},
+    {"kind", KUBERNETES_MEND},
+    {"metadata", KUBERNETES_MEND},
+    {"spec", KUBERNETES_MEND},
+    {"annotations", KUBERNETES_MEND},
+    {"ingressclassname", KUBERNETES_MEND},
+    {"apps", "Caddy's JSON is not read: the file begins with 'sites:', then '  - hosts: "
+             "[shop.example.com]'; " GUIDE},
     {"lua", LATER_MEND},
     {"waf", LATER_MEND},
     {"allow", ACCESS_MEND},
@@ -240,7 +405,8 @@ static const struct {
     {"proxy_set_header", REQUEST_FIELDS_MEND},
     {"request_headers", REQUEST_FIELDS_MEND},
     {"header_up", REQUEST_FIELDS_MEND},
-    {"pass_host_header", FORWARDED_MEND},
+    {"pass_host_header", HOST_MEND},
+    {"passhostheader", HOST_MEND},
     {"preserve_host", FORWARDED_MEND},
     {"set_real_ip_from", PROXY_MEND},
     {"real_ip_header", PROXY_MEND},
@@ -262,6 +428,62 @@ static const struct {
     const char *key;
     const char *mend;
 } section_words[] = {
+    {"the file", "http",
+     "the file begins with 'sites:', then '  - hosts: [shop.example.com]' below it; " GUIDE},
+    {"the file", "kind", KUBERNETES_MEND},
+    {"the file", "tls",
+     "TLS is of a site, or of all of them: defaults: { tls: { certificate: all.crt, key: all.key } "
+     "}"},
+    {"a site", "headers", FIELDS_MEND},
+    {"a site", "header", FIELDS_MEND},
+    {"a site", "path", PATH_MEND},
+    {"a site", "match", PATH_MEND},
+    {"a site", "method", PATH_MEND},
+    {"a site", "root", FILES_MEND},
+    {"a site", "uri", REPLACE_MEND},
+    {"a site", "strip_prefix", REWRITE_MEND},
+    {"a site", "service", BACKEND_MEND},
+    {"a site", "servers", BACKEND_MEND},
+    {"a site", "url", BACKEND_MEND},
+    {"a site", "timeout", TIMEOUT_MEND},
+    {"a site", "timeouts",
+     "times of a site's requests are 'timeouts' of its routes: routes: [ { timeouts: { response: "
+     "5m }, backend: app } ], or of the file"},
+    {"defaults", "headers", FIELDS_MEND},
+    {"a route", "headers",
+     "fields that a request must have are in 'match'; those that are set for servers are "
+     "'request_fields', for clients 'response_fields'"},
+    {"a route", "header",
+     "fields that a request must have are in 'match'; those that are set for servers are "
+     "'request_fields', for clients 'response_fields'"},
+    {"a route", "host", HOSTS_MEND},
+    {"a route", "prefix", "paths that begin so are in 'match': match: { path: /api/* }"},
+    {"a route", "method", "methods are in 'match': match: { methods: [GET] }"},
+    {"a route", "uri", REPLACE_MEND},
+    {"a route", "tls", TLS_MEND "; that to servers is 'tls' of the backend"},
+    {"match", "prefix", "what begins so ends in a star: path: /api/*, or /api* with /apis, too"},
+    {"match", "host", HOSTS_MEND},
+    {"a backend", "url",
+     "servers: [ 127.0.0.1:8080 ]; https:// is 'tls: {}' of the backend, and a path 'rewrite' of "
+     "the route"},
+    {"a backend", "to",
+     "servers: [ 127.0.0.1:8080 ]; https:// is 'tls: {}' of the backend, and a path 'rewrite' of "
+     "the route"},
+    {"a backend", "timeout", TIMEOUT_MEND},
+    {"a backend", "sni", "the name that servers are asked for: tls: { server_name: app.internal }"},
+    {"a listener", "address", LISTEN_MEND},
+    {"a listener", "port", LISTEN_MEND},
+    {"a listener", "tls", TLS_MEND},
+    {"a listener", "host", LISTEN_MEND},
+    {"a listener", "redirect", REDIRECT_MEND},
+    {"tls of a site", "client_auth", CLIENTS_MEND},
+    {"tls of a site", "alpn", "which HTTP versions are spoken is 'protocols': h2+h1, h1 or h2"},
+    {"tls of a site", "passthrough", "'passthrough' stands in the site, in place of 'tls'"},
+    {"forward", "address",
+     "who is asked is 'backend', and for what 'path': backend: 127.0.0.1:9091, path: /api/verify"},
+    {"forward", "url",
+     "who is asked is 'backend', and for what 'path': backend: 127.0.0.1:9091, path: /api/verify"},
+    {"forward", "uri", "what is asked for is 'path': path: /api/authz/forward-auth"},
     {"timeouts", "request_body",
      "the longest silence in a request's body is 'body', the time for a whole one 'body_total'"},
     {"log", "file",

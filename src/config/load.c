@@ -348,7 +348,8 @@ static void hint_keys(struct loader *loader, const struct section *section)
 static const struct section *find_home(struct span name)
 {
     for (size_t i = 0; all_sections[i] != NULL; i++) {
-        const struct directive *directive = section_find(all_sections[i], name);
+        const struct directive *directive =
+            all_sections[i] != &section_defaults ? section_find(all_sections[i], name) : NULL;
 
         if (directive != NULL && directive_is_usable(directive)) {
             return all_sections[i];
