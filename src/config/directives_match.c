@@ -86,10 +86,12 @@ static const struct directive match_directives[] = {
      .example = "headers: { X-Canary: \"on\", User-Agent: \"re:(?i)bot\" }"},
     {QUERY, .doc = "Parameters of the query, with these values, written as in `headers`.",
      .more = "Names and values are compared when they are decoded, and each of a name counts, "
-             "wherever it stands.",
+             "wherever it stands; what some servers find behind `;` counts besides what others "
+             "find between two `&`.",
      .example = "query: { version: \"2\" }"},
     {COOKIE_VALUES,
-     .doc = "Cookies, with these values, written as in `headers`; each of a name counts.",
+     .doc = "Cookies, with these values, written as in `headers`; each of a name counts, as it is, "
+            "without its quotes, and decoded as in URLs.",
      .example = "cookies: { beta: \"*\" }"},
     {CLIENT_ADDRESS,
      .doc = "Networks or addresses, in one of which the client's address lies, as "

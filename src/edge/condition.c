@@ -346,21 +346,36 @@ static struct span decode(struct span text, struct arena *arena)
     return span_make(bytes, len);
 }
 
+static enum condition_result check_parameter(const struct condition *c, struct span pair,
+                                             struct match_facts *facts)
+{
+    size_t at = span_find(pair, '=');
+
+    if (!span_eq(decode(span_head(pair, at), facts->arena), c->name)) {
+        return CONDITION_FAILS;
+    }
+    return text_match_check(&c->value,
+                            decode(span_skip(pair, at < pair.len ? at + 1 : at), facts->arena),
+                            &facts->steps);
+}
+
+/* To most servers '&' alone stands between parameters, to some ';' as well (Rack before version 3,
+ * CGI's libraries, Python before 3.9.2): what either finds counts, so that neither is a way past.
+ */
 static enum condition_result check_query(const struct condition *c, struct match_facts *facts)
 {
     struct span rest = facts->request->query;
     struct span pair;
 
     while (span_split(&rest, '&', &pair)) {
-        size_t at = span_find(pair, '=');
-        enum condition_result result;
+        enum condition_result result = check_parameter(c, pair, facts);
+        struct span piece;
 
-        if (!span_eq(decode(span_head(pair, at), facts->arena), c->name)) {
-            continue;
+        if (span_find(pair, ';') < pair.len) {
+            while (result == CONDITION_FAILS && span_split(&pair, ';', &piece)) {
+                result = check_parameter(c, piece, facts);
+            }
         }
-        result = text_match_check(
-            &c->value, decode(span_skip(pair, at < pair.len ? at + 1 : at), facts->arena),
-            &facts->steps);
         if (result != CONDITION_FAILS) {
             return result;
         }
@@ -368,21 +383,36 @@ static enum condition_result check_query(const struct condition *c, struct match
     return CONDITION_FAILS;
 }
 
+/* Servers take the quotes off, or decode what is encoded as in a URL, or do neither. */
+static enum condition_result check_cookie(const struct condition *c, struct span value,
+                                          struct match_facts *facts)
+{
+    enum condition_result result = text_match_check(&c->value, value, &facts->steps);
+
+    if (result == CONDITION_FAILS && value.len >= 2 && value.ptr[0] == '"' &&
+        value.ptr[value.len - 1] == '"') {
+        value = span_make(value.ptr + 1, value.len - 2);
+        result = text_match_check(&c->value, value, &facts->steps);
+    }
+    if (result == CONDITION_FAILS && span_find(value, '%') < value.len) {
+        result = text_match_check(&c->value, decode(value, facts->arena), &facts->steps);
+    }
+    return result;
+}
+
 static enum condition_result check_pairs(const struct condition *c, struct span list,
-                                         int64_t *steps)
+                                         struct match_facts *facts)
 {
     struct span pair;
 
     while (span_split(&list, ';', &pair)) {
-        size_t at;
+        size_t at = span_find(pair, '=');
         enum condition_result result;
 
-        pair = span_trim(pair);
-        at = span_find(pair, '=');
-        if (at == pair.len || !span_eq(span_head(pair, at), c->name)) {
+        if (at == pair.len || !span_eq(span_trim(span_head(pair, at)), c->name)) {
             continue;
         }
-        result = text_match_check(&c->value, span_skip(pair, at + 1), steps);
+        result = check_cookie(c, span_trim(span_skip(pair, at + 1)), facts);
         if (result != CONDITION_FAILS) {
             return result;
         }
@@ -398,7 +428,7 @@ static enum condition_result check_cookies(const struct condition *c, struct mat
 
     for (size_t i = 0; i < fields->count && result == CONDITION_FAILS; i++) {
         if (fields->items[i].id == FIELD_COOKIE) {
-            result = check_pairs(c, fields->items[i].value, &facts->steps);
+            result = check_pairs(c, fields->items[i].value, facts);
         }
     }
     return result;

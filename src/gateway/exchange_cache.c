@@ -25,6 +25,20 @@ static bool is_ignored(const struct string_list *patterns, struct span name)
     return false;
 }
 
+/* To some servers it is several parameters where it has a ';', and each of these has to be one that
+ * makes no difference: else somebody could have an answer stored that others get. */
+static bool makes_no_difference(const struct string_list *patterns, struct span pair)
+{
+    struct span piece;
+
+    while (span_split(&pair, ';', &piece)) {
+        if (!is_ignored(patterns, span_head(piece, span_find(piece, '=')))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Without the parameters that make no difference; ptr NULL: nothing is left of it. */
 static struct span query_of(struct exchange *x, struct span query)
 {
@@ -39,7 +53,7 @@ static struct span query_of(struct exchange *x, struct span query)
     while (query.len != 0) {
         size_t end = span_find(query, '&');
         struct span pair = span_head(query, end);
-        if (!is_ignored(ignored, span_head(pair, span_find(pair, '=')))) {
+        if (!makes_no_difference(ignored, pair)) {
             if (len != 0) {
                 to[len++] = '&';
             }

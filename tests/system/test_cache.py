@@ -246,6 +246,10 @@ def test_key_and_ignored_parameters(world):
     assert ask(gateway, "h1", "/?a=2").body == b"/?a=2"
     assert ask(gateway, "h1", "/?a=2", fields=[("Cookie", "lang=de")]).body == b"/?a=2"
     assert len(server.asked()) == 3
+    # To some servers the second one is a parameter of its own.
+    assert ask(gateway, "h1", "/?a=1&utm_source=2;a=3").body == b"/?a=1&utm_source=2;a=3"
+    assert ask(gateway, "h1", "/?a=1&utm_source=2;x=3").body == b"/?a=1&utm_source=2&x=3"
+    assert len(server.asked()) == 4
 
 
 def test_large_responses_pass_without_being_kept(world):

@@ -216,6 +216,11 @@ static void queries_as_servers_decode_them(void **state)
     TAKES("query: { a: '' }", .query = "a");
     TAKES("query: { a: '*' }", .query = "a");
     TAKES("query: { a: '100%' }", .query = "a=100%");
+    TAKES("query: { a: '1' }", .query = "b=2;a=1"); /* as some servers read it */
+    TAKES("query: { a: '1' }", .query = "b=2;a=1;c&d");
+    TAKES("query: { a: '1;c' }", .query = "a=1;c"); /* and others */
+    LEAVES("not: { query: { a: '1' } }", .query = "b;a=1");
+    LEAVES("query: { a: '1' }", .query = "b=2%3Ba=1");
     LEAVES("query: { a: '1' }", .query = "a=11");
     LEAVES("query: { a: '1' }", .query = "A=1");
     LEAVES("query: { a: '1' }", .query = "b=a=1");
@@ -228,6 +233,13 @@ static void cookies_wherever_they_stand(void **state)
     TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "b=2; a=1"}});
     TAKES("cookies: { a: '1' }", .fields = {{"cookie", "b=2"}, {"cookie", "a=1"}});
     TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "a=0; a=1"}});
+    TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "b;a = 1 ;c=\""}}); /* as servers read it */
+    TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "a=\"1\""}});
+    TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "a=%31"}});
+    TAKES("cookies: { a: '1' }", .fields = {{"Cookie", "a=\"%31\""}});
+    TAKES("cookies: { a: '%31' }", .fields = {{"Cookie", "a=%31"}});
+    LEAVES("cookies: { a: '1' }", .fields = {{"Cookie", "a=\"1"}});
+    LEAVES("cookies: { a: '' }", .fields = {{"Cookie", "a=\""}});
     LEAVES("cookies: { a: '1' }", .fields = {{"Cookie", "a=11"}});
     LEAVES("cookies: { a: '1' }", .fields = {{"Cookie", "A=1"}});
     LEAVES("cookies: { a: '*' }", .fields = {{"Cookie", "a"}});
