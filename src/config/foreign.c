@@ -91,8 +91,6 @@
 #define OUTLIERS_MEND                                                                              \
     "servers that fail are left out by 'outliers' of the backend; how many requests it gets at "   \
     "once is its 'concurrency', and what waits its 'queue'"
-#define CHECKS_MEND                                                                                \
-    "servers are checked by 'health_check' of a backend: health_check: { path: /healthz }"
 #define REPLACE_MEND                                                                               \
     "another path is 'rewrite' of a route: rewrite: { replace: { regex: \"^/v1/(.*)$\", with: "    \
     "\"/{match.1}\" } }"
@@ -103,11 +101,29 @@
     "copies are sent by 'mirror' of a site or route: mirror: { backend: api, share: 10 }"
 #define SKIP_LOG_MEND                                                                              \
     "requests without a line in the log are those of routes with 'access_log: false'"
+#define CHECKS_MEND                                                                                \
+    "servers are checked by 'health_check' of a backend: health_check: { http: { path: /healthz, " \
+    "expect: [200] } }, tcp: { send: ..., expect: ... }, with 'port', interval, rise and fall"
+#define COOKIES_MEND "what servers' cookies become is 'cookies' and 'locations' of a site or route"
+#define BODIES_MEND "bodies are not changed here, but for 'compress': let the server do it"
+#define LISTED_MEND                                                                                \
+    "lists of networks are files: access: [ { deny: { address_file: blocked.txt } }, { allow: "    \
+    "all } ]; other lists are written out as routes or rules"
+#define CHOICE_MEND                                                                                \
+    "what goes by a request's fields is 'match' of routes: match: { headers: { X-Canary: \"on\" "  \
+    "}, query: { v: \"2\" }, cookies: { beta: \"*\" } }"
+#define SYSTEM_MEND "Tidegate sees to this by itself: leave it out"
+#define CLOSE_MEND "to close a connection without an answer: respond: { close: true }"
+#define OCSP_MEND "the site's tls has 'ocsp_fetch: always', or 'ocsp' for a file"
+#define TICKETS_MEND "the site's tls has 'ticket_rotation' and 'session_cache'"
 
 static const struct {
     const char *key;
     const char *mend;
 } words[] = {
+#define FOREIGN(key, mend) {key, mend},
+#include "config/foreign_table.h"
+#undef FOREIGN
     {"add_header", FIELDS_MEND},
     {"header", FIELDS_MEND},
     {"headers", FIELDS_MEND},
@@ -484,6 +500,19 @@ static const struct {
     {"forward", "url",
      "who is asked is 'backend', and for what 'path': backend: 127.0.0.1:9091, path: /api/verify"},
     {"forward", "uri", "what is asked for is 'path': path: /api/authz/forward-auth"},
+    {"a site", "server_name", HOSTS_MEND},
+    {"a site", "root", FILES_MEND},
+    {"a site", "index", "files: { root: /srv/www, index: [index.html, index.htm] }"},
+    {"a site", "types", "files: { root: /srv/www, types: { geojson: application/geo+json } }"},
+    {"a site", "servers", BACKEND_MEND},
+    {"a site", "balance", BALANCE_MEND},
+    {"a route", "root", FILES_MEND},
+    {"a route", "index", "files: { root: /srv/www, index: [index.html, index.htm] }"},
+    {"a route", "servers", BACKEND_MEND},
+    {"a backend", "cookie",
+     "clients stay with their server by: balance: { sticky: { cookie: lb } }"},
+    {"a server", "check", CHECKS_MEND},
+    {"a server", "port", "the port is part of the address: 10.0.0.1:8080"},
     {"timeouts", "request_body",
      "the longest silence in a request's body is 'body', the time for a whole one 'body_total'"},
     {"log", "file",
@@ -520,6 +549,49 @@ static bool is_word(struct span key, const char *word)
         at++;
     }
     return at == key.len && word[at] == '\0';
+}
+
+/* ---- whole files ---- */
+
+static struct span first_line(struct span text)
+{
+    struct span rest = text;
+    struct span line = {NULL, 0};
+
+    while (span_split(&rest, '\n', &line)) {
+        line = span_trim(line);
+        if (line.len != 0 && line.ptr[0] != '#') {
+            return line;
+        }
+    }
+    return span_make(NULL, 0);
+}
+
+const char *foreign_file(struct span text)
+{
+    static const struct {
+        const char *begins;
+        const char *mend;
+    } kinds[] = {
+        {"<", "this looks like Apache's: docs/migrating-apache-varnish.md says what is what here"},
+        {"global", "this looks like HAProxy's: docs/migrating-haproxy.md says what is what here"},
+        {"defaults", "this looks like HAProxy's: docs/migrating-haproxy.md says what is what here"},
+        {"frontend", "this looks like HAProxy's: docs/migrating-haproxy.md says what is what here"},
+        {"listen ", "this looks like HAProxy's: docs/migrating-haproxy.md says what is what here"},
+        {"vcl ",
+         "this looks like Varnish's: docs/migrating-apache-varnish.md says what is what here"},
+    };
+    struct span line = first_line(text);
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (span_istarts_with(line, span_from_cstr(kinds[i].begins))) {
+            return kinds[i].mend;
+        }
+    }
+    if (line.len != 0 && memmem(text.ptr, text.len, ";", 1) != NULL) {
+        return "this looks like nginx's: docs/migrating-nginx.md says what is what here";
+    }
+    return NULL;
 }
 
 const char *foreign_mend(const char *section, struct span key, bool *is_of_section)

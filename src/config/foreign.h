@@ -11,4 +11,8 @@
  * other. Case does not count, nor '-' for '_'. */
 const char *foreign_mend(const char *section, struct span key, bool *is_of_section);
 
+/* For a file that is another proxy's as a whole, by how it begins: where to look; NULL: it is not
+ * seen to be one. */
+const char *foreign_file(struct span text);
+
 #endif

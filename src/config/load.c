@@ -436,8 +436,11 @@ void load_report_not_section(struct config_report *report, const struct yaml_nod
     config_report_add(report, CONFIG_ERROR, root->place,
                       root->kind == YAML_NOTHING ? "the file is empty"
                                                  : "the file is not a section of keys and values");
-    config_report_hint(report,
-                       "begin with 'sites:', then '  - hosts: [shop.example.com]' below it");
+    const char *foreign = root->kind == YAML_TEXT ? foreign_file(root->text) : NULL;
+    config_report_hint(report, "%s",
+                       foreign != NULL
+                           ? foreign
+                           : "begin with 'sites:', then '  - hosts: [shop.example.com]' below it");
 }
 
 const char *load_folder_of(struct arena *arena, const char *file_name)
