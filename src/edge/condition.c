@@ -279,6 +279,26 @@ const struct condition *condition_make(const struct match_settings *settings, bo
     return all;
 }
 
+bool condition_is_of_path(const struct condition *condition)
+{
+    switch (condition->kind) {
+    case CONDITION_PATH:
+    case CONDITION_REGEX:
+        return true;
+    case CONDITION_NOT:
+    case CONDITION_ANY:
+    case CONDITION_ALL:
+        for (size_t i = 0; i < condition->part_count; i++) {
+            if (!condition_is_of_path(condition->parts[i])) {
+                return false;
+            }
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* ---- checking ---- */
 
 /* Methods are compared with regard to case (RFC 9110 section 9.1). */

@@ -55,6 +55,18 @@ static enum route_fit path_matches(const struct route_match *match, struct span 
     return ROUTE_FAILS_SEARCH;
 }
 
+/* Of a method that the route does not take: whether the path is its. */
+static enum route_fit fails_method(const struct route_match *match, struct match_facts *facts)
+{
+    const struct condition *failed;
+    enum condition_result result =
+        match->is_of_path ? condition_check(match->condition, facts, &failed) : CONDITION_HOLDS;
+
+    return result == CONDITION_FAILS       ? ROUTE_FAILS_PATH
+           : result == CONDITION_UNDECIDED ? ROUTE_FAILS_SEARCH
+                                           : ROUTE_FAILS_METHOD;
+}
+
 enum route_fit route_match_check(const struct route_match *match, struct match_facts *facts,
                                  const struct client_names *client, const struct condition **failed)
 {
@@ -64,7 +76,7 @@ enum route_fit route_match_check(const struct route_match *match, struct match_f
         return fit;
     }
     if (!method_matches(match, facts->method)) {
-        return ROUTE_FAILS_METHOD;
+        return fails_method(match, facts);
     }
     if (match->condition != NULL) {
         switch (condition_check(match->condition, facts, failed)) {
@@ -291,10 +303,11 @@ struct span route_table_allow(const struct route_table *table, struct span path,
         size += allow_size(&table->routes[i]);
     }
     struct allow_list list = {arena_alloc(arena, size), 0};
-    int64_t steps = MATCH_STEPS_MAX;
+    struct match_facts facts = {.path = path, .arena = arena, .steps = MATCH_STEPS_MAX};
     for (size_t i = 0; i < table->count; i++) {
         const struct route_match *route = &table->routes[i];
-        if (path_matches(route, path, &steps) != ROUTE_FITS) {
+        if (path_matches(route, path, &facts.steps) != ROUTE_FITS ||
+            fails_method(route, &facts) != ROUTE_FAILS_METHOD) {
             continue;
         }
         allow_add_route(&list, route);

@@ -203,6 +203,34 @@ def test_a_search_that_is_given_up_opens_nothing(start, front):
     assert "regular expression" in gateway.stderr()
 
 
+def allowed(gateway, front, target, method):
+    """(status, Allow)"""
+    if front == "h1":
+        with Connection(gateway.address) as client:
+            client.send(request_bytes(target, method, host="shop.example"))
+            response = client.read_response(method)
+            return response.status, response.get("Allow")
+    with Client(gateway.address) as client:
+        answer = client.request(target, method, host="shop.example")
+        return answer.status, answer.get("allow")
+
+
+@FRONTS
+def test_a_method_is_wrong_only_where_a_path_fits(start, front):
+    """Also where paths are told in `any`, `all` or `not`, by which routes are for several."""
+    gateway = start({"sites": [{"hosts": ["*"], "routes": [
+        {"match": {"any": [{"path": "/a"}, {"path": "/a/*"}], "methods": ["POST"]}, "respond": {}},
+        {"match": {"any": [{"path": "/b"}, {"not": {"regex": "^/[a-d]"}}], "methods": ["PUT"]}, "respond": {}},
+        {"match": {"path": "/c*", "headers": {"X-A": "1"}, "methods": ["DELETE"]}, "respond": {}}]}]})
+    for target, method, found in [
+            ("/a", "GET", (405, "POST")), ("/a/b", "PUT", (405, "POST")), ("/a", "POST", (200, None)),
+            ("/b", "GET", (405, "PUT")), ("/x", "POST", (405, "PUT")), ("/c", "GET", (405, "DELETE")),
+            ("/d", "GET", (404, None)), ("/d", "POST", (404, None)), ("/d", "DELETE", (404, None)), ("/ab", "PUT", (404, None))]:
+        assert allowed(gateway, front, target, method) == found, (target, method)
+        told = command("route", "-c", str(gateway.config_path), f"http://shop.example:{gateway.address[1]}{target}", "--method", method, "--json")
+        assert json.loads(told.stdout).get("status") == found[0], told.stdout
+
+
 @FRONTS
 def test_the_most_specific_host_wins(start, front):
     hosts = {"exact": ["a.b.example"], "label": ["*.b.example"], "depth": ["**.example"], "longer": ["**.b.example"],
