@@ -242,9 +242,13 @@ void compress_mend_head(struct http_response *response, enum coding coding, stru
 void compress_mend_not_modified(const struct http_request *request, struct http_response *response,
                                 struct arena *arena)
 {
+    static const struct span length[] = {SPAN("Content-Length")};
     struct http_field *etag = find_etag(response);
     struct span weak;
 
+    drop(&response->fields, length, ARRAY_LEN(length));
+    response->has_content_length = false;
+    response->content_length = 0;
     if (etag == NULL || is_weak(etag->value)) {
         return;
     }

@@ -42,7 +42,8 @@ void compress_mend_head(struct http_response *response, enum coding coding, stru
 /* Trailers that are digests of what it was. */
 void compress_mend_trailers(struct http_fields *trailers);
 /* A 304 has the ETag that the 200 would have had (RFC 9110 section 15.4.5): the weak one, where
- * that is what the client's If-None-Match names. */
+ * that is what the client's If-None-Match names. And no length, as that of the 200 is not known
+ * (section 8.6: "MUST NOT" unless it is the same). */
 void compress_mend_not_modified(const struct http_request *request, struct http_response *response,
                                 struct arena *arena);
 

@@ -334,7 +334,11 @@ static void test_a_304_has_the_etag_that_its_client_has(void **state)
         begin(&w);
         ask(&w, "If-None-Match", cases[i].asked);
         say(&w, "ETag", "\"a\"");
+        say(&w, "Content-Length", "7");
+        w.response.has_content_length = true;
         compress_mend_not_modified(&w.request, &w.response, &w.arena);
+        assert_null(value_of(&w.response.fields, "Content-Length"));
+        assert_false(w.response.has_content_length);
         assert_string_equal(value_of(&w.response.fields, "ETag"), cases[i].etag);
         arena_destroy(&w.arena);
     }
