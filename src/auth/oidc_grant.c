@@ -268,6 +268,10 @@ static enum oidc_got ask(struct oidc_grant *grant, const struct token_question *
         return fail(&grant->why, OIDC_FAILED, "auth_busy",
                     "too many requests wait for token endpoints",
                     "see why the provider is slow; 'at_once' of the method is how many may wait");
+    case TOKEN_CROWD:
+        return fail(&grant->why, OIDC_FAILED, "auth_busy",
+                    "too many requests wait for the tokens of one session",
+                    "see why the provider is slow; 'waiting' of the method is how many may");
     case TOKEN_NOBODY:
         break;
     }
@@ -294,6 +298,7 @@ enum oidc_got oidc_grant_ask(struct oidc_grant *grant)
                              ? client_secret_basic(oidc->settings->client_id, oidc->secret, arena)
                              : span_make(NULL, 0),
         .most = oidc->settings->at_once,
+        .most_waiters = oidc->settings->waiting,
         .key = key_of(grant, &key),
     };
     got = ask(grant, &question);

@@ -41,6 +41,7 @@ struct job {
     bool is_shared;
     struct remembered_key key;
     struct waiter *waiters;
+    unsigned waiter_count;
     struct fetch *fetch;
     struct answer *answer; /* JOB_OVER, of a shared one */
     uint64_t until_us;
@@ -264,6 +265,7 @@ static void add_waiter(struct job *job, struct phases *phases,
     waiter->act = act;
     waiter->next = job->waiters;
     job->waiters = waiter;
+    job->waiter_count++;
 }
 
 static void fail_all(const char *problem);
@@ -285,6 +287,8 @@ enum token_ask token_ask(const struct token_question *question, struct phases *p
     if (job != NULL && job->state == JOB_OVER) {
         *known = &hold(job->answer)->answer;
         result = TOKEN_KNOWN;
+    } else if (job != NULL && job->waiter_count >= question->most_waiters) {
+        result = TOKEN_CROWD;
     } else if (job != NULL) {
         add_waiter(job, phases, act);
     } else if (desk.waiting >= question->most) {

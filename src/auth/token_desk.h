@@ -39,14 +39,16 @@ struct token_question {
     uint64_t timeout_ms;
     struct span form;
     struct span authorization;        /* ptr NULL: the form says who asks */
-    unsigned most;                    /* that may wait in the process, of all */
+    unsigned most;                    /* questions that may wait in the process, of all */
+    unsigned most_waiters;            /* requests that may wait for this one */
     const struct remembered_key *key; /* of what is the same question; NULL: no other is */
 };
 
 enum token_ask {
     TOKEN_ASKED, /* a ticket was taken: `act` follows with the answer (struct token_answer) */
     TOKEN_KNOWN, /* *known is the answer, the caller's to release */
-    TOKEN_BUSY,
+    TOKEN_BUSY,  /* too many questions wait */
+    TOKEN_CROWD, /* too many wait for this one */
     TOKEN_NOBODY /* asks here */
 };
 

@@ -230,6 +230,15 @@ static const struct directive oidc_directives[] = {
      .max = 4096,
      .doc = "How many codes and refresh tokens may be on their way to providers; more get 503.",
      .example = "at_once: 64"},
+    {.name = "waiting",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(oidc_settings, waiting),
+     .fallback = "256",
+     .min = 1,
+     .max = 65536,
+     .doc = "How many requests may wait while the tokens of one session are refreshed; more get 503 "
+            "where the tokens of before have expired.",
+     .example = "waiting: 64"},
 };
 
 const struct section section_oidc = {

@@ -136,6 +136,7 @@ struct oidc_settings {
     uint64_t every_ms;
     uint64_t pause_ms;
     unsigned at_once;
+    unsigned waiting; /* requests, for one question */
     struct place place;
 };
 

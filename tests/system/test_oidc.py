@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import re
+import threading
 import urllib.parse
 
 import pytest
@@ -120,6 +121,7 @@ class World:
                              "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}]},
                 {"hosts": ["narrow.example"], "backend": "up", "auth": {"oidc": {
                     "issuer": self.public.url, "client_id": "gateway", "at_once": 1, "timeout": "400ms"}}},
+                {"hosts": ["crowd.example"], "backend": "up", "auth": oidc(self.brief, waiting=2, timeout="30s")},
                 {"hosts": ["safe.example"], "tls": safe.settings(), "backend": "up",
                  "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
             "backends": [{"name": "up", "servers": [self.origin.address], "protocol": back}]})
@@ -365,6 +367,38 @@ def test_tokens_are_refreshed_once_for_all_requests_of_a_session(world, ask):
             return one.get("/")[0]
         assert list(pool.map(late, range(4))) == [200] * 4
     assert len(world.brief.token_asked) == asked + 2
+
+
+@ONCE
+def test_few_requests_wait_for_the_tokens_of_one_session(world):
+    browser = Browser(world.gateway, host="crowd.example")
+    browser.sign_in(world.brief)
+    asked, turned_away, old = len(world.brief.token_asked), threading.Event(), dict(browser.cookies)
+
+    def ask_on(_):
+        """As long as the tokens are good nobody has to wait."""
+        status = 200
+        while not turned_away.is_set():
+            one = Browser(world.gateway, host="crowd.example")
+            one.cookies = dict(old)
+            status = one.get("/")[0]
+            if status == 503:
+                turned_away.set()
+        return status
+
+    world.brief.let_go.clear()
+    world.brief.mode = "slow"
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(ask_on, i) for i in range(3)]
+        try:
+            wait_until(turned_away.is_set, 15)
+            world.gateway.wait_log(site="crowd.example", reason="auth_busy",
+                                   detail="too many requests wait for the tokens of one session")
+        finally:
+            turned_away.set()
+            world.brief.let_go.set()
+    assert sorted(answer.result() for answer in answers) == [200, 200, 503]
+    assert len(world.brief.token_asked) == asked + 1
 
 
 @ONCE
