@@ -39,6 +39,7 @@ struct auth_run {
     struct trouble worst;        /* of the methods before: the first that was more than absent */
     unsigned busy_status;        /* 429 or 503 */
     void *waiting;               /* what the present method keeps while it waits */
+    struct span session_token;   /* of a session, that servers may get; empty: none */
     /* In place of 401, what somebody else who was asked has answered; status 0: nothing. */
     unsigned answer_status;
     const struct http_fields *answer_fields;
@@ -63,6 +64,9 @@ struct auth_type {
     /* Before a request that it has let pass is forwarded: takes out what servers need not see.
      * NULL: nothing. */
     void (*strip)(const struct auth_method *method, struct auth_run *run);
+    /* The scheme of Authorization by which it lets requests pass, where servers get that, too; ptr
+     * NULL: they do not. NULL: never. */
+    struct span (*passes)(const struct auth_method *method);
 };
 
 struct auth_method {

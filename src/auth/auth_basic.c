@@ -171,6 +171,13 @@ static void strip(const struct auth_method *method, struct auth_run *run)
     }
 }
 
+static struct span passes(const struct auth_method *method)
+{
+    const struct basic_settings *settings = method->settings;
+
+    return settings->pass_credentials ? SPAN_OF("Basic") : span_make(NULL, 0);
+}
+
 static bool open_users(struct auth_method *method, struct arena *arena, struct error *error)
 {
     const struct basic_settings *settings = method->settings;
@@ -178,5 +185,9 @@ static bool open_users(struct auth_method *method, struct arena *arena, struct e
     return auth_method_follow(method, settings->users, &password_file_type, arena, error);
 }
 
-const struct auth_type auth_basic = {
-    .name = "basic", .open = open_users, .ask = ask, .challenge = challenge, .strip = strip};
+const struct auth_type auth_basic = {.name = "basic",
+                                     .open = open_users,
+                                     .ask = ask,
+                                     .challenge = challenge,
+                                     .strip = strip,
+                                     .passes = passes};

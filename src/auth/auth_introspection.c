@@ -299,4 +299,5 @@ const struct auth_type auth_introspection = {.name = "introspection",
                                              .ask = ask,
                                              .cancel = cancel,
                                              .challenge = bearer_challenge,
-                                             .strip = bearer_strip};
+                                             .strip = bearer_strip,
+                                             .passes = bearer_passes};

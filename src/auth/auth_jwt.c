@@ -438,4 +438,5 @@ const struct auth_type auth_jwt = {.name = "jwt",
                                    .close = close_jwt,
                                    .ask = ask,
                                    .challenge = bearer_challenge,
-                                   .strip = bearer_strip};
+                                   .strip = bearer_strip,
+                                   .passes = bearer_passes};

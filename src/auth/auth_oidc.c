@@ -3,7 +3,6 @@
 
 #include "auth/client_secret.h"
 #include "auth/ended_sessions.h"
-#include "auth/known_claims.h"
 #include "auth/oidc.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
@@ -301,30 +300,15 @@ static bool has_ended(const struct attempt *attempt, const struct auth_identity 
                            auth_identity_claim_text(identity, SPAN_OF("sub"), arena)));
 }
 
-/* NULL: nothing in it names anybody. It was verified when the session was made. */
-static struct known *read_claims(const struct attempt *attempt)
-{
-    const struct oidc_settings *settings = attempt->visit.oidc->settings;
-    const struct claim_names names = {settings->user, settings->groups, "scope"};
-    struct known *known = NULL;
-    struct error error;
-    struct jwt jwt;
-
-    if (jwt_read(attempt->session.id_token, attempt->run->phases->arena, &jwt, &error)) {
-        known =
-            known_from_claims(jwt.claims, &names, auth_oidc.name, attempt->session.id_token.len);
-    }
-    jwt_free(&jwt);
-    return known;
-}
-
 static struct known *find_known(const struct attempt *attempt)
 {
     const struct oidc_settings *settings = attempt->visit.oidc->settings;
     const struct span parts[] = {SPAN_OF("oidc"),
                                  span_make(attempt->visit.oidc->stamp, SHA256_BYTES),
-                                 span_from_cstr(settings->user), span_from_cstr(settings->groups),
-                                 attempt->session.id_token};
+                                 span_from_cstr(settings->user),
+                                 span_from_cstr(settings->groups),
+                                 attempt->session.id_token,
+                                 settings->userinfo ? attempt->session.userinfo : SPAN_OF("")};
     struct remembered_key key;
     bool has_key = remembered_key_make(parts, ARRAY_LEN(parts), &key);
     struct known *known = has_key ? known_find(&key, clock_us()) : NULL;
@@ -332,12 +316,19 @@ static struct known *find_known(const struct attempt *attempt)
     if (known != NULL) {
         return known;
     }
-    known = read_claims(attempt);
+    known = oidc_known_of(&attempt->visit, &attempt->session);
     if (known != NULL && has_key) {
         known->until_us = clock_us() + REMEMBER_US;
         known_add(&key, known);
     }
     return known;
+}
+
+/* The session's cookies as they are now, for whatever the client gets. */
+static bool renew(struct attempt *attempt, struct http_fields **fields)
+{
+    *fields = arena_calloc(attempt->run->phases->arena, sizeof(**fields));
+    return oidc_add_session(&attempt->visit, &attempt->session, *fields);
 }
 
 static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
@@ -348,7 +339,7 @@ static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
     struct auth_identity *identity;
 
     if (known == NULL) {
-        return is_over(attempt, "no claim of the ID token, or more than one, is 'user'");
+        return is_over(attempt, "no claim, or more than one, is 'user'");
     }
     identity = known_lend(known, phases->arena);
     if (has_ended(attempt, identity)) {
@@ -356,16 +347,27 @@ static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
     }
     if (is_new || oidc_session_wants_renewal(&attempt->session, settings, attempt->visit.now_s)) {
         attempt->session.seen_s = attempt->visit.now_s;
-        phases->gained = arena_calloc(phases->arena, sizeof(*phases->gained));
-        if (!oidc_add_session(&attempt->visit, &attempt->session, phases->gained)) {
+        if (!renew(attempt, &phases->gained)) {
+            phases->gained = NULL;
             return is_over(attempt, "with newer tokens it is larger than 'size' of 'session'");
         }
     }
+    attempt->run->session_token = attempt->session.access_token;
     attempt->run->found = identity;
     return AUTH_KNOWN;
 }
 
 /* ---- refreshed ---- */
+
+static enum auth_outcome after_failure(struct attempt *attempt)
+{
+    struct http_fields *fields;
+
+    if (attempt->grant.has_rotated && renew(attempt, &fields)) {
+        attempt->run->phases->refusal_fields = fields;
+    }
+    return busy(attempt, &attempt->grant.why);
+}
 
 static enum auth_outcome after_refresh(struct attempt *attempt, enum oidc_got got)
 {
@@ -376,7 +378,8 @@ static enum auth_outcome after_refresh(struct attempt *attempt, enum oidc_got go
     case OIDC_WRONG:
         return is_over(attempt, attempt->grant.why.detail);
     case OIDC_FAILED:
-        return attempt->is_good_still ? let_in(attempt, false) : busy(attempt, &attempt->grant.why);
+        return attempt->is_good_still ? let_in(attempt, attempt->grant.has_rotated)
+                                      : after_failure(attempt);
     case OIDC_WAIT:
         break;
     }
@@ -407,6 +410,7 @@ static enum auth_outcome refresh(struct attempt *attempt)
                                          .provider = provider,
                                          .session = &attempt->session,
                                          .nonce = span_make(NULL, 0),
+                                         .further = oidc_userinfo_ask,
                                          .done = on_refreshed,
                                          .owner = attempt};
     got = oidc_grant_ask(&attempt->grant);
@@ -416,14 +420,33 @@ static enum auth_outcome refresh(struct attempt *attempt)
 
 /* ---- asked ---- */
 
+/* A session may be of before the configuration has asked for these. */
+static bool lacks_something(const struct attempt *attempt)
+{
+    const struct oidc_settings *settings = attempt->visit.oidc->settings;
+
+    return (settings->userinfo && attempt->session.userinfo.len == 0) ||
+           (settings->pass_token != NULL && attempt->session.access_token.len == 0);
+}
+
+static enum oidc_session_state state_of(const struct attempt *attempt)
+{
+    enum oidc_session_state state = oidc_session_state(
+        &attempt->session, &attempt->visit.oidc->settings->session, attempt->visit.now_s);
+
+    if (state == OIDC_SESSION_OVER || !lacks_something(attempt)) {
+        return state;
+    }
+    return attempt->session.refresh_token.len != 0 ? OIDC_SESSION_ENDED : OIDC_SESSION_OVER;
+}
+
 static enum auth_outcome ask_again(struct attempt *attempt)
 {
-    const struct oidc_session_settings *settings = &attempt->visit.oidc->settings->session;
 
     if (!oidc_find_session(&attempt->visit, &attempt->session)) {
         return sign_in(attempt);
     }
-    switch (oidc_session_state(&attempt->session, settings, attempt->visit.now_s)) {
+    switch (state_of(attempt)) {
     case OIDC_SESSION_GOOD:
         return let_in(attempt, false);
     case OIDC_SESSION_REFRESH:
@@ -455,11 +478,52 @@ static struct span challenge(const struct auth_method *method, struct auth_run *
     return SPAN_OF("Cookie realm=\"sign-in\"");
 }
 
+/* Whether another method has let the request pass by its Authorization, and servers are to get
+ * that. */
+static bool is_passed_by_another(const struct auth_run *run)
+{
+    for (size_t i = 0; i < run->plan->count; i++) {
+        const struct auth_method *method = &run->plan->methods[i];
+        struct span scheme = run->outcomes[i] == AUTH_KNOWN && method->type->passes != NULL
+                                 ? method->type->passes(method)
+                                 : span_make(NULL, 0);
+        struct span value;
+        struct auth_run look = *run;
+        if (scheme.ptr != NULL && auth_credentials(&look, scheme, &value) == AUTH_KNOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Servers get the field from here alone: with the token, or not at all. */
+static void give_token(const struct oidc_settings *settings, struct auth_run *run)
+{
+    struct phases *phases = run->phases;
+    struct span name = span_from_cstr(settings->pass_token);
+    enum http_field_id id = http_field_id(name);
+    struct span value = run->session_token;
+
+    if (value.len != 0 && id == FIELD_AUTHORIZATION) {
+        value = span_from_cstr(arena_printf(phases->arena, "Bearer %.*s", SPAN_ARG(value)));
+    } else if (value.len == 0 && id == FIELD_AUTHORIZATION && is_passed_by_another(run)) {
+        return;
+    }
+    if (phases->given == NULL) {
+        phases->given = arena_calloc(phases->arena, sizeof(*phases->given));
+    }
+    http_fields_add(phases->given, phases->arena, id, name, value);
+    phases->given->items[phases->given->count - 1].is_untold = true;
+}
+
 static void strip(const struct auth_method *method, struct auth_run *run)
 {
     const struct oidc_settings *settings = method->settings;
 
     oidc_cookies_strip(settings->cookie, &run->phases->request->fields, run->phases->arena);
+    if (settings->pass_token != NULL) {
+        give_token(settings, run);
+    }
 }
 
 const struct auth_type auth_oidc = {.name = "oidc",

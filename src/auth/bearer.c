@@ -51,6 +51,13 @@ struct span bearer_challenge(const struct auth_method *method, struct auth_run *
                      auth_was_wrong(run, method) ? ", error=\"invalid_token\"" : ""));
 }
 
+struct span bearer_passes(const struct auth_method *method)
+{
+    const struct bearer_settings *bearer = method->settings;
+
+    return bearer->pass_credentials ? SPAN_OF("Bearer") : span_make(NULL, 0);
+}
+
 void bearer_strip(const struct auth_method *method, struct auth_run *run)
 {
     const struct bearer_settings *bearer = method->settings;

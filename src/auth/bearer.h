@@ -10,6 +10,7 @@ enum auth_outcome bearer_find(const struct auth_method *method, struct auth_run 
                               struct span *token);
 /* RFC 6750 section 3. */
 struct span bearer_challenge(const struct auth_method *method, struct auth_run *run);
+struct span bearer_passes(const struct auth_method *method);
 void bearer_strip(const struct auth_method *method, struct auth_run *run);
 
 #endif

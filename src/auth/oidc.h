@@ -3,6 +3,7 @@
  *   auth_oidc.c   the method: whose session a request has, redirects, refreshes
  *   oidc_paths.c  the phase of the method's own paths: callback, sign-out, back channel
  *   oidc_grant.c  a code, or a refresh token, for tokens that are right
+ *   oidc_userinfo.c  an access token for further claims, and what all of them say
  *
  *   browser --page--> (no session) --302, NAME-in-X--> provider --callback--> code --token_desk-->
  *   ID token, verified --303, NAME--> page
@@ -13,6 +14,7 @@
 #define TIDEGATE_AUTH_OIDC_H
 
 #include "auth/auth.h"
+#include "auth/known.h"
 #include "auth/oidc_box.h"
 #include "auth/oidc_cookies.h"
 #include "auth/oidc_provider.h"
@@ -20,6 +22,7 @@
 #include "auth/oidc_sign_in.h"
 #include "auth/outgoing.h"
 #include "auth/remembered.h"
+#include "auth/token_desk.h"
 #include "jose/jwt.h"
 
 enum oidc_purpose { OIDC_FOR_SESSION, OIDC_FOR_SIGN_IN, OIDC_PURPOSES };
@@ -89,12 +92,20 @@ struct oidc_grant {
     struct span verifier;         /* with a code, as is this: */
     struct span nonce;
     struct trouble why; /* but for OIDC_GOT */
+    /* With tokens that are right, where `userinfo` is on: oidc_userinfo_ask. */
+    enum oidc_got (*further)(struct oidc_grant *grant);
     /* Behind OIDC_WAIT. */
     enum phase_verdict (*done)(struct oidc_grant *grant, enum oidc_got got);
     void *owner;
 
+    /* Behind OIDC_FAILED: the session is that of before, but has the new refresh token, as the
+     * provider may take the old one no more. */
+    bool has_rotated;
+
     /* Its own. */
+    struct oidc_session before;
     struct span answer;
+    struct span access_token;
     bool has_awaited_keys;
     enum phase_verdict (*act)(struct phases *phases, void *arg);
 };
@@ -109,6 +120,33 @@ enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_prov
                           struct jwt *jwt, bool *has_waited,
                           enum phase_verdict (*act)(struct phases *phases, void *arg),
                           struct trouble *why) MUST_CHECK;
+
+/* ---- oidc_userinfo.c ---- */
+
+/* The claims for the grant's access token, into its session. WAIT: `done` follows. */
+enum oidc_got oidc_userinfo_ask(struct oidc_grant *grant) MUST_CHECK;
+/* What a session says of its user, for known_release. NULL: nothing in it names anybody, or more
+ * than one thing. */
+struct known *oidc_known_of(const struct oidc_visit *visit,
+                            const struct oidc_session *session) MUST_CHECK;
+/* For its tests: what the ID token says of nobody, of an answer whose `sub` is its; compact, in the
+ * arena. ptr NULL with an error. */
+struct span oidc_userinfo_read(struct span answer, const json_t *id_claims, struct arena *arena,
+                               struct error *error) MUST_CHECK;
+
+/* ---- for both ---- */
+enum oidc_got oidc_grant_fail(struct oidc_grant *grant, enum oidc_got got, const char *reason,
+                              const char *detail, const char *mend);
+/* The provider has said something that is not right. */
+enum oidc_got oidc_grant_wrong(struct oidc_grant *grant, const char *detail);
+/* How it went where the desk has no good answer; `where` is who was asked. */
+enum oidc_got oidc_grant_unanswered(struct oidc_grant *grant, const char *where,
+                                    const struct token_answer *answer, const char *mend);
+enum oidc_got
+oidc_grant_ask_desk(struct oidc_grant *grant, const struct token_question *question,
+                    enum phase_verdict (*act)(struct phases *phases, void *answer),
+                    enum oidc_got (*on_known)(struct oidc_grant *grant,
+                                              const struct token_answer *answer)) MUST_CHECK;
 
 /* ---- oidc_paths.c ---- */
 

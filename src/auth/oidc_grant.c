@@ -2,7 +2,6 @@
 
 #include "auth/client_secret.h"
 #include "auth/oidc.h"
-#include "auth/token_desk.h"
 #include "base/clock.h"
 #include "jose/id_token.h"
 #include "jose/json_strict.h"
@@ -66,7 +65,13 @@ enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_prov
 
 /* ---- the answer ---- */
 
-static enum oidc_got wrong(struct oidc_grant *grant, const char *detail)
+enum oidc_got oidc_grant_fail(struct oidc_grant *grant, enum oidc_got got, const char *reason,
+                              const char *detail, const char *mend)
+{
+    return fail(&grant->why, got, reason, detail, mend);
+}
+
+enum oidc_got oidc_grant_wrong(struct oidc_grant *grant, const char *detail)
 {
     return fail(&grant->why, OIDC_WRONG, "sign_in_wrong",
                 arena_printf(grant->visit->phases->arena, "%s: %.400s",
@@ -98,8 +103,8 @@ static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
 
     if (!jwt_read(text, grant->visit->phases->arena, &jwt, &error)) {
         jwt_free(&jwt);
-        return wrong(grant,
-                     arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
+        return oidc_grant_wrong(
+            grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
     }
     const struct id_token_rules rules = {
         .issuer = settings->issuer,
@@ -113,8 +118,8 @@ static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
                       &grant->why);
     if (got == OIDC_GOT &&
         id_token_check(&jwt, &rules, clock_wall_s(), times, &error) != JWT_GOOD) {
-        got = wrong(grant,
-                    arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
+        got = oidc_grant_wrong(
+            grant, arena_printf(grant->visit->phases->arena, "the ID token: %.300s", error.text));
     }
     jwt_free(&before);
     jwt_free(&jwt);
@@ -129,6 +134,35 @@ static int64_t lifetime_of(const json_t *answer, int64_t otherwise)
                                                                              : otherwise;
 }
 
+/* What is put into fields, of ours or of servers' (RFC 6750 section 2.1, RFC 6749 appendix A.12).
+ */
+static bool is_for_fields(struct span token)
+{
+    for (size_t i = 0; i < token.len; i++) {
+        if (token.ptr[i] <= ' ' || token.ptr[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return token.len != 0;
+}
+
+/* Where it is wanted. False: it cannot be used. */
+static bool take_access_token(struct oidc_grant *grant, const json_t *answer)
+{
+    const struct oidc_settings *settings = grant->visit->oidc->settings;
+    struct span token = json_strict_text(answer, "access_token");
+
+    if (!settings->userinfo && settings->pass_token == NULL) {
+        return true;
+    }
+    if (!span_ieq(json_strict_text(answer, "token_type"), SPAN_OF("Bearer")) ||
+        !is_for_fields(token)) {
+        return false;
+    }
+    grant->access_token = arena_copy(grant->visit->phases->arena, token);
+    return true;
+}
+
 static enum oidc_got take(struct oidc_grant *grant, const json_t *answer)
 {
     struct oidc_session *session = grant->session;
@@ -141,8 +175,12 @@ static enum oidc_got take(struct oidc_grant *grant, const json_t *answer)
     enum oidc_got got;
 
     if (id_token.ptr == NULL && grant->code.ptr != NULL) {
-        return wrong(grant, "the answer to the code has no ID token: is 'openid' allowed for the "
-                            "client?");
+        return oidc_grant_wrong(
+            grant, "the answer to the code has no ID token: is 'openid' allowed for the "
+                   "client?");
+    }
+    if (!take_access_token(grant, answer)) {
+        return oidc_grant_wrong(grant, "the answer has no access token of the type Bearer");
     }
     if (id_token.ptr != NULL) {
         got = check_token(grant, id_token, json_strict_text(answer, "access_token"), &times);
@@ -156,6 +194,8 @@ static enum oidc_got take(struct oidc_grant *grant, const json_t *answer)
     if (refresh_token.ptr != NULL) {
         session->refresh_token = arena_copy(arena, refresh_token);
     }
+    session->access_token =
+        grant->visit->oidc->settings->pass_token != NULL ? grant->access_token : span_make(NULL, 0);
     session->made_s = now_s;
     session->seen_s = now_s;
     lifetime_s = lifetime_of(answer, lifetime_s);
@@ -171,32 +211,39 @@ static enum oidc_got judge(struct oidc_grant *grant)
     enum oidc_got got;
 
     if (answer == NULL) {
-        return wrong(grant, arena_printf(grant->visit->phases->arena,
-                                         "the answer of its token endpoint: %.300s", error.text));
+        return oidc_grant_wrong(grant, arena_printf(grant->visit->phases->arena,
+                                                    "the answer of its token endpoint: %.300s",
+                                                    error.text));
     }
+    grant->before = *grant->session;
     got = take(grant, answer);
     json_decref(answer);
-    return got;
+    return got == OIDC_GOT && grant->visit->oidc->settings->userinfo ? grant->further(grant) : got;
+}
+
+enum oidc_got oidc_grant_unanswered(struct oidc_grant *grant, const char *where,
+                                    const struct token_answer *answer, const char *mend)
+{
+    const char *detail =
+        arena_printf(grant->visit->phases->arena, "the %s endpoint of '%s': %.300s", where,
+                     grant->visit->oidc->settings->issuer, answer->problem.text);
+
+    if (answer->how == TOKEN_REFUSED) {
+        return fail(&grant->why, OIDC_REFUSED, "sign_in_refused", detail, mend);
+    }
+    return fail(&grant->why, OIDC_FAILED, answer->is_late ? "auth_timeout" : "auth_unreachable",
+                detail, NULL);
 }
 
 static enum oidc_got hear(struct oidc_grant *grant, const struct token_answer *answer)
 {
-    struct arena *arena = grant->visit->phases->arena;
-    const char *detail;
-
     if (answer->how == TOKEN_SAID) {
-        grant->answer = arena_copy(arena, answer->body);
+        grant->answer = arena_copy(grant->visit->phases->arena, answer->body);
         return judge(grant);
     }
-    detail = arena_printf(arena, "the token endpoint of '%s': %.300s",
-                          grant->visit->oidc->settings->issuer, answer->problem.text);
-    if (answer->how == TOKEN_REFUSED) {
-        return fail(&grant->why, OIDC_REFUSED, "sign_in_refused", detail,
-                    "see the provider's log: the code may have been used before, or the client is "
-                    "not set up as here");
-    }
-    return fail(&grant->why, OIDC_FAILED, answer->is_late ? "auth_timeout" : "auth_unreachable",
-                detail, NULL);
+    return oidc_grant_unanswered(grant, "token", answer,
+                                 "see the provider's log: the code may have been used before, or "
+                                 "the client is not set up as here");
 }
 
 /* ---- asked ---- */
@@ -252,16 +299,19 @@ static const struct remembered_key *key_of(const struct oidc_grant *grant,
                                                                                         : NULL;
 }
 
-static enum oidc_got ask(struct oidc_grant *grant, const struct token_question *question)
+enum oidc_got oidc_grant_ask_desk(struct oidc_grant *grant, const struct token_question *question,
+                                  enum phase_verdict (*act)(struct phases *phases, void *answer),
+                                  enum oidc_got (*on_known)(struct oidc_grant *grant,
+                                                            const struct token_answer *answer))
 {
     const struct token_answer *known;
     enum oidc_got got;
 
-    switch (token_ask(question, grant->visit->phases, on_answer, &known)) {
+    switch (token_ask(question, grant->visit->phases, act, &known)) {
     case TOKEN_ASKED:
         return OIDC_WAIT;
     case TOKEN_KNOWN:
-        got = hear(grant, known);
+        got = on_known(grant, known);
         token_answer_release(known);
         return got;
     case TOKEN_BUSY:
@@ -301,7 +351,7 @@ enum oidc_got oidc_grant_ask(struct oidc_grant *grant)
         .most_waiters = oidc->settings->waiting,
         .key = key_of(grant, &key),
     };
-    got = ask(grant, &question);
+    got = oidc_grant_ask_desk(grant, &question, on_answer, hear);
     explicit_bzero(form.ptr, form.len);
     strbuf_free(&form);
     return got;

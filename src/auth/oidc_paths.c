@@ -75,8 +75,27 @@ static const struct oidc_provider *find_provider(struct errand *errand, enum pha
 
 /* ---- the callback ---- */
 
+/* Else its browser would be sent to and fro: each of its requests is nobody's. */
+static bool names_somebody(const struct errand *errand)
+{
+    struct known *known = oidc_known_of(&errand->visit, &errand->session);
+
+    if (known == NULL) {
+        return false;
+    }
+    known_release(known);
+    return true;
+}
+
 static enum phase_verdict let_in(struct errand *errand)
 {
+    if (!names_somebody(errand)) {
+        return answer(errand, 403, "sign_in_wrong",
+                      arena_printf(errand->run.phases->arena,
+                                   "no claim '%s', or more than one, says who has signed in",
+                                   errand->visit.oidc->settings->user),
+                      "see 'user', 'scopes' and 'userinfo' of the method");
+    }
     if (!oidc_add_session(&errand->visit, &errand->session, &errand->fields)) {
         return answer(errand, 403, "session_too_large",
                       "the session is larger than 'size' of 'session', or cannot be sealed",
@@ -188,6 +207,7 @@ static enum phase_verdict take_callback(struct errand *errand)
     errand->grant = (struct oidc_grant){.visit = &errand->visit,
                                         .session = &errand->session,
                                         .code = callback.code,
+                                        .further = oidc_userinfo_ask,
                                         .done = on_granted,
                                         .owner = errand};
     if (!find_sign_in(errand, &callback)) {

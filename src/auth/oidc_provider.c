@@ -63,10 +63,12 @@ static bool read_document(const struct fetched_settings *settings, const json_t 
 {
     struct span issuer =
         span_head(span_from_cstr(settings->url), strlen(settings->url) - strlen(WELL_KNOWN));
-    bool is_https = span_starts_with(issuer, SPAN_OF("https:"));
+    struct url url;
+    bool is_https = url_parse(issuer, &url) && url.is_https;
     struct oidc_provider *provider = &document->provider;
     struct fetched_settings keys = *settings;
     struct span said = json_strict_text(json, "issuer");
+    struct error ignored;
 
     /* An issuer that ends in '/' has one '/' less in the document's URL. */
     if (said.ptr == NULL ||
@@ -90,6 +92,8 @@ static bool read_document(const struct fetched_settings *settings, const json_t 
             return false;
         }
     }
+    /* Few ask there: what is wrong with it is wrong for these alone. */
+    provider->userinfo = read_url(json, "userinfo_endpoint", is_https, &document->arena, &ignored);
     provider->keys = key_source_open(&keys);
     return true;
 }

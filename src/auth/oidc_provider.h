@@ -14,6 +14,7 @@ struct oidc_provider {
     const char *sign_in;  /* authorization_endpoint */
     const char *token;    /* token_endpoint */
     const char *sign_out; /* end_session_endpoint; NULL: it has none */
+    const char *userinfo; /* userinfo_endpoint; NULL: it has none that may be asked */
     struct fetched *keys;
 };
 

@@ -5,9 +5,10 @@
 
 #include "base/check.h"
 
-#define VERSION 1
+#define VERSION 2
+#define TEXTS 4
 #define TIMES 4
-#define HEAD_BYTES (1 + OIDC_SESSION_ID_BYTES + TIMES * 8 + 4)
+#define HEAD_BYTES (1 + OIDC_SESSION_ID_BYTES + TIMES * 8 + TEXTS * 4)
 /* Tokens are refreshed so long before they end, or for the last quarter of a shorter time. */
 #define REFRESH_BEFORE_S 60
 /* The cookie is written anew after this part of `idle`. */
@@ -31,7 +32,10 @@ struct span oidc_session_pack(const struct oidc_session *session, struct arena *
 {
     const int64_t times[TIMES] = {session->began_s, session->seen_s, session->made_s,
                                   session->ends_s};
-    size_t len = HEAD_BYTES + session->id_token.len + session->refresh_token.len;
+    const struct span texts[TEXTS] = {session->id_token, session->refresh_token,
+                                      session->access_token, session->userinfo};
+    size_t len = HEAD_BYTES + session->id_token.len + session->refresh_token.len +
+                 session->access_token.len + session->userinfo.len;
     char *bytes = arena_alloc(arena, len);
     char *to = big_endian_put(bytes, VERSION, 1);
 
@@ -39,9 +43,10 @@ struct span oidc_session_pack(const struct oidc_session *session, struct arena *
     for (size_t i = 0; i < TIMES; i++) {
         to = big_endian_put(to, (uint64_t)times[i], 8);
     }
-    to = big_endian_put(to, session->id_token.len, 4);
-    to = put_bytes(to, session->id_token.ptr, session->id_token.len);
-    (void)put_bytes(to, session->refresh_token.ptr, session->refresh_token.len);
+    for (size_t i = 0; i < TEXTS; i++) {
+        to = big_endian_put(to, texts[i].len, 4);
+        to = put_bytes(to, texts[i].ptr, texts[i].len);
+    }
     return span_make(bytes, len);
 }
 
@@ -61,6 +66,8 @@ bool oidc_session_unpack(struct span text, struct oidc_session *session)
     struct cursor cursor = cursor_make(text);
     int64_t *const times[TIMES] = {&session->began_s, &session->seen_s, &session->made_s,
                                    &session->ends_s};
+    struct span *const texts[TEXTS] = {&session->id_token, &session->refresh_token,
+                                       &session->access_token, &session->userinfo};
     struct span id;
     uint8_t version;
     uint32_t len;
@@ -75,8 +82,12 @@ bool oidc_session_unpack(struct span text, struct oidc_session *session)
             return false;
         }
     }
-    return cursor_u32(&cursor, &len) && cursor_bytes(&cursor, len, &session->id_token) &&
-           cursor_bytes(&cursor, cursor_left(&cursor), &session->refresh_token);
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (!cursor_u32(&cursor, &len) || !cursor_bytes(&cursor, len, texts[i])) {
+            return false;
+        }
+    }
+    return cursor_left(&cursor) == 0;
 }
 
 /* ---- times ---- */

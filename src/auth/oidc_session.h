@@ -20,7 +20,9 @@ struct oidc_session {
     int64_t made_s;  /* its tokens */
     int64_t ends_s;  /* until when they are good */
     struct span id_token;
-    struct span refresh_token; /* empty: none */
+    struct span refresh_token; /* empty, as the next: none */
+    struct span access_token;  /* where servers get it (`pass_token`) */
+    struct span userinfo;      /* further claims, as JSON */
 };
 
 void oidc_session_begin(struct oidc_session *session, int64_t now_s);

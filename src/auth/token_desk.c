@@ -36,6 +36,7 @@ struct job {
     char *url_text; /* which `url` points into */
     char *ca;
     uint64_t timeout_ms;
+    bool is_get;
     struct strbuf form;
     struct strbuf authorization;
     bool is_shared;
@@ -120,7 +121,12 @@ static struct answer *make_failure(const char *problem)
     return answer;
 }
 
-static struct answer *answer_to(const struct fetch_result *result)
+static bool is_refusal(const struct job *job, unsigned status)
+{
+    return status == 400 || (job->is_get && (status == 401 || status == 403));
+}
+
+static struct answer *answer_to(const struct job *job, const struct fetch_result *result)
 {
     struct answer *answer;
 
@@ -133,10 +139,11 @@ static struct answer *answer_to(const struct fetch_result *result)
         return make_answer(TOKEN_SAID, result->body);
     }
     answer = make_failure("");
-    answer->answer.how = result->status == 400 ? TOKEN_REFUSED : TOKEN_FAILED;
+    answer->answer.how = is_refusal(job, result->status) ? TOKEN_REFUSED : TOKEN_FAILED;
     (void)error_set(&answer->answer.problem, "it answered with status %u%s", result->status,
-                    result->status == 401 ? ": see 'client_id', 'client_secret' and 'client_auth'"
-                                          : "");
+                    result->status == 401 && !job->is_get
+                        ? ": see 'client_id', 'client_secret' and 'client_auth'"
+                        : "");
     return answer;
 }
 
@@ -243,7 +250,10 @@ static struct job *add_job(const struct token_question *question)
     CHECK(url_parse(span_from_cstr(job->url_text), &job->url));
     job->ca = question->ca != NULL ? xstrdup(question->ca) : NULL;
     job->timeout_ms = question->timeout_ms;
-    strbuf_add(&job->form, question->form);
+    job->is_get = question->form.ptr == NULL;
+    if (!job->is_get) {
+        strbuf_add(&job->form, question->form);
+    }
     if (question->authorization.ptr != NULL) {
         strbuf_add(&job->authorization, question->authorization);
     }
@@ -338,17 +348,14 @@ static void look(void *arg);
 static void on_done(void *owner, const struct fetch_result *result)
 {
     desk.asked--;
-    end_job(owner, answer_to(result));
+    end_job(owner, answer_to(owner, result));
     look(NULL);
 }
 
 static void start(struct job *job)
 {
-    struct fetch_field fields[3] = {
-        {"Accept", SPAN("application/json")},
-        {"Content-Type", SPAN("application/x-www-form-urlencoded")},
-    };
-    size_t count = 2;
+    struct fetch_field fields[3] = {{"Accept", SPAN("application/json")}};
+    size_t count = 1;
     struct tls_context *tls = NULL;
     struct error error;
 
@@ -362,10 +369,14 @@ static void start(struct job *job)
     if (job->authorization.ptr != NULL) {
         fields[count++] = (struct fetch_field){"Authorization", strbuf_span(&job->authorization)};
     }
+    if (!job->is_get) {
+        fields[count++] =
+            (struct fetch_field){"Content-Type", SPAN("application/x-www-form-urlencoded")};
+    }
     desk.asked++;
     job->fetch = fetch_start(&desk.thread.client,
                              &(struct fetch_ask){.url = job->url,
-                                                 .method = HTTP_POST,
+                                                 .method = job->is_get ? HTTP_GET : HTTP_POST,
                                                  .body = strbuf_span(&job->form),
                                                  .fields = fields,
                                                  .field_count = count,

@@ -1,5 +1,6 @@
 /* Where tokens are asked for: codes and refresh tokens go to a provider's token endpoint (RFC 6749
- * section 3.2) from a thread of its own, so that no worker waits for a provider or a name server.
+ * section 3.2), and access tokens to its userinfo endpoint, from a thread of its own, so that no
+ * worker waits for a provider or a name server.
  *
  *   token_ask --ticket--> waiting --up to 64 at once--> asked --answer, failure, time--> act
  *
@@ -21,7 +22,7 @@
 
 enum token_how {
     TOKEN_SAID,    /* with 200 */
-    TOKEN_REFUSED, /* with 400 (RFC 6749 section 5.2) */
+    TOKEN_REFUSED, /* with 400 (RFC 6749 section 5.2); a GET, with 401 or 403, too */
     TOKEN_FAILED   /* anything else, or nothing */
 };
 
@@ -37,7 +38,7 @@ struct token_question {
     const char *url;
     const char *ca; /* NULL: the system's authorities */
     uint64_t timeout_ms;
-    struct span form;
+    struct span form;                 /* ptr NULL: it is a GET */
     struct span authorization;        /* ptr NULL: the form says who asks */
     unsigned most;                    /* questions that may wait in the process, of all */
     unsigned most_waiters;            /* requests that may wait for this one */

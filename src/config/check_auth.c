@@ -5,6 +5,13 @@
 #include "config/check_internal.h"
 #include "config/places.h"
 
+static bool is_https(const char *text)
+{
+    struct url url;
+
+    return url_parse(span_from_cstr(text), &url) && url.is_https;
+}
+
 static bool is_open_to_others(const char *text)
 {
     struct url url;
@@ -24,8 +31,7 @@ static void check_issuer(const struct checker *checker, const struct jwt_setting
         config_report_hint(checker->report,
                            "say where its public keys are, for example keys: issuer.jwks");
     }
-    if (issuer->ca != NULL &&
-        (issuer->keys_url == NULL || strncmp(issuer->keys_url, "https:", 6) != 0)) {
+    if (issuer->ca != NULL && (issuer->keys_url == NULL || !is_https(issuer->keys_url))) {
         config_report_add(checker->report, CONFIG_ERROR,
                           config_place(checker->settings, &issuer->ca),
                           "'ca' is for a 'keys_url' with https");
@@ -70,7 +76,7 @@ static void check_provider(const struct checker *checker, const struct oidc_sett
                           "whoever is on the way to the issuer can sign in as anybody");
         config_report_hint(checker->report, "say https");
     }
-    if (oidc->ca != NULL && strncmp(oidc->issuer, "https:", 6) != 0) {
+    if (oidc->ca != NULL && !is_https(oidc->issuer)) {
         config_report_add(checker->report, CONFIG_ERROR, config_place(checker->settings, &oidc->ca),
                           "'ca' is for an 'issuer' with https");
         config_report_hint(checker->report, "say https in 'issuer', or remove 'ca'");

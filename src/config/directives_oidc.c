@@ -194,8 +194,32 @@ static const struct directive oidc_directives[] = {
      .max = 10 * MINUTE,
      .doc = "How far the provider's clock may be from this machine's.",
      .example = "leeway: 5s"},
+    {.name = "userinfo",
+     .type = DIRECTIVE_BOOL,
+     SLOT(oidc_settings, userinfo),
+     .fallback = "false",
+     .doc = "Whether the provider is asked for more claims (its userinfo endpoint, OpenID Connect "
+            "Core section 5.3): at each sign-in, and with each refresh of tokens.",
+     .more = "What the ID token has says the ID token; `sub` has to be the same. An answer is "
+             "JSON of at most 64 KiB, and is part of the session: see `size`. Without a right one "
+             "nobody signs in; a session that is refreshed waits for one as it does for tokens.",
+     .example = "userinfo: on"},
+    {.name = "pass_token",
+     .type = DIRECTIVE_TEXT,
+     SLOT(oidc_settings, pass_token),
+     .min = 1,
+     .max = NAME_BYTES_MAX,
+     .check = rule_auth_field,
+     .doc = "The field in which servers get the access token, which else they do not.",
+     .more = "In `Authorization` it stands behind `Bearer`, in others alone. What the client has "
+             "sent in that field, in any spelling and in trailers, is taken out, also where nobody "
+             "has signed in; an `Authorization` by which another method of the same `auth` has let "
+             "it pass stays where that has `pass_credentials`. The token is in the session, "
+             "sealed, and is refreshed with it, before it expires. Texts with variables, as of "
+             "logs, do not have it.",
+     .example = "pass_token: Authorization"},
     {CLAIM(oidc_settings, user, "user", "sub", "preferred_username"),
-     .doc = "The claim of the ID token that is the user's name."},
+     .doc = "The claim that is the user's name, of the ID token or of `userinfo`."},
     {CLAIM(oidc_settings, groups, "groups", "groups", "realm_access.roles"),
      .doc = "The claim that has the user's groups."},
     {.name = "timeout",
@@ -236,8 +260,9 @@ static const struct directive oidc_directives[] = {
      .fallback = "256",
      .min = 1,
      .max = 65536,
-     .doc = "How many requests may wait while the tokens of one session are refreshed; more get 503 "
-            "where the tokens of before have expired.",
+     .doc =
+         "How many requests may wait while the tokens of one session are refreshed; more get 503 "
+         "where the tokens of before have expired.",
      .example = "waiting: 64"},
 };
 

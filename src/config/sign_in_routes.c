@@ -33,8 +33,9 @@ static bool is_same(const struct oidc_settings *one, const struct oidc_settings 
         {one->signed_out, other->signed_out},
         {one->cookie, other->cookie},
         {one->session.keys, other->session.keys},
+        {one->pass_token, other->pass_token},
     };
-    bool is_alike = one->client_auth == other->client_auth &&
+    bool is_alike = one->client_auth == other->client_auth && one->userinfo == other->userinfo &&
                     one->session.rotate_ms == other->session.rotate_ms &&
                     one->session.total_ms == other->session.total_ms;
 

@@ -169,7 +169,11 @@ void exchange_auth_request(struct exchange *x)
     }
     take_out(given, &x->request.fields);
     for (size_t i = 0; i < given->count; i++) {
+        size_t before = x->request.fields.count;
         add(x, &x->request.fields, given->items[i].name, given->items[i].value);
+        if (x->request.fields.count != before) {
+            x->request.fields.items[before].is_untold = given->items[i].is_untold;
+        }
     }
 }
 

@@ -91,7 +91,7 @@ static struct span host_of(const struct client_view *view)
 static bool is_told(const struct exchange *x, const struct http_fields *fields,
                     const struct http_field *field)
 {
-    return !field->is_not_sent &&
+    return !field->is_not_sent && !field->is_untold &&
            (fields != &x->request.fields || x->backend != NULL || x->link->is_peer_trusted ||
             exchange_field_sender(x, field) == FIELD_FROM_ANYONE);
 }

@@ -88,6 +88,7 @@ struct http_field {
     enum http_field_id id;
     bool is_not_sent; /* stays here: it belongs to one connection (RFC 9110 section 7.6.1), or is
                          said anew by whoever sends the message */
+    bool is_untold;   /* a secret of the gateway's, for servers alone: no text has it */
 };
 
 struct http_fields {

@@ -130,7 +130,9 @@ struct oidc_settings {
     struct oidc_session_settings session;
     uint64_t sign_in_ms; /* from being sent to the provider to being back */
     uint64_t leeway_ms;
-    const char *user; /* these are paths of claims */
+    bool userinfo;          /* its claims are asked for, too */
+    const char *pass_token; /* the field in which servers get the access token; NULL: they do not */
+    const char *user;       /* these are paths of claims */
     const char *groups;
     uint64_t timeout_ms;
     uint64_t every_ms;

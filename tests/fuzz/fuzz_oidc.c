@@ -1,9 +1,11 @@
 /* What strangers send to sign-in: the first byte says what the others are. C, cookies; B, a sealed
  * text; S, I: a session, a sign-in, as they are sealed; Q, the query of a callback; T, a page to
- * come back to; D, a provider's document. Nothing of it is ever taken for sealed here, and no page
- * is another site's. */
+ * come back to; D, a provider's document; U, an answer of its userinfo endpoint. Nothing of it is
+ * ever taken for sealed here, and no page is another site's. */
 #include <string.h>
+#include <strings.h>
 
+#include "auth/oidc.h"
 #include "auth/oidc_box.h"
 #include "auth/oidc_cookies.h"
 #include "auth/oidc_provider.h"
@@ -100,9 +102,33 @@ static void look_at_document(struct span text)
     const struct oidc_provider *provider = oidc_provider_parse(&settings, text, &error);
 
     CHECK(provider != NULL || error.text[0] != '\0');
-    CHECK(provider == NULL || (strncmp(provider->sign_in, "https://", 8) == 0 &&
-                               strncmp(provider->token, "https://", 8) == 0));
+    CHECK(provider == NULL ||
+          (strncasecmp(provider->sign_in, "https://", 8) == 0 &&
+           strncasecmp(provider->token, "https://", 8) == 0 &&
+           (provider->userinfo == NULL || strncasecmp(provider->userinfo, "https://", 8) == 0)));
     oidc_provider_release(provider);
+}
+
+static void look_at_userinfo(struct span text, struct arena *arena)
+{
+    struct error error = {""};
+    json_t *claims = json_pack("{s:s, s:{s:s}}", "sub", "ann", "realm", "roles", "staff");
+    struct span read = oidc_userinfo_read(text, claims, arena, &error);
+
+    CHECK(read.ptr != NULL || error.text[0] != '\0');
+    CHECK(read.ptr == NULL || (read.len >= 2 && read.ptr[0] == '{'));
+    if (read.ptr != NULL) {
+        json_t *again = json_loadb(read.ptr, read.len, 0, NULL);
+        const char *name;
+        json_t *value;
+        json_object_foreach(again, name, value)
+        {
+            CHECK(strcmp(name, "sub") != 0 && strcmp(name, "realm") != 0 &&
+                  strncmp(name, "realm.", 6) != 0);
+        }
+        json_decref(again);
+    }
+    json_decref(claims);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -134,6 +160,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'D':
         look_at_document(rest);
+        break;
+    case 'U':
+        look_at_userinfo(rest, &arena);
         break;
     default:
         break;

@@ -28,6 +28,7 @@ class Provider:
         self.claims, self.document = {}, {}
         self.codes, self.refresh_tokens, self.token_asked = {}, {}, []
         self.document_mode = "up"
+        self.access_tokens, self.userinfo, self.userinfo_mode, self.userinfo_asked = {}, {}, "up", []
         self.let_go = threading.Event()
         provider = self
 
@@ -61,12 +62,34 @@ class Provider:
             self.send_json(handler, {
                 "issuer": self.url, "authorization_endpoint": self.url + "/authorize?x=1",
                 "token_endpoint": self.url + "/token", "jwks_uri": self.url + "/jwks",
-                "end_session_endpoint": self.url + "/end", "code_challenge_methods_supported": ["plain", "S256"],
+                "end_session_endpoint": self.url + "/end", "userinfo_endpoint": self.url + "/userinfo",
+                "code_challenge_methods_supported": ["plain", "S256"],
                 **self.document})
         elif path == "/jwks":
             self.send_json(handler, {"keys": [key.jwk() for key in self.keys]})
+        elif path == "/userinfo":
+            self.answer_userinfo(handler)
         else:
             self.send(handler, 404, b"")
+
+    def answer_userinfo(self, handler):
+        """Also in order or not: up, down, refused, slow, huge, garbage, another."""
+        mode, (scheme, _, token) = self.userinfo_mode, handler.headers.get("Authorization", "").partition(" ")
+        self.userinfo_asked.append(token)
+        if mode == "slow":
+            self.let_go.wait(20)
+        if mode == "down":
+            self.send(handler, 503, b"")
+        elif mode == "refused" or scheme != "Bearer" or token not in self.access_tokens:
+            self.send(handler, 401, b"")
+        elif mode == "huge":
+            self.send(handler, 200, b'{"sub":"' + b"x" * 70000 + b'"}')
+        elif mode == "garbage":
+            self.send(handler, 200, b"<html>")
+        else:
+            user = "another" if mode == "another" else self.access_tokens[token]
+            self.send_json(handler, {name: value for name, value in {"sub": user, **self.userinfo}.items()
+                                     if value is not None})
 
     def answer_post(self, handler):
         form = urllib.parse.parse_qs(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
@@ -108,7 +131,8 @@ class Provider:
         return self.tokens(said) if challenge == said["code_challenge"] else None
 
     def tokens(self, said):
-        access = secrets.token_urlsafe(16)
+        access = secrets.token_urlsafe(16) + ("\r\nX-Evil: 1" if self.mode == "split" else "")
+        self.access_tokens[access] = said["user"]
         claims = {"iss": self.url, "aud": self.client_id, "sub": said["user"], "sid": said["sid"], "nonce": said["nonce"],
                   "email": said["user"] + "@example.com", "iat": int(time.time()), "exp": int(time.time()) + 300,
                   **self.claims}
@@ -120,7 +144,7 @@ class Provider:
                        "wrong_hash": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
                        "large": {"text": secrets.token_urlsafe(12000)}}.get(self.mode, {}))
         key = Key("ES256", "one") if self.mode == "wrong_key" else self.keys[0]
-        answer = {"access_token": access, "token_type": "Bearer", "expires_in": self.lifetime,
+        answer = {"access_token": access, "token_type": "DPoP" if self.mode == "bound" else "bearer", "expires_in": self.lifetime,
                   "id_token": key.sign({name: value for name, value in claims.items() if value is not None})}
         if self.refreshes:
             answer["refresh_token"] = secrets.token_urlsafe(24)

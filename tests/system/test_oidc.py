@@ -1,9 +1,11 @@
 """Sign-in at a provider of OpenID Connect: the way there and back, what the session is, and how it ends."""
 
 import concurrent.futures
+import hashlib
 import json
 import os
 import re
+import subprocess
 import threading
 import urllib.parse
 
@@ -13,12 +15,12 @@ import yaml
 pytest.importorskip("h2")
 
 # pylint: disable=wrong-import-position
-from client import Connection, request_bytes
+from client import Connection, chunked, request_bytes
 from h2client import Client
 from issuer import Key
 from provider import Provider
 from services import service
-from tidegate import ROOT, command
+from tidegate import ROOT, binary, command
 from waiting import wait_until
 
 PAGE = [("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
@@ -91,7 +93,12 @@ class Browser:
 class World:
     def __init__(self, start, back, folder, safe):
         self.provider, self.brief, self.public = Provider(), Provider(), Provider(secret="")
+        self.full = Provider()
         self.brief.lifetime = 1
+        users, programs = folder / "users", folder / "programs"
+        users.write_text(subprocess.run([binary(), "passwd", "eve"], input="secret\n", text=True, check=True,
+                                        capture_output=True, timeout=60).stdout)
+        programs.write_text("program " + hashlib.sha256(b"k" * 32).hexdigest() + "\n")
         self.origin = service(back, lambda asked: (200, [("X-Origin", "1")], b"hello"))
         self.secret, self.keys = folder / "secret", folder / "keys"
         self.secret.write_text(self.provider.secret + "\n")
@@ -121,6 +128,21 @@ class World:
                              "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}]},
                 {"hosts": ["narrow.example"], "backend": "up", "auth": {"oidc": {
                     "issuer": self.public.url, "client_id": "gateway", "at_once": 1, "timeout": "400ms"}}},
+                {"hosts": ["full.example"], "request_fields": {"set": {
+                    "X-User": "{user}", "X-Email": "{claim.email}", "X-Team": "{claim.team.name}", "X-Level": "{claim.level}",
+                    "X-Said": "{request.Authorization}"}},
+                 "response_fields": {"set": {"X-Said": "{request.Authorization}"}},
+                 "log": {"fields": {"token": "{request.Authorization}", "team": "{claim.team.name}"}},
+                 "auth": oidc(self.full, userinfo="on", pass_token="Authorization", user="nick"),
+                 "routes": [{"match": {"path": "/team"}, "backend": "up",
+                             "access": [{"allow": {"claims": {"team.name": "blue"}}}]},
+                            {"match": {"path": "/*"}, "backend": "up"}]},
+                {"hosts": ["token.example"], "backend": "up",
+                 "auth": {"mode": "optional", **oidc(self.full, pass_token="X-Access-Token"),
+                          "basic": {"users": str(users)}}},
+                {"hosts": ["mixed.example"], "backend": "up",
+                 "auth": {**oidc(self.full, pass_token="Authorization"),
+                          "basic": {"users": str(users), "pass_credentials": "on"}, "api_key": {"keys": str(programs), "field": "X-Key"}}},
                 {"hosts": ["crowd.example"], "backend": "up", "auth": oidc(self.brief, waiting=2, timeout="30s")},
                 {"hosts": ["safe.example"], "tls": safe.settings(), "backend": "up",
                  "auth": {"oidc": {"issuer": self.public.url, "client_id": "gateway"}}}],
@@ -130,7 +152,7 @@ class World:
         return self.origin.asked[-1]
 
     def close(self):
-        for provider in (self.provider, self.brief, self.public):
+        for provider in (self.provider, self.brief, self.public, self.full):
             provider.close()
         self.origin.close(check=False)
 
@@ -147,8 +169,10 @@ def _world(request, start_for_module, tmp_path_factory, ca):
 @pytest.fixture(autouse=True)
 def _in_order(world):
     yield
-    for provider in (world.provider, world.brief, world.public):
+    for provider in (world.provider, world.brief, world.public, world.full):
         provider.mode, provider.claims, provider.refreshes = "up", {}, True
+        provider.userinfo, provider.userinfo_mode = {}, "up"
+    world.full.lifetime = 600
 
 
 @ASKS
@@ -367,6 +391,127 @@ def test_tokens_are_refreshed_once_for_all_requests_of_a_session(world, ask):
             return one.get("/")[0]
         assert list(pool.map(late, range(4))) == [200] * 4
     assert len(world.brief.token_asked) == asked + 2
+
+
+def bearer(world):
+    """Whose access token servers got last."""
+    scheme, _, token = (world.last().get("authorization") or "").partition(" ")
+    return world.full.access_tokens.get(token) if scheme == "Bearer" else None
+
+
+@ASKS
+def test_claims_of_userinfo_join_those_of_the_id_token(world, ask):
+    world.full.userinfo = {"nick": "annie", "email": "forged@example.com", "team": {"name": "blue"}, "level": 3,
+                           "exp": 1, "iss": "x", "sid": "y"}
+    browser = Browser(world.gateway, ask, "full.example")
+    asked = len(world.full.userinfo_asked)
+    browser.sign_in(world.full)
+    for target in ("/", "/team"):
+        assert browser.get(target)[0] == 200
+    assert len(world.full.userinfo_asked) == asked + 1
+    seen = world.last()
+    assert [seen.get(name) for name in ("x-user", "x-email", "x-team", "x-level")] == \
+        ["annie", "ann@example.com", "blue", "3"]
+    world.full.userinfo = {"nick": "bobby", "team": {"name": "red"}, "team.name": "blue"}
+    other = Browser(world.gateway, ask, "full.example")
+    other.sign_in(world.full, user="bob")
+    assert other.get("/team")[0] == 200 and world.last().get("x-team") == "blue"  # a name with a dot counts first
+    world.full.claims = {"team": {"name": "red"}}
+    other.cookies = {}
+    other.sign_in(world.full, user="bob")
+    assert other.get("/team")[0] == 403  # but never before what the ID token says
+
+
+@ONCE
+@ASKS
+def test_servers_get_the_access_token_and_no_other(world, ask):
+    world.full.userinfo = {"nick": "annie"}
+    browser = Browser(world.gateway, ask, "full.example")
+    browser.sign_in(world.full)
+    status, fields, _ = browser.get("/", PAGE + [("Authorization", "Bearer forged"), ("authorization", "Basic Zm9v")])
+    assert status == 200 and len(world.last().all("authorization")) == 1 and bearer(world) == "ann"
+    token = world.last().get("authorization").split()[1]
+    assert not world.last().all("x-said") and not values(fields, "x-said")
+    assert "token" not in world.gateway.wait_log(site="full.example", target="/")
+    assert token not in json.dumps(world.gateway.log_entries()) and token not in world.gateway.stderr()
+    # Where nobody need sign in, and where somebody else is known.
+    nobody = Browser(world.gateway, ask, "token.example")
+    forged = [("X-Access-Token", "forged"), ("x_access_token", "forged"), ("Accept", "text/html")]
+    assert nobody.get("/", forged)[0] == 200
+    assert not world.last().all("x-access-token") and not world.last().all("x_access_token")
+    assert nobody.get("/", forged + [("Authorization", "Basic ZXZlOnNlY3JldA==")])[0] == 200
+    assert not world.last().all("x-access-token") and not world.last().all("authorization")
+    mixed = Browser(world.gateway, ask, "mixed.example")
+    assert mixed.get("/", [("Authorization", "Basic ZXZlOnNlY3JldA==")])[0] == 200
+    assert world.last().all("authorization") == ["Basic ZXZlOnNlY3JldA=="]
+    assert mixed.get("/", [("X-Key", "k" * 32), ("Authorization", "Bearer forged")])[0] == 200
+    assert not world.last().all("authorization")
+    mixed.sign_in(world.full, user="bob")
+    assert mixed.get("/")[0] == 200 and bearer(world) == "bob"
+
+
+@ONCE
+def test_forged_tokens_in_trailers_are_taken_out(world):
+    with Connection(world.gateway.address) as client:
+        client.send(request_bytes("/", "POST", "token.example", [
+            ("Transfer-Encoding", "chunked"), ("Trailer", "X-Access-Token, X-Fine"), ("TE", "trailers")])
+            + chunked(b"abc", trailers="X-Access-Token: forged\r\nx_access_token: forged\r\nX-Fine: 1\r\n"))
+        assert client.read_response().status == 200
+    assert "forged" not in str(world.last().trailers)
+
+
+@ONCE
+@pytest.mark.parametrize("mode, status", [("down", 503), ("refused", 403), ("huge", 503), ("garbage", 403),
+                                          ("another", 403)])
+def test_nobody_signs_in_without_right_userinfo(world, mode, status):
+    world.full.userinfo, world.full.userinfo_mode = {"nick": "annie"}, mode
+    browser = Browser(world.gateway, host="full.example")
+    assert browser.come_back(world.full.sign_in(browser.go_to_provider()))[0] == status
+    assert not browser.session()
+    world.gateway.wait_log(lambda entry: "userinfo endpoint" in entry.get("detail", ""), site="full.example")
+
+
+@ONCE
+@pytest.mark.parametrize("mode", ["split", "bound"])
+def test_access_tokens_that_are_of_no_use_let_nobody_in(world, mode):
+    world.full.userinfo, world.full.mode = {"nick": "annie"}, mode
+    browser = Browser(world.gateway, host="full.example")
+    assert browser.come_back(world.full.sign_in(browser.go_to_provider()))[0] == 403
+    assert not browser.session()
+
+
+@ONCE
+def test_nobody_signs_in_whose_name_is_not_known(world):
+    """Else the browser would be sent to and fro between the page and the provider."""
+    browser = Browser(world.gateway, host="full.example")
+    assert browser.come_back(world.full.sign_in(browser.go_to_provider()))[0] == 403
+    assert world.gateway.wait_log(site="full.example", reason="sign_in_wrong", status=403,
+                                  condition=lambda entry: "no claim 'nick'" in entry["detail"])
+
+
+@ONCE
+def test_userinfo_and_access_token_are_had_anew_with_the_tokens(world):
+    world.full.lifetime, world.full.userinfo = 1, {"nick": "annie"}
+    browser = Browser(world.gateway, host="full.example")
+    browser.sign_in(world.full)
+    assert browser.get("/")[0] == 200
+    first = world.last().get("authorization")
+    world.full.userinfo, world.full.userinfo_mode = {"nick": "anna"}, "down"
+    # The tokens are new, but not the claims: the session waits, and keeps the refresh token that is good now.
+    wait_until(lambda: browser.get("/")[0] == 503, 5)
+    asked = len(world.full.token_asked)
+    assert browser.session() and browser.get("/")[0] == 503
+    assert len(world.full.token_asked) == asked + 1
+    world.full.userinfo_mode, world.full.lifetime = "up", 600
+    assert browser.get("/")[0] == 200
+    assert world.last().get("x-user") == "anna" and bearer(world) == "ann"
+    assert world.last().get("authorization") != first
+    world.full.lifetime, world.full.userinfo_mode = 1, "another"
+    browser.cookies = {}
+    world.full.userinfo_mode = "up"
+    browser.sign_in(world.full)
+    world.full.userinfo_mode = "another"
+    wait_until(lambda: browser.get("/")[0] == 302, 5)
 
 
 @ONCE

@@ -9,11 +9,13 @@
 #include <cmocka.h>
 
 #include "auth/ended_sessions.h"
+#include "auth/oidc.h"
 #include "auth/oidc_box.h"
 #include "auth/oidc_cookies.h"
 #include "auth/oidc_provider.h"
 #include "auth/oidc_session.h"
 #include "auth/oidc_sign_in.h"
+#include "jose/json_strict.h"
 
 #define NOW INT64_C(1700000000)
 #define HOUR INT64_C(3600)
@@ -475,6 +477,8 @@ static struct oidc_session session_of(void)
     session.ends_s = NOW + 600;
     session.id_token = SPAN_OF("a.b.c");
     session.refresh_token = SPAN_OF("refresh");
+    session.access_token = SPAN_OF("access");
+    session.userinfo = SPAN_OF("{}");
     return session;
 }
 
@@ -490,9 +494,13 @@ static void sessions_are_packed_and_unpacked(void **state)
     assert_true(again.began_s == NOW && again.seen_s == NOW && again.made_s == NOW &&
                 again.ends_s == NOW + 600);
     assert_true(is_text(again.id_token, "a.b.c") && is_text(again.refresh_token, "refresh"));
-    for (size_t i = 0; i < packed.len - session.refresh_token.len; i++) {
+    assert_true(is_text(again.access_token, "access") && is_text(again.userinfo, "{}"));
+    for (size_t i = 0; i < packed.len; i++) {
         assert_false(oidc_session_unpack(span_head(packed, i), &again));
     }
+    char *longer = arena_calloc(&arena, packed.len + 1);
+    memcpy(longer, packed.ptr, packed.len);
+    assert_false(oidc_session_unpack(span_make(longer, packed.len + 1), &again));
 }
 
 static void sessions_end_by_the_shortest_of_their_times(void **state)
@@ -580,6 +588,51 @@ static void sessions_that_were_signed_out_of_are_known_for_a_time(void **state)
     assert_true(ended_sessions_has(&key, NOW, NOW)); /* what ends later stays */
 }
 
+/* ---- userinfo ---- */
+
+static void userinfo_says_what_the_id_token_does_not(void **state)
+{
+    static const struct {
+        const char *answer;
+        const char *read; /* NULL: it is refused */
+    } cases[] = {
+        {"{\"sub\":\"ann\"}", "{}"},
+        {"{ \"sub\" : \"ann\" , \"team\" : [ 1 ] }", "{\"team\":[1]}"},
+        {"{\"sub\":\"ann\",\"email\":\"forged\",\"exp\":1,\"nick\":\"a\"}", "{\"nick\":\"a\"}"},
+        /* As a path it would be another claim's, which is signed. */
+        {"{\"sub\":\"ann\",\"realm.roles\":\"admin\",\"realm.x.y\":1,\"realms.x\":2}",
+         "{\"realms.x\":2}"},
+        {"{\"sub\":\"ann\",\"realm\":{\"roles\":\"admin\"}}", "{}"},
+        {"{\"sub\":\"Ann\"}", NULL},
+        {"{\"sub\":\"ann \"}", NULL},
+        {"{\"sub\":\"\"}", NULL},
+        {"{\"sub\":1}", NULL},
+        {"{\"sub\":[\"ann\"]}", NULL},
+        {"{\"nick\":\"ann\"}", NULL},
+        {"{\"sub\":\"ann\",\"sub\":\"ann\"}", NULL},
+        {"[\"sub\"]", NULL},
+        {"", NULL},
+        {"ey.ey.ey", NULL},
+    };
+    struct error error;
+    json_t *claims = json_strict_object(
+        SPAN_OF("{\"sub\":\"ann\",\"email\":\"a@x\",\"exp\":2,\"realm\":{\"roles\":[]}}"),
+        &(struct json_bounds){.depth = 5, .values = 50}, &error);
+    json_t *nobody = json_object();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span read =
+            oidc_userinfo_read(span_from_cstr(cases[i].answer), claims, &arena, &error);
+        assert_true(is_text(read, cases[i].read));
+        assert_true(cases[i].read != NULL || error.text[0] != '\0');
+        assert_null(
+            oidc_userinfo_read(span_from_cstr(cases[i].answer), nobody, &arena, &error).ptr);
+    }
+    json_decref(claims);
+    json_decref(nobody);
+}
+
 /* ---- the provider's document ---- */
 
 #define ENDPOINTS                                                                                  \
@@ -645,6 +698,24 @@ static void documents_are_their_issuers_and_go_nowhere_open(void **state)
     }
 }
 
+static void schemes_of_issuers_are_read_as_urls_are(void **state)
+{
+    const struct fetched_settings settings = {
+        .url = "HTTPS://id.example.com/.well-known/openid-configuration",
+        .timeout_ms = 1000,
+        .every_ms = 1000,
+        .pause_ms = 1000};
+    struct error error = {""};
+
+    (void)state;
+    assert_null(oidc_provider_parse(
+        &settings,
+        SPAN_OF("{\"issuer\":\"HTTPS://id.example.com\",\"authorization_endpoint\":\"https://x/\","
+                "\"token_endpoint\":\"http://x/\",\"jwks_uri\":\"https://x/\"}"),
+        &error));
+    assert_non_null(strstr(error.text, "'token_endpoint' is not with https"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -669,7 +740,9 @@ int main(void)
         TEST(sessions_end_by_the_shortest_of_their_times),
         TEST(cookies_learn_now_and_then_that_they_are_used),
         TEST(sessions_that_were_signed_out_of_are_known_for_a_time),
+        TEST(userinfo_says_what_the_id_token_does_not),
         TEST(documents_are_their_issuers_and_go_nowhere_open),
+        TEST(schemes_of_issuers_are_read_as_urls_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
