@@ -1,5 +1,9 @@
 #include "auth/auth.h"
 
+#include <string.h>
+
+#include "base/hash.h"
+
 bool auth_was_wrong(const struct auth_run *run, const struct auth_method *method)
 {
     return run->outcomes[method - run->plan->methods] == AUTH_WRONG;
@@ -55,6 +59,17 @@ void auth_strip_credentials(struct auth_run *run, struct span scheme)
     for (size_t i = 0; i < fields->count; i++) {
         fields->items[i].is_not_sent |= fields->items[i].id == FIELD_AUTHORIZATION;
     }
+}
+
+uint64_t auth_client_number(struct phases *phases)
+{
+    unsigned char ip[16];
+
+    if (!phases->owner->client_ip(phases, ip)) {
+        return 1;
+    }
+    bool is_ipv4 = memcmp(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
+    return hash_text(span_make(ip, is_ipv4 ? 16 : 8)) | 1;
 }
 
 /* ---- a request's way ---- */

@@ -6,7 +6,6 @@
 #include "auth/remembered.h"
 #include "base/base64.h"
 #include "base/clock.h"
-#include "base/hash.h"
 
 #define CREDENTIALS_MAX (PASSWORD_USER_BYTES_MAX + 1 + PASSWORD_BYTES_MAX)
 
@@ -78,23 +77,11 @@ static enum phase_verdict on_checked(struct phases *phases, void *arg)
     return auth_go_on(run, AUTH_KNOWN);
 }
 
-/* IPv6 clients have a /64 each, at least. */
-static uint64_t client_number(struct auth_run *run)
-{
-    unsigned char ip[16];
-
-    if (!run->phases->owner->client_ip(run->phases, ip)) {
-        return 1;
-    }
-    bool is_ipv4 = memcmp(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
-    return hash_text(span_make(ip, is_ipv4 ? 16 : 8)) | 1;
-}
-
 static enum auth_outcome ask_pool(const struct basic_settings *settings, struct auth_run *run,
                                   const struct password_hashes *hashes, struct span password)
 {
     struct password_job job = {.hashes = *hashes,
-                               .client = client_number(run),
+                               .client = auth_client_number(run->phases),
                                .most = settings->waiting,
                                .most_of_client = settings->waiting_per_client};
     enum password_ask asked;

@@ -5,6 +5,7 @@
 #include "auth/bearer.h"
 #include "auth/key_source.h"
 #include "auth/known_claims.h"
+#include "auth/signature_pool.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "jose/jwt.h"
@@ -185,8 +186,9 @@ static enum auth_outcome no_keys(struct auth_run *run, const struct issuer *issu
 struct attempt {
     struct span token;
     struct remembered_key key;
+    struct signature_check signature;
     bool has_key;
-    bool has_waited;
+    bool has_waited; /* for keys */
 };
 
 static enum auth_outcome wrong(struct auth_run *run, const char *reason, const char *detail,
@@ -198,7 +200,8 @@ static enum auth_outcome wrong(struct auth_run *run, const char *reason, const c
 static enum auth_outcome ask_token(const struct auth_method *method, struct auth_run *run,
                                    struct attempt *attempt);
 
-static enum phase_verdict on_keys(struct phases *phases, void *arg)
+/* There are keys, or it is known whose signature it is. */
+static enum phase_verdict look_again(struct phases *phases, void *arg)
 {
     struct auth_run *run = phases->waiting;
 
@@ -215,7 +218,7 @@ static enum auth_outcome await_keys(const struct auth_method *method, struct aut
 
     if (issuer->source != NULL && !attempt->has_waited) {
         attempt->has_waited = true;
-        asked = fetched_ask(issuer->source, number, run->phases, on_keys);
+        asked = fetched_ask(issuer->source, number, run->phases, look_again);
     }
     switch (asked) {
     case FETCHED_ASKED:
@@ -304,14 +307,35 @@ static enum auth_outcome take(const struct auth_method *method, struct auth_run 
     return AUTH_KNOWN;
 }
 
+static enum auth_outcome after_signature(const struct auth_method *method, struct auth_run *run,
+                                         struct attempt *attempt, const struct jwt *jwt,
+                                         const struct issuer *issuer, uint64_t keys)
+{
+    switch (attempt->signature.found) {
+    case JWT_SIGNATURE_GOOD:
+        return take(method, run, attempt, jwt, issuer, keys);
+    case JWT_KEY_UNKNOWN:
+        return await_keys(method, run, attempt, issuer, keys);
+    case JWT_ALGORITHM_REFUSED:
+        return wrong(run, "credentials_wrong",
+                     arena_printf(run->phases->arena,
+                                  "its algorithm '%.*s' is none that its issuer's keys are for",
+                                  SPAN_ARG(span_cut(jwt->algorithm_name, 32))),
+                     NULL);
+    case JWT_SIGNATURE_WRONG:
+        break;
+    }
+    return wrong(run, "credentials_wrong", "its signature is not its issuer's", NULL);
+}
+
 /* Its signature first: what it says is not looked at otherwise, but for whose it is said to be. */
 static enum auth_outcome judge(const struct auth_method *method, struct auth_run *run,
                                struct attempt *attempt, const struct jwt *jwt)
 {
     const struct issuer *issuer = find_issuer(method->made, jwt);
+    const struct jwt_settings *settings = method->settings;
     struct jwk_set *keys;
-    enum auth_outcome outcome = AUTH_WRONG;
-    uint64_t number;
+    enum auth_outcome outcome;
 
     if (issuer == NULL) {
         return wrong(run, "credentials_wrong", "its 'iss' is none of the route's issuers", NULL);
@@ -320,23 +344,24 @@ static enum auth_outcome judge(const struct auth_method *method, struct auth_run
     if (keys == NULL) {
         return await_keys(method, run, attempt, issuer, 0);
     }
-    number = jwk_set_number(keys);
-    switch (jwt_verify(jwt, keys, issuer->algorithms)) {
-    case JWT_SIGNATURE_GOOD:
-        outcome = take(method, run, attempt, jwt, issuer, number);
+    const struct signature_terms terms = {.jwt = jwt,
+                                          .keys = keys,
+                                          .algorithms = issuer->algorithms,
+                                          .most = settings->waiting,
+                                          .most_of_client = settings->waiting_per_client};
+    enum signature_ask asked =
+        signature_verify(&attempt->signature, &terms, run->phases, look_again);
+    switch (asked) {
+    case SIGNATURE_FOUND:
+        outcome = after_signature(method, run, attempt, jwt, issuer, jwk_set_number(keys));
         break;
-    case JWT_ALGORITHM_REFUSED:
-        outcome = wrong(run, "credentials_wrong",
-                        arena_printf(run->phases->arena,
-                                     "its algorithm '%.*s' is none that its issuer's keys are for",
-                                     SPAN_ARG(span_cut(jwt->algorithm_name, 32))),
-                        NULL);
+    case SIGNATURE_WAIT:
+        run->waiting = attempt;
+        outcome = AUTH_WAIT;
         break;
-    case JWT_KEY_UNKNOWN:
-        outcome = await_keys(method, run, attempt, issuer, number);
-        break;
-    case JWT_SIGNATURE_WRONG:
-        outcome = wrong(run, "credentials_wrong", "its signature is not its issuer's", NULL);
+    default:
+        run->busy_status = signature_busy(asked, &run->why);
+        outcome = AUTH_BUSY;
         break;
     }
     jwk_set_release(keys);

@@ -22,6 +22,7 @@
 #include "auth/oidc_sign_in.h"
 #include "auth/outgoing.h"
 #include "auth/remembered.h"
+#include "auth/signature_pool.h"
 #include "auth/token_desk.h"
 #include "jose/jwt.h"
 
@@ -84,6 +85,12 @@ struct span oidc_with_query(const char *url, struct span query, struct arena *ar
 
 /* ---- oidc_grant.c ---- */
 
+/* A token of the provider's on its way to be verified; zero-initialised. */
+struct oidc_verification {
+    struct signature_check signature;
+    bool has_awaited_keys;
+};
+
 struct oidc_grant {
     struct oidc_visit *visit;
     const struct oidc_provider *provider;
@@ -106,7 +113,7 @@ struct oidc_grant {
     struct oidc_session before;
     struct span answer;
     struct span access_token;
-    bool has_awaited_keys;
+    struct oidc_verification verification; /* of the ID token */
     enum phase_verdict (*act)(struct phases *phases, void *arg);
 };
 
@@ -115,9 +122,9 @@ enum oidc_got oidc_grant_ask(struct oidc_grant *grant) MUST_CHECK;
 /* The run's: struct auth_run has it as `waiting`, and phases have the run. */
 struct oidc_grant *oidc_grant_of(struct phases *phases);
 
-/* A token of the provider's, verified but for what it says. WAIT: `act` follows, once. */
+/* Verified but for what it says. WAIT: `act` follows, which asks the same again. */
 enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_provider *provider,
-                          struct jwt *jwt, bool *has_waited,
+                          struct jwt *jwt, struct oidc_verification *verification,
                           enum phase_verdict (*act)(struct phases *phases, void *arg),
                           struct trouble *why) MUST_CHECK;
 

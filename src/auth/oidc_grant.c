@@ -26,15 +26,29 @@ static enum oidc_got fail(struct trouble *why, enum oidc_got got, const char *re
 /* ---- signatures ---- */
 
 enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_provider *provider,
-                          struct jwt *jwt, bool *has_waited,
+                          struct jwt *jwt, struct oidc_verification *verification,
                           enum phase_verdict (*act)(struct phases *phases, void *arg),
                           struct trouble *why)
 {
     struct jwk_set *keys = key_source_keys(provider->keys);
     uint64_t number = keys != NULL ? jwk_set_number(keys) : 0;
-    enum jwt_signature found = keys != NULL ? jwt_verify(jwt, keys, 0) : JWT_KEY_UNKNOWN;
+    const struct signature_terms terms = {.jwt = jwt,
+                                          .keys = keys,
+                                          .most = visit->oidc->settings->at_once,
+                                          .most_of_client = visit->oidc->settings->at_once};
+    enum signature_ask asked =
+        keys != NULL ? signature_verify(&verification->signature, &terms, visit->phases, act)
+                     : SIGNATURE_FOUND;
+    enum jwt_signature found = keys != NULL ? verification->signature.found : JWT_KEY_UNKNOWN;
 
     jwk_set_release(keys);
+    if (asked == SIGNATURE_WAIT) {
+        return OIDC_WAIT;
+    }
+    if (asked != SIGNATURE_FOUND) {
+        (void)signature_busy(asked, why);
+        return OIDC_FAILED;
+    }
     if (found == JWT_SIGNATURE_GOOD) {
         return OIDC_GOT;
     }
@@ -45,13 +59,13 @@ enum oidc_got oidc_verify(const struct oidc_visit *visit, const struct oidc_prov
                         : "the token's algorithm is none that its issuer's keys are for",
                     NULL);
     }
-    if (!*has_waited) {
-        *has_waited = true;
+    if (!verification->has_awaited_keys) {
+        verification->has_awaited_keys = true;
         switch (fetched_ask(provider->keys, number, visit->phases, act)) {
         case FETCHED_ASKED:
             return OIDC_WAIT;
         case FETCHED_NEWER:
-            return oidc_verify(visit, provider, jwt, has_waited, act, why);
+            return oidc_verify(visit, provider, jwt, verification, act, why);
         case FETCHED_NO_USE:
         case FETCHED_TOO_MANY:
             break;
@@ -114,7 +128,7 @@ static enum oidc_got check_token(struct oidc_grant *grant, struct span text,
         .access_token = access_token,
         .subject = subject_of(grant, &before),
     };
-    got = oidc_verify(grant->visit, grant->provider, &jwt, &grant->has_awaited_keys, grant->act,
+    got = oidc_verify(grant->visit, grant->provider, &jwt, &grant->verification, grant->act,
                       &grant->why);
     if (got == OIDC_GOT &&
         id_token_check(&jwt, &rules, clock_wall_s(), times, &error) != JWT_GOOD) {

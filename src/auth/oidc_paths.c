@@ -19,8 +19,8 @@ struct errand {
     struct oidc_grant grant;
     struct http_fields fields; /* of the answer */
     struct span logout_token;
-    bool has_waited;       /* for the provider's document */
-    bool has_awaited_keys; /* of a logout token */
+    bool has_waited;                       /* for the provider's document */
+    struct oidc_verification verification; /* of a logout token */
 };
 
 static enum phase_verdict answer(struct errand *errand, unsigned status, const char *reason,
@@ -316,7 +316,7 @@ static enum phase_verdict take_logout_token(struct errand *errand, struct jwt *j
     struct span session;
     struct error error;
     enum oidc_got got =
-        oidc_verify(&errand->visit, provider, jwt, &errand->has_awaited_keys, on_keys, &why);
+        oidc_verify(&errand->visit, provider, jwt, &errand->verification, on_keys, &why);
 
     if (got == OIDC_WAIT) {
         return PHASE_WAIT;

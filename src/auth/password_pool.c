@@ -1,36 +1,12 @@
 #include "auth/password_pool.h"
 
 #include <crypt.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "base/thread.h"
+#include "auth/slow_pool.h"
 
-/* How much less the processor is theirs than a worker's. */
-#define NICENESS 10
-#define THREADS_MAX 4
-
-struct waiting {
-    struct password_job job;
-    struct phase_ticket *ticket;
-    enum phase_verdict (*act)(struct phases *phases, void *arg);
-    struct waiting *next;
-};
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t some;
-    struct waiting *first;
-    struct waiting **end;
-    unsigned count;
-    uint64_t in_hand[THREADS_MAX]; /* whose password each checks; 0: none's */
-    unsigned threads;
-    bool has_begun;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER, .end = &pool.first};
+static struct slow_pool pool = SLOW_POOL(pool, "passwords", "each login is turned away");
 
 static bool is_right(const char *password, const char *hash)
 {
@@ -61,98 +37,43 @@ static void check(struct password_job *job)
     }
 }
 
-static struct waiting *take(unsigned thread)
+static void run(void *arg)
 {
-    struct waiting *waiting;
+    struct password_job *job = arg;
 
-    (void)pthread_mutex_lock(&pool.lock);
-    pool.in_hand[thread] = 0;
-    while (pool.first == NULL) {
-        (void)pthread_cond_wait(&pool.some, &pool.lock);
-    }
-    waiting = pool.first;
-    pool.first = waiting->next;
-    if (pool.first == NULL) {
-        pool.end = &pool.first;
-    }
-    pool.count--;
-    pool.in_hand[thread] = waiting->job.client;
-    (void)pthread_mutex_unlock(&pool.lock);
-    return waiting;
+    check(job);
+    explicit_bzero(job->password, sizeof(job->password));
 }
 
-static void *check_all(void *arg)
+static void free_job(void *arg)
 {
-    unsigned thread = (unsigned)(uintptr_t)arg;
+    struct password_job *job = arg;
 
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-    for (;;) {
-        struct waiting *waiting = take(thread);
-        check(&waiting->job);
-        explicit_bzero(waiting->job.password, sizeof(waiting->job.password));
-        phase_ticket_return(waiting->ticket, waiting->act, free, waiting);
-    }
-    return NULL;
-}
-
-static void start_threads(void)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned wanted = processors > 2 * THREADS_MAX ? THREADS_MAX
-                      : processors > 2             ? (unsigned)processors / 2
-                                                   : 1;
-
-    pool.has_begun = true;
-    for (unsigned i = 0; i < wanted; i++) {
-        pthread_t thread;
-        if (thread_start(&thread, "passwords", check_all, (void *)(uintptr_t)i) == 0) {
-            (void)pthread_detach(thread);
-            pool.threads++;
-        }
-    }
-    if (pool.threads == 0) {
-        log_warn("no thread could be started that checks passwords: each login is turned away");
-        pool.has_begun = false;
-    }
-}
-
-static unsigned of_client(uint64_t client)
-{
-    unsigned count = 0;
-
-    for (const struct waiting *w = pool.first; w != NULL; w = w->next) {
-        count += w->job.client == client;
-    }
-    for (unsigned i = 0; i < pool.threads; i++) {
-        count += pool.in_hand[i] == client;
-    }
-    return count;
+    explicit_bzero(job->password, sizeof(job->password));
+    free(job);
 }
 
 enum password_ask password_pool_ask(const struct password_job *job, struct phases *phases,
                                     enum phase_verdict (*act)(struct phases *phases, void *arg))
 {
-    enum password_ask result = PASSWORD_ASKED;
-    struct waiting *waiting;
+    struct password_job *own = xcalloc(1, sizeof(*own));
+    const struct slow_work work = {.run = run,
+                                   .free = free_job,
+                                   .arg = own,
+                                   .client = job->client,
+                                   .most = job->most,
+                                   .most_of_client = job->most_of_client};
 
-    (void)pthread_mutex_lock(&pool.lock);
-    if (!pool.has_begun) {
-        start_threads();
+    *own = *job;
+    switch (slow_pool_ask(&pool, &work, phases, act)) {
+    case SLOW_ASKED:
+        return PASSWORD_ASKED;
+    case SLOW_TOO_MANY:
+        break;
+    case SLOW_TOO_MANY_OF_CLIENT:
+        free_job(own);
+        return PASSWORD_TOO_MANY_OF_CLIENT;
     }
-    if (pool.threads == 0 || pool.count >= job->most) {
-        result = PASSWORD_TOO_MANY;
-    } else if (of_client(job->client) >= job->most_of_client) {
-        result = PASSWORD_TOO_MANY_OF_CLIENT;
-    } else {
-        waiting = xcalloc(1, sizeof(*waiting));
-        waiting->job = *job;
-        waiting->ticket = phases_take_ticket(phases);
-        waiting->act = act;
-        *pool.end = waiting;
-        pool.end = &waiting->next;
-        pool.count++;
-        (void)pthread_cond_signal(&pool.some);
-    }
-    (void)pthread_mutex_unlock(&pool.lock);
-    return result;
+    free_job(own);
+    return PASSWORD_TOO_MANY;
 }

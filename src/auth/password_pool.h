@@ -1,9 +1,5 @@
-/* Checking passwords, which is slow on purpose, on threads of its own and below the workers'
- * priority, so that a flood of guesses takes nothing from other requests.
- *
- * What waits is bounded, as a whole and for each address (an IPv6 client is its /64), and whoever
- * is over it is turned away at once. The threads are started by the first check and end with the
- * process. */
+/* Checking passwords, which is slow on purpose, on threads of its own (auth/slow_pool.h), so that a
+ * flood of guesses takes nothing from other requests. */
 #ifndef TIDEGATE_AUTH_PASSWORD_POOL_H
 #define TIDEGATE_AUTH_PASSWORD_POOL_H
 

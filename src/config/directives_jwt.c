@@ -153,7 +153,7 @@ static const struct directive jwt_directives[] = {
          "Besides, it may be nested 10 deep and have 1,024 values, and its header 2 KiB: this "
          "is looked at before its signature. What one verification takes of the processor is "
          "bounded by the keys that are taken: 20 us with RSA of 2048 bits, 75 us with 4096, 60 us "
-         "with P-256, 90 us with Ed25519, up to 650 us with P-384 and P-521, on the worker.",
+         "with P-256, 90 us with Ed25519, up to 650 us with P-384 and P-521 (see `waiting`).",
      .example = "token_size: 4k"},
     {.name = "remember",
      .type = DIRECTIVE_DURATION,
@@ -168,6 +168,27 @@ static const struct directive jwt_directives[] = {
              "64 MiB at most, for all workers together. Other keys of its issuer, or other words "
              "in `issuers`, have it verified anew at once.",
      .example = "remember: 5m"},
+    {.name = "waiting",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(jwt_settings, waiting),
+     .fallback = "512",
+     .min = 1,
+     .max = 10000,
+     .doc = "How many tokens may wait for their signatures to be verified, of all clients; more "
+            "get 503.",
+     .more = "Signatures that cost little are verified at once. The others (keys of P-384, "
+             "P-521 and Ed448; tokens without a `kid` where several keys are tried) are on threads of their "
+             "own, with less of the processor than requests have, so that made-up tokens take "
+             "nothing from others. They wait in one line, whichever route they are for.",
+     .example = "waiting: 100"},
+    {.name = "waiting_per_client",
+     .type = DIRECTIVE_INTEGER,
+     SLOT(jwt_settings, waiting_per_client),
+     .fallback = "128",
+     .min = 1,
+     .max = 10000,
+     .doc = "How many of one client's address, or of the /64 of its IPv6 address; more get 429.",
+     .example = "waiting_per_client: 20"},
 };
 
 const struct section section_jwt = {

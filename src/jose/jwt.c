@@ -125,27 +125,59 @@ static bool is_named(const struct jwt *jwt, const struct jwk *jwk)
     return jwt->key_id.ptr == NULL || jwk->id.ptr == NULL || span_eq(jwt->key_id, jwk->id);
 }
 
+static bool may_be(const struct jwt *jwt, uint32_t algorithms)
+{
+    return jwt->algorithm != JWS_NONE &&
+           (algorithms == 0 || (algorithms >> jwt->algorithm & 1) != 0);
+}
+
+/* The next key that it could be of, from *at on; NULL: there is none. *is_known: some key is named
+ * as it says. */
+static const struct jwk *next_key(const struct jwt *jwt, const struct jwk_set *keys, size_t *at,
+                                  bool *is_known)
+{
+    while (*at < jwk_set_count(keys)) {
+        const struct jwk *jwk = jwk_set_at(keys, (*at)++);
+        if (is_named(jwt, jwk)) {
+            *is_known = true;
+            if (jwk_takes(jwk, jwt->algorithm)) {
+                return jwk;
+            }
+        }
+    }
+    return NULL;
+}
+
+unsigned jwt_cost_us(const struct jwt *jwt, const struct jwk_set *keys, uint32_t algorithms)
+{
+    const struct jwk *jwk;
+    bool is_known = false;
+    unsigned cost_us = 0;
+    unsigned tried = 0;
+    size_t at = 0;
+
+    while (may_be(jwt, algorithms) && tried++ < JWT_KEYS_TRIED_MAX &&
+           (jwk = next_key(jwt, keys, &at, &is_known)) != NULL) {
+        cost_us += jws_key_cost_us(jwk->key);
+    }
+    return cost_us;
+}
+
 enum jwt_signature jwt_verify(const struct jwt *jwt, const struct jwk_set *keys,
                               uint32_t algorithms)
 {
+    const struct jwk *jwk;
     bool is_known = false;
     unsigned tried = 0;
+    size_t at = 0;
 
-    if (jwt->algorithm == JWS_NONE ||
-        (algorithms != 0 && (algorithms >> jwt->algorithm & 1) == 0)) {
+    if (!may_be(jwt, algorithms)) {
         return JWT_ALGORITHM_REFUSED;
     }
-    for (size_t i = 0; i < jwk_set_count(keys) && tried < JWT_KEYS_TRIED_MAX; i++) {
-        const struct jwk *jwk = jwk_set_at(keys, i);
-        if (!is_named(jwt, jwk)) {
-            continue;
-        }
-        is_known = true;
-        if (jwk_takes(jwk, jwt->algorithm)) {
-            tried++;
-            if (jws_key_verify(jwk->key, jwt->algorithm, jwt->text, jwt->signature)) {
-                return JWT_SIGNATURE_GOOD;
-            }
+    while (tried < JWT_KEYS_TRIED_MAX && (jwk = next_key(jwt, keys, &at, &is_known)) != NULL) {
+        tried++;
+        if (jws_key_verify(jwk->key, jwt->algorithm, jwt->text, jwt->signature)) {
+            return JWT_SIGNATURE_GOOD;
         }
     }
     return tried != 0 ? JWT_SIGNATURE_WRONG : is_known ? JWT_ALGORITHM_REFUSED : JWT_KEY_UNKNOWN;

@@ -137,6 +137,11 @@ REASON(REQUEST, "gateway", "auth_busy",
 REASON(REQUEST, "gateway", "passwords_busy",
        "too many passwords wait to be checked, of this address (429) or of all (503)",
        "somebody guesses, or auth.basic.remember is too short for so many users")
+REASON(REQUEST, "gateway", "signatures_busy",
+       "too many tokens wait for their signatures to be verified, of this address (429) or of all "
+       "(503)",
+       "somebody makes tokens up, or waiting of auth.jwt is too few: keys of P-256 or Ed25519 cost "
+       "less")
 REASON(
     REQUEST, "gateway", "access_denied",
     "a rule of `access` refuses the request, or none lets it pass; `rule` of the line says which",

@@ -66,6 +66,8 @@ struct jwt_settings {
     struct jwt_issuer_settings *issuers;
     size_t issuer_count;
     uint64_t remember_ms; /* at most, and never longer than the token is good; 0: never */
+    unsigned waiting;     /* tokens whose signatures wait to be verified, at most */
+    unsigned waiting_per_client;
     struct place place;
 };
 

@@ -297,6 +297,31 @@ def test_keys_are_fetched_and_rotate(world):
                and "they are fetched again" in world.gateway.stderr(), 20)
 
 
+@pytest.mark.parametrize("key, bound, status", [
+    (Key("ES384", "one"), "waiting_per_client", 429), (Key("ES384", "one"), "waiting", 503),
+    (Key("ES256", "one"), "waiting", None)], ids=["of_a_client", "of_all", "cheap"])
+def test_made_up_tokens_that_cost_much_wait_in_a_line_of_their_own(folder, start, key, bound, status):
+    """What costs little is verified at once, and turns nobody away."""
+    (folder / "keys").write_text(json.dumps({"keys": [key.jwk()]}))
+    gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "{user}"}, "auth": {"jwt": {
+        "issuers": [{"issuer": NAME, "audience": "shop", "keys": str(folder / "keys")}], bound: 1}}}]}, folder=folder)
+    good = key.sign({"iss": NAME, "aud": "shop", "sub": "ann", "exp": int(time.time()) + 600})
+    text, _, signature = good.rpartition(".")
+    with Client(gateway.address) as client:
+        streams = []
+        for i in range(60):
+            made_up = f"{text}.{signature[:10]}{i:04d}{signature[14:]}"
+            streams.append(client.open())
+            client.h2.send_headers(streams[-1], client.headers("/", fields=[("authorization", "Bearer " + made_up)]),
+                                   end_stream=True)
+        client.flush()
+        seen = {client.wait(stream).status for stream in streams}
+    assert seen == ({401, status} if status else {401})
+    if status:
+        assert gateway.wait_log(status=status)["reason"] == "signatures_busy"
+    assert ask_h1(gateway, "/", [bearer(good)])[0] == 200
+
+
 def test_many_unknown_keys_cause_few_fetches(folder, start):
     """Those that need keys wait for an issuer that is slow, and not for ever; a reload loses no keys."""
     issuer = Issuer(keys=[Key("ES256", "one")])

@@ -81,6 +81,24 @@ static const char *signed_by(size_t i)
                      GOOD_CLAIMS, &arena);
 }
 
+static void test_costs_are_of_the_keys_that_would_be_tried(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        struct jwk_set *set = set_of_key(jose_key_of(pairs[i].kind, pairs[i].bits));
+        bool is_large = strcmp(pairs[i].kind, "P-384") == 0 ||
+                        strcmp(pairs[i].kind, "P-521") == 0 || strcmp(pairs[i].kind, "Ed448") == 0;
+        struct error error;
+        struct jwt jwt;
+
+        assert_true(jwt_read(span_from_cstr(signed_by(i)), &arena, &jwt, &error));
+        assert_in_range(jwt_cost_us(&jwt, set, 0), is_large ? 300 : 10, is_large ? 1000 : 150);
+        assert_int_equal(jwt_cost_us(&jwt, set, UINT32_C(1) << JWS_ALGORITHM_COUNT), 0);
+        jwt_free(&jwt);
+        jwk_set_release(set);
+    }
+}
+
 static void test_each_algorithm_by_its_own_kind_of_key_alone(void **state)
 {
     (void)state;
@@ -545,6 +563,8 @@ static void test_type_and_audience_can_be_asked_for_or_left_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_costs_are_of_the_keys_that_would_be_tried, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_each_algorithm_by_its_own_kind_of_key_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_any_change_breaks_the_signature, set_up, tear_down),
