@@ -245,12 +245,20 @@ static bool is_mapped(const uint8_t *ip)
     return memcmp(ip, prefix, sizeof(prefix)) == 0;
 }
 
+/* ISO 3166-1 alpha-2: nothing else is a country to rules, or is told. */
+static bool is_code(struct span text)
+{
+    return text.len == 2 && text.ptr[0] >= 'A' && text.ptr[0] <= 'Z' && text.ptr[1] >= 'A' &&
+           text.ptr[1] <= 'Z';
+}
+
 struct span country_db_find(const struct country_db *db, const uint8_t *ip)
 {
     struct reader r = {db->bytes + db->data_at, db->len - db->data_at, 0, VALUES_MAX};
     struct value whole;
     struct value country;
     struct value code;
+    struct span code_text;
     uint64_t node = 0;
 
     if (ip == NULL) {
@@ -271,7 +279,8 @@ struct span country_db_find(const struct country_db *db, const uint8_t *ip)
         !find_member(&r, &country, SPAN_OF("iso_code"), &code)) {
         return span_make(NULL, 0);
     }
-    return text_of(&r, &code);
+    code_text = text_of(&r, &code);
+    return is_code(code_text) ? code_text : span_make(NULL, 0);
 }
 
 /* ---- the file ---- */

@@ -25,6 +25,12 @@ enum auth_outcome auth_wrong(struct auth_run *run, const char *reason, const cha
     return AUTH_WRONG;
 }
 
+static bool has_scheme(struct span value, struct span scheme)
+{
+    return span_istarts_with(value, scheme) &&
+           (value.len == scheme.len || value.ptr[scheme.len] == ' ');
+}
+
 enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, struct span *value)
 {
     const struct http_fields *fields = &run->phases->request->fields;
@@ -40,8 +46,7 @@ enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, str
         }
         found = &fields->items[i];
     }
-    if (found == NULL || !span_istarts_with(found->value, scheme) ||
-        (found->value.len > scheme.len && found->value.ptr[scheme.len] != ' ')) {
+    if (found == NULL || !has_scheme(found->value, scheme)) {
         return AUTH_ABSENT;
     }
     *value = span_trim(span_skip(found->value, scheme.len));
@@ -51,14 +56,19 @@ enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, str
 void auth_strip_credentials(struct auth_run *run, struct span scheme)
 {
     struct http_fields *fields = &run->phases->request->fields;
-    struct span value;
 
-    if (auth_credentials(run, scheme, &value) != AUTH_KNOWN) {
-        return;
-    }
     for (size_t i = 0; i < fields->count; i++) {
-        fields->items[i].is_not_sent |= fields->items[i].id == FIELD_AUTHORIZATION;
+        struct http_field *field = &fields->items[i];
+        field->is_not_sent |= field->id == FIELD_AUTHORIZATION && has_scheme(field->value, scheme);
     }
+}
+
+struct http_fields *auth_gained(struct phases *phases)
+{
+    if (phases->gained == NULL) {
+        phases->gained = arena_calloc(phases->arena, sizeof(*phases->gained));
+    }
+    return phases->gained;
 }
 
 uint64_t auth_client_number(struct phases *phases)

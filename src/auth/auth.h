@@ -135,6 +135,8 @@ void auth_resume(struct auth_run *run, enum auth_outcome outcome);
 /* The one in the request's fields whose scheme this is, without it: AUTH_KNOWN. More than one field
  * is AUTH_WRONG, as two readers could take two of them for the one. */
 enum auth_outcome auth_credentials(struct auth_run *run, struct span scheme, struct span *value);
+/* Fields that the client gets with whatever comes of its request, to add to. */
+struct http_fields *auth_gained(struct phases *phases);
 /* A number of the client's address; IPv6 clients have a /64 each, at least. Never 0. */
 uint64_t auth_client_number(struct phases *phases);
 /* Servers do not get it. */

@@ -203,18 +203,14 @@ static struct known *make_known(const struct auth_forward_settings *settings,
     return known;
 }
 
-static struct http_fields *copy_of(const struct http_fields *from, uint64_t ids,
-                                   struct arena *arena)
+static void add_cookies(struct http_fields *to, const struct http_fields *from, struct arena *arena)
 {
-    struct http_fields *to = arena_calloc(arena, sizeof(*to));
-
     for (size_t i = 0; i < from->count; i++) {
         const struct http_field *field = &from->items[i];
-        if ((ids >> field->id & 1) != 0 && field->id != FIELD_OTHER) {
+        if (field->id == FIELD_SET_COOKIE) {
             http_fields_add(to, arena, field->id, field->name, field->value);
         }
     }
-    return to;
 }
 
 #define BIT(id) (UINT64_C(1) << (id))
@@ -223,11 +219,11 @@ static enum auth_outcome let_pass(struct attempt *attempt, const struct ask_resu
 {
     const struct auth_forward_settings *settings = attempt->method->settings;
     struct phases *phases = attempt->run->phases;
-    struct http_fields *cookies = copy_of(result->fields, BIT(FIELD_SET_COOKIE), phases->arena);
     struct known *known = make_known(settings, result->fields);
 
-    if (cookies->count != 0) {
-        phases->gained = cookies;
+    if (http_fields_find(result->fields, FIELD_SET_COOKIE) != NULL) {
+        /* What another method has said stays. */
+        add_cookies(auth_gained(phases), result->fields, phases->arena);
     } else if (attempt->has_key) { /* a cookie is for the one who gets it */
         known->until_us = clock_us() + settings->remember_ms * 1000;
         known_add(&attempt->key, known);
@@ -278,8 +274,9 @@ static void send_to_sign_in(struct attempt *attempt, const struct ask_result *re
     const struct made *made = attempt->method->made;
     struct auth_run *run = attempt->run;
     struct phases *phases = run->phases;
-    struct http_fields *fields = copy_of(result->fields, BIT(FIELD_SET_COOKIE), phases->arena);
+    struct http_fields *fields = arena_calloc(phases->arena, sizeof(*fields));
 
+    add_cookies(fields, result->fields, phases->arena);
     http_fields_add(fields, phases->arena, FIELD_LOCATION, SPAN_OF("Location"),
                     phases->owner->location(phases, &made->sign_in));
     run->answer_status = 302;

@@ -324,13 +324,6 @@ static struct known *find_known(const struct attempt *attempt)
     return known;
 }
 
-/* The session's cookies as they are now, for whatever the client gets. */
-static bool renew(struct attempt *attempt, struct http_fields **fields)
-{
-    *fields = arena_calloc(attempt->run->phases->arena, sizeof(**fields));
-    return oidc_add_session(&attempt->visit, &attempt->session, *fields);
-}
-
 static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
 {
     const struct oidc_session_settings *settings = &attempt->visit.oidc->settings->session;
@@ -347,8 +340,7 @@ static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
     }
     if (is_new || oidc_session_wants_renewal(&attempt->session, settings, attempt->visit.now_s)) {
         attempt->session.seen_s = attempt->visit.now_s;
-        if (!renew(attempt, &phases->gained)) {
-            phases->gained = NULL;
+        if (!oidc_add_session(&attempt->visit, &attempt->session, auth_gained(phases))) {
             return is_over(attempt, "with newer tokens it is larger than 'size' of 'session'");
         }
     }
@@ -361,10 +353,10 @@ static enum auth_outcome let_in(struct attempt *attempt, bool is_new)
 
 static enum auth_outcome after_failure(struct attempt *attempt)
 {
-    struct http_fields *fields;
-
-    if (attempt->grant.has_rotated && renew(attempt, &fields)) {
-        attempt->run->phases->refusal_fields = fields;
+    if (attempt->grant.has_rotated) {
+        /* One that does not fit is tried with the next request once more. */
+        (void)!oidc_add_session(&attempt->visit, &attempt->session,
+                                auth_gained(attempt->run->phases));
     }
     return busy(attempt, &attempt->grant.why);
 }

@@ -177,7 +177,8 @@ static const struct directive jwt_directives[] = {
      .doc = "How many tokens may wait for their signatures to be verified, of all clients; more "
             "get 503.",
      .more = "Signatures that cost little are verified at once. The others (keys of P-384, "
-             "P-521 and Ed448; tokens without a `kid` where several keys are tried) are on threads of their "
+             "P-521 and Ed448; tokens without a `kid` where several keys are tried) are on threads "
+             "of their "
              "own, with less of the processor than requests have, so that made-up tokens take "
              "nothing from others. They wait in one line, whichever route they are for.",
      .example = "waiting: 100"},

@@ -184,10 +184,39 @@ void exchange_auth_trailers(const struct exchange *x, struct http_fields *traile
     }
 }
 
+/* What others may keep, by whatever they go by. */
+static bool is_of_caching(const struct http_field *field)
+{
+    static const struct span names[] = {SPAN("Cache-Control"), SPAN("Expires"), SPAN("Pragma"),
+                                        SPAN("CDN-Cache-Control"), SPAN("Surrogate-Control")};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_ieq(field->name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A cookie of somebody's session is for nobody else: Set-Cookie alone keeps no cache from keeping a
+ * response (RFC 9111 section 7.3). */
+static void keep_to_client(struct exchange *x)
+{
+    struct http_fields *fields = &x->response.fields;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        fields->items[i].is_not_sent |= is_of_caching(&fields->items[i]);
+    }
+    add(x, fields, SPAN_OF("Cache-Control"), SPAN_OF("no-store"));
+}
+
 void exchange_auth_response(struct exchange *x)
 {
     const struct http_fields *gained = x->phases != NULL ? x->phases->gained : NULL;
 
+    if (gained != NULL && http_fields_find(gained, FIELD_SET_COOKIE) != NULL) {
+        keep_to_client(x);
+    }
     for (size_t i = 0; gained != NULL && i < gained->count; i++) {
         add(x, &x->response.fields, gained->items[i].name, gained->items[i].value);
     }

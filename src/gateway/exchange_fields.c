@@ -241,5 +241,7 @@ void exchange_prepare_response(struct exchange *x)
         exchange_add_cors(x);
         exchange_auth_response(x);
         exchange_apply_response_rules(x);
+    } else if (response->status == 101) {
+        exchange_auth_response(x); /* it is the last head */
     }
 }

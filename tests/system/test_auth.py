@@ -216,6 +216,8 @@ def test_any_and_all(world, ask):
     assert ask(world.gateway, "/either", [key])[0] == 200
     assert ask(world.gateway, "/either", [pair])[0] == 200
     assert ask(world.gateway, "/either", [basic("bob", "x"), key])[0] == 200
+    assert ask(world.gateway, "/either", [basic("bob", "x"), basic("ann", PASSWORD), key])[0] == 200
+    assert "authorization" not in dict(world.seen[-1][1])  # servers get none of several, either
     assert ask(world.gateway, "/either")[0] == 401
     assert ask(world.gateway, "/both", [key])[0] == 401
     assert ask(world.gateway, "/both", [pair])[0] == 401

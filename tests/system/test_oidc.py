@@ -18,6 +18,7 @@ pytest.importorskip("h2")
 from client import Connection, chunked, request_bytes
 from h2client import Client
 from issuer import Key
+from origins import Origin
 from provider import Provider
 from services import service
 from tidegate import ROOT, binary, command
@@ -25,6 +26,8 @@ from waiting import wait_until
 
 PAGE = [("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
 OWN = "/.tidegate/"
+PUBLIC = [("Cache-Control", "public, max-age=9"), ("CDN-Cache-Control", "max-age=9"),
+          ("Expires", "Thu, 01 Jan 2099 00:00:00 GMT")]
 
 
 def ask_h1(gateway, target, fields=(), method="GET", host="shop.example", body=None):
@@ -99,7 +102,8 @@ class World:
         users.write_text(subprocess.run([binary(), "passwd", "eve"], input="secret\n", text=True, check=True,
                                         capture_output=True, timeout=60).stdout)
         programs.write_text("program " + hashlib.sha256(b"k" * 32).hexdigest() + "\n")
-        self.origin = service(back, lambda asked: (200, [("X-Origin", "1")], b"hello"))
+        self.origin = service(back, lambda asked: (200, [("X-Origin", "1"), *PUBLIC] if asked.target == "/public"
+                                                   else [("X-Origin", "1")], b"hello"))
         self.secret, self.keys = folder / "secret", folder / "keys"
         self.secret.write_text(self.provider.secret + "\n")
         self.keys.write_text("k" * 32 + "\n")
@@ -512,6 +516,59 @@ def test_userinfo_and_access_token_are_had_anew_with_the_tokens(world):
     browser.sign_in(world.full)
     world.full.userinfo_mode = "another"
     wait_until(lambda: browser.get("/")[0] == 302, 5)
+
+
+@ASKS
+def test_new_cookies_are_for_their_browser_alone(world, ask):
+    """Whatever the server says of keeping the response that they come with."""
+    browser = Browser(world.gateway, ask, "brief.example")
+    browser.sign_in(world.brief)
+
+    def is_renewed():
+        status, fields, _ = browser.get("/public")
+        has_cookie = bool(values(fields, "set-cookie"))
+        assert status == 200 and values(fields, "cache-control") == ["no-store" if has_cookie else "public, max-age=9"]
+        assert bool(values(fields, "expires")) == bool(values(fields, "cdn-cache-control")) == (not has_cookie)
+        return has_cookie
+
+    wait_until(is_renewed, 5)
+
+
+@ONCE
+def test_new_cookies_come_with_whatever_the_answer_is(world, start):
+    """With 101, with a refusal of another phase, and besides those of another method."""
+    def accept(connection):
+        request = connection.read_head()
+        if request.get("Upgrade"):
+            connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n")
+        else:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    judge = service("h1", lambda asked: (200, [("Set-Cookie", "judged=1; Path=/; HttpOnly; SameSite=Lax")], b""))
+    oidc = {"oidc": {"issuer": world.brief.url, "client_id": "gateway", "client_secret": str(world.secret)}}
+    with Origin(accept) as origin:
+        gateway = start({"sites": [
+            {"hosts": ["shop.example"], "auth": oidc, "routes": [
+                {"match": {"path": "/chat"}, "backend": "up", "upgrade": ["chat"]},
+                {"match": {"path": "/shut"}, "backend": "up", "access": [{"deny": "all"}]},
+                {"match": {"path": "/both"}, "backend": "up",
+                 "auth": {"mode": "all", **oidc, "forward": {"backend": "judge", "path": "/"}}},
+                {"backend": "up"}]}],
+            "backends": [{"name": "up", "servers": [origin.address]}, {"name": "judge", "servers": [judge.address]}]})
+        for target, status, more in [("/chat", 101, [("Connection", "Upgrade"), ("Upgrade", "chat")]),
+                                     ("/shut", 403, []), ("/both", 200, [])]:
+            browser = Browser(gateway)
+            browser.sign_in(world.brief)
+            cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
+            def named(target=target, status=status, more=more, cookies=cookies):
+                got, fields, _ = ask_h1(gateway, target, [("Cookie", cookies), *more])
+                assert got == status
+                return {line.partition("=")[0] for line in values(fields, "set-cookie")}
+
+            expected = {"tidegate", "judged"} if target == "/both" else {"tidegate"}
+            wait_until(lambda: named() == expected, 5)  # pylint: disable=cell-var-from-loop
+    judge.close(check=False)
 
 
 @ONCE
