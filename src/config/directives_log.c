@@ -108,7 +108,7 @@ static const struct directive log_place_directives[] = {
      .max = NAME_BYTES_MAX,
      .check = rule_server_name,
      .doc = "The name that the collector's certificate must have, with `syslog+tls`. Without it, "
-            "its address.",
+            "the name or the address that `to` has.",
      .example = "server_name: logs.example.com"},
 };
 
@@ -236,8 +236,9 @@ static const struct directive log_directives[] = {
          "`file` is what `access` names. `syslog` sends a datagram of RFC 5424 (facility daemon) "
          "for each line to /dev/log, `syslog:127.0.0.1:514` to that address by UDP, "
          "`syslog:/a/socket` to another socket. `syslog+tcp:192.0.2.1:601` sends the same over "
-         "TCP (RFC 6587, with octet counts), `syslog+tls:192.0.2.1:6514` over TLS (RFC 5425): "
-         "while the collector is away, lines wait, and it is tried again, first after 100 ms, then "
+         "TCP (RFC 6587, with octet counts), `syslog+tls:logs.example.com:6514` over TLS (RFC "
+         "5425); these two take names, which are looked up for each connection (`resolve`): while "
+         "the collector is away, lines wait, and it is tried again, first after 100 ms, then "
          "after up to 30 s. `journal` is systemd's, by its own protocol: the "
          "line is the message, and each member a field besides, so that `journalctl "
          "TIDEGATE_STATUS=502` finds it. Each place has a thread and a queue of its own: one that "

@@ -100,7 +100,7 @@ static bool prepare_tls(struct log_target *target, const struct log_outlet_setti
     if (place->transport != LOG_TLS) {
         return true;
     }
-    log_place_ip(place, target->address);
+    log_place_host(place, target->host);
     target->server_name = outlet->server_name;
     target->tls = make_tls(outlet, error);
     return target->tls != NULL;
@@ -152,6 +152,18 @@ void log_fds_close(struct log_fds *fds)
     }
 }
 
+/* With a comma between; NULL: there are none. */
+static char *join(const struct string_list *texts)
+{
+    struct strbuf all;
+
+    strbuf_init(&all);
+    for (size_t i = 0; i < texts->count; i++) {
+        strbuf_printf(&all, "%s%s", i != 0 ? "," : "", texts->items[i]);
+    }
+    return all.ptr; /* printf has put a NUL behind it */
+}
+
 bool log_targets_open(struct log_targets *targets, const struct settings *settings,
                       const struct log_targets *present, struct log_fds *given,
                       const struct log_outlet_settings **at, struct error *error)
@@ -162,6 +174,7 @@ bool log_targets_open(struct log_targets *targets, const struct settings *settin
     log_outlets_names(settings, &names);
     *targets = (struct log_targets){.queue = (size_t)settings->log.queue};
     targets->items = xcalloc(names.count + 1, sizeof(*targets->items));
+    targets->name_servers = join(&settings->resolve.servers);
     (void)gethostname(targets->host, sizeof(targets->host) - 1);
     for (size_t i = 0; i < names.count; i++) {
         int fd = log_outlet_has_fd(names.items[i]) ? take_fd(given, &used) : -1;
@@ -184,9 +197,12 @@ bool log_targets_start(const struct log_targets *targets, struct error *error)
         const struct log_target *target = &targets->items[i];
 
         log_writer_set_queue(target->writer, targets->queue);
+        if (log_writer_stream(target->writer) != NULL) {
+            log_stream_set_name_servers(log_writer_stream(target->writer), targets->name_servers);
+        }
         if (target->tls != NULL) {
             log_stream_set_tls(log_writer_stream(target->writer), target->tls,
-                               target->server_name != NULL ? target->server_name : target->address);
+                               target->server_name != NULL ? target->server_name : target->host);
         }
         if (!log_writer_start(target->writer, error)) {
             return false;
@@ -217,6 +233,7 @@ void log_targets_close(struct log_targets *targets)
         tls_context_destroy(targets->items[i].tls);
     }
     free(targets->items);
+    free(targets->name_servers);
     *targets = (struct log_targets){.count = 0};
 }
 

@@ -17,14 +17,15 @@ struct log_target {
     enum log_place_kind kind;
     struct log_writer *writer;
     struct tls_context *tls; /* of a collector by TLS; NULL: it is none */
-    const char *server_name; /* that its certificate must have; NULL: the address */
-    char address[SOCK_TEXT_MAX];
+    const char *server_name; /* that its certificate must have; NULL: as it is named */
+    char host[LOG_HOST_SIZE];
 };
 
 struct log_targets {
     struct log_target *items; /* in the order of log_outlets_names */
     size_t count;             /* 0: there is no log */
     size_t queue;             /* bytes that may wait for each */
+    char *name_servers;       /* for names of collectors; NULL: resolv.conf's */
     char host[65];
 };
 

@@ -51,7 +51,41 @@ static bool set_ip(struct span host, uint16_t port, struct log_place *place)
     return false;
 }
 
-/* "192.0.2.1:514", "[2001:db8::1]:514". */
+/* Labels of letters, digits and '-', the last of which is no number: that would be an address. */
+static bool is_name(struct span host)
+{
+    size_t label = 0;
+    bool is_number = true;
+
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.ptr[i];
+        bool is_digit = c >= '0' && c <= '9';
+        if (c == '.' && label != 0) {
+            label = 0;
+            is_number = true;
+            continue;
+        }
+        if (!is_digit && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') &&
+            !((c == '-' || c == '_') && label != 0)) {
+            return false;
+        }
+        is_number &= is_digit;
+        label++;
+    }
+    return label != 0 && !is_number && host.len < LOG_HOST_SIZE;
+}
+
+static bool set_name(struct span host, uint16_t port, struct log_place *place)
+{
+    if (place->transport == LOG_DATAGRAMS || !is_name(host)) {
+        return false;
+    }
+    memcpy(place->host, host.ptr, host.len);
+    place->port = port;
+    return true;
+}
+
+/* "192.0.2.1:514", "[2001:db8::1]:514", and of streams "logs.example:514". */
 static bool set_number(struct span text, struct log_place *place, struct error *error)
 {
     size_t colon = text.len;
@@ -66,9 +100,12 @@ static bool set_number(struct span text, struct log_place *place, struct error *
         host = span_make(host.ptr + 1, host.len - 2);
     }
     if (!span_to_u64(span_skip(text, colon), UINT16_MAX, &port) || port == 0 ||
-        !set_ip(host, (uint16_t)port, place)) {
-        return error_set(error, "behind the colon stands neither a path nor a number's address "
-                                "with its port");
+        (!set_ip(host, (uint16_t)port, place) && !set_name(host, (uint16_t)port, place))) {
+        return place->transport == LOG_DATAGRAMS
+                   ? error_set(error, "behind the colon stands neither a path nor a number's "
+                                      "address with its port; names are for syslog+tcp and "
+                                      "syslog+tls")
+                   : error_set(error, "behind the colon stands no address or name with its port");
     }
     return true;
 }
@@ -129,11 +166,16 @@ bool log_place_parse(struct span text, struct log_place *place, struct error *er
     return error_set(error, "it is none of those that are known");
 }
 
-void log_place_ip(const struct log_place *place, char text[SOCK_TEXT_MAX])
+void log_place_host(const struct log_place *place, char text[LOG_HOST_SIZE])
 {
     struct sock_address address = {.len = place->address_len};
     struct peer peer;
 
+    _Static_assert(SOCK_TEXT_MAX <= LOG_HOST_SIZE, "an address fits");
+    if (place->address_len == 0) {
+        memcpy(text, place->host, LOG_HOST_SIZE);
+        return;
+    }
     CHECK(place->address_len <= sizeof(address.un));
     memcpy(&address.any, &place->address, place->address_len);
     peer = peer_from(&address);

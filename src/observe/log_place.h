@@ -24,20 +24,25 @@ enum log_transport {
     LOG_TLS  /* RFC 5425 */
 };
 
+/* A name as DNS has it, with its NUL. */
+#define LOG_HOST_SIZE 254
+
 struct log_place {
     enum log_place_kind kind;
     enum log_transport transport;    /* of syslog */
     struct sockaddr_storage address; /* of the last two */
-    socklen_t address_len;
+    socklen_t address_len;           /* 0: it is a name's, of LOG_TCP and LOG_TLS: */
+    char host[LOG_HOST_SIZE];
+    uint16_t port;
 };
 
 /* "file", "file:/a/file", "stdout", "syslog" (/dev/log), "syslog:127.0.0.1:514",
- * "syslog:[::1]:514", "syslog:/a/socket", "syslog+tcp:127.0.0.1:601", "syslog+tls:[::1]:6514",
- * "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
+ * "syslog:[::1]:514", "syslog:/a/socket", "syslog+tcp:127.0.0.1:601",
+ * "syslog+tls:logs.example:6514", "journal" (/run/systemd/journal/socket), "journal:/a/socket". */
 bool log_place_parse(struct span text, struct log_place *place, struct error *error) MUST_CHECK;
 
-/* Its address alone, without the port; not of a path. */
-void log_place_ip(const struct log_place *place, char text[SOCK_TEXT_MAX]);
+/* Its name, or its address, without the port; not of a path. */
+void log_place_host(const struct log_place *place, char text[LOG_HOST_SIZE]);
 
 #define LOG_SOCKET_NAME_MAX 128
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "dns/resolver.h"
 #include "io/conn.h"
 #include "io/sock.h"
 #include "tls/tls_conn.h"
@@ -22,10 +23,19 @@
 #define GOODBYE_MS 200
 #define SLICE_MS 100
 
-enum state { AWAY, CONNECTING, HANDSHAKE, OPEN };
+/* While a name is looked up; its questions have sockets of their own. */
+#define LOOK_MS 10
+
+enum state { AWAY, LOOKING_UP, CONNECTING, HANDSHAKE, OPEN };
 
 struct log_stream {
     struct sock_address address;
+    char *host; /* in place of the address; NULL: there is one */
+    uint16_t port;
+    struct resolver names; /* of `host` */
+    bool has_names;
+    struct lookup *lookup; /* of LOOKING_UP */
+    size_t turn;           /* which of its addresses is the next */
     bool is_tls;
     enum state state;
     struct loop *loop; /* NULL: nothing was sent yet */
@@ -39,6 +49,7 @@ struct log_stream {
     pthread_mutex_t lock;
     struct tls_context *tls; /* of is_tls */
     char *server_name;
+    char *name_servers; /* NULL: resolv.conf's */
 };
 
 struct log_stream *log_stream_create(const struct log_place *place)
@@ -48,6 +59,8 @@ struct log_stream *log_stream_create(const struct log_place *place)
     CHECK(place->address_len <= sizeof(s->address.v6));
     memcpy(&s->address.any, &place->address, place->address_len);
     s->address.len = place->address_len;
+    s->host = place->address_len == 0 ? xstrdup(place->host) : NULL;
+    s->port = place->port;
     s->is_tls = place->transport == LOG_TLS;
     s->pause_ms = LOG_STREAM_RETRY_FIRST_MS;
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
@@ -67,6 +80,17 @@ void log_stream_set_tls(struct log_stream *s, struct tls_context *tls, const cha
     (void)pthread_mutex_unlock(&s->lock);
     tls_context_destroy(old);
     free(old_name);
+}
+
+void log_stream_set_name_servers(struct log_stream *s, const char *servers)
+{
+    char *copy = servers != NULL ? xstrdup(servers) : NULL;
+
+    (void)pthread_mutex_lock(&s->lock);
+    char *old = s->name_servers;
+    s->name_servers = copy;
+    (void)pthread_mutex_unlock(&s->lock);
+    free(old);
 }
 
 void log_stream_frame(struct span message, struct strbuf *out)
@@ -176,15 +200,58 @@ static const struct conn_handler handler = {
     .on_connected = on_connected,
 };
 
-static void begin(struct log_stream *s)
+static void connect_to(struct log_stream *s, const struct sock_address *address)
 {
     int error;
 
-    conn_init(&s->conn, s->loop, &handler, s);
     s->state = CONNECTING;
-    s->deadline_ms = clock_ms() + HANDSHAKE_MS;
-    if (!conn_connect(&s->conn, &s->address, &error)) {
+    if (!conn_connect(&s->conn, address, &error)) {
         go_away(s, strerror(error));
+    }
+}
+
+static void on_found(void *owner, const struct lookup_result *result)
+{
+    struct log_stream *s = owner;
+
+    s->lookup = NULL;
+    if (result->count == 0) {
+        go_away(s, result->error.text);
+    } else {
+        connect_to(s, &result->items[s->turn++ % result->count]);
+    }
+}
+
+static void drop_names(struct log_stream *s)
+{
+    lookup_cancel(s->lookup);
+    s->lookup = NULL;
+    if (s->has_names) {
+        resolver_free(&s->names);
+        s->has_names = false;
+    }
+}
+
+/* By the name servers of now. */
+static void look_up(struct log_stream *s)
+{
+    drop_names(s);
+    (void)pthread_mutex_lock(&s->lock);
+    resolver_init(&s->names, s->loop, s->name_servers);
+    (void)pthread_mutex_unlock(&s->lock);
+    s->has_names = true;
+    s->state = LOOKING_UP;
+    s->lookup = lookup_start(&s->names, s->host, s->port, s, on_found);
+}
+
+static void begin(struct log_stream *s)
+{
+    conn_init(&s->conn, s->loop, &handler, s);
+    s->deadline_ms = clock_ms() + HANDSHAKE_MS;
+    if (s->host != NULL) {
+        look_up(s);
+    } else {
+        connect_to(s, &s->address);
     }
 }
 
@@ -194,8 +261,11 @@ static void turn(struct log_stream *s)
 {
     while (loop_turn(s->loop)) {
     }
-    if ((s->state == CONNECTING || s->state == HANDSHAKE) && clock_ms() >= s->deadline_ms) {
-        go_away(s, "it did not answer within 10 s");
+    if (s->state != AWAY && s->state != OPEN && clock_ms() >= s->deadline_ms) {
+        bool is_of_name = s->state == LOOKING_UP;
+        drop_names(s);
+        go_away(s, is_of_name ? "its name had no answer within 10 s"
+                              : "it did not answer within 10 s");
     }
 }
 
@@ -203,8 +273,9 @@ static void turn(struct log_stream *s)
 static void wait_a_while(struct log_stream *s)
 {
     uint64_t now_ms = clock_ms();
-    struct pollfd pfd = {.fd = s->state == AWAY ? -1 : s->conn.watch.fd, .events = POLLIN};
-    int wait_ms = SLICE_MS;
+    bool has_connection = s->state != AWAY && s->state != LOOKING_UP;
+    struct pollfd pfd = {.fd = has_connection ? s->conn.watch.fd : -1, .events = POLLIN};
+    int wait_ms = s->state == LOOKING_UP ? LOOK_MS : SLICE_MS;
 
     if (s->state == AWAY && s->retry_at_ms < now_ms + SLICE_MS) {
         wait_ms = s->retry_at_ms > now_ms ? (int)(s->retry_at_ms - now_ms) : 0;
@@ -291,6 +362,7 @@ void log_stream_close(struct log_stream *s)
         conn_close(&s->conn);
     }
     turn(s);
+    drop_names(s);
     loop_destroy(s->loop);
     s->loop = NULL;
     s->state = AWAY;
@@ -301,6 +373,8 @@ void log_stream_destroy(struct log_stream *s)
     CHECK(s->loop == NULL);
     tls_context_destroy(s->tls);
     free(s->server_name);
+    free(s->name_servers);
+    free(s->host);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }

@@ -2,7 +2,9 @@
  * counting), or TLS over it (RFC 5425). For the thread of a log's writer, which may wait: a loop of
  * its own carries the connection (io/conn, tls/tls_conn), turned by whoever waits for it.
  *
- *   AWAY --time has come--> CONNECTING --> (HANDSHAKE) --> OPEN --ends, breaks--> AWAY
+ *   AWAY --time has come--> (LOOKING_UP) --> CONNECTING --> (HANDSHAKE) --> OPEN --ends, breaks--> AWAY
+ *
+ * A name is looked up for each connection, and of its addresses the next one is tried each time.
  *
  * After a failure the next try waits: 100 ms, twice as long each time, 30 s at most. What the other
  * end has not taken when a connection breaks is sent again on the next; what it has taken and not
@@ -26,6 +28,10 @@ struct log_stream *log_stream_create(const struct log_place *place) MUST_CHECK;
  * that its certificate must have; copied. From any thread. */
 void log_stream_set_tls(struct log_stream *stream, struct tls_context *tls,
                         const char *server_name);
+
+/* Name servers for lookups to come, as dns_options has them; NULL: resolv.conf's. Copied. From any
+ * thread. */
+void log_stream_set_name_servers(struct log_stream *stream, const char *servers);
 
 /* All below: the writer's thread alone. */
 

@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from client import Connection, fetch
+from nameserver import NameServer, address
 from tidegate import command, new_folder
 from waiting import wait_until
 
@@ -147,6 +148,29 @@ def test_a_collector_that_comes_back_gets_what_waited(gateway, tcp, tls, kind):
     assert place(gateway, collector)["lost_lines"] == 0
 
 
+def test_a_collector_is_found_by_its_name(start, ca, collector_certificate):
+    """Which is asked for again until there is one, and for each connection; its certificate has the name."""
+    collector = Collector(collector_certificate.server_context())
+    with NameServer() as names:
+        gateway = start({"resolve": {"servers": [names.address]}, "sites": [{"hosts": ["*"], "respond": {}}],
+                         "log": {"to": ["file", {"to": f"syslog+tls:logs.example:{collector.port}", "ca": str(ca.file)}]}})
+        fetch(gateway.address, "/early")
+        wait_until(lambda: f"logs.example:{collector.port} waits for its collector" in gateway.stderr())
+        names.set("logs.example", address("127.0.0.1"))
+        collector.wait('"/early"')
+        asked = len(names.asked)
+        collector.drop()
+        # What a broken connection has taken may be lost: so until one is there.
+        def is_back():
+            fetch(gateway.address, "/late")
+            collector.take()
+            return any('"/late"' in one for one in collector.messages)
+
+        wait_until(is_back, 30)
+        assert len(names.asked) > asked
+        collector.close()
+
+
 def test_a_collector_of_another_name_gets_nothing(gateway, other):
     fetch(gateway.address, "/other", host="other.example")
 
@@ -190,7 +214,7 @@ def test_a_collector_that_takes_nothing_costs_its_own_lines_alone(gateway, tcp, 
 
 
 @pytest.mark.parametrize("log, text", [
-    ({"to": "syslog+tcp:logs.example:601"}, "no place for a log"),
+    ({"to": "syslog+tcp:logs.300:601"}, "no place for a log"),
     ({"to": "syslog+tls:127.0.0.1"}, "no place for a log"),
     ({"to": "syslog+tcp:/a/socket"}, "no place for a log"),
     ({"to": [{"to": "syslog+tcp:127.0.0.1:601", "ca": "a.pem"}]}, "a collector that is spoken to by TLS"),

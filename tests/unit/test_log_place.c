@@ -87,9 +87,15 @@ static void places_are_known(void **state)
     assert_int_equal(place.transport, LOG_TCP);
     place = parse("syslog+tls:[::1]:6514");
     assert_int_equal(place.transport, LOG_TLS);
-    char address[SOCK_TEXT_MAX];
-    log_place_ip(&place, address);
-    assert_string_equal(address, "::1");
+    char host[LOG_HOST_SIZE];
+    log_place_host(&place, host);
+    assert_string_equal(host, "::1");
+    assert_string_equal(place.host, "");
+    place = parse("syslog+tcp:Logs_1.example.com:601");
+    assert_int_equal(place.address_len, 0);
+    assert_int_equal(place.port, 601);
+    log_place_host(&place, host);
+    assert_string_equal(host, "Logs_1.example.com");
     assert_int_equal(parse("file:/a").kind, LOG_PLACE_FILE);
 }
 
@@ -114,7 +120,12 @@ static void other_places_are_not(void **state)
                                         "syslog+tcp",
                                         "syslog+tcp:",
                                         "syslog+tcp:/a",
-                                        "syslog+tls:host:6514",
+                                        "syslog+tls:host.1:6514",
+                                        "syslog+tls:-host:6514",
+                                        "syslog+tls:a..b:6514",
+                                        "syslog+tls:a b:6514",
+                                        "syslog+tls:host:",
+                                        "syslog+tls:host",
                                         "syslog+udp:127.0.0.1:1"};
     char long_path[200] = "syslog:/";
 
