@@ -98,6 +98,8 @@ static bool read_file(struct server_source *source)
     int fd = file_opener_open(source->settings->file);
 
     if (fd < 0) {
+        source->stamp =
+            (struct file_stamp){0}; /* it may be the next time, though it stays as it is */
         return error_set_errno(&source->problem, errno, "cannot be opened");
     }
     strbuf_init(&text);

@@ -42,12 +42,12 @@ struct file_answer {
 /* ---- the supervisor's side ---- */
 
 int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
-                     const struct privileges *privileges, struct key_service *keys,
-                     bool is_confined)
+                     struct bundle_head *const *next, const struct privileges *privileges,
+                     struct key_service *keys, bool is_confined)
 {
     int pair[2];
 
-    *broker = (struct file_broker){head, privileges, keys, -1};
+    *broker = (struct file_broker){head, next, privileges, keys, -1};
     /* Who stays who it is reads what it could read at the start, if it is not confined to that. */
     if ((!privileges->change_user && !is_confined) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -124,9 +124,16 @@ static bool is_named(const struct bundle_head *head, const char *path)
     return search.is_found;
 }
 
+static bool is_of_broker(const struct file_broker *broker, const char *path)
+{
+    const struct bundle_head *next = broker->next != NULL ? *broker->next : NULL;
+
+    return is_named(broker->head, path) || (next != NULL && is_named(next, path));
+}
+
 bool file_broker_may_read(void *broker, const char *path)
 {
-    return is_named(((const struct file_broker *)broker)->head, path);
+    return is_of_broker(broker, path);
 }
 
 static void answer(const struct file_broker *broker, const struct file_request *request)
@@ -135,7 +142,7 @@ static void answer(const struct file_broker *broker, const struct file_request *
     const struct privileges *who = broker->privileges;
     int fd = -1;
 
-    if (is_named(broker->head, request->path) &&
+    if (is_of_broker(broker, request->path) &&
         (!who->change_user || file_opener_is_safe(request->path, who->uid, who->gid))) {
         bool is_done = request->question == FILE_STAT
                            ? stat(request->path, &reply.st) == 0

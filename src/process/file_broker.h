@@ -1,7 +1,7 @@
 /* The supervisor opens for the gateway the few files that the configuration names and that only
  * root may read: keys, authorities, revocation lists and OCSP responses that are renewed while the
  * gateway runs. The gateway asks by path, over a socket of its own; the supervisor answers for the
- * paths that the configuration which it has loaded names, and for no other, so that a gateway which
+ * paths that the configurations which it has loaded name, and for no other, so that a gateway which
  * was taken over learns nothing that it did not have. It sends descriptors, and never reads what is
  * in the files. Where private keys are in a process of their own, it gives none away: of a file
  * that may have one the gateway gets the rest.
@@ -20,6 +20,9 @@ struct key_service;
 
 struct file_broker {
     const struct bundle_head *head; /* of the configuration that is in use */
+    /* Of the one that the gateway is to take up, whose files it looks at as it does; *next NULL:
+     * there is none. */
+    struct bundle_head *const *next;
     const struct privileges *privileges;
     struct key_service *keys;
     int fd; /* the supervisor's end; -1: none */
@@ -30,8 +33,8 @@ struct file_broker {
  * confined (process/confine.h) and a reload may name files in other folders; as it is the same user
  * then, and cannot write, it could not exchange them. */
 int file_broker_open(struct file_broker *broker, const struct bundle_head *head,
-                     const struct privileges *privileges, struct key_service *keys,
-                     bool is_confined) MUST_CHECK;
+                     struct bundle_head *const *next, const struct privileges *privileges,
+                     struct key_service *keys, bool is_confined) MUST_CHECK;
 /* Whether the configuration names the file, or it is a certificate's in a folder that it names; for
  * key_service_prepare_gateway. */
 bool file_broker_may_read(void *broker, const char *path);

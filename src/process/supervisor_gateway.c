@@ -53,8 +53,8 @@ bool supervisor_start_gateway(struct supervisor *s)
                   strerror(errno));
         return false;
     }
-    files_fd = file_broker_open(&s->files, s->loaded.head, &s->privileges, s->keys,
-                                s->loaded.plan->is_confined);
+    files_fd = file_broker_open(&s->files, s->loaded.head, &s->change.next.head, &s->privileges,
+                                s->keys, s->loaded.plan->is_confined);
     (void)fflush(NULL); /* or both processes would print what waits in a buffer */
     pid = fork();
     if (pid < 0) {

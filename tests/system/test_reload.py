@@ -4,6 +4,7 @@ any error the one in use stays."""
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ from client import Connection, fetch, request_bytes
 from h2client import Client
 from h2origin import H2Origin
 from origins import EchoOrigin, Origin, free_port, response_bytes
-from tidegate import children_of, command
+from tidegate import children_of, command, new_folder
 from tlsbytes import client_hello
 from waiting import wait_until
 
@@ -252,6 +253,41 @@ def is_refused(address):
     except ConnectionRefusedError:
         return True
     return False
+
+
+@pytest.fixture
+def elsewhere():
+    path = new_folder()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_certificates_in_a_folder_that_nobody_named_before(reloadable, elsewhere, ca, mode):
+    """It is out of reach of the sandbox, and perhaps of the gateway's user."""
+    shop = ca.server("shop.example")
+    store = elsewhere / "certs"
+    store.mkdir()
+    shutil.copy(shop.crt, store / "shop.crt")
+    shutil.copy(shop.key_file, store / "shop.key")
+    store.chmod(mode)
+    tested = reloadable([says("one")])
+    tested.reload([says("two", tls={"certificates_from": str(store)})])
+    with connect("h1", tested.gateway.address, ca.client_context()) as connection:
+        assert body_of(connection) == b"two"
+
+
+def test_a_list_of_servers_in_a_folder_that_nobody_named_before(reloadable, elsewhere):
+    """The first request has a server already, and what changes is seen."""
+    with EchoOrigin("one") as one, EchoOrigin("two") as two:
+        path = elsewhere / "servers"
+        path.write_text(one.address)
+        path.chmod(0o600)
+        tested = reloadable([says("one")])
+        tested.reload([{"hosts": ["*"], "backend": {"servers_from": {"file": str(path), "every": "50ms"}}}])
+        assert json.loads(fetch(tested.gateway.address).body)["origin"] == "one"
+        path.write_text(two.address)
+        wait_until(lambda: json.loads(fetch(tested.gateway.address).body)["origin"] == "two")
 
 
 def test_listeners_come_and_go(reloadable, folder):
