@@ -567,6 +567,33 @@ static struct span first_line(struct span text)
     return span_make(NULL, 0);
 }
 
+static bool has(struct span text, const char *word)
+{
+    return text.len != 0 && memmem(text.ptr, text.len, word, strlen(word)) != NULL;
+}
+
+const char *foreign_text(struct span text)
+{
+    static const struct {
+        const char *word; /* as it stands in none of ours */
+        const char *mend;
+    } marks[] = {
+        {"reverse_proxy ", "this looks like a Caddyfile: " GUIDE},
+        {"file_server\n", "this looks like a Caddyfile: " GUIDE},
+        {"php_fastcgi ", "this looks like a Caddyfile: " GUIDE},
+        {"[entryPoints", "this looks like Traefik's: " GUIDE},
+        {"[http.routers", "this looks like Traefik's: " GUIDE},
+        {"[providers", "this looks like Traefik's: " GUIDE},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (has(text, marks[i].word)) {
+            return marks[i].mend;
+        }
+    }
+    return NULL;
+}
+
 const char *foreign_file(struct span text)
 {
     static const struct {
@@ -583,6 +610,9 @@ const char *foreign_file(struct span text)
     };
     struct span line = first_line(text);
 
+    if (foreign_text(text) != NULL) {
+        return foreign_text(text);
+    }
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (span_istarts_with(line, span_from_cstr(kinds[i].begins))) {
             return kinds[i].mend;

@@ -14,5 +14,7 @@ const char *foreign_mend(const char *section, struct span key, bool *is_of_secti
 /* For a file that is another proxy's as a whole, by how it begins: where to look; NULL: it is not
  * seen to be one. */
 const char *foreign_file(struct span text);
+/* The same for bytes that are no YAML, by words that stand in none of ours. */
+const char *foreign_text(struct span text);
 
 #endif

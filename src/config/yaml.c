@@ -3,6 +3,7 @@
 #include <libfyaml.h>
 
 #include "base/strbuf.h"
+#include "config/foreign.h"
 #include "config/text_check.h"
 
 struct frame {
@@ -489,6 +490,7 @@ static bool report_cause(struct yaml_reader *reader, const struct fy_diag_error 
 
 static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
 {
+    const char *other = foreign_text(reader->text);
     struct fy_diag_error *error;
     void *at = NULL;
     bool found = false;
@@ -504,7 +506,7 @@ static void report_syntax(struct yaml_reader *reader, struct fy_diag *diag)
         config_report_add(reader->report, CONFIG_ERROR,
                           (struct place){error->line, error->column, reader->file},
                           "not valid YAML: %s", error->msg);
-        config_report_hint(reader->report, "%s", mend_for(error->msg));
+        config_report_hint(reader->report, "%s", other != NULL ? other : mend_for(error->msg));
         found = true;
     }
     if (!found) {

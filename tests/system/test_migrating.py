@@ -55,6 +55,13 @@ def test_what_it_is_here_can_be_written(folder, place, text):
     ("global\n  maxconn 100\n", "migrating-haproxy.md"), ("frontend www\n  bind :80\n", "migrating-haproxy.md"),
     ("<VirtualHost *:80>\nServerName a\n</VirtualHost>\n", "migrating-apache-varnish.md"),
     ("vcl 4.1;\nbackend default { }\n", "migrating-apache-varnish.md"),
+    ("example.com {\n\treverse_proxy localhost:8080\n\theader X-XSS-Protection \"1; mode=block\"\n}\n", "migrating-caddy-traefik-envoy.md"),
+    ("{\n\tauto_https off\n}\n\nexample.com {\n\troot * /srv\n\tfile_server\n}\n", "migrating-caddy-traefik-envoy.md"),
+    ("(snippet) {\n\tencode gzip\n}\n:80 {\n\treverse_proxy app:1\n}\n", "migrating-caddy-traefik-envoy.md"),
+    ("[entryPoints]\n  [entryPoints.web]\n  address = \":80\"\n", "migrating-caddy-traefik-envoy.md"),
+    ("static_resources:\n  listeners: []\n", "migrating-caddy-traefik-envoy.md"),
+    ("http:\n  routers: {}\n", "migrating-caddy-traefik-envoy.md"),
+    ("apiVersion: networking.k8s.io/v1\nkind: Ingress\n", "migrating-caddy-traefik-envoy.md"),
     ("just a text\n", "begin with 'sites:'")])
 def test_a_file_of_another_proxy_is_known(folder, text, page):
     (folder / "other.conf").write_text(text)

@@ -319,6 +319,8 @@ def test_what_is_written_here_for_what_is_written_there(schema, folder, page, se
         config = whole(section, part)
     if section == "listener":
         config["sites"][0]["name"] = "shop"
+    if "{client." in text:
+        config["sites"][0]["tls"] = {**FILE, "clients": {"verify": "optional", "ca": "a.pem"}}
     assert [error.message for error in schema.iter_errors(json.loads(json.dumps(config)))] == []
     (folder / "tidegate.yaml").write_text(json.dumps(config))
     done = command("check", "-c", "tidegate.yaml", cwd=folder)
