@@ -236,13 +236,11 @@ static void on_head(struct call *call)
         x->first_byte_us = loop_now_us(x->worker->core.loop);
     }
     exchange_progress(x);
-    if (is_for_cache(x)) {
-        /* Its URLs as clients know them, and besides as the server sent it: what is added from here
-         * on is this client's. */
-        exchange_translate_locations(x);
-        if (exchange_cache_takes_head(x)) {
-            return;
-        }
+    /* Its URLs and cookies as clients know them, and besides as the server sent it: what is added
+     * from here on is this client's, and the gateway's own. */
+    exchange_translate_locations(x);
+    if (is_for_cache(x) && exchange_cache_takes_head(x)) {
+        return;
     }
     exchange_keep_server(x);
     exchange_keep_part(x);
@@ -263,9 +261,6 @@ static void on_head(struct call *call)
     }
     if (x->route->filters.count != 0 && x->page.ptr == NULL && !exchange_begin_filters(x)) {
         return;
-    }
-    if (!is_for_cache(x)) {
-        exchange_translate_locations(x);
     }
     exchange_prepare_response(x);
     exchange_compress(x);

@@ -18,6 +18,11 @@ ROUTES = [
     {"match": {"path": "/off/*"}, "backend": "named", "rewrite": {"strip_prefix": "/off"}, "locations": "off"},
     {"match": {"path": "/safe/*"}, "backend": "own",
      "cookies": {"secure": "on", "same_site": "strict", "http_only": True}},
+    {"match": {"path": "/kept/*"}, "backend": "kept", "rewrite": {"strip_prefix": "/kept"},
+     "cookies": {"same_site": "strict"}},
+    {"match": {"path": "/cached/*"}, "backend": "kept", "rewrite": {"strip_prefix": "/cached"}, "cache": "on"},
+    {"match": {"path": "/part/*"}, "rewrite": {"strip_prefix": "/part"}, "split": [{"backend": "own"}],
+     "split_sticky": {"cookie": "part"}},
     {"backend": "own"}]
 
 
@@ -32,6 +37,7 @@ class World:
             "trusted_proxies": ["127.0.0.0/8"],
             "sites": [{"hosts": ["shop.example"], "routes": ROUTES}],
             "backends": [{"name": "own", **backend, "host": "server"},
+                         {"name": "kept", **backend, "balance": {"sticky": {"cookie": "kept"}}},
                          {"name": "named", **backend, "host": "app.internal:8080"}]})
 
     def _h1(self, connection):
@@ -113,6 +119,14 @@ def test_content_location_and_refresh_follow(world):
     assert world.location("/api/x", "0; url=/b", name="refresh") == "0; url=/api/b"
     for value in ("5", "5; url=", "5; url=\"", "url"):
         assert world.location("/", value, name="refresh") == value
+
+
+@pytest.mark.parametrize("path, name", [("/kept/x", "kept"), ("/cached/x", "kept"), ("/part/x", "part")])
+def test_cookies_of_the_gateway_are_none_of_the_servers(world, path, name):
+    """By which clients stay at a server is for all paths, whichever route set it, and has its own SameSite."""
+    cookie = world.cookie(path, "a=1; Path=/x")
+    ours = [one for one in (cookie if isinstance(cookie, list) else [cookie]) if one.startswith(f"{name}=")]
+    assert ours and "; Path=/; " in ours[0] and ours[0].endswith("SameSite=Lax"), cookie
 
 
 def test_off_leaves_all_of_it(world):
