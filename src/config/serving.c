@@ -63,7 +63,6 @@ void serving_match_init(struct route_match *match, const struct route_settings *
         match->regex = build_pattern(span_from_cstr(settings->regex), 0, arena);
     }
     match->condition = condition_make(settings, false, NULL, arena);
-    match->is_of_path = match->condition != NULL && condition_is_of_path(match->condition);
     if (settings->client != NULL) {
         match->client = serving_client_rule(settings->client, arena);
     }

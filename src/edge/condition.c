@@ -279,26 +279,6 @@ const struct condition *condition_make(const struct match_settings *settings, bo
     return all;
 }
 
-bool condition_is_of_path(const struct condition *condition)
-{
-    switch (condition->kind) {
-    case CONDITION_PATH:
-    case CONDITION_REGEX:
-        return true;
-    case CONDITION_NOT:
-    case CONDITION_ANY:
-    case CONDITION_ALL:
-        for (size_t i = 0; i < condition->part_count; i++) {
-            if (!condition_is_of_path(condition->parts[i])) {
-                return false;
-            }
-        }
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* ---- checking ---- */
 
 /* Methods are compared with regard to case (RFC 9110 section 9.1). */
@@ -514,6 +494,44 @@ enum condition_result condition_check(const struct condition *condition, struct 
     default:
         return check_leaf(condition, facts);
     }
+}
+
+/* Whether it asks nothing but what path it is. */
+static bool is_of_path(const struct condition *condition)
+{
+    switch (condition->kind) {
+    case CONDITION_PATH:
+    case CONDITION_REGEX:
+        return true;
+    case CONDITION_NOT:
+    case CONDITION_ANY:
+    case CONDITION_ALL:
+        for (size_t i = 0; i < condition->part_count; i++) {
+            if (!is_of_path(condition->parts[i])) {
+                return false;
+            }
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum condition_result condition_check_path(const struct condition *condition,
+                                           struct match_facts *facts)
+{
+    const struct condition *failed;
+    enum condition_result result = CONDITION_HOLDS;
+
+    if (is_of_path(condition)) {
+        return condition_check(condition, facts, &failed);
+    }
+    for (size_t i = 0;
+         condition->kind == CONDITION_ALL && i < condition->part_count && result == CONDITION_HOLDS;
+         i++) {
+        result = condition_check_path(condition->parts[i], facts);
+    }
+    return result;
 }
 
 /* ---- for people ---- */

@@ -89,8 +89,10 @@ struct condition_maker {
     void *arg;
 };
 
-/* Whether it asks nothing but what path it is: paths in `any`, `all` and `not`. */
-bool condition_is_of_path(const struct condition *condition) MUST_CHECK;
+/* What its parts that ask of the path alone (paths in `any`, `all` and `not`) say of it; whatever
+ * else it asks is taken to hold. */
+enum condition_result condition_check_path(const struct condition *condition,
+                                           struct match_facts *facts) MUST_CHECK;
 
 /* What the configuration's section says, or NULL where it says nothing but what a route compares by
  * itself: `is_whole` says that path, regex and methods are to be compared, too. `maker` NULL:

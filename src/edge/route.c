@@ -58,9 +58,8 @@ static enum route_fit path_matches(const struct route_match *match, struct span 
 /* Of a method that the route does not take: whether the path is its. */
 static enum route_fit fails_method(const struct route_match *match, struct match_facts *facts)
 {
-    const struct condition *failed;
     enum condition_result result =
-        match->is_of_path ? condition_check(match->condition, facts, &failed) : CONDITION_HOLDS;
+        match->condition != NULL ? condition_check_path(match->condition, facts) : CONDITION_HOLDS;
 
     return result == CONDITION_FAILS       ? ROUTE_FAILS_PATH
            : result == CONDITION_UNDECIDED ? ROUTE_FAILS_SEARCH

@@ -22,8 +22,7 @@ struct route_match {
     const struct span *methods;  /* empty: all but TRACE and CONNECT. GET allows HEAD too. */
     size_t method_count;
     const struct condition *condition; /* NULL: none */
-    bool is_of_path; /* the condition asks of the path alone: where it fails, no path fits */
-    const struct client_rule *client; /* NULL: whoever it is */
+    const struct client_rule *client;  /* NULL: whoever it is */
     /* `else: deny`: what fits all but the last kind of its conditions (client, else condition, else
      * methods) is refused instead of going on to the routes behind it. */
     bool is_final;

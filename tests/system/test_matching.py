@@ -221,11 +221,13 @@ def test_a_method_is_wrong_only_where_a_path_fits(start, front):
     gateway = start({"sites": [{"hosts": ["*"], "routes": [
         {"match": {"any": [{"path": "/a"}, {"path": "/a/*"}], "methods": ["POST"]}, "respond": {}},
         {"match": {"any": [{"path": "/b"}, {"not": {"regex": "^/[a-d]"}}], "methods": ["PUT"]}, "respond": {}},
-        {"match": {"path": "/c*", "headers": {"X-A": "1"}, "methods": ["DELETE"]}, "respond": {}}]}]})
+        {"match": {"path": "/c*", "headers": {"X-A": "1"}, "methods": ["DELETE"]}, "respond": {}},
+        {"match": {"any": [{"path": "/dd"}, {"path": "/dd/*"}], "headers": {"X-A": "1"}, "methods": ["PATCH"]}, "respond": {}}]}]})
     for target, method, found in [
             ("/a", "GET", (405, "POST")), ("/a/b", "PUT", (405, "POST")), ("/a", "POST", (200, None)),
             ("/b", "GET", (405, "PUT")), ("/x", "POST", (405, "PUT")), ("/c", "GET", (405, "DELETE")),
-            ("/d", "GET", (404, None)), ("/d", "POST", (404, None)), ("/d", "DELETE", (404, None)), ("/ab", "PUT", (404, None))]:
+            ("/d", "GET", (404, None)), ("/d", "POST", (404, None)), ("/d", "DELETE", (404, None)), ("/ab", "PUT", (404, None)),
+            ("/dd/1", "GET", (405, "PATCH")), ("/dd", "PATCH", (404, None)), ("/ddd", "GET", (404, None))]:
         assert allowed(gateway, front, target, method) == found, (target, method)
         told = command("route", "-c", str(gateway.config_path), f"http://shop.example:{gateway.address[1]}{target}", "--method", method, "--json")
         assert json.loads(told.stdout).get("status") == found[0], told.stdout
