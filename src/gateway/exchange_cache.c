@@ -67,7 +67,7 @@ static struct span query_of(struct exchange *x, struct span query)
     return len != 0 ? span_make(to, len) : span_make(NULL, 0);
 }
 
-/* The path as servers get it: what is spelled otherwise may be something else to them. */
+/* The path as it came: what is spelled otherwise may be something else to servers. */
 static struct span url_of(struct exchange *x, struct span query)
 {
     bool is_https = exchange_is_https(x);
@@ -80,6 +80,24 @@ static struct span url_of(struct exchange *x, struct span query)
         named, SPAN_ARG(x->path.forward), query.ptr != NULL ? "?" : "", SPAN_ARG(query)));
 }
 
+/* What servers are asked for in place of the URL, where other things than that have a part in it (a
+ * cookie, who the client is); "": nothing. */
+static const char *rewritten(struct exchange *x)
+{
+    const struct rewrite *rewrite = x->route->rewrite;
+    const struct template_values values = exchange_values(x);
+    struct span query = SPAN_OF("");
+
+    if (rewrite == NULL || (rewrite->regex == NULL && !rewrite->has_query)) {
+        return "";
+    }
+    if (rewrite->has_query) {
+        query = query_of(x, rewrite_query(rewrite, &values, &x->arena));
+    }
+    return arena_printf(&x->arena, ",%zu:%.*s%zu:%.*s", x->target.forward.len,
+                        SPAN_ARG(x->target.forward), query.len, SPAN_ARG(query));
+}
+
 /* What else servers are told of how the client sees it, and what the configuration adds. Each part
  * behind its length, so that no two make one. */
 static struct span rest_of(struct exchange *x)
@@ -88,8 +106,8 @@ static struct span rest_of(struct exchange *x)
     const struct template_values values = exchange_values(x);
     const struct client_view *view = exchange_view(x);
     const char *text =
-        arena_printf(&x->arena, "%zu:%.*s%zu:%.*s%u", cache->name.len, SPAN_ARG(cache->name),
-                     view->host.len, SPAN_ARG(view->host), (unsigned)view->port);
+        arena_printf(&x->arena, "%zu:%.*s%zu:%.*s%u%s", cache->name.len, SPAN_ARG(cache->name),
+                     view->host.len, SPAN_ARG(view->host), (unsigned)view->port, rewritten(x));
 
     for (size_t i = 0; i < cache->settings->key.count; i++) {
         struct span value = template_expand(&cache->key[i], &values, TEMPLATE_FIELD, &x->arena);

@@ -63,12 +63,12 @@ class Server:
 def world(start):
     made = []
 
-    def make(back, answer, cache=True, **more):
+    def make(back, answer, cache=True, route=None, **more):
         server = Server(back, answer)
         made.append(server)
         gateway = start({"sites": [{"hosts": ["*"], "routes": [
-            {"name": "kept", "backend": {"servers": [server.address], "protocol": back}, "cache": cache}]}],
-            **more})
+            {"name": "kept", "backend": {"servers": [server.address], "protocol": back}, "cache": cache,
+             **(route or {})}]}], **more})
         return gateway, server
     yield make
     for server in made:
@@ -250,6 +250,20 @@ def test_key_and_ignored_parameters(world):
     assert ask(gateway, "h1", "/?a=1&utm_source=2;a=3").body == b"/?a=1&utm_source=2;a=3"
     assert ask(gateway, "h1", "/?a=1&utm_source=2;x=3").body == b"/?a=1&utm_source=2&x=3"
     assert len(server.asked()) == 4
+
+
+@pytest.mark.parametrize("front", ["h1", "h2"])
+@pytest.mark.parametrize("back", ["h1", "h2c"])
+@pytest.mark.parametrize("rewrite, targets", [
+    ({"replace": {"regex": "^/", "with": "/{cookie.lang}/"}}, ["/de/a?b", "/en/a?b"]),
+    ({"query": "lang={cookie.lang}&{query}"}, ["/a?lang=de&b", "/a?lang=en&b"])], ids=["path", "query"])
+def test_what_a_rewrite_makes_of_other_fields_is_told_apart(world, front, back, rewrite, targets):
+    """Otherwise the first one's language would be everybody's."""
+    gateway, server = world(back, lambda target, fields: (200, FRESH, target.encode()), route={"rewrite": rewrite})
+    for _ in range(2):
+        for lang, target in zip(("de", "en"), targets):
+            assert ask(gateway, front, "/a?b", fields=[("Cookie", f"lang={lang}")]).body == target.encode()
+    assert [one[1] for one in server.asked()] == targets
 
 
 def test_large_responses_pass_without_being_kept(world):
