@@ -413,8 +413,7 @@ void exchange_answer_file_go_on(struct exchange *x)
             break_file(x);
             return;
         case FILE_STEP_CLIENT_LOST:
-            x->front.trouble.reason = "client_reset";
-            exchange_finish(x, true);
+            exchange_lose_client(x);
             return;
         }
         if (x->file_at == x->file->parts[x->file_part].length) {

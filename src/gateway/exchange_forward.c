@@ -363,7 +363,7 @@ static struct conn *sink(struct call *call)
 
 static void on_sink_failed(struct call *call)
 {
-    exchange_finish(owner_of(call), true);
+    exchange_lose_client(owner_of(call));
 }
 
 static void describe_client(struct call *call, struct dial_client *client)

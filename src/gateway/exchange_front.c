@@ -73,6 +73,14 @@ static void writable(struct front_exchange *front)
     exchange_front_writable(exchange_of(front));
 }
 
+void exchange_lose_client(struct exchange *x)
+{
+    if (x->front.trouble.reason == NULL) {
+        x->front.trouble.reason = "client_reset";
+    }
+    exchange_finish(x, true);
+}
+
 static void give_up(struct front_exchange *front, const char *reason)
 {
     exchange_abandon(exchange_of(front), reason);

@@ -346,6 +346,8 @@ void exchange_take_in_hand(const struct exchange *x);
  */
 void exchange_end_rest(struct exchange *x);
 void exchange_finish(struct exchange *x, bool is_broken);
+/* What writes to the client past its front has seen first that it has gone. */
+void exchange_lose_client(struct exchange *x);
 /* exchange_log.c */
 void exchange_log(struct exchange *x);
 

@@ -298,3 +298,25 @@ def test_choice_of_the_file_the_site_and_the_route(start, slow):
                 asked.go_on.set()
                 assert client.read_response().body == b"late"
     wait_until(lambda: len(gateway.log_entries()) == 3)
+
+
+def endless(connection):
+    connection.read_request()
+    with contextlib.suppress(OSError):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n")
+        for _ in range(30):
+            connection.send(bytes(1000000))
+
+
+def test_a_reset_within_a_long_response_is_told_of(start):
+    """A body between two plain connections goes by itself, and what moves it may see the reset first."""
+    with Origin(endless) as origin:
+        gateway = start({"sites": [{"hosts": ["*"], "backend": origin.address}]})
+        for number in range(40):
+            with Connection(gateway.address, receive_buffer=4096) as client:
+                client.send(request_bytes("/", host="shop.example"))
+                if number % 2:
+                    client.read(30000)
+                client.reset()
+        wait_until(lambda: len(gateway.log_entries()) == 40)
+        assert {entry.get("reason") for entry in gateway.log_entries()} == {"client_reset"}
