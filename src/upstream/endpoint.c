@@ -15,6 +15,7 @@
 static struct {
     pthread_mutex_t lock;
     struct list buckets[BUCKETS]; /* next NULL: nothing was ever in it */
+    struct list loads[BUCKETS];   /* the same */
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- by key ---- */
@@ -27,15 +28,22 @@ static uint32_t add_text(uint32_t hash, const char *text)
     return hash;
 }
 
-static struct list *bucket_of(const struct endpoint_key *key)
+static struct list *in_order(struct list *bucket)
 {
-    uint32_t hash = add_text(add_text(2166136261u ^ key->port, key->host), key->tls_name);
-    struct list *bucket = &registry.buckets[hash % BUCKETS];
-
     if (bucket->next == NULL) {
         list_init(bucket);
     }
     return bucket;
+}
+
+static uint32_t hash_of_address(const struct endpoint_key *key)
+{
+    return add_text(2166136261u ^ key->port, key->host);
+}
+
+static struct list *bucket_of(const struct endpoint_key *key)
+{
+    return in_order(&registry.buckets[add_text(hash_of_address(key), key->tls_name) % BUCKETS]);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -57,6 +65,43 @@ static const char *copy(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
+/* ---- what an address carries; both with the lock ---- */
+
+static struct endpoint_load *load_take(const struct endpoint_key *key)
+{
+    struct list *bucket = in_order(&registry.loads[hash_of_address(key) % BUCKETS]);
+    struct endpoint_load *load;
+
+    LIST_FOR_EACH(node, bucket)
+    {
+        load = LIST_ENTRY(node, struct endpoint_load, node);
+        if (load->port == key->port && load->is_unix == key->is_unix &&
+            is_same(load->host, key->host)) {
+            load->uses++;
+            return load;
+        }
+    }
+    load = xcalloc(1, sizeof(*load));
+    load->uses = 1;
+    load->host = copy(key->host);
+    load->is_unix = key->is_unix;
+    load->port = key->port;
+    list_push_back(bucket, &load->node);
+    return load;
+}
+
+static void load_release(struct endpoint_load *load)
+{
+    if (--load->uses == 0) {
+        list_remove(&load->node);
+        free((char *)(uintptr_t)load->host);
+        free(load);
+    }
+}
+
+/* ---- one ---- */
+
+/* With the lock. */
 static struct endpoint *create(const struct endpoint_key *key)
 {
     struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
@@ -73,6 +118,7 @@ static struct endpoint *create(const struct endpoint_key *key)
         .check = copy(key->check),
         .health = key->health,
     };
+    endpoint->load = load_take(key);
     health_init(&endpoint->health, &key->health);
     endpoint->sessions = key->trust != NULL ? session_slot_create() : NULL;
     list_init(&endpoint->shares);
@@ -135,8 +181,11 @@ struct endpoint *endpoint_take(const struct endpoint_key *key)
 
 struct endpoint *endpoint_create_alone(const struct endpoint_key *key)
 {
-    struct endpoint *endpoint = create(key);
+    struct endpoint *endpoint;
 
+    (void)pthread_mutex_lock(&registry.lock);
+    endpoint = create(key);
+    (void)pthread_mutex_unlock(&registry.lock);
     list_init(&endpoint->node);
     endpoint->uses = 1;
     return endpoint;
@@ -160,6 +209,7 @@ void endpoint_release(struct endpoint *endpoint)
     bool is_last = --endpoint->uses == 0;
     if (is_last) {
         list_remove(&endpoint->node);
+        load_release(endpoint->load);
     }
     (void)pthread_mutex_unlock(&registry.lock);
     if (is_last) {

@@ -23,6 +23,17 @@
 
 struct session_slot;
 
+/* Of an address, by host and port. */
+struct endpoint_load {
+    _Atomic uint32_t in_use;
+    /* The registry's. */
+    struct list node;
+    unsigned uses;
+    const char *host;
+    bool is_unix;
+    uint16_t port;
+};
+
 /* What makes it this one. Texts are equal where what they say is; NULL is a text of its own. */
 struct endpoint_key {
     const char *host; /* a name, a number, or the path of a Unix socket */
@@ -72,7 +83,9 @@ struct endpoint {
     struct session_slot *sessions; /* TLS sessions to resume; NULL: plain */
     bool is_named;                 /* its host is a name, to be resolved */
     pthread_mutex_t lock;          /* to change, or to hold, its addresses */
-    _Atomic uint32_t in_use; /* requests and tunnels of backends that limit them, of all workers */
+    /* Requests and tunnels of backends that limit them, of all workers: shared by all endpoints of
+     * its address, however they are asked and judged. */
+    struct endpoint_load *load;
     _Atomic(struct endpoint_addresses *) addresses; /* NULL: not resolved (yet) */
     struct health health;                           /* written through server_health.h alone */
     /* The registry's. */

@@ -40,7 +40,7 @@ static void clear(struct balance_set *choices, size_t count)
 static bool is_full(const struct server *server)
 {
     return server->max_in_use != 0 &&
-           atomic_load_explicit(&server->endpoint->in_use, memory_order_relaxed) >=
+           atomic_load_explicit(&server->endpoint->load->in_use, memory_order_relaxed) >=
                server->max_in_use;
 }
 
@@ -273,7 +273,7 @@ static size_t pick_member(struct upstream_set *set, struct balance_ask *ask,
 /* One of the places of a server that has a limit; false: another worker took the last one. */
 static bool claim_place(struct lease *lease, const struct server *server)
 {
-    _Atomic uint32_t *in_use = &server->endpoint->in_use;
+    _Atomic uint32_t *in_use = &server->endpoint->load->in_use;
     uint32_t now = atomic_load_explicit(in_use, memory_order_relaxed);
 
     lease->is_limited = server->max_in_use != 0;
@@ -298,7 +298,7 @@ static void give_place_back(struct lease *lease)
         return;
     }
     lease->is_limited = false;
-    atomic_fetch_sub(&lease_server(lease)->endpoint->in_use, 1);
+    atomic_fetch_sub(&lease_server(lease)->endpoint->load->in_use, 1);
     if (server_queue_count(queue) != 0) {
         server_queue_call(queue);
     }

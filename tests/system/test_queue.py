@@ -80,6 +80,30 @@ def test_who_meets_a_server_that_is_gone_waits_for_those_that_are_full(start, fo
         assert [one.get("outcome", one.get("status")) for one in entry["tries"]] == ["server_unreachable", 200]
 
 
+def test_what_an_address_carries_for_several_backends_counts_together(start, folder):
+    """However each of them judges it, and across a reload that has it judged otherwise."""
+    server = SlowServer("h1")
+    with server.origin:
+        def backends(failures):
+            servers = [{"address": server.origin.address, "max_requests": 1}]
+            return [{"name": "one", "servers": servers},
+                    {"name": "two", "servers": servers, "outliers": {"failures": failures}}]
+        gateway = start({"control": str(folder / "control"), "backends": backends(3), "sites": [
+            {"hosts": ["*"], "backend": "one", "routes": [{"match": {"path": "/two"}, "backend": "two"}]}]})
+        first = Asker(gateway, "h1", "/one")
+        wait_until(lambda: server.asked == ["/one"])
+        second = Asker(gateway, "h1", "/two")
+        wait_until(lambda: waiting(gateway, 1) == 1)
+        gateway.config_path.write_text(json.dumps({**json.loads(gateway.config_path.read_text()), "backends": backends(4)}))
+        assert command("reload", "-c", str(gateway.config_path)).returncode == 0
+        third = Asker(gateway, "h1", "/two")
+        wait_until(lambda: waiting(gateway, 1) == 1)
+        assert server.asked == ["/one"]
+        server.may_answer.release(3)
+        for asker in (first, second, third):
+            assert asker.answer().status == 200
+
+
 def test_tunnels_wait_too(start, folder):
     with EchoOrigin() as origin:
         gateway = start({"control": str(folder / "control"), "sites": [{"hosts": ["a.example"], "passthrough": {

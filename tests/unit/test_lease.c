@@ -502,8 +502,8 @@ static void a_full_one_is_passed_over_and_brings_no_backup_in(void **state)
     assert_int_equal(leases[2].member, 1);
     finish(&leases[2], LEASE_OK, NULL);
     finish(&leases[0], LEASE_OK, NULL);
-    assert_int_equal(atomic_load(&change(0)->endpoint->in_use), 0);
-    assert_int_equal(atomic_load(&change(1)->endpoint->in_use), 0);
+    assert_int_equal(atomic_load(&change(0)->endpoint->load->in_use), 0);
+    assert_int_equal(atomic_load(&change(1)->endpoint->load->in_use), 0);
 }
 
 static void whoever_is_down_is_no_reason_to_wait(void **state)
