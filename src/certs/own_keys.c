@@ -9,8 +9,29 @@ static void each_given(const char *const *key, own_key_fn *each, void *arg)
     }
 }
 
+static void each_of_log(const struct log_rules_settings *log, own_key_fn *each, void *arg)
+{
+    for (size_t i = 0; log != NULL && i < log->to_count; i++) {
+        each_given(&log->to[i].key, each, arg);
+    }
+}
+
+static void each_of_logs(const struct settings *settings, own_key_fn *each, void *arg)
+{
+    each_of_log(&settings->log.rules, each, arg);
+    for (size_t i = 0; i < settings->site_count; i++) {
+        const struct site_settings *site = &settings->sites[i];
+
+        each_of_log(site->log, each, arg);
+        for (size_t r = 0; r < site->route_count; r++) {
+            each_of_log(site->routes[r].log, each, arg);
+        }
+    }
+}
+
 void own_keys_each(const struct settings *settings, own_key_fn *each, void *arg)
 {
+    each_of_logs(settings, each, arg);
     for (size_t i = 0; i < settings->site_count; i++) {
         const struct tls_settings *tls = settings->sites[i].tls;
 

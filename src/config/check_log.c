@@ -65,16 +65,22 @@ static void check_form(const struct checker *checker, enum log_format format,
 /* What is of TLS stands where there is TLS. */
 static void check_tls(const struct checker *checker, const struct log_place_settings *one)
 {
+    const char *const *const of_tls[] = {&one->ca, &one->server_name, &one->certificate, &one->key};
     struct log_place place;
     struct error error;
 
+    (void)check_pair(checker, &one->certificate, &one->key, one->place);
     if (one->to == NULL || !log_place_parse(span_from_cstr(one->to), &place, &error) ||
-        place.transport == LOG_TLS || (one->ca == NULL && one->server_name == NULL)) {
+        place.transport == LOG_TLS) {
         return;
     }
-    complain_about(checker, one->ca != NULL ? &one->ca : &one->server_name,
-                   "this is of a collector that is spoken to by TLS",
-                   "write syslog+tls:ADDRESS:PORT, or remove it");
+    for (size_t i = 0; i < ARRAY_LEN(of_tls); i++) {
+        if (*of_tls[i] != NULL) {
+            complain_about(checker, of_tls[i], "this is of a collector that is spoken to by TLS",
+                           "write syslog+tls:ADDRESS:PORT, or remove it");
+            return;
+        }
+    }
 }
 
 static void check_places(const struct checker *checker, const struct log_rules_settings *log)
@@ -138,6 +144,12 @@ static bool same_text(const char *one, const char *other)
     return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
+static bool same_tls(const struct log_outlet_settings *one, const struct log_outlet_settings *other)
+{
+    return same_text(one->ca, other->ca) && same_text(one->server_name, other->server_name) &&
+           same_text(one->certificate, other->certificate) && same_text(one->key, other->key);
+}
+
 /* It is one connection, by the words of one. */
 static void check_collectors(const struct checker *checker, const struct log_names *names,
                              const struct log_rules_settings *log)
@@ -146,10 +158,11 @@ static void check_collectors(const struct checker *checker, const struct log_nam
         const struct log_outlet_settings *one = &log->outlets[i];
         size_t at = log_names_find(names, one);
 
-        if (at != names->count && (!same_text(one->ca, names->items[at]->ca) ||
-                                   !same_text(one->server_name, names->items[at]->server_name))) {
-            config_report_add(checker->report, CONFIG_ERROR, one->place,
-                              "'%s' has another 'ca' or 'server_name' elsewhere", one->name);
+        if (at != names->count && !same_tls(one, names->items[at])) {
+            config_report_add(
+                checker->report, CONFIG_ERROR, one->place,
+                "'%s' has another 'ca', 'server_name', 'certificate' or 'key' elsewhere",
+                one->name);
             config_report_hint(checker->report,
                                "a collector has one connection: say the same wherever it is named");
             return;

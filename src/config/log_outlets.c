@@ -67,6 +67,8 @@ static void add_own(const struct settings *settings, struct log_rules_settings *
             add(log, one->to, has_form ? form_of(one->format, one->template) : usual, one->place);
         outlet->ca = one->ca;
         outlet->server_name = one->server_name;
+        outlet->certificate = one->certificate;
+        outlet->key = one->key;
     }
 }
 

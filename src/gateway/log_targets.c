@@ -75,7 +75,10 @@ static int take_fd(struct log_fds *given, size_t *used)
 
 static struct tls_context *make_tls(const struct log_outlet_settings *outlet, struct error *error)
 {
-    const struct tls_client_options options = {.ca = outlet->ca, .is_not_http = true};
+    const struct tls_client_options options = {.ca = outlet->ca,
+                                               .certificate = outlet->certificate,
+                                               .key = outlet->key,
+                                               .is_not_http = true};
 
     return tls_client_context_create(&options, error);
 }

@@ -145,7 +145,9 @@ struct log_place_settings {
     enum log_format format;
     const char *template;
     const char *ca;          /* of syslog+tls: PEM bundle; NULL: the system's */
-    const char *server_name; /* that the collector's certificate has; NULL: its address */
+    const char *server_name; /* that the collector's certificate has; NULL: as `to` names it */
+    const char *certificate; /* that it is shown; NULL: none */
+    const char *key;
     struct place place;
 };
 
@@ -156,8 +158,10 @@ struct log_outlet_settings {
     bool is_file;     /* it is a path */
     enum log_format format;
     const char *template; /* of LOG_FORMAT_TEMPLATE, with variables; else NULL */
-    const char *ca;       /* as in struct log_place_settings, these two */
+    const char *ca;       /* as in struct log_place_settings, these four */
     const char *server_name;
+    const char *certificate;
+    const char *key;
     struct place place;
 };
 

@@ -171,6 +171,26 @@ def test_a_collector_is_found_by_its_name(start, ca, collector_certificate):
         collector.close()
 
 
+def test_a_collector_is_shown_a_certificate_where_it_wants_one(start, ca, collector_certificate):
+    """By a key that the gateway's process need not have."""
+    context = collector_certificate.server_context()
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(str(ca.file))
+    collector, own = Collector(context), ca.client("gate.example")
+    own.key_file.chmod(0o600)
+    gateway = start({"control": "control.sock", "sites": [{"hosts": ["*"], "respond": {}}], "log": {"to": ["file", {
+        "to": f"syslog+tls:127.0.0.1:{collector.port}", "ca": str(ca.file), "server_name": "logs.example",
+        "certificate": str(own.crt), "key": str(own.key_file)}]}})
+    fetch(gateway.address, "/shown")
+    collector.wait('"/shown"')
+    assert ("commonName", "gate.example") in [pair for part in collector.connection.getpeercert()["subject"] for pair in part]
+    done = command("reload", "-c", str(gateway.config_path), cwd=gateway.folder)
+    assert done.returncode == 0, done.stderr
+    fetch(gateway.address, "/again")
+    collector.wait('"/again"')
+    collector.close()
+
+
 def test_a_collector_of_another_name_gets_nothing(gateway, other):
     fetch(gateway.address, "/other", host="other.example")
 
@@ -218,6 +238,8 @@ def test_a_collector_that_takes_nothing_costs_its_own_lines_alone(gateway, tcp, 
     ({"to": "syslog+tls:127.0.0.1"}, "no place for a log"),
     ({"to": "syslog+tcp:/a/socket"}, "no place for a log"),
     ({"to": [{"to": "syslog+tcp:127.0.0.1:601", "ca": "a.pem"}]}, "a collector that is spoken to by TLS"),
+    ({"to": [{"to": "syslog", "certificate": "a.pem", "key": "a.pem"}]}, "a collector that is spoken to by TLS"),
+    ({"to": [{"to": "syslog+tls:127.0.0.1:601", "certificate": "a.pem"}]}, "'certificate' without 'key'"),
     ({"to": [{"to": "syslog+tls:127.0.0.1:6514", "server_name": "no name"}]}, "no name"),
     ({"to": [{"to": "syslog+tls:127.0.0.1:6514", "ca": "/nonexistent/ca.pem"}]}, "/nonexistent/ca.pem"),
 ])
@@ -234,4 +256,4 @@ def test_check_wants_one_word_about_a_collector(tmp_path):
         "log": {"to": [{"to": "syslog+tls:127.0.0.1:6514", "server_name": "a.example"}]},
         "sites": [{"hosts": ["*"], "respond": {}, "log": {"to": "syslog+tls:127.0.0.1:6514"}}]}))
     found = command("check", "-c", str(file))
-    assert found.returncode == 1 and "another 'ca' or 'server_name' elsewhere" in found.stderr + found.stdout
+    assert found.returncode == 1 and "another 'ca', 'server_name', 'certificate' or 'key' elsewhere" in found.stderr + found.stdout
