@@ -5,6 +5,15 @@
 #include "cli/route_auth.h"
 #include "config/places.h"
 
+/* Where whoever says nothing of himself is sent; NULL: nowhere. */
+static const char *sign_in_of(const struct auth_settings *auth)
+{
+    if (auth->oidc != NULL) {
+        return auth->oidc->issuer;
+    }
+    return auth->forward != NULL ? auth->forward->sign_in : NULL;
+}
+
 const char *route_auth_text(const struct route_settings *route, struct arena *arena)
 {
     const struct auth_settings *auth = route->auth;
@@ -18,8 +27,8 @@ const char *route_auth_text(const struct route_settings *route, struct arena *ar
     return arena_printf(
         arena, "by %s; %s", route_auth_words(auth, arena),
         auth->mode == AUTH_MODE_OPTIONAL ? "who says nothing is nobody"
-        : auth->oidc != NULL
-            ? arena_printf(arena, "browsers are sent to %s, others get 401", auth->oidc->issuer)
+        : sign_in_of(auth) != NULL
+            ? arena_printf(arena, "browsers are sent to %s, others get 401", sign_in_of(auth))
             : "others get 401");
 }
 

@@ -336,6 +336,14 @@ def test_wrong_ones_are_told(tmp_path, forward, words):
     assert done.returncode == 1 and words in done.stdout + done.stderr
 
 
+def test_route_says_where_browsers_are_led(tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text(json.dumps({"sites": [{"hosts": ["a.example"], "respond": {"body": "x"}, "auth": {
+        "forward": {"backend": "127.0.0.1:1", "sign_in": "https://id.example/?u={url}"}}}]}))
+    said = command("route", "-c", str(path), "http://a.example/").stdout
+    assert "browsers are sent to https://id.example/?u={url}, others get 401" in said
+
+
 def test_gateway_ends_while_somebody_is_asked(start):
     with UnansweringPort() as silent:
         gateway = start({"sites": [{"hosts": ["*"], "respond": {"body": "ok"},
