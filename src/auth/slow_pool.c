@@ -23,7 +23,6 @@ static struct slow_waiting *take(struct slow_thread *thread)
     struct slow_waiting *waiting;
 
     (void)pthread_mutex_lock(&pool->lock);
-    thread->in_hand = 0;
     while (pool->first == NULL) {
         (void)pthread_cond_wait(&pool->some, &pool->lock);
     }
@@ -38,6 +37,14 @@ static struct slow_waiting *take(struct slow_thread *thread)
     return waiting;
 }
 
+/* Before anybody hears of it: whoever asks again then has nothing in hand. */
+static void lay_down(struct slow_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->pool->lock);
+    thread->in_hand = 0;
+    (void)pthread_mutex_unlock(&thread->pool->lock);
+}
+
 static void *work_on(void *arg)
 {
     struct slow_thread *thread = arg;
@@ -46,6 +53,7 @@ static void *work_on(void *arg)
     for (;;) {
         struct slow_waiting *waiting = take(thread);
         waiting->work.run(waiting->work.arg);
+        lay_down(thread);
         phase_ticket_return(waiting->ticket, waiting->act, waiting->work.free, waiting->work.arg);
         free(waiting);
     }
