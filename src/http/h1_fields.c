@@ -83,6 +83,7 @@ enum h1_error h1_parse_fields(const char **where, const char *end, size_t limit,
         }
         field->id = http_field_id(field->name);
         field->is_not_sent = (http_fields_hop_by_hop >> field->id & 1) != 0;
+        field->is_untold = false; /* the room for it is not cleared */
         *repeated |= present & FIELD_BIT(field->id);
         present |= FIELD_BIT(field->id);
         count++;

@@ -251,6 +251,27 @@ static void host_is_copied_only_where_it_must_be(void **state)
     arena_destroy(&arena);
 }
 
+/* The memory of the request before is there again, as it was left. */
+static void marks_of_fields_do_not_come_from_old_memory(void **state)
+{
+    static const struct span head = T(GET HOST "X: y\r\nConnection: close\r\n" END);
+    struct arena arena;
+    struct http_request request;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    memset(arena_alloc(&arena, 3000), true, 3000);
+    arena_reset(&arena);
+    assert_int_equal(h1_parse_request(head, &test_limits, &arena, &request), H1_OK);
+    assert_int_equal(request.fields.count, 3);
+    for (size_t i = 0; i < request.fields.count; i++) {
+        bool of_connection = request.fields.items[i].id == FIELD_CONNECTION;
+        assert_false(request.fields.items[i].is_untold);
+        assert_int_equal(request.fields.items[i].is_not_sent, of_connection);
+    }
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +285,7 @@ int main(void)
         cmocka_unit_test(an_endless_method_is_no_long_target),
         cmocka_unit_test(an_error_names_the_bytes),
         cmocka_unit_test(a_refused_head_is_glimpsed_for_the_log),
+        cmocka_unit_test(marks_of_fields_do_not_come_from_old_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
