@@ -143,7 +143,7 @@ int cmd_drain(int argc, char **argv)
 
 int cmd_enable(int argc, char **argv)
 {
-    return order("enable", "gets requests again", argc, argv);
+    return order("enable", "gets requests again, if it is well: tidegate status tells", argc, argv);
 }
 
 int cmd_disable(int argc, char **argv)

@@ -35,7 +35,8 @@ const struct section section_queue = {
     .title = "queue",
     .doc = "The line in which requests and tunnels wait while all servers are full "
            "(`max_requests`, `max_connections`), or the backend is (`concurrency`): by `priority`, "
-           "and then first come, first served, over all workers.",
+           "and then first come, first served, over all workers. What waits already when a reload "
+           "changes these limits goes by those of its beginning.",
     .directives = queue_directives,
     .count = ARRAY_LEN(queue_directives),
     .size = sizeof(struct queue_settings),

@@ -81,6 +81,10 @@ static void fill_by_rules(struct access_record *record, struct exchange *x)
 static struct trouble written_trouble(struct exchange *x)
 {
     struct trouble trouble = x->front.trouble.reason != NULL ? x->front.trouble : x->note;
+
+    if (trouble.detail == NULL) {
+        return trouble;
+    }
     struct span detail = span_from_cstr(trouble.detail);
     struct span shown = redact_url(&exchange_log_rules(x)->redact, detail, &x->arena);
 
