@@ -35,19 +35,28 @@ static void copy_fields(struct exchange *x, struct exchange_grpc_web *web, struc
     web->request.fields = to;
 }
 
+static enum grpc_web_form form_of(const struct exchange *x, struct span *suffix)
+{
+    const struct http_field *type;
+
+    if (LIKELY(!x->route->settings->grpc_web)) {
+        return GRPC_WEB_NONE;
+    }
+    type = http_fields_find(&x->request.fields, FIELD_CONTENT_TYPE);
+    return type != NULL ? grpc_web_form_of(type->value, suffix) : GRPC_WEB_NONE;
+}
+
 const struct http_request *exchange_grpc_web_begin(struct exchange *x)
 {
-    const struct http_field *type = http_fields_find(&x->request.fields, FIELD_CONTENT_TYPE);
-    const struct http_field *accept = http_fields_find_name(&x->request.fields, SPAN_OF("Accept"));
-    struct span suffix;
-    enum grpc_web_form form = type != NULL && x->route->settings->grpc_web
-                                  ? grpc_web_form_of(type->value, &suffix)
-                                  : GRPC_WEB_NONE;
+    struct span suffix = {0};
+    enum grpc_web_form form = form_of(x, &suffix);
+    const struct http_field *accept;
     struct exchange_grpc_web *web;
 
     if (form == GRPC_WEB_NONE) {
         return &x->request;
     }
+    accept = http_fields_find_name(&x->request.fields, SPAN_OF("Accept"));
     web = arena_calloc(&x->arena, sizeof(*web));
     web->request = x->request;
     web->asked = form;

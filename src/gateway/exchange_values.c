@@ -273,12 +273,12 @@ bool exchange_rewrite(struct exchange *x)
 
 void exchange_rewrite_query(struct exchange *x)
 {
-    const struct template_values values = exchange_values(x);
     struct span query;
 
     if (x->route->rewrite == NULL || !x->route->rewrite->has_query || x->has_client_query) {
         return;
     }
+    const struct template_values values = exchange_values(x);
     query = rewrite_query(x->route->rewrite, &values, &x->arena);
     x->client_query = x->request.query;
     x->has_client_query = true;
