@@ -65,7 +65,7 @@ static void the_inner_ones_win(void **state)
                         "?X-B=2 ");
     assert_int_equal(both->place.line, 7);
     assert_int_equal(outer.set_count, 4);
-    arena_reset(&arena);
+    arena_destroy(&arena);
 }
 
 int main(void)

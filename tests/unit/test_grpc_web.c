@@ -54,7 +54,7 @@ static void answers(void **state)
     assert_true(span_eq_cstr(type, "application/grpc-web"));
     assert_null(grpc_web_client_type(GRPC_WEB_BINARY, SPAN_OF("text/html"), &arena).ptr);
     assert_null(grpc_web_client_type(GRPC_WEB_BINARY, SPAN_OF("application/grpcs"), &arena).ptr);
-    arena_reset(&arena);
+    arena_destroy(&arena);
 }
 
 static void the_last_frame(void **state)
@@ -74,7 +74,7 @@ static void the_last_frame(void **state)
     frame = grpc_web_trailers(&fields, &arena);
     assert_int_equal(frame.len, sizeof(expected) - 1);
     assert_memory_equal(frame.ptr, expected, frame.len);
-    arena_reset(&arena);
+    arena_destroy(&arena);
 }
 
 /* In pieces of each size, and the whole. */
