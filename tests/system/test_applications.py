@@ -4,6 +4,7 @@ Git, a container registry, etcd. Each way is as good as the direct one."""
 import hashlib
 import json
 import re
+import socket
 import subprocess
 
 import pytest
@@ -42,12 +43,20 @@ def backend(apache, ca, way):
     return {"backend": "dav"}, [{"name": "dav", "servers": [plain]}]
 
 
+def every_localhost():
+    """A port at each address that the name has here: Subversion tries the first alone."""
+    port = free_port()
+    found = {where[0] for *_, where in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
+    return [f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip in sorted(found)]
+
+
 @pytest.fixture(name="gate", scope="module", params=["termination", "re-encryption", "passthrough"])
 def _gate(request, start_for_module, apache, ca, local):
     site, backends = backend(apache, ca, request.param)
     if request.param != "passthrough":
         site["tls"] = local.settings()
-    gateway = start_for_module({"sites": [{"hosts": ["localhost"], **site}], "backends": backends})
+    gateway = start_for_module({"listeners": [{"bind": every_localhost()}], "sites": [{"hosts": ["localhost"], **site}],
+                                "backends": backends})
     gateway.url = f"https://localhost:{gateway.port}"
     gateway.way = request.param
     yield gateway

@@ -508,8 +508,8 @@ def test_server_name_that_is_an_address(start, ca, folder, host, by):
         # A name is looked up while the gateway serves already.
         wait_until(lambda: fetch(gateway.address).status == 200)
         assert set(asked) == {None}
-        settings = {"sites": [{"hosts": ["test.example"], "backend": {
-            "servers": [address], "tls": {"ca": str(ca.file), "server_name": "10.9.9.9"}}}]}
+        settings = {"sites": [{"hosts": ["test.example"], "backend": {  # the other localhost has no server
+            "servers": [address], "resolve": {"family": "ipv4"}, "tls": {"ca": str(ca.file), "server_name": "10.9.9.9"}}}]}
         expect_refusal(start, settings, "backend_certificate_wrong_name")
 
 

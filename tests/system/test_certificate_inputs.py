@@ -8,7 +8,7 @@ import pytest
 
 from client import fetch
 from origins import Origin, echo_handler
-from tidegate import new_folder
+from tidegate import account, new_folder
 from waiting import wait_until
 
 HOST = "shop.example"
@@ -79,7 +79,7 @@ def test_files_for_root_alone_are_renewed(start, ca, other_ca, pki, folder_mode)
 def test_what_nobody_will_read_is_told_at_the_start(start, ca, pki):
     """The user may exchange files in its own folder, so root opens none there."""
     put(pki, ca, ca.server(HOST), 0o600)
-    os.chown(pki, 65534, 65534)
+    os.chown(pki, account().pw_uid, account().pw_gid)
     gateway = start(config(pki))
     line = next(line for line in gateway.stderr().splitlines() if "shop.key' is not for" in line)
     assert "warn" in line and "until a restart" in line and "chgrp" in line

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 import ocsp_responder
 from client import request_bytes
-from tidegate import command, environment, new_folder
+from tidegate import account, command, environment, new_folder
 from tlsbytes import alerts_in, client_hello, peer_fingerprint
 from waiting import wait_until
 
@@ -322,7 +322,7 @@ def test_a_folder_that_the_user_may_not_read_is_told(ca, folder, store):
                       f"      certificates_from: {store}\n")
     done = command("check", "-c", str(config))
     assert done.returncode == 0, done.stderr
-    assert "'nobody' may not read 1 of the keys" in done.stderr
+    assert f"'{account().pw_name}' may not read 1 of the keys" in done.stderr
 
 
 def test_client_authorities_are_replaced(start, ca, other_ca, folder):

@@ -447,7 +447,7 @@ def test_psql_speaks_it(start, folder, ca, bank):
 
 
 def find_server():
-    return next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), None)
+    return next((os.path.dirname(path) for path in sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), reverse=True)), None)
 
 
 @contextlib.contextmanager

@@ -262,6 +262,7 @@ def whole(section, part):
               "match": {}, "match_client": {}, "match_part": {}, "limits": {"reserved_for": ["10.0.0.0/8"]} if "reserved" in part else {}, "timeouts": {}, "log": {"format": "template"} if "template" in part else {},
               "log_rules": {"format": "template"} if "template" in part else {"access": "a.log"} if "to" in part else {},
               "log_place": {"to": "syslog+tls:127.0.0.1:6514", **({"format": "template"} if "template" in part else {}),
+                            **({"certificate": "a.crt", "key": "a.key"} if {"certificate", "key"} & set(part) else {}),
                             **({"template": "a"} if part.get("format") == "template" else {})}, "cache": {}, "log_exclusion": {} if part else {"paths": ["/"]},
               "auth": {} if {"basic", "api_key", "jwt", "client_certificate", "forward", "introspection", "oidc"} & set(part) else {"basic": "a.users"},
               "access_rule": {} if {"allow", "deny", "policy"} & set(part) else {"allow": "all"},

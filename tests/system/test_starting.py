@@ -13,7 +13,7 @@ import pytest
 from client import Connection, fetch
 from nameserver import NameServer
 from origins import EchoOrigin
-from tidegate import Gateway, binary, children_of, command, environment, status_field
+from tidegate import Gateway, account, binary, children_of, command, environment, status_field
 from waiting import wait_until
 
 AS_ROOT = pytest.mark.skipif(
@@ -215,17 +215,17 @@ def test_root_is_dropped_and_root_only_keys_are_read(start, folder, ca):
         "key": str(secret / certificate.key_file.name)}}]})
     assert fetch(gateway.address, host="shop.example", tls=ca.client_context()).body == b"ok"
     pid = gateway.gateway_pid()
-    nobody = pathlib.Path("/etc/passwd").read_text().split("\nnobody:")[1].split(":")
-    assert status_field(pid, "Uid").split() == [nobody[1]] * 4
-    assert status_field(pid, "Gid").split() == [nobody[2]] * 4
-    assert status_field(pid, "Groups") in ("", nobody[2])
+    uid, gid = str(account().pw_uid), str(account().pw_gid)
+    assert status_field(pid, "Uid").split() == [uid] * 4
+    assert status_field(pid, "Gid").split() == [gid] * 4
+    assert status_field(pid, "Groups") in ("", gid)
     assert int(status_field(pid, "CapEff"), 16) == 0
     assert int(status_field(pid, "CapPrm"), 16) == 0
     assert status_field(pid, "NoNewPrivs") == "1"
     # Every thread of it, not the first alone.
     for thread in os.listdir(f"/proc/{pid}/task"):
         text = pathlib.Path(f"/proc/{pid}/task/{thread}/status").read_text()
-        assert f"Uid:\t{nobody[1]}\t" in text
+        assert f"Uid:\t{uid}\t" in text
 
 
 @AS_ROOT

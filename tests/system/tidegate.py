@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -57,6 +58,14 @@ def command(*args, timeout=30, cwd=None, program=None, **more):
     """Runs `tidegate ARGS...` to its end; returns the CompletedProcess with text output."""
     return subprocess.run([program or binary(), *args], capture_output=True, text=True, timeout=timeout,
                           cwd=cwd, env=environment(**more), stdin=subprocess.DEVNULL, check=False)
+
+
+def account():
+    """What a gateway becomes that root starts, where nothing is said: its own account, where it was installed here."""
+    try:
+        return pwd.getpwnam("tidegate")
+    except KeyError:
+        return pwd.getpwnam("nobody")
 
 
 def new_folder():
