@@ -1,5 +1,7 @@
 #include "config/field_rules_join.h"
 
+#include "edge/field_rules.h"
+
 static bool is_among(const struct header_setting *fields, size_t count, struct span name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -10,16 +12,10 @@ static bool is_among(const struct header_setting *fields, size_t count, struct s
     return false;
 }
 
-/* "X-Powered-*" is all that begin so. */
 static bool is_removed(const struct string_list *remove, struct span name)
 {
     for (size_t i = 0; i < remove->count; i++) {
-        struct span pattern = span_from_cstr(remove->items[i]);
-        bool is_open = pattern.len != 0 && pattern.ptr[pattern.len - 1] == '*';
-        size_t len = is_open ? pattern.len - 1 : pattern.len;
-
-        if ((is_open ? name.len >= len : name.len == len) &&
-            span_ieq(span_make(name.ptr, len), span_make(pattern.ptr, len))) {
+        if (field_rules_pattern_fits(span_from_cstr(remove->items[i]), name)) {
             return true;
         }
     }

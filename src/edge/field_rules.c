@@ -164,8 +164,7 @@ const struct field_rules *field_rules_of_response(const struct site_settings *si
 
 /* ---- applying ---- */
 
-/* Whether a name fits a pattern of `remove`: with a '*' at its end, what begins so; in any case. */
-static bool fits_pattern(struct span pattern, struct span name)
+bool field_rules_pattern_fits(struct span pattern, struct span name)
 {
     if (pattern.len != 0 && pattern.ptr[pattern.len - 1] == '*') {
         return span_istarts_with(name, span_head(pattern, pattern.len - 1));
@@ -180,7 +179,7 @@ static bool fits(const struct field_rules *rules, const struct rule *rule,
         return true;
     }
     return rules->of_request ? field_name_is_alike(field->name, rule->name)
-                             : fits_pattern(rule->name, field->name);
+                             : field_rules_pattern_fits(rule->name, field->name);
 }
 
 static void remove_fields(const struct field_rules *rules, const struct rule *rule,
@@ -271,7 +270,7 @@ bool field_rules_may_name(struct span name, bool of_request, const char **instea
 {
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
         if ((of_request ? kept[i].in_requests : kept[i].in_responses) &&
-            (fits_pattern(name, kept[i].name) ||
+            (field_rules_pattern_fits(name, kept[i].name) ||
              (of_request && field_name_is_alike(name, kept[i].name)))) {
             *instead = kept[i].instead;
             return false;

@@ -37,4 +37,7 @@ void field_rules_apply_to_trailers(const struct field_rules *rules, struct http_
  * that the gateway's own work rests on. *instead: what to write; may be NULL. */
 bool field_rules_may_name(struct span name, bool of_request, const char **instead);
 
+/* Whether a name fits a pattern of `remove`: with a '*' at its end, what begins so; in any case. */
+bool field_rules_pattern_fits(struct span pattern, struct span name);
+
 #endif
