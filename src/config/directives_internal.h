@@ -64,6 +64,17 @@ extern const char *const locations_words[];
 #define OF_ROUTE " In place of what the site says; `off`: none."
 #define OF_SITE " `off`: none, though `defaults` have it."
 
+/* What the gateway shows to whom it connects to, over TLS. */
+#define SHOWN_CERTIFICATE(object, whom)                                                            \
+    .name = "certificate", .type = DIRECTIVE_PATH, .min = 1, .max = PATH_BYTES_MAX,                \
+    .check = rule_path, SLOT(object, certificate), .example = "certificate: gate.crt",             \
+    .doc = "PEM file: the certificate that the gateway shows to the " whom " (two-way TLS)."
+#define SHOWN_KEY(object)                                                                          \
+    .name = "key", .type = DIRECTIVE_PATH, .flags = DIRECTIVE_URI, .min = 1,                       \
+    .max = PATH_BYTES_MAX, .check = rule_key, SLOT(object, key), .example = "key: gate.key",       \
+    .doc = "PEM file: the private key of `certificate`; or a key in a token (`pkcs11:`), as "      \
+           "`key` of a site's `tls` says."
+
 #define HSTS(object, whose)                                                                        \
     .name = "hsts", .type = DIRECTIVE_SECTION, SLOT(object, answers.hsts),                         \
     .section = &section_hsts, .example = "hsts: { max_age: 365d, subdomains: true }",              \

@@ -110,25 +110,9 @@ static const struct directive log_place_directives[] = {
      .doc = "The name that the collector's certificate must have, with `syslog+tls`. Without it, "
             "the name or the address that `to` has.",
      .example = "server_name: logs.example.com"},
-    {.name = "certificate",
-     .type = DIRECTIVE_PATH,
-     SLOT(log_place_settings, certificate),
-     .min = 1,
-     .max = PATH_BYTES_MAX,
-     .check = rule_path,
-     .doc = "PEM file: the certificate that the gateway shows to the collector (two-way TLS).",
-     .more = "It is read at the start and at each reload.",
-     .example = "certificate: gate.crt"},
-    {.name = "key",
-     .type = DIRECTIVE_PATH,
-     .flags = DIRECTIVE_URI,
-     .min = 1,
-     .max = PATH_BYTES_MAX,
-     .check = rule_key,
-     SLOT(log_place_settings, key),
-     .doc = "PEM file: the private key of `certificate`; or a key in a token (`pkcs11:`), as `key` "
-            "of a site's `tls` says.",
-     .example = "key: gate.key"},
+    {SHOWN_CERTIFICATE(log_place_settings, "collector"),
+     .more = "It is read at the start and at each reload."},
+    {SHOWN_KEY(log_place_settings)},
 };
 
 const struct section section_log_place = {
